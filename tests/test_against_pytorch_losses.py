@@ -1,0 +1,31 @@
+"""Losses against PyTorch: the value and the gradient in every combination of options, as fixtures/record_pytorch.py recorded them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+
+with np.load(Path(__file__).parent / "fixtures" / "losses.npz") as file:
+    CASES = {name: file[name] for name in file["cases"].tolist()}
+
+
+def assert_close(actual, expected, name):
+    assert actual.dtype == np.float64
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_value_and_gradient(case):
+    function = str(case["function"])
+    arguments = {name: case[name] for name in ("target", "weight", "pos_weight") if name in case.dtype.names}
+    target = [arguments.pop("target")] if "target" in arguments else []
+    x = tg.Tensor(case["input"], requires_grad=True)
+    call = tg.log_softmax if function == "log_softmax" else getattr(tg.nn.functional, function)
+    output = call(x, *target, **arguments, **json.loads(str(case["settings"])))
+    assert_close(output.data, case["output"], "output")
+    output.backward(case["cotangent_output"])
+    assert_close(x.grad, case["grad_input"], "gradient")

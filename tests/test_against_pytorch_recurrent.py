@@ -1,0 +1,78 @@
+"""Recurrent layers and cells against PyTorch: names, results and every gradient, as fixtures/record_pytorch.py recorded them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+
+with np.load(Path(__file__).parent / "fixtures" / "recurrent.npz") as file:
+    CASES = {name: file[name] for name in file["cases"].tolist()}
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+
+
+def assert_close(actual, expected, name):
+    assert actual.dtype == np.float64
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+def fields(case, prefix):
+    return {name.removeprefix(prefix): case[name] for name in case.dtype.names if name.startswith(prefix)}
+
+
+def build(case):
+    layer = getattr(tg.nn, str(case["class"]))(*json.loads(str(case["args"])), **json.loads(str(case["settings"])))
+    layer.astype(np.float64)
+    layer.load_state_dict(fields(case, "param/"))
+    return layer
+
+
+def run(case):
+    """The layer, its inputs and its results, both by the names they are recorded under."""
+    layer = build(case)
+    inputs = {name: tg.Tensor(case[name], requires_grad=True) for name in ("x", "h_0", "c_0") if name in case.dtype.names}
+    x, *initial = inputs.values()
+    state = (tuple(initial) if "LSTM" in str(case["class"]) else initial[0]) if initial else None
+    output, final = layer(x, state)
+    final = final if isinstance(final, tuple) else (final,)
+    return layer, inputs, {"output": output, **dict(zip(("h_n", "c_n"), final, strict=False))}
+
+
+@every_case
+def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
+    expected = [(name, parameter.shape) for name, parameter in fields(case, "param/").items()]
+    layer = build(case)
+    assert [(name, parameter.shape) for name, parameter in layer.state_dict().items()] == expected
+    assert [(name, parameter.shape) for name, parameter in layer.named_parameters()] == expected
+
+
+@every_case
+def test_output_and_final_state(case):
+    _, _, results = run(case)
+    assert list(results) == [name.removeprefix("cotangent_") for name in case.dtype.names if name.startswith("cotangent_")]
+    for name, result in results.items():
+        assert_close(result.data, case[name], name)
+
+
+@every_case
+def test_gradients_of_parameters_input_and_initial_state(case):
+    layer, inputs, results = run(case)
+    sum((case[f"cotangent_{name}"] * result).sum() for name, result in results.items()).backward()
+    gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
+    assert gradients.keys() == fields(case, "grad/").keys()
+    for name, gradient in gradients.items():
+        assert_close(gradient, case[f"grad/{name}"], name)
+    for name, value in inputs.items():
+        assert_close(value.grad, case[f"grad_{name}"], name)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "_state" not in name and f"{name}_state" in CASES])
+def test_a_missing_state_is_zeros(name):
+    case, given = CASES[name], CASES[f"{name}_state"]
+    layer = build(case)
+    zeros = tuple(np.zeros(given[letter].shape) for letter in ("h_0", "c_0") if letter in given.dtype.names)
+    output, _ = layer(case["x"], zeros if "LSTM" in str(case["class"]) else zeros[0])
+    assert_close(output.data, case["output"], "output")

@@ -1,0 +1,98 @@
+"""GRU against the test cases of the ONNX operator, whose default resets the state before it is multiplied."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from onnx.backend.test.case.node import gru as onnx_gru
+from onnx.helper import get_attribute_value
+
+import tinygrad_rnn as tg
+
+
+def official_cases():
+    """What the export functions of the package hand to `expect`, by name: the node, its inputs and its outputs."""
+    cases = {}
+
+    def expect(node, inputs, outputs, name):
+        cases[name] = node, dict(zip(node.input, inputs, strict=True)), dict(zip(filter(None, node.output), outputs, strict=True))
+
+    with patch.object(onnx_gru, "expect", expect):
+        for name, export in vars(onnx_gru.GRU).items():
+            if name.startswith("export_"):
+                np.random.seed(0)  # as the package does before each
+                export()
+    return cases
+
+
+OFFICIAL = official_cases()
+
+
+def ours_from(gates):
+    """Blocks for the gates z, r, h along the first axis, in our order r, z, n."""
+    update, reset, new = np.split(gates, 3)
+    return np.concatenate([reset, update, new])
+
+
+def run(X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_reset=0, layout=0):
+    """Y and Y_h of the ONNX operator, computed by tg.nn.GRU."""
+    directions, _, hidden = R.shape
+    layer = tg.nn.GRU(
+        X.shape[2],
+        hidden,
+        bias=B is not None,
+        batch_first=bool(layout),
+        bidirectional=direction == "bidirectional",
+        reset="after" if linear_before_reset else "before",
+    )
+    parameters = {}
+    for i, suffix in zip(range(directions), ("", "_reverse"), strict=False):
+        parameters[f"weight_ih_l0{suffix}"] = ours_from(W[i])
+        parameters[f"weight_hh_l0{suffix}"] = ours_from(R[i])
+        if B is not None:
+            parameters[f"bias_ih_l0{suffix}"], parameters[f"bias_hh_l0{suffix}"] = map(ours_from, np.split(B[i], 2))
+    layer.load_state_dict(parameters)
+    time = 1 if layout else 0
+    output, final = layer(np.flip(X, time) if direction == "reverse" else X, initial_h)
+    Y, Y_h = output.data, final.data
+    if direction == "reverse":
+        Y = np.flip(Y, time)
+    Y = Y.reshape(*Y.shape[:2], directions, hidden)
+    # ours: (time, batch) or (batch, time), directions, hidden
+    return (Y, np.swapaxes(Y_h, 0, 1)) if layout else (np.swapaxes(Y, 1, 2), Y_h)
+
+
+def assert_close(actual, expected):
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_package_has_six_cases():
+    assert len(OFFICIAL) == 6
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_official_case(name):
+    node, inputs, expected = OFFICIAL[name]
+    attributes = {a.name: get_attribute_value(a) for a in node.attribute if a.name != "hidden_size"}
+    if "direction" in attributes:
+        attributes["direction"] = attributes["direction"].decode()
+    Y, Y_h = run(**inputs, **attributes)
+    assert_close(Y_h, expected["Y_h"])
+    if "Y" in expected:
+        assert_close(Y, expected["Y"])
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+@pytest.mark.parametrize("linear_before_reset", [0, 1])
+def test_random_weights_against_the_reference_of_the_package(direction, linear_before_reset):
+    """The official cases are all without linear_before_reset, and most of them have equal weights for all gates."""
+    rng = np.random.default_rng(0)
+    T, N, H, D = 4, 3, 5, 1 + (direction == "bidirectional")
+    shapes = {"X": (T, N, 2), "W": (D, 3 * H, 2), "R": (D, 3 * H, H), "B": (D, 6 * H), "initial_h": (D, N, H)}
+    inputs = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    settings = {"direction": direction, "linear_before_reset": linear_before_reset}
+    Y, Y_h = run(**inputs, **settings)
+    expected_Y, expected_Y_h = onnx_gru.GRUHelper(**inputs, **settings).step()
+    assert_close(Y, expected_Y)
+    assert_close(Y_h, expected_Y_h)

@@ -1,0 +1,155 @@
+"""The reverse sweep. Rules do calculus; the engine does bookkeeping.
+
+It visits the recorded values newest first. When a value's turn comes, everything that was made
+from it has been visited, so its gradient is complete: the op's rules turn it into contributions to
+the op's inputs, and the engine adds those up. It names no op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import iadd
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .graph import Node, Value, history
+from .op import Op
+
+
+class Part(NamedTuple):
+    """A contribution that is zero outside of ``x[index]``: what the rule of ``x[index]`` returns.
+
+    Padding every part with zeros would cost T·T for the T time steps of a sequence. The engine
+    keeps the parts until x's turn comes and lets the op `join` put all of them into one array.
+    """
+
+    join: Op
+    part: Any
+    index: Any
+    shape: None = None  # unlike that of any array, so that the engine looks closer
+
+
+def sweep(
+    root: Value, seed: Any, *, record: bool = False, interior: bool = False
+) -> Iterator[tuple[Value, Any]]:
+    """Yield the leaves that `root` was made from, each with its gradient.
+
+    Parameters
+    ----------
+    root : Value
+        Where to start.
+    seed : array
+        The gradient that arrives at `root`, of its shape and dtype: an ndarray, or a Tensor if `record`.
+    record : bool
+        Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
+    interior : bool
+        Yield every value on the way too, newest first, as soon as its gradient is complete.
+
+    Raises
+    ------
+    RuntimeError
+        If a backward pass used a part of the graph before, or the numbers in it were replaced.
+    """
+    gradients: dict[Value, Any] = {root: seed}
+    parts: dict[Value, list[Part]] = {}
+    ours: set[Value] = set()  # whose gradient the engine allocated: only those are added to in place
+    for y in history(root):
+        g = gradients.pop(y, None)
+        if y in parts:
+            g = _complete(y, g, parts.pop(y))
+        if interior:
+            yield y, g
+        for x, flow in _flows(y, g, record):
+            if flow.shape != x.array.shape or flow.dtype is not x.array.dtype:
+                if type(flow) is Part:
+                    parts.setdefault(x, []).append(flow)
+                    continue
+                flow = _fitted(flow, x, y)
+            if x not in gradients:
+                gradients[x] = flow
+            elif x in ours:
+                gradients[x] = iadd(gradients[x], flow)
+            else:
+                gradients[x] = gradients[x] + flow
+                ours.add(x)
+    for leaf in {**gradients, **parts}:
+        g = gradients.get(leaf)
+        yield leaf, _complete(leaf, g, parts[leaf]) if leaf in parts else g
+
+
+def _complete(x: Value, g: Any, parts: list[Part]) -> Any:
+    """x's gradient: the sum of its whole contributions, `g`, and the parts put in their places."""
+    joined = parts[0].join([p.part for p in parts], indices=[p.index for p in parts], shape=x.array.shape)
+    return joined if g is None else g + joined
+
+
+def _flows(y: Any, g: Any, record: bool) -> list[tuple[Value, Any]]:
+    """What the rules of the op that made `y` send to each of its tracked inputs."""
+    node: Node = y.node
+    if node.used:
+        raise RuntimeError(_used(y))
+    rules, arguments, params = node.op.rules_in_order, node.arrays, node.params
+    if record:
+        arguments = [x if isinstance(x, Value) else array for x, array in zip(node.inputs, arguments, strict=True)]
+    else:
+        y = y.array
+    flows: Any = rules[0](g, y, *arguments, **params) if node.op.variadic else None
+    found = []
+    for i, x in enumerate(node.inputs):
+        if isinstance(x, Value) and x.tracked:
+            if x.changed > node.index:
+                raise RuntimeError(_changed(x, node))
+            found.append((x, flows[i] if flows else rules[i](g, y, *arguments, **params)))
+    return found
+
+
+def _fitted(flow: Any, x: Value, y: Value) -> Any:
+    """A contribution in the shape and dtype of what it flows to: broadcasting is undone in both directions.
+
+    Where the op stretched x, the contribution is summed; where the rule left it small, it is stretched.
+    """
+    shape, dtype = x.array.shape, x.array.dtype
+    extra = len(flow.shape) - len(shape)
+    if extra > 0:
+        flow = flow.sum(axis=tuple(range(extra)))
+    if flow.shape != shape and extra >= 0:
+        stretched = tuple(axis for axis, (n, m) in enumerate(zip(flow.shape, shape, strict=True)) if m == 1 and n != 1)
+        flow = flow.sum(axis=stretched, keepdims=True)
+    if flow.shape != shape:
+        try:
+            flow = flow + np.zeros(shape, dtype)
+        except ValueError as error:
+            raise ValueError(_unfit(flow, x, y)) from error
+        if flow.shape != shape:
+            raise ValueError(_unfit(flow, x, y))
+    return flow if flow.dtype == dtype else flow.astype(dtype)
+
+
+def _unfit(flow: Any, x: Value, y: Any) -> str:
+    return (
+        f"backward: argument rule of {y.node.op.name}: expected a contribution that broadcasts to shape {x.array.shape}, "
+        f"got shape {flow.shape}; correct the rule"
+    )
+
+
+def _used(y: Value) -> str:
+    return (
+        f"backward: argument {_named(y)}: expected a graph that no backward pass has gone through, got one that was used; "
+        "if it is a state carried over from an earlier batch, carry state.detach() (truncated BPTT); "
+        "to go through one graph twice, call backward(retain_graph=True) the first time"
+    )
+
+
+def _changed(x: Value, node: Node) -> str:
+    return (
+        f"backward: argument {_named(x)}: expected the numbers that {node.op.name} was computed with, got others, for its "
+        ".data was assigned (by an optimizer's step, perhaps) after that; call backward before the step"
+    )
+
+
+def _named(x: Value) -> str:
+    """How to point at a value in an error message: its name, what made it, and where."""
+    made = f" made by {x.node.op.name}" if x.node else ""
+    where = "".join(f" / t={part}" if isinstance(part, int) else f" / {part}" for part in x.node.scope) if x.node else ""
+    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in' + where[2:] if where else ''})"

@@ -1,0 +1,160 @@
+"""What is recorded while a program runs: values, and the nodes that made them.
+
+A `Value` holds an array and, if an op made it from values that are tracked, the `Node` that says
+how. A `Node` holds its inputs. So references point one way, from a result back to what it was
+made from, and a graph is freed, by reference counting alone, when its last value goes.
+
+Every node carries the moment at which it was recorded (`index`). An op can only use values that
+exist already, so sorting by `index` is a topological order, and no graph is ever walked recursively.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .op import Op
+
+Scope = tuple[str | int, ...]
+"""Where a node was recorded: module and attribute names, and time steps as integers."""
+
+clock = count(1)
+"""One tick for every node recorded and every array replaced: what happened before what."""
+
+
+class Node:
+    """One recorded application of an op: ``op(*inputs, **params)``. Plain data, no maths.
+
+    Attributes
+    ----------
+    op : Op
+        What was applied.
+    inputs : tuple
+        Its array arguments in order: Values, and plain arrays or numbers for constants.
+    arrays : list
+        The numbers that these held when the op ran.
+    params : dict
+        Its settings (``axis``, ``keepdims``, …).
+    index : int
+        When: a later node has a larger index.
+    scope : tuple of str and int
+        Where: ``("gru", 3, "reset gate")`` is time step 3 of the module ``gru``.
+    used : bool
+        Whether a backward pass has gone through it already.
+    """
+
+    __slots__ = ("arrays", "index", "inputs", "op", "params", "scope", "used")
+
+    def __init__(self, op: Op, inputs: Sequence[Any], arrays: list[Any], params: dict[str, Any], index: int, scope: Scope):
+        self.op = op
+        self.inputs = inputs
+        self.arrays = arrays
+        self.params = params
+        self.index = index
+        self.scope = scope
+        self.used = False
+
+    def __repr__(self) -> str:
+        where = " / ".join(f"t={part}" if isinstance(part, int) else part for part in self.scope)
+        return f"Node({self.op.name}, index={self.index}{', scope=' + where if where else ''})"
+
+
+class Value:
+    """An array on its way through a program; `Tensor` is this with operators.
+
+    Attributes
+    ----------
+    array : numpy.ndarray
+        The numbers.
+    node : Node or None
+        The node that made it; None for a leaf.
+    tracked : bool
+        Whether gradients flow back to it.
+    changed : int
+        When `array` was last replaced by another, 0 if never. A node older than this used the
+        old numbers, so its derivative can no longer be taken.
+    grad : numpy.ndarray or None
+        Where `Tensor.backward` accumulates the gradient.
+    name : str or None
+        What people call it.
+    """
+
+    __slots__ = ("__weakref__", "array", "changed", "grad", "name", "node", "tracked")
+
+    array: np.ndarray
+    node: Node | None
+    tracked: bool
+    changed: int
+    grad: np.ndarray | None
+    name: str | None
+
+    # Two values are the same key only if they are the same object.
+    __hash__ = object.__hash__
+
+
+context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
+"""Whether ops are recorded, and under which scope. Each thread and each async task has its own."""
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Run a block, or as a decorator a function, without recording: results have no graph.
+
+    Holds for the current thread or async task only, and ends with the block even if that raises.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    _, here = context.get()
+    token = context.set((False, here))
+    try:
+        yield
+    finally:
+        context.reset(token)
+
+
+@contextmanager
+def scope(*parts: str | int) -> Iterator[None]:
+    """Record the nodes of a block under a name (str) or a time step (int), inside the current scope.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.scope("encoder", 0):
+    ...     y = x * 2
+    >>> y.node.scope
+    ('encoder', 0)
+    """
+    recording, here = context.get()
+    token = context.set((recording, here + parts))
+    try:
+        yield
+    finally:
+        context.reset(token)
+
+
+def history(root: Value) -> list[Value]:
+    """All recorded values that `root` was made from, itself included, newest first; leaves are not in it."""
+    if root.node is None:
+        return []
+    seen, waiting = {root}, [root.node]
+    while waiting:
+        for value in waiting.pop().inputs:
+            if isinstance(value, Value) and value.node is not None and value not in seen:
+                seen.add(value)
+                waiting.append(value.node)
+    return sorted(seen, key=attrgetter("node.index"), reverse=True)

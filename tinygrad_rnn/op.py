@@ -1,0 +1,254 @@
+"""An op: what it computes, how a formula writes it, and the rules of its derivative.
+
+`apply` is the one place where an op runs and where a `Node` is recorded.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from types import MethodType
+from typing import Any
+
+from numpy import asarray, ndarray
+
+from .dtypes import as_constant, settle
+from .errors import describe
+from .graph import Node, Value, clock, context
+
+new = object.__new__
+PLAIN = frozenset({ndarray, float, int, bool})
+"""Constants that an op takes as they are."""
+
+registry: dict[str, Op] = {}
+"""Every op by name. The tests, `tinygrad-rnn check` and the documentation are written from it."""
+
+
+class Op:
+    """A function of arrays that knows its derivative. Made with the decorator `op`.
+
+    Called with Tensors it returns a Tensor and records the call; called with plain arrays it
+    returns a plain array and records nothing.
+
+    Attributes
+    ----------
+    name : str
+    forward : callable
+        ``forward(*arrays, **params)`` on plain arrays.
+    inputs : tuple of str
+        The names of its array arguments. For a variadic op, whose first argument is a sequence of
+        arrays as in `numpy.concatenate`, the one name of that sequence.
+    defaults : dict
+        Its settings, which are keyword-only in `forward`, with their default values.
+    formula : str
+        How it is written, with the inputs in braces: ``"{a} + {b}"``.
+    rules : dict
+        For each differentiable input, a function of the incoming gradient ``g``, the output ``y``
+        and the arguments, which returns that input's contribution.
+    """
+
+    # Slots, for attribute access on the hot path; the dict is for what update_wrapper sets.
+    __slots__ = (
+        "__dict__", "defaults", "forward", "formula", "inputs", "name", "partial", "remedy", "required", "rules",
+        "rules_in_order", "sample", "takes", "variadic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        formula: str,
+        sample: Callable[..., Any] | None = None,
+        remedy: str = "",
+    ):
+        arguments = inspect.signature(forward).parameters.values()
+        settings = [p for p in arguments if p.kind is p.KEYWORD_ONLY]
+        self.name: str = forward.__name__.lstrip("_")
+        self.forward = forward
+        self.formula = formula
+        self.sample = sample
+        self.remedy = remedy
+        self.inputs = tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
+        self.defaults = {p.name: p.default for p in settings}
+        self.takes = None if self.variadic or self.defaults else len(self.inputs)
+        self.required = {name for name, value in self.defaults.items() if value is inspect.Parameter.empty}
+        self.rules: dict[str, Callable[..., Any]] = {}
+        self.rules_in_order: tuple[Callable[..., Any], ...] = ()
+        self.partial = True  # some input has no rule
+        update_wrapper(self, forward)
+
+    def vjps(self, **rules: Callable[..., Any]) -> Op:
+        """Give the vector-Jacobian product for each input by name; an input without one is a constant.
+
+        A rule is called as ``rule(g, y, *inputs, **params)``. It uses operators, methods and other
+        ops only, so that the same text runs on arrays and, for gradients of gradients, on Tensors.
+        It need not undo broadcasting: the engine does. A variadic op has one rule, which returns
+        the contributions to all its inputs in order.
+        """
+        unknown = rules.keys() - set(self.inputs)
+        if unknown:
+            raise TypeError(f"{self.name}.vjps: no input named {', '.join(sorted(unknown))}; the inputs are {', '.join(self.inputs)}")
+        self.rules = rules
+        self.rules_in_order = tuple(rules.get(name, _no_rule) for name in self.inputs)
+        self.partial = len(rules) < len(self.inputs)
+        return self
+
+    def rule_text(self, name: str) -> str:
+        """The source of the rule that runs for the input `name`, without the lambda around it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> tg.tanh.rule_text("a")
+        'g * (1 - y * y)'
+        """
+        return source(self.rules[name])
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        if not settings and self.takes == len(args):
+            return apply(self, args, {})
+        if len(args) == len(self.inputs) and self.required <= settings.keys() <= self.defaults.keys() and not self.variadic:
+            return apply(self, args, {**self.defaults, **settings})
+        return apply(self, *self._bind(args, settings))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """As an attribute of a class an op is a method: ``t.exp()`` is ``exp(t)``."""
+        return self if instance is None else MethodType(self, instance)
+
+    def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Sort the arguments of a call into arrays and settings, as NumPy's own signatures allow."""
+        n = len(self.inputs)
+        arrays = args[:n] + tuple(settings.pop(name) for name in self.inputs[len(args) :] if name in settings)
+        params = {**self.defaults, **dict(zip(self.defaults, args[n:], strict=False)), **settings}
+        known = len(params) == len(self.defaults) >= len(args) - n
+        if not known or len(arrays) < n or any(params[name] is inspect.Parameter.empty for name in self.required):
+            raise TypeError(f"{self.name}: expected {self.signature}, got {len(args)} positional and {sorted(settings)} by name; see help")
+        return (tuple(arrays[0]) if self.variadic else arrays), params
+
+    @property
+    def signature(self) -> str:
+        """How it is called: ``sum(a, axis=None, keepdims=False)``."""
+        empty = inspect.Parameter.empty
+        settings = [name if value is empty else f"{name}={value!r}" for name, value in self.defaults.items()]
+        return f"{self.name}({', '.join([*self.inputs, *settings])})"
+
+    def __repr__(self) -> str:
+        return f"<op {self.signature}>"
+
+
+def op(
+    formula: str,
+    *,
+    sample: Callable[..., Any] | None = None,
+    remedy: str = "",
+) -> Callable[[Callable[..., Any]], Op]:
+    """Make an op of a function on plain arrays. Its positional arguments are arrays, its keywords settings.
+
+    Parameters
+    ----------
+    formula : str
+        How a person writes it, with the inputs in braces.
+    sample : callable, optional
+        ``sample(r)`` gives arguments to check it with (a tuple of arrays, with a dict of settings
+        last if it has any; or a list of such tuples), where ``r(3, 4)`` draws an array with no two
+        entries equal and none near zero, and ``r.positive(3, 4)`` one of positive numbers.
+    remedy : str, optional
+        What an error message should advise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> @tg.op("softsign({a})", sample=lambda r: (r(3),))
+    ... def softsign(a):
+    ...     return a / (1 + np.abs(a))
+    >>> softsign = softsign.vjps(a=lambda g, y, a: g / (1 + tg.abs(a)) ** 2)
+    >>> x = tg.Tensor([1.0, -3.0], requires_grad=True)
+    >>> softsign(x).sum().backward()
+    >>> x.grad
+    array([0.25  , 0.0625], dtype=float32)
+    """
+
+    def register(forward: Callable[..., Any]) -> Op:
+        made = Op(forward, formula, sample, remedy)
+        registry[made.name] = made
+        return made
+
+    return register
+
+
+def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Run `op`; if one of its inputs is tracked, and recording is on, record a Node."""
+    arrays, value, tracked = [], None, False
+    for x in inputs:
+        if isinstance(x, Value):
+            value = x
+            arrays.append(x.array)
+            if x.tracked:
+                tracked = True
+        elif type(x) in PLAIN:
+            arrays.append(x)
+        else:
+            arrays.append(as_constant(x))
+    try:
+        if value is None:
+            return op.forward(*inputs, **params)
+        result = op.forward(*arrays, **params)
+    except (ValueError, TypeError, IndexError) as error:
+        raise _explained(error, op, inputs) from error
+    if type(result) is not ndarray:
+        result = asarray(result)
+    if result.dtype is not value.array.dtype and "dtype" not in params:
+        result = settle(result, arrays)
+
+    out = new(type(value))
+    out.array = result
+    out.grad = out.name = out.node = None
+    out.changed = 0
+    if tracked:
+        tracked, scope = context.get()
+        if tracked:
+            if op.partial:
+                _refuse_without_rule(op, inputs)
+            out.node = Node(op, inputs, arrays, params, next(clock), scope)
+    out.tracked = tracked
+    return out
+
+
+def source(rule: Callable[..., Any]) -> str:
+    """The text of a lambda's body, found through the positions its own bytecode carries."""
+    code = rule.__code__
+    spans = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
+    start, end = min(p[::2] for p in spans), max(p[1::2] for p in spans)
+    lines = [linecache.getline(code.co_filename, n).encode() for n in range(start[0], end[0] + 1)]
+    if not any(lines):
+        return "(source not available)"
+    lines[-1] = lines[-1][: end[1]]
+    lines[0] = lines[0][start[1] :]
+    return " ".join(b" ".join(lines).decode().split())
+
+
+def _explained(error: Exception, op: Op, inputs: Sequence[Any]) -> Exception:
+    """NumPy's complaint, with the op, its arguments and the remedy added."""
+    if getattr(error, "explained", False):
+        return error
+    names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
+    got = ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False))
+    better = type(error)(f"{op.name}: {error}; got {got}" + (f"; {op.remedy}" if op.remedy else ""))
+    better.explained = True  # type: ignore[attr-defined]
+    return better
+
+
+def _no_rule(*_: Any, **__: Any) -> None:
+    """Stands where an input has no rule; never runs, for apply refuses a tracked one."""
+
+
+def _refuse_without_rule(op: Op, inputs: Sequence[Any]) -> None:
+    for name, x in zip(op.inputs, inputs, strict=False):
+        if name not in op.rules and isinstance(x, Value) and x.tracked:
+            raise TypeError(
+                f"{op.name}: argument {name}: expected a constant, for {op.name} has no derivative with respect to it, "
+                f"got a Tensor that requires gradients; pass {name}.detach(), or give {op.name}.vjps({name}=...)"
+            )

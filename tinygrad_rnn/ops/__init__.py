@@ -1,0 +1,28 @@
+"""The maths: one paragraph an op. Forward, formula, derivative rules and a sample to check them with stand together."""
+
+from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
+from .elementwise import abs, astype, clip, cos, exp, expm1, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh
+from .index import getitem, scatter, take_along_axis, where
+from .linear import einsum, linear, matmul, outer
+from .reduce import cumsum, log_softmax, logsumexp, max, mean, min, softmax, std, sum, var
+from .shape import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flip,
+    moveaxis,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+)
+
+__all__ = [
+    "abs", "add", "astype", "broadcast_to", "clip", "concatenate", "cos", "cumsum", "divide", "einsum", "exp", "expand_dims",
+    "expm1", "flip", "getitem", "lerp", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "moveaxis", "multiply", "negative", "outer", "power", "relu", "reshape", "scatter",
+    "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
+    "sum", "swapaxes", "take_along_axis", "tanh", "transpose", "var", "where",
+]  # fmt: skip

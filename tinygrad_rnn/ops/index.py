@@ -1,0 +1,101 @@
+"""Picking entries out of arrays and putting them back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backward import Part
+from ..op import op
+
+
+@op(
+    "{a}[{index}]",
+    sample=lambda r: [
+        (r(4, 3), {"index": 2}),
+        (r(4, 3), {"index": (slice(None, None, -2), 1)}),
+        (r(4, 3), {"index": np.array([[0, 0], [3, 0]])}),
+        (r(4, 3), {"index": (Ellipsis, None, slice(0, 2))}),
+        (r(4, 3), {"index": np.arange(12).reshape(4, 3) % 2 == 0}),
+    ],
+    remedy="an index is an integer, a slice, None, ..., or an array of integers or booleans, or a tuple of these",
+)
+def getitem(a: Any, *, index: Any) -> Any:
+    """a[index], with everything that NumPy indexing takes. An entry picked twice gets both gradients.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.Tensor([[1.0, 2.0], [3.0, 4.0]])[[1, 0], 1]
+    Tensor([4., 2.])
+    """
+    return a[index]
+
+
+getitem.vjps(a=lambda g, y, a, index: Part(scatter, g, index))
+
+
+@op("scatter({parts})", sample=lambda r: ((r(2), r(2, 2), r(2)), {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)}))
+def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
+    """An array of zeros of `shape`, with each part added at its index: the reverse of `getitem`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> tg.scatter([np.array([1.0, 2.0]), 5.0], indices=[[0, 0], 2], shape=(3,))
+    array([3., 0., 5.])
+    """
+    whole = np.zeros(shape, dtype=np.result_type(*parts))
+    for part, index in zip(parts, indices, strict=True):
+        if _may_repeat(index):
+            np.add.at(whole, index, part)
+        else:
+            whole[index] += part
+    return whole
+
+
+scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in indices])
+
+
+@op("where({condition}, {a}, {b})", sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)))
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where `condition` holds, else b; the three broadcast. `condition` is a constant.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor([2.0, -3.0])
+    >>> tg.where(x > 0, x, 0.5)
+    Tensor([2. , 0.5])
+    """
+    return np.where(condition, a, b)
+
+
+where.vjps(
+    a=lambda g, y, condition, a, b: where(condition, g, 0),
+    b=lambda g, y, condition, a, b: where(condition, 0, g),
+)
+
+
+def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
+    """For each position in `indices`, the entry of `a` that lies that far along `axis`; see `numpy.take_along_axis`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.take_along_axis(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1)
+    Tensor([[2.],
+            [3.]])
+    """
+    indices = np.asarray(indices)
+    index: list[Any] = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    index[axis] = indices
+    return a[tuple(index)]
+
+
+def _may_repeat(index: Any) -> bool:
+    """Whether an index can name the same entry twice: only an array of integers can."""
+    entries = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(i, list | np.ndarray) and np.asarray(i).dtype.kind in "iu" for i in entries)

@@ -1,0 +1,201 @@
+"""Many entries to one: along an axis, several axes, or all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import op
+from .elementwise import exp, sqrt
+from .shape import flip
+
+
+def kept(g: Any, a: Any, axis: Any) -> Any:
+    """`g` with the axes of `a` that were reduced put back with size 1, so that it broadcasts against `a`."""
+    if axis is None:
+        return g.reshape((1,) * a.ndim)
+    reduced = [i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))] if a.ndim else []
+    return g.reshape(tuple(1 if i in reduced else n for i, n in enumerate(a.shape)))
+
+
+def share(y: Any, a: Any) -> float:
+    """How many entries of `a` went into one of `y`."""
+    return a.size / y.size if y.size else 0.0
+
+
+@op("Σ({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over `axis` (an integer, a tuple, or None for all).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.sum(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([4., 6.])
+    """
+    return np.add.reduce(a, axis, keepdims=keepdims)
+
+
+sum.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis))
+
+
+@op("mean({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The arithmetic mean over `axis`. Of no entries it is nan, with NumPy's warning.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.mean(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([2., 3.])
+    """
+    total = np.add.reduce(a, axis, keepdims=keepdims)
+    return total / share(total, a)
+
+
+mean.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) / share(y, a))
+
+
+@op("var({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0, "ddof": 1}), (r(2, 3), {"axis": -1, "keepdims": True})])
+def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The mean squared distance from the mean over `axis`: Σ (a − mean)² / (n − ddof), as `numpy.var`.
+
+    PyTorch divides by n − 1 unless told otherwise: that is ``ddof=1`` here.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.var(tg.Tensor([1.0, 3.0]))
+    Tensor(1.)
+    """
+    return np.var(a, axis, ddof=ddof, keepdims=keepdims)
+
+
+var.vjps(
+    a=lambda g, y, a, axis, ddof, keepdims: (
+        kept(g, a, axis) * (2 / (share(y, a) - ddof) * (a - mean(a, axis=axis, keepdims=True)))
+    )
+)
+
+
+def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The square root of the variance; see `var`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.std(tg.Tensor([1.0, 3.0]))
+    Tensor(1.)
+    """
+    return sqrt(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+@op("max({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The largest entry over `axis`. Equal ones share the gradient.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.max(tg.Tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1)
+    Tensor([2., 3.])
+    """
+    return np.maximum.reduce(a, axis, keepdims=keepdims)
+
+
+max.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype))
+
+
+@op("min({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The smallest entry over `axis`. Equal ones share the gradient.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.min(tg.Tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1)
+    Tensor([1., 0.])
+    """
+    return np.minimum.reduce(a, axis, keepdims=keepdims)
+
+
+min.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype))
+
+
+def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
+    """One, shared out among the entries that are `chosen` (booleans) along `axis`."""
+    return (chosen / chosen.sum(axis=axis, keepdims=True)).astype(dtype)
+
+
+@op("cumsum({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})])
+def cumsum(a: Any, *, axis: int | None = None) -> Any:
+    """Running sums along `axis`, or over all entries in order.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.cumsum(tg.Tensor([1.0, 2.0, 3.0]))
+    Tensor([1., 3., 6.])
+    """
+    return np.cumsum(a, axis)
+
+
+cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).reshape(a.shape))
+
+
+@op("logsumexp({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@np.errstate(under="ignore")
+def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """log Σ exp(a) over `axis`, without overflow: the largest entry is taken out first.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.logsumexp(tg.Tensor([1e4, 1e4]))
+    Tensor(10000.693)
+    """
+    top = np.maximum.reduce(a, axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    with np.errstate(divide="ignore"):  # the log of 0, where every entry is -inf, is the -inf that is wanted
+        y = np.log(np.add.reduce(np.exp(a - top), axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, tuple(range(np.ndim(a))) if axis is None else axis)
+
+
+logsumexp.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - kept(y, a, axis)))
+
+
+@op("softmax({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@np.errstate(under="ignore")
+def softmax(a: Any, *, axis: int = -1) -> Any:
+    """exp(a) / Σ exp(a) along `axis`: positive, and one in sum. Shifted by the largest entry, so exp cannot overflow.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.softmax(tg.Tensor([1e4, 1e4, 0.0]))
+    Tensor([0.5, 0.5, 0. ])
+    """
+    y = np.exp(a - np.maximum.reduce(a, axis, keepdims=True))
+    return y / np.add.reduce(y, axis, keepdims=True)
+
+
+softmax.vjps(a=lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+
+
+@op("log_softmax({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@np.errstate(under="ignore")
+def log_softmax(a: Any, *, axis: int = -1) -> Any:
+    """log softmax(a) = a − log Σ exp(a) along `axis`, exact where softmax itself would round to 0.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.log_softmax(tg.Tensor([1e4, 0.0]))
+    Tensor([     0., -10000.])
+    """
+    shifted = a - np.maximum.reduce(a, axis, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
+
+
+log_softmax.vjps(a=lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))

@@ -1,0 +1,129 @@
+"""NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`, and what has no derivative here says so.
+
+NumPy asks a Tensor what to do through `__array_ufunc__` and `__array_function__` (NEP 13 and NEP 18).
+The answer is ours or a TypeError; it is never a plain array that silently left the graph.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .graph import Value
+
+differentiable: dict[Any, Callable[..., Any]] = {
+    getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)
+} | {
+    np.absolute: ops.abs,
+    np.amax: ops.max,
+    np.amin: ops.min,
+    np.true_divide: ops.divide,
+    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack([a + 0 * b, b + 0 * a]), axis=0),
+    np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _refuse("dot", "matmul"),
+    np.ravel: lambda a: ops.reshape(a, (-1,)),
+    np.take: lambda a, indices, axis=None: (
+        ops.reshape(a, (-1,))[indices] if axis is None else ops.moveaxis(ops.moveaxis(a, axis, 0)[indices], 0, axis)
+    ),
+    np.vstack: lambda arrays: ops.concatenate([a.reshape(1, -1) if np.ndim(a) < 2 else a for a in arrays]),
+    np.hstack: lambda arrays: ops.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1),
+    np.reciprocal: lambda a: 1 / a,
+    np.positive: lambda a: a,
+}
+"""NumPy's function: ours."""
+
+about_values = {
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
+    *(np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all, np.searchsorted),
+    *(np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like),
+    *(np.full_like, np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
+}
+"""Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
+
+alternatives = {
+    "prod": "exp(log(x).sum()) for positive x",
+    "cumprod": "exp(cumsum(log(x))) for positive x",
+    "floor_divide": "divide",
+    "remainder": "subtract and divide",
+    "floor": "x.detach().numpy()",
+    "ceil": "x.detach().numpy()",
+    "round": "x.detach().numpy()",
+    "rint": "x.detach().numpy()",
+    "sort": "x[np.argsort(x.data)]",
+    "median": "x[np.argsort(x.data)] and pick the middle",
+    "tensordot": "einsum",
+    "inner": "einsum",
+    "vdot": "einsum",
+    "kron": "einsum and reshape",
+    "trace": "einsum or x[i, i].sum()",
+    "diagonal": "x[i, i] with i = np.arange(n)",
+    "repeat": "x[np.repeat(np.arange(len(x)), n)]",
+    "tile": "broadcast_to and reshape",
+    "roll": "x[np.roll(np.arange(len(x)), shift)]",
+    "pad": "concatenate",
+    "log2": "log(x) / np.log(2)",
+    "log10": "log(x) / np.log(10)",
+    "exp2": "2 ** x",
+    "tan": "sin(x) / cos(x)",
+    "sinh": "(exp(x) - exp(-x)) / 2",
+    "cosh": "(exp(x) + exp(-x)) / 2",
+    "float_power": "power",
+    "cbrt": "x ** (1 / 3)",
+    "linalg.norm": "sqrt(square(x).sum())",
+    "array": "tg.stack, or x.detach().numpy() for a plain array",
+    "copyto": "where",
+    "put": "where",
+}
+
+
+def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """The answer to `ufunc(*inputs)` where one of the inputs, or ``out=``, is a Tensor."""
+    name = ufunc.__name__
+    if method != "__call__":
+        if ufunc is np.add and method == "reduce":
+            return ops.sum(*inputs, **{"axis": 0, **kwargs})
+        raise _no_derivative(f"{name}.{method}")
+    if kwargs:
+        given = ", ".join(f"{key}=" for key in kwargs)
+        raise TypeError(
+            f"np.{name}: argument {given}: expected none of it with Tensors, whose numbers are not changed in place, "
+            f"got it; write y = {name}(...) instead of out= or an in-place operator on an array"
+        )
+    return array_function(ufunc, inputs, {}, name)
+
+
+def array_function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = "") -> Any:
+    """The answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
+    if func in differentiable:
+        return differentiable[func](*args, **kwargs)
+    if func in about_values:
+        return func(*_plain(args), **_plain(kwargs))
+    module = getattr(func, "__module__", "numpy").removeprefix("numpy").lstrip(".")
+    raise _no_derivative(name or f"{module}.{func.__name__}".lstrip("."))
+
+
+def _plain(x: Any) -> Any:
+    """The same arguments with arrays in the place of Tensors."""
+    if isinstance(x, Value):
+        return x.array
+    if isinstance(x, list | tuple):
+        return type(x)(_plain(item) for item in x)
+    return {key: _plain(item) for key, item in x.items()} if isinstance(x, dict) else x
+
+
+def _no_derivative(name: str) -> TypeError:
+    """The refusal, with the nearest thing that has one."""
+    similar = difflib.get_close_matches(name.rpartition(".")[2], ops.__all__, n=2, cutoff=0.6)
+    nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar) or "an op of your own made with tg.op"
+    return TypeError(
+        f"np.{name}: argument x: expected plain arrays, for it has no derivative here, got a Tensor; "
+        f"use {nearest}; or x.detach().numpy() if no gradient is needed"
+    )
+
+
+def _refuse(name: str, instead: str) -> Any:
+    raise TypeError(f"np.{name}: argument b: expected at most two axes, got more; use tg.{instead}")

@@ -1,0 +1,402 @@
+"""The Tensor: a value, and the node that made it. Operators and methods are the ops, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import ops, protocol
+from .backward import sweep
+from .dtypes import as_array, require_floating
+from .errors import complaint, describe
+from .graph import Value, clock, history
+from .op import apply
+
+NONE: dict[str, Any] = {}  # the settings of an op that has none
+_NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
+
+
+class Tensor(Value):
+    """An array that remembers how it was computed, so that gradients can flow back.
+
+    Parameters
+    ----------
+    data : array_like
+        Real numbers. An ndarray is wrapped, not copied, and keeps its dtype; Python floats take
+        the default dtype (float32), integers int64. Nothing here ever writes into it.
+    requires_grad : bool, keyword-only
+        Whether `backward` should leave the gradient in `.grad`. Floating dtypes only.
+    dtype : dtype, keyword-only, optional
+    name : str, keyword-only, optional
+        What drawings and error messages call it.
+
+    Raises
+    ------
+    TypeError
+        If the numbers are not real, or an integer Tensor is asked for gradients.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> x.grad
+    array([2., 4.], dtype=float32)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        requires_grad: bool = False,
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ):
+        if isinstance(data, Value):
+            if data.tracked:
+                raise TypeError(
+                    complaint(
+                        "Tensor",
+                        "data",
+                        expected="an array",
+                        got="a Tensor that requires gradients",
+                        remedy="use data.detach() to leave the graph behind, data.astype(dtype) to stay in it",
+                    )
+                )
+            data = data.array
+        self.array = as_array(data, dtype)
+        if requires_grad:
+            require_floating("Tensor", "requires_grad", self.array)
+        self.node = None
+        self.tracked = requires_grad
+        self.changed = 0
+        self.grad = None
+        self.name = name
+
+    # -- what it is ---------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> np.ndarray:
+        """The numbers. Assign an array of the same shape and dtype to replace them."""
+        return self.array
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        array = np.asarray(new) if isinstance(new, np.ndarray) else np.asarray(new, dtype=self.dtype)
+        if array.shape != self.shape or array.dtype != self.dtype:
+            raise ValueError(
+                complaint(
+                    "Tensor.data",
+                    self.name or "new value",
+                    expected=describe(self),
+                    got=describe(array),
+                    remedy="make a new Tensor, or use reshape and astype",
+                )
+            )
+        self.array = array
+        self.changed = next(clock)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow back to it. Can be set on a leaf."""
+        return self.tracked
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted:
+            require_floating("requires_grad", self.name or "tensor", self.array)
+        elif self.node is not None:
+            raise RuntimeError("requires_grad: argument tensor: expected a leaf, got the result of an op; use tensor.detach()")
+        self.tracked = bool(wanted)
+
+    shape = property(lambda self: self.array.shape, doc="Sizes of the axes, a tuple.")
+    ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
+    size = property(lambda self: self.array.size, doc="Number of entries.")
+    dtype = property(lambda self: self.array.dtype, doc="The dtype of data and of grad.")
+
+    def numpy(self) -> np.ndarray:
+        """The numbers as a plain array, which shares memory; for a Tensor with gradients say ``t.detach().numpy()``."""
+        return np.asarray(self)
+
+    def item(self) -> float | int | bool:
+        """The only entry, as a Python number."""
+        return self.array.item()
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers."""
+        return self.array.tolist()
+
+    def detach(self) -> Self:
+        """The same numbers as a leaf without gradients: what to carry from batch to batch in truncated BPTT."""
+        return type(self)(self.array, name=self.name)
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.array, separator=", ", prefix="Tensor(", threshold=60)
+        extras = [f"dtype={self.dtype}"] if self.dtype not in (np.float32, np.int64, np.bool_) else []
+        if self.name:
+            extras.append(f"name={self.name!r}")
+        if self.node:
+            extras.append(f"has graph: {self.node.op.name}")
+        elif self.tracked:
+            extras.append("requires_grad=True")
+        return f"Tensor({', '.join([body, *extras])})"
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[i] for i in range(len(self.array)))
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.array.__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else str(self), spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copy = type(self)(self._leaf("copy.deepcopy").array.copy(), requires_grad=self.tracked, name=self.name)
+        copy.grad = None if self.grad is None else self.grad.copy()
+        memo[id(self)] = copy
+        return copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self._leaf("pickle").array, self.grad, self.tracked, self.name)
+
+    def _leaf(self, operation: str) -> Self:
+        if self.node is not None:
+            raise TypeError(f"{operation}: argument tensor: expected a leaf, got the result of {self.node.op.name}; use tensor.detach()")
+        return self
+
+    # -- gradients ----------------------------------------------------------------------------------
+
+    def backward(self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False) -> None:
+        """Add to `.grad` of every leaf that requires it the gradient of this tensor with respect to it.
+
+        Parameters
+        ----------
+        gradient : array_like of this shape, optional
+            What arrives here; 1 for a tensor of one entry. The result is the vector-Jacobian product.
+        retain_graph : bool
+            Allow another backward pass through this graph. Without it the graph can still be looked at.
+        retain_grads : bool
+            Leave every interior tensor its gradient too, in `.grad`.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing here requires gradients, or a backward pass went through this graph before.
+        ValueError
+            If `gradient` is missing or of another shape. No `.grad` has changed then.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.], dtype=float32)
+        """
+        gradients = list(sweep(self, seed(self, gradient, "backward"), interior=retain_grads))
+        for value, g in gradients:
+            value.grad = np.array(g) if value.grad is None else value.grad + g
+        if not retain_graph:
+            for value in history(self):
+                value.node.used = True  # type: ignore[union-attr]
+
+    # -- operators ----------------------------------------------------------------------------------
+
+    def __add__(self, other: Any) -> Self:
+        return apply(ops.add, (self, other), NONE)
+
+    def __radd__(self, other: Any) -> Self:
+        return apply(ops.add, (other, self), NONE)
+
+    def __sub__(self, other: Any) -> Self:
+        return apply(ops.subtract, (self, other), NONE)
+
+    def __rsub__(self, other: Any) -> Self:
+        return apply(ops.subtract, (other, self), NONE)
+
+    def __mul__(self, other: Any) -> Self:
+        return apply(ops.multiply, (self, other), NONE)
+
+    def __rmul__(self, other: Any) -> Self:
+        return apply(ops.multiply, (other, self), NONE)
+
+    def __truediv__(self, other: Any) -> Self:
+        return apply(ops.divide, (self, other), NONE)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return apply(ops.divide, (other, self), NONE)
+
+    def __pow__(self, other: Any) -> Self:
+        return apply(ops.power, (self, other), NONE)
+
+    def __rpow__(self, other: Any) -> Self:
+        return apply(ops.power, (other, self), NONE)
+
+    def __matmul__(self, other: Any) -> Self:
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return ops.matmul(other, self)
+
+    def __neg__(self) -> Self:
+        return apply(ops.negative, (self,), NONE)
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return apply(ops.abs, (self,), NONE)
+
+    def __getitem__(self, index: Any) -> Self:
+        return apply(ops.getitem, (self,), {"index": _plain_index(index)})
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "Tensor[...] = value: argument self: expected an ndarray, got a Tensor, whose numbers its graph needs as they are; "
+            "use tg.where or tg.concatenate, or assign t.data outside of a graph"
+        )
+
+    def __eq__(self, other: Any) -> Any:
+        return self.array == _array(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.array != _array(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.array < _array(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.array <= _array(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.array > _array(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.array >= _array(other)
+
+    __hash__ = Value.__hash__
+
+    # -- NumPy's functions --------------------------------------------------------------------------
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.tracked:
+            raise TypeError(
+                "np.asarray: argument t: expected a Tensor without gradients, got one whose gradients would be lost; "
+                "use t.detach().numpy(), or a function of tinygrad_rnn"
+            )
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return protocol.array_ufunc(ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return protocol.array_function(func, args, kwargs)
+
+    # -- methods: the functions of the same name ----------------------------------------------------
+
+    T = property(ops.transpose, doc="The axes in reverse order.")
+    mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged: the matrix transpose.")
+
+    abs, sqrt, square, exp, expm1, log, log1p = ops.abs, ops.sqrt, ops.square, ops.exp, ops.expm1, ops.log, ops.log1p
+    sin, cos, tanh, sigmoid, relu, softplus = ops.sin, ops.cos, ops.tanh, ops.sigmoid, ops.relu, ops.softplus
+    max, min, var, std, cumsum = ops.max, ops.min, ops.var, ops.std, ops.cumsum
+    logsumexp, softmax, log_softmax = ops.logsumexp, ops.softmax, ops.log_softmax
+    squeeze, swapaxes, split, broadcast_to, expand_dims = ops.squeeze, ops.swapaxes, ops.split, ops.broadcast_to, ops.expand_dims
+    clip, matmul, dot, outer, flip = ops.clip, ops.matmul, ops.matmul, ops.outer, ops.flip
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """The sum over `axis`, or of all entries."""
+        return apply(ops.sum, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
+        """The mean over `axis`, or of all entries."""
+        return apply(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def reshape(self, *shape: Any) -> Self:
+        """The same entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
+        return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in reverse order, or in the order given: ``t.transpose(1, 0)`` or ``t.transpose((1, 0))``."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return apply(ops.transpose, (self,), {"axes": order})
+
+    def flatten(self) -> Self:
+        """All entries along one axis."""
+        return self.reshape(-1)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """The numbers in another dtype; between floating dtypes gradients flow through."""
+        return ops.astype(self, dtype=np.dtype(dtype))
+
+    def argmax(self, axis: int | None = None) -> np.ndarray:
+        """Where the largest entry is: a plain array of integers."""
+        return np.asarray(np.argmax(self.array, axis))
+
+    def argmin(self, axis: int | None = None) -> np.ndarray:
+        """Where the smallest entry is: a plain array of integers."""
+        return np.asarray(np.argmin(self.array, axis))
+
+
+def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
+    """The gradient that arrives at `output`, checked: an array of its shape and dtype."""
+    array = output.array
+    if not output.tracked:
+        raise RuntimeError(
+            complaint(operation, output.name or "output", expected="a Tensor that requires gradients", got=repr(output), remedy=_NO_GRADIENT)
+        )
+    if gradient is None:
+        if array.size != 1:
+            raise ValueError(
+                complaint(
+                    operation,
+                    "gradient",
+                    expected=f"an array of shape {array.shape}, for the output is not one number",
+                    got="none",
+                    remedy="reduce the output with .sum() or .mean(), or pass the gradient that arrives at it",
+                )
+            )
+        return np.ones_like(array)
+    given = np.asarray(_array(gradient))
+    if given.shape != array.shape or given.dtype.kind not in "biuf":
+        raise ValueError(
+            complaint(operation, "gradient", expected=f"{array.dtype} {array.shape}", got=describe(given), remedy="give it the shape of the output")
+        )
+    return given.astype(array.dtype, copy=False)
+
+
+def _array(x: Any) -> Any:
+    return x.array if isinstance(x, Value) else x
+
+
+def _plain_index(index: Any) -> Any:
+    """An index without Tensors and lists in it: what NumPy takes."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(i) for i in index)
+    if isinstance(index, list):
+        return np.asarray(index, dtype=None if index else np.intp)
+    return _array(index)
+
+
+def _rebuilt(kind: type[Tensor], array: np.ndarray, grad: np.ndarray | None, tracked: bool, name: str | None) -> Tensor:
+    tensor = kind(array, requires_grad=tracked, name=name)
+    tensor.grad = grad
+    return tensor

@@ -1,0 +1,214 @@
+"""Derivatives as values: what `Tensor.backward` leaves in `.grad`, these return. All are the same reverse sweep.
+
+Signatures follow JAX and torch.func. With `create_graph` the results have a graph of their own, so
+that they can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .backward import sweep
+from .errors import complaint, describe
+from .ops import stack
+from .tensor import Tensor, seed
+
+
+def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False) -> Any:
+    """The gradient of `output` with respect to `inputs`, without touching any `.grad`.
+
+    Parameters
+    ----------
+    output : Tensor
+    inputs : Tensor or sequence of Tensors
+        Leaves or interior tensors that `output` was computed from.
+    grad_output : array_like or Tensor of output's shape, optional
+        The gradient that arrives at `output`; 1 if that is one number.
+    create_graph : bool
+        Record the computation of the gradient, so that it can be differentiated, and drawn.
+
+    Returns
+    -------
+    Tensor or tuple of Tensors, as `inputs`: of the same shapes and dtypes
+
+    Raises
+    ------
+    RuntimeError
+        If `output` does not depend on one of the inputs, or a backward pass used the graph before.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> slope = tg.grad(x**3, x, create_graph=True)
+    >>> slope.item(), tg.grad(slope, x).item()
+    (27.0, 18.0)
+    """
+    wanted = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
+    for i, x in enumerate(wanted):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            raise TypeError(
+                complaint("grad", f"inputs[{i}]", expected="a Tensor that requires gradients", got=describe(x), remedy="make it with requires_grad=True")
+            )
+    found = _swept(output, wanted, grad_output, create_graph)
+    for i, (x, g) in enumerate(zip(wanted, found, strict=True)):
+        if g is None:
+            raise RuntimeError(
+                complaint(
+                    "grad",
+                    f"inputs[{i}]",
+                    expected="a Tensor that the output was computed from",
+                    got=f"{x.name or 'one'} of shape {x.shape} that it does not depend on",
+                    remedy="leave it out; its gradient is zero",
+                )
+            )
+    return found if isinstance(inputs, Sequence) else found[0]
+
+
+def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
+    """f(*primals), and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
+
+    Returns
+    -------
+    output : Tensor
+    pull : callable
+        ``pull(v)`` returns a Tensor for one primal, a tuple for several. ``pull(v, create_graph=True)``
+        records it.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> y, pull = tg.vjp(tg.exp, [0.0, 1.0])
+    >>> pull([1.0, 0.0])
+    Tensor([1., 0.])
+    """
+    variables = _variables(primals)
+    output = f(*variables)
+
+    def pull(v: Any, *, create_graph: bool = False) -> Any:
+        gradients = _gradients(output, variables, v, create_graph)
+        return gradients if len(primals) > 1 else gradients[0]
+
+    return output, pull
+
+
+def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
+    """f(*primals) and Jv: how fast the output changes as the inputs move along `tangents`.
+
+    A reverse sweep is linear in the gradient u that it starts from: uᵀJ. Differentiating that with
+    respect to u, along v, gives Jv; so the forward direction needs no second set of rules.
+
+    Parameters
+    ----------
+    primals, tangents : array_like, or tuples of them for several inputs
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.jvp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])[1]
+    Tensor([ 2., 40.])
+    """
+    variables = _variables(_tuple(primals))
+    directions = _directions("jvp", variables, _tuple(tangents))
+    output = f(*variables)
+    u = Tensor(np.zeros_like(output.data), requires_grad=True)
+    total = _inner(_gradients(output, variables, u, create_graph=True), directions)
+    return output, _gradients(total, (u,), None, create_graph)[0]
+
+
+def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
+    """All partial derivatives of f(*inputs): for each input an array of shape output.shape + input.shape.
+
+    Returns
+    -------
+    Tensor for one input, a tuple of Tensors for several
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.jacobian(lambda x: x * x, [1.0, 2.0])
+    Tensor([[2., 0.],
+            [0., 4.]])
+    """
+    variables = _variables(inputs)
+    output = f(*variables)
+    rows = [_gradients(output, variables, e.reshape(output.shape), create_graph) for e in np.eye(output.size, dtype=output.dtype)]
+    columns = [
+        stack([row[i] for row in rows]).reshape(output.shape + x.shape) if rows else Tensor(np.zeros(output.shape + x.shape, x.dtype))
+        for i, x in enumerate(variables)
+    ]
+    return tuple(columns) if len(inputs) > 1 else columns[0]
+
+
+def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Any]:
+    """f(*primals), one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
+
+    Returns
+    -------
+    output : Tensor
+    product : Tensor, or tuple of Tensors for several inputs
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 0.0])[1]
+    Tensor([6., 0.])
+    """
+    variables = _variables(_tuple(primals))
+    directions = _directions("hvp", variables, _tuple(tangents))
+    output = f(*variables)
+    total = _inner(_gradients(output, variables, None, create_graph=True), directions)
+    product = _gradients(total, variables, None, create_graph)
+    return output, product if len(variables) > 1 else product[0]
+
+
+def _swept(output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor | None, ...]:
+    """The gradients of `output` with respect to `wanted`; None where it does not depend on one."""
+    start: Any = seed(output, grad_output, "grad")
+    if create_graph:
+        start = grad_output if isinstance(grad_output, Tensor) else Tensor(start)
+    asked = set(wanted)
+    found = {value: g for value, g in sweep(output, start, record=create_graph, interior=True) if value in asked}
+    return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
+
+
+def _gradients(output: Tensor, variables: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor, ...]:
+    """As `_swept`, with zeros where the output does not depend on a variable."""
+    found = _swept(output, variables, grad_output, create_graph) if output.requires_grad else (None,) * len(variables)
+    return tuple(Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(variables, found, strict=True))
+
+
+def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Σ aᵢ · bᵢ over all entries of all pairs."""
+    products = [(x * y).sum() for x, y in zip(a, b, strict=True)]
+    return stack(products).sum()
+
+
+def _tuple(x: Any) -> tuple[Any, ...]:
+    """Several inputs come as a tuple, or as a list of Tensors; anything else is one input."""
+    several = isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(item, Tensor) for item in x))
+    return tuple(x) if several else (x,)
+
+
+def _variables(primals: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """What to differentiate with respect to: a tracked Tensor itself, so that calls nest; else a new leaf."""
+    return tuple(x if isinstance(x, Tensor) and x.requires_grad else Tensor(x, requires_grad=True) for x in primals)
+
+
+def _directions(operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """The tangents as Tensors, checked against the primals."""
+    directions = tuple(v if isinstance(v, Tensor) else Tensor(v) for v in tangents)
+    if [v.shape for v in directions] != [x.shape for x in variables]:
+        raise ValueError(
+            complaint(
+                operation,
+                "tangents",
+                expected=f"shapes {[x.shape for x in variables]}, as the primals",
+                got=str([v.shape for v in directions]),
+                remedy="give one tangent for each primal",
+            )
+        )
+    return directions
