@@ -4,18 +4,21 @@ A `Tensor` that differentiates itself, on NumPy; recurrent networks composed of 
 backpropagation through time comes out of the graph; and that graph, to look at.
 """
 
+from . import nn
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
 from .ops import __all__ as _op_names
+from .scan import scan
+from .serialize import load, save
 from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "no_grad", "op",
-    "scope", "set_default_dtype", "vjp", *_op_names,
+    "GradcheckError", "Tensor", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "load", "nn",
+    "no_grad", "op", "save", "scan", "scope", "set_default_dtype", "vjp", *_op_names,
 ]  # fmt: skip

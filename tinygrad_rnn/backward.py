@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .graph import Node, Value, history
+from .graph import Node, Value
 from .op import Op
 
 
@@ -30,9 +30,7 @@ class Part(NamedTuple):
     shape: None = None  # unlike that of any array, so that the engine looks closer
 
 
-def sweep(
-    root: Value, seed: Any, *, record: bool = False, interior: bool = False
-) -> Iterator[tuple[Value, Any]]:
+def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, interior: bool = False) -> Iterator[tuple[Value, Any]]:
     """Yield the leaves that `root` was made from, each with its gradient.
 
     Parameters
@@ -41,6 +39,8 @@ def sweep(
         Where to start.
     seed : array
         The gradient that arrives at `root`, of its shape and dtype: an ndarray, or a Tensor if `record`.
+    order : list of Value
+        ``history(root)``: what to visit.
     record : bool
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
     interior : bool
@@ -54,7 +54,7 @@ def sweep(
     gradients: dict[Value, Any] = {root: seed}
     parts: dict[Value, list[Part]] = {}
     ours: set[Value] = set()  # whose gradient the engine allocated: only those are added to in place
-    for y in history(root):
+    for y in order:
         g = gradients.pop(y, None)
         if y in parts:
             g = _complete(y, g, parts.pop(y))
@@ -91,7 +91,9 @@ def _flows(y: Any, g: Any, record: bool) -> list[tuple[Value, Any]]:
         raise RuntimeError(_used(y))
     rules, arguments, params = node.op.rules_in_order, node.arrays, node.params
     if record:
-        arguments = [x if isinstance(x, Value) else array for x, array in zip(node.inputs, arguments, strict=True)]
+        # A constant whose numbers were replaced since counts with those that it had.
+        pairs = zip(node.inputs, arguments, strict=True)
+        arguments = [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
     else:
         y = y.array
     flows: Any = rules[0](g, y, *arguments, **params) if node.op.variadic else None

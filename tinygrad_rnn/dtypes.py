@@ -55,25 +55,36 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
             )
         )
     if dtype is None:
-        dtype = array.dtype.newbyteorder("=")
-        if array.dtype.kind == "f" and not _from_numpy(data):
-            dtype = _default
-    return array.astype(dtype, copy=False)
+        dtype = _default if array.dtype.kind == "f" and not _from_numpy(data) else array.dtype
+    return array.astype(real(dtype), copy=False)
 
 
-def as_constant(x: Any) -> Any:
-    """A plain argument of an op on Tensors: numbers stay weak, so that the Tensor decides the dtype."""
-    if isinstance(x, np.generic):
+def real(dtype: DTypeLike) -> np.dtype:
+    """`dtype` in the byte order of the machine; refused if its numbers are not real."""
+    chosen = np.dtype(dtype)
+    if chosen.kind not in "biuf":
+        raise TypeError(
+            complaint("Tensor", "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
+        )
+    return chosen.newbyteorder("=")
+
+
+def as_constant(x: Any, inputs: Sequence[Any]) -> Any:
+    """A plain argument of an op on `inputs`: numbers stay weak, and lists of them follow, so that the Tensors decide the dtype."""
+    if isinstance(x, np.generic) and x.dtype.kind in "biuf":
         return x.item()
     if isinstance(x, bool | int | float | np.ndarray):
         return x
+    floating = [v.array.dtype for v in inputs if hasattr(v, "array") and v.array.dtype.kind == "f"]
+    if floating and not _from_numpy(x) and np.asarray(x).dtype.kind == "f":
+        return as_array(x, np.result_type(*floating))
     return as_array(x)
 
 
 def settle(result: np.ndarray, arrays: Sequence[Any]) -> np.ndarray:
     """`result` in the dtype of the floating inputs. NumPy makes float32 with int64 a float64; here it stays float32."""
     if result.dtype.kind != "f":
-        return result
+        return result.astype(real(result.dtype), copy=False)
     floating = [a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     return result.astype(np.result_type(*floating) if floating else _default, copy=False)
 

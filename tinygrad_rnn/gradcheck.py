@@ -165,7 +165,7 @@ class Sampler:
 
     def __call__(self, *shape: int) -> np.ndarray:
         """An array of numbers between 0.2 and 2 in size, of either sign, distinct."""
-        return self.positive(*shape) * self.rng.choice([-1.0, 1.0], shape)
+        return np.asarray(self.positive(*shape) * self.rng.choice([-1.0, 1.0], shape))
 
     def positive(self, *shape: int) -> np.ndarray:
         """An array of distinct numbers between 0.2 and 2."""

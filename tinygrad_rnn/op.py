@@ -191,7 +191,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         elif type(x) in PLAIN:
             arrays.append(x)
         else:
-            arrays.append(as_constant(x))
+            arrays.append(as_constant(x, inputs))
     try:
         if value is None:
             return op.forward(*inputs, **params)
@@ -200,8 +200,10 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         raise _explained(error, op, inputs) from error
     if type(result) is not ndarray:
         result = asarray(result)
-    if result.dtype is not value.array.dtype and "dtype" not in params:
-        result = settle(result, arrays)
+    if result.dtype is not value.array.dtype:
+        if "dtype" not in params:
+            result = settle(result, arrays)
+        tracked = tracked and result.dtype.kind == "f"
 
     out = new(type(value))
     out.array = result
@@ -236,7 +238,11 @@ def _explained(error: Exception, op: Op, inputs: Sequence[Any]) -> Exception:
         return error
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
     got = ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False))
-    better = type(error)(f"{op.name}: {error}; got {got}" + (f"; {op.remedy}" if op.remedy else ""))
+    text = f"{op.name}: {error}; got {got}" + (f"; {op.remedy}" if op.remedy else "")
+    try:
+        better = type(error)(text)
+    except TypeError:  # NumPy's own kinds of TypeError are not made of a text
+        better = TypeError(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
 

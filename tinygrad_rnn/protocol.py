@@ -6,30 +6,28 @@ The answer is ours or a TypeError; it is never a plain array that silently left 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import ops
+from .errors import describe
 from .graph import Value
 
-differentiable: dict[Any, Callable[..., Any]] = {
-    getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)
-} | {
+differentiable: dict[Any, Callable[..., Any]] = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)} | {
     np.absolute: ops.abs,
     np.amax: ops.max,
     np.amin: ops.min,
     np.true_divide: ops.divide,
-    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack([a + 0 * b, b + 0 * a]), axis=0),
+    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_stretched(a, b)), axis=0),
     np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _refuse("dot", "matmul"),
     np.ravel: lambda a: ops.reshape(a, (-1,)),
-    np.take: lambda a, indices, axis=None: (
-        ops.reshape(a, (-1,))[indices] if axis is None else ops.moveaxis(ops.moveaxis(a, axis, 0)[indices], 0, axis)
-    ),
-    np.vstack: lambda arrays: ops.concatenate([a.reshape(1, -1) if np.ndim(a) < 2 else a for a in arrays]),
+    np.take: lambda a, indices, axis=None: _take(a, indices, axis) if axis is not None else _take(ops.reshape(a, (-1,)), indices, 0),
+    np.vstack: lambda arrays: ops.concatenate([ops.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in arrays]),
     np.hstack: lambda arrays: ops.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1),
+    np.clip: lambda a, a_min=None, a_max=None, **bounds: ops.clip(a, **{"min": a_min, "max": a_max, **bounds}),
+    np.full_like: lambda a, fill_value, **settings: np.full_like(_plain(a), fill_value, **settings),  # refuses a Tensor to fill with
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
 }
@@ -40,19 +38,22 @@ about_values = {
     *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
     *(np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all, np.searchsorted),
     *(np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like),
-    *(np.full_like, np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
+    *(np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
 }
 """Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
 
 alternatives = {
     "prod": "exp(log(x).sum()) for positive x",
+    "add.accumulate": "cumsum",
+    "maximum.reduce": "max",
+    "minimum.reduce": "min",
     "cumprod": "exp(cumsum(log(x))) for positive x",
     "floor_divide": "divide",
     "remainder": "subtract and divide",
-    "floor": "x.detach().numpy()",
-    "ceil": "x.detach().numpy()",
-    "round": "x.detach().numpy()",
-    "rint": "x.detach().numpy()",
+    "floor": "np.floor(x.data), whose derivative is 0 wherever it exists",
+    "ceil": "np.ceil(x.data), whose derivative is 0 wherever it exists",
+    "round": "np.round(x.data), whose derivative is 0 wherever it exists",
+    "rint": "np.rint(x.data), whose derivative is 0 wherever it exists",
     "sort": "x[np.argsort(x.data)]",
     "median": "x[np.argsort(x.data)] and pick the middle",
     "tensordot": "einsum",
@@ -106,10 +107,26 @@ def array_function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], 
     raise _no_derivative(name or f"{module}.{func.__name__}".lstrip("."))
 
 
+def _take(a: Any, indices: Any, axis: int) -> Any:
+    """`a`, indexed along one axis."""
+    picked = np.asarray(indices)
+    if picked.dtype.kind not in "iu":
+        raise TypeError(f"np.take: argument indices: expected integers, got {describe(picked)}; use a[indices] for a mask")
+    return a[(slice(None),) * range(np.ndim(a))[axis] + (picked,)]
+
+
+def _stretched(*arrays: Any) -> list[Any]:
+    """The arrays, each broadcast to the shape that all of them have together."""
+    shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
+    return [ops.broadcast_to(a, shape) for a in arrays]
+
+
 def _plain(x: Any) -> Any:
-    """The same arguments with arrays in the place of Tensors."""
+    """The same arguments with arrays, read-only, in the place of Tensors."""
     if isinstance(x, Value):
-        return x.array
+        array = x.array.view()
+        array.flags.writeable = False
+        return array
     if isinstance(x, list | tuple):
         return type(x)(_plain(item) for item in x)
     return {key: _plain(item) for key, item in x.items()} if isinstance(x, dict) else x
@@ -117,7 +134,7 @@ def _plain(x: Any) -> Any:
 
 def _no_derivative(name: str) -> TypeError:
     """The refusal, with the nearest thing that has one."""
-    similar = difflib.get_close_matches(name.rpartition(".")[2], ops.__all__, n=2, cutoff=0.6)
+    similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
     nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar) or "an op of your own made with tg.op"
     return TypeError(
         f"np.{name}: argument x: expected plain arrays, for it has no derivative here, got a Tensor; "

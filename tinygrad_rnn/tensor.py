@@ -60,15 +60,8 @@ class Tensor(Value):
     ):
         if isinstance(data, Value):
             if data.tracked:
-                raise TypeError(
-                    complaint(
-                        "Tensor",
-                        "data",
-                        expected="an array",
-                        got="a Tensor that requires gradients",
-                        remedy="use data.detach() to leave the graph behind, data.astype(dtype) to stay in it",
-                    )
-                )
+                remedy = "use data.detach() to leave the graph behind, data.astype(dtype) to stay in it"
+                raise TypeError(complaint("Tensor", "data", expected="an array", got="a Tensor that requires gradients", remedy=remedy))
             data = data.array
         self.array = as_array(data, dtype)
         if requires_grad:
@@ -83,11 +76,12 @@ class Tensor(Value):
 
     @property
     def data(self) -> np.ndarray:
-        """The numbers. Assign an array of the same shape and dtype to replace them."""
+        """The numbers. Assign an array of the same shape and dtype to replace those of a leaf."""
         return self.array
 
     @data.setter
     def data(self, new: Any) -> None:
+        self._leaf("Tensor.data")
         array = np.asarray(new) if isinstance(new, np.ndarray) else np.asarray(new, dtype=self.dtype)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(
@@ -157,6 +151,11 @@ class Tensor(Value):
         return bool(self.array)
 
     def __float__(self) -> float:
+        if self.tracked:  # NumPy calls this to put a Tensor into an array, and math.exp to leave the graph
+            raise TypeError(
+                "float: argument t: expected a Tensor without gradients, got one whose gradients would be lost; "
+                "use t.item(), or a function of tinygrad_rnn"
+            )
         return float(self.item())
 
     def __int__(self) -> int:
@@ -211,11 +210,12 @@ class Tensor(Value):
         >>> x.grad
         array([ 2., 40.], dtype=float32)
         """
-        gradients = list(sweep(self, seed(self, gradient, "backward"), interior=retain_grads))
+        order = history(self)
+        gradients = list(sweep(self, seed(self, gradient, "backward"), order, interior=retain_grads))
         for value, g in gradients:
-            value.grad = np.array(g) if value.grad is None else value.grad + g
+            value.grad = np.array(g if value.grad is None else value.grad + g)
         if not retain_graph:
-            for value in history(self):
+            for value in order:
                 value.node.used = True  # type: ignore[union-attr]
 
     # -- operators ----------------------------------------------------------------------------------
@@ -360,26 +360,18 @@ def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
     """The gradient that arrives at `output`, checked: an array of its shape and dtype."""
     array = output.array
     if not output.tracked:
-        raise RuntimeError(
-            complaint(operation, output.name or "output", expected="a Tensor that requires gradients", got=repr(output), remedy=_NO_GRADIENT)
-        )
+        wanted = "a Tensor that requires gradients"
+        raise RuntimeError(complaint(operation, output.name or "output", expected=wanted, got=repr(output), remedy=_NO_GRADIENT))
     if gradient is None:
         if array.size != 1:
-            raise ValueError(
-                complaint(
-                    operation,
-                    "gradient",
-                    expected=f"an array of shape {array.shape}, for the output is not one number",
-                    got="none",
-                    remedy="reduce the output with .sum() or .mean(), or pass the gradient that arrives at it",
-                )
-            )
+            wanted = f"an array of shape {array.shape}, for the output is not one number"
+            remedy = "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
+            raise ValueError(complaint(operation, "gradient", expected=wanted, got="none", remedy=remedy))
         return np.ones_like(array)
     given = np.asarray(_array(gradient))
     if given.shape != array.shape or given.dtype.kind not in "biuf":
-        raise ValueError(
-            complaint(operation, "gradient", expected=f"{array.dtype} {array.shape}", got=describe(given), remedy="give it the shape of the output")
-        )
+        wanted, remedy = f"{array.dtype} {array.shape}", "give it the shape of the output"
+        raise ValueError(complaint(operation, "gradient", expected=wanted, got=describe(given), remedy=remedy))
     return given.astype(array.dtype, copy=False)
 
 

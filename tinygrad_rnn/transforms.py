@@ -13,6 +13,7 @@ import numpy as np
 
 from .backward import sweep
 from .errors import complaint, describe
+from .graph import history
 from .ops import stack
 from .tensor import Tensor, seed
 
@@ -51,7 +52,13 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
     for i, x in enumerate(wanted):
         if not (isinstance(x, Tensor) and x.requires_grad):
             raise TypeError(
-                complaint("grad", f"inputs[{i}]", expected="a Tensor that requires gradients", got=describe(x), remedy="make it with requires_grad=True")
+                complaint(
+                    "grad",
+                    f"inputs[{i}]",
+                    expected="a Tensor that requires gradients",
+                    got=describe(x),
+                    remedy="make it with requires_grad=True",
+                )
             )
     found = _swept(output, wanted, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(wanted, found, strict=True)):
@@ -169,9 +176,9 @@ def _swept(output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_
     """The gradients of `output` with respect to `wanted`; None where it does not depend on one."""
     start: Any = seed(output, grad_output, "grad")
     if create_graph:
-        start = grad_output if isinstance(grad_output, Tensor) else Tensor(start)
+        start = grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
     asked = set(wanted)
-    found = {value: g for value, g in sweep(output, start, record=create_graph, interior=True) if value in asked}
+    found = {value: g for value, g in sweep(output, start, history(output), record=create_graph, interior=True) if value in asked}
     return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
 
 
@@ -195,12 +202,20 @@ def _tuple(x: Any) -> tuple[Any, ...]:
 
 def _variables(primals: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """What to differentiate with respect to: a tracked Tensor itself, so that calls nest; else a new leaf."""
-    return tuple(x if isinstance(x, Tensor) and x.requires_grad else Tensor(x, requires_grad=True) for x in primals)
+    variables: list[Tensor] = []
+    for x in primals:
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            x = Tensor(x, requires_grad=True)
+        elif sum(x is other for other in primals) > 1:  # given twice: two variables, each with its own derivative
+            x = x.reshape(x.shape)
+        variables.append(x)
+    return tuple(variables)
 
 
 def _directions(operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """The tangents as Tensors, checked against the primals."""
-    directions = tuple(v if isinstance(v, Tensor) else Tensor(v) for v in tangents)
+    dtypes = [x.dtype for x in variables] + [None] * len(tangents)
+    directions = tuple(v if isinstance(v, Tensor) else Tensor(v, dtype=dtype) for v, dtype in zip(tangents, dtypes, strict=False))
     if [v.shape for v in directions] != [x.shape for x in variables]:
         raise ValueError(
             complaint(

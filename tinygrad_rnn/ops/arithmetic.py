@@ -94,7 +94,7 @@ def power(a: Any, b: Any) -> Any:
 
 
 power.vjps(
-    a=lambda g, y, a, b: g * (b * a ** (b - (b != 0))),
+    a=lambda g, y, a, b: g * (b * a ** (b - 1 + (b == 0))),
     b=lambda g, y, a, b: g * (y * log(where(a == 0, 1, a))),
 )
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import real
+from ..graph import Value
 from ..op import op
 
 
@@ -243,13 +245,15 @@ softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     """a, but at least `min` and at most `max` (numbers or arrays, constants). Where it cuts, the derivative is 0.
 
+    For bounds that have gradients themselves compose `maximum` and `minimum`.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> tg.clip(tg.Tensor([2.0, -3.0]), -1, 1)
     Tensor([ 1., -1.])
     """
-    return np.clip(a, min, max)
+    return np.clip(a, *(np.asarray(bound) if isinstance(bound, Value) else bound for bound in (min, max)))
 
 
 clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
@@ -265,7 +269,7 @@ def astype(a: Any, *, dtype: Any) -> Any:
     >>> tg.astype(tg.Tensor([1.0, 2.0]), "float64").dtype
     dtype('float64')
     """
-    return np.asarray(a).astype(dtype)
+    return np.asarray(a).astype(real(dtype))
 
 
 astype.vjps(a=lambda g, y, a, dtype: g)

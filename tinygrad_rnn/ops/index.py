@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import Part
+from ..errors import complaint, describe
 from ..op import op
 
 
@@ -90,7 +91,17 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
             [3.]])
     """
     indices = np.asarray(indices)
-    index: list[Any] = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
+    if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
+        raise ValueError(
+            complaint(
+                "take_along_axis",
+                "indices",
+                expected=f"integers, with {len(a.shape)} axes as a has",
+                got=describe(indices),
+                remedy="use expand_dims, or a[indices]",
+            )
+        )
+    index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])
     index[axis] = indices
     return a[tuple(index)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def axes(x: Any) -> int:
 
 def rows(a: Any) -> Any:
     """All leading axes of `a` as one: (T, B, H) becomes (T·B, H)."""
-    return a.reshape(-1, a.shape[-1])
+    return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
 
 
 @op(
@@ -153,6 +154,7 @@ def outer(a: Any, b: Any) -> Any:
     remedy="subscripts name every axis of every operand, as in 'ij,jk->ik'",
 )
 def _einsum(*operands: Any, subscripts: str) -> Any:
+    """A sum of products over named axes, the axes of the output named too."""
     return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
 
 
@@ -181,11 +183,21 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
 def _explicit(subscripts: str, counts: list[int]) -> str:
     """`subscripts` with every axis a letter of its own, and the output written out."""
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            complaint("einsum", "subscripts", expected="a string such as 'ij,jk->ik'", got=describe(subscripts), remedy="put it first")
+        )
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = given.split(",")
     if len(terms) != len(counts):
         raise ValueError(
-            complaint("einsum", "subscripts", expected=f"{len(counts)} terms, one an operand", got=repr(subscripts), remedy="separate the terms by commas")
+            complaint(
+                "einsum",
+                "subscripts",
+                expected=f"{len(counts)} terms, one an operand",
+                got=repr(subscripts),
+                remedy="separate the terms by commas",
+            )
         )
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
     hidden = max((n - len(term) + 3 for term, n in zip(terms, counts, strict=True) if "..." in term), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def kept(g: Any, a: Any, axis: Any) -> Any:
 
 def share(y: Any, a: Any) -> float:
     """How many entries of `a` went into one of `y`."""
-    return a.size / y.size if y.size else 0.0
+    return a.size / y.size if y.size else nan
 
 
 @op("Σ({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
@@ -72,11 +73,7 @@ def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     return np.var(a, axis, ddof=ddof, keepdims=keepdims)
 
 
-var.vjps(
-    a=lambda g, y, a, axis, ddof, keepdims: (
-        kept(g, a, axis) * (2 / (share(y, a) - ddof) * (a - mean(a, axis=axis, keepdims=True)))
-    )
-)
+var.vjps(a=lambda g, y, a, axis, ddof, keepdims: kept(g, a, axis) * ((a - mean(a, axis=axis, keepdims=True)) / ((share(y, a) - ddof) / 2)))
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:

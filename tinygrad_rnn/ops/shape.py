@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from operator import index
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import op
 
@@ -74,8 +76,9 @@ def moveaxis(a: Any, source: int, destination: int) -> Any:
     (3, 4, 2)
     """
     n = np.ndim(a)
-    axes = [axis for axis in range(n) if axis != source % n]
-    axes.insert(destination % n, source % n)
+    start = normalize_axis_index(source, n, "moveaxis: source")
+    axes = [axis for axis in range(n) if axis != start]
+    axes.insert(normalize_axis_index(destination, n, "moveaxis: destination"), start)
     return transpose(a, tuple(axes))
 
 
@@ -154,6 +157,8 @@ def concatenate(*arrays: Any, axis: int = 0) -> Any:
     >>> tg.concatenate([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0])])
     Tensor([1., 2., 3.])
     """
+    if axis is None:
+        raise TypeError("axis must be an integer, not None; use reshape(-1) on the arrays")
     return np.concatenate(arrays, axis)
 
 
@@ -198,11 +203,11 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     size = a.shape[axis]
     if np.ndim(indices_or_sections) == 0:
-        sections = int(indices_or_sections)
+        sections = index(indices_or_sections)
         if sections < 1 or size % sections:
-            raise ValueError(f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give the places to cut at")
+            raise ValueError(f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at")
         cuts = [size // sections * i for i in range(1, sections)]
     else:
-        cuts = [int(i) for i in indices_or_sections]
+        cuts = [index(i) for i in indices_or_sections]
     before = (slice(None),) * (axis % len(a.shape))
     return [a[(*before, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, size], strict=True)]

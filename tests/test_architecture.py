@@ -1,0 +1,290 @@
+"""The architecture is a test: each floor imports only from floors below it, files stay short, and what a rule is made of."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_rnn
+from tinygrad_rnn.op import registry
+
+ROOT = Path(tinygrad_rnn.__file__).parent
+FLOORS = [
+    *("errors", "dtypes", "graph", "op", "backward", "ops", "protocol", "tensor", "transforms", "gradcheck"),
+    *("scan", "serialize", "nn", "optim", "text", "train", "walk", "cli", "__main__"),
+]
+CORE = FLOORS[: FLOORS.index("serialize")]
+PRINTING = {"train", "walk", "cli", "__main__"}
+FILES = sorted(ROOT.rglob("*.py"))
+every_file = pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(ROOT)) for p in FILES])
+
+
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def floor_of(path):
+    """The name of the module or package, directly under the root, that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def for_type_checkers(tree):
+    """The nodes under ``if TYPE_CHECKING:``, which never run."""
+    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    return {inner for block in blocks for statement in block.body for inner in ast.walk(statement)}
+
+
+def imports(path, tree=None):
+    """What a file imports when it runs, anywhere in it, as absolute dotted names."""
+    tree = tree or parsed(path)
+    package = ("tinygrad_rnn", *path.relative_to(ROOT).parts[:-1])
+    skipped = for_type_checkers(tree)
+    for node in ast.walk(tree):
+        if node in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            if module == "tinygrad_rnn":
+                yield from (f"tinygrad_rnn.{alias.name}" for alias in node.names)
+            else:
+                yield module
+
+
+def floors_below(path, tree=None):
+    """The floors of the package that a file imports from, its own not counted."""
+    names = [name.split(".") for name in imports(path, tree)]
+    found = {parts[1] if len(parts) > 1 else "tinygrad_rnn" for parts in names if parts[0] == "tinygrad_rnn"}
+    return found - {floor_of(path)}
+
+
+# -- floors ------------------------------------------------------------------------------------------
+
+
+def test_every_module_has_a_floor():
+    unknown = {floor_of(path) for path in FILES} - {*FLOORS, "__init__"}
+    assert not unknown, f"give {unknown} a floor in FLOORS"
+
+
+def test_the_core_is_there():
+    assert {floor_of(path) for path in FILES} >= set(CORE[: CORE.index("scan")])
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p != ROOT / "__init__.py"], ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downwards(path):
+    here = FLOORS.index(floor_of(path))
+    for name in floors_below(path):
+        assert name in FLOORS, f"{path.name} imports {name}, which has no floor"
+        assert FLOORS.index(name) < here, f"{floor_of(path)} imports {name}, which is above it"
+
+
+@pytest.mark.parametrize("name", ["errors", "dtypes", "graph"])
+def test_the_foundations_import_no_maths(name):
+    assert floors_below(ROOT / f"{name}.py") <= {"errors"}
+
+
+def test_the_engine_names_no_op():
+    assert "ops" not in floors_below(ROOT / "backward.py")
+    texts = {n.value for n in ast.walk(parsed(ROOT / "backward.py")) if isinstance(n, ast.Constant)}
+    assert not texts & set(registry)
+
+
+@pytest.mark.parametrize("package", ["ops", "nn"])
+def test_files_of_one_package_do_not_import_in_circles(package):
+    graph = {}
+    for path in (ROOT / package).glob("*.py"):
+        prefix = f"tinygrad_rnn.{package}"
+        inside = {name.removeprefix(prefix).lstrip(".").split(".")[0] for name in imports(path) if name.startswith(prefix)}
+        graph[path.stem] = {name for name in inside if name}
+    done = {"__init__"}
+    graph.pop("__init__", None)
+    while graph:
+        ready = {name for name, needs in graph.items() if needs <= done}
+        assert ready, f"a circle among {sorted(graph)}"
+        done |= ready
+        graph = {name: needs for name, needs in graph.items() if name not in ready}
+
+
+# -- what is imported from elsewhere -----------------------------------------------------------------
+
+
+def module_level_imports(path):
+    """Names imported by the statements that run when the file is imported."""
+    tree = parsed(path)
+    inside = {n for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) for n in ast.walk(f)}
+    outside = ast.Module([n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) and n not in inside], [])
+    skipped = for_type_checkers(tree)
+    outside.body = [n for n in outside.body if n not in skipped]
+    return {name.split(".")[0] for name in imports(path, outside)}
+
+
+@every_file
+def test_only_numpy_and_the_standard_library_at_import(path):
+    if floor_of(path) not in {"train", "walk", "cli", "__main__"}:
+        assert module_level_imports(path) <= sys.stdlib_module_names | {"numpy", "tinygrad_rnn"}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if floor_of(p) in CORE], ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_needs_nothing_but_numpy(path):
+    assert {name.split(".")[0] for name in imports(path)} <= sys.stdlib_module_names | {"numpy", "tinygrad_rnn"}
+
+
+def loaded_after(code):
+    run = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(run.stdout.split())
+
+
+def test_import_loads_numpy_and_little_else():
+    loaded = loaded_after("import tinygrad_rnn") - loaded_after("import numpy")
+    heavy = {
+        "rich",
+        "graphviz",
+        "safetensors",
+        "argparse",
+        "matplotlib",
+        "torch",
+        "hypothesis",
+        "pytest",
+        "asyncio",
+        "subprocess",
+        "pickle",
+    }
+    assert not heavy & {name.split(".")[0] for name in loaded}
+    assert {name.split(".")[0] for name in loaded if name.startswith("tinygrad")} == {"tinygrad_rnn"}
+    assert {"tinygrad_rnn.op", "tinygrad_rnn.tensor", "tinygrad_rnn.transforms"} <= loaded
+
+
+def test_the_check_on_imports_can_fail():
+    assert "argparse" in loaded_after("import numpy, argparse")
+
+
+def test_import_prints_and_warns_nothing():
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "import tinygrad_rnn"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert run.stdout + run.stderr == ""
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+
+@every_file
+def test_no_file_is_over_400_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@every_file
+def test_every_file_says_what_it_is(path):
+    assert ast.get_docstring(parsed(path))
+
+
+@every_file
+def test_only_the_top_floors_print(path):
+    if floor_of(path) not in PRINTING:
+        calls = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+        assert not [n.lineno for n in calls if n.func.id in ("print", "input")]
+
+
+@every_file
+def test_no_global_random_numbers(path):
+    uses = [ast.unparse(n) for n in ast.walk(parsed(path)) if isinstance(n, ast.Attribute)]
+    drawn = {u.split(".")[2] for u in uses if u.startswith(("np.random.", "numpy.random."))}
+    assert drawn <= {"Generator", "default_rng", "SeedSequence", "PCG64", "BitGenerator"}
+    assert "random" not in set(imports(path))
+
+
+@every_file
+def test_nothing_is_unpickled_or_evaluated(path):
+    tree = parsed(path)
+    assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & {name.split(".")[0] for name in imports(path)}
+    names = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    assert not {"eval", "exec"} & names
+    settings = {(k.arg, getattr(k.value, "value", None)) for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords}
+    assert not {("shell", True), ("allow_pickle", True)} & settings
+
+
+@every_file
+def test_nodes_are_recorded_in_one_place(path):
+    made = [n.lineno for n in ast.walk(parsed(path)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Node"]
+    assert len(made) == (1 if path == ROOT / "op.py" else 0)
+
+
+# -- no recursion over graphs ------------------------------------------------------------------------
+
+
+def recursive_over_graphs(tree):
+    """Functions that call themselves and look at a value's node or a node's inputs."""
+    found = []
+    for f in ast.walk(tree):
+        if not isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        called = {
+            n.func.id if isinstance(n.func, ast.Name) else n.func.attr
+            for n in ast.walk(f)
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name | ast.Attribute)
+        }
+        looked_at = {n.attr for n in ast.walk(f) if isinstance(n, ast.Attribute)}
+        if f.name in called and {"node", "inputs"} & looked_at and not f.name.startswith("__"):
+            found.append(f.name)
+    return found
+
+
+@every_file
+def test_no_function_recurses_over_a_graph(path):
+    assert not recursive_over_graphs(parsed(path))
+
+
+def test_the_check_on_recursion_can_fail():
+    walk = "def walk(v):\n    for x in v.node.inputs:\n        walk(x)"
+    assert recursive_over_graphs(ast.parse(walk)) == ["walk"]
+    method = "class A:\n    def visit(self, v):\n        return [self.visit(x) for x in v.inputs]"
+    assert recursive_over_graphs(ast.parse(method)) == ["visit"]
+    assert not recursive_over_graphs(ast.parse(walk.replace("walk(x)", "stack.append(x)")))
+
+
+# -- rules -------------------------------------------------------------------------------------------
+
+RULES = {
+    f"{op.name}-{name}": rule
+    for op in registry.values()
+    for name, rule in op.rules.items()
+    if op.forward.__module__.startswith("tinygrad_rnn.")
+}
+
+
+def names_in(code):
+    """Every global name and attribute that some code uses, in what is nested in it too."""
+    nested = [c for c in code.co_consts if hasattr(c, "co_names")]
+    return {*code.co_names, *code.co_freevars}.union(*map(names_in, nested))
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_rules_use_operators_methods_and_other_ops_only(rule):
+    assert not {"np", "numpy", "data", "array", "Tensor"} & names_in(rule.__code__)
+    assert rule.__name__ == "<lambda>"
+    assert not rule.__closure__
+
+
+def test_the_check_on_rules_can_fail():
+    assert "np" in names_in((lambda g, y, a: [np.sin(x) for x in a]).__code__)  # noqa: F821
+    assert len(RULES) > 50
+
+
+def test_references_point_one_way():
+    """A node knows its inputs; a value knows its node; nothing else is kept, so no circle can arise."""
+    from tinygrad_rnn.graph import Node, Value
+
+    assert set(Node.__slots__) == {"arrays", "index", "inputs", "op", "params", "scope", "used"}
+    assert set(Value.__slots__) == {"__weakref__", "array", "changed", "grad", "name", "node", "tracked"}
+    assert tinygrad_rnn.Tensor.__slots__ == ()
+    assert not hasattr(tinygrad_rnn.Tensor([1.0]), "__dict__")

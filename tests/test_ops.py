@@ -1,0 +1,857 @@
+"""Every op of the registry: values against NumPy, derivatives against differences of NumPy's own function, in every dtype and layout."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.gradcheck import cases, check_op
+from tinygrad_rnn.op import registry
+
+property_test = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+
+
+def scattered(*parts, indices, shape):
+    whole = np.zeros(shape, parts[0].dtype)
+    for part, index in zip(parts, indices, strict=True):
+        np.add.at(whole, index, part)
+    return whole
+
+
+REFERENCE = {
+    "abs": np.abs,
+    "add": np.add,
+    "astype": lambda a, dtype: a.astype(dtype),
+    "broadcast_to": np.broadcast_to,
+    "clip": lambda a, min, max: np.clip(a, min, max),
+    "concatenate": lambda *arrays, axis: np.concatenate(arrays, axis),
+    "cos": np.cos,
+    "cumsum": np.cumsum,
+    "divide": np.divide,
+    "einsum": lambda *operands, subscripts: np.einsum(subscripts, *operands),
+    "exp": np.exp,
+    "expand_dims": np.expand_dims,
+    "expm1": np.expm1,
+    "flip": np.flip,
+    "getitem": lambda a, index: a[index],
+    "lerp": lambda a, b, w: (1 - w) * a + w * b,
+    "linear": lambda x, weight, bias: np.einsum("...i,oi->...o", x, weight) + bias,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log_softmax": lambda a, axis: a - np.log(np.exp(a).sum(axis, keepdims=True)),
+    "logsumexp": lambda a, axis, keepdims: np.log(np.exp(a).sum(axis, keepdims=keepdims)),
+    "matmul": np.matmul,
+    "max": np.max,
+    "maximum": np.maximum,
+    "mean": np.mean,
+    "min": np.min,
+    "minimum": np.minimum,
+    "multiply": np.multiply,
+    "negative": np.negative,
+    "power": np.power,
+    "relu": lambda a: np.where(a > 0, a, 0),
+    "reshape": np.reshape,
+    "scatter": scattered,
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "sign": np.sign,
+    "sin": np.sin,
+    "softmax": lambda a, axis: np.exp(a) / np.exp(a).sum(axis, keepdims=True),
+    "softplus": lambda a: np.log(1 + np.exp(a)),
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "squeeze": np.squeeze,
+    "stack": lambda *arrays, axis: np.stack(arrays, axis),
+    "subtract": np.subtract,
+    "sum": np.sum,
+    "tanh": np.tanh,
+    "transpose": np.transpose,
+    "var": np.var,
+    "where": np.where,
+}
+
+# The registry as the package fills it, before a test or a docstring adds an op of its own.
+OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_rnn.ops")}
+CASES = [(name, i, *case) for name, op in OPS.items() for i, case in enumerate(cases(op, np.random.default_rng(1)))]
+every_op = pytest.mark.parametrize("name", OPS)
+every_case = pytest.mark.parametrize(("name", "arrays", "params"), [c[0:1] + c[2:] for c in CASES], ids=[f"{c[0]}-{c[1]}" for c in CASES])
+
+
+def call(name, arrays, params):
+    return OPS[name](arrays, **params) if OPS[name].variadic else OPS[name](*arrays, **params)
+
+
+def reference(name, arrays, params):
+    return np.asarray(REFERENCE[name](*arrays, **params))
+
+
+def is_float(x):
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def tracked(name, arrays):
+    """The arrays as Tensors: those that the op is differentiable in require gradients."""
+    op = OPS[name]
+    names = op.inputs * len(arrays) if op.variadic else op.inputs
+    return [tg.Tensor(a, requires_grad=True) if is_float(a) and n in op.rules else a for n, a in zip(names, arrays, strict=True)]
+
+
+def cotangent(shape, dtype=np.float64):
+    return np.asarray(np.random.default_rng(2).standard_normal(shape)).astype(dtype)
+
+
+def value_and_gradients(name, arrays, params):
+    """What the package computes: the output's array, and for each Tensor among the inputs its gradient."""
+    inputs = tracked(name, arrays)
+    y = call(name, inputs, params)
+    y.backward(cotangent(y.shape, y.dtype))
+    return y.data, [x.grad if isinstance(x, tg.Tensor) else None for x in inputs]
+
+
+def differences(f, arrays, i, eps=1e-6):
+    """The gradient of ⟨u, f⟩ with respect to arrays[i] from values of f alone, by differences of fourth order."""
+    u = cotangent(np.shape(f(*arrays)))
+    found = np.zeros(arrays[i].shape)
+    for index in np.ndindex(found.shape):
+        sides = []
+        for steps in (-2, -1, 1, 2):
+            moved = [np.array(a) for a in arrays]
+            moved[i][index] += steps * 100 * eps
+            sides.append(np.sum(u * f(*moved)))
+        found[index] = (sides[0] - 8 * sides[1] + 8 * sides[2] - sides[3]) / (1200 * eps)
+    return found
+
+
+# -- the registry says enough ------------------------------------------------------------------------
+
+
+def test_the_registry_is_not_empty():
+    assert len(OPS) >= 45
+
+
+@every_op
+def test_has_a_reference(name):
+    assert name in REFERENCE, f"add NumPy's function for {name} to REFERENCE"
+
+
+@every_op
+def test_has_samples(name):
+    assert cases(OPS[name], np.random.default_rng(0))
+
+
+@every_op
+def test_has_a_docstring_with_more_than_its_name(name):
+    assert len(inspect.getdoc(OPS[name]).split()) >= 2
+
+
+@every_op
+def test_formula_names_each_input(name):
+    braces = set(re.findall(r"{(\w+)}", OPS[name].formula))
+    assert set(OPS[name].inputs) <= braces
+    assert braces <= set(OPS[name].inputs) | set(OPS[name].defaults)
+
+
+@every_op
+def test_has_rules_with_a_text(name):
+    op = OPS[name]
+    assert op.rules
+    assert set(op.rules) <= set(op.inputs)
+    for argument in op.rules:
+        text = op.rule_text(argument)
+        assert re.search(r"\bg\b", text), text
+        assert "lambda" not in text
+        compile(text, "<rule>", "eval")
+
+
+@every_op
+def test_rules_take_g_y_inputs_and_settings_by_name(name):
+    op = OPS[name]
+    for rule in op.rules.values():
+        taken = [p.name for p in inspect.signature(rule).parameters.values()]
+        assert taken == ["g", "y", *op.inputs, *op.defaults]
+
+
+@every_op
+def test_is_reachable_by_its_name(name):
+    assert callable(getattr(tg, name))
+
+
+# -- values and derivatives --------------------------------------------------------------------------
+
+
+@every_case
+def test_value_is_numpys(name, arrays, params):
+    y = call(name, tracked(name, arrays), params)
+    expected = reference(name, arrays, params)
+    assert type(y.data) is np.ndarray
+    assert y.shape == expected.shape
+    assert y.dtype == expected.dtype
+    np.testing.assert_allclose(y.data, expected, rtol=1e-13, atol=1e-14)
+
+
+@every_case
+def test_gradient_is_that_of_numpys_function(name, arrays, params):
+    _, gradients = value_and_gradients(name, arrays, params)
+    for i, gradient in enumerate(gradients):
+        if gradient is not None:
+            assert type(gradient) is np.ndarray
+            assert gradient.shape == arrays[i].shape
+            assert gradient.dtype == arrays[i].dtype
+            floating = [np.asarray(a) for a in arrays]
+            expected = differences(lambda *moved: REFERENCE[name](*moved, **params), floating, i)
+            np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-9)
+
+
+@every_op
+@pytest.mark.parametrize("seed", range(3))
+def test_gradcheck_to_second_order(name, seed):
+    rng = np.random.default_rng(seed)
+    assert check_op(OPS[name], order=2, rng=rng) == len(cases(OPS[name], rng)) > 0
+
+
+@every_case
+def test_recorded_gradient_equals_the_plain_one(name, arrays, params):
+    inputs = tracked(name, arrays)
+    wanted = [x for x in inputs if isinstance(x, tg.Tensor)]
+    y = call(name, inputs, params)
+    u = cotangent(y.shape)
+    plain = tg.grad(y, wanted, grad_output=u)
+    recorded = tg.grad(y, wanted, grad_output=u, create_graph=True)
+    for a, b in zip(plain, recorded, strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-14, atol=1e-15)
+
+
+@every_case
+def test_plain_arrays_in_plain_arrays_out(name, arrays, params):
+    y = call(name, arrays, params)
+    assert isinstance(y, np.ndarray | np.generic)
+    np.testing.assert_array_equal(y, call(name, tracked(name, arrays), params).data)
+
+
+# -- dtypes ------------------------------------------------------------------------------------------
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dtype_is_kept(name, arrays, params, dtype):
+    lower = [a.astype(dtype) if is_float(a) else a for a in arrays]
+    inputs = tracked(name, lower)
+    wanted = [x for x in inputs if isinstance(x, tg.Tensor)]
+    y = call(name, inputs, params)
+    assert y.dtype == params.get("dtype", dtype)
+    gradients = tg.grad(y, wanted, grad_output=cotangent(y.shape), create_graph=True)
+    assert [g.dtype for g in gradients] == [dtype] * len(wanted)
+    for g in gradients:
+        if g.requires_grad:
+            g.backward(cotangent(g.shape), retain_graph=True)
+    y.backward(cotangent(y.shape))
+    assert {x.grad.dtype for x in wanted} == {np.dtype(dtype)}
+    expected = reference(name, arrays, params)
+    np.testing.assert_allclose(y.data, expected, rtol=4 * np.finfo(dtype).eps ** 0.9, atol=8 * np.finfo(dtype).eps)
+
+
+OTHERS = {
+    "python float": 1.5,
+    "python int": 2,
+    "bool": True,
+    "np.float64": np.float64(1.5),
+    "np.float16": np.float16(1.5),
+    "np.int64": np.int64(2),
+    "np.bool": np.bool_(True),
+    "int64 array": np.array([1, 2, 3]),
+    "uint8 array": np.array([[1], [2]], dtype=np.uint8),
+    "bool array": np.array([True, True, True]),
+    "0-d int array": np.array(3),
+    "list of ints": [1, 2, 3],
+    "list of floats": [1.5, 0.5, 2.5],
+    "int Tensor": tg.Tensor([1, 2, 3]),
+    "bool Tensor": tg.Tensor([True, True, True]),
+}
+BINARY = ["add", "subtract", "multiply", "divide", "power", "maximum", "minimum"]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("name", BINARY)
+def test_float32_with_other_numbers_stays_float32(name, other, side):
+    data = np.array([[0.5, 1.25, 3.0], [2.0, 0.75, 1.75]], dtype=np.float32)
+    t = tg.Tensor(data, requires_grad=True)
+    plain = other.data if isinstance(other, tg.Tensor) else np.asarray(other)
+    arguments, values = ((t, other), (data, plain)) if side == "left" else ((other, t), (plain, data))
+    y = OPS[name](*arguments)
+    assert type(y) is tg.Tensor
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.data, REFERENCE[name](*[v.astype(np.float64) for v in values]), rtol=1e-6)
+    first = tg.grad(y, t, grad_output=cotangent(y.shape), create_graph=True)
+    assert first.dtype == np.float32
+    y.backward(cotangent(y.shape))
+    assert t.grad.dtype == np.float32
+    np.testing.assert_allclose(t.grad, first.data, rtol=1e-6)
+
+
+def test_float32_matrix_products_with_integers_stay_float32():
+    w = tg.Tensor(cotangent((4, 2), np.float32), requires_grad=True)
+    one_hot = np.eye(4, dtype=np.int64)[[0, 2, 3]]
+    for y in (
+        one_hot @ w,
+        tg.einsum("bi,io->bo", one_hot, w),
+        tg.linear(one_hot, w.T, np.zeros(2, np.float32)),
+        tg.matmul([1, 0, 2, 0], w),
+    ):
+        w.grad = None
+        assert y.dtype == np.float32
+        y.backward(cotangent(y.shape))
+        assert w.grad.dtype == np.float32
+
+
+def test_float32_where_lerp_and_clip_with_numbers_stay_float32():
+    t = tg.Tensor(cotangent((3,), np.float32), requires_grad=True)
+    mask = np.array([True, False, True])
+    for y in (tg.where(mask, t, 0.5), tg.where(mask, np.float64(0.5), t), tg.lerp(t, 1.0, 0.25), tg.lerp(0, np.float64(1), t)):
+        t.grad = None
+        y.backward([0.1, 0.2, 0.3])
+        assert (y.dtype, t.grad.dtype) == (np.float32, np.float32)
+    assert t.clip(-0.5, 0.5).dtype == t.clip(np.float64(-0.5)).dtype == np.float32
+
+
+def test_float64_arrays_widen_the_result_and_not_the_gradient():
+    t = tg.Tensor(cotangent((3,), np.float32), requires_grad=True)
+    y = t * np.array([1.0, 2.0, 3.0])
+    assert y.dtype == np.float64
+    y.backward([1.0, 2.0, 3.0])
+    assert t.grad.dtype == np.float32
+    np.testing.assert_array_equal(t.grad, [1, 4, 9])
+
+
+@pytest.mark.parametrize("name", [n for n in OPS if len(OPS[n].inputs) == 1 and not OPS[n].variadic and n not in ("astype", "negative")])
+def test_integers_give_real_numbers_only(name):
+    arrays, params = cases(OPS[name], np.random.default_rng(3))[0]
+    whole = np.ceil(np.abs(arrays[0])).astype(np.int64)
+    y = call(name, [tg.Tensor(whole)], params)
+    assert y.dtype in (np.float32, np.int64)
+    assert not y.requires_grad
+    np.testing.assert_allclose(y.data, reference(name, [whole.astype(np.float64)], params), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.bool_, np.uint8])
+def test_astype_to_integers_leaves_the_graph(dtype):
+    t = tg.Tensor([1.0, 2.0], requires_grad=True)
+    y = t.astype(dtype)
+    assert y.dtype == dtype
+    assert not y.requires_grad
+    assert y.node is None
+
+
+@pytest.mark.parametrize("dtype", [complex, object, "U3", "datetime64[s]"], ids=str)
+def test_astype_refuses_what_is_no_real_number(dtype):
+    with pytest.raises(TypeError, match=r"astype.*real numbers"):
+        tg.Tensor([1.0, 2.0], requires_grad=True).astype(dtype)
+
+
+# -- layouts -----------------------------------------------------------------------------------------
+
+
+def negative_strides(a):
+    backwards = (..., *[slice(None, None, -1)] * a.ndim)
+    return a[backwards].copy()[backwards]
+
+
+def every_second(a):
+    wide = np.zeros([2 * n for n in a.shape], a.dtype)
+    picked = wide[(..., *[slice(None, None, 2)] * a.ndim)]
+    picked[...] = a
+    return picked
+
+
+LAYOUTS = {
+    "fortran": lambda a: np.array(a, order="F"),
+    "negative strides": negative_strides,
+    "every second": every_second,
+    "offset": lambda a: np.concatenate([[0], a.ravel()]).astype(a.dtype)[1:].reshape(a.shape),
+}
+
+
+@every_case
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_layout_does_not_matter_and_inputs_are_never_written(name, arrays, params, layout):
+    y, gradients = value_and_gradients(name, arrays, params)
+    odd = [layout(a) if isinstance(a, np.ndarray) else a for a in arrays]
+    for a, b in zip(arrays, odd, strict=True):
+        if isinstance(b, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+            b.flags.writeable = False
+    odd_y, odd_gradients = value_and_gradients(name, odd, params)
+    np.testing.assert_allclose(odd_y, y, rtol=1e-13, atol=1e-14)
+    for a, b in zip(gradients, odd_gradients, strict=True):
+        if a is not None:
+            np.testing.assert_allclose(b, a, rtol=1e-13, atol=1e-14)
+
+
+@every_case
+def test_a_cotangent_of_odd_layout_is_taken_as_it_is(name, arrays, params):
+    inputs = tracked(name, arrays)
+    wanted = [x for x in inputs if isinstance(x, tg.Tensor)]
+    y = call(name, inputs, params)
+    u = cotangent(y.shape)
+    expected = tg.grad(y, wanted, grad_output=u)
+    odd = negative_strides(np.array(u, order="F"))
+    odd.flags.writeable = False
+    for a, b in zip(expected, tg.grad(y, wanted, grad_output=odd), strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=1e-13, atol=1e-14)
+
+
+ELEMENTWISE = [
+    *("abs", "cos", "exp", "expm1", "log", "log1p", "negative", "relu", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "tanh"),
+]
+REDUCTIONS = ["sum", "mean", "var", "max", "min", "logsumexp"]
+ZERO_D = [(name, 1, {}) for name in ELEMENTWISE] + [(name, 2, {}) for name in BINARY] + [(name, 1, {}) for name in REDUCTIONS]
+ZERO_D += [
+    ("lerp", 3, {}),
+    ("where", 3, {}),
+    ("clip", 1, {"min": -0.5, "max": 5.0}),
+    ("astype", 1, {"dtype": np.dtype(np.float64)}),
+    ("getitem", 1, {"index": ()}),
+    ("getitem", 1, {"index": (None, ...)}),
+    ("getitem", 1, {"index": np.True_}),
+    ("scatter", 2, {"indices": [(), ()], "shape": ()}),
+    ("reshape", 1, {"shape": (1, 1)}),
+    ("transpose", 1, {}),
+    ("squeeze", 1, {}),
+    ("expand_dims", 1, {"axis": 0}),
+    ("broadcast_to", 1, {"shape": (2, 3)}),
+    ("flip", 1, {}),
+    ("stack", 2, {}),
+    ("cumsum", 1, {}),
+    ("softmax", 1, {}),
+    ("log_softmax", 1, {}),
+    ("einsum", 2, {"subscripts": ",->"}),
+]
+NEED_AN_AXIS = {"matmul", "linear", "concatenate"}
+
+
+def test_every_op_says_whether_it_takes_0_d():
+    assert {name for name, _, _ in ZERO_D} | NEED_AN_AXIS == set(OPS)
+
+
+@pytest.mark.parametrize(("name", "n", "params"), ZERO_D, ids=[f"{c[0]}-{i}" for i, c in enumerate(ZERO_D)])
+def test_0_d(name, n, params):
+    params = {**OPS[name].defaults, **params}
+    arrays = [np.array(0.3 + 0.4 * i) for i in range(n)]
+    y, gradients = value_and_gradients(name, arrays, params)
+    vector = {"softmax", "log_softmax"} & {name}
+    expected = np.asarray({"softmax": 1.0, "log_softmax": 0.0}[name]) if vector else reference(name, arrays, params)
+    assert type(y) is np.ndarray
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-15)
+    for i, gradient in enumerate(gradients):
+        if gradient is not None:
+            assert type(gradient) is np.ndarray
+            assert gradient.shape == ()
+            expected = 0 if vector else differences(lambda *moved: REFERENCE[name](*moved, **params), arrays, i)
+            np.testing.assert_allclose(gradient, expected, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(NEED_AN_AXIS))
+def test_0_d_is_refused_by_name(name):
+    arrays = [tg.Tensor(0.5)] * 3
+    with pytest.raises((ValueError, IndexError), match=name):
+        tg.concatenate(arrays) if name == "concatenate" else getattr(tg, name)(*arrays[: 2 if name == "matmul" else 3])
+
+
+EMPTY = [(name, [(0, 3)], {}) for name in ELEMENTWISE] + [(name, [(2, 0, 3), (3,)], {}) for name in BINARY]
+EMPTY += [(name, [(0, 3)], {"axis": 1}) for name in REDUCTIONS]
+EMPTY += [
+    ("sum", [(0, 3)], {"axis": 0}),
+    ("sum", [(0, 3)], {}),
+    ("lerp", [(0, 3), (1, 3), (3,)], {}),
+    ("where", [(0, 3), (3,), (0, 1)], {}),
+    ("clip", [(3, 0)], {"min": -0.5, "max": 0.5}),
+    ("astype", [(0,)], {"dtype": np.dtype(np.float64)}),
+    ("getitem", [(0, 3)], {"index": (slice(None), 1)}),
+    ("getitem", [(4, 3)], {"index": np.zeros(0, dtype=np.intp)}),
+    ("getitem", [(4, 3)], {"index": slice(2, 2)}),
+    ("scatter", [(0, 3), (2, 3)], {"indices": [slice(0, 0), [1, 1]], "shape": (2, 3)}),
+    ("reshape", [(0, 3)], {"shape": (3, 0, 2)}),
+    ("transpose", [(0, 3)], {}),
+    ("squeeze", [(0, 1)], {}),
+    ("expand_dims", [(0,)], {"axis": 1}),
+    ("broadcast_to", [(1, 3)], {"shape": (0, 3)}),
+    ("flip", [(0, 3)], {}),
+    ("concatenate", [(0, 3), (2, 3)], {}),
+    ("stack", [(0, 3), (0, 3)], {}),
+    ("cumsum", [(0, 3)], {"axis": 0}),
+    ("softmax", [(0, 3)], {}),
+    ("log_softmax", [(0, 3)], {}),
+    ("matmul", [(0, 3), (3, 2)], {}),
+    ("matmul", [(2, 0), (0, 3)], {}),
+    ("matmul", [(2, 3, 0), (0, 2)], {}),
+    ("matmul", [(2, 0, 3), (3, 2)], {}),
+    ("matmul", [(0, 2, 3), (0, 3, 1)], {}),
+    ("linear", [(0, 3), (2, 3), (2,)], {}),
+    ("linear", [(4, 0, 3), (2, 3), (2,)], {}),
+    ("linear", [(2, 3, 0), (2, 0), (2,)], {}),
+    ("linear", [(2, 3, 4), (0, 4), (0,)], {}),
+    ("einsum", [(0, 3), (3, 2)], {"subscripts": "ij,jk->ik"}),
+    ("einsum", [(0, 3)], {"subscripts": "ij->j"}),
+]
+
+
+def test_every_op_takes_empty_arrays():
+    assert {name for name, _, _ in EMPTY} == set(OPS)
+
+
+@pytest.mark.parametrize(("name", "shapes", "params"), EMPTY, ids=[f"{c[0]}-{i}" for i, c in enumerate(EMPTY)])
+def test_empty(name, shapes, params):
+    params = {**OPS[name].defaults, **params}
+    rng = np.random.default_rng(4)
+    arrays = [rng.uniform(0.5, 2, shape) for shape in shapes]
+    y, gradients = value_and_gradients(name, arrays, params)
+    expected = np.log(np.exp(arrays[0]).sum(1)) if name == "logsumexp" else reference(name, arrays, params)
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y, expected, rtol=1e-13)
+    for i, gradient in enumerate(gradients):
+        if gradient is not None:
+            assert gradient.shape == shapes[i]
+            np.testing.assert_allclose(
+                gradient, differences(lambda *moved: REFERENCE[name](*moved, **params), arrays, i), rtol=1e-8, atol=1e-9
+            )
+
+
+# -- broadcasting ------------------------------------------------------------------------------------
+
+
+def folded(full, shape):
+    """The sum of `full` over whatever broadcasting repeated: each entry of it goes to the entry that it is a copy of."""
+    size = int(np.prod(shape))
+    origin = np.broadcast_to(np.arange(size).reshape(shape), full.shape)
+    return np.bincount(origin.ravel(), weights=full.ravel(), minlength=size).reshape(shape)
+
+
+DERIVATIVES = {
+    "add": lambda g, a, b: (g, g),
+    "subtract": lambda g, a, b: (g, -g),
+    "multiply": lambda g, a, b: (g * b, g * a),
+    "divide": lambda g, a, b: (g / b, -g * a / b**2),
+    "power": lambda g, a, b: (g * b * a ** (b - 1), g * a**b * np.log(a)),
+    "maximum": lambda g, a, b: (g * (a > b), g * (b > a)),
+    "minimum": lambda g, a, b: (g * (a < b), g * (b < a)),
+    "lerp": lambda g, a, b, w: (g * (1 - w), g * w, g * (b - a)),
+    "where": lambda g, c, a, b: (None, g * c, g * ~c),
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+@property_test
+@given(data=st.data())
+def test_broadcasting(name, data):
+    n = len(OPS[name].inputs)
+    shapes = data.draw(mutually_broadcastable_shapes(num_shapes=n, min_side=0, max_side=3, max_dims=4)).input_shapes
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    arrays = [rng.uniform(0.5, 2, shape) for shape in shapes]
+    if name == "where":
+        arrays[0] = arrays[0] > 1
+    inputs = tracked(name, arrays)
+    y = OPS[name](*inputs)
+    expected = REFERENCE[name](*arrays)
+    assert y.shape == np.shape(expected)
+    np.testing.assert_allclose(y.data, expected, rtol=1e-13)
+    u = rng.standard_normal(y.shape)
+    y.backward(u)
+    for x, full in zip(inputs, DERIVATIVES[name](u, *arrays), strict=True):
+        if full is not None:
+            assert x.grad.shape == x.shape
+            np.testing.assert_allclose(x.grad, folded(np.broadcast_to(full, y.shape), x.shape), rtol=1e-12, atol=1e-12)
+
+
+def test_every_op_that_broadcasts_is_in_the_property_test():
+    elementwise = {name for name, op in OPS.items() if len(op.inputs) > 1 and not op.variadic} - {"matmul", "linear"}
+    assert elementwise == set(DERIVATIVES)
+
+
+def gradient_of_a_linear_map(f, x, u):
+    """⟨u, f(e)⟩ for every basis array e: the gradient at any x of an f that is linear in it, without differences."""
+    found = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        basis = np.zeros(x.shape)
+        basis[index] = 1
+        found[index] = np.sum(u * f(basis))
+    return found
+
+
+@property_test
+@given(shapes=mutually_broadcastable_shapes(signature=np.matmul.signature, min_side=0, max_side=3, max_dims=2), seed=st.integers(0, 1000))
+def test_matmul_with_any_shapes(shapes, seed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.standard_normal(shape) for shape in shapes.input_shapes)
+    s, t = tg.Tensor(a, requires_grad=True), tg.Tensor(b, requires_grad=True)
+    y = s @ t
+    assert y.shape == shapes.result_shape
+    np.testing.assert_allclose(y.data, a @ b, rtol=1e-12, atol=1e-12)
+    u = rng.standard_normal(y.shape)
+    y.backward(u)
+    np.testing.assert_allclose(s.grad, gradient_of_a_linear_map(lambda e: e @ b, a, u), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(t.grad, gradient_of_a_linear_map(lambda e: a @ e, b, u), rtol=1e-12, atol=1e-12)
+
+
+SUBSCRIPTS = {
+    "ij,jk->ik": [(2, 3), (3, 4)],
+    "ij,jk": [(2, 3), (3, 4)],
+    "ji,jk": [(3, 2), (3, 4)],
+    "ij->ji": [(2, 3)],
+    "ij->": [(2, 3)],
+    "ij->i": [(2, 3)],
+    "i,j->ij": [(2,), (3,)],
+    "i,i->": [(3,), (3,)],
+    "i,i": [(3,), (3,)],
+    ",i->i": [(), (3,)],
+    "bi,bi,i->b": [(2, 3), (2, 3), (3,)],
+    "ij,kl->il": [(2, 3), (2, 2)],
+    "bij,bjk,kl->bil": [(2, 2, 3), (2, 3, 2), (2, 3)],
+    "...i,i->...": [(2, 4, 3), (3,)],
+    "...ij,...jk->...ik": [(2, 1, 2, 3), (4, 3, 2)],
+    "...i->i...": [(2, 3, 4)],
+    "i...,i...": [(2, 3), (2, 3)],
+    "...,...": [(2, 3), (3,)],
+    "...ij->...": [(2, 2, 3)],
+    " i j , j k -> k i ": [(2, 3), (3, 4)],
+    "bi,bi->b": [(1, 3), (4, 3)],
+    "Ab,bA": [(2, 3), (3, 2)],
+}
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), SUBSCRIPTS.items(), ids=SUBSCRIPTS)
+def test_einsum(subscripts, shapes):
+    rng = np.random.default_rng(5)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    inputs = [tg.Tensor(a, requires_grad=True) for a in arrays]
+    y = tg.einsum(subscripts, *inputs)
+    expected = np.einsum(subscripts, *arrays)
+    assert y.shape == np.shape(expected)
+    np.testing.assert_allclose(y.data, expected, rtol=1e-13, atol=1e-14)
+    u = rng.standard_normal(y.shape)
+    y.backward(u)
+    for i, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
+
+        def with_other(e, i=i):
+            return np.einsum(subscripts, *arrays[:i], e, *arrays[i + 1 :])
+
+        np.testing.assert_allclose(x.grad, gradient_of_a_linear_map(with_other, a, u), rtol=1e-12, atol=1e-13)
+    assert tg.gradcheck(lambda *some: tg.einsum(subscripts, *some), *arrays, order=2)
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes", "word"),
+    [("ii->i", [(2, 2)], "diagonal"), ("ij", [(2, 2), (2,)], "terms"), ("ij,jk", [(2, 3), (2, 3)], "einsum"), (3, [(2,)], "string")],
+    ids=["diagonal", "count", "sizes", "no string"],
+)
+def test_einsum_refuses(subscripts, shapes, word):
+    with pytest.raises((ValueError, TypeError), match=word):
+        tg.einsum(subscripts, *[tg.Tensor(np.ones(shape), requires_grad=True) for shape in shapes])
+
+
+# -- functions made of ops ---------------------------------------------------------------------------
+
+COMPOSED = {
+    "std": (lambda a: tg.std(a, 0, 1), lambda a: np.std(a, 0, ddof=1), [(4, 3)]),
+    "std-all": (tg.std, np.std, [(4, 3)]),
+    "outer": (tg.outer, np.outer, [(2, 2), (3,)]),
+    "swapaxes": (lambda a: tg.swapaxes(a, 0, -1), lambda a: np.swapaxes(a, 0, -1), [(2, 3, 4)]),
+    "moveaxis": (lambda a: tg.moveaxis(a, -1, 1), lambda a: np.moveaxis(a, -1, 1), [(2, 3, 4)]),
+    "moveaxis-back": (lambda a: tg.moveaxis(a, 0, 2), lambda a: np.moveaxis(a, 0, 2), [(2, 3, 4)]),
+    "linear-without-bias": (tg.linear, lambda x, w: x @ w.T, [(2, 3, 4), (5, 4)]),
+    "linear-vector": (tg.linear, lambda x, w, b: w @ x + b, [(4,), (5, 4), (5,)]),
+    "split": (lambda a: tg.split(a, 3, 1)[1], lambda a: np.split(a, 3, 1)[1], [(2, 6)]),
+    "split-places": (lambda a: tg.split(a, [1, 4], -1)[1], lambda a: np.split(a, [1, 4], -1)[1], [(2, 6)]),
+    "split-empty": (lambda a: tg.split(a, [2, 2])[1], lambda a: np.split(a, [2, 2])[1], [(4,)]),
+    "take_along_axis": (
+        lambda a: tg.take_along_axis(a, [[2, 2], [0, 1]], 1),
+        lambda a: np.take_along_axis(a, np.array([[2, 2], [0, 1]]), 1),
+        [(2, 3)],
+    ),
+    "take_along_axis-one-row-for-all": (
+        lambda a: tg.take_along_axis(a, [[2, 0]], -1),
+        lambda a: np.take_along_axis(a, np.array([[2, 0]]), -1),
+        [(4, 3)],
+    ),
+    "take_along_axis-3d": (
+        lambda a: tg.take_along_axis(a, [[[1]], [[-1]]], 0),
+        lambda a: np.take_along_axis(a, np.array([[[1]], [[-1]]]), 0),
+        [(3, 2, 2)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("ours", "numpys", "shapes"), COMPOSED.values(), ids=COMPOSED)
+def test_composed(ours, numpys, shapes):
+    rng = np.random.default_rng(6)
+    arrays = [rng.standard_normal(shape) for shape in shapes]
+    inputs = [tg.Tensor(a, requires_grad=True) for a in arrays]
+    y = ours(*inputs)
+    np.testing.assert_allclose(y.data, numpys(*arrays), rtol=1e-13)
+    assert y.shape == np.shape(numpys(*arrays))
+    y.backward(cotangent(y.shape))
+    for i, x in enumerate(inputs):
+        np.testing.assert_allclose(x.grad, differences(numpys, arrays, i), rtol=1e-8, atol=1e-9)
+    plain = ours(*arrays)
+    assert isinstance(plain, np.ndarray | np.generic)
+    np.testing.assert_array_equal(plain, y.data)
+
+
+@pytest.mark.parametrize("axis", [3, -4, 7])
+def test_moveaxis_refuses_an_axis_that_is_not_there(axis):
+    t = tg.Tensor(np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match="source"):
+        tg.moveaxis(t, axis, 0)
+    with pytest.raises(ValueError, match="destination"):
+        tg.moveaxis(t, 0, axis)
+
+
+def test_take_along_axis_refuses_other_axes_and_other_numbers():
+    t = tg.Tensor(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="2 axes"):
+        tg.take_along_axis(t, [0, 1], 1)
+    with pytest.raises(ValueError, match="integers"):
+        tg.take_along_axis(t, [[0.5], [1.5]], 1)
+
+
+def test_split_refuses_unequal_sections():
+    with pytest.raises(ValueError, match="divisor of 5"):
+        tg.split(tg.Tensor(np.zeros(5)), 2)
+
+
+# -- far from the middle, and on the kinks -----------------------------------------------------------
+
+FAR = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4], [1e4, 1e4, 1e4]])
+STABLE = {
+    "sigmoid": (tg.sigmoid, [[1, 0, 0.5], [0, 0, 0], [1, 1, 1]]),
+    "softplus": (tg.softplus, [[1e4, 0, np.log(2)], [0, 0, 0], [1e4, 1e4, 1e4]]),
+    "tanh": (tg.tanh, [[1, -1, 0], [-1, -1, -1], [1, 1, 1]]),
+    "softmax": (tg.softmax, [[1, 0, 0], [1 / 3] * 3, [1 / 3] * 3]),
+    "log_softmax": (tg.log_softmax, [[0, -2e4, -1e4], [-np.log(3)] * 3, [-np.log(3)] * 3]),
+    "logsumexp": (lambda a: tg.logsumexp(a, axis=-1), [1e4, -1e4 + np.log(3), 1e4 + np.log(3)]),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("f", "expected"), STABLE.values(), ids=STABLE)
+def test_stable_far_out(f, expected, dtype):
+    x = tg.Tensor(FAR.astype(dtype), requires_grad=True)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y = f(x)
+        first = tg.grad(y, x, grad_output=cotangent(y.shape), create_graph=True)
+        second = tg.grad(first, x, grad_output=cotangent(x.shape))
+    np.testing.assert_allclose(y.data, expected, rtol=2 * np.finfo(dtype).eps, atol=1e-30)
+    assert np.isfinite(first.data).all()
+    assert np.isfinite(second.data).all()
+    assert np.abs(first.data).max() < 10
+
+
+def test_minus_infinity_among_the_logits_has_probability_zero():
+    x = tg.Tensor([0.0, -np.inf, np.log(3.0)], requires_grad=True, dtype=np.float64)
+    p = tg.softmax(x)
+    np.testing.assert_allclose(p.data, [0.25, 0, 0.75], rtol=1e-14)
+    (p * np.array([1.0, 5.0, 2.0])).sum().backward()
+    np.testing.assert_allclose(x.grad, [-0.1875, 0, 0.1875], rtol=1e-14)
+    x.grad = None
+    tg.logsumexp(x).backward(3.0)
+    np.testing.assert_allclose(x.grad, [0.75, 0, 2.25], rtol=1e-14)
+
+
+def test_nan_is_propagated():
+    x = tg.Tensor([np.nan, 1.0], requires_grad=True)
+    assert np.isnan(tg.softmax(x).data).all()
+    assert np.isnan(x.max().item())
+    assert np.isnan(tg.maximum(x, 0).data[0])
+    assert np.isnan(tg.relu(x).data[0])
+
+
+KINKS = {
+    "abs": (tg.abs, [0.0, 2.0], [0.0, 0.7]),
+    "relu": (tg.relu, [0.0, 2.0], [0.0, 0.7]),
+    "sign": (tg.sign, [0.0, 2.0], [0.0, 0.0]),
+    "clip": (lambda a: tg.clip(a, -1, 1), [0.5, 2.0], [0.3, 0.0]),
+    "max-ties": (lambda a: tg.stack([tg.max(a), a.sum()]), [2.0, 2.0], [0.85, 0.85]),
+    "min-ties": (lambda a: tg.stack([tg.min(a), a.sum()]), [2.0, 2.0], [0.85, 0.85]),
+    "maximum-tie": (lambda a: tg.maximum(a, np.array([0.0, 2.0])), [1.0, 2.0], [0.3, 0.35]),
+    "maximum-itself": (lambda a: tg.maximum(a, a), [1.0, 2.0], [0.3, 0.7]),
+    "minimum-tie": (lambda a: tg.minimum(np.array([5.0, 2.0]), a), [1.0, 2.0], [0.3, 0.35]),
+    "square-by-power": (lambda a: a**2, [0.0, 3.0], [0.0, 4.2]),
+    "power-1": (lambda a: a**1, [0.0, 3.0], [0.3, 0.7]),
+    "power-0": (lambda a: a**0, [0.0, 3.0], [0.0, 0.0]),
+    "power-array": (lambda a: a ** np.array([0.0, 2.0]), [0.0, 0.0], [0.0, 0.0]),
+    "power-of-zero": (lambda a: 0.0**a, [2.0, 3.0], [0.0, 0.0]),
+    "power-of-a-number": (lambda a: 2**a, [0.0, 1.0], [0.3 * np.log(2), 1.4 * np.log(2)]),
+    "power-of-a-negative": (lambda a: a**3, [-2.0, -1.0], [3.6, 2.1]),
+}
+
+
+@pytest.mark.parametrize(("f", "at", "expected"), KINKS.values(), ids=KINKS)
+def test_on_the_kink(f, at, expected):
+    x = tg.Tensor(np.array(at), requires_grad=True)
+    f(x).backward(np.array([0.3, 0.7]))
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-14)
+
+
+def test_var_with_and_without_ddof():
+    a = cotangent((3, 4))
+    for ddof in (0, 1, 1.5):
+        np.testing.assert_allclose(tg.Tensor(a).var(1, ddof).data, a.var(1, ddof=ddof), rtol=1e-13)
+
+
+def test_clip_refuses_bounds_with_gradients():
+    bound = tg.Tensor(np.array(0.5), requires_grad=True)
+    for call_it in (
+        lambda: tg.clip(np.ones(2), bound),
+        lambda: tg.Tensor(np.ones(2)).clip(max=bound),
+        lambda: np.clip(np.ones(2), 0, bound),
+    ):
+        with pytest.raises(TypeError, match="clip"):
+            call_it()
+    np.testing.assert_array_equal(tg.clip(np.ones(2), max=bound.detach()), [0.5, 0.5])
+
+
+# -- errors name the op, the arguments and the remedy ------------------------------------------------
+
+WRONG = {
+    "add": (lambda t: t + np.ones(2), ValueError, ["add", "a: float64 (3, 4)", "b: float64 (2,)", "reshape"]),
+    "matmul": (lambda t: t @ np.ones((3, 2)), ValueError, ["matmul", "(3, 4)", "(3, 2)", "transposed"]),
+    "matmul-number": (lambda t: t @ 2.0, ValueError, ["matmul", "argument b", "use *"]),
+    "linear": (lambda t: tg.linear(t, np.ones((2, 3)), np.ones(2)), ValueError, ["linear", "weight: float64 (2, 3)", "(out, in)"]),
+    "reshape": (lambda t: t.reshape(5), ValueError, ["reshape", "(3, 4)"]),
+    "sum": (lambda t: t.sum(2), ValueError, ["sum", "axis 2"]),
+    "concatenate": (
+        lambda t: tg.concatenate([t, np.ones(4)]),
+        ValueError,
+        ["concatenate", "arrays[0]: float64 (3, 4)", "arrays[1]: float64 (4,)"],
+    ),
+    "concatenate-flat": (lambda t: tg.concatenate([t, t], axis=None), TypeError, ["concatenate", "axis", "reshape(-1)"]),
+    "stack": (lambda t: tg.stack([t, np.ones(4)]), ValueError, ["stack", "arrays[1]"]),
+    "max-empty": (lambda t: t[:0].max(axis=0), ValueError, ["max", "(0, 4)"]),
+    "getitem": (lambda t: t[5], IndexError, ["getitem", "5", "index is"]),
+    "text": (lambda t: t + np.array(["a"] * 4), TypeError, ["add", "b: <U1 (4,)"]),
+    "setting": (lambda t: tg.sum(t, axes=0), TypeError, ["sum(a, axis=None, keepdims=False)", "axes"]),
+    "too-many": (lambda t: tg.exp(t, t), TypeError, ["exp(a)", "2 positional"]),
+    "too-few": (lambda t: tg.add(t), TypeError, ["add(a, b)", "1 positional"]),
+    "missing-setting": (lambda t: tg.reshape(t), TypeError, ["reshape(a, shape)"]),
+}
+
+
+@pytest.mark.parametrize(("f", "kind", "words"), WRONG.values(), ids=WRONG)
+def test_error_names_what_is_wrong(f, kind, words):
+    t = tg.Tensor(np.ones((3, 4)), requires_grad=True)
+    with pytest.raises(kind) as caught:
+        f(t)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_settings_by_position_and_inputs_by_name():
+    a = cotangent((3, 4))
+    np.testing.assert_array_equal(tg.sum(a, 0, True), a.sum(0, keepdims=True))
+    np.testing.assert_array_equal(tg.add(a=tg.Tensor(a), b=1.0).data, a + 1)
+    np.testing.assert_array_equal(tg.transpose(tg.Tensor(a), (1, 0)).data, a.T)
+    np.testing.assert_array_equal(tg.stack([a, a], -1), np.stack([a, a], -1))

@@ -1,0 +1,294 @@
+"""One time step: the vanilla RNN, the GRU in both of its forms, and the LSTM.
+
+A cell is called ``output, state = cell(x, state)`` and is a pure function of these and its
+parameters, which have PyTorch's names and layout: the gates one below the other. σ is the logistic
+function, ⊙ the elementwise product; x is (B, I), h is (B, H), W acts on x and U on h.
+
+What a cell does to x alone does not wait for the state. `Cell.unroll` does that part for all time
+steps at once and hands back the function that does the rest, step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from ..errors import complaint, describe
+from ..ops import lerp, linear, relu, sigmoid, split, tanh
+from ..tensor import Tensor
+from . import init
+from .layers import expect_last
+from .module import Module, floating_input
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+
+
+class Cell(Module):
+    """Base of the cells: sizes, parameters, the zero state and the checks.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        I and H.
+    bias : bool
+        Without it there are no ``bias_ih`` and ``bias_hh``.
+    rng : numpy.random.Generator or int, optional
+        Parameters start uniform in ±1/√H, as PyTorch's.
+
+    Attributes
+    ----------
+    weight_ih : Tensor of shape (gates · H, I)
+    weight_hh : Tensor of shape (gates · H, H)
+    bias_ih, bias_hh : Tensor of shape (gates · H,), or None
+    """
+
+    gates: int = 1
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None):
+        super().__init__()
+        for argument, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int | np.integer) or size < 1:
+                raise ValueError(complaint(type(self).__name__, argument, expected="a positive integer", got=repr(size), remedy="check it"))
+        self.input_size, self.hidden_size = int(input_size), int(hidden_size)
+        rng, bound, rows = init.generator(rng), 1 / sqrt(hidden_size), self.gates * hidden_size
+        self.weight_ih = Tensor(init.uniform((rows, input_size), bound, rng), requires_grad=True)
+        self.weight_hh = Tensor(init.uniform((rows, hidden_size), bound, rng), requires_grad=True)
+        self.bias_ih = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
+        self.bias_hh = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
+
+    def unroll(self, x: Any) -> tuple[Any, Step]:
+        """The part of the work that does not wait for the state, and the step that does the rest.
+
+        Parameters
+        ----------
+        x : Tensor of shape (..., I)
+            One step, or all of them with time on the first axis.
+
+        Returns
+        -------
+        inputs
+            What `scan` hands to `step`, time still on the first axis.
+        step : callable
+            ``(inputs[t], state) -> (output, state)``
+        """
+        raise TypeError(f"{type(self).__name__}: expected a method unroll, got none; define it in the class")
+
+    def zero_state(self, batch: tuple[int, ...]) -> Any:
+        """The state before the first step: zeros of shape (*batch, H)."""
+        return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
+
+    def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
+        """`state` as Tensors, refused if a shape or dtype differs: a state is never broadcast."""
+        return checked_state(operation, "state", state, shape, self.dtype)
+
+    def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+        """One step.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, I) or (I,)
+        state : Tensor of shape (B, H) or (H,), optional
+            Zeros if missing. An LSTM's is a tuple (h, c).
+
+        Returns
+        -------
+        output : Tensor of shape (B, H) or (H,)
+        state : as `state`
+        """
+        name = type(self).__name__
+        x = floating_input(name, x, self.dtype)
+        expect_last(name, x, self.input_size, "input_size")
+        batch = x.shape[:-1]
+        state = self.zero_state(batch) if state is None else self.check_state(name, state, (*batch, self.hidden_size))
+        inputs, step = self.unroll(x)
+        return step(inputs, state)
+
+    def describe(self) -> str:
+        """Sizes."""
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
+
+    def _gatewise(self, x: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        """Gate by gate: x Wᵀ + b, the matrix Uᵀ, and the second bias (None without)."""
+        weights, matrices = split(self.weight_ih, self.gates), split(self.weight_hh, self.gates)
+        if self.bias_ih is None or self.bias_hh is None:
+            first = second = [None] * self.gates
+        else:
+            first, second = split(self.bias_ih, self.gates), split(self.bias_hh, self.gates)
+        return [linear(x, W, b) for W, b in zip(weights, first, strict=True)], [U.T for U in matrices], second
+
+
+class RNNCell(Cell):
+    """h' = tanh(x W + b_i + h U + b_h), or relu in place of tanh (Elman, 1990).
+
+    Parameters as `Cell`, and
+
+    nonlinearity : {"tanh", "relu"}
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> cell = tg.nn.RNNCell(3, 2, rng=0)
+    >>> output, h = cell(np.ones((5, 3), dtype="float32"))
+    >>> h.shape
+    (5, 2)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, nonlinearity: str = "tanh", rng: init.Rng = None):
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=repr(nonlinearity), remedy="use one of these"))
+        super().__init__(input_size, hidden_size, bias, rng=rng)
+        self.nonlinearity = nonlinearity
+
+    def unroll(self, x: Any) -> tuple[Any, Step]:
+        """x W + b_i + b_h first; see `Cell.unroll`."""
+        activation = tanh if self.nonlinearity == "tanh" else relu
+        (xW,), (U,), (b,) = self._gatewise(x)
+
+        def step(x: Any, h: Any) -> tuple[Any, Any]:
+            h = activation(x + h @ U)
+            h.name = "h"
+            return h, h
+
+        return xW if b is None else xW + b, step
+
+
+class GRUCell(Cell):
+    """The gated recurrent unit (Cho et al., 2014), which keeps the old state where z is 1.
+
+    ::
+
+        r  = σ(x W_r + b_ir + h U_r + b_hr)
+        z  = σ(x W_z + b_iz + h U_z + b_hz)
+        n  = tanh(x W_n + b_in + r ⊙ (h U_n + b_hn))      reset="after": PyTorch, cuDNN, Keras by default
+        n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before": the papers' later form, ONNX by default
+        h' = z ⊙ h + (1 − z) ⊙ n
+
+    The two forms cannot be converted into each other.
+
+    Parameters as `Cell`, and
+
+    reset : {"after", "before"}
+        Whether the reset gate acts after the product with U_n or before it.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias_ih, bias_hh
+        The gates in the order r, z, n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> cell = tg.nn.GRUCell(3, 2, rng=0)
+    >>> output, h = cell(np.ones((5, 3), dtype="float32"))
+    >>> h.shape
+    (5, 2)
+    """
+
+    gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset: str = "after", rng: init.Rng = None):
+        if reset not in ("after", "before"):
+            raise ValueError(
+                complaint("GRUCell", "reset", expected="'after' (PyTorch's form) or 'before' (ONNX's default)", got=repr(reset), remedy="use one of these")
+            )
+        super().__init__(input_size, hidden_size, bias, rng=rng)
+        self.reset = reset
+
+    def unroll(self, x: Any) -> tuple[Any, Step]:
+        """x W + b of the three gates first; see `Cell.unroll`."""
+        (x_r, x_z, x_n), (U_r, U_z, U_n), (b_r, b_z, b_n) = self._gatewise(x)
+        if b_n is not None:
+            x_r, x_z = x_r + b_r, x_z + b_z
+            x_n = x_n + b_n if self.reset == "before" else x_n
+
+        def step(x: Any, h: Any) -> tuple[Any, Any]:
+            x_r, x_z, x_n = x
+            r = sigmoid(x_r + h @ U_r)
+            z = sigmoid(x_z + h @ U_z)
+            if self.reset == "before":
+                n = tanh(x_n + (r * h) @ U_n)
+            else:
+                n = tanh(x_n + r * (h @ U_n if b_n is None else h @ U_n + b_n))
+            h = lerp(n, h, z)
+            r.name, z.name, n.name, h.name = "r", "z", "n", "h"
+            return h, h
+
+        return (x_r, x_z, x_n), step
+
+    def describe(self) -> str:
+        """Sizes and form."""
+        return f"{super().describe()}, reset={self.reset!r}"
+
+
+class LSTMCell(Cell):
+    """The long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
+
+    ::
+
+        i, f, o = σ(x W + b_i + h U + b_h), each with its own W, U and b
+        g  = tanh(x W_g + b_ig + h U_g + b_hg)
+        c' = f ⊙ c + i ⊙ g
+        h' = o ⊙ tanh(c')
+
+    The state is the tuple (h, c), the output is h'.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias_ih, bias_hh
+        The gates in the order i, f, g, o.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> cell = tg.nn.LSTMCell(3, 2, rng=0)
+    >>> output, (h, c) = cell(np.ones((5, 3), dtype="float32"))
+    >>> h.shape, c.shape
+    ((5, 2), (5, 2))
+    """
+
+    gates = 4
+
+    def zero_state(self, batch: tuple[int, ...]) -> Any:
+        """Zeros for h and for c."""
+        h = super().zero_state(batch)
+        return h, Tensor(np.zeros_like(h.data), name="c")
+
+    def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
+        """`state` as the tuple (h, c)."""
+        if not isinstance(state, tuple | list) or len(state) != 2:
+            raise TypeError(complaint(operation, "state", expected="a tuple (h, c)", got=describe(state), remedy="an LSTM carries both"))
+        return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
+
+    def unroll(self, x: Any) -> tuple[Any, Step]:
+        """x W + b of the four gates first; see `Cell.unroll`."""
+        inputs, (U_i, U_f, U_g, U_o), biases = self._gatewise(x)
+
+        def step(x: Any, state: Any) -> tuple[Any, Any]:
+            x_i, x_f, x_g, x_o = x
+            h, c = state
+            i = sigmoid(x_i + h @ U_i)
+            f = sigmoid(x_f + h @ U_f)
+            g = tanh(x_g + h @ U_g)
+            o = sigmoid(x_o + h @ U_o)
+            c = f * c + i * g
+            h = o * tanh(c)
+            i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"
+            return h, (h, c)
+
+        return tuple(x if b is None else x + b for x, b in zip(inputs, biases, strict=True)), step
+
+
+def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+    """One Tensor of a state, refused if its shape or dtype differs."""
+    state = floating_input(operation, state, dtype, argument)
+    if state.shape != shape:
+        raise ValueError(
+            complaint(operation, argument, expected=f"shape {shape}", got=describe(state), remedy="make it for this batch; a state is not broadcast")
+        )
+    return state

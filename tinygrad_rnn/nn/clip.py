@@ -1,0 +1,83 @@
+"""Keeping gradients within bounds, between backward and the optimizer's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isfinite
+
+import numpy as np
+
+from ..errors import complaint
+from ..tensor import Tensor
+
+
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0) -> float:
+    """Scale all gradients by one factor so that the norm of all of them together is at most `max_norm`.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensors
+        Those without a gradient are passed over.
+    max_norm : float
+    norm_type : float
+        2 for the Euclidean norm, ``inf`` for the largest entry.
+
+    Returns
+    -------
+    float
+        The norm before scaling.
+
+    Raises
+    ------
+    ValueError
+        If the norm is nan or infinite: nothing is scaled then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor([0.0, 0.0], requires_grad=True)
+    >>> w.grad = np.array([3.0, 4.0], dtype="float32")
+    >>> tg.nn.clip_grad_norm_(w, 1.0)
+    5.0
+    >>> bool(np.allclose(w.grad, [0.6, 0.8]))
+    True
+    """
+    with_grad = _with_grad(parameters)
+    if not max_norm > 0:
+        raise ValueError(complaint("clip_grad_norm_", "max_norm", expected="a positive number", got=repr(max_norm), remedy="1.0 is common"))
+    norms = [float(np.linalg.norm(p.grad.ravel().astype(np.float64), norm_type)) for p in with_grad if p.grad is not None and p.grad.size]
+    total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+    if not isfinite(total):
+        worst = next(p.name or f"of shape {p.shape}" for p in with_grad if p.grad is not None and not np.isfinite(p.grad).all())
+        raise ValueError(
+            complaint("clip_grad_norm_", "parameters", expected="finite gradients", got=f"{total} in the gradient of parameter {worst}", remedy="lower the learning rate, or look for what is not finite in the forward pass")
+        )
+    factor = max_norm / (total + 1e-6)
+    if factor < 1:
+        for p in with_grad:
+            p.grad = (p.grad * factor).astype(p.dtype)  # type: ignore[operator]
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Cut every entry of every gradient to between −clip_value and clip_value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor([0.0, 0.0], requires_grad=True)
+    >>> w.grad = np.array([0.5, -4.0], dtype="float32")
+    >>> tg.nn.clip_grad_value_(w, 1.0)
+    >>> w.grad
+    array([ 0.5, -1. ], dtype=float32)
+    """
+    if not 0 < clip_value < inf:
+        raise ValueError(complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common"))
+    for p in _with_grad(parameters):
+        p.grad = np.clip(p.grad, -clip_value, clip_value).astype(p.dtype)  # type: ignore[arg-type]
+
+
+def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    return [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]

@@ -1,0 +1,264 @@
+"""Losses, and dropout: functions of Tensors, composed of ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..errors import complaint, describe
+from ..tensor import Tensor
+from .init import Rng, generator
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """The cross-entropy −Σ_c p_c log softmax(logits)_c between logits and targets.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (..., C)
+        Classes on the last axis.
+    target : integers of shape (...), or probabilities of shape (..., C)
+        The right class of each position, in [0, C); or a distribution, one-hot for example.
+    ignore_index : int, optional
+        Positions with this integer target do not count.
+    weight : array of shape (C,), optional
+        A factor for each class. The mean is then the weighted mean, as in PyTorch.
+    label_smoothing : float in [0, 1]
+        ε: the target becomes (1 − ε) p + ε / C.
+    reduction : {"mean", "sum", "none"}
+        "mean" is over the positions that count; if there are none it is an error, not nan.
+
+    Returns
+    -------
+    Tensor: a number, or with "none" shape (...)
+
+    Raises
+    ------
+    ValueError
+        If a target is out of range (the message names its position), or shapes do not fit.
+    TypeError
+        If the target's dtype does not fit.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> loss = tg.nn.functional.cross_entropy(tg.Tensor([[10.0, 0.0], [0.0, 10.0]]), [0, 1])
+    >>> f"{loss.item():.6f}"
+    '0.000045'
+    """
+    name = "cross_entropy"
+    logits = _logits(name, "logits", logits)
+    classes = logits.shape[-1]
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(complaint(name, "label_smoothing", expected="a number in [0, 1]", got=repr(label_smoothing), remedy="0.1 is common"))
+    weight = _class_weight(name, weight, logits)
+    target = _plain(target)
+    log_p = ops.log_softmax(logits)
+    if target.dtype.kind == "f" or isinstance(target, Tensor):
+        if target.shape != logits.shape:
+            raise ValueError(_unfit(name, target, logits))
+        if ignore_index is not None:
+            raise ValueError(complaint(name, "ignore_index", expected="None with probability targets", got=str(ignore_index), remedy="use integer targets"))
+        p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
+        p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
+        p = p if weight is None else p * weight
+        return _reduced(name, -(log_p * p).sum(axis=-1), reduction)
+    counted, safe = _counted(name, target, classes, ignore_index)
+    if target.shape != logits.shape[:-1]:
+        raise ValueError(_unfit(name, target, logits))
+    loss = -ops.take_along_axis(log_p, safe[..., None], axis=-1).squeeze(-1)
+    share = counted.astype(logits.dtype) if weight is None else counted * weight[safe]
+    loss = loss * share
+    if label_smoothing:
+        spread = -log_p.mean(axis=-1) * counted if weight is None else -(log_p * weight).mean(axis=-1) * counted
+        loss = loss * (1 - label_smoothing) + spread * label_smoothing
+    return _reduced(name, loss, reduction, share)
+
+
+def nll_loss(
+    log_probabilities: Any, target: Any, *, ignore_index: int | None = None, weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """The negative log-likelihood −log p[target], of log-probabilities (..., C) and integer targets (...).
+
+    Parameters, returns and errors as `cross_entropy`, which is this after `log_softmax`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.nll_loss(tg.Tensor([[-0.5, -1.0]]), [1])
+    Tensor(1.)
+    """
+    name = "nll_loss"
+    log_p = _logits(name, "log_probabilities", log_probabilities)
+    weight = _class_weight(name, weight, log_p)
+    target = np.asarray(_plain(target))
+    counted, safe = _counted(name, target, log_p.shape[-1], ignore_index)
+    if target.shape != log_p.shape[:-1]:
+        raise ValueError(_unfit(name, target, log_p))
+    share = counted.astype(log_p.dtype) if weight is None else counted * weight[safe]
+    loss = -ops.take_along_axis(log_p, safe[..., None], axis=-1).squeeze(-1) * share
+    return _reduced(name, loss, reduction, share)
+
+
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+    """The squared error (input − target)². The shapes must be equal: nothing is broadcast.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.mse_loss(tg.Tensor([1.0, 2.0]), [1.0, 4.0])
+    Tensor(2.)
+    """
+    input, target = _alike("mse_loss", input, target)
+    difference = input - target
+    return _reduced("mse_loss", difference * difference, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, target: Any, *, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """−t log σ(x) − (1 − t) log(1 − σ(x)), computed from x so that nothing overflows.
+
+    Parameters
+    ----------
+    logits, target : arrays of one shape
+        Targets are probabilities, 0 or 1 for example.
+    weight : array that broadcasts to that shape, optional
+        A factor for each entry.
+    pos_weight : array that broadcasts to that shape, optional
+        A factor for the first term.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.Tensor([1e4, -1e4]), [1.0, 0.0])
+    Tensor(0.)
+    """
+    name = "binary_cross_entropy_with_logits"
+    logits, target = _alike(name, logits, target)
+    positive = target if pos_weight is None else target * _cast(pos_weight, logits)
+    loss = positive * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
+    return _reduced(name, loss if weight is None else loss * _cast(weight, logits), reduction)
+
+
+def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
+    """Zero each entry with probability p and multiply the others by 1/(1−p); unchanged if not `training`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.dropout(tg.Tensor([1.0, 2.0]), 0.5, training=False)
+    Tensor([1., 2.])
+    """
+    check_probability("dropout", "p", p)
+    if not training or p == 0:
+        return x
+    kept = generator(rng).random(x.shape) >= p
+    return x * (kept / (1 - p)).astype(x.dtype)
+
+
+def check_probability(operation: str, argument: str, p: float) -> None:
+    """Refuse what is not in [0, 1)."""
+    if not 0 <= p < 1:
+        raise ValueError(complaint(operation, argument, expected="a probability in [0, 1)", got=repr(p), remedy="0.5 is common"))
+
+
+def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:
+    """Refuse what is not an integer in [0, classes); −1 never means the last one."""
+    if index.dtype.kind not in "iu" and index.size:
+        raise TypeError(
+            complaint(operation, argument, expected=f"integers in [0, {classes})", got=describe(index), remedy="use an integer dtype, np.int64 for example")
+        )
+    wrong = (index < 0) | (index >= classes)
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            complaint(
+                operation,
+                argument,
+                expected=f"integers in [0, {classes}), for there are {classes} classes",
+                got=f"{index[position]} at position {position}",
+                remedy="correct it, or use ignore_index for what should not count" if argument == "target" else "correct it",
+            )
+        )
+
+
+def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Which positions count, and the targets with 0 where they do not."""
+    counted = np.ones(target.shape, bool) if ignore_index is None else target != ignore_index
+    safe = np.where(counted, target, 0)
+    check_classes(name, "target", safe, classes)
+    return counted, safe.astype(np.intp)
+
+
+def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:
+    """The loss of each position to what `reduction` asks for; a mean is weighted by `share`."""
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return loss.sum()
+    if reduction != "mean":
+        raise ValueError(complaint(name, "reduction", expected="'mean', 'sum' or 'none'", got=repr(reduction), remedy="use one of these"))
+    total = loss.size if share is None else share.sum()
+    if total == 0:
+        raise ValueError(
+            complaint(name, "target", expected="at least one position that counts", got="none, of which no mean exists", remedy="use reduction='sum', or skip the batch")
+        )
+    return loss.sum() / total
+
+
+def _logits(name: str, argument: str, logits: Any) -> Tensor:
+    logits = logits if isinstance(logits, Tensor) else Tensor(logits)
+    if logits.ndim == 0 or logits.dtype.kind != "f":
+        raise ValueError(complaint(name, argument, expected="floats of shape (..., classes)", got=describe(logits), remedy="put the classes on the last axis"))
+    return logits
+
+
+def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
+    if weight is None:
+        return None
+    weight = np.asarray(_plain(weight)).astype(logits.dtype)
+    if weight.shape != logits.shape[-1:]:
+        raise ValueError(
+            complaint(name, "weight", expected=f"one factor for each class, shape {logits.shape[-1:]}", got=describe(weight), remedy="check it")
+        )
+    return weight
+
+
+def _alike(name: str, input: Any, target: Any) -> tuple[Tensor, Any]:
+    """Input and target as Tensor and Tensor or array, of one shape and the input's dtype."""
+    input = input if isinstance(input, Tensor) else Tensor(input)
+    target = _plain(target)
+    if target.shape != input.shape:
+        raise ValueError(complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape"))
+    return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
+
+
+def _plain(x: Any) -> Any:
+    """An array, of a Tensor without gradients too; a Tensor with gradients as it is."""
+    return x if isinstance(x, Tensor) and x.requires_grad else np.asarray(x.data if isinstance(x, Tensor) else x)
+
+
+def _cast(x: Any, like: Tensor) -> np.ndarray:
+    return np.asarray(_plain(x)).astype(like.dtype)
+
+
+def _unfit(name: str, target: Any, logits: Tensor) -> str:
+    return complaint(
+        name,
+        "target",
+        expected=f"integers of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}",
+        got=describe(target),
+        remedy="use reshape; nothing is broadcast",
+    )

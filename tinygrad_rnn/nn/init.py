@@ -1,0 +1,84 @@
+"""Initialisers: arrays of random numbers, from a Generator that is passed in."""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+
+import numpy as np
+
+from ..dtypes import get_default_dtype
+
+Rng = np.random.Generator | int | None
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """A Generator: `rng` itself, one with that seed, or a fresh one for None."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+
+
+def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray:
+    """Numbers between −bound and bound.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.init.uniform((2, 3), 0.1, rng=0).shape
+    (2, 3)
+    """
+    return generator(rng).uniform(-bound, bound, shape).astype(get_default_dtype())
+
+
+def normal(shape: tuple[int, ...], std: float = 1.0, rng: Rng = None) -> np.ndarray:
+    """Numbers from a normal distribution with mean 0."""
+    return (generator(rng).standard_normal(shape) * std).astype(get_default_dtype())
+
+
+def zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """Zeros."""
+    return np.zeros(shape, get_default_dtype())
+
+
+def ones(shape: tuple[int, ...]) -> np.ndarray:
+    """Ones."""
+    return np.ones(shape, get_default_dtype())
+
+
+def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
+    """Uniform, with bound gain · √(6 / (in + out)) for a weight of shape (out, in) (Glorot and Bengio, 2010)."""
+    fan_out, fan_in = fans(shape)
+    return uniform(shape, gain * sqrt(6 / (fan_in + fan_out)), rng)
+
+
+def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
+    """Normal, with standard deviation gain · √(2 / (in + out)) (Glorot and Bengio, 2010)."""
+    fan_out, fan_in = fans(shape)
+    return normal(shape, gain * sqrt(2 / (fan_in + fan_out)), rng)
+
+
+def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = None) -> np.ndarray:
+    """Uniform, with bound gain · √(3 / in), for layers before a relu (He et al., 2015)."""
+    return uniform(shape, gain * sqrt(3 / fans(shape)[1]), rng)
+
+
+def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
+    """A matrix with orthonormal rows or columns, times gain (Saxe et al., 2014): a state keeps its length under it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.nn.init.orthogonal((3, 3), rng=0)
+    >>> bool(np.allclose(w @ w.T, np.eye(3), atol=1e-6))
+    True
+    """
+    rows, columns = shape[0], prod(shape[1:])
+    q, r = np.linalg.qr(generator(rng).standard_normal((max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))
+    return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(get_default_dtype())
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(out, in) of a weight."""
+    if len(shape) < 2:
+        raise ValueError(f"init: argument shape: expected at least two axes (out, in), got {shape}; use uniform or normal")
+    return shape[0], prod(shape[1:])

@@ -1,0 +1,204 @@
+"""Layers without time: Linear, Embedding, Dropout, LayerNorm, and Sequential to chain modules."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..errors import complaint, describe
+from ..tensor import Tensor
+from . import functional, init
+from .module import Module, floating_input
+
+
+class Linear(Module):
+    """The affine map y = x Wᵀ + b.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+    rng : numpy.random.Generator or int, optional
+        Weights and bias start uniform in ±1/√in_features, as PyTorch's.
+
+    Attributes
+    ----------
+    weight : Tensor of shape (out_features, in_features)
+    bias : Tensor of shape (out_features,), or None
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> layer = tg.nn.Linear(3, 2, rng=0)
+    >>> layer(np.zeros((5, 3), dtype="float32")).shape
+    (5, 2)
+    """
+
+    def __init__(self, in_features: int, out_features: int, *, bias: bool = True, rng: init.Rng = None):
+        super().__init__()
+        rng, bound = init.generator(rng), 1 / sqrt(max(in_features, 1))
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Tensor(init.uniform((out_features, in_features), bound, rng), requires_grad=True)
+        self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        """x (..., in_features) to y (..., out_features)."""
+        x = floating_input("Linear", x, self.weight.dtype)
+        expect_last("Linear", x, self.in_features, "in_features")
+        return ops.linear(x, self.weight, self.bias)
+
+    def describe(self) -> str:
+        """Sizes."""
+        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Embedding(Module):
+    """A table with one row for each symbol: y = W[index], which is one_hot(index) @ W without the zeros.
+
+    Parameters
+    ----------
+    num_embeddings : int
+        How many symbols.
+    embedding_dim : int
+        How long a row is.
+    rng : numpy.random.Generator or int, optional
+        Rows start normal with mean 0 and variance 1, as PyTorch's.
+
+    Attributes
+    ----------
+    weight : Tensor of shape (num_embeddings, embedding_dim)
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.Embedding(4, 2, rng=0)([[0, 3, 3]]).shape
+    (1, 3, 2)
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: init.Rng = None):
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.weight = Tensor(init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True)
+
+    def forward(self, index: Any) -> Tensor:
+        """Integers of any shape (...) to rows (..., embedding_dim)."""
+        index = np.asarray(index.data if isinstance(index, Tensor) else index)
+        functional.check_classes("Embedding", "index", index, self.num_embeddings)
+        return self.weight[index]
+
+    def describe(self) -> str:
+        """Sizes."""
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class Dropout(Module):
+    """In training, sets each entry to zero with probability p and multiplies the others by 1/(1−p).
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+    rng : numpy.random.Generator or int, optional
+        Where the zeros are drawn from.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> drop = tg.nn.Dropout(0.5, rng=0)
+    >>> drop.eval()(tg.Tensor([1.0, 2.0]))
+    Tensor([1., 2.])
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: init.Rng = None):
+        super().__init__()
+        functional.check_probability("Dropout", "p", p)
+        self.p, self.rng = p, init.generator(rng)
+
+    def forward(self, x: Any) -> Any:
+        """x of any shape, to the same shape."""
+        return functional.dropout(x, self.p, training=self.training, rng=self.rng)
+
+    def describe(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class LayerNorm(Module):
+    """(x − mean) / √(var + eps) ⊙ weight + bias, with mean and variance over the last axes (Ba et al., 2016).
+
+    Parameters
+    ----------
+    normalized_shape : int or tuple of int
+        The sizes of the last axes.
+    eps : float
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.LayerNorm(2, eps=0.0)(tg.Tensor([1.0, 3.0])).detach()
+    Tensor([-1.,  1.])
+    """
+
+    def __init__(self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5):
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
+        self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
+
+    def forward(self, x: Any) -> Tensor:
+        """x (..., *normalized_shape), to the same shape."""
+        x = floating_input("LayerNorm", x, self.weight.dtype)
+        n = len(self.normalized_shape)
+        if x.shape[x.ndim - n :] != self.normalized_shape:
+            raise ValueError(
+                complaint("LayerNorm", "x", expected=f"last axes {self.normalized_shape}", got=describe(x), remedy="check normalized_shape")
+            )
+        axes = tuple(range(-n, 0))
+        centred = x - x.mean(axis=axes, keepdims=True)
+        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        return centred / ops.sqrt(variance + self.eps) * self.weight + self.bias
+
+    def describe(self) -> str:
+        """The shape."""
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+class Sequential(Module):
+    """Modules one after another: each gets the output of the one before.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.Sequential(tg.nn.Linear(3, 4, rng=0), tg.nn.Linear(4, 2, rng=1))
+    Sequential(
+      (0): Linear(3, 4)
+      (1): Linear(4, 2)
+    )
+    """
+
+    def __init__(self, *modules: Module):
+        super().__init__()
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, i: int) -> Module:
+        return list(self._modules.values())[i]
+
+    def forward(self, x: Any) -> Any:
+        """Through all of them."""
+        for _, module in self.children():
+            x = module(x)
+        return x
+
+
+def expect_last(operation: str, x: Tensor, size: int, name: str) -> None:
+    """Refuse an input whose last axis is not of the module's size."""
+    if x.ndim == 0 or x.shape[-1] != size:
+        raise ValueError(complaint(operation, "x", expected=f"a last axis of size {name}={size}", got=describe(x), remedy=f"check {name}"))

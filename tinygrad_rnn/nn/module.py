@@ -1,0 +1,191 @@
+"""A Module: parameters by name, and modules within modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..errors import complaint, describe
+from ..graph import context
+from ..tensor import Tensor
+
+
+class Module:
+    """Base of everything with parameters. A subclass assigns them in `__init__` and computes in `forward`.
+
+    A leaf Tensor with ``requires_grad=True`` that is assigned to an attribute becomes a parameter,
+    a Module a submodule. Calling the module calls `forward`, inside a scope with its attribute's
+    name, so that a drawing shows what belongs together.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> class Scale(tg.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = tg.Tensor(2.0, requires_grad=True)
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> Scale()(tg.Tensor([1.0, 2.0]))
+    Tensor([2., 4.], has graph: multiply)
+    """
+
+    training: bool
+    _parameters: dict[str, Tensor]
+    _modules: dict[str, Module]
+    _scope: str
+
+    def __init__(self) -> None:
+        self.__dict__.update(_parameters={}, _modules={}, training=True, _scope=type(self).__name__.lower())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        known = self.__dict__
+        if "_parameters" not in known:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
+        known["_parameters"].pop(name, None)
+        known["_modules"].pop(name, None)
+        if isinstance(value, Tensor) and value.requires_grad and value.node is None:
+            known["_parameters"][name] = value
+            value.name = value.name or name
+        elif isinstance(value, Module):
+            known["_modules"][name] = value
+            value.__dict__["_scope"] = name
+        known[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._parameters.pop(name, None)
+        self._modules.pop(name, None)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output; subclasses say how."""
+        raise TypeError(f"{type(self).__name__}: expected a method forward, got none; define it in the class")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        recording, here = context.get()
+        token = context.set((recording, (*here, self._scope)))
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            context.reset(token)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The submodules by name."""
+        yield from self._modules.items()
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all modules in it."""
+        yield self
+        for _, child in self.children():
+            yield from child.modules()
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """The parameters with their names, as ``layer.weight``; one that occurs twice comes once."""
+        seen: set[Tensor] = set()
+        for name, parameter in self._named():
+            if parameter not in seen:
+                seen.add(parameter)
+                yield name, parameter
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self._parameters.items()
+        for prefix, child in self.children():
+            for name, parameter in child._named():
+                yield f"{prefix}.{name}", parameter
+
+    def parameters(self) -> Iterator[Tensor]:
+        """The parameters, each once."""
+        for _, parameter in self.named_parameters():
+            yield parameter
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """A copy of the parameters: arrays by name, PyTorch's names and layout."""
+        return {name: parameter.data.copy() for name, parameter in self._named()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the parameters from `state`: arrays, Tensors or anything NumPy reads, by name.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown, or a shape or dtype differs. Nothing has changed then.
+        """
+        own = dict(self._named())
+        given = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
+        faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in given]
+        faults += [f"unexpected {name}" for name in given if name not in own]
+        faults += [
+            f"{name} expected {p.dtype} {p.shape}, got {describe(given[name])}"
+            for name, p in own.items()
+            if name in given and (given[name].shape != p.shape or given[name].dtype != p.dtype)
+        ]
+        if faults:
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: argument state: expected its parameters, got {'; '.join(faults)}; "
+                "build the module with the sizes the weights have, or convert dtypes with module.astype(dtype)"
+            )
+        for name, parameter in own.items():
+            parameter.data = given[name].copy()
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training, where dropout drops; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch to evaluation, where dropout does nothing; returns the module."""
+        return self.train(False)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Convert all parameters to a floating dtype, in place; gradients are forgotten. Returns the module."""
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise TypeError(complaint("astype", "dtype", expected="a floating dtype", got=str(dtype), remedy="use float32 or float64"))
+        for parameter in self.parameters():
+            parameter.array = parameter.array.astype(dtype)
+            parameter.data = parameter.array
+            parameter.grad = None
+        return self
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of its parameters."""
+        for parameter in self.parameters():
+            return parameter.dtype
+        raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")
+
+    def __repr__(self) -> str:
+        children = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children())
+        return f"{type(self).__name__}({self.describe()}{children + chr(10) if children else ''})"
+
+    def describe(self) -> str:
+        """What `repr` shows in the parentheses."""
+        return ""
+
+
+def floating_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
+    """`x` as a Tensor, refused if its floating dtype is not the module's."""
+    if not isinstance(x, Tensor):
+        x = Tensor(x)
+    if x.dtype != dtype:
+        raise TypeError(
+            complaint(
+                operation,
+                argument,
+                expected=f"dtype {dtype}, that of the parameters",
+                got=describe(x),
+                remedy=f"use {argument}.astype(np.{dtype}), or {operation.lower()}.astype(np.{x.dtype}) for the module"
+                if x.dtype.kind == "f"
+                else f"use {argument}.astype(np.{dtype}); one-hot rows come from tg.text.one_hot",
+            )
+        )
+    return x
