@@ -1,0 +1,9 @@
+"""Optimizers and learning-rate schedules, with PyTorch's names and equations."""
+
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from .schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+
+__all__ = [
+    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LinearLR", "Optimizer", "RMSprop", "ReduceLROnPlateau",
+    "Schedule", "StepLR",
+]  # fmt: skip

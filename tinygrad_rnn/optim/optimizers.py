@@ -1,0 +1,310 @@
+"""Optimizers. Only they write parameters, and only by putting a new array in `.data`.
+
+Each `update` is one equation: w is the parameter, g its gradient, η the learning rate ``lr``. The
+old array is never written into, so what still refers to it (a graph, a copy for comparison) keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+
+import numpy as np
+
+from ..errors import complaint, describe
+from ..tensor import Tensor
+
+
+class Optimizer:
+    """Base: holds the parameters and, for each, the arrays that its `update` keeps between steps.
+
+    Parameters
+    ----------
+    params : iterable of Tensors
+        Leaves with ``requires_grad=True``.
+    lr : float
+        The learning rate. May be changed at any time, by a schedule for example.
+
+    Raises
+    ------
+    ValueError
+        If there are no parameters or a number is out of range.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
+        self.params = list(params)
+        self.name = type(self).__name__
+        if not self.params or any(not isinstance(p, Tensor) or p.node is not None or not p.requires_grad for p in self.params):
+            raise ValueError(
+                complaint(
+                    self.name,
+                    "params",
+                    expected="at least one leaf Tensor with requires_grad=True, and no other",
+                    got=", ".join(describe(p) for p in self.params) or "none",
+                    remedy="pass module.parameters()",
+                )
+            )
+        for argument, value in {"lr": lr, **numbers}.items():
+            below_one = argument in ("beta1", "beta2")
+            if not (0 <= value < (1 if below_one else inf)):
+                expected = "a number in [0, 1)" if below_one else "a finite number, at least 0"
+                raise ValueError(complaint(self.name, argument, expected=expected, got=repr(value), remedy="see its documentation"))
+        self.lr = float(lr)
+        self.steps = 0
+        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.params:
+            p.grad = None
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient.
+
+        Raises
+        ------
+        ValueError
+            If a gradient has not the shape of its parameter. Nothing has changed then.
+        """
+        for i, p in enumerate(self.params):
+            if p.grad is not None and (not isinstance(p.grad, np.ndarray) or p.grad.shape != p.shape):
+                raise ValueError(
+                    complaint(self.name, f"gradient of {p.name or i}", expected=f"shape {p.shape}", got=describe(p.grad), remedy="leave .grad to backward")
+                )
+        self.steps += 1
+        for p, state in zip(self.params, self.state, strict=True):
+            if p.grad is not None:
+                p.data = self.update(p.data, p.grad, state).astype(p.dtype, copy=False)
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """The new parameter; `state` is what this parameter keeps from step to step."""
+        raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All that the next step depends on besides parameters and gradients: arrays by name, for `tg.save`."""
+        kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
+        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from `state`, a `state_dict` of an optimizer of the same kind for the same parameters.
+
+        Raises
+        ------
+        ValueError
+            If a name or a shape does not fit. Nothing has changed then.
+        """
+        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+        faults = [f"missing {name}" for name in ("lr", "steps") if name not in state]
+        for key in state.keys() - {"lr", "steps"}:
+            i, _, name = key.partition(".")
+            array = np.asarray(state[key])
+            if not i.isdigit() or int(i) >= len(self.params) or not name:
+                faults.append(f"unexpected {key}")
+            elif array.ndim and array.shape != self.params[int(i)].shape:
+                faults.append(f"{key} {array.shape} for a parameter of shape {self.params[int(i)].shape}")
+            else:
+                loaded[int(i)][name] = array.copy()
+        if faults:
+            raise ValueError(
+                complaint(
+                    f"{self.name}.load_state_dict", "state", expected="that of the same parameters", got="; ".join(faults), remedy="build both alike"
+                )
+            )
+        self.lr, self.steps, self.state = float(state["lr"]), int(state["steps"]), loaded
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: w − η g; with momentum μ, v ← μ v + g and w − η v.
+
+    Parameters
+    ----------
+    params, lr
+        As `Optimizer`.
+    momentum : float
+        μ.
+    weight_decay : float
+        λ: λ w is added to the gradient.
+    nesterov : bool
+        Look ahead: w − η (g + μ v).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.SGD([w], lr=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.item(), 6)
+    0.8
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
+    ):
+        super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and not momentum:
+            raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
+        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """w − η g, or with the velocity v in the place of g."""
+        if self.weight_decay:
+            g = g + self.weight_decay * w
+        if self.momentum:
+            v = state["velocity"] = self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
+            g = g + self.momentum * v if self.nesterov else v
+        return w - self.lr * g
+
+
+class RMSprop(Optimizer):
+    """Each entry's gradient divided by its running root mean square (Tieleman and Hinton, 2012).
+
+    ``s ← α s + (1 − α) g²;  w − η g / (√s + ε)``
+
+    Parameters
+    ----------
+    params, lr
+        As `Optimizer`.
+    alpha, eps : float
+        α and ε.
+    weight_decay, momentum : float
+        λ and μ, as `SGD`.
+    centered : bool
+        Subtract the running mean: √(s − m²) with m ← α m + (1 − α) g.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.item(), 4)
+    0.0
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ):
+        super().__init__(params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
+        self.alpha, self.eps, self.weight_decay, self.momentum, self.centered = alpha, eps, weight_decay, momentum, centered
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """w − η g / (√s + ε)."""
+        if self.weight_decay:
+            g = g + self.weight_decay * w
+        zero = np.zeros_like(w)
+        s = state["square"] = self.alpha * state.get("square", zero) + (1 - self.alpha) * g * g
+        if self.centered:
+            m = state["mean"] = self.alpha * state.get("mean", zero) + (1 - self.alpha) * g
+            s = s - m * m
+        step = g / (np.sqrt(s) + self.eps)
+        if self.momentum:
+            step = state["velocity"] = self.momentum * state.get("velocity", zero) + step
+        return w - self.lr * step
+
+
+class Adam(Optimizer):
+    """Running means of gradient and squared gradient, corrected for their start at zero (Kingma and Ba, 2015).
+
+    ``m ← β₁ m + (1 − β₁) g;  s ← β₂ s + (1 − β₂) g²;  w − η m̂ / (√ŝ + ε)``
+    where m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ).
+
+    Parameters
+    ----------
+    params, lr
+        As `Optimizer`.
+    betas : (float, float)
+        β₁ and β₂.
+    eps : float
+        ε.
+    weight_decay : float
+        λ: λ w is added to the gradient; see `AdamW` for the other way.
+    amsgrad : bool
+        Use the largest s so far (Reddi et al., 2018).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.Adam([w], lr=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.item(), 4)
+    0.9
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ):
+        beta1, beta2 = betas
+        super().__init__(params, lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
+        self.betas, self.eps, self.weight_decay, self.amsgrad = (beta1, beta2), eps, weight_decay, amsgrad
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """w − η m̂ / (√ŝ + ε)."""
+        if self.weight_decay:
+            g = g + self.weight_decay * w
+        beta1, beta2 = self.betas
+        zero = np.zeros_like(w)
+        # A parameter's own count: one that had no gradient at first starts its means later than the others.
+        t = int(state.get("t", np.array(0))) + 1
+        state["t"] = np.array(t)
+        m = state["mean"] = beta1 * state.get("mean", zero) + (1 - beta1) * g
+        s = state["square"] = beta2 * state.get("square", zero) + (1 - beta2) * g * g
+        if self.amsgrad:
+            s = state["largest"] = np.maximum(state.get("largest", s), s)
+        return w - self.lr / (1 - beta1**t) * m / (np.sqrt(s / (1 - beta2**t)) + self.eps)
+
+
+class AdamW(Adam):
+    """Adam with the weight decay apart from the gradient: w ← w − η λ w first (Loshchilov and Hutter, 2019).
+
+    Parameters
+    ----------
+    params, lr, betas, eps, amsgrad
+        As `Adam`.
+    weight_decay : float
+        λ.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor(1.0, requires_grad=True)
+    >>> optimizer = tg.optim.AdamW([w], lr=0.1)
+    >>> (w * w).backward()
+    >>> optimizer.step()
+    >>> round(w.item(), 4)
+    0.899
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+        amsgrad: bool = False,
+    ):
+        super().__init__(params, lr, betas, eps, 0.0, amsgrad)
+        if not 0 <= weight_decay < inf:
+            raise ValueError(complaint("AdamW", "weight_decay", expected="a finite number, at least 0", got=repr(weight_decay), remedy="0.01 is common"))
+        self.decay = weight_decay
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """Adam's update of (1 − η λ) w."""
+        return super().update(w * (1 - self.lr * self.decay), g, state)
