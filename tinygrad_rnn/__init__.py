@@ -4,7 +4,7 @@ A `Tensor` that differentiates itself, on NumPy; recurrent networks composed of 
 backpropagation through time comes out of the graph; and that graph, to look at.
 """
 
-from . import nn, optim
+from . import nn, optim, text
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -20,5 +20,5 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "load", "nn",
-    "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "vjp", *_op_names,
+    "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp", *_op_names,
 ]  # fmt: skip

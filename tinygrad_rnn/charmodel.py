@@ -1,0 +1,129 @@
+"""A character model: what `tinygrad-rnn train` trains and `tinygrad-rnn sample` lets write."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import complaint
+from .nn import GRU, LSTM, RNN, Embedding, Linear, Module, Recurrent
+from .nn.init import Rng, generator
+from .serialize import load_with_metadata, save
+from .tensor import Tensor
+from .text import CharVocab, one_hot
+
+FORMAT = "tinygrad_rnn character model 1"
+LAYERS: dict[str, type[Recurrent]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The sizes that a `CharModel` is built from.
+
+    Attributes
+    ----------
+    cell : {"rnn", "gru", "lstm"}
+    embedding : int
+        How long the vector of a character is; 0 for one-hot.
+    hidden, layers : int
+    dropout : float
+        Between layers.
+    """
+
+    cell: str = "gru"
+    embedding: int = 32
+    hidden: int = 128
+    layers: int = 1
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.cell not in LAYERS:
+            raise ValueError(complaint("CharModel", "cell", expected="'rnn', 'gru' or 'lstm'", got=repr(self.cell), remedy="use one of these"))
+        for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < least:
+                raise ValueError(complaint("CharModel", name, expected=f"an integer, at least {least}", got=repr(size), remedy="check it"))
+
+
+class CharModel(Module):
+    """Characters to logits of the next character: embedding, recurrent layers, linear layer.
+
+    Parameters
+    ----------
+    vocab : CharVocab
+    architecture : Architecture
+    rng : numpy.random.Generator or int, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_rnn.charmodel import Architecture, CharModel
+    >>> from tinygrad_rnn.text import CharVocab
+    >>> model = CharModel(CharVocab("Math"), Architecture(hidden=5), rng=0)
+    >>> logits, state = model(np.array([[0, 1], [2, 3], [1, 1]]))
+    >>> logits.shape, state.shape
+    ((3, 2, 4), (1, 2, 5))
+    """
+
+    def __init__(self, vocab: CharVocab, architecture: Architecture, *, rng: Rng = None):
+        super().__init__()
+        rng = generator(rng)
+        self.vocab, self.architecture = vocab, architecture
+        width = architecture.embedding or len(vocab)
+        self.embedding = Embedding(len(vocab), width, rng=rng) if architecture.embedding else None
+        self.recurrent = LAYERS[architecture.cell](
+            width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng
+        )
+        self.output = Linear(architecture.hidden, len(vocab), rng=rng)
+
+    def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
+        """Integers (T, B) to logits (T, B, vocabulary) and the state after the last step."""
+        rows = one_hot(x, len(self.vocab), self.dtype) if self.embedding is None else self.embedding(x)
+        hidden, state = self.recurrent(rows, state)
+        return self.output(hidden), state
+
+
+def save_model(
+    model: CharModel, path: str | os.PathLike[str], *, arrays: Mapping[str, np.ndarray] | None = None, notes: Mapping[str, Any] | None = None
+) -> None:
+    """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header.
+
+    `arrays` and `notes` are kept beside it (what training needs to go on) and come back from `load_model`.
+    """
+    everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
+    header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
+    save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_model` wrote: the model, the arrays and the notes beside it.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or is not a character model.
+    """
+    arrays, metadata = load_with_metadata(path)
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            complaint("load_model", "path", expected="a character model", got=f"{str(path)!r}, another safetensors file", remedy="give a file that train wrote")
+        )
+    try:
+        header = json.loads(metadata["header"])
+        model = CharModel(CharVocab(header["characters"], order="given"), Architecture(**header["architecture"]), rng=0)
+        weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
+        dtypes = {array.dtype for array in weights.values()}
+        model.astype(dtypes.pop() if len(dtypes) == 1 else np.float32).load_state_dict(weights)
+        notes = dict(header["notes"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({error})", remedy="train it again")
+        ) from error
+    return model, {name: array for name, array in arrays.items() if not name.startswith("model.")}, notes

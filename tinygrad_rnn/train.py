@@ -1,0 +1,246 @@
+"""Training a character model: truncated BPTT, checkpoints, and going on from one bit for bit.
+
+`Trainer` holds everything that the next step depends on. `Trainer.save` writes all of it and
+`Trainer.resume` reads it back, so a run that was interrupted ends with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import log
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from . import nn
+from .charmodel import Architecture, CharModel, load_model, save_model
+from .errors import complaint, plural
+from .graph import no_grad
+from .optim import Adam
+from .tensor import Tensor
+from .text import CharVocab, batches, count_batches
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs : int
+        Passes through the text.
+    batch_size : int
+        Streams that are read side by side.
+    steps : int
+        Characters between truncations of BPTT.
+    lr : float
+        Adam's learning rate.
+    clip : float
+        The largest norm of all gradients together.
+    holdout : float in (0, 0.5]
+        The share of the text, at its end, that is only for evaluation.
+    seed : int
+    """
+
+    epochs: int = 10
+    batch_size: int = 32
+    steps: int = 64
+    lr: float = 2e-3
+    clip: float = 1.0
+    holdout: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(complaint("train", name, expected="a positive integer", got=repr(getattr(self, name)), remedy="check it"))
+        for name, most in (("lr", float("inf")), ("clip", float("inf")), ("holdout", 0.5 + 1e-9)):
+            if not 0 < getattr(self, name) < most:
+                expected = "a number above 0" if name != "holdout" else "a share above 0 and at most 0.5"
+                raise ValueError(complaint("train", name, expected=expected, got=repr(getattr(self, name)), remedy="check it"))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training is: counts are of this epoch, the loss is in nats a character."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+    characters_per_second: float
+    seconds_left: float
+
+    @property
+    def bits(self) -> float:
+        """Bits per character."""
+        return self.loss / log(2)
+
+
+class Trainer:
+    """One run of training: model, optimizer, the state that is carried, and the place in the text.
+
+    Parameters
+    ----------
+    text : str
+    architecture : Architecture
+    options : Options
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.charmodel import Architecture
+    >>> from tinygrad_rnn.train import Options, Trainer
+    >>> options = Options(epochs=1, batch_size=2, steps=8, holdout=0.2)
+    >>> trainer = Trainer("Math" * 40, Architecture(hidden=8, embedding=0), options)
+    >>> before = trainer.evaluate()
+    >>> trainer.run()
+    True
+    >>> trainer.evaluate() < before
+    True
+    """
+
+    def __init__(self, text: str, architecture: Architecture, options: Options):
+        self._prepare(text, options)
+        self.model = CharModel(CharVocab(text), architecture, rng=options.seed)
+        self._encode(text)
+        self.optimizer = Adam(self.model.parameters(), lr=options.lr)
+        self.epoch, self.batch, self.state = 0, 0, None
+
+    def _prepare(self, text: str, options: Options) -> None:
+        """Cut the text in two and check that both parts are long enough."""
+        self.options, self.length = options, len(text)
+        self.digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        self.cut = len(text) - max(2, round(len(text) * options.holdout))
+        if self.cut < 2 * options.batch_size:
+            raise ValueError(
+                complaint(
+                    "train",
+                    "text",
+                    expected=f"at least {plural(2 * options.batch_size, 'character')} besides those held out, for {options.batch_size} streams",
+                    got=plural(len(text), "character"),
+                    remedy="use a longer text or a smaller batch size" if text else "the text is empty; use another",
+                )
+            )
+        self.batches = count_batches(self.cut, options.batch_size, options.steps)
+
+    def _encode(self, text: str) -> None:
+        indices = self.model.vocab.encode(text)
+        self.training, self.held_out = indices[: self.cut], indices[self.cut :]
+
+    def step(self, x: np.ndarray, y: np.ndarray) -> float:
+        """One batch: forward, backward, clip, update. Returns the loss in nats a character."""
+        logits, state = self.model(x, self.state)
+        loss = nn.functional.cross_entropy(logits, y)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        self.optimizer.step()
+        self.state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        return loss.item()
+
+    def run(
+        self,
+        *,
+        on_batch: Callable[[Progress], None] | None = None,
+        on_epoch: Callable[[int, float, float], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Train until all epochs are done or `stop` says so, which is asked between batches.
+
+        Parameters
+        ----------
+        on_batch : callable, optional
+            Called with a `Progress` after every batch.
+        on_epoch : callable, optional
+            ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch, in nats a character.
+        stop : callable, optional
+
+        Returns
+        -------
+        bool
+            Whether all epochs are done.
+        """
+        options, start, seen, done = self.options, perf_counter(), 0, 0
+        todo = (options.epochs - self.epoch) * self.batches - self.batch
+        self.model.train()
+        while self.epoch < options.epochs:
+            losses = []
+            for x, y in batches(self.training, options.batch_size, options.steps, start=self.batch):
+                if stop is not None and stop():
+                    return False
+                losses.append(self.step(x, y))
+                self.batch, done, seen = self.batch + 1, done + 1, seen + x.size
+                elapsed = perf_counter() - start
+                if on_batch is not None:
+                    left = elapsed / done * (todo - done)
+                    on_batch(Progress(self.epoch, self.batch, self.batches, float(np.mean(losses[-20:])), seen / elapsed, left))
+            self.epoch, self.batch, self.state = self.epoch + 1, 0, None
+            if on_epoch is not None:
+                on_epoch(self.epoch, float(np.mean(losses)) if losses else float("nan"), self.evaluate())
+        return True
+
+    def evaluate(self) -> float:
+        """The mean loss on the held-out text, in nats a character, read from its start with an empty state."""
+        mode, total, state = self.model.training, 0.0, None
+        self.model.eval()
+        with no_grad():
+            for x, y in batches(self.held_out, 1, 256):
+                logits, state = self.model(x, state)
+                total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
+        self.model.train(mode)
+        return total / (len(self.held_out) - 1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that the next step depends on, whole or not at all."""
+        carried = {} if self.state is None else {"state": self.state} if isinstance(self.state, Tensor) else dict(zip(("state", "state_c"), self.state, strict=True))
+        arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
+        arrays |= {name: tensor.data for name, tensor in carried.items()}
+        notes = {
+            "options": asdict(self.options),
+            "digest": self.digest,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "rng": self.model.recurrent.rng.bit_generator.state,
+        }
+        save_model(self.model, path, arrays=arrays, notes=notes)
+
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None) -> Trainer:
+        """Go on from what `save` wrote, with the same text; `epochs` may ask for more or fewer of them.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, holds no training state, or belongs to another text.
+        """
+        model, arrays, notes = load_model(path)
+        try:
+            options = Options(**{**notes["options"], **({} if epochs is None else {"epochs": epochs})})
+            if notes["digest"] != hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest():
+                raise ValueError("it was trained on another text")
+            trainer = cls.__new__(cls)
+            trainer._prepare(text, options)
+            trainer.model = model
+            trainer._encode(text)
+            trainer.optimizer = Adam(model.parameters(), lr=options.lr)
+            trainer.optimizer.load_state_dict({n.removeprefix("optimizer."): a for n, a in arrays.items() if n.startswith("optimizer.")})
+            model.recurrent.rng.bit_generator.state = notes["rng"]
+            trainer.epoch, trainer.batch = int(notes["epoch"]), int(notes["batch"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                complaint("train", "resume", expected="a checkpoint of this text", got=f"{str(path)!r} ({error})", remedy="train without --resume")
+            ) from error
+        carried: list[Any] = [Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays]
+        trainer.state = None if not carried else carried[0] if len(carried) == 1 else tuple(carried)
+        return trainer
+
+
+def demo_text() -> str:
+    """English prose that ships with Python: the language reference's help topics, in alphabetical order."""
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))[:150_000]
