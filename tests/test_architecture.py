@@ -13,7 +13,7 @@ from tinygrad_rnn.op import registry
 ROOT = Path(tinygrad_rnn.__file__).parent
 FLOORS = [
     *("errors", "dtypes", "graph", "op", "backward", "ops", "protocol", "tensor", "transforms", "gradcheck"),
-    *("scan", "serialize", "nn", "optim", "text", "train", "walk", "cli", "__main__"),
+    *("scan", "serialize", "draw", "nn", "optim", "text", "mathmath", "charmodel", "train", "walk", "cli", "__main__"),
 ]
 CORE = FLOORS[: FLOORS.index("serialize")]
 PRINTING = {"train", "walk", "cli", "__main__"}

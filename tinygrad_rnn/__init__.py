@@ -4,13 +4,12 @@ A `Tensor` that differentiates itself, on NumPy; recurrent networks composed of 
 backpropagation through time comes out of the graph; and that graph, to look at.
 """
 
-from . import nn, optim, text
+from . import nn, ops, optim, text
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
-from .ops import __all__ as _op_names
 from .scan import scan
 from .serialize import load, save
 from .tensor import Tensor
@@ -20,5 +19,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "load", "nn",
-    "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp", *_op_names,
+    "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp",
 ]  # fmt: skip
+__all__ += ops.__all__

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from .errors import complaint
-from .nn import GRU, LSTM, RNN, Embedding, Linear, Module, Recurrent
+from .nn import GRU, LSTM, RNN, Embedding, Linear, Module
 from .nn.init import Rng, generator
 from .serialize import load_with_metadata, save
 from .tensor import Tensor
 from .text import CharVocab, one_hot
 
 FORMAT = "tinygrad_rnn character model 1"
-LAYERS: dict[str, type[Recurrent]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
+LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.cell not in LAYERS:
-            raise ValueError(complaint("CharModel", "cell", expected="'rnn', 'gru' or 'lstm'", got=repr(self.cell), remedy="use one of these"))
+            raise ValueError(
+                complaint("CharModel", "cell", expected="'rnn', 'gru' or 'lstm'", got=repr(self.cell), remedy="use one of these")
+            )
         for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
             size = getattr(self, name)
             if not isinstance(size, int) or size < least:
@@ -76,9 +78,7 @@ class CharModel(Module):
         self.vocab, self.architecture = vocab, architecture
         width = architecture.embedding or len(vocab)
         self.embedding = Embedding(len(vocab), width, rng=rng) if architecture.embedding else None
-        self.recurrent = LAYERS[architecture.cell](
-            width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng
-        )
+        self.recurrent = LAYERS[architecture.cell](width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng)
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
@@ -89,7 +89,11 @@ class CharModel(Module):
 
 
 def save_model(
-    model: CharModel, path: str | os.PathLike[str], *, arrays: Mapping[str, np.ndarray] | None = None, notes: Mapping[str, Any] | None = None
+    model: CharModel,
+    path: str | os.PathLike[str],
+    *,
+    arrays: Mapping[str, np.ndarray] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header.
 
@@ -113,7 +117,13 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
     arrays, metadata = load_with_metadata(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(
-            complaint("load_model", "path", expected="a character model", got=f"{str(path)!r}, another safetensors file", remedy="give a file that train wrote")
+            complaint(
+                "load_model",
+                "path",
+                expected="a character model",
+                got=f"{str(path)!r}, another safetensors file",
+                remedy="give a file that train wrote",
+            )
         )
     try:
         header = json.loads(metadata["header"])

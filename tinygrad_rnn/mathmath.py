@@ -183,12 +183,12 @@ class MathMath(Module):
 
     def forward(self, X: Any, h: Tensor | None = None) -> list[Step]:
         """All steps of one batch X (3, B, 4), from the state h (zeros if missing)."""
-        h = self.start(X.shape[1]) if h is None else h
+        state = self.start(X.shape[1]) if h is None else h
         steps = []
         for t, x in enumerate(X):
             with scope(t):
-                steps.append(self.step(x, h))
-            h = steps[-1].h
+                steps.append(self.step(x, state))
+            state = steps[-1].h
         return steps
 
 
@@ -271,7 +271,7 @@ def sample(model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_
     Examples
     --------
     >>> sample(MathMath(), "Ma", 6)
-    'Mahhhh'
+    'Mathth'
     """
     if not prime:
         raise ValueError(complaint("sample", "prime", expected="at least one character", got="''", remedy="start from 'Ma'"))

@@ -51,8 +51,20 @@ class Op:
 
     # Slots, for attribute access on the hot path; the dict is for what update_wrapper sets.
     __slots__ = (
-        "__dict__", "defaults", "forward", "formula", "inputs", "name", "partial", "remedy", "required", "rules",
-        "rules_in_order", "sample", "takes", "variadic",
+        "__dict__",
+        "defaults",
+        "formula",
+        "forward",
+        "inputs",
+        "name",
+        "partial",
+        "remedy",
+        "required",
+        "rules",
+        "rules_in_order",
+        "sample",
+        "takes",
+        "variadic",
     )  # fmt: skip
 
     def __init__(
@@ -222,7 +234,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
 def source(rule: Callable[..., Any]) -> str:
     """The text of a lambda's body, found through the positions its own bytecode carries."""
     code = rule.__code__
-    spans = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
+    spans: list[Any] = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
     start, end = min(p[::2] for p in spans), max(p[1::2] for p in spans)
     lines = [linecache.getline(code.co_filename, n).encode() for n in range(start[0], end[0] + 1)]
     if not any(lines):

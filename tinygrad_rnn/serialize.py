@@ -44,7 +44,9 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
     for name, value in state.items():
         array = value.array if isinstance(value, Value) else np.asarray(value)
         if array.dtype.kind not in "biuf":
-            raise TypeError(complaint("save", f"state[{name!r}]", expected="an array of numbers", got=describe(value), remedy="leave it out"))
+            raise TypeError(
+                complaint("save", f"state[{name!r}]", expected="an array of numbers", got=describe(value), remedy="leave it out")
+            )
         arrays[str(name)] = np.ascontiguousarray(array).reshape(array.shape)
     write_atomically(path, serialized(arrays, metadata=dict(metadata or {})))
 
@@ -78,7 +80,13 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarr
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
-            complaint("load", "path", expected="a whole safetensors file", got=f"{str(where)!r} ({error})", remedy="it may be damaged or of another format")
+            complaint(
+                "load",
+                "path",
+                expected="a whole safetensors file",
+                got=f"{str(where)!r} ({error})",
+                remedy="it may be damaged or of another format",
+            )
         ) from error
 
 

@@ -207,9 +207,13 @@ def sample(
     'ababab'
     """
     if not prime:
-        raise ValueError(complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say"))
+        raise ValueError(
+            complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say")
+        )
     if not temperature >= 0 or temperature == float("inf"):
-        raise ValueError(complaint("sample", "temperature", expected="a finite number, at least 0", got=repr(temperature), remedy="1.0 is as trained"))
+        raise ValueError(
+            complaint("sample", "temperature", expected="a finite number, at least 0", got=repr(temperature), remedy="1.0 is as trained")
+        )
     if top_k is not None and top_k < 1:
         raise ValueError(complaint("sample", "top_k", expected="a positive integer", got=repr(top_k), remedy="None is all characters"))
     if length < 0:

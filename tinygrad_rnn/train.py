@@ -47,8 +47,8 @@ class Options:
     """
 
     epochs: int = 10
-    batch_size: int = 32
-    steps: int = 64
+    batch_size: int = 16
+    steps: int = 32
     lr: float = 2e-3
     clip: float = 1.0
     holdout: float = 0.1
@@ -120,7 +120,7 @@ class Trainer:
                 complaint(
                     "train",
                     "text",
-                    expected=f"at least {plural(2 * options.batch_size, 'character')} besides those held out, for {options.batch_size} streams",
+                    expected=f"at least {2 * options.batch_size} characters besides those held out, for {options.batch_size} streams",
                     got=plural(len(text), "character"),
                     remedy="use a longer text or a smaller batch size" if text else "the text is empty; use another",
                 )
@@ -196,7 +196,13 @@ class Trainer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that the next step depends on, whole or not at all."""
-        carried = {} if self.state is None else {"state": self.state} if isinstance(self.state, Tensor) else dict(zip(("state", "state_c"), self.state, strict=True))
+        carried = (
+            {}
+            if self.state is None
+            else {"state": self.state}
+            if isinstance(self.state, Tensor)
+            else dict(zip(("state", "state_c"), self.state, strict=True))
+        )
         arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {name: tensor.data for name, tensor in carried.items()}
         notes = {
@@ -232,7 +238,9 @@ class Trainer:
             trainer.epoch, trainer.batch = int(notes["epoch"]), int(notes["batch"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                complaint("train", "resume", expected="a checkpoint of this text", got=f"{str(path)!r} ({error})", remedy="train without --resume")
+                complaint(
+                    "train", "resume", expected="a checkpoint of this text", got=f"{str(path)!r} ({error})", remedy="train without --resume"
+                )
             ) from error
         carried: list[Any] = [Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays]
         trainer.state = None if not carried else carried[0] if len(carried) == 1 else tuple(carried)

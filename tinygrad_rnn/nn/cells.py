@@ -139,7 +139,9 @@ class RNNCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, nonlinearity: str = "tanh", rng: init.Rng = None):
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=repr(nonlinearity), remedy="use one of these"))
+            raise ValueError(
+                complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=repr(nonlinearity), remedy="use one of these")
+            )
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -194,7 +196,13 @@ class GRUCell(Cell):
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset: str = "after", rng: init.Rng = None):
         if reset not in ("after", "before"):
             raise ValueError(
-                complaint("GRUCell", "reset", expected="'after' (PyTorch's form) or 'before' (ONNX's default)", got=repr(reset), remedy="use one of these")
+                complaint(
+                    "GRUCell",
+                    "reset",
+                    expected="'after' (PyTorch's form) or 'before' (ONNX's default)",
+                    got=repr(reset),
+                    remedy="use one of these",
+                )
             )
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.reset = reset
@@ -289,6 +297,12 @@ def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, .
     state = floating_input(operation, state, dtype, argument)
     if state.shape != shape:
         raise ValueError(
-            complaint(operation, argument, expected=f"shape {shape}", got=describe(state), remedy="make it for this batch; a state is not broadcast")
+            complaint(
+                operation,
+                argument,
+                expected=f"shape {shape}",
+                got=describe(state),
+                remedy="make it for this batch; a state is not broadcast",
+            )
         )
     return state

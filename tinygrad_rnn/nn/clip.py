@@ -51,7 +51,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     if not isfinite(total):
         worst = next(p.name or f"of shape {p.shape}" for p in with_grad if p.grad is not None and not np.isfinite(p.grad).all())
         raise ValueError(
-            complaint("clip_grad_norm_", "parameters", expected="finite gradients", got=f"{total} in the gradient of parameter {worst}", remedy="lower the learning rate, or look for what is not finite in the forward pass")
+            complaint(
+                "clip_grad_norm_",
+                "parameters",
+                expected="finite gradients",
+                got=f"{total} in the gradient of parameter {worst}",
+                remedy="lower the learning rate, or look for what is not finite in the forward pass",
+            )
         )
     factor = max_norm / (total + 1e-6)
     if factor < 1:
@@ -74,7 +80,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     array([ 0.5, -1. ], dtype=float32)
     """
     if not 0 < clip_value < inf:
-        raise ValueError(complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common"))
+        raise ValueError(
+            complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common")
+        )
     for p in _with_grad(parameters):
         p.grad = np.clip(p.grad, -clip_value, clip_value).astype(p.dtype)  # type: ignore[arg-type]
 

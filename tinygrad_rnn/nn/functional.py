@@ -60,7 +60,9 @@ def cross_entropy(
     logits = _logits(name, "logits", logits)
     classes = logits.shape[-1]
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(complaint(name, "label_smoothing", expected="a number in [0, 1]", got=repr(label_smoothing), remedy="0.1 is common"))
+        raise ValueError(
+            complaint(name, "label_smoothing", expected="a number in [0, 1]", got=repr(label_smoothing), remedy="0.1 is common")
+        )
     weight = _class_weight(name, weight, logits)
     target = _plain(target)
     log_p = ops.log_softmax(logits)
@@ -68,7 +70,11 @@ def cross_entropy(
         if target.shape != logits.shape:
             raise ValueError(_unfit(name, target, logits))
         if ignore_index is not None:
-            raise ValueError(complaint(name, "ignore_index", expected="None with probability targets", got=str(ignore_index), remedy="use integer targets"))
+            raise ValueError(
+                complaint(
+                    name, "ignore_index", expected="None with probability targets", got=str(ignore_index), remedy="use integer targets"
+                )
+            )
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
@@ -178,7 +184,13 @@ def check_classes(operation: str, argument: str, index: np.ndarray, classes: int
     """Refuse what is not an integer in [0, classes); −1 never means the last one."""
     if index.dtype.kind not in "iu" and index.size:
         raise TypeError(
-            complaint(operation, argument, expected=f"integers in [0, {classes})", got=describe(index), remedy="use an integer dtype, np.int64 for example")
+            complaint(
+                operation,
+                argument,
+                expected=f"integers in [0, {classes})",
+                got=describe(index),
+                remedy="use an integer dtype, np.int64 for example",
+            )
         )
     wrong = (index < 0) | (index >= classes)
     if wrong.any():
@@ -213,7 +225,13 @@ def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tens
     total = loss.size if share is None else share.sum()
     if total == 0:
         raise ValueError(
-            complaint(name, "target", expected="at least one position that counts", got="none, of which no mean exists", remedy="use reduction='sum', or skip the batch")
+            complaint(
+                name,
+                "target",
+                expected="at least one position that counts",
+                got="none, of which no mean exists",
+                remedy="use reduction='sum', or skip the batch",
+            )
         )
     return loss.sum() / total
 
@@ -221,7 +239,11 @@ def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tens
 def _logits(name: str, argument: str, logits: Any) -> Tensor:
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     if logits.ndim == 0 or logits.dtype.kind != "f":
-        raise ValueError(complaint(name, argument, expected="floats of shape (..., classes)", got=describe(logits), remedy="put the classes on the last axis"))
+        raise ValueError(
+            complaint(
+                name, argument, expected="floats of shape (..., classes)", got=describe(logits), remedy="put the classes on the last axis"
+            )
+        )
     return logits
 
 
@@ -231,7 +253,9 @@ def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
     weight = np.asarray(_plain(weight)).astype(logits.dtype)
     if weight.shape != logits.shape[-1:]:
         raise ValueError(
-            complaint(name, "weight", expected=f"one factor for each class, shape {logits.shape[-1:]}", got=describe(weight), remedy="check it")
+            complaint(
+                name, "weight", expected=f"one factor for each class, shape {logits.shape[-1:]}", got=describe(weight), remedy="check it"
+            )
         )
     return weight
 
@@ -241,7 +265,9 @@ def _alike(name: str, input: Any, target: Any) -> tuple[Tensor, Any]:
     input = input if isinstance(input, Tensor) else Tensor(input)
     target = _plain(target)
     if target.shape != input.shape:
-        raise ValueError(complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape"))
+        raise ValueError(
+            complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape")
+        )
     return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
 
 

@@ -7,12 +7,15 @@ from math import prod, sqrt
 import numpy as np
 
 from ..dtypes import get_default_dtype
+from ..errors import complaint
 
 Rng = np.random.Generator | int | None
 
 
 def generator(rng: Rng) -> np.random.Generator:
     """A Generator: `rng` itself, one with that seed, or a fresh one for None."""
+    if isinstance(rng, int | np.integer) and rng < 0:
+        raise ValueError(complaint("generator", "seed", expected="an integer, at least 0", got=str(rng), remedy="0 is as good as any"))
     return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
 
 

@@ -111,13 +111,17 @@ class Recurrent(Module):
         name = type(self).__name__
         x = floating_input(name, x, self.dtype)
         if x.ndim not in (2, 3):
-            raise ValueError(complaint(name, "x", expected=f"shape {self._layout(3)} or (T, {self.input_size})", got=describe(x), remedy="use reshape"))
+            raise ValueError(
+                complaint(name, "x", expected=f"shape {self._layout(3)} or (T, {self.input_size})", got=describe(x), remedy="use reshape")
+            )
         expect_last(name, x, self.input_size, "input_size")
         swap = self.batch_first and x.ndim == 3
         if swap:
             x = x.swapaxes(0, 1)
         if len(x) == 0:
-            raise ValueError(complaint(name, "x", expected="at least one time step", got=describe(x), remedy="keep the state as it is instead"))
+            raise ValueError(
+                complaint(name, "x", expected="at least one time step", got=describe(x), remedy="keep the state as it is instead")
+            )
         states = self._states(name, state, x.shape[1:-1])
         last = []
         for k, cells in enumerate(self.cells):
@@ -210,9 +214,7 @@ class GRU(Recurrent):
     ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
 
-    def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "after", bias: bool = True, **options: Any
-    ):
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "after", bias: bool = True, **options: Any):
         def cell(size: int, rng: np.random.Generator) -> GRUCell:
             return GRUCell(size, hidden_size, bias, reset=reset, rng=rng)
 

@@ -170,7 +170,7 @@ def seams(arrays: Any, axis: int) -> list[int]:
     return list(accumulate(a.shape[axis] for a in arrays[:-1]))
 
 
-@op("stack({arrays})", sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2), r(2), r(2)), {"axis": -1})])
+@op("stack({arrays})", sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})])
 def stack(*arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape, one after another along a new axis.
 

@@ -69,7 +69,13 @@ class Optimizer:
         for i, p in enumerate(self.params):
             if p.grad is not None and (not isinstance(p.grad, np.ndarray) or p.grad.shape != p.shape):
                 raise ValueError(
-                    complaint(self.name, f"gradient of {p.name or i}", expected=f"shape {p.shape}", got=describe(p.grad), remedy="leave .grad to backward")
+                    complaint(
+                        self.name,
+                        f"gradient of {p.name or i}",
+                        expected=f"shape {p.shape}",
+                        got=describe(p.grad),
+                        remedy="leave .grad to backward",
+                    )
                 )
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
@@ -107,7 +113,11 @@ class Optimizer:
         if faults:
             raise ValueError(
                 complaint(
-                    f"{self.name}.load_state_dict", "state", expected="that of the same parameters", got="; ".join(faults), remedy="build both alike"
+                    f"{self.name}.load_state_dict",
+                    "state",
+                    expected="that of the same parameters",
+                    got="; ".join(faults),
+                    remedy="build both alike",
                 )
             )
         self.lr, self.steps, self.state = float(state["lr"]), int(state["steps"]), loaded
@@ -138,9 +148,7 @@ class SGD(Optimizer):
     0.8
     """
 
-    def __init__(
-        self, params: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
-    ):
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
@@ -302,7 +310,9 @@ class AdamW(Adam):
     ):
         super().__init__(params, lr, betas, eps, 0.0, amsgrad)
         if not 0 <= weight_decay < inf:
-            raise ValueError(complaint("AdamW", "weight_decay", expected="a finite number, at least 0", got=repr(weight_decay), remedy="0.01 is common"))
+            raise ValueError(
+                complaint("AdamW", "weight_decay", expected="a finite number, at least 0", got=repr(weight_decay), remedy="0.01 is common")
+            )
         self.decay = weight_decay
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:

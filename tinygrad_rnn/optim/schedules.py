@@ -102,7 +102,9 @@ class ReduceLROnPlateau:
 
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10):
         if not 0 < factor < 1:
-            raise ValueError(complaint("ReduceLROnPlateau", "factor", expected="a number between 0 and 1", got=repr(factor), remedy="0.1 is common"))
+            raise ValueError(
+                complaint("ReduceLROnPlateau", "factor", expected="a number between 0 and 1", got=repr(factor), remedy="0.1 is common")
+            )
         self.optimizer, self.factor, self.patience = optimizer, factor, patience
         self.best, self.waited = inf, 0
 

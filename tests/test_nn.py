@@ -1,0 +1,257 @@
+"""Modules, layers and recurrent layers: what they refuse, what they share, and gradients to second order."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.nn import functional as F
+
+RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
+every_layer = pytest.mark.parametrize("kind", RECURRENT)
+
+
+def flat(state):
+    return list(state) if isinstance(state, tuple) else [state]
+
+
+@every_layer
+def test_gradients_to_second_order(kind):
+    layer = RECURRENT[kind](2, 2, rng=0).astype(np.float64)
+    x = np.random.default_rng(1).standard_normal((3, 2, 2))
+    assert tg.gradcheck(lambda x: layer(x), x, order=2)
+
+
+@pytest.mark.parametrize("reset", ["after", "before"])
+def test_second_derivatives_of_gru_with_respect_to_its_parameters(reset):
+    rng = np.random.default_rng(2)
+    cell = nn.GRUCell(2, 2, reset=reset, rng=3).astype(np.float64)
+    names = [name for name, _ in cell.named_parameters()]
+
+    def f(*parameters):
+        for name, parameter in zip(names, parameters, strict=True):
+            cell.__dict__[name] = parameter
+        return cell(tg.Tensor(x), tg.Tensor(h))[0]
+
+    x, h = rng.standard_normal((2, 2)), rng.standard_normal((2, 2))
+    assert tg.gradcheck(f, *[rng.standard_normal(p.shape) for p in cell.parameters()], order=2)
+
+
+@every_layer
+def test_no_state_is_a_zero_state_at_every_step(kind):
+    layer, cell = RECURRENT[kind](3, 4, rng=0), CELLS[kind](3, 4, rng=0)
+    x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype("float32")
+    zeros = tg.Tensor(np.zeros((1, 2, 4), "float32"))
+    state = (zeros, zeros) if kind == "lstm" else zeros
+    np.testing.assert_array_equal(layer(x)[0].data, layer(x, state)[0].data)
+    np.testing.assert_array_equal(layer(x[:1])[0].data, layer(x[:1], state)[0].data)
+    zero = cell.zero_state((2,))
+    np.testing.assert_array_equal(cell(x[0])[0].data, cell(x[0], zero)[0].data)
+
+
+@every_layer
+def test_a_layer_is_its_cell_step_by_step(kind):
+    layer, cell = RECURRENT[kind](3, 4, rng=0), CELLS[kind](3, 4, rng=0)
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((5, 2, 3)).astype("float32"))
+    output, last = layer(x)
+    state, by_hand = None, []
+    for t in range(5):
+        y, state = cell(x[t], state)
+        by_hand.append(y.data)
+    np.testing.assert_allclose(output.data, by_hand, atol=1e-6)
+    for ours, theirs in zip(flat(last), flat(state), strict=True):
+        np.testing.assert_allclose(ours.data[0], theirs.data, atol=1e-6)
+
+
+@every_layer
+def test_a_carried_state_continues_the_sequence(kind):
+    layer = RECURRENT[kind](3, 4, num_layers=2, rng=0)
+    x = np.random.default_rng(0).standard_normal((6, 2, 3)).astype("float32")
+    whole, end = layer(x)
+    first, state = layer(x[:2])
+    second, last = layer(x[2:], state)
+    np.testing.assert_allclose(whole.data, np.concatenate([first.data, second.data]), atol=1e-6)
+    for ours, theirs in zip(flat(end), flat(last), strict=True):
+        np.testing.assert_allclose(ours.data, theirs.data, atol=1e-6)
+
+
+@every_layer
+def test_an_empty_batch_works_and_no_steps_is_an_error(kind):
+    layer = RECURRENT[kind](3, 4, rng=0)
+    output, state = layer(np.zeros((5, 0, 3), "float32"))
+    assert output.shape == (5, 0, 4)
+    assert flat(state)[0].shape == (1, 0, 4)
+    with pytest.raises(ValueError, match="at least one time step"):
+        layer(np.zeros((0, 2, 3), "float32"))
+
+
+@every_layer
+def test_steps_and_layers_are_in_the_scope(kind):
+    layer = RECURRENT[kind](3, 4, num_layers=2, rng=0)
+    output, _ = layer(np.ones((3, 2, 3), "float32"))
+    from tinygrad_rnn.graph import history
+
+    scopes = {v.node.scope for v in history(output)}
+    assert {(kind, f"layer {k}", t) for k in range(2) for t in range(3)} <= scopes
+    names = {v.name for v in history(output)}
+    assert {"rnn": {"h"}, "gru": {"r", "z", "n", "h"}, "lstm": {"i", "f", "g", "o", "c", "h"}}[kind] <= names
+
+
+def test_bidirectional_final_states_are_those_of_each_walk():
+    gru = nn.GRU(3, 4, bidirectional=True, rng=0)
+    output, state = gru(np.random.default_rng(0).standard_normal((5, 2, 3)).astype("float32"))
+    np.testing.assert_array_equal(state.data[0], output.data[-1, :, :4])
+    np.testing.assert_array_equal(state.data[1], output.data[0, :, 4:])
+
+
+def test_dropout_between_layers_only_in_training():
+    gru = nn.GRU(3, 4, num_layers=2, dropout=0.5, rng=0)
+    x = np.ones((5, 2, 3), "float32")
+    assert not np.array_equal(gru(x)[0].data, gru(x)[0].data)
+    gru.eval()
+    np.testing.assert_array_equal(gru(x)[0].data, gru(x)[0].data)
+
+
+def test_parameters_by_attribute_name_and_state_dict():
+    gru = nn.GRU(3, 4, num_layers=2, bidirectional=True, rng=0)
+    assert gru.weight_ih_l1_reverse.shape == (12, 8)
+    with pytest.raises(AttributeError, match="weight_ih_l2"):
+        _ = gru.weight_ih_l2
+    other = nn.GRU(3, 4, num_layers=2, bidirectional=True, rng=1)
+    other.load_state_dict(gru.state_dict())
+    x = np.ones((2, 1, 3), "float32")
+    np.testing.assert_array_equal(gru(x)[0].data, other(x)[0].data)
+
+
+def test_state_dict_is_a_copy():
+    linear = nn.Linear(2, 2, rng=0)
+    state = linear.state_dict()
+    state["weight"][:] = 7
+    assert not (linear.weight.data == 7).any()
+    linear.load_state_dict(state)
+    state["weight"][:] = 8
+    assert (linear.weight.data == 7).all()
+
+
+def test_load_state_dict_names_every_fault_and_changes_nothing():
+    linear = nn.Linear(2, 3, rng=0)
+    before = linear.state_dict()
+    with pytest.raises(ValueError, match=r"missing bias.*unexpected extra.*weight expected float32 \(3, 2\), got float64 \(2, 2\)"):
+        linear.load_state_dict({"weight": np.zeros((2, 2)), "extra": np.zeros(1)})
+    for name, array in linear.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_module_bookkeeping():
+    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Dropout(0.5, rng=0), nn.Linear(3, 1, bias=False, rng=0))
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.weight"]
+    assert "(1): Dropout(p=0.5)" in repr(model)
+    model.eval()
+    assert not any(m.training for m in model.modules())
+    model.train()
+    model(np.ones((4, 2), "float32")).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+    assert {p.dtype for p in model.astype("float64").parameters()} == {np.dtype("float64")}
+
+
+def test_a_shared_parameter_comes_once():
+    first, second = nn.Linear(3, 3, rng=0), nn.Linear(3, 3, rng=1)
+    second.weight = first.weight
+    model = nn.Sequential(first, second)
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "1.bias"]
+    assert set(model.state_dict()) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+def test_deepcopy_and_pickle_of_a_module():
+    gru = nn.GRU(3, 4, rng=0)
+    x = np.ones((2, 1, 3), "float32")
+    for twin in (copy.deepcopy(gru.cells[0][0]), pickle.loads(pickle.dumps(gru.cells[0][0]))):
+        assert twin.weight_ih is not gru.weight_ih_l0
+        np.testing.assert_array_equal(twin(x[0])[0].data, gru.cells[0][0](x[0])[0].data)
+
+
+def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
+    x = np.zeros((4, 2, 3))
+    for module in (nn.Linear(3, 2), nn.GRU(3, 2), nn.LSTM(3, 2), nn.LayerNorm(3)):
+        with pytest.raises(TypeError, match=r"expected dtype float32.*got float64 \(4, 2, 3\); use x\.astype\(np\.float32\)"):
+            module(x)
+    with pytest.raises(TypeError, match=r"argument state: expected dtype float32"):
+        nn.GRU(3, 2)(x.astype("float32"), np.zeros((1, 2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 5), "float32")), ValueError, "input_size=3"),
+        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 1, 3), "float32")), ValueError, "expected shape"),
+        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 1, 2), "float32")), ValueError, r"\(1, 2, 2\)"),
+        (lambda: nn.LSTM(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 2, 2), "float32")), TypeError, r"\(h, c\)"),
+        (lambda: nn.GRU(3, 0), ValueError, "hidden_size"),
+        (lambda: nn.GRU(3, 2, num_layers=0), ValueError, "num_layers"),
+        (lambda: nn.GRU(3, 2, dropout=1.5), ValueError, "dropout"),
+        (lambda: nn.GRU(3, 2, reset="never"), ValueError, "reset"),
+        (lambda: nn.RNN(3, 2, nonlinearity="sin"), ValueError, "nonlinearity"),
+        (lambda: nn.Embedding(3, 2)([0, -1]), ValueError, r"-1 at position \(1,\)"),
+        (lambda: nn.Embedding(3, 2)([0.5]), TypeError, "integers"),
+        (lambda: nn.LayerNorm(3)(np.zeros(2, "float32")), ValueError, "last axes"),
+        (lambda: nn.Module()(1), TypeError, "forward"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 3]), ValueError, r"3 at position \(1,\)"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, -1]), ValueError, "-1 at position"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0]), ValueError, "nothing is broadcast"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [[0, 1]]), ValueError, "nothing is broadcast"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5), ValueError, "at least one position that counts"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], weight=[1.0]), ValueError, "weight"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], reduction="avg"), ValueError, "reduction"),
+        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], label_smoothing=2.0), ValueError, "label_smoothing"),
+        (lambda: F.mse_loss(np.zeros((2, 1), "float32"), np.zeros(2)), ValueError, "target"),
+        (lambda: nn.clip_grad_norm_([], -1.0), ValueError, "max_norm"),
+    ],
+)
+def test_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_all_ignored_sums_to_zero():
+    assert F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5, reduction="sum").item() == 0
+
+
+def test_gradients_that_are_not_finite_are_not_clipped():
+    w = tg.Tensor([1.0], requires_grad=True, name="w")
+    w.grad = np.array([np.nan], "float32")
+    with pytest.raises(ValueError, match="gradient of parameter w"):
+        nn.clip_grad_norm_([w], 1.0)
+
+
+@pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"])
+def test_initialisers_keep_the_variance_they_promise(name):
+    w = getattr(nn.init, name)((200, 300), rng=0)
+    std = {"orthogonal": math.sqrt(1 / 300), "kaiming_uniform": math.sqrt(2 / 300)}.get(name, math.sqrt(2 / 500))
+    assert w.dtype == np.float32
+    assert abs(w.std() / std - 1) < 0.02
+    np.testing.assert_array_equal(w, getattr(nn.init, name)((200, 300), rng=0))
+
+
+def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
+    def cell(x, state):
+        a, b = x
+        total, count = state
+        total, count = total + a * b, count + 1
+        return (total, count), (total, count)
+
+    a, b = np.arange(4.0, dtype="float32"), np.full(4, 2.0, "float32")
+    (totals, counts), (total, count) = tg.scan(cell, (tg.Tensor(a), tg.Tensor(b)), (tg.Tensor(0.0), tg.Tensor(0.0)))
+    np.testing.assert_array_equal(totals.data, np.cumsum(a * b))
+    np.testing.assert_array_equal(counts.data, [1, 2, 3, 4])
+    assert (total.item(), count.item()) == (12, 4)
+    backwards, _ = tg.scan(lambda x, h: (x + h, x + h), tg.Tensor(a), tg.Tensor(0.0), reverse=True)
+    np.testing.assert_array_equal(backwards.data, np.cumsum(a[::-1])[::-1])
+    with pytest.raises(ValueError, match="same number"):
+        tg.scan(cell, (tg.Tensor(a), tg.Tensor(b[:2])), (tg.Tensor(0.0), tg.Tensor(0.0)))

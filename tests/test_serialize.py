@@ -1,0 +1,66 @@
+"""Files: round trips, strange layouts, interruption, and what is refused."""
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import serialize
+
+
+def test_round_trip_of_every_layout_and_dtype(tmp_path):
+    a = np.arange(12.0).reshape(3, 4)
+    state = {
+        "transposed": a.T,
+        "fortran": np.asfortranarray(a),
+        "reversed": a[::-1, ::-2],
+        "number": np.float32(3.0),
+        "empty": np.zeros((0, 3)),
+        "tensor": tg.Tensor(a.astype("float32")).T,
+        "half": a.astype("float16"),
+        "integers": np.arange(3),
+        "booleans": np.array([True, False]),
+    }
+    tg.save(state, tmp_path / "x.safetensors")
+    loaded = tg.load(tmp_path / "x.safetensors")
+    assert loaded.keys() == state.keys()
+    for name, value in state.items():
+        expected = value.data if isinstance(value, tg.Tensor) else np.asarray(value)
+        np.testing.assert_array_equal(loaded[name], expected)
+        assert loaded[name].dtype == expected.dtype
+        assert loaded[name].shape == expected.shape
+
+
+def test_a_module_through_a_file(tmp_path):
+    gru, other = tg.nn.GRU(3, 4, num_layers=2, rng=0), tg.nn.GRU(3, 4, num_layers=2, rng=1)
+    tg.save(gru.state_dict(), tmp_path / "gru.safetensors")
+    other.load_state_dict(tg.load(tmp_path / "gru.safetensors"))
+    x = np.ones((2, 1, 3), "float32")
+    np.testing.assert_array_equal(gru(x)[0].data, other(x)[0].data)
+
+
+def test_an_interrupted_save_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "x.safetensors"
+    tg.save({"a": np.ones(3)}, path)
+
+    def fail(_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(serialize.os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        tg.save({"a": np.zeros(3)}, path)
+    np.testing.assert_array_equal(tg.load(path)["a"], np.ones(3))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_not_a_safetensors_file_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    tg.save({"a": np.ones(300)}, path)
+    whole = path.read_bytes()
+    for content in (b"", b"hello", whole[:50], whole[:-1], b"\xff" * 100, whole + b"more"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="whole safetensors file"):
+            tg.load(path)
+    with pytest.raises(FileNotFoundError, match="expected a file"):
+        tg.load(tmp_path / "none")
+    with pytest.raises(TypeError, match=r"state\['a'\]"):
+        tg.save({"a": np.array(["text"])}, path)

@@ -1,0 +1,110 @@
+"""Training: it learns, it resumes bit for bit, and the state is carried and detached."""
+
+import numpy as np
+import pytest
+
+from tinygrad_rnn.charmodel import Architecture, load_model, save_model
+from tinygrad_rnn.graph import history
+from tinygrad_rnn.serialize import save
+from tinygrad_rnn.train import Options, Trainer, demo_text
+
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
+OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
+
+
+def weights(trainer):
+    return trainer.model.state_dict()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("embedding", [0, 8], ids=["one-hot", "embedding"])
+def test_every_cell_learns(cell, embedding):
+    trainer = Trainer(TEXT, Architecture(cell, embedding, hidden=24), Options(epochs=8, batch_size=4, steps=16, lr=0.02))
+    before = trainer.evaluate()
+    assert trainer.run()
+    assert trainer.evaluate() < 0.6 * before
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("after", [0, 1, 5, 14, 20])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, cell, after):
+    architecture = Architecture(cell, 5, hidden=7, layers=2, dropout=0.3)
+    whole = Trainer(TEXT, architecture, OPTIONS)
+    whole.run()
+
+    part = Trainer(TEXT, architecture, OPTIONS)
+    batches = iter(range(after))
+    assert not part.run(stop=lambda: next(batches, None) is None)
+    part.save(tmp_path / "model")
+    part = Trainer.resume(tmp_path / "model", TEXT)
+    assert (part.epoch * part.batches + part.batch) == after
+    assert part.run()
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(part)[name], array)
+    assert part.evaluate() == whole.evaluate()
+
+
+def test_the_state_is_carried_and_detached():
+    trainer = Trainer(TEXT, Architecture(embedding=0, hidden=5), OPTIONS)
+    states = []
+    trainer.run(on_batch=lambda _: states.append(trainer.state))
+    assert all(state.node is None and history(state) == [] for state in states)
+    assert all(np.abs(state.data).max() > 0 for state in states)
+
+
+def test_the_held_out_tail_is_not_trained_on():
+    trainer = Trainer("ab" * 100 + "zz" * 20, Architecture(hidden=4), Options(batch_size=2, holdout=1 / 6))
+    z = trainer.model.vocab.index["z"]
+    assert z not in trainer.training
+    assert (trainer.held_out == z).all()
+
+
+def test_a_model_round_trip(tmp_path):
+    trainer = Trainer(TEXT, Architecture("lstm", 4, hidden=6, layers=2), OPTIONS)
+    save_model(trainer.model, tmp_path / "m", notes={"a": 1})
+    model, _, notes = load_model(tmp_path / "m")
+    assert notes == {"a": 1}
+    assert model.vocab.characters == trainer.model.vocab.characters
+    for name, array in trainer.model.state_dict().items():
+        np.testing.assert_array_equal(model.state_dict()[name], array)
+
+
+def test_what_resume_refuses(tmp_path):
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    path = tmp_path / "m"
+    trainer.save(path)
+    with pytest.raises(ValueError, match="another text"):
+        Trainer.resume(path, TEXT + "!")
+    save_model(trainer.model, path)
+    with pytest.raises(ValueError, match="checkpoint of this text"):
+        Trainer.resume(path, TEXT)
+    save({"w": np.ones(3)}, path)
+    with pytest.raises(ValueError, match="another safetensors file"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"steps": -1},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"clip": -1.0},
+        {"holdout": 0.0},
+        {"holdout": 0.9},
+    ],
+)
+def test_options_are_checked(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Options(**wrong)
+
+
+def test_a_text_too_short_says_how_much_it_takes():
+    with pytest.raises(ValueError, match="at least 32 characters besides those held out"):
+        Trainer("short", Architecture(), Options())
+
+
+def test_the_demo_text_is_long_enough_to_train_on():
+    assert len(demo_text()) > 50_000

@@ -1,0 +1,313 @@
+"""The command `tinygrad-rnn`: mathmath, train, sample, check."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from math import log
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import complaint, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .train import Progress, Trainer
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with exit code 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code.
+
+    Whatever a user can get wrong ends in one line on stderr and exit code 2.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, TypeError, OSError) as error:
+        print(f"tinygrad-rnn: {_one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="tinygrad-rnn", description="Recurrent networks whose backpropagation through time comes out of the computation graph."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    walk = commands.add_parser("mathmath", help="retell the 2019 GRU tutorial with real matrices, train it, and let it write")
+    walk.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
+    walk.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help="where to write the graph (default: here)")
+    walk.set_defaults(run=_mathmath)
+
+    train = commands.add_parser("train", help="train a character model on a text file")
+    source = train.add_mutually_exclusive_group(required=True)
+    source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="any UTF-8 text")
+    source.add_argument("--demo", action="store_true", help="train on text that ships with Python")
+    train.add_argument("--out", type=Path, metavar="MODEL", help="the checkpoint (default: the text's name with .safetensors)")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint, with its options")
+    train.add_argument("--cell", choices=("rnn", "gru", "lstm"), default="gru")
+    for name, kind, default, text in (
+        ("embedding", int, 32, "length of a character's vector, 0 for one-hot"),
+        ("hidden", int, 128, "size of the state"),
+        ("layers", int, 1, "recurrent layers"),
+        ("dropout", float, 0.0, "share dropped between layers"),
+        ("epochs", int, None, "passes through the text (default 10)"),
+        ("batch-size", int, 16, "streams read side by side"),
+        ("steps", int, 32, "characters between truncations of BPTT"),
+        ("lr", float, 2e-3, "Adam's learning rate"),
+        ("clip", float, 1.0, "largest norm of the gradients"),
+        ("holdout", float, 0.1, "share of the text, at its end, kept for evaluation"),
+        ("seed", int, 0, "of initial weights and dropout"),
+    ):
+        train.add_argument(
+            f"--{name}",
+            type=kind,
+            default=default,
+            metavar="N" if kind is int else "X",
+            help=f"{text}" + (f" (default {default})" if default is not None else ""),
+        )
+    train.set_defaults(run=_train)
+
+    sample = commands.add_parser("sample", help="let a trained model write")
+    sample.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that train wrote")
+    sample.add_argument("--prime", metavar="TEXT", help="what it reads first (default: the first character it knows)")
+    sample.add_argument("--length", type=int, default=400, metavar="N", help="characters to write (default 400)")
+    sample.add_argument(
+        "--temperature", type=float, default=0.8, metavar="X", help="0 takes the likeliest, above 1 is more even (default 0.8)"
+    )
+    sample.add_argument("--top-k", type=int, metavar="N", help="draw among the likeliest N only")
+    sample.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
+    sample.set_defaults(run=_sample)
+
+    check = commands.add_parser("check", help="check the derivatives of every op against finite differences")
+    check.set_defaults(run=_check)
+
+    for command in (walk, train, check):
+        command.add_argument("--plain", action="store_true", help="no colour, no animation")
+    return parser
+
+
+def _mathmath(options: argparse.Namespace) -> int:
+    from .walk import mathmath
+
+    return mathmath(plain=options.plain, as_json=options.json, directory=options.directory)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .charmodel import Architecture
+    from .train import Options, Trainer, demo_text
+
+    text = demo_text() if options.demo else _read(options.file)
+    out = options.out or Path("demo.safetensors" if options.demo else options.file.stem + ".safetensors")
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            complaint("train", "--out", expected="a path in a folder that exists", got=repr(str(out)), remedy="make the folder")
+        )
+    if options.resume:
+        trainer = Trainer.resume(out, text, epochs=options.epochs)
+    else:
+        architecture = Architecture(options.cell, options.embedding, options.hidden, options.layers, options.dropout)
+        how = {name: getattr(options, name) for name in ("batch_size", "steps", "lr", "clip", "holdout", "seed")}
+        trainer = Trainer(text, architecture, Options(epochs=10 if options.epochs is None else options.epochs, **how))
+    return _run(trainer, out, _console(options.plain))
+
+
+def _run(trainer: Trainer, out: Path, console: Console) -> int:
+    """Train with a progress display; save after every epoch, and when Ctrl-C asks to leave."""
+    options, model = trainer.options, trainer.model
+    size = sum(p.size for p in model.parameters())
+    console.print(
+        f"{model.architecture.cell.upper()} with {plural(size, 'parameter')}, {plural(len(model.vocab), 'different character')}; "
+        f"{plural(len(trainer.training), 'character')} to train on, {plural(len(trainer.held_out), 'character')} held out"
+    )
+    if trainer.epoch >= options.epochs:
+        console.print(f"All {plural(options.epochs, 'epoch')} are done; ask for more with --epochs.")
+        return 0
+    stopped: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        signal.signal(signal.SIGINT, before)  # a second Ctrl-C does not wait
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        with _Display(console, options.epochs) as display:
+
+            def epoch_done(epoch: int, loss: float, held_out: float) -> None:
+                trainer.save(out)
+                display.epoch(epoch, loss, held_out)
+
+            finished = trainer.run(on_batch=display.batch, on_epoch=epoch_done, stop=lambda: bool(stopped))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    trainer.save(out)
+    if finished:
+        console.print(f"Saved {out}. Let it write: tinygrad-rnn sample {out}")
+        return 0
+    console.print(
+        f"Stopped in epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}; saved {out}. Go on with --resume."
+    )
+    return 130
+
+
+class _Display:
+    """The progress of training: a live line in a terminal, a line an epoch elsewhere."""
+
+    def __init__(self, console: Console, epochs: int):
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self.console, self.epochs = console, epochs
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}  {task.fields[bits]:.3f} bits/char"),
+            TextColumn("{task.fields[speed]:,.0f} tokens/s  {task.fields[left]} left"),
+        )
+        self.live = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.task: Any = None
+
+    def __enter__(self) -> _Display:
+        self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def batch(self, now: Progress) -> None:
+        """Show where training is."""
+        self.last = now
+        if not self.console.is_terminal:
+            return
+        fields = {
+            "epoch": f"{now.epoch + 1}/{self.epochs}",
+            "loss": now.loss,
+            "bits": now.bits,
+            "speed": now.characters_per_second,
+            "left": _duration(now.seconds_left),
+        }
+        if self.task is None:
+            self.task = self.live.add_task("", total=now.batches, **fields)
+        self.live.update(self.task, completed=now.batch, total=now.batches, **fields)
+
+    def epoch(self, epoch: int, loss: float, held_out: float) -> None:
+        """Leave a line that stays."""
+        speed = f"{self.last.characters_per_second:,.0f} tokens/s, {_duration(self.last.seconds_left)} left"
+        self.console.print(
+            f"epoch {epoch:>3}/{self.epochs}  loss {loss:.3f}  {loss / log(2):.3f} bits/char  "
+            f"held out {held_out / log(2):.3f} bits/char  {speed}"
+        )
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from .charmodel import load_model
+    from .text import sample
+
+    model, _, _ = load_model(options.model)
+    prime = model.vocab.characters[0] if options.prime is None else options.prime
+    text = sample(model.eval(), model.vocab, prime, options.length, temperature=options.temperature, top_k=options.top_k, rng=options.seed)
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from rich import box
+    from rich.table import Table
+
+    from .gradcheck import GradcheckError, check_op
+    from .op import registry
+
+    console = _console(options.plain)
+    table = Table(box=box.SIMPLE_HEAD, title="Every op against central differences, in float64, first and second order")
+    for heading in ("op", "formula", "derivative rules: incoming gradient g, output y", "calls", "result"):
+        table.add_column(heading, overflow="fold")
+    failures = []
+    for name, op in sorted(registry.items()):
+        rules = "\n".join(f"{argument}: {op.rule_text(argument)}" for argument in op.rules)
+        try:
+            calls, result = str(check_op(op)), "ok"
+        except GradcheckError as error:
+            calls, result = "", "FAILED"
+            failures.append(str(error))
+        table.add_row(*(_literal(cell) for cell in (name, op.formula, rules, calls, result)))
+    console.print(table)
+    for failure in failures:
+        console.print(_literal(failure))
+    console.print(f"{len(registry) - len(failures)} of {plural(len(registry), 'op')} agree with their differences")
+    return 1 if failures else 0
+
+
+def _literal(text: str) -> Any:
+    """Text in which brackets are brackets, not markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _console(plain: bool) -> Console:
+    """Where to print: as the terminal can, or plainly."""
+    from rich.console import Console
+
+    if plain or not sys.stdout.isatty():
+        return Console(
+            color_system=None,
+            force_terminal=False,
+            force_interactive=False,
+            highlight=False,
+            width=None if sys.stdout.isatty() else 100,
+            emoji=False,
+        )
+    return Console(highlight=False, emoji=False)
+
+
+def _read(path: Path) -> str:
+    """The text of a file, refused if it is not UTF-8."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            complaint("train", "FILE", expected="a text file", got=f"{str(path)!r}, which is none", remedy="check the path")
+        )
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            complaint(
+                "train",
+                "FILE",
+                expected="UTF-8 text",
+                got=f"byte {error.object[error.start]:#04x} at position {error.start}",
+                remedy="convert it, with iconv for example",
+            )
+        ) from error
+
+
+def _duration(seconds: float) -> str:
+    """``1:02:03`` or ``2:03``."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

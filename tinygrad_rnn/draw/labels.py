@@ -1,0 +1,130 @@
+"""What drawings call things: values by their names and time steps, ops by their symbols, settings by their values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from string import Formatter
+from typing import Any
+
+from ..errors import complaint, describe
+from ..graph import Node, Scope, Value, history
+
+SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def recorded(operation: str, output: Any) -> list[Value]:
+    """Everything that was recorded on the way to `output`, oldest first; refused if nothing was."""
+    if not isinstance(output, Value) or output.node is None:
+        raise TypeError(
+            complaint(
+                operation,
+                "output",
+                expected="a Tensor that was computed from tensors with requires_grad=True",
+                got=f"a Tensor without a graph, {describe(output)}" if isinstance(output, Value) else describe(output),
+                remedy="draw the result of a computation, for example the loss, and compute it outside of tg.no_grad()",
+            )
+        )
+    return history(output)[::-1]
+
+
+def node_of(value: Value) -> Node:
+    """The node of a value that is known to have one."""
+    assert value.node is not None
+    return value.node
+
+
+def time_step(scope: Scope) -> int | None:
+    """The innermost time step of a scope, None outside of time."""
+    return next((part for part in reversed(scope) if isinstance(part, int)), None)
+
+
+def place(scope: Scope) -> str:
+    """A scope as a heading: ``gru, time step 3``; empty outside of all scopes."""
+    return printable(", ".join(f"time step {part}" if isinstance(part, int) else part for part in scope))
+
+
+def printable(name: str) -> str:
+    """`name` on one line, what cannot be printed written as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def label_all(values: Iterable[Value]) -> dict[Value, str]:
+    """A label for every named value and every leaf that was used; no two are alike.
+
+    A result carries its time step (``h₃``). A leaf carries none, for a parameter belongs to all steps; but where several
+    constants of one name were used, one in each step (``x``), each carries its own.
+    """
+    values = list(values)
+    leaves: dict[Value, set[int | None]] = {}
+    for value in values:
+        for x in node_of(value).inputs:
+            if isinstance(x, Value) and x.node is None:
+                leaves.setdefault(x, set()).add(time_step(node_of(value).scope))
+    names = Counter(x.name for x in leaves)
+    labels: dict[Value, str] = {}
+    taken: Counter[str] = Counter()
+
+    def give(x: Value, name: str, step: int | None) -> None:
+        label = printable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
+        taken[label] += 1
+        while taken[label] > 1:
+            label += f"⁽{str(taken[label]).translate(SUPERSCRIPTS)}⁾"
+            taken[label] += 1
+        labels[x] = label
+
+    for x, steps in leaves.items():
+        if x.name:
+            give(x, x.name, next(iter(steps)) if len(steps) == 1 and names[x.name] > 1 and not x.tracked else None)
+        elif x.tracked:
+            give(x, "leaf", None)
+        else:
+            labels[x] = constant(x.array)
+    for value in values:
+        if value.name:
+            give(value, value.name, time_step(node_of(value).scope))
+    return labels
+
+
+def constant(x: Any) -> str:
+    """A number by its value, an array by its shape."""
+    x = getattr(x, "array", x)
+    shape = getattr(x, "shape", ())
+    return f"{x:g}".replace("-", "−") if shape == () else f"array{shape}"
+
+
+def setting(x: Any) -> str:
+    """A setting as it was written: slices with colons, arrays by their shape."""
+    if isinstance(x, slice):
+        bounds = ("" if bound is None else setting(bound) for bound in (x.start, x.stop))
+        return ":".join(bounds) + ("" if x.step is None else f":{setting(x.step)}")
+    if isinstance(x, tuple):
+        return ", ".join(map(setting, x))
+    if x is Ellipsis:
+        return "…"
+    shape = getattr(x, "shape", ())
+    return f"array{shape}" if shape else printable(str(x))
+
+
+def settings(node: Node) -> dict[str, str]:
+    """The settings of a node that its formula leaves out and that are not at their defaults."""
+    mentioned = {field for _, field, _, _ in pieces(node.op.formula)}
+    defaults = node.op.defaults
+    return {
+        name: f"({setting(value)})" if isinstance(value, tuple) else setting(value)
+        for name, value in node.params.items()
+        if name not in mentioned and repr(value) != repr(defaults.get(name))
+    }
+
+
+def pieces(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    """A formula cut at its placeholders."""
+    return list(Formatter().parse(formula))
+
+
+def symbol(node: Node) -> str:
+    """What stands for the op in a picture: the one sign or function name in its formula, else the name of the op."""
+    text = "".join(literal for literal, *_ in pieces(node.op.formula))
+    signs = "".join(" " if c in "()[]|," else c for c in text).split()
+    return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name

@@ -1,0 +1,161 @@
+"""A graph as numbered equations that read like the program that ran, time step by time step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from unicodedata import combining
+
+from ..graph import Node, Value
+from .labels import constant, label_all, node_of, pieces, place, recorded, setting, settings
+
+WIDTH = 64
+"""The column of equations; a longer one pushes its shape to the right."""
+
+INLINE = 40
+"""How long the text of an unnamed result may be that is written where it is used."""
+
+SHOWN = 8
+"""How many of the inputs of one op are written out."""
+
+
+def text(output: Value) -> str:
+    """The graph of `output` as equations in the order in which they were computed.
+
+    Named results carry their time step (``h₁``). A result without a name is written where it is used, if that is one place and
+    short enough; else it has the number of its equation (``#7``). Shapes stand on the right.
+
+    Parameters
+    ----------
+    output : Tensor
+        The result of a computation, such as a loss.
+
+    Returns
+    -------
+    str
+        The same for every run of the same program.
+
+    Raises
+    ------
+    TypeError
+        If `output` has no graph.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn import draw
+    >>> w = tg.Tensor(0.5, requires_grad=True, name="w")
+    >>> def cell(x, h):
+    ...     h = tg.tanh(w * h + x)
+    ...     h.name = "h"
+    ...     return h, h
+    >>> outputs, h = tg.scan(cell, tg.Tensor([1.0, 2.0]), tg.Tensor(0.0))
+    >>> print(draw.text(h))
+    parameters: w ()
+    <BLANKLINE>
+    time step 0
+       1  h₀ = tanh(w ⊙ 0 + 1)                                              ()
+    <BLANKLINE>
+    time step 1
+       2  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
+    """
+    values = recorded("draw.text", output)
+    labels = label_all(values)
+    uses = Counter(x for value in values for x in node_of(value).inputs if isinstance(x, Value))
+    consumer = {x: node_of(value) for value in values for x in node_of(value).inputs if isinstance(x, Value)}
+    inline: dict[Value, tuple[str, int]] = {}  # the text of a result that will be written where it is used, and how tightly it binds
+    lines, here, number = _leaves(values, labels), None, 0
+    for value in values:
+        node = node_of(value)
+        expression, level = _expression(node, labels, inline)
+        if not value.name and uses[value] == 1 and len(expression) <= INLINE and _fits(value, node, consumer[value]):
+            inline[value] = expression, level
+            continue
+        number += 1
+        labels.setdefault(value, f"#{number}")
+        if node.scope != here:
+            here = node.scope
+            lines += ["", place(here) or "outside of time"]
+        equation = f"{labels[value]} = {expression}"
+        marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
+        lines.append(f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}")
+    return "\n".join(lines)
+
+
+def _leaves(values: list[Value], labels: dict[Value, str]) -> list[str]:
+    """One line of parameters, wrapped; constants appear where they are used."""
+    parts = [f"{label} {x.array.shape}" for x, label in labels.items() if x.node is None and x.tracked]
+    lines, line = [], "parameters:"
+    for i, part in enumerate(parts):
+        piece = part + ("," if i + 1 < len(parts) else "")
+        if len(line) + len(piece) >= 80:
+            lines.append(line)
+            line = " " * len("parameters:")
+        line += " " + piece
+    return [*lines, line]
+
+
+def _fits(value: Value, node: Node, user: Node) -> bool:
+    """Whether a result may be written where it is used: in the same scope, and in one place of the formula."""
+    if node.scope != user.scope or user.op.variadic:
+        return False
+    position = next(i for i, x in enumerate(user.inputs) if x is value)
+    return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1
+
+
+def _expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
+    """The formula of a node with its inputs filled in, and how tightly it binds."""
+    inputs = [_operand(x, labels, inline) for x in node.inputs]
+    if node.op.variadic:
+        shown = [text for text, _ in inputs]
+        if len(shown) > SHOWN:
+            shown = [*shown[: SHOWN - 2], "…", f"{shown[-1]} ({len(inputs)} in all)"]
+        operands = {node.op.inputs[0]: (", ".join(shown), 4)}
+    else:
+        operands = dict(zip(node.op.inputs, inputs, strict=True))
+    operands |= {name: (setting(value), 4) for name, value in node.params.items()}
+    parts = pieces(node.op.formula)
+    result = ""
+    for i, (literal, field, _, _) in enumerate(parts):
+        result += literal
+        if field is not None:
+            operand, level = operands.get(field, ("{" + field + "}", 4))
+            after = parts[i + 1][0] if i + 1 < len(parts) else ""
+            result += f"({operand})" if level < _needed(literal, after) else operand
+    others = ", ".join(f"{name}={value}" for name, value in settings(node).items())
+    if others and result.endswith(")"):
+        result = f"{result[:-1]}, {others})"
+    elif others:
+        result += f" [{others}]"
+    return result, _level(node.op.formula)
+
+
+def _operand(x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
+    if not isinstance(x, Value):
+        return constant(x), 4
+    return inline[x] if x in inline else (labels[x], 4)
+
+
+def _level(formula: str) -> int:
+    """How tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 what needs no parentheses anywhere."""
+    outside, depth = "", 0
+    for literal, *_ in pieces(formula):
+        for c in literal:
+            depth += (c in "([") - (c in ")]")
+            outside += c if depth == 0 else ""
+    if " + " in outside or " - " in outside or " − " in outside:
+        return 1
+    if any(sign in outside for sign in (" ⊙ ", " @ ", " / ", "−")):
+        return 2
+    return 3 if " ** " in outside else 4
+
+
+def _needed(before: str, after: str) -> int:
+    """How tightly an operand must bind to stand between these two pieces of a formula without parentheses."""
+    left, right = before.strip()[-1:], after.strip()[:1]
+    if right == "[" or (after and right in "²ᵀ") or left == "√":
+        return 4
+    need = {"+": 1, "-": 2, "−": 2}.get(left, 0 if left in ("", "(", ",", "[", "|") else 3)
+    return max(need, {"+": 1, "-": 1, "−": 1}.get(right, 0 if right in ("", ")", ",", "]", "|") else 3))
+
+
