@@ -56,7 +56,8 @@ def test_time_is_linear_in_the_steps(model):
 
 
 def test_report(capsys, tmp_path):
-    compare.main(["--sizes", "tiny", "--models", "op-by-op", "--engines", "tinygrad_rnn", "--seconds", "0.01", "--json", str(tmp_path / "r.json")])
+    alone = ["--sizes", "tiny", "--models", "op-by-op", "--engines", "tinygrad_rnn"]
+    compare.main([*alone, "--seconds", "0.01", "--json", str(tmp_path / "r.json")])
     assert "numpy" in capsys.readouterr().out
     assert (tmp_path / "r.json").read_text(encoding="utf-8").startswith("{")
     absent = {"model": "nn.GRU", "size": "tiny", "engine": "torch", "absent": True}

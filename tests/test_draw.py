@@ -51,7 +51,7 @@ outside of time
 PICTURE = r"""digraph {
     graph [rankdir=BT]
     node [fontname="Helvetica,Arial,sans-serif" fontsize=11]
-    leaf1 [label="x₀\n(2, 2)" shape=plaintext]
+    leaf1 [label="x\n(2, 2)" shape=plaintext]
     leaf2 [label="W\n(2, 2)" shape=box]
     leaf3 [label="h\n(2, 2)" shape=plaintext]
     leaf4 [label=1 shape=plaintext]

@@ -143,8 +143,8 @@ def test_grad_dtype_is_that_of_the_input():
     y = (wide * wide * V).sum()
     for create_graph in (False, True):
         for given in (None, 1.0, np.float32(1), tg.Tensor(1.0, dtype=np.float32), tg.Tensor(1)):
-            by_x, by_wide = tg.grad(y, [x, wide], grad_output=given, create_graph=create_graph)
-            assert (by_x.dtype, by_wide.dtype) == (np.float32, np.float64)
+            by_x, by_wide, by_y = tg.grad(y, [x, wide, y], grad_output=given, create_graph=create_graph)
+            assert (by_x.dtype, by_wide.dtype, by_y.dtype) == (np.float32, np.float64, np.float64)
 
 
 def test_an_input_that_was_not_reached_is_named():

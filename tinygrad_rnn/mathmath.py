@@ -74,15 +74,6 @@ class Epoch(NamedTuple):
 def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
     """One row for each character: 1 in its own column, 0 elsewhere.
 
-    Parameters
-    ----------
-    characters : str
-    dtype : dtype, optional
-
-    Returns
-    -------
-    ndarray of shape (len(characters), 4)
-
     Examples
     --------
     >>> one_hot("Ma")
@@ -100,10 +91,6 @@ def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
 
 def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
     """The text as the tutorial cut it: pieces of three characters, two pieces to a batch, time before the sequences.
-
-    Parameters
-    ----------
-    dtype : dtype, optional
 
     Returns
     -------
@@ -128,17 +115,7 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
 class MathMath(Module):
     """The tutorial's network, with the tutorial's initial weights.
 
-    Parameters
-    ----------
-    dtype : dtype, optional
-
-    Attributes
-    ----------
-    Wz, Wr, Wh : Tensor of shape (4, 2)
-    Uz, Ur, Uh : Tensor of shape (2, 2)
-    bz, br, bh : Tensor of shape (2,)
-    Wy : Tensor of shape (2, 4)
-    by : Tensor of shape (4,)
+    Wz, Wr, Wh are (4, 2), Uz, Ur, Uh (2, 2), bz, br, bh (2,), Wy (2, 4) and by (4,).
 
     Examples
     --------
@@ -216,18 +193,6 @@ def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]
     The state goes on from batch to batch within an epoch, detached: the numbers are kept, the graph behind them
     is not, so that each backward pass stays within its own batch.
 
-    Parameters
-    ----------
-    model : MathMath
-    optimizer : from `tinygrad_rnn.optim`
-        Made with ``model.parameters()``.
-    epochs : int
-        How many passes over the three batches.
-
-    Yields
-    ------
-    Epoch
-
     Examples
     --------
     >>> import tinygrad_rnn as tg
@@ -256,17 +221,10 @@ def sample(model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_
 
     Parameters
     ----------
-    model : MathMath
-    prime : str
-        What the text starts with.
     length : int
-        How long it gets, the primer included.
+        How long the text gets, the primer included.
     feed_back : bool
         False repeats the tutorial's slip: what was drawn is dropped, and the primer is read again before every character.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

@@ -62,7 +62,7 @@ def dot(output: Value) -> str:
                 source = f"leaf{leaves}"
                 if isinstance(x, Value):
                     ids[x] = source
-                if isinstance(x, Value) and x.name:
+                if isinstance(x, Value) and (x.name or x.tracked):
                     text = label(labels[x], str(x.array.shape))
                 else:
                     text = label(labels[x] if isinstance(x, Value) else constant(x))

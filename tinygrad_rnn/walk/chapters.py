@@ -192,7 +192,8 @@ def slips(page: Page, lesson: Lesson) -> None:
         f"\n4. SGD with a learning rate of 0.01 is far too slow: in {plural(len(slow.losses), 'epoch')} the mean loss goes from "
         f"{slow.losses[0]:.2f} to {slow.losses[-1]:.2f}. With a right sampler this network writes {slow.written}.",
         "\nSlips 1 and 4 each suffice to spoil the text, whatever is done about the others; slip 2 garbles what is printed unless the two "
-        "orders happen to agree. Slip 3 makes wrong gradients, but mending it alone does not help: the figures above are with a detached state.",
+        "orders happen to agree. Slip 3 makes wrong gradients, but mending it alone does not help: the figures above "
+        "are with a detached state.",
     )
 
 

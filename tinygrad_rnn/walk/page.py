@@ -98,14 +98,14 @@ class Page:
         columns = (
             TextColumn("  epoch {task.completed:3.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
-            TextColumn("loss [bold]{task.fields[loss]:.4f}[/]  writes [bold green]{task.fields[written]}[/]"),
+            TextColumn("loss [bold]{task.fields[loss]}[/]  writes [bold green]{task.fields[written]}[/]"),
         )
         self.line()
         with Progress(*columns, console=self.console, refresh_per_second=30) as progress:
-            task = progress.add_task("", total=at_most, loss=float("nan"), written="")
+            task = progress.add_task("", total=at_most, loss="…", written="")
             for epoch, written in epochs:
                 seen.append((epoch, written))
-                progress.update(task, completed=epoch.number, loss=epoch.mean, written=written)
+                progress.update(task, completed=epoch.number, loss=f"{epoch.mean:.4f}", written=written)
                 time.sleep(PAUSE)
         self.line(f"  learned after {plural(len(seen), 'epoch')}", "dim")
         return seen
@@ -117,7 +117,7 @@ def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
     Examples
     --------
     >>> print(*matrix("b", [[1.0, -2.5], [0.0, 10.0]], decimals=1), sep="\\n")
-         b
+        b
     ⎡1.0 -2.5⎤
     ⎣0.0 10.0⎦
     """
