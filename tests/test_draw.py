@@ -11,7 +11,7 @@ import pytest
 import tinygrad_rnn as tg
 from tinygrad_rnn import draw
 
-HOSTILE = ["<b>|\\N\"", "<b>bold</b>", 'quo"te', "line\nbreak", "back\\", "a:b", "&lt;", "{x}", "\x1b[31m", "]; x -> y; [", "subgraph", ""]
+HOSTILE = ['<b>|\\N"', "<b>bold</b>", 'quo"te', "line\nbreak", "back\\", "a:b", "&lt;", "{x}", "\x1b[31m", "]; x -> y; [", "subgraph", ""]
 
 
 def leaf(shape=(2,), name="w", *, grad=True):

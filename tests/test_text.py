@@ -33,7 +33,7 @@ def test_batches_are_consecutive_and_targets_come_one_later(length, batch_size, 
 
 def test_greedy_sampling_feeds_back_what_it_wrote():
     vocab = CharVocab("Math")
-    follow = {a: b for a, b in zip("Math", "athM", strict=True)}
+    follow = dict(zip("Math", "athM", strict=True))
     seen = []
 
     def model(x, state):

@@ -106,9 +106,7 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
     (['M', 'a', 't'], ['a', 't', 'h'])
     """
     used = (len(TEXT) - 1) // (SEQUENCES * STEPS) * SEQUENCES * STEPS
-    X, Y = (
-        one_hot(TEXT[start : start + used], dtype).reshape(-1, SEQUENCES, STEPS, len(INDEX)).swapaxes(1, 2) for start in (0, 1)
-    )
+    X, Y = (one_hot(TEXT[start : start + used], dtype).reshape(-1, SEQUENCES, STEPS, len(INDEX)).swapaxes(1, 2) for start in (0, 1))
     return X, Y
 
 

@@ -157,5 +157,3 @@ def _needed(before: str, after: str) -> int:
         return 4
     need = {"+": 1, "-": 2, "−": 2}.get(left, 0 if left in ("", "(", ",", "[", "|") else 3)
     return max(need, {"+": 1, "-": 1, "−": 1}.get(right, 0 if right in ("", ")", ",", "]", "|") else 3))
-
-

@@ -141,9 +141,7 @@ def everything(lesson: Lesson) -> dict[str, Any]:
             "z": [step.z.tolist() for step in steps],
             "r": [step.r.tolist() for step in steps],
             "candidate": [step.candidate.tolist() for step in steps],
-            "terms": {
-                gate: [[term.tolist() for term in terms(getattr(step, gate))] for step in steps] for gate in ("z", "r", "candidate")
-            },
+            "terms": {gate: [[term.tolist() for term in terms(getattr(step, gate))] for step in steps] for gate in ("z", "r", "candidate")},
             "logits": [step.logits.tolist() for step in steps],
             "cross_entropy_term_1": [term.tolist() for term in loss.term_1],
             "cross_entropy_term_2": [term.tolist() for term in loss.term_2],
