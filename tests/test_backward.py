@@ -107,6 +107,44 @@ def test_a_thousand_inputs_of_one_op():
     np.testing.assert_allclose(x.grad, u.sum(axis=0), rtol=1e-11)
 
 
+PRODUCTS = {
+    "matmul": lambda x, w, b: x @ w,
+    "matmul from the left": lambda x, w, b: (w.T @ x.mT).mT,
+    "linear": lambda x, w, b: tg.linear(x, w.T, b),
+    "einsum": lambda x, w, b: tg.einsum("...i,io->...o", x, w),
+}
+
+
+@pytest.mark.parametrize("product", PRODUCTS.values(), ids=PRODUCTS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_weight_used_at_many_steps_and_in_other_ways(product, dtype):
+    """Products of several shapes, slices and whole uses of one weight add up, plain and recorded."""
+    near = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
+    w, b = (tg.Tensor(draw(*s, seed=1).astype(dtype), requires_grad=True) for s in ((3, 2), (2,)))
+    shapes = [(4, 3), (1, 3), (4, 3), (5, 2, 3), (0, 3), (4, 3), (2, 3), (3, 3)]
+    xs = [tg.Tensor(draw(*s, seed=i).astype(dtype), requires_grad=i % 2 == 0) for i, s in enumerate(shapes)]
+    us = [draw(*s[:-1], 2, seed=10 + i) for i, s in enumerate(shapes)]
+    v = draw(3, 2, seed=30)
+    terms = [(product(x, w, b) * u.astype(dtype)).sum() for x, u in zip(xs, us, strict=True)]
+    terms += [(w * v.astype(dtype)).sum(), (w[1] * v[1].astype(dtype)).sum(), (w[:, 0] * v[:, 0].astype(dtype)).sum()]
+    total = sum(terms[1:], terms[0])
+    expected = sum(x.data.reshape(-1, 3).T @ u.reshape(-1, 2) for x, u in zip(xs, us, strict=True)) + v
+    expected[1] += v[1]
+    expected[:, 0] += v[:, 0]
+    (recorded,) = tg.grad(total, [w], create_graph=True)
+    leaves = [x for x in xs if x.requires_grad]
+    total.backward(retain_graph=True, retain_grads=True)
+    for found in (recorded.data, w.grad):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, **near)
+    for x, u in zip(leaves, us[::2], strict=True):
+        np.testing.assert_allclose(x.grad, u @ w.data.T, **near)
+    assert_no_shared_memory(w.data, w.grad, *[x.grad for x in leaves], *[x.data for x in leaves])
+    by_x = tg.grad(recorded, leaves, grad_output=draw(3, 2, seed=31).astype(dtype))
+    for u, found in zip(us[::2], by_x, strict=True):
+        np.testing.assert_allclose(found.data, u @ draw(3, 2, seed=31).T, **near)
+
+
 def test_gradient_reaches_through_constants_only_where_it_should():
     a, b, c = leaf(3), tg.Tensor(draw(3, seed=1)), leaf(3, seed=2)
     u = draw(3, seed=3)

@@ -591,7 +591,16 @@ def test_lists_of_numbers_follow_the_tensor(dtype):
     np.testing.assert_array_equal(tg.stack([t, numbers]).data[1], exact)
     np.testing.assert_array_equal(tg.concatenate([[0.1], t]).data[0], exact[0])
     assert (tg.Tensor([1, 2, 3, 4]) * numbers).dtype == np.float32
-    assert (t * [np.float64(0.1)] * 4).dtype == np.result_type(dtype, np.float64)
+    assert (t * np.full(4, 0.1)).dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numpy_scalars_take_the_dtype_of_the_tensor(dtype, kind):
+    t = tg.Tensor(B.astype(dtype), requires_grad=True)
+    for y in (t * kind(1), kind(1) + t, t / kind(1), tg.maximum(kind(1), t), tg.where(t > 1, t, kind(1)), t ** kind(1)):
+        assert y.dtype == dtype
+        assert type(y) is tg.Tensor
 
 
 # -- comparisons and hashing -------------------------------------------------------------------------

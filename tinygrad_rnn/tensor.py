@@ -15,6 +15,7 @@ from .errors import complaint, describe
 from .graph import Value, clock, history
 from .op import apply
 
+BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 _NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
 
@@ -381,8 +382,10 @@ def _array(x: Any) -> Any:
 
 def _plain_index(index: Any) -> Any:
     """An index without Tensors and lists in it: what NumPy takes."""
+    if type(index) in BASIC:
+        return index
     if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
+        return tuple([_plain_index(i) for i in index])
     if isinstance(index, list):
         return np.asarray(index, dtype=None if index else np.intp)
     return _array(index)

@@ -110,13 +110,21 @@ class Cell(Module):
         """Sizes."""
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
 
+    def _gatewise(self, x: Any, *, apart: int = 0) -> tuple[list[Any], list[Any], list[Any]]:
+        """Gate by gate: x Wᵀ + b, the matrix Uᵀ, and what is left to add at each step.
 
-def affine(weight: Tensor, bias: Tensor | None) -> Callable[[Any], Any]:
-    """The function h ↦ h Wᵀ + b, to be applied at every step."""
-    if bias is None:
-        U = weight.mT
-        return lambda h: h @ U
-    return lambda h: linear(h, weight, bias)
+        The two biases are added at once, but for the last `apart` gates, where b_h is left for the step (None without bias).
+        """
+        n = self.gates
+        weights, matrices = split(self.weight_ih, n), [U.T for U in split(self.weight_hh, n)]
+        if self.bias_ih is None or self.bias_hh is None:
+            return [linear(x, W) for W in weights], matrices, [None] * n
+        pairs = zip(split(self.bias_ih, n), split(self.bias_hh, n), strict=True)
+        biases, left = [], []
+        for k, (b_i, b_h) in enumerate(pairs):
+            biases.append(b_i if k >= n - apart else b_i + b_h)
+            left.append(b_h if k >= n - apart else None)
+        return [linear(x, W, b) for W, b in zip(weights, biases, strict=True)], matrices, left
 
 
 class RNNCell(Cell):
@@ -145,16 +153,16 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i first; see `Cell.unroll`."""
+        """x W + b_i + b_h first; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
-        hU = affine(self.weight_hh, self.bias_hh)
+        (xW,), (U,), _ = self._gatewise(x)
 
-        def step(xW: Any, h: Any) -> tuple[Any, Any]:
-            h = activation(xW + hU(h))
+        def step(x: Any, h: Any) -> tuple[Any, Any]:
+            h = activation(x + h @ U)
             h.name = "h"
             return h, h
 
-        return linear(x, self.weight_ih, self.bias_ih), step
+        return xW, step
 
 
 class GRUCell(Cell):
@@ -207,34 +215,22 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i of the three gates first; see `Cell.unroll`."""
-        H = self.hidden_size
-        x_rz, x_n = split(linear(x, self.weight_ih, self.bias_ih), [2 * H], axis=-1)
+        """x W + b of the three gates first; see `Cell.unroll`."""
+        inputs, (U_r, U_z, U_n), (_, _, b_n) = self._gatewise(x, apart=1 if self.reset == "after" else 0)
 
-        def after(x: Any, h: Any) -> tuple[Any, Any]:
-            x_rz, x_n = x
-            h_rz, h_n = split(hU(h), [2 * H], axis=-1)
-            r, z = split(sigmoid(x_rz + h_rz), 2, axis=-1)
-            n = tanh(x_n + r * h_n)
-            return named(r, z, n, lerp(n, h, z))
-
-        def before(x: Any, h: Any) -> tuple[Any, Any]:
-            x_rz, x_n = x
-            r, z = split(sigmoid(x_rz + hU_rz(h)), 2, axis=-1)
-            n = tanh(x_n + hU_n(r * h))
-            return named(r, z, n, lerp(n, h, z))
-
-        def named(r: Any, z: Any, n: Any, h: Any) -> tuple[Any, Any]:
+        def step(x: Any, h: Any) -> tuple[Any, Any]:
+            x_r, x_z, x_n = x
+            r = sigmoid(x_r + h @ U_r)
+            z = sigmoid(x_z + h @ U_z)
+            if self.reset == "before":
+                n = tanh(x_n + (r * h) @ U_n)
+            else:
+                n = tanh(x_n + r * (h @ U_n if b_n is None else h @ U_n + b_n))
+            h = lerp(n, h, z)
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
 
-        if self.reset == "after":
-            hU = affine(self.weight_hh, self.bias_hh)
-            return (x_rz, x_n), after
-        W_rz, W_n = split(self.weight_hh, [2 * H])
-        b_rz, b_n = (None, None) if self.bias_hh is None else split(self.bias_hh, [2 * H])
-        hU_rz, hU_n = affine(W_rz, b_rz), affine(W_n, b_n)
-        return (x_rz, x_n), before
+        return tuple(inputs), step
 
     def describe(self) -> str:
         """Sizes and form."""
@@ -282,21 +278,22 @@ class LSTMCell(Cell):
         return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i of the four gates first; see `Cell.unroll`."""
-        H = self.hidden_size
-        hU = affine(self.weight_hh, self.bias_hh)
+        """x W + b of the four gates first; see `Cell.unroll`."""
+        inputs, (U_i, U_f, U_g, U_o), _ = self._gatewise(x)
 
-        def step(xW: Any, state: Any) -> tuple[Any, Any]:
+        def step(x: Any, state: Any) -> tuple[Any, Any]:
+            x_i, x_f, x_g, x_o = x
             h, c = state
-            i_f, g, o = split(xW + hU(h), [2 * H, 3 * H], axis=-1)
-            i, f = split(sigmoid(i_f), 2, axis=-1)
-            g, o = tanh(g), sigmoid(o)
+            i = sigmoid(x_i + h @ U_i)
+            f = sigmoid(x_f + h @ U_f)
+            g = tanh(x_g + h @ U_g)
+            o = sigmoid(x_o + h @ U_o)
             c = f * c + i * g
             h = o * tanh(c)
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"
             return h, (h, c)
 
-        return linear(x, self.weight_ih, self.bias_ih), step
+        return tuple(inputs), step
 
 
 def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:

@@ -79,14 +79,14 @@ def cross_entropy(
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
         return _reduced(name, -(log_p * p).sum(axis=-1), reduction)
-    counted, safe = _counted(name, target, classes, ignore_index)
     if target.shape != logits.shape[:-1]:
+        _counted(name, target, classes, ignore_index)
         raise ValueError(_unfit(name, target, logits))
-    loss = -ops.take_along_axis(log_p, safe[..., None], axis=-1).squeeze(-1)
-    share = counted.astype(logits.dtype) if weight is None else counted * weight[safe]
-    loss = loss * share
+    share, safe = _shares(name, target, log_p, ignore_index, weight)
+    loss = _weighed(-_picked(log_p, safe), share)
     if label_smoothing:
-        spread = -log_p.mean(axis=-1) * counted if weight is None else -(log_p * weight).mean(axis=-1) * counted
+        counted = None if ignore_index is None else target != ignore_index
+        spread = _weighed(-(log_p if weight is None else log_p * weight).mean(axis=-1), counted)
         loss = loss * (1 - label_smoothing) + spread * label_smoothing
     return _reduced(name, loss, reduction, share)
 
@@ -109,12 +109,11 @@ def nll_loss(
     log_p = _logits(name, "log_probabilities", log_probabilities)
     weight = _class_weight(name, weight, log_p)
     target = np.asarray(_plain(target))
-    counted, safe = _counted(name, target, log_p.shape[-1], ignore_index)
     if target.shape != log_p.shape[:-1]:
+        _counted(name, target, log_p.shape[-1], ignore_index)
         raise ValueError(_unfit(name, target, log_p))
-    share = counted.astype(log_p.dtype) if weight is None else counted * weight[safe]
-    loss = -ops.take_along_axis(log_p, safe[..., None], axis=-1).squeeze(-1) * share
-    return _reduced(name, loss, reduction, share)
+    share, safe = _shares(name, target, log_p, ignore_index, weight)
+    return _reduced(name, _weighed(-_picked(log_p, safe), share), reduction, share)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
@@ -212,6 +211,24 @@ def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | No
     safe = np.where(counted, target, 0)
     check_classes(name, "target", safe, classes)
     return counted, safe.astype(np.intp)
+
+
+def _shares(name: str, target: np.ndarray, log_p: Tensor, ignore_index: int | None, weight: np.ndarray | None) -> tuple[Any, np.ndarray]:
+    """How much each position counts (None where all count alike), and the targets with 0 where they do not."""
+    counted, safe = _counted(name, target, log_p.shape[-1], ignore_index)
+    if weight is not None:
+        return counted * weight[safe], safe
+    return None if ignore_index is None else counted.astype(log_p.dtype), safe
+
+
+def _weighed(loss: Tensor, share: Any) -> Tensor:
+    return loss if share is None else loss * share
+
+
+def _picked(log_p: Tensor, target: np.ndarray) -> Tensor:
+    """log p of the target of each position."""
+    rows = log_p.reshape(-1, log_p.shape[-1])
+    return rows[np.arange(target.size), target.ravel()].reshape(target.shape)
 
 
 def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:

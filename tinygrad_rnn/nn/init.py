@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import prod, sqrt
+from typing import TypeAlias
 
 import numpy as np
 
 from ..dtypes import get_default_dtype
 from ..errors import complaint
 
-Rng = np.random.Generator | int | None
+# A string, for NumPy loads its random numbers only when they are asked for.
+Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def generator(rng: Rng) -> np.random.Generator:

@@ -109,4 +109,4 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
 def _may_repeat(index: Any) -> bool:
     """Whether an index can name the same entry twice: only an array of integers can."""
     entries = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, list | np.ndarray) and np.asarray(i).dtype.kind in "iu" for i in entries)
+    return any(isinstance(i, (list, np.ndarray)) and np.asarray(i).dtype.kind in "iu" for i in entries)
