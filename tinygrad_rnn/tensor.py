@@ -83,8 +83,8 @@ class Tensor(Value):
     @data.setter
     def data(self, new: Any) -> None:
         self._leaf("Tensor.data")
-        array = np.asarray(new) if isinstance(new, np.ndarray) else np.asarray(new, dtype=self.dtype)
-        if array.shape != self.shape or array.dtype != self.dtype:
+        old, array = self.array, np.asarray(new, dtype=None if isinstance(new, np.ndarray) else self.array.dtype)
+        if array.shape != old.shape or array.dtype != old.dtype:
             raise ValueError(
                 complaint(
                     "Tensor.data",
