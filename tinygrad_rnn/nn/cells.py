@@ -110,21 +110,21 @@ class Cell(Module):
         """Sizes."""
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
 
-    def _gatewise(self, x: Any, *, apart: int = 0) -> tuple[list[Any], list[Any], list[Any]]:
-        """Gate by gate: x Wᵀ + b, the matrix Uᵀ, and what is left to add at each step.
-
-        The two biases are added at once, but for the last `apart` gates, where b_h is left for the step (None without bias).
-        """
+    def _gatewise(self, x: Any) -> tuple[list[Any], list[Callable[[Any], Any]]]:
+        """Gate by gate: x Wᵀ + b_i, and the function h ↦ h Uᵀ + b_h."""
         n = self.gates
-        weights, matrices = split(self.weight_ih, n), [U.T for U in split(self.weight_hh, n)]
-        if self.bias_ih is None or self.bias_hh is None:
-            return [linear(x, W) for W in weights], matrices, [None] * n
-        pairs = zip(split(self.bias_ih, n), split(self.bias_hh, n), strict=True)
-        biases, left = [], []
-        for k, (b_i, b_h) in enumerate(pairs):
-            biases.append(b_i if k >= n - apart else b_i + b_h)
-            left.append(b_h if k >= n - apart else None)
-        return [linear(x, W, b) for W, b in zip(weights, biases, strict=True)], matrices, left
+        b_i = [None] * n if self.bias_ih is None else split(self.bias_ih, n)
+        b_h = [None] * n if self.bias_hh is None else split(self.bias_hh, n)
+        inputs = [linear(x, W, b) for W, b in zip(split(self.weight_ih, n), b_i, strict=True)]
+        return inputs, [affine(U, b) for U, b in zip(split(self.weight_hh, n), b_h, strict=True)]
+
+
+def affine(weight: Any, bias: Any) -> Callable[[Any], Any]:
+    """The function h ↦ h Wᵀ + b, to be applied at every step."""
+    if bias is not None:
+        return lambda h: linear(h, weight, bias)
+    transposed = weight.T
+    return lambda h: h @ transposed
 
 
 class RNNCell(Cell):
@@ -153,12 +153,12 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i + b_h first; see `Cell.unroll`."""
+        """x W + b_i first; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
-        (xW,), (U,), _ = self._gatewise(x)
+        (xW,), (hU,) = self._gatewise(x)
 
-        def step(x: Any, h: Any) -> tuple[Any, Any]:
-            h = activation(x + h @ U)
+        def step(xW: Any, h: Any) -> tuple[Any, Any]:
+            h = activation(xW + hU(h))
             h.name = "h"
             return h, h
 
@@ -215,17 +215,15 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b of the three gates first; see `Cell.unroll`."""
-        inputs, (U_r, U_z, U_n), (_, _, b_n) = self._gatewise(x, apart=1 if self.reset == "after" else 0)
+        """x W + b_i of the three gates first; see `Cell.unroll`."""
+        inputs, (hU_r, hU_z, hU_n) = self._gatewise(x)
+        before = self.reset == "before"
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
-            r = sigmoid(x_r + h @ U_r)
-            z = sigmoid(x_z + h @ U_z)
-            if self.reset == "before":
-                n = tanh(x_n + (r * h) @ U_n)
-            else:
-                n = tanh(x_n + r * (h @ U_n if b_n is None else h @ U_n + b_n))
+            r = sigmoid(x_r + hU_r(h))
+            z = sigmoid(x_z + hU_z(h))
+            n = tanh(x_n + (hU_n(r * h) if before else r * hU_n(h)))
             h = lerp(n, h, z)
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
@@ -278,16 +276,16 @@ class LSTMCell(Cell):
         return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b of the four gates first; see `Cell.unroll`."""
-        inputs, (U_i, U_f, U_g, U_o), _ = self._gatewise(x)
+        """x W + b_i of the four gates first; see `Cell.unroll`."""
+        inputs, (hU_i, hU_f, hU_g, hU_o) = self._gatewise(x)
 
         def step(x: Any, state: Any) -> tuple[Any, Any]:
             x_i, x_f, x_g, x_o = x
             h, c = state
-            i = sigmoid(x_i + h @ U_i)
-            f = sigmoid(x_f + h @ U_f)
-            g = tanh(x_g + h @ U_g)
-            o = sigmoid(x_o + h @ U_o)
+            i = sigmoid(x_i + hU_i(h))
+            f = sigmoid(x_f + hU_f(h))
+            g = tanh(x_g + hU_g(h))
+            o = sigmoid(x_o + hU_o(h))
             c = f * c + i * g
             h = o * tanh(c)
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"

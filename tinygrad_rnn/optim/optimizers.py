@@ -67,20 +67,21 @@ class Optimizer:
             If a gradient has not the shape of its parameter. Nothing has changed then.
         """
         for i, p in enumerate(self.params):
-            if p.grad is not None and (not isinstance(p.grad, np.ndarray) or p.grad.shape != p.shape):
+            g = p.grad
+            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape):
                 raise ValueError(
                     complaint(
                         self.name,
                         f"gradient of {p.name or i}",
                         expected=f"shape {p.shape}",
-                        got=describe(p.grad),
+                        got=describe(g),
                         remedy="leave .grad to backward",
                     )
                 )
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
-                p.data = self.update(p.data, p.grad, state).astype(p.dtype, copy=False)
+                p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """The new parameter; `state` is what this parameter keeps from step to step."""
