@@ -70,7 +70,11 @@ def test_train_sample_resume(folder, capsys):
         (["train", "cat.txt", "--cell", "tree"], "--cell"),
         (["train", "cat.txt", "--out", "no/such/folder/m"], "folder that exists"),
         (["train", "cat.txt", "--resume"], "expected a file"),
-        (["train", "cat.txt", "--out", "broken", "--resume"], "whole safetensors file"),
+        (["train", "cat.txt", "--out", "broken", "--resume"], "a checkpoint"),
+        (["train", "cat.txt", "--out", "cat.txt"], "something else"),
+        (["train", "cat.txt", "--out", "."], "something else"),
+        (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
+        (["train", "cat.txt", "--hidden", "10000000000"], "not enough memory"),
         (["train"], "required"),
         ([], "required"),
         (["fly"], "invalid choice"),
@@ -122,6 +126,11 @@ def test_check_goes_over_every_op(built_in, capsys):
     assert f"{len(registry)} of {len(registry)} ops" in out
     assert "g * (1 - y * y)" in out
     assert "FAILED" not in out
+
+
+def test_a_strange_file_name_is_shown_as_it_is(folder, capsys):
+    assert run("train", "cat.txt", "--out", "a[bold]b c.st", *SMALL) == 0
+    assert "tinygrad-rnn sample 'a[bold]b c.st'" in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):

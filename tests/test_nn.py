@@ -219,6 +219,38 @@ def test_refused(call, error, message):
         call()
 
 
+def test_a_parameter_of_a_layer_can_be_replaced_but_not_by_a_constant():
+    gru = nn.GRU(3, 2, rng=0)
+    new = tg.Tensor(np.zeros((6, 3), "float32"), requires_grad=True)
+    gru.weight_ih_l0 = new
+    assert gru.cells[0][0].weight_ih is new
+    assert any(p is new for p in gru.parameters())
+    with pytest.raises(TypeError, match="weight"):
+        nn.Linear(2, 2).weight = tg.Tensor(np.zeros((2, 2), "float32"))
+
+
+def test_sequential_applies_functions_and_refuses_the_rest():
+    linear = nn.Linear(2, 2, rng=0)
+    x = tg.Tensor(np.ones((3, 2), "float32"))
+    np.testing.assert_array_equal(nn.Sequential(linear, tg.tanh)(x).data, np.tanh(linear(x).data))
+    with pytest.raises(TypeError, match=r"steps\[1\]"):
+        nn.Sequential(linear, 5)
+
+
+def test_modules_in_a_list_need_a_module_list():
+    module = nn.Module()
+    with pytest.raises(TypeError, match="ModuleList"):
+        module.layers = [nn.Linear(2, 2)]
+    module.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+    assert [name for name, _ in module.named_parameters()] == ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]
+    assert [layer.in_features for layer in module.layers] == [2, 2]
+
+
+def test_a_cell_must_return_output_and_state():
+    with pytest.raises(TypeError, match=r"returns \(output, state\)"):
+        tg.scan(lambda x, h: tg.tanh(x + h), tg.Tensor(np.ones((4, 2, 3), "float32")), tg.Tensor(np.zeros((2, 3), "float32")))
+
+
 def test_all_ignored_sums_to_zero():
     assert F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5, reduction="sum").item() == 0
 

@@ -10,7 +10,7 @@ from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
-from .scan import scan
+from .scan import detach, scan
 from .serialize import load, save
 from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
@@ -18,7 +18,7 @@ from .transforms import grad, hvp, jacobian, jvp, vjp
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "load", "nn",
+    "GradcheckError", "Tensor", "detach", "get_default_dtype", "grad", "gradcheck", "hvp", "jacobian", "jvp", "load", "nn",
     "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__

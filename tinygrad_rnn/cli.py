@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ from math import log
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
 
 from .errors import complaint, plural
 
@@ -40,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except MemoryError as error:
+        print(f"tinygrad-rnn: not enough memory for these sizes ({_one_line(error)}); use smaller ones", file=sys.stderr)
+        return 2
     except (ValueError, TypeError, OSError) as error:
         print(f"tinygrad-rnn: {_one_line(error)}", file=sys.stderr)
         return 2
@@ -116,10 +123,7 @@ def _train(options: argparse.Namespace) -> int:
 
     text = demo_text() if options.demo else _read(options.file)
     out = options.out or Path("demo.safetensors" if options.demo else options.file.stem + ".safetensors")
-    if not out.absolute().parent.is_dir():
-        raise FileNotFoundError(
-            complaint("train", "--out", expected="a path in a folder that exists", got=repr(str(out)), remedy="make the folder")
-        )
+    _check_place(out)
     if options.resume:
         trainer = Trainer.resume(out, text, epochs=options.epochs)
     else:
@@ -127,6 +131,33 @@ def _train(options: argparse.Namespace) -> int:
         how = {name: getattr(options, name) for name in ("batch_size", "steps", "lr", "clip", "holdout", "seed")}
         trainer = Trainer(text, architecture, Options(epochs=10 if options.epochs is None else options.epochs, **how))
     return _run(trainer, out, _console(options.plain))
+
+
+def _check_place(out: Path) -> None:
+    """Refuse, before any work, a place where a checkpoint cannot or should not be written."""
+    if not out.absolute().parent.is_dir():
+        raise FileNotFoundError(
+            complaint("train", "--out", expected="a path in a folder that exists", got=repr(str(out)), remedy="make the folder")
+        )
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise PermissionError(
+            complaint("train", "--out", expected="a folder that can be written to", got=repr(str(out)), remedy="use another")
+        )
+    if out.exists():
+        from .serialize import load_with_metadata
+
+        try:
+            load_with_metadata(out)
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                complaint(
+                    "train",
+                    "--out",
+                    expected="a new file or a checkpoint",
+                    got=f"{str(out)!r}, which is something else",
+                    remedy="use another name",
+                )
+            ) from error
 
 
 def _run(trainer: Trainer, out: Path, console: Console) -> int:
@@ -155,12 +186,14 @@ def _run(trainer: Trainer, out: Path, console: Console) -> int:
                 trainer.save(out)
                 display.epoch(epoch, loss, held_out)
 
-            finished = trainer.run(on_batch=display.batch, on_epoch=epoch_done, stop=lambda: bool(stopped))
+            with np.errstate(over="ignore", invalid="ignore"):  # clipping refuses what is not finite, in one line
+                finished = trainer.run(on_batch=display.batch, on_epoch=epoch_done, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
     trainer.save(out)
     if finished:
-        console.print(f"Saved {out}. Let it write: tinygrad-rnn sample {out}")
+        path = shlex.quote(f"./{out}" if str(out).startswith("-") else str(out))
+        console.print(f"Saved {out}. Let it write: tinygrad-rnn sample {path}", markup=False)
         return 0
     console.print(
         f"Stopped in epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}; saved {out}. Go on with --resume."
@@ -172,9 +205,11 @@ class _Display:
     """The progress of training: a live line in a terminal, a line an epoch elsewhere."""
 
     def __init__(self, console: Console, epochs: int):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Live
 
         self.console, self.epochs = console, epochs
+        self.last: Progress | None = None
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=20),
@@ -182,7 +217,7 @@ class _Display:
             TextColumn("loss {task.fields[loss]:.3f}  {task.fields[bits]:.3f} bits/char"),
             TextColumn("{task.fields[speed]:,.0f} tokens/s  {task.fields[left]} left"),
         )
-        self.live = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.live = Live(*columns, console=console, transient=True, disable=not console.is_terminal)
         self.task: Any = None
 
     def __enter__(self) -> _Display:
@@ -210,7 +245,8 @@ class _Display:
 
     def epoch(self, epoch: int, loss: float, held_out: float) -> None:
         """Leave a line that stays."""
-        speed = f"{self.last.characters_per_second:,.0f} tokens/s, {_duration(self.last.seconds_left)} left"
+        now = self.last
+        speed = f"{now.characters_per_second:,.0f} tokens/s, {_duration(now.seconds_left)} left" if now else ""
         self.console.print(
             f"epoch {epoch:>3}/{self.epochs}  loss {loss:.3f}  {loss / log(2):.3f} bits/char  "
             f"held out {held_out / log(2):.3f} bits/char  {speed}"

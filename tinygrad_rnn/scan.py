@@ -73,7 +73,14 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
         for t in reversed(steps) if reverse else steps:
             context.set((recording, (*here, t)))
             x = tuple(x[t] for x in inputs) if several else inputs[t]
-            output, state = cell(x, state)
+            result = cell(x, state)
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TypeError(
+                    complaint(
+                        "scan", "cell", expected="a function that returns (output, state)", got=describe(result), remedy="return h, h, say"
+                    )
+                )
+            output, state = result
             outputs.append(output)
     finally:
         context.reset(token)
@@ -82,3 +89,18 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     if isinstance(outputs[0], tuple):
         return tuple(ops.stack(column) for column in zip(*outputs, strict=True)), state
     return ops.stack(outputs), state
+
+
+def detach(state: Any) -> Any:
+    """A state without its graph, of any structure: what to carry from batch to batch in truncated BPTT.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> h = tg.Tensor(1.0, requires_grad=True) * 2
+    >>> tg.detach((h, h))
+    (Tensor(2.), Tensor(2.))
+    """
+    if isinstance(state, tuple | list):
+        return type(state)(detach(part) for part in state)
+    return state.detach()

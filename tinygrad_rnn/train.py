@@ -21,6 +21,7 @@ from .charmodel import Architecture, CharModel, load_model, save_model
 from .errors import complaint, plural
 from .graph import no_grad
 from .optim import Adam
+from .scan import detach
 from .tensor import Tensor
 from .text import CharVocab, batches, count_batches
 
@@ -139,7 +140,7 @@ class Trainer:
         loss.backward()
         nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
         self.optimizer.step()
-        self.state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        self.state = detach(state)
         return loss.item()
 
     def run(
@@ -236,6 +237,8 @@ class Trainer:
             trainer.optimizer.load_state_dict({n.removeprefix("optimizer."): a for n, a in arrays.items() if n.startswith("optimizer.")})
             model.recurrent.rng.bit_generator.state = notes["rng"]
             trainer.epoch, trainer.batch = int(notes["epoch"]), int(notes["batch"])
+            if trainer.epoch < 0 or not 0 <= trainer.batch <= trainer.batches:
+                raise ValueError(f"it is at batch {trainer.batch} of {trainer.batches}")
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 complaint(

@@ -3,11 +3,11 @@
 from . import functional, init
 from .cells import Cell, GRUCell, LSTMCell, RNNCell
 from .clip import clip_grad_norm_, clip_grad_value_
-from .layers import Dropout, Embedding, LayerNorm, Linear, Sequential
+from .layers import Dropout, Embedding, LayerNorm, Linear, ModuleList, Sequential
 from .module import Module
 from .recurrent import GRU, LSTM, RNN, Recurrent
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm", "Linear", "Module", "RNNCell",
+    "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm", "Linear", "Module", "ModuleList", "RNNCell",
     "Recurrent", "Sequential", "clip_grad_norm_", "clip_grad_value_", "functional", "init",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
-"""Layers without time: Linear, Embedding, Dropout, LayerNorm, and Sequential to chain modules."""
+"""Layers without time: Linear, Embedding, Dropout, LayerNorm; Sequential and ModuleList to hold modules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from math import sqrt
 from typing import Any
 
@@ -168,22 +169,67 @@ class LayerNorm(Module):
 
 
 class Sequential(Module):
-    """Modules one after another: each gets the output of the one before.
+    """Modules, or any functions, one after another: each gets the output of the one before.
+
+    Raises
+    ------
+    TypeError
+        If an argument cannot be called.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> tg.nn.Sequential(tg.nn.Linear(3, 4, rng=0), tg.nn.Linear(4, 2, rng=1))
-    Sequential(
-      (0): Linear(3, 4)
-      (1): Linear(4, 2)
-    )
+    >>> model = tg.nn.Sequential(tg.nn.Linear(3, 4, rng=0), tg.tanh, tg.nn.Linear(4, 2, rng=1))
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias', '2.weight', '2.bias']
     """
 
-    def __init__(self, *modules: Module):
+    def __init__(self, *steps: Callable[[Any], Any]):
         super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        for i, step in enumerate(steps):
+            if not callable(step):
+                raise TypeError(
+                    complaint("Sequential", f"steps[{i}]", expected="a Module or a function", got=describe(step), remedy="leave it out")
+                )
+            setattr(self, str(i), step)
+        self.steps = tuple(str(i) for i in range(len(steps)))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, i: int) -> Callable[[Any], Any]:
+        return getattr(self, self.steps[i])
+
+    def forward(self, x: Any) -> Any:
+        """Through all of them."""
+        for name in self.steps:
+            x = getattr(self, name)(x)
+        return x
+
+
+class ModuleList(Module):
+    """Modules in a list, whose parameters count as those of the module that holds it.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> layers = tg.nn.ModuleList([tg.nn.Linear(2, 2, rng=k) for k in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()):
+        super().__init__()
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> None:
+        """Add a module at the end."""
+        if not isinstance(module, Module):
+            raise TypeError(
+                complaint("ModuleList", "module", expected="a Module", got=describe(module), remedy="use a plain list for others")
+            )
+        setattr(self, str(len(self)), module)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -191,11 +237,8 @@ class Sequential(Module):
     def __getitem__(self, i: int) -> Module:
         return list(self._modules.values())[i]
 
-    def forward(self, x: Any) -> Any:
-        """Through all of them."""
-        for _, module in self.children():
-            x = module(x)
-        return x
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
 
 
 def expect_last(operation: str, x: Tensor, size: int, name: str) -> None:

@@ -45,6 +45,29 @@ class Module:
         known = self.__dict__
         if "_parameters" not in known:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
+        kind = type(self).__name__
+        if name in known["_parameters"] and isinstance(value, Tensor) and not (value.requires_grad and value.node is None):
+            raise TypeError(
+                complaint(
+                    kind,
+                    name,
+                    expected="a leaf with requires_grad=True",
+                    got=repr(value),
+                    remedy="assign parameter.data to change its numbers",
+                )
+            )
+        if isinstance(value, list | tuple | dict) and any(
+            isinstance(m, Module) for m in (value.values() if isinstance(value, dict) else value)
+        ):
+            raise TypeError(
+                complaint(
+                    kind,
+                    name,
+                    expected="a Module",
+                    got=f"a {type(value).__name__} of them, whose parameters would not be found",
+                    remedy="use nn.ModuleList",
+                )
+            )
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
         if isinstance(value, Tensor) and value.requires_grad and value.node is None:

@@ -78,6 +78,15 @@ class Recurrent(Module):
             for name, parameter in cell._named():
                 yield f"{name}_{suffix}", parameter
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assigning ``weight_ih_l0`` replaces the parameter of the cell that it belongs to."""
+        for suffix, cell in self.children() if "cells" in self.__dict__ else ():
+            own = name.removesuffix(f"_{suffix}")
+            if own != name and own in cell._parameters:
+                setattr(cell, own, value)
+                return
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> Tensor:
         if not name.startswith("_") and "cells" in self.__dict__:
             for known, parameter in self._named():
@@ -182,12 +191,22 @@ class RNN(Recurrent):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, *, nonlinearity: str = "tanh", bias: bool = True, **options: Any
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: init.Rng = None,
     ):
         def cell(size: int, rng: np.random.Generator) -> RNNCell:
             return RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng)
 
-        super().__init__(cell, input_size, num_layers, **options)
+        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
 
 
 class GRU(Recurrent):
@@ -214,11 +233,23 @@ class GRU(Recurrent):
     ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, reset: str = "after", bias: bool = True, **options: Any):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        reset: str = "after",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: init.Rng = None,
+    ):
         def cell(size: int, rng: np.random.Generator) -> GRUCell:
             return GRUCell(size, hidden_size, bias, reset=reset, rng=rng)
 
-        super().__init__(cell, input_size, num_layers, **options)
+        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
         self.reset = reset
 
 
@@ -241,11 +272,22 @@ class LSTM(Recurrent):
     ((7, 5, 2), (1, 5, 2), (1, 5, 2))
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, *, bias: bool = True, **options: Any):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: init.Rng = None,
+    ):
         def cell(size: int, rng: np.random.Generator) -> LSTMCell:
             return LSTMCell(size, hidden_size, bias, rng=rng)
 
-        super().__init__(cell, input_size, num_layers, **options)
+        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
 
 
 def _stacked(states: list[Any]) -> Any:
