@@ -10,6 +10,7 @@ import numpy as np
 
 from .graph import Value, history
 from .op import Op
+from .ops import concatenate
 from .tensor import Tensor
 from .transforms import grad, vjp
 
@@ -123,18 +124,16 @@ def _check(
 
 def _joined(outputs: Any) -> Tensor:
     """Every entry of every output in one vector: the sum over outputs becomes one sum."""
-    from .ops import concatenate
-
-    if isinstance(outputs, Value):
-        return outputs.reshape(-1)  # type: ignore[attr-defined]
+    if isinstance(outputs, Tensor):
+        return outputs.reshape(-1)
     flat: list[Any] = []
     waiting = list(outputs) if isinstance(outputs, Iterable) else [outputs]
     while waiting:
         item = waiting.pop(0)
         if isinstance(item, tuple | list):
             waiting = [*item, *waiting]
-        elif isinstance(item, Value):
-            flat.append(item.reshape(-1))  # type: ignore[attr-defined]
+        elif isinstance(item, Tensor):
+            flat.append(item.reshape(-1))
         else:
             raise TypeError(f"gradcheck: argument f: expected a function that returns Tensors, got {type(item).__name__}; return a Tensor")
     return concatenate(flat)

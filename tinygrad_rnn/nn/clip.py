@@ -46,10 +46,10 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     with_grad = _with_grad(parameters)
     if not max_norm > 0:
         raise ValueError(complaint("clip_grad_norm_", "max_norm", expected="a positive number", got=repr(max_norm), remedy="1.0 is common"))
-    norms = [float(np.linalg.norm(p.grad.ravel().astype(np.float64), norm_type)) for p in with_grad if p.grad is not None and p.grad.size]
+    norms = [float(np.linalg.norm(g.ravel().astype(np.float64), norm_type)) for _, g in with_grad if g.size]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     if not isfinite(total):
-        worst = next(p.name or f"of shape {p.shape}" for p in with_grad if p.grad is not None and not np.isfinite(p.grad).all())
+        worst = next(p.name or f"of shape {p.shape}" for p, g in with_grad if not np.isfinite(g).all())
         raise ValueError(
             complaint(
                 "clip_grad_norm_",
@@ -61,8 +61,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
         )
     factor = max_norm / (total + 1e-6)
     if factor < 1:
-        for p in with_grad:
-            p.grad = (p.grad * factor).astype(p.dtype)  # type: ignore[operator]
+        for p, g in with_grad:
+            p.grad = (g * factor).astype(p.dtype)
     return total
 
 
@@ -83,9 +83,11 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         raise ValueError(
             complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common")
         )
-    for p in _with_grad(parameters):
-        p.grad = np.clip(p.grad, -clip_value, clip_value).astype(p.dtype)  # type: ignore[arg-type]
+    for p, g in _with_grad(parameters):
+        p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
 
 
-def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [p for p in ([parameters] if isinstance(parameters, Tensor) else parameters) if p.grad is not None]
+def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, np.ndarray]]:
+    """The parameters that have a gradient, each with it."""
+    every = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [(p, p.grad) for p in every if p.grad is not None]
