@@ -60,7 +60,18 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
             g = _complete(y, g, parts.pop(y))
         if interior:
             yield y, g
-        for x, flow in _flows(y, g, record):
+        node: Any = y.node
+        if node.used:
+            raise RuntimeError(_used(y))
+        result, arguments = (y, _as_recorded(node)) if record else (y.array, node.arrays)
+        rules, params = node.op.rules_in_order, node.params
+        flows = rules[0](g, result, *arguments, **params) if node.op.variadic else None
+        for i, x in enumerate(node.inputs):
+            if not isinstance(x, Value) or not x.tracked:
+                continue
+            if x.changed > node.index:
+                raise RuntimeError(_changed(x, node))
+            flow = flows[i] if flows else rules[i](g, result, *arguments, **params)
             if flow.shape != x.array.shape or flow.dtype is not x.array.dtype:
                 if type(flow) is Part:
                     parts.setdefault(x, []).append(flow)
@@ -84,26 +95,13 @@ def _complete(x: Value, g: Any, parts: list[Part]) -> Any:
     return joined if g is None else g + joined
 
 
-def _flows(y: Any, g: Any, record: bool) -> list[tuple[Value, Any]]:
-    """What the rules of the op that made `y` send to each of its tracked inputs."""
-    node: Node = y.node
-    if node.used:
-        raise RuntimeError(_used(y))
-    rules, arguments, params = node.op.rules_in_order, node.arrays, node.params
-    if record:
-        # A constant whose numbers were replaced since counts with those that it had.
-        pairs = zip(node.inputs, arguments, strict=True)
-        arguments = [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
-    else:
-        y = y.array
-    flows: Any = rules[0](g, y, *arguments, **params) if node.op.variadic else None
-    found = []
-    for i, x in enumerate(node.inputs):
-        if isinstance(x, Value) and x.tracked:
-            if x.changed > node.index:
-                raise RuntimeError(_changed(x, node))
-            found.append((x, flows[i] if flows else rules[i](g, y, *arguments, **params)))
-    return found
+def _as_recorded(node: Node) -> list[Any]:
+    """The node's inputs to run rules on that are recorded themselves.
+
+    A constant whose numbers were replaced since counts with those that it had.
+    """
+    pairs = zip(node.inputs, node.arrays, strict=True)
+    return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
 
 
 def _fitted(flow: Any, x: Value, y: Value) -> Any:
@@ -117,7 +115,7 @@ def _fitted(flow: Any, x: Value, y: Value) -> Any:
         flow = flow.sum(axis=tuple(range(extra)))
     if flow.shape != shape and extra >= 0:
         stretched = tuple(axis for axis, (n, m) in enumerate(zip(flow.shape, shape, strict=True)) if m == 1 and n != 1)
-        flow = flow.sum(axis=stretched, keepdims=True)
+        flow = flow.sum(axis=stretched, keepdims=True) if stretched else flow
     if flow.shape != shape:
         try:
             flow = flow + np.zeros(shape, dtype)
@@ -125,7 +123,7 @@ def _fitted(flow: Any, x: Value, y: Value) -> Any:
             raise ValueError(_unfit(flow, x, y)) from error
         if flow.shape != shape:
             raise ValueError(_unfit(flow, x, y))
-    return flow if flow.dtype == dtype else flow.astype(dtype)
+    return flow if flow.dtype is dtype else flow.astype(dtype)
 
 
 def _unfit(flow: Any, x: Value, y: Any) -> str:

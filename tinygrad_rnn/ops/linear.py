@@ -27,6 +27,11 @@ def rows(a: Any) -> Any:
     return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
 
 
+def product(a: Any, b: Any) -> Any:
+    """a @ b; of two matrices by `dot`, which gives the same at half the fixed cost."""
+    return a.dot(b) if type(a) is type(b) and a.ndim == 2 == b.ndim else a @ b
+
+
 @op(
     "{a} @ {b}",
     sample=lambda r: [(r(3, 4), r(4, 2)), (r(2, 3, 4), r(4, 2)), (r(2, 3, 4), r(2, 4, 3)), (r(3, 4), r(2, 4, 3))],
@@ -34,12 +39,12 @@ def rows(a: Any) -> Any:
 )
 def _matmul(a: Any, b: Any) -> Any:
     """The product of matrices, or of stacks of matrices along leading axes that broadcast."""
-    return a @ b
+    return product(a, b)
 
 
 _matmul.vjps(
-    a=lambda g, y, a, b: g @ b.mT,
-    b=lambda g, y, a, b: rows(a).mT @ rows(g) if b.ndim == 2 and a.ndim > 2 else a.mT @ g,
+    a=lambda g, y, a, b: product(g, b.mT),
+    b=lambda g, y, a, b: product(rows(a).mT, rows(g)) if b.ndim == 2 else a.mT @ g,
 )
 
 
@@ -96,7 +101,7 @@ def matmul(a: Any, b: Any) -> Any:
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """x Wᵀ + b, as one node."""
-    y = rows(x) @ weight.T
+    y = rows(x).dot(weight.T)
     y += bias
     return y.reshape(*x.shape[:-1], len(weight))
 

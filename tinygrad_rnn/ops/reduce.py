@@ -13,10 +13,12 @@ from .shape import flip
 
 def kept(g: Any, a: Any, axis: Any) -> Any:
     """`g` with the axes of `a` that were reduced put back with size 1, so that it broadcasts against `a`."""
-    if axis is None:
+    if axis is None or not a.ndim:
         return g.reshape((1,) * a.ndim)
-    reduced = [i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))] if a.ndim else []
-    return g.reshape(tuple(1 if i in reduced else n for i, n in enumerate(a.shape)))
+    shape = list(a.shape)
+    for i in axis if isinstance(axis, tuple) else (axis,):
+        shape[i] = 1
+    return g.reshape(shape)
 
 
 def share(y: Any, a: Any) -> float:
