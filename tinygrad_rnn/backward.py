@@ -9,25 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import iadd
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .graph import Node, Value
-from .op import Op
+from .op import Op, apply
 
 
-class Part(NamedTuple):
+class Part:
     """A contribution that is zero outside of ``x[index]``: what the rule of ``x[index]`` returns.
 
     Padding every part with zeros would cost T·T for the T time steps of a sequence. The engine
     keeps the parts until x's turn comes and lets the op `join` put all of them into one array.
     """
 
-    join: Op
-    part: Any
-    index: Any
-    shape: None = None  # unlike that of any array, so that the engine looks closer
+    __slots__ = ("index", "join", "part")
+    shape = None  # unlike that of any array, so that the engine looks closer
+
+    def __init__(self, join: Op, part: Any, index: Any):
+        self.join, self.part, self.index = join, part, index
 
 
 def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, interior: bool = False) -> Iterator[tuple[Value, Any]]:
@@ -91,7 +92,8 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
 
 def _complete(x: Value, g: Any, parts: list[Part]) -> Any:
     """x's gradient: the sum of its whole contributions, `g`, and the parts put in their places."""
-    joined = parts[0].join([p.part for p in parts], indices=[p.index for p in parts], shape=x.array.shape)
+    settings = {"indices": [p.index for p in parts], "shape": x.array.shape}
+    joined = apply(parts[0].join, [p.part for p in parts], settings)
     return joined if g is None else g + joined
 
 

@@ -110,21 +110,12 @@ class Cell(Module):
         """Sizes."""
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
 
-    def _gatewise(self, x: Any) -> tuple[list[Any], list[Callable[[Any], Any]]]:
-        """Gate by gate: x Wᵀ + b_i, and the function h ↦ h Uᵀ + b_h."""
-        n = self.gates
-        b_i = [None] * n if self.bias_ih is None else split(self.bias_ih, n)
-        b_h = [None] * n if self.bias_hh is None else split(self.bias_hh, n)
-        inputs = [linear(x, W, b) for W, b in zip(split(self.weight_ih, n), b_i, strict=True)]
-        return inputs, [affine(U, b) for U, b in zip(split(self.weight_hh, n), b_h, strict=True)]
-
-
-def affine(weight: Any, bias: Any) -> Callable[[Any], Any]:
-    """The function h ↦ h Wᵀ + b, to be applied at every step."""
-    if bias is not None:
-        return lambda h: linear(h, weight, bias)
-    transposed = weight.T
-    return lambda h: h @ transposed
+    def _biases(self) -> tuple[Any, Any]:
+        """b_i and b_h; of a cell without biases, zeros."""
+        if self.bias_ih is not None:
+            return self.bias_ih, self.bias_hh
+        zeros = np.zeros(self.gates * self.hidden_size, self.dtype)
+        return zeros, zeros
 
 
 class RNNCell(Cell):
@@ -153,16 +144,17 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i first; see `Cell.unroll`."""
+        """x W + b_i + b_h first; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
-        (xW,), (hU,) = self._gatewise(x)
+        b_i, b_h = self._biases()
+        U = self.weight_hh
 
-        def step(xW: Any, h: Any) -> tuple[Any, Any]:
-            h = activation(xW + hU(h))
+        def step(x: Any, h: Any) -> tuple[Any, Any]:
+            h = activation(linear(h, U, x))
             h.name = "h"
             return h, h
 
-        return xW, step
+        return linear(x, self.weight_ih, b_i + b_h), step
 
 
 class GRUCell(Cell):
@@ -215,15 +207,19 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i of the three gates first; see `Cell.unroll`."""
-        inputs, (hU_r, hU_z, hU_n) = self._gatewise(x)
-        before = self.reset == "before"
+        """x W + b_i + b_h of the three gates first, but without b_hn if the reset gate acts on it; see `Cell.unroll`."""
+        before, H = self.reset == "before", self.hidden_size
+        b_i, b_h = self._biases()
+        b_hn = b_h[2 * H :]
+        now = np.repeat(np.array([1, 1, before], self.dtype), H)  # which of b_h need not wait
+        inputs = split(linear(x, self.weight_ih, b_i + b_h * now), 3, axis=-1)
+        U_r, U_z, U_n = split(self.weight_hh, 3)
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
-            r = sigmoid(x_r + hU_r(h))
-            z = sigmoid(x_z + hU_z(h))
-            n = tanh(x_n + (hU_n(r * h) if before else r * hU_n(h)))
+            r = sigmoid(linear(h, U_r, x_r))
+            z = sigmoid(linear(h, U_z, x_z))
+            n = tanh(linear(r * h, U_n, x_n) if before else x_n + r * linear(h, U_n, b_hn))
             h = lerp(n, h, z)
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
@@ -276,16 +272,18 @@ class LSTMCell(Cell):
         return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i of the four gates first; see `Cell.unroll`."""
-        inputs, (hU_i, hU_f, hU_g, hU_o) = self._gatewise(x)
+        """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
+        b_i, b_h = self._biases()
+        inputs = split(linear(x, self.weight_ih, b_i + b_h), 4, axis=-1)
+        U_i, U_f, U_g, U_o = split(self.weight_hh, 4)
 
         def step(x: Any, state: Any) -> tuple[Any, Any]:
             x_i, x_f, x_g, x_o = x
             h, c = state
-            i = sigmoid(x_i + hU_i(h))
-            f = sigmoid(x_f + hU_f(h))
-            g = tanh(x_g + hU_g(h))
-            o = sigmoid(x_o + hU_o(h))
+            i = sigmoid(linear(h, U_i, x_i))
+            f = sigmoid(linear(h, U_f, x_f))
+            g = tanh(linear(h, U_g, x_g))
+            o = sigmoid(linear(h, U_o, x_o))
             c = f * c + i * g
             h = o * tanh(c)
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"

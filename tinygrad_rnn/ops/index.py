@@ -48,7 +48,7 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
     >>> tg.scatter([np.array([1.0, 2.0]), 5.0], indices=[[0, 0], 2], shape=(3,))
     array([3., 0., 5.])
     """
-    whole = np.zeros(shape, dtype=np.result_type(*parts))
+    whole = np.zeros(shape, dtype=parts[0].dtype if isinstance(parts[0], np.ndarray) else np.result_type(*parts))
     for part, index in zip(parts, indices, strict=True):
         if _may_repeat(index):
             np.add.at(whole, index, part)
@@ -108,5 +108,7 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
 
 def _may_repeat(index: Any) -> bool:
     """Whether an index can name the same entry twice: only an array of integers can."""
+    if type(index) is int or type(index) is slice:
+        return False
     entries = index if isinstance(index, tuple) else (index,)
     return any(isinstance(i, (list, np.ndarray)) and np.asarray(i).dtype.kind in "iu" for i in entries)

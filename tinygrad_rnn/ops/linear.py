@@ -102,13 +102,14 @@ def matmul(a: Any, b: Any) -> Any:
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """x Wᵀ + b, as one node."""
     y = rows(x).dot(weight.T)
+    y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
     y += bias
-    return y.reshape(*x.shape[:-1], len(weight))
+    return y
 
 
 _linear.vjps(
-    x=lambda g, y, x, weight, bias: g @ weight,
-    weight=lambda g, y, x, weight, bias: rows(g).mT @ rows(x),
+    x=lambda g, y, x, weight, bias: product(g, weight),
+    weight=lambda g, y, x, weight, bias: product(rows(g).mT, rows(x)),
     bias=lambda g, y, x, weight, bias: g,
 )
 

@@ -210,4 +210,5 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     else:
         cuts = [index(i) for i in indices_or_sections]
     before = (slice(None),) * (axis % len(a.shape))
-    return [a[(*before, slice(start, stop))] for start, stop in zip([0, *cuts], [*cuts, size], strict=True)]
+    sections = [slice(start, stop) for start, stop in zip([0, *cuts], [*cuts, size], strict=True)]
+    return [a[(*before, section) if before else section] for section in sections]
