@@ -52,14 +52,13 @@ class Node:
 
     __slots__ = ("arrays", "index", "inputs", "op", "params", "scope", "used")
 
-    def __init__(self, op: Op, inputs: Sequence[Any], arrays: list[Any], params: dict[str, Any], index: int, scope: Scope):
-        self.op = op
-        self.inputs = inputs
-        self.arrays = arrays
-        self.params = params
-        self.index = index
-        self.scope = scope
-        self.used = False
+    op: Op
+    inputs: Sequence[Any]
+    arrays: list[Any]
+    params: dict[str, Any]
+    index: int
+    scope: Scope
+    used: bool
 
     def __repr__(self) -> str:
         where = " / ".join(f"t={part}" if isinstance(part, int) else part for part in self.scope)

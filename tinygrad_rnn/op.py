@@ -226,7 +226,9 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         if tracked:
             if op.partial:
                 _refuse_without_rule(op, inputs)
-            out.node = Node(op, inputs, arrays, params, next(clock), scope)
+            node = out.node = Node()
+            node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
+            node.index, node.scope, node.used = next(clock), scope, False
     out.tracked = tracked
     return out
 

@@ -72,7 +72,7 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     try:
         for t in reversed(steps) if reverse else steps:
             context.set((recording, (*here, t)))
-            x = tuple(x[t] for x in inputs) if several else inputs[t]
+            x = tuple([x[t] for x in inputs]) if several else inputs[t]
             result = cell(x, state)
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise TypeError(

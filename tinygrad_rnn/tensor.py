@@ -267,7 +267,7 @@ class Tensor(Value):
         return apply(ops.abs, (self,), NONE)
 
     def __getitem__(self, index: Any) -> Self:
-        return apply(ops.getitem, (self,), {"index": _plain_index(index)})
+        return apply(ops.getitem, (self,), {"index": index if type(index) in BASIC else _plain_index(index)})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(

@@ -117,6 +117,11 @@ class Cell(Module):
         zeros = np.zeros(self.gates * self.hidden_size, self.dtype)
         return zeros, zeros
 
+    def _inputs(self, x: Any, bias: Any) -> tuple[Any, ...]:
+        """x W + `bias`, gate by gate."""
+        pairs = zip(split(self.weight_ih, self.gates), split(bias, self.gates), strict=True)
+        return tuple([linear(x, W, b) for W, b in pairs])
+
 
 class RNNCell(Cell):
     """h' = tanh(x W + b_i + h U + b_h), or relu in place of tanh (Elman, 1990).
@@ -207,12 +212,11 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any) -> tuple[Any, Step]:
-        """x W + b_i + b_h of the three gates first, but without b_hn if the reset gate acts on it; see `Cell.unroll`."""
+        """x W + b_i + b_h of the three gates first, except b_hn where the reset gate acts on it; see `Cell.unroll`."""
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
         b_hn = b_h[2 * H :]
-        now = np.repeat(np.array([1, 1, before], self.dtype), H)  # which of b_h need not wait
-        inputs = split(linear(x, self.weight_ih, b_i + b_h * now), 3, axis=-1)
+        inputs = self._inputs(x, b_i + b_h * (before | (np.arange(3 * H) < 2 * H)))
         U_r, U_z, U_n = split(self.weight_hh, 3)
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
@@ -224,7 +228,7 @@ class GRUCell(Cell):
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
 
-        return tuple(inputs), step
+        return inputs, step
 
     def describe(self) -> str:
         """Sizes and form."""
@@ -274,7 +278,7 @@ class LSTMCell(Cell):
     def unroll(self, x: Any) -> tuple[Any, Step]:
         """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
         b_i, b_h = self._biases()
-        inputs = split(linear(x, self.weight_ih, b_i + b_h), 4, axis=-1)
+        inputs = self._inputs(x, b_i + b_h)
         U_i, U_f, U_g, U_o = split(self.weight_hh, 4)
 
         def step(x: Any, state: Any) -> tuple[Any, Any]:
@@ -289,7 +293,7 @@ class LSTMCell(Cell):
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"
             return h, (h, c)
 
-        return tuple(inputs), step
+        return inputs, step
 
 
 def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:

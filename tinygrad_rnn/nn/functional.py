@@ -227,8 +227,9 @@ def _weighed(loss: Tensor, share: Any) -> Tensor:
 
 def _picked(log_p: Tensor, target: np.ndarray) -> Tensor:
     """log p of the target of each position."""
-    rows = log_p.reshape(-1, log_p.shape[-1])
-    return rows[np.arange(target.size), target.ravel()].reshape(target.shape)
+    k = target.ndim
+    places = [np.arange(n).reshape(-1, *(1,) * (k - 1 - axis)) for axis, n in enumerate(target.shape)]
+    return log_p[(*places, target)]
 
 
 def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:

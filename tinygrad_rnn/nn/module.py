@@ -182,7 +182,7 @@ class Module:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of its parameters."""
-        for parameter in self.parameters():
+        for _, parameter in self._named():
             return parameter.dtype
         raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")
 

@@ -96,8 +96,8 @@ def matmul(a: Any, b: Any) -> Any:
 
 @op(
     "{x} @ {weight}ᵀ + {bias}",
-    sample=lambda r: [(r(3, 4), r(2, 4), r(2)), (r(2, 3, 4), r(2, 4), r(2)), (r(4), r(2, 4), r(2))],
-    remedy="expected x (..., in), weight (out, in), bias (out,)",
+    sample=lambda r: [(r(3, 4), r(2, 4), r(2)), (r(2, 3, 4), r(2, 4), r(2)), (r(4), r(2, 4), r(2)), (r(3, 4), r(2, 4), r(3, 2))],
+    remedy="expected x (..., in), weight (out, in), bias (out,) or (..., out)",
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """x Wᵀ + b, as one node."""
@@ -121,7 +121,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     ----------
     x : array of shape (..., in)
     weight : array of shape (out, in)
-    bias : array of shape (out,), optional
+    bias : array that broadcasts to the result, optional
+        Of shape (out,); or of shape (..., out), another term of the sum.
 
     Returns
     -------

@@ -202,7 +202,7 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     [Tensor([1.]), Tensor([2., 3.])]
     """
     size = a.shape[axis]
-    if np.ndim(indices_or_sections) == 0:
+    if isinstance(indices_or_sections, int) or np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
             raise ValueError(f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at")
