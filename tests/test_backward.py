@@ -8,6 +8,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -800,6 +801,53 @@ def test_no_grad_as_a_decorator():
         assert not evaluate(x, 3).requires_grad
         assert (x * 2).requires_grad
     assert evaluate.__name__ == "evaluate"
+
+
+async def awaited(x):
+    return x * 2
+
+
+async def yields_async(x):
+    yield x * 2
+
+
+def yields(x):
+    yield x * 2
+
+
+@pytest.mark.parametrize(
+    "function", [awaited, yields_async, yields, partial(yields, 1.0)], ids=["async", "async generator", "generator", "partial"]
+)
+def test_what_runs_after_its_call_is_not_decorated(function):
+    """Its body would run when the block has ended, and record."""
+    with pytest.raises(TypeError, match=r"no_grad: argument function: .*use `with tg\.no_grad\(\):` inside"):
+        tg.no_grad()(function)
+    with pytest.raises(TypeError, match=r"scope: argument function: .*use `with tg\.scope\(\.\.\.\):` inside"):
+        tg.scope("part")(function)
+
+
+def test_scope_as_a_decorator():
+    @tg.scope("part", 3)
+    def twice(x):
+        return x * 2
+
+    assert twice(leaf(3)).node.scope == ("part", 3)
+    assert twice.__name__ == "twice"
+
+
+def test_a_decorated_function_runs_in_several_threads():
+    gate = threading.Barrier(4)
+
+    @tg.no_grad()
+    def quiet(x):
+        gate.wait(10)
+        y = x * 2
+        gate.wait(10)
+        return y.requires_grad
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(quiet, [leaf(3) for _ in range(4)])) == [False] * 4
+    assert (leaf(3) * 2).requires_grad
 
 
 def test_backward_works_inside_no_grad():

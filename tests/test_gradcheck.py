@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.gradcheck import Sampler, cases, check_op
-from tinygrad_rnn.op import registry
+from tinygrad_rnn.op import Op, registry
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 3)), RNG.standard_normal((2, 3))
@@ -25,11 +25,7 @@ def registry_as_it_was():
 
 def made(forward, formula="f({a})", **rules):
     """A new op with these rules, which the registry does not keep."""
-    before = dict(registry)
-    op = tg.op(formula)(forward).vjps(**rules)
-    registry.clear()
-    registry.update(before)
-    return op
+    return Op(forward, formula).vjps(**rules)
 
 
 def sin(a):
@@ -500,3 +496,46 @@ def test_an_error_in_the_forward_function_names_the_op_and_its_arguments():
 
     with pytest.raises(ValueError, match=r"squared: not square; got a: float64 \(2, 3\); make it square"):
         squared(tg.Tensor(A))
+
+
+# -- names of ops ------------------------------------------------------------------------------------
+
+
+def cell_of_a_notebook(name, value, module="__main__"):
+    """Run the text of a cell that defines an op; returns the op."""
+    space = {"__name__": module, "tg": tg}
+    exec(f"@tg.op('{name}({{a}})')\ndef {name}(a):\n    return a * {value}", space)
+    return space[name]
+
+
+@pytest.mark.parametrize("name", ["exp", "matmul", "_linear", "relu"])
+def test_the_name_of_a_built_in_op_is_taken(name):
+    before = dict(registry)
+    with pytest.raises(
+        ValueError, match=rf"op: argument {name.lstrip('_')}: .*defined in tinygrad_rnn\.ops\.\w+; give the function another"
+    ):
+        cell_of_a_notebook(name, 2)
+    assert registry == before
+
+
+def test_a_cell_can_run_again_with_changes():
+    first, second = cell_of_a_notebook("doubled", 2), cell_of_a_notebook("doubled", 3)
+    assert registry["doubled"] is second is not first
+    assert second(tg.Tensor([1.0])).item() == 3
+
+
+def test_the_name_of_another_modules_op_is_taken():
+    first = cell_of_a_notebook("doubled", 2, "library")
+    with pytest.raises(ValueError, match=r"op: argument doubled: .*defined in library"):
+        cell_of_a_notebook("doubled", 3)
+    assert registry["doubled"] is first
+
+
+def test_a_module_may_be_loaded_under_two_names(tmp_path):
+    """As by ``python -m package.module`` where the package imports it too."""
+    import runpy
+
+    path = tmp_path / "own.py"
+    path.write_text("import tinygrad_rnn as tg\n@tg.op('doubled({a})')\ndef doubled(a):\n    return a * 2\n", encoding="utf-8")
+    runpy.run_path(str(path), run_name="own")
+    assert runpy.run_path(str(path), run_name="__main__")["doubled"] is registry["doubled"]

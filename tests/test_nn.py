@@ -287,3 +287,46 @@ def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
     np.testing.assert_array_equal(backwards.data, np.cumsum(a[::-1])[::-1])
     with pytest.raises(ValueError, match="same number"):
         tg.scan(cell, (tg.Tensor(a), tg.Tensor(b[:2])), (tg.Tensor(0.0), tg.Tensor(0.0)))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.Linear(-1, 2), ValueError, "Linear: argument in_features: expected an integer, at least 0, got -1"),
+        (lambda: nn.Linear("3", 2), TypeError, "Linear: argument in_features: .*got str '3'"),
+        (lambda: nn.Linear(3, 2.0), TypeError, "Linear: argument out_features: .*got float 2.0"),
+        (lambda: nn.Linear(True, 2), TypeError, "Linear: argument in_features: .*got bool True"),
+        (lambda: nn.Embedding(0, 3), ValueError, "Embedding: argument num_embeddings: expected a positive integer, got 0"),
+        (lambda: nn.Embedding(3, None), TypeError, "Embedding: argument embedding_dim"),
+        (lambda: nn.Dropout("x"), TypeError, "Dropout: argument p: expected a probability"),
+        (lambda: nn.Dropout(float("nan")), ValueError, "Dropout: argument p: expected a probability"),
+        (lambda: nn.LayerNorm("x"), TypeError, "LayerNorm: argument normalized_shape"),
+        (lambda: nn.LayerNorm(3, eps="x"), TypeError, "LayerNorm: argument eps"),
+        (lambda: nn.GRU("3", 2), TypeError, "GRUCell: argument input_size: .*got str '3'"),
+        (lambda: nn.LSTM(3, 2, num_layers="1"), TypeError, "LSTM: argument num_layers"),
+        (lambda: nn.RNN(3, 2, dropout=None), TypeError, "RNN: argument dropout"),
+    ],
+)
+def test_sizes_and_probabilities_are_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_linear_layer_may_have_no_inputs():
+    assert nn.Linear(0, 2, rng=0)(np.zeros((3, 0), "float32")).shape == (3, 2)
+
+
+def test_a_module_cannot_contain_itself():
+    outer, inner = nn.Module(), nn.Module()
+    outer.child = inner
+    layers = nn.ModuleList([outer])
+    for whole, value in ((outer, outer), (inner, outer), (inner, layers)):
+        got = "this module itself" if whole is value else f"a {type(value).__name__} that has this module in it"
+        with pytest.raises(ValueError, match=f"Module: argument parent: expected a Module without this one in it, got {got}"):
+            whole.parent = value
+        assert not hasattr(whole, "parent")
+    with pytest.raises(ValueError, match="ModuleList: argument 1"):
+        layers.append(layers)
+    assert len(list(layers.modules())) == 3
+    other = nn.Module()
+    other.child = inner  # shared is not circular

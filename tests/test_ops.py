@@ -30,6 +30,7 @@ REFERENCE = {
     "broadcast_to": np.broadcast_to,
     "clip": lambda a, min, max: np.clip(a, min, max),
     "concatenate": lambda *arrays, axis: np.concatenate(arrays, axis),
+    "copy": np.copy,
     "cos": np.cos,
     "cumsum": np.cumsum,
     "divide": np.divide,
@@ -54,7 +55,9 @@ REFERENCE = {
     "multiply": np.multiply,
     "negative": np.negative,
     "power": np.power,
+    "prod": np.prod,
     "relu": lambda a: np.where(a > 0, a, 0),
+    "repeat": np.repeat,
     "reshape": np.reshape,
     "scatter": scattered,
     "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
@@ -405,9 +408,26 @@ def test_a_cotangent_of_odd_layout_is_taken_as_it_is(name, arrays, params):
 
 
 ELEMENTWISE = [
-    *("abs", "cos", "exp", "expm1", "log", "log1p", "negative", "relu", "sigmoid", "sign", "sin", "softplus", "sqrt", "square", "tanh"),
+    *(
+        "abs",
+        "copy",
+        "cos",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "negative",
+        "relu",
+        "sigmoid",
+        "sign",
+        "sin",
+        "softplus",
+        "sqrt",
+        "square",
+        "tanh",
+    ),
 ]
-REDUCTIONS = ["sum", "mean", "var", "max", "min", "logsumexp"]
+REDUCTIONS = ["sum", "mean", "prod", "var", "max", "min", "logsumexp"]
 ZERO_D = [(name, 1, {}) for name in ELEMENTWISE] + [(name, 2, {}) for name in BINARY] + [(name, 1, {}) for name in REDUCTIONS]
 ZERO_D += [
     ("lerp", 3, {}),
@@ -418,6 +438,7 @@ ZERO_D += [
     ("getitem", 1, {"index": (None, ...)}),
     ("getitem", 1, {"index": np.True_}),
     ("scatter", 2, {"indices": [(), ()], "shape": ()}),
+    ("repeat", 1, {"repeats": 3}),
     ("reshape", 1, {"shape": (1, 1)}),
     ("transpose", 1, {}),
     ("squeeze", 1, {}),
@@ -475,6 +496,10 @@ EMPTY += [
     ("getitem", [(4, 3)], {"index": np.zeros(0, dtype=np.intp)}),
     ("getitem", [(4, 3)], {"index": slice(2, 2)}),
     ("scatter", [(0, 3), (2, 3)], {"indices": [slice(0, 0), [1, 1]], "shape": (2, 3)}),
+    ("prod", [(0, 3)], {"axis": 0}),
+    ("prod", [(0, 3)], {}),
+    ("repeat", [(0, 3)], {"repeats": 2}),
+    ("repeat", [(0, 3)], {"repeats": [2, 0, 1], "axis": 1}),
     ("reshape", [(0, 3)], {"shape": (3, 0, 2)}),
     ("transpose", [(0, 3)], {}),
     ("squeeze", [(0, 1)], {}),
@@ -769,6 +794,100 @@ def test_nan_is_propagated():
     assert np.isnan(tg.relu(x).data[0])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_logsumexp_of_minus_infinity_alone_has_gradient_zero(dtype, keepdims):
+    x = tg.Tensor(np.array([[-np.inf, -np.inf], [-np.inf, 1.0]], dtype), requires_grad=True)
+    with np.errstate(all="raise"):
+        y = tg.logsumexp(x, axis=1, keepdims=keepdims)
+        first = tg.grad(y, x, grad_output=np.array([0.3, 0.7]).reshape(y.shape), create_graph=True)
+        second = tg.grad(first, x, grad_output=np.ones((2, 2)))
+        y.backward(np.array([0.3, 0.7]).reshape(y.shape))
+    np.testing.assert_array_equal(y.data.ravel(), [-np.inf, 1])
+    for g in (x.grad, first.data):
+        np.testing.assert_array_equal(g, np.array([[0, 0], [0, 0.7]], dtype))
+    np.testing.assert_array_equal(second.data, np.zeros((2, 2)))
+    assert first.dtype == second.dtype == dtype
+
+
+ZEROS = {"none": [2.0, 3.0, 5.0, 7.0], "one": [2.0, 0.0, 5.0, 7.0], "two": [0.0, 3.0, 0.0, 7.0], "three": [0.0, 0.0, 5.0, 0.0]}
+
+
+@pytest.mark.parametrize("values", ZEROS.values(), ids=ZEROS)
+def test_prod_of_zeros_to_second_order(values):
+    """∂Π/∂aᵢ is the product of the others, ∂²Π/∂aᵢ∂aⱼ that of all but two: no 0 / 0 anywhere."""
+    n = len(values)
+    first = [np.prod([v for k, v in enumerate(values) if k != i]) for i in range(n)]
+    second = [[np.prod([v for k, v in enumerate(values) if k not in (i, j)]) * (i != j) for j in range(n)] for i in range(n)]
+    with np.errstate(all="raise"):
+        found = tg.jacobian(lambda x: tg.jacobian(tg.prod, x, create_graph=True), np.array(values))
+        x = tg.Tensor(np.array(values), requires_grad=True)
+        x.prod().backward(2.0)
+    np.testing.assert_array_equal(x.grad, 2 * np.array(first))
+    np.testing.assert_array_equal(found.data, second)
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 1), ()], ids=str)
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_prod_over_any_axes_with_zeros(axis, keepdims):
+    a = np.random.default_rng(5).integers(-2, 3, (2, 3, 5)).astype(np.float64)
+    assert (a == 0).any()
+    x = tg.Tensor(a, requires_grad=True)
+    y = tg.prod(x, axis=axis, keepdims=keepdims)
+    np.testing.assert_array_equal(y.data, np.prod(a, axis, keepdims=keepdims))
+    u = cotangent(y.shape)
+    y.backward(u)
+    np.testing.assert_allclose(x.grad, differences(lambda a: np.prod(a, axis, keepdims=keepdims), [a], 0), rtol=1e-8, atol=1e-8)
+
+
+def test_prod_of_many_entries_takes_few_steps():
+    x = tg.Tensor(np.full(1000, 1.001), requires_grad=True)
+    from tinygrad_rnn.graph import history
+
+    slope = tg.grad(tg.prod(x), x, create_graph=True)
+    assert len(history(slope)) < 120
+    np.testing.assert_allclose(slope.data, 1.001**999, rtol=1e-12)
+
+
+@pytest.mark.parametrize("repeats", [2, 0, np.int64(3), [1, 0, 2], np.array([2, 2, 1]), tg.Tensor([3, 0, 1])], ids=str)
+def test_repeat_with_any_counts(repeats):
+    a = cotangent((2, 3))
+    counts = repeats.data if isinstance(repeats, tg.Tensor) else repeats
+    x = tg.Tensor(a, requires_grad=True)
+    y = x.repeat(repeats, axis=1)
+    np.testing.assert_array_equal(y.data, np.repeat(a, counts, axis=1))
+    u = cotangent(y.shape)
+    y.backward(u)
+    owner = np.repeat(np.arange(3), counts)
+    np.testing.assert_allclose(x.grad, np.stack([u[:, owner == i].sum(1) for i in range(3)], axis=1), rtol=1e-14)
+
+
+def test_copy_has_memory_of_its_own_and_passes_gradients():
+    a = cotangent((2, 3))
+    x = tg.Tensor(a, requires_grad=True)
+    y = x.copy()
+    assert y.requires_grad
+    assert not np.shares_memory(y.data, a)
+    assert not np.shares_memory(tg.copy(a), a)
+    y.backward(cotangent((2, 3)))
+    np.testing.assert_array_equal(x.grad, cotangent((2, 3)))
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_any_and_all_are_plain(axis):
+    a = np.array([[0.0, 2.0], [0.0, 3.0]])
+    for x in (a, a.tolist(), tg.Tensor(a), tg.Tensor(a, requires_grad=True)):
+        for ours, numpys in ((tg.any, np.any), (tg.all, np.all)):
+            found = ours(x, axis)
+            assert type(found) in (np.ndarray, np.bool_)
+            np.testing.assert_array_equal(found, numpys(a, axis))
+            np.testing.assert_array_equal(ours(x, axis, keepdims=True), numpys(a, axis, keepdims=True))
+    t = tg.Tensor(a, requires_grad=True)
+    assert t.any()
+    assert not t.all()
+    np.testing.assert_array_equal(t.any(axis=0), [False, True])
+
+
 KINKS = {
     "abs": (tg.abs, [0.0, 2.0], [0.0, 0.7]),
     "relu": (tg.relu, [0.0, 2.0], [0.0, 0.7]),
@@ -837,6 +956,24 @@ WRONG = {
     "too-many": (lambda t: tg.exp(t, t), TypeError, ["exp(a)", "2 positional"]),
     "too-few": (lambda t: tg.add(t), TypeError, ["add(a, b)", "1 positional"]),
     "missing-setting": (lambda t: tg.reshape(t), TypeError, ["reshape(a, shape)"]),
+    "none": (lambda t: t + None, TypeError, ["add: argument b", "real numbers", "NoneType None"]),
+    "none-left": (lambda t: None * t, TypeError, ["multiply: argument a", "NoneType None"]),
+    "ragged": (lambda t: t - [[1.0], [1.0, 2.0]], TypeError, ["subtract: argument b", "of one shape", "[[1.0], [1.0, 2.0]]"]),
+    "plain-none": (lambda t: tg.exp(None), TypeError, ["exp: argument a", "NoneType None"]),
+    "list-of-tensors": (lambda t: t * [t, t], TypeError, ["multiply: argument b", "tg.stack"]),
+    "matmul-none": (lambda t: t @ None, TypeError, ["matmul: argument b", "NoneType None"]),
+    "linear-none": (lambda t: tg.linear(t, None), TypeError, ["linear: argument weight", "NoneType None"]),
+    "stack-none": (lambda t: tg.stack([t, None]), TypeError, ["stack: argument arrays[1]", "NoneType None"]),
+    "concatenate-nothing": (lambda t: tg.concatenate([]), ValueError, ["concatenate", "got none", "at least one array"]),
+    "stack-nothing": (lambda t: tg.stack([]), ValueError, ["stack", "got none", "at least one array"]),
+    "concatenate-number": (lambda t: tg.concatenate(5), TypeError, ["concatenate: argument arrays", "int 5", "list"]),
+    "stack-0-d": (lambda t: tg.stack(t.sum()), TypeError, ["stack: argument arrays", "float64 ()", "list"]),
+    "einsum-few": (lambda t: tg.einsum("ij,jk->ik", t), ValueError, ["einsum: argument operands", "2 arrays", "got 1"]),
+    "einsum-none": (lambda t: tg.einsum("ij"), ValueError, ["einsum: argument operands", "1 array,", "got 0"]),
+    "einsum-many": (lambda t: tg.einsum("ij->i", t, t), ValueError, ["einsum: argument operands", "1 array,", "got 2"]),
+    "swapaxes": (lambda t: t.swapaxes(0, 5), ValueError, ["swapaxes: axis2", "axis 5"]),
+    "split-axis": (lambda t: t.split(2, axis=3), ValueError, ["split: axis", "axis 3"]),
+    "repeat": (lambda t: t.repeat([1, 2], axis=0), ValueError, ["repeat", "(3, 4)", "one for each entry"]),
 }
 
 
@@ -855,3 +992,100 @@ def test_settings_by_position_and_inputs_by_name():
     np.testing.assert_array_equal(tg.add(a=tg.Tensor(a), b=1.0).data, a + 1)
     np.testing.assert_array_equal(tg.transpose(tg.Tensor(a), (1, 0)).data, a.T)
     np.testing.assert_array_equal(tg.stack([a, a], -1), np.stack([a, a], -1))
+
+
+# -- without Tensors an op is NumPy's function -------------------------------------------------------
+
+
+def plain(x):
+    """Lists of Python's numbers in the place of arrays."""
+    return x.tolist() if isinstance(x, np.ndarray) and x.ndim else x
+
+
+@every_case
+def test_lists_are_taken_as_numpy_takes_them(name, arrays, params):
+    expected = call(name, arrays, params)
+    y = call(name, [plain(a) for a in arrays], params)
+    assert isinstance(y, np.ndarray | np.generic)
+    assert y.dtype == expected.dtype
+    np.testing.assert_array_equal(y, expected)
+
+
+M, V = [[1.0, 2.0], [3.0, 4.0]], [0.5, 2.0]
+COMPOSED = {
+    "einsum": (lambda: tg.einsum("ij,j->i", M, V), np.array(M) @ V),
+    "linear": (lambda: tg.linear(M, M), np.array(M) @ np.array(M).T),
+    "linear-bias": (lambda: tg.linear(V, M, V), V @ np.array(M).T + V),
+    "matmul": (lambda: tg.matmul(M, M), np.matmul(M, M)),
+    "matmul-vectors": (lambda: tg.matmul(V, V), np.matmul(V, V)),
+    "moveaxis": (lambda: tg.moveaxis(M, 0, 1), np.moveaxis(M, 0, 1)),
+    "outer": (lambda: tg.outer(V, V), np.outer(V, V)),
+    "outer-numbers": (lambda: tg.outer(2.0, V), np.outer(2.0, V)),
+    "ravel": (lambda: tg.ravel(M), np.ravel(M)),
+    "ravel-number": (lambda: tg.ravel(1.5), np.ravel(1.5)),
+    "split": (lambda: tg.split(M, 2, axis=1)[1], np.split(np.array(M), 2, axis=1)[1]),
+    "std": (lambda: tg.std(M, axis=0), np.std(M, axis=0)),
+    "std-number": (lambda: tg.std(2.0), np.std(2.0)),
+    "swapaxes": (lambda: tg.swapaxes(M, 0, 1), np.swapaxes(M, 0, 1)),
+    "take_along_axis": (lambda: tg.take_along_axis(M, [[1], [0]], 1), np.take_along_axis(np.array(M), np.array([[1], [0]]), 1)),
+    "scatter": (lambda: tg.scatter([1.0, [2.0, 3.0]], [0, [1, 1]], (3,)), np.array([1.0, 5.0, 0.0])),
+    "scan": (lambda: tg.scan(lambda x, h: (x + h, x + h), np.array(V), np.array(1.0))[0], np.array([1.5, 3.5])),
+}
+
+
+@pytest.mark.parametrize(("ours", "expected"), COMPOSED.values(), ids=COMPOSED)
+def test_composed_functions_take_lists(ours, expected):
+    y = ours()
+    assert isinstance(y, np.ndarray | np.generic)
+    assert y.dtype == expected.dtype
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_every_function_is_tried_on_lists():
+    assert {name.partition("-")[0] for name in COMPOSED} | set(OPS) | {"any", "all"} >= set(tg.ops.__all__)
+
+
+NUMBERS = [name for name, n, _ in ZERO_D if n == 1 and name not in ("astype", "getitem", "softmax", "log_softmax")]
+
+
+@pytest.mark.parametrize("number", [1.5, 2, np.float32(1.5), np.float16(1.5), np.int8(2)], ids=repr)
+@pytest.mark.parametrize("name", sorted(set(NUMBERS)))
+def test_a_number_alone_is_taken_as_numpy_takes_it(name, number):
+    """`tg.tanh(1.0)` is `np.tanh(1.0)`, a float64; a scalar of NumPy's keeps its dtype."""
+    params = {**OPS[name].defaults, **next(params for known, _, params in ZERO_D if known == name)}
+    y = call(name, [number], params)
+    expected = np.asarray(REFERENCE[name](np.asarray(number), **params))
+    assert isinstance(y, np.ndarray | np.generic)
+    assert y.dtype == expected.dtype
+    np.testing.assert_allclose(y, expected, rtol=1e-3 if y.dtype == np.float16 else 1e-6)
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_numbers_among_themselves_give_numpys_scalars(name):
+    for a, b in ((1.5, 2.0), (3, 2), (1.5, 2), (np.float32(1.5), 2.0), (np.float32(1.5), np.float32(2)), (2.0, np.float32(1.5))):
+        y, expected = OPS[name](a, b), REFERENCE[name](a, b)
+        assert isinstance(y, np.ndarray | np.generic)
+        assert y.dtype == expected.dtype
+        assert y == expected
+    with np.errstate(divide="ignore"):
+        assert tg.divide(1.0, 0.0) == np.inf
+
+
+def test_scalars_are_weak_beside_a_tensor_and_arrays_are_not():
+    t = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
+    for number in (2, 2.0, np.float64(2), np.float32(2), np.float16(2), np.int64(2), tg.tanh(1.0), tg.mean([1.0, 2.0])):
+        for y in (number * t, t * number, number - t, t / number, t + number, t**number):
+            assert y.dtype == np.float32
+    for array in (np.array(2.0), np.array([2.0])):
+        assert (array * t).dtype == (t * array).dtype == np.float64
+    assert (np.array(2.0, np.float32) * t).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "f", [tg.matmul, tg.outer, lambda a, b: b @ a, lambda a, b: tg.einsum("i,i->", a, b)], ids=["matmul", "outer", "@", "einsum"]
+)
+def test_lists_beside_a_tensor_take_its_dtype(f):
+    t = tg.Tensor(np.ones(2, np.float32), requires_grad=True)
+    assert f([0.5, 0.25], t).dtype == np.float32
+    assert tg.linear(t, [[0.5, 0.25]]).dtype == np.float32
+    assert tg.linear([0.5, 0.25], tg.Tensor(np.ones((3, 2), np.float32)), [0.5] * 3).dtype == np.float32

@@ -64,3 +64,45 @@ def test_what_is_not_a_safetensors_file_is_refused(tmp_path):
         tg.load(tmp_path / "none")
     with pytest.raises(TypeError, match=r"state\['a'\]"):
         tg.save({"a": np.array(["text"])}, path)
+
+
+def test_nothing_but_metadata_round_trips(tmp_path):
+    path = tmp_path / "x.safetensors"
+    for metadata in (None, {}, {"a": "b"}):
+        tg.save({}, path, metadata=metadata)
+        assert serialize.load_with_metadata(path) == ({}, metadata or {})
+        tg.save({"a": np.ones(2)}, path, metadata=metadata)
+        assert serialize.load_with_metadata(path)[1] == (metadata or {})
+
+
+REFUSED = {
+    "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename it"),
+    "number as a name": ({1: np.ones(2)}, TypeError, "names that are text, got int 1"),
+    "names that clash": ({"1": np.ones(2), 1: np.zeros(2)}, TypeError, "names that are text, got int 1.*no two names"),
+    "longdouble": ({"a": np.ones(2, np.longdouble)}, TypeError, r"state\['a'\].*up to 64 bits.*astype"),
+    "complex": ({"b": np.ones(2), "a": np.ones(2, complex)}, TypeError, r"state\['a'\].*complex128 \(2,\)"),
+    "object": ({"a": np.array([None])}, TypeError, r"state\['a'\].*object"),
+    "none": ({"a": None}, TypeError, r"state\['a'\].*NoneType None"),
+    "ragged": ({"a": [[1.0], [1.0, 2.0]]}, TypeError, r"state\['a'\].*list"),
+    "no mapping": (tg.nn.Linear(2, 2), TypeError, r"argument state: expected a mapping.*module\.state_dict\(\)"),
+}
+
+
+@pytest.mark.parametrize(("state", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_a_file_cannot_hold_is_refused_before_anything_is_written(state, error, message, tmp_path):
+    path = tmp_path / "x.safetensors"
+    tg.save({"a": np.ones(3)}, path)
+    before = path.read_bytes()
+    with pytest.raises(error, match=f"save: .*{message}"):
+        tg.save(state, path)
+    with pytest.raises(error):
+        tg.save(state, tmp_path / "new")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}], ids=str)
+def test_metadata_is_text(metadata, tmp_path):
+    with pytest.raises(TypeError, match=r"save: argument metadata\[.*expected text"):
+        tg.save({}, tmp_path / "x", metadata=metadata)
+    assert not list(tmp_path.iterdir())

@@ -121,10 +121,10 @@ NOT_NUMBERS = {
 
 @pytest.mark.parametrize("data", NOT_NUMBERS.values(), ids=NOT_NUMBERS)
 def test_what_is_no_real_number_is_refused(data):
-    with pytest.raises((TypeError, ValueError)) as caught:
+    with pytest.raises(TypeError) as caught:
         tg.Tensor(data)
-    assert isinstance(caught.value, TypeError) or "inhomogeneous" in str(caught.value)
-    assert "Tensor" in str(caught.value) or "inhomogeneous" in str(caught.value)
+    assert isinstance(caught.value, TypeError)
+    assert str(caught.value).startswith("Tensor: argument data: expected real numbers of one shape, got ")
 
 
 @pytest.mark.parametrize("dtype", [complex, object, "U3", "S1", "datetime64[s]", np.complex64], ids=str)
@@ -223,7 +223,7 @@ def test_item_and_conversions_to_numbers():
     t = tg.Tensor([[2.5]], requires_grad=True)
     assert type(t.item()) is float
     assert t.item() == float(t.detach()) == 2.5
-    assert int(t) == 2
+    assert int(t.detach()) == 2
     assert bool(t) is True
     assert f"{t:.3f}" == "2.500"
     assert f"{t}" == str(t)
@@ -239,6 +239,15 @@ def test_item_and_conversions_to_numbers():
         len(tg.Tensor(1.0))
     with pytest.raises(TypeError):
         iter(tg.Tensor(1.0))
+
+
+def test_int_does_not_leave_the_graph_silently():
+    t = tg.Tensor(2.5, requires_grad=True)
+    for leave in (lambda: int(t), lambda: int(t * 2)):
+        with pytest.raises(TypeError, match=r"int: argument t: .*gradients would be lost; use t\.item\(\)"):
+            leave()
+    assert int(t.detach()) == int(t.item()) == 2
+    assert int(tg.Tensor(2**60 + 1)) == 2**60 + 1
 
 
 def test_float_does_not_leave_the_graph_silently():
@@ -402,6 +411,12 @@ METHODS = {
     "reshape tuple": (lambda t: t.reshape((4, 3)), lambda a: a.reshape(4, 3)),
     "reshape number": (lambda t: t.reshape(-1), lambda a: a.reshape(-1)),
     "flatten": (lambda t: t.flatten(), lambda a: a.flatten()),
+    "ravel": (lambda t: t.ravel(), lambda a: a.ravel()),
+    "copy": (lambda t: t.copy(), lambda a: a.copy()),
+    "prod": (lambda t: t.prod(), lambda a: a.prod()),
+    "prod axis": (lambda t: t.prod(axis=1, keepdims=True), lambda a: a.prod(axis=1, keepdims=True)),
+    "repeat": (lambda t: t.repeat(2), lambda a: a.repeat(2)),
+    "repeat axis": (lambda t: t.repeat(2, axis=0), lambda a: a.repeat(2, axis=0)),
     "transpose": (lambda t: t.transpose(), lambda a: a.transpose()),
     "transpose axes": (lambda t: t.transpose(1, 0), lambda a: a.transpose(1, 0)),
     "transpose tuple": (lambda t: t.transpose((0, 1)), lambda a: a.transpose((0, 1))),

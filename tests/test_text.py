@@ -93,3 +93,44 @@ def test_sampling_records_nothing():
 def test_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(CharVocab("Mathi"))
+
+
+@pytest.mark.parametrize(
+    ("indices", "error", "message"),
+    [
+        ([0, -1], ValueError, r"-1 at position \(1,\)"),
+        ([5], ValueError, r"5 classes, got 5 at position \(0,\)"),
+        (np.array([0, 99]), ValueError, "99 at position"),
+        ([0.5], TypeError, "integers in"),
+        ([True], TypeError, "integers in"),
+        (["M"], TypeError, "integers in"),
+        ([[0, 1]], ValueError, "a sequence of integers"),
+        (3, ValueError, "a sequence of integers, got int 3"),
+        (None, ValueError, "a sequence of integers"),
+        (tg.Tensor(3), ValueError, "a sequence of integers"),
+    ],
+    ids=str,
+)
+def test_decode_refuses_what_is_no_index(indices, error, message):
+    with pytest.raises(error, match=f"CharVocab.decode: argument indices: .*{message}"):
+        CharVocab("Mathi").decode(indices)
+
+
+def test_decode_takes_any_sequence_of_integers():
+    vocab = CharVocab("Math", order="given")
+    for indices in ([0, 1], (0, 1), iter([0, 1]), np.array([0, 1], np.uint8), tg.Tensor([0, 1]), [np.int64(0), 1], range(2)):
+        assert vocab.decode(indices) == "Ma"
+    assert vocab.decode([]) == vocab.decode(np.zeros(0, int)) == ""
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4), (1, 1, 6), (1, 5), (1, 2, 5), (5,)], ids=str)
+def test_sampling_refuses_logits_of_another_vocabulary(shape):
+    wanted = r"sample: argument model: expected logits of shape \(T, 1, 5\), one for each character"
+    for logits in (tg.Tensor(np.zeros(shape, "float32")), np.zeros(shape)):
+        with pytest.raises(ValueError, match=wanted):
+            sample(lambda x, state, logits=logits: (logits, state), CharVocab("Mathi"), "M", 3)
+
+
+def test_sampling_takes_plain_arrays_of_logits():
+    logits = np.array([[[0.0, 9.0]]])
+    assert sample(lambda x, state: (logits, state), CharVocab("ab"), "a", 3, temperature=0) == "abbb"

@@ -506,3 +506,45 @@ def test_gradient_of_a_gradient_through_scanned_time():
         return tg.grad(h, xs[0], create_graph=True)
 
     assert tg.gradcheck(first_input_matters, np.array([0.7]), order=2)
+
+
+# -- what is refused by name -------------------------------------------------------------------------
+
+REFUSED = {
+    "grad of a number": (lambda x: tg.grad(3.0, x), TypeError, "grad: argument output: expected a Tensor, got float 3.0"),
+    "grad by nothing": (lambda x: tg.grad(g(x), []), ValueError, "grad: argument inputs: expected at least one"),
+    "grad by an empty iterator": (lambda x: tg.grad(g(x), iter(())), ValueError, "grad: argument inputs: expected at least one"),
+    "vjp of nothing": (lambda x: tg.vjp(f), ValueError, "vjp: argument primals: expected at least one"),
+    "jvp of nothing": (lambda x: tg.jvp(f, (), ()), ValueError, "jvp: argument primals: expected at least one"),
+    "hvp of nothing": (lambda x: tg.hvp(g, (), ()), ValueError, "hvp: argument primals: expected at least one"),
+    "jacobian of nothing": (lambda x: tg.jacobian(f), ValueError, "jacobian: argument inputs: expected at least one"),
+    "two gradients to pull": (lambda x: tg.vjp(f, x)[1](V[:3], V[:3]), TypeError, "vjp: argument v: expected one gradient.*got 2"),
+    "a tuple to pull": (lambda x: tg.vjp(f, x)[1]((V[:3], V[:3])), ValueError, r"vjp: argument gradient: .*\(3,\), got float64 \(2, 3\)"),
+    "nothing to pull": (lambda x: tg.vjp(f, x)[1](None), ValueError, r"vjp: argument gradient: .*\(3,\)"),
+    "one tangent for two": (lambda x: tg.jvp(two, (A2, B2), (A2,)), ValueError, "jvp: argument tangents"),
+    "two tangents for one": (lambda x: tg.jvp(f, x, (V, V)), ValueError, "jvp: argument tangents"),
+    "hvp of a vector": (lambda x: tg.hvp(f, x, V), ValueError, r"hvp: argument gradient: .*\.sum\(\)"),
+    "vjp of a number": (
+        lambda x: tg.vjp(lambda x: 3.0, x),
+        TypeError,
+        "vjp: argument f: expected a function that returns a Tensor, got float 3.0",
+    ),
+    "jvp of a tuple": (lambda x: tg.jvp(lambda x: (x, x), x, V), TypeError, "jvp: argument f: .*got tuple"),
+    "jacobian of an array": (lambda x: tg.jacobian(lambda x: x.data, x), TypeError, r"jacobian: argument f: .*got float64 \(4,\)"),
+    "hvp of none": (lambda x: tg.hvp(lambda x: None, x, V), TypeError, "hvp: argument f: .*got NoneType None"),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_refused_by_name(call, error, message):
+    x = leaf()
+    with pytest.raises(error, match=message):
+        call(x)
+    assert x.grad is None
+
+
+def test_grad_by_any_iterable():
+    layer = tg.nn.Linear(4, 1, rng=0).astype(np.float64)
+    found = tg.grad(layer(X).sum(), layer.parameters())
+    np.testing.assert_allclose(found[0].data, X[None], rtol=1e-14)
+    np.testing.assert_array_equal(found[1].data, [1.0])

@@ -1,14 +1,25 @@
-"""Which dtype an array gets: arrays keep theirs, Python floats take the default, integers never widen floats."""
+"""Which dtype an array gets: arrays keep theirs, Python floats take the default, integers never widen floats.
+
+Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype of t. An array is not,
+one without axes neither: ``np.array(2.0) * t`` is float64, as in NumPy. Without a Tensor an op is NumPy's function, and what
+it makes of a Python float is NumPy's float64: ``tg.tanh(1.0)`` is ``np.tanh(1.0)``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .errors import complaint, describe
+
+SCALARS = frozenset(np.dtype(code).type for code in "?bhilqBHILQefdg")
+"""NumPy's real scalars."""
+
+FROM_NUMPY = (np.ndarray, np.generic)
 
 _default = np.dtype(np.float32)
 
@@ -43,17 +54,12 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
 
     Lists of Python floats take the default dtype; anything that came from NumPy keeps its own.
     """
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of different lengths
+        raise TypeError(not_numbers("Tensor", "data", data)) from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            complaint(
-                "Tensor",
-                "data",
-                expected="real numbers of one shape",
-                got=f"{type(data).__name__} of dtype {array.dtype}",
-                remedy="use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise",
-            )
-        )
+        raise TypeError(not_numbers("Tensor", "data", data))
     if dtype is None:
         dtype = _default if array.dtype.kind == "f" and not _from_numpy(data) else array.dtype
     return array.astype(real(dtype), copy=False)
@@ -69,16 +75,42 @@ def real(dtype: DTypeLike) -> np.dtype:
     return chosen.newbyteorder("=")
 
 
+def not_numbers(operation: str, argument: str, x: Any) -> str:
+    """The refusal of what NumPy makes no array of real numbers of."""
+    remedy = "use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise"
+    return complaint(operation, argument, expected="real numbers of one shape", got=describe(x), remedy=remedy)
+
+
 def as_constant(x: Any, inputs: Sequence[Any]) -> Any:
-    """A plain argument of an op on `inputs`: numbers stay weak, and lists of them follow, so that the Tensors decide the dtype."""
-    if isinstance(x, np.generic) and x.dtype.kind in "biuf":
-        return x.item()
+    """A plain argument of an op on `inputs`: numbers stay weak, and lists of them follow, so that the Tensors decide the dtype.
+
+    Without a Tensor among the inputs it is what NumPy makes of it.
+    """
+    if type(x) in SCALARS:
+        for v in inputs:
+            if hasattr(v, "array"):
+                return x.item()
+        return x
     if isinstance(x, bool | int | float | np.ndarray):
         return x
-    floating = [v.array.dtype for v in inputs if hasattr(v, "array") and v.array.dtype.kind == "f"]
+    tensors = [v.array.dtype for v in inputs if hasattr(v, "array")]
+    if not tensors:
+        array = np.asarray(x)
+        if array.dtype.kind == "O":
+            raise TypeError("expected numbers")  # whoever asked says of which argument
+        return array
+    floating = [dtype for dtype in tensors if dtype.kind == "f"]
     if floating and not _from_numpy(x) and np.asarray(x).dtype.kind == "f":
         return as_array(x, np.result_type(*floating))
     return as_array(x)
+
+
+def as_numpy(arrays: list[Any]) -> list[Any]:
+    """The arguments of an op without Tensors. Python's numbers among themselves become arrays; beside one they stay weak."""
+    for x in arrays:
+        if isinstance(x, FROM_NUMPY):
+            return arrays
+    return [np.asarray(x) for x in arrays]
 
 
 def settle(result: np.ndarray, arrays: Sequence[Any]) -> np.ndarray:
@@ -101,6 +133,35 @@ def require_floating(operation: str, argument: str, array: np.ndarray) -> None:
                 remedy="write 1.0 instead of 1, or give dtype=np.float32",
             )
         )
+
+
+def require_number(
+    operation: str,
+    argument: str,
+    value: Any,
+    expected: str = "a finite number, at least 0",
+    *,
+    low: float = 0.0,
+    below: float = inf,
+    remedy: str = "see its documentation",
+) -> float:
+    """A setting as a Python number, for that leaves dtypes as they are; refused if it is none, or not in [low, below)."""
+    number = value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
+    if not isinstance(number, int | float):
+        raise TypeError(complaint(operation, argument, expected=expected, got=describe(value), remedy=remedy))
+    if not low <= number < below:
+        raise ValueError(complaint(operation, argument, expected=expected, got=repr(number), remedy=remedy))
+    return number
+
+
+def require_count(operation: str, argument: str, value: Any, low: int = 1) -> int:
+    """A size or a number of steps as a Python integer, refused if it is none or below `low`."""
+    expected = "a positive integer" if low == 1 else f"an integer, at least {low}"
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(complaint(operation, argument, expected=expected, got=describe(value), remedy="give a whole number"))
+    if value < low:
+        raise ValueError(complaint(operation, argument, expected=expected, got=str(value), remedy="check it"))
+    return int(value)
 
 
 def _from_numpy(data: Any) -> bool:

@@ -10,18 +10,23 @@ exist already, so sorting by `index` is a topological order, and no graph is eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
+
+from .errors import complaint
 
 if TYPE_CHECKING:
     from .op import Op
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Scope = tuple[str | int, ...]
 """Where a node was recorded: module and attribute names, and time steps as integers."""
 
@@ -102,11 +107,51 @@ context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(Tr
 """Whether ops are recorded, and under which scope. Each thread and each async task has its own."""
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+class Block:
+    """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
+
+    __slots__ = ("change", "name", "tokens")
+
+    def __init__(self, name: str, change: Callable[[bool, Scope], tuple[bool, Scope]]):
+        self.name, self.change = name, change
+        self.tokens: list[Token[tuple[bool, Scope]]] = []
+
+    def __enter__(self) -> None:
+        self.tokens.append(context.set(self.change(*context.get())))
+
+    def __exit__(self, *error: object) -> None:
+        context.reset(self.tokens.pop())
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        # The body of such a function runs after the call has returned, and the block has ended by then.
+        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+            raise TypeError(
+                complaint(
+                    self.name.partition("(")[0],
+                    "function",
+                    expected="one that has done its work when it returns",
+                    got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
+                    remedy=f"use `with tg.{self.name}:` inside, around what computes and not around a yield",
+                )
+            )
+
+        @wraps(function)
+        def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+            with Block(self.name, self.change):  # of its own, for the function may run in several threads at once
+                return function(*args, **kwargs)
+
+        return inside
+
+
+def no_grad() -> Block:
     """Run a block, or as a decorator a function, without recording: results have no graph.
 
     Holds for the current thread or async task only, and ends with the block even if that raises.
+
+    Raises
+    ------
+    TypeError
+        If it decorates a generator or an async function, whose body runs after the call.
 
     Examples
     --------
@@ -117,16 +162,10 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    _, here = context.get()
-    token = context.set((False, here))
-    try:
-        yield
-    finally:
-        context.reset(token)
+    return Block("no_grad()", lambda recording, here: (False, here))
 
 
-@contextmanager
-def scope(*parts: str | int) -> Iterator[None]:
+def scope(*parts: str | int) -> Block:
     """Record the nodes of a block under a name (str) or a time step (int), inside the current scope.
 
     Examples
@@ -138,12 +177,7 @@ def scope(*parts: str | int) -> Iterator[None]:
     >>> y.node.scope
     ('encoder', 0)
     """
-    recording, here = context.get()
-    token = context.set((recording, here + parts))
-    try:
-        yield
-    finally:
-        context.reset(token)
+    return Block("scope(...)", lambda recording, here: (recording, here + parts))
 
 
 def history(root: Value) -> list[Value]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from types import MethodType
 from typing import Any
 
 from numpy import asarray, ndarray
 
-from .dtypes import as_constant, settle
-from .errors import describe
+from .dtypes import as_constant, as_numpy, not_numbers, settle
+from .errors import complaint, describe
 from .graph import Node, Value, clock, context
 
 new = object.__new__
@@ -29,8 +29,9 @@ registry: dict[str, Op] = {}
 class Op:
     """A function of arrays that knows its derivative. Made with the decorator `op`.
 
-    Called with Tensors it returns a Tensor and records the call; called with plain arrays it
-    returns a plain array and records nothing.
+    Called with Tensors it returns a Tensor and records the call. Called with plain arrays, lists and
+    numbers only it is NumPy's function: it returns a plain array or number in NumPy's dtype, float64
+    for Python floats, and records nothing.
 
     Attributes
     ----------
@@ -137,7 +138,13 @@ class Op:
         known = len(params) == len(self.defaults) >= len(args) - n
         if not known or len(arrays) < n or any(params[name] is inspect.Parameter.empty for name in self.required):
             raise TypeError(f"{self.name}: expected {self.signature}, got {len(args)} positional and {sorted(settings)} by name; see help")
-        return (tuple(arrays[0]) if self.variadic else arrays), params
+        if not self.variadic:
+            return arrays, params
+        (several,) = arrays
+        if not isinstance(several, Iterable) or getattr(several, "shape", None) == ():
+            wanted, got = "a sequence of arrays", describe(several)
+            raise TypeError(complaint(self.name, self.inputs[0], expected=wanted, got=got, remedy="put the arrays in a list"))
+        return tuple(several), params
 
     @property
     def signature(self) -> str:
@@ -169,22 +176,32 @@ def op(
     remedy : str, optional
         What an error message should advise.
 
+    Raises
+    ------
+    ValueError
+        If an op defined elsewhere, in this package for example, has the function's name. Defining one
+        again where it was defined before, as a notebook's cell does that runs twice, replaces it.
+
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> @tg.op("softsign({a})", sample=lambda r: (r(3),))
-    ... def softsign(a):
-    ...     return a / (1 + np.abs(a))
-    >>> softsign = softsign.vjps(a=lambda g, y, a: g / (1 + tg.abs(a)) ** 2)
+    >>> @tg.op("arctan({a})", sample=lambda r: (r(3),))
+    ... def arctan(a):
+    ...     return np.arctan(a)
+    >>> arctan = arctan.vjps(a=lambda g, y, a: g / (1 + a * a))
     >>> x = tg.Tensor([1.0, -3.0], requires_grad=True)
-    >>> softsign(x).sum().backward()
+    >>> arctan(x).sum().backward()
     >>> x.grad
-    array([0.25  , 0.0625], dtype=float32)
+    array([0.5, 0.1], dtype=float32)
     """
 
     def register(forward: Callable[..., Any]) -> Op:
         made = Op(forward, formula, sample, remedy)
+        known = registry.get(made.name)
+        if known and _home(known.forward) != _home(forward):
+            expected, got = "a name that is not taken", f"that of the op defined in {known.forward.__module__}"
+            raise ValueError(complaint("op", made.name, expected=expected, got=got, remedy="give the function another name"))
         registry[made.name] = made
         return made
 
@@ -194,22 +211,22 @@ def op(
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run `op`; if one of its inputs is tracked, and recording is on, record a Node."""
     arrays, value, tracked = [], None, False
-    for x in inputs:
-        if isinstance(x, Value):
-            value = x
-            arrays.append(x.array)
-            if x.tracked:
-                tracked = True
-        elif type(x) in PLAIN:
-            arrays.append(x)
-        else:
-            arrays.append(as_constant(x, inputs))
     try:
+        for x in inputs:
+            if isinstance(x, Value):
+                value = x
+                arrays.append(x.array)
+                if x.tracked:
+                    tracked = True
+            elif type(x) in PLAIN:
+                arrays.append(x)
+            else:
+                arrays.append(as_constant(x, inputs))
         if value is None:
-            return op.forward(*inputs, **params)
+            return op.forward(*as_numpy(arrays), **params)
         result = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError) as error:
-        raise _explained(error, op, inputs) from error
+        raise _explained(error, op, inputs, len(arrays)) from error
     if type(result) is not ndarray:
         result = asarray(result)
     if result.dtype is not value.array.dtype:
@@ -246,12 +263,14 @@ def source(rule: Callable[..., Any]) -> str:
     return " ".join(b" ".join(lines).decode().split())
 
 
-def _explained(error: Exception, op: Op, inputs: Sequence[Any]) -> Exception:
-    """NumPy's complaint, with the op, its arguments and the remedy added."""
+def _explained(error: Exception, op: Op, inputs: Sequence[Any], taken: int) -> Exception:
+    """NumPy's complaint, with the op, its arguments and the remedy added; only the first `taken` arguments were arrays."""
     if getattr(error, "explained", False):
         return error
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
-    got = ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False))
+    if taken < len(inputs):
+        return TypeError(not_numbers(op.name, names[taken], inputs[taken]))
+    got = ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False)) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.remedy}" if op.remedy else "")
     try:
         better = type(error)(text)
@@ -259,6 +278,12 @@ def _explained(error: Exception, op: Op, inputs: Sequence[Any]) -> Exception:
         better = TypeError(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
+
+
+def _home(forward: Callable[..., Any]) -> Any:
+    """Where a function is defined: a file, or of code without one, as in a notebook, the module."""
+    inner = inspect.unwrap(forward)
+    return getattr(inner, "__globals__", {}).get("__file__", inner.__module__)
 
 
 def _no_rule(*_: Any, **__: Any) -> None:

@@ -15,14 +15,23 @@ from . import ops
 from .errors import describe
 from .graph import Value
 
-differentiable: dict[Any, Callable[..., Any]] = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)} | {
+about_values = {
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
+    *(np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all, np.searchsorted),
+    *(np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like),
+    *(np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
+}
+"""Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
+
+shared = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
+differentiable: dict[Any, Callable[..., Any]] = {f: ours for f, ours in shared.items() if f not in about_values} | {
     np.absolute: ops.abs,
     np.amax: ops.max,
     np.amin: ops.min,
     np.true_divide: ops.divide,
     np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_stretched(a, b)), axis=0),
     np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _refuse("dot", "matmul"),
-    np.ravel: lambda a: ops.reshape(a, (-1,)),
     np.take: lambda a, indices, axis=None: _take(a, indices, axis) if axis is not None else _take(ops.reshape(a, (-1,)), indices, 0),
     np.vstack: lambda arrays: ops.concatenate([ops.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in arrays]),
     np.hstack: lambda arrays: ops.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1),
@@ -33,20 +42,12 @@ differentiable: dict[Any, Callable[..., Any]] = {getattr(np, name): getattr(ops,
 }
 """NumPy's function: ours."""
 
-about_values = {
-    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
-    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
-    *(np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all, np.searchsorted),
-    *(np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like),
-    *(np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
-}
-"""Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
-
 alternatives = {
-    "prod": "exp(log(x).sum()) for positive x",
+    "multiply.reduce": "prod",
     "add.accumulate": "cumsum",
     "maximum.reduce": "max",
     "minimum.reduce": "min",
+    "multiply.accumulate": "exp(cumsum(log(x))) for positive x",
     "cumprod": "exp(cumsum(log(x))) for positive x",
     "floor_divide": "divide",
     "remainder": "subtract and divide",
@@ -62,7 +63,6 @@ alternatives = {
     "kron": "einsum and reshape",
     "trace": "einsum or x[i, i].sum()",
     "diagonal": "x[i, i] with i = np.arange(n)",
-    "repeat": "x[np.repeat(np.arange(len(x)), n)]",
     "tile": "broadcast_to and reshape",
     "roll": "x[np.roll(np.arange(len(x)), shift)]",
     "pad": "concatenate",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import ops
 from .errors import complaint, describe
-from .graph import context
+from .graph import Value, context
+from .tensor import Tensor
 
 Cell = Callable[[Any, Any], tuple[Any, Any]]
 """A pure function ``(x, state) -> (output, state)``."""
@@ -30,7 +33,8 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     inputs : array of shape (T, ...), or a tuple of such arrays
         Time comes first. The cell gets ``inputs[t]``, of a tuple a tuple.
     state : Tensor, or any structure of Tensors that the cell takes
-        What the first step starts from.
+        What the first step starts from. It keeps its structure, shapes and dtypes; only what is no array
+        there, None for example, the first step may replace by one.
     reverse : bool
         Walk from the last step to the first; outputs stay in their places in time.
 
@@ -42,7 +46,8 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     Raises
     ------
     ValueError
-        If there are no steps, or the inputs of a tuple disagree about how many.
+        If there are no steps, or the inputs of a tuple disagree about how many; or if the cell
+        returns a state of another structure, shape or dtype than it got.
 
     Examples
     --------
@@ -80,7 +85,12 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
                         "scan", "cell", expected="a function that returns (output, state)", got=describe(result), remedy="return h, h, say"
                     )
                 )
-            output, state = result
+            output, new = result
+            if not alike(state, new):
+                wanted = f"after step {t} a state as before it, {_form(state)}"
+                remedy = "start from a state as the cell returns it, or reshape and astype in the cell; a state is not broadcast"
+                raise ValueError(complaint("scan", "cell", expected=wanted, got=_form(new), remedy=remedy))
+            state = new
             outputs.append(output)
     finally:
         context.reset(token)
@@ -89,6 +99,29 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     if isinstance(outputs[0], tuple):
         return tuple(ops.stack(column) for column in zip(*outputs, strict=True)), state
     return ops.stack(outputs), state
+
+
+def alike(old: Any, new: Any) -> bool:
+    """Whether two states have the same structure, shapes and dtypes; what is no array in the old one may become anything."""
+    if isinstance(old, Value) and isinstance(new, Value):
+        return old.array.shape == new.array.shape and old.array.dtype == new.array.dtype
+    if isinstance(old, tuple | list):
+        return isinstance(new, tuple | list) and len(old) == len(new) and all(map(alike, old, new))
+    if isinstance(old, dict):
+        return isinstance(new, dict) and old.keys() == new.keys() and all(alike(part, new[name]) for name, part in old.items())
+    before, after = getattr(old, "array", old), getattr(new, "array", new)
+    if not isinstance(before, np.ndarray):
+        return True
+    return isinstance(after, np.ndarray | np.generic) and before.shape == after.shape and before.dtype == after.dtype
+
+
+def _form(state: Any) -> str:
+    """What a message says about a state: its structure, dtypes and shapes."""
+    if isinstance(state, tuple | list):
+        return f"({', '.join(map(_form, state))})"
+    if isinstance(state, dict):
+        return f"{{{', '.join(f'{name}: {_form(part)}' for name, part in state.items())}}}"
+    return describe(state)
 
 
 def detach(state: Any) -> Any:
@@ -101,6 +134,8 @@ def detach(state: Any) -> Any:
     >>> tg.detach((h, h))
     (Tensor(2.), Tensor(2.))
     """
+    if isinstance(state, dict):
+        return {name: detach(part) for name, part in state.items()}
     if isinstance(state, tuple | list):
-        return type(state)(detach(part) for part in state)
-    return state.detach()
+        return getattr(type(state), "_make", type(state))([detach(part) for part in state])  # a namedtuple takes its parts one by one
+    return state.detach() if isinstance(state, Tensor) else state

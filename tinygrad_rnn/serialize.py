@@ -20,10 +20,18 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
     Parameters
     ----------
     state : mapping of str to array or Tensor
-        A ``state_dict()``, for example. Any memory layout; what is stored is C-contiguous.
+        A ``state_dict()``, for example. Any memory layout; what is stored is C-contiguous. Booleans, integers and floats of
+        up to 64 bits.
     path : path-like
     metadata : mapping of str to str, optional
         Text to keep in the file's header.
+
+    Raises
+    ------
+    TypeError
+        If a name is no text, or an array not of a dtype that such a file can hold. Nothing is written then.
+    ValueError
+        If a name is the one that the format keeps for itself, ``__metadata__``. Nothing is written then.
 
     Examples
     --------
@@ -38,15 +46,38 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
     """
     from safetensors.numpy import save as serialized
 
-    arrays = {}
-    for name, value in state.items():
+    if not isinstance(state, Mapping):
+        wanted, remedy = "a mapping of names to arrays", "pass module.state_dict()"
+        raise TypeError(complaint("save", "state", expected=wanted, got=describe(state), remedy=remedy))
+    arrays = {_name(name): _stored(name, value) for name, value in state.items()}
+    for name, text in (metadata or {}).items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError(complaint("save", f"metadata[{name!r}]", expected="text by name", got=describe(text), remedy="use str(...)"))
+    # Of empty metadata in a file without arrays safetensors makes a header that cannot be read.
+    write_atomically(path, serialized(arrays, metadata=dict(metadata) if metadata else None))
+
+
+def _name(name: Any) -> str:
+    """A name of an array, refused if it cannot stand in a file."""
+    if not isinstance(name, str):
+        remedy = "use str(...), and see that no two names become the same"
+        raise TypeError(complaint("save", "state", expected="names that are text", got=describe(name), remedy=remedy))
+    if name == "__metadata__":
+        wanted = "any other name, for the format keeps this one for itself"
+        raise ValueError(complaint("save", "state", expected=wanted, got=repr(name), remedy="rename it; text goes into metadata="))
+    return name
+
+
+def _stored(name: str, value: Any) -> np.ndarray:
+    """An array as a file holds it, refused if it cannot."""
+    try:
         array = value.array if isinstance(value, Value) else np.asarray(value)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(
-                complaint("save", f"state[{name!r}]", expected="an array of numbers", got=describe(value), remedy="leave it out")
-            )
-        arrays[str(name)] = np.ascontiguousarray(array).reshape(array.shape)
-    write_atomically(path, serialized(arrays, metadata=dict(metadata or {})))
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        wanted, remedy = "an array of booleans, integers or floats of up to 64 bits", "use astype, or leave it out"
+        raise TypeError(complaint("save", f"state[{name!r}]", expected=wanted, got=describe(value), remedy=remedy))
+    return np.ascontiguousarray(array).reshape(array.shape)
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

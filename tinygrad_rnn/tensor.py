@@ -151,16 +151,12 @@ class Tensor(Value):
     def __bool__(self) -> bool:
         return bool(self.array)
 
+    # NumPy calls these to put a Tensor into an array, and math.exp to leave the graph.
     def __float__(self) -> float:
-        if self.tracked:  # NumPy calls this to put a Tensor into an array, and math.exp to leave the graph
-            raise TypeError(
-                "float: argument t: expected a Tensor without gradients, got one whose gradients would be lost; "
-                "use t.item(), or a function of tinygrad_rnn"
-            )
-        return float(self.item())
+        return float(_untracked("float", self).item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(_untracked("int", self).item())
 
     def __index__(self) -> int:
         return self.array.__index__()
@@ -322,6 +318,7 @@ class Tensor(Value):
     logsumexp, softmax, log_softmax = ops.logsumexp, ops.softmax, ops.log_softmax
     squeeze, swapaxes, split, broadcast_to, expand_dims = ops.squeeze, ops.swapaxes, ops.split, ops.broadcast_to, ops.expand_dims
     clip, matmul, dot, outer, flip = ops.clip, ops.matmul, ops.matmul, ops.outer, ops.flip
+    prod, any, all, copy, repeat, flatten, ravel = ops.prod, ops.any, ops.all, ops.copy, ops.repeat, ops.ravel, ops.ravel
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
         """The sum over `axis`, or of all entries."""
@@ -340,10 +337,6 @@ class Tensor(Value):
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, (self,), {"axes": order})
 
-    def flatten(self) -> Self:
-        """All entries along one axis."""
-        return self.reshape(-1)
-
     def astype(self, dtype: DTypeLike) -> Self:
         """The numbers in another dtype; between floating dtypes gradients flow through."""
         return ops.astype(self, dtype=np.dtype(dtype))
@@ -359,6 +352,8 @@ class Tensor(Value):
 
 def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
     """The gradient that arrives at `output`, checked: an array of its shape and dtype."""
+    if not isinstance(output, Value):
+        raise TypeError(complaint(operation, "output", expected="a Tensor", got=describe(output), remedy=_NO_GRADIENT))
     array = output.array
     if not output.tracked:
         wanted = "a Tensor that requires gradients"
@@ -378,6 +373,13 @@ def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
 
 def _array(x: Any) -> Any:
     return x.array if isinstance(x, Value) else x
+
+
+def _untracked(operation: str, t: Tensor) -> Tensor:
+    if t.tracked:
+        wanted, got = "a Tensor without gradients", "one whose gradients would be lost"
+        raise TypeError(complaint(operation, "t", expected=wanted, got=got, remedy="use t.item(), or a function of tinygrad_rnn"))
+    return t
 
 
 def _plain_index(index: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .dtypes import get_default_dtype
-from .errors import complaint
-from .graph import no_grad
+from .errors import complaint, describe
+from .graph import Value, no_grad
 from .nn.init import Rng, generator
 
 
@@ -72,8 +72,25 @@ class CharVocab:
             ) from error
 
     def decode(self, indices: Iterable[int]) -> str:
-        """The text of a sequence of indices."""
-        return "".join(self.characters[int(i)] for i in indices)
+        """The text of a sequence of indices.
+
+        Raises
+        ------
+        ValueError
+            If an index is not in [0, len(vocab)); the message names it and its position.
+        TypeError
+            If there are other things than integers.
+        """
+        from .nn.functional import check_classes
+
+        several = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
+        array = np.asarray(list(indices)) if several else np.array(None)
+        if array.ndim != 1:
+            raise ValueError(
+                complaint("CharVocab.decode", "indices", expected="a sequence of integers", got=describe(indices), remedy="use ravel()")
+            )
+        check_classes("CharVocab.decode", "indices", array, len(self))
+        return "".join(self.characters[i] for i in array.tolist())
 
     def __repr__(self) -> str:
         return f"CharVocab({self.characters!r})"
@@ -197,6 +214,11 @@ def sample(
     str
         `prime` and what was written.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, `prime` has an unknown character, or the model's logits are not one for each character.
+
     Examples
     --------
     >>> import numpy as np
@@ -223,10 +245,19 @@ def sample(
     with no_grad():
         logits, state = model(np.array(written)[:, None], None)
         for _ in range(length):
-            chosen = _draw(logits.data[-1, 0].astype(np.float64), temperature, top_k, rng)
+            chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)
             written.append(chosen)
             logits, state = model(np.array([[chosen]]), state)
     return vocab.decode(written)
+
+
+def _last(logits: Any, classes: int) -> np.ndarray:
+    """The logits after the last step, in float64; refused if there is not one for each character."""
+    array = logits.array if isinstance(logits, Value) else np.asarray(logits)
+    if array.ndim != 3 or array.shape[1:] != (1, classes):
+        wanted, remedy = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary", "use the model's own vocabulary"
+        raise ValueError(complaint("sample", "model", expected=wanted, got=describe(logits), remedy=remedy))
+    return array[-1, 0].astype(np.float64)
 
 
 def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

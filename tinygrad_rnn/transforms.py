@@ -6,7 +6,7 @@ that they can be differentiated again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
     Parameters
     ----------
     output : Tensor
-    inputs : Tensor or sequence of Tensors
+    inputs : Tensor or iterable of Tensors
         Leaves or interior tensors that `output` was computed from.
     grad_output : array_like or Tensor of output's shape, optional
         The gradient that arrives at `output`; 1 if that is one number.
@@ -37,6 +37,10 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
 
     Raises
     ------
+    TypeError
+        If `output` or one of the inputs is not a Tensor, or an input does not require gradients.
+    ValueError
+        If there are no inputs.
     RuntimeError
         If `output` does not depend on one of the inputs, or a backward pass used the graph before.
 
@@ -48,7 +52,10 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
     >>> slope.item(), tg.grad(slope, x).item()
     (27.0, 18.0)
     """
-    wanted = tuple(inputs) if isinstance(inputs, Sequence) else (inputs,)
+    several = isinstance(inputs, Iterable) and not isinstance(inputs, Tensor)
+    wanted: tuple[Any, ...] = tuple(inputs) if several else (inputs,)
+    _require_tensor("grad", "output", output, "pass a loss, say")
+    _require_some("grad", "inputs", wanted)
     for i, x in enumerate(wanted):
         if not (isinstance(x, Tensor) and x.requires_grad):
             raise TypeError(
@@ -60,7 +67,7 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
                     remedy="make it with requires_grad=True",
                 )
             )
-    found = _swept(output, wanted, grad_output, create_graph)
+    found = _swept("grad", output, wanted, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(wanted, found, strict=True)):
         if g is None:
             raise RuntimeError(
@@ -72,7 +79,7 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
                     remedy="leave it out; its gradient is zero",
                 )
             )
-    return found if isinstance(inputs, Sequence) else found[0]
+    return found if several else found[0]
 
 
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
@@ -92,11 +99,14 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     >>> pull([1.0, 0.0])
     Tensor([1., 0.])
     """
-    variables = _variables(primals)
-    output = f(*variables)
+    variables = _variables("vjp", primals)
+    output = _applied("vjp", f, variables)
 
-    def pull(v: Any, *, create_graph: bool = False) -> Any:
-        gradients = _gradients(output, variables, v, create_graph)
+    def pull(v: Any, *others: Any, create_graph: bool = False) -> Any:
+        if others:
+            wanted, got = "one gradient, of the shape of the output", f"{1 + len(others)} arguments"
+            raise TypeError(complaint("vjp", "v", expected=wanted, got=got, remedy="put them together as f puts its outputs together"))
+        gradients = _gradients("vjp", output, variables, v, create_graph)
         return gradients if len(primals) > 1 else gradients[0]
 
     return output, pull
@@ -118,12 +128,12 @@ def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
     >>> tg.jvp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])[1]
     Tensor([ 2., 40.])
     """
-    variables = _variables(_tuple(primals))
+    variables = _variables("jvp", _tuple(primals))
     directions = _directions("jvp", variables, _tuple(tangents))
-    output = f(*variables)
+    output = _applied("jvp", f, variables)
     u = Tensor(np.zeros_like(output.data), requires_grad=True)
-    total = _inner(_gradients(output, variables, u, create_graph=True), directions)
-    return output, _gradients(total, (u,), None, create_graph)[0]
+    total = _inner(_gradients("jvp", output, variables, u, create_graph=True), directions)
+    return output, _gradients("jvp", total, (u,), None, create_graph)[0]
 
 
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
@@ -140,9 +150,11 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     Tensor([[2., 0.],
             [0., 4.]])
     """
-    variables = _variables(inputs)
-    output = f(*variables)
-    rows = [_gradients(output, variables, e.reshape(output.shape), create_graph) for e in np.eye(output.size, dtype=output.dtype)]
+    variables = _variables("jacobian", inputs, "inputs")
+    output = _applied("jacobian", f, variables)
+    rows = [
+        _gradients("jacobian", output, variables, e.reshape(output.shape), create_graph) for e in np.eye(output.size, dtype=output.dtype)
+    ]
     columns = [
         stack([row[i] for row in rows]).reshape(output.shape + x.shape) if rows else Tensor(np.zeros(output.shape + x.shape, x.dtype))
         for i, x in enumerate(variables)
@@ -164,17 +176,17 @@ def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
     >>> tg.hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 0.0])[1]
     Tensor([6., 0.])
     """
-    variables = _variables(_tuple(primals))
+    variables = _variables("hvp", _tuple(primals))
     directions = _directions("hvp", variables, _tuple(tangents))
-    output = f(*variables)
-    total = _inner(_gradients(output, variables, None, create_graph=True), directions)
-    product = _gradients(total, variables, None, create_graph)
+    output = _applied("hvp", f, variables)
+    total = _inner(_gradients("hvp", output, variables, None, create_graph=True), directions)
+    product = _gradients("hvp", total, variables, None, create_graph)
     return output, product if len(variables) > 1 else product[0]
 
 
-def _swept(output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor | None, ...]:
+def _swept(operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor | None, ...]:
     """The gradients of `output` with respect to `wanted`; None where it does not depend on one."""
-    start: Any = seed(output, grad_output, "grad")
+    start: Any = seed(output, grad_output, operation)
     if create_graph:
         start = grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
     asked = set(wanted)
@@ -182,9 +194,9 @@ def _swept(output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_
     return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
 
 
-def _gradients(output: Tensor, variables: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor, ...]:
+def _gradients(operation: str, output: Tensor, variables: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor, ...]:
     """As `_swept`, with zeros where the output does not depend on a variable."""
-    found = _swept(output, variables, grad_output, create_graph) if output.requires_grad else (None,) * len(variables)
+    found = _swept(operation, output, variables, grad_output, create_graph) if output.requires_grad else (None,) * len(variables)
     return tuple(Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(variables, found, strict=True))
 
 
@@ -200,8 +212,28 @@ def _tuple(x: Any) -> tuple[Any, ...]:
     return tuple(x) if several else (x,)
 
 
-def _variables(primals: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _applied(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
+    """f(*variables), refused if it is not one Tensor."""
+    output = f(*variables)
+    _require_tensor(
+        operation, "f", output, "return a Tensor; tg.concatenate puts several together", wanted="a function that returns a Tensor"
+    )
+    return output
+
+
+def _require_tensor(operation: str, argument: str, x: Any, remedy: str, wanted: str = "a Tensor") -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(complaint(operation, argument, expected=wanted, got=describe(x), remedy=remedy))
+
+
+def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
+    if not inputs:
+        raise ValueError(complaint(operation, argument, expected="at least one Tensor", got="none", remedy="say what to differentiate by"))
+
+
+def _variables(operation: str, primals: tuple[Any, ...], argument: str = "primals") -> tuple[Tensor, ...]:
     """What to differentiate with respect to: a tracked Tensor itself, so that calls nest; else a new leaf."""
+    _require_some(operation, argument, primals)
     variables: list[Tensor] = []
     for x in primals:
         if not (isinstance(x, Tensor) and x.requires_grad):

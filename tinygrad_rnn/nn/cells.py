@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..ops import lerp, linear, relu, sigmoid, split, tanh
 from ..tensor import Tensor
@@ -46,13 +47,12 @@ class Cell(Module):
     """
 
     gates: int = 1
+    letters: str = ""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None):
         super().__init__()
-        for argument, size in (("input_size", input_size), ("hidden_size", hidden_size)):
-            if not isinstance(size, int | np.integer) or size < 1:
-                raise ValueError(complaint(type(self).__name__, argument, expected="a positive integer", got=repr(size), remedy="check it"))
-        self.input_size, self.hidden_size = int(input_size), int(hidden_size)
+        name = type(self).__name__
+        self.input_size, self.hidden_size = require_count(name, "input_size", input_size), require_count(name, "hidden_size", hidden_size)
         rng, bound, rows = init.generator(rng), 1 / sqrt(hidden_size), self.gates * hidden_size
         self.weight_ih = Tensor(init.uniform((rows, input_size), bound, rng), requires_grad=True)
         self.weight_hh = Tensor(init.uniform((rows, hidden_size), bound, rng), requires_grad=True)
@@ -117,10 +117,21 @@ class Cell(Module):
         zeros = np.zeros(self.gates * self.hidden_size, self.dtype)
         return zeros, zeros
 
+    def _by_gate(self, stacked: Any, letter: str) -> list[Any]:
+        """`stacked` cut into the parts of the gates, each with its name in the equations: ``W_r``."""
+        return [named(part, f"{letter}_{gate}") for part, gate in zip(split(stacked, self.gates), self.letters, strict=True)]
+
     def _inputs(self, x: Any, bias: Any) -> tuple[Any, ...]:
-        """x W + `bias`, gate by gate."""
-        pairs = zip(split(self.weight_ih, self.gates), split(bias, self.gates), strict=True)
-        return tuple([linear(x, W, b) for W, b in pairs])
+        """x W + b, gate by gate."""
+        parts = zip(self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), self.letters, strict=True)
+        return tuple([named(linear(x, W, b), f"x_{gate}") for W, b, gate in parts])
+
+
+def named(x: Any, name: str) -> Any:
+    """x, called `name` in drawings; the zeros of a cell without biases are a plain array and have none."""
+    if isinstance(x, Tensor):
+        x.name = name
+    return x
 
 
 class RNNCell(Cell):
@@ -195,7 +206,7 @@ class GRUCell(Cell):
     (5, 2)
     """
 
-    gates = 3
+    gates, letters = 3, "rzn"
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset: str = "after", rng: init.Rng = None):
         if reset not in ("after", "before"):
@@ -215,9 +226,9 @@ class GRUCell(Cell):
         """x W + b_i + b_h of the three gates first, except b_hn where the reset gate acts on it; see `Cell.unroll`."""
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
-        b_hn = b_h[2 * H :]
+        b_hn = named(b_h[2 * H :], "b_hn")
         inputs = self._inputs(x, b_i + b_h * (before | (np.arange(3 * H) < 2 * H)))
-        U_r, U_z, U_n = split(self.weight_hh, 3)
+        U_r, U_z, U_n = self._by_gate(self.weight_hh, "U")
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
@@ -262,7 +273,7 @@ class LSTMCell(Cell):
     ((5, 2), (5, 2))
     """
 
-    gates = 4
+    gates, letters = 4, "ifgo"
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
         """Zeros for h and for c."""
@@ -279,7 +290,7 @@ class LSTMCell(Cell):
         """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         inputs = self._inputs(x, b_i + b_h)
-        U_i, U_f, U_g, U_o = split(self.weight_hh, 4)
+        U_i, U_f, U_g, U_o = self._by_gate(self.weight_hh, "U")
 
         def step(x: Any, state: Any) -> tuple[Any, Any]:
             x_i, x_f, x_g, x_o = x

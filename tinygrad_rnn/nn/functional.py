@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..dtypes import require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -175,8 +176,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
 
 def check_probability(operation: str, argument: str, p: float) -> None:
     """Refuse what is not in [0, 1)."""
-    if not 0 <= p < 1:
-        raise ValueError(complaint(operation, argument, expected="a probability in [0, 1)", got=repr(p), remedy="0.5 is common"))
+    require_number(operation, argument, p, "a probability in [0, 1)", below=1, remedy="0.5 is common")
 
 
 def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..dtypes import require_count, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from . import functional, init
@@ -41,8 +42,9 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, *, bias: bool = True, rng: init.Rng = None):
         super().__init__()
+        self.in_features = require_count("Linear", "in_features", in_features, low=0)
+        self.out_features = require_count("Linear", "out_features", out_features, low=0)
         rng, bound = init.generator(rng), 1 / sqrt(max(in_features, 1))
-        self.in_features, self.out_features = in_features, out_features
         self.weight = Tensor(init.uniform((out_features, in_features), bound, rng), requires_grad=True)
         self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True) if bias else None
 
@@ -82,7 +84,8 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: init.Rng = None):
         super().__init__()
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.num_embeddings = require_count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = require_count("Embedding", "embedding_dim", embedding_dim)
         self.weight = Tensor(init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True)
 
     def forward(self, index: Any) -> Tensor:
@@ -145,8 +148,9 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5):
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps = eps
+        sizes = normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        self.normalized_shape = tuple(require_count("LayerNorm", "normalized_shape", n) for n in sizes)
+        self.eps = require_number("LayerNorm", "eps", eps)
         self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
 

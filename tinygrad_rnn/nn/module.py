@@ -68,6 +68,10 @@ class Module:
                     remedy="use nn.ModuleList",
                 )
             )
+        if isinstance(value, Module) and self in value.modules():
+            got = "this module itself" if value is self else f"a {type(value).__name__} that has this module in it"
+            remedy = "put what both use into a third module, or hand it to forward"
+            raise ValueError(complaint(kind, name, expected="a Module without this one in it", got=got, remedy=remedy))
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
         if isinstance(value, Tensor) and value.requires_grad and value.node is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import scope
 from ..scan import scan
@@ -53,10 +54,7 @@ class Recurrent(Module):
         rng: init.Rng = None,
     ):
         super().__init__()
-        if not isinstance(num_layers, int | np.integer) or num_layers < 1:
-            raise ValueError(
-                complaint(type(self).__name__, "num_layers", expected="a positive integer", got=repr(num_layers), remedy="1 is one layer")
-            )
+        require_count(type(self).__name__, "num_layers", num_layers)
         functional.check_probability(type(self).__name__, "dropout", dropout)
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         self.rng = init.generator(rng)

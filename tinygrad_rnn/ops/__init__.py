@@ -1,16 +1,17 @@
 """The maths: one paragraph an op. Forward, formula, derivative rules and a sample to check them with stand together."""
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
-from .elementwise import abs, astype, clip, cos, exp, expm1, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh
-from .index import getitem, scatter, take_along_axis, where
+from .elementwise import abs, astype, clip, copy, cos, exp, expm1, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh
+from .index import getitem, repeat, scatter, take_along_axis, where
 from .linear import einsum, linear, matmul, outer
-from .reduce import cumsum, log_softmax, logsumexp, max, mean, min, softmax, std, sum, var
+from .reduce import all, any, cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, std, sum, var
 from .shape import (
     broadcast_to,
     concatenate,
     expand_dims,
     flip,
     moveaxis,
+    ravel,
     reshape,
     split,
     squeeze,
@@ -20,9 +21,9 @@ from .shape import (
 )
 
 __all__ = [
-    "abs", "add", "astype", "broadcast_to", "clip", "concatenate", "cos", "cumsum", "divide", "einsum", "exp", "expand_dims",
-    "expm1", "flip", "getitem", "lerp", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "moveaxis", "multiply", "negative", "outer", "power", "relu", "reshape", "scatter",
-    "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
-    "sum", "swapaxes", "take_along_axis", "tanh", "transpose", "var", "where",
+    "abs", "add", "all", "any", "astype", "broadcast_to", "clip", "concatenate", "copy", "cos", "cumsum", "divide", "einsum",
+    "exp", "expand_dims", "expm1", "flip", "getitem", "lerp", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul",
+    "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "outer", "power", "prod", "ravel", "relu",
+    "repeat", "reshape", "scatter", "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "swapaxes", "take_along_axis", "tanh", "transpose", "var", "where",
 ]  # fmt: skip

@@ -29,9 +29,9 @@ def add(a: Any, b: Any) -> Any:
 add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 
-@op("{a} - {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("{a} − {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def subtract(a: Any, b: Any) -> Any:
-    """a - b.
+    """a − b.
 
     Examples
     --------

@@ -259,6 +259,24 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
 clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 
+@op("{a}", sample=lambda r: (r(3, 4),))
+def copy(a: Any) -> Any:
+    """The same numbers in memory of their own. Gradients flow back through it, as through any op.
+
+    For a copy without gradients use ``t.detach().copy()``, for a parameter of its own `copy.deepcopy`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.copy(tg.Tensor([1.0, 2.0], requires_grad=True))
+    Tensor([1., 2.], has graph: copy)
+    """
+    return np.array(a)
+
+
+copy.vjps(a=lambda g, y, a: g)
+
+
 @op("{a}", sample=lambda r: (r(3, 4), {"dtype": np.dtype(np.float64)}))
 def astype(a: Any, *, dtype: Any) -> Any:
     """`a` in another dtype. The gradient comes back in the dtype of `a`.

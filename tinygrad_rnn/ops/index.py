@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..backward import Part
 from ..errors import complaint, describe
+from ..graph import Value
 from ..op import op
 
 
@@ -90,7 +92,7 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     Tensor([[2.],
             [3.]])
     """
-    indices = np.asarray(indices)
+    a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         raise ValueError(
             complaint(
@@ -102,8 +104,39 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
             )
         )
     index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])
-    index[axis] = indices
+    index[normalize_axis_index(axis, len(a.shape), "take_along_axis")] = indices
     return a[tuple(index)]
+
+
+@op(
+    "repeat({a}, {repeats})",
+    sample=lambda r: [(r(3, 2), {"repeats": 2}), (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}), (r(2, 3), {"repeats": 3, "axis": -1})],
+    remedy="repeats is an integer, or one for each entry along axis",
+)
+def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
+    """Each entry along `axis`, or of all entries in order, `repeats` times: an integer, or one for each.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.repeat(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), 2, axis=0)
+    Tensor([[1., 2.],
+            [1., 2.],
+            [3., 4.],
+            [3., 4.]])
+    """
+    return np.repeat(a, np.asarray(repeats), axis)
+
+
+repeat.vjps(
+    a=lambda g, y, a, repeats, axis: scatter([g], [copied(a, repeats, axis)], (a.size,) if axis is None else a.shape).reshape(a.shape),
+)
+
+
+def copied(a: Any, repeats: Any, axis: int | None) -> Any:
+    """The index of the entry that each entry of ``repeat(a)`` is a copy of: in `a`, or without an axis in ``ravel(a)``."""
+    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), np.asarray(repeats))
+    return picked if axis is None else (*(slice(None),) * (axis % a.ndim), picked)
 
 
 def _may_repeat(index: Any) -> bool:

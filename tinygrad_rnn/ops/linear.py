@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint, describe
+from ..dtypes import as_constant, not_numbers
+from ..errors import complaint, describe, plural
 from ..graph import Value
 from ..op import apply, op
 from .shape import expand_dims, reshape, squeeze
@@ -25,6 +26,16 @@ def axes(x: Any) -> int:
 def rows(a: Any) -> Any:
     """All leading axes of `a` as one: (T, B, H) becomes (T·B, H)."""
     return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
+
+
+def array(operation: str, argument: str, x: Any, beside: Any) -> Any:
+    """`x` as an array or Tensor: numbers and lists in the dtype that they have as arguments of one op with `beside`."""
+    if isinstance(x, Value | np.ndarray):
+        return x
+    try:
+        return np.asarray(as_constant(x, (beside,)))
+    except (TypeError, ValueError) as error:
+        raise TypeError(not_numbers(operation, argument, x)) from error
 
 
 def product(a: Any, b: Any) -> Any:
@@ -77,7 +88,8 @@ def matmul(a: Any, b: Any) -> Any:
     """
     if isinstance(a, Value) and isinstance(b, Value) and a.array.ndim > 1 and b.array.ndim > 1:
         return apply(_matmul, (a, b), {})
-    a_axes, b_axes = axes(a), axes(b)
+    a, b = array("matmul", "a", a, b), array("matmul", "b", b, a)
+    a_axes, b_axes = a.ndim, b.ndim
     if a_axes > 1 and b_axes > 1:
         return _matmul(a, b)
     if a_axes == 0 or b_axes == 0:
@@ -135,7 +147,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> tg.linear(tg.Tensor([1.0, 2.0]), np.eye(2, dtype="float32"), np.ones(2, dtype="float32"))
     Tensor([2., 3.])
     """
-    return matmul(x, weight.mT) if bias is None else _linear(x, weight, bias)
+    return _linear(x, weight, bias) if bias is not None else matmul(x, array("linear", "weight", weight, x).mT)
 
 
 def outer(a: Any, b: Any) -> Any:
@@ -148,6 +160,7 @@ def outer(a: Any, b: Any) -> Any:
     Tensor([[3., 4.],
             [6., 8.]])
     """
+    a, b = array("outer", "a", a, b), array("outer", "b", b, a)
     return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
@@ -200,10 +213,10 @@ def _explicit(subscripts: str, counts: list[int]) -> str:
         raise ValueError(
             complaint(
                 "einsum",
-                "subscripts",
-                expected=f"{len(counts)} terms, one an operand",
-                got=repr(subscripts),
-                remedy="separate the terms by commas",
+                "operands",
+                expected=f"{plural(len(terms), 'array')}, one for each term of {subscripts!r}",
+                got=str(len(counts)),
+                remedy="terms are separated by commas, as in 'ij,jk->ik'",
             )
         )
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from ..graph import Value
 from ..op import op
 from .elementwise import exp, sqrt
-from .shape import flip
+from .index import where
+from .shape import concatenate, flip, inverse, transpose
 
 
 def kept(g: Any, a: Any, axis: Any) -> Any:
@@ -57,6 +60,42 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 mean.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) / share(y, a))
+
+
+@op("Π({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """The product over `axis`. Its derivative with respect to an entry is the product of the others, zeros among them or not.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.prod(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([3., 8.])
+    """
+    return np.multiply.reduce(a, axis, keepdims=keepdims)
+
+
+prod.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * others(a, axis))
+
+
+def others(a: Any, axis: Any) -> Any:
+    """For each entry the product of all others along `axis`: of those before it and those after it, for y / a may be 0 / 0."""
+    along = () if not a.ndim else range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    along = tuple(i % a.ndim for i in along)
+    order = (*along, *(i for i in range(a.ndim) if i not in along))
+    moved = transpose(a, order)
+    flat = moved.reshape((math.prod(moved.shape[: len(along)]), *moved.shape[len(along) :]))
+    found = preceding(flat) * flip(preceding(flip(flat, 0)), 0)
+    return transpose(found.reshape(moved.shape), inverse(order))
+
+
+def preceding(a: Any) -> Any:
+    """For each entry the product of all before it on the first axis, 1, a₀, a₀ a₁, …, in log₂ n multiplications of arrays."""
+    x, reach = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]]), 1  # in x so far: the product of the last `reach` before it
+    while reach < len(a):
+        x = concatenate([x[:reach], x[reach:] * x[:-reach]])
+        reach *= 2
+    return x
 
 
 @op("var({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0, "ddof": 1}), (r(2, 3), {"axis": -1, "keepdims": True})])
@@ -160,7 +199,12 @@ def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return y if keepdims else np.squeeze(y, tuple(range(np.ndim(a))) if axis is None else axis)
 
 
-logsumexp.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - kept(y, a, axis)))
+logsumexp.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - finite(kept(y, a, axis))))
+
+
+def finite(y: Any) -> Any:
+    """`y`, but 0 where it is −inf: there every entry a was −inf, and exp(a − 0) is the 0 that exp(a − y) has as its limit."""
+    return where(y == -math.inf, 0, y)
 
 
 @op("softmax({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
@@ -197,3 +241,27 @@ def log_softmax(a: Any, *, axis: int = -1) -> Any:
 
 
 log_softmax.vjps(a=lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))
+
+
+def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether some entry over `axis` is not zero: a plain array of booleans, or one.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.any(tg.Tensor([[0.0, 2.0], [0.0, 0.0]]), axis=1)
+    array([ True, False])
+    """
+    return np.any(a.array if isinstance(a, Value) else a, axis, keepdims=keepdims)
+
+
+def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether every entry over `axis` is not zero: a plain array of booleans, or one.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.all(tg.Tensor([[0.0, 2.0], [1.0, 3.0]]), axis=1)
+    array([False,  True])
+    """
+    return np.all(a.array if isinstance(a, Value) else a, axis, keepdims=keepdims)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..graph import Value
 from ..op import op
 
 
@@ -27,6 +28,18 @@ def reshape(a: Any, *, shape: Any) -> Any:
 
 
 reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
+
+
+def ravel(a: Any) -> Any:
+    """All entries of `a` along one axis, in the order of its axes.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.ravel(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
+    Tensor([1., 2., 3., 4.])
+    """
+    return reshape(a, (-1,))
 
 
 @op("{a}ᵀ", sample=lambda r: [(r(3, 4),), (r(2, 3, 4), {"axes": (1, 2, 0)}), (r(2, 3, 4), {"axes": (0, -1, 1)})])
@@ -60,8 +73,10 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     >>> tg.swapaxes(tg.Tensor([[1.0, 2.0]]), 0, 1).shape
     (2, 1)
     """
-    axes = list(range(np.ndim(a)))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    n = np.ndim(a)
+    first, second = normalize_axis_index(axis1, n, "swapaxes: axis1"), normalize_axis_index(axis2, n, "swapaxes: axis2")
+    axes = list(range(n))
+    axes[first], axes[second] = second, first
     return transpose(a, tuple(axes))
 
 
@@ -147,7 +162,11 @@ def flip(a: Any, *, axis: Any = None) -> Any:
 flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
 
 
-@op("[{arrays}]", sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})])
+@op(
+    "[{arrays}]",
+    sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
+    remedy="give a list of at least one array; all must have the same sizes, except along axis",
+)
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
     """Arrays one after another along an axis that they have.
 
@@ -170,7 +189,11 @@ def seams(arrays: Any, axis: int) -> list[int]:
     return list(accumulate(a.shape[axis] for a in arrays[:-1]))
 
 
-@op("stack({arrays})", sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})])
+@op(
+    "stack({arrays})",
+    sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})],
+    remedy="give a list of at least one array; all must have the same shape",
+)
 def stack(*arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape, one after another along a new axis.
 
@@ -201,6 +224,8 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> tg.split(tg.Tensor([1.0, 2.0, 3.0]), [1])
     [Tensor([1.]), Tensor([2., 3.])]
     """
+    a = a if isinstance(a, Value) else np.asarray(a)
+    axis = normalize_axis_index(axis, a.ndim, "split: axis")
     size = a.shape[axis]
     if isinstance(indices_or_sections, int) or np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
@@ -209,6 +234,6 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         cuts = [size // sections * i for i in range(1, sections)]
     else:
         cuts = [index(i) for i in indices_or_sections]
-    before = (slice(None),) * (axis % len(a.shape))
+    before = (slice(None),) * axis
     sections = [slice(start, stop) for start, stop in zip([0, *cuts], [*cuts, size], strict=True)]
     return [a[(*before, section) if before else section] for section in sections]

@@ -6,11 +6,11 @@ old array is never written into, so what still refers to it (a graph, a copy for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from math import inf
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..dtypes import require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 
@@ -27,13 +27,18 @@ class Optimizer:
 
     Raises
     ------
+    TypeError
+        If `params` is no iterable, or a setting no number.
     ValueError
-        If there are no parameters or a number is out of range.
+        If there are no parameters, one is given twice, or a number is out of range.
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
-        self.params = list(params)
         self.name = type(self).__name__
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            wanted, remedy = "an iterable of Tensors", "pass module.parameters(), or a list"
+            raise TypeError(complaint(self.name, "params", expected=wanted, got=describe(params), remedy=remedy))
+        self.params = list(params)
         if not self.params or any(not isinstance(p, Tensor) or p.node is not None or not p.requires_grad for p in self.params):
             raise ValueError(
                 complaint(
@@ -44,11 +49,18 @@ class Optimizer:
                     remedy="pass module.parameters()",
                 )
             )
+        first: dict[Tensor, int] = {}
+        for i, p in enumerate(self.params):
+            if p in first:
+                got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is params[{first[p]}] too"
+                remedy = "leave it out, or it would be stepped twice; module.parameters() gives each once"
+                raise ValueError(complaint(self.name, f"params[{i}]", expected="a parameter not given before", got=got, remedy=remedy))
+            first[p] = i
         for argument, value in {"lr": lr, **numbers}.items():
-            below_one = argument in ("beta1", "beta2")
-            if not (0 <= value < (1 if below_one else inf)):
-                expected = "a number in [0, 1)" if below_one else "a finite number, at least 0"
-                raise ValueError(complaint(self.name, argument, expected=expected, got=repr(value), remedy="see its documentation"))
+            if argument in ("beta1", "beta2", "alpha"):
+                require_number(self.name, argument, value, "a number in [0, 1)", below=1)
+            else:
+                require_number(self.name, argument, value)
         self.lr = float(lr)
         self.steps = 0
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
@@ -153,7 +165,7 @@ class SGD(Optimizer):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and not momentum:
             raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
-        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+        self.momentum, self.weight_decay, self.nesterov = float(momentum), float(weight_decay), nesterov
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η g, or with the velocity v in the place of g."""
@@ -203,7 +215,8 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ):
         super().__init__(params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
-        self.alpha, self.eps, self.weight_decay, self.momentum, self.centered = alpha, eps, weight_decay, momentum, centered
+        self.alpha, self.eps, self.weight_decay, self.momentum = float(alpha), float(eps), float(weight_decay), float(momentum)
+        self.centered = centered
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η g / (√s + ε)."""
@@ -259,9 +272,13 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ):
+        if not isinstance(betas, Sequence) or len(betas) != 2:
+            name, remedy = type(self).__name__, "(0.9, 0.999) is common"
+            raise ValueError(complaint(name, "betas", expected="two numbers in [0, 1)", got=describe(betas), remedy=remedy))
         beta1, beta2 = betas
         super().__init__(params, lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-        self.betas, self.eps, self.weight_decay, self.amsgrad = (beta1, beta2), eps, weight_decay, amsgrad
+        self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
+        self.weight_decay, self.amsgrad = float(weight_decay), amsgrad
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η m̂ / (√ŝ + ε)."""
@@ -309,12 +326,8 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
         amsgrad: bool = False,
     ):
-        super().__init__(params, lr, betas, eps, 0.0, amsgrad)
-        if not 0 <= weight_decay < inf:
-            raise ValueError(
-                complaint("AdamW", "weight_decay", expected="a finite number, at least 0", got=repr(weight_decay), remedy="0.01 is common")
-            )
-        self.decay = weight_decay
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
+        self.decay, self.weight_decay = self.weight_decay, 0.0
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Adam's update of (1 − η λ) w."""

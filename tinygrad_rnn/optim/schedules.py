@@ -2,20 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import cos, inf, isfinite, pi
 
-from ..errors import complaint
+import numpy as np
+
+from ..dtypes import require_count, require_number
+from ..errors import complaint, describe
 from .optimizers import Optimizer
 
 
-class Schedule:
+class Resumable:
+    """What sets an optimizer's rate and can go on where another left off.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    kept : tuple of str
+        The attributes, numbers, that the next rate depends on besides the settings.
+    """
+
+    kept: tuple[str, ...] = ()
+
+    def __init__(self, optimizer: Optimizer):
+        if not isinstance(optimizer, Optimizer):
+            name = type(self).__name__
+            raise TypeError(
+                complaint(name, "optimizer", expected="an Optimizer", got=describe(optimizer), remedy="pass tg.optim.SGD(...), say")
+            )
+        self.optimizer = optimizer
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """All that the next rate depends on besides the settings, and the rate as it is: arrays by name, for `tg.save`."""
+        return {"lr": np.array(self.optimizer.lr), **{name: np.array(getattr(self, name)) for name in self.kept}}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from `state`, the `state_dict` of a schedule made alike. Sets the optimizer's rate too.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown, or what it names is not one number. Nothing has changed then.
+        """
+        names = ("lr", *self.kept)
+        numbers = {name: np.asarray(array) for name, array in state.items()}
+        faults = [f"missing {name}" for name in names if name not in numbers] + [
+            f"unexpected {name}" for name in numbers if name not in names
+        ]
+        faults += [f"{name} {describe(n)}" for name, n in numbers.items() if name in names and (n.ndim or n.dtype.kind not in "iuf")]
+        if faults:
+            operation, wanted = f"{type(self).__name__}.load_state_dict", f"one number for each of {', '.join(names)}"
+            raise ValueError(complaint(operation, "state", expected=wanted, got="; ".join(faults), remedy="build both schedules alike"))
+        for name in self.kept:
+            setattr(self, name, numbers[name].item())
+        self.optimizer.lr = float(numbers["lr"])
+
+
+class Schedule(Resumable):
     """Base of the schedules: sets ``optimizer.lr`` from the number of epochs that have passed.
 
     Call `step` after each epoch. The rate is a function of the starting rate and of `epoch` alone.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> def made():
+    ...     optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    ...     return tg.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> first, second = made(), made()
+    >>> first.step()
+    >>> second.load_state_dict(first.state_dict())
+    >>> second.step()
+    >>> second.optimizer.lr
+    0.25
     """
 
+    kept = ("base", "epoch")
+
     def __init__(self, optimizer: Optimizer):
-        self.optimizer, self.base, self.epoch = optimizer, optimizer.lr, 0
+        super().__init__(optimizer)
+        self.base, self.epoch = optimizer.lr, 0
         optimizer.lr = self.rate()
 
     def rate(self) -> float:
@@ -43,9 +109,7 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        if step_size < 1:
-            raise ValueError(complaint("StepLR", "step_size", expected="a positive integer", got=repr(step_size), remedy="check it"))
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = require_count("StepLR", "step_size", step_size), require_number("StepLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -57,7 +121,7 @@ class ExponentialLR(Schedule):
     """The rate times gamma after every epoch."""
 
     def __init__(self, optimizer: Optimizer, gamma: float):
-        self.gamma = gamma
+        self.gamma = require_number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -69,9 +133,8 @@ class CosineAnnealingLR(Schedule):
     """Half a cosine from the starting rate to `eta_min` in `T_max` epochs, and up again after that."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
-        if T_max < 1:
-            raise ValueError(complaint("CosineAnnealingLR", "T_max", expected="a positive integer", got=repr(T_max), remedy="check it"))
-        self.T_max, self.eta_min = T_max, eta_min
+        name = "CosineAnnealingLR"
+        self.T_max, self.eta_min = require_count(name, "T_max", T_max), require_number(name, "eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -83,9 +146,9 @@ class LinearLR(Schedule):
     """From start_factor to end_factor times the rate, in `total_iters` epochs: a warm-up."""
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5):
-        if total_iters < 1:
-            raise ValueError(complaint("LinearLR", "total_iters", expected="a positive integer", got=repr(total_iters), remedy="check it"))
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        self.start_factor = require_number("LinearLR", "start_factor", start_factor)
+        self.end_factor = require_number("LinearLR", "end_factor", end_factor)
+        self.total_iters = require_count("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -94,18 +157,19 @@ class LinearLR(Schedule):
         return self.base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Resumable):
     """The rate times `factor` once the metric has not fallen for more than `patience` epochs.
 
     A fall counts if it is more than a ten-thousandth of the best value so far, as in PyTorch.
     """
 
+    kept = ("best", "waited")
+
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10):
-        if not 0 < factor < 1:
-            raise ValueError(
-                complaint("ReduceLROnPlateau", "factor", expected="a number between 0 and 1", got=repr(factor), remedy="0.1 is common")
-            )
-        self.optimizer, self.factor, self.patience = optimizer, factor, patience
+        super().__init__(optimizer)
+        name, wanted = "ReduceLROnPlateau", "a number in [0, 1)"
+        self.factor = require_number(name, "factor", factor, wanted, below=1, remedy="0.1 is common")
+        self.patience = require_count(name, "patience", patience, low=0)
         self.best, self.waited = inf, 0
 
     def step(self, metric: float) -> None:
