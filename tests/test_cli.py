@@ -1,14 +1,19 @@
 """The command: what people type, and what they see."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
+from tinygrad_rnn import cli
 from tinygrad_rnn.cli import main
 from tinygrad_rnn.op import registry
+from tinygrad_rnn.serialize import load_with_metadata, save
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--epochs", "1"]
@@ -74,6 +79,9 @@ def test_train_sample_resume(folder, capsys):
         (["train", "cat.txt", "--out", "cat.txt"], "something else"),
         (["train", "cat.txt", "--out", "."], "something else"),
         (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
+        (["train", "cat.txt", "--lr", "1e30", *SMALL], "in epoch 1, batch 2 of 14; use a smaller --lr, or clip harder"),
+        (["mathmath", "--directory", "none"], "expected a directory, got none"),
+        (["mathmath", "--json", "--directory", "none"], "expected a directory, got none"),
         (["train", "cat.txt", "--hidden", "10000000000"], "not enough memory"),
         (["train"], "required"),
         ([], "required"),
@@ -156,3 +164,134 @@ def test_ctrl_c_saves_and_resume_goes_on(folder):
     )
     assert again.returncode == 0
     assert "are done" in again.stdout
+
+
+# -- checkpoints that do not fit, and models that are not whole ---------------------------------------
+
+
+@pytest.fixture
+def model(folder, capsys):
+    """A small model, trained for an epoch."""
+    assert run("train", "cat.txt", *SMALL) == 0
+    capsys.readouterr()
+    return folder / "cat.safetensors"
+
+
+def one_line(capsys):
+    """What an error left: a line on stderr, nothing on stdout."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("option", "kept", "given"),
+    [
+        ("--cell", "gru", "lstm"),
+        ("--embedding", "4", "0"),
+        ("--hidden", "8", "128"),
+        ("--layers", "1", "2"),
+        ("--dropout", "0.0", "0.5"),
+        ("--batch-size", "4", "16"),
+        ("--steps", "10", "32"),
+        ("--lr", "0.002", "nan"),
+        ("--clip", "1.0", "2.0"),
+        ("--holdout", "0.1", "0.2"),
+        ("--seed", "0", "1"),
+    ],
+)
+def test_resume_refuses_an_option_that_contradicts_the_checkpoint(model, capsys, option, kept, given):
+    before = model.read_bytes()
+    assert run("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
+    error = one_line(capsys)
+    assert f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
+    assert "without --resume" in error
+    assert model.read_bytes() == before
+
+
+def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, capsys):
+    assert run("train", "cat.txt", "--resume", *SMALL[:-2], "--lr", "2e-3", "--cell", "gru", "--epochs", "2") == 0
+    assert "epoch   2/2" in capsys.readouterr().out
+    assert run("train", "cat.txt", "--resume", "--epochs", "0") == 2
+    assert one_line(capsys).startswith("tinygrad-rnn: train: argument epochs: expected a positive integer, got 0")
+
+
+def test_resume_refuses_another_text(model, capsys):
+    (model.parent / "cat.txt").write_text(TEXT + TEXT)
+    assert run("train", "cat.txt", "--resume") == 2
+    assert "another text" in one_line(capsys)
+
+
+def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
+    before = model.read_bytes()
+    assert run("train", "cat.txt", *SMALL, "--lr", "1e30") == 2
+    assert model.read_bytes() == before
+    assert "what was saved before stays as it is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(np.nan, "nan or inf in output.weight: it is damaged, or its training diverged"), (3e38, "expected finite logits, got nan or inf")],
+)
+def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
+    arrays, metadata = load_with_metadata(model)
+    arrays["model.output.weight"][:] = number
+    save(arrays, model, metadata=metadata)
+    assert run("sample", model.name) == 2
+    assert message in one_line(capsys)
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "é", lambda text: text[0] + text[:-1]])
+def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, change):
+    arrays, metadata = load_with_metadata(model)
+    header = json.loads(metadata["header"])
+    header["characters"] = change(header["characters"])
+    save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
+    assert run("sample", model.name) == 2
+    rows = len(arrays["model.output.bias"])
+    assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(capsys)
+
+
+def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
+    (folder / "link").symlink_to("models/cat")
+    assert run("train", "cat.txt", *SMALL, "--out", "link") == 2
+    assert "folder that exists" in one_line(capsys)
+    (folder / "models").mkdir()
+    for _ in range(2):
+        assert run("train", "cat.txt", *SMALL, "--out", "link") == 0
+        assert (folder / "link").is_symlink()
+        assert [path.name for path in (folder / "models").iterdir()] == ["cat"]
+    assert run("sample", "link") == 0
+
+
+# -- leaving early -----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_while_starting_is_one_line(capsys, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parser", interrupted)
+    assert run("mathmath") == 130
+    assert one_line(capsys) == "tinygrad-rnn: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["mathmath"], 0),
+        (["mathmath", "--json"], 0),
+        (["sample", "cat.safetensors"], 0),
+        (["train", "cat.txt", "--epochs", "1000", "--out", "m"], 141),
+    ],
+)
+def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
+    read, write = os.pipe()
+    os.close(read)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "tinygrad_rnn.cli", *arguments]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (code, "")

@@ -1,11 +1,14 @@
 """Training: it learns, it resumes bit for bit, and the state is carried and detached."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tinygrad_rnn.charmodel import Architecture, load_model, save_model
 from tinygrad_rnn.graph import history
-from tinygrad_rnn.serialize import save
+from tinygrad_rnn.serialize import load_with_metadata, save
+from tinygrad_rnn.tensor import Tensor
 from tinygrad_rnn.train import Options, Trainer, demo_text
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
@@ -81,6 +84,109 @@ def test_what_resume_refuses(tmp_path):
     save({"w": np.ones(3)}, path)
     with pytest.raises(ValueError, match="another safetensors file"):
         Trainer.resume(path, TEXT)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """What an interrupted training wrote: its path, and its arrays and header to tamper with."""
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    batches = iter(range(3))
+    trainer.run(stop=lambda: next(batches, None) is None)
+    trainer.save(tmp_path / "m")
+    arrays, metadata = load_with_metadata(tmp_path / "m")
+    return tmp_path / "m", arrays, json.loads(metadata["header"]), metadata["format"]
+
+
+@pytest.mark.parametrize("name", ["optimizer.2.mean", "optimizer.0.t", "optimizer.lr", "optimizer.steps", "state"])
+@pytest.mark.parametrize("damage", ["missing", "altered"])
+def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, damage):
+    path, arrays, header, form = checkpoint
+    if damage == "missing":
+        del arrays[name]
+    else:
+        arrays[name] = arrays[name] + 1
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=rf"missing or altered since it was written: {name}\); train without --resume"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("options", {}), ("epoch", 1), ("epoch", -1), ("epoch", "one"), ("batch", 99), ("rng", {}), ("rng", None), ("digest", "")],
+)
+def test_resume_refuses_notes_that_were_altered(checkpoint, name, value):
+    path, arrays, header, form = checkpoint
+    header["notes"][name] = value
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=f"missing or altered since it was written: {name}\\)"):
+        Trainer.resume(path, TEXT)
+
+
+def test_resume_refuses_a_generator_elsewhere_and_other_dropout(checkpoint):
+    path, arrays, header, form = checkpoint
+    header["notes"]["rng"]["state"]["state"] += 1
+    header["architecture"]["dropout"] = 0.5
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match="altered since it was written: architecture, rng"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.mark.parametrize("notes", [{}, {"checksums": 3}, {"options": {}}, None])
+def test_resume_refuses_a_model_without_a_training(checkpoint, notes):
+    path, arrays, header, form = checkpoint
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header | {"notes": notes})})
+    with pytest.raises(ValueError, match=r"no training to go on from|whole character model"):
+        Trainer.resume(path, TEXT)
+
+
+def test_weights_that_are_not_finite_are_refused(checkpoint):
+    path, arrays, header, form = checkpoint
+    arrays["model.output.bias"][0] = -np.inf
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=r"nan or inf in output\.bias"):
+        load_model(path)
+
+
+def test_a_link_is_kept_and_its_target_written(tmp_path):
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    (tmp_path / "link").symlink_to("target")
+    trainer.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert Trainer.resume(tmp_path / "target", TEXT).epoch == 0
+
+
+# -- divergence --------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("lr", [1e10, 1e30, 1e38])
+def test_a_training_that_diverges_stops_and_says_where(lr):
+    trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=10, lr=lr))
+    with pytest.raises(ValueError, match=r"got a loss of \S+ in epoch 1, batch 2 of 14; use a smaller --lr"):
+        trainer.run(on_epoch=lambda *_: pytest.fail("nothing to save"))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_an_epoch_whose_last_update_diverged_is_not_saved():
+    trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=1000, lr=1e30))
+    assert trainer.batches == 1
+    with pytest.raises(ValueError, match="on the held-out text after epoch 1"):
+        trainer.run(on_epoch=lambda *_: pytest.fail("nothing to save"))
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update(monkeypatch):
+    trainer, backward = Trainer(TEXT, Architecture(hidden=4), OPTIONS), Tensor.backward
+
+    def overflowing(loss):
+        backward(loss)
+        trainer.model.output.bias.grad[0] = np.inf
+
+    monkeypatch.setattr(Tensor, "backward", overflowing)
+    before = weights(trainer)
+    with pytest.raises(ValueError, match="got a gradient that is not finite in epoch 1, batch 1 of 14; use a smaller --lr"):
+        trainer.run()
+    for name, array in before.items():
+        np.testing.assert_array_equal(weights(trainer)[name], array)
 
 
 @pytest.mark.parametrize(

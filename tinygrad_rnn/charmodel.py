@@ -98,10 +98,11 @@ def save_model(
     """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header.
 
     `arrays` and `notes` are kept beside it (what training needs to go on) and come back from `load_model`.
+    Where `path` is a link, the file that it points to is written.
     """
     everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
     header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
-    save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
+    save(everything, os.path.realpath(path), metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
@@ -127,13 +128,26 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
         )
     try:
         header = json.loads(metadata["header"])
-        model = CharModel(CharVocab(header["characters"], order="given"), Architecture(**header["architecture"]), rng=0)
+        vocab, architecture = CharVocab(header["characters"], order="given"), Architecture(**header["architecture"])
         weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
+        _check_weights(weights, len(vocab), architecture.hidden)
+        model = CharModel(vocab, architecture, rng=0)
         dtypes = {array.dtype for array in weights.values()}
         model.astype(dtypes.pop() if len(dtypes) == 1 else np.float32).load_state_dict(weights)
         notes = dict(header["notes"])
     except (ValueError, TypeError, KeyError) as error:
+        why = f"without {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({error})", remedy="train it again")
+            complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({why})", remedy="train it again")
         ) from error
     return model, {name: array for name, array in arrays.items() if not name.startswith("model.")}, notes
+
+
+def _check_weights(weights: Mapping[str, np.ndarray], characters: int, hidden: int) -> None:
+    """Refuse weights that are not finite, or of other sizes than the header says, before a model of these sizes is built."""
+    shape = weights["output.weight"].shape
+    if shape != (characters, hidden):
+        raise ValueError(f"its header says {characters} characters and hidden size {hidden}, its output.weight has shape {shape}")
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")

@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn`: mathmath, train, sample, check."""
+"""The command `tinygrad-rnn`: mathmath, train, sample, draw, check."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from math import log
 from pathlib import Path
 from types import FrameType
@@ -36,13 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Whatever a user can get wrong ends in one line on stderr and exit code 2.
     """
-    options = _parser().parse_args(arguments)
+    unheard = 0
     try:
-        return options.run(options)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has seen enough
-        return 0
+        try:
+            options = _parser().parse_args(arguments)
+            unheard = 141 if options.command == "train" else 0  # a training is cut short, as by SIGPIPE; the others only print
+            return options.run(options)
+        finally:
+            print(end="", flush=True)  # here, where a closed pipe can still be answered
+    except (BrokenPipeError, SystemExit) as leaving:
+        if isinstance(leaving, SystemExit) and not isinstance(leaving.__context__, BrokenPipeError):  # rich's way to say it
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it flushes at exit
+        return unheard
     except KeyboardInterrupt:
+        print("tinygrad-rnn: interrupted", file=sys.stderr)
         return 130
     except MemoryError as error:
         print(f"tinygrad-rnn: not enough memory for these sizes ({_one_line(error)}); use smaller ones", file=sys.stderr)
@@ -53,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
+    from . import drawing
+    from .charmodel import Architecture
+    from .train import Options
+
     parser = Parser(
         prog="tinygrad-rnn", description="Recurrent networks whose backpropagation through time comes out of the computation graph."
     )
@@ -68,28 +81,25 @@ def _parser() -> Parser:
     source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="any UTF-8 text")
     source.add_argument("--demo", action="store_true", help="train on text that ships with Python")
     train.add_argument("--out", type=Path, metavar="MODEL", help="the checkpoint (default: the text's name with .safetensors)")
-    train.add_argument("--resume", action="store_true", help="go on from the checkpoint, with its options")
-    train.add_argument("--cell", choices=("rnn", "gru", "lstm"), default="gru")
-    for name, kind, default, text in (
-        ("embedding", int, 32, "length of a character's vector, 0 for one-hot"),
-        ("hidden", int, 128, "size of the state"),
-        ("layers", int, 1, "recurrent layers"),
-        ("dropout", float, 0.0, "share dropped between layers"),
-        ("epochs", int, None, "passes through the text (default 10)"),
-        ("batch-size", int, 16, "streams read side by side"),
-        ("steps", int, 32, "characters between truncations of BPTT"),
-        ("lr", float, 2e-3, "Adam's learning rate"),
-        ("clip", float, 1.0, "largest norm of the gradients"),
-        ("holdout", float, 0.1, "share of the text, at its end, kept for evaluation"),
-        ("seed", int, 0, "of initial weights and dropout"),
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint, with its options; only --epochs may change")
+    defaults = asdict(Architecture()) | asdict(Options())
+    # SUPPRESS: what is not given leaves no trace, so that --resume can tell it from what is.
+    train.add_argument("--cell", choices=("rnn", "gru", "lstm"), default=argparse.SUPPRESS, help=f"(default {defaults['cell']})")
+    for name, text in (
+        ("embedding", "length of a character's vector, 0 for one-hot"),
+        ("hidden", "size of the state"),
+        ("layers", "recurrent layers"),
+        ("dropout", "share dropped between layers"),
+        ("epochs", "passes through the text"),
+        ("batch_size", "streams read side by side"),
+        ("steps", "characters between truncations of BPTT"),
+        ("lr", "Adam's learning rate"),
+        ("clip", "largest norm of the gradients"),
+        ("holdout", "share of the text, at its end, kept for evaluation"),
+        ("seed", "of initial weights and dropout"),
     ):
-        train.add_argument(
-            f"--{name}",
-            type=kind,
-            default=default,
-            metavar="N" if kind is int else "X",
-            help=f"{text}" + (f" (default {default})" if default is not None else ""),
-        )
+        kind, text = type(defaults[name]), f"{text} (default {defaults[name]})"
+        train.add_argument(_flag(name), type=kind, default=argparse.SUPPRESS, metavar="N" if kind is int else "X", help=text)
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="let a trained model write")
@@ -102,6 +112,9 @@ def _parser() -> Parser:
     sample.add_argument("--top-k", type=int, metavar="N", help="draw among the likeliest N only")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
     sample.set_defaults(run=_sample)
+
+    draw = commands.add_parser("draw", help="draw the computation graph of a model")
+    drawing.add_arguments(draw)
 
     check = commands.add_parser("check", help="check the derivatives of every op against finite differences")
     check.set_defaults(run=_check)
@@ -124,22 +137,37 @@ def _train(options: argparse.Namespace) -> int:
     text = demo_text() if options.demo else _read(options.file)
     out = options.out or Path("demo.safetensors" if options.demo else options.file.stem + ".safetensors")
     _check_place(out)
+    given = vars(options)
+    sizes, how = ({f.name: given[f.name] for f in fields(kind) if f.name in given} for kind in (Architecture, Options))
     if options.resume:
-        trainer = Trainer.resume(out, text, epochs=options.epochs)
+        trainer = Trainer.resume(out, text, epochs=how.get("epochs"))
+        _check_agreement(sizes | how, asdict(trainer.model.architecture) | asdict(trainer.options), out)
     else:
-        architecture = Architecture(options.cell, options.embedding, options.hidden, options.layers, options.dropout)
-        how = {name: getattr(options, name) for name in ("batch_size", "steps", "lr", "clip", "holdout", "seed")}
-        trainer = Trainer(text, architecture, Options(epochs=10 if options.epochs is None else options.epochs, **how))
+        trainer = Trainer(text, Architecture(**sizes), Options(**how))
     return _run(trainer, out, _console(options.plain))
+
+
+def _flag(name: str) -> str:
+    """The option that sets a field of `Architecture` or `Options`."""
+    return "--" + name.replace("_", "-")
+
+
+def _check_agreement(given: dict[str, Any], kept: dict[str, Any], out: Path) -> None:
+    """Refuse an option that says something else than the checkpoint that training goes on from."""
+    for name, value in given.items():
+        if value != kept[name]:
+            expected, remedy = f"{kept[name]}, as in the checkpoint {str(out)!r}", "leave it out, or train anew without --resume"
+            raise ValueError(complaint("train", _flag(name), expected=expected, got=str(value), remedy=remedy))
 
 
 def _check_place(out: Path) -> None:
     """Refuse, before any work, a place where a checkpoint cannot or should not be written."""
-    if not out.absolute().parent.is_dir():
+    folder = Path(os.path.realpath(out)).parent  # a link is followed: the model goes where it points
+    if not folder.is_dir():
         raise FileNotFoundError(
             complaint("train", "--out", expected="a path in a folder that exists", got=repr(str(out)), remedy="make the folder")
         )
-    if not os.access(out.absolute().parent, os.W_OK):
+    if not os.access(folder, os.W_OK):
         raise PermissionError(
             complaint("train", "--out", expected="a folder that can be written to", got=repr(str(out)), remedy="use another")
         )
@@ -186,7 +214,7 @@ def _run(trainer: Trainer, out: Path, console: Console) -> int:
                 trainer.save(out)
                 display.epoch(epoch, loss, held_out)
 
-            with np.errstate(over="ignore", invalid="ignore"):  # clipping refuses what is not finite, in one line
+            with np.errstate(over="ignore", invalid="ignore"):  # the trainer refuses what is not finite, in one line
                 finished = trainer.run(on_batch=display.batch, on_epoch=epoch_done, stop=lambda: bool(stopped))
     finally:
         signal.signal(signal.SIGINT, before)
@@ -257,10 +285,21 @@ def _sample(options: argparse.Namespace) -> int:
     from .charmodel import load_model
     from .text import sample
 
-    model, _, _ = load_model(options.model)
+    path = str(options.model)
+    model, _, _ = load_model(path)
+    model.eval()
+
+    def finite(x: np.ndarray, state: Any) -> Any:
+        logits, state = model(x, state)
+        if not np.isfinite(logits.data).all():
+            remedy = "it is damaged, or its training diverged; train it again"
+            raise ValueError(complaint("sample", "MODEL", expected="finite logits", got=f"nan or inf from {path!r}", remedy=remedy))
+        return logits, state
+
     prime = model.vocab.characters[0] if options.prime is None else options.prime
-    text = sample(model.eval(), model.vocab, prime, options.length, temperature=options.temperature, top_k=options.top_k, rng=options.seed)
-    sys.stdout.write(text + "\n")
+    with np.errstate(over="ignore", invalid="ignore"):
+        text = sample(finite, model.vocab, prime, options.length, temperature=options.temperature, top_k=options.top_k, rng=options.seed)
+    print(text)
     return 0
 
 

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from math import log
 from time import perf_counter
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -24,6 +26,9 @@ from .optim import Adam
 from .scan import detach
 from .tensor import Tensor
 from .text import CharVocab, batches, count_batches
+
+HOPELESS = 1e6
+"""Nats a character at which a training has diverged, finite as they may be: a blind guess costs the log of the vocabulary's size."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +138,23 @@ class Trainer:
         self.training, self.held_out = indices[: self.cut], indices[self.cut :]
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
-        """One batch: forward, backward, clip, update. Returns the loss in nats a character."""
+        """One batch: forward, backward, clip, update. Returns the loss in nats a character.
+
+        Raises
+        ------
+        ValueError
+            If the training has diverged: a loss out of all bounds, or a gradient that is not finite. Nothing is updated then.
+        """
+        where = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
         logits, state = self.model(x, self.state)
         loss = nn.functional.cross_entropy(logits, y)
+        _check_loss(loss.item(), where)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        try:
+            nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        except ValueError as error:
+            raise _diverged(f"a gradient that is not finite {where}") from error
         self.optimizer.step()
         self.state = detach(state)
         return loss.item()
@@ -164,6 +180,11 @@ class Trainer:
         -------
         bool
             Whether all epochs are done.
+
+        Raises
+        ------
+        ValueError
+            If the training has diverged; `on_epoch` is not called for that epoch.
         """
         options, start, seen, done = self.options, perf_counter(), 0, 0
         todo = (options.epochs - self.epoch) * self.batches - self.batch
@@ -181,7 +202,9 @@ class Trainer:
                     on_batch(Progress(self.epoch, self.batch, self.batches, float(np.mean(losses[-20:])), seen / elapsed, left))
             self.epoch, self.batch, self.state = self.epoch + 1, 0, None
             if on_epoch is not None:
-                on_epoch(self.epoch, float(np.mean(losses)) if losses else float("nan"), self.evaluate())
+                held_out = self.evaluate()
+                _check_loss(held_out, f"on the held-out text after epoch {self.epoch}")
+                on_epoch(self.epoch, float(np.mean(losses)) if losses else float("nan"), held_out)
         return True
 
     def evaluate(self) -> float:
@@ -213,6 +236,7 @@ class Trainer:
             "batch": self.batch,
             "rng": self.model.recurrent.rng.bit_generator.state,
         }
+        notes["checksums"] = _checksums(self.model, arrays, notes)
         save_model(self.model, path, arrays=arrays, notes=notes)
 
     @classmethod
@@ -222,11 +246,12 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the file is damaged, holds no training state, or belongs to another text.
+            If the file is damaged or was altered, holds no training state, or belongs to another text.
         """
         model, arrays, notes = load_model(path)
         try:
-            options = Options(**{**notes["options"], **({} if epochs is None else {"epochs": epochs})})
+            _check_checksums(model, arrays, notes)
+            options = Options(**notes["options"])
             if notes["digest"] != hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest():
                 raise ValueError("it was trained on another text")
             trainer = cls.__new__(cls)
@@ -236,9 +261,7 @@ class Trainer:
             trainer.optimizer = Adam(model.parameters(), lr=options.lr)
             trainer.optimizer.load_state_dict({n.removeprefix("optimizer."): a for n, a in arrays.items() if n.startswith("optimizer.")})
             model.recurrent.rng.bit_generator.state = notes["rng"]
-            trainer.epoch, trainer.batch = int(notes["epoch"]), int(notes["batch"])
-            if trainer.epoch < 0 or not 0 <= trainer.batch <= trainer.batches:
-                raise ValueError(f"it is at batch {trainer.batch} of {trainer.batches}")
+            trainer.epoch, trainer.batch = notes["epoch"], notes["batch"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 complaint(
@@ -247,7 +270,41 @@ class Trainer:
             ) from error
         carried: list[Any] = [Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays]
         trainer.state = None if not carried else carried[0] if len(carried) == 1 else tuple(carried)
+        if epochs is not None:
+            trainer.options = replace(options, epochs=epochs)
         return trainer
+
+
+def _check_loss(loss: float, where: str) -> None:
+    """Refuse to go on from a loss that is nan or beyond hope."""
+    if not loss < HOPELESS:
+        raise _diverged(f"a loss of {loss:.3g} {where}")
+
+
+def _diverged(got: str) -> ValueError:
+    remedy = "use a smaller --lr, or clip harder with a smaller --clip; what was saved before stays as it is"
+    return ValueError(complaint("train", "lr", expected=f"a loss below {HOPELESS:,.0f} and finite gradients", got=got, remedy=remedy))
+
+
+def _checksums(model: CharModel, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> dict[str, int]:
+    """The CRC of everything that training goes on from, by name, so that a damaged checkpoint can say where."""
+    header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), **notes}
+    sums = {name: crc32(json.dumps(value, sort_keys=True).encode()) for name, value in header.items()}
+    everything = {**model.state_dict(), **arrays}
+    return sums | {name: crc32(f"{array.dtype} {array.shape} ".encode() + array.tobytes()) for name, array in everything.items()}
+
+
+def _check_checksums(model: CharModel, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint in which something is not what `Trainer.save` wrote."""
+    notes = dict(notes)
+    kept = notes.pop("checksums", None)
+    if not isinstance(kept, dict):
+        raise ValueError("it holds no training to go on from")
+    found = _checksums(model, arrays, notes)
+    wrong = sorted(name for name in kept.keys() | found.keys() if kept.get(name) != found.get(name))
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise ValueError(f"missing or altered since it was written: {', '.join(wrong[:3])}{more}")
 
 
 def demo_text() -> str:
