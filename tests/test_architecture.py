@@ -13,10 +13,26 @@ from tinygrad_rnn.op import registry
 ROOT = Path(tinygrad_rnn.__file__).parent
 FLOORS = [
     *("errors", "dtypes", "graph", "op", "backward", "ops", "protocol", "tensor", "transforms", "gradcheck"),
-    *("scan", "serialize", "draw", "nn", "optim", "text", "mathmath", "charmodel", "train", "walk", "cli", "__main__"),
+    *(
+        "scan",
+        "serialize",
+        "draw",
+        "playback",
+        "bptt",
+        "nn",
+        "optim",
+        "text",
+        "mathmath",
+        "charmodel",
+        "train",
+        "walk",
+        "drawing",
+        "cli",
+        "__main__",
+    ),
 ]
 CORE = FLOORS[: FLOORS.index("serialize")]
-PRINTING = {"train", "walk", "cli", "__main__"}
+PRINTING = {"train", "walk", "drawing", "cli", "__main__"}
 FILES = sorted(ROOT.rglob("*.py"))
 every_file = pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(ROOT)) for p in FILES])
 
@@ -124,7 +140,7 @@ def module_level_imports(path):
 
 @every_file
 def test_only_numpy_and_the_standard_library_at_import(path):
-    if floor_of(path) not in {"train", "walk", "cli", "__main__"}:
+    if floor_of(path) not in {"train", "walk", "drawing", "cli", "__main__"}:
         assert module_level_imports(path) <= sys.stdlib_module_names | {"numpy", "tinygrad_rnn"}
 
 

@@ -186,7 +186,7 @@ def test_plain_has_no_control_characters_and_fits(told):
 
 def test_the_walk_writes_the_graph(told):
     text, directory = told
-    assert sorted(path.name for path in directory.iterdir()) == ["mathmath.dot", "mathmath.txt"]
+    assert sorted(path.name for path in directory.iterdir()) == ["mathmath.dot", "mathmath.svg", "mathmath.txt"]
     equations = (directory / "mathmath.txt").read_text(encoding="utf-8")
     assert "h₁ = z₁ ⊙ h₀ + (1 " in equations
     assert "loss = mean(stack(term3₀, term3₁, term3₂))" in equations
@@ -222,7 +222,7 @@ def test_json_holds_the_numbers(capsys, tmp_path):
         else:
             np.testing.assert_allclose(found["batch_1"][name], expected, rtol=0, atol=1e-12)
     assert found["written"] == TEXT
-    assert [Path(path).name for path in found["files"]] == ["mathmath.txt", "mathmath.dot"]
+    assert [Path(path).name for path in found["files"]] == ["mathmath.txt", "mathmath.dot", "mathmath.svg"]
     assert all(Path(path).exists() for path in found["files"])
 
 
@@ -237,6 +237,33 @@ def test_a_terminal_without_greek_letters_gets_question_marks(monkeypatch, tmp_p
 def test_a_missing_directory_is_refused_first(capsys, tmp_path):
     with pytest.raises(NotADirectoryError, match="mathmath: argument directory"):
         walk.mathmath(plain=True, directory=tmp_path / "missing")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["mathmath.txt", "mathmath.dot"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_somebody_else_wrote_is_kept(capsys, tmp_path, name, as_json):
+    (tmp_path / name).write_text("digraph {\n my own\n}\n")
+    with pytest.raises(FileExistsError, match=rf"{name}, something else; move it away"):
+        walk.mathmath(plain=True, as_json=as_json, directory=tmp_path)
+    assert capsys.readouterr().out == ""
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["digraph {\n my own\n}\n"]
+
+
+def test_an_earlier_walks_graph_is_written_anew(capsys, tmp_path, told):
+    first_line = (told[1] / "mathmath.txt").read_text(encoding="utf-8").splitlines()[0]
+    (tmp_path / "mathmath.txt").write_text(f"{first_line}\nof an older version", encoding="utf-8")
+    assert walk.mathmath(as_json=True, directory=tmp_path) == 0
+    assert "older version" not in (tmp_path / "mathmath.txt").read_text(encoding="utf-8")
+
+
+def test_a_directory_that_cannot_be_written_to_is_refused_first(capsys, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(OSError, match=r"expected one to write to, got .* \(mathmath.txt: Permission denied\); use another"):
+        walk.mathmath(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""
 
 

@@ -7,7 +7,7 @@ the op's inputs, and the engine adds those up. It names no op.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import iadd
 from typing import Any
 
@@ -31,7 +31,15 @@ class Part:
         self.join, self.part, self.index = join, part, index
 
 
-def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, interior: bool = False) -> Iterator[tuple[Value, Any]]:
+def sweep(
+    root: Value,
+    seed: Any,
+    order: list[Value],
+    *,
+    record: bool = False,
+    interior: bool = False,
+    watch: Callable[[Value, Value, Any, Any], None] | None = None,
+) -> Iterator[tuple[Value, Any]]:
     """Yield the leaves that `root` was made from, each with its gradient.
 
     Parameters
@@ -46,6 +54,9 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
     interior : bool
         Yield every value on the way too, newest first, as soon as its gradient is complete.
+    watch : callable, optional
+        ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that made y, and what x has got
+        so far with it; None if that is kept in parts.
 
     Raises
     ------
@@ -58,7 +69,7 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
     for y in order:
         g = gradients.pop(y, None)
         if y in parts:
-            g = _complete(y, g, parts.pop(y))
+            g = complete(y, g, parts.pop(y))
         if interior:
             yield y, g
         node: Any = y.node
@@ -76,6 +87,8 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
             if flow.shape != x.array.shape or flow.dtype is not x.array.dtype:
                 if type(flow) is Part:
                     parts.setdefault(x, []).append(flow)
+                    if watch:
+                        watch(y, x, flow, None)
                     continue
                 flow = _fitted(flow, x, y)
             if x not in gradients:
@@ -85,12 +98,14 @@ def sweep(root: Value, seed: Any, order: list[Value], *, record: bool = False, i
             else:
                 gradients[x] = gradients[x] + flow
                 ours.add(x)
+            if watch:
+                watch(y, x, flow, gradients[x])
     for leaf in {**gradients, **parts}:
         g = gradients.get(leaf)
-        yield leaf, _complete(leaf, g, parts[leaf]) if leaf in parts else g
+        yield leaf, complete(leaf, g, parts[leaf]) if leaf in parts else g
 
 
-def _complete(x: Value, g: Any, parts: list[Part]) -> Any:
+def complete(x: Value, g: Any, parts: list[Part]) -> Any:
     """x's gradient: the sum of its whole contributions, `g`, and the parts put in their places."""
     settings = {"indices": [p.index for p in parts], "shape": x.array.shape}
     joined = apply(parts[0].join, [p.part for p in parts], settings)

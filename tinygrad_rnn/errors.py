@@ -30,3 +30,7 @@ def describe(x: Any) -> str:
 def plural(n: int, noun: str) -> str:
     """A count and its noun: ``1 epoch``, ``2 epochs``."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+class NoEngineError(RuntimeError):
+    """There is nothing on this machine that draws: neither a system ``dot`` nor `pygraphviz`."""

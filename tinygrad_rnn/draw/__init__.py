@@ -1,6 +1,7 @@
-"""The graph that a program recorded, to look at: as numbered equations (`text`), or in the DOT language (`dot`)."""
+"""The graph that a program recorded, to look at: as data, as numbered equations, and as a figure."""
 
-from .dot import dot
+from ..errors import NoEngineError
+from .figure import Graph, graph
 from .text import text
 
-__all__ = ["dot", "text"]
+__all__ = ["Graph", "NoEngineError", "graph", "text"]

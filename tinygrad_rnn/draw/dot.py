@@ -1,92 +1,274 @@
-"""A graph in the DOT language, which Graphviz and many other programs draw."""
+"""A picture in the DOT language, which Graphviz and many other programs draw."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+from math import log10
+from typing import Any
+
+import numpy as np
+
 from ..graph import Scope, Value
-from .labels import constant, label_all, node_of, place, recorded, settings, symbol
+from .labels import printable
+from .picture import Edge, Picture, Terms, Vertex
+from .steps import Loop, Rolled, Skipped, loop_of
+from .themes import Theme
+
+FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
+
+ROWS, COLUMNS = 6, 6
+"""An array up to this size is written out, a larger one by its range and its norm."""
+
+RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
+
+SHAPES = {
+    "op": {"shape": "box", "style": "rounded,filled"},
+    "parameter": {"shape": "box", "style": "filled", "penwidth": "1.6"},
+    "input": {"shape": "ellipse", "style": "filled"},
+    "constant": {"shape": "ellipse", "style": "filled,dashed"},
+    "state": {"shape": "cds", "style": "filled"},
+    "fold": {"shape": "box", "style": "filled", "peripheries": "2"},
+    "steps": {"shape": "plaintext", "style": ""},
+}
+"""Every kind has an outline of its own, so that no kind is told by colour alone."""
 
 
-def dot(output: Value) -> str:
-    """The graph of `output` in the DOT language: results as ellipses, parameters as boxes, a frame around each time step.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a picture is to look.
 
-    Parameters
+    Attributes
     ----------
-    output : Tensor
-        The result of a computation, such as a loss.
+    show : set of {"shape", "value", "grad"}
+    theme : Theme
+    direction : {"up", "down", "right"}
+        Where data flows. Time goes to the right; with "right", along with the data.
+    marked : set of Value, or None
+        What is on a highlighted path.
+    """
 
-    Returns
-    -------
-    str
-        The same for every run of the same program. Names are generated, so that labels may hold any text.
+    show: frozenset[str]
+    theme: Theme
+    direction: str
+    marked: frozenset[Value] | None = None
 
-    Raises
-    ------
-    TypeError
-        If `output` has no graph.
+    def marks(self, values: tuple[Value, ...]) -> bool:
+        """Whether one of them is on a highlighted path."""
+        return self.marked is not None and not self.marked.isdisjoint(values)
 
-    Examples
-    --------
-    >>> import tinygrad_rnn as tg
-    >>> from tinygrad_rnn import draw
-    >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
-    >>> print(draw.dot(tg.tanh(w)).expandtabs(4), end="")
-    digraph {
-        graph [rankdir=BT]
-        node [fontname="Helvetica,Arial,sans-serif" fontsize=11]
-        leaf1 [label="w\\n(2,)" shape=box]
-        op1 [label="tanh\\n(2,)"]
-        leaf1 -> op1
+
+def write(picture: Picture, look: Look, title: str) -> str:
+    """`picture` as DOT text with `title` below it: the same for the same picture, and safe with any name."""
+    import graphviz
+
+    theme = look.theme
+    drawing = graphviz.Digraph(
+        graph_attr={
+            "rankdir": RANKDIR[look.direction], "newrank": "true",
+            "remincross": "false", "bgcolor": theme.paper, "fontname": FONT, "fontcolor": theme.faint,
+            "fontsize": "11", "label": _html(*title.split("\n")), "labelloc": "b", "labeljust": "l", "nodesep": "0.18", "ranksep": "0.32",
+        },
+        node_attr={"fontname": FONT, "fontsize": "12", "fontcolor": theme.ink, "color": theme.faint, "margin": "0.06,0.03",
+                   "height": "0.3", "width": "0.3"},
+        edge_attr={"color": theme.faint, "arrowsize": "0.6", "fontname": FONT, "fontsize": "10", "fontcolor": theme.faint},
+    )  # fmt: skip
+    _clusters(drawing, picture, look)
+    weights = _weights(picture) if "grad" in look.show else {}
+    for number, edge in enumerate(picture.edges):
+        drawing.edge(edge.source, edge.target, **_edge(edge, picture, look, weights.get(number)))
+    return drawing.source
+
+
+def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
+    """Vertices inside nested frames, one for each scope, in the order in which these were entered; steps in order of time."""
+    import graphviz
+
+    inside: dict[Scope, list[Vertex]] = {(): []}
+    for vertex in picture.vertices.values():
+        for depth in range(1, len(vertex.scope) + 1):
+            inside.setdefault(vertex.scope[:depth], [])
+        inside[vertex.scope].append(vertex)
+    columns, levels = ({}, {}) if look.direction == "right" else (_columns(picture), _levels(picture))
+    numbers = {scope: number for number, scope in enumerate(inside)}
+    frames = {scope: graphviz.Digraph(name=f"cluster{number}") if scope else drawing for scope, number in numbers.items()}
+    for scope, vertices in inside.items():
+        if scope:
+            frames[scope].attr(**_frame(scope[-1], look.theme))
+        for vertex in vertices:
+            frames[scope].node(vertex.id, **_vertex(vertex, look))
+
+    def when(scope: Scope) -> tuple[int, int]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
+        return -len(scope), scope[-1] if isinstance(scope[-1], int) else -1
+
+    for scope in [*sorted((scope for scope in inside if scope), key=when), ()]:
+        _axis(frames[scope], columns.get(scope, []), levels.get(scope, []), numbers[scope])
+        if scope:
+            frames[scope[:-1]].subgraph(frames[scope])
+
+
+def _frame(part: str | int, theme: Theme) -> dict[str, str]:
+    """The frame of a scope: a time step stands out, and the terms of a gate have no title, for the gate has its name."""
+    step = isinstance(part, int | Rolled)
+    title = "" if isinstance(part, Terms | Skipped) else f"t = {part}" if isinstance(part, int) else part
+    style = {
+        "style": "rounded,filled",
+        "fontcolor": theme.faint,
+        "fontname": FONT,
+        "fontsize": "11",
+        "penwidth": "0.7",
+        "color": theme.faint,
     }
+    return {**style, "label": _html(title) if title else "", "fillcolor": theme.step if step else theme.cluster}
+
+
+def _columns(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
+    """For each loop what is in each of its steps, in the order of time."""
+    found: dict[Scope, dict[int, list[Vertex]]] = {}
+    for vertex in picture.vertices.values():
+        if place := loop_of(vertex.scope):
+            found.setdefault(place[0], {}).setdefault(place[1], []).append(vertex)
+    return {loop: [steps[step] for step in sorted(steps)] for loop, steps in found.items()}
+
+
+def _levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
+    """For each loop what is to be on one level: both ends of a state; and a state with the next one, which is on its right."""
+    found: dict[Scope, list[tuple[str, str, bool]]] = {}
+    made: dict[tuple[Loop, str | None], str] = {}
+    for edge in picture.edges:
+        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
+        before, after = loop_of(source.scope), loop_of(target.scope)
+        if before and after and before[0] == after[0] and before[1] != after[1]:
+            found.setdefault(before[0], []).append((source.id, target.id, False))
+            made[before, source.values[0].name] = source.id
+    for vertex in picture.vertices.values():
+        place = loop_of(vertex.scope)
+        if vertex.kind == "state" and place and (place, vertex.values[0].name) in made:
+            found[place[0]].append((vertex.id, made[place, vertex.values[0].name], True))
+    return found
+
+
+def _axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: int) -> None:
+    """Put the steps of a loop side by side, and both ends of a state on one level, so that time flows along a line.
+
+    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points, two for
+    each step, tied to what comes into the step and to what is made in it.
     """
     import graphviz
 
-    values = recorded("draw.dot", output)
-    labels = label_all(values)
-    graph = graphviz.Digraph(graph_attr={"rankdir": "BT"}, node_attr={"fontname": "Helvetica,Arial,sans-serif", "fontsize": "11"})
-
-    def label(*lines: str) -> str:
-        # Text that begins with < and ends with > would be HTML, \N an escape and &lt; an entity: none of them is meant here.
-        return graphviz.nohtml(r"\n".join(graphviz.escape(line.replace("&", "&amp;")) for line in lines))
-
-    ids: dict[Value, str] = {}
-    frames: dict[Scope, list[Value]] = {}
-    edges: list[tuple[str, str]] = []
-    leaves = 0
-    for number, value in enumerate(values, 1):
-        node = node_of(value)
-        target = ids[value] = f"op{number}"
-        frames.setdefault(_frame(node.scope), []).append(value)
-        for x in node.inputs:
-            if not isinstance(x, Value) or x not in ids:  # a leaf seen for the first time, or a plain constant
-                leaves += 1
-                source = f"leaf{leaves}"
-                if isinstance(x, Value):
-                    ids[x] = source
-                if isinstance(x, Value) and (x.name or x.tracked):
-                    text = label(labels[x], str(x.array.shape))
-                else:
-                    text = label(labels[x] if isinstance(x, Value) else constant(x))
-                graph.node(source, text, shape="box" if isinstance(x, Value) and x.tracked else "plaintext")
-            else:
-                source = ids[x]
-            edges.append((source, target))
-    for number, (frame, members) in enumerate(frames.items(), 1):
-        part = graphviz.Digraph(name=f"cluster{number}") if frame else graph
-        if frame:
-            part.attr(label=label(place(frame)), style="rounded")
-        for value in members:
-            node = node_of(value)
-            name = [labels[value]] if value.name else []
-            how = [symbol(node), *(f"{key}={setting}" for key, setting in settings(node).items())]
-            part.node(ids[value], label(*name, " ".join(how), str(value.array.shape)))
-        if frame:
-            graph.subgraph(part)
-    for source, target in edges:
-        graph.edge(source, target)
-    return graph.source
+    if len(columns) < 2:
+        return
+    row = graphviz.Digraph(graph_attr={"rank": "same"}, node_attr={"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"})
+    points = [(f"t{number}_{i}_in", f"t{number}_{i}_made") for i in range(len(columns))]
+    for before, after in pairwise([point for pair in points for point in pair]):
+        row.edge(before, after, style="invis")
+    part.subgraph(row)
+    ties = 4 * max(map(len, columns))
+    for (enter, made), column in zip(points, columns, strict=True):
+        states = [vertex.id for vertex in column if vertex.kind == "state"]
+        others = [vertex.id for vertex in column if vertex.kind != "state"]
+        for i in range(ties):
+            for point, names in ((enter, states), (made, others)):
+                if names:
+                    part.edge(point, names[i % len(names)], style="invis")
+    for source, target, ordered in levels:
+        level = graphviz.Digraph(graph_attr={"rank": "same"})
+        level.node(source)
+        level.node(target)
+        if ordered:
+            level.edge(source, target, style="invis")
+        part.subgraph(level)
 
 
-def _frame(scope: Scope) -> Scope:
-    """The part of a scope that ends with its last time step; empty outside of time."""
-    last = max((i for i, part in enumerate(scope) if isinstance(part, int)), default=-1)
-    return scope[: last + 1]
+def _vertex(vertex: Vertex, look: Look) -> dict[str, str]:
+    theme = look.theme
+    fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(vertex.kind, theme.leaf)
+    style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look)}
+    style["tooltip"] = _plain(" / ".join(map(str, vertex.scope)) or "outside of all scopes")
+    return style | ({"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {})
+
+
+def _label(vertex: Vertex, look: Look) -> str:
+    """The name in bold, what the op does, the shape, and what else was asked for: an HTML-like table, every text escaped."""
+    name, text, theme = _escaped(vertex.name), _escaped(vertex.text), look.theme
+    rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
+    if vertex.kind == "state":
+        return f"<{rows[0]}>"
+    if "shape" in look.show and vertex.shapes and "array" not in vertex.text:
+        shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
+        rows.append(_small(" ".join(shapes), theme.faint))
+    if len(vertex.values) == 1:
+        (value,) = vertex.values
+        if "value" in look.show:
+            rows += [_small(line, theme.faint) for line in _numbers(value.array)]
+        if "grad" in look.show and value.tracked:
+            lines = ["—"] if value.grad is None else _numbers(value.grad)
+            rows += [_small(("∂ " if i == 0 else "") + line, theme.gradient) for i, line in enumerate(lines)]
+    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
+
+
+def _small(text: str, color: str) -> str:
+    return f'<font point-size="9" color="{color}">{_escaped(text)}</font>'
+
+
+def _numbers(array: np.ndarray) -> list[str]:
+    """An array written out if it is small, else its range and its norm."""
+    rows = np.atleast_2d(array)
+    if array.size and rows.ndim == 2 and rows.shape[0] <= ROWS and rows.shape[1] <= COLUMNS:
+        return ["  ".join(_number(x) for x in row) for row in rows]
+    if not array.size:
+        return ["empty"]
+    wide = array.astype(np.float64)
+    return [f"{_number(wide.min())} … {_number(wide.max())}, ‖·‖ {_number(np.linalg.norm(wide))}"]
+
+
+def _number(x: Any) -> str:
+    return f"{x:.3g}".replace("-", "−")
+
+
+def _edge(edge: Edge, picture: Picture, look: Look, weight: float | None) -> dict[str, str]:
+    """The state travels along a bold line; with gradients shown, width follows their size."""
+    theme, style = look.theme, {}
+    before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
+    if edge.lag or (before and after and before[0] == after[0] and before[1] != after[1]):
+        style = {"color": theme.state, "penwidth": "1.8"}
+    if look.direction != "right" and (style or (before and picture.vertices[edge.source].kind == "state")):
+        style["constraint"] = "false"
+    if edge.lag:
+        style |= {"label": _html(f"t{-edge.lag:+} → t".replace("-", "−")), "fontcolor": theme.state}
+    if edge.when:
+        style |= {"label": _html(edge.when), "style": "dashed"}
+    if weight is not None:
+        style |= {"color": theme.gradient, "penwidth": f"{weight:.2f}"}
+    if look.marked is not None:
+        style |= {"color": theme.gradient, "penwidth": "2.4"} if look.marks(edge.values) else {"style": "dotted"}
+    return style
+
+
+def _weights(picture: Picture) -> dict[int, float]:
+    """A width for each edge whose gradient is known, by its norm on a logarithmic scale: six decades from 0.5 to 4."""
+    norms = {}
+    for number, edge in enumerate(picture.edges):
+        known = [value.grad for value in edge.values if value.grad is not None]
+        if known:
+            norms[number] = float(np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in known)))
+    top = max(norms.values(), default=0.0)
+    return {number: 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm else 0.5 for number, norm in norms.items()}
+
+
+def _html(*lines: str) -> str:
+    return f"<{'<br/>'.join(_escaped(line) for line in lines)}>"
+
+
+def _escaped(text: str) -> str:
+    """`text` so that it stands for itself in an HTML-like label; what cannot be printed is written as its escape."""
+    return escape(printable(text), quote=True)
+
+
+def _plain(text: str) -> str:
+    """`text` so that it stands for itself in a quoted attribute."""
+    import graphviz
+
+    return graphviz.nohtml(graphviz.escape(printable(text).replace("&", "&amp;")))

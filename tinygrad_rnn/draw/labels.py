@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from string import Formatter
 from typing import Any
 
@@ -50,11 +52,12 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def label_all(values: Iterable[Value]) -> dict[Value, str]:
-    """A label for every named value and every leaf that was used; no two are alike.
+def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str]:
+    """A label for every named value and every leaf that was used; with `apart` no two are alike.
 
     A result carries its time step (``h₃``). A leaf carries none, for a parameter belongs to all steps; but where several
-    constants of one name were used, one in each step (``x``), each carries its own.
+    constants of one name were used, one in each step (``x``), each carries its own; and a first state, which has the name of
+    the results that follow it, that of the step before (``h₋₁``).
     """
     values = list(values)
     leaves: dict[Value, set[int | None]] = {}
@@ -63,20 +66,24 @@ def label_all(values: Iterable[Value]) -> dict[Value, str]:
             if isinstance(x, Value) and x.node is None:
                 leaves.setdefault(x, set()).add(time_step(node_of(value).scope))
     names = Counter(x.name for x in leaves)
+    made = {value.name for value in values if time_step(node_of(value).scope) is not None}
     labels: dict[Value, str] = {}
     taken: Counter[str] = Counter()
 
     def give(x: Value, name: str, step: int | None) -> None:
         label = printable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
         taken[label] += 1
-        while taken[label] > 1:
+        while apart and taken[label] > 1:
             label += f"⁽{str(taken[label]).translate(SUPERSCRIPTS)}⁾"
             taken[label] += 1
         labels[x] = label
 
     for x, steps in leaves.items():
-        if x.name:
-            give(x, x.name, next(iter(steps)) if len(steps) == 1 and names[x.name] > 1 and not x.tracked else None)
+        step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
+        if x.name and step is not None and x.name in made:
+            give(x, x.name, step + 1 if step else -1)  # a walk backwards begins at the last step
+        elif x.name:
+            give(x, x.name, step if names[x.name] > 1 else None)
         elif x.tracked:
             give(x, "leaf", None)
         else:
@@ -118,6 +125,7 @@ def settings(node: Node) -> dict[str, str]:
     }
 
 
+@cache
 def pieces(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
     """A formula cut at its placeholders."""
     return list(Formatter().parse(formula))
@@ -128,3 +136,25 @@ def symbol(node: Node) -> str:
     text = "".join(literal for literal, *_ in pieces(node.op.formula))
     signs = "".join(" " if c in "()[]|," else c for c in text).split()
     return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name
+
+
+def caption(node: Node, labels: Mapping[Value, str]) -> str:
+    """What a vertex of a picture says about its op: its sign, or its formula with names and numbers in it.
+
+    What has no name comes along an edge; a dot stands for it.
+    """
+    others = "".join(f", {name}={value}" for name, value in settings(node).items())[2:]
+    if node.op.variadic:
+        return f"{symbol(node)}({others})" if others else symbol(node)
+    filled, plain = {}, symbol(node) != node.op.name
+    for name, x, array in zip(node.op.inputs, node.inputs, node.arrays, strict=True):
+        number = getattr(array, "ndim", 0) == 0 and not (isinstance(x, Value) and (x.node or x.tracked or x.name))
+        filled[name] = constant(array) if number else labels.get(x, "·") if isinstance(x, Value) and x.name else "·"
+        plain = plain and not number
+    for name in node.params.keys() & {field for _, field, _, _ in pieces(node.op.formula) if field}:
+        filled[name] = re.sub(r"array\([\d, ]*\)(, array\([\d, ]*\))*", "…", setting(node.params[name]))
+        plain = False
+    if plain or set(filled.values()) == {"·"}:
+        return f"{symbol(node)}({others})" if others else symbol(node)
+    text = node.op.formula.format(**filled)
+    return f"{text} [{others}]" if others else text

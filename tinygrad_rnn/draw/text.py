@@ -19,7 +19,7 @@ SHOWN = 8
 """How many of the inputs of one op are written out."""
 
 
-def text(output: Value) -> str:
+def text(output: Value, *, shapes: bool = True) -> str:
     """The graph of `output` as equations in the order in which they were computed.
 
     Named results carry their time step (``h₁``). A result without a name is written where it is used, if that is one place and
@@ -29,6 +29,8 @@ def text(output: Value) -> str:
     ----------
     output : Tensor
         The result of a computation, such as a loss.
+    shapes : bool
+        Whether the shape of each result stands on the right.
 
     Returns
     -------
@@ -67,19 +69,24 @@ def text(output: Value) -> str:
     lines, here, number = _leaves(values, labels), None, 0
     for value in values:
         node = node_of(value)
-        expression, level = _expression(node, labels, inline)
-        if not value.name and uses[value] == 1 and len(expression) <= INLINE and _fits(value, node, consumer[value]):
-            inline[value] = expression, level
+        written, level = expression(node, labels, inline)
+        if not value.name and uses[value] == 1 and len(written) <= INLINE and _fits(value, node, consumer[value]):
+            inline[value] = written, level
             continue
         number += 1
         labels.setdefault(value, f"#{number}")
         if node.scope != here:
             here = node.scope
             lines += ["", place(here) or "outside of time"]
-        equation = f"{labels[value]} = {expression}"
+        equation = f"{labels[value]} = {written}"
         marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
-        lines.append(f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}")
+        lines.append(f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}" if shapes else f"{number:4}  {equation}")
     return "\n".join(lines)
+
+
+def equation(value: Value, labels: dict[Value, str]) -> str:
+    """One result by itself: ``z = σ(#3)``, with every input by its label."""
+    return f"{labels[value]} = {expression(node_of(value), labels, {})[0]}"
 
 
 def _leaves(values: list[Value], labels: dict[Value, str]) -> list[str]:
@@ -103,7 +110,7 @@ def _fits(value: Value, node: Node, user: Node) -> bool:
     return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1
 
 
-def _expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
+def expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
     """The formula of a node with its inputs filled in, and how tightly it binds."""
     inputs = [_operand(x, labels, inline) for x in node.inputs]
     if node.op.variadic:
@@ -133,7 +140,7 @@ def _expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[
 def _operand(x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
     if not isinstance(x, Value):
         return constant(x), 4
-    return inline[x] if x in inline else (labels[x], 4)
+    return inline[x] if x in inline else (labels.get(x, "·"), 4)
 
 
 def _level(formula: str) -> int:

@@ -21,7 +21,7 @@ def mathmath(*, plain: bool = False, as_json: bool = False, directory: Path = Pa
     as_json : bool
         Print one JSON object with all the numbers, in full precision, and nothing else.
     directory : Path
-        Where ``mathmath.txt`` and ``mathmath.dot`` go, the graph of the first batch.
+        Where ``mathmath.txt``, ``.dot`` and, if there is something to draw with, ``.svg`` go: the graph of the first batch.
 
     Returns
     -------
@@ -30,33 +30,57 @@ def mathmath(*, plain: bool = False, as_json: bool = False, directory: Path = Pa
 
     Raises
     ------
-    NotADirectoryError
-        If there is no such directory. Nothing has been printed or written then.
+    OSError
+        If there is no such directory, it cannot be written to, or a file of that name is somebody else's.
+        Nothing has been printed or overwritten then.
     """
     directory = Path(directory)
     if not directory.is_dir():
         remedy = "make it first, or leave the argument out"
         raise NotADirectoryError(complaint("mathmath", "directory", expected="a directory", got=str(directory), remedy=remedy))
     lesson = numbers.Lesson()
+    files = _write(lesson, directory)
     if as_json:
-        found = numbers.everything(lesson)
-        found["files"] = [str(path) for path in _write(lesson, directory)]
-        print(json.dumps(found, ensure_ascii=True))
+        print(json.dumps(numbers.everything(lesson) | {"files": [str(path) for path in files if path.exists()]}, ensure_ascii=True))
         return 0
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show σ gets a question mark, not a traceback
     page = chapters.Page(plain=plain or not sys.stdout.isatty())
     for chapter in chapters.CHAPTERS:
         chapter(page, lesson)
-    chapters.the_files(page, _write(lesson, directory))
+    chapters.the_files(page, files)
     return 0
 
 
-def _write(lesson: numbers.Lesson, directory: Path) -> list[Path]:
-    """The graph of the first batch as equations and in the DOT language."""
-    from .. import draw
+def _write(lesson: numbers.Lesson, directory: Path) -> dict[Path, str]:
+    """The graph of the first batch as equations, in the DOT language and drawn, over nothing but what an earlier walk wrote."""
+    from ..draw import NoEngineError, graph
 
-    paths = [directory / "mathmath.txt", directory / "mathmath.dot"]
-    for path, content in zip(paths, (draw.text(lesson.loss.loss), draw.dot(lesson.loss.loss)), strict=True):
-        path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
-    return paths
+    drawn = graph(lesson.loss.loss, parameters="chips")
+    equations, dot, svg = (directory / f"mathmath.{ending}" for ending in ("txt", "dot", "svg"))
+    files = {equations: drawn.text(), dot: drawn.dot()}
+    told = {equations: "as numbered equations", dot: "in the DOT language, for Graphviz"}
+    try:
+        files[svg], told[svg] = drawn.svg(), "drawn, each time step a column"
+    except NoEngineError as error:
+        told[svg] = f"not drawn: {str(error).partition(': ')[2]}"
+    taken = [path for path in files if path.exists()]
+    if taken and not _begins_like(equations, files[equations]):
+        expected, remedy = f"no {taken[0].name} in it but an earlier walk's", "move it away, or use another --directory"
+        raise FileExistsError(complaint("mathmath", "directory", expected=expected, got=f"{taken[0]}, something else", remedy=remedy))
+    for path, content in files.items():
+        try:
+            path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
+        except OSError as error:
+            got, remedy = f"{directory} ({path.name}: {error.strerror})", "use another --directory"
+            raise OSError(complaint("mathmath", "directory", expected="one to write to", got=got, remedy=remedy)) from error
+    return told
+
+
+def _begins_like(path: Path, content: str) -> bool:
+    """Whether the first line of a file is that of `content`."""
+    beginning = content.splitlines(keepends=True)[0].encode()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(beginning)) == beginning

@@ -216,11 +216,11 @@ def learning(page: Page, lesson: Lesson) -> None:
     page.say(f"Untrained, the network writes {sample(lesson.model)}.")
 
 
-def the_files(page: Page, paths: list[Path]) -> None:
+def the_files(page: Page, files: dict[Path, str]) -> None:
     """Where the graph is."""
     page.heading("11. The graph")
     page.say("\nThe graph of the first batch, from the characters to the loss:\n")
-    for path, what in zip(paths, ("as numbered equations", "in the DOT language, for Graphviz"), strict=True):
+    for path, what in files.items():
         page.line(f"  {path}  {what}")
 
 

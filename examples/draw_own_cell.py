@@ -1,0 +1,52 @@
+"""A cell of your own, unrolled, drawn, and watched. Run it with ``python examples/draw_own_cell.py [FOLDER]``.
+
+The cell knows nothing about drawing. Names make the picture readable: what carries one is in bold, with its time step, and
+the unnamed terms that are for it alone are framed with it.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tinygrad_rnn as tg
+
+rng = np.random.default_rng(0)
+
+
+def weight(name, *shape):
+    """A named parameter."""
+    return tg.Tensor(rng.normal(0, 0.5, shape), requires_grad=True, name=name)
+
+
+W, U, V = weight("W", 3, 2), weight("U", 2, 2), weight("V", 3, 2)
+
+
+def leaky(x, h):
+    """A leaky unit: a = σ(x V) says how much of the old state stays, h' = a ⊙ h + (1 − a) ⊙ tanh(x W + h U)."""
+    a = tg.sigmoid(x @ V)
+    h = a * h + (1 - a) * tg.tanh(x @ W + h @ U)
+    x.name, a.name, h.name = "x", "a", "h"
+    return h, h
+
+
+def main(folder=Path()):
+    """Draw, and return what was written."""
+    _, h = tg.scan(leaky, tg.Tensor(rng.normal(size=(4, 2, 3))), tg.Tensor(np.zeros((2, 2)), name="h"))
+    loss = (h**2).sum()
+    loss.name = "loss"
+    print(tg.graph(loss).text())
+    paths = tg.graph(loss, highlight=U)
+    print(f"\nThe gradient reaches U along {paths.paths} paths.\n")
+    for step in tg.backward_steps(loss):
+        if step.number <= 3:
+            print(step)
+    return [
+        paths.save(Path(folder) / "own_cell_paths.svg"),
+        tg.graph(loss, steps="first:1,last:1", show="shape,value,grad", parameters="chips").save(Path(folder) / "own_cell_steps.svg"),
+    ]
+
+
+if __name__ == "__main__":
+    for path in main(*map(Path, sys.argv[1:])):
+        print(path)

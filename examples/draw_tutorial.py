@@ -1,0 +1,30 @@
+"""The graph of the tutorial's batch, drawn three ways. Run it with ``python examples/draw_tutorial.py [FOLDER]``.
+
+The 2019 tutorial computes a GRU by hand on three characters of two sequences. Here the same numbers go through the
+library, and the graph that they leave is drawn: every op with a column for each time step, with the gradients of the
+backward pass, and folded to one box a gate.
+"""
+
+import sys
+from pathlib import Path
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.walk.numbers import Lesson
+
+
+def main(folder=Path()):
+    """Draw, and return what was written."""
+    loss = Lesson().loss.loss
+    views = {
+        "unrolled": tg.graph(loss, parameters="chips"),
+        "rolled": tg.graph(loss, roll=True),
+        "gates": tg.graph(loss, fold="names", parameters="hide"),
+    }
+    for name, view in views.items():
+        print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {view.notes[0]}")
+    return [view.save(Path(folder) / f"tutorial_{name}.svg") for name, view in views.items()]
+
+
+if __name__ == "__main__":
+    for path in main(*map(Path, sys.argv[1:])):
+        print(path)

@@ -1,0 +1,485 @@
+"""The flow of gradients through time: against finite differences, against the engine's own sums, and with a copy of each weight a step."""
+
+import sys
+import time
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.graph import history
+
+RNG = np.random.default_rng(3)
+T, B, D, H = 5, 2, 3, 2
+X = RNG.standard_normal((T, B, D))
+W, U, V = RNG.standard_normal((D, H)), RNG.standard_normal((H, H)), RNG.standard_normal((H,))
+U2, H0 = RNG.standard_normal((H, H)), RNG.standard_normal((B, H))
+LONG = RNG.standard_normal((40, B, D))
+
+
+def parameter(array, name):
+    return tg.Tensor(np.array(array), requires_grad=True, name=name)
+
+
+def unrolled(w=None, u=None, u2=None, h0=H0, *, reverse=False):
+    """A cell written op by op, with two uses of h; a copy of a weight for each step if lists are given. The loss, and every h and z."""
+    w = w or [parameter(W, "W")] * T
+    u = u or [parameter(U, "U")] * T
+    u2 = u2 or [parameter(U2, "U2")] * T
+    v, h, states, gates = parameter(V, "v"), tg.Tensor(h0, name="start"), [None] * T, [None] * T
+    for t in reversed(range(T)) if reverse else range(T):
+        with tg.scope("cell", t):
+            x = tg.Tensor(X[t])
+            z = tg.sigmoid(x @ w[t] + h @ u[t])
+            h = z * h + (1 - z) * tg.tanh(x @ w[t] + h @ u2[t])
+            z.name, h.name = "z", "h"
+            states[t], gates[t] = h, z
+    loss = tg.stack([(h * h * v).sum() for h in states]).sum() + (h**3).sum()
+    return loss, states, gates
+
+
+def plain_loss(nudge):
+    """The same in NumPy, with `nudge[t]` added to what h_t is."""
+    h, total = H0, 0.0
+    for t in range(T):
+        z = 1 / (1 + np.exp(-(X[t] @ W + h @ U)))
+        h = z * h + (1 - z) * np.tanh(X[t] @ W + h @ U2) + nudge[t]
+        total += (h * h * V).sum()
+    return total + (h**3).sum()
+
+
+def layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **options):
+    """A recurrent layer in float64, and a loss that looks at all of its outputs."""
+    layer = getattr(tg.nn, kind)(D, H, layers, bidirectional=bidirectional, rng=0, **options).astype(np.float64)
+    output, _ = layer(tg.Tensor(LONG[:steps]))
+    return layer, (tg.sin(output) * tg.Tensor(np.cos(np.arange(output.size)).reshape(output.shape))).sum()
+
+
+def contributions(found, layer):
+    """For each parameter of a layer what `flow` found, by its name in the layer."""
+    several = len(list(layer.children())) > 1
+    named = {}
+    for suffix, cell in layer.children():
+        level, _, backwards = suffix.removeprefix("l").partition("_")
+        scope = [type(layer).__name__.lower(), f"layer {level}", *([backwards] if backwards else [])]
+        for name, _ in cell.named_parameters():
+            named[f"{name}_{suffix}"] = found.parameters[" / ".join([*scope, name]) if several else name]
+    return named
+
+
+# -- gradients of the states -------------------------------------------------------------------------
+
+
+def test_gradients_of_states_equal_finite_differences():
+    found = tg.bptt.flow(unrolled()[0]).gradients["h"]
+    assert found.shape == (T, B, H)
+    step = 1e-5
+    for place in np.ndindex(T, B, H):
+        nudge = np.zeros((T, B, H))
+        nudge[place] = step
+        slope = (plain_loss(nudge) - plain_loss(-nudge)) / (2 * step)
+        np.testing.assert_allclose(found[place], slope, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_of_states_are_those_that_backward_retains(reverse):
+    loss, states, _ = unrolled(reverse=reverse)
+    found = tg.bptt.flow(loss)
+    loss.backward(retain_grads=True)
+    assert found.steps == list(range(T))
+    np.testing.assert_array_equal(found.gradients["h"], np.stack([h.grad for h in states]))
+
+
+@pytest.mark.parametrize(("kind", "states"), [("RNN", ["h"]), ("GRU", ["h"]), ("LSTM", ["h", "c"])])
+def test_gradients_of_a_layer_are_those_that_backward_retains(kind, states):
+    _, loss = layer_loss(kind)
+    found = tg.bptt.flow(loss, states)
+    assert set(found.gradients) == set(states)
+    loss.backward(retain_grads=True)
+    for name in states:
+        recorded = {v.node.scope[-1]: v.grad for v in history(loss) if v.name == name}
+        np.testing.assert_array_equal(found.gradients[name], np.stack([recorded[t] for t in range(T)]))
+
+
+def test_the_gradient_that_arrives_can_be_given():
+    w = parameter(U, "U")
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ w)
+        h.name = "h"
+        return h, h
+
+    outputs, _ = tg.scan(cell, tg.Tensor(X[:, :, :H]), tg.Tensor(H0))
+    u = np.random.default_rng(1).standard_normal(outputs.shape)
+    given = tg.bptt.flow(outputs, gradient=u)
+    by_loss = tg.bptt.flow((outputs * tg.Tensor(u)).sum())
+    np.testing.assert_array_equal(given.gradients["h"], by_loss.gradients["h"])
+    np.testing.assert_array_equal(given.parameters["U"], by_loss.parameters["U"])
+    with pytest.raises(ValueError, match=r"^bptt.flow: argument gradient: "):
+        tg.bptt.flow(outputs)
+    with pytest.raises(ValueError, match=r"^bptt.flow: argument gradient: "):
+        tg.bptt.flow(outputs, gradient=u[0])
+
+
+# -- contributions of the steps ----------------------------------------------------------------------
+
+
+def test_contributions_are_the_gradients_of_a_copy_for_each_step():
+    found = tg.bptt.flow(unrolled()[0]).parameters
+    copies = {name: [parameter(array, name) for _ in range(T)] for name, array in (("w", W), ("u", U), ("u2", U2))}
+    unrolled(**copies)[0].backward()
+    for name, mine in copies.items():
+        np.testing.assert_allclose(found[name.upper()], np.stack([copy.grad for copy in mine]), rtol=1e-13, atol=1e-15)
+    assert set(found) == {"W", "U", "U2"}  # v is used outside of the steps
+
+
+@pytest.mark.parametrize(
+    ("kind", "layers", "bidirectional", "options"),
+    [
+        ("RNN", 1, False, {}),
+        ("RNN", 1, False, {"bias": False}),
+        ("GRU", 1, False, {}),
+        ("GRU", 1, False, {"reset": "before"}),
+        ("LSTM", 1, False, {}),
+        ("GRU", 2, False, {}),
+        ("LSTM", 1, True, {}),
+        ("RNN", 2, True, {}),
+        ("GRU", 2, True, {}),
+    ],
+)
+def test_contributions_add_up_to_the_gradients(kind, layers, bidirectional, options):
+    layer, loss = layer_loss(kind, layers, bidirectional=bidirectional, **options)
+    named = contributions(tg.bptt.flow(loss), layer)
+    loss.backward()
+    assert named.keys() == dict(layer.named_parameters()).keys()
+    for name, p in layer.named_parameters():
+        assert named[name].shape == (T, *p.shape)
+        silent = (np.abs(named[name]).reshape(T, -1).max(1) == 0).sum()
+        assert silent <= (name.startswith("weight_hh")), f"{name}: nothing from {silent} steps; the one that starts from zeros is all"
+        np.testing.assert_allclose(named[name].sum(0), p.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_contributions_of_a_layer_are_those_of_shorter_gradients():
+    """The loss looks at h_3 alone: later steps give nothing, and the share of each earlier one is that of its own copy."""
+    layer = tg.nn.RNN(D, H, rng=0).astype(np.float64)
+    output, _ = layer(tg.Tensor(LONG[:T]))
+    found = tg.bptt.flow(output[3].sum())
+    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+        norms = found.norms(name)
+        assert norms[4:].tolist() == [0.0]
+        assert (norms[1:4] > 0).all()
+    # by hand: with δ_t = ∂L/∂h_t ⊙ (1 − h_t²), step t gives δ_tᵀ x_t to weight_ih and δ_tᵀ h_{t−1} to weight_hh
+    h = output.data
+    delta = found.gradients["h"][:4] * (1 - h[:4] ** 2)
+    np.testing.assert_allclose(found.parameters["weight_ih"][:4], np.einsum("tbh,tbi->thi", delta, LONG[:4]), rtol=1e-12)
+    before = np.concatenate([np.zeros((1, B, H)), h[:3]])
+    np.testing.assert_allclose(found.parameters["weight_hh"][:4], np.einsum("tbh,tbi->thi", delta, before), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found.parameters["bias_hh"][:4], delta.sum(1), rtol=1e-12)
+
+
+def test_what_was_made_of_parameters_before_the_loop_and_parts_of_them_in_it():
+    a, b, big = parameter(U, "a"), parameter(U2, "b"), parameter(RNG.standard_normal((3 * H, H)), "big")
+
+    def loss_of(a, b, big):
+        product = tg.tanh(a) @ b  # before the loop: what a step gives to it is carried on to a and b
+
+        def cell(x, h):
+            h = tg.tanh(x @ product + h @ big[0:H] + (h @ big[H : 2 * H]) * big[0] + big[:H].sum() * 0.1 + a[1, 1])
+            h.name = "h"
+            return h, h
+
+        outputs, _ = tg.scan(cell, tg.Tensor(X[:, :, :H]), tg.Tensor(H0))
+        return tg.sin(outputs).sum()
+
+    loss = loss_of(a, b, big)
+    found = tg.bptt.flow(loss).parameters
+    loss.backward()
+    assert set(found) == {"a", "b", "big"}
+    for p in (a, b, big):
+        np.testing.assert_allclose(found[p.name].sum(0), p.grad, rtol=1e-12, atol=1e-13)
+    assert not found["big"][:, 2 * H :].any()
+
+
+def test_two_parameters_of_one_name_are_kept_apart():
+    a, b = parameter(U, "W"), parameter(U2, "W")
+
+    def cell(x, h):
+        h = tg.tanh(x @ a + h @ b)
+        h.name = "h"
+        return h, h
+
+    _, h = tg.scan(cell, tg.Tensor(X[:, :, :H]), tg.Tensor(H0))
+    loss = h.sum()
+    found = tg.bptt.flow(loss).parameters
+    loss.backward()
+    assert len(found) == 2
+    sums = sorted(share.sum() for share in found.values())
+    np.testing.assert_allclose(sums, sorted([a.grad.sum(), b.grad.sum()]), rtol=1e-12)
+
+
+def test_a_parameter_without_a_name_is_found():
+    w = tg.Tensor(U, requires_grad=True)
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ w)
+        h.name = "h"
+        return h, h
+
+    _, h = tg.scan(cell, tg.Tensor(X[:, :, :H]), tg.Tensor(H0))
+    loss = h.sum()
+    (share,) = tg.bptt.flow(loss).parameters.values()
+    loss.backward()
+    np.testing.assert_allclose(share.sum(0), w.grad, rtol=1e-12)
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+def test_values_are_those_of_the_gates():
+    loss, states, gates = unrolled()
+    found = tg.bptt.flow(loss).values
+    assert set(found) == {"z", "h"}
+    np.testing.assert_array_equal(found["h"], np.stack([h.data for h in states]))
+    np.testing.assert_array_equal(found["z"], np.stack([z.data for z in gates]))
+
+
+def test_values_of_a_gru_are_its_equations():
+    layer, loss = layer_loss("GRU")
+    found = tg.bptt.flow(loss).values
+    assert set(found) == {"r", "z", "n", "h"}
+    r, z, n, h = (found[name] for name in "rznh")
+    before = np.concatenate([np.zeros((1, B, H)), h[:-1]])
+    np.testing.assert_allclose(h, z * before + (1 - z) * n, rtol=1e-12)
+    w, b = layer.weight_ih_l0.data[:H], (layer.bias_ih_l0.data + layer.bias_hh_l0.data)[:H]
+    np.testing.assert_allclose(r, 1 / (1 + np.exp(-(LONG[:T] @ w.T + before @ layer.weight_hh_l0.data[:H].T + b))), rtol=1e-12)
+
+
+def test_of_two_results_with_one_name_in_a_step_the_last_counts():
+    w = parameter(U, "U")
+
+    def cell(x, h):
+        half = h @ w
+        half.name = "h"
+        h = tg.tanh(x + half)
+        h.name = "h"
+        return h, h
+
+    outputs, _ = tg.scan(cell, tg.Tensor(X[:, :, :H]), tg.Tensor(H0))
+    found = tg.bptt.flow(outputs.sum())
+    np.testing.assert_array_equal(found.values["h"], outputs.data)
+
+
+# -- several loops -----------------------------------------------------------------------------------
+
+
+def test_names_carry_the_loop_if_there_are_several():
+    _, loss = layer_loss("GRU", 2, bidirectional=True)
+    found = tg.bptt.flow(loss)
+    loops = ["gru / layer 0", "gru / layer 0 / reverse", "gru / layer 1", "gru / layer 1 / reverse"]
+    assert set(found.gradients) == {f"{loop} / h" for loop in loops}
+    assert set(found.values) == {f"{loop} / {name}" for loop in loops for name in "rznh"}
+    loss.backward(retain_grads=True)
+    for loop in loops:
+        scope = tuple(loop.split(" / "))
+        mine = {v.node.scope[len(scope)]: v for v in history(loss) if v.name == "h" and v.node.scope[:-1] == scope}
+        np.testing.assert_array_equal(found.gradients[f"{loop} / h"], np.stack([mine[t].grad for t in range(T)]))
+
+
+def encoder_and_decoder(first=6, second=3):
+    """Two loops of different lengths, one after the other."""
+    w, u = parameter(0.3 * np.eye(H), "W"), parameter(0.2 * np.eye(H), "U")
+
+    def cell_with(p):
+        def cell(x, h):
+            h = tg.tanh(x + h @ p)
+            h.name = "h"
+            return h, h
+
+        return cell
+
+    with tg.scope("encoder"):
+        _, h = tg.scan(cell_with(w), tg.Tensor(LONG[:first, :, :H]), tg.Tensor(H0))
+    with tg.scope("decoder"):
+        outputs, _ = tg.scan(cell_with(u), tg.Tensor(LONG[:second, :, :H]), h)
+    return outputs.sum()
+
+
+def test_loops_of_different_lengths():
+    loss = encoder_and_decoder()
+    found = tg.bptt.flow(loss)
+    assert found.gradients["encoder / h"].shape == (6, B, H)
+    assert found.gradients["decoder / h"].shape == (3, B, H)
+    loss.backward(retain_grads=True)
+    for loop, steps in (("encoder", 6), ("decoder", 3)):
+        mine = {v.node.scope[1]: v.grad for v in history(loss) if v.name == "h" and v.node.scope[0] == loop}
+        wanted = [float(np.linalg.norm(mine[t])) for t in range(steps)]
+        np.testing.assert_allclose(found.norms(f"{loop} / h"), wanted, rtol=1e-12)
+
+
+def test_loops_of_different_lengths_are_plotted_over_their_own_steps():
+    axes = Axes()
+    tg.bptt.flow(encoder_and_decoder()).plot(axes)
+    assert {label: len(x) for x, _, label in axes.drawn} == {"encoder / h": 6, "decoder / h": 3}
+    assert all(len(x) == len(y) for x, y, _ in axes.drawn)
+
+
+# -- norms and plot ----------------------------------------------------------------------------------
+
+
+def test_norms():
+    found = tg.bptt.flow(unrolled()[0])
+    for name, array in (("h", found.gradients["h"]), ("U", found.parameters["U"]), ("U2", found.parameters["U2"])):
+        np.testing.assert_allclose(found.norms(name), [np.linalg.norm(row) for row in array], rtol=1e-14)
+    with pytest.raises(KeyError, match=r"expected .*h.*, got 'q'; use one of these"):
+        found.norms("q")
+
+
+class Axes:
+    """As much of Matplotlib's axes as a plot needs."""
+
+    def __init__(self):
+        self.lines, self.drawn, self.texts, self.legends = [], [], {}, 0
+
+    def semilogy(self, x, y, *, label, marker, **_):
+        self.lines.append(marker)
+        self.drawn.append((list(x), np.asarray(y), label))
+
+    def set_xlabel(self, text):
+        self.texts["x"] = text
+
+    def set_ylabel(self, text):
+        self.texts["y"] = text
+
+    def grid(self, **_):
+        self.texts["grid"] = True
+
+    def legend(self, **_):
+        self.legends += 1
+
+
+def test_plot_draws_the_norms_of_each_state():
+    axes = Axes()
+    rnn, lstm = tg.bptt.flow(layer_loss("RNN")[1]), tg.bptt.flow(layer_loss("LSTM")[1], ("h", "c"))
+    assert rnn.plot(axes, label="RNN") is axes
+    assert lstm.plot(axes, "LSTM") is axes
+    assert [label for *_, label in axes.drawn] == ["RNN h", *(f"LSTM {name}" for name in lstm.gradients)]
+    for (x, y, _), wanted in zip(axes.drawn, [rnn.norms("h"), *map(lstm.norms, lstm.gradients)], strict=True):
+        assert x == list(range(T))
+        np.testing.assert_array_equal(y, wanted)
+    assert len(set(axes.lines)) == 3  # every line has a mark of its own: no line is told by colour alone
+    assert axes.texts["x"] == "time step t"
+    assert "h" in axes.texts["y"]
+    assert axes.legends
+
+
+def test_plot_makes_axes_if_there_are_none(monkeypatch):
+    """With a stand-in for Matplotlib, which need not be here."""
+    made = Axes()
+
+    class Figure:
+        def __init__(self, **_):
+            pass
+
+        def subplots(self):
+            return made
+
+    stand_in = ModuleType("matplotlib.figure")
+    stand_in.Figure = Figure
+    monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", stand_in)
+    assert tg.bptt.flow(unrolled()[0]).plot() is made
+    assert [label for *_, label in made.drawn] == ["h"]
+
+
+# -- what it leaves alone ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_the_graph_is_left_as_it_was(kind):
+    layer, loss = layer_loss(kind, 2)
+    other, same = layer_loss(kind, 2)
+    first, second = tg.bptt.flow(loss), tg.bptt.flow(loss)
+    assert not any(v.node.used or v.grad is not None for v in history(loss))
+    assert all(p.grad is None for p in layer.parameters())
+    for name, array in first.gradients.items():
+        np.testing.assert_array_equal(array, second.gradients[name])
+    loss.backward()
+    same.backward()
+    for p, q in zip(layer.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(p.grad, q.grad)
+
+
+def test_what_is_found_is_not_shared_with_the_graph():
+    loss, states, _ = unrolled()
+    found = tg.bptt.flow(loss)
+    for array in (*found.values.values(), *found.gradients.values(), *found.parameters.values()):
+        array[...] = 7.0
+    again, _, _ = unrolled()
+    wanted = tg.bptt.flow(again)
+    now = tg.bptt.flow(loss)
+    np.testing.assert_array_equal(now.values["h"], wanted.values["h"])
+    np.testing.assert_array_equal(now.gradients["h"], wanted.gradients["h"])
+    assert not (states[0].data == 7.0).any()
+
+
+def test_a_graph_that_was_used_is_refused():
+    loss, *_ = unrolled()
+    loss.backward()
+    with pytest.raises(RuntimeError, match="expected a graph that no backward pass has gone through"):
+        tg.bptt.flow(loss)
+    kept, *_ = unrolled()
+    kept.backward(retain_graph=True)
+    tg.bptt.flow(kept)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("q", r"^bptt.flow: argument state: expected the name of a result in time steps: h, z, got 'q'; set h.name$"),
+        (["h", "q"], "got 'q'"),
+        ("W", "got 'W'"),  # a parameter is no result of a time step
+        ("start", "got 'start'"),
+    ],
+)
+def test_a_state_that_is_not_there(state, message):
+    with pytest.raises(ValueError, match=message):
+        tg.bptt.flow(unrolled()[0], state)
+
+
+def test_without_time_steps_there_is_no_flow():
+    w = parameter(V, "w")
+    with pytest.raises(ValueError, match="expected the name of a result in time steps: none, got 'h'"):
+        tg.bptt.flow((w * w).sum())
+    with pytest.raises(RuntimeError, match="expected a Tensor that requires gradients"):
+        tg.bptt.flow(tg.Tensor(1.0))
+
+
+@pytest.mark.parametrize("loss", [None, 1.0, np.ones(())])
+def test_what_is_no_tensor_is_refused(loss):
+    with pytest.raises(TypeError, match=r"^bptt.flow: argument \w+: expected a Tensor"):
+        tg.bptt.flow(loss)
+
+
+def test_a_hundred_steps_are_followed_fast():
+    layer = tg.nn.GRU(D, 16, rng=0)
+    output, _ = layer(tg.Tensor(np.ones((100, B, D)), dtype="float32"))
+    loss = output.sum()
+    start = time.perf_counter()
+    found = tg.bptt.flow(loss)
+    assert time.perf_counter() - start < 3
+    assert found.parameters["weight_hh"].shape == (100, 48, 16)
+
+
+def test_a_gradient_that_vanishes_is_as_small_as_it_should_be():
+    """h_t = x_t + h_{t−1} U and L = Σ h_{T−1}, so ∂L/∂h_t = (Uᵀ)^(T−1−t) 1."""
+    u = parameter(0.5 * np.eye(H), "U")
+
+    def cell(x, h):
+        h = x + h @ u
+        h.name = "h"
+        return h, h
+
+    _, h = tg.scan(cell, tg.Tensor(np.ones((30, 1, H))), tg.Tensor(np.zeros((1, H))))
+    norms = tg.bptt.flow(h.sum()).norms("h")
+    np.testing.assert_allclose(norms, np.sqrt(H) * 0.5 ** np.arange(29, -1, -1), rtol=1e-12)

@@ -1,0 +1,219 @@
+"""How the gradient travels through time: its size at every state, and what each time step gives to each parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .backward import Part, complete, sweep
+from .errors import complaint
+from .graph import Scope, Value, history
+from .tensor import Tensor, seed
+
+Loop = tuple[Scope, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What `flow` found: arrays with time on the first axis.
+
+    Attributes
+    ----------
+    steps : list of int
+        The time steps.
+    times : dict of list
+        The time steps of each of the arrays, by its name: loops may differ in length.
+    gradients : dict of ndarray
+        For each state ∂L/∂h_t, shape (T, ...).
+    parameters : dict of ndarray
+        For each parameter W, by name, what the ops of step t contribute to ∂L/∂W, shape (T, *W.shape). What all steps give
+        together is the whole gradient, if W is used in time steps only.
+    values : dict of ndarray
+        For each named result of the steps, such as a gate, its values, shape (T, ...).
+    """
+
+    steps: list[int]
+    times: dict[str, list[int]]
+    gradients: dict[str, np.ndarray]
+    parameters: dict[str, np.ndarray]
+    values: dict[str, np.ndarray]
+
+    def norms(self, name: str) -> np.ndarray:
+        """The Euclidean norm at each time step of the gradient of the state, or of the contribution to the parameter, `name`.
+
+        Raises
+        ------
+        KeyError
+            If there is neither.
+        """
+        known = {**self.parameters, **self.gradients}
+        if name not in known:
+            raise KeyError(complaint("Flow.norms", "name", expected=", ".join(known), got=repr(name), remedy="use one of these"))
+        rows = known[name].reshape(len(self.times[name]), -1).astype(np.float64)
+        return np.sqrt(np.sum(rows * rows, axis=1))
+
+    def plot(self, axes: Any = None, label: str = "") -> Any:
+        """Draw ‖∂L/∂h_t‖ over time with Matplotlib, on a logarithmic scale. Needs the extra ``plot``.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Where to draw; a second flow into the same axes is the way to compare two networks.
+        label : str
+            Stands before the name of each state in the legend.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        if axes is None:
+            from matplotlib.figure import Figure  # type: ignore[import-not-found]  # the extra plot
+
+            axes = Figure(figsize=(6, 3.6), layout="constrained").subplots()
+        marks = "osD^v"
+        for name in self.gradients:
+            mark = marks[len(axes.lines) % len(marks)]
+            axes.semilogy(self.times[name], self.norms(name), marker=mark, markersize=4, label=f"{label} {name}".strip())
+        axes.set_xlabel("time step t")
+        axes.set_ylabel("‖∂L/∂h‖ at step t")
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(frameon=False)
+        return axes
+
+
+def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None) -> Flow:
+    """Follow the gradient of `loss` through time. The graph is left as it is, and no `.grad` changes.
+
+    Parameters
+    ----------
+    loss : Tensor
+        Computed with `scan`, a recurrent layer, or under ``tg.scope(t)`` with integers for time steps.
+    state : str or several
+        The names of the states to follow. `nn.RNN` and `nn.GRU` name theirs ``"h"``, `nn.LSTM` ``"h"`` and ``"c"``.
+    gradient : array_like of the shape of `loss`, optional
+
+    Returns
+    -------
+    Flow
+        Names carry the scope of their loop if there are several (``gru / layer 1 / h``).
+
+    Raises
+    ------
+    ValueError
+        If no result of that name was recorded in a time step.
+    RuntimeError
+        If the graph was used by a backward pass before.
+
+    Notes
+    -----
+    The vanishing gradient is seen in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps (Pascanu et al., 2013).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> rnn = tg.nn.RNN(3, 2, rng=0)
+    >>> output, _ = rnn(np.ones((5, 1, 3), dtype="float32"))
+    >>> found = tg.bptt.flow(output[-1].sum())
+    >>> found.gradients["h"].shape, found.parameters["weight_hh"].shape
+    ((5, 1, 2), (5, 2, 2))
+    """
+    start, order = seed(loss, gradient, "bptt.flow"), history(loss)
+    wanted = [state] if isinstance(state, str) else list(state)
+    shares: dict[tuple[Value, Loop], list[Any]] = {}
+
+    def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
+        loop = loop_of(y)
+        if loop and (x.node is None or loop_of(x) is None):
+            shares.setdefault((x, loop), []).append(contribution)
+
+    arrived: dict[Value, Any] = {}
+    for value, g in sweep(loss, start, order, interior=True, watch=watch):
+        if value.name and value.node is not None and loop_of(value):
+            arrived[value] = np.array(g)
+    named = _by_name(order[::-1])
+    missing = [name for name in wanted if not any(key[1] == name for key in named)]
+    if missing:
+        known = ", ".join(sorted({key[1] for key in named})) or "none"
+        raise ValueError(
+            complaint(
+                "bptt.flow", "state", expected=f"the name of a result in time steps: {known}", got=repr(missing[0]), remedy="set h.name"
+            )
+        )
+    title = _titles(named)
+    times = {title(*key): [loop_of(v)[1] for v in found] for key, found in named.items()}  # type: ignore[index]
+    gradients = {title(*key): np.stack([arrived[v] for v in values]) for key, values in named.items() if key[1] in wanted}
+    values = {title(*key): np.stack([v.array for v in found]) for key, found in named.items()}
+    parameters = _parameters(shares)
+    times |= {name: list(by_step) for name, by_step in parameters.items()}
+    stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
+    return Flow(sorted(set().union(*times.values())), times, gradients, stacked, values)
+
+
+def loop_of(value: Value) -> Loop | None:
+    """The outermost loop that a result was recorded in, and its time step; None outside of time."""
+    scope = value.node.scope if value.node else ()
+    for i, part in enumerate(scope):
+        if isinstance(part, int):
+            return scope[:i], part
+    return None
+
+
+def _by_name(values: list[Value]) -> dict[tuple[Scope, str], list[Value]]:
+    """The named results of each loop, in the order of time; of results with one name in one step the last."""
+    found: dict[tuple[Scope, str], dict[int, Value]] = {}
+    for value in values:
+        if value.name and (loop := loop_of(value)):
+            found.setdefault((loop[0], value.name), {})[loop[1]] = value
+    return {key: [steps[t] for t in sorted(steps)] for key, steps in found.items()}
+
+
+def _titles(found: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
+    """What to call a result or a parameter: by its name, if there is one loop; else with the scope of its loop before it."""
+    alone = len({loop for loop, _ in found}) <= 1
+    return lambda loop, name: name if alone else " / ".join([*map(str, loop), name])
+
+
+def _parameters(shares: dict[tuple[Value, Loop], list[Any]]) -> dict[str, dict[int, np.ndarray]]:
+    """The share of each step of a loop in the gradient of each parameter.
+
+    A step gives to values that were made before the loop: to parameters, or to parts and products of them. From there the
+    same rules carry each step's share on, for they are linear in the gradient.
+    """
+    totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
+    for (x, (loop, step)), found in shares.items():
+        whole = [c for c in found if not isinstance(c, Part)]
+        parts = [c for c in found if isinstance(c, Part)]
+        g = sum(whole[1:], whole[0]) if whole else None
+        g = complete(x, g, parts) if parts else g
+        for leaf, share in _carried(x, g):
+            if leaf.node is None and leaf.tracked:
+                mine = totals.setdefault((loop, leaf), {})
+                mine[step] = mine[step] + share if step in mine else share
+    title = _titles(totals)
+    steps: dict[Scope, set[int]] = {}
+    for _, (loop, step) in shares:
+        steps.setdefault(loop, set()).add(step)
+    named: dict[str, dict[int, np.ndarray]] = {}
+    for i, ((loop, leaf), by_step) in enumerate(totals.items()):
+        name = title(loop, leaf.name or f"leaf {i}")
+        zero = np.zeros_like(leaf.array)
+        named[name if name not in named else f"{name} ({i})"] = {step: by_step.get(step, zero) for step in sorted(steps[loop])}
+    return named
+
+
+def _carried(x: Value, g: Any) -> Iterable[tuple[Value, Any]]:
+    """The gradient `g` of x carried to what x was made from, without going into any time step."""
+    if x.node is None:
+        return [(x, g)]
+    seen, waiting = {x}, [x]
+    while waiting:
+        for value in waiting.pop().node.inputs:  # type: ignore[union-attr]
+            if isinstance(value, Value) and value.node is not None and value not in seen and loop_of(value) is None:
+                seen.add(value)
+                waiting.append(value)
+    order = sorted(seen, key=lambda value: value.node.index, reverse=True)  # type: ignore[union-attr]
+    return sweep(x, g, order)

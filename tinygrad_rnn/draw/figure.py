@@ -1,0 +1,304 @@
+"""`graph`: what a user calls, and the figure that it gives."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NoEngineError, complaint
+from ..graph import Value
+from . import views
+from .labels import label_all, node_of, recorded
+from .picture import Edge, Picture, Vertex, observe
+from .steps import keep_steps, loop_of, loops, states
+from .steps import roll as rolled
+from .text import text as equations
+from .themes import theme_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MOST = 600
+"""More visible vertices than this are folded before they are drawn."""
+
+SHOWN = frozenset({"shape", "value", "grad"})
+
+
+class Graph:
+    """The graph of a result, as data and as a figure. Made by `graph`.
+
+    Attributes
+    ----------
+    nodes : list of Vertex
+        What is visible in this view, in the order of computation.
+    edges : list of Edge
+    paths : int or None
+        With ``highlight``: along how many paths the gradient reaches it.
+    """
+
+    def __init__(self, values: list[Value], picture: Picture, options: dict[str, Any], marked: frozenset[Value] | None, paths: int | None):
+        self._values, self._picture, self._options, self._marked = values, picture, options, marked
+        self.paths = paths
+
+    @property
+    def nodes(self) -> list[Vertex]:
+        """What is visible, in the order of computation."""
+        return list(self._picture.vertices.values())
+
+    @property
+    def edges(self) -> list[Edge]:
+        """Who uses what."""
+        return list(self._picture.edges)
+
+    @property
+    def status(self) -> str:
+        """Whether a backward pass went through the graph."""
+        done = node_of(self._values[-1]).used or any(value.grad is not None for value in self._values)
+        return "backward done" if done else "forward only"
+
+    @property
+    def notes(self) -> list[str]:
+        """What the figure says about itself: its status, its size, what it leaves out and how to see it."""
+        return [f"{self.status} · {len(self._values):,} ops", *self._picture.notes]
+
+    def text(self, *, shapes: bool = True) -> str:
+        """The whole graph as numbered equations that read like the program that ran, grouped by time step."""
+        return equations(self._values[-1], shapes=shapes)
+
+    def dot(self) -> str:
+        """This view in the DOT language.
+
+        Raises
+        ------
+        ValueError
+            If more is visible than can be drawn; the message says how to fold it.
+        """
+        from .dot import Look, write
+
+        if len(self._picture.vertices) > MOST:
+            raise ValueError(
+                complaint(
+                    "graph.dot",
+                    "view",
+                    expected=f"at most {MOST} visible nodes",
+                    got=f"{len(self._picture.vertices):,}, which no scope or time step groups into fewer",
+                    remedy="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
+                )
+            )
+        return write(self._picture, Look(**self._options, marked=self._marked), "\n".join(self.notes))
+
+    def svg(self) -> str:
+        """This view as SVG text."""
+        from .render import render
+
+        drawn = render(self.dot(), "svg").decode("utf-8")
+        return drawn[drawn.index("<svg") :]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure to `path`; its ending says how: .svg, .png, .pdf, .dot, .txt or .json.
+
+        Raises
+        ------
+        ValueError
+            If the ending is none of these.
+        NoEngineError
+            If nothing here draws pictures. The DOT text is then saved beside `path`, and the message says so.
+        """
+        import json
+        from pathlib import Path
+
+        from .render import FORMATS, render
+
+        path = Path(path)
+        form = path.suffix[1:].lower()
+        writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1, ensure_ascii=False)}
+        if form in writers:
+            path.write_text(writers[form]().rstrip("\n") + "\n", encoding="utf-8")
+            return path
+        if form not in FORMATS:
+            endings = ", ".join(f".{name}" for name in (*FORMATS, *writers))
+            raise ValueError(
+                complaint("graph.save", "path", expected=f"a name that ends in {endings}", got=repr(str(path)), remedy="rename it")
+            )
+        try:
+            path.write_bytes(self.svg().encode("utf-8") if form == "svg" else render(self.dot(), form))
+        except NoEngineError as error:
+            beside = path.with_suffix(".dot")
+            beside.write_text(self.dot(), encoding="utf-8")
+            raise NoEngineError(f"{error}; the DOT text is in {beside}") from None
+        return path
+
+    def data(self) -> dict[str, Any]:
+        """The view as plain dicts and lists, for JSON."""
+        return {
+            "status": self.status,
+            "notes": self.notes,
+            "nodes": [
+                {"id": v.id, "kind": v.kind, "name": v.name, "text": v.text, "scope": list(v.scope), "shapes": v.shapes, "ops": v.ops}
+                for v in self.nodes
+            ],
+            "edges": [{"source": e.source, "target": e.target, "lag": e.lag, "when": e.when} for e in self.edges],
+            "scopes": list(dict.fromkeys(v.scope for v in self.nodes if v.scope)),
+            "steps": sorted({place[1] for v in self.nodes if (place := loop_of(v.scope))}),
+        }
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """In a notebook: the drawing if there is an engine, and always the equations. Never raises."""
+        bundle = {"text/plain": repr(self)}
+        try:
+            bundle["text/plain"] = self.text()
+            bundle["image/svg+xml"] = self.svg()
+        except Exception as error:  # a figure must not break the notebook that shows it
+            bundle["text/plain"] += f"\n\nnot drawn: {error}"
+        return bundle
+
+    def __repr__(self) -> str:
+        return f"<graph: {len(self.nodes)} nodes, {len(self.edges)} edges visible; {'; '.join(self.notes)}>"
+
+
+def graph(
+    output: Any,
+    *,
+    show: str | Iterable[str] = "shape",
+    steps: str | None = None,
+    roll: bool = False,
+    fold: int | str | Sequence[int | str] = (),
+    parameters: str | None = None,
+    highlight: Any = None,
+    theme: str = "light",
+    direction: str = "up",
+) -> Graph:
+    """The computation graph of `output`, to read, to draw and to save.
+
+    Nothing is computed or changed: the graph is what was recorded. It can be taken before or after `backward`.
+
+    Parameters
+    ----------
+    output : Tensor
+        The result of a computation, such as a loss; or a gradient made with ``create_graph=True``.
+    show : {"shape", "value", "grad"}, one or several, with commas
+        What stands below each name. A gradient that is not there reads "—"; interior ones need ``backward(retain_grads=True)``.
+        With "grad" the width of an edge follows the norm of its gradient.
+    steps : str, optional
+        ``"first:2,last:1"``: of every loop the first two time steps and the last; one mark stands for the rest.
+    roll : bool
+        Draw one time step for all, with an edge t−1 that carries the state.
+    fold : int or str, or a sequence of them
+        A box in place of each scope at this depth, or of this name: a module's, a layer's, or that of a named result with
+        its unnamed terms. ``"names"`` gives every such result a box with its whole formula.
+    parameters : {"once", "chips", "hide"}, optional
+        Draw a parameter once, at each of its uses, or not at all; at each of its uses if rolled, else once.
+    highlight : Tensor, optional
+        Mark every path along which the gradient travels from `output` to it, and count them.
+    theme : {"light", "dark", "print"}
+    direction : {"up", "down", "right"}
+        Where the data flows; with "up" and "down", time goes to the right.
+
+    Returns
+    -------
+    Graph
+
+    Raises
+    ------
+    TypeError
+        If `output` has no graph.
+    ValueError
+        If an option is not one of these.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+    >>> g = tg.graph(tg.tanh(w * w).sum(), highlight=w)
+    >>> [node.name or node.text for node in g.nodes]
+    ['w', '⊙', 'tanh', 'Σ']
+    >>> g.paths
+    2
+    """
+    values = recorded("graph", output)
+    shown = frozenset(show.replace(" ", "").split(",") if isinstance(show, str) else show)
+    if not shown <= SHOWN:
+        raise ValueError(complaint("graph", "show", expected="shape, value or grad", got=repr(show), remedy='write show="shape,grad", say'))
+    parameters = _choice("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
+    _choice("direction", direction, ("up", "down", "right"))
+    options = {"show": shown, "theme": theme_named(theme), "direction": direction}
+    picture = states(observe(values))
+    if steps is not None:
+        picture = keep_steps(picture, *_bounds(steps))
+    if roll:
+        picture = rolled(picture)
+    for by in [fold] if isinstance(fold, int | str) else fold:
+        picture = views.fold(picture, by)
+    if parameters != "once":
+        picture = views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
+    picture = _small_enough(picture)
+    marked, paths = None, None
+    if highlight is not None:
+        marked, paths = _paths(values, highlight)
+        picture.notes.append(f"{paths:,} path{'s' if paths != 1 else ''} to {label_all(values).get(highlight, 'the parameter')}")
+    return Graph(values, picture, options, marked, paths)
+
+
+def _choice(argument: str, value: str, known: tuple[str, ...]) -> str:
+    """`value`, refused if it is none of those known."""
+    if value not in known:
+        raise ValueError(complaint("graph", argument, expected=", ".join(known), got=repr(value), remedy="use one of these"))
+    return value
+
+
+def _bounds(steps: str) -> tuple[int, int]:
+    """How many of the first and of the last time steps ``"first:2,last:1"`` means."""
+    found = re.fullmatch(r"(?:first:(\d+))?,?(?:last:(\d+))?", steps.replace(" ", "")) if isinstance(steps, str) else None
+    if not found or not any(found.groups()) or not any(int(n or 0) for n in found.groups()):
+        raise ValueError(
+            complaint("graph", "steps", expected='"first:2,last:1", say', got=repr(steps), remedy="at least one step must stay")
+        )
+    return int(found[1] or 0), int(found[2] or 0)
+
+
+def _small_enough(picture: Picture) -> Picture:
+    """The picture, folded as far as it takes to draw it, with a note that says so."""
+    visible = len(picture.vertices)
+    if visible <= MOST:
+        return picture
+    depth = max(len(vertex.scope) for vertex in picture.vertices.values())
+    ways: list[tuple[str, Any]] = []
+    if loops(picture):
+        ways = [('steps="first:2,last:1"', lambda p: keep_steps(p, 2, 1)), ("roll=True", rolled)]
+    ways += [(f"fold={d}", lambda p, d=d: views.fold(p, d)) for d in range(depth, 0, -1)]
+    for option, view in ways:
+        smaller = view(picture)
+        if len(smaller.vertices) <= MOST:
+            smaller.notes.append(f"{visible:,} nodes: drawn with {option}; choose steps, roll or fold yourself to see other parts")
+            return smaller
+    return picture
+
+
+def _paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
+    """What lies on a path of the gradient from the output to `highlight`, and how many paths there are.
+
+    Counted by dynamic programming: the paths to a value are those to all its uses together.
+    """
+    inside = set(values) | {x for value in values for x in node_of(value).inputs if isinstance(x, Value)}
+    if not isinstance(highlight, Value) or highlight not in inside or not highlight.tracked:
+        raise ValueError(
+            complaint(
+                "graph",
+                "highlight",
+                expected="a Tensor with gradients in this graph",
+                got=repr(highlight),
+                remedy="pass a parameter it uses",
+            )
+        )
+    reached = {highlight}
+    for value in values:
+        if any(isinstance(x, Value) and x in reached for x in node_of(value).inputs):
+            reached.add(value)
+    ways: Counter[Value] = Counter({values[-1]: 1})
+    for value in reversed(values):
+        for x in node_of(value).inputs:
+            if isinstance(x, Value) and x in reached and value in reached:
+                ways[x] += ways[value]
+    return frozenset(reached), ways[highlight]

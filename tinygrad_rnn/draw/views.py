@@ -1,0 +1,108 @@
+"""Views of a picture: folded scopes, and parameters at their uses or hidden."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from ..errors import complaint
+from ..graph import Scope
+from .labels import SUBSCRIPTS
+from .picture import Picture, Terms, Vertex, quotient
+from .steps import Rolled, loop_of
+
+
+def fold(picture: Picture, by: int | str) -> Picture:
+    """One box for each scope of the name, or at the depth, `by`; with "names" for each named result. Parameters stay outside.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scope.
+    """
+    folds: dict[Scope, Vertex] = {}
+    before = sum(vertex.kind == "fold" for vertex in picture.vertices.values())
+    stands_for: dict[str, Vertex] = {}
+    for name, vertex in picture.vertices.items():
+        prefix = _folded_at(vertex.scope, by)
+        if prefix is None or vertex.kind == "parameter":
+            continue
+        if prefix not in folds:
+            folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix[:-1])
+        if vertex.formula and isinstance(prefix[-1], Terms):
+            folds[prefix] = replace(folds[prefix], text=vertex.formula)
+        stands_for[name] = folds[prefix]
+    stands_for = {name: folds[_folded_at(picture.vertices[name].scope, by) or ()] for name in stands_for}
+    if not stands_for:
+        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
+        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
+        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
+    folded = quotient(picture, stands_for)
+    for name, vertex in folded.vertices.items():
+        if vertex.kind == "fold" and not vertex.text:
+            folded.vertices[name] = replace(vertex, text=f"{vertex.ops} op{'s' if vertex.ops != 1 else ''}")
+    return folded
+
+
+def _folded_at(scope: Scope, by: int | str) -> Scope | None:
+    if isinstance(by, int):
+        return scope[:by] if len(scope) >= by > 0 else None
+    if by == "names":
+        return scope if scope and isinstance(scope[-1], Terms) else None
+    return scope[: scope.index(by) + 1] if by in scope else None
+
+
+def _title(scope: Scope) -> str:
+    """A fold's name: its scope's; of a gate with its time step."""
+    last = scope[-1]
+    if isinstance(last, int):
+        return f"t = {last}"
+    time = next((part for part in reversed(scope) if isinstance(part, int | Rolled)), None)
+    if time is None or not isinstance(last, Terms):
+        return last
+    return last + ("ₜ" if isinstance(time, Rolled) else str(time).translate(SUBSCRIPTS))
+
+
+def shared(picture: Picture) -> set[str]:
+    """Parameters, and what is made of nothing but parameters and constants outside of time: a gate's share of a matrix."""
+    incoming: dict[str, list[str]] = {}
+    for edge in picture.edges:
+        incoming.setdefault(edge.target, []).append(edge.source)
+    found: set[str] = set()
+    for name, vertex in picture.vertices.items():
+        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
+        outside = loop_of(vertex.scope) is None and not any(isinstance(part, Rolled) for part in vertex.scope)
+        made = vertex.kind == "op" and outside and sources and found.issuperset(sources)
+        if vertex.kind == "parameter" or made:
+            found.add(name)
+    return found
+
+
+def without_parameters(picture: Picture) -> Picture:
+    """Without parameters, and without what is made of them alone."""
+    hidden = shared(picture)
+    return _only(picture, {name for name in picture.vertices if name not in hidden})
+
+
+def chips(picture: Picture) -> Picture:
+    """A copy of each parameter at each of its uses, so that no edges run across the picture."""
+    hidden = shared(picture)
+    kept = _only(picture, {name for name in picture.vertices if name not in hidden})
+    vertices: dict[str, Vertex] = {}
+    edges = list(kept.edges)
+    copies: Counter[str] = Counter()
+    for edge in picture.edges:
+        if edge.source in hidden and edge.target in kept.vertices and kept.vertices[edge.target].kind != "steps":
+            copies[edge.source] += 1
+            chip = replace(picture.vertices[edge.source], id=f"{edge.source}_use{copies[edge.source]}", kind="parameter", ops=0)
+            vertices[chip.id] = replace(chip, scope=kept.vertices[edge.target].scope)
+            edges.append(replace(edge, source=chip.id))
+    return Picture({**vertices, **kept.vertices}, edges, list(picture.notes))
+
+
+def _only(picture: Picture, names: set[str]) -> Picture:
+    """The part of a picture with these vertices; a constant that nothing uses any more goes too."""
+    edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
+    used = {end for edge in edges for end in (edge.source, edge.target)}
+    vertices = {name: v for name, v in picture.vertices.items() if name in names and (v.kind == "op" or name in used or v.kind == "fold")}
+    return Picture(vertices, edges, list(picture.notes))
