@@ -270,6 +270,19 @@ def test_of_two_results_with_one_name_in_a_step_the_last_counts():
     np.testing.assert_array_equal(found.values["h"], outputs.data)
 
 
+@pytest.mark.parametrize("steps", [range(1, 5), np.arange(4), [7, 3, 5]], ids=["from 1", "of NumPy", "in any order"])
+def test_steps_keep_their_numbers(steps):
+    w, h, seen = parameter(U, "U"), tg.Tensor(H0), {}
+    for t in steps:
+        with tg.scope("loop", t):
+            h = tg.tanh(h @ w)
+            h.name = "h"
+            seen[int(t)] = h
+    found = tg.bptt.flow(h.sum())
+    assert found.steps == sorted(seen)
+    np.testing.assert_array_equal(found.values["h"], np.stack([seen[t].data for t in sorted(seen)]))
+
+
 # -- several loops -----------------------------------------------------------------------------------
 
 
@@ -483,3 +496,9 @@ def test_a_gradient_that_vanishes_is_as_small_as_it_should_be():
     _, h = tg.scan(cell, tg.Tensor(np.ones((30, 1, H))), tg.Tensor(np.zeros((1, H))))
     norms = tg.bptt.flow(h.sum()).norms("h")
     np.testing.assert_allclose(norms, np.sqrt(H) * 0.5 ** np.arange(29, -1, -1), rtol=1e-12)
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"tinygrad_rnn\[plot\]"):
+        tg.bptt.flow(unrolled()[0]).plot()

@@ -10,7 +10,9 @@ import time
 import numpy as np
 import pytest
 
+import tinygrad_rnn as tg
 from tinygrad_rnn import cli
+from tinygrad_rnn.charmodel import load_model, save_model
 from tinygrad_rnn.cli import main
 from tinygrad_rnn.op import registry
 from tinygrad_rnn.serialize import load_with_metadata, save
@@ -232,7 +234,10 @@ def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
 
 @pytest.mark.parametrize(
     ("number", "message"),
-    [(np.nan, "nan or inf in output.weight: it is damaged, or its training diverged"), (3e38, "expected finite logits, got nan or inf")],
+    [
+        (np.nan, "nan or inf in output.weight: it is damaged, or its training diverged"),
+        (3e38, "written: output.weight"),
+    ],
 )
 def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
     arrays, metadata = load_with_metadata(model)
@@ -240,6 +245,27 @@ def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
     save(arrays, model, metadata=metadata)
     assert run("sample", model.name) == 2
     assert message in one_line(capsys)
+
+
+def test_sample_says_that_a_training_diverged(model, capsys):
+    loaded = load_model(model)[0]
+    loaded.output.weight.data = np.full_like(loaded.output.weight.data, 3e38)
+    save_model(loaded, model)
+    assert run("sample", model.name) == 2
+    assert "expected finite logits, got nan or inf" in one_line(capsys)
+
+
+def test_sample_notices_one_flipped_bit(model, capsys):
+    content = bytearray(model.read_bytes())
+    content[-1] ^= 1
+    model.write_bytes(bytes(content))
+    assert run("sample", model.name) == 2
+    assert "missing or altered since it was written: " in one_line(capsys)
+
+
+def test_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"tinygrad-rnn {tg.__version__}\n"
 
 
 @pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "é", lambda text: text[0] + text[:-1]])

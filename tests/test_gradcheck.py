@@ -539,3 +539,12 @@ def test_a_module_may_be_loaded_under_two_names(tmp_path):
     path.write_text("import tinygrad_rnn as tg\n@tg.op('doubled({a})')\ndef doubled(a):\n    return a * 2\n", encoding="utf-8")
     runpy.run_path(str(path), run_name="own")
     assert runpy.run_path(str(path), run_name="__main__")["doubled"] is registry["doubled"]
+
+
+def test_float32_is_checked_with_a_coarser_measure():
+    x = np.array([0.5, -1.0, 2.0], dtype=np.float32)
+    with pytest.warns(UserWarning, match="too coarse"):
+        assert tg.gradcheck(tg.tanh, x)
+    wrong = Op(lambda a: a * a, "wrong {a}").vjps(a=lambda g, y, a: g * a)
+    with pytest.warns(UserWarning, match="too coarse"), pytest.raises(tg.GradcheckError):
+        tg.gradcheck(wrong, x)

@@ -106,7 +106,7 @@ def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, dam
     else:
         arrays[name] = arrays[name] + 1
     save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
-    with pytest.raises(ValueError, match=rf"missing or altered since it was written: {name}\); train without --resume"):
+    with pytest.raises(ValueError, match=rf"missing or altered since it was written: {name}\); train it again"):
         Trainer.resume(path, TEXT)
 
 

@@ -68,10 +68,19 @@ class Flow:
         Returns
         -------
         matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If there is no Matplotlib.
         """
         if axes is None:
-            from matplotlib.figure import Figure  # type: ignore[import-not-found]  # the extra plot
-
+            try:
+                from matplotlib.figure import Figure
+            except ImportError as error:
+                raise ImportError(
+                    "Flow.plot: expected Matplotlib, got none; run: pip install 'tinygrad_rnn[plot]', or pass axes"
+                ) from error
             axes = Figure(figsize=(6, 3.6), layout="constrained").subplots()
         marks = "osD^v"
         for name in self.gradients:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -102,6 +103,7 @@ def save_model(
     """
     everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
     header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
+    header["checksums"] = _checksums(header, everything)
     save(everything, os.path.realpath(path), metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
@@ -135,12 +137,30 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
         dtypes = {array.dtype for array in weights.values()}
         model.astype(dtypes.pop() if len(dtypes) == 1 else np.float32).load_state_dict(weights)
         notes = dict(header["notes"])
-    except (ValueError, TypeError, KeyError) as error:
+        _check_checksums(header, arrays)  # last, for what is wrong in itself says more
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         why = f"without {error}" if isinstance(error, KeyError) else error
         raise ValueError(
             complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({why})", remedy="train it again")
         ) from error
     return model, {name: array for name, array in arrays.items() if not name.startswith("model.")}, notes
+
+
+def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The CRC of everything in a file, by name, so that a damaged one can say where."""
+    parts = {**header, **header["notes"]}
+    sums = {name: crc32(json.dumps(part, sort_keys=True).encode()) for name, part in parts.items() if name not in ("checksums", "notes")}
+    return sums | {name: crc32(f"{array.dtype} {array.shape} ".encode() + array.tobytes()) for name, array in arrays.items()}
+
+
+def _check_checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse a file in which something is not what `save_model` wrote."""
+    kept, found = header["checksums"], _checksums(header, arrays)
+    wrong = sorted(name for name in kept.keys() | found.keys() if kept.get(name) != found.get(name))
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        names = ", ".join(name.removeprefix("model.") for name in wrong[:3])
+        raise ValueError(f"missing or altered since it was written: {names}{more}")
 
 
 def _check_weights(weights: Mapping[str, np.ndarray], characters: int, hidden: int) -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from io import TextIOWrapper
 from math import log
 from pathlib import Path
 from types import FrameType
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Whatever a user can get wrong ends in one line on stderr and exit code 2.
     """
     unheard = 0
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show a character gets a question mark, not a traceback
     try:
         try:
             options = _parser().parse_args(arguments)
@@ -62,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
+    from importlib.metadata import version
+
     from . import drawing
     from .charmodel import Architecture
     from .train import Options
@@ -69,6 +74,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="tinygrad-rnn", description="Recurrent networks whose backpropagation through time comes out of the computation graph."
     )
+    parser.add_argument("--version", action="version", version=f"tinygrad-rnn {version('tinygrad_rnn')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     walk = commands.add_parser("mathmath", help="retell the 2019 GRU tutorial with real matrices, train it, and let it write")

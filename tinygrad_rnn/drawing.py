@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         show=options.show,
         steps=options.steps,
         roll=options.roll,
-        fold=[int(by) if by.isdigit() else by for by in options.fold],
+        fold=[int(by) if by.isdecimal() else by for by in options.fold],
         parameters=options.parameters,
         highlight=None if options.highlight is None else _parameter(model, options.highlight),
         theme=options.theme,
@@ -60,7 +60,10 @@ def run(options: argparse.Namespace) -> int:
     if str(options.out) == "-":
         print(drawn.text())
         return 0
-    written = drawn.save(options.out)
+    try:
+        written = drawn.save(options.out)
+    except RuntimeError as error:  # no engine, or one that fails
+        raise OSError(str(error)) from error
     print(f"{written}: {'; '.join(drawn.notes)}")
     return 0
 

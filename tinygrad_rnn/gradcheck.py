@@ -23,9 +23,9 @@ def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
     order: int = 1,
-    eps: float = 1e-6,
-    rtol: float = 1e-5,
-    atol: float = 1e-7,
+    eps: float | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> bool:
     """Compare the gradient of ⟨u, f(inputs)⟩, for random u, with central differences in every entry of every input.
@@ -38,10 +38,10 @@ def gradcheck(
         Those of floating dtype are checked; others are passed on. Use float64.
     order : int
         1 for gradients; 2 also checks the gradient of the gradient, and so on.
-    eps : float
-        The step to either side.
-    rtol, atol : float
-        The largest difference allowed is ``atol + rtol * |difference quotient|``.
+    eps : float, optional
+        The step to either side: 1e-6, and 1e-2 for smaller dtypes than float64.
+    rtol, atol : float, optional
+        The largest difference allowed is ``atol + rtol * |difference quotient|``: 1e-5 and 1e-7, for smaller dtypes 1e-2 and 1e-2.
     rng : numpy.random.Generator, optional
         Where u is drawn from. A u of ones would not notice a transposed or a missing factor.
 
@@ -72,6 +72,8 @@ def gradcheck(
     small = [a.dtype for a in arrays if a.dtype.kind == "f" and a.dtype.itemsize < 8]
     if small:
         warnings.warn(f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs", stacklevel=2)
+    usual = (1e-2, 1e-2, 1e-2) if small else (1e-6, 1e-5, 1e-7)
+    eps, rtol, atol = (default if given is None else given for given, default in zip((eps, rtol, atol), usual, strict=True))
     if not any(a.dtype.kind == "f" for a in arrays):
         raise TypeError("gradcheck: argument inputs: expected at least one of floating dtype, got none; write 1.0 instead of 1")
     _check(f, arrays, order, eps, rtol, atol, rng, getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f))

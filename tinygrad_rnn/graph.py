@@ -177,7 +177,8 @@ def scope(*parts: str | int) -> Block:
     >>> y.node.scope
     ('encoder', 0)
     """
-    return Block("scope(...)", lambda recording, here: (recording, here + parts))
+    inner = tuple(int(part) if isinstance(part, np.integer) else part for part in parts)
+    return Block("scope(...)", lambda recording, here: (recording, here + inner))
 
 
 def history(root: Value) -> list[Value]:

@@ -125,6 +125,11 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     from pathlib import Path
 
     where = Path(path)
+    if not where.parent.is_dir() or where.is_dir():
+        wanted = "a file in a folder that exists"
+        raise FileNotFoundError(
+            complaint("save", "path", expected=wanted, got=repr(str(where)), remedy="make the folder, or use another name")
+        )
     handle, draft = tempfile.mkstemp(prefix=f".{where.name}.", suffix=".tmp", dir=where.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from math import log10
+from math import hypot, isfinite, log10
 from typing import Any
 
 import numpy as np
@@ -195,7 +195,7 @@ def _label(vertex: Vertex, look: Look) -> str:
     rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
     if vertex.kind == "state":
         return f"<{rows[0]}>"
-    if "shape" in look.show and vertex.shapes and "array" not in vertex.text:
+    if "shape" in look.show and vertex.shapes and not (vertex.kind in ("input", "constant") and not vertex.name):
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
         rows.append(_small(" ".join(shapes), theme.faint))
     if len(vertex.values) == 1:
@@ -221,7 +221,7 @@ def _numbers(array: np.ndarray) -> list[str]:
     if not array.size:
         return ["empty"]
     wide = array.astype(np.float64)
-    return [f"{_number(wide.min())} … {_number(wide.max())}, ‖·‖ {_number(np.linalg.norm(wide))}"]
+    return [f"{_number(wide.min())} … {_number(wide.max())}, ‖·‖ {_number(_norm(wide))}"]
 
 
 def _number(x: Any) -> str:
@@ -251,11 +251,25 @@ def _weights(picture: Picture) -> dict[int, float]:
     """A width for each edge whose gradient is known, by its norm on a logarithmic scale: six decades from 0.5 to 4."""
     norms = {}
     for number, edge in enumerate(picture.edges):
-        known = [value.grad for value in edge.values if value.grad is not None]
+        known = [_norm(value.grad) for value in edge.values if value.grad is not None]
         if known:
-            norms[number] = float(np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in known)))
-    top = max(norms.values(), default=0.0)
-    return {number: 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm else 0.5 for number, norm in norms.items()}
+            norms[number] = hypot(*known)
+    top = max((norm for norm in norms.values() if isfinite(norm)), default=0.0)
+    return {number: _width(norm, top) for number, norm in norms.items()}
+
+
+def _width(norm: float, top: float) -> float:
+    """The width for a norm, `top` being the largest; what is not finite is drawn like it."""
+    if not isfinite(norm):
+        return 4.0
+    return 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm and norm / top > 0 else 0.5
+
+
+def _norm(array: np.ndarray) -> float:
+    """The Euclidean norm, without overflow or a warning."""
+    wide = np.abs(array.astype(np.float64))
+    top = wide.max(initial=0.0)
+    return float(top * np.sqrt(np.sum((wide / top) ** 2))) if 0 < top < np.inf else float(top)
 
 
 def _html(*lines: str) -> str:
@@ -264,11 +278,11 @@ def _html(*lines: str) -> str:
 
 def _escaped(text: str) -> str:
     """`text` so that it stands for itself in an HTML-like label; what cannot be printed is written as its escape."""
-    return escape(printable(text), quote=True)
+    return escape(printable(text), quote=True).replace("\\", "\\\\")  # or Graphviz takes it for an escape of its own
 
 
 def _plain(text: str) -> str:
-    """`text` so that it stands for itself in a quoted attribute."""
+    """`text` so that it stands for itself in a tooltip, whose escapes Graphviz reads twice."""
     import graphviz
 
-    return graphviz.nohtml(graphviz.escape(printable(text).replace("&", "&amp;")))
+    return graphviz.nohtml(graphviz.escape(printable(text).replace("&", "&amp;").replace("\\", "\\\\")))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NoEngineError, complaint
+from ..errors import NoEngineError, complaint, describe
 from ..graph import Value
 from . import views
 from .labels import label_all, node_of, recorded
@@ -113,7 +113,7 @@ class Graph:
 
         path = Path(path)
         form = path.suffix[1:].lower()
-        writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1, ensure_ascii=False)}
+        writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1)}
         if form in writers:
             path.write_text(writers[form]().rstrip("\n") + "\n", encoding="utf-8")
             return path
@@ -141,7 +141,7 @@ class Graph:
             ],
             "edges": [{"source": e.source, "target": e.target, "lag": e.lag, "when": e.when} for e in self.edges],
             "scopes": list(dict.fromkeys(v.scope for v in self.nodes if v.scope)),
-            "steps": sorted({place[1] for v in self.nodes if (place := loop_of(v.scope))}),
+            "steps": sorted({place[1] for v in self.nodes if (place := loop_of(v.scope)) and v.kind != "steps"}),
         }
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -288,7 +288,7 @@ def _paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
                 "graph",
                 "highlight",
                 expected="a Tensor with gradients in this graph",
-                got=repr(highlight),
+                got=describe(highlight),
                 remedy="pass a parameter it uses",
             )
         )

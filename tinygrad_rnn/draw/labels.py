@@ -66,7 +66,10 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
             if isinstance(x, Value) and x.node is None:
                 leaves.setdefault(x, set()).add(time_step(node_of(value).scope))
     names = Counter(x.name for x in leaves)
-    made = {value.name for value in values if time_step(node_of(value).scope) is not None}
+    made: dict[str | None, list[int]] = {}
+    for value in values:
+        if (t := time_step(node_of(value).scope)) is not None:
+            made.setdefault(value.name, []).append(t)
     labels: dict[Value, str] = {}
     taken: Counter[str] = Counter()
 
@@ -80,8 +83,10 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
 
     for x, steps in leaves.items():
         step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
-        if x.name and step is not None and x.name in made:
-            give(x, x.name, step + 1 if step else -1)  # a walk backwards begins at the last step
+        if x.name and step is not None and step == min(made.get(x.name, [-1])):
+            give(x, x.name, step - 1)
+        elif x.name and step is not None and step == max(made.get(x.name, [-1])):  # a walk backwards begins at the last step
+            give(x, x.name, step + 1)
         elif x.name:
             give(x, x.name, step if names[x.name] > 1 else None)
         elif x.tracked:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from ..graph import Scope
-from .labels import SUBSCRIPTS
+from .labels import SUBSCRIPTS, printable
 from .picture import Edge, Picture, Vertex, quotient
 
 Loop = tuple[Scope, int]
@@ -41,20 +41,20 @@ def loops(picture: Picture) -> dict[Scope, list[int]]:
 
 
 def states(picture: Picture) -> Picture:
-    """A place in each time step for every value that it takes from an earlier one, so that one edge carries the state."""
+    """A place in each time step for every value that it takes from another one, so that one edge carries the state."""
     places: dict[str, Vertex] = {}
-    edges: dict[Edge, None] = {}
+    edges: list[Edge] = []
     for edge in picture.edges:
         source, target = (picture.vertices[end] for end in (edge.source, edge.target))
         before, after = loop_of(source.scope), loop_of(target.scope)
         if not before or not after or before[0] != after[0] or before[1] == after[1]:
-            edges[edge] = None
+            edges.append(edge)
             continue
         name = f"{source.id}_in{after[1]}"
-        scope = (*after[0], after[1])
-        places[name] = Vertex(name, "state", source.name, "" if source.name else source.text, scope, source.values)
-        edges[Edge(source.id, name, edge.values)] = None
-        edges[Edge(name, target.id, edge.values)] = None
+        if name not in places:
+            places[name] = Vertex(name, "state", source.name, "" if source.name else source.text, (*after[0], after[1]), source.values)
+            edges.append(Edge(source.id, name, edge.values))
+        edges.append(Edge(name, target.id, edge.values))
     first_use = {edge.target: edge.source for edge in reversed(edges) if edge.source in places}
     named = {(loop_of(place.scope)[0], place.values[0].name) for place in places.values() if place.name}  # type: ignore[index]
     vertices: dict[str, Vertex] = {}
@@ -65,13 +65,13 @@ def states(picture: Picture) -> Picture:
         if name in first_use and first_use[name] not in vertices:
             vertices[first_use[name]] = places[first_use[name]]
         vertices[name] = vertex
-    return Picture({**vertices, **places}, list(edges), list(picture.notes))
+    return Picture({**vertices, **places}, edges, list(picture.notes))
 
 
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
     """Of every loop the first and the last steps; a mark stands for those between, one for each state that passes through."""
     handed = {edge.target: edge.source for edge in picture.edges if picture.vertices[edge.target].kind == "state"}
-    passing = {**{source: picture.vertices[source] for source in handed.values()}, **{t: picture.vertices[s] for t, s in handed.items()}}
+    passing = {end: picture.vertices[source] for target, source in handed.items() for end in (source, target)}
     stands_for: dict[str, Vertex] = {}
     for number, (loop, steps) in enumerate(loops(picture).items(), 1):
         hidden = steps[first : max(first, len(steps) - last)]
@@ -83,7 +83,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
             place = loop_of(vertex.scope)
             if place and place[0] == loop and place[1] in hidden:
                 source = passing.get(name)
-                key = (source.scope[len(loop) + 1 :], source.values[0].name, _form(source)) if source else ()
+                key = (source.scope[len(loop) + 1 :], *_form(source, place[1])[1:]) if source else ()
                 stands_for[name] = Vertex(f"steps{number}", "steps", "…", title, (*loop, Skipped(hidden[0])))
                 if key:
                     marks.setdefault(key, replace(stands_for[name], id=f"steps{number}_{len(marks) + 1}", text="" if marks else title))
@@ -91,9 +91,12 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
         if marks:  # all that is not handed on goes with the first that is
             whole = next(iter(marks.values()))
             stands_for |= {name: whole for name, vertex in stands_for.items() if vertex.id == f"steps{number}"}
+    if not stands_for:
+        return picture
     kept = quotient(picture, stands_for)
-    inner = [e for e in kept.edges if kept.vertices[e.source].kind == "steps" == kept.vertices[e.target].kind]
-    return Picture(kept.vertices, [edge for edge in kept.edges if edge not in inner], kept.notes)
+    where = {name: vertex.scope for name, vertex in kept.vertices.items() if vertex.kind == "steps"}
+    edges = [edge for edge in kept.edges if edge.source not in where or where[edge.source] != where.get(edge.target)]
+    return Picture(kept.vertices, edges, kept.notes)
 
 
 def roll(picture: Picture) -> Picture:
@@ -105,33 +108,17 @@ def roll(picture: Picture) -> Picture:
     every = loops(picture)
     patterns: dict[str, tuple] = {}
     turns: Counter[tuple] = Counter()
-    times: dict[str, int] = {}
-    for name, vertex in picture.vertices.items():
+    members: dict[tuple, dict[int, Vertex]] = {}
+    for name, vertex in reversed(picture.vertices.items()):  # from the end, for a first step may lack what has a constant start
         if (place := loop_of(vertex.scope)) and place[0] in every:
-            loop, step = place
-            times[name] = step
-            form = (loop, vertex.scope[len(loop) + 1 :], vertex.kind, _at_t(vertex.name, step), _form(vertex))
-            turns[(*form, step)] += 1
-            patterns[name] = (*form, turns[(*form, step)])
-    common = Counter(patterns.values())
-    model: dict[tuple, Vertex] = {}
-    for name, pattern in patterns.items():  # the last step has a step before it, and says so: hₜ₋₁
-        loop, rest, *_ = pattern
-        vertex, steps = picture.vertices[name], every[loop]
-        step = times[name]
-        scope = (*loop, Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)
-        first = model.get(pattern, vertex)
-        model[pattern] = replace(
-            vertex,
-            id=first.id,
-            name=_at_t(vertex.name, step),
-            text=_at_t(vertex.text, step),
-            scope=scope,
-            formula=_at_t(vertex.formula, step),
-        )
+            form = (place[0], vertex.scope[len(place[0]) + 1 :], *_form(vertex, place[1]))
+            turns[(*form, place[1])] += 1
+            patterns[name] = (*form, turns[(*form, place[1])])
+            members.setdefault(patterns[name], {})[place[1]] = vertex
+    model = {pattern: _at_t(found, every[pattern[0]], pattern[1]) for pattern, found in members.items()}
     stands_for = {}
-    for name, pattern in patterns.items():
-        if common[pattern] > 1 or len(every[pattern[0]]) == 1:
+    for name, pattern in reversed(patterns.items()):
+        if len(members[pattern]) > 1 or len(every[pattern[0]]) == 1:
             stands_for[name] = model[pattern]
         elif picture.vertices[name].kind != "op":
             stands_for[name] = replace(picture.vertices[name], scope=pattern[0])
@@ -140,9 +127,36 @@ def roll(picture: Picture) -> Picture:
     return _entering_once(rolled, _first_states(picture))
 
 
-def _form(vertex: Vertex) -> str:
-    """What is alike in all steps: of an op its name, for its formula may say ``h`` at first and ``h₀`` later."""
-    return vertex.values[0].node.op.name if vertex.kind == "op" and vertex.values[0].node else ""
+def _form(vertex: Vertex, step: int) -> tuple:
+    """What is alike in all steps: the kind, the name without its time step, and the op; not the formula, which names the states."""
+    value = vertex.values[0] if vertex.values else None
+    made = value.node if value is not None else None
+    if vertex.kind == "state":
+        place = loop_of(made.scope) if made else None
+        return vertex.kind, value.name if value is not None else "", abs(step - place[1]) if place else 1
+    return vertex.kind, value.name if value is not None else "", made.op.name if made else ""
+
+
+def _at_t(members: dict[int, Vertex], steps: list[int], rest: Scope) -> Vertex:
+    """The vertex of one step for those of all, with ``t`` in its name and its formula: h₃ becomes hₜ, its neighbours hₜ₋₁ and hₜ₊₁.
+
+    It is written like one that has neighbours on both sides, for at the first step the state before it may have another name.
+    """
+    step = sorted(members)[len(members) // 2] if len(members) > 2 else max(members)
+    vertex = members[step]
+    counted = all(f"[{t}]" in v.text or f"[{t}, " in v.text for t, v in members.items())
+
+    def at_t(text: str) -> str:
+        for n, symbol in ((step, "ₜ"), (step - 1, "ₜ₋₁"), (step + 1, "ₜ₊₁")):
+            text = re.sub(f"(?<![₀-₉₋]){str(n).translate(SUBSCRIPTS)}(?![₀-₉])", symbol, text)
+        return re.sub(rf"\[{step}(?=[],])", "[t", text) if counted else text
+
+    named = vertex.values[0].name if vertex.values else ""
+    own = vertex.name.removeprefix(printable(named or ""))
+    name = printable(named or "") + at_t(own) if vertex.name else ""
+    scope = (*loop_of(vertex.scope)[0], Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)  # type: ignore[index]
+    first = members[min(members)]
+    return replace(vertex, id=first.id, name=name, text=at_t(vertex.text), scope=scope, formula=at_t(vertex.formula))
 
 
 def _rolled(edge: Edge, picture: Picture) -> Edge:
@@ -154,6 +168,10 @@ def _rolled(edge: Edge, picture: Picture) -> Edge:
 def _first_states(picture: Picture) -> set[str]:
     """What is made outside of a loop and used in its first step alone."""
     every, goes = loops(picture), {}
+    entered: dict[Scope, int] = {}
+    for vertex in picture.vertices.values():
+        if (place := loop_of(vertex.scope)) and vertex.kind == "op":
+            entered.setdefault(*place)
     for edge in picture.edges:
         before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
         if (
@@ -161,7 +179,7 @@ def _first_states(picture: Picture) -> set[str]:
             and after[0] in every
             and (before is None or before[0] != after[0] or picture.vertices[edge.source].kind in ("input", "parameter"))
         ):
-            goes.setdefault(edge.source, set()).add(after[1] == every[after[0]][0] and len(every[after[0]]) > 1)
+            goes.setdefault(edge.source, set()).add(after[1] == entered[after[0]] and len(every[after[0]]) > 1)
     return {name for name, first in goes.items() if first == {True}}
 
 
@@ -178,10 +196,3 @@ def _entering_once(picture: Picture, first: set[str]) -> Picture:
         entering = place is not None and edge.target in uses[place]
         edges[replace(edge, target=place, when="at first") if entering else edge] = None
     return Picture(picture.vertices, list(edges), list(picture.notes))
-
-
-def _at_t(text: str, step: int) -> str:
-    """A name or a formula with ``t`` for the time step: h₃ becomes hₜ, its neighbours hₜ₋₁ and hₜ₊₁, and x[3] x[t]."""
-    for n, symbol in ((step, "ₜ"), (step - 1, "ₜ₋₁"), (step + 1, "ₜ₊₁")):
-        text = re.sub(f"(?<![₀-₉₋]){str(n).translate(SUBSCRIPTS)}(?![₀-₉])", symbol, text)
-    return re.sub(rf"\[{step}(?=[],])", "[t", text)

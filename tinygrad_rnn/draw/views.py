@@ -9,7 +9,7 @@ from ..errors import complaint
 from ..graph import Scope
 from .labels import SUBSCRIPTS
 from .picture import Picture, Terms, Vertex, quotient
-from .steps import Rolled, loop_of
+from .steps import Rolled
 
 
 def fold(picture: Picture, by: int | str) -> Picture:
@@ -64,15 +64,17 @@ def _title(scope: Scope) -> str:
 
 
 def shared(picture: Picture) -> set[str]:
-    """Parameters, and what is made of nothing but parameters and constants outside of time: a gate's share of a matrix."""
+    """Parameters, and what a module makes of them and of constants alone, outside of time: a gate's share of a matrix."""
     incoming: dict[str, list[str]] = {}
     for edge in picture.edges:
         incoming.setdefault(edge.target, []).append(edge.source)
+    used = {edge.source for edge in picture.edges}
     found: set[str] = set()
     for name, vertex in picture.vertices.items():
         sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
-        outside = loop_of(vertex.scope) is None and not any(isinstance(part, Rolled) for part in vertex.scope)
-        made = vertex.kind == "op" and outside and sources and found.issuperset(sources)
+        modules = [part for part in vertex.scope if not isinstance(part, Terms)]
+        outside = modules and not any(isinstance(part, int | Rolled) for part in modules)
+        made = vertex.kind == "op" and outside and name in used and sources and found.issuperset(sources)
         if vertex.kind == "parameter" or made:
             found.add(name)
     return found
