@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -76,12 +77,12 @@ class Flow:
         """
         if axes is None:
             try:
-                from matplotlib.figure import Figure
+                figure = import_module("matplotlib.figure")
             except ImportError as error:
                 raise ImportError(
                     "Flow.plot: expected Matplotlib, got none; run: pip install 'tinygrad_rnn[plot]', or pass axes"
                 ) from error
-            axes = Figure(figsize=(6, 3.6), layout="constrained").subplots()
+            axes = figure.Figure(figsize=(6, 3.6), layout="constrained").subplots()
         marks = "osD^v"
         for name in self.gradients:
             mark = marks[len(axes.lines) % len(marks)]
