@@ -126,6 +126,7 @@ class Graph:
             path.write_bytes(self.svg().encode("utf-8") if form == "svg" else render(self.dot(), form))
         except NoEngineError as error:
             beside = path.with_suffix(".dot")
+            beside = path.with_name(path.name + ".dot") if beside.exists() else beside
             beside.write_text(self.dot(), encoding="utf-8")
             raise NoEngineError(f"{error}; the DOT text is in {beside}") from None
         return path

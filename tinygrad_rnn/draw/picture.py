@@ -117,7 +117,10 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
         if name not in ends:  # nothing uses it: the output
             leaving.setdefault(image[name].id, {}).update(dict.fromkeys(vertex.values))
     new = {v.id for v in stands_for.values()}
-    vertices = {v.id: replace(v, values=tuple(leaving.get(v.id, ())), ops=ops[v.id]) if v.id in new else v for v in image.values()}
+    vertices = {
+        v.id: replace(v, values=tuple(leaving.get(v.id, ())), ops=ops[v.id]) if v.id in new else v
+        for v in {v.id: v for v in image.values()}.values()
+    }
     merged = [Edge(source, target, tuple(dict.fromkeys(values)), lag, when) for (source, target, lag, when), values in edges.items()]
     return Picture(vertices, merged, list(picture.notes))
 

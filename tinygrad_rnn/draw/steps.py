@@ -78,10 +78,10 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
         if not hidden:
             continue
         title = f"t = {hidden[0]} … {hidden[-1]}" if len(hidden) > 1 else f"t = {hidden[0]}"
-        marks: dict[tuple, Vertex] = {}
+        within, marks = set(hidden), {}
         for name, vertex in picture.vertices.items():
             place = loop_of(vertex.scope)
-            if place and place[0] == loop and place[1] in hidden:
+            if place and place[0] == loop and place[1] in within:
                 source = passing.get(name)
                 key = (source.scope[len(loop) + 1 :], *_form(source, place[1])[1:]) if source else ()
                 stands_for[name] = Vertex(f"steps{number}", "steps", "…", title, (*loop, Skipped(hidden[0])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 from unicodedata import combining
 
@@ -143,6 +144,7 @@ def _operand(x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, in
     return inline[x] if x in inline else (labels.get(x, "·"), 4)
 
 
+@cache
 def _level(formula: str) -> int:
     """How tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 what needs no parentheses anywhere."""
     outside, depth = "", 0
@@ -157,6 +159,7 @@ def _level(formula: str) -> int:
     return 3 if " ** " in outside else 4
 
 
+@cache
 def _needed(before: str, after: str) -> int:
     """How tightly an operand must bind to stand between these two pieces of a formula without parentheses."""
     left, right = before.strip()[-1:], after.strip()[:1]
