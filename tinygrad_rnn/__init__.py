@@ -4,18 +4,25 @@ A `Tensor` that differentiates itself, on NumPy; recurrent networks composed of 
 backpropagation through time comes out of the graph; and that graph, to look at.
 """
 
-from . import bptt, nn, ops, optim, text
-from .draw import graph
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import nn, ops, optim, text
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
-from .playback import backward_steps
 from .scan import detach, scan
 from .serialize import load, save
 from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
+
+if TYPE_CHECKING:
+    from . import bptt
+    from .draw import graph
+    from .playback import backward_steps
 
 __version__ = "0.1.0"
 
@@ -24,3 +31,17 @@ __all__ = [
     "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__
+
+del graph  # the module of recorded nodes; the name is that of the function, which is loaded when it is used
+
+
+def __getattr__(name: str) -> Any:
+    """What draws and watches the graph is loaded when it is first used, so that importing the library stays quick."""
+    from importlib import import_module
+
+    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt"}
+    if name not in homes:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(homes[name], __name__)
+    globals()[name] = found = home if name == "bptt" else getattr(home, name)
+    return found
