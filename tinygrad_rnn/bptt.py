@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .backward import Part, complete, sweep
+from .draw.labels import node_of
+from .draw.steps import Loop, loop_of
 from .errors import complaint
 from .graph import Scope, Value, history
 from .tensor import Tensor, seed
-
-Loop = tuple[Scope, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,13 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     shares: dict[tuple[Value, Loop], list[Any]] = {}
 
     def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
-        loop = loop_of(y)
-        if loop and (x.node is None or loop_of(x) is None):
+        loop = _place(y)
+        if loop and (x.node is None or _place(x) is None):
             shares.setdefault((x, loop), []).append(contribution)
 
     arrived: dict[Value, Any] = {}
     for value, g in sweep(loss, start, order, interior=True, watch=watch):
-        if value.name and value.node is not None and loop_of(value):
+        if value.name and value.node is not None and _place(value):
             arrived[value] = np.array(g)
     named = _by_name(order[::-1])
     missing = [name for name in wanted if not any(key[1] == name for key in named)]
@@ -154,31 +154,27 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
             )
         )
     title = _titles(named)
-    times = {title(*key): [loop_of(v)[1] for v in found] for key, found in named.items()}  # type: ignore[index]
-    gradients = {title(*key): np.stack([arrived[v] for v in values]) for key, values in named.items() if key[1] in wanted}
-    values = {title(*key): np.stack([v.array for v in found]) for key, found in named.items()}
+    times = {title(*key): list(found) for key, found in named.items()}
+    gradients = {title(*key): np.stack([arrived[v] for v in found.values()]) for key, found in named.items() if key[1] in wanted}
+    values = {title(*key): np.stack([v.array for v in found.values()]) for key, found in named.items()}
     parameters = _parameters(shares)
     times |= {name: list(by_step) for name, by_step in parameters.items()}
     stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
     return Flow(sorted(set().union(*times.values())), times, gradients, stacked, values)
 
 
-def loop_of(value: Value) -> Loop | None:
+def _place(value: Value) -> Loop | None:
     """The outermost loop that a result was recorded in, and its time step; None outside of time."""
-    scope = value.node.scope if value.node else ()
-    for i, part in enumerate(scope):
-        if isinstance(part, int):
-            return scope[:i], part
-    return None
+    return loop_of(value.node.scope) if value.node else None
 
 
-def _by_name(values: list[Value]) -> dict[tuple[Scope, str], list[Value]]:
+def _by_name(values: list[Value]) -> dict[tuple[Scope, str], dict[int, Value]]:
     """The named results of each loop, in the order of time; of results with one name in one step the last."""
     found: dict[tuple[Scope, str], dict[int, Value]] = {}
     for value in values:
-        if value.name and (loop := loop_of(value)):
+        if value.name and (loop := _place(value)):
             found.setdefault((loop[0], value.name), {})[loop[1]] = value
-    return {key: [steps[t] for t in sorted(steps)] for key, steps in found.items()}
+    return {key: dict(sorted(by_step.items())) for key, by_step in found.items()}
 
 
 def _titles(found: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
@@ -204,14 +200,14 @@ def _parameters(shares: dict[tuple[Value, Loop], list[Any]]) -> dict[str, dict[i
                 mine = totals.setdefault((loop, leaf), {})
                 mine[step] = mine[step] + share if step in mine else share
     title = _titles(totals)
-    steps: dict[Scope, set[int]] = {}
+    walked: dict[Scope, set[int]] = {}
     for _, (loop, step) in shares:
-        steps.setdefault(loop, set()).add(step)
+        walked.setdefault(loop, set()).add(step)
     named: dict[str, dict[int, np.ndarray]] = {}
     for i, ((loop, leaf), by_step) in enumerate(totals.items()):
         name = title(loop, leaf.name or f"leaf {i}")
         zero = np.zeros_like(leaf.array)
-        named[name if name not in named else f"{name} ({i})"] = {step: by_step.get(step, zero) for step in sorted(steps[loop])}
+        named[name if name not in named else f"{name} ({i})"] = {step: by_step.get(step, zero) for step in sorted(walked[loop])}
     return named
 
 
@@ -221,9 +217,9 @@ def _carried(x: Value, g: Any) -> Iterable[tuple[Value, Any]]:
         return [(x, g)]
     seen, waiting = {x}, [x]
     while waiting:
-        for value in waiting.pop().node.inputs:  # type: ignore[union-attr]
-            if isinstance(value, Value) and value.node is not None and value not in seen and loop_of(value) is None:
+        for value in node_of(waiting.pop()).inputs:
+            if isinstance(value, Value) and value.node is not None and value not in seen and _place(value) is None:
                 seen.add(value)
                 waiting.append(value)
-    order = sorted(seen, key=lambda value: value.node.index, reverse=True)  # type: ignore[union-attr]
+    order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)
     return sweep(x, g, order)

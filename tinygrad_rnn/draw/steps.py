@@ -43,6 +43,7 @@ def loops(picture: Picture) -> dict[Scope, list[int]]:
 def states(picture: Picture) -> Picture:
     """A place in each time step for every value that it takes from another one, so that one edge carries the state."""
     places: dict[str, Vertex] = {}
+    named: set[tuple[Scope, str | None]] = set()
     edges: list[Edge] = []
     for edge in picture.edges:
         source, target = (picture.vertices[end] for end in (edge.source, edge.target))
@@ -54,9 +55,10 @@ def states(picture: Picture) -> Picture:
         if name not in places:
             places[name] = Vertex(name, "state", source.name, "" if source.name else source.text, (*after[0], after[1]), source.values)
             edges.append(Edge(source.id, name, edge.values))
+            if source.name:
+                named.add((after[0], source.values[0].name))
         edges.append(Edge(name, target.id, edge.values))
     first_use = {edge.target: edge.source for edge in reversed(edges) if edge.source in places}
-    named = {(loop_of(place.scope)[0], place.values[0].name) for place in places.values() if place.name}  # type: ignore[index]
     vertices: dict[str, Vertex] = {}
     for name, vertex in picture.vertices.items():
         inside = loop_of(vertex.scope)
@@ -115,7 +117,7 @@ def roll(picture: Picture) -> Picture:
             turns[(*form, place[1])] += 1
             patterns[name] = (*form, turns[(*form, place[1])])
             members.setdefault(patterns[name], {})[place[1]] = vertex
-    model = {pattern: _at_t(found, every[pattern[0]], pattern[1]) for pattern, found in members.items()}
+    model = {pattern: _at_t(found, every[pattern[0]], pattern[0], pattern[1]) for pattern, found in members.items()}
     stands_for = {}
     for name, pattern in reversed(patterns.items()):
         if len(members[pattern]) > 1 or len(every[pattern[0]]) == 1:
@@ -137,7 +139,7 @@ def _form(vertex: Vertex, step: int) -> tuple:
     return vertex.kind, value.name if value is not None else "", made.op.name if made else ""
 
 
-def _at_t(members: dict[int, Vertex], steps: list[int], rest: Scope) -> Vertex:
+def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope) -> Vertex:
     """The vertex of one step for those of all, with ``t`` in its name and its formula: h₃ becomes hₜ, its neighbours hₜ₋₁ and hₜ₊₁.
 
     It is written like one that has neighbours on both sides, for at the first step the state before it may have another name.
@@ -154,7 +156,7 @@ def _at_t(members: dict[int, Vertex], steps: list[int], rest: Scope) -> Vertex:
     named = vertex.values[0].name if vertex.values else ""
     own = vertex.name.removeprefix(printable(named or ""))
     name = printable(named or "") + at_t(own) if vertex.name else ""
-    scope = (*loop_of(vertex.scope)[0], Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)  # type: ignore[index]
+    scope = (*loop, Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)
     first = members[min(members)]
     return replace(vertex, id=first.id, name=name, text=at_t(vertex.text), scope=scope, formula=at_t(vertex.formula))
 
