@@ -91,12 +91,13 @@ def sweep(
                         watch(y, x, flow, None)
                     continue
                 flow = _fitted(flow, x, y)
-            if x not in gradients:
+            total = gradients.get(x)
+            if total is None:
                 gradients[x] = flow
             elif x in ours:
-                gradients[x] = iadd(gradients[x], flow)
+                gradients[x] = iadd(total, flow)
             else:
-                gradients[x] = gradients[x] + flow
+                gradients[x] = total + flow
                 ours.add(x)
             if watch:
                 watch(y, x, flow, gradients[x])

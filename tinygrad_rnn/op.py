@@ -133,7 +133,9 @@ class Op:
     def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort the arguments of a call into arrays and settings, as NumPy's own signatures allow."""
         n = len(self.inputs)
-        arrays = args[:n] + tuple(settings.pop(name) for name in self.inputs[len(args) :] if name in settings)
+        arrays = args[:n]
+        if len(args) < n:
+            arrays += tuple([settings.pop(name) for name in self.inputs[len(args) :] if name in settings])
         params = {**self.defaults, **dict(zip(self.defaults, args[n:], strict=False)), **settings}
         known = len(params) == len(self.defaults) >= len(args) - n
         if not known or len(arrays) < n or any(params[name] is inspect.Parameter.empty for name in self.required):

@@ -205,10 +205,10 @@ def check_classes(operation: str, argument: str, index: np.ndarray, classes: int
         )
 
 
-def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Which positions count, and the targets with 0 where they do not."""
-    counted = np.ones(target.shape, bool) if ignore_index is None else target != ignore_index
-    safe = np.where(counted, target, 0)
+def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | None) -> tuple[Any, np.ndarray]:
+    """Which positions count (None for all), and the targets with 0 where they do not."""
+    counted = None if ignore_index is None else target != ignore_index
+    safe = target if counted is None else np.where(counted, target, 0)
     check_classes(name, "target", safe, classes)
     return counted, safe.astype(np.intp)
 
@@ -217,8 +217,8 @@ def _shares(name: str, target: np.ndarray, log_p: Tensor, ignore_index: int | No
     """How much each position counts (None where all count alike), and the targets with 0 where they do not."""
     counted, safe = _counted(name, target, log_p.shape[-1], ignore_index)
     if weight is not None:
-        return counted * weight[safe], safe
-    return None if ignore_index is None else counted.astype(log_p.dtype), safe
+        return weight[safe] if counted is None else counted * weight[safe], safe
+    return None if counted is None else counted.astype(log_p.dtype), safe
 
 
 def _weighed(loss: Tensor, share: Any) -> Tensor:

@@ -292,4 +292,4 @@ def _stacked(states: list[Any]) -> Any:
     """The last states of all layers and directions along a new first axis; of tuples a tuple."""
     if isinstance(states[0], tuple):
         return tuple(ops.stack(column) for column in zip(*states, strict=True))
-    return ops.stack(states) if len(states) > 1 else ops.expand_dims(states[0], 0)
+    return ops.stack(states) if len(states) > 1 else ops.expand_dims(states[0], axis=0)

@@ -207,7 +207,7 @@ def stack(*arrays: Any, axis: int = 0) -> Any:
     return np.stack(arrays, axis)
 
 
-stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0)))
+stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis else g))
 
 
 def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
