@@ -41,12 +41,21 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     >>> tg.set_default_dtype("float32")
     """
     global _default
-    chosen = np.dtype(dtype)
+    chosen = as_dtype("set_default_dtype", dtype)
     if chosen.kind != "f":
         raise TypeError(
             complaint("set_default_dtype", "dtype", expected="a floating dtype", got=str(chosen), remedy="use float32 or float64")
         )
     _default = chosen
+
+
+def as_dtype(operation: str, dtype: DTypeLike) -> np.dtype:
+    """What NumPy understands by `dtype`."""
+    try:
+        return np.dtype(dtype)
+    except TypeError as error:
+        remedy = "use float32, float64, int64 or bool"
+        raise TypeError(complaint(operation, "dtype", expected="a dtype", got=describe(dtype), remedy=remedy)) from error
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
@@ -67,7 +76,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
 
 def real(dtype: DTypeLike) -> np.dtype:
     """`dtype` in the byte order of the machine; refused if its numbers are not real."""
-    chosen = np.dtype(dtype)
+    chosen = as_dtype("Tensor", dtype)
     if chosen.kind not in "biuf":
         raise TypeError(
             complaint("Tensor", "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")

@@ -178,6 +178,10 @@ def scope(*parts: str | int) -> Block:
     ('encoder', 0)
     """
     inner = tuple(int(part) if isinstance(part, np.integer) else part for part in parts)
+    for i, part in enumerate(inner):
+        if not isinstance(part, str | int) or isinstance(part, bool):
+            wanted, remedy = "a name (str) or a time step (int)", "use str(...)"
+            raise TypeError(complaint("scope", f"parts[{i}]", expected=wanted, got=repr(part), remedy=remedy))
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import linecache
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from types import MethodType
@@ -17,6 +16,7 @@ from numpy import asarray, ndarray
 from .dtypes import as_constant, as_numpy, not_numbers, settle
 from .errors import complaint, describe
 from .graph import Node, Value, clock, context
+from .notation import require_formula, source
 
 new = object.__new__
 PLAIN = frozenset({ndarray, float, int, bool})
@@ -85,6 +85,7 @@ class Op:
         self.inputs = tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         self.defaults = {p.name: p.default for p in settings}
+        require_formula(self.name, formula, {*self.inputs, *self.defaults})
         self.takes = None if self.variadic or self.defaults else len(self.inputs)
         self.required = {name for name, value in self.defaults.items() if value is inspect.Parameter.empty}
         self.rules: dict[str, Callable[..., Any]] = {}
@@ -250,19 +251,6 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             node.index, node.scope, node.used = next(clock), scope, False
     out.tracked = tracked
     return out
-
-
-def source(rule: Callable[..., Any]) -> str:
-    """The text of a lambda's body, found through the positions its own bytecode carries."""
-    code = rule.__code__
-    spans: list[Any] = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
-    start, end = min(p[::2] for p in spans), max(p[1::2] for p in spans)
-    lines = [linecache.getline(code.co_filename, n).encode() for n in range(start[0], end[0] + 1)]
-    if not any(lines):
-        return "(source not available)"
-    lines[-1] = lines[-1][: end[1]]
-    lines[0] = lines[0][start[1] :]
-    return " ".join(b" ".join(lines).decode().split())
 
 
 def _explained(error: Exception, op: Op, inputs: Sequence[Any], taken: int) -> Exception:

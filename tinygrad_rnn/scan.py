@@ -59,7 +59,7 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     (Tensor([1.  , 0.5 , 0.25]), Tensor(0.25))
     """
     several = isinstance(inputs, tuple)
-    lengths = {len(x) for x in inputs} if several else {len(inputs)}
+    lengths = {_steps(x) for x in inputs} if several else {_steps(inputs)}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
             complaint(
@@ -99,6 +99,11 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     if isinstance(outputs[0], tuple):
         return tuple(ops.stack(column) for column in zip(*outputs, strict=True)), state
     return ops.stack(outputs), state
+
+
+def _steps(x: Any) -> int:
+    """How many time steps a sequence has; none if it has no axis for them."""
+    return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") else len(x)
 
 
 def alike(old: Any, new: Any) -> bool:

@@ -101,6 +101,8 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarr
     """As `load`, with the text kept in the header."""
     from safetensors import SafetensorError, safe_open
 
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(complaint("load", "path", expected="a path", got=describe(path), remedy="pass a file's name"))
     where = os.fspath(path)  # importing pathlib for this would cost every import of the package 10 ms
     if not os.path.isfile(where):  # noqa: PTH113
         raise FileNotFoundError(complaint("load", "path", expected="a file", got=f"{str(where)!r}, which is none", remedy="check the path"))

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from . import ops, protocol
 from .backward import sweep
-from .dtypes import as_array, require_floating
+from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
 from .graph import Value, clock, history
 from .op import apply
@@ -339,7 +339,7 @@ class Tensor(Value):
 
     def astype(self, dtype: DTypeLike) -> Self:
         """The numbers in another dtype; between floating dtypes gradients flow through."""
-        return ops.astype(self, dtype=np.dtype(dtype))
+        return ops.astype(self, dtype=as_dtype("astype", dtype))
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
         """Where the largest entry is: a plain array of integers."""

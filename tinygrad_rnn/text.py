@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import get_default_dtype
+from .dtypes import get_default_dtype, require_count, require_number
 from .errors import complaint, describe
 from .graph import Value, no_grad
 from .nn.init import Rng, generator
@@ -35,7 +35,11 @@ class CharVocab:
     """
 
     def __init__(self, characters: Iterable[str], *, order: str = "sorted"):
-        unique = dict.fromkeys("".join(characters))
+        try:
+            unique = dict.fromkeys("".join(characters))
+        except TypeError as error:
+            got, remedy = describe(characters), "decode bytes to a str"
+            raise TypeError(complaint("CharVocab", "characters", expected="a text, or its characters", got=got, remedy=remedy)) from error
         if not unique:
             raise ValueError(complaint("CharVocab", "characters", expected="at least one character", got="none", remedy="pass a text"))
         if order not in ("sorted", "given"):
@@ -57,6 +61,8 @@ class CharVocab:
         ValueError
             If a character is unknown; the message names it and its position.
         """
+        if not isinstance(text, str):
+            raise TypeError(complaint("CharVocab.encode", "text", expected="a str", got=describe(text), remedy="decode bytes to one"))
         try:
             return np.array([self.index[c] for c in text], dtype=np.int64)
         except KeyError as error:
@@ -113,7 +119,7 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     """
     from .nn.functional import check_classes
 
-    indices = np.asarray(indices)
+    indices, classes = np.asarray(indices), require_count("one_hot", "classes", classes)
     check_classes("one_hot", "indices", indices, classes)
     return np.eye(classes, dtype=dtype or get_default_dtype())[indices]
 
@@ -132,8 +138,11 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
            [1, 4],
            [2, 5]])
     """
-    indices = np.asarray(indices)
-    length = len(indices) // batch_size if batch_size >= 1 else 0
+    indices, batch_size = np.asarray(indices), require_count("columns", "batch_size", batch_size)
+    if indices.ndim != 1:
+        wanted = "an encoded text, integers of shape (length,)"
+        raise ValueError(complaint("columns", "indices", expected=wanted, got=describe(indices), remedy="use vocab.encode(text)"))
+    length = len(indices) // batch_size
     if length < 2:
         raise ValueError(
             complaint(
@@ -169,8 +178,7 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
     [[0, 4], [1, 5]] [[1, 5], [2, 6]]
     [[2, 6]] [[3, 7]]
     """
-    if steps < 1:
-        raise ValueError(complaint("batches", "steps", expected="a positive integer", got=repr(steps), remedy="35 is common"))
+    steps, start = require_count("batches", "steps", steps), require_count("batches", "start", start, low=0)
     streams = columns(indices, batch_size)
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
@@ -232,15 +240,9 @@ def sample(
         raise ValueError(
             complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say")
         )
-    if not temperature >= 0 or temperature == float("inf"):
-        raise ValueError(
-            complaint("sample", "temperature", expected="a finite number, at least 0", got=repr(temperature), remedy="1.0 is as trained")
-        )
-    if top_k is not None and top_k < 1:
-        raise ValueError(complaint("sample", "top_k", expected="a positive integer", got=repr(top_k), remedy="None is all characters"))
-    if length < 0:
-        raise ValueError(complaint("sample", "length", expected="a number of characters, at least 0", got=repr(length), remedy="check it"))
-    rng = generator(rng)
+    temperature = require_number("sample", "temperature", temperature, remedy="1.0 is as trained")
+    top_k = None if top_k is None else require_count("sample", "top_k", top_k)
+    length, rng = require_count("sample", "length", length, low=0), generator(rng)
     written = [int(i) for i in vocab.encode(prime)]
     with no_grad():
         logits, state = model(np.array(written)[:, None], None)

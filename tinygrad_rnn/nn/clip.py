@@ -7,7 +7,7 @@ from math import inf, isfinite
 
 import numpy as np
 
-from ..errors import complaint
+from ..errors import complaint, describe
 from ..tensor import Tensor
 
 
@@ -43,7 +43,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     >>> bool(np.allclose(w.grad, [0.6, 0.8]))
     True
     """
-    with_grad = _with_grad(parameters)
+    with_grad = _with_grad("clip_grad_norm_", parameters)
     if not max_norm > 0:
         raise ValueError(complaint("clip_grad_norm_", "max_norm", expected="a positive number", got=repr(max_norm), remedy="1.0 is common"))
     norms = [float(np.linalg.norm(g.ravel().astype(np.float64), norm_type)) for _, g in with_grad if g.size]
@@ -83,11 +83,15 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         raise ValueError(
             complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common")
         )
-    for p, g in _with_grad(parameters):
+    for p, g in _with_grad("clip_grad_value_", parameters):
         p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
 
 
-def _with_grad(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, np.ndarray]]:
+def _with_grad(operation: str, parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, np.ndarray]]:
     """The parameters that have a gradient, each with it."""
-    every = [parameters] if isinstance(parameters, Tensor) else parameters
+    every = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for i, p in enumerate(every):
+        if not isinstance(p, Tensor):
+            remedy = "pass module.parameters()"
+            raise TypeError(complaint(operation, f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
     return [(p, p.grad) for p in every if p.grad is not None]

@@ -7,8 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..dtypes import get_default_dtype
-from ..errors import complaint
+from ..dtypes import get_default_dtype, require_count
 
 # A string, for NumPy loads its random numbers only when they are asked for.
 Rng: TypeAlias = "np.random.Generator | int | None"
@@ -16,9 +15,9 @@ Rng: TypeAlias = "np.random.Generator | int | None"
 
 def generator(rng: Rng) -> np.random.Generator:
     """A Generator: `rng` itself, one with that seed, or a fresh one for None."""
-    if isinstance(rng, int | np.integer) and rng < 0:
-        raise ValueError(complaint("generator", "seed", expected="an integer, at least 0", got=str(rng), remedy="0 is as good as any"))
-    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(rng)
+    if rng is None or isinstance(rng, np.random.Generator):
+        return rng or np.random.default_rng()
+    return np.random.default_rng(require_count("generator", "rng (a seed)", rng, low=0))
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..dtypes import as_dtype
 from ..errors import complaint, describe
 from ..graph import context
 from ..tensor import Tensor
@@ -174,7 +175,7 @@ class Module:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Convert all parameters to a floating dtype, in place; gradients are forgotten. Returns the module."""
-        dtype = np.dtype(dtype)
+        dtype = as_dtype("astype", dtype)
         if dtype.kind != "f":
             raise TypeError(complaint("astype", "dtype", expected="a floating dtype", got=str(dtype), remedy="use float32 or float64"))
         for parameter in self.parameters():
@@ -201,6 +202,9 @@ class Module:
 
 def floating_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
     """`x` as a Tensor, refused if its floating dtype is not the module's."""
+    if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
+        got, remedy = f"a tuple of {len(x)}", "a recurrent layer returns (output, state): hand on the output"
+        raise TypeError(complaint(operation, argument, expected="one Tensor", got=got, remedy=remedy))
     if not isinstance(x, Tensor):
         x = Tensor(x)
     if x.dtype != dtype:
