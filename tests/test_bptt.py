@@ -502,3 +502,31 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"tinygrad_rnn\[plot\]"):
         tg.bptt.flow(unrolled()[0]).plot()
+
+
+def test_the_calls_of_one_layer_are_kept_apart():
+    gru = tg.nn.GRU(D, H, rng=0).astype(np.float64)
+    x = np.random.default_rng(0).standard_normal((T, B, D))
+    first, state = gru(x)
+    second, _ = gru(x[::-1].copy(), state)
+    loss = (first * second).sum()
+    found = tg.bptt.flow(loss)
+    assert set(found.gradients) == {"gru / layer 0 / h", "gru, call 2 / layer 0 / h"}
+    loss.backward(retain_grads=True)
+    for title, output in (("gru / layer 0 / h", first), ("gru, call 2 / layer 0 / h", second)):
+        states = output.node.inputs
+        np.testing.assert_array_equal(found.gradients[title], np.stack([h.grad for h in states]))
+    for name, parameter in gru.cells[0][0].named_parameters():
+        shares = [share for title, share in found.parameters.items() if title.endswith(f"/ {name}")]
+        assert len(shares) == 2
+        np.testing.assert_allclose(sum(share.sum(0) for share in shares), parameter.grad, rtol=1e-10, atol=1e-12)
+
+
+def test_a_state_that_changes_its_shape_is_refused():
+    w, h = parameter(np.ones(1), "w"), tg.Tensor(np.ones(1))
+    for t in range(3):
+        with tg.scope(t):
+            h = tg.concatenate([h * w, h])
+            h.name = "h"
+    with pytest.raises(ValueError, match=r"bptt.flow: argument state: .* got h of shapes \(2,\), \(4,\), \(8,\)"):
+        tg.bptt.flow(h.sum())

@@ -688,3 +688,58 @@ def test_a_constant_cannot_be_highlighted():
     x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
     with pytest.raises(ValueError, match="argument highlight"):
         tg.graph((leaf() * x).sum(), highlight=x)
+
+
+def test_each_call_of_a_module_has_its_own_scope():
+    gru, x = tg.nn.GRU(3, 2, rng=0), np.ones((2, 1, 3), np.float32)
+    first, state = gru(x)
+    drawn = tg.graph((first * gru(x, state)[0]).sum())
+    assert {v.scope[0] for v in drawn.nodes if v.kind == "op" and v.scope} == {"gru", "gru, call 2"}
+    assert Counter(v.scope[:3] for v in drawn.nodes if v.name == "h₁" and v.kind == "op") == Counter(
+        [("gru", "layer 0", 1), ("gru, call 2", "layer 0", 1)]
+    )
+    folded = tg.graph((first * gru(x, state)[0]).sum(), fold="gru")
+    assert [v.name for v in folded.nodes if v.kind == "fold"] == ["gru", "gru, call 2"]
+
+
+def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_call_by_call():
+    cell, h = tg.nn.GRUCell(3, 2, rng=0), tg.Tensor(np.zeros((1, 2), np.float32))
+    for x in np.ones((3, 1, 3), np.float32):
+        _, h = cell(x, h)
+    folded = tg.graph(h.sum(), fold=1)
+    assert [v.name for v in folded.nodes if v.kind == "fold"] == ["grucell", "grucell, call 2", "grucell, call 3"]
+    assert len({v.ops for v in folded.nodes if v.kind == "fold"}) == 1
+
+
+def test_two_walks_of_scan_in_one_scope_are_two_loops():
+    w, x = leaf((2,)), tg.Tensor(np.ones((3, 2)))
+
+    def cell(x, h):
+        h = tg.tanh(w * h + x)
+        h.name = "h"
+        return h, h
+
+    outputs, _ = tg.scan(cell, x, tg.Tensor(np.zeros(2)))
+    _, h = tg.scan(cell, outputs, tg.Tensor(np.zeros(2)))
+    scopes = {v.scope for v in tg.graph(h.sum()).nodes if v.name == "h₂" and v.kind == "op"}
+    assert {scope[: scope.index(2) + 1] for scope in scopes} == {(2,), ("loop, call 2", 2)}
+    assert sum(v.name == "hₜ" for v in tg.graph(h.sum(), roll=True).nodes) == 2
+
+
+def test_rolled_and_folded_a_gate_takes_its_input_at_t():
+    gru = tg.nn.GRU(3, 2, rng=0)
+    loss = gru(np.ones((4, 1, 3), np.float32))[0].sum()
+    folds = [v.text for v in tg.graph(loss, roll=True, fold="names").nodes if v.kind == "fold"]
+    assert folds == ["σ(hₜ₋₁ @ U_rᵀ + x_r[t])", "σ(hₜ₋₁ @ U_zᵀ + x_z[t])", "tanh(x_n[t] + rₜ ⊙ (hₜ₋₁ @ U_nᵀ + b_hn))"]
+
+
+def test_time_steps_that_are_not_consecutive():
+    w, h = leaf((2,)), tg.Tensor(np.zeros(2), name="h")
+    for t in (10, 20, 30, 40):
+        with tg.scope(t):
+            h = tg.tanh(h * w + t)
+            h.name = "h"
+    assert "h₁₀ = tanh(h ⊙ w + 10)" in tg.graph(h).text()  # there is no h₉
+    rolled = tg.graph(h, roll=True)
+    assert [e.lag for e in rolled.edges if e.lag] == [1]
+    assert "· + …" in [v.text for v in rolled.nodes]  # what differs from step to step is left open

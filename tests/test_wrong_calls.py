@@ -20,6 +20,11 @@ def echo(x, h):
     return h, h
 
 
+def loss():
+    """A loss with a graph."""
+    return nn.GRU(2, 2, rng=0)(X)[0].sum()
+
+
 def define(formula):
     """Define an op with this formula."""
 
@@ -81,6 +86,15 @@ REFUSED = {
     ),
     "sample half a character": (lambda: text.sample(alternate, VOCAB, "a", 1.5), TypeError, "sample: argument length: .* got float 1.5"),
     "sample after a number": (lambda: text.sample(alternate, VOCAB, 5, 3), TypeError, "CharVocab.encode: argument text: .* got int 5"),
+    "theme of a list": (lambda: tg.graph(loss(), theme=[]), ValueError, r"graph: argument theme: .* got \[\]"),
+    "show a number": (lambda: tg.graph(loss(), show=5), TypeError, "graph: argument show: .* got int 5"),
+    "show nothing": (lambda: tg.graph(loss(), show=None), TypeError, "graph: argument show: .* got NoneType None"),
+    "show what is not known": (lambda: tg.graph(loss(), show="weights"), ValueError, "graph: argument show: .* got 'weights'"),
+    "fold at half a depth": (lambda: tg.graph(loss(), fold=1.5), TypeError, "graph: argument fold: .* got float 1.5"),
+    "fold at no depth": (lambda: tg.graph(loss(), fold=0), ValueError, "graph: argument fold: .* got 0"),
+    "steps as a number": (lambda: tg.graph(loss(), steps=3), ValueError, "graph: argument steps: .* got 3"),
+    "unknown direction": (lambda: tg.graph(loss(), direction="left"), ValueError, "graph: argument direction: .* got 'left'"),
+    "highlight a number": (lambda: tg.graph(loss(), highlight=5), ValueError, "graph: argument highlight: .* got int 5"),
     "schedule of a number": (lambda: optim.StepLR(5, 1), TypeError, "StepLR: argument optimizer: .* got int 5"),
 }
 

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from .backward import Part, complete, sweep
-from .draw.labels import node_of
+from .draw.labels import node_of, scopes_of
 from .draw.steps import Loop, loop_of
 from .errors import complaint
 from .graph import Scope, Value, history
 from .tensor import Tensor, seed
+
+Places = dict[Value, Loop | None]
+"""The outermost loop that each result was recorded in, and its time step; None outside of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +136,19 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     """
     start, order = seed(loss, gradient, "bptt.flow"), history(loss)
     wanted = [state] if isinstance(state, str) else list(state)
+    places = {value: loop_of(scope) for value, scope in scopes_of(reversed(order)).items()}
     shares: dict[tuple[Value, Loop], list[Any]] = {}
 
     def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
-        loop = _place(y)
-        if loop and (x.node is None or _place(x) is None):
+        loop = places[y]
+        if loop and places.get(x) is None:
             shares.setdefault((x, loop), []).append(contribution)
 
     arrived: dict[Value, Any] = {}
     for value, g in sweep(loss, start, order, interior=True, watch=watch):
-        if value.name and value.node is not None and _place(value):
+        if value.name and places.get(value):
             arrived[value] = np.array(g)
-    named = _by_name(order[::-1])
+    named = _by_name(places)
     missing = [name for name in wanted if not any(key[1] == name for key in named)]
     if missing:
         known = ", ".join(sorted({key[1] for key in named})) or "none"
@@ -155,24 +159,29 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
         )
     title = _titles(named)
     times = {title(*key): list(found) for key, found in named.items()}
-    gradients = {title(*key): np.stack([arrived[v] for v in found.values()]) for key, found in named.items() if key[1] in wanted}
-    values = {title(*key): np.stack([v.array for v in found.values()]) for key, found in named.items()}
-    parameters = _parameters(shares)
+    gradients = {title(*key): _stacked(key[1], [arrived[v] for v in found.values()]) for key, found in named.items() if key[1] in wanted}
+    alike = {key: [v.array for v in found.values()] for key, found in named.items() if len({v.array.shape for v in found.values()}) == 1}
+    values = {title(*key): np.stack(arrays) for key, arrays in alike.items()}
+    parameters = _parameters(shares, places)
     times |= {name: list(by_step) for name, by_step in parameters.items()}
     stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
     return Flow(sorted(set().union(*times.values())), times, gradients, stacked, values)
 
 
-def _place(value: Value) -> Loop | None:
-    """The outermost loop that a result was recorded in, and its time step; None outside of time."""
-    return loop_of(value.node.scope) if value.node else None
+def _stacked(name: str, gradients: list[np.ndarray]) -> np.ndarray:
+    """The gradients of a state along a new axis of time, refused if the state changes its shape."""
+    shapes = list(dict.fromkeys(g.shape for g in gradients))
+    if len(shapes) > 1:
+        got, remedy = f"{name} of shapes {', '.join(map(str, shapes[:3]))}", "give what is no state another name"
+        raise ValueError(complaint("bptt.flow", "state", expected="one shape at all time steps", got=got, remedy=remedy))
+    return np.stack(gradients)
 
 
-def _by_name(values: list[Value]) -> dict[tuple[Scope, str], dict[int, Value]]:
+def _by_name(places: Places) -> dict[tuple[Scope, str], dict[int, Value]]:
     """The named results of each loop, in the order of time; of results with one name in one step the last."""
     found: dict[tuple[Scope, str], dict[int, Value]] = {}
-    for value in values:
-        if value.name and (loop := _place(value)):
+    for value, loop in places.items():
+        if value.name and loop:
             found.setdefault((loop[0], value.name), {})[loop[1]] = value
     return {key: dict(sorted(by_step.items())) for key, by_step in found.items()}
 
@@ -183,7 +192,7 @@ def _titles(found: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
     return lambda loop, name: name if alone else " / ".join([*map(str, loop), name])
 
 
-def _parameters(shares: dict[tuple[Value, Loop], list[Any]]) -> dict[str, dict[int, np.ndarray]]:
+def _parameters(shares: dict[tuple[Value, Loop], list[Any]], places: Places) -> dict[str, dict[int, np.ndarray]]:
     """The share of each step of a loop in the gradient of each parameter.
 
     A step gives to values that were made before the loop: to parameters, or to parts and products of them. From there the
@@ -195,7 +204,7 @@ def _parameters(shares: dict[tuple[Value, Loop], list[Any]]) -> dict[str, dict[i
         parts = [c for c in found if isinstance(c, Part)]
         g = sum(whole[1:], whole[0]) if whole else None
         g = complete(x, g, parts) if parts else g
-        for leaf, share in _carried(x, g):
+        for leaf, share in _carried(x, g, places):
             if leaf.node is None and leaf.tracked:
                 mine = totals.setdefault((loop, leaf), {})
                 mine[step] = mine[step] + share if step in mine else share
@@ -211,14 +220,14 @@ def _parameters(shares: dict[tuple[Value, Loop], list[Any]]) -> dict[str, dict[i
     return named
 
 
-def _carried(x: Value, g: Any) -> Iterable[tuple[Value, Any]]:
+def _carried(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
     """The gradient `g` of x carried to what x was made from, without going into any time step."""
     if x.node is None:
         return [(x, g)]
     seen, waiting = {x}, [x]
     while waiting:
         for value in node_of(waiting.pop()).inputs:
-            if isinstance(value, Value) and value.node is not None and value not in seen and _place(value) is None:
+            if isinstance(value, Value) and value.node is not None and value not in seen and places[value] is None:
                 seen.add(value)
                 waiting.append(value)
     order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)

@@ -30,6 +30,19 @@ R = TypeVar("R")
 Scope = tuple[str | int, ...]
 """Where a node was recorded: module and attribute names, and time steps as integers."""
 
+
+class TimeStep(int):
+    """A time step that knows its walk through time, for one scope can hold several (`entry`)."""
+
+    entry: int
+
+
+class Call(str):
+    """The name of a module that knows its call, for a module can be called several times in one scope (`entry`)."""
+
+    entry: int
+
+
 clock = count(1)
 """One tick for every node recorded and every array replaced: what happened before what."""
 

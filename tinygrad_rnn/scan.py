@@ -9,7 +9,7 @@ import numpy as np
 
 from . import ops
 from .errors import complaint, describe
-from .graph import Value, context
+from .graph import TimeStep, Value, clock, context
 from .tensor import Tensor
 
 Cell = Callable[[Any, Any], tuple[Any, Any]]
@@ -73,10 +73,12 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     steps = range(lengths.pop())
     outputs = []
     recording, here = context.get()
-    token = context.set((recording, here))
+    token, walk = context.set((recording, here)), next(clock)
     try:
         for t in reversed(steps) if reverse else steps:
-            context.set((recording, (*here, t)))
+            now = TimeStep(t)
+            now.entry = walk
+            context.set((recording, (*here, now)))
             x = tuple([x[t] for x in inputs]) if several else inputs[t]
             result = cell(x, state)
             if not (isinstance(result, tuple) and len(result) == 2):

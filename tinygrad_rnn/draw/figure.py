@@ -219,7 +219,7 @@ def graph(
     2
     """
     values = recorded("graph", output)
-    shown = frozenset(show.replace(" ", "").split(",") if isinstance(show, str) else show)
+    shown = frozenset(show.replace(" ", "").split(",") if isinstance(show, str) else _several("show", show))
     if not shown <= SHOWN:
         raise ValueError(complaint("graph", "show", expected="shape, value or grad", got=repr(show), remedy='write show="shape,grad", say'))
     parameters = _choice("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
@@ -230,7 +230,7 @@ def graph(
         picture = keep_steps(picture, *_bounds(steps))
     if roll:
         picture = rolled(picture)
-    for by in [fold] if isinstance(fold, int | str) else fold:
+    for by in [fold] if isinstance(fold, int | str) else _several("fold", fold):
         picture = views.fold(picture, by)
     if parameters != "once":
         picture = views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
@@ -240,6 +240,13 @@ def graph(
         marked, paths = _paths(values, highlight)
         picture.notes.append(f"{paths:,} path{'s' if paths != 1 else ''} to {label_all(values).get(highlight, 'the parameter')}")
     return Graph(values, picture, options, marked, paths)
+
+
+def _several(argument: str, value: Any) -> Iterable[Any]:
+    """`value`, refused if it is not several."""
+    if not isinstance(value, Iterable):
+        raise TypeError(complaint("graph", argument, expected="one or a sequence", got=describe(value), remedy="see help(tg.graph)"))
+    return value
 
 
 def _choice(argument: str, value: str, known: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Any
 
 from ..errors import complaint, describe
-from ..graph import Node, Scope, Value, history
+from ..graph import Call, Node, Scope, TimeStep, Value, history
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -35,6 +35,46 @@ def node_of(value: Value) -> Node:
     """The node of a value that is known to have one."""
     assert value.node is not None
     return value.node
+
+
+class Again(str):
+    """A scope that was entered for the n-th time under its `name`: ``gru, call 2``."""
+
+    name: str
+
+    def __new__(cls, name: str, n: int) -> Again:
+        """The title of the n-th call of what has that name."""
+        again = super().__new__(cls, f"{name}, call {n}")
+        again.name = name
+        return again
+
+
+def scopes_of(values: Iterable[Value]) -> dict[Value, Scope]:
+    """The scope of every result, oldest first; a module that is called twice, and a second walk through time, have their own.
+
+    So what happened at one time step of one call is never mixed with what happened there in another.
+    """
+    entries: dict[Scope, dict[int, int]] = {}
+
+    def turn(key: Scope, part: str | int) -> int:
+        known = entries.setdefault(key, {})
+        return known.setdefault(part.entry, len(known) + 1) if isinstance(part, TimeStep | Call) else 1
+
+    def apart(scope: Scope) -> Scope:
+        found: Scope = ()
+        for part in scope:
+            if isinstance(part, int):
+                n = turn((*found, 0), part)
+                if n > 1:  # the walk has no name of its own: it gets that of the scope around it
+                    named = found and isinstance(found[-1], str)
+                    found = (*found[:-1], Again(str(found[-1]), n)) if named else (*found, Again("loop", n))
+                found = (*found, part)
+            else:
+                n = turn((*found, part), part)
+                found = (*found, Again(part, n) if n > 1 else part)
+        return found
+
+    return {value: apart(node_of(value).scope) for value in values}
 
 
 def time_step(scope: Scope) -> int | None:
@@ -83,10 +123,11 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
 
     for x, steps in leaves.items():
         step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
-        if x.name and step is not None and step == min(made.get(x.name, [-1])):
-            give(x, x.name, step - 1)
-        elif x.name and step is not None and step == max(made.get(x.name, [-1])):  # a walk backwards begins at the last step
-            give(x, x.name, step + 1)
+        known = made.get(x.name, [])
+        if x.name and known and step == min(known):
+            give(x, x.name, step - 1 if step + 1 in known or step == max(known) else None)
+        elif x.name and known and step == max(known):  # a walk backwards begins at the last step
+            give(x, x.name, step + 1 if step - 1 in known else None)
         elif x.name:
             give(x, x.name, step if names[x.name] > 1 else None)
         elif x.tracked:

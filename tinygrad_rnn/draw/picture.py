@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Any
 
 from ..graph import Scope, Value
-from .labels import caption, constant, label_all, node_of
+from .labels import caption, constant, label_all, node_of, scopes_of
 from .text import expression
 
 LONGEST = 48
@@ -187,13 +187,14 @@ def _scopes(values: list[Value]) -> dict[Any, Scope]:
     An op is in the scope in which it was recorded, and there with the named result that it is for: the unnamed
     terms of a gate belong to the gate. A leaf is where all its uses are; a parameter belongs to no time step.
     """
+    within = scopes_of(values)
     heads: dict[Value, Value | None] = {}
     users: dict[Value, list[Value]] = {}
     for value in reversed(values):
         node = node_of(value)
         served = {heads[user] for user in users.get(value, [])}
         head = value if value.name else served.pop() if len(served) == 1 else None
-        heads[value] = head if head is not None and node_of(head).scope == node.scope else None
+        heads[value] = head if head is not None and within[head] == within[value] else None
         for x in node.inputs:
             if isinstance(x, Value) and x.node is not None:
                 users.setdefault(x, []).append(value)
@@ -202,13 +203,13 @@ def _scopes(values: list[Value]) -> dict[Any, Scope]:
     for head in heads.values():
         sizes[head] = sizes.get(head, 0) + 1
     for value in values:
-        node, head = node_of(value), heads[value]
-        scopes[value] = (*node.scope, Terms(head.name)) if head is not None and sizes[head] > 1 else node.scope
+        node, head, here = node_of(value), heads[value], within[value]
+        scopes[value] = (*here, Terms(head.name)) if head is not None and sizes[head] > 1 else here
         for x, array in zip(node.inputs, node.arrays, strict=True):
             key = _key(x, array)
             if key is None or (isinstance(x, Value) and x.node is not None):
                 continue
-            scopes[key] = common(scopes[key], node.scope) if key in scopes else node.scope
+            scopes[key] = common(scopes[key], here) if key in scopes else here
             if isinstance(x, Value) and x.tracked:
                 scopes[key] = outside_time(scopes[key])
     return scopes

@@ -13,6 +13,9 @@ from .picture import Edge, Picture, Vertex, quotient
 Loop = tuple[Scope, int]
 """The scope of a loop, and a time step of it."""
 
+SUBSCRIPT = re.compile("₋?[₀-₉]+")
+INDEX = re.compile(r"\[(\d+)(?=[],])")
+
 
 class Skipped(int):
     """The first of several time steps that a picture leaves out; it stands for all of them."""
@@ -120,11 +123,18 @@ def roll(picture: Picture) -> Picture:
     model = {pattern: _at_t(found, every[pattern[0]], pattern[0], pattern[1]) for pattern, found in members.items()}
     stands_for = {}
     for name, pattern in reversed(patterns.items()):
-        if len(members[pattern]) > 1 or len(every[pattern[0]]) == 1:
+        vertex = picture.vertices[name]
+        handed_on = vertex.kind == "state" and vertex.values[0].node is not None
+        if handed_on or len(members[pattern]) > 1 or len(every[pattern[0]]) == 1:
             stands_for[name] = model[pattern]
-        elif picture.vertices[name].kind != "op":
-            stands_for[name] = replace(picture.vertices[name], scope=pattern[0])
-    edges = [_rolled(edge, picture) for edge in picture.edges]
+        elif vertex.kind != "op":
+            stands_for[name] = replace(vertex, scope=pattern[0])
+    walked: dict[Scope, set[int]] = {}
+    for vertex in picture.vertices.values():
+        if place := loop_of(vertex.scope):
+            walked.setdefault(place[0], set()).add(place[1])
+    order = {loop: {step: i for i, step in enumerate(sorted(steps))} for loop, steps in walked.items()}
+    edges = [_rolled(edge, picture, order) for edge in picture.edges]
     rolled = quotient(Picture(picture.vertices, edges, picture.notes), stands_for)
     return _entering_once(rolled, _first_states(picture))
 
@@ -140,31 +150,45 @@ def _form(vertex: Vertex, step: int) -> tuple:
 
 
 def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope) -> Vertex:
-    """The vertex of one step for those of all, with ``t`` in its name and its formula: h₃ becomes hₜ, its neighbours hₜ₋₁ and hₜ₊₁.
+    """The vertex for those of all steps, with ``t`` in its name and its formula: h₃ becomes hₜ, its neighbours hₜ₋₁ and hₜ₊₁.
 
-    It is written like one that has neighbours on both sides, for at the first step the state before it may have another name.
+    It is written like those that have neighbours on both sides, for at the first step the state before it may have another
+    name; where even these differ, it has a gap.
     """
-    step = sorted(members)[len(members) // 2] if len(members) > 2 else max(members)
-    vertex = members[step]
-    counted = all(f"[{t}]" in v.text or f"[{t}, " in v.text for t, v in members.items())
+    neighbours = {t: (before, after) for before, t, after in zip(steps, steps[1:], steps[2:], strict=False)}
+    own = sorted(members)
+    model = own[len(own) // 2] if len(own) > 2 else own[-1]
+    inner = [t for t in own if t in neighbours] or [model]
 
-    def at_t(text: str) -> str:
-        for n, symbol in ((step, "ₜ"), (step - 1, "ₜ₋₁"), (step + 1, "ₜ₊₁")):
-            text = re.sub(f"(?<![₀-₉₋]){str(n).translate(SUBSCRIPTS)}(?![₀-₉])", symbol, text)
-        return re.sub(rf"\[{step}(?=[],])", "[t", text) if counted else text
+    def at_t(texts: dict[int, str]) -> str:
+        counted = all(t in map(int, INDEX.findall(text)) for t, text in texts.items())
+        found = list(dict.fromkeys(_in_terms_of_t(texts[t], t, *neighbours.get(t, (t - 1, t + 1)), counted) for t in inner))
+        words = [text.split(" ") for text in found]
+        if len(set(map(len, words))) > 1:
+            return "…"
+        return " ".join(column[0] if len(set(column)) == 1 else "…" for column in zip(*words, strict=True))
 
-    named = vertex.values[0].name if vertex.values else ""
-    own = vertex.name.removeprefix(printable(named or ""))
-    name = printable(named or "") + at_t(own) if vertex.name else ""
+    vertex = members[model]
+    named = printable((vertex.values[0].name if vertex.values else "") or "")
+    name = named + at_t({t: v.name.removeprefix(named) for t, v in members.items()}) if vertex.name else ""
     scope = (*loop, Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)
-    first = members[min(members)]
-    return replace(vertex, id=first.id, name=name, text=at_t(vertex.text), scope=scope, formula=at_t(vertex.formula))
+    text, formula = at_t({t: v.text for t, v in members.items()}), at_t({t: v.formula for t, v in members.items()})
+    return replace(vertex, id=members[own[0]].id, name=name, text=text, scope=scope, formula=formula)
 
 
-def _rolled(edge: Edge, picture: Picture) -> Edge:
-    """The edge with its lag."""
+def _in_terms_of_t(text: str, step: int, before: int, after: int, counted: bool) -> str:
+    """The text of one step with ``t`` for its number; if `counted`, for that in brackets too, which is an index into a sequence."""
+    symbols = {str(n).translate(SUBSCRIPTS): symbol for n, symbol in ((step, "ₜ"), (before, "ₜ₋₁"), (after, "ₜ₊₁"))}
+    text = SUBSCRIPT.sub(lambda found: symbols.get(found[0], found[0]), text)
+    return INDEX.sub(lambda found: "[t" if int(found[1]) == step else found[0], text) if counted else text
+
+
+def _rolled(edge: Edge, picture: Picture, order: dict[Scope, dict[int, int]]) -> Edge:
+    """The edge with its lag, counted in steps that were walked."""
     before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
-    return replace(edge, lag=after[1] - before[1]) if before and after and before[0] == after[0] else edge
+    if not before or not after or before[0] != after[0] or before[1] == after[1]:
+        return edge
+    return replace(edge, lag=order[after[0]][after[1]] - order[before[0]][before[1]])
 
 
 def _first_states(picture: Picture) -> set[str]:

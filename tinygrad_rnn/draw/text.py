@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import combining
 
 from ..graph import Node, Value
-from .labels import constant, label_all, node_of, pieces, place, recorded, setting, settings
+from .labels import constant, label_all, node_of, pieces, place, recorded, scopes_of, setting, settings
 
 WIDTH = 64
 """The column of equations; a longer one pushes its shape to the right."""
@@ -63,21 +63,22 @@ def text(output: Value, *, shapes: bool = True) -> str:
        2  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
     """
     values = recorded("draw.text", output)
-    labels = label_all(values)
+    labels, scopes = label_all(values), scopes_of(values)
     uses = Counter(x for value in values for x in node_of(value).inputs if isinstance(x, Value))
-    consumer = {x: node_of(value) for value in values for x in node_of(value).inputs if isinstance(x, Value)}
+    consumer = {x: value for value in values for x in node_of(value).inputs if isinstance(x, Value)}
     inline: dict[Value, tuple[str, int]] = {}  # the text of a result that will be written where it is used, and how tightly it binds
     lines, here, number = _leaves(values, labels), None, 0
     for value in values:
         node = node_of(value)
         written, level = expression(node, labels, inline)
-        if not value.name and uses[value] == 1 and len(written) <= INLINE and _fits(value, node, consumer[value]):
+        short = not value.name and uses[value] == 1 and len(written) <= INLINE
+        if short and scopes[value] == scopes[consumer[value]] and _fits(value, node_of(consumer[value])):
             inline[value] = written, level
             continue
         number += 1
         labels.setdefault(value, f"#{number}")
-        if node.scope != here:
-            here = node.scope
+        if scopes[value] != here:
+            here = scopes[value]
             lines += ["", place(here) or "outside of time"]
         equation = f"{labels[value]} = {written}"
         marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
@@ -103,9 +104,9 @@ def _leaves(values: list[Value], labels: dict[Value, str]) -> list[str]:
     return [*lines, line]
 
 
-def _fits(value: Value, node: Node, user: Node) -> bool:
-    """Whether a result may be written where it is used: in the same scope, and in one place of the formula."""
-    if node.scope != user.scope or user.op.variadic:
+def _fits(value: Value, user: Node) -> bool:
+    """Whether a result may be written where it is used: in one place of the formula."""
+    if user.op.variadic:
         return False
     position = next(i for i, x in enumerate(user.inputs) if x is value)
     return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1

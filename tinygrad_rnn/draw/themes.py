@@ -45,6 +45,6 @@ THEMES = {
 
 def theme_named(name: str) -> Theme:
     """The theme called `name`."""
-    if name not in THEMES:
+    if name not in list(THEMES):
         raise ValueError(complaint("graph", "theme", expected=" or ".join(map(repr, THEMES)), got=repr(name), remedy="use one of these"))
     return THEMES[name]

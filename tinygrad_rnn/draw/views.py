@@ -49,7 +49,7 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
         return scope[:by] if len(scope) >= by > 0 else None
     if by == "names":
         return scope if scope and isinstance(scope[-1], Terms) else None
-    return scope[: scope.index(by) + 1] if by in scope else None
+    return next((scope[: i + 1] for i, part in enumerate(scope) if by in (part, getattr(part, "name", part))), None)
 
 
 def _title(scope: Scope) -> str:

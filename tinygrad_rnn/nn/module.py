@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from ..dtypes import as_dtype
 from ..errors import complaint, describe
-from ..graph import context
+from ..graph import Call, clock, context
 from ..tensor import Tensor
 
 
@@ -94,7 +94,9 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
-        token = context.set((recording, (*here, self._scope)))
+        call = Call(self._scope)
+        call.entry = next(clock)
+        token = context.set((recording, (*here, call)))
         try:
             return self.forward(*args, **kwargs)
         finally:
