@@ -229,6 +229,21 @@ def test_steps_stand_in_order(kind, layers, bidirectional, parameters, direction
         check_order(loop, 3)
 
 
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("steps", [2, 3, 5])
+@pytest.mark.parametrize("options", [{}, {"fold": "names", "parameters": "hide"}, {"parameters": "chips"}], ids=str)
+def test_a_state_enters_its_step_on_the_left(options, steps, direction):
+    drawn = tg.graph(layer_loss("GRU", steps), direction=direction, **options)
+    root = check_structure(drawn, drawn.svg())
+    (found,) = loops(root)
+    check_order(found, steps)
+    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(root, "node")}
+    made = {node.scope[2]: boxes[node.id] for node in drawn.nodes if node.kind == "op" and node.name.startswith("h")}
+    for node in drawn.nodes:
+        if node.kind == "state":
+            assert boxes[node.id][1] <= made[node.scope[2]][0]
+
+
 @pytest.mark.parametrize("parameters", ["once", "chips", "hide"])
 def test_with_the_data_to_the_right_time_goes_there_too(parameters):
     drawn = tg.graph(layer_loss("LSTM", 4), parameters=parameters, direction="right")

@@ -23,6 +23,11 @@ ROWS, COLUMNS = 6, 6
 
 RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
 
+TIES = 4
+"""How many invisible edges tie a time step to its place: enough to keep it there, few enough to take no room."""
+
+POINT = {"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"}
+
 SHAPES = {
     "op": {"shape": "box", "style": "rounded,filled"},
     "parameter": {"shape": "box", "style": "filled", "penwidth": "1.6"},
@@ -136,42 +141,44 @@ def _levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
     """For each loop what is to be on one level: both ends of a state; and a state with the next one, which is on its right."""
     found: dict[Scope, list[tuple[str, str, bool]]] = {}
     made: dict[tuple[Loop, str | None], str] = {}
+    for vertex in picture.vertices.values():
+        place = loop_of(vertex.scope)
+        if place and vertex.kind in ("op", "fold"):
+            made |= {(place, value.name): vertex.id for value in vertex.values if value.name}
     for edge in picture.edges:
         source, target = picture.vertices[edge.source], picture.vertices[edge.target]
         before, after = loop_of(source.scope), loop_of(target.scope)
         if before and after and before[0] == after[0] and before[1] != after[1]:
             found.setdefault(before[0], []).append((source.id, target.id, False))
-            made[before, source.values[0].name] = source.id
     for vertex in picture.vertices.values():
         place = loop_of(vertex.scope)
         if vertex.kind == "state" and place and (place, vertex.values[0].name) in made:
-            found[place[0]].append((vertex.id, made[place, vertex.values[0].name], True))
+            found.setdefault(place[0], []).append((vertex.id, made[place, vertex.values[0].name], True))
     return found
 
 
 def _axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: int) -> None:
     """Put the steps of a loop side by side, and both ends of a state on one level, so that time flows along a line.
 
-    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points, two for
-    each step, tied to what comes into the step and to what is made in it.
+    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points on either side
+    of the steps, two points for each, tied to what comes into the step and to what is made in it.
     """
     import graphviz
 
     if len(columns) < 2:
         return
-    row = graphviz.Digraph(graph_attr={"rank": "same"}, node_attr={"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"})
-    points = [(f"t{number}_{i}_in", f"t{number}_{i}_made") for i in range(len(columns))]
-    for before, after in pairwise([point for pair in points for point in pair]):
-        row.edge(before, after, style="invis")
-    part.subgraph(row)
-    ties = 4 * max(map(len, columns))
-    for (enter, made), column in zip(points, columns, strict=True):
-        states = [vertex.id for vertex in column if vertex.kind == "state"]
-        others = [vertex.id for vertex in column if vertex.kind != "state"]
-        for i in range(ties):
-            for point, names in ((enter, states), (made, others)):
-                if names:
-                    part.edge(point, names[i % len(names)], style="invis")
+    for row in ("early", "late"):
+        points = [f"t{number}_{i}_{end}_{row}" for i in range(len(columns)) for end in ("in", "made")]
+        line = graphviz.Digraph(graph_attr={"rank": "same"}, node_attr=POINT)
+        for before, after in pairwise(points):
+            line.edge(before, after, style="invis")
+        part.subgraph(line)
+        for i, column in enumerate(columns):
+            states = [vertex.id for vertex in column if vertex.kind == "state"]
+            made = [vertex.id for vertex in column if vertex.kind != "state"]
+            for point, names in ((points[2 * i], states), (points[2 * i + 1], made)):
+                for name in [*names * TIES][:TIES]:
+                    part.edge(*((point, name) if row == "early" else (name, point)), style="invis")
     for source, target, ordered in levels:
         level = graphviz.Digraph(graph_attr={"rank": "same"})
         level.node(source)

@@ -1,0 +1,29 @@
+"""How Sphinx builds the documentation: every code cell is run, and every warning is an error."""
+
+from importlib.metadata import version as installed
+
+project = "tinygrad_rnn"
+author = "the tinygrad_rnn authors"
+copyright = "the tinygrad_rnn authors"
+version = release = installed("tinygrad_rnn")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_merge_streams = True
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "tinygrad_rnn"
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
+html_theme_options = {"source_repository": "", "navigation_with_keys": True}
