@@ -46,6 +46,8 @@ def main(folder=Path()):
         path = Path(folder) / "gradient_flow.svg"
         axes.figure.savefig(path)
         print(path)
+    else:
+        print("no picture without Matplotlib: pip install 'tinygrad_rnn[plot]'")
     return {name: found.norms("h") for name, found in flows.items()}
 
 

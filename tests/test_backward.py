@@ -990,3 +990,21 @@ def test_interior_tensors_cannot_be_copied(duplicate):
     np.testing.assert_array_equal(duplicate(y.detach()).data, y.data)
     with tg.no_grad():
         np.testing.assert_array_equal(duplicate(y * 1.0).data, y.data)
+
+
+def test_one_block_can_be_entered_in_several_threads_at_once():
+    block, ready, found = tg.no_grad(), threading.Barrier(4), []
+
+    def work():
+        with block:
+            ready.wait()
+            found.append((leaf() * 2).requires_grad)
+            ready.wait()
+        found.append((leaf() * 2).requires_grad)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [False] * 4 + [True] * 4

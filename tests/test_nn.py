@@ -330,3 +330,29 @@ def test_a_module_cannot_contain_itself():
     assert len(list(layers.modules())) == 3
     other = nn.Module()
     other.child = inner  # shared is not circular
+
+
+def test_a_subclass_of_a_layer_has_parameters_and_modules_of_its_own():
+    class Scored(tg.nn.GRU):
+        def __init__(self):
+            super().__init__(2, 3, rng=0)
+            self.head = tg.nn.Linear(3, 1, rng=1)
+            self.drop = tg.nn.Dropout(0.5, rng=2)
+            self.scale = tg.Tensor(1.0, requires_grad=True)
+
+    layer = Scored()
+    names = [name for name, _ in layer.named_parameters()]
+    assert names == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "scale", "head.weight", "head.bias"]
+    assert list(layer.state_dict()) == names
+    assert not layer.eval().drop.training
+    layer.load_state_dict({name: array + 1 for name, array in layer.state_dict().items()})
+    assert layer.scale.item() == 2
+
+
+def test_tied_weights_are_loaded_from_equal_numbers_only():
+    tied = tg.nn.Sequential(tg.nn.Linear(2, 2, rng=0), tg.nn.Linear(2, 2, rng=1))
+    tied[1].weight = tied[0].weight
+    state = tied.state_dict()
+    tied.load_state_dict(state)
+    with pytest.raises(ValueError, match=r"argument 0.weight: expected the same numbers under 0.weight and 1.weight"):
+        tied.load_state_dict({**state, "1.weight": state["1.weight"] + 1})

@@ -1,5 +1,6 @@
 """Every op of the registry: values against NumPy, derivatives against differences of NumPy's own function, in every dtype and layout."""
 
+import array
 import inspect
 import re
 
@@ -1076,8 +1077,8 @@ def test_scalars_are_weak_beside_a_tensor_and_arrays_are_not():
     for number in (2, 2.0, np.float64(2), np.float32(2), np.float16(2), np.int64(2), tg.tanh(1.0), tg.mean([1.0, 2.0])):
         for y in (number * t, t * number, number - t, t / number, t + number, t**number):
             assert y.dtype == np.float32
-    for array in (np.array(2.0), np.array([2.0])):
-        assert (array * t).dtype == (t * array).dtype == np.float64
+    for x in (np.array(2.0), np.array([2.0])):
+        assert (x * t).dtype == (t * x).dtype == np.float64
     assert (np.array(2.0, np.float32) * t).dtype == np.float32
 
 
@@ -1089,3 +1090,39 @@ def test_lists_beside_a_tensor_take_its_dtype(f):
     assert f([0.5, 0.25], t).dtype == np.float32
     assert tg.linear(t, [[0.5, 0.25]]).dtype == np.float32
     assert tg.linear([0.5, 0.25], tg.Tensor(np.ones((3, 2), np.float32)), [0.5] * 3).dtype == np.float32
+
+
+def test_mixed_second_derivative_of_a_power_where_the_exponent_is_0():
+    a, b = (tg.Tensor(x, dtype="float64", requires_grad=True) for x in (2.0, 0.0))
+    by_a, by_b = tg.grad(a**b, [a, b], create_graph=True)
+    assert tg.grad(by_a, b).item() == tg.grad(by_b, a).item() == 0.5  # 1 / a
+    zero = tg.Tensor(0.0, dtype="float64", requires_grad=True)
+    assert tg.grad(zero**b, zero).item() == 0
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint32", "int64"])
+@pytest.mark.parametrize("op", ["sigmoid", "exp", "softplus", "softmax", "log_softmax", "logsumexp", "tanh", "mean"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_of_integers_an_op_gives_what_it_gives_of_the_same_floats(op, dtype):
+    x = np.array([1, 3, 20], dtype)
+    found, expected = getattr(tg, op)(tg.Tensor(x)), getattr(tg, op)(tg.Tensor(x.astype("float64")))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-6)
+
+
+def test_the_mean_of_many_halves_does_not_overflow():
+    assert tg.mean(tg.Tensor(np.ones(70000, "float16"))).item() == 1
+
+
+@pytest.mark.parametrize("index", [range(-2, 2), array.array("l", [0, 0, 1]), (range(2), 0), [[0, 0], [1, 1]]], ids=str)
+def test_an_entry_that_is_picked_twice_gets_both_gradients_whatever_the_index_is(index):
+    x = tg.Tensor(np.zeros((2, 3)), requires_grad=True)
+    x[index].sum().backward()
+    expected = np.zeros((2, 3))
+    np.add.at(expected, tuple(map(list, index[:1])) + index[1:] if isinstance(index, tuple) else np.asarray(index), 1)
+    np.testing.assert_array_equal(x.grad, expected)
+
+
+def test_a_wide_bias_widens_an_affine_map():
+    x = tg.Tensor(np.ones((2, 3), np.float32))
+    assert tg.linear(x, np.ones((4, 3), np.float32), np.ones(4)).dtype == (x @ np.ones((3, 4), np.float32) + np.ones(4)).dtype == np.float64

@@ -171,3 +171,12 @@ def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
         optimizer.step()
     assert {array.dtype for array in optimizer.state[0].values() if array.ndim} == {np.dtype(np.float32)}
     assert w.dtype == np.float32
+
+
+def test_centered_rmsprop_stays_finite_on_a_constant_gradient():
+    w = tg.Tensor(np.zeros(3, np.float32), requires_grad=True)
+    optimizer = tg.optim.RMSprop([w], lr=1e-6, centered=True)
+    for _ in range(3000):
+        w.grad = np.array([0.1, 0.3, 0.7], np.float32)
+        optimizer.step()
+    assert np.isfinite(w.data).all()

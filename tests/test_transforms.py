@@ -548,3 +548,32 @@ def test_grad_by_any_iterable():
     found = tg.grad(layer(X).sum(), layer.parameters())
     np.testing.assert_allclose(found[0].data, X[None], rtol=1e-14)
     np.testing.assert_array_equal(found[1].data, [1.0])
+
+
+@pytest.mark.parametrize("transform", ["vjp", "jvp", "jacobian", "hvp"])
+def test_under_no_grad_a_transform_differentiates_all_the_same(transform):
+    def cubes(x):
+        return (x**3).sum() if transform == "hvp" else x**3
+
+    def found():
+        if transform == "vjp":
+            return tg.vjp(cubes, X)[1](np.ones_like(X))
+        if transform == "jacobian":
+            return tg.jacobian(cubes, X)
+        return getattr(tg, transform)(cubes, X, V)[1]
+
+    expected = found()
+    with tg.no_grad():
+        np.testing.assert_array_equal(found().data, expected.data)
+        assert tg.gradcheck(tg.tanh, X)
+    assert np.any(expected.data)
+
+
+def test_what_f_uses_besides_its_argument_is_a_constant():
+    x = leaf()
+    expected = np.diag(X.ravel()).reshape(X.shape * 2)
+    np.testing.assert_allclose(tg.jacobian(lambda s: s * x, x).data, expected)
+    _, pull = tg.vjp(lambda s: s * x, x)
+    np.testing.assert_allclose(pull(np.ones_like(X)).data, X)
+    np.testing.assert_allclose(tg.jvp(lambda s: s * x, x, V)[1].data, X * V)
+    np.testing.assert_allclose(tg.hvp(lambda s: (s * s * x).sum(), x, V)[1].data, 2 * X * V)

@@ -5,6 +5,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim, text
+from tinygrad_rnn.op import registry
 
 X = np.arange(6.0, dtype=np.float32).reshape(3, 2)
 VOCAB = text.CharVocab("ab")
@@ -23,6 +24,43 @@ def echo(x, h):
 def loss():
     """A loss with a graph."""
     return nn.GRU(2, 2, rng=0)(X)[0].sum()
+
+
+def weight():
+    """A parameter."""
+    return tg.Tensor(np.ones(3), requires_grad=True)
+
+
+def adam():
+    """An optimizer that has not stepped yet."""
+    return optim.Adam([weight()])
+
+
+def stepped(optimizer):
+    """The optimizer after one step."""
+    for p in optimizer.params:
+        p.grad = np.ones_like(p.data)
+    optimizer.step()
+    return optimizer
+
+
+def backward_onto(grad):
+    """Add a gradient to another that somebody put there."""
+    w = weight()
+    w.grad = grad
+    (w * w).sum().backward()
+
+
+def through(flow):
+    """Go backward through a rule that gives `flow`."""
+
+    @tg.op("shrunk({a})")
+    def shrunk(a):
+        return a / 2
+
+    del registry["shrunk"]
+    shrunk.vjps(a=lambda g, y, a: flow)
+    shrunk(weight()).sum().backward()
 
 
 def define(formula):
@@ -95,6 +133,74 @@ REFUSED = {
     "steps as a number": (lambda: tg.graph(loss(), steps=3), ValueError, "graph: argument steps: .* got 3"),
     "unknown direction": (lambda: tg.graph(loss(), direction="left"), ValueError, "graph: argument direction: .* got 'left'"),
     "highlight a number": (lambda: tg.graph(loss(), highlight=5), ValueError, "graph: argument highlight: .* got int 5"),
+    "array over a parameter": (
+        lambda: setattr(nn.Linear(2, 2), "weight", np.ones((2, 2), np.float32)),
+        TypeError,
+        r"Linear: argument weight: .* got float32 \(2, 2\)",
+    ),
+    "array over a layer's parameter": (lambda: setattr(nn.GRU(2, 2), "weight_hh_l0", X), TypeError, "GRUCell: argument weight_hh"),
+    "modules in nested lists": (lambda: setattr(nn.Module(), "rows", [[nn.Linear(2, 2)]]), TypeError, "Module: argument rows"),
+    "modules in a dict of lists": (lambda: setattr(nn.Module(), "rows", {"a": [nn.Linear(2, 2)]}), TypeError, "Module: argument rows"),
+    "state dict of a list": (
+        lambda: nn.Linear(2, 2).load_state_dict([1]),
+        TypeError,
+        "Linear.load_state_dict: argument state: .* got list",
+    ),
+    "optimizer's state of nothing": (lambda: adam().load_state_dict(None), TypeError, "Adam.load_state_dict: argument state"),
+    "state of another optimizer": (
+        lambda: adam().load_state_dict(stepped(optim.SGD([weight()], 0.1, 0.9)).state_dict()),
+        ValueError,
+        "Adam.load_state_dict: argument state: .* unexpected 0.velocity",
+    ),
+    "optimizer's state without a part": (
+        lambda: adam().load_state_dict({k: v for k, v in stepped(adam()).state_dict().items() if k != "0.square"}),
+        ValueError,
+        "Adam.load_state_dict: argument state: .* missing 0.square",
+    ),
+    "optimizer's learning rate of nan": (
+        lambda: adam().load_state_dict({**adam().state_dict(), "lr": np.array(np.nan)}),
+        ValueError,
+        "Adam.load_state_dict: argument lr: .* got nan",
+    ),
+    "optimizer's steps below zero": (
+        lambda: adam().load_state_dict({**adam().state_dict(), "steps": np.array(-3)}),
+        ValueError,
+        "Adam.load_state_dict: argument steps: .* got -3",
+    ),
+    "dropout of integers": (lambda: nn.Dropout(0.3)(tg.Tensor([10, 10])), TypeError, "dropout: argument x: .* got int64"),
+    "weight that enlarges a loss": (
+        lambda: nn.functional.binary_cross_entropy_with_logits(X, X / 6, weight=np.ones((4, 3, 2))),
+        ValueError,
+        "binary_cross_entropy_with_logits: argument weight",
+    ),
+    "array of a class of its own": (
+        lambda: tg.Tensor(X) * X.view(type("matrix", (np.ndarray,), {"mask": None})),
+        TypeError,
+        "multiply: argument b: .* got a matrix",
+    ),
+    "masked array as a factor": (
+        lambda: tg.Tensor(X) * np.ma.array(X, mask=X > 2),
+        TypeError,
+        "multiply: argument b: .* got a MaskedArray",
+    ),
+    "Tensor of a masked array": (lambda: tg.Tensor(np.ma.array(X, mask=X > 2)), TypeError, "Tensor: argument data: .* masked"),
+    "clip to no norm": (lambda: nn.clip_grad_norm_([weight()], 1.0, norm_type=0), ValueError, "clip_grad_norm_: argument norm_type"),
+    "clip to a norm of text": (lambda: nn.clip_grad_norm_([weight()], "a"), ValueError, "clip_grad_norm_: argument max_norm"),
+    "number that no float holds": (lambda: tg.Tensor(X) * 10**400, OverflowError, "multiply: int too large"),
+    "number that the dtype does not hold": (lambda: tg.Tensor(np.ones(2, np.uint8)) + 300, OverflowError, "add: Python integer 300"),
+    "gradient of another shape": (lambda: backward_onto(np.ones((3, 1))), ValueError, r"backward: argument .* got float64 \(3, 1\)"),
+    "rule that gives nothing": (lambda: through(None), TypeError, "backward: argument rule of shrunk: .* got NoneType None"),
+    "rule that gives a number": (lambda: through(0.5), TypeError, "backward: argument rule of shrunk: .* got float 0.5"),
+    "sample from nan": (
+        lambda: text.sample(lambda x, state: (np.full((1, 1, 2), np.nan), state), VOCAB, "a", 3, temperature=0),
+        ValueError,
+        "sample: argument model: .* got nan or inf",
+    ),
+    "a NumPy keyword that is not known": (
+        lambda: np.einsum("ij,ij->", tg.Tensor(X), X, optimize=True),
+        TypeError,
+        "np.einsum: argument optimize=",
+    ),
     "schedule of a number": (lambda: optim.StepLR(5, 1), TypeError, "StepLR: argument optimizer: .* got int 5"),
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import complaint, describe
 from .graph import Node, Value
 from .op import Op, apply
 
@@ -84,7 +85,11 @@ def sweep(
             if x.changed > node.index:
                 raise RuntimeError(_changed(x, node))
             flow = flows[i] if flows else rules[i](g, result, *arguments, **params)
-            if flow.shape != x.array.shape or flow.dtype is not x.array.dtype:
+            try:
+                fits = flow.shape == x.array.shape and flow.dtype is x.array.dtype
+            except AttributeError as error:
+                raise TypeError(_no_array(flow, x, y)) from error
+            if not fits:
                 if type(flow) is Part:
                     parts.setdefault(x, []).append(flow)
                     if watch:
@@ -111,6 +116,16 @@ def complete(x: Value, g: Any, parts: list[Part]) -> Any:
     settings = {"indices": [p.index for p in parts], "shape": x.array.shape}
     joined = apply(parts[0].join, [p.part for p in parts], settings)
     return joined if g is None else g + joined
+
+
+def accumulated(x: Value, g: Any) -> np.ndarray:
+    """x.grad with the gradient g added, in an array of its own; refused if .grad was given another shape."""
+    if x.grad is None:
+        return np.array(g)
+    if x.grad.shape != g.shape:
+        wanted, remedy = f".grad None or of shape {g.shape}", "leave .grad to backward"
+        raise ValueError(complaint("backward", _named(x), expected=wanted, got=describe(x.grad), remedy=remedy))
+    return np.array(x.grad + g)
 
 
 def _as_recorded(node: Node) -> list[Any]:
@@ -149,6 +164,11 @@ def _unfit(flow: Any, x: Value, y: Any) -> str:
         f"backward: argument rule of {y.node.op.name}: expected a contribution that broadcasts to shape {x.array.shape}, "
         f"got shape {flow.shape}; correct the rule"
     )
+
+
+def _no_array(flow: Any, x: Value, y: Any) -> str:
+    wanted, remedy = f"an array that broadcasts to shape {x.array.shape}", "correct the rule; an input without a gradient has no rule"
+    return complaint("backward", f"rule of {y.node.op.name}", expected=wanted, got=describe(flow), remedy=remedy)
 
 
 def _used(y: Value) -> str:

@@ -22,6 +22,10 @@ FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
+LARGEST = 10**12
+"""No size is as large: what is, is a slip."""
+
+
 @dataclass(frozen=True)
 class Architecture:
     """The sizes that a `CharModel` is built from.
@@ -49,8 +53,9 @@ class Architecture:
             )
         for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
             size = getattr(self, name)
-            if not isinstance(size, int) or size < least:
-                raise ValueError(complaint("CharModel", name, expected=f"an integer, at least {least}", got=repr(size), remedy="check it"))
+            if not isinstance(size, int) or not least <= size < LARGEST:
+                wanted = f"an integer, at least {least} and below {LARGEST:,}"
+                raise ValueError(complaint("CharModel", name, expected=wanted, got=repr(size), remedy="check it"))
 
 
 class CharModel(Module):
@@ -132,13 +137,13 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
         header = json.loads(metadata["header"])
         vocab, architecture = CharVocab(header["characters"], order="given"), Architecture(**header["architecture"])
         weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
-        _check_weights(weights, len(vocab), architecture.hidden)
+        _check_weights(weights, len(vocab), architecture)
         model = CharModel(vocab, architecture, rng=0)
         dtypes = {array.dtype for array in weights.values()}
         model.astype(dtypes.pop() if len(dtypes) == 1 else np.float32).load_state_dict(weights)
         notes = dict(header["notes"])
         _check_checksums(header, arrays)  # last, for what is wrong in itself says more
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         why = f"without {error}" if isinstance(error, KeyError) else error
         raise ValueError(
             complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({why})", remedy="train it again")
@@ -163,11 +168,13 @@ def _check_checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
         raise ValueError(f"missing or altered since it was written: {names}{more}")
 
 
-def _check_weights(weights: Mapping[str, np.ndarray], characters: int, hidden: int) -> None:
+def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Architecture) -> None:
     """Refuse weights that are not finite, or of other sizes than the header says, before a model of these sizes is built."""
     shape = weights["output.weight"].shape
-    if shape != (characters, hidden):
-        raise ValueError(f"its header says {characters} characters and hidden size {hidden}, its output.weight has shape {shape}")
+    if shape != (characters, sizes.hidden):
+        raise ValueError(f"its header says {characters} characters and hidden size {sizes.hidden}, its output.weight has shape {shape}")
+    if sizes.layers > len(weights):
+        raise ValueError(f"its header says {sizes.layers} layers, it has {len(weights)} arrays")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")

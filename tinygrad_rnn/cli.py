@@ -198,12 +198,10 @@ def _run(trainer: Trainer, out: Path, console: Console) -> int:
     """Train with a progress display; save after every epoch, and when Ctrl-C asks to leave."""
     options, model = trainer.options, trainer.model
     size = sum(p.size for p in model.parameters())
-    console.print(
-        f"{model.architecture.cell.upper()} with {plural(size, 'parameter')}, {plural(len(model.vocab), 'different character')}; "
-        f"{plural(len(trainer.training), 'character')} to train on, {plural(len(trainer.held_out), 'character')} held out"
-    )
+    text = f"{plural(len(trainer.training), 'character')} to train on, {plural(len(trainer.held_out), 'character')} held out"
+    _say(console, f"{model.architecture.cell.upper()} with {plural(size, 'parameter')}; {len(model.vocab)} different characters; {text}")
     if trainer.epoch >= options.epochs:
-        console.print(f"All {plural(options.epochs, 'epoch')} are done; ask for more with --epochs.")
+        _say(console, f"All {plural(options.epochs, 'epoch')} are done; ask for more with --epochs.")
         return 0
     stopped: list[int] = []
     before = signal.getsignal(signal.SIGINT)
@@ -227,11 +225,10 @@ def _run(trainer: Trainer, out: Path, console: Console) -> int:
     trainer.save(out)
     if finished:
         path = shlex.quote(f"./{out}" if str(out).startswith("-") else str(out))
-        console.print(f"Saved {out}. Let it write: tinygrad-rnn sample {path}", markup=False)
+        _say(console, f"Saved {out}. Let it write: tinygrad-rnn sample {path}")
         return 0
-    console.print(
-        f"Stopped in epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}; saved {out}. Go on with --resume."
-    )
+    _say(console, f"Stopped in epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}; saved {out}.")
+    _say(console, "Go on with --resume.")
     return 130
 
 
@@ -280,11 +277,10 @@ class _Display:
     def epoch(self, epoch: int, loss: float, held_out: float) -> None:
         """Leave a line that stays."""
         now = self.last
-        speed = f"{now.characters_per_second:,.0f} tokens/s, {_duration(now.seconds_left)} left" if now else ""
-        self.console.print(
-            f"epoch {epoch:>3}/{self.epochs}  loss {loss:.3f}  {loss / log(2):.3f} bits/char  "
-            f"held out {held_out / log(2):.3f} bits/char  {speed}"
-        )
+        speed = f"  {now.characters_per_second:,.0f} tokens/s, {_duration(now.seconds_left)} left" if now else ""
+        bits = f"{loss / log(2):.3f} bits/char, held out {held_out / log(2):.3f}"
+        width = len(str(self.epochs))
+        _say(self.console, f"{epoch:>{width}}/{self.epochs}  loss {loss:.3f}  {bits}{speed}")  # 80 columns hold it
 
 
 def _sample(options: argparse.Namespace) -> int:
@@ -334,6 +330,11 @@ def _check(options: argparse.Namespace) -> int:
         console.print(_literal(failure))
     console.print(f"{len(registry) - len(failures)} of {plural(len(registry), 'op')} agree with their differences")
     return 1 if failures else 0
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is; in a file or a pipe it stays one."""
+    console.print(text, markup=False, soft_wrap=not console.is_terminal)
 
 
 def _literal(text: str) -> Any:

@@ -7,7 +7,7 @@ it makes of a Python float is NumPy's float64: ``tg.tanh(1.0)`` is ``np.tanh(1.0
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -18,6 +18,9 @@ from .errors import complaint, describe
 
 SCALARS = frozenset(np.dtype(code).type for code in "?bhilqBHILQefdg")
 """NumPy's real scalars."""
+
+PLAIN = frozenset({np.ndarray, float, int, bool, list, tuple})
+"""What most arrays are made of."""
 
 FROM_NUMPY = (np.ndarray, np.generic)
 
@@ -63,6 +66,9 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
 
     Lists of Python floats take the default dtype; anything that came from NumPy keeps its own.
     """
+    if type(data) not in PLAIN and hasattr(data, "mask"):
+        wanted, remedy = "an array without a mask", "use data.filled(0), say"
+        raise TypeError(complaint("Tensor", "data", expected=wanted, got="a masked array", remedy=remedy))
     try:
         array = np.asarray(data)
     except ValueError as error:  # rows of different lengths
@@ -87,6 +93,9 @@ def real(dtype: DTypeLike) -> np.dtype:
 def not_numbers(operation: str, argument: str, x: Any) -> str:
     """The refusal of what NumPy makes no array of real numbers of."""
     remedy = "use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise"
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+        remedy = "use np.asarray(x), or x.filled(0) where entries are masked"
+        return complaint(operation, argument, expected="a plain array", got=f"a {type(x).__name__}", remedy=remedy)
     return complaint(operation, argument, expected="real numbers of one shape", got=describe(x), remedy=remedy)
 
 
@@ -101,7 +110,7 @@ def as_constant(x: Any, inputs: Sequence[Any]) -> Any:
                 return x.item()
         return x
     if isinstance(x, bool | int | float | np.ndarray):
-        return x
+        return _without_subclass(x) if isinstance(x, np.ndarray) and type(x) is not np.ndarray else x
     tensors = [v.array.dtype for v in inputs if hasattr(v, "array")]
     if not tensors:
         array = np.asarray(x)
@@ -114,6 +123,13 @@ def as_constant(x: Any, inputs: Sequence[Any]) -> Any:
     return as_array(x)
 
 
+def _without_subclass(x: np.ndarray) -> np.ndarray:
+    """The plain array in one of NumPy's subclasses, refused if that calculates by rules of its own."""
+    if isinstance(x, np.matrix) or hasattr(x, "mask"):
+        raise TypeError("expected a plain array")  # whoever asked says of which argument
+    return np.asarray(x)
+
+
 def as_numpy(arrays: list[Any]) -> list[Any]:
     """The arguments of an op without Tensors. Python's numbers among themselves become arrays; beside one they stay weak."""
     for x in arrays:
@@ -122,12 +138,19 @@ def as_numpy(arrays: list[Any]) -> list[Any]:
     return [np.asarray(x) for x in arrays]
 
 
-def settle(result: np.ndarray, arrays: Sequence[Any]) -> np.ndarray:
-    """`result` in the dtype of the floating inputs. NumPy makes float32 with int64 a float64; here it stays float32."""
+def settle(forward: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any], result: np.ndarray) -> np.ndarray:
+    """`result` in the dtype of the floating inputs. NumPy makes float32 with int64 a float64; here it stays float32.
+
+    Floats that were made of integers alone are made once more, in float64: NumPy takes float16 for small ones, and −1 of an
+    unsigned one is a large number.
+    """
     if result.dtype.kind != "f":
         return result.astype(real(result.dtype), copy=False)
     floating = [a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
-    return result.astype(np.result_type(*floating) if floating else _default, copy=False)
+    if floating:
+        return result.astype(np.result_type(*floating), copy=False)
+    wide = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arrays]
+    return np.asarray(forward(*wide, **params)).astype(_default)
 
 
 def require_floating(operation: str, argument: str, array: np.ndarray) -> None:

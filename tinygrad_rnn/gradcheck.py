@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Value, history
+from .graph import Value, history, recorded
 from .op import Op
 from .ops import concatenate
 from .tensor import Tensor
@@ -19,6 +19,7 @@ class GradcheckError(AssertionError):
     """A derivative that does not agree with the function."""
 
 
+@recorded()
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,

@@ -11,7 +11,7 @@ exist already, so sorting by `index` is a topological order, and no graph is eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from itertools import count
@@ -119,21 +119,26 @@ class Value:
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
 """Whether ops are recorded, and under which scope. Each thread and each async task has its own."""
 
+outer: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.outer", default=())
+"""What `context` was before each block that is open here, the innermost last."""
+
 
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 
-    __slots__ = ("change", "name", "tokens")
+    __slots__ = ("change", "name")
 
     def __init__(self, name: str, change: Callable[[bool, Scope], tuple[bool, Scope]]):
         self.name, self.change = name, change
-        self.tokens: list[Token[tuple[bool, Scope]]] = []
 
     def __enter__(self) -> None:
-        self.tokens.append(context.set(self.change(*context.get())))
+        outer.set((*outer.get(), context.get()))
+        context.set(self.change(*context.get()))
 
     def __exit__(self, *error: object) -> None:
-        context.reset(self.tokens.pop())
+        *others, before = outer.get()
+        outer.set(tuple(others))
+        context.set(before)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         # The body of such a function runs after the call has returned, and the block has ended by then.
@@ -150,7 +155,7 @@ class Block:
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-            with Block(self.name, self.change):  # of its own, for the function may run in several threads at once
+            with self:
                 return function(*args, **kwargs)
 
         return inside
@@ -176,6 +181,11 @@ def no_grad() -> Block:
     False
     """
     return Block("no_grad()", lambda recording, here: (False, here))
+
+
+def recorded() -> Block:
+    """Run a block with recording, inside of `no_grad` too: for what differentiates a function by itself."""
+    return Block("recorded()", lambda recording, here: (True, here))
 
 
 def scope(*parts: str | int) -> Block:

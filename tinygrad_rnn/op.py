@@ -228,13 +228,13 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         if value is None:
             return op.forward(*as_numpy(arrays), **params)
         result = op.forward(*arrays, **params)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise _explained(error, op, inputs, len(arrays)) from error
     if type(result) is not ndarray:
         result = asarray(result)
     if result.dtype is not value.array.dtype:
         if "dtype" not in params:
-            result = settle(result, arrays)
+            result = settle(op.forward, arrays, params, result)
         tracked = tracked and result.dtype.kind == "f"
 
     out = new(type(value))

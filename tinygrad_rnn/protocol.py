@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .errors import describe
+from .errors import complaint, describe
 from .graph import Value
 
 about_values = {
@@ -56,6 +56,24 @@ alternatives = {
     "round": "np.round(x.data), whose derivative is 0 wherever it exists",
     "rint": "np.rint(x.data), whose derivative is 0 wherever it exists",
     "sort": "x[np.argsort(x.data)]",
+    "diff": "x[1:] - x[:-1]",
+    "average": "mean, or (w * x).sum() / w.sum()",
+    "ptp": "max(x) - min(x)",
+    "append": "concatenate",
+    "atleast_1d": "reshape",
+    "atleast_2d": "reshape",
+    "nan_to_num": "where(np.isnan(x.data), 0, x)",
+    "select": "where",
+    "choose": "where",
+    "delete": "x[mask] with an array of booleans",
+    "insert": "concatenate",
+    "column_stack": "stack(arrays, axis=1)",
+    "rot90": "transpose and flip",
+    "cross": "einsum",
+    "hypot": "sqrt(a * a + b * b)",
+    "fmax": "maximum",
+    "fmin": "minimum",
+    "nansum": "tg.sum(tg.where(np.isnan(x.data), 0, x))",
     "median": "x[np.argsort(x.data)] and pick the middle",
     "tensordot": "einsum",
     "inner": "einsum",
@@ -100,7 +118,16 @@ def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> An
 def array_function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = "") -> Any:
     """The answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
     if func in differentiable:
-        return differentiable[func](*args, **kwargs)
+        try:
+            return differentiable[func](*args, **kwargs)
+        except TypeError as error:
+            if "unexpected keyword argument" not in str(error):
+                raise
+            known = f"the arguments of tg.{name or func.__name__}" if hasattr(ops, name or func.__name__) else "its other arguments"
+            got = ", ".join(f"{key}=" for key in kwargs)
+            raise TypeError(
+                complaint(f"np.{func.__name__}", got, expected=known, got="one that is unknown here", remedy="leave it out")
+            ) from error
     if func in about_values:
         return func(*_plain(args), **_plain(kwargs))
     module = getattr(func, "__module__", "numpy").removeprefix("numpy").lstrip(".")

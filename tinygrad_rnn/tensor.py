@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import ops, protocol
-from .backward import sweep
+from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
 from .graph import Value, clock, history
@@ -208,9 +208,9 @@ class Tensor(Value):
         array([ 2., 40.], dtype=float32)
         """
         order = history(self)
-        gradients = list(sweep(self, seed(self, gradient, "backward"), order, interior=retain_grads))
-        for value, g in gradients:
-            value.grad = np.array(g if value.grad is None else value.grad + g)
+        arriving = sweep(self, seed(self, gradient, "backward"), order, interior=retain_grads)
+        for value, total in [(value, accumulated(value, g)) for value, g in arriving]:
+            value.grad = total
         if not retain_graph:
             for value in order:
                 value.node.used = True  # type: ignore[union-attr]

@@ -259,7 +259,14 @@ def _last(logits: Any, classes: int) -> np.ndarray:
     if array.ndim != 3 or array.shape[1:] != (1, classes):
         wanted, remedy = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary", "use the model's own vocabulary"
         raise ValueError(complaint("sample", "model", expected=wanted, got=describe(logits), remedy=remedy))
-    return array[-1, 0].astype(np.float64)
+    last = array[-1, 0].astype(np.float64)
+    if np.isnan(last).any() or last.max() == np.inf:
+        raise ValueError(
+            complaint(
+                "sample", "model", expected="logits that are numbers", got="nan or inf", remedy="look at its parameters: training diverged"
+            )
+        )
+    return last
 
 
 def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:

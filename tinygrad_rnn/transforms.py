@@ -13,7 +13,7 @@ import numpy as np
 
 from .backward import sweep
 from .errors import complaint, describe
-from .graph import history
+from .graph import history, recorded
 from .ops import stack
 from .tensor import Tensor, seed
 
@@ -82,6 +82,7 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
     return found if several else found[0]
 
 
+@recorded()
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
     """f(*primals), and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
 
@@ -102,6 +103,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     variables = _variables("vjp", primals)
     output = _applied("vjp", f, variables)
 
+    @recorded()
     def pull(v: Any, *others: Any, create_graph: bool = False) -> Any:
         if others:
             wanted, got = "one gradient, of the shape of the output", f"{1 + len(others)} arguments"
@@ -112,6 +114,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     return output, pull
 
 
+@recorded()
 def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
     """f(*primals) and Jv: how fast the output changes as the inputs move along `tangents`.
 
@@ -136,6 +139,7 @@ def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
     return output, _gradients("jvp", total, (u,), None, create_graph)[0]
 
 
+@recorded()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
     """All partial derivatives of f(*inputs): for each input an array of shape output.shape + input.shape.
 
@@ -162,6 +166,7 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     return tuple(columns) if len(inputs) > 1 else columns[0]
 
 
+@recorded()
 def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Any]:
     """f(*primals), one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
 
@@ -232,16 +237,13 @@ def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> Non
 
 
 def _variables(operation: str, primals: tuple[Any, ...], argument: str = "primals") -> tuple[Tensor, ...]:
-    """What to differentiate with respect to: a tracked Tensor itself, so that calls nest; else a new leaf."""
+    """What to differentiate with respect to: new leaves; of a tracked Tensor a copy in its graph, so that calls nest.
+
+    The Tensor itself would not do: where f uses it besides its argument, that is a constant, and given twice it is two variables.
+    """
     _require_some(operation, argument, primals)
-    variables: list[Tensor] = []
-    for x in primals:
-        if not (isinstance(x, Tensor) and x.requires_grad):
-            x = Tensor(x, requires_grad=True)
-        elif sum(x is other for other in primals) > 1:  # given twice: two variables, each with its own derivative
-            x = x.reshape(x.shape)
-        variables.append(x)
-    return tuple(variables)
+    tracked = [isinstance(x, Tensor) and x.requires_grad for x in primals]
+    return tuple(x.reshape(x.shape) if own else Tensor(x, requires_grad=True) for x, own in zip(primals, tracked, strict=True))
 
 
 def _directions(operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]) -> tuple[Tensor, ...]:

@@ -61,18 +61,18 @@ def scopes_of(values: Iterable[Value]) -> dict[Value, Scope]:
         return known.setdefault(part.entry, len(known) + 1) if isinstance(part, TimeStep | Call) else 1
 
     def apart(scope: Scope) -> Scope:
-        found: Scope = ()
+        found: list[str | int] = []
         for part in scope:
             if isinstance(part, int):
                 n = turn((*found, 0), part)
                 if n > 1:  # the walk has no name of its own: it gets that of the scope around it
-                    named = found and isinstance(found[-1], str)
-                    found = (*found[:-1], Again(str(found[-1]), n)) if named else (*found, Again("loop", n))
-                found = (*found, part)
+                    named = found.pop() if found and isinstance(found[-1], str) else "loop"
+                    found.append(Again(str(named), n))
+                found.append(part)
             else:
                 n = turn((*found, part), part)
-                found = (*found, Again(part, n) if n > 1 else part)
-        return found
+                found.append(Again(part, n) if n > 1 else part)
+        return tuple(found)
 
     return {value: apart(node_of(value).scope) for value in values}
 
@@ -124,9 +124,9 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
     for x, steps in leaves.items():
         step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
         known = made.get(x.name, [])
-        if x.name and known and step == min(known):
+        if x.name and known and step is not None and step == min(known):
             give(x, x.name, step - 1 if step + 1 in known or step == max(known) else None)
-        elif x.name and known and step == max(known):  # a walk backwards begins at the last step
+        elif x.name and known and step is not None and step == max(known):  # a walk backwards begins at the last step
             give(x, x.name, step + 1 if step - 1 in known else None)
         elif x.name:
             give(x, x.name, step if names[x.name] > 1 else None)

@@ -44,8 +44,10 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     True
     """
     with_grad = _with_grad("clip_grad_norm_", parameters)
-    if not max_norm > 0:
-        raise ValueError(complaint("clip_grad_norm_", "max_norm", expected="a positive number", got=repr(max_norm), remedy="1.0 is common"))
+    for argument, value, usual in (("max_norm", max_norm, "1.0"), ("norm_type", norm_type, "2.0")):
+        if not isinstance(value, int | float | np.number) or not value > 0:
+            remedy = f"{usual} is common"
+            raise ValueError(complaint("clip_grad_norm_", argument, expected="a positive number", got=repr(value), remedy=remedy))
     norms = [float(np.linalg.norm(g.ravel().astype(np.float64), norm_type)) for _, g in with_grad if g.size]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     if not isfinite(total):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import require_number
+from ..dtypes import require_floating, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -153,9 +153,9 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     logits, target = _alike(name, logits, target)
-    positive = target if pos_weight is None else target * _cast(pos_weight, logits)
+    positive = target if pos_weight is None else target * _factor(name, "pos_weight", pos_weight, logits)
     loss = positive * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
-    return _reduced(name, loss if weight is None else loss * _cast(weight, logits), reduction)
+    return _reduced(name, loss if weight is None else loss * _factor(name, "weight", weight, logits), reduction)
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -168,6 +168,8 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     Tensor([1., 2.])
     """
     check_probability("dropout", "p", p)
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    require_floating("dropout", "x", x.data)
     if not training or p == 0:
         return x
     kept = generator(rng).random(x.shape) >= p
@@ -286,7 +288,7 @@ def _alike(name: str, input: Any, target: Any) -> tuple[Tensor, Any]:
         raise ValueError(
             complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape")
         )
-    return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
+    return input, target if isinstance(target, Tensor) or input.dtype.kind != "f" else target.astype(input.dtype, copy=False)
 
 
 def _plain(x: Any) -> Any:
@@ -294,8 +296,13 @@ def _plain(x: Any) -> Any:
     return x if isinstance(x, Tensor) and x.requires_grad else np.asarray(x.data if isinstance(x, Tensor) else x)
 
 
-def _cast(x: Any, like: Tensor) -> np.ndarray:
-    return np.asarray(_plain(x)).astype(like.dtype)
+def _factor(name: str, argument: str, x: Any, like: Tensor) -> np.ndarray:
+    """A factor for each entry of `like`, refused if it is of a shape that would make more entries of it."""
+    factor = np.asarray(_plain(x))
+    if factor.shape != like.shape and np.broadcast(np.empty(like.shape, bool), factor).shape != like.shape:
+        wanted, remedy = f"a shape that broadcasts to {like.shape}", "give one factor for each entry"
+        raise ValueError(complaint(name, argument, expected=wanted, got=describe(factor), remedy=remedy))
+    return factor.astype(like.dtype) if like.dtype.kind == "f" else factor
 
 
 def _unfit(name: str, target: Any, logits: Tensor) -> str:

@@ -47,19 +47,11 @@ class Module:
         if "_parameters" not in known:
             raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
         kind = type(self).__name__
-        if name in known["_parameters"] and isinstance(value, Tensor) and not (value.requires_grad and value.node is None):
-            raise TypeError(
-                complaint(
-                    kind,
-                    name,
-                    expected="a leaf with requires_grad=True",
-                    got=repr(value),
-                    remedy="assign parameter.data to change its numbers",
-                )
-            )
-        if isinstance(value, list | tuple | dict) and any(
-            isinstance(m, Module) for m in (value.values() if isinstance(value, dict) else value)
-        ):
+        leaf = value if isinstance(value, Tensor) and value.requires_grad and value.node is None else None
+        if name in known["_parameters"] and leaf is not value:
+            wanted, remedy = "a leaf Tensor with requires_grad=True, or None", "assign parameter.data to change its numbers"
+            raise TypeError(complaint(kind, name, expected=wanted, got=describe(value), remedy=remedy))
+        if isinstance(value, list | tuple | dict) and _holds_modules(value):
             raise TypeError(
                 complaint(
                     kind,
@@ -75,9 +67,9 @@ class Module:
             raise ValueError(complaint(kind, name, expected="a Module without this one in it", got=got, remedy=remedy))
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
-        if isinstance(value, Tensor) and value.requires_grad and value.node is None:
-            known["_parameters"][name] = value
-            value.name = value.name or name
+        if leaf is not None:
+            known["_parameters"][name] = leaf
+            leaf.name = leaf.name or name
         elif isinstance(value, Module):
             known["_modules"][name] = value
             value.__dict__["_scope"] = name
@@ -144,6 +136,11 @@ class Module:
             If a name is missing or unknown, or a shape or dtype differs. Nothing has changed then.
         """
         own = dict(self._named())
+        if not isinstance(state, Mapping):
+            wanted, remedy = "a mapping of names to arrays", "pass module.state_dict(), or what tg.load gives"
+            raise TypeError(
+                complaint(f"{type(self).__name__}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy)
+            )
         given = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
         faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in given]
         faults += [f"unexpected {name}" for name in given if name not in own]
@@ -157,6 +154,12 @@ class Module:
                 f"{type(self).__name__}.load_state_dict: argument state: expected its parameters, got {'; '.join(faults)}; "
                 "build the module with the sizes the weights have, or convert dtypes with module.astype(dtype)"
             )
+        for name, parameter in own.items():
+            shared = [other for other in own if own[other] is parameter]
+            if not all(np.array_equal(given[name], given[other], equal_nan=True) for other in shared):
+                wanted, got = f"the same numbers under {' and '.join(shared)}, which are one parameter", "different ones"
+                remedy = "leave the module with a parameter for each, or give both the same"
+                raise ValueError(complaint(f"{type(self).__name__}.load_state_dict", name, expected=wanted, got=got, remedy=remedy))
         for name, parameter in own.items():
             parameter.data = given[name].copy()
 
@@ -200,6 +203,18 @@ class Module:
     def describe(self) -> str:
         """What `repr` shows in the parentheses."""
         return ""
+
+
+def _holds_modules(value: Any) -> bool:
+    """Whether there is a Module in a list, a tuple or a dict, or in one of these inside of it."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Module):
+            return True
+        if isinstance(item, list | tuple | dict):
+            waiting.extend(item.values() if isinstance(item, dict) else item)
+    return False
 
 
 def floating_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:

@@ -66,19 +66,27 @@ class Recurrent(Module):
         self.input_size, self.num_layers, self.hidden_size = input_size, num_layers, self.cells[0][0].hidden_size
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The cells: ``l0``, ``l0_reverse``, ``l1``, …"""
+        """The cells, ``l0``, ``l0_reverse``, ``l1``, …; and the modules of a subclass."""
+        yield from self._cells()
+        yield from super().children()
+
+    def _cells(self) -> Iterator[tuple[str, Cell]]:
         for k, cells in enumerate(self.cells):
             for cell, suffix in zip(cells, ("", "_reverse"), strict=False):
                 yield f"l{k}{suffix}", cell
 
     def _named(self) -> Iterator[tuple[str, Tensor]]:
-        for suffix, cell in self.children():
+        for suffix, cell in self._cells():
             for name, parameter in cell._named():
                 yield f"{name}_{suffix}", parameter
+        yield from self._parameters.items()
+        for prefix, module in self._modules.items():
+            for name, parameter in module._named():
+                yield f"{prefix}.{name}", parameter
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assigning ``weight_ih_l0`` replaces the parameter of the cell that it belongs to."""
-        for suffix, cell in self.children() if "cells" in self.__dict__ else ():
+        for suffix, cell in self._cells() if "cells" in self.__dict__ else ():
             own = name.removesuffix(f"_{suffix}")
             if own != name and own in cell._parameters:
                 setattr(cell, own, value)

@@ -81,7 +81,7 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
 def power(a: Any, b: Any) -> Any:
     """a to the power b.
 
-    The derivatives are b a^(b−1) and a^b log a. Where b is 0 the first is 0, and where a is 0 the
+    The derivatives are b a^(b−1) and a^b log a. Where a and b are 0 the first is 0, and where a is 0 the
     second is 0, not the nan of 0 · inf.
 
     Examples
@@ -94,7 +94,7 @@ def power(a: Any, b: Any) -> Any:
 
 
 power.vjps(
-    a=lambda g, y, a, b: g * (b * a ** (b - 1 + (b == 0))),
+    a=lambda g, y, a, b: g * (b * a ** (b - 1 + ((a == 0) & (b == 0)))),
     b=lambda g, y, a, b: g * (y * log(where(a == 0, 1, a))),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
     """
     whole = np.zeros(shape, dtype=parts[0].dtype if isinstance(parts[0], np.ndarray) else np.result_type(*parts))
     for part, index in zip(parts, indices, strict=True):
+        index = index.array if isinstance(index, Value) else index
         if _may_repeat(index):
             np.add.at(whole, index, part)
         else:
@@ -140,8 +142,8 @@ def copied(a: Any, repeats: Any, axis: int | None) -> Any:
 
 
 def _may_repeat(index: Any) -> bool:
-    """Whether an index can name the same entry twice: only an array of integers can."""
+    """Whether an index can name the same entry twice: only several integers can, an array of them, a list, a range."""
     if type(index) is int or type(index) is slice:
         return False
     entries = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(i, (list, np.ndarray)) and np.asarray(i).dtype.kind in "iu" for i in entries)
+    return any(np.ndim(i) and np.asarray(i).dtype.kind in "iu" for i in entries if not isinstance(i, int | slice | None | EllipsisType))

@@ -115,6 +115,8 @@ def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """x Wᵀ + b, as one node."""
     y = rows(x).dot(weight.T)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
+    if getattr(bias, "dtype", y.dtype) is not y.dtype:
+        return y + bias
     y += bias
     return y
 

@@ -55,6 +55,8 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.mean(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.])
     """
+    if a.dtype == np.float16:
+        return np.mean(a, axis, keepdims=keepdims)  # which adds them up in float32
     total = np.add.reduce(a, axis, keepdims=keepdims)
     return total / share(total, a)
 

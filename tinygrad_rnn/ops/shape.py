@@ -61,7 +61,9 @@ transpose.vjps(a=lambda g, y, a, axes: transpose(g, inverse(axes)))
 
 def inverse(axes: Any) -> Any:
     """The order of axes that undoes the order `axes`."""
-    return None if axes is None else tuple(int(i) for i in np.argsort([axis % len(axes) for axis in axes]))
+    if axes is None or np.ndim(axes) == 0:  # of one axis
+        return None
+    return tuple(int(i) for i in np.argsort([axis % len(axes) for axis in axes]))
 
 
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:

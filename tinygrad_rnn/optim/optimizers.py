@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..dtypes import require_number
+from ..dtypes import require_count, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 
@@ -100,7 +100,7 @@ class Optimizer:
         raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """All that the next step depends on besides parameters and gradients: arrays by name, for `tg.save`."""
+        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's."""
         kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
         return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
 
@@ -110,30 +110,41 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a name or a shape does not fit. Nothing has changed then.
+            If a name or a shape does not fit, or something is missing. Nothing has changed then.
         """
+        if not isinstance(state, Mapping):
+            wanted, remedy = "a state_dict of an optimizer", "pass optimizer.state_dict(), or what tg.load gives of it"
+            raise TypeError(complaint(f"{self.name}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy))
         loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
         faults = [f"missing {name}" for name in ("lr", "steps") if name not in state]
         for key in state.keys() - {"lr", "steps"}:
             i, _, name = key.partition(".")
             array = np.asarray(state[key])
-            if not i.isdigit() or int(i) >= len(self.params) or not name:
+            if not i.isdigit() or int(i) >= len(self.params) or name not in self.keeps():
                 faults.append(f"unexpected {key}")
-            elif array.ndim and array.shape != self.params[int(i)].shape:
+            elif array.shape != (() if name == "t" else self.params[int(i)].shape):
                 faults.append(f"{key} {array.shape} for a parameter of shape {self.params[int(i)].shape}")
             else:
                 loaded[int(i)][name] = array.copy()
+        # A parameter that had no gradient yet has nothing; one that had has everything.
+        faults += [f"missing {i}.{name}" for i, kept in enumerate(loaded) if kept for name in self.keeps() - kept.keys()]
         if faults:
             raise ValueError(
                 complaint(
                     f"{self.name}.load_state_dict",
                     "state",
-                    expected="that of the same parameters",
-                    got="; ".join(faults),
+                    expected="that of the same optimizer with the same parameters",
+                    got="; ".join(sorted(faults)),
                     remedy="build both alike",
                 )
             )
-        self.lr, self.steps, self.state = float(state["lr"]), int(state["steps"]), loaded
+        lr = require_number(f"{self.name}.load_state_dict", "lr", np.asarray(state["lr"]))
+        steps = require_count(f"{self.name}.load_state_dict", "steps", np.asarray(state["steps"])[()], low=0)
+        self.lr, self.steps, self.state = float(lr), steps, loaded
+
+    def keeps(self) -> set[str]:
+        """The names of what `update` keeps for each parameter from step to step."""
+        return set()
 
 
 class SGD(Optimizer):
@@ -166,6 +177,10 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
         self.momentum, self.weight_decay, self.nesterov = float(momentum), float(weight_decay), nesterov
+
+    def keeps(self) -> set[str]:
+        """The velocity, if there is momentum."""
+        return {"velocity"} if self.momentum else set()
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η g, or with the velocity v in the place of g."""
@@ -218,6 +233,10 @@ class RMSprop(Optimizer):
         self.alpha, self.eps, self.weight_decay, self.momentum = float(alpha), float(eps), float(weight_decay), float(momentum)
         self.centered = centered
 
+    def keeps(self) -> set[str]:
+        """The mean square, and as far as they are asked for the mean and the velocity."""
+        return {"square"} | ({"mean"} if self.centered else set()) | ({"velocity"} if self.momentum else set())
+
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η g / (√s + ε)."""
         if self.weight_decay:
@@ -226,7 +245,7 @@ class RMSprop(Optimizer):
         s = state["square"] = self.alpha * state.get("square", zero) + (1 - self.alpha) * g * g
         if self.centered:
             m = state["mean"] = self.alpha * state.get("mean", zero) + (1 - self.alpha) * g
-            s = s - m * m
+            s = np.maximum(s - m * m, 0)  # a variance; rounding can make it negative
         step = g / (np.sqrt(s) + self.eps)
         if self.momentum:
             step = state["velocity"] = self.momentum * state.get("velocity", zero) + step
@@ -279,6 +298,10 @@ class Adam(Optimizer):
         super().__init__(params, lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
         self.weight_decay, self.amsgrad = float(weight_decay), amsgrad
+
+    def keeps(self) -> set[str]:
+        """The steps of this parameter, both means, and the largest mean square if it is asked for."""
+        return {"t", "mean", "square"} | ({"largest"} if self.amsgrad else set())
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η m̂ / (√ŝ + ε)."""
