@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.graph import history
 
 A = np.random.default_rng(0).uniform(0.5, 2.0, (3, 4))
 
@@ -664,3 +665,10 @@ def test_subclasses_stay_subclasses():
     assert type(w * 2) is Weight
     (w * w).backward([1.0, 2.0])
     np.testing.assert_array_equal(w.grad, [2, 8])
+
+
+@pytest.mark.parametrize("data", [[0.5], 0.5, np.array([0.5], ">f4"), np.array([0.5]), np.array([0.5], np.dtype("f4").newbyteorder("="))])
+def test_a_gradient_is_not_converted_where_nothing_is_to_convert(data):
+    x = tg.Tensor(data, dtype="float32", requires_grad=True)
+    slope = tg.grad((tg.tanh(x) * x).sum(), x, create_graph=True)
+    assert "astype" not in {value.node.op.name for value in history(slope)}

@@ -156,7 +156,7 @@ def _fitted(flow: Any, x: Value, y: Value) -> Any:
             raise ValueError(_unfit(flow, x, y)) from error
         if flow.shape != shape:
             raise ValueError(_unfit(flow, x, y))
-    return flow if flow.dtype is dtype else flow.astype(dtype)
+    return flow if flow.dtype == dtype else flow.astype(dtype)
 
 
 def _unfit(flow: Any, x: Value, y: Any) -> str:

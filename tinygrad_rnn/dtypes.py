@@ -87,7 +87,7 @@ def real(dtype: DTypeLike) -> np.dtype:
         raise TypeError(
             complaint("Tensor", "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
         )
-    return chosen.newbyteorder("=")
+    return np.dtype(chosen.type)  # the one object for it, so that dtypes can be compared by `is`
 
 
 def not_numbers(operation: str, argument: str, x: Any) -> str:

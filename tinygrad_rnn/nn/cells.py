@@ -119,19 +119,18 @@ class Cell(Module):
 
     def _by_gate(self, stacked: Any, letter: str) -> list[Any]:
         """`stacked` cut into the parts of the gates, each with its name in the equations: ``W_r``."""
-        return [named(part, f"{letter}_{gate}") for part, gate in zip(split(stacked, self.gates), self.letters, strict=True)]
+        parts = split(stacked, self.gates)
+        if isinstance(stacked, Tensor):  # the zeros of a cell without biases are a plain array
+            for part, gate in zip(parts, self.letters, strict=True):
+                part.name = f"{letter}_{gate}"
+        return parts
 
     def _inputs(self, x: Any, bias: Any) -> tuple[Any, ...]:
         """x W + b, gate by gate."""
-        parts = zip(self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), self.letters, strict=True)
-        return tuple([named(linear(x, W, b), f"x_{gate}") for W, b, gate in parts])
-
-
-def named(x: Any, name: str) -> Any:
-    """x, called `name` in drawings; the zeros of a cell without biases are a plain array and have none."""
-    if isinstance(x, Tensor):
-        x.name = name
-    return x
+        parts = [linear(x, W, b) for W, b in zip(self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), strict=True)]
+        for part, gate in zip(parts, self.letters, strict=True):
+            part.name = f"x_{gate}"
+        return tuple(parts)
 
 
 class RNNCell(Cell):
@@ -226,7 +225,9 @@ class GRUCell(Cell):
         """x W + b_i + b_h of the three gates first, except b_hn where the reset gate acts on it; see `Cell.unroll`."""
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
-        b_hn = named(b_h[2 * H :], "b_hn")
+        b_hn = b_h[2 * H :]
+        if isinstance(b_hn, Tensor):
+            b_hn.name = "b_hn"
         inputs = self._inputs(x, b_i + b_h * (before | (np.arange(3 * H) < 2 * H)))
         U_r, U_z, U_n = self._by_gate(self.weight_hh, "U")
 
