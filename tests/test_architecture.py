@@ -21,6 +21,7 @@ FLOORS = [
         "bptt",
         "nn",
         "optim",
+        "sampling",
         "text",
         "mathmath",
         "charmodel",
