@@ -21,6 +21,7 @@ FLOORS = [
         "bptt",
         "nn",
         "optim",
+        "parallel",
         "sampling",
         "text",
         "mathmath",
