@@ -64,7 +64,8 @@ def contributions(found, layer):
         level, _, backwards = suffix.removeprefix("l").partition("_")
         scope = [type(layer).__name__.lower(), f"layer {level}", *([backwards] if backwards else [])]
         for name, _ in cell.named_parameters():
-            named[f"{name}_{suffix}"] = found.parameters[" / ".join([*scope, name]) if several else name]
+            whole = f"{name}_{suffix}"
+            named[whole] = found.parameters[" / ".join([*scope, whole]) if several else whole]
     return named
 
 
@@ -165,17 +166,17 @@ def test_contributions_of_a_layer_are_those_of_shorter_gradients():
     layer = tg.nn.RNN(D, H, rng=0).astype(np.float64)
     output, _ = layer(tg.Tensor(LONG[:T]))
     found = tg.bptt.flow(output[3].sum())
-    for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
         norms = found.norms(name)
         assert norms[4:].tolist() == [0.0]
         assert (norms[1:4] > 0).all()
     # by hand: with δ_t = ∂L/∂h_t ⊙ (1 − h_t²), step t gives δ_tᵀ x_t to weight_ih and δ_tᵀ h_{t−1} to weight_hh
     h = output.data
     delta = found.gradients["h"][:4] * (1 - h[:4] ** 2)
-    np.testing.assert_allclose(found.parameters["weight_ih"][:4], np.einsum("tbh,tbi->thi", delta, LONG[:4]), rtol=1e-12)
+    np.testing.assert_allclose(found.parameters["weight_ih_l0"][:4], np.einsum("tbh,tbi->thi", delta, LONG[:4]), rtol=1e-12)
     before = np.concatenate([np.zeros((1, B, H)), h[:3]])
-    np.testing.assert_allclose(found.parameters["weight_hh"][:4], np.einsum("tbh,tbi->thi", delta, before), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(found.parameters["bias_hh"][:4], delta.sum(1), rtol=1e-12)
+    np.testing.assert_allclose(found.parameters["weight_hh_l0"][:4], np.einsum("tbh,tbi->thi", delta, before), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(found.parameters["bias_hh_l0"][:4], delta.sum(1), rtol=1e-12)
 
 
 def test_what_was_made_of_parameters_before_the_loop_and_parts_of_them_in_it():
@@ -481,7 +482,7 @@ def test_a_hundred_steps_are_followed_fast():
     start = time.perf_counter()
     found = tg.bptt.flow(loss)
     assert time.perf_counter() - start < 3
-    assert found.parameters["weight_hh"].shape == (100, 48, 16)
+    assert found.parameters["weight_hh_l0"].shape == (100, 48, 16)
 
 
 def test_a_gradient_that_vanishes_is_as_small_as_it_should_be():
@@ -517,7 +518,7 @@ def test_the_calls_of_one_layer_are_kept_apart():
         states = output.node.inputs
         np.testing.assert_array_equal(found.gradients[title], np.stack([h.grad for h in states]))
     for name, parameter in gru.cells[0][0].named_parameters():
-        shares = [share for title, share in found.parameters.items() if title.endswith(f"/ {name}")]
+        shares = [share for title, share in found.parameters.items() if title.endswith(f"/ {name}_l0")]
         assert len(shares) == 2
         np.testing.assert_allclose(sum(share.sum(0) for share in shares), parameter.grad, rtol=1e-10, atol=1e-12)
 

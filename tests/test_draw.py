@@ -599,7 +599,7 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
         seconds.append(graphed + written + listed)
     assert seconds[1] < 16 * seconds[0] * 2 + 1, "sixteen times as much takes much more than sixteen times as long"
     refusal = (
-        r"^graph.dot: argument view: expected at most 600 visible nodes, got 100,001, which no scope or time step groups into fewer; "
+        r"^graph.dot: argument fold: expected at most 600 visible nodes, got 100,001, which no scope or time step groups into fewer; "
         r"record parts under tg.scope\(name\) and fold=1, or use text\(\), which has no limit$"
     )
     for refused in (drawn.dot, drawn.svg, lambda: drawn.save(tmp_path / "chain.svg"), lambda: drawn.save(tmp_path / "chain.dot")):

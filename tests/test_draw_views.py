@@ -467,7 +467,7 @@ def test_a_scope_is_folded_by_its_name():
     assert box.shapes == [(4, 1, 4)]  # what leaves it: the outputs of all steps
     assert not any("recurrent" in node.scope for node in drawn.nodes if node.kind not in ("parameter", "fold"))
     nodes = by_id(drawn)
-    assert {nodes[e.source].name for e in drawn.edges if e.target == box.id} >= {"weight_ih", "weight_hh", "bias_ih", "bias_hh"}
+    assert {nodes[e.source].name for e in drawn.edges if e.target == box.id} >= {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
     assert len([e for e in drawn.edges if e.source == box.id]) == 1
 
 
@@ -479,7 +479,8 @@ def test_scopes_are_folded_by_their_depth():
         assert {node.name for node in boxes} == folded
         assert all(len(node.scope) == depth - 1 for node in boxes)
         assert sum(node.ops for node in drawn.nodes) == len(history(loss))
-    assert {node.name for node in tg.graph(loss, fold=4).nodes if node.kind == "fold"} >= {f"t = {t}" for t in range(4)}
+    steps = [node.scope[-1] for node in tg.graph(loss, fold=4).nodes if node.kind == "fold" and node.name != "loss"]
+    assert steps == [0, 1, 2, 3]  # each in the frame of its step
 
 
 def test_a_gate_is_folded_in_every_step():
@@ -566,7 +567,7 @@ def test_every_use_of_a_parameter_has_its_chip():
 def test_hidden_parameters_are_not_there():
     drawn = tg.graph(layer_loss("GRU", 4), parameters="hide")
     assert kinds(drawn)["parameter"] == 0
-    assert not {"weight_ih", "weight_hh", "bias_ih", "bias_hh"} & set(names(drawn))
+    assert not {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"} & set(names(drawn))
     assert {"r₃", "z₃", "n₃", "h₃", "loss"} <= set(names(drawn))
     assert len(drawn.nodes) < len(tg.graph(layer_loss("GRU", 4)).nodes)
 
@@ -743,3 +744,81 @@ def test_time_steps_that_are_not_consecutive():
     rolled = tg.graph(h, roll=True)
     assert [e.lag for e in rolled.edges if e.lag] == [1]
     assert "· + …" in [v.text for v in rolled.nodes]  # what differs from step to step is left open
+
+
+def test_two_modules_of_one_name_are_not_two_calls_of_one():
+    a, b = tg.nn.GRUCell(3, 2, rng=0), tg.nn.GRUCell(2, 2, rng=1)
+
+    def cell(x, state):
+        first, h = a(x, state[0])
+        second, k = b(first, state[1])
+        return second, (h, k)
+
+    zeros = tg.Tensor(np.zeros((1, 2), np.float32))
+    output, _ = tg.scan(cell, tg.Tensor(np.ones((2, 1, 3), np.float32)), (zeros, zeros))
+    scopes = {part for v in tg.graph(output).nodes for part in v.scope if isinstance(part, str) and "grucell" in part}
+    assert scopes == {"grucell", "grucell (2)"}
+    flow = tg.bptt.flow(output.sum())
+    assert set(flow.gradients) == {"grucell / h", "grucell (2) / h"}
+    assert set(flow.values) >= {f"{cell} / {name}" for cell in ("grucell", "grucell (2)") for name in "rznh"}
+
+
+def test_two_states_that_start_from_one_tensor_each_start_from_it():
+    def cell(x, state):
+        h, c = state
+        c = c * x
+        h = tg.tanh(h + c)
+        h.name, c.name = "h", "c"
+        return h, (h, c)
+
+    w, z = leaf((2,)), tg.Tensor(np.zeros(2), name="z")
+    _, (h, _) = tg.scan(cell, w * np.ones((4, 2)), (z, z))
+    rolled = tg.graph(h.sum(), roll=True)
+    nodes = by_id(rolled)
+    (start,) = [v.id for v in rolled.nodes if v.name == "z"]
+    into = [(nodes[e.target].kind, nodes[e.target].name, e.when) for e in rolled.edges if e.source == start]
+    assert sorted(into) == [("state", "cₜ₋₁", "at first"), ("state", "hₜ₋₁", "at first")]
+
+
+def test_a_square_keeps_both_its_edges_in_every_view():
+    for view in ({}, {"steps": "first:1,last:1"}, {"roll": True}):
+        drawn = tg.graph(layer_loss("RNN", 4), **view)
+        (square,) = [v.id for v in drawn.nodes if v.kind == "op" and v.text == "⊙" and not v.name]
+        assert len([e for e in drawn.edges if e.target == square]) == 2
+
+
+def test_a_folded_time_step_stays_in_its_place():
+    drawn = tg.graph(layer_loss("LSTM", 80), fold=3)
+    boxes = [v for v in drawn.nodes if v.kind == "fold" and v.scope]
+    assert [v.scope[-1] for v in boxes] == list(range(80))
+    assert len(drawn.nodes) < 120
+    assert len(drawn.svg()) > 1000  # and is laid out in no time, for time goes to the right
+    ends = tg.graph(layer_loss("LSTM", 80), steps="first:3,last:2", fold=3)
+    assert next(v.text for v in ends.nodes if v.kind == "steps") == "t = 3 … 77"
+
+
+def test_folded_names_are_folded_further_by_steps_if_there_are_too_many():
+    drawn = tg.graph(layer_loss("LSTM", 80), fold="names")
+    assert len(drawn.nodes) < 100
+    assert 'drawn with steps="first:2,last:1"' in drawn.notes[-1]
+
+
+def test_nothing_to_fold_by_names_is_no_fault():
+    with tg.scope("q"):
+        y = leaf() * leaf(name="v")
+        y.name = "y"
+    assert len(tg.graph(y, fold="names").nodes) == 3
+
+
+def test_gradients_of_another_loss_are_not_shown():
+    w = leaf((2,))
+    h = tg.tanh(w * 2)
+    first, second = (h * h).sum(), (h * h * h).sum()
+    first.backward(retain_graph=True, retain_grads=True)
+    assert tg.graph(first).status == "backward done"
+    assert "∂ —" not in tg.graph(first, show="grad").dot()
+    drawn = tg.graph(second, show="grad")
+    assert drawn.status == "forward only"
+    assert set(re.findall("∂ [^<]*", drawn.dot())) == {"∂ —"}
+    second.backward()
+    assert tg.graph(second).status == "backward done"

@@ -74,7 +74,7 @@ def sweep(
         if interior:
             yield y, g
         node: Any = y.node
-        if node.used:
+        if node.used > 1:
             raise RuntimeError(_used(y))
         result, arguments = (y, _as_recorded(node)) if record else (y.array, node.arrays)
         rules, params = node.op.rules_in_order, node.params

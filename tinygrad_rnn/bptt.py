@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from .backward import Part, complete, sweep
 from .draw.labels import node_of, recorded, scopes_of
 from .draw.steps import Loop, loop_of
-from .errors import complaint
+from .errors import complaint, describe
 from .graph import Scope, Value, history
 from .tensor import Tensor, seed
 
@@ -131,12 +131,15 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     >>> rnn = tg.nn.RNN(3, 2, rng=0)
     >>> output, _ = rnn(np.ones((5, 1, 3), dtype="float32"))
     >>> found = tg.bptt.flow(output[-1].sum())
-    >>> found.gradients["h"].shape, found.parameters["weight_hh"].shape
+    >>> found.gradients["h"].shape, found.parameters["weight_hh_l0"].shape
     ((5, 1, 2), (5, 2, 2))
     """
     start, order = seed(loss, gradient, "bptt.flow"), history(loss)
+    if not isinstance(state, Iterable):
+        raise TypeError(complaint("bptt.flow", "state", expected="a name, or several", got=describe(state), remedy='"h" is usual'))
     wanted = [state] if isinstance(state, str) else list(state)
-    places = {value: loop_of(scope) for value, scope in scopes_of(reversed(order)).items()}
+    scopes = scopes_of(reversed(order))
+    places = {value: loop_of(scope) for value, scope in scopes.items()}
     shares: dict[tuple[Value, Loop], list[Any]] = {}
 
     def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
@@ -148,8 +151,8 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     for value, g in sweep(loss, start, order, interior=True, watch=watch):
         if value.name and places.get(value):
             arrived[value] = np.array(g)
-    named = _by_name(places)
-    missing = [name for name in wanted if not any(key[1] == name for key in named)]
+    named = _by_name(scopes)
+    missing = [name for name in wanted if not any(_called(key[1], name) for key in named)]
     if missing:
         known = ", ".join(sorted({key[1] for key in named})) or "none"
         raise ValueError(
@@ -159,7 +162,11 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
         )
     title = _titles(named)
     times = {title(*key): list(found) for key, found in named.items()}
-    gradients = {title(*key): _stacked(key[1], [arrived[v] for v in found.values()]) for key, found in named.items() if key[1] in wanted}
+    gradients = {
+        title(*key): _stacked(key[1], [arrived[v] for v in found.values()])
+        for key, found in named.items()
+        if any(_called(key[1], name) for name in wanted)
+    }
     parameters = _parameters(shares, places)
     times |= {name: list(by_step) for name, by_step in parameters.items()}
     stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
@@ -196,7 +203,12 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     ((5, 4, 2), True)
     """
     scopes = scopes_of(recorded("bptt.values", output))
-    return _values(_by_name({value: loop_of(scope) for value, scope in scopes.items()}))
+    return _values(_by_name(scopes))
+
+
+def _called(title: str, name: str) -> bool:
+    """Whether a result with this title has the name, with a module's before it or not."""
+    return title == name or title.endswith(f" / {name}")
 
 
 def _values(named: dict[tuple[Scope, str], dict[int, Value]]) -> dict[str, np.ndarray]:
@@ -215,12 +227,21 @@ def _stacked(name: str, gradients: list[np.ndarray]) -> np.ndarray:
     return np.stack(gradients)
 
 
-def _by_name(places: Places) -> dict[tuple[Scope, str], dict[int, Value]]:
-    """The named results of each loop, in the order of time; of results with one name in one step the last."""
-    found: dict[tuple[Scope, str], dict[int, Value]] = {}
-    for value, loop in places.items():
-        if value.name and loop:
-            found.setdefault((loop[0], value.name), {})[loop[1]] = value
+def _by_name(scopes: Mapping[Value, Scope]) -> dict[tuple[Scope, str], dict[int, Value]]:
+    """The named results of each loop, in the order of time; of results with one name in one step the last.
+
+    Where modules within a step use one name, that of the module stands before it: two cells in one step have an h each.
+    """
+    inside: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
+    for value, scope in scopes.items():
+        if value.name and (loop := loop_of(scope)):
+            module = tuple(part for part in scope[len(loop[0]) + 1 :] if not isinstance(part, int))
+            inside.setdefault((loop[0], value.name), {}).setdefault(module, {})[loop[1]] = value
+    found = {
+        (loop, name if len(modules) == 1 else " / ".join([*map(str, module), name])): by_step
+        for (loop, name), modules in inside.items()
+        for module, by_step in modules.items()
+    }
     return {key: dict(sorted(by_step.items())) for key, by_step in found.items()}
 
 

@@ -38,9 +38,12 @@ class TimeStep(int):
 
 
 class Call(str):
-    """The name of a module that knows its call, for a module can be called several times in one scope (`entry`)."""
+    """The name of a module that knows its call, for one can be called several times in one scope (`entry`), and two can have
+    one name (`of`, the module's identity).
+    """
 
     entry: int
+    of: int
 
 
 clock = count(1)
@@ -64,8 +67,8 @@ class Node:
         When: a later node has a larger index.
     scope : tuple of str and int
         Where: ``("gru", 3, "reset gate")`` is time step 3 of the module ``gru``.
-    used : bool
-        Whether a backward pass has gone through it already.
+    used : int
+        0 until a backward pass goes through it; then 1 if that was with ``retain_graph=True``, so that another one may, else 2.
     """
 
     __slots__ = ("arrays", "index", "inputs", "op", "params", "scope", "used")
@@ -76,7 +79,7 @@ class Node:
     params: dict[str, Any]
     index: int
     scope: Scope
-    used: bool
+    used: int
 
     def __repr__(self) -> str:
         where = " / ".join(f"t={part}" if isinstance(part, int) else part for part in self.scope)

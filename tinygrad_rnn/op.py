@@ -248,7 +248,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
                 _refuse_without_rule(op, inputs)
             node = out.node = Node()
             node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
-            node.index, node.scope, node.used = next(clock), scope, False
+            node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
     return out
 

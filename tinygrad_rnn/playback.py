@@ -166,7 +166,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     for leaf, g in leaves:
         leaf.grad = np.array(g if leaf.grad is None else leaf.grad + g)
     for value in order:
-        node_of(value).used = True
+        node_of(value).used = 2
 
 
 def _contributions(y: Value, seen: list[tuple[Value, Value, Any, Any]], labels: dict[Value, str]) -> Iterator[Contribution]:

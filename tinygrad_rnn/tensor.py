@@ -211,9 +211,8 @@ class Tensor(Value):
         arriving = sweep(self, seed(self, gradient, "backward"), order, interior=retain_grads)
         for value, total in [(value, accumulated(value, g)) for value, g in arriving]:
             value.grad = total
-        if not retain_graph:
-            for value in order:
-                value.node.used = True  # type: ignore[union-attr]
+        for value in order:
+            value.node.used = max(value.node.used, 1 if retain_graph else 2)  # type: ignore[union-attr]
 
     # -- operators ----------------------------------------------------------------------------------
 

@@ -52,12 +52,15 @@ class Look:
         Where data flows. Time goes to the right; with "right", along with the data.
     marked : set of Value, or None
         What is on a highlighted path.
+    graded : bool
+        Whether a backward pass from this result has been made; before it, a gradient that is there is another's.
     """
 
     show: frozenset[str]
     theme: Theme
     direction: str
     marked: frozenset[Value] | None = None
+    graded: bool = True
 
     def marks(self, values: tuple[Value, ...]) -> bool:
         """Whether one of them is on a highlighted path."""
@@ -80,7 +83,7 @@ def write(picture: Picture, look: Look, title: str) -> str:
         edge_attr={"color": theme.faint, "arrowsize": "0.6", "fontname": FONT, "fontsize": "10", "fontcolor": theme.faint},
     )  # fmt: skip
     _clusters(drawing, picture, look)
-    weights = _weights(picture) if "grad" in look.show else {}
+    weights = _weights(picture) if "grad" in look.show and look.graded else {}
     for number, edge in enumerate(picture.edges):
         drawing.edge(edge.source, edge.target, **_edge(edge, picture, look, weights.get(number)))
     return drawing.source
@@ -210,7 +213,7 @@ def _label(vertex: Vertex, look: Look) -> str:
         if "value" in look.show:
             rows += [_small(line, theme.faint) for line in _numbers(value.array)]
         if "grad" in look.show and value.tracked:
-            lines = ["—"] if value.grad is None else _numbers(value.grad)
+            lines = _numbers(value.grad) if value.grad is not None and look.graded else ["—"]
             rows += [_small(("∂ " if i == 0 else "") + line, theme.gradient) for i, line in enumerate(lines)]
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'

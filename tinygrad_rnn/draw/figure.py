@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NoEngineError, complaint, describe
@@ -55,8 +56,7 @@ class Graph:
     @property
     def status(self) -> str:
         """Whether a backward pass went through the graph."""
-        done = node_of(self._values[-1]).used or any(value.grad is not None for value in self._values)
-        return "backward done" if done else "forward only"
+        return "backward done" if node_of(self._values[-1]).used else "forward only"
 
     @property
     def notes(self) -> list[str]:
@@ -81,13 +81,14 @@ class Graph:
             raise ValueError(
                 complaint(
                     "graph.dot",
-                    "view",
+                    "fold",
                     expected=f"at most {MOST} visible nodes",
                     got=f"{len(self._picture.vertices):,}, which no scope or time step groups into fewer",
                     remedy="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
                 )
             )
-        return write(self._picture, Look(**self._options, marked=self._marked), "\n".join(self.notes))
+        look = Look(**self._options, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
+        return write(self._picture, look, "\n".join(self.notes))
 
     def svg(self) -> str:
         """This view as SVG text."""
@@ -111,7 +112,13 @@ class Graph:
 
         from .render import FORMATS, render
 
+        if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
+            wanted, remedy = "the name of a file", 'give one like "loss.svg"'
+            raise ValueError(complaint("graph.save", "path", expected=wanted, got=describe(path), remedy=remedy))
         path = Path(path)
+        if not path.parent.is_dir():
+            wanted, remedy = "a file in a folder that is there", "make the folder first"
+            raise FileNotFoundError(complaint("graph.save", "path", expected=wanted, got=repr(str(path)), remedy=remedy))
         form = path.suffix[1:].lower()
         writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1)}
         if form in writers:
@@ -181,7 +188,7 @@ def graph(
         The result of a computation, such as a loss; or a gradient made with ``create_graph=True``.
     show : {"shape", "value", "grad"}, one or several, with commas
         What stands below each name. A gradient that is not there reads "—"; interior ones need ``backward(retain_grads=True)``.
-        With "grad" the width of an edge follows the norm of its gradient.
+        With "grad" the width of an edge follows the norm of the gradient of what it carries, which is that over all its uses.
     steps : str, optional
         ``"first:2,last:1"``: of every loop the first two time steps and the last; one mark stands for the rest.
     roll : bool
@@ -238,7 +245,7 @@ def graph(
     marked, paths = None, None
     if highlight is not None:
         marked, paths = _paths(values, highlight)
-        picture.notes.append(f"{paths:,} path{'s' if paths != 1 else ''} to {label_all(values).get(highlight, 'the parameter')}")
+        picture.notes.append(f"{paths:,} path{'s' if paths != 1 else ''} to {label_all(values).get(highlight, 'what is marked')}")
     return Graph(values, picture, options, marked, paths)
 
 

@@ -38,13 +38,13 @@ def node_of(value: Value) -> Node:
 
 
 class Again(str):
-    """A scope that was entered for the n-th time under its `name`: ``gru, call 2``."""
+    """A scope whose `name` another one has: ``gru, call 2`` is the second call of gru, ``linear (2)`` another module of that name."""
 
     name: str
 
-    def __new__(cls, name: str, n: int) -> Again:
-        """The title of the n-th call of what has that name."""
-        again = super().__new__(cls, f"{name}, call {n}")
+    def __new__(cls, title: str, name: str) -> Again:
+        """The scope of that name, with a title of its own."""
+        again = super().__new__(cls, title)
         again.name = name
         return again
 
@@ -54,24 +54,26 @@ def scopes_of(values: Iterable[Value]) -> dict[Value, Scope]:
 
     So what happened at one time step of one call is never mixed with what happened there in another.
     """
-    entries: dict[Scope, dict[int, int]] = {}
+    known: dict[tuple, dict[int, int]] = {}
 
-    def turn(key: Scope, part: str | int) -> int:
-        known = entries.setdefault(key, {})
-        return known.setdefault(part.entry, len(known) + 1) if isinstance(part, TimeStep | Call) else 1
+    def turn(key: tuple, number: int) -> int:
+        return known.setdefault(key, {}).setdefault(number, len(known[key]) + 1)
 
     def apart(scope: Scope) -> Scope:
         found: list[str | int] = []
         for part in scope:
-            if isinstance(part, int):
-                n = turn((*found, 0), part)
-                if n > 1:  # the walk has no name of its own: it gets that of the scope around it
-                    named = found.pop() if found and isinstance(found[-1], str) else "loop"
-                    found.append(Again(str(named), n))
-                found.append(part)
-            else:
-                n = turn((*found, part), part)
-                found.append(Again(part, n) if n > 1 else part)
+            if isinstance(part, Call):
+                place = (*found, str(part))
+                module = turn((*place, "modules"), part.of)
+                call = turn((*place, "calls", module), part.entry)
+                title = str(part) + (f" ({module})" if module > 1 else "") + (f", call {call}" if call > 1 else "")
+                found.append(part if title == part else Again(title, str(part)))
+                continue
+            walk = turn((*found, "walks"), part.entry) if isinstance(part, TimeStep) else 1
+            if walk > 1:  # a walk has no name of its own: it gets that of the scope around it
+                name = str(found.pop()) if found and isinstance(found[-1], str) else "loop"
+                found.append(Again(f"{name}, call {walk}", name))
+            found.append(part)
         return tuple(found)
 
     return {value: apart(node_of(value).scope) for value in values}

@@ -102,13 +102,14 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
     A vertex that stands for several holds the values that leave it, and counts their ops.
     """
     image = {name: stands_for.get(name, vertex) for name, vertex in picture.vertices.items()}
-    edges: dict[tuple[str, str, int, str], list] = {}
+    edges: dict[tuple[str, str, int, str, int], list] = {}
     leaving: dict[str, dict] = {}
     ends = {edge.source for edge in picture.edges}
-    for edge in picture.edges:
+    for number, edge in enumerate(picture.edges):
         source, target = image[edge.source].id, image[edge.target].id
         if source != target or edge.lag:
-            edges.setdefault((source, target, edge.lag, edge.when), []).extend(edge.values)
+            own = 0 if edge.source in stands_for or edge.target in stands_for else number  # two uses of one value stay two
+            edges.setdefault((source, target, edge.lag, edge.when, own), []).extend(edge.values)
         if source != target:
             leaving.setdefault(source, {}).update(dict.fromkeys(edge.values))
     ops: Counter[str] = Counter()
@@ -121,7 +122,7 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
         v.id: replace(v, values=tuple(leaving.get(v.id, ())), ops=ops[v.id]) if v.id in new else v
         for v in {v.id: v for v in image.values()}.values()
     }
-    merged = [Edge(source, target, tuple(dict.fromkeys(values)), lag, when) for (source, target, lag, when), values in edges.items()]
+    merged = [Edge(source, target, tuple(dict.fromkeys(values)), lag, when) for (source, target, lag, when, _), values in edges.items()]
     return Picture(vertices, merged, list(picture.notes))
 
 

@@ -38,7 +38,7 @@ def loops(picture: Picture) -> dict[Scope, list[int]]:
     found: dict[Scope, dict[int, None]] = {}
     for vertex in picture.vertices.values():
         place = loop_of(vertex.scope)
-        if place and vertex.kind == "op":
+        if place and vertex.kind in ("op", "fold"):
             found.setdefault(place[0], {})[place[1]] = None
     return {loop: sorted(steps) for loop, steps in found.items()}
 
@@ -215,10 +215,15 @@ def _entering_once(picture: Picture, first: set[str]) -> Picture:
     for edge in picture.edges:
         uses.setdefault(edge.source, set()).add(edge.target)
     places = [name for name, vertex in picture.vertices.items() if vertex.kind == "state"]
-    edges: dict[Edge, None] = {}
+    entered: dict[str, list[str]] = {}
+    for source in first & uses.keys():
+        fits = [place for place in places if uses[source] & uses.get(place, set())]
+        whole = [place for place in fits if uses[place] <= uses[source]]  # of several states that start from one value, each
+        entered[source] = whole or sorted(fits, key=lambda place: len(uses[source] & uses[place]))[-1:]
+    edges: list[Edge] = []
+    entering: dict[Edge, None] = {}
     for edge in picture.edges:
-        fits = [place for place in places if edge.source in first and uses[edge.source] & uses[place]]
-        place = max(fits, key=lambda place: len(uses[edge.source] & uses[place]), default=None)
-        entering = place is not None and edge.target in uses[place]
-        edges[replace(edge, target=place, when="at first") if entering else edge] = None
-    return Picture(picture.vertices, list(edges), list(picture.notes))
+        into = [place for place in entered.get(edge.source, []) if edge.target in uses[place]]
+        entering |= dict.fromkeys(replace(edge, target=place, when="at first") for place in into)
+        edges += [] if into else [edge]
+    return Picture(picture.vertices, [*edges, *entering], list(picture.notes))

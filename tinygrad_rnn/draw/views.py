@@ -25,14 +25,17 @@ def fold(picture: Picture, by: int | str) -> Picture:
     stands_for: dict[str, Vertex] = {}
     for name, vertex in picture.vertices.items():
         prefix = _folded_at(vertex.scope, by)
-        if prefix is None or vertex.kind == "parameter":
+        if prefix is None or vertex.kind in ("parameter", "steps"):
             continue
         if prefix not in folds:
-            folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix[:-1])
+            # A time step stays in its frame, which has its title and its place.
+            folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix if in_time(prefix) else prefix[:-1])
         if vertex.formula and isinstance(prefix[-1], Terms):
             folds[prefix] = replace(folds[prefix], text=vertex.formula)
         stands_for[name] = folds[prefix]
     stands_for = {name: folds[_folded_at(picture.vertices[name].scope, by) or ()] for name in stands_for}
+    if not stands_for and by == "names":
+        return picture
     if not stands_for:
         known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
         remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
@@ -52,14 +55,19 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
     return next((scope[: i + 1] for i, part in enumerate(scope) if by in (part, getattr(part, "name", part))), None)
 
 
+def in_time(scope: Scope) -> bool:
+    """Whether a scope is a time step, or the one that stands for all."""
+    return isinstance(scope[-1], int | Rolled)
+
+
 def _title(scope: Scope) -> str:
     """A fold's name: its scope's; of a gate with its time step."""
     last = scope[-1]
-    if isinstance(last, int):
-        return f"t = {last}"
+    if in_time(scope):
+        return ""
     time = next((part for part in reversed(scope) if isinstance(part, int | Rolled)), None)
     if time is None or not isinstance(last, Terms):
-        return last
+        return str(last)
     return last + ("ₜ" if isinstance(time, Rolled) else str(time).translate(SUBSCRIPTS))
 
 

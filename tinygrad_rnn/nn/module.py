@@ -87,7 +87,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
         call = Call(self._scope)
-        call.entry = next(clock)
+        call.entry, call.of = next(clock), id(self)
         token = context.set((recording, (*here, call)))
         try:
             return self.forward(*args, **kwargs)

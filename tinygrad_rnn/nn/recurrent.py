@@ -98,6 +98,8 @@ class Recurrent(Module):
             size = input_size if k == 0 else self.directions * self.hidden_size
             self.cells.append([self._checked(cell(size, self.rng)) for _ in range(self.directions)])
             self.hidden_size = require_count(name, "hidden_size", getattr(self.cells[0][0], "hidden_size", hidden_size))
+        for title, parameter in self._named():
+            parameter.name = title
 
     def _checked(self, cell: Any) -> Any:
         """A cell, refused if it cannot be called."""
