@@ -22,6 +22,7 @@ FLOORS = [
         "nn",
         "optim",
         "text",
+        "interop",
         "mathmath",
         "charmodel",
         "train",
@@ -109,7 +110,7 @@ def test_the_engine_names_no_op():
     assert not texts & set(registry)
 
 
-@pytest.mark.parametrize("package", ["ops", "nn"])
+@pytest.mark.parametrize("package", ["ops", "nn", "interop"])
 def test_files_of_one_package_do_not_import_in_circles(package):
     graph = {}
     for path in (ROOT / package).glob("*.py"):
@@ -169,6 +170,7 @@ def test_import_loads_numpy_and_little_else():
         "argparse",
         "matplotlib",
         "torch",
+        "onnx",
         "hypothesis",
         "pytest",
         "asyncio",
