@@ -21,6 +21,8 @@ FLOORS = [
         "bptt",
         "nn",
         "optim",
+        "parallel",
+        "sampling",
         "text",
         "interop",
         "mathmath",

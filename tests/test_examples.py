@@ -33,3 +33,10 @@ def test_the_gradient_vanishes_in_an_rnn_and_not_in_a_remembering_gru(tmp_path, 
     assert norms["RNN"][0] < 1e-6 * norms["RNN"][-1]
     assert norms["GRU, update bias 2"][0] > 1e-3 * norms["GRU, update bias 2"][-1]
     assert "at the first" in capsys.readouterr().out
+
+
+def test_cells_of_every_kind_walk_and_are_right(capsys):
+    runpy.run_path(str(EXAMPLES / "cells.py"))["main"]()
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 5
+    assert all(line.endswith("gradients right: True") for line in told)

@@ -1,5 +1,7 @@
 """Vocabulary, batches, sampling."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,89 @@ def test_sampling_refuses_logits_of_another_vocabulary(shape):
 def test_sampling_takes_plain_arrays_of_logits():
     logits = np.array([[[0.0, 9.0]]])
     assert sample(lambda x, state: (logits, state), CharVocab("ab"), "a", 3, temperature=0) == "abbb"
+
+
+# -- truncated BPTT ----------------------------------------------------------------------------------
+
+
+class Reader(tg.nn.Module):
+    """A small model in float64, with a state that matters."""
+
+    def __init__(self, kind="GRU"):
+        super().__init__()
+        self.embedding, self.recurrent = tg.nn.Embedding(5, 3, rng=0), getattr(tg.nn, kind)(3, 4, rng=1)
+        self.output = tg.nn.Linear(4, 5, rng=2)
+        self.astype(np.float64)
+
+    def forward(self, x, state=None):
+        hidden, state = self.recurrent(self.embedding(x), state)
+        return self.output(hidden), state
+
+
+def gradients(model):
+    found = {name: p.grad.copy() for name, p in model.named_parameters()}
+    model.zero_grad()
+    return found
+
+
+def by_definition(model, indices, batch_size, k1, k2):
+    """For every k1 steps: the loss of these steps, of which a step further back than k2 from their end is a constant."""
+    streams = tg.text.columns(indices, batch_size)
+    steps = len(streams) - 1
+    for begin in range(0, steps, k1):
+        end = min(begin + k1, steps)
+        first = max(0, end - k2)
+        state = None
+        if first:
+            with tg.no_grad():
+                state = tg.detach(model(streams[:first])[1])
+        logits, _ = model(streams[first:end], state)
+        counted = max(begin, first)
+        loss = tg.nn.functional.cross_entropy(logits[counted - first :], streams[counted + 1 : end + 1])
+        loss.backward()
+        yield loss.item(), gradients(model)
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(1, 1), (1, 5), (3, 3), (3, 7), (4, 6), (5, 2), (2, 100), (100, 3), (100, 100), (7, 21)])
+@pytest.mark.parametrize("kind", ["GRU", "LSTM"])
+def test_truncated_bptt_is_what_its_definition_says(kind, k1, k2):
+    model, text = Reader(kind), np.random.default_rng(0).integers(0, 5, 50)
+    expected = list(by_definition(model, text, 2, k1, k2))
+    found = []
+    for loss in tg.text.bptt(model, text, 2, k1, k2):
+        loss.backward()
+        found.append((loss.item(), gradients(model)))
+    assert len(found) == len(expected) == -(-24 // k1)
+    for (loss, by_name), (loss_2, by_name_2) in zip(found, expected, strict=True):
+        assert loss == pytest.approx(loss_2, rel=1e-12)
+        for name, g in by_name.items():
+            np.testing.assert_allclose(g, by_name_2[name], rtol=1e-10, atol=1e-14, err_msg=name)
+
+
+def test_without_k2_windows_lie_one_behind_the_other():
+    model, text = Reader(), np.random.default_rng(0).integers(0, 5, 50)
+    found = [loss.item() for loss in tg.text.bptt(model, text, 2, 5)]
+    state, expected = None, []
+    for x, y in tg.text.batches(text, 2, 5):
+        logits, state = model(x, state)
+        state = tg.detach(state)
+        expected.append(tg.nn.functional.cross_entropy(logits, y).item())
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(5, 5), (5, 15), (5, 2)])
+def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
+    model, alive = Reader(), []
+    for i, loss in enumerate(tg.text.bptt(model, np.random.default_rng(0).integers(0, 5, 600), 2, k1, k2)):
+        loss.backward()
+        if i % 10 == 5:
+            del loss
+            alive.append(sum(isinstance(x, tg.Tensor) for x in gc.get_objects()))
+    assert len(alive) > 4
+    assert len(set(alive)) == 1
+
+
+def test_the_loss_of_truncated_bptt_can_be_another():
+    model = Reader()
+    losses = tg.text.bptt(model, [0, 1, 2, 3, 4, 0, 1, 2], 1, 4, loss=lambda logits, y: logits.sum() * 0 + float(len(y)))
+    assert [loss.item() for loss in losses] == [4.0, 3.0]

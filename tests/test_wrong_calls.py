@@ -115,6 +115,12 @@ REFUSED = {
         ValueError,
         "batches: argument start: .* got -1",
     ),
+    "windows of no steps": (lambda: next(text.bptt(alternate, [0, 1, 0], 1, 0)), ValueError, "text.bptt: argument k1: .* got 0"),
+    "windows of half a step": (
+        lambda: next(text.bptt(alternate, [0, 1, 0], 1, 2, 1.5)),
+        TypeError,
+        "text.bptt: argument k2: .* got float 1.5",
+    ),
     "sample among half a character": (lambda: text.sample(alternate, VOCAB, "a", 3, top_k=1.5), TypeError, "sample: argument top_k"),
     "sample among none": (lambda: text.sample(alternate, VOCAB, "a", 3, top_k=0), ValueError, "sample: argument top_k: .* got 0"),
     "sample at a temperature of text": (

@@ -20,7 +20,7 @@ from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
 
 if TYPE_CHECKING:
-    from . import bptt, interop
+    from . import bptt, interop, parallel
     from .draw import graph
     from .playback import backward_steps
 
@@ -28,7 +28,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "backward_steps", "bptt", "detach", "get_default_dtype", "grad", "gradcheck", "graph", "hvp",
-    "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "save", "scan", "scope", "set_default_dtype", "text", "vjp",
+    "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
+    "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__
 
@@ -39,9 +40,9 @@ def __getattr__(name: str) -> Any:
     """What draws, watches and converts is loaded when it is first used, so that importing the library stays quick."""
     from importlib import import_module
 
-    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt", "interop": ".interop"}
+    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt", "interop": ".interop", "parallel": ".parallel"}
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(homes[name], __name__)
-    globals()[name] = found = home if name in ("bptt", "interop") else getattr(home, name)
+    globals()[name] = found = getattr(home, name, home)
     return found

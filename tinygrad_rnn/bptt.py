@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backward import Part, complete, sweep
-from .draw.labels import node_of, scopes_of
+from .draw.labels import node_of, recorded, scopes_of
 from .draw.steps import Loop, loop_of
 from .errors import complaint
 from .graph import Scope, Value, history
@@ -160,12 +160,50 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     title = _titles(named)
     times = {title(*key): list(found) for key, found in named.items()}
     gradients = {title(*key): _stacked(key[1], [arrived[v] for v in found.values()]) for key, found in named.items() if key[1] in wanted}
-    alike = {key: [v.array for v in found.values()] for key, found in named.items() if len({v.array.shape for v in found.values()}) == 1}
-    values = {title(*key): np.stack(arrays) for key, arrays in alike.items()}
     parameters = _parameters(shares, places)
     times |= {name: list(by_step) for name, by_step in parameters.items()}
     stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
-    return Flow(sorted(set().union(*times.values())), times, gradients, stacked, values)
+    return Flow(sorted(set().union(*times.values())), times, gradients, stacked, _values(named))
+
+
+def values(output: Tensor) -> dict[str, np.ndarray]:
+    """What the named results of the time steps were on the way to `output`: gates and states, step by step.
+
+    Parameters
+    ----------
+    output : Tensor
+        Of a recurrent layer, or anything computed from it; not under `no_grad`, and of a layer whose parameters require gradients.
+
+    Returns
+    -------
+    dict of ndarray
+        By name, each of shape (T, ...): ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU, ``"i"``, ``"f"``, ``"g"``, ``"o"``, ``"c"`` and
+        ``"h"`` of an LSTM, of a cell of your own whatever has a ``name``. With several loops, as of layers and
+        directions, the scope of the loop stands before the name: ``gru / layer 1 / r``.
+
+    Raises
+    ------
+    TypeError
+        If `output` has no graph.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> output, _ = tg.nn.GRU(3, 2, rng=0)(np.ones((5, 4, 3), dtype="float32"))
+    >>> gates = tg.bptt.values(output)
+    >>> gates["z"].shape, bool(np.all((0 < gates["z"]) & (gates["z"] < 1)))
+    ((5, 4, 2), True)
+    """
+    scopes = scopes_of(recorded("bptt.values", output))
+    return _values(_by_name({value: loop_of(scope) for value, scope in scopes.items()}))
+
+
+def _values(named: dict[tuple[Scope, str], dict[int, Value]]) -> dict[str, np.ndarray]:
+    """The numbers of named results, in the order of time; without those that change their shape."""
+    title = _titles(named)
+    arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
+    return {title(*key): np.stack(found) for key, found in arrays.items() if len({a.shape for a in found}) == 1}
 
 
 def _stacked(name: str, gradients: list[np.ndarray]) -> np.ndarray:

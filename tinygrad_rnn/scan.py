@@ -89,9 +89,9 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
                 )
             output, new = result
             if not alike(state, new):
-                wanted = f"after step {t} a state as before it, {_form(state)}"
+                wanted = f"after step {t} a state as before it, {form(state)}"
                 remedy = "start from a state as the cell returns it, or reshape and astype in the cell; a state is not broadcast"
-                raise ValueError(complaint("scan", "cell", expected=wanted, got=_form(new), remedy=remedy))
+                raise ValueError(complaint("scan", "cell", expected=wanted, got=form(new), remedy=remedy))
             state = new
             outputs.append(output)
     finally:
@@ -122,12 +122,12 @@ def alike(old: Any, new: Any) -> bool:
     return isinstance(after, np.ndarray | np.generic) and before.shape == after.shape and before.dtype == after.dtype
 
 
-def _form(state: Any) -> str:
+def form(state: Any) -> str:
     """What a message says about a state: its structure, dtypes and shapes."""
     if isinstance(state, tuple | list):
-        return f"({', '.join(map(_form, state))})"
+        return f"({', '.join(map(form, state))})"
     if isinstance(state, dict):
-        return f"{{{', '.join(f'{name}: {_form(part)}' for name, part in state.items())}}}"
+        return f"{{{', '.join(f'{name}: {form(part)}' for name, part in state.items())}}}"
     return describe(state)
 
 
@@ -141,8 +141,21 @@ def detach(state: Any) -> Any:
     >>> tg.detach((h, h))
     (Tensor(2.), Tensor(2.))
     """
+    return mapped(lambda part: part.detach() if isinstance(part, Tensor) else part, state)
+
+
+def mapped(f: Callable[..., Any], state: Any, *others: Any) -> Any:
+    """``f(part, *others' parts)`` of every part of a state, in its structure: tuples, lists, dicts and namedtuples, nested or not.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.scan import mapped
+    >>> mapped(max, (1, [2, 3]), (4, [0, 5]))
+    (4, [2, 5])
+    """
     if isinstance(state, dict):
-        return {name: detach(part) for name, part in state.items()}
+        return {name: mapped(f, part, *[other[name] for other in others]) for name, part in state.items()}
     if isinstance(state, tuple | list):
-        return getattr(type(state), "_make", type(state))([detach(part) for part in state])  # a namedtuple takes its parts one by one
-    return state.detach() if isinstance(state, Tensor) else state
+        make = getattr(type(state), "_make", type(state))  # a namedtuple takes its parts one by one
+        return make([mapped(f, *parts) for parts in zip(state, *others, strict=True)])
+    return f(state, *others)

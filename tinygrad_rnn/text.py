@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from .dtypes import get_default_dtype, require_count, require_number
+from .dtypes import get_default_dtype, require_count
 from .errors import complaint, describe
-from .graph import Value, no_grad
-from .nn.init import Rng, generator
+from .graph import no_grad
+from .nn.functional import check_classes, cross_entropy
+from .ops import concatenate
+from .sampling import sample as sample
+from .scan import detach
 
 
 class CharVocab:
@@ -87,8 +90,6 @@ class CharVocab:
         TypeError
             If there are other things than integers.
         """
-        from .nn.functional import check_classes
-
         several = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
         array = np.asarray(list(indices)) if several else np.array(None)
         if array.ndim != 1:
@@ -117,8 +118,6 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    from .nn.functional import check_classes
-
     indices, classes = np.asarray(indices), require_count("one_hot", "classes", classes)
     check_classes("one_hot", "indices", indices, classes)
     return np.eye(classes, dtype=dtype or get_default_dtype())[indices]
@@ -190,97 +189,82 @@ def count_batches(characters: int, batch_size: int, steps: int) -> int:
     return -(-(characters // batch_size - 1) // steps)
 
 
-def sample(
+def bptt(
     model: Any,
-    vocab: CharVocab,
-    prime: str,
-    length: int,
+    indices: Sequence[int] | np.ndarray,
+    batch_size: int,
+    k1: int,
+    k2: int | None = None,
     *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    rng: Rng = None,
-) -> str:
-    """Let a model write: each character that is drawn is what the model reads next.
+    loss: Callable[[Any, np.ndarray], Any] = cross_entropy,
+) -> Iterator[Any]:
+    """Truncated backpropagation through time, TBPTT(k1, k2): every k1 steps a loss, whose gradient goes back through k2 steps.
+
+    Each character counts in one loss. With k2 above k1 windows overlap: the steps before those that count are run again from the
+    state that was kept there, so that the gradient of every loss goes back through at least k2 − k1 steps more.
+    With k2 below k1 only the last k2 steps of each stretch count; the others carry the state along. Nothing of an
+    earlier window is kept but its state, without its graph.
 
     Parameters
     ----------
     model : callable
-        ``model(x, state) -> (logits, state)``, where x is integers of shape (T, 1) and logits (T, 1, len(vocab)).
-    vocab : CharVocab
-    prime : str
-        What it reads first; at least one character.
-    length : int
-        How many characters it writes after that.
-    temperature : float
-        Logits are divided by it: below 1 bolder choices, above 1 more even ones. 0 always takes the likeliest.
-    top_k : int, optional
-        Draw among the k likeliest only.
-    rng : numpy.random.Generator or int, optional
+        ``model(x, state) -> (logits, state)``, where x is integers of shape (T, B), and the first state is None.
+    indices : sequence of int
+        An encoded text; read as `batch_size` streams side by side, see `columns`.
+    batch_size, k1 : int
+    k2 : int, optional
+        k1 if missing: then the windows lie one behind the other.
+    loss : callable
+        ``loss(logits, targets)`` of the steps that count.
 
-    Returns
-    -------
-    str
-        `prime` and what was written.
-
-    Raises
+    Yields
     ------
-    ValueError
-        If a setting is out of range, `prime` has an unknown character, or the model's logits are not one for each character.
+    Tensor
+        A loss to call `backward` on, and then to step the optimizer, before the next one is asked for.
+
+    Notes
+    -----
+    TBPTT(k1, k2) is the algorithm of Williams and Peng (1990) by the name that Sutskever's thesis (2013) gave it.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> def alternate(x, state):
-    ...     return tg.Tensor(10 * np.eye(2, dtype="float32")[1 - x]), state
-    >>> tg.text.sample(alternate, tg.text.CharVocab("ab"), "a", 5, temperature=0)
-    'ababab'
+    >>> vocab = tg.text.CharVocab("Math")
+    >>> class Model(tg.nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.embedding, self.gru = tg.nn.Embedding(4, 8, rng=0), tg.nn.GRU(8, 4, rng=0)
+    ...     def forward(self, x, state):
+    ...         return self.gru(self.embedding(x), state)
+    >>> model = Model()
+    >>> optimizer = tg.optim.Adam(model.parameters(), lr=0.01)
+    >>> for loss in tg.text.bptt(model, vocab.encode("Math" * 20), batch_size=2, k1=4, k2=8):
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
     """
-    if not prime:
-        raise ValueError(
-            complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say")
-        )
-    temperature = require_number("sample", "temperature", temperature, remedy="1.0 is as trained")
-    top_k = None if top_k is None else require_count("sample", "top_k", top_k)
-    length, rng = require_count("sample", "length", length, low=0), generator(rng)
-    written = [int(i) for i in vocab.encode(prime)]
-    with no_grad():
-        logits, state = model(np.array(written)[:, None], None)
-        for _ in range(length):
-            chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)
-            written.append(chosen)
-            logits, state = model(np.array([[chosen]]), state)
-    return vocab.decode(written)
-
-
-def _last(logits: Any, classes: int) -> np.ndarray:
-    """The logits after the last step, in float64; refused if there is not one for each character."""
-    array = logits.array if isinstance(logits, Value) else np.asarray(logits)
-    if array.ndim != 3 or array.shape[1:] != (1, classes):
-        wanted, remedy = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary", "use the model's own vocabulary"
-        raise ValueError(complaint("sample", "model", expected=wanted, got=describe(logits), remedy=remedy))
-    last = array[-1, 0].astype(np.float64)
-    if np.isnan(last).any() or last.max() == np.inf:
-        raise ValueError(
-            complaint(
-                "sample", "model", expected="logits that are numbers", got="nan or inf", remedy="look at its parameters: training diverged"
-            )
-        )
-    return last
-
-
-def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
-    """One index from softmax(logits / temperature), among the `top_k` largest."""
-    if temperature == 0:
-        return int(logits.argmax())
-    if top_k is not None and top_k < len(logits):
-        # Exactly k, also where several are equal: the earlier ones, as argmax would.
-        worst = np.argsort(-logits, kind="stable")[top_k:]
-        logits = logits.copy()
-        logits[worst] = -np.inf
-    shifted = (logits - logits.max()) / temperature
-    p = np.exp(shifted)
-    return int(rng.choice(len(p), p=p / p.sum()))
+    k1 = require_count("text.bptt", "k1", k1)
+    k2 = k1 if k2 is None else require_count("text.bptt", "k2", k2)
+    streams = columns(indices, batch_size)
+    steps = len(streams) - 1
+    start, state, done = 0, None, 0  # where the state that was kept stands, and how far losses have come
+    while done < steps:
+        end = min(done + k1, steps)
+        first = max(start, end - k2)
+        if start < first:
+            with no_grad():
+                state = detach(model(streams[start:first], state)[1])
+        follow = min(max(first, min(end + k1, steps) - k2), end)  # where the next window begins
+        logits, now, kept = [], state, state
+        for a, b in ((first, follow), (follow, end)):
+            if a < b:
+                output, now = model(streams[a:b], now)
+                logits.append(output)
+            kept = detach(now) if b == follow else kept
+        counted = max(done, first)
+        whole = concatenate(logits) if len(logits) > 1 else logits[0]
+        yield loss(whole[counted - first :], streams[counted + 1 : end + 1])
+        start, state, done = follow, kept, end
 
 
 def _shortened(characters: str) -> str:

@@ -59,13 +59,15 @@ class Cell(Module):
         self.bias_ih = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
         self.bias_hh = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
 
-    def unroll(self, x: Any) -> tuple[Any, Step]:
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """The part of the work that does not wait for the state, and the step that does the rest.
 
         Parameters
         ----------
         x : Tensor of shape (..., I)
             One step, or all of them with time on the first axis.
+        mask : array of shape (B, H), optional
+            Variational dropout: a factor for h wherever it enters a product, the same at every step.
 
         Returns
         -------
@@ -158,14 +160,14 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
 
-    def unroll(self, x: Any) -> tuple[Any, Step]:
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """x W + b_i + b_h first; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
         b_i, b_h = self._biases()
         U = self.weight_hh
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
-            h = activation(linear(h, U, x))
+            h = activation(linear(_masked(h, mask), U, x))
             h.name = "h"
             return h, h
 
@@ -221,7 +223,7 @@ class GRUCell(Cell):
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.reset = reset
 
-    def unroll(self, x: Any) -> tuple[Any, Step]:
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """x W + b_i + b_h of the three gates first, except b_hn where the reset gate acts on it; see `Cell.unroll`."""
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
@@ -233,9 +235,10 @@ class GRUCell(Cell):
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
-            r = sigmoid(linear(h, U_r, x_r))
-            z = sigmoid(linear(h, U_z, x_z))
-            n = tanh(linear(r * h, U_n, x_n) if before else x_n + r * linear(h, U_n, b_hn))
+            u = _masked(h, mask)
+            r = sigmoid(linear(u, U_r, x_r))
+            z = sigmoid(linear(u, U_z, x_z))
+            n = tanh(linear(r * u, U_n, x_n) if before else x_n + r * linear(u, U_n, b_hn))
             h = lerp(n, h, z)
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
@@ -287,7 +290,7 @@ class LSTMCell(Cell):
             raise TypeError(complaint(operation, "state", expected="a tuple (h, c)", got=describe(state), remedy="an LSTM carries both"))
         return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
 
-    def unroll(self, x: Any) -> tuple[Any, Step]:
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         inputs = self._inputs(x, b_i + b_h)
@@ -296,16 +299,21 @@ class LSTMCell(Cell):
         def step(x: Any, state: Any) -> tuple[Any, Any]:
             x_i, x_f, x_g, x_o = x
             h, c = state
-            i = sigmoid(linear(h, U_i, x_i))
-            f = sigmoid(linear(h, U_f, x_f))
-            g = tanh(linear(h, U_g, x_g))
-            o = sigmoid(linear(h, U_o, x_o))
+            u = _masked(h, mask)
+            i = sigmoid(linear(u, U_i, x_i))
+            f = sigmoid(linear(u, U_f, x_f))
+            g = tanh(linear(u, U_g, x_g))
+            o = sigmoid(linear(u, U_o, x_o))
             c = f * c + i * g
             h = o * tanh(c)
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"
             return h, (h, c)
 
         return inputs, step
+
+
+def _masked(h: Any, mask: Any) -> Any:
+    return h if mask is None else h * mask
 
 
 def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:

@@ -11,69 +11,111 @@ from .. import ops
 from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import scope
-from ..scan import scan
+from ..scan import alike, form, mapped, scan
 from ..tensor import Tensor
 from . import functional, init
-from .cells import Cell, GRUCell, LSTMCell, RNNCell
 from .layers import expect_last
+from .masks import ending, only_within, variational, within, zoneout
 from .module import Module, floating_input
 
 
 class Recurrent(Module):
-    """Any cell, walked through time by `scan`, stacked and in one direction or both.
+    """Any cell, walked through time by `scan`: stacked, in one direction or both, over sequences of any lengths.
 
     Parameters
     ----------
     cell : callable
-        ``cell(input_size, rng)`` makes the `Cell` of one layer and direction.
+        ``cell(input_size, rng)`` makes the cell of one layer and direction: a `Module` or any function that is called
+        ``output, state = cell(x, state)`` with x of shape (B, input_size). A Module's parameters are those of the layer.
+        If it has them, ``hidden_size`` and ``zero_state(batch)`` say what it starts from, and `Cell.unroll` what need not wait.
     input_size, num_layers : int
+    hidden_size : int, optional
+        The size of the cell's output, and of its state if it has no ``zero_state``; the cell's own ``hidden_size`` if missing.
     batch_first : bool
         Whether x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
-        In training, between layers: on the output of each but the last.
+        In training, between layers: on the output of each but the last, each entry for itself.
+    input_dropout, state_dropout : float in [0, 1)
+        In training, with one mask for the whole sequence (Gal and Ghahramani, 2016): on the input of each layer; on the state
+        wherever it enters a product of an RNN, a GRU or an LSTM, and on all that other cells see of it.
+    zoneout : float in [0, 1)
+        In training, with this probability an entry of the state stays as it was; in evaluation, the mean of both
+        (Krueger et al., 2017).
     bidirectional : bool
         Walk backwards too, with cells of its own, and put the two outputs side by side.
     rng : numpy.random.Generator or int, optional
-        Where initial parameters and dropout are drawn from.
+        Where initial parameters and all dropout are drawn from.
 
     Notes
     -----
     A parameter of the cell of layer k is called ``weight_ih_l{k}``, and in the backward direction
     ``weight_ih_l{k}_reverse``: PyTorch's names, so that state dicts are exchanged as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> class Leaky(tg.nn.Module):
+    ...     def __init__(self, input_size, rng):
+    ...         super().__init__()
+    ...         self.hidden_size, self.W = 3, tg.Tensor(tg.nn.init.uniform((input_size, 3), 1, rng), requires_grad=True)
+    ...     def forward(self, x, h):
+    ...         h = 0.9 * h + tg.tanh(x @ self.W)
+    ...         return h, h
+    >>> layer = tg.nn.Recurrent(Leaky, 2, num_layers=2, bidirectional=True, rng=0)
+    >>> output, state = layer(np.ones((7, 5, 2), dtype="float32"), lengths=[7, 3, 0, 1, 7])
+    >>> output.shape, state.shape
+    ((7, 5, 6), (4, 5, 3))
     """
 
     def __init__(
         self,
-        cell: Callable[[int, np.random.Generator], Cell],
+        cell: Callable[[int, np.random.Generator], Any],
         input_size: int,
         num_layers: int = 1,
         *,
+        hidden_size: int | None = None,
         batch_first: bool = False,
         dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        state_dropout: float = 0.0,
+        zoneout: float = 0.0,
         bidirectional: bool = False,
         rng: init.Rng = None,
     ):
         super().__init__()
-        require_count(type(self).__name__, "num_layers", num_layers)
-        functional.check_probability(type(self).__name__, "dropout", dropout)
-        self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
+        name = type(self).__name__
+        require_count(name, "num_layers", num_layers)
+        chances = {"dropout": dropout, "input_dropout": input_dropout, "state_dropout": state_dropout, "zoneout": zoneout}
+        for argument, p in chances.items():
+            functional.check_probability(name, argument, p)
+        self.batch_first, self.bidirectional, self.directions = batch_first, bidirectional, 2 if bidirectional else 1
+        self.dropout, self.input_dropout, self.state_dropout, self.zoneout = chances.values()
         self.rng = init.generator(rng)
-        self.directions = 2 if bidirectional else 1
-        self.cells: list[list[Cell]] = []
+        self.cells: list[list[Any]] = []
+        self.input_size, self.num_layers = input_size, num_layers
         for k in range(num_layers):
-            size = input_size if k == 0 else self.directions * self.cells[0][0].hidden_size
-            self.cells.append([cell(size, self.rng) for _ in range(self.directions)])
-        self.input_size, self.num_layers, self.hidden_size = input_size, num_layers, self.cells[0][0].hidden_size
+            size = input_size if k == 0 else self.directions * self.hidden_size
+            self.cells.append([self._checked(cell(size, self.rng)) for _ in range(self.directions)])
+            self.hidden_size = require_count(name, "hidden_size", getattr(self.cells[0][0], "hidden_size", hidden_size))
+
+    def _checked(self, cell: Any) -> Any:
+        """A cell, refused if it cannot be called."""
+        if not callable(cell):
+            wanted, remedy = "a function that makes a cell", "cell(input_size, rng) returns a Module, or a function of (x, state)"
+            raise TypeError(complaint(type(self).__name__, "cell", expected=wanted, got=describe(cell), remedy=remedy))
+        return cell
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The cells, ``l0``, ``l0_reverse``, ``l1``, …; and the modules of a subclass."""
         yield from self._cells()
         yield from super().children()
 
-    def _cells(self) -> Iterator[tuple[str, Cell]]:
+    def _cells(self) -> Iterator[tuple[str, Module]]:
         for k, cells in enumerate(self.cells):
             for cell, suffix in zip(cells, ("", "_reverse"), strict=False):
-                yield f"l{k}{suffix}", cell
+                if isinstance(cell, Module):
+                    yield f"l{k}{suffix}", cell
 
     def _named(self) -> Iterator[tuple[str, Tensor]]:
         for suffix, cell in self._cells():
@@ -100,14 +142,18 @@ class Recurrent(Module):
                     return parameter
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
-        """Walk through the sequence.
+    def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, Any]:
+        """Walk through the sequences.
 
         Parameters
         ----------
         x : Tensor of shape (T, B, I), or (T, I) for one sequence; (B, T, I) if `batch_first`
         state : Tensor of shape (layers · directions, B, H), or (layers · directions, H), optional
             Zeros if missing. An LSTM's is a tuple (h, c) of two such.
+        lengths : integers of shape (B,), optional
+            How many steps of each sequence count, from 0 to T, in any order. What stands behind them in x, nan too, has no
+            effect; the output there is 0, and a state is that after the last step that counts. Backwards, a
+            sequence is entered at its own end.
 
         Returns
         -------
@@ -119,25 +165,18 @@ class Recurrent(Module):
         Raises
         ------
         ValueError
-            If a shape does not fit, or there are no time steps.
+            If a shape does not fit, there are no time steps, or a length is not in [0, T].
         TypeError
             If a dtype is not that of the parameters.
         """
-        name = type(self).__name__
-        x = floating_input(name, x, self.dtype)
-        if x.ndim not in (2, 3):
-            raise ValueError(
-                complaint(name, "x", expected=f"shape {self._layout(3)} or (T, {self.input_size})", got=describe(x), remedy="use reshape")
-            )
-        expect_last(name, x, self.input_size, "input_size")
+        x = self._input(x)
         swap = self.batch_first and x.ndim == 3
         if swap:
             x = x.swapaxes(0, 1)
-        if len(x) == 0:
-            raise ValueError(
-                complaint(name, "x", expected="at least one time step", got=describe(x), remedy="keep the state as it is instead")
-            )
-        states = self._states(name, state, x.shape[1:-1])
+        name, batch = type(self).__name__, x.shape[1:-1]
+        going = None if lengths is None else within(name, lengths, len(x), batch)
+        states = self._states(name, state, batch, x.dtype)
+        x = x if going is None else only_within(going, x)
         last = []
         for k, cells in enumerate(self.cells):
             if k and self.dropout:
@@ -145,22 +184,63 @@ class Recurrent(Module):
             outputs = []
             for d, cell in enumerate(cells):
                 with scope(f"layer {k}", *(("reverse",) if d else ())):
-                    inputs, step = cell.unroll(x)
-                    output, end = scan(step, inputs, states[k * self.directions + d], reverse=bool(d))
+                    output, end = self._walk(cell, x, states[k * self.directions + d], bool(d), going)
                 outputs.append(output)
                 last.append(end)
             x = ops.concatenate(outputs, axis=-1) if self.bidirectional else outputs[0]
-        return x.swapaxes(0, 1) if swap else x, _stacked(last)
+        state = mapped(lambda *parts: ops.stack(parts) if len(parts) > 1 else ops.expand_dims(*parts, axis=0), *last)
+        return x.swapaxes(0, 1) if swap else x, state
 
-    def _states(self, name: str, state: Any, batch: tuple[int, ...]) -> list[Any]:
+    def _input(self, x: Any) -> Tensor:
+        """x as a Tensor, refused if its dtype or its shape does not fit."""
+        name = type(self).__name__
+        x = floating_input(name, x, next((p.dtype for _, p in self._named()), np.asarray(getattr(x, "array", x)).dtype))
+        if x.ndim not in (2, 3):
+            raise ValueError(
+                complaint(name, "x", expected=f"shape {self._layout(3)} or (T, {self.input_size})", got=describe(x), remedy="use reshape")
+            )
+        expect_last(name, x, self.input_size, "input_size")
+        if x.shape[1 if self.batch_first and x.ndim == 3 else 0] == 0:
+            raise ValueError(
+                complaint(name, "x", expected="at least one time step", got=describe(x), remedy="keep the state as it is instead")
+            )
+        return x
+
+    def _walk(self, cell: Any, x: Tensor, state: Any, reverse: bool, going: np.ndarray | None) -> tuple[Any, Any]:
+        """One layer in one direction: all that need not wait, then step by step."""
+        if self.training and self.input_dropout:
+            x = x * variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
+        mask = None
+        if self.training and self.state_dropout:
+            mask = variational(self.state_dropout, (*x.shape[1:-1], self.hidden_size), x.dtype, self.rng)
+        inputs, step = cell.unroll(x, mask) if hasattr(cell, "unroll") else (x, _masked(cell, mask))
+        if self.zoneout:
+            step, inputs = zoneout(step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
+        if going is not None:
+            step, inputs = ending(step, inputs, state, going)
+        output, end = scan(step, inputs, state, reverse=reverse)
+        return output if going is None else only_within(going, output), end
+
+    def _states(self, name: str, state: Any, batch: tuple[int, ...], dtype: np.dtype) -> list[Any]:
         """The initial state of each layer and direction."""
         cells = [cell for row in self.cells for cell in row]
+        zeros = [self._zero_state(cell, batch, dtype) for cell in cells]
         if state is None:
-            return [cell.zero_state(batch) for cell in cells]
-        whole = cells[0].check_state(name, state, (len(cells), *batch, self.hidden_size))
-        if isinstance(whole, tuple):
-            return [tuple(part[i] for part in whole) for i in range(len(cells))]
-        return [whole[i] for i in range(len(cells))]
+            return zeros
+        if hasattr(cells[0], "check_state"):
+            whole = cells[0].check_state(name, state, (len(cells), *batch, self.hidden_size))
+        else:
+            whole = mapped(lambda part: part if isinstance(part, Tensor) else Tensor(part), state)
+            wanted = mapped(lambda part: np.broadcast_to(part.data, (len(cells), *part.shape)), zeros[0])
+            if not alike(wanted, whole):
+                remedy = "one for each layer and direction, on a first axis; a state is not broadcast"
+                raise ValueError(complaint(name, "state", expected=form(wanted), got=form(whole), remedy=remedy))
+        return [mapped(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+
+    def _zero_state(self, cell: Any, batch: tuple[int, ...], dtype: np.dtype) -> Any:
+        if hasattr(cell, "zero_state"):
+            return cell.zero_state(batch)
+        return Tensor(np.zeros((*batch, self.hidden_size), dtype), name="h")
 
     def _layout(self, axes: int) -> str:
         return f"({'B, T' if self.batch_first else 'T, B'}, {self.input_size})" if axes == 3 else f"(T, {self.input_size})"
@@ -169,135 +249,14 @@ class Recurrent(Module):
         """Sizes and options."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
-        options += [f"{name}={value}" for name in ("batch_first", "dropout", "bidirectional") if (value := getattr(self, name))]
+        known = ("batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional")
+        options += [f"{name}={value}" for name in known if (value := getattr(self, name))]
         return ", ".join(options)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
 
 
-class RNN(Recurrent):
-    """The vanilla recurrent network: `RNNCell` through time.
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
-    nonlinearity : {"tanh", "relu"}
-    bias, batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> output, state = tg.nn.RNN(3, 2, rng=0)(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, state.shape
-    ((7, 5, 2), (1, 5, 2))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-    ):
-        def cell(size: int, rng: np.random.Generator) -> RNNCell:
-            return RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng)
-
-        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
-
-
-class GRU(Recurrent):
-    """The gated recurrent unit through time; see `GRUCell` for the equations and the two forms.
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
-    reset : {"after", "before"}
-        Which form of the candidate; "after" is PyTorch's.
-    bias, batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> gru = tg.nn.GRU(3, 2, rng=0)
-    >>> output, state = gru(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, state.shape
-    ((7, 5, 2), (1, 5, 2))
-    >>> [name for name, _ in gru.named_parameters()]
-    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        reset: str = "after",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-    ):
-        def cell(size: int, rng: np.random.Generator) -> GRUCell:
-            return GRUCell(size, hidden_size, bias, reset=reset, rng=rng)
-
-        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
-        self.reset = reset
-
-
-class LSTM(Recurrent):
-    """The long short-term memory through time; see `LSTMCell` for the equations. The state is a tuple (h, c).
-
-    Parameters
-    ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
-    bias, batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> output, (h, c) = tg.nn.LSTM(3, 2, rng=0)(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, h.shape, c.shape
-    ((7, 5, 2), (1, 5, 2), (1, 5, 2))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-    ):
-        def cell(size: int, rng: np.random.Generator) -> LSTMCell:
-            return LSTMCell(size, hidden_size, bias, rng=rng)
-
-        super().__init__(cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng)
-
-
-def _stacked(states: list[Any]) -> Any:
-    """The last states of all layers and directions along a new first axis; of tuples a tuple."""
-    if isinstance(states[0], tuple):
-        return tuple(ops.stack(column) for column in zip(*states, strict=True))
-    return ops.stack(states) if len(states) > 1 else ops.expand_dims(states[0], axis=0)
+def _masked(cell: Any, mask: Any) -> Any:
+    """The cell, seeing what the mask leaves of the state."""
+    return cell if mask is None else lambda x, state: cell(x, mapped(lambda part: part * mask, state))

@@ -1,0 +1,91 @@
+"""Training in several processes: each has a part of the batch, and one call averages their gradients. Needs the extra ``mpi``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .errors import complaint, describe
+from .tensor import Tensor
+
+
+def world() -> Any:
+    """The communicator of all processes that were started together, from `mpi4py`.
+
+    Raises
+    ------
+    ImportError
+        If there is no mpi4py, or no MPI for it to run on.
+    """
+    try:
+        return import_module("mpi4py.MPI").COMM_WORLD
+    except (ImportError, RuntimeError) as error:
+        raise ImportError(f"tg.parallel: expected mpi4py and an MPI, got none ({error}); run: pip install 'tinygrad_rnn[mpi]'") from error
+
+
+def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) -> None:
+    """Make every process's gradients the mean over all processes: with equal parts of a batch, the gradient of the whole.
+
+    Call it between ``backward`` and ``step``, in every process, with the same parameters in the same order. Losses that are means
+    over parts of equal size have the gradient of the mean over all as their mean.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        A parameter without a gradient here counts as zero; without one anywhere it stays without.
+    communicator : mpi4py.MPI.Comm, optional
+        All processes if missing.
+
+    Raises
+    ------
+    TypeError
+        If something else than Tensors is given.
+    ValueError
+        If the processes have not the same parameters. No gradient has changed then.
+
+    Examples
+    --------
+    ::
+
+        loss.backward()
+        tg.parallel.average_gradients(model.parameters())
+        optimizer.step()
+
+    with ``mpiexec -n 2 python train.py``; see ``examples/data_parallel.py``.
+    """
+    everywhere = world() if communicator is None else communicator
+    own = list(parameters)
+    for i, p in enumerate(own):
+        if not isinstance(p, Tensor):
+            remedy = "pass model.parameters()"
+            raise TypeError(complaint("average_gradients", f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
+    forms = everywhere.allgather([(p.shape, str(p.dtype)) for p in own])
+    if any(form != forms[0] for form in forms):
+        got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
+        remedy = "build the same model everywhere"
+        raise ValueError(complaint("average_gradients", "parameters", expected="the same in all processes", got=got, remedy=remedy))
+    given = everywhere.allreduce(np.array([p.grad is not None for p in own], dtype=np.int64))
+    for p, count in zip(own, given, strict=True):
+        if count:
+            total = np.empty(p.shape, p.dtype)
+            everywhere.Allreduce(np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total)
+            p.grad = total / everywhere.size
+
+
+def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
+    """Give every process the parameters of the first one: how to start alike, whatever was drawn or loaded.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+    communicator : mpi4py.MPI.Comm, optional
+        All processes if missing.
+    """
+    everywhere = world() if communicator is None else communicator
+    for p in parameters:
+        array = np.array(p.data)
+        everywhere.Bcast(array, root=0)
+        p.data = array
