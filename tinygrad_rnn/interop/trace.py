@@ -55,7 +55,7 @@ class Trace:
 
     inputs: list[Tensor]
     steps: list[Step]
-    outputs: list[Any]
+    outputs: list[Value]
 
     def sources(self) -> dict[Value, tuple[int, int]]:
         """Where each value comes from: the number of a step, or −1 for the inputs, and a place in what it gives."""
@@ -90,6 +90,10 @@ def trace(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
             outputs = leaves(model(*args, **kwargs))
     finally:
         watcher.reset(token)
+    plain = [output for output in outputs if not isinstance(output, Value)]
+    if plain or not outputs:
+        wanted, got = "Tensors as outputs", describe(plain[0]) if plain else "none"
+        raise TypeError(complaint("to_onnx", "model", expected=wanted, got=got, remedy="leave it out, for ops did not make it"))
     return Trace(inputs, _steps(outputs, layers), outputs)
 
 
@@ -165,13 +169,9 @@ def require_alike(first: Trace, second: Trace) -> None:
                 wanted, got = "the same inputs whatever the numbers are", "another one in the second run"
                 remedy = "choose with tg.where and ops, not with Python's if"
                 raise ValueError(complaint("to_onnx", a.name, expected=wanted, got=got, remedy=remedy))
-    used = {x for step in first.steps for x in step.inputs if isinstance(x, Value)} | set(filter(_is_value, first.outputs))
+    used = {x for step in first.steps for x in step.inputs if isinstance(x, Value)} | set(first.outputs)
     for i, value in enumerate(first.inputs):
         if value not in used:
             wanted, got = "one that reaches the output through ops of tinygrad_rnn", f"{describe(value)}, which does not"
             remedy = "compute with the Tensor itself, not with .data, .detach() or NumPy outside of it, or leave it out"
             raise ValueError(complaint("to_onnx", f"example_input ({i})", expected=wanted, got=got, remedy=remedy))
-
-
-def _is_value(x: Any) -> bool:
-    return isinstance(x, Value)
