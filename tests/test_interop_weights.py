@@ -323,7 +323,7 @@ REFUSED = {
         ValueError,
         "to_keras: argument bias_hh_l0",
     ),
-    "state dict that is a list": (lambda: interop.to_keras([GRU], reset="after"), TypeError, "to_keras: argument weights: .*got list"),
+    "state dict that is a list": (lambda: interop.to_keras([GRU], reset="after"), TypeError, "to_keras: argument state: .*got list"),
     "bias of another size": (lambda: interop.to_keras({**GRU, "bias_ih_l0": np.ones(4)}, reset="after"), ValueError, "argument bias_ih_l0"),
     "PyTorch GRU into before": (lambda: interop.from_pytorch(GRU, reset="before"), ValueError, f"from_pytorch: argument reset: .*{NOT}"),
     "GRU before to PyTorch": (lambda: interop.to_pytorch(GRU, reset="before"), ValueError, f"to_pytorch: argument reset: .*{NOT}"),

@@ -128,7 +128,7 @@ def to_tutorial(state: Mapping[str, Any], *, reset: str | None = None, prefixes:
 def _from(
     operation: str, weights: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str]
 ) -> dict[str, np.ndarray]:
-    arrays = as_arrays(operation, weights, "pass the matrices by name")
+    arrays = as_arrays(operation, "weights", weights, "pass the matrices by name")
     # The kind is the first whose own gate is there; what then lacks or is too much is named.
     gates = next((n for n, names in table.items() if names.gates[LETTERS[n][0]][0] in arrays), next(iter(table)))
     names = table[gates]
@@ -179,5 +179,5 @@ def _to(
         return arrays
     if bias not in state:
         raise ValueError(complaint(operation, bias, expected="an array under this name", got="none", remedy="pass zeros if it has none"))
-    output = as_arrays(operation, {weight: state[weight], bias: state[bias]}, "")
+    output = as_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
     return arrays | {table[gates].output[0]: output[weight].T.copy(), table[gates].output[1]: output[bias]}

@@ -33,11 +33,11 @@ class Part(NamedTuple):
     b_h: np.ndarray | None = None
 
 
-def as_arrays(operation: str, weights: Any, remedy: str) -> dict[str, np.ndarray]:
-    """Arrays by name, refused if `weights` is no mapping, or holds what is no array of real numbers."""
-    if not isinstance(weights, Mapping):
-        raise TypeError(complaint(operation, "weights", expected="a mapping of names to arrays", got=describe(weights), remedy=remedy))
-    return {name: as_array(operation, f"weights[{name!r}]", value) for name, value in weights.items()}
+def as_arrays(operation: str, argument: str, given: Any, remedy: str) -> dict[str, np.ndarray]:
+    """Arrays by name, refused if `given` is no mapping, or holds what is no array of real numbers."""
+    if not isinstance(given, Mapping):
+        raise TypeError(complaint(operation, argument, expected="a mapping of names to arrays", got=describe(given), remedy=remedy))
+    return {name: as_array(operation, f"{argument}[{name!r}]", value) for name, value in given.items()}
 
 
 def as_array(operation: str, argument: str, value: Any) -> np.ndarray:
@@ -124,7 +124,7 @@ def written(parts: Sequence[Part], layer: int, prefix: str = "") -> dict[str, np
 
 def parts_of(operation: str, state: Mapping[str, Any], layer: int, prefix: str = "") -> list[Part]:
     """The parts of one layer in a state dict, forward and reverse, their shapes checked. Other names are passed over."""
-    arrays = as_arrays(operation, state, "pass layer.state_dict()")
+    arrays = as_arrays(operation, "state", state, "pass layer.state_dict()")
     parts = []
     for direction in ("", "_reverse"):
         names = [f"{prefix}{name}_l{layer}{direction}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]

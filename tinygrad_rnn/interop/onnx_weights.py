@@ -65,7 +65,7 @@ def from_onnx_weights(
     >>> gru.load_state_dict(tg.interop.from_onnx_weights(node, reset="before", linear_before_reset=0))
     """
     name = "from_onnx_weights"
-    arrays = as_arrays(name, weights, 'pass {"W": ..., "R": ..., "B": ...}')
+    arrays = as_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
     unknown = sorted(str(key) for key in arrays if key not in ("W", "R", "B"))
     if unknown or "W" not in arrays or "R" not in arrays:
         got = f"unknown {unknown[0]!r}" if unknown else f"only {', '.join(map(repr, arrays)) or 'nothing'}"

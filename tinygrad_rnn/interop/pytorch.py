@@ -47,7 +47,7 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     >>> list(tg.interop.from_pytorch(gru.state_dict()))
     ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
-    return _checked("from_pytorch", weights, reset)
+    return _checked("from_pytorch", "weights", weights, reset)
 
 
 def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
@@ -62,11 +62,11 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     >>> tg.interop.to_pytorch(tg.nn.Linear(3, 2, rng=0).state_dict())["weight"].shape
     (2, 3)
     """
-    return _checked("to_pytorch", state, reset)
+    return _checked("to_pytorch", "state", state, reset)
 
 
-def _checked(operation: str, weights: Mapping[str, Any], reset: str) -> dict[str, np.ndarray]:
-    arrays = as_arrays(operation, weights, "pass module.state_dict()")
+def _checked(operation: str, argument: str, weights: Mapping[str, Any], reset: str) -> dict[str, np.ndarray]:
+    arrays = as_arrays(operation, argument, weights, "pass module.state_dict()")
     layers: dict[tuple[str, int], None] = {}
     for name in arrays:
         found = RECURRENT.fullmatch(str(name))

@@ -48,7 +48,7 @@ class Report:
         return not (self.missing or self.unexpected or self.misfits)
 
     def __str__(self) -> str:
-        lines = [f"{self.module}: {plural(len(self.fitting), 'array')} of {self._parameters()} fit"]
+        lines = [f"{self.module}: {len(self.fitting)} of {self._parameters()} fit"]
         for title, entries in (("missing", self.missing), ("unexpected", self.unexpected), ("of another shape or dtype", self.misfits)):
             lines += [f"{title}:", *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join(lines)
@@ -65,7 +65,7 @@ def compare(module: Module, source: Any, *, rename: Rename | None = None, cast: 
     >>> import tinygrad_rnn as tg
     >>> weights = tg.nn.Linear(3, 2, rng=0).state_dict()
     >>> print(tg.interop.compare(tg.nn.Linear(3, 4), {"weight": weights["weight"], "scale": weights["bias"]}))
-    Linear: 0 arrays of 2 parameters fit
+    Linear: 0 of 2 parameters fit
     missing:
       bias float32 (4,)
     unexpected:
@@ -117,7 +117,7 @@ def load_into(module: Module, source: Any, *, strict: bool = True, rename: Renam
     ...     path = os.path.join(folder, "model.safetensors")
     ...     tg.save({f"rnn.{name}": array for name, array in tg.nn.GRU(3, 2, rng=0).state_dict().items()}, path)
     ...     print(tg.interop.load_into(tg.nn.GRU(3, 2), path, rename=lambda name: name.removeprefix("rnn.")))
-    GRU: 4 arrays of 4 parameters fit
+    GRU: 4 of 4 parameters fit
     """
     report, arrays = _compared("load_into", module, source, rename, cast)
     if strict and not report.complete:
@@ -158,7 +158,7 @@ def _compared(operation: str, module: Module, source: Any, rename: Rename | None
 def _arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     """Arrays by name, from a file or as they are."""
     if not isinstance(source, str | os.PathLike):
-        return as_arrays(operation, source, "pass a path, or a state dict")
+        return as_arrays(operation, "source", source, "pass a path, or a state dict")
     try:
         return load(source)
     except ValueError:
