@@ -1,0 +1,33 @@
+"""What the examples share: a graph into a file, and a plot if there is Matplotlib."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import tinygrad_rnn as tg
+
+
+def draw(folder, name, loss, **options):
+    """Draw the graph of a loss, as far as something here draws; else leave its DOT text."""
+    path = Path(folder) / f"{name}.svg"
+    try:
+        print("graph:", tg.graph(loss, **options).save(path))
+    except RuntimeError as error:  # neither a system dot nor pygraphviz
+        print(error)
+
+
+def plot(folder, name, curves, x="training step", y="loss", log=False):
+    """Plot curves by name; say so if there is nothing to plot with."""
+    if not find_spec("matplotlib"):
+        print("no plot without Matplotlib: pip install 'tinygrad_rnn[plot]'")
+        return
+    from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(6.4, 3.6), layout="constrained").subplots()
+    for (label, values), line in zip(curves.items(), ("-", "--", ":", "-."), strict=False):
+        axes.plot(values, line, label=label)
+    axes.set(xlabel=x, ylabel=y, **({"yscale": "log"} if log else {}))
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(frameon=False)
+    path = Path(folder) / f"{name}.svg"
+    axes.figure.savefig(path)
+    print("plot:", path)
