@@ -104,6 +104,15 @@ def test_floats_are_converted_when_asked():
     assert interop.compare(layer, integers, cast=True).misfits == ("bias: expected float32 (2,), got int64 (2,)",)
 
 
+def test_every_dtype_of_the_format_that_numpy_has(tmp_path):
+    arrays = {code: np.arange(3).astype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")}
+    tg.save(arrays | {"empty": np.zeros((0, 2)), "number": np.float32(3)}, tmp_path / "x")
+    entries = interop.compare(nn.Module(), tmp_path / "x").unexpected
+    assert sorted(entries) == sorted(
+        [*(f"{code} {np.dtype(code)} (3,)" for code in arrays), "empty float64 (0, 2)", "number float32 ()"]
+    )  # fmt: skip
+
+
 def test_bfloat16_is_read_as_the_float32_that_it_is_half_of(tmp_path):
     numbers = np.array([[1.0, -2.5, 0.15625], [3.0, 2.0**100, -0.0]], "<f4")  # that need no more than its eight bits
     halves = (numbers.view("<u4") >> 16).astype("<u2")
@@ -139,17 +148,21 @@ REFUSED = {
     "no module": (lambda _: interop.load_into({}, {}), TypeError, "load_into: argument module: expected a Module, got dict"),
     "no arrays": (lambda _: interop.load_into(nn.Linear(3, 2), 5), TypeError, "load_into: argument source: .*got int 5"),
     "an array of text": (lambda _: interop.compare(nn.Linear(3, 2), {"weight": "a"}), TypeError, r"compare: argument source\['weight'\]"),
-    "no file": (lambda folder: interop.load_into(nn.Linear(3, 2), folder / "none"), FileNotFoundError, "load: argument path"),
+    "no file": (
+        lambda folder: interop.load_into(nn.Linear(3, 2), folder / "none"),
+        FileNotFoundError,
+        "load_into: argument source: expected a file",
+    ),
     "a name for nothing": (lambda _: interop.compare(nn.Linear(3, 2), {}, rename=5), TypeError, "compare: argument rename: .*got int 5"),
     "one name for two": (
         lambda _: interop.compare(nn.Linear(3, 2), nn.Linear(3, 2).state_dict(), rename=lambda name: "weight"),
         ValueError,
         "compare: argument rename: .*'weight' for 'bias' and for another",
     ),
-    "a dtype that NumPy has not": (
+    "a dtype of eight bits": (
         lambda folder: interop.compare(nn.Linear(3, 2), raw_file(folder / "x", EIGHT)),
         ValueError,
-        r"argument source\['weight'\]: expected a dtype that NumPy has, or bfloat16",
+        r"argument source\['weight'\]: expected a dtype among BOOL, BF16, .*got F8_E4M3",
     ),
 }
 
@@ -165,5 +178,5 @@ def test_a_damaged_file_is_refused_as_such(tmp_path):
     whole = (tmp_path / "x").read_bytes()
     for content in (b"", whole[:20], whole[:-1]):
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(ValueError, match="load: argument path: expected a whole safetensors file"):
+        with pytest.raises(ValueError, match="load_into: argument source: expected a whole safetensors file"):
             interop.load_into(nn.Linear(3, 2), tmp_path / "x")

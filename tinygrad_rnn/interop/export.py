@@ -166,8 +166,13 @@ def _plain(x: Any) -> np.ndarray:
 
 def _input_names(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
     """The names of the arguments of `forward`, with a number behind where it is one of a tuple."""
-    names = []
-    for name, value in inspect.signature(model.forward).bind(*args, **kwargs).arguments.items():
+    names, signature = [], inspect.signature(model.forward)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        wanted, remedy = f"what forward{signature} takes", "put several arguments in a tuple; lengths= is for who takes it"
+        raise TypeError(complaint("to_onnx", "example_input", expected=wanted, got=str(error), remedy=remedy)) from error
+    for name, value in given.items():
         if isinstance(value, dict):  # what **kwargs collects
             names += list(value)
         elif isinstance(value, tuple):

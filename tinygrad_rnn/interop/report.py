@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ import numpy as np
 from ..errors import complaint, describe, plural
 from ..graph import Value
 from ..nn import Module
-from ..serialize import load
 from .layout import as_arrays
+
+DTYPES = {"BOOL": "?", "BF16": "<u2"} | {f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)}
+DTYPES |= {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
+"""The dtypes of a file's entries, as their bytes are read."""
 
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
@@ -159,42 +163,29 @@ def _arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     """Arrays by name, from a file or as they are."""
     if not isinstance(source, str | os.PathLike):
         return as_arrays(operation, "source", source, "pass a path, or a state dict")
-    try:
-        return load(source)
-    except ValueError:
-        return _with_bfloat16(source)
-
-
-def _with_bfloat16(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """A file in which NumPy cannot read an entry: bfloat16 as float32, whose first half it is. Anything else is refused as by `load`."""
-    from pathlib import Path
-
     from safetensors import SafetensorError, deserialize
 
+    path = Path(source)
+    if not path.is_file():
+        got, remedy = f"'{path}', which is none", "check the path"
+        raise FileNotFoundError(complaint(operation, "source", expected="a file", got=got, remedy=remedy))
     try:
-        entries = deserialize(Path(os.fspath(path)).read_bytes())
-        halves = {name: np.frombuffer(entry["data"], "<u2").reshape(entry["shape"]) for name, entry in entries if entry["dtype"] == "BF16"}
-    except SafetensorError:
-        halves = {}
-    if not halves:
-        return load(path)  # raises again
-    others = _without(path, halves)
-    return others | {name: (half.astype(np.uint32) << 16).view(np.float32) for name, half in halves.items()}
+        entries = deserialize(path.read_bytes())
+    except SafetensorError as error:
+        got, remedy = f"'{path}' ({error})", "it may be damaged or of another format"
+        raise ValueError(complaint(operation, "source", expected="a whole safetensors file", got=got, remedy=remedy)) from error
+    return {name: _entry(operation, name, entry) for name, entry in entries}
 
 
-def _without(path: str | os.PathLike[str], left_out: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The entries of a file but some."""
-    from safetensors import safe_open
-
-    arrays = {}
-    with safe_open(os.fspath(path), framework="numpy") as file:
-        for name in file.keys():  # noqa: SIM118
-            try:
-                arrays |= {} if name in left_out else {name: file.get_tensor(name)}
-            except (TypeError, ValueError, AttributeError, KeyError) as error:
-                wanted, remedy = "a dtype that NumPy has, or bfloat16", "convert it before it is saved"
-                raise ValueError(complaint("load_into", f"source[{name!r}]", expected=wanted, got=str(error), remedy=remedy)) from error
-    return arrays
+def _entry(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
+    """One array of a file. Which dtypes NumPy knows depends on what else is imported; here they are always the same."""
+    if entry["dtype"] not in DTYPES:
+        wanted, remedy = f"a dtype among {', '.join(DTYPES)}", "convert it before it is saved, or leave it out"
+        raise ValueError(complaint(operation, f"source[{name!r}]", expected=wanted, got=entry["dtype"], remedy=remedy))
+    array = np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    if entry["dtype"] == "BF16":  # the first half of a float32
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _renamed(operation: str, arrays: dict[str, np.ndarray], rename: Rename | None) -> dict[str, np.ndarray]:
