@@ -24,6 +24,7 @@ FLOORS = [
         "parallel",
         "sampling",
         "text",
+        "interop",
         "mathmath",
         "charmodel",
         "train",
@@ -111,7 +112,7 @@ def test_the_engine_names_no_op():
     assert not texts & set(registry)
 
 
-@pytest.mark.parametrize("package", ["ops", "nn"])
+@pytest.mark.parametrize("package", ["ops", "nn", "interop"])
 def test_files_of_one_package_do_not_import_in_circles(package):
     graph = {}
     for path in (ROOT / package).glob("*.py"):
@@ -171,6 +172,7 @@ def test_import_loads_numpy_and_little_else():
         "argparse",
         "matplotlib",
         "torch",
+        "onnx",
         "hypothesis",
         "pytest",
         "asyncio",

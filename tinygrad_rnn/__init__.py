@@ -20,7 +20,7 @@ from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
 
 if TYPE_CHECKING:
-    from . import bptt, parallel
+    from . import bptt, interop, parallel
     from .draw import graph
     from .playback import backward_steps
 
@@ -28,7 +28,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "GradcheckError", "Tensor", "backward_steps", "bptt", "detach", "get_default_dtype", "grad", "gradcheck", "graph", "hvp",
-    "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype", "text", "vjp",
+    "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
+    "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__
 
@@ -36,10 +37,10 @@ del graph  # the module of recorded nodes; the name is that of the function, whi
 
 
 def __getattr__(name: str) -> Any:
-    """What draws and watches the graph is loaded when it is first used, so that importing the library stays quick."""
+    """What draws, watches and converts is loaded when it is first used, so that importing the library stays quick."""
     from importlib import import_module
 
-    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt", "parallel": ".parallel"}
+    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt", "interop": ".interop", "parallel": ".parallel"}
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(homes[name], __name__)

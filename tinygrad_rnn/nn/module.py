@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,9 @@ from ..dtypes import as_dtype
 from ..errors import complaint, describe
 from ..graph import Call, clock, context
 from ..tensor import Tensor
+
+watcher: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar("tinygrad_rnn.watcher", default=None)
+"""What is called in place of `forward`, if anything: for who must see layers as wholes, to export them for example."""
 
 
 class Module:
@@ -89,8 +93,9 @@ class Module:
         call = Call(self._scope)
         call.entry, call.of = next(clock), id(self)
         token = context.set((recording, (*here, call)))
+        watch = watcher.get()
         try:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if watch is None else watch(self, args, kwargs)
         finally:
             context.reset(token)
 

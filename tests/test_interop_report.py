@@ -1,0 +1,182 @@
+"""Files that others wrote: loaded by name, with a report before anything changes."""
+
+import struct
+from json import dumps
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import interop, nn
+
+
+class Model(nn.Module):
+    def __init__(self, rng=0):
+        super().__init__()
+        self.embedding, self.gru, self.head = nn.Embedding(5, 3, rng=rng), nn.GRU(3, 4, 2, rng=rng), nn.Linear(4, 5, rng=rng)
+
+
+class Tied(nn.Module):
+    """Its two layers share one matrix."""
+
+    def __init__(self, rng=0):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(5, 4, rng=rng), nn.Linear(4, 5, rng=rng)
+        self.head.weight = self.embedding.weight
+
+
+def raw_file(path, entries):
+    """A file written byte by byte as the format's description says, in dtypes that NumPy does not have too."""
+    header, content = {"__metadata__": {"format": "pt"}}, b""
+    for name, (dtype, shape, data) in entries.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(content), len(content) + len(data)]}
+        content += data
+    text = dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + content)
+    return path
+
+
+def assert_loaded(module, state):
+    assert all(np.array_equal(array, state[name]) for name, array in module.state_dict().items())
+
+
+def test_a_file_of_a_whole_model(tmp_path):
+    source, target = Model(rng=1), Model(rng=2)
+    tg.save(source.state_dict(), tmp_path / "model.safetensors", metadata={"format": "pt"})
+    report = interop.load_into(target, tmp_path / "model.safetensors")
+    assert report.complete
+    assert report.fitting == tuple(source.state_dict())
+    assert str(report) == "Model: 11 of 11 parameters fit"
+    assert_loaded(target, source.state_dict())
+
+
+def test_a_file_as_pytorch_writes_it_byte_by_byte(tmp_path):
+    weight, bias = np.arange(6, dtype="<f4").reshape(2, 3), np.array([-0.5, 0.5], "<f4")
+    path = raw_file(tmp_path / "x.safetensors", {"bias": ("F32", [2], bias.tobytes()), "weight": ("F32", [2, 3], weight.tobytes())})
+    layer = nn.Linear(3, 2)
+    assert interop.load_into(layer, path).complete
+    assert_loaded(layer, {"weight": weight, "bias": bias})
+
+
+def test_the_report_names_everything_before_anything_changes(tmp_path):
+    model = Model()
+    before = model.state_dict()
+    weights = Model(rng=5).state_dict()
+    del weights["head.bias"]
+    weights["gru.weight_ih_l0"] = weights["gru.weight_ih_l0"][:, :2]
+    weights["embedding.weight"] = weights["embedding.weight"].astype(np.float64)
+    weights["head.scale"] = np.ones(3)
+    tg.save(weights, tmp_path / "x.safetensors")
+    report = interop.compare(model, tmp_path / "x.safetensors")
+    assert not report.complete
+    assert report.missing == ("head.bias float32 (5,)",)
+    assert report.unexpected == ("head.scale float64 (3,)",)
+    assert report.misfits == (
+        "embedding.weight: expected float32 (5, 3), got float64 (5, 3)",
+        "gru.weight_ih_l0: expected float32 (12, 3), got float32 (12, 2)",
+    )
+    assert len(report.fitting) == 8
+    with pytest.raises(
+        ValueError, match=r"load_into: argument source: (.|\n)*head.bias(.|\n)*head.scale(.|\n)*\(12, 2\)(.|\n)*strict=False"
+    ):
+        interop.load_into(model, tmp_path / "x.safetensors")
+    assert_loaded(model, before)
+    assert interop.load_into(model, tmp_path / "x.safetensors", strict=False) == report
+    assert_loaded(model, {**before, **{name: weights[name] for name in report.fitting}})
+
+
+def test_names_can_be_changed_and_entries_left_out():
+    source = nn.GRU(3, 2, rng=1).state_dict()
+    given = {f"rnn.{name}": array for name, array in source.items()} | {"steps": np.array(3)}
+    for rename in (lambda name: None if name == "steps" else name.removeprefix("rnn."), {f"rnn.{n}": n for n in source} | {"steps": None}):
+        gru = nn.GRU(3, 2, rng=2)
+        assert interop.load_into(gru, given, rename=rename).complete
+        assert_loaded(gru, source)
+
+
+def test_floats_are_converted_when_asked():
+    source = {name: array.astype(np.float16) for name, array in nn.Linear(3, 2, rng=1).state_dict().items()}
+    layer = nn.Linear(3, 2, rng=2)
+    assert interop.compare(layer, source).misfits[0] == "weight: expected float32 (2, 3), got float16 (2, 3)"
+    assert interop.load_into(layer, source, cast=True).complete
+    assert_loaded(layer, {name: array.astype(np.float32) for name, array in source.items()})
+    integers = {**source, "bias": np.array([1, 2])}
+    assert interop.compare(layer, integers, cast=True).misfits == ("bias: expected float32 (2,), got int64 (2,)",)
+
+
+def test_every_dtype_of_the_format_that_numpy_has(tmp_path):
+    arrays = {code: np.arange(3).astype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")}
+    tg.save(arrays | {"empty": np.zeros((0, 2)), "number": np.float32(3)}, tmp_path / "x")
+    entries = interop.compare(nn.Module(), tmp_path / "x").unexpected
+    assert sorted(entries) == sorted(
+        [*(f"{code} {np.dtype(code)} (3,)" for code in arrays), "empty float64 (0, 2)", "number float32 ()"]
+    )  # fmt: skip
+
+
+def test_bfloat16_is_read_as_the_float32_that_it_is_half_of(tmp_path):
+    numbers = np.array([[1.0, -2.5, 0.15625], [3.0, 2.0**100, -0.0]], "<f4")  # that need no more than its eight bits
+    halves = (numbers.view("<u4") >> 16).astype("<u2")
+    entries = {"weight": ("BF16", [2, 3], halves.tobytes()), "bias": ("F32", [2], np.array([1, 2], "<f4").tobytes())}
+    layer = nn.Linear(3, 2)
+    assert interop.load_into(layer, raw_file(tmp_path / "x.safetensors", entries)).complete
+    assert layer.weight.data.tobytes() == numbers.tobytes()
+    np.testing.assert_array_equal(layer.bias.data, [1, 2])
+
+
+def test_a_shared_matrix_is_one_entry_or_two_that_agree():
+    source = Tied(rng=1).state_dict()
+    for name in ("embedding.weight", "head.weight"):
+        model = Tied(rng=2)
+        assert interop.load_into(model, {name: source[name], "head.bias": source["head.bias"]}).complete
+        assert_loaded(model, source)
+        assert model.head.weight is model.embedding.weight
+    model, before = Tied(rng=2), Tied(rng=2).state_dict()
+    with pytest.raises(ValueError, match="one parameter"):
+        interop.load_into(model, {**source, "head.weight": source["head.weight"] + 1})
+    assert_loaded(model, before)
+
+
+def test_it_loads_what_a_conversion_gives():
+    layer = nn.LSTM(3, 2, rng=1)
+    other = nn.LSTM(3, 2, rng=2)
+    interop.load_into(other, interop.from_onnx_weights(interop.to_onnx_weights(layer.state_dict())))
+    assert_loaded(other, layer.state_dict())
+
+
+EIGHT = {"weight": ("F8_E4M3", [2, 3], bytes(6)), "bias": ("BF16", [2], bytes(4))}
+REFUSED = {
+    "no module": (lambda _: interop.load_into({}, {}), TypeError, "load_into: argument module: expected a Module, got dict"),
+    "no arrays": (lambda _: interop.load_into(nn.Linear(3, 2), 5), TypeError, "load_into: argument source: .*got int 5"),
+    "an array of text": (lambda _: interop.compare(nn.Linear(3, 2), {"weight": "a"}), TypeError, r"compare: argument source\['weight'\]"),
+    "no file": (
+        lambda folder: interop.load_into(nn.Linear(3, 2), folder / "none"),
+        FileNotFoundError,
+        "load_into: argument source: expected a file",
+    ),
+    "a name for nothing": (lambda _: interop.compare(nn.Linear(3, 2), {}, rename=5), TypeError, "compare: argument rename: .*got int 5"),
+    "one name for two": (
+        lambda _: interop.compare(nn.Linear(3, 2), nn.Linear(3, 2).state_dict(), rename=lambda name: "weight"),
+        ValueError,
+        "compare: argument rename: .*'weight' for 'bias' and for another",
+    ),
+    "a dtype of eight bits": (
+        lambda folder: interop.compare(nn.Linear(3, 2), raw_file(folder / "x", EIGHT)),
+        ValueError,
+        r"argument source\['weight'\]: expected a dtype among BOOL, BF16, .*got F8_E4M3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_a_wrong_call_is_refused_by_name(tmp_path, call, error, message):
+    with pytest.raises(error, match=message):
+        call(tmp_path)
+
+
+def test_a_damaged_file_is_refused_as_such(tmp_path):
+    tg.save(nn.Linear(3, 2).state_dict(), tmp_path / "x")
+    whole = (tmp_path / "x").read_bytes()
+    for content in (b"", whole[:20], whole[:-1]):
+        (tmp_path / "x").write_bytes(content)
+        with pytest.raises(ValueError, match="load_into: argument source: expected a whole safetensors file"):
+            interop.load_into(nn.Linear(3, 2), tmp_path / "x")

@@ -1,0 +1,17 @@
+"""Other libraries' weights, and models for other runtimes: `tg.interop`.
+
+Conversions are functions between our state dict and what the other side calls its weights, one pair for each: PyTorch, Keras,
+ONNX, "Dive into Deep Learning", the MathMath tutorial. What cannot be converted is refused, and the message says why.
+"""
+
+from .by_gate import from_d2l, from_tutorial, to_d2l, to_tutorial
+from .export import to_onnx
+from .keras import from_keras, to_keras
+from .onnx_weights import from_onnx_weights, to_onnx_weights
+from .pytorch import from_pytorch, to_pytorch
+from .report import Report, compare, load_into
+
+__all__ = [
+    "Report", "compare", "from_d2l", "from_keras", "from_onnx_weights", "from_pytorch", "from_tutorial", "load_into", "to_d2l", "to_keras",
+    "to_onnx", "to_onnx_weights", "to_pytorch", "to_tutorial",
+]  # fmt: skip
