@@ -99,13 +99,14 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
             inside.setdefault(vertex.scope[:depth], [])
         inside[vertex.scope].append(vertex)
     columns, levels = ({}, {}) if look.direction == "right" else (_columns(picture), _levels(picture))
+    lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
     numbers = {scope: number for number, scope in enumerate(inside)}
     frames = {scope: graphviz.Digraph(name=f"cluster{number}") if scope else drawing for scope, number in numbers.items()}
     for scope, vertices in inside.items():
         if scope:
             frames[scope].attr(**_frame(scope[-1], look.theme))
         for vertex in vertices:
-            frames[scope].node(vertex.id, **_vertex(vertex, look))
+            frames[scope].node(vertex.id, **_vertex(vertex, look, lags.get(vertex.id, 0)))
 
     def when(scope: Scope) -> tuple[int, int]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
         return -len(scope), scope[-1] if isinstance(scope[-1], int) else -1
@@ -191,20 +192,22 @@ def _axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, b
         part.subgraph(level)
 
 
-def _vertex(vertex: Vertex, look: Look) -> dict[str, str]:
+def _vertex(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(vertex.kind, theme.leaf)
-    style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look)}
+    style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look, lag)}
     style["tooltip"] = _plain(" / ".join(map(str, vertex.scope)) or "outside of all scopes")
     return style | ({"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {})
 
 
-def _label(vertex: Vertex, look: Look) -> str:
+def _label(vertex: Vertex, look: Look, lag: int) -> str:
     """The name in bold, what the op does, the shape, and what else was asked for: an HTML-like table, every text escaped."""
     name, text, theme = _escaped(vertex.name), _escaped(vertex.text), look.theme
     rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
     if vertex.kind == "state":
-        return f"<{rows[0]}>"
+        # Where the edge ends, for a label along it would lie across frames.
+        rows += [_small(f"t{-lag:+} → t".replace("-", "−") + "\xa0", theme.state)] if lag else []
+        return f"<{'  '.join(rows)}>"
     if "shape" in look.show and vertex.shapes and not (vertex.kind in ("input", "constant") and not vertex.name):
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
         rows.append(_small(" ".join(shapes), theme.faint))
@@ -246,8 +249,6 @@ def _edge(edge: Edge, picture: Picture, look: Look, weight: float | None) -> dic
         style = {"color": theme.state, "penwidth": "1.8"}
     if look.direction != "right" and (style or (before and picture.vertices[edge.source].kind == "state")):
         style["constraint"] = "false"
-    if edge.lag:
-        style |= {"label": _html(f"t{-edge.lag:+} → t".replace("-", "−")), "fontcolor": theme.state}
     if edge.when:
         style |= {"label": _html(edge.when), "style": "dashed"}
     if weight is not None:
