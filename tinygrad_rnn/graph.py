@@ -126,6 +126,10 @@ outer: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.out
 """What `context` was before each block that is open here, the innermost last."""
 
 
+onlooker: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = ContextVar("tinygrad_rnn.onlooker", default=None)
+"""What is called in place of a function that compares or reads numbers, if anything: for who must know what a program looks at."""
+
+
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 

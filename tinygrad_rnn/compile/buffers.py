@@ -1,0 +1,63 @@
+"""Where a loop puts what it computes: the same few arrays in every step, each used again as soon as nobody reads it any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .lines import UFUNCS, VIEWS, Line
+from .plan import Plan, Stage
+
+WRITE_INTO = frozenset({*UFUNCS, "dot", "concatenate", "sum", "prod", "max", "min", "copy"}) - {"where"}
+
+
+class Buffers:
+    """A place for every value of a loop that is not kept.
+
+    Attributes
+    ----------
+    made : dict of str to (shape, dtype)
+        The arrays to be made before the loop.
+    out : dict of str to str
+        For each value the array that it is written into.
+    """
+
+    def __init__(self, plan: Plan, loop: Stage, lines: list[Line], kept: set[str], carried: list[str], following: list[Any]):
+        self.made: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
+        self.out: dict[str, str] = {}
+        owner: dict[str, str] = {}
+        last: dict[str, int] = {}
+        for i, line in enumerate(lines):
+            owner[line.name] = owner.get(line.uses[0], line.uses[0]) if line.fn in VIEWS and line.uses else line.name
+            for use in line.uses:
+                last[owner.get(use, use)] = i
+        for name in following:
+            if name is not None:
+                last[owner.get(name, name)] = len(lines)
+        free: dict[Any, list[str]] = {}
+        taken: dict[str, str] = {}
+        next_ = dict(zip(following, carried, strict=True)) if loop.backwards else {}
+        for i, line in enumerate(lines):
+            if line.name in kept or line.fn not in WRITE_INTO:
+                continue
+            if line.name in next_ and following.count(line.name) == 1:
+                self.out[line.name] = f"{next_[line.name]}_next"
+                continue
+            key = (line.shape, line.dtype)
+            dying = [u for u in dict.fromkeys(line.uses) if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)]
+            if line.fn in UFUNCS and dying:
+                place = taken.pop(dying[0])
+            elif free.get(key):
+                place = free[key].pop()
+            else:
+                place = plan.writer.fresh("out")
+                self.made[place] = key
+            self.out[line.name] = taken[line.name] = place
+            for name in [name for name in taken if last.get(name, i) <= i and name != line.name]:
+                free.setdefault(self.key(plan, name), []).append(taken.pop(name))
+
+    @staticmethod
+    def key(plan: Plan, name: str) -> Any:
+        """What two values must have in common to share an array."""
+        return plan.lines[name].shape, plan.lines[name].dtype
