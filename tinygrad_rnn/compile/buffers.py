@@ -42,7 +42,7 @@ class Buffers:
             if line.name in kept or line.fn not in WRITE_INTO:
                 continue
             if line.name in next_ and following.count(line.name) == 1:
-                self.out[line.name] = f"{next_[line.name]}_next"
+                self.out[line.name] = plan.writer.beside(next_[line.name], f"{next_[line.name]}_next")
                 continue
             key = (line.shape, line.dtype)
             dying = [u for u in dict.fromkeys(line.uses) if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)]

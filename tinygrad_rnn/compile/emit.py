@@ -17,12 +17,6 @@ from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, VIEWS, Line, Ref
 from .plan import LIFTED, LOOPS, Plan, Stage
 
 
-def plural(name: str) -> str:
-    """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
-    base, line, rest = name.partition("_")
-    return f"{base}s{line}{rest}"
-
-
 @dataclass
 class Emitter:
     """Writes the text of one of the two programs.
@@ -59,10 +53,10 @@ class Emitter:
         """What a line calls a value of all time steps."""
         plan = self.plan
         if name in plan.new and plan.stages.get(name) == Stage.LOOP:
-            return f"{plural(plan.states[plan.new.index(name)])}[1:]"
+            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[1:]"
         if name in plan.states:
-            return f"{plural(name)}[:-1]"
-        return plural(name)
+            return f"{plan.writer.plural(name)}[:-1]"
+        return plan.writer.plural(name)
 
     def one_step(self, name: str) -> str:
         """What a line in the loop calls a value."""
@@ -78,8 +72,8 @@ class Emitter:
         """Where the value of one step lies among those of all."""
         plan = self.plan
         if name in plan.new and plan.stages.get(name) == Stage.LOOP:
-            return f"{plural(plan.states[plan.new.index(name)])}[t + 1]"
-        return f"{plural(name)}[t]"
+            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[t + 1]"
+        return f"{plan.writer.plural(name)}[t]"
 
     bound: set[str] = field(default_factory=set)
 

@@ -117,17 +117,29 @@ class Writer:
     arrays: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    others: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def fresh(self, wish: str) -> str:
         """A name that is not taken: the wish, or with a number behind it."""
         wish = "".join(c if c.isalnum() or c == "_" else "_" for c in wish) or "v"
         wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
-        name, n = wish, 1
+        name, n = f"{wish}_" if wish in RESERVED else wish, 1
         while name in self.taken or name in RESERVED:
             n += 1
             name = f"{wish}{n}" if not wish[-1].isdigit() else f"{wish}_{n}"
         self.taken.add(name)
         return name
+
+    def beside(self, name: str, wish: str) -> str:
+        """A name for what belongs to the value `name`: the same each time."""
+        if (name, wish) not in self.others:
+            self.others[name, wish] = self.fresh(wish)
+        return self.others[name, wish]
+
+    def plural(self, name: str) -> str:
+        """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
+        base, line, rest = name.partition("_")
+        return self.beside(name, f"{base}s{line}{rest}")
 
     def given(self, x: Any, wish: str) -> str:
         """The name of an array that is handed in."""

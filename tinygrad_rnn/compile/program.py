@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .buffers import WRITE_INTO, Buffers
-from .emit import Emitter, literal, plural
+from .emit import Emitter, literal
 from .lines import RESERVED, UFUNCS, VIEWS, Line
 from .plan import LIFTED, LOOPS, Plan, Stage, one_for_all, over_time, place, products_of_joined, sums, views_again, written
 from .trace import Gradients, Traced
@@ -61,6 +61,14 @@ class Text:
         self.helpers: dict[str, Any] = {}
         self.constants: dict[str, np.ndarray] = {}
         self.saved = self._saved()
+
+    def plural(self, name: str) -> str:
+        """What all steps of a value are called."""
+        return self.plan.writer.plural(name)
+
+    def next(self, name: str) -> str:
+        """Where the gradient carried to the step before is put together."""
+        return self.plan.writer.beside(name, f"{name}_next")
 
     def program(self) -> Program:
         """The text, and the functions that it defines."""
@@ -118,21 +126,21 @@ class Text:
         """The program that runs forwards."""
         plan = self.plan
         e = Emitter(plan, Stage.LOOP, self._kept(Stage.LOOP), self.helpers)
-        starts = [f"{state}_0" for state in plan.states]
-        handed = [*(plural(x) for x in plan.inputs), *starts, *plan.arguments]
+        starts = [plan.writer.beside(state, f"{state}_0") for state in plan.states]
+        handed = [*(self.plural(x) for x in plan.inputs), *starts, *plan.arguments]
         head = f"def forward({', '.join(handed)}):"
-        e.say(f"T = len({plural(plan.inputs[0])})")
+        e.say(f"T = len({self.plural(plan.inputs[0])})")
         needed = self._needed(Stage.ONCE, {Stage.ONCE, Stage.BEFORE, Stage.LOOP, Stage.AFTER}, [*plan.forward_roots, *self.saved])
         self._stage(e, "# once", [line for line in self._lines(Stage.ONCE) if line.name in needed])
         self._stage(e, "# before the loop, for all steps at once", self._lines(Stage.BEFORE))
         if plan.states:
             for state, start in zip(plan.states, starts, strict=True):
-                e.say(f"{plural(state)} = np.empty((T + 1, *{plan.shape(state)}), np.{plan.dtype(state)})")
-                e.say(f"{plural(state)}[0] = {start}")
+                e.say(f"{self.plural(state)} = np.empty((T + 1, *{plan.shape(state)}), np.{plan.dtype(state)})")
+                e.say(f"{self.plural(state)}[0] = {start}")
         self._loop(e, "for t in range(T):")
         self._stage(e, "# after the loop, for all steps at once", self._lines(Stage.AFTER))
         outputs = [self._result(e, name) for name in plan.outputs]
-        last = [f"{plural(state)}[T]" for state in plan.states]
+        last = [f"{self.plural(state)}[T]" for state in plan.states]
         saved = list(dict.fromkeys(self._saved_name(e, name) for name in self.saved))
         e.say(f"return ({_tuple(outputs)}), ({_tuple(last)}), ({_tuple(saved)})")
         return [head, *e.text]
@@ -147,8 +155,8 @@ class Text:
         if not e.over_time(name):
             return name
         if name in self.plan.new and self.plan.stages.get(name) == Stage.LOOP:
-            return plural(self.plan.states[self.plan.new.index(name)])
-        return plural(name)
+            return self.plural(self.plan.states[self.plan.new.index(name)])
+        return self.plural(name)
 
     # -- backwards -------------------------------------------------------------------------------------
 
@@ -156,17 +164,17 @@ class Text:
         """The program that runs backwards."""
         plan = self.plan
         e = Emitter(plan, Stage.BACK_LOOP, self._kept(Stage.BACK_LOOP), self.helpers)
-        lasts = [f"{name}_T" for name in plan.carried]
+        lasts = [plan.writer.beside(name, f"{name}_T") for name in plan.carried]
         saved = list(dict.fromkeys(self._saved_name(e, name) for name in self.saved))
-        handed = [*(plural(g) for g in plan.arriving), *lasts, *saved]
+        handed = [*(self.plural(g) for g in plan.arriving), *lasts, *saved]
         head = f"def backward({', '.join(handed)}):"
-        e.say(f"T = len({plural(plan.arriving[0])})")
+        e.say(f"T = len({self.plural(plan.arriving[0])})")
         own = self._needed(Stage.ONCE, {s for s in Stage if s.backwards}, plan.backward_roots, set(self.saved))
         self._stage(e, "# once", [line for line in self._lines(Stage.ONCE) if line.name in own])
         self._stage(e, "# before the loop, for all steps at once", self._lines(Stage.BACK_BEFORE))
         if True:
             for name, last in zip(plan.carried, lasts, strict=True):
-                e.say(f"{name}, {name}_next = np.array({last}), np.empty_like({last})")
+                e.say(f"{name}, {self.next(name)} = np.array({last}), np.empty_like({last})")
         self._loop(e, "for t in reversed(range(T)):")
         self._stage(e, "# after the loop, for all steps at once", self._lines(Stage.BACK_AFTER))
         self._stage(e, "# once", self._lines(Stage.BACK_ONCE))
@@ -197,7 +205,7 @@ class Text:
         e.say(comment)
         for line in lines:
             lifted = self.plan.stages[line.name] in LIFTED
-            e.say(f"{plural(line.name) if lifted else line.name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'))}")
+            e.say(f"{self.plural(line.name) if lifted else line.name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'))}")
 
     def _loop(self, e: Emitter, head: str) -> None:
         plan, loop = self.plan, e.loop
@@ -211,19 +219,19 @@ class Text:
         buffers = Buffers(plan, loop, lines, e.kept, carried, following)
         for name in sorted(e.kept):
             if not (not backwards and name in plan.new):
-                e.say(f"{plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
+                e.say(f"{self.plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
         for name, (shape, dtype) in buffers.made.items():
             e.say(f"{name} = np.empty({shape}, np.{dtype})")
         arrived = [name for name in carried if backwards and self._wanted_later(name)]
         for name in arrived:
-            e.say(f"{plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
+            e.say(f"{self.plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
         if not backwards:
             for name in carried:
-                e.say(f"{name} = {plural(name)}[0]")
+                e.say(f"{name} = {self.plural(name)}[0]")
         e.say(head)
         e.depth += 1
         for name in arrived:
-            e.say(f"{plural(name)}[t] = {name}")
+            e.say(f"{self.plural(name)}[t] = {name}")
         self._bind(e, lines)
         for line in lines:
             self._step(e, line, buffers)
@@ -259,17 +267,17 @@ class Text:
             for state, new in zip(carried, following, strict=True):
                 first = plan.new.index(new) == plan.states.index(state)
                 if not (plan.stages.get(new) == Stage.LOOP and first):
-                    e.say(f"{plural(state)}[t + 1] = {e.one_step(new)}")
+                    e.say(f"{self.plural(state)}[t + 1] = {e.one_step(new)}")
             for state in carried:
-                e.say(f"{state} = {plural(state)}[t + 1]")
+                e.say(f"{state} = {self.plural(state)}[t + 1]")
             return
         for name, g in zip(carried, following, strict=True):
             if g is None:
-                e.say(f"{name}_next[...] = 0")
-            elif buffers.out.get(g) != f"{name}_next":
-                e.say(f"{name}_next[...] = {e.one_step(g)}")
+                e.say(f"{self.next(name)}[...] = 0")
+            elif buffers.out.get(g) != self.next(name):
+                e.say(f"{self.next(name)}[...] = {e.one_step(g)}")
         for name in carried:
-            e.say(f"{name}, {name}_next = {name}_next, {name}")
+            e.say(f"{name}, {self.next(name)} = {self.next(name)}, {name}")
 
 
 def _tuple(texts: list[str]) -> str:

@@ -11,7 +11,7 @@ from .. import ops
 from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import scope
-from ..scan import alike, form, mapped, scan
+from ..scan import alike, form, mapped, scan, walker
 from ..tensor import Tensor
 from . import functional, init
 from .layers import expect_last
@@ -215,7 +215,10 @@ class Recurrent(Module):
         mask = None
         if self.training and self.state_dropout:
             mask = variational(self.state_dropout, (*x.shape[1:-1], self.hidden_size), x.dtype, self.rng)
-        inputs, step = cell.unroll(x, mask) if hasattr(cell, "unroll") else (x, _masked(cell, mask))
+        if walker.get() is not None:
+            inputs, step = _stepwise(cell, x, mask)
+        else:
+            inputs, step = cell.unroll(x, mask) if hasattr(cell, "unroll") else (x, _masked(cell, mask))
         if self.zoneout:
             step, inputs = zoneout(step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
         if going is not None:
@@ -257,6 +260,23 @@ class Recurrent(Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
+
+
+def _stepwise(cell: Any, x: Tensor, mask: Any) -> tuple[Any, Any]:
+    """The inputs and the whole step: what can be done before the walk is left to who walks. A mask joins the inputs."""
+    if not hasattr(cell, "unroll"):
+        return (x, cell) if mask is None else ((x, _every(x, mask)), lambda xm, state: _masked(cell, xm[1])(xm[0], state))
+
+    def step(x: Any, state: Any) -> Any:
+        now, rest = cell.unroll(*(x if isinstance(x, tuple) else (x,)))
+        return rest(now, state)
+
+    return (x if mask is None else (x, _every(x, mask))), step
+
+
+def _every(x: Tensor, mask: np.ndarray) -> np.ndarray:
+    """The mask at every step of x."""
+    return np.broadcast_to(mask, (len(x), *mask.shape))
 
 
 def _masked(cell: Any, mask: Any) -> Any:
