@@ -45,7 +45,9 @@ class Buffers:
                 self.out[line.name] = plan.writer.beside(next_[line.name], f"{next_[line.name]}_next")
                 continue
             key = (line.shape, line.dtype)
-            dying = [u for u in dict.fromkeys(line.uses) if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)]
+            dying = [
+                u for u in dict.fromkeys(line.uses) if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)
+            ]
             if line.fn in UFUNCS and dying:
                 place = taken.pop(dying[0])
             elif free.get(key):

@@ -99,7 +99,13 @@ class Emitter:
         if line.fn == "transpose":
             axes = (0, *(i + 1 for i in s["axes"])) if over else s["axes"]
             plain = axes == tuple(reversed(range(len(axes))))
-            return f"{a}.T" if plain else f"{a}.mT" if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2) else f"{a}.transpose({_axis(axes)})"
+            return (
+                f"{a}.T"
+                if plain
+                else f"{a}.mT"
+                if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2)
+                else f"{a}.transpose({_axis(axes)})"
+            )
         if line.fn in ("reshape", "broadcast"):
             shape = f"({', '.join(['T', *map(str, s['shape'])])},)" if over else repr(s["shape"])
             return f"{a}.reshape({shape})" if line.fn == "reshape" else f"np.broadcast_to({a}, {shape})"
@@ -151,7 +157,7 @@ class Emitter:
     def index(self, index: Any, over: bool) -> str:
         """What stands in the brackets."""
         entries = index if isinstance(index, tuple) else (index,)
-        texts = ([":"] if over else []) + [_slice(e) for e in entries]
+        texts = ([":"] if over and entries[0] is not Ellipsis else []) + [_slice(e) for e in entries]
         return ", ".join(texts) + ("," if isinstance(index, tuple) and len(texts) == 1 else "") or "()"
 
     def call(self, line: Line, args: list[str]) -> str:

@@ -88,7 +88,13 @@ class CompiledModule(Module):
         """The text of the programs written so far."""
         if not self.programs:
             raise RuntimeError(
-                complaint("source", "program", expected="one that was written", got="none yet", remedy="call it once, on data of the form it is for")
+                complaint(
+                    "source",
+                    "program",
+                    expected="one that was written",
+                    got="none yet",
+                    remedy="call it once, on data of the form it is for",
+                )
             )
         return "\n\n".join(dict.fromkeys(made.program.source for made in self.programs.values()))
 

@@ -130,6 +130,11 @@ class Writer:
         self.taken.add(name)
         return name
 
+    @staticmethod
+    def temporary(name: str) -> bool:
+        """Whether a value has no name of its own."""
+        return name[0] == "t" and not name[1:].strip("0123456789_")
+
     def beside(self, name: str, wish: str) -> str:
         """A name for what belongs to the value `name`: the same each time."""
         if (name, wish) not in self.others:

@@ -278,6 +278,7 @@ def _written(plan: Plan, lines: dict[str, Line], fn: str, args: tuple[Ref, ...],
     line = plan.writer.lines[made]
     if name is not None:
         line = replace(line, name=name)
+        plan.writer.arrays[name] = plan.writer.arrays[made]
     lines[line.name] = line
     return line.name
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .buffers import WRITE_INTO, Buffers
 from .emit import Emitter, literal
+from .merge import products, products_over_time, sums_of_products, widen
 from .lines import RESERVED, UFUNCS, VIEWS, Line
 from .plan import LIFTED, LOOPS, Plan, Stage, one_for_all, over_time, place, products_of_joined, sums, views_again, written
 from .trace import Gradients, Traced
@@ -47,8 +48,12 @@ def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], tit
     products_of_joined(plan)
     sums(plan)
     place(plan)
+    products(plan)
+    widen(plan)
     if gradients is not None:
+        sums_of_products(plan)
         over_time(plan)
+        products_over_time(plan)
     views_again(plan)
     return Text(plan, title).program()
 
@@ -205,7 +210,9 @@ class Text:
         e.say(comment)
         for line in lines:
             lifted = self.plan.stages[line.name] in LIFTED
-            e.say(f"{self.plural(line.name) if lifted else line.name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'))}")
+            e.say(
+                f"{self.plural(line.name) if lifted else line.name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'))}"
+            )
 
     def _loop(self, e: Emitter, head: str) -> None:
         plan, loop = self.plan, e.loop

@@ -258,7 +258,13 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
         seeds: dict[Value, Any] = {}
         for y, g in zip((*traced.outputs, *traced.new), (*found.arriving, *found.carried), strict=True):
             seeds[y] = seeds[y] + g if y in seeds else g
-        flows = dict(sweep({y: g for y, g in seeds.items() if y.tracked}, order, record=True))
+        flows = {}
+        inner = set(order)
+        for value, g in sweep({y: g for y, g in seeds.items() if y.tracked}, order, record=True, interior=True):
+            if value not in inner:
+                flows[value] = g
+            if value.name and g.name is None:
+                g.name = f"d{value.name}"
         found.to_inputs = [flows.pop(x, None) if isinstance(x, Value) else None for x in traced.inputs]
         found.to_states = [flows.pop(s, None) for s in traced.states]
         asked = {leaf for leaf in flows if leaf.node is None and wanted(leaf)}
