@@ -35,11 +35,12 @@ class Buffers:
         for name in following:
             if name is not None:
                 last[owner.get(name, name)] = len(lines)
+        self.blocks = self._blocks(plan, lines, kept, following)
         free: dict[Any, list[str]] = {}
         taken: dict[str, str] = {}
         next_ = dict(zip(following, carried, strict=True)) if loop.backwards else {}
         for i, line in enumerate(lines):
-            if line.name in kept or line.fn not in WRITE_INTO:
+            if line.name in kept or line.fn not in WRITE_INTO or line.name in self.out or line.name in self.blocks:
                 continue
             if line.name in next_ and following.count(line.name) == 1:
                 self.out[line.name] = plan.writer.beside(next_[line.name], f"{next_[line.name]}_next")
@@ -59,7 +60,47 @@ class Buffers:
             for name in [name for name in taken if last.get(name, i) <= i and name != line.name]:
                 free.setdefault(self.key(plan, name), []).append(taken.pop(name))
 
+    def _blocks(self, plan: Plan, lines: list[Line], kept: set[str], following: list[Any]) -> dict[str, str]:
+        """What is joined of members that can be written straight into their places; and where it is, if it is not kept."""
+        made = {line.name: line for line in lines}
+        found: dict[str, str] = {}
+        for line in lines:
+            members = list(line.uses)
+            plain = line.fn == "concatenate" and line.settings["axis"] == -1 and len(set(members)) == len(members)
+            own = all(m in made and made[m].fn in UFUNCS and made[m].fn != "where" for m in members)
+            if not plain or not own or any(m in kept or m in self.out or m in following for m in members):
+                continue
+            start = 0
+            for member in members:
+                stop = start + plan.shape(member)[-1]
+                self.out[member] = f"{line.name}[..., {start}:{stop}]"
+                start = stop
+            found[line.name] = ""
+            if line.name not in kept:
+                found[line.name] = plan.writer.fresh("out")
+                self.made[found[line.name]] = (line.shape, line.dtype)
+        return found
+
     @staticmethod
     def key(plan: Plan, name: str) -> Any:
         """What two values must have in common to share an array."""
         return plan.lines[name].shape, plan.lines[name].dtype
+
+
+def in_place(plan: Plan, lines: list[Line], wanted: set[str]) -> dict[str, str]:
+    """For lines outside of loops: which of their arguments nobody reads any more, so that the result can take its place."""
+    here = {line.name: line for line in lines}
+    stage = plan.stages[lines[0].name]
+    viewed = {use for line in plan.lines.values() if line.fn in VIEWS or plan.stages[line.name] != stage for use in line.uses}
+    last = {use: line.name for line in lines for use in line.uses}
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.fn not in UFUNCS or line.fn == "where":
+            continue
+        for use in line.uses:
+            other = here.get(use)
+            fresh = other is not None and (other.fn in UFUNCS or other.fn == "dot") and use not in viewed | wanted
+            if other is not None and fresh and last[use] == line.name and (other.shape, other.dtype) == (line.shape, line.dtype):
+                found[line.name] = use
+                break
+    return found

@@ -253,7 +253,30 @@ def _one_product(plan: Plan, root: str) -> None:
     r.done()
 
 
-def _sum(plan: Plan, root: str) -> tuple[list[str], set[str]]:
+def products_of_parts(plan: Plan) -> None:
+    """After the loop: a sum of products of parts that lie side by side, as one product."""
+    for root in plan.to_inputs:
+        if root is None or plan.stages.get(root) != Stage.BACK_AFTER:
+            continue
+        terms, inner = _sum(plan, root, Stage.BACK_AFTER)
+        places = _places(plan)
+        lines = [plan.lines[t] for t in terms if t in plan.lines and plan.lines[t].fn == "dot" and _constant_matrix(plan, plan.lines[t].args[1])]
+        lines = sorted((line for line in lines if line.args[0] in places), key=lambda line: places[str(line.args[0])])
+        left = [places[str(line.args[0])] for line in lines]
+        ends = [start + plan.shape(str(line.args[0]))[-1] for (_, start), line in zip(left, lines, strict=True)]
+        if len(lines) < 2 or len(lines) < len(terms) or len({block for block, _ in left}) > 1 or [s for _, s in left[1:]] != ends[:-1]:
+            continue
+        r = _Rewriter(plan)
+        for name, line in plan.lines.items():
+            if name == root:
+                right = r.add(Stage.ONCE, "concatenate", *[str(line.args[1]) for line in lines], axis=-2)
+                r.add(Stage.BACK_AFTER, "dot", r.part(Stage.BACK_AFTER, left[0][0], left[0][1], ends[-1]), right, name=root)
+            elif name not in inner:
+                r.lines[name] = line
+        r.done()
+
+
+def _sum(plan: Plan, root: str, stage: Stage = Stage.BACK_LOOP) -> tuple[list[str], set[str]]:
     """The terms of the sum that makes `root`, and the sums within it that nothing else takes."""
     uses = Counter(use for line in plan.lines.values() for use in line.uses)
     uses.update(name for name in (*plan.forward_roots, *plan.backward_roots))
@@ -263,7 +286,7 @@ def _sum(plan: Plan, root: str) -> tuple[list[str], set[str]]:
     while waiting:
         name = waiting.pop()
         line = plan.lines.get(name) if isinstance(name, str) else None
-        own = line is not None and line.fn == "add" and plan.stages[line.name] == Stage.BACK_LOOP
+        own = line is not None and line.fn == "add" and plan.stages[line.name] == stage
         if (
             line is not None
             and own

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .buffers import WRITE_INTO, Buffers
+from .buffers import WRITE_INTO, Buffers, in_place
 from .emit import Emitter, literal
-from .merge import products, products_over_time, sums_of_products, widen
+from .merge import products, products_of_parts, products_over_time, sums_of_products, widen
 from .lines import RESERVED, UFUNCS, VIEWS, Line
 from .plan import LIFTED, LOOPS, Plan, Stage, one_for_all, over_time, place, products_of_joined, sums, views_again, written
 from .trace import Gradients, Traced
@@ -52,6 +52,7 @@ def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], tit
     widen(plan)
     if gradients is not None:
         sums_of_products(plan)
+        products_of_parts(plan)
         over_time(plan)
         products_over_time(plan)
     views_again(plan)
@@ -208,11 +209,13 @@ class Text:
             return
         e.say()
         e.say(comment)
+        over = in_place(self.plan, lines, {*self.saved, *self.plan.forward_roots, *self.plan.backward_roots})
         for line in lines:
             lifted = self.plan.stages[line.name] in LIFTED
-            e.say(
-                f"{self.plural(line.name) if lifted else line.name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'))}"
-            )
+            out = over.get(line.name, "")
+            out = self.plural(out) if out and lifted else out
+            name = self.plural(line.name) if lifted else line.name
+            e.say(f"{name} = {e.expression(line, lifted=lifted or line.fn.endswith('_over_time'), out=out)}")
 
     def _loop(self, e: Emitter, head: str) -> None:
         plan, loop = self.plan, e.loop
@@ -229,6 +232,9 @@ class Text:
                 e.say(f"{self.plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
         for name, (shape, dtype) in buffers.made.items():
             e.say(f"{name} = np.empty({shape}, np.{dtype})")
+        for name, place in buffers.blocks.items():
+            if place:
+                e.say(f"{name} = {place}")
         arrived = [name for name in carried if backwards and self._wanted_later(name)]
         for name in arrived:
             e.say(f"{self.plural(name)} = np.empty((T, *{plan.shape(name)}), np.{plan.dtype(name)})")
@@ -240,8 +246,12 @@ class Text:
         for name in arrived:
             e.say(f"{self.plural(name)}[t] = {name}")
         self._bind(e, lines)
+        for name, place in buffers.blocks.items():
+            if not place:
+                e.say(f"{name} = {e.place(name)}")
         for line in lines:
-            self._step(e, line, buffers)
+            if line.name not in buffers.blocks:
+                self._step(e, line, buffers)
         self._hand_on(e, buffers, carried, following)
         e.depth -= 1
 
