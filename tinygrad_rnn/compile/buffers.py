@@ -35,12 +35,11 @@ class Buffers:
         for name in following:
             if name is not None:
                 last[owner.get(name, name)] = len(lines)
-        self.blocks = self._blocks(plan, lines, kept, following)
         free: dict[Any, list[str]] = {}
         taken: dict[str, str] = {}
         next_ = dict(zip(following, carried, strict=True)) if loop.backwards else {}
         for i, line in enumerate(lines):
-            if line.name in kept or line.fn not in WRITE_INTO or line.name in self.out or line.name in self.blocks:
+            if line.name in kept or line.fn not in WRITE_INTO:
                 continue
             if line.name in next_ and following.count(line.name) == 1:
                 self.out[line.name] = plan.writer.beside(next_[line.name], f"{next_[line.name]}_next")
@@ -59,27 +58,6 @@ class Buffers:
             self.out[line.name] = taken[line.name] = place
             for name in [name for name in taken if last.get(name, i) <= i and name != line.name]:
                 free.setdefault(self.key(plan, name), []).append(taken.pop(name))
-
-    def _blocks(self, plan: Plan, lines: list[Line], kept: set[str], following: list[Any]) -> dict[str, str]:
-        """What is joined of members that can be written straight into their places; and where it is, if it is not kept."""
-        made = {line.name: line for line in lines}
-        found: dict[str, str] = {}
-        for line in lines:
-            members = list(line.uses)
-            plain = line.fn == "concatenate" and line.settings["axis"] == -1 and len(set(members)) == len(members)
-            own = all(m in made and made[m].fn in UFUNCS and made[m].fn != "where" for m in members)
-            if not plain or not own or any(m in kept or m in self.out or m in following for m in members):
-                continue
-            start = 0
-            for member in members:
-                stop = start + plan.shape(member)[-1]
-                self.out[member] = f"{line.name}[..., {start}:{stop}]"
-                start = stop
-            found[line.name] = ""
-            if line.name not in kept:
-                found[line.name] = plan.writer.fresh("out")
-                self.made[found[line.name]] = (line.shape, line.dtype)
-        return found
 
     @staticmethod
     def key(plan: Plan, name: str) -> Any:

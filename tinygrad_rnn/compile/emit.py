@@ -6,15 +6,14 @@ at t starts from, ``hs[t + 1]`` what it ends with.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, VIEWS, Line, Ref
-from .plan import LIFTED, LOOPS, Plan, Stage
+from .helpers import Helpers
+from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, Line, Ref
+from .plan import Plan, Stage
 
 
 @dataclass
@@ -25,14 +24,14 @@ class Emitter:
     ----------
     kept : set of str
         Values made in a loop of which all time steps are kept, for later stages or as results.
-    helpers : dict of str to callable
+    helpers : Helpers
         Functions that are called as they are.
     """
 
     plan: Plan
     loop: Stage
     kept: set[str]
-    helpers: dict[str, Any]
+    helpers: Helpers
     text: list[str] = field(default_factory=list)
     depth: int = 1
 
@@ -49,10 +48,14 @@ class Emitter:
             return True
         return plan.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)
 
+    def becomes_state(self, name: str) -> bool:
+        """Whether a value is written into the state's place."""
+        return name in self.plan.new and self.plan.stages.get(name) == Stage.LOOP
+
     def all_steps(self, name: str) -> str:
         """What a line calls a value of all time steps."""
         plan = self.plan
-        if name in plan.new and plan.stages.get(name) == Stage.LOOP:
+        if self.becomes_state(name):
             return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[1:]"
         if name in plan.states:
             return f"{plan.writer.plural(name)}[:-1]"
@@ -71,7 +74,7 @@ class Emitter:
     def place(self, name: str) -> str:
         """Where the value of one step lies among those of all."""
         plan = self.plan
-        if name in plan.new and plan.stages.get(name) == Stage.LOOP:
+        if self.becomes_state(name):
             return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[t + 1]"
         return f"{plan.writer.plural(name)}[t]"
 
@@ -112,7 +115,7 @@ class Emitter:
         if line.fn == "index":
             return f"{a}[{self.index(s['index'], over)}]"
         if line.fn == "concatenate":
-            return f"np.concatenate(({', '.join(args)},), axis={s['axis']}{into})"
+            return f"np.concatenate(({', '.join(args)}), axis={s['axis']}{into})"
         if line.fn == "copy":
             return f"np.positive({a}{into})"
         if line.fn == "astype":
@@ -162,26 +165,21 @@ class Emitter:
 
     def call(self, line: Line, args: list[str]) -> str:
         """A function that is called as it is."""
-        function, keywords = line.settings["function"], line.settings["keywords"]
-        name = getattr(function, "__name__", "rule").strip("<>").lstrip("_")
-        known = self.helpers.setdefault(name, function)
-        n = 1
-        while known is not function:
-            n += 1
-            known = self.helpers.setdefault(f"{name}{n}", function)
-        name = name if n == 1 else f"{name}{n}"
-        options = [f"{key}={self.constant(value)}" for key, value in keywords.items()]
-        return f"{name}({', '.join([*args, *options])})"
+        options = [f"{key}={literal(value)}" for key, value in line.settings["keywords"].items()]
+        return f"{self.helpers.name(line.settings['function'])}({', '.join([*args, *options])})"
 
-    def constant(self, value: Any) -> str:
-        """A setting, as text; arrays become constants of the program."""
-        return literal(value)
+
+LARGE = 64
+"""An array with more entries than this is written as its bytes."""
 
 
 def literal(value: Any) -> str:
     """A setting of an op as Python text."""
+    if isinstance(value, np.ndarray) and value.size > LARGE:
+        return f'np.frombuffer(bytes.fromhex("{np.ascontiguousarray(value).tobytes().hex()}"), np.{value.dtype}).reshape({value.shape})'
     if isinstance(value, np.ndarray | np.generic):
-        return f"np.array({value.tolist()!r}, dtype=np.{value.dtype})"
+        numbers = ", ".join(_number(v) for v in np.ravel(value).tolist())
+        return f"np.array([{numbers}], np.{value.dtype}).reshape({value.shape})"
     if isinstance(value, tuple | list):
         inner = ", ".join(map(literal, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if value else "()"

@@ -17,16 +17,45 @@ from typing import Any
 
 import numpy as np
 
+from ..draw.text import expression
 from ..graph import Node, Value
 from ..notation import source
 from ..op import Op, registry
 
 UFUNCS = {
     name: getattr(np, name)
-    for name in (
-        "add subtract multiply divide power negative reciprocal exp expm1 log log1p sqrt square sign absolute sin cos tanh "
-        "maximum minimum logaddexp equal not_equal less less_equal greater greater_equal logical_and logical_or where"
-    ).split()
+    for name in [
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "power",
+        "negative",
+        "reciprocal",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sqrt",
+        "square",
+        "sign",
+        "absolute",
+        "sin",
+        "cos",
+        "tanh",
+        "maximum",
+        "minimum",
+        "logaddexp",
+        "equal",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "where",
+    ]
 }
 """Functions that work element by element: their arguments broadcast, and all but `where` write into ``out=``."""
 
@@ -92,6 +121,10 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "call": lambda *args, function, keywords: function(*args, **keywords),
 }
 VIEWS = frozenset({"transpose", "reshape", "index", "broadcast"})
+
+
+LONGEST = 40
+"""How long the formula of an unnamed result may be to stand within that of another."""
 
 
 class _NotAnExpression(Exception):
@@ -176,9 +209,20 @@ class Writer:
         if isinstance(name, str) and self.arrays[name].dtype != dtype and self.arrays[name].dtype.kind != "b":
             name = self.write("astype", name, dtype=dtype, wish=wish)
         self.names[id(value.array)] = name
-        self.keep.append(value.array)
+        self.kept.append(value)
+        self._note(value, node, name, args)
 
-    keep: list[Any] = field(default_factory=list)
+    kept: list[Value] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    inline: dict[Value, tuple[str, int]] = field(default_factory=dict)
+
+    def _note(self, value: Value, node: Node, name: str, args: list[Ref]) -> None:
+        """The formula of a line, with those of unnamed results in it, for the comment beside it."""
+        labels = {x: arg for x, arg in zip(node.inputs, args, strict=True) if isinstance(x, Value) and isinstance(arg, str)}
+        formula, level = expression(node, labels, self.inline)
+        self.notes[name] = formula
+        if not value.name:
+            self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
 
     def ref(self, x: Any, array: Any) -> Ref:
         """What a line calls an input of a node."""
@@ -239,8 +283,19 @@ def _mean(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
     return w.write("divide", total, count, wish=wish)
 
 
-def _reshaped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
-    return w.write("reshape", args[0], shape=params["shape_of_result"], wish=wish)
+def _variance(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    far = w.write("subtract", args[0], _mean(w, args, {**params, "keepdims": True}, "t"))
+    total = _reduced("sum")(w, [w.write("multiply", far, far)], params, "t")
+    count = int(np.prod(w.shape(args[0]))) / max(int(np.prod(w.shape(total))), 1)
+    return w.write("divide", total, count - params["ddof"], wish=wish)
+
+
+def _clipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    low, high = params["min"], params["max"]
+    if not all(isinstance(bound, int | float | type(None)) for bound in (low, high)):
+        return w.write("call", *args, function=registry["clip"].forward, keywords=params, wish=wish)
+    y = args[0] if low is None else w.write("maximum", args[0], low, wish="t" if high is not None else wish)
+    return str(y) if high is None and low is not None else w.write("minimum", y, float("inf") if high is None else high, wish=wish)
 
 
 def _reshape(shape: Callable[[np.ndarray, dict[str, Any]], tuple[int, ...]]) -> Callable[..., str]:
@@ -309,6 +364,7 @@ def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> st
 
 ARRANGED: dict[str, Callable[..., str]] = {
     "sum": _reduced("sum"), "prod": _reduced("prod"), "max": _reduced("max"), "min": _reduced("min"), "mean": _mean,
+    "var": _variance, "clip": _clipped,
     "reshape": _reshape(lambda a, p: np.reshape(a, p["shape"]).shape),
     "squeeze": _reshape(lambda a, p: np.squeeze(a, p["axis"]).shape),
     "expand_dims": _reshape(lambda a, p: np.expand_dims(a, p["axis"]).shape),

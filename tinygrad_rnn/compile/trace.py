@@ -21,6 +21,7 @@ import numpy as np
 from ..backward import sweep
 from ..errors import NotCompilable, complaint
 from ..graph import Node, Value, clock, history, onlooker, recorded
+from ..notation import source
 from ..op import Op, apply
 from ..scan import alike, form, mapped
 from ..tensor import Tensor
@@ -29,6 +30,9 @@ COMPARISONS = {
     operator.eq: "equal", operator.ne: "not_equal", operator.lt: "less", operator.le: "less_equal",
     operator.gt: "greater", operator.ge: "greater_equal",
 }  # fmt: skip
+
+
+SIGNS = {"equal": "=", "not_equal": "≠", "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥"}
 
 
 @dataclass(slots=True)
@@ -194,7 +198,7 @@ def comparison(name: str) -> Op:
         return function(a, b)
 
     forward.__name__ = name
-    return Op(forward, "{a} ? {b}")
+    return Op(forward, f"{{a}} {SIGNS[name]} {{b}}")
 
 
 def _require_same(name: str, first: Traced, second: Traced) -> None:
@@ -332,7 +336,7 @@ def rule_op(rule: Callable[..., Any]) -> Op:
     def forward(*args: Any, **params: Any) -> Any:
         return rule(*args, **params)
 
-    made = Op(forward, "rule")
+    made = Op(forward, source(rule).replace("{", "{{").replace("}", "}}"))
     made.name, made.partial = "rule", False
     forward.__wrapped__ = rule  # type: ignore[attr-defined]
     return made
