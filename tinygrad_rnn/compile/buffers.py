@@ -12,6 +12,11 @@ from .plan import Plan, Stage
 WRITE_INTO = frozenset({*UFUNCS, "dot", "concatenate", "sum", "prod", "max", "min", "copy"}) - {"where"}
 
 
+def spare(plan: Plan, name: str) -> str:
+    """The second array of a gradient that is carried: it is read from one and put together in the other, by turns."""
+    return plan.writer.beside(name, "spare")
+
+
 class Buffers:
     """A place for every value of a loop that is not kept.
 
@@ -42,7 +47,7 @@ class Buffers:
             if line.name in kept or line.fn not in WRITE_INTO:
                 continue
             if line.name in next_ and following.count(line.name) == 1:
-                self.out[line.name] = plan.writer.beside(next_[line.name], f"{next_[line.name]}_next")
+                self.out[line.name] = spare(plan, next_[line.name])
                 continue
             key = (line.shape, line.dtype)
             dying = [

@@ -71,6 +71,8 @@ class Helpers:
 
 def _text(function: Any, name: str) -> str:
     """The source of a function, without decorators, annotations and documentation."""
+    if function.__code__.co_freevars:
+        raise TypeError
     if function.__name__ == "<lambda>":
         arguments = str(inspect.signature(function))
         return f"def {name}{arguments}:\\n    return {source(function)}".replace("\\n", "\n")

@@ -13,6 +13,7 @@ import keyword
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ class Writer:
 
     def plural(self, name: str) -> str:
         """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
-        base, line, rest = name.partition("_")
+        base, line, rest = name.removesuffix("_prev").partition("_")
         return self.beside(name, f"{base}s{line}{rest}")
 
     def given(self, x: Any, wish: str) -> str:
@@ -220,7 +221,7 @@ class Writer:
         """The formula of a line, with those of unnamed results in it, for the comment beside it."""
         labels = {x: arg for x, arg in zip(node.inputs, args, strict=True) if isinstance(x, Value) and isinstance(arg, str)}
         formula, level = expression(node, labels, self.inline)
-        self.notes[name] = formula
+        self.notes[name] = formula.replace(" [axes=(1, 0)]", "")
         if not value.name:
             self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
 
@@ -362,6 +363,10 @@ def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> st
     return w.write("add", y, bias, wish=wish)
 
 
+def _compared(w: Writer, args: list[Ref], params: dict[str, Any], wish: str, name: str) -> str:
+    return w.write(name, *args, wish=wish)
+
+
 ARRANGED: dict[str, Callable[..., str]] = {
     "sum": _reduced("sum"), "prod": _reduced("prod"), "max": _reduced("max"), "min": _reduced("min"), "mean": _mean,
     "var": _variance, "clip": _clipped,
@@ -373,6 +378,7 @@ ARRANGED: dict[str, Callable[..., str]] = {
     "getitem": lambda w, args, params, wish: w.write("index", *args, index=params["index"], wish=wish),
     "broadcast_to": lambda w, args, params, wish: w.write("broadcast", *args, shape=w_shape(w, args, params), wish=wish),
     "copy": lambda w, args, params, wish: w.write("copy", *args, wish=wish),
+    **{name: partial(_compared, name=name) for name in COMPARED},
     "astype": lambda w, args, params, wish: w.write("astype", *args, dtype=np.dtype(params["dtype"]), wish=wish),
 }  # fmt: skip
 """How an op on the arrangement of entries, a sum or a product is written in NumPy."""

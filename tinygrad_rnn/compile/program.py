@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .buffers import WRITE_INTO, Buffers, in_place
+from .buffers import WRITE_INTO, Buffers, in_place, spare
 from .emit import Emitter, literal
 from .helpers import Helpers
 from .lines import Line
@@ -15,6 +15,9 @@ from .trace import Gradients, Traced
 
 WIDTH = 60
 """The column of comments."""
+
+LONG = 64
+"""How long a comment may be."""
 
 
 @dataclass
@@ -65,7 +68,7 @@ def numbered(plan: Plan) -> None:
     lines = {new(n): replace(line, name=new(n), args=tuple(map(new, line.args))) for n, line in plan.lines.items()}
     plan.stages = {new(name): plan.stages[name] for name in plan.lines}
     w.arrays = {new(name): array for name, array in w.arrays.items() if name in names or not w.temporary(name)}
-    w.notes = {new(name): note for name, note in w.notes.items()}
+    w.notes = {new(name): note for name, note in w.notes.items() if name in plan.lines}
     w.taken |= set(names.values())
     plan.lines = lines
     for roots in ("outputs", "new", "to_inputs", "to_states", "to_arguments"):
@@ -102,7 +105,7 @@ class Text:
         """The function that runs forwards."""
         plan = self.plan
         e = Emitter(plan, Stage.LOOP, self._kept(Stage.LOOP), self.helpers)
-        starts = [plan.writer.beside(state, f"{state}_0") for state in plan.states]
+        starts = [plan.writer.beside(state, f"{state.removesuffix('_prev')}_0") for state in plan.states]
         handed = [*map(self.plural, plan.inputs), *starts, *plan.arguments]
         self._shapes(e, handed, [("T", x) for x in plan.inputs] + [("", x) for x in (*plan.states, *plan.arguments)])
         e.say(f"T = len({self.plural(plan.inputs[0])})")
@@ -119,7 +122,7 @@ class Text:
         """The function that runs backwards."""
         plan = self.plan
         e = Emitter(plan, Stage.BACK_LOOP, self._kept(Stage.BACK_LOOP), self.helpers)
-        lasts = [plan.writer.beside(name, f"{name}_T") for name in plan.carried]
+        lasts = [plan.writer.beside(name, f"{name.removesuffix('_next')}_T") for name in plan.carried]
         handed = [*map(self.plural, plan.arriving), *lasts, *self._handed_on(e)]
         self._shapes(e, [*map(self.plural, plan.arriving), *lasts], [("T", x) for x in plan.arriving] + [("", x) for x in plan.carried])
         e.say(f"T = len({self.plural(plan.arriving[0])})")
@@ -146,7 +149,7 @@ class Text:
 
     def next(self, name: str) -> str:
         """Where the gradient that is carried to the step before is put together."""
-        return self.plan.writer.beside(name, f"{name}_next")
+        return spare(self.plan, name)
 
     def _result(self, e: Emitter, name: str) -> str:
         if e.over_time(name):
@@ -214,7 +217,8 @@ class Text:
 
     def _say(self, e: Emitter, line: Line, text: str) -> None:
         """A line, and the equation that it computes."""
-        note = self.plan.writer.notes.get(line.name)
+        note = self.plan.writer.notes.get(line.name, "")
+        note = note if len(note) <= LONG else f"{note[: LONG - 1]}…"
         e.say(f"{text:<{WIDTH - 4 * e.depth}}  # {note}" if note else text)
 
     def _loop(self, e: Emitter, head: str, starts: list[str]) -> None:

@@ -110,7 +110,7 @@ def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, 
     def replaced(part: Any) -> Any:
         if not isinstance(getattr(part, "array", part), np.ndarray):
             raise NotCompilable(refusal(name, "a state of arrays", form(state), "start from zeros, say"))
-        old.append(_stand_in(part, getattr(part, "name", None) or f"s{len(old)}", shift))
+        old.append(_stand_in(part, f"{getattr(part, 'name', None) or 'h'}_prev", shift))
         return old[-1]
 
     stand_ins = mapped(replaced, state)
@@ -253,7 +253,7 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
 
     `wanted` says of a leaf whether its gradient is asked for. States always are.
     """
-    found = Gradients([_seed(y, "g_output") for y in traced.outputs], [_seed(s, f"d{s.name or 'h'}") for s in traced.new])
+    found = Gradients([_seed(y, "g_output") for y in traced.outputs], [_seed(s, f"d{s.name or 'h'}_next") for s in traced.new])
     inside = dependent(traced)
     flowing = _flowing(traced)
     order = [value for value in flowing if id(value) in inside]
