@@ -74,7 +74,7 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
                 remedy="put time on the first axis",
             )
         )
-    walk = getattr(cell, "walk", None) or walker.get()
+    walk = getattr(cell, "walk_through_time", None) or walker.get()
     if walk is not None:
         return walk(cell, inputs, state, reverse)
     steps = range(lengths.pop())

@@ -28,7 +28,7 @@ def captured(cell: Any) -> tuple[tuple[Any, ...], list[Value]]:
 
 def _look(x: Any, key: list[Any], tensors: dict[int, Value], seen: set[int]) -> None:
     if isinstance(x, PLAIN):
-        key.append(x)
+        key.append((type(x), x))
         return
     if isinstance(x, Value):
         known = id(x) in tensors

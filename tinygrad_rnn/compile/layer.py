@@ -10,14 +10,66 @@ import numpy as np
 
 from ..errors import NotCompilable, complaint, describe
 from ..graph import Value
-from ..nn.module import Module
+from ..nn.module import Module, watcher
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from .capture import captured
+from .explain import explain
 from .walk import Compiled, asked, make, run
 
 MOST = 64
 """How many programs are kept; the one that was not used for longest goes first."""
+
+
+def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
+    """`target`, used as before, but every walk through time in it runs as a NumPy program that was derived from the cell.
+
+    One step of the cell is traced and differentiated with the engine's own rules; all that need not wait for the state, or
+    backwards for the gradient carried, is moved out of the loop, where it is done for all time steps at once. What is left is
+    backpropagation through time as textbooks write it. In the graph a walk is one node.
+
+    Parameters
+    ----------
+    target : Module, cell or function
+        ``nn.GRU(...)``, or a model with recurrent layers in it; a cell ``(x, state) -> (output, state)`` for `scan`; or a
+        function that calls `scan`.
+    fallback : bool
+        Run a cell that cannot be compiled as it is, instead of refusing it.
+
+    Returns
+    -------
+    CompiledModule
+        With the parameters, the state dict and the attributes of the target; results and gradients are equal up to rounding.
+
+    Raises
+    ------
+    NotCompilable
+        When it is called: if a cell looks at numbers, draws random ones, or does what was recorded in one run only.
+
+    Notes
+    -----
+    A program is written when a cell meets inputs and a state of new shapes or dtypes, and kept. Gradients of gradients walk step
+    by step, as without compiling. Numbers and settings that a cell holds are part of its program, and arrays count as long as
+    they are the same objects: hand in with the input what changes from call to call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> gru = tg.nn.GRU(3, 4, rng=0)
+    >>> fast = tg.compile(gru)
+    >>> x = np.ones((5, 2, 3), dtype="float32")
+    >>> output, state = fast(x)
+    >>> bool(np.allclose(output.data, gru(x)[0].data))
+    True
+    >>> print(fast.source[fast.source.index("    for t in range(T)"):][:120])  # doctest: +ELLIPSIS
+        for t in range(T):
+            ... = np.dot(h_prev, ...
+    """
+    if not callable(target):
+        wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
+        raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
+    return CompiledModule(target, fallback)
 
 
 class CompiledModule(Module):
@@ -25,78 +77,82 @@ class CompiledModule(Module):
 
     Attributes
     ----------
-    source : str
-        The programs that were written so far, one for each cell and form of its arguments.
+    target : callable
+        What it was made of.
+    refused : dict of str to str
+        With ``fallback=True``: the cells that run as they are, and why.
     """
 
-    def __init__(self, target: Callable[..., Any], fallback: bool):
+    def __init__(self, target: Callable[..., Any], fallback: bool = False):
         super().__init__()
-        self.__dict__.update(target=target, fallback=fallback, programs=OrderedDict(), refused={})
-        self.__dict__["_scope"] = getattr(target, "_scope", "compiled")
+        scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
+        self.__dict__.update(target=target, fallback=fallback, refused={}, _programs=OrderedDict(), _plain=set(), _scope=scope)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the target computes; every walk through time in it is compiled."""
+        inner = self.target.forward if isinstance(self.target, Module) else self.target
+        if watcher.get() is not None:  # somebody wants to see the layers themselves
+            return inner(*args, **kwargs)
         token = walker.set(self._walk)
         try:
-            return self.target.forward(*args, **kwargs) if isinstance(self.target, Module) else self.target(*args, **kwargs)
+            return inner(*args, **kwargs)
         finally:
             walker.reset(token)
 
-    def walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-        """A scan over this as a cell."""
+    def walk_through_time(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+        """A `scan` with this as the cell."""
         return self._walk(self.target, inputs, state, reverse)
 
     def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         several = isinstance(inputs, tuple)
-        xs = list(inputs) if several else [inputs]
-        states: list[Any] = []
+        xs, states = list(inputs) if several else [inputs], []
         mapped(states.append, state)
-        own, tensors = captured(cell)
+        held, tensors = captured(cell)
         tracked = asked(xs, states, tensors)
-        form = tuple((getattr(x, "array", x).shape[i > 0 :], getattr(x, "array", x).dtype) for i, x in _numbered(xs, states))
-        key = (own, form, several, None if tracked is None else tuple(tracked))
-        found = self.programs.get(key)
+        form = (*[_form(x, 1) for x in xs], *[_form(s, 0) for s in states])
+        key = (held, form, several, None if tracked is None else tuple(tracked))
+        found = self._programs.get(key)
         if found is None:
-            if key in self.refused:
-                return self._plain(cell, inputs, state, reverse)
-            try:
-                found = self._made(key, cell, xs, several, state, tensors, tracked)
-            except NotCompilable as error:
-                if not self.fallback:
-                    raise
-                self.refused[key] = str(error)
-                return self._plain(cell, inputs, state, reverse)
+            found = self._made(key, cell, xs, several, state, tensors, tracked)
+        if found is None:
+            return _as_it_is(cell, inputs, state, reverse)
         return run(found, cell, xs, states, tensors, reverse)
 
-    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: Any) -> Compiled:
-        made = self.programs[key] = make(_title(cell), cell, xs, several, state, tensors, tracked)
-        made.held = (cell, tensors)
-        while len(self.programs) > MOST:
-            self.programs.popitem(last=False)
+    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: Any) -> Compiled | None:
+        """The program for a new cell or a new form, or None if there is none and the cell is to run as it is."""
+        if key in self._plain:
+            return None
+        name = _title(cell)
+        try:
+            made = make(name, cell, xs, several, state, tensors, tracked)
+        except NotCompilable as error:
+            if not self.fallback:
+                raise
+            self._plain.add(key)
+            self.refused[name] = str(error)
+            return None
+        made.held = cell, tensors  # the key names objects by identity: they must not go
+        self._programs[key] = made
+        while len(self._programs) > MOST:
+            self._programs.popitem(last=False)
         return made
 
-    @staticmethod
-    def _plain(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-        token = walker.set(None)
-        try:
-            return scan(cell, inputs, state, reverse=reverse)
-        finally:
-            walker.reset(token)
+    # -- what was written ------------------------------------------------------------------------------
+
+    def _written(self, wanted: str) -> list[Compiled]:
+        if not self._programs:
+            name, remedy = type(self.target).__name__, "call it once, on data of the form that it is for"
+            raise RuntimeError(complaint(f"compile({name})", wanted, expected="a program that was written", got="none yet", remedy=remedy))
+        return list({made.program.source: made for made in self._programs.values()}.values())
 
     @property
     def source(self) -> str:
-        """The text of the programs written so far."""
-        if not self.programs:
-            raise RuntimeError(
-                complaint(
-                    "source",
-                    "program",
-                    expected="one that was written",
-                    got="none yet",
-                    remedy="call it once, on data of the form it is for",
-                )
-            )
-        return "\n\n".join(dict.fromkeys(made.program.source for made in self.programs.values()))
+        """The programs that were written so far: of each cell, and for each form of its arguments."""
+        return "\n\n".join(made.program.source for made in self._written("source"))
+
+    def explain(self) -> str:
+        """In words: what was moved where, and why."""
+        return "\n\n".join(explain(made.title, made.program.plan, made.program.saved) for made in self._written("explain"))
 
     # -- as the target ---------------------------------------------------------------------------------
 
@@ -121,32 +177,35 @@ class CompiledModule(Module):
         return getattr(self.__dict__["target"], name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self.__dict__:
+        if name in self.__dict__ or not isinstance(self.target, Module):
             self.__dict__[name] = value
         else:
             setattr(self.target, name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_programs": OrderedDict(), "_plain": set(), "refused": {}}
+
     def __repr__(self) -> str:
-        return f"compiled {self.target!r}"
+        return f"compile({self.target!r})"
 
 
-def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
-    """A module, a cell or a function, used as before, whose walks through time run as NumPy programs."""
-    if not callable(target):
-        wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
-        raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
-    return CompiledModule(target, fallback)
+def _as_it_is(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    token = walker.set(None)
+    try:
+        return scan(cell, inputs, state, reverse=reverse)
+    finally:
+        walker.reset(token)
 
 
-def _numbered(xs: list[Any], states: list[Any]) -> Iterator[tuple[int, Any]]:
-    """Inputs, whose first axis is time, with 1; parts of the state with 0."""
-    yield from ((1, x) for x in xs)
-    yield from ((0, s) for s in states)
+def _form(x: Any, first: int) -> Any:
+    """The shape, of an input without its first axis, which is time, and the dtype."""
+    array = getattr(x, "array", x)
+    if not isinstance(array, np.ndarray):
+        return type(x)
+    return array.shape[first:], array.dtype, isinstance(x, Value)
 
 
 def _title(cell: Any) -> str:
+    """What a program is called: as its cell."""
     name = getattr(cell, "__name__", type(cell).__name__)
     return name if name.isidentifier() else "cell"
-
-
-_ = np

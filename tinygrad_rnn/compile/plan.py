@@ -240,7 +240,7 @@ def sums(plan: Plan) -> None:
     inner = set()
     for line in plan.lines.values():
         if line.fn == "add":
-            inner |= {u for u in line.uses if uses[u] == 1 and u in plan.lines and plan.lines[u].fn == "add" and _like(plan, u, line)}
+            inner |= {u for u in line.uses if uses[u] == 1 and _is_term(plan, u, line)}
     for name, line in plan.lines.items():
         if name in inner:
             continue
@@ -256,8 +256,10 @@ def sums(plan: Plan) -> None:
     plan.lines = lines
 
 
-def _like(plan: Plan, use: str, line: Line) -> bool:
-    return plan.dtype(use) == line.dtype
+def _is_term(plan: Plan, use: str, line: Line) -> bool:
+    """Whether a value is a sum within a sum; one that its author named stays as it is."""
+    made = plan.lines.get(use)
+    return made is not None and made.fn == "add" and plan.writer.temporary(use) and made.dtype == line.dtype
 
 
 def _terms(plan: Plan, line: Line, inner: set[str]) -> list[Ref]:

@@ -33,12 +33,15 @@ class Program:
     backward : callable or None
         ``backward(*gradients of outputs, *gradients of states, *saved) -> gradients of inputs, states, arguments``
     plan : Plan
+    saved : list of str
+        The values that the first function hands to the second.
     """
 
     source: str
     forward: Callable[..., Any]
     backward: Callable[..., Any] | None
     plan: Plan
+    saved: list[str]
 
 
 def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], title: str) -> Program:
@@ -93,7 +96,7 @@ class Text:
         source = "\n\n\n".join([*parts, *functions]) + "\n"
         space: dict[str, Any] = dict(self.helpers.handed)
         exec(compile(source, f"<compiled {self.title}>", "exec"), space)
-        return Program(source, space["forward"], space.get("backward"), self.plan)
+        return Program(source, space["forward"], space.get("backward"), self.plan, self.saved)
 
     def _used(self, name: str) -> bool:
         roots = (*self.plan.forward_roots, *self.plan.backward_roots)

@@ -140,7 +140,8 @@ def _stand_in(x: Any, name: str, shift: bool) -> Any:
         array = (array + noise if shift else array).astype(array.dtype)
         return Tensor(array, requires_grad=True, name=name) if isinstance(x, Value) else array
     if shift:
-        array = ~array if array.dtype.kind == "b" else array.max(initial=0) - array
+        other = ~array if array.dtype.kind == "b" else array.max(initial=0) - array
+        array = array + 1 if np.array_equal(other, array) else other
     return Tensor(array, name=name) if isinstance(x, Value) else array
 
 

@@ -102,8 +102,6 @@ def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], ten
     outputs, tail = _unpacked(walk, y)
     end = 0 if reverse else -1
     last = [tail[i] if i in tail else outputs[plan.outputs.index(new)][end] for i, new in enumerate(plan.new)]
-    for value, name in zip(outputs, plan.outputs, strict=True):
-        value.name = value.name or None
     return mapped(lambda i: outputs[i], traced.output), mapped(lambda i: last[i], traced.state)
 
 
@@ -151,7 +149,7 @@ def _back(g: Any, y: Any, *inputs: Any, walk: Walk) -> list[Any]:
     if isinstance(g, Value):
         return _recorded(g, inputs, walk)
     compiled, plan = walk.compiled, walk.compiled.program.plan
-    n, m = walk.counts
+    n, _ = walk.counts
     outputs, tail = _unpacked(walk, g)
     if walk.reverse:
         outputs = [part[::-1] for part in outputs]
@@ -167,7 +165,7 @@ def _back(g: Any, y: Any, *inputs: Any, walk: Walk) -> list[Any]:
 def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
     """The same on Tensors: the cell is walked step by step, as it is, and its graph gives gradients that have one themselves."""
     compiled = walk.compiled
-    n, m = walk.counts
+    n, _ = walk.counts
     xs = tuple(inputs[:n]) if compiled.several else inputs[0]
     states = mapped(lambda i: inputs[n + i], compiled.traced.state)
     token = walker.set(None)

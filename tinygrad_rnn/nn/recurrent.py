@@ -271,6 +271,7 @@ def _stepwise(cell: Any, x: Tensor, mask: Any) -> tuple[Any, Any]:
         now, rest = cell.unroll(*(x if isinstance(x, tuple) else (x,)))
         return rest(now, state)
 
+    step.__name__ = type(cell).__name__
     return (x if mask is None else (x, _every(x, mask))), step
 
 
