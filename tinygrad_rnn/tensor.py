@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -13,7 +13,7 @@ from . import ops, protocol
 from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history, onlooker
+from .graph import Value, clock, history, seen
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
@@ -122,11 +122,11 @@ class Tensor(Value):
 
     def item(self) -> float | int | bool:
         """The only entry, as a Python number."""
-        return _seen(np.ndarray.item, self)
+        return seen(np.ndarray.item, self)
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
-        return _seen(np.ndarray.tolist, self)
+        return seen(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
         """The same numbers as a leaf without gradients: what to carry from batch to batch in truncated BPTT."""
@@ -150,7 +150,7 @@ class Tensor(Value):
         return (self[i] for i in range(len(self.array)))
 
     def __bool__(self) -> bool:
-        return _seen(bool, self)
+        return seen(bool, self)
 
     # NumPy calls these to put a Tensor into an array, and math.exp to leave the graph.
     def __float__(self) -> float:
@@ -160,7 +160,7 @@ class Tensor(Value):
         return int(_untracked("int", self).item())
 
     def __index__(self) -> int:
-        return _seen(operator.index, self)
+        return seen(operator.index, self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec else str(self), spec)
@@ -272,22 +272,22 @@ class Tensor(Value):
         )
 
     def __eq__(self, other: Any) -> Any:
-        return _seen(operator.eq, self, other)
+        return seen(operator.eq, self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return _seen(operator.ne, self, other)
+        return seen(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return _seen(operator.lt, self, other)
+        return seen(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _seen(operator.le, self, other)
+        return seen(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _seen(operator.gt, self, other)
+        return seen(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _seen(operator.ge, self, other)
+        return seen(operator.ge, self, other)
 
     __hash__ = Value.__hash__
 
@@ -343,11 +343,11 @@ class Tensor(Value):
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
         """Where the largest entry is: a plain array of integers."""
-        return np.asarray(_seen(np.argmax, self, axis))
+        return np.asarray(seen(np.argmax, self, axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
         """Where the smallest entry is: a plain array of integers."""
-        return np.asarray(_seen(np.argmin, self, axis))
+        return np.asarray(seen(np.argmin, self, axis))
 
 
 def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
@@ -373,12 +373,6 @@ def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
 
 def _array(x: Any) -> Any:
     return x.array if isinstance(x, Value) else x
-
-
-def _seen(look: Callable[..., Any], t: Tensor, *others: Any) -> Any:
-    """What `look` finds in the numbers of t and others: a plain array, or a Python number."""
-    watch = onlooker.get()
-    return look(t.array, *map(_array, others)) if watch is None else watch(look, t, *others)
 
 
 def _untracked(operation: str, t: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -69,6 +70,7 @@ class Helpers:
             self.handed[free] = what
 
 
+@cache
 def _text(function: Any, name: str) -> str:
     """The source of a function, without decorators, annotations and documentation."""
     if function.__code__.co_freevars:
@@ -88,6 +90,7 @@ def _text(function: Any, name: str) -> str:
     return ast.unparse(made)
 
 
+@cache
 def _free(text: str) -> list[str]:
     """The names that a text takes, each once, in order."""
     names = [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]

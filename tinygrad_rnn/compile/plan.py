@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import Value
-from .lines import REDUCTIONS, UFUNCS, VIEWS, Line, Ref, Writer, needed
+from .lines import REDUCTIONS, UFUNCS, VIEWS, Line, Ref, needed
+from .lower import Writer
 from .trace import Gradients, Traced
 
 

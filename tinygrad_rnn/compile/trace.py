@@ -14,13 +14,14 @@ import operator
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..backward import sweep
 from ..errors import NotCompilable, complaint
-from ..graph import Node, Value, clock, history, onlooker, recorded
+from ..graph import Node, Value, history, onlooker, recorded
 from ..notation import source
 from ..op import Op, apply
 from ..scan import alike, form, mapped
@@ -114,7 +115,7 @@ def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, 
         return old[-1]
 
     stand_ins = mapped(replaced, state)
-    with recorded(), seeing(_recorded_comparison), np.errstate(all="ignore"):
+    with recorded(), seeing(partial(_recorded_comparison, name)), np.errstate(all="ignore"):
         try:
             result = cell(tuple(xs) if several else xs[0], stand_ins)
         except NotCompilable:
@@ -136,13 +137,17 @@ def _stand_in(x: Any, name: str, shift: bool) -> Any:
     """An array like x to run the cell on, in a Tensor that is tracked if it is of floats; the second time (`shift`) of other numbers."""
     array = np.array(getattr(x, "array", x))
     if array.dtype.kind == "f":
-        noise = np.random.default_rng(1).uniform(0.1, 0.2, array.shape)
-        array = (array + noise if shift else array).astype(array.dtype)
+        array = (array + _other_numbers(array.shape) if shift else array).astype(array.dtype)
         return Tensor(array, requires_grad=True, name=name) if isinstance(x, Value) else array
     if shift:
         other = ~array if array.dtype.kind == "b" else array.max(initial=0) - array
         array = array + 1 if np.array_equal(other, array) else other
     return Tensor(array, name=name) if isinstance(x, Value) else array
+
+
+def _other_numbers(shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers between 0.1 and 0.2, no two alike."""
+    return 0.15 + 0.05 * np.sin(np.arange(np.prod(shape, dtype=int)) + 1.0).reshape(shape)
 
 
 def _parts(name: str, structure: Any) -> tuple[list[Value], Any]:
@@ -177,17 +182,15 @@ def seeing(watch: Callable[..., Any]) -> Any:
         onlooker.reset(token)
 
 
-def _recorded_comparison(look: Callable[..., Any], t: Value, *others: Any) -> Any:
+def _recorded_comparison(name: str, look: Callable[..., Any], t: Value, *others: Any) -> Any:
     """A comparison as a node, for masks are made so; whatever turns numbers into Python's is refused."""
-    if not (t.tracked or any(isinstance(x, Value) and x.tracked for x in others)):
+    if not any(isinstance(x, Value) and (x.tracked or x.node is not None) for x in (t, *others)):
         return look(t.array, *[getattr(x, "array", x) for x in others])
     if look not in COMPARISONS:
         remedy = "write it with ops: tg.where, tg.maximum, tg.relu"
-        raise NotCompilable(refusal("cell", "no look at the numbers, which differ from step to step", look.__name__, remedy))
-    mask = Tensor(look(t.array, *[getattr(x, "array", x) for x in others]))
-    node = mask.node = Node()
-    node.op, node.inputs, node.arrays = comparison(COMPARISONS[look]), (t, *others), [getattr(x, "array", x) for x in (t, *others)]
-    node.params, node.index, node.scope, node.used = {}, next(clock), (), 0
+        raise NotCompilable(refusal(name, "no look at the numbers, which differ from step to step", look.__name__, remedy))
+    mask = apply(comparison(COMPARISONS[look]), (t, *others), {})
+    mask.tracked = False  # nothing flows back to it
     return mask
 
 
@@ -196,10 +199,12 @@ def comparison(name: str) -> Op:
     function = getattr(np, name)
 
     def forward(a: Any, b: Any) -> Any:
-        return function(a, b)
+        return function(a, b).astype(np.result_type(a, b))  # a float, for only that is recorded
 
     forward.__name__ = name
-    return Op(forward, f"{{a}} {SIGNS[name]} {{b}}")
+    made = Op(forward, f"{{a}} {SIGNS[name]} {{b}}")
+    made.partial = False
+    return made
 
 
 def _require_same(name: str, first: Traced, second: Traced) -> None:
@@ -301,7 +306,7 @@ def _leaves(value: Value) -> set[Value]:
 
 def _seed(y: Value, name: str) -> Tensor:
     """A stand-in for the gradient of y."""
-    array = np.random.default_rng(0).uniform(0.5, 1.0, y.array.shape).astype(y.array.dtype)
+    array = _other_numbers(y.array.shape).astype(y.array.dtype)
     return Tensor(array, requires_grad=array.dtype.kind == "f", name=name)
 
 

@@ -40,6 +40,10 @@ class Compiled:
     def __post_init__(self) -> None:
         self.op = walk_op(self.title)
 
+    def leaves(self, tensors: list[Value]) -> list[Value]:
+        """What the program is handed after inputs and states, of the Tensors that a cell holds."""
+        return [tensors[a] if isinstance(a, int) else a for a in self.arguments]
+
     @property
     def tail(self) -> list[int]:
         """The parts of the state that are not the last step of an output, by number."""
@@ -93,9 +97,8 @@ def _leaves(traced: Traced) -> list[Value]:
 
 def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
     """Walk through time; returns the outputs and the state, put together as the cell does."""
-    arguments = [tensors[a] if isinstance(a, int) else a for a in compiled.arguments]
     walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
-    y = apply(compiled.op, (*inputs, *states, *arguments), {"walk": walk})
+    y = apply(compiled.op, (*inputs, *states, *compiled.leaves(tensors)), {"walk": walk})
     if not isinstance(y, Value):
         y = Tensor(y)
     traced, plan = compiled.traced, compiled.program.plan

@@ -71,10 +71,11 @@ def _holding(step: Step, inputs: Any, masks: list[np.ndarray], keep: Callable[[A
     The masks, one for each part of the state, join the inputs, so that each step gets its own.
     """
     own = inputs if isinstance(inputs, tuple) else (inputs,)
+    several, count = isinstance(inputs, tuple), len(own)
 
     def held(x: Any, state: Any) -> tuple[Any, Any]:
-        output, new = step(x[: len(own)] if isinstance(inputs, tuple) else x[0], state)
-        now, kept = iter(x[len(own) :]), {}
+        output, new = step(x[:count] if several else x[0], state)
+        now, kept = iter(x[count:]), {}
 
         def hold(part: Any, old: Any) -> Any:
             kept[part] = keep(next(now, None), part, old)
@@ -84,4 +85,5 @@ def _holding(step: Step, inputs: Any, masks: list[np.ndarray], keep: Callable[[A
         new = mapped(hold, new, state)
         return mapped(lambda part: kept.get(part, part), output), new
 
+    held.__name__ = getattr(step, "__name__", type(step).__name__)
     return held, (*own, *masks)
