@@ -31,12 +31,13 @@ FLOORS = [
         "train",
         "walk",
         "drawing",
+        "compiling",
         "cli",
         "__main__",
     ),
 ]
 CORE = FLOORS[: FLOORS.index("serialize")]
-PRINTING = {"train", "walk", "drawing", "cli", "__main__"}
+PRINTING = {"train", "walk", "drawing", "compiling", "cli", "__main__"}
 FILES = sorted(ROOT.rglob("*.py"))
 every_file = pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(ROOT)) for p in FILES])
 

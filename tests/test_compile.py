@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from examples import cells
+from tinygrad_rnn import cli
 from tinygrad_rnn.errors import NotCompilable
 
 # -- cells made by chance ----------------------------------------------------------------------------
@@ -514,3 +515,55 @@ def test_wrong_calls():
         fast(np.ones((5, 2, 4), "float32"))
     with pytest.raises(ValueError, match="time step"):
         tg.scan(fast, tg.Tensor(np.ones((0, 2, 3), "float32")), tg.Tensor(np.zeros((2, 4), "float32")))
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "gru-before", "lstm", "examples/cells.py:MGU", "examples/cells.py:LayerNormGRU"])
+def test_the_command_prints_a_program(cell, capsys, request):
+    path = cell if "/" not in cell else str(request.config.rootpath / cell)
+    assert cli.main(["compile", path, "--plain"]) == 0
+    program = capsys.readouterr().out
+    space = {}
+    exec(program, space)
+    assert callable(space["forward"])
+    assert callable(space["backward"])
+    assert cli.main(["compile", path, "--explain"]) == 0
+    assert "In the loop, step by step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
+        (["gru", "--hidden", "0"], "--hidden: expected a positive number, got 0"),
+        (["nowhere.py:Cell"], "expected a file that runs"),
+    ],
+)
+def test_the_command_refuses(arguments, complaint, capsys):
+    assert cli.main(["compile", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_training_compiled(cell, tmp_path, capsys, monkeypatch):
+    """The same losses; and a run that goes on from a checkpoint stays compiled, and ends with the same bits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.txt").write_text("the cat sat on the mat and the dog sat on the log. " * 12)
+    common = ["train", "cat.txt", "--cell", cell, "--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--plain"]
+
+    def losses():
+        return [float(line.split("loss")[1].split()[0]) for line in capsys.readouterr().out.splitlines() if "loss" in line]
+
+    assert cli.main([*common, "--epochs", "2", "--out", "plain.safetensors"]) == 0
+    plain = losses()
+    assert cli.main([*common, "--epochs", "2", "--compile", "--out", "whole.safetensors"]) == 0
+    assert losses() == pytest.approx(plain, abs=2e-3)
+    assert cli.main([*common, "--epochs", "1", "--compile", "--out", "parts.safetensors"]) == 0
+    assert cli.main(["train", "cat.txt", "--resume", "--epochs", "2", "--out", "parts.safetensors"]) == 0
+    whole, parts = tg.load("whole.safetensors"), tg.load("parts.safetensors")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array)
