@@ -70,6 +70,36 @@ class Buffers:
         return plan.lines[name].shape, plan.lines[name].dtype
 
 
+def taken_over(plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wanted: set[str]) -> dict[str, str]:
+    """For values that a loop keeps: an array over time that was made before it, and of which this step is not read any more."""
+    position = {line.name: i for i, line in enumerate(lines)}
+    last: dict[str, int] = {}
+    elsewhere: set[str] = set(wanted)
+    for name, line in plan.lines.items():
+        for use in line.uses:
+            if name in position:
+                last[use] = max(last.get(use, 0), position[name])
+            elif line.fn in VIEWS or plan.stages[name] > loop:
+                elsewhere.add(use)
+    viewed = {use for line in lines if line.fn in VIEWS for use in line.uses}
+    before = Stage.BACK_BEFORE if loop.backwards else Stage.BEFORE
+    fresh = [
+        n for n, x in plan.lines.items() if plan.stages[n] == before and x.fn in WRITE_INTO and n not in elsewhere | viewed and n in last
+    ]
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.name not in kept or line.fn not in WRITE_INTO or line.fn == "dot":
+            continue
+        for name in fresh:
+            made = plan.lines[name]
+            over = last[name] < position[line.name] or (last[name] == position[line.name] and line.fn in UFUNCS)
+            if over and (made.shape, made.dtype) == (line.shape, line.dtype):
+                found[line.name] = name
+                fresh.remove(name)
+                break
+    return found
+
+
 def in_place(plan: Plan, lines: list[Line], wanted: set[str]) -> dict[str, str]:
     """For lines outside of loops: which of their arguments nobody reads any more, so that the result can take its place."""
     here = {line.name: line for line in lines}

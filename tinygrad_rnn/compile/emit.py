@@ -175,6 +175,8 @@ LARGE = 64
 
 def literal(value: Any) -> str:
     """A setting of an op as Python text."""
+    if isinstance(value, np.ndarray) and not value.any():
+        return f"np.zeros({value.shape}, np.{value.dtype})"
     if isinstance(value, np.ndarray) and value.size > LARGE:
         return f'np.frombuffer(bytes.fromhex("{np.ascontiguousarray(value).tobytes().hex()}"), np.{value.dtype}).reshape({value.shape})'
     if isinstance(value, np.ndarray | np.generic):

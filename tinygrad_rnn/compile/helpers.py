@@ -40,7 +40,7 @@ class Helpers:
             return self._names[function]
         wish = "rule" if function.__name__ == "<lambda>" else function.__name__.lstrip("_")
         name, n = wish, 1
-        while name in self.texts or name in self.handed or name in self.imports:
+        while name in self.texts or name in self.handed:
             n += 1
             name = f"{wish}{n}"
         self._names[function] = name
@@ -59,7 +59,10 @@ class Helpers:
         """Add what a function finds under the name `free`."""
         if isinstance(what, ModuleType):
             if free != "np":
-                self.imports.add(free if what.__name__ == free else f"{what.__name__} as {free}")
+                self.imports.add(f"import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
+            return
+        if isinstance(what, type):
+            self.imports.add(f"from {what.__module__} import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
             return
         function = inspect.unwrap(what.forward) if isinstance(what, Op) else what
         if isinstance(function, FunctionType):

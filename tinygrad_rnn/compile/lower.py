@@ -97,6 +97,15 @@ class Writer:
         self.lines[name] = Line(name, fn, args, settings, result.shape, result.dtype)
         return name
 
+    def zeros(self, shape: tuple[int, ...], axis: int, size: int, dtype: np.dtype) -> list[str]:
+        """Zeros to fill a gap of `size` along an axis: none, or one constant."""
+        if size == 0:
+            return []
+        array = np.zeros((*shape[:axis], size, *shape[axis + 1 :]), dtype)
+        name = self.given(array, "zeros")
+        self.constants[name] = array
+        return [name]
+
     # -- what was recorded ----------------------------------------------------------------------------
 
     def record(self, value: Value) -> None:
@@ -228,19 +237,28 @@ def _concatenated(w: Writer, args: list[Ref], params: dict[str, Any], wish: str)
 
 
 def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
-    """Parts that tile one axis are put one after another; others are added into zeros."""
-    shape, tiles = tuple(params["shape"]), {}
-    for arg, index in zip(args, params["indices"], strict=True):
-        place = _tile(index, shape)
-        if place is not None:
-            tiles.setdefault(place[0], []).append((place[1], place[2], arg))
-    if len(tiles) == 1 and sum(map(len, tiles.values())) == len(args):
-        ((axis, found),) = tiles.items()
-        found.sort(key=lambda tile: tile[:2])
-        ends = [0, *(stop for _, stop, _ in found)]
-        if ends[-1] == shape[axis] and all(start == end for (start, _, _), end in zip(found, ends, strict=False)):
-            return w.write("concatenate", *[arg for _, _, arg in found], axis=axis - len(shape), wish=wish)
-    return w.write("call", *args, function=registry["scatter"].forward, keywords=dict(params), wish=wish)
+    """Parts that lie along one axis are put one after another, with zeros between them; others are added into zeros."""
+    shape = tuple(params["shape"])
+    tiles = [(_tile(index, shape), arg) for arg, index in zip(args, params["indices"], strict=True)]
+    places = sorted((place, str(arg)) for place, arg in tiles if place is not None)
+    if len(places) < len(args) or len({axis for (axis, _, _), _ in places}) > 1:
+        return w.write("call", *args, function=scattered, keywords=dict(params), wish=wish)
+    ends = [0, *(stop for (_, _, stop), _ in places)]
+    if any(start < end for ((_, start, _), _), end in zip(places, ends, strict=False)):
+        return w.write("call", *args, function=scattered, keywords=dict(params), wish=wish)
+    axis, joined = places[0][0][0], []
+    for ((_, start, _), arg), end in zip(places, ends, strict=False):
+        joined += [*w.zeros(shape, axis, start - end, w.arrays[arg].dtype), arg]
+    joined += w.zeros(shape, axis, shape[axis] - ends[-1], w.arrays[joined[-1]].dtype)
+    return w.write("concatenate", *joined, axis=axis - len(shape), wish=wish)
+
+
+def scattered(*parts: Any, indices: Any, shape: Any) -> Any:
+    """An array of zeros of `shape`, with each part added at its index."""
+    whole = np.zeros(shape, parts[0].dtype)
+    for part, index in zip(parts, indices, strict=True):
+        np.add.at(whole, index, part)
+    return whole
 
 
 def _tile(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:

@@ -346,19 +346,18 @@ def over_time(plan: Plan) -> None:
     last = {name: line for name, line in plan.lines.items() if plan.stages[name] == Stage.BACK_ONCE}
     for name in last:
         del plan.lines[name]
-    names: dict[str, Ref] = {total: _total(plan, name) for total, name in plan.totals.items()}
-    for name, line in last.items():
-        plan.lines[name] = replace(line, args=tuple(names.get(a, a) if isinstance(a, str) else a for a in line.args))
-    plan.to_arguments = [None if name is None else str(names.get(name, name)) for name in plan.to_arguments]
+    for total, name in plan.totals.items():
+        _total(plan, name, total)
+    plan.lines.update(last)
     plan.totals = {}
     plan.lines = needed(plan.lines, [*plan.forward_roots, *plan.backward_roots])
 
 
-def _total(plan: Plan, name: str) -> str:
-    """Lines for the sum over all steps of a value; the name of the sum."""
+def _total(plan: Plan, name: str, total: str | None = None) -> str:
+    """Lines for the sum over all steps of a value, under the name `total`; returns the name."""
 
     def last(fn: str, *args: Ref, **settings: Any) -> str:
-        made = _written(plan, plan.lines, fn, args, None, **settings)
+        made = _written(plan, plan.lines, fn, args, total, **settings)
         plan.stages[made] = Stage.BACK_ONCE
         return made
 

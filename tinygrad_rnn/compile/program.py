@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .buffers import WRITE_INTO, Buffers, in_place, spare
+from .buffers import WRITE_INTO, Buffers, in_place, spare, taken_over
 from .emit import Emitter, literal
 from .helpers import Helpers
 from .lines import Line
@@ -89,7 +89,7 @@ class Text:
     def program(self) -> Program:
         """The text, and the functions that it defines."""
         functions = [self.forward(), *([self.backward()] if self.plan.arriving else [])]
-        imports = ["import numpy as np", *(f"import {name}" for name in sorted(self.helpers.imports))]
+        imports = ["import numpy as np", *sorted(self.helpers.imports)]
         parts = [f'"""{self.title}: a program that runs on its own."""\n\n' + "\n".join(imports), *self.helpers.texts.values()]
         if constants := [f"{name} = {literal(array)}" for name, array in self.plan.writer.constants.items() if self._used(name)]:
             parts.append("\n".join(constants))
@@ -220,7 +220,9 @@ class Text:
 
     def _say(self, e: Emitter, line: Line, text: str) -> None:
         """A line, and the equation that it computes."""
-        note = self.plan.writer.notes.get(line.name, "")
+        self._comment(e, text, self.plan.writer.notes.get(line.name, ""))
+
+    def _comment(self, e: Emitter, text: str, note: str) -> None:
         note = note if len(note) <= LONG else f"{note[: LONG - 1]}…"
         e.say(f"{text:<{WIDTH - 4 * e.depth}}  # {note}" if note else text)
 
@@ -232,14 +234,18 @@ class Text:
         e.say()
         e.say("# the loop, last step first" if back else "# the loop, step by step")
         buffers = Buffers(plan, e.loop, lines, e.kept, carried, following)
+        kept = {name for name in e.kept if not e.becomes_state(name)}
+        over = taken_over(plan, e.loop, lines, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots})
         for name, start in zip(carried, starts, strict=True):
             if back:
                 e.say(f"{name}, {self.next(name)} = np.array({start}), np.empty_like({start})")
             else:
                 e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})")
                 e.say(f"{self.plural(name)}[0] = {name} = {start}")
-        for name in [*later, *(name for name in plan.lines if name in e.kept and not e.becomes_state(name))]:
+        for name in [*later, *(name for name in plan.lines if name in kept and name not in over)]:
             e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})")
+        for name, other in over.items():
+            self._comment(e, f"{self.plural(name)} = {self.plural(other)}", "written over it, step by step")
         for name, (shape, dtype) in buffers.made.items():
             e.say(f"{name} = np.empty({shape}, np.{dtype})")
         e.say(head)

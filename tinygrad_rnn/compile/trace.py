@@ -283,6 +283,8 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
         found.totals = {value: _seed(value, f"d{value.name}" if value.name else "g") for value in found.to_shared}
         leaves = dict(sweep(dict(found.totals), shared, record=True))
         found.to_leaves = {leaf: g for leaf, g in leaves.items() if leaf.node is None and wanted(leaf)}
+        for leaf, g in found.to_leaves.items():
+            g.name = g.name or f"d{leaf.name or 'w'}"
         roots = [*found.to_inputs, *found.to_states, *found.to_shared.values(), *found.to_leaves.values()]
     values = {v for root in roots if root is not None for v in history(root)} - set(traced.values)
     found.values = sorted(values, key=lambda v: node_of(v).index)
