@@ -39,10 +39,10 @@ class Buffers:
                 last[owner.get(use, use)] = i
         for name in following:
             if name is not None:
-                last[owner.get(name, name)] = len(lines)
+                last[str(owner.get(name, name))] = len(lines)
         free: dict[Any, list[str]] = {}
         taken: dict[str, str] = {}
-        next_ = dict(zip(following, carried, strict=True)) if loop.backwards else {}
+        next_: dict[Any, str] = dict(zip(following, carried, strict=True)) if loop.backwards else {}
         for i, line in enumerate(lines):
             if line.name in kept or line.fn not in WRITE_INTO:
                 continue

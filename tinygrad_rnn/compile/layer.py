@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ..tensor import Tensor
 from .capture import captured
 from .explain import explain
 from .walk import Compiled, asked, make, run
+
+if TYPE_CHECKING:
+    from ..draw.figure import Graph
 
 MOST = 64
 """How many programs are kept; the one that was not used for longest goes first."""
@@ -153,6 +156,20 @@ class CompiledModule(Module):
     def explain(self) -> str:
         """In words: what was moved where, and why."""
         return "\n\n".join(explain(made.title, made.program.plan, made.program.saved) for made in self._written("explain"))
+
+    def graph(self, program: int = -1, **options: Any) -> Graph:
+        """One step, drawn: what the one node of a walk has in it.
+
+        Parameters
+        ----------
+        program : int
+            Which of the programs; the last that was used if missing.
+        **options
+            As of `tinygrad_rnn.graph`.
+        """
+        from ..draw import graph
+
+        return graph(self._written("graph")[program].traced.outputs[0], **options)
 
     # -- as the target ---------------------------------------------------------------------------------
 

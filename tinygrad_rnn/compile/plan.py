@@ -249,7 +249,7 @@ def sums(plan: Plan) -> None:
             lines[name] = line
             continue
         terms = _terms(plan, line, inner)
-        ranked = sorted(range(len(terms)), key=lambda i: (rank.get(terms[i], 0) if isinstance(terms[i], str) else 0, i))
+        ranked = sorted(range(len(terms)), key=lambda i: (rank.get(str(terms[i]), 0), i))
         total: Ref = terms[ranked[0]]
         for k, i in enumerate(ranked[1:]):
             last = k == len(ranked) - 2

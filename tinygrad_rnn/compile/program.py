@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -281,7 +281,7 @@ class Text:
         if kept and not direct:
             e.say(f"{place} = {line.name}")
 
-    def _carry_on(self, e: Emitter, buffers: Buffers, states: list[str], new: list[str]) -> None:
+    def _carry_on(self, e: Emitter, buffers: Buffers, states: list[str], new: Sequence[Any]) -> None:
         """The new state to its place, and on to the next step."""
         plan = self.plan
         for i, (state, value) in enumerate(zip(states, new, strict=True)):
@@ -290,7 +290,7 @@ class Text:
         for state in states:
             e.say(f"{state} = {self.plural(state)}[t + 1]")
 
-    def _carry_back(self, e: Emitter, buffers: Buffers, carried: list[str], to: list[Any]) -> None:
+    def _carry_back(self, e: Emitter, buffers: Buffers, carried: list[str], to: Sequence[Any]) -> None:
         """The gradient of the state to the step before."""
         for name, g in zip(carried, to, strict=True):
             if g is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..errors import plural
 from ..graph import Value, context
 from ..op import Op, apply
 from ..scan import mapped, scan, walker
@@ -17,7 +18,7 @@ from .program import Program, build
 from .trace import Traced, differentiate, trace
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Compiled:
     """The program of a cell, for inputs and states of one form.
 
@@ -56,9 +57,9 @@ class Compiled:
         return len(self.program.plan.outputs) == 1 and not self.tail
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Walk:
-    """One run of a program: what the way back needs."""
+    """One run of a program: what the way back needs. Drawings show how many steps it took."""
 
     compiled: Compiled
     cell: Any
@@ -66,6 +67,10 @@ class Walk:
     counts: tuple[int, int]
     saved: Any = None
     sizes: Any = None
+    steps: int = 0
+
+    def __repr__(self) -> str:
+        return plural(self.steps, "step")
 
 
 def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: list[bool] | None) -> Compiled:
@@ -98,7 +103,7 @@ def _leaves(traced: Traced) -> list[Value]:
 def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
     """Walk through time; returns the outputs and the state, put together as the cell does."""
     walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
-    y = apply(compiled.op, (*inputs, *states, *compiled.leaves(tensors)), {"walk": walk})
+    y = apply(compiled.op, (*inputs, *states, *compiled.leaves(tensors)), {"compiled": walk})
     if not isinstance(y, Value):
         y = Tensor(y)
     traced, plan = compiled.traced, compiled.program.plan
@@ -125,10 +130,10 @@ def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
 def walk_op(title: str) -> Op:
     """An op for the walks of one program: forwards the one function, backwards the other."""
 
-    def forward(*inputs: Any, walk: Walk) -> np.ndarray:
-        return _forward(walk, inputs)
+    def forward(*inputs: Any, compiled: Walk) -> np.ndarray:
+        return _forward(compiled, inputs)
 
-    made = Op(forward, "walk({inputs})").vjps(inputs=_back)
+    made = Op(forward, f"{title}({{inputs}})").vjps(inputs=_back)
     made.name = title
     return made
 
@@ -136,6 +141,7 @@ def walk_op(title: str) -> Op:
 def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
     compiled = walk.compiled
     n, _ = walk.counts
+    walk.steps = len(arrays[0])
     ahead = [x[::-1] for x in arrays[:n]] if walk.reverse else arrays[:n]
     with np.errstate(over="ignore", under="ignore"):
         outputs, last, walk.saved = compiled.program.forward(*ahead, *arrays[n:])
@@ -148,21 +154,23 @@ def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
     return np.concatenate([part.reshape(-1) for part in parts])
 
 
-def _back(g: Any, y: Any, *inputs: Any, walk: Walk) -> list[Any]:
-    if isinstance(g, Value):
-        return _recorded(g, inputs, walk)
-    compiled, plan = walk.compiled, walk.compiled.program.plan
+def _back(g: Any, y: Any, *inputs: Any, compiled: Walk) -> list[Any]:
+    return _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
+
+
+def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
+    program, plan = walk.compiled.program, walk.compiled.program.plan
     n, _ = walk.counts
     outputs, tail = _unpacked(walk, g)
     if walk.reverse:
         outputs = [part[::-1] for part in outputs]
     carried = [tail[i] if i in tail else np.zeros(plan.shape(s), plan.dtype(s)) for i, s in enumerate(plan.states)]
-    assert compiled.program.backward is not None
+    assert program.backward is not None
     with np.errstate(over="ignore", under="ignore"):
-        flows = list(compiled.program.backward(*outputs, *carried, *walk.saved))
+        flows = list(program.backward(*outputs, *carried, *walk.saved))
     if walk.reverse:
         flows[:n] = [None if flow is None else flow[::-1] for flow in flows[:n]]
-    return [np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, inputs, strict=True)]
+    return [np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, arrays, strict=True)]
 
 
 def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
