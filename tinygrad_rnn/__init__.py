@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import nn, ops, optim, text
+from .compile import compile
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -21,7 +22,6 @@ from .transforms import grad, hvp, jacobian, jvp, vjp
 
 if TYPE_CHECKING:
     from . import bptt, interop, parallel
-    from .compile import compile
     from .draw import graph
     from .playback import backward_steps
 

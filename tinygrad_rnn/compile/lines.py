@@ -89,3 +89,10 @@ def needed(lines: dict[str, Line], roots: Iterable[str]) -> dict[str, Line]:
         if line.name in wanted:
             wanted.update(line.uses)
     return {name: line for name, line in lines.items() if name in wanted}
+
+
+def axes_from_the_end(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The axes that NumPy's `axis` means, in order, −1 the last: what they are counts from there with a time axis in front too."""
+    n = len(shape)
+    axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(int(i) % n - n for i in axes)) if n else ()

@@ -1,35 +1,28 @@
 """Recorded ops as lines.
 
 An op becomes lines by its own source: where `forward` is an expression, as in ``np.reciprocal(1 + np.exp(-a))``, that expression is
-taken apart (`_Expression`); of an op on the arrangement of entries a table knows what it is in NumPy (`ARRANGED`); any other is
+taken apart (`expressions`); of an op on the arrangement of entries a table knows what it is in NumPy (`ARRANGED`); any other is
 called as it is.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
 import keyword
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..draw.text import expression
 from ..graph import Node, Value
-from ..notation import source
-from ..op import Op, registry
-from .lines import COMPARED, UFUNCS, Line, Ref, compute
+from ..op import registry
+from .expressions import Expression, NotAnExpressionError
+from .lines import COMPARED, Line, Ref, axes_from_the_end, compute
 
 LONGEST = 40
 """How long the formula of an unnamed result may be to stand within that of another."""
-
-
-class _NotAnExpression(Exception):
-    """A function is more than an expression that can be taken apart."""
 
 
 @dataclass
@@ -153,11 +146,11 @@ class Writer:
             return ARRANGED[name](self, args, params, wish)
         mark = dict(self.lines), set(self.taken)
         try:
-            found = _Expression(self, node.op, args, params, wish).result()
+            found = Expression(self, node.op, args, params, wish).result()
             if isinstance(found, str) and found not in args:
                 return found
             return self.write("copy", found, wish=wish)
-        except _NotAnExpression:
+        except NotAnExpressionError:
             self.lines, self.taken = mark
         return self.write("call", *args, function=node.op.forward, keywords=params, wish=wish)
 
@@ -173,16 +166,9 @@ RESERVED = frozenset({"np", "T", "t", "len", "range", "reversed", "saved", "forw
 # -- ops on the arrangement of entries ---------------------------------------------------------------
 
 
-def _axes(w: Writer, a: Ref, axis: Any) -> tuple[int, ...]:
-    """Axes counted from the end, in order."""
-    n = len(w.shape(a))
-    axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(int(i) % n - n for i in axes)) if n else ()
-
-
 def _reduced(fn: str) -> Callable[..., str]:
     def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
-        return w.write(fn, args[0], axis=_axes(w, args[0], params["axis"]), keepdims=bool(params["keepdims"]), wish=wish)
+        return w.write(fn, args[0], axis=axes_from_the_end(w.shape(args[0]), params["axis"]), keepdims=bool(params["keepdims"]), wish=wish)
 
     return write
 
@@ -305,100 +291,3 @@ ARRANGED: dict[str, Callable[..., str]] = {
 def w_shape(w: Writer, args: list[Ref], params: dict[str, Any]) -> tuple[int, ...]:
     """The shape that a broadcast gives."""
     return np.broadcast_to(w.arrays[args[0]] if isinstance(args[0], str) else args[0], params["shape"]).shape
-
-
-# -- ops that are expressions ------------------------------------------------------------------------
-
-
-class _Expression:
-    """The forward of an op, or a rule, as lines: its source, taken apart."""
-
-    def __init__(self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str):
-        self.writer, self.wish = writer, wish
-        function = inspect.unwrap(op.forward)
-        self.scope = getattr(function, "__globals__", {})
-        self.names: dict[str, Any] = {**dict(zip(_arguments(function), args, strict=False)), **params}
-        self.body = _body(function)
-
-    def result(self) -> Ref:
-        """Write the lines; the name of the result."""
-        *before, last = self.body
-        for statement in before:
-            if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
-                raise _NotAnExpression
-            self.names[statement.targets[0].id] = self.value(statement.value, "t")
-        if not isinstance(last, ast.Return) or last.value is None:
-            raise _NotAnExpression
-        return self.value(last.value, self.wish)
-
-    def value(self, e: ast.expr, wish: str = "t") -> Any:
-        """The name, or the number, that an expression gives."""
-        match e:
-            case ast.Constant():
-                return e.value
-            case ast.Name() if e.id in self.names:
-                return self.names[e.id]
-            case ast.UnaryOp(op=ast.USub()):
-                inner = self.value(e.operand)
-                return self.writer.write("negative", inner, wish=wish) if isinstance(inner, str) else -inner
-            case ast.BinOp() if type(e.op) in BINARY:
-                return self._applied(BINARY[type(e.op)], [self.value(e.left), self.value(e.right)], wish)
-            case ast.Compare(ops=[found]) if type(found) in COMPARES:
-                return self._applied(COMPARES[type(found)], [self.value(e.left), self.value(e.comparators[0])], wish)
-            case ast.Call():
-                return self._call(e, wish)
-        raise _NotAnExpression
-
-    def _applied(self, fn: str, args: list[Any], wish: str) -> Any:
-        if not any(isinstance(arg, str) for arg in args):
-            return compute(fn, args, {}).item()
-        if not all(isinstance(arg, str | float | int | bool) for arg in args):
-            raise _NotAnExpression
-        return self.writer.write(fn, *args, wish=wish)
-
-    def _call(self, e: ast.Call, wish: str) -> Any:
-        function = ast.unparse(e.func)
-        args = [self.value(arg) for arg in e.args if not isinstance(arg, ast.Starred)]
-        if len(args) < len(e.args):
-            raise _NotAnExpression
-        plain = function.removeprefix("np.")
-        plain = {"abs": "absolute"}.get(plain, plain)
-        if function.startswith("np.") and plain in UFUNCS and not e.keywords:
-            return self._applied(plain, args, wish)
-        if function in REDUCED:
-            settings = {keyword.arg: self.value(keyword.value) for keyword in e.keywords}
-            axis = _axes(self.writer, args[0], args[1] if len(args) > 1 else settings.get("axis"))
-            return self.writer.write(REDUCED[function], args[0], axis=axis, keepdims=bool(settings.get("keepdims")), wish=wish)
-        known = self.scope.get(function)
-        if isinstance(known, Op) and not e.keywords and not known.variadic and not known.defaults:
-            return _Expression(self.writer, known, args, {}, wish).result()
-        raise _NotAnExpression
-
-
-BINARY = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power", ast.BitAnd: "logical_and"}
-COMPARES = {ast.Eq: "equal", ast.NotEq: "not_equal", ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal"}
-REDUCED = {"np.add.reduce": "sum", "np.multiply.reduce": "prod", "np.maximum.reduce": "max", "np.minimum.reduce": "min"}
-
-
-@cache
-def _arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arguments of a function that takes each by itself."""
-    arguments = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_POSITIONAL for p in arguments):
-        raise _NotAnExpression
-    return [p.name for p in arguments]
-
-
-@cache
-def _body(function: Callable[..., Any]) -> list[ast.stmt]:
-    """The statements of a function; of a lambda the one that returns."""
-    try:
-        if function.__name__ == "<lambda>":
-            return [ast.Return(ast.parse(source(function), mode="eval").body)]
-        (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, SyntaxError, ValueError, TypeError) as error:
-        raise _NotAnExpression from error
-    if isinstance(made, ast.Assign) or not isinstance(made, ast.FunctionDef):
-        raise _NotAnExpression
-    statements = made.body
-    return statements[1:] if ast.get_docstring(made) is not None else statements

@@ -10,7 +10,8 @@ from .buffers import WRITE_INTO, Buffers, in_place, spare, taken_over
 from .emit import Emitter, literal
 from .helpers import Helpers
 from .lines import Line
-from .plan import LIFTED, Plan, Stage, one_for_all, over_time, place, products_of_joined, sums, views_again, written
+from .passes import one_for_all, over_time, parts_of_products, products_of_joined, sums, views_again
+from .plan import LIFTED, Plan, Stage, place, written
 from .trace import Gradients, Traced
 
 WIDTH = 60
@@ -49,6 +50,7 @@ def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], tit
     plan = written(traced, gradients, arguments)
     one_for_all(plan)
     products_of_joined(plan)
+    parts_of_products(plan)
     sums(plan)
     place(plan)
     if gradients is not None:
