@@ -536,6 +536,13 @@ def test_the_gates_of_layers_and_directions_have_their_scope():
     np.testing.assert_array_equal(gates["lstm / layer 1 / reverse / h"], output.data[:, :, H:])
 
 
+def test_a_state_stays_what_it_was_where_a_sequence_has_ended():
+    output, end = built("GRU")(sequences(), lengths=LENGTHS)
+    states = tg.bptt.values(output)["h"]
+    for b, n in enumerate(LENGTHS):
+        np.testing.assert_array_equal(states[n:, b], np.broadcast_to(end.data[0, b], (T - n, H)))
+
+
 def test_there_is_nothing_to_see_without_a_graph():
     with tg.no_grad():
         output, _ = built("GRU")(sequences())
