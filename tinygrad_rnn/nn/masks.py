@@ -39,18 +39,18 @@ def within(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]) -> 
     return np.arange(steps)[:, None] < given
 
 
-def filled(going: np.ndarray, x: Any) -> Any:
-    """x of shape (T, B, ...), and where a sequence has ended the numbers of its last step, without gradient.
+def filled(going: np.ndarray, x: Any, reverse: bool) -> Any:
+    """x of shape (T, B, ...), and where a sequence has ended the numbers of its first step in this direction, without gradient.
 
     The cell runs there too, and what it gives is not used. But a derivative that is infinite, of √x at 0 for example, is nan when
     it is multiplied by the gradient 0 of what is not used: so it runs on numbers that it meets anyway. A sequence without
     steps takes those of the longest; if there is none, ones.
     """
-    lengths = going.sum(axis=0)
+    rows = _rows(going)
+    lengths = going.sum(axis=0)[rows]
     if not lengths.any():
         return ops.where(_like(going, x.ndim), x, 1)
-    rows = np.where(lengths > 0, np.arange(lengths.size), lengths.argmax())
-    return ops.where(_like(going, x.ndim), x, getattr(x, "array", x)[lengths[rows] - 1, rows])
+    return ops.where(_like(going, x.ndim), x, getattr(x, "array", x)[(lengths - 1) * reverse, rows])
 
 
 def only_within(going: np.ndarray, output: Any) -> Any:
@@ -58,21 +58,30 @@ def only_within(going: np.ndarray, output: Any) -> Any:
     return mapped(lambda part: ops.where(_like(going, part.ndim), part, 0), output)
 
 
-def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarray) -> tuple[Step, Any]:
-    """A step after which the state of a sequence that has ended is as it was; and its inputs, which say which have."""
+def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarray, again: bool) -> tuple[Step, Any]:
+    """A step after which the state of a sequence that has ended is as it was; and its inputs, which say which have.
+
+    With `again` the step sees for these, in place of their last state, the one that they started from: together with `filled` their
+    first step once more, whose derivatives are as finite as they are. A cell that has no infinite ones need not.
+    """
     arrays = [part for part in leaves(state) if is_array(part)]
     if any(np.shape(part)[:1] != going.shape[1:] for part in arrays):
         wanted, remedy = f"arrays with the sequences of the batch on the first axis, ({going.shape[1]}, ...)", "see zero_state(batch)"
         raise ValueError(complaint(operation, "state", expected=wanted, got=form(state), remedy=remedy))
+    starts = [getattr(part, "array", part)[_rows(going)] for part in arrays]
+
+    def restart(masks: Any, state: Any) -> Any:
+        pairs = zip(masks, starts, strict=True)
+        return mapped(lambda part: _started(part, *next(pairs)) if is_array(part) else part, state)
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
-        if is_array(new) or type(new) is not type(old) or new != old:  # has each sequence its own? nobody knows
+        if is_array(new) or type(new) is not type(old) or new != old:  # has each sequence its own? nothing says so
             raise ValueError(_no_array(operation, "lengths", old, new))
         return new
 
-    return _holding(step, inputs, [_like(going, part.ndim + 1) for part in arrays], is_array, keep)
+    return _holding(step, inputs, [_like(going, part.ndim + 1) for part in arrays], is_array, keep, restart if again else None)
 
 
 # -- dropout and zoneout -----------------------------------------------------------------------------
@@ -160,17 +169,37 @@ def _like(going: np.ndarray, axes: int) -> np.ndarray:
     return going.reshape(going.shape + (1,) * (axes - 2))
 
 
+def _rows(going: np.ndarray) -> np.ndarray:
+    """Whose numbers stand in for those of each sequence where it has ended: its own, or if it has no steps those of the longest."""
+    lengths = going.sum(axis=0)
+    return np.where(lengths > 0, np.arange(lengths.size), lengths.argmax() if lengths.size else 0)
+
+
+def _started(part: Any, mask: Any, start: np.ndarray) -> Any:
+    seen = ops.where(mask, part, start)
+    if isinstance(seen, Tensor):
+        seen.name = part.name
+    return seen
+
+
 def _holding(
-    step: Step, inputs: Any, masks: list[np.ndarray], masked: Callable[[Any], bool], keep: Callable[[Any, Any, Any], Any]
+    step: Step,
+    inputs: Any,
+    masks: list[np.ndarray],
+    masked: Callable[[Any], bool],
+    keep: Callable[[Any, Any, Any], Any],
+    before: Callable[[Any, Any], Any] | None = None,
 ) -> tuple[Step, Any]:
     """A step whose new state is ``keep(mask, new, old)``, part by part; an output that is a part of the state follows it.
 
-    The masks, one for each part of the state that is `masked`, join the inputs, so that each step gets its own.
+    The masks, one for each part of the state that is `masked`, join the inputs, so that each step gets its own. The step sees
+    what ``before(masks, state)`` makes of the state.
     """
     own = inputs if isinstance(inputs, tuple) else (inputs,)
 
     def held(x: Any, state: Any) -> tuple[Any, Any]:
-        result = step(x[: len(own)] if isinstance(inputs, tuple) else x[0], state)
+        seen = state if before is None else before(x[len(own) :], state)
+        result = step(x[: len(own)] if isinstance(inputs, tuple) else x[0], seen)
         if not (isinstance(result, tuple) and len(result) == 2 and alike(state, result[1])):
             return result  # which scan refuses
         output, new = result

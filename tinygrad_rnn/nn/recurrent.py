@@ -162,7 +162,7 @@ class Recurrent(Module):
         lengths : integers of shape (B,), optional
             How many steps of each sequence count, from 0 to T, in any order. What stands behind them in x, nan too, has no
             effect; the output there is 0, and a state is that after the last step that counts. Backwards, a
-            sequence is entered at its own end. The cell is called there too, with the x of a step that counts, and what it gives
+            sequence is entered at its own end. The cell is called there too, on its first step once more, and what it gives
             is not used; its state must then be arrays with the batch on their first axis, and so must its output.
 
         Returns
@@ -191,8 +191,6 @@ class Recurrent(Module):
         for k, cells in enumerate(self.cells):
             if k:
                 x = self._between(x)
-            if going is not None:
-                x = filled(going, x)
             outputs = []
             for d, cell in enumerate(cells):
                 with scope(f"layer {k}", *(("reverse",) if d else ())):
@@ -240,8 +238,10 @@ class Recurrent(Module):
         """One layer in one direction: all that need not wait, then step by step."""
         if self.training and self.input_dropout:
             x = x * variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
-        name, drops = type(self).__name__, self.training and self.state_dropout
-        if hasattr(cell, "unroll"):
+        if going is not None:
+            x = filled(going, x, reverse)
+        name, drops, ours = type(self).__name__, self.training and self.state_dropout, hasattr(cell, "unroll")
+        if ours:
             shape = (*x.shape[1:-1], self.hidden_size)
             inputs, step = cell.unroll(x, variational(self.state_dropout, shape, x.dtype, self.rng) if drops else None)
         else:
@@ -249,7 +249,7 @@ class Recurrent(Module):
         if self.zoneout:
             step, inputs = zoneout(name, step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
         if going is not None:
-            step, inputs = ending(name, step, inputs, state, going)
+            step, inputs = ending(name, step, inputs, state, going, again=not ours)
         return scan(step, inputs, state, reverse=reverse)
 
     def _states(self, name: str, state: Any, batch: tuple[int, ...], dtype: np.dtype) -> list[Any]:

@@ -18,13 +18,13 @@ def joined(operation: str, states: Sequence[Any]) -> Any:
     """The states as one: arrays stacked, Python's numbers as an array of shape (n,), and None where all have None."""
 
     def join(*parts: Any) -> Any:
-        if all(map(is_array, parts)):
+        if all(map(is_array, parts)) and len({np.shape(part) for part in parts}) == 1:
             return ops.stack(parts) if len(parts) > 1 else ops.expand_dims(*parts, axis=0)
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            wanted, got = "parts that are arrays, numbers or None, the same in each layer", " and ".join(map(form, parts))
-            raise TypeError(complaint(operation, "state", expected=wanted, got=got, remedy="keep what else the cell needs in the cell"))
+            wanted, got = "parts that are arrays of one shape, numbers or None in all layers", " and ".join(map(form, parts))
+            raise TypeError(complaint(operation, "state", expected=wanted, got=got, remedy="use a Recurrent for each layer"))
         return None
 
     return mapped(join, *states)
