@@ -164,7 +164,7 @@ def require_alike(first: Trace, second: Trace) -> None:
         after = f" after {names[0][k - 1]}" if k else ""
         got = f"{len(names[0])} and {len(names[1])}, which part{after}"
         wanted = "the same steps whatever the numbers and sizes of the inputs are"
-        remedy = "use nn.GRU, nn.LSTM or nn.RNN in place of a loop over time, or fix the length with axes="
+        remedy = "use nn.GRU, nn.LSTM or nn.RNN itself in place of a loop over time or a subclass, or fix the length with axes="
         raise ValueError(complaint("to_onnx", "model", expected=wanted, got=got, remedy=remedy))
     here, there = first.sources(), second.sources()
     for a, b in zip(first.steps, second.steps, strict=True):
