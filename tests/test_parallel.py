@@ -41,6 +41,10 @@ assert w.grad.tolist() == [1.5, 1.5] and v.grad.tolist() == [0.5, 0.5] and u.gra
 w.data = np.full(2, float(rank))
 tg.parallel.broadcast([w])
 assert w.data.tolist() == [0, 0]
+one = tg.Tensor(1.0, requires_grad=True)
+one.grad = np.array(2.0 * rank, dtype="float32")
+tg.parallel.average_gradients([one])
+assert isinstance(one.grad, np.ndarray) and one.grad.shape == () and one.grad == 1
 wrong = [w] if rank else [w, v]
 try:
     tg.parallel.average_gradients(wrong)

@@ -62,7 +62,7 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
         if count:
             total = np.empty(p.shape, p.dtype)
             everywhere.Allreduce(np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total)
-            p.grad = total / everywhere.size
+            p.grad = np.asarray(total / everywhere.size)  # of one number NumPy makes a scalar
 
 
 def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
