@@ -353,7 +353,7 @@ def test_a_state_that_cannot_be_kept_is_refused(option):
 
 
 def test_states_that_differ_between_layers_are_refused():
-    with pytest.raises(TypeError, match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)"):
+    with pytest.raises(ValueError, match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)"):
         nn.Recurrent(Move, D, num_layers=2, rng=0)(sequences())
 
 

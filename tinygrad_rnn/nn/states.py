@@ -24,7 +24,7 @@ def joined(operation: str, states: Sequence[Any]) -> Any:
             return np.array(parts)
         if any(part is not None for part in parts):
             wanted, got = "parts that are arrays of one shape, numbers or None in all layers", " and ".join(map(form, parts))
-            raise TypeError(complaint(operation, "state", expected=wanted, got=got, remedy="use a Recurrent for each layer"))
+            raise ValueError(complaint(operation, "state", expected=wanted, got=got, remedy="use a Recurrent for each layer"))
         return None
 
     return mapped(join, *states)
