@@ -18,7 +18,7 @@ def joined(operation: str, states: Sequence[Any]) -> Any:
     """The states as one: arrays stacked, Python's numbers as an array of shape (n,), and None where all have None."""
 
     def join(*parts: Any) -> Any:
-        if all(map(is_array, parts)) and len({np.shape(part) for part in parts}) == 1:
+        if all(map(is_array, parts)) and all(part.shape == parts[0].shape for part in parts[1:]):
             return ops.stack(parts) if len(parts) > 1 else ops.expand_dims(*parts, axis=0)
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
