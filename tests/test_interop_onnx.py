@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import interop, nn
-from tinygrad_rnn.interop.trace import leaves, mapped
+from tinygrad_rnn.scan import leaves, mapped
 
 KINDS = {
     "rnn": (nn.RNN, {}),
@@ -262,6 +262,21 @@ class Loop(nn.Module):
         return tg.scan(lambda x, h: (x + h, x + h), x, tg.Tensor(np.zeros(x.shape[1:], np.float32)))[0]
 
 
+class Ends(nn.Module):
+    """What a function makes of the states and the lengths."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.gru, self.function = nn.GRU(3, 2, rng=0), function
+
+    def forward(self, x, lengths=None):
+        return self.function(self.gru(x, lengths=lengths)[0], lengths)
+
+
+def ends(function):
+    return Ends(function).eval(), X
+
+
 def only(function):
     return Through(function).eval()
 
@@ -281,7 +296,12 @@ REFUSED = {
         "to_onnx: argument model: .*got repeat;",
     ),
     "a number from the data": (lambda: (only(lambda x: x * float(x.data.mean())), X), {}, ValueError, "argument input 1 of multiply: "),
-    "a number from the length": (lambda: (only(lambda x: x.sum(axis=0) / len(x)), X), {}, ValueError, "argument input 1 of divide: "),
+    "a number from the length": (
+        lambda: (only(lambda x: x.sum(axis=0) / len(x)), X),
+        {},
+        ValueError,
+        "to_onnx: argument input 1 of divide: .* not recorded, 4 and then 6; .* without len, shape",
+    ),
     "a mask from the data": (lambda: (only(lambda x: tg.where(x > 0, x, 0)), X), {}, ValueError, "argument input 0 of where: "),
     "a detached part": (lambda: (only(lambda x: x * tg.tanh(x).detach()), X), {}, ValueError, "argument input 1 of multiply: "),
     "an input behind the back of the ops": (lambda: (only(lambda x: tg.tanh(tg.Tensor(x.data))), X), {}, ValueError, "example_input"),
@@ -310,6 +330,31 @@ REFUSED = {
     ),
     "zoneout": (lambda: (zoned(), X), {}, ValueError, "argument zoneout of GRU: expected 0, got 0.1"),
     "an empty example": (lambda: (only(tg.tanh), X[:0]), {}, ValueError, "to_onnx: argument example_input"),
+    "a layer in float64": (
+        lambda: (nn.GRU(3, 2, rng=0).astype(np.float64).eval(), X.astype(np.float64)),
+        {},
+        ValueError,
+        r"to_onnx: argument dtype of GRU: expected float32 or float16, got float64; .*model.astype\(np.float32\)",
+    ),
+    "lengths as an array": (
+        lambda: ends(lambda h, lengths: h.sum(axis=0) / np.asarray(lengths, np.float32)[:, None]),
+        {"lengths": [4, 2]},
+        TypeError,
+        r"to_onnx: argument model: expected one that computes with ops .* got TypeError: np.asarray.* x.astype\(dtype\) is the op",
+    ),
+    "lengths as another Tensor": (
+        lambda: ends(lambda h, lengths: h.sum(axis=0) / tg.Tensor(lengths).astype(np.float32)[:, None]),
+        {"lengths": [4, 2]},
+        TypeError,
+        r"to_onnx: argument model: expected one that computes with ops .* got TypeError: Tensor: .* x.astype\(dtype\) is the op",
+    ),
+    "a model that does not run": (lambda: (only(lambda x: tg.tanh("a")), X), {}, TypeError, "^tanh: ufunc"),
+    "the step of each length": (
+        lambda: ends(lambda h, lengths: h[lengths - 1, np.arange(h.shape[1])]),
+        {"lengths": [4, 2]},
+        ValueError,
+        "to_onnx: argument index of getitem: .*the last state of each sequence is the state that a recurrent layer returns",
+    ),
     "axes of another input": (lambda: (only(tg.tanh), X), {"axes": {"y": ("batch",)}}, ValueError, "to_onnx: argument axes: .*'y'"),
     "axes of another number": (lambda: (only(tg.tanh), X), {"axes": {"x": ("batch",)}}, ValueError, "to_onnx: argument axes"),
     "axes that disagree": (
@@ -333,6 +378,11 @@ def test_what_cannot_be_exported_is_refused_by_name(tmp_path, build, settings, e
     with pytest.raises(error, match=message):
         interop.to_onnx(model, example, tmp_path / "x.onnx", **settings)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_path_is_refused():
+    with pytest.raises(TypeError, match="to_onnx: argument path: expected the name of a file, got NoneType None"):
+        interop.to_onnx(nn.GRU(3, 2).eval(), X, None)
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):

@@ -104,6 +104,25 @@ def test_floats_are_converted_when_asked():
     assert interop.compare(layer, integers, cast=True).misfits == ("bias: expected float32 (2,), got int64 (2,)",)
 
 
+def test_numbers_that_the_dtype_does_not_hold_are_a_misfit():
+    layer = nn.Linear(1, 2, rng=0).astype(np.float16)
+    before, source = layer.state_dict(), {"weight": np.array([[1e30], [np.inf]]), "bias": np.array([np.inf, np.nan])}
+    report = interop.compare(layer, source, cast=True)
+    assert report.misfits == ("weight: expected float16 (2, 1), got float64 (2, 1) with numbers beyond 65504.0",)
+    assert report.fitting == ("bias",)
+    with pytest.raises(ValueError, match=r"load_into: argument source: (.|\n)*with numbers beyond 65504.0"):
+        interop.load_into(layer, source, cast=True)
+    assert_loaded(layer, before)
+
+
+def test_another_byte_order_is_no_other_dtype():
+    source = nn.Linear(3, 2, rng=1).state_dict()
+    layer = nn.Linear(3, 2, rng=2)
+    assert interop.load_into(layer, {name: array.astype(">f4") for name, array in source.items()}).complete
+    assert_loaded(layer, source)
+    assert layer.weight.dtype.isnative
+
+
 def test_every_dtype_of_the_format_that_numpy_has(tmp_path):
     arrays = {code: np.arange(3).astype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")}
     tg.save(arrays | {"empty": np.zeros((0, 2)), "number": np.float32(3)}, tmp_path / "x")

@@ -96,11 +96,28 @@ def test_ours_to_keras_and_back(kind, bidirectional, bias):
     assert_same_dicts(again, state)
 
 
+BARE = {"prefixes": ("", "output.")}
+MERGING = {
+    "keras": (interop.from_keras, interop.to_keras, {}),
+    "d2l": (interop.from_d2l, interop.to_d2l, BARE),
+    "tutorial": (interop.from_tutorial, interop.to_tutorial, BARE),
+}
+
+
+@pytest.mark.parametrize("source", MERGING)
 @pytest.mark.parametrize("kind", ["rnn", "gru_before", "lstm"])
-def test_two_biases_as_one_are_the_same_network(kind):
+def test_two_biases_become_one_only_if_that_is_asked_for(kind, source):
+    if source == "tutorial" and kind != "gru_before":
+        return
+    back, there, options = MERGING[source]
     layer, form = layer_of(kind, 3, 2)
     other = type(layer)(3, 2, **form)
-    other.load_state_dict(interop.from_keras(interop.to_keras(layer.state_dict(), **form), **form))
+    with pytest.raises(ValueError, match=rf"{there.__name__}: argument state: expected bias_hh of zeros, .*; pass merge_biases=True"):
+        there(layer.state_dict(), **form, **options)
+    other.load_state_dict(back(there(layer.state_dict(), merge_biases=True, **form, **options), **form, **options))
+    assert not other.bias_hh_l0.data.any()
+    again = back(there(other.state_dict(), **form, **options), **form, **options)
+    assert_same_dicts(again, other.state_dict())
     x = np.random.default_rng(0).normal(size=(4, 2, 3)).astype(np.float32)
     assert layer.bias_hh_l0.data.any()
     np.testing.assert_allclose(other(x)[0].data, layer(x)[0].data, atol=1e-6)
@@ -278,10 +295,69 @@ GRU = nn.GRU(3, 2, rng=0).state_dict()
 LSTM = nn.LSTM(3, 2, rng=0).state_dict()
 DEEP = nn.GRU(3, 2, 2, rng=0).state_dict()
 BOTH = nn.GRU(3, 2, bidirectional=True, rng=0).state_dict()
-AFTER, BEFORE = interop.to_keras(GRU, reset="after"), interop.to_keras(GRU, reset="before")
+AFTER, BEFORE = interop.to_keras(GRU, reset="after"), interop.to_keras(GRU, reset="before", merge_biases=True)
 NODE = interop.to_onnx_weights(GRU, reset="after", linear_before_reset=1)
-BARE = {"prefixes": ("", "output.")}
-BOOK = interop.to_d2l(GRU, reset="before", **BARE)
+BOOK = interop.to_d2l(GRU, reset="before", merge_biases=True, **BARE)
+
+
+def both_ways(forward, reverse):
+    """The state dict of two layers as if they were the directions of one."""
+    return {**forward.state_dict(), **{f"{name}_reverse": array for name, array in reverse.state_dict().items()}}
+
+
+def one_after_another(first, second):
+    """Keras's arrays of two layers as if they were the directions of one."""
+    form = {"reset": "after"} if isinstance(first, nn.GRU) else {"merge_biases": True}
+    return interop.to_keras(first.state_dict(), **form) + interop.to_keras(second.state_dict(), **form)
+
+
+MISMATCHED = {
+    "biases in one direction": (nn.GRU(3, 2), nn.GRU(3, 2, bias=False), "bias_ih_l0_reverse", r"none"),
+    "another I": (nn.GRU(3, 2), nn.GRU(5, 2), "weight_ih_l0_reverse", r"shape \(6, 5\)"),
+    "another H": (nn.GRU(3, 2), nn.GRU(3, 4), "weight_hh_l0_reverse", r"shape \(12, 4\)"),
+    "another kind": (nn.RNN(3, 2), nn.LSTM(3, 2), "weight_hh_l0_reverse", r"shape \(8, 2\)"),
+}
+
+
+@pytest.mark.parametrize(("forward", "reverse", "name", "got"), MISMATCHED.values(), ids=MISMATCHED)
+def test_directions_of_two_layers_are_refused_by_every_conversion(forward, reverse, name, got):
+    state, gru = both_ways(forward, reverse), isinstance(forward, nn.GRU)
+    keras = {"reset": "after"} if gru else {}
+    onnx_too = {"reset": "after", "linear_before_reset": 1} if gru else {}
+    calls = {
+        "to_keras": lambda: interop.to_keras(state, **keras),
+        "to_onnx_weights": lambda: interop.to_onnx_weights(state, **onnx_too),
+        "to_pytorch": lambda: interop.to_pytorch(state),
+        "from_pytorch": lambda: interop.from_pytorch(state),
+        "to_d2l": lambda: interop.to_d2l(state, **BARE),
+    }
+    for operation, call in calls.items():
+        with pytest.raises(ValueError, match=rf"{operation}: argument {name}: expected .*, as in the forward direction, got {got}; both"):
+            call()
+    if "bias" not in name:
+        with pytest.raises(ValueError, match=r"from_keras: argument weights\[[34]\]: expected shape .*, as in the forward direction"):
+            interop.from_keras(one_after_another(forward, reverse), **keras)
+
+
+def test_a_layer_is_a_number():
+    for call in (
+        lambda: interop.from_keras(AFTER, reset="after", layer="0"),
+        lambda: interop.to_keras(GRU, reset="after", layer="0"),
+        lambda: interop.from_onnx_weights(NODE, reset="after", linear_before_reset=1, layer="0"),
+        lambda: interop.to_onnx_weights(GRU, reset="after", linear_before_reset=1, layer="0"),
+    ):
+        with pytest.raises(TypeError, match=r"(from|to)_\w+: argument layer: expected an integer, at least 0, got str '0'"):
+            call()
+    with pytest.raises(ValueError, match=r"to_keras: argument layer: .* got -1"):
+        interop.to_keras(GRU, reset="after", layer=-1)
+
+
+def test_numbers_in_another_byte_order_are_read_as_what_they_are():
+    state = interop.from_pytorch({name: array.astype(">f4") for name, array in GRU.items()})
+    assert_same_dicts(state, GRU)
+    nn.GRU(3, 2).load_state_dict(state)
+
+
 NOT = "cannot be converted into each other"
 
 REFUSED = {
@@ -376,6 +452,17 @@ REFUSED = {
     ),
     "d2l of two layers": (lambda: interop.to_d2l(DEEP, reset="before", **BARE), ValueError, "to_d2l: argument state: .*weight_ih_l1"),
     "d2l of two directions": (lambda: interop.to_d2l(BOTH, reset="before", **BARE), ValueError, "to_d2l: argument state: .*two directions"),
+    "d2l of a layer without biases": (
+        lambda: interop.to_d2l(nn.RNN(3, 2, bias=False).state_dict(), **BARE),
+        ValueError,
+        "to_d2l: argument bias_ih_l0: expected biases, .*got none",
+    ),
+    "d2l prefix of one word": (
+        lambda: interop.to_d2l(GRU, prefixes=""),
+        TypeError,
+        "to_d2l: argument prefixes: expected two str.* got str ''",
+    ),
+    "d2l prefix of nothing": (lambda: interop.from_d2l(BOOK, prefixes=None), TypeError, "from_d2l: argument prefixes: .* got NoneType"),
     "tutorial into after": (
         lambda: interop.from_tutorial(mathmath.MathMath().state_dict(), reset="after"),
         ValueError,

@@ -302,7 +302,7 @@ def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
         (lambda: nn.Dropout(float("nan")), ValueError, "Dropout: argument p: expected a probability"),
         (lambda: nn.LayerNorm("x"), TypeError, "LayerNorm: argument normalized_shape"),
         (lambda: nn.LayerNorm(3, eps="x"), TypeError, "LayerNorm: argument eps"),
-        (lambda: nn.GRU("3", 2), TypeError, "GRUCell: argument input_size: .*got str '3'"),
+        (lambda: nn.GRU("3", 2), TypeError, "GRU: argument input_size: .*got str '3'"),
         (lambda: nn.LSTM(3, 2, num_layers="1"), TypeError, "LSTM: argument num_layers"),
         (lambda: nn.RNN(3, 2, dropout=None), TypeError, "RNN: argument dropout"),
     ],

@@ -41,6 +41,10 @@ assert w.grad.tolist() == [1.5, 1.5] and v.grad.tolist() == [0.5, 0.5] and u.gra
 w.data = np.full(2, float(rank))
 tg.parallel.broadcast([w])
 assert w.data.tolist() == [0, 0]
+one = tg.Tensor(1.0, requires_grad=True)
+one.grad = np.array(2.0 * rank, dtype="float32")
+tg.parallel.average_gradients([one])
+assert isinstance(one.grad, np.ndarray) and one.grad.shape == () and one.grad == 1
 wrong = [w] if rank else [w, v]
 try:
     tg.parallel.average_gradients(wrong)
@@ -56,9 +60,33 @@ def test_missing_gradients_count_as_zero_and_different_models_are_refused():
     assert told.count("average_gradients: argument parameters: expected the same in all processes, got 2 different lists") == 2
 
 
-def test_what_is_no_tensor_is_refused():
-    with pytest.raises(TypeError, match=r"average_gradients: argument parameters\[0\]: expected a Tensor, got int 5"):
-        tg.parallel.average_gradients([5], communicator=object())
+DIFFERENT = """
+import numpy as np, tinygrad_rnn as tg
+rank = tg.parallel.world().rank
+for p in (np.arange(6.0).reshape((3, 2) if rank else (2, 3)), np.zeros(1) if rank else np.ones(2, "float32")):
+    w = tg.Tensor(p, requires_grad=True)
+    try:
+        tg.parallel.broadcast([w])
+    except ValueError as error:
+        print(error)
+    assert np.array_equal(w.data, p)
+"""
+
+
+def test_parameters_of_different_shapes_are_not_broadcast():
+    code, told = run(["-c", DIFFERENT])
+    assert code == 0, told
+    assert told.count("broadcast: argument parameters: expected the same in all processes, got 2 different lists") == 4
+
+
+@pytest.mark.parametrize("call", [tg.parallel.average_gradients, tg.parallel.broadcast])
+def test_what_is_no_parameter_or_no_communicator_is_refused(call):
+    with pytest.raises(TypeError, match=rf"{call.__name__}: argument parameters\[0\]: expected a Tensor, got int 5"):
+        call([5], communicator=object())
+    with pytest.raises(TypeError, match=rf"{call.__name__}: argument parameters: .* got GRU GRU\(3, 2\); pass model.parameters\(\)"):
+        call(tg.nn.GRU(3, 2))
+    with pytest.raises(TypeError, match=rf"{call.__name__}: argument communicator: expected a communicator of mpi4py, got int 3"):
+        call(tg.nn.GRU(3, 2).parameters(), 3)
 
 
 def test_without_mpi_the_error_names_the_extra(monkeypatch):

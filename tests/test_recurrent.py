@@ -9,6 +9,7 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
+from tinygrad_rnn.scan import leaves
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "cells.py"
 CELLS = runpy.run_path(str(EXAMPLE))["CELLS"]
@@ -112,6 +113,77 @@ def test_lengths_with_the_batch_first():
     np.testing.assert_array_equal(end.data, last.data)
 
 
+class Direction(nn.Module):
+    """A cell that looks at the direction of x only: its derivative is infinite at 0."""
+
+    def __init__(self, size, rng):
+        super().__init__()
+        self.hidden_size, self.W = H, tg.Tensor(rng.standard_normal((size, H)), requires_grad=True)
+
+    def forward(self, x, h):
+        h = tg.tanh((x / tg.sqrt((x * x).sum(axis=-1, keepdims=True))) @ self.W + 0.5 * h + tg.log(x * x).mean(axis=-1, keepdims=True))
+        return h, h
+
+
+class Move(Direction):
+    """A cell that looks at the direction in which x moves: infinite where x is what it was."""
+
+    def zero_state(self, batch):
+        return tg.Tensor(np.zeros((*batch, H))), tg.Tensor(np.full((*batch, self.W.shape[0]), 0.5))
+
+    def forward(self, x, state):
+        move = x - state[1]
+        h = tg.tanh((move / tg.sqrt((move * move).sum(axis=-1, keepdims=True))) @ self.W + 0.5 * state[0])
+        return h, (h, x)
+
+
+class Fall(Direction):
+    """A cell whose derivative is infinite in the state that sequences of three steps end in."""
+
+    def zero_state(self, batch):
+        return tg.Tensor(np.full((*batch, H), 3.0))
+
+    def forward(self, x, h):
+        return tg.tanh(x @ self.W) * tg.sqrt(h), h - 1 + 0 * self.W.sum()
+
+
+def each_alone(layer, x, lengths, weights):
+    """Assert that sequences together are as each by itself: last states and all gradients."""
+    x = tg.Tensor(x, requires_grad=True)
+    output, end = layer(x, lengths=lengths)
+    weighed(output, end, weights).backward()
+    together = [p.grad.copy() for p in layer.parameters()]
+    for p in layer.parameters():
+        p.grad = np.zeros_like(p.data)
+    for b, n in enumerate(lengths):
+        if n:
+            own = tg.Tensor(x.data[:n, b : b + 1], requires_grad=True)
+            alone, last = layer(own)
+            for one, whole in zip(parts(last), parts(end), strict=True):
+                np.testing.assert_allclose(whole.data[:, b : b + 1], one.data, rtol=1e-12, atol=1e-12)
+            weighed(alone, last, weights[:, b : b + 1]).backward()
+            np.testing.assert_allclose(x.grad[:n, b : b + 1], own.grad, rtol=1e-12, atol=1e-12)
+        assert not x.grad[n:, b].any()
+    for p, grad in zip(layer.parameters(), together, strict=True):
+        np.testing.assert_allclose(grad, p.grad, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}])
+@pytest.mark.parametrize("cell", [Direction, Move, Fall])
+def test_an_infinite_derivative_does_not_meet_the_padding(cell, options):
+    lengths = [2, 3, 0, 1, 3] if cell is Fall else LENGTHS
+    if cell is Move and len(options) == 2:
+        return  # it keeps x, whose size is not that of the second layer's
+    x = np.where(np.arange(T)[:, None, None] < np.array(lengths)[:, None], sequences(), 0)
+    weights = np.random.default_rng(3).standard_normal((T, B, 2 * H))
+    each_alone(nn.Recurrent(cell, D, rng=0, **options), x, lengths, weights)
+
+
+def test_sequences_without_any_step_have_no_gradient():
+    layer = nn.Recurrent(Direction, D, rng=0, bidirectional=True)
+    each_alone(layer, sequences(), [0] * B, np.ones((T, B, 2 * H)))
+
+
 def test_gradients_through_lengths_are_right():
     layer = built("LSTM", bidirectional=True)
     x = sequences()[:3]
@@ -126,6 +198,10 @@ def test_gradients_through_lengths_are_right():
         ([1, 2, -1, 4, 5], r"GRU: argument lengths: .* got -1 at position 2"),
         ([1.0, 2.0, 3.0, 4.0, 5.0], r"GRU: argument lengths: expected one integer for each sequence"),
         (3, r"GRU: argument lengths: expected one integer for each sequence"),
+        (
+            [[1], [1, 2], 3, 4, 5],
+            r"GRU: argument lengths: expected one integer for each sequence, .* got list \[\[1\], \[1, 2\], 3, 4, 5\]",
+        ),
     ],
 )
 def test_wrong_lengths_are_refused(lengths, error):
@@ -198,9 +274,168 @@ def test_a_state_of_an_own_structure():
         layer(x, {"h": state["h"].data[0], "n": state["n"].data})
 
 
+class Stateful(nn.Module):
+    """h, and beside it a part of the state of another kind."""
+
+    hidden_size = D
+
+    def __init__(self, part, change):
+        super().__init__()
+        self.part, self.change = part, change
+
+    def zero_state(self, batch):
+        return tg.Tensor(np.zeros((*batch, D))), self.part(batch)
+
+    def forward(self, x, state):
+        h = tg.tanh(x + state[0])
+        return h, (h, self.change(state[1]))
+
+
+COUNT = (lambda batch: tg.Tensor(np.zeros((*batch, 1), np.int64)), lambda n: n + 1)
+NUMBER = (lambda batch: 0, lambda n: n + 1)
+NOTHING = (lambda batch: None, lambda n: n)
+FIRST = (lambda batch: None, lambda n: tg.Tensor(np.zeros((B, D))) if n is None else n)
+PLAIN = (lambda batch: np.zeros((*batch, 2)), lambda n: n + 1)
+
+
+def stateful(kind, **options):
+    return nn.Recurrent(lambda size, rng: Stateful(*kind), D, rng=0, **options)
+
+
+def test_a_state_has_integers_numbers_or_nothing_beside_its_floats():
+    for options in ({}, {"zoneout": 0.5}, {"state_dropout": 0.5}):
+        for training in (True, False):
+            layer = stateful(COUNT, num_layers=2, **options).train(training)
+            _, (_, count) = layer(sequences())
+            assert count.dtype == np.int64
+            assert (count.data == T).all()
+            _, (_, count) = stateful(NUMBER, num_layers=2, **options).train(training)(sequences())
+            np.testing.assert_array_equal(count, [T, T])
+            assert stateful(NOTHING, **options).train(training)(sequences())[1][1] is None
+    _, (_, count) = stateful(COUNT)(sequences(), lengths=LENGTHS)
+    np.testing.assert_array_equal(count.data[0, :, 0], LENGTHS)
+    assert stateful(NOTHING)(sequences(), lengths=LENGTHS)[1][1] is None
+    _, (_, plain) = stateful(PLAIN, zoneout=0.0)(sequences(), lengths=LENGTHS)
+    np.testing.assert_array_equal(plain[0, :, 0], LENGTHS)
+
+
+@pytest.mark.parametrize("kind", [COUNT, NUMBER, NOTHING, FIRST, PLAIN], ids=["count", "number", "nothing", "first", "plain"])
+def test_the_last_state_of_any_kind_can_be_handed_back(kind):
+    layer, x = stateful(kind, num_layers=2), sequences()
+    whole, end = layer(x)
+    first, state = layer(x[:2])
+    second, last = layer(x[2:], tg.detach(state))
+    np.testing.assert_array_equal(np.concatenate([first.data, second.data]), whole.data)
+    assert (last[1] is None) == (end[1] is None)
+    for a, b in zip(leaves(last), leaves(end), strict=True):
+        np.testing.assert_array_equal(getattr(a, "array", a), getattr(b, "array", b))
+    with pytest.raises(ValueError, match="Recurrent: argument state: expected"):
+        layer(x, (np.zeros((3, B, D)), state[1]))
+
+
+@pytest.mark.parametrize("option", ["lengths", "zoneout", "state_dropout"])
+def test_a_state_that_cannot_be_kept_is_refused(option):
+    def call(kind):
+        layer = stateful(kind, **({} if option == "lengths" else {option: 0.5}))
+        return layer(sequences(), lengths=LENGTHS if option == "lengths" else None)
+
+    with pytest.raises(ValueError, match=f"Recurrent: argument state: expected arrays from the first step on for {option}, got NoneType"):
+        call(FIRST)
+    if option == "lengths":
+        with pytest.raises(
+            ValueError, match=r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and int 1 after a step"
+        ):
+            call(NUMBER)
+        with pytest.raises(ValueError, match=r"Recurrent: argument state: .* \(5, \.\.\.\), got \(float64 \(5, 3\), float64 \(\)\)"):
+            call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
+        with pytest.raises(ValueError, match="scan: argument cell: expected after step 0 a state as before it"):
+            call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
+
+
+def test_states_that_differ_between_layers_are_refused():
+    with pytest.raises(ValueError, match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)"):
+        nn.Recurrent(Move, D, num_layers=2, rng=0)(sequences())
+
+
+def outputs(output, **options):
+    lengths = options.pop("lengths", None)
+
+    def cell(x, h):
+        h = tg.tanh(x + h)
+        return output(h), h
+
+    return nn.Recurrent(lambda size, rng: cell, D, hidden_size=D, rng=0, **options)(sequences(), lengths=lengths)[0]
+
+
+def test_a_tuple_of_outputs_stays_one():
+    for options in ({}, {"bidirectional": True}, {"lengths": LENGTHS}, {"bidirectional": True, "lengths": LENGTHS}):
+        one = outputs(lambda h: h, **options)
+        a, b = outputs(lambda h: (h, 2 * h), **options)
+        np.testing.assert_array_equal(a.data, one.data)
+        np.testing.assert_array_equal(b.data, 2 * one.data)
+    layer = nn.Recurrent(lambda size, rng: lambda x, h: ((x, h), h), D, hidden_size=D, batch_first=True)
+    assert [part.shape for part in layer(sequences())[0]] == [(T, B, D)] * 2
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "error", "message"),
+    [
+        (lambda h: None, {}, TypeError, "scan: argument cell: expected an output that is one array, .* got NoneType None"),
+        (lambda h: {"h": h}, {}, TypeError, r"scan: argument cell: expected an output that is one array, .* got \{h: float64 \(5, 3\)\}"),
+        (lambda h: h.sum(axis=0), {"lengths": LENGTHS}, ValueError, r"Recurrent: argument cell: .* \(5, \.\.\.\) .* got float64 \(3,\)"),
+        (lambda h: h.sum(axis=1), {"lengths": LENGTHS}, ValueError, r"Recurrent: argument cell: .* got float64 \(5,\)"),
+        (lambda h: h.sum(), {"batch_first": True}, ValueError, r"Recurrent: argument cell: .* got float64 \(\)"),
+        (lambda h: h.sum(), {"bidirectional": True}, ValueError, r"Recurrent: argument cell: .* got float64 \(\)"),
+        (lambda h: (h, h), {"num_layers": 2}, ValueError, "Recurrent: argument cell: expected one array as the output of each layer but"),
+    ],
+)
+def test_an_output_that_is_no_sequence_is_refused(output, options, error, message):
+    with pytest.raises(error, match=message):
+        outputs(output, **options)
+
+
+def test_an_output_of_several_shapes_is_refused():
+    sizes = iter([1, 2, 3, 3, 3, 3])
+    with pytest.raises(ValueError, match=r"scan: argument cell: .* got float64 \(5, 1\) and then float64 \(5, 2\)"):
+        outputs(lambda h: h[:, : next(sizes)])
+
+
+def test_a_weight_of_another_shape_is_refused():
+    layer = nn.GRU(D, H, rng=0)
+    before = layer.weight_ih_l0
+    with pytest.raises(ValueError, match=r"GRU: argument weight_ih_l0: expected shape \(12, 3\), got float32 \(2, 2\)"):
+        layer.weight_ih_l0 = tg.Tensor(np.ones((2, 2), np.float32), requires_grad=True)
+    assert layer.weight_ih_l0 is before
+
+
+def sized(sizes):
+    """Cells of these hidden sizes, one after another."""
+    left = iter(sizes)
+    return lambda size, rng: nn.RNNCell(size, next(left), rng=rng)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (lambda: nn.Recurrent(sized([4, 1]), 3, 2), ValueError, "Recurrent: argument cell: expected cells of hidden_size 4, got one of 1"),
+        (
+            lambda: nn.Recurrent(sized([4, 5]), 3, bidirectional=True),
+            ValueError,
+            "Recurrent: argument cell: .* hidden_size 4, got one of 5",
+        ),
+        (lambda: nn.Recurrent(sized([4]), 3, hidden_size=5), ValueError, "Recurrent: argument cell: .* hidden_size 5, got one of 4"),
+        (lambda: nn.Recurrent(sized([4]), -3), ValueError, "Recurrent: argument input_size: .* got -3"),
+        (lambda: nn.Recurrent(sized([4]), "3"), TypeError, "Recurrent: argument input_size: .* got str '3'"),
+        (
+            lambda: nn.Recurrent(nn.GRUCell(3, 4), 3),
+            TypeError,
+            r"Recurrent: argument cell: expected a function that makes a cell, got GRUCell",
+        ),
+        (
+            lambda: nn.Recurrent(nn.GRUCell, 3),
+            TypeError,
+            r"Recurrent: argument cell: .* lambda size, rng: tg.nn.GRUCell\(size, 8, rng=rng\)",
+        ),
         (lambda: nn.Recurrent(lambda size, rng: 5, 3), TypeError, "Recurrent: argument cell: .* got int 5"),
         (
             lambda: nn.Recurrent(lambda size, rng: lambda x, h: (h, h), 3),
@@ -264,6 +499,26 @@ def test_dropout_on_the_state_of_another_cell_is_on_all_that_it_sees():
     assert np.array_equal(seen[1], seen[2])
 
 
+def test_dropout_on_a_state_of_another_shape_has_a_mask_for_each_entry_of_each_sequence():
+    seen = []
+
+    class Matrix(nn.Module):
+        hidden_size = 3
+
+        def zero_state(self, batch):
+            return {"S": tg.Tensor(np.ones((*batch, 3, 3))), "n": tg.Tensor(np.ones((*batch, 1), np.int64))}
+
+        def forward(self, x, state):
+            seen.append({name: part.data for name, part in state.items()})
+            return x, {"S": state["S"] * 0 + 1, "n": state["n"]}
+
+    nn.Recurrent(lambda size, rng: Matrix(), 3, state_dropout=0.5, rng=0)(np.ones((2, 3, 3)))
+    assert set(np.unique(seen[0]["S"])) == {0.0, 2.0}
+    np.testing.assert_array_equal(seen[0]["S"], seen[1]["S"])
+    assert not np.array_equal(seen[0]["S"][0], seen[0]["S"][1])
+    assert (seen[0]["n"] == 1).all()
+
+
 def test_zoneout_keeps_entries_of_the_state():
     def count(x, h):
         h = h + 1
@@ -320,6 +575,13 @@ def test_the_gates_of_layers_and_directions_have_their_scope():
     gates = tg.bptt.values(output)
     assert set(gates) == {f"lstm / layer {k}{d} / {name}" for k in (0, 1) for d in ("", " / reverse") for name in "ifgoch"}
     np.testing.assert_array_equal(gates["lstm / layer 1 / reverse / h"], output.data[:, :, H:])
+
+
+def test_a_state_stays_what_it_was_where_a_sequence_has_ended():
+    output, end = built("GRU")(sequences(), lengths=LENGTHS)
+    states = tg.bptt.values(output)["h"]
+    for b, n in enumerate(LENGTHS):
+        np.testing.assert_array_equal(states[n:, b], np.broadcast_to(end.data[0, b], (T - n, H)))
 
 
 def test_there_is_nothing_to_see_without_a_graph():

@@ -209,6 +209,7 @@ def test_without_k2_windows_lie_one_behind_the_other():
 @pytest.mark.parametrize(("k1", "k2"), [(5, 5), (5, 15), (5, 2)])
 def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
     model, alive = Reader(), []
+    gc.collect()  # what other tests left is not counted, and not collected in the middle
     for i, loss in enumerate(tg.text.bptt(model, np.random.default_rng(0).integers(0, 5, 600), 2, k1, k2)):
         loss.backward()
         if i % 10 == 5:
@@ -216,6 +217,32 @@ def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
             alive.append(sum(isinstance(x, tg.Tensor) for x in gc.get_objects()))
     assert len(alive) > 4
     assert len(set(alive)) == 1
+
+
+@pytest.mark.parametrize(("k1", "k2"), [(2, 6), (3, 3), (6, 2)])
+def test_all_steps_of_a_window_see_one_mask(k1, k2):
+    seen = []
+
+    def look(x, h):
+        seen.append((x.data, h.data))
+        return x, h * 0 + 1
+
+    class Model(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            options = {"hidden_size": 8, "input_dropout": 0.5, "state_dropout": 0.5, "rng": 0}
+            self.layer = tg.nn.Recurrent(lambda size, rng: look, 8, **options)
+
+        def forward(self, x, state):
+            state = tg.Tensor(np.ones((1, 1, 8))) if state is None else state
+            return self.layer(tg.Tensor(np.ones((*x.shape, 8))), state)
+
+    model, windows = Model(), []
+    for _ in tg.text.bptt(model, np.zeros(19, int), 1, k1, k2):
+        assert all(np.array_equal(np.concatenate(step), np.concatenate(seen[0])) for step in seen)
+        windows.append(np.concatenate(seen[0]))
+        seen.clear()
+    assert len({mask.tobytes() for mask in windows}) == len(windows)  # each window has its own
 
 
 def test_the_loss_of_truncated_bptt_can_be_another():

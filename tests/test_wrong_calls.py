@@ -115,9 +115,16 @@ REFUSED = {
         ValueError,
         "batches: argument start: .* got -1",
     ),
-    "windows of no steps": (lambda: next(text.bptt(alternate, [0, 1, 0], 1, 0)), ValueError, "text.bptt: argument k1: .* got 0"),
+    "windows of no steps": (lambda: text.bptt(alternate, [0, 1, 0], 1, 0), ValueError, "text.bptt: argument k1: .* got 0"),
+    "windows of no model": (lambda: text.bptt(3, [0, 1, 0], 1, 2), TypeError, "text.bptt: argument model: .* got int 3"),
+    "windows of too little text": (lambda: text.bptt(alternate, [0], 1, 2), ValueError, "columns: argument batch_size"),
+    "windows of a model without a state": (
+        lambda: next(text.bptt(lambda x, state: alternate(x, state)[0], [0, 1, 0], 1, 2)),
+        TypeError,
+        r"text.bptt: argument model: expected a function that returns \(logits, state\), got float32 \(2, 1, 2\)",
+    ),
     "windows of half a step": (
-        lambda: next(text.bptt(alternate, [0, 1, 0], 1, 2, 1.5)),
+        lambda: text.bptt(alternate, [0, 1, 0], 1, 2, 1.5),
         TypeError,
         "text.bptt: argument k2: .* got float 1.5",
     ),

@@ -186,7 +186,8 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     dict of ndarray
         By name, each of shape (T, ...): ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU, ``"i"``, ``"f"``, ``"g"``, ``"o"``, ``"c"`` and
         ``"h"`` of an LSTM, of a cell of your own whatever has a ``name``. With several loops, as of layers and
-        directions, the scope of the loop stands before the name: ``gru / layer 1 / r``.
+        directions, the scope of the loop stands before the name: ``gru / layer 1 / r``. Where a sequence has ended
+        (`lengths`) a state stays what it was, and gates are what the cell gave there, which is not used.
 
     Raises
     ------

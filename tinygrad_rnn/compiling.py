@@ -32,7 +32,9 @@ def run(options: argparse.Namespace) -> int:
             raise ValueError(
                 complaint("compile", f"--{name}", expected="a positive number", got=str(getattr(options, name)), remedy="3, say")
             )
-    layer = Recurrent(_factory(options), options.input, hidden_size=options.hidden, rng=0)
+    factory = _factory(options)
+    size = getattr(factory(options.input, np.random.default_rng(0)), "hidden_size", options.hidden)
+    layer = Recurrent(factory, options.input, hidden_size=size, rng=0)
     fast = compile(layer)
     fast(np.zeros((2, options.batch, options.input), next((p.dtype for p in layer.parameters()), np.dtype(np.float32))))
     if options.explain:

@@ -42,9 +42,9 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     Raises
     ------
     TypeError
-        If something else than Tensors is given.
+        If something else than Tensors, or than a communicator, is given.
     ValueError
-        If the processes have not the same parameters. No gradient has changed then.
+        If the processes have not parameters of the same shapes and dtypes. No gradient has changed then.
 
     Examples
     --------
@@ -56,23 +56,13 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
 
     with ``mpiexec -n 2 python train.py``; see ``examples/data_parallel.py``.
     """
-    everywhere = world() if communicator is None else communicator
-    own = list(parameters)
-    for i, p in enumerate(own):
-        if not isinstance(p, Tensor):
-            remedy = "pass model.parameters()"
-            raise TypeError(complaint("average_gradients", f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
-    forms = everywhere.allgather([(p.shape, str(p.dtype)) for p in own])
-    if any(form != forms[0] for form in forms):
-        got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
-        remedy = "build the same model everywhere"
-        raise ValueError(complaint("average_gradients", "parameters", expected="the same in all processes", got=got, remedy=remedy))
+    own, everywhere = _agreed("average_gradients", parameters, communicator)
     given = everywhere.allreduce(np.array([p.grad is not None for p in own], dtype=np.int64))
     for p, count in zip(own, given, strict=True):
         if count:
             total = np.empty(p.shape, p.dtype)
             everywhere.Allreduce(np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total)
-            p.grad = total / everywhere.size
+            p.grad = np.asarray(total / everywhere.size)  # of one number NumPy makes a scalar
 
 
 def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
@@ -83,9 +73,36 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     parameters : iterable of Tensor
     communicator : mpi4py.MPI.Comm, optional
         All processes if missing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `average_gradients`. No parameter has changed then.
     """
-    everywhere = world() if communicator is None else communicator
-    for p in parameters:
-        array = np.array(p.data)
+    own, everywhere = _agreed("broadcast", parameters, communicator)
+    for p in own:
+        array = np.array(p.data, order="C")
         everywhere.Bcast(array, root=0)
         p.data = array
+
+
+def _agreed(operation: str, parameters: Any, communicator: Any) -> tuple[list[Tensor], Any]:
+    """The parameters and the communicator, refused if they are none, or if the processes' differ in shapes or dtypes."""
+    remedy = "pass model.parameters()"
+    if not isinstance(parameters, Iterable) or isinstance(parameters, Tensor):
+        got = describe(parameters).replace("\n", " ")
+        raise TypeError(complaint(operation, "parameters", expected="an iterable of Tensors", got=got, remedy=remedy))
+    own = list(parameters)
+    for i, p in enumerate(own):
+        if not isinstance(p, Tensor):
+            raise TypeError(complaint(operation, f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
+    everywhere = world() if communicator is None else communicator
+    if not all(hasattr(everywhere, method) for method in ("allgather", "Allreduce", "Bcast")):
+        wanted, remedy = "a communicator of mpi4py", "pass tg.parallel.world(), or leave it out"
+        raise TypeError(complaint(operation, "communicator", expected=wanted, got=describe(everywhere), remedy=remedy))
+    forms = everywhere.allgather([(p.shape, str(p.dtype)) for p in own])
+    if any(form != forms[0] for form in forms):
+        got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
+        remedy = "build the same model everywhere"
+        raise ValueError(complaint(operation, "parameters", expected="the same in all processes", got=got, remedy=remedy))
+    return own, everywhere

@@ -51,7 +51,9 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     ------
     ValueError
         If there are no steps, or the inputs of a tuple disagree about how many; or if the cell
-        returns a state of another structure, shape or dtype than it got.
+        returns a state of another structure, shape or dtype than it got, or outputs of several shapes.
+    TypeError
+        If the cell does not return (output, state), or outputs that are no arrays.
 
     Examples
     --------
@@ -105,9 +107,19 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
         context.reset(token)
     if reverse:
         outputs.reverse()
-    if isinstance(outputs[0], tuple):
-        return tuple(ops.stack(column) for column in zip(*outputs, strict=True)), state
-    return ops.stack(outputs), state
+    return _stacked(outputs), state
+
+
+def _stacked(outputs: list[Any]) -> Any:
+    """The outputs of all steps along a new first axis, of tuples a tuple; refused if they are no arrays of one shape."""
+    try:
+        if isinstance(outputs[0], tuple):
+            return tuple(ops.stack(column) for column in zip(*outputs, strict=True))
+        return ops.stack(outputs)
+    except (TypeError, ValueError) as error:
+        forms = list(dict.fromkeys(map(form, outputs)))
+        wanted, remedy = "an output that is one array, or a tuple of arrays, of one shape at all steps", "return h, h, say"
+        raise type(error)(complaint("scan", "cell", expected=wanted, got=" and then ".join(forms[:2]), remedy=remedy)) from error
 
 
 def _steps(x: Any) -> int:
@@ -166,3 +178,17 @@ def mapped(f: Callable[..., Any], state: Any, *others: Any) -> Any:
         make = getattr(type(state), "_make", type(state))  # a namedtuple takes its parts one by one
         return make([mapped(f, *parts) for parts in zip(state, *others, strict=True)])
     return f(state, *others)
+
+
+def leaves(state: Any) -> list[Any]:
+    """The parts of a state in order, whatever its structure; None is left out.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.scan import leaves
+    >>> leaves({"a": (1, None), "b": [2]})
+    [1, 2]
+    """
+    found: list[Any] = []
+    mapped(found.append, state)
+    return [part for part in found if part is not None]

@@ -11,6 +11,7 @@ from .dtypes import get_default_dtype, require_count
 from .errors import complaint, describe
 from .graph import no_grad
 from .nn.functional import check_classes, cross_entropy
+from .nn.masks import same_masks
 from .ops import concatenate
 from .sampling import sample as sample
 from .scan import detach
@@ -203,7 +204,7 @@ def bptt(
     Each character counts in one loss. With k2 above k1 windows overlap: the steps before those that count are run again from the
     state that was kept there, so that the gradient of every loss goes back through at least k2 − k1 steps more.
     With k2 below k1 only the last k2 steps of each stretch count; the others carry the state along. Nothing of an
-    earlier window is kept but its state, without its graph.
+    earlier window is kept but its state, without its graph. All steps of one window see one mask of variational dropout.
 
     Parameters
     ----------
@@ -217,10 +218,15 @@ def bptt(
     loss : callable
         ``loss(logits, targets)`` of the steps that count.
 
-    Yields
+    Returns
+    -------
+    iterator of Tensor
+        Each is a loss to call `backward` on, and then to step the optimizer, before the next one is asked for.
+
+    Raises
     ------
-    Tensor
-        A loss to call `backward` on, and then to step the optimizer, before the next one is asked for.
+    ValueError, TypeError
+        If k1, k2 or the text does not fit, or `model` is no function; and when a loss is asked for, if it does not return (logits, state).
 
     Notes
     -----
@@ -245,26 +251,44 @@ def bptt(
     """
     k1 = require_count("text.bptt", "k1", k1)
     k2 = k1 if k2 is None else require_count("text.bptt", "k2", k2)
-    streams = columns(indices, batch_size)
+    if not callable(model):
+        wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
+        raise TypeError(complaint("text.bptt", "model", expected=wanted, got=describe(model), remedy=remedy))
+    return _windows(model, columns(indices, batch_size), k1, k2, loss)
+
+
+def _windows(model: Any, streams: np.ndarray, k1: int, k2: int, loss: Callable[[Any, np.ndarray], Any]) -> Iterator[Any]:
+    """The losses of `bptt`, one window after another."""
     steps = len(streams) - 1
     start, state, done = 0, None, 0  # where the state that was kept stands, and how far losses have come
     while done < steps:
+        masks: list[np.ndarray] = []
         end = min(done + k1, steps)
         first = max(start, end - k2)
         if start < first:
             with no_grad():
-                state = detach(model(streams[start:first], state)[1])
+                state = detach(_run(model, streams[start:first], state, masks)[1])
         follow = min(max(first, min(end + k1, steps) - k2), end)  # where the next window begins
         logits, now, kept = [], state, state
         for a, b in ((first, follow), (follow, end)):
             if a < b:
-                output, now = model(streams[a:b], now)
+                output, now = _run(model, streams[a:b], now, masks)
                 logits.append(output)
             kept = detach(now) if b == follow else kept
         counted = max(done, first)
         whole = concatenate(logits) if len(logits) > 1 else logits[0]
         yield loss(whole[counted - first :], streams[counted + 1 : end + 1])
         start, state, done = follow, kept, end
+
+
+def _run(model: Any, x: np.ndarray, state: Any, masks: list[np.ndarray]) -> tuple[Any, Any]:
+    """The model on some steps of a window, with the masks that were drawn for it."""
+    with same_masks(masks):
+        result = model(x, state)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        wanted, remedy = "a function that returns (logits, state)", "hand on the state of the recurrent layer"
+        raise TypeError(complaint("text.bptt", "model", expected=wanted, got=describe(result).replace("\n", " "), remedy=remedy))
+    return result
 
 
 def _shortened(characters: str) -> str:

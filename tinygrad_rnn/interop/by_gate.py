@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import complaint
+from ..errors import complaint, describe
 from .layout import LETTERS, Part, as_arrays, gates_of, one_bias, parts_of, require_form, require_shape, two_biases, written
 
 
@@ -69,26 +69,35 @@ def from_d2l(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: 
     return _from("from_d2l", weights, D2L, reset, prefixes)
 
 
-def to_d2l(state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
+def to_d2l(
+    state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES, merge_biases: bool = False
+) -> dict[str, np.ndarray]:
     """The state dict of a model with one recurrent layer as the matrices of "Dive into Deep Learning"; see `from_d2l`.
 
-    There is one bias there, the sum of our two: the same network, for where the state is reset before the product both biases
-    of the candidate are outside of it.
+    Parameters
+    ----------
+    state : mapping of str to array
+    reset, prefixes
+        As `from_d2l`.
+    merge_biases : bool
+        There is one bias there. Make it the sum of our two: the same network, for where the state is reset before the product
+        both biases of the candidate are outside of it. But the round trip is not exact: what comes back has all of it in
+        ``bias_ih``, and zeros in ``bias_hh``. Without it our ``bias_hh`` must be zero, as `from_d2l` makes it.
 
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, or `reset` is "after": that form does not exist there, and its b_hn, which
-        the reset gate multiplies, has no place.
+        If a name is missing, a shape does not fit, two biases would become one, or there are none; or if `reset` is "after": that
+        form does not exist there, and its b_hn, which the reset gate multiplies, has no place.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> gru = tg.nn.GRU(3, 2, reset="before")
-    >>> list(tg.interop.to_d2l(gru.state_dict(), reset="before", prefixes=("", "output.")))
+    >>> list(tg.interop.to_d2l(gru.state_dict(), reset="before", prefixes=("", "output."), merge_biases=True))
     ['W_xr', 'W_hr', 'b_r', 'W_xz', 'W_hz', 'b_z', 'W_xh', 'W_hh', 'b_h']
     """
-    return _to("to_d2l", state, D2L, reset, prefixes)
+    return _to("to_d2l", state, D2L, reset, prefixes, merge_biases)
 
 
 def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
@@ -110,7 +119,9 @@ def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefi
     return _from("from_tutorial", weights, TUTORIAL, reset, prefixes)
 
 
-def to_tutorial(state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
+def to_tutorial(
+    state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES, merge_biases: bool = False
+) -> dict[str, np.ndarray]:
     """The state dict of a model with a GRU and a linear layer as the tutorial's eleven matrices; see `from_tutorial` and `to_d2l`.
 
     Examples
@@ -122,12 +133,13 @@ def to_tutorial(state: Mapping[str, Any], *, reset: str | None = None, prefixes:
     >>> again.keys() == weights.keys()
     True
     """
-    return _to("to_tutorial", state, TUTORIAL, reset, prefixes)
+    return _to("to_tutorial", state, TUTORIAL, reset, prefixes, merge_biases)
 
 
 def _from(
     operation: str, weights: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str]
 ) -> dict[str, np.ndarray]:
+    _require_prefixes(operation, prefixes)
     arrays = as_arrays(operation, "weights", weights, "pass the matrices by name")
     # The kind is the first whose own gate is there; what then lacks or is too much is named.
     gates = next((n for n, names in table.items() if names.gates[LETTERS[n][0]][0] in arrays), next(iter(table)))
@@ -147,7 +159,7 @@ def _from(
     for i, name in enumerate(wanted):
         require_shape(operation, name, arrays[name], shapes[i % 3], ("(I, H)", "(H, H)", "(H,)")[i % 3])
     W, U, b = (np.concatenate([arrays[name].T for name in wanted[i::3]]) for i in range(3))
-    state = written([Part(W, U, *two_biases(b))], 0, prefixes[0])
+    state = written(operation, [Part(W, U, *two_biases(b))], 0, prefixes[0])
     if names.output[0] not in arrays:
         return state
     matrix, bias = (arrays[name] for name in names.output)
@@ -157,8 +169,9 @@ def _from(
 
 
 def _to(
-    operation: str, state: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str]
+    operation: str, state: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str], merge: bool
 ) -> dict[str, np.ndarray]:
+    _require_prefixes(operation, prefixes)
     parts = parts_of(operation, state, 0, prefixes[0])
     gates = gates_of(parts[0])
     if gates not in table:
@@ -169,8 +182,11 @@ def _to(
         got = "two directions" if len(parts) == 2 else layer
         raise ValueError(complaint(operation, "state", expected="one layer in one direction", got=got, remedy="it has names for no more"))
     require_form(operation, gates, reset, "before", because=BEFORE)
-    part, b = parts[0], one_bias(parts[0])
-    stacked = [part.W, part.U, np.zeros(len(part.U), part.U.dtype) if b is None else b]
+    part, b = parts[0], one_bias(operation, parts[0], merge)
+    if b is None:
+        name, remedy = f"{prefixes[0]}bias_ih_l0", "build the layer with bias=True, and make its biases zeros"
+        raise ValueError(complaint(operation, name, expected="biases, for there is one for each gate", got="none", remedy=remedy))
+    stacked = [part.W, part.U, b]
     arrays = {}
     for k, letter in enumerate(LETTERS[gates]):
         for name, array in zip(table[gates].gates[letter], stacked, strict=True):
@@ -181,3 +197,9 @@ def _to(
         raise ValueError(complaint(operation, bias, expected="an array under this name", got="none", remedy="pass zeros if it has none"))
     output = as_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
     return arrays | {table[gates].output[0]: output[weight].T.copy(), table[gates].output[1]: output[bias]}
+
+
+def _require_prefixes(operation: str, prefixes: Any) -> None:
+    if not isinstance(prefixes, tuple | list) or len(prefixes) != 2 or not all(isinstance(prefix, str) for prefix in prefixes):
+        wanted, remedy = "two str, one for the recurrent layer and one for the linear one", 'use ("", "output.") for a layer by itself'
+        raise TypeError(complaint(operation, "prefixes", expected=wanted, got=describe(prefixes), remedy=remedy))

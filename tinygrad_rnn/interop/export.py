@@ -12,11 +12,12 @@ import numpy as np
 from ..errors import complaint, describe
 from ..graph import Value
 from ..nn import Module, Recurrent
+from ..scan import leaves, mapped
 from ..serialize import write_atomically
 from ..tensor import Tensor
 from .onnx_layers import LAYERS
 from .onnx_ops import OPS
-from .trace import leaves, mapped, require_alike, trace
+from .trace import require_alike, trace
 from .writer import IR_VERSION, OPSET, Site, Writer
 
 Axes = Mapping[str, Sequence[str | None]]
@@ -60,10 +61,10 @@ def to_onnx(
     ImportError
         If the package `onnx` is not there.
     TypeError
-        If `model` is no Module, or gives what is no Tensor.
+        If `model` is no Module, gives what is no Tensor, or takes the numbers out of an input, or `path` is no path.
     ValueError
-        If the model is in training mode, an op has no counterpart, or its steps depend on the numbers or sizes; the message says
-        which op. No file is written then.
+        If the model is in training mode, an op has no counterpart, a recurrent layer is in float64, which runtimes do not have, or
+        its steps depend on the numbers or sizes; the message says which op. No file is written then.
 
     Examples
     --------
@@ -77,8 +78,11 @@ def to_onnx(
     """
     onnx = _onnx()
     _require_evaluation(model)
-    args = example_input if isinstance(example_input, tuple) else (example_input,)
-    args, kwargs = mapped(_plain, args), {} if lengths is None else {"lengths": _plain(lengths)}
+    if not isinstance(path, str | os.PathLike):
+        remedy = 'pass "model.onnx", say'
+        raise TypeError(complaint("to_onnx", "path", expected="the name of a file", got=describe(path), remedy=remedy))
+    args = _plain(example_input if isinstance(example_input, tuple) else (example_input,))
+    kwargs = {} if lengths is None else {"lengths": _plain(lengths)}
     names, arrays = _input_names(model, args, kwargs), leaves((args, kwargs))
     known = _axes(model, names, arrays, axes)
     sizes = _sizes(names, arrays, known)
@@ -103,8 +107,8 @@ def _write(writer: Writer, site: Site) -> None:
     elif step.name in OPS:
         results = [OPS[step.name](site)]
     else:
-        remedy = "compute it outside of the model, or with other ops"
-        raise ValueError(complaint("to_onnx", "model", expected=f"ops among {', '.join(OPS)}", got=step.name, remedy=remedy))
+        wanted, remedy = "ops that can be exported", f"compute it outside of the model, or with {', '.join(OPS)}"
+        raise ValueError(complaint("to_onnx", "model", expected=wanted, got=step.name, remedy=remedy))
     writer.names.update(zip(step.outputs, results, strict=True))
 
 
@@ -136,11 +140,13 @@ def _second_run(
     """The run on other numbers and sizes, refused if the model does not take them."""
     axes = iter(known.values())
 
-    def other(array: np.ndarray) -> np.ndarray:
+    def other(array: np.ndarray | None) -> np.ndarray | None:
+        if array is None:
+            return None
         shape = [sizes[name][1] if name else n for name, n in zip(next(axes), array.shape, strict=True)]
         return _other(array, shape)
 
-    args, kwargs = mapped(other, args), {name: mapped(other, value) for name, value in kwargs.items()}
+    args, kwargs = mapped(other, (args, kwargs))
     try:
         return trace(model, args, kwargs)
     except Exception as error:
@@ -155,8 +161,10 @@ def _other(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return (turned * 0.75 + 0.1).astype(array.dtype) if array.dtype.kind == "f" else turned
 
 
-def _plain(x: Any) -> np.ndarray:
-    """An example as an array, refused if it has no entries to make another from."""
+def _plain(x: Any) -> Any:
+    """An example as an array, in a tuple each, None as it is; refused if it has no entries to make another from."""
+    if x is None or isinstance(x, tuple):
+        return x if x is None else tuple(map(_plain, x))
     array = x.array if isinstance(x, Value) else Tensor(x).array
     if not array.size:
         remedy = "give an example with a few steps and sequences"

@@ -17,6 +17,7 @@ from .layout import (
     in_order,
     one_bias,
     parts_of,
+    require_directions,
     require_form,
     require_shape,
     two_biases,
@@ -52,7 +53,8 @@ def from_keras(weights: Sequence[Any], *, reset: str | None = None, layer: int =
     Raises
     ------
     ValueError
-        If shapes do not fit, or the bias is that of the other form of the GRU, which cannot be converted.
+        If shapes do not fit, those of two directions are not of one layer, or the bias is that of the other form of the GRU,
+        which cannot be converted.
 
     Examples
     --------
@@ -71,7 +73,10 @@ def from_keras(weights: Sequence[Any], *, reset: str | None = None, layer: int =
         raise ValueError(complaint(name, "weights", expected=wanted, got=f"{len(weights)}", remedy=remedy))
     arrays = [as_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
     each = 3 if len(arrays) % 3 == 0 else 2
-    return written([_part(name, arrays[i : i + each], i, reset) for i in range(0, len(arrays), each)], layer)
+    parts = [_part(name, arrays[i : i + each], i, reset) for i in range(0, len(arrays), each)]
+    if len(parts) == 2:
+        require_directions(name, [f"weights[{i}]" for i in range(each, 2 * each)], arrays[:each], arrays[each:])
+    return written(name, parts, layer)
 
 
 def _part(name: str, arrays: list[np.ndarray], first: int, reset: str | None) -> Part:
@@ -93,7 +98,7 @@ def _part(name: str, arrays: list[np.ndarray], first: int, reset: str | None) ->
     return in_order(Part(kernel.T.copy(), recurrent.T.copy(), *biases), ORDER[gates], LETTERS[gates])
 
 
-def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int = 0) -> list[np.ndarray]:
+def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int = 0, merge_biases: bool = False) -> list[np.ndarray]:
     """One layer of our state dict as the list of arrays that Keras's ``layer.set_weights`` takes; see `from_keras`.
 
     Parameters
@@ -104,24 +109,27 @@ def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int =
         For a GRU, and for nothing else: the form that our layer has. The Keras layer is made with ``reset_after=(reset == "after")``.
     layer : int
         Which layer of a stack.
+    merge_biases : bool
+        Where Keras has one bias, all but a GRU with ``reset="after"``, make it the sum of our two. That is the same network, but the
+        round trip is not exact: what comes back has all of it in ``bias_ih``, and zeros in ``bias_hh``. Without it our
+        ``bias_hh`` must be zero, as `from_keras` makes it, and the round trip is exact.
 
     Returns
     -------
     list of ndarray
         ``kernel``, ``recurrent_kernel`` and, if ours has biases, ``bias``; twice of a bidirectional layer, for `Bidirectional`.
-        Where Keras has one bias it is the sum of our two, which is the same network.
 
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, or `reset` is missing for a GRU.
+        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or two biases would become one.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> [array.shape for array in tg.interop.to_keras(tg.nn.GRU(3, 2).state_dict(), reset="after")]
     [(3, 6), (2, 6), (2, 6)]
-    >>> [array.shape for array in tg.interop.to_keras(tg.nn.LSTM(3, 2).state_dict())]
+    >>> [array.shape for array in tg.interop.to_keras(tg.nn.LSTM(3, 2).state_dict(), merge_biases=True)]
     [(3, 8), (2, 8), (8,)]
     """
     arrays = []
@@ -131,5 +139,5 @@ def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int =
         part = in_order(part, LETTERS[gates], ORDER[gates])
         arrays += [part.W.T.copy(), part.U.T.copy()]
         if part.b_i is not None and part.b_h is not None:
-            arrays.append(np.stack([part.b_i, part.b_h]) if reset == "after" else one_bias(part))
+            arrays.append(np.stack([part.b_i, part.b_h]) if reset == "after" else one_bias("to_keras", part, merge_biases))
     return arrays

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import Value
 
@@ -41,7 +42,7 @@ def as_arrays(operation: str, argument: str, given: Any, remedy: str) -> dict[st
 
 
 def as_array(operation: str, argument: str, value: Any) -> np.ndarray:
-    """A copy of `value` as a plain array, refused if it holds no real numbers."""
+    """A copy of `value` as a plain array in this machine's byte order, refused if it holds no real numbers."""
     try:
         array = np.array(value.array if isinstance(value, Value) else value)
     except (TypeError, ValueError, RuntimeError):  # rows of different lengths, or a tensor that NumPy cannot read
@@ -49,7 +50,7 @@ def as_array(operation: str, argument: str, value: Any) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         remedy = "convert it first, with .detach().cpu().numpy() for a tensor of PyTorch"
         raise TypeError(complaint(operation, argument, expected="an array of real numbers", got=describe(value), remedy=remedy))
-    return array
+    return array.astype(np.dtype(array.dtype.type), copy=False)
 
 
 def require_shape(operation: str, argument: str, array: np.ndarray, shape: tuple[int, ...], meaning: str) -> None:
@@ -100,10 +101,14 @@ def in_order(part: Part, old: str, new: str) -> Part:
     return Part(reordered(part.W, old, new), reordered(part.U, old, new), *biases)
 
 
-def one_bias(part: Part) -> np.ndarray | None:
-    """The two biases as one, their sum: b_i as it is where b_h is zero, so that what came with one bias goes as it came."""
+def one_bias(operation: str, part: Part, merge: bool) -> np.ndarray | None:
+    """The two biases as one: b_i if b_h is zero, so that what came with one bias goes as it came; their sum only if that is asked for."""
     if part.b_i is None or part.b_h is None or not part.b_h.any():
         return part.b_i
+    if not merge:
+        wanted = "bias_hh of zeros, for the other side has one bias, which comes back as bias_ih"
+        remedy = "pass merge_biases=True for their sum: the same network, but what comes back has all of it in bias_ih"
+        raise ValueError(complaint(operation, "state", expected=wanted, got="two biases that are not zero", remedy=remedy))
     return part.b_i + part.b_h
 
 
@@ -112,9 +117,9 @@ def two_biases(bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray |
     return (None, None) if bias is None else (bias, np.zeros_like(bias))
 
 
-def written(parts: Sequence[Part], layer: int, prefix: str = "") -> dict[str, np.ndarray]:
+def written(operation: str, parts: Sequence[Part], layer: int, prefix: str = "") -> dict[str, np.ndarray]:
     """The state dict of one layer: its parts, forward and reverse, under our names."""
-    state = {}
+    state, layer = {}, require_count(operation, "layer", layer, low=0)
     for part, direction in zip(parts, ("", "_reverse"), strict=False):
         for name, array in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), part, strict=True):
             if array is not None:
@@ -124,7 +129,7 @@ def written(parts: Sequence[Part], layer: int, prefix: str = "") -> dict[str, np
 
 def parts_of(operation: str, state: Mapping[str, Any], layer: int, prefix: str = "") -> list[Part]:
     """The parts of one layer in a state dict, forward and reverse, their shapes checked. Other names are passed over."""
-    arrays = as_arrays(operation, "state", state, "pass layer.state_dict()")
+    arrays, layer = as_arrays(operation, "state", state, "pass layer.state_dict()"), require_count(operation, "layer", layer, low=0)
     parts = []
     for direction in ("", "_reverse"):
         names = [f"{prefix}{name}_l{layer}{direction}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
@@ -137,8 +142,23 @@ def parts_of(operation: str, state: Mapping[str, Any], layer: int, prefix: str =
             raise ValueError(complaint(operation, missing[0], expected="an array under this name", got=got, remedy=remedy))
         part = Part(*(arrays[name] for name in wanted))
         check_part(operation, part, names)
+        if parts:
+            require_directions(operation, names, parts[0], part)
         parts.append(part)
     return parts
+
+
+def require_directions(operation: str, names: Sequence[str], forward: Sequence[Any], reverse: Sequence[Any]) -> None:
+    """Refuse arrays of two directions that are not of one layer: of another kind or size, or with biases in one only.
+
+    `names` are those of the reverse direction, with which the message begins.
+    """
+    for i in (1, 0, *range(2, len(names))):  # U first, for it tells the kind and the size
+        name = names[i]
+        there, here = ("none" if part[i] is None else f"shape {part[i].shape}" for part in (forward, reverse))
+        if there != here:
+            remedy = "both directions of a layer have the same sizes and biases; convert several layers one by one"
+            raise ValueError(complaint(operation, name, expected=f"{there}, as in the forward direction", got=here, remedy=remedy))
 
 
 def check_part(operation: str, part: Part, names: Sequence[str]) -> int:

@@ -36,6 +36,9 @@ def _recurrent(site: Site) -> list[str]:
         site.refuse(
             "zoneout", "0", repr(layer.zoneout), "ONNX has no zoneout: leave it out, or export the cell with axes= for a fixed length"
         )
+    if site.dtype == np.float64:
+        remedy = "runtimes have no double one: export after model.astype(np.float32), with an example in float32"
+        site.refuse("dtype", "float32 or float16", "float64", remedy)
     node, ints = site.node, site.writer.ints
     x, axes = site.input(0), site.array().ndim
     x = node("Unsqueeze", x, ints(1)) if axes == 2 else node("Transpose", x, perm=[1, 0, 2]) if layer.batch_first else x

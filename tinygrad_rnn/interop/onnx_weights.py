@@ -82,7 +82,7 @@ def from_onnx_weights(
         require_shape(name, "B", B, (directions, 2 * gates * hidden), "(D, 2 · gates · H)")
     _require_form(name, gates, reset, linear_before_reset)
     biases = [(None, None) if B is None else np.split(B[d], 2) for d in range(directions)]
-    return written([in_order(Part(W[d], R[d], *biases[d]), ORDER[gates], LETTERS[gates]) for d in range(directions)], layer)
+    return written(name, [in_order(Part(W[d], R[d], *biases[d]), ORDER[gates], LETTERS[gates]) for d in range(directions)], layer)
 
 
 def to_onnx_weights(

@@ -81,9 +81,4 @@ def _checked(operation: str, argument: str, weights: Mapping[str, Any], reset: s
         parts = parts_of(operation, arrays, layer, prefix)
         if gates_of(parts[0]) == 3:
             require_form(operation, 3, reset, "after", because="torch.nn.GRU has that form")
-        if len({(gates_of(part), part.U.shape) for part in parts}) != 1:
-            name = f"{prefix}weight_hh_l{layer}_reverse"
-            raise ValueError(
-                complaint(operation, name, expected="the shape of the forward direction", got=f"{parts[-1].U.shape}", remedy="check it")
-            )
     return arrays

@@ -96,7 +96,8 @@ def load_into(module: Module, source: Any, *, strict: bool = True, rename: Renam
     rename : callable or mapping, optional
         From a name in `source` to the parameter's name; None leaves the entry out. Names that a mapping does not have stay.
     cast : bool
-        Convert between floating dtypes, float16 to float32 for example. Otherwise another dtype is a misfit.
+        Convert between floating dtypes, float16 to float32 for example. Otherwise another dtype is a misfit, and so is an array
+        with a number that would become infinite.
 
     Returns
     -------
@@ -149,7 +150,12 @@ def _compared(operation: str, module: Module, source: Any, rename: Rename | None
         for name in there:
             array = given[name]
             if cast and array.dtype.kind == parameter.array.dtype.kind == "f":
-                array = array.astype(parameter.array.dtype)
+                with np.errstate(over="ignore"):
+                    array = array.astype(parameter.array.dtype)
+                if np.isinf(array).sum() > np.isinf(given[name]).sum():
+                    got = f"{describe(given[name])} with numbers beyond {np.finfo(array.dtype).max}"
+                    misfits.append(f"{name}: expected {describe(parameter)}, got {got}")
+                    continue
             if (array.shape, array.dtype) != (parameter.array.shape, parameter.array.dtype):
                 misfits.append(f"{name}: expected {describe(parameter)}, got {describe(array)}")
             else:

@@ -8,7 +8,7 @@ loop whose length is that of the sequence, a branch that was taken.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..errors import complaint, describe
 from ..graph import Value, clock, no_grad, recorded
 from ..nn import GRU, LSTM, RNN, Embedding, LayerNorm, Module
 from ..nn.module import watcher
+from ..scan import leaves, mapped
 from ..tensor import Tensor
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
@@ -66,7 +67,7 @@ class Trace:
 
 
 def trace(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
-    """Run `model` on plain arrays, in tuples where it takes tuples, and note the steps."""
+    """Run `model` on plain arrays, None where it gets nothing, in any structure, and note the steps."""
     layers: dict[Value, Step] = {}
     inputs: list[Tensor] = []
 
@@ -74,27 +75,46 @@ def trace(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
         if type(module) not in LAYERS:
             return module.forward(*args, **kwargs)
         with no_grad():
-            result = mapped(followed, module.forward(*args, **kwargs))
+            result = mapped(lambda part: None if part is None else followed(part), module.forward(*args, **kwargs))
         step = Step(type(module).__name__, layer_inputs(module, args, kwargs), tuple(leaves(result)), {}, next(clock), module)
         layers.update(dict.fromkeys(step.outputs, step))
         return result
 
-    def entered(array: Any) -> Tensor:
+    def entered(array: Any) -> Any:
+        if array is None:
+            return None
         inputs.append(followed(array))
         return inputs[-1]
 
-    args, kwargs = mapped(entered, tuple(args)), {name: mapped(entered, value) for name, value in kwargs.items()}
+    plain, given = (tuple(args), kwargs), mapped(entered, (tuple(args), kwargs))
     token = watcher.set(watch)
     try:
         with recorded():
-            outputs = leaves(model(*args, **kwargs))
+            outputs = leaves(model(*given[0], **given[1]))
+    except TypeError as error:
+        watcher.set(None)
+        _require_followed(model, *plain, error)
+        raise
     finally:
         watcher.reset(token)
-    plain = [output for output in outputs if not isinstance(output, Value)]
-    if plain or not outputs:
-        wanted, got = "Tensors as outputs", describe(plain[0]) if plain else "none"
+    others = [output for output in outputs if not isinstance(output, Value)]
+    if others or not outputs:
+        wanted, got = "Tensors as outputs", describe(others[0]) if others else "none"
         raise TypeError(complaint("to_onnx", "model", expected=wanted, got=got, remedy="leave it out, for ops did not make it"))
     return Trace(inputs, _steps(outputs, layers), outputs)
+
+
+def _require_followed(model: Module, args: Any, kwargs: Any, error: TypeError) -> None:
+    """Refuse by name a model that runs, but fails where its inputs are followed: it takes the numbers out of a Tensor."""
+    args, kwargs = mapped(lambda array: None if array is None else Tensor(array), (args, kwargs))
+    try:
+        with no_grad():
+            model(*args, **kwargs)
+    except Exception:
+        return  # it fails in any case, as it says itself
+    wanted, got = "one that computes with ops of tinygrad_rnn alone, so that its inputs can be followed", f"TypeError: {error}"
+    remedy = "there is no np.asarray and no tg.Tensor of an input in an export: x.astype(dtype) is the op"
+    raise TypeError(complaint("to_onnx", "model", expected=wanted, got=got, remedy=remedy)) from error
 
 
 def followed(x: Any) -> Tensor:
@@ -102,22 +122,6 @@ def followed(x: Any) -> Tensor:
     leaf = Tensor(x.array if isinstance(x, Value) else x)
     leaf.tracked = True
     return leaf
-
-
-def leaves(result: Any) -> list[Any]:
-    """What is in a structure of tuples, lists and dicts, in order; None is left out."""
-    if isinstance(result, tuple | list):
-        return [leaf for part in result for leaf in leaves(part)]
-    if isinstance(result, dict):
-        return [leaf for part in result.values() for leaf in leaves(part)]
-    return [] if result is None else [result]
-
-
-def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
-    """`function` of everything in a structure of tuples; None stays."""
-    if isinstance(structure, tuple):
-        return tuple(mapped(function, part) for part in structure)
-    return None if structure is None else function(structure)
 
 
 def layer_inputs(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -160,7 +164,7 @@ def require_alike(first: Trace, second: Trace) -> None:
         after = f" after {names[0][k - 1]}" if k else ""
         got = f"{len(names[0])} and {len(names[1])}, which part{after}"
         wanted = "the same steps whatever the numbers and sizes of the inputs are"
-        remedy = "use nn.GRU, nn.LSTM or nn.RNN in place of a loop over time, or fix the length with axes="
+        remedy = "use nn.GRU, nn.LSTM or nn.RNN itself in place of a loop over time or a subclass, or fix the length with axes="
         raise ValueError(complaint("to_onnx", "model", expected=wanted, got=got, remedy=remedy))
     here, there = first.sources(), second.sources()
     for a, b in zip(first.steps, second.steps, strict=True):

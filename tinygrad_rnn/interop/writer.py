@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint
+from ..errors import complaint, describe
 from ..graph import Value
 from ..nn import Module
 from .trace import Step, Trace
@@ -111,8 +111,12 @@ class Writer:
         if here.ndim == there.ndim and here.size and np.all(here == here.flat[0]) and np.all(there == here.flat[0]):
             filled = self.constant(here.flat[0].astype(dtype))
             return self.node("Expand", filled, self.shape(operation, here.shape, there.shape, infer=False))
-        wanted, got = "what is the same in every run, or computed by ops", "numbers that changed with the inputs and were not recorded"
-        remedy = "compute them from the Tensors, without .data, detach, no_grad and comparisons, or make them an input"
+        wanted = "what is the same in every run, or computed by ops"
+        got = f"numbers that changed with the inputs and were not recorded, {_shortly(here)} and then {_shortly(there)}"
+        remedy = (
+            "compute them from the Tensors, without len, shape, .data, detach, no_grad and comparisons, use mean for a sum by "
+            "a length, or make them an input"
+        )
         raise ValueError(complaint("to_onnx", f"{argument} of {operation}", expected=wanted, got=got, remedy=remedy))
 
 
@@ -142,9 +146,13 @@ class Site:
         """A setting of the op, refused if the two runs differ in it."""
         here, there = self.step.params[name], self.other.params[name]
         if not same(here, there):
-            self.refuse(
-                name, "the same in every run", f"{here!r} and then {there!r}", "count from the end (x[-1]), or fix the axis with axes="
-            )
+            remedy = "count from the end (x[-1]), or fix the axis with axes="
+            if name == "index" and any(isinstance(entry, np.ndarray) for entry in (here if isinstance(here, tuple) else (here,))):
+                remedy = (
+                    "places that depend on an input are no constant: the last state of each sequence is the state that a "
+                    "recurrent layer returns; pick others by a product with a mask that is an input"
+                )
+            self.refuse(name, "the same in every run", f"{here!r} and then {there!r}", remedy)
         return here
 
     def axes(self, name: str = "axis", i: int = 0) -> list[int] | None:
@@ -157,6 +165,11 @@ class Site:
     def refuse(self, argument: str, wanted: str, got: str, remedy: str) -> None:
         """Say what of this step cannot be exported."""
         raise ValueError(complaint("to_onnx", f"{argument} of {self.step.name}", expected=wanted, got=got, remedy=remedy))
+
+
+def _shortly(array: np.ndarray) -> str:
+    """A number as it is, of an array its dtype and shape."""
+    return describe(array) if array.ndim else str(array)
 
 
 def same(a: Any, b: Any) -> bool:

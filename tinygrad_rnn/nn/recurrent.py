@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,12 +12,16 @@ from .. import ops
 from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import scope
-from ..scan import alike, form, mapped, scan, walker
+from ..scan import form, leaves, mapped, scan, walker
 from ..tensor import Tensor
 from . import functional, init
+from .cells import Cell
 from .layers import expect_last
-from .masks import ending, only_within, variational, within, zoneout
+from .masks import dropping, ending, filled, only_within, variational, within, zoneout
 from .module import Module, floating_input
+from .states import joined, separate
+
+MAKER = "cell(input_size, rng) returns a Module, or a function of (x, state)"
 
 
 class Recurrent(Module):
@@ -30,17 +35,19 @@ class Recurrent(Module):
         If it has them, ``hidden_size`` and ``zero_state(batch)`` say what it starts from, and `Cell.unroll` what need not wait.
     input_size, num_layers : int
     hidden_size : int, optional
-        The size of the cell's output, and of its state if it has no ``zero_state``; the cell's own ``hidden_size`` if missing.
+        The size of the cell's output, and of its state if it has no ``zero_state``; the cell's own ``hidden_size`` if missing. It
+        is the same in all layers and directions.
     batch_first : bool
         Whether x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
         In training, between layers: on the output of each but the last, each entry for itself.
     input_dropout, state_dropout : float in [0, 1)
         In training, with one mask for the whole sequence (Gal and Ghahramani, 2016): on the input of each layer; on the state
-        wherever it enters a product of an RNN, a GRU or an LSTM, and on all that other cells see of it.
+        wherever it enters a product of an RNN, a GRU or an LSTM, and on all arrays of floats that other cells see of it.
     zoneout : float in [0, 1)
         In training, with this probability an entry of the state stays as it was; in evaluation, the mean of both
-        (Krueger et al., 2017).
+        (Krueger et al., 2017). It reaches an output that *is* a part of the new state, ``return h, h``; one that the cell
+        computes from its new state, it has computed before zoneout acts. Integers in a state are left alone.
     bidirectional : bool
         Walk backwards too, with cells of its own, and put the two outputs side by side.
     rng : numpy.random.Generator or int, optional
@@ -93,20 +100,16 @@ class Recurrent(Module):
         self.dropout, self.input_dropout, self.state_dropout, self.zoneout = chances.values()
         self.rng = init.generator(rng)
         self.cells: list[list[Any]] = []
-        self.input_size, self.num_layers = input_size, num_layers
+        self.input_size, self.num_layers = require_count(name, "input_size", input_size), num_layers
+        _require_maker(name, cell)
         for k in range(num_layers):
             size = input_size if k == 0 else self.directions * self.hidden_size
-            self.cells.append([self._checked(cell(size, self.rng)) for _ in range(self.directions)])
-            self.hidden_size = require_count(name, "hidden_size", getattr(self.cells[0][0], "hidden_size", hidden_size))
+            self.cells.append([])
+            for _ in range(self.directions):
+                self.cells[k].append(cell(size, self.rng))
+                self.hidden_size = hidden_size = _size_of(name, self.cells[k][-1], hidden_size)
         for title, parameter in self._named():
             parameter.name = title
-
-    def _checked(self, cell: Any) -> Any:
-        """A cell, refused if it cannot be called."""
-        if not callable(cell):
-            wanted, remedy = "a function that makes a cell", "cell(input_size, rng) returns a Module, or a function of (x, state)"
-            raise TypeError(complaint(type(self).__name__, "cell", expected=wanted, got=describe(cell), remedy=remedy))
-        return cell
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The cells, ``l0``, ``l0_reverse``, ``l1``, …; and the modules of a subclass."""
@@ -133,6 +136,10 @@ class Recurrent(Module):
         for suffix, cell in self._cells() if "cells" in self.__dict__ else ():
             own = name.removesuffix(f"_{suffix}")
             if own != name and own in cell._parameters:
+                shape = cell._parameters[own].shape
+                if isinstance(value, Tensor) and value.shape != shape:
+                    remedy = "build a layer of other sizes"
+                    raise ValueError(complaint(type(self).__name__, name, expected=f"shape {shape}", got=describe(value), remedy=remedy))
                 setattr(cell, own, value)
                 return
         super().__setattr__(name, value)
@@ -155,19 +162,21 @@ class Recurrent(Module):
         lengths : integers of shape (B,), optional
             How many steps of each sequence count, from 0 to T, in any order. What stands behind them in x, nan too, has no
             effect; the output there is 0, and a state is that after the last step that counts. Backwards, a
-            sequence is entered at its own end.
+            sequence is entered at its own end. The cell is called there too, on its first step once more, and what it gives
+            is not used; its state must then be arrays with the batch on their first axis, and so must its output.
 
         Returns
         -------
         output : Tensor of shape (T, B, directions · H), or (T, directions · H)
-            The last layer's output at every step.
+            The last layer's output at every step; a tuple of such if the cell's output is a tuple.
         state : as `state`
             The last state of each layer and direction, in the order of the parameters.
 
         Raises
         ------
         ValueError
-            If a shape does not fit, there are no time steps, or a length is not in [0, T].
+            If a shape does not fit, there are no time steps, a length is not in [0, T], or a state or an output of the cell is
+            not what `lengths` or an option needs.
         TypeError
             If a dtype is not that of the parameters.
         """
@@ -178,20 +187,37 @@ class Recurrent(Module):
         name, batch = type(self).__name__, x.shape[1:-1]
         going = None if lengths is None else within(name, lengths, len(x), batch)
         states = self._states(name, state, batch, x.dtype)
-        x = x if going is None else only_within(going, x)
         last = []
         for k, cells in enumerate(self.cells):
-            if k and self.dropout:
-                x = functional.dropout(x, self.dropout, training=self.training, rng=self.rng)
+            if k:
+                x = self._between(x)
             outputs = []
             for d, cell in enumerate(cells):
                 with scope(f"layer {k}", *(("reverse",) if d else ())):
                     output, end = self._walk(cell, x, states[k * self.directions + d], bool(d), going)
                 outputs.append(output)
                 last.append(end)
-            x = ops.concatenate(outputs, axis=-1) if self.bidirectional else outputs[0]
-        state = mapped(lambda *parts: ops.stack(parts) if len(parts) > 1 else ops.expand_dims(*parts, axis=0), *last)
-        return x.swapaxes(0, 1) if swap else x, state
+            if self.bidirectional or swap or going is not None:
+                self._require_sequences(outputs, x.shape[:-1])
+            x = mapped(lambda *parts: ops.concatenate(parts, axis=-1), *outputs) if self.bidirectional else outputs[0]
+        if going is not None:
+            x = only_within(going, x)
+        return mapped(lambda part: part.swapaxes(0, 1), x) if swap else x, joined(name, last)
+
+    def _between(self, x: Any) -> Any:
+        """The output of one layer as the input of the next."""
+        if isinstance(x, tuple):
+            wanted, remedy = "one array as the output of each layer but the last", "put the parts side by side, or use one layer"
+            raise ValueError(complaint(type(self).__name__, "cell", expected=wanted, got=f"a tuple, {form(x)}", remedy=remedy))
+        return functional.dropout(x, self.dropout, training=self.training, rng=self.rng) if self.dropout else x
+
+    def _require_sequences(self, outputs: list[Any], lead: tuple[int, ...]) -> None:
+        """Refuse outputs that have lost the axis of the batch: nothing could tell the sequences apart, or put features side by side."""
+        for part in leaves(outputs):
+            if part.ndim <= len(lead) or part.shape[: len(lead)] != lead:
+                wanted = f"an output of shape ({', '.join([*map(str, lead[1:]), '...'])}) at each step"
+                got, remedy = f"{part.dtype} {part.shape[1:]}", "keep the axis of the batch, and one of features, if only of size 1"
+                raise ValueError(complaint(type(self).__name__, "cell", expected=wanted, got=got, remedy=remedy))
 
     def _input(self, x: Any) -> Tensor:
         """x as a Tensor, refused if its dtype or its shape does not fit."""
@@ -212,35 +238,30 @@ class Recurrent(Module):
         """One layer in one direction: all that need not wait, then step by step."""
         if self.training and self.input_dropout:
             x = x * variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
-        mask = None
-        if self.training and self.state_dropout:
-            mask = variational(self.state_dropout, (*x.shape[1:-1], self.hidden_size), x.dtype, self.rng)
-        if walker.get() is not None:
-            inputs, step = _stepwise(cell, x, mask)
-        else:
-            inputs, step = cell.unroll(x, mask) if hasattr(cell, "unroll") else (x, _masked(cell, mask))
-        if self.zoneout:
-            step, inputs = zoneout(step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
         if going is not None:
-            step, inputs = ending(step, inputs, state, going)
-        output, end = scan(step, inputs, state, reverse=reverse)
-        return output if going is None else only_within(going, output), end
+            x = filled(going, x, reverse)
+        name, drops, ours = type(self).__name__, self.training and self.state_dropout, hasattr(cell, "unroll")
+        if ours:
+            shape = (*x.shape[1:-1], self.hidden_size)
+            mask = variational(self.state_dropout, shape, x.dtype, self.rng) if drops else None
+            inputs, step = cell.unroll(x, mask) if walker.get() is None else _stepwise(cell, x, mask)
+        else:
+            step, inputs = dropping(name, cell, x, state, self.state_dropout, self.rng, len(x)) if drops else (cell, x)
+        if self.zoneout:
+            step, inputs = zoneout(name, step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
+        if going is not None:
+            step, inputs = ending(name, step, inputs, state, going, again=not ours)
+        return scan(step, inputs, state, reverse=reverse)
 
     def _states(self, name: str, state: Any, batch: tuple[int, ...], dtype: np.dtype) -> list[Any]:
         """The initial state of each layer and direction."""
         cells = [cell for row in self.cells for cell in row]
-        zeros = [self._zero_state(cell, batch, dtype) for cell in cells]
         if state is None:
-            return zeros
+            return [self._zero_state(cell, batch, dtype) for cell in cells]
         if hasattr(cells[0], "check_state"):
             whole = cells[0].check_state(name, state, (len(cells), *batch, self.hidden_size))
-        else:
-            whole = mapped(lambda part: part if isinstance(part, Tensor) else Tensor(part), state)
-            wanted = mapped(lambda part: np.broadcast_to(part.data, (len(cells), *part.shape)), zeros[0])
-            if not alike(wanted, whole):
-                remedy = "one for each layer and direction, on a first axis; a state is not broadcast"
-                raise ValueError(complaint(name, "state", expected=form(wanted), got=form(whole), remedy=remedy))
-        return [mapped(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+            return [mapped(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+        return separate(name, state, self._zero_state(cells[0], batch, dtype), len(cells))
 
     def _zero_state(self, cell: Any, batch: tuple[int, ...], dtype: np.dtype) -> Any:
         if hasattr(cell, "zero_state"):
@@ -263,23 +284,33 @@ class Recurrent(Module):
 
 
 def _stepwise(cell: Any, x: Tensor, mask: Any) -> tuple[Any, Any]:
-    """The inputs and the whole step: what can be done before the walk is left to who walks. A mask joins the inputs."""
-    if not hasattr(cell, "unroll"):
-        return (x, cell) if mask is None else ((x, _every(x, mask)), lambda xm, state: _masked(cell, xm[1])(xm[0], state))
+    """The inputs and the whole step of one of our cells: what need not wait is left to who walks. A mask joins the inputs."""
 
     def step(x: Any, state: Any) -> Any:
         now, rest = cell.unroll(*(x if isinstance(x, tuple) else (x,)))
         return rest(now, state)
 
     step.__name__ = type(cell).__name__
-    return (x if mask is None else (x, _every(x, mask))), step
+    return (x if mask is None else (x, np.broadcast_to(mask, (len(x), *mask.shape)))), step
 
 
-def _every(x: Tensor, mask: np.ndarray) -> np.ndarray:
-    """The mask at every step of x."""
-    return np.broadcast_to(mask, (len(x), *mask.shape))
+def _require_maker(name: str, cell: Any) -> None:
+    """Refuse what is a cell, or makes one of other arguments, in place of a function that makes one of (input_size, rng)."""
+    remedy = MAKER
+    if isinstance(cell, type) and issubclass(cell, Cell) and "hidden_size" in inspect.signature(cell).parameters:
+        remedy = f"use lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng), say"
+    elif callable(cell) and not isinstance(cell, Module):
+        return
+    wanted = "a function that makes a cell"
+    raise TypeError(complaint(name, "cell", expected=wanted, got=describe(cell).replace("\n", " "), remedy=remedy))
 
 
-def _masked(cell: Any, mask: Any) -> Any:
-    """The cell, seeing what the mask leaves of the state."""
-    return cell if mask is None else lambda x, state: cell(x, mapped(lambda part: part * mask, state))
+def _size_of(name: str, cell: Any, known: int | None) -> int:
+    """The hidden size of a cell, refused if it cannot be called, has none, or another than is known."""
+    if not callable(cell):
+        raise TypeError(complaint(name, "cell", expected="a function that makes a cell", got=describe(cell), remedy=MAKER))
+    size = require_count(name, "hidden_size", getattr(cell, "hidden_size", known))
+    if known is not None and size != known:
+        remedy = "make all cells of one size, or a Recurrent for each layer"
+        raise ValueError(complaint(name, "cell", expected=f"cells of hidden_size {known}", got=f"one of {size}", remedy=remedy))
+    return size
