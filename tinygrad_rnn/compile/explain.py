@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from math import prod
 
+from ..errors import plural
 from .plan import Plan, Stage
 
 REASONS = {
-    Stage.ONCE: ("Once", "it depends on parameters alone"),
-    Stage.BEFORE: ("Before the loop, for all steps at once", "it depends on the input, not on the state"),
-    Stage.LOOP: ("In the loop, step by step", "it lies between one state and the next"),
-    Stage.AFTER: ("After the loop, for all steps at once", "the next state does not need it"),
-    Stage.BACK_BEFORE: ("Before the loop, for all steps at once", "it depends on what was saved, not on the gradient that is carried back"),
-    Stage.BACK_LOOP: ("In the loop, last step first", "it lies between one carried gradient and the next"),
-    Stage.BACK_AFTER: ("After the loop, for all steps at once", "the gradient that is carried back does not need it"),
-    Stage.BACK_ONCE: ("At the end", "a sum over all steps: of a weight one product over all rows, of a bias one sum"),
+    Stage.ONCE: ("Once", "depends on parameters alone"),
+    Stage.BEFORE: ("Before the loop, for all steps at once", "depends on the input, not on the state"),
+    Stage.LOOP: ("In the loop, step by step", "lies between one state and the next"),
+    Stage.AFTER: ("After the loop, for all steps at once", "is not needed for the next state"),
+    Stage.BACK_BEFORE: ("Before the loop, for all steps at once", "depends on what was saved, not on the gradient that is carried back"),
+    Stage.BACK_LOOP: ("In the loop, last step first", "lies between one carried gradient and the next"),
+    Stage.BACK_AFTER: ("After the loop, for all steps at once", "is not needed for the gradient that is carried back"),
+    Stage.BACK_ONCE: ("At the end", "sums over all steps: of a weight one product over all rows, of a bias one sum"),
 }
 
 
@@ -30,7 +31,7 @@ def explain(title: str, plan: Plan, saved: list[str]) -> str:
         elif stage == Stage.BACK_LOOP and names and "Backwards" not in text:
             text += ["", "Backwards"]
         if names:
-            text.append(f"  {when}, for {why}: {_listed(plan, names)}")
+            text.append(f"  {when}: {_listed(plan, names)}\n    ({why})")
     kept = [name for name in saved if name not in plan.arguments and plan.stages.get(name) != Stage.ONCE]
     size = sum(prod(plan.shape(name)) * plan.dtype(name).itemsize for name in kept)
     if kept:
@@ -42,5 +43,5 @@ def _listed(plan: Plan, names: list[str]) -> str:
     """Values by their names, or by their formulas if they have none."""
     named = [name for name in names if not plan.writer.temporary(name)]
     others = len(names) - len(named)
-    rest = f"{others} more" if named else f"{others} calls"
+    rest = f"{others} more" if named else plural(others, "call")
     return ", ".join([*named, *([rest] if others else [])])
