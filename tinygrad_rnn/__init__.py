@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import nn, ops, optim, text
+from .compile import compile
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "backward_steps", "bptt", "detach", "get_default_dtype", "grad", "gradcheck", "graph", "hvp",
+    "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "detach", "get_default_dtype", "grad", "gradcheck", "graph", "hvp",
     "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
     "text", "vjp",
 ]  # fmt: skip
@@ -40,7 +41,14 @@ def __getattr__(name: str) -> Any:
     """What draws, watches and converts is loaded when it is first used, so that importing the library stays quick."""
     from importlib import import_module
 
-    homes = {"graph": ".draw", "backward_steps": ".playback", "bptt": ".bptt", "interop": ".interop", "parallel": ".parallel"}
+    homes = {
+        "graph": ".draw",
+        "backward_steps": ".playback",
+        "bptt": ".bptt",
+        "interop": ".interop",
+        "parallel": ".parallel",
+        "compile": ".compile",
+    }
     if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = import_module(homes[name], __name__)

@@ -33,24 +33,21 @@ class Part:
 
 
 def sweep(
-    root: Value,
-    seed: Any,
+    seeds: dict[Value, Any],
     order: list[Value],
     *,
     record: bool = False,
     interior: bool = False,
     watch: Callable[[Value, Value, Any, Any], None] | None = None,
 ) -> Iterator[tuple[Value, Any]]:
-    """Yield the leaves that `root` was made from, each with its gradient.
+    """Yield the leaves that the `seeds` were made from, each with its gradient.
 
     Parameters
     ----------
-    root : Value
-        Where to start.
-    seed : array
-        The gradient that arrives at `root`, of its shape and dtype: an ndarray, or a Tensor if `record`.
+    seeds : dict of Value to array
+        Where to start, and the gradient that arrives there, of the same shape and dtype: an ndarray, or a Tensor if `record`.
     order : list of Value
-        ``history(root)``: what to visit.
+        ``history(root)``: what to visit. What is not in it counts as a leaf.
     record : bool
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
     interior : bool
@@ -64,7 +61,7 @@ def sweep(
     RuntimeError
         If a backward pass used a part of the graph before, or the numbers in it were replaced.
     """
-    gradients: dict[Value, Any] = {root: seed}
+    gradients: dict[Value, Any] = dict(seeds)
     parts: dict[Value, list[Part]] = {}
     ours: set[Value] = set()  # whose gradient the engine allocated: only those are added to in place
     for y in order:

@@ -148,7 +148,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
             shares.setdefault((x, loop), []).append(contribution)
 
     arrived: dict[Value, Any] = {}
-    for value, g in sweep(loss, start, order, interior=True, watch=watch):
+    for value, g in sweep({loss: start}, order, interior=True, watch=watch):
         if value.name and places.get(value):
             arrived[value] = np.array(g)
     named = _by_name(scopes)
@@ -291,4 +291,4 @@ def _carried(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
                 seen.add(value)
                 waiting.append(value)
     order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)
-    return sweep(x, g, order)
+    return sweep({x: g}, order)

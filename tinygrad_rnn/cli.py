@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn`: mathmath, train, sample, draw, check."""
+"""The command `tinygrad-rnn`: mathmath, train, sample, draw, compile, check."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     from importlib.metadata import version
 
-    from . import drawing
+    from . import compiling, drawing
     from .charmodel import Architecture
     from .train import Options
 
@@ -106,6 +106,7 @@ def _parser() -> Parser:
     ):
         kind, text = type(defaults[name]), f"{text} (default {defaults[name]})"
         train.add_argument(_flag(name), type=kind, default=argparse.SUPPRESS, metavar="N" if kind is int else "X", help=text)
+    train.add_argument("--compile", action="store_true", default=argparse.SUPPRESS, help="run the recurrent layers as NumPy programs")
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="let a trained model write")
@@ -122,10 +123,13 @@ def _parser() -> Parser:
     draw = commands.add_parser("draw", help="draw the computation graph of a model")
     drawing.add_arguments(draw)
 
+    compiled = commands.add_parser("compile", help="print the program that backpropagation through time through a cell is")
+    compiling.add_arguments(compiled)
+
     check = commands.add_parser("check", help="check the derivatives of every op against finite differences")
     check.set_defaults(run=_check)
 
-    for command in (walk, train, check):
+    for command in (walk, train, compiled, check):
         command.add_argument("--plain", action="store_true", help="no colour, no animation")
     return parser
 

@@ -34,3 +34,7 @@ def plural(n: int, noun: str) -> str:
 
 class NoEngineError(RuntimeError):
     """There is nothing on this machine that draws: neither a system ``dot`` nor `pygraphviz`."""
+
+
+class NotCompilable(TypeError):
+    """A cell does something that a program written down in advance cannot: look at numbers, draw random ones, say."""

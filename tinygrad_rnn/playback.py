@@ -152,7 +152,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
         seen.clear()
         return Step(number, len(order), y, equation(y, labels), node_of(y).scope, np.array(g), found)
 
-    for value, g in sweep(loss, start, order, interior=True, watch=watch):
+    for value, g in sweep({loss: start}, order, interior=True, watch=watch):
         if waiting is not None:
             yield step()
             waiting = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any, NoReturn, Self
 
@@ -12,7 +13,7 @@ from . import ops, protocol
 from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history
+from .graph import Value, clock, history, seen
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
@@ -121,11 +122,11 @@ class Tensor(Value):
 
     def item(self) -> float | int | bool:
         """The only entry, as a Python number."""
-        return self.array.item()
+        return seen(np.ndarray.item, self)
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
-        return self.array.tolist()
+        return seen(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
         """The same numbers as a leaf without gradients: what to carry from batch to batch in truncated BPTT."""
@@ -149,7 +150,7 @@ class Tensor(Value):
         return (self[i] for i in range(len(self.array)))
 
     def __bool__(self) -> bool:
-        return bool(self.array)
+        return seen(bool, self)
 
     # NumPy calls these to put a Tensor into an array, and math.exp to leave the graph.
     def __float__(self) -> float:
@@ -159,7 +160,7 @@ class Tensor(Value):
         return int(_untracked("int", self).item())
 
     def __index__(self) -> int:
-        return self.array.__index__()
+        return seen(operator.index, self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec else str(self), spec)
@@ -208,7 +209,7 @@ class Tensor(Value):
         array([ 2., 40.], dtype=float32)
         """
         order = history(self)
-        arriving = sweep(self, seed(self, gradient, "backward"), order, interior=retain_grads)
+        arriving = sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads)
         for value, total in [(value, accumulated(value, g)) for value, g in arriving]:
             value.grad = total
         for value in order:
@@ -271,22 +272,22 @@ class Tensor(Value):
         )
 
     def __eq__(self, other: Any) -> Any:
-        return self.array == _array(other)
+        return seen(operator.eq, self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return self.array != _array(other)
+        return seen(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return self.array < _array(other)
+        return seen(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return self.array <= _array(other)
+        return seen(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.array > _array(other)
+        return seen(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.array >= _array(other)
+        return seen(operator.ge, self, other)
 
     __hash__ = Value.__hash__
 
@@ -342,11 +343,11 @@ class Tensor(Value):
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
         """Where the largest entry is: a plain array of integers."""
-        return np.asarray(np.argmax(self.array, axis))
+        return np.asarray(seen(np.argmax, self, axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
         """Where the smallest entry is: a plain array of integers."""
-        return np.asarray(np.argmin(self.array, axis))
+        return np.asarray(seen(np.argmin, self, axis))
 
 
 def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:

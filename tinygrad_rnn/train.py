@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from math import log
 from time import perf_counter
 from typing import Any
@@ -48,6 +49,8 @@ class Options:
     holdout : float in (0, 0.5]
         The share of the text, at its end, that is only for evaluation.
     seed : int
+    compile : bool
+        Run the recurrent layers as NumPy programs; see `tinygrad_rnn.compile`.
     """
 
     epochs: int = 10
@@ -57,6 +60,7 @@ class Options:
     clip: float = 1.0
     holdout: float = 0.1
     seed: int = 0
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps"):
@@ -135,6 +139,15 @@ class Trainer:
         indices = self.model.vocab.encode(text)
         self.training, self.held_out = indices[: self.cut], indices[self.cut :]
 
+    @cached_property
+    def _run_model(self) -> Callable[..., Any]:
+        """The model, compiled if that is wanted."""
+        if not self.options.compile:
+            return self.model
+        from .compile import compile
+
+        return compile(self.model)
+
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
         """One batch: forward, backward, clip, update. Returns the loss in nats a character.
 
@@ -144,7 +157,7 @@ class Trainer:
             If the training has diverged: a loss out of all bounds, or a gradient that is not finite. Nothing is updated then.
         """
         where = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
-        logits, state = self.model(x, self.state)
+        logits, state = self._run_model(x, self.state)
         loss = nn.functional.cross_entropy(logits, y)
         _check_loss(loss.item(), where)
         self.optimizer.zero_grad()
@@ -211,7 +224,7 @@ class Trainer:
         self.model.eval()
         with no_grad():
             for x, y in batches(self.held_out, 1, 256):
-                logits, state = self.model(x, state)
+                logits, state = self._run_model(x, state)
                 total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
         self.model.train(mode)
         return total / (len(self.held_out) - 1)

@@ -195,7 +195,7 @@ def _swept(operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_outp
     if create_graph:
         start = grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
     asked = set(wanted)
-    found = {value: g for value, g in sweep(output, start, history(output), record=create_graph, interior=True) if value in asked}
+    found = {value: g for value, g in sweep({output: start}, history(output), record=create_graph, interior=True) if value in asked}
     return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
 
 

@@ -38,6 +38,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import own_cells
 from models import MODELS, SIZES, Absent, Contestant, Size, contestants
 
 BARS = {
@@ -45,12 +46,15 @@ BARS = {
     ("op-by-op", "autograd"): (0.5, 0.4, 0.4, 0.45),
     ("op-by-op", "mygrad"): (0.5, 0.4, 0.4, 0.45),
     ("nn.GRU", "torch"): (0.8, 1.5, 1.2, 1.15),
+    ("compiled GRU", "torch"): (0.22, 0.48, 0.85, 0.98),
+    ("compiled LSTM", "torch"): (0.25, 0.6, 0.95, 1.0),
 }
 """What ours over theirs is to be at most, for tiny, small, medium and large."""
 
 ENGINES = list(dict.fromkeys(engine for engines in MODELS.values() for engine in engines))
 SCALING_BAR = 1.15
 IMPORT_BAR = 30.0
+MEMORY_BAR = 0.6
 BLOCK = 0.01  # seconds that one engine runs before the next has its turn, at least one step
 
 Row = dict[str, Any]
@@ -170,6 +174,16 @@ def live(model: str, size: Size, steps: int, every: int) -> list[int]:
             gc.enable()
 
 
+def memory(sizes: list[str]) -> dict[str, float]:
+    """The peak memory of a training step with a compiled cell, over that with the cell as it is, by model and size."""
+    cells = {"GRU": (3, own_cells.gru_cell), "LSTM": (4, own_cells.lstm_cell)}
+    return {
+        f"{model}, {name}": own_cells.peak(SIZES[name], *cell, compiled=True) / own_cells.peak(SIZES[name], *cell, compiled=False)
+        for model, cell in cells.items()
+        for name in sizes
+    }
+
+
 def imports(runs: int = 25) -> float:
     """Milliseconds that ``import tinygrad_rnn`` takes over ``import numpy``: the median over interleaved pairs of fresh interpreters.
 
@@ -213,7 +227,7 @@ def verdict(value: float, bar: float | None) -> str:
 
 def line(row: Row) -> str:
     """A row of `compare` as a line of the table."""
-    start = f"{row['model']:<9} {row['size']:<7} {row['engine']:<13}"
+    start = f"{row['model']:<13} {row['size']:<7} {row['engine']:<13}"
     if "absent" in row:
         return f"{start} {'absent':>10}"
     if "ratio" not in row:
@@ -233,18 +247,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--scaling", action="store_true", help="time at T = 1024 over 16 times T = 64, instead of the comparison")
     made.add_argument("--imports", action="store_true", help="import time over NumPy's, instead of the comparison")
     made.add_argument("--live", action="store_true", help="live Tensors over 1,000 steps, instead of the comparison")
-    made.add_argument("--all", action="store_true", help="the comparison and the three others")
+    made.add_argument("--memory", action="store_true", help="peak memory of compiled cells, instead of the comparison")
+    made.add_argument("--all", action="store_true", help="the comparison and the others")
     return made
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure what was asked for, print it, and write it to the JSON file."""
     chosen = parser().parse_args(arguments)
-    alone = chosen.scaling or chosen.imports or chosen.live
+    alone = chosen.scaling or chosen.imports or chosen.live or chosen.memory
     results: dict[str, Any] = {"machine": machine(), "threads": 1, "dtype": "float32"}
     print(", ".join(f"{name} {version}" for name, version in results["machine"].items()), "· one thread, float32")
     if chosen.all or not alone:
-        print(f"\n{'model':<9} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} {'quartiles':>12}  bar (ours / theirs)")
+        print(f"\n{'model':<13} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} {'quartiles':>12}  bar (ours / theirs)")
         engines = {"tinygrad_rnn", *chosen.engines} if chosen.engines else None
         results["comparison"] = []
         for model in chosen.models:
@@ -264,6 +279,10 @@ def main(arguments: list[str] | None = None) -> None:
         for model, counts in results["live"].items():
             flat = "flat" if len(set(counts)) == 1 else "NOT flat"
             print(f"\n{model}: live Tensors every 100 of 1,000 steps: {' '.join(map(str, counts))}: {flat}")
+    if chosen.all or chosen.memory:
+        results["memory"] = memory([name for name in chosen.sizes if name != "tiny"])
+        for name, ratio in results["memory"].items():
+            print(f"\n{name}: compiled, a step needs {ratio:.2f} of the memory; bar {verdict(ratio, MEMORY_BAR)}")
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

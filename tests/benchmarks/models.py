@@ -343,6 +343,8 @@ def one_threaded_torch() -> Any:
     return torch
 
 
+import own_cells  # noqa: E402, which needs what stands above
+
 MODELS: dict[str, dict[str, tuple[str, Callable[[Size], Contestant]]]] = {
     "op-by-op": {
         "tinygrad_rnn": ("tinygrad_rnn", ours_op_by_op),
@@ -357,6 +359,14 @@ MODELS: dict[str, dict[str, tuple[str, Callable[[Size], Contestant]]]] = {
         "torch": ("torch", torch_layer),
         "jax.jit": ("jax", jax_layer),
     },
+}
+MODELS["compiled GRU"] = {
+    "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 3, own_cells.gru_cell)),
+    "torch": ("torch", lambda size: own_cells.theirs(size, 3, "GRU")),
+}
+MODELS["compiled LSTM"] = {
+    "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 4, own_cells.lstm_cell)),
+    "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
 }
 """For each model the engines: the package to look for, and how to set it up. Ours comes first."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -68,10 +68,11 @@ def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarra
     if any(np.shape(part)[:1] != going.shape[1:] for part in arrays):
         wanted, remedy = f"arrays with the sequences of the batch on the first axis, ({going.shape[1]}, ...)", "see zero_state(batch)"
         raise ValueError(complaint(operation, "state", expected=wanted, got=form(state), remedy=remedy))
-    starts = [getattr(part, "array", part)[_rows(going)] for part in arrays]
+    starts = [_every(len(going), getattr(part, "array", part)[_rows(going)]) for part in arrays] if again else []
 
-    def restart(masks: Any, state: Any) -> Any:
-        pairs = zip(masks, starts, strict=True)
+    def restart(masks_and_starts: Any, state: Any) -> Any:
+        half = len(masks_and_starts) // 2
+        pairs = zip(masks_and_starts[:half], masks_and_starts[half:], strict=True)
         return mapped(lambda part: _started(part, *next(pairs)) if is_array(part) else part, state)
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
@@ -81,7 +82,8 @@ def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarra
             raise ValueError(_no_array(operation, "lengths", old, new))
         return new
 
-    return _holding(step, inputs, [_like(going, part.ndim + 1) for part in arrays], is_array, keep, restart if again else None)
+    masks = [_like(going, part.ndim + 1) for part in arrays]
+    return _holding(step, inputs, masks, is_array, keep, restart if again else None, starts)
 
 
 # -- dropout and zoneout -----------------------------------------------------------------------------
@@ -108,16 +110,25 @@ def zoneout(operation: str, step: Step, inputs: Any, state: Any, p: float, rng: 
     return _holding(step, inputs, masks, lambda part: rng is not None and _is_floating(part), keep)
 
 
-def dropping(operation: str, step: Step, state: Any, p: float, rng: np.random.Generator) -> Step:
-    """A step that sees what one mask for each array of floats in the state leaves of it; all else as it is."""
-    masks = mapped(lambda part: variational(p, part.shape, part.dtype, rng) if _is_floating(part) else None, state)
+def dropping(operation: str, step: Step, inputs: Any, state: Any, p: float, rng: np.random.Generator, steps: int) -> tuple[Step, Any]:
+    """A step that sees what one mask for each array of floats in the state leaves of it, all else as it is; and its inputs."""
+    own = inputs if isinstance(inputs, tuple) else (inputs,)
+    several, count = isinstance(inputs, tuple), len(own)
+    arrays, floating = mapped(is_array, state), mapped(_is_floating, state)
+    masks = [_every(steps, variational(p, part.shape, part.dtype, rng)) for part in leaves(state) if _is_floating(part)]
 
-    def seen(mask: Any, was: Any, part: Any) -> Any:
-        if mask is None and is_array(part) and not is_array(was):
-            raise ValueError(_no_array(operation, "state_dropout", was, part))
-        return part if mask is None else part * mask
+    def dropped(x: Any, state: Any) -> tuple[Any, Any]:
+        now = iter(x[count:])
 
-    return lambda x, now: step(x, mapped(seen, masks, state, now))
+        def seen(was_array: bool, was_floating: bool, part: Any) -> Any:
+            if not was_array and is_array(part):
+                raise ValueError(_no_array(operation, "state_dropout", None, part))
+            return part * next(now) if was_floating else part
+
+        return step(x[:count] if several else x[0], mapped(seen, arrays, floating, state))
+
+    dropped.__name__ = getattr(step, "__name__", type(step).__name__)
+    return dropped, (*own, *masks)
 
 
 def variational(p: float, shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
@@ -164,6 +175,11 @@ def _no_array(operation: str, option: str, old: Any, new: Any) -> str:
     )
 
 
+def _every(steps: int, array: np.ndarray) -> np.ndarray:
+    """The same array at every step: a view."""
+    return np.broadcast_to(array, (steps, *array.shape))
+
+
 def _like(going: np.ndarray, axes: int) -> np.ndarray:
     """(T, B) with axes of size 1 behind, so that it broadcasts against an array of so many axes."""
     return going.reshape(going.shape + (1,) * (axes - 2))
@@ -189,21 +205,23 @@ def _holding(
     masked: Callable[[Any], bool],
     keep: Callable[[Any, Any, Any], Any],
     before: Callable[[Any, Any], Any] | None = None,
+    given: Sequence[np.ndarray] = (),
 ) -> tuple[Step, Any]:
     """A step whose new state is ``keep(mask, new, old)``, part by part; an output that is a part of the state follows it.
 
-    The masks, one for each part of the state that is `masked`, join the inputs, so that each step gets its own. The step sees
-    what ``before(masks, state)`` makes of the state.
+    The masks, one for each part of the state that is `masked`, join the inputs, so that each step gets its own, and so does what else
+    is `given`. The step sees what ``before(masks and given, state)`` makes of the state.
     """
     own = inputs if isinstance(inputs, tuple) else (inputs,)
+    several, count = isinstance(inputs, tuple), len(own)
 
     def held(x: Any, state: Any) -> tuple[Any, Any]:
-        seen = state if before is None else before(x[len(own) :], state)
-        result = step(x[: len(own)] if isinstance(inputs, tuple) else x[0], seen)
+        seen = state if before is None else before(x[count:], state)
+        result = step(x[:count] if several else x[0], seen)
         if not (isinstance(result, tuple) and len(result) == 2 and alike(state, result[1])):
             return result  # which scan refuses
         output, new = result
-        now, kept = iter(x[len(own) :]), {}
+        now, kept = iter(x[count:]), {}
 
         def hold(old: Any, part: Any) -> Any:
             found = keep(next(now) if masked(old) else None, part, old)
@@ -215,4 +233,5 @@ def _holding(
         new = mapped(hold, state, new)
         return mapped(lambda part: kept.get(id(part), part), output), new
 
-    return held, (*own, *masks)
+    held.__name__ = getattr(step, "__name__", type(step).__name__)
+    return held, (*own, *masks, *given)

@@ -12,7 +12,7 @@ from .. import ops
 from ..dtypes import require_count
 from ..errors import complaint, describe
 from ..graph import scope
-from ..scan import form, leaves, mapped, scan
+from ..scan import form, leaves, mapped, scan, walker
 from ..tensor import Tensor
 from . import functional, init
 from .cells import Cell
@@ -243,9 +243,10 @@ class Recurrent(Module):
         name, drops, ours = type(self).__name__, self.training and self.state_dropout, hasattr(cell, "unroll")
         if ours:
             shape = (*x.shape[1:-1], self.hidden_size)
-            inputs, step = cell.unroll(x, variational(self.state_dropout, shape, x.dtype, self.rng) if drops else None)
+            mask = variational(self.state_dropout, shape, x.dtype, self.rng) if drops else None
+            inputs, step = cell.unroll(x, mask) if walker.get() is None else _stepwise(cell, x, mask)
         else:
-            inputs, step = x, dropping(name, cell, state, self.state_dropout, self.rng) if drops else cell
+            step, inputs = dropping(name, cell, x, state, self.state_dropout, self.rng, len(x)) if drops else (cell, x)
         if self.zoneout:
             step, inputs = zoneout(name, step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
         if going is not None:
@@ -280,6 +281,17 @@ class Recurrent(Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
+
+
+def _stepwise(cell: Any, x: Tensor, mask: Any) -> tuple[Any, Any]:
+    """The inputs and the whole step of one of our cells: what need not wait is left to who walks. A mask joins the inputs."""
+
+    def step(x: Any, state: Any) -> Any:
+        now, rest = cell.unroll(*(x if isinstance(x, tuple) else (x,)))
+        return rest(now, state)
+
+    step.__name__ = type(cell).__name__
+    return (x if mask is None else (x, np.broadcast_to(mask, (len(x), *mask.shape)))), step
 
 
 def _require_maker(name: str, cell: Any) -> None:

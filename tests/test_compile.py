@@ -1,0 +1,569 @@
+"""Compiled walks through time: equal to the engine's for cells nobody had in mind, and refused where they could not be."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from examples import cells
+from tinygrad_rnn import cli
+from tinygrad_rnn.errors import NotCompilable
+
+# -- cells made by chance ----------------------------------------------------------------------------
+
+
+class Chance(tg.nn.Module):
+    """A cell composed by chance: ops, parameters used once or several times, outputs besides the state; always the same for one seed."""
+
+    def __init__(self, seed):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self.B, self.I, self.H = (int(n) for n in rng.integers(1, 5, 3))
+        self.several, self.seed, self.steps = bool(rng.integers(2)), int(rng.integers(2**31)), int(rng.integers(3, 16))
+        self.rng, self.made = rng, 0
+        self.W, self.U, self.b = self.matrix(self.I, self.H), self.matrix(self.H, self.H), self.matrix(self.H)
+
+    def matrix(self, *shape):
+        return tg.Tensor(0.6 * self.rng.standard_normal(shape), requires_grad=True)
+
+    def own(self, *shape):
+        """A parameter of this place in the cell."""
+        self.made += 1
+        name = f"p{self.made}"
+        if name not in self._parameters:
+            setattr(self, name, self.matrix(*shape))
+        return self._parameters[name]
+
+    def forward(self, x, state):
+        draw, self.made = np.random.default_rng(self.seed), 0
+        H, old = self.H, list(state) if self.several else [state]
+        values = [*old, x @ self.W + self.b]
+        for _ in range(self.steps):
+            a, b = (values[i] for i in draw.integers(len(values), size=2))
+            values.append(self.step(int(draw.integers(24)), x, a, b, H))
+        new = tuple(tg.tanh(values[-1 - i]) for i in range(len(old)))
+        output = [new[0], values[-1] @ self.own(H, H), (values[-2], 2 * new[0])][int(draw.integers(3))]
+        return output, new if self.several else new[0]
+
+    def step(self, kind, x, a, b, H):
+        choices = [
+            lambda: tg.tanh(a),
+            lambda: tg.sigmoid(a + b),
+            lambda: a * b,
+            lambda: a @ self.U,
+            lambda: a @ self.own(H, H) + x @ self.W + self.b,
+            lambda: tg.linear(a, self.own(H, H), self.own(H)),
+            lambda: tg.lerp(a, b, tg.sigmoid(a)),
+            lambda: tg.relu(a) - b,
+            lambda: tg.concatenate([x, a], axis=-1) @ self.own(self.I + H, H),
+            lambda: tg.softmax(a),
+            lambda: self.gated(a @ self.own(H, 2 * H)),
+            lambda: tg.maximum(a, b),
+            lambda: tg.where(a > 0, a, 0.1 * b),
+            lambda: (a - a.mean(axis=-1, keepdims=True)) / tg.sqrt(a.var(axis=-1, keepdims=True) + 1.0),
+            lambda: 1 - a,
+            lambda: a / (1 + b * b),
+            lambda: a * self.own(H),
+            lambda: tg.exp(-a * a),
+            lambda: 0.3 * tg.log_softmax(a),
+            lambda: 0.5 * tg.stack([a, b]).sum(axis=0),
+            lambda: (self.own(H, H) @ a.T).T,
+            lambda: tg.softplus(a) - tg.abs(b),
+            lambda: tg.clip(a, -0.5, 0.5) + tg.logsumexp(b, axis=-1, keepdims=True),
+            lambda: tg.einsum("bh,kh->bk", a, self.own(H, H)) + a.max(axis=-1, keepdims=True),
+        ]
+        return choices[kind]()
+
+    @staticmethod
+    def gated(a):
+        H = a.shape[-1] // 2
+        return a[:, :H] * tg.sigmoid(a[:, H:])
+
+
+def leaves_of(structure):
+    return [structure] if isinstance(structure, tg.Tensor) else list(structure)
+
+
+def flows(walk, cell, inputs, state, reverse, seed=0):
+    """Outputs, last states and every gradient of a walk, for gradients that arrive by chance."""
+    rng = np.random.default_rng(seed)
+    ends = [*leaves_of(inputs), *leaves_of(state)]
+    for leaf in (*ends, *cell.parameters()):
+        leaf.grad = None
+    output, last = tg.scan(walk, inputs, state, reverse=reverse)
+    results = [*leaves_of(output), *leaves_of(last)]
+    total = sum((y * rng.standard_normal(y.shape)).sum() for y in results)
+    total.backward()
+    return [y.data for y in results], [leaf.grad for leaf in (*ends, *cell.parameters())]
+
+
+def agree(ours, theirs, within=1e-10):
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        a, b = (np.zeros(()) if g is None else g for g in (a, b))
+        assert np.abs(a - b).max(initial=0) <= within * (1 + np.abs(b).max(initial=0))
+
+
+@pytest.mark.parametrize("block", range(14))
+def test_cells_made_by_chance(block):
+    """336 cells: outputs, states and all gradients are those of the engine to 1e-10."""
+    for seed in range(24 * block, 24 * (block + 1)):
+        cell = Chance(seed)
+        rng = np.random.default_rng(seed)
+        x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
+        states = [tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name) for name in ("h", "c")]
+        state = tuple(states[: 1 + seed % 2]) if cell.several else states[0]
+        with np.errstate(all="ignore"):
+            theirs = flows(cell, cell, x, state, bool(seed % 3))
+            ours = flows(tg.compile(cell), cell, x, state, bool(seed % 3))
+        agree(ours[0], theirs[0])
+        agree(ours[1], theirs[1])
+
+
+# -- layers ------------------------------------------------------------------------------------------
+
+LAYERS = {
+    "RNN": lambda **options: tg.nn.RNN(3, 4, rng=0, **options),
+    "relu": lambda **options: tg.nn.RNN(3, 4, nonlinearity="relu", rng=0, **options),
+    "GRU": lambda **options: tg.nn.GRU(3, 4, rng=0, **options),
+    "GRU before": lambda **options: tg.nn.GRU(3, 4, reset="before", rng=0, **options),
+    "LSTM": lambda **options: tg.nn.LSTM(3, 4, rng=0, **options),
+    "MGU": lambda **options: tg.nn.Recurrent(cells.MGU, 3, rng=0, **options),
+    "peephole": lambda **options: tg.nn.Recurrent(cells.PeepholeLSTM, 3, rng=0, **options),
+    "layer norm": lambda **options: tg.nn.Recurrent(cells.LayerNormGRU, 3, rng=0, **options),
+    "IndRNN": lambda **options: tg.nn.Recurrent(cells.IndRNN, 3, rng=0, **options),
+}
+OPTIONS = [
+    {},
+    {"num_layers": 2, "bidirectional": True},
+    {"batch_first": True},
+    {"num_layers": 2, "dropout": 0.5, "input_dropout": 0.2, "state_dropout": 0.3},
+    {"zoneout": 0.3},
+]
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 2, 0, 1]], ids=["whole", "lengths"])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options) or "plain")
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, options, lengths):
+    found = []
+    for wrap in (lambda layer: layer, tg.compile):
+        layer = LAYERS[name](**options).astype(np.float64)
+        x = tg.Tensor(np.random.default_rng(2).standard_normal((4, 5, 3) if "batch_first" in options else (5, 4, 3)), requires_grad=True)
+        output, state = wrap(layer)(x, lengths=lengths)
+        arriving = np.random.default_rng(3)
+        results = [output, *leaves_of(state)]
+        sum((y * arriving.standard_normal(y.shape)).sum() for y in results).backward()
+        found.append([*(y.data for y in results), x.grad, *(p.grad for p in layer.parameters())])
+    agree(found[1], found[0], 1e-12)
+
+
+def test_a_whole_model_trains_alike():
+    """Embedding, GRU and head: 20 steps of Adam give the same parameters, step by step or compiled."""
+    rng = np.random.default_rng(0)
+    text, targets = rng.integers(0, 7, (2, 20, 6, 3))
+    found = []
+    for wrap in (lambda model: model, tg.compile):
+
+        class Model(tg.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.embedding = tg.nn.Embedding(7, 5, rng=0)
+                self.gru, self.head = tg.nn.GRU(5, 4, num_layers=2, rng=1), tg.nn.Linear(4, 7, rng=2)
+
+            def forward(self, indices):
+                return self.head(self.gru(self.embedding(indices))[0])
+
+        model = Model().astype(np.float64)
+        runs, optimizer = wrap(model), tg.optim.Adam(model.parameters(), lr=0.01)
+        for indices, target in zip(text, targets, strict=True):
+            tg.nn.functional.cross_entropy(runs(indices), target).backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        found.append(list(model.state_dict().values()))
+    agree(found[1], found[0], 1e-9)
+
+
+def test_state_is_carried_and_detached():
+    """Truncated BPTT: the state of one window goes into the next."""
+    layer = tg.nn.LSTM(3, 4, rng=0).astype(np.float64)
+    fast, x = tg.compile(layer), np.random.default_rng(0).standard_normal((6, 2, 3))
+    whole, last = layer(x)
+    first, state = fast(x[:4])
+    second, end = fast(x[4:], tg.detach(state))
+    agree([np.concatenate([first.data, second.data]), *(s.data for s in end)], [whole.data, *(s.data for s in last)], 1e-12)
+
+
+def test_unbatched_and_other_steps():
+    """One sequence without a batch; and a program serves any number of steps."""
+    layer = tg.nn.GRU(3, 4, rng=0).astype(np.float64)
+    fast = tg.compile(layer)
+    for T in (1, 2, 9):
+        x = np.random.default_rng(T).standard_normal((T, 3))
+        agree([fast(x)[0].data], [layer(x)[0].data], 1e-12)
+    assert len(fast._programs) == 1
+
+
+def test_gradcheck_goes_through():
+    fast = tg.compile(tg.nn.GRU(2, 3, bidirectional=True, rng=0).astype(np.float64))
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 2, 2)), requires_grad=True)
+    assert tg.gradcheck(lambda x, *_: fast(x)[0], x, *fast.parameters())
+    assert tg.gradcheck(lambda x: fast(x)[1], x, order=2)
+
+
+def test_gradients_of_gradients():
+    """They walk step by step, and are those of the layer itself."""
+    layer = tg.nn.LSTM(2, 3, rng=0).astype(np.float64)
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 2, 2)), requires_grad=True)
+    found = []
+    for run in (layer, tg.compile(layer)):
+        output, (h, c) = run(x)
+        parameters = list(layer.parameters())
+        slopes = tg.grad((output * output).sum() + (h * c).sum(), [x, *parameters], create_graph=True)
+        found.append([g.data for g in tg.grad(sum((s * s).sum() for s in slopes), [x, *parameters])])
+    agree(found[1], found[0], 1e-10)
+
+
+def test_a_graph_can_be_used_twice_if_it_is_kept():
+    fast = tg.compile(tg.nn.GRU(2, 3, rng=0))
+    loss = (fast(np.ones((4, 2, 2), "float32"))[0] ** 2).sum()
+    loss.backward(retain_graph=True)
+    once = fast.weight_hh_l0.grad.copy()
+    loss.backward()
+    np.testing.assert_allclose(fast.weight_hh_l0.grad, 2 * once, rtol=1e-6)
+
+
+def test_threads_share_no_buffers():
+    fast = tg.compile(tg.nn.GRU(3, 8, rng=0).astype(np.float64))
+    data = np.random.default_rng(0).standard_normal((16, 30, 2, 3))
+
+    def gradient(x):
+        x = tg.Tensor(x, requires_grad=True)
+        (slope,) = tg.grad((fast(x)[0] ** 2).sum(), [x])
+        return slope.data
+
+    alone = [gradient(x) for x in data]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(gradient, data))
+    agree(together, alone, 0)
+
+
+def test_two_walks_before_one_backward():
+    """Two runs of one program keep what they need apart."""
+    layer = tg.nn.GRU(3, 4, rng=0).astype(np.float64)
+    x, y = np.random.default_rng(0).standard_normal((2, 5, 2, 3))
+    found = []
+    for run in (layer, tg.compile(layer)):
+        layer.zero_grad()
+        a, b = run(x)[0], run(y)[0]
+        (a * b).sum().backward()
+        found.append([p.grad for p in layer.parameters()])
+    agree(found[1], found[0], 1e-12)
+
+
+# -- what a cell holds -------------------------------------------------------------------------------
+
+
+def test_new_numbers_in_old_programs():
+    """Parameters that were changed, replaced or frozen, numbers and modes that a cell holds: the next call sees them."""
+
+    class Leaky(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.U, self.rate = tg.Tensor(np.eye(2), requires_grad=True), 0.5
+
+        def forward(self, x, h):
+            h = self.rate * h @ self.U + x
+            return h, h
+
+    cell, x, h = Leaky(), tg.Tensor(np.ones((3, 1, 2))), tg.Tensor(np.zeros((1, 2)))
+    fast = tg.compile(cell)
+
+    def same():
+        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data)
+
+    same()
+    cell.U.data = 2 * np.eye(2)
+    same()
+    cell.U = tg.Tensor(3 * np.eye(2), requires_grad=True)
+    same()
+    assert len(fast._programs) == 1
+    cell.rate = 0.25
+    same()
+    cell.U.requires_grad = False
+    same()
+    cell.U.data = 4 * np.eye(2)
+    same()
+
+
+def test_a_closure_made_anew_needs_no_new_program():
+    U = tg.Tensor(np.eye(2), requires_grad=True)
+
+    def walk(x, rate):
+        def leaky(x, h):
+            h = rate * h @ U + x
+            return h, h
+
+        return tg.scan(leaky, x, tg.Tensor(np.zeros((1, 2))))[0]
+
+    fast, x = tg.compile(walk), tg.Tensor(np.ones((3, 1, 2)))
+    for rate in (0.5, 0.5, 0.25, 0.5):
+        np.testing.assert_allclose(fast(x, rate).data, walk(x, rate).data)
+    assert len(fast._programs) == 2
+
+
+def test_other_lengths_and_masks_need_no_new_program():
+    layer = tg.nn.GRU(3, 4, state_dropout=0.3, rng=0)
+    fast = tg.compile(layer)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        fast(rng.standard_normal((5, 2, 3)).astype("float32"), lengths=rng.integers(0, 6, 2))
+    assert len(fast._programs) == 1
+
+
+def test_programs_by_form():
+    """A new shape, dtype, or pattern of what is differentiated has its own program."""
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    x = np.ones((5, 2, 3), "float32")
+    fast(x)
+    fast(x[:, :1])
+    fast(tg.Tensor(x, requires_grad=True))
+    with tg.no_grad():
+        assert fast(x)[0].node is None
+    assert len(fast._programs) == 4
+    assert "def backward" not in next(reversed(fast._programs.values())).program.source
+
+
+def test_used_as_the_target():
+    """The same parameters, state dict, modes and attributes; copies and pickles start without programs."""
+    layer = tg.nn.GRU(3, 4, rng=0)
+    fast = tg.compile(layer)
+    assert list(fast.state_dict()) == list(layer.state_dict())
+    assert [id(p) for p in fast.parameters()] == [id(p) for p in layer.parameters()]
+    assert fast.hidden_size == 4
+    fast.eval()
+    assert not layer.training
+    other = tg.nn.GRU(3, 4, rng=1)
+    fast.load_state_dict(other.state_dict())
+    x = np.ones((5, 2, 3), "float32")
+    np.testing.assert_allclose(fast(x)[0].data, other(x)[0].data, atol=1e-6)
+    for twin in (copy.deepcopy(fast), pickle.loads(pickle.dumps(fast))):
+        np.testing.assert_array_equal(twin(x)[0].data, fast(x)[0].data)
+        assert twin.weight_hh_l0 is not fast.weight_hh_l0
+    assert repr(fast) == f"compile({layer!r})"
+
+
+# -- the program -------------------------------------------------------------------------------------
+
+
+def test_the_program_runs_on_its_own(tmp_path):
+    """Pasted into a file, with NumPy and nothing else: the same numbers."""
+    for seed in (3, 11, 23, 40):
+        cell = Chance(seed)
+        rng = np.random.default_rng(seed)
+        x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
+        state = tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name="h")
+        state = (state,) if cell.several else state
+        fast = tg.compile(cell)
+        with np.errstate(all="ignore"):
+            flows(fast, cell, x, state, reverse=False)
+        (made,) = fast._programs.values()
+        arguments = [x.data, leaves_of(state)[0].data, *[leaf.data for leaf in made.leaves(list(cell.parameters()))]]
+        np.savez(tmp_path / "given.npz", *arguments)
+        (tmp_path / "program.py").write_text(fast.source)
+        (tmp_path / "run.py").write_text(
+            "import sys\nimport numpy as np\nfrom program import forward, backward\n"
+            "given = np.load('given.npz')\n"
+            "outputs, last, saved = forward(*[given[f'arr_{i}'] for i in range(len(given.files))])\n"
+            "found = backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)\n"
+            "assert 'tinygrad_rnn' not in sys.modules\n"
+            "np.savez('found.npz', *outputs, *last, *[np.zeros(()) if g is None else g for g in found])\n"
+        )
+        subprocess.run([sys.executable, "-W", "ignore", "run.py"], cwd=tmp_path, check=True)
+        found = np.load(tmp_path / "found.npz")
+        with np.errstate(all="ignore"):
+            outputs, last, saved = made.program.forward(*arguments)
+            back = made.program.backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)
+        agree([found[f"arr_{i}"] for i in range(len(found.files))], [*outputs, *last, *back], 0)
+
+
+def test_the_program_reads_like_a_textbook():
+    """Names are the cell's, the weight gradients are products over all steps, and only the recurrence is left in the loops."""
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    fast(np.ones((5, 2, 3), "float32"))
+    forward, backward = fast.source.split("def backward")
+    before, loop = forward.split("for t in range(T):")
+    assert "xs_r = " in before
+    assert "# σ(h_prev @ U_rᵀ + x_r)" in loop
+    for name in ("r", "z", "n", "h"):
+        assert f"        {name} = np." in loop
+    assert "weight_ih" not in loop
+    loop, after = backward.split("for t in reversed(range(T)):")[1].split("# sums over all steps")
+    assert "dh_prev" in loop
+    assert loop.count("np.dot(") == 3
+    assert ".reshape(-1, 4).T" not in loop
+    assert after.count("np.dot(") == 6
+    words = fast.explain()
+    for name in ("r, z, n, h", "x_r, x_z, x_n", "In the loop, last step first", "bytes a step"):
+        assert name in words
+
+
+def test_equal_programs_have_equal_texts():
+    texts = []
+    for _ in range(2):
+        fast = tg.compile(tg.nn.LSTM(3, 4, rng=0))
+        fast(np.ones((5, 2, 3), "float32"))
+        texts.append(fast.source)
+    assert texts[0] == texts[1]
+
+
+def test_an_op_of_the_user():
+    """Its source goes into the program; one whose forward is no expression is called."""
+
+    @tg.op("bump({a})")
+    def compile_bump(a):
+        y = np.zeros_like(a)
+        y[a > 0] = a[a > 0] ** 2
+        return y
+
+    compile_bump.vjps(a=lambda g, y, a: g * (2 * tg.relu(a)))
+
+    def cell(x, h):
+        h = 0.5 * h + compile_bump(x + 0.1 * h)
+        return h, h
+
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 2, 3)), requires_grad=True)
+    h = tg.Tensor(np.zeros((2, 3)), requires_grad=True)
+    fast = tg.compile(cell)
+    found = []
+    for walk in (cell, fast):
+        x.grad = None
+        (tg.scan(walk, x, h)[0] ** 2).sum().backward()
+        found.append(x.grad)
+    agree([found[1]], [found[0]], 1e-12)
+    assert "def compile_bump(a):" in fast.source
+
+
+# -- refusals ----------------------------------------------------------------------------------------
+
+
+def branching(x, h):
+    h = h + x if x.sum() > 0 else h - x
+    return h, h
+
+
+def reading(x, h):
+    h = h * x.mean().item()
+    return h, h
+
+
+def by_chance(x, h):
+    h = h + x * np.random.default_rng().random(x.shape)
+    return h, h
+
+
+def counting(x, h, seen=[0.0]):  # noqa: B006
+    seen[0] += 1.0
+    h = h + x * seen[0]
+    return h, h
+
+
+def peeping(x, h):
+    h = h + x * float(x.data.max())
+    return h, h
+
+
+@pytest.mark.parametrize("cell", [branching, reading, by_chance, counting, peeping])
+def test_refused_by_name(cell):
+    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.zeros((1, 2)), requires_grad=True)
+    with pytest.raises(NotCompilable, match=rf"compile: argument {cell.__name__}: expected .* got .*fallback=True"):
+        tg.scan(tg.compile(cell), x, h)
+    fast = tg.compile(cell, fallback=True)
+    output, _ = tg.scan(fast, x, h)
+    output.sum().backward()
+    assert cell.__name__ in fast.refused
+    if cell not in (by_chance, counting):
+        np.testing.assert_array_equal(output.data, tg.scan(cell, x, h)[0].data)
+
+
+def test_indices_inside_of_a_cell_are_refused():
+    table = tg.Tensor(np.eye(3), requires_grad=True)
+
+    def cell(x, h):
+        h = h + table[x]
+        return h, h
+
+    with pytest.raises(NotCompilable, match="getitem"):
+        tg.scan(tg.compile(cell), tg.Tensor(np.zeros((4, 2), int)), tg.Tensor(np.zeros((2, 3))))
+
+
+def test_wrong_calls():
+    with pytest.raises(TypeError, match="compile: argument target: expected a Module"):
+        tg.compile(3)
+    fast = tg.compile(tg.nn.GRU(3, 4))
+    for look in (lambda: fast.source, fast.explain):
+        with pytest.raises(RuntimeError, match="none yet; call it once"):
+            look()
+    with pytest.raises(TypeError, match="expected dtype float32"):
+        fast(np.ones((5, 2, 3)))
+    with pytest.raises(ValueError, match="expected"):
+        fast(np.ones((5, 2, 4), "float32"))
+    with pytest.raises(ValueError, match="time step"):
+        tg.scan(fast, tg.Tensor(np.ones((0, 2, 3), "float32")), tg.Tensor(np.zeros((2, 4), "float32")))
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "gru-before", "lstm", "examples/cells.py:MGU", "examples/cells.py:LayerNormGRU"])
+def test_the_command_prints_a_program(cell, capsys, request):
+    path = cell if "/" not in cell else str(request.config.rootpath / cell)
+    assert cli.main(["compile", path, "--plain"]) == 0
+    program = capsys.readouterr().out
+    space = {}
+    exec(program, space)
+    assert callable(space["forward"])
+    assert callable(space["backward"])
+    assert cli.main(["compile", path, "--explain"]) == 0
+    assert "In the loop, step by step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
+        (["gru", "--hidden", "0"], "--hidden: expected a positive number, got 0"),
+        (["nowhere.py:Cell"], "expected a file that runs"),
+    ],
+)
+def test_the_command_refuses(arguments, complaint, capsys):
+    assert cli.main(["compile", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_training_compiled(cell, tmp_path, capsys, monkeypatch):
+    """The same losses; and a run that goes on from a checkpoint stays compiled, and ends with the same bits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.txt").write_text("the cat sat on the mat and the dog sat on the log. " * 12)
+    common = ["train", "cat.txt", "--cell", cell, "--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--plain"]
+
+    def losses():
+        return [float(line.split("loss")[1].split()[0]) for line in capsys.readouterr().out.splitlines() if "loss" in line]
+
+    assert cli.main([*common, "--epochs", "2", "--out", "plain.safetensors"]) == 0
+    plain = losses()
+    assert cli.main([*common, "--epochs", "2", "--compile", "--out", "whole.safetensors"]) == 0
+    assert losses() == pytest.approx(plain, abs=2e-3)
+    assert cli.main([*common, "--epochs", "1", "--compile", "--out", "parts.safetensors"]) == 0
+    assert cli.main(["train", "cat.txt", "--resume", "--epochs", "2", "--out", "parts.safetensors"]) == 0
+    whole, parts = tg.load("whole.safetensors"), tg.load("parts.safetensors")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array)

@@ -1,0 +1,68 @@
+"""Backpropagation through time as a program that can be read.
+
+`trace` runs one step of a cell and goes back through it; `lower` writes both down as `lines`; `plan` says when each line runs;
+`program` makes a text of it, with the help of `emit`, `buffers` and `helpers`; `walk` is the node that such a program is in a
+graph, and `layer` what a user holds in hands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import complaint, describe
+
+if TYPE_CHECKING:
+    from .layer import CompiledModule
+
+
+def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
+    """`target`, used as before, but every walk through time in it runs as a NumPy program that was derived from the cell.
+
+    One step of the cell is traced and differentiated with the engine's own rules; all that need not wait for the state, or
+    backwards for the gradient carried, is moved out of the loop, where it is done for all time steps at once. What is left is
+    backpropagation through time as textbooks write it. In the graph a walk is one node.
+
+    Parameters
+    ----------
+    target : Module, cell or function
+        ``nn.GRU(...)``, or a model with recurrent layers in it; a cell ``(x, state) -> (output, state)`` for `scan`; or a
+        function that calls `scan`.
+    fallback : bool
+        Run a cell that cannot be compiled as it is, instead of refusing it.
+
+    Returns
+    -------
+    CompiledModule
+        With the parameters, the state dict and the attributes of the target; results and gradients are equal up to rounding.
+
+    Raises
+    ------
+    NotCompilable
+        When it is called: if a cell looks at numbers, draws random ones, or does what was recorded in one run only.
+
+    Notes
+    -----
+    A program is written when a cell meets inputs and a state of new shapes or dtypes, and kept. Gradients of gradients walk step
+    by step, as without compiling. Numbers and settings that a cell holds are part of its program, and arrays count as long as
+    they are the same objects: hand in with the input what changes from call to call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> gru = tg.nn.GRU(3, 4, rng=0)
+    >>> fast = tg.compile(gru)
+    >>> x = np.ones((5, 2, 3), dtype="float32")
+    >>> output, state = fast(x)
+    >>> bool(np.allclose(output.data, gru(x)[0].data))
+    True
+    >>> print(fast.source[fast.source.index("    for t in range(T)"):][:120])  # doctest: +ELLIPSIS
+        for t in range(T):
+            ... = np.dot(h_prev, ...
+    """
+    if not callable(target):
+        wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
+        raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
+    from .layer import CompiledModule  # not before it is needed: importing the library stays quick
+
+    return CompiledModule(target, fallback)

@@ -1,0 +1,211 @@
+"""The plan as the text of a program: two functions, `forward` and `backward`, that need NumPy and nothing else.
+
+An array over time has the plural of its name: ``h`` is the state of one step, ``hs`` that of all, and ``hs[t]`` is where the step
+at t starts from, ``hs[t + 1]`` what it ends with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .helpers import Helpers
+from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, Line, Ref
+from .plan import Plan, Stage
+
+
+@dataclass
+class Emitter:
+    """Writes the text of one of the two programs.
+
+    Attributes
+    ----------
+    kept : set of str
+        Values made in a loop of which all time steps are kept, for later stages or as results.
+    helpers : Helpers
+        Functions that are called as they are.
+    """
+
+    plan: Plan
+    loop: Stage
+    kept: set[str]
+    helpers: Helpers
+    text: list[str] = field(default_factory=list)
+    depth: int = 1
+
+    def say(self, line: str = "") -> None:
+        """One line of text."""
+        self.text.append("    " * self.depth + line if line else "")
+
+    # -- what a value is called ------------------------------------------------------------------------
+
+    def over_time(self, name: str) -> bool:
+        """Whether a value is another in each step."""
+        plan = self.plan
+        if name in (*plan.inputs, *plan.states, *plan.arriving, *plan.carried):
+            return True
+        return plan.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)
+
+    def becomes_state(self, name: str) -> bool:
+        """Whether a value is written into the state's place."""
+        return name in self.plan.new and self.plan.stages.get(name) == Stage.LOOP
+
+    def all_steps(self, name: str) -> str:
+        """What a line calls a value of all time steps."""
+        plan = self.plan
+        if self.becomes_state(name):
+            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[1:]"
+        if name in plan.states:
+            return f"{plan.writer.plural(name)}[:-1]"
+        return plan.writer.plural(name)
+
+    def one_step(self, name: str) -> str:
+        """What a line in the loop calls a value."""
+        plan = self.plan
+        here = plan.stages.get(name) == self.loop
+        if here or not self.over_time(name) or name in (plan.carried if self.loop.backwards else plan.states):
+            return name
+        if name in self.bound:
+            return name
+        return self.place(name)
+
+    def place(self, name: str) -> str:
+        """Where the value of one step lies among those of all."""
+        plan = self.plan
+        if self.becomes_state(name):
+            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[t + 1]"
+        return f"{plan.writer.plural(name)}[t]"
+
+    bound: set[str] = field(default_factory=set)
+
+    # -- expressions -----------------------------------------------------------------------------------
+
+    def expression(self, line: Line, *, lifted: bool, out: str = "") -> str:
+        """The right-hand side of a line."""
+        args = [self.argument(line, arg, lifted) for arg in line.args]
+        s, into = line.settings, f", out={out}" if out else ""
+        over = lifted and any(isinstance(a, str) and self.over_time(a) for a in line.args)
+        if line.fn == "where":
+            return f"np.where({', '.join(args)})"
+        if line.fn in UFUNCS:
+            if not out and line.fn in {**SYMBOLS, **COMPARED}:
+                return f"{args[0]} {({**SYMBOLS, **COMPARED})[line.fn]} {args[1]}"
+            return f"np.{line.fn}({', '.join(args)}{into})"
+        a = args[0]
+        if line.fn in REDUCTIONS:
+            keep = ", keepdims=True" if s["keepdims"] else ""
+            return f"np.{REDUCTIONS[line.fn].__name__}.reduce({a}, axis={_axis(s['axis'])}{keep}{into})"
+        if line.fn == "dot":
+            return self.product(line, args, over, into)
+        if line.fn == "transpose":
+            axes = (0, *(i + 1 for i in s["axes"])) if over else s["axes"]
+            plain = axes == tuple(reversed(range(len(axes))))
+            return (
+                f"{a}.T"
+                if plain
+                else f"{a}.mT"
+                if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2)
+                else f"{a}.transpose({_axis(axes)})"
+            )
+        if line.fn in ("reshape", "broadcast"):
+            shape = f"({', '.join(['T', *map(str, s['shape'])])},)" if over else repr(s["shape"])
+            return f"{a}.reshape({shape})" if line.fn == "reshape" else f"np.broadcast_to({a}, {shape})"
+        if line.fn == "index":
+            return f"{a}[{self.index(s['index'], over)}]"
+        if line.fn == "concatenate":
+            return f"np.concatenate(({', '.join(args)}), axis={s['axis']}{into})"
+        if line.fn == "copy":
+            return f"np.positive({a}{into})"
+        if line.fn == "astype":
+            return f"{a}.astype(np.{s['dtype']})"
+        if line.fn == "sum_over_time":
+            return f"np.add.reduce({a}, axis={_axis((0, *(i - 0 for i in s['axis'])))})"
+        if line.fn == "dot_over_time":
+            return f"np.dot({self.rows(line.args[0], a)}.T, {self.rows(line.args[1], args[1])})"
+        if line.fn == "tensordot_over_time":
+            return f"np.tensordot({a}, {args[1]}, axes=((0, 2), (0, 1)))"
+        return self.call(line, args)
+
+    def argument(self, line: Line, arg: Ref, lifted: bool) -> str:
+        """How a line writes one of its arguments."""
+        if not isinstance(arg, str):
+            return _number(arg)
+        if not lifted:
+            return self.one_step(arg)
+        if not self.over_time(arg):
+            return arg
+        text = self.all_steps(arg)
+        missing = len(line.shape) - len(self.plan.shape(arg))
+        if missing > 0 and (line.fn in UFUNCS or line.fn == "broadcast"):
+            base = f"({text})" if "[" in text else text
+            return f"{base}[:, {', '.join(['None'] * missing)}]"
+        return text
+
+    def rows(self, name: Ref, text: str) -> str:
+        """All steps of a matrix, one below the other."""
+        return f"{text}.reshape(-1, {self.plan.shape(str(name))[-1]})"
+
+    def product(self, line: Line, args: list[str], over: bool, into: str) -> str:
+        """A product of matrices: of all steps at once, if only the left one differs from step to step, a single one."""
+        a, b = (str(arg) for arg in line.args)
+        flat = len(self.plan.shape(a)) == len(self.plan.shape(b)) == 2
+        if not over:
+            return f"np.{'dot' if flat else 'matmul'}({args[0]}, {args[1]}{into})"
+        if flat and self.over_time(a) and not self.over_time(b):
+            return f"np.dot({self.rows(a, args[0])}, {args[1]}).reshape(T, {', '.join(map(str, line.shape))})"
+        return f"np.matmul({args[0]}, {args[1]})"
+
+    def index(self, index: Any, over: bool) -> str:
+        """What stands in the brackets."""
+        entries = index if isinstance(index, tuple) else (index,)
+        texts = ([":"] if over and entries[0] is not Ellipsis else []) + [_slice(e) for e in entries]
+        return ", ".join(texts) + ("," if isinstance(index, tuple) and len(texts) == 1 else "") or "()"
+
+    def call(self, line: Line, args: list[str]) -> str:
+        """A function that is called as it is."""
+        options = [f"{key}={literal(value)}" for key, value in line.settings["keywords"].items()]
+        return f"{self.helpers.name(line.settings['function'])}({', '.join([*args, *options])})"
+
+
+LARGE = 64
+"""An array with more entries than this is written as its bytes."""
+
+
+def literal(value: Any) -> str:
+    """A setting of an op as Python text."""
+    if isinstance(value, np.ndarray) and not value.any():
+        return f"np.zeros({value.shape}, np.{value.dtype})"
+    if isinstance(value, np.ndarray) and value.size > LARGE:
+        return f'np.frombuffer(bytes.fromhex("{np.ascontiguousarray(value).tobytes().hex()}"), np.{value.dtype}).reshape({value.shape})'
+    if isinstance(value, np.ndarray | np.generic):
+        numbers = ", ".join(_number(v) for v in np.ravel(value).tolist())
+        return f"np.array([{numbers}], np.{value.dtype}).reshape({value.shape})"
+    if isinstance(value, tuple | list):
+        inner = ", ".join(map(literal, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner},)" if value else "()"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k!r}: {literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, np.dtype):
+        return f"np.dtype({value.name!r})"
+    if isinstance(value, float):
+        return _number(value)
+    return repr(value)
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float) and not np.isfinite(value):
+        return {"inf": "np.inf", "-inf": "-np.inf"}.get(repr(value), "np.nan")
+    return repr(value)
+
+
+def _slice(e: Any) -> str:
+    if isinstance(e, slice):
+        start, stop, step = ("" if part is None else str(part) for part in (e.start, e.stop, e.step))
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    return "..." if e is Ellipsis else literal(e)
+
+
+def _axis(axes: tuple[int, ...]) -> str:
+    return repr(axes[0]) if len(axes) == 1 else repr(axes)

@@ -1,0 +1,100 @@
+"""Functions that a program calls as they are, written into its text with all that they need, so that it runs on its own."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+from ..notation import source
+from ..op import Op
+
+
+class Helpers:
+    """The helpers of one program.
+
+    Attributes
+    ----------
+    texts : dict of str to str
+        The source of each function by its name, what it needs first.
+    imports : set of str
+        Modules besides NumPy.
+    handed : dict of str to object
+        What has no source, as in an interactive session: the program gets it as it is, and does not run without.
+    """
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.imports: set[str] = set()
+        self.handed: dict[str, Any] = {}
+        self._names: dict[Any, str] = {}
+
+    def name(self, function: Callable[..., Any]) -> str:
+        """What the program calls a function; its source is added."""
+        function = inspect.unwrap(function)
+        if function in self._names:
+            return self._names[function]
+        wish = "rule" if function.__name__ == "<lambda>" else function.__name__.lstrip("_")
+        name, n = wish, 1
+        while name in self.texts or name in self.handed:
+            n += 1
+            name = f"{wish}{n}"
+        self._names[function] = name
+        try:
+            text, needed = _text(function, name), function.__globals__
+        except (OSError, TypeError, SyntaxError):
+            self.handed[name] = function
+            return name
+        found = [(free, needed[free]) for free in _free(text) if free in needed and free != name]
+        for free, what in found:
+            self._need(free, what)
+        self.texts[name] = text
+        return name
+
+    def _need(self, free: str, what: Any) -> None:
+        """Add what a function finds under the name `free`."""
+        if isinstance(what, ModuleType):
+            if free != "np":
+                self.imports.add(f"import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
+            return
+        if isinstance(what, type):
+            self.imports.add(f"from {what.__module__} import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
+            return
+        function = inspect.unwrap(what.forward) if isinstance(what, Op) else what
+        if isinstance(function, FunctionType):
+            name = self.name(function)
+            if name != free:
+                self.texts[free] = f"{free} = {name}"
+        else:
+            self.handed[free] = what
+
+
+@cache
+def _text(function: Any, name: str) -> str:
+    """The source of a function, without decorators, annotations and documentation."""
+    if function.__code__.co_freevars:
+        raise TypeError
+    if function.__name__ == "<lambda>":
+        arguments = str(inspect.signature(function))
+        return f"def {name}{arguments}:\\n    return {source(function)}".replace("\\n", "\n")
+    (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    if not isinstance(made, ast.FunctionDef):
+        raise TypeError
+    made.decorator_list, made.returns, made.name = [], None, name
+    for argument in ast.walk(made.args):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    if ast.get_docstring(made) is not None and len(made.body) > 1:
+        made.body = made.body[1:]
+    return ast.unparse(made)
+
+
+@cache
+def _free(text: str) -> list[str]:
+    """The names that a text takes, each once, in order."""
+    names = [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
+    return list(dict.fromkeys(names))

@@ -1,0 +1,177 @@
+"""What `compile` returns: a module, a cell or a function whose walks through time run as programs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import NotCompilable, complaint
+from ..graph import Value
+from ..nn.module import Module, watcher
+from ..scan import mapped, scan, walker
+from ..tensor import Tensor
+from .capture import captured
+from .explain import explain
+from .walk import Compiled, asked, make, run
+
+if TYPE_CHECKING:
+    from ..draw.figure import Graph
+
+MOST = 64
+"""How many programs are kept; the one that was not used for longest goes first."""
+
+
+class CompiledModule(Module):
+    """What `compile` returns: it is used as what it was made of, whose parameters it has.
+
+    Attributes
+    ----------
+    target : callable
+        What it was made of.
+    refused : dict of str to str
+        With ``fallback=True``: the cells that run as they are, and why.
+    """
+
+    def __init__(self, target: Callable[..., Any], fallback: bool = False):
+        super().__init__()
+        scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
+        self.__dict__.update(target=target, fallback=fallback, refused={}, _programs=OrderedDict(), _plain=set(), _scope=scope)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the target computes; every walk through time in it is compiled."""
+        inner = self.target.forward if isinstance(self.target, Module) else self.target
+        if watcher.get() is not None:  # somebody wants to see the layers themselves
+            return inner(*args, **kwargs)
+        token = walker.set(self._walk)
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            walker.reset(token)
+
+    def walk_through_time(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+        """A `scan` with this as the cell."""
+        return self._walk(self.target, inputs, state, reverse)
+
+    def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+        several = isinstance(inputs, tuple)
+        xs, states = list(inputs) if several else [inputs], []
+        mapped(states.append, state)
+        held, tensors = captured(cell)
+        tracked = asked(xs, states, tensors)
+        form = (*[_form(x, 1) for x in xs], *[_form(s, 0) for s in states])
+        key = (held, form, several, None if tracked is None else tuple(tracked))
+        found = self._programs.get(key)
+        if found is None:
+            found = self._made(key, cell, xs, several, state, tensors, tracked)
+        if found is None:
+            return _as_it_is(cell, inputs, state, reverse)
+        return run(found, cell, xs, states, tensors, reverse)
+
+    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: Any) -> Compiled | None:
+        """The program for a new cell or a new form, or None if there is none and the cell is to run as it is."""
+        if key in self._plain:
+            return None
+        name = _title(cell)
+        try:
+            made = make(name, cell, xs, several, state, tensors, tracked)
+        except NotCompilable as error:
+            if not self.fallback:
+                raise
+            self._plain.add(key)
+            self.refused[name] = str(error)
+            return None
+        made.held = cell, tensors  # the key names objects by identity: they must not go
+        self._programs[key] = made
+        while len(self._programs) > MOST:
+            self._programs.popitem(last=False)
+        return made
+
+    # -- what was written ------------------------------------------------------------------------------
+
+    def _written(self, wanted: str) -> list[Compiled]:
+        if not self._programs:
+            name, remedy = type(self.target).__name__, "call it once, on data of the form that it is for"
+            raise RuntimeError(complaint(f"compile({name})", wanted, expected="a program that was written", got="none yet", remedy=remedy))
+        return list({made.program.source: made for made in self._programs.values()}.values())
+
+    @property
+    def source(self) -> str:
+        """The programs that were written so far: of each cell, and for each form of its arguments."""
+        return "\n\n".join(made.program.source for made in self._written("source"))
+
+    def explain(self) -> str:
+        """In words: what was moved where, and why."""
+        return "\n\n".join(explain(made.title, made.program.plan, made.program.saved) for made in self._written("explain"))
+
+    def graph(self, program: int = -1, **options: Any) -> Graph:
+        """One step, drawn: what the one node of a walk has in it.
+
+        Parameters
+        ----------
+        program : int
+            Which of the programs; the last that was used if missing.
+        **options
+            As of `tinygrad_rnn.graph`.
+        """
+        from ..draw import graph
+
+        return graph(self._written("graph")[program].traced.outputs[0], **options)
+
+    # -- as the target ---------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The target's submodules."""
+        if isinstance(self.target, Module):
+            yield from self.target.children()
+
+    def modules(self) -> Iterator[Module]:
+        """This, the target, and all modules in it."""
+        yield self
+        if isinstance(self.target, Module):
+            yield from self.target.modules()
+
+    def _named(self) -> Iterator[tuple[str, Tensor]]:
+        if isinstance(self.target, Module):
+            yield from self.target._named()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "target" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.__dict__["target"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__ or not isinstance(self.target, Module):
+            self.__dict__[name] = value
+        else:
+            setattr(self.target, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_programs": OrderedDict(), "_plain": set(), "refused": {}}
+
+    def __repr__(self) -> str:
+        return f"compile({self.target!r})"
+
+
+def _as_it_is(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    token = walker.set(None)
+    try:
+        return scan(cell, inputs, state, reverse=reverse)
+    finally:
+        walker.reset(token)
+
+
+def _form(x: Any, first: int) -> Any:
+    """The shape, of an input without its first axis, which is time, and the dtype."""
+    array = getattr(x, "array", x)
+    if not isinstance(array, np.ndarray):
+        return type(x)
+    return array.shape[first:], array.dtype, isinstance(x, Value)
+
+
+def _title(cell: Any) -> str:
+    """What a program is called: as its cell."""
+    name = getattr(cell, "__name__", type(cell).__name__)
+    return name if name.isidentifier() else "cell"

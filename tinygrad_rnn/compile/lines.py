@@ -1,0 +1,98 @@
+"""A program as plain data: one `Line` for each call of a NumPy function, in the order of computation.
+
+Its `Line`s stand for one step; when they are computed, and for how many steps at once, is not their matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ELEMENTWISE = """
+add subtract multiply divide power negative reciprocal exp expm1 log log1p sqrt square sign absolute sin cos tanh maximum minimum
+logaddexp equal not_equal less less_equal greater greater_equal logical_and logical_or where
+"""
+UFUNCS = {name: getattr(np, name) for name in ELEMENTWISE.split()}
+"""Functions that work element by element: their arguments broadcast, and all but `where` write into ``out=``."""
+
+SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+COMPARED = {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
+REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
+
+Ref = str | float | int | bool
+"""What a line takes: the name of another, or a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One call.
+
+    Attributes
+    ----------
+    name : str
+        What its result is called.
+    fn : str
+        A name in `UFUNCS` or `REDUCTIONS`, or one of ``dot transpose reshape index broadcast concatenate copy call``.
+    args : tuple of Ref
+    settings : dict
+        ``axis`` (counted from the end), ``axes``, ``shape``, ``index``; for a ``call`` the function and its keywords.
+    shape, dtype
+        Of the result, in one step.
+    """
+
+    name: str
+    fn: str
+    args: tuple[Ref, ...]
+    settings: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def uses(self) -> list[str]:
+        """The names that it takes."""
+        return [arg for arg in self.args if isinstance(arg, str)]
+
+
+def compute(fn: str, args: list[Any], settings: dict[str, Any]) -> np.ndarray:
+    """What a line gives."""
+    if fn in UFUNCS:
+        return np.asarray(UFUNCS[fn](*args))
+    if fn in REDUCTIONS:
+        return np.asarray(REDUCTIONS[fn].reduce(args[0], settings["axis"], keepdims=settings["keepdims"]))
+    return np.asarray(OTHERS[fn](*args, **settings))
+
+
+OTHERS: dict[str, Callable[..., Any]] = {
+    "dot": lambda a, b: a @ b,
+    "transpose": lambda a, axes: np.transpose(a, axes),
+    "reshape": lambda a, shape: np.reshape(a, shape),
+    "index": lambda a, index: a[index],
+    "broadcast": lambda a, shape: np.broadcast_to(a, shape),
+    "concatenate": lambda *arrays, axis: np.concatenate(arrays, axis),
+    "copy": lambda a: np.array(a),
+    "astype": lambda a, dtype: np.asarray(a).astype(dtype),
+    "sum_over_time": lambda a, axis: np.sum(a, axis),
+    "dot_over_time": lambda a, b: a.T @ b,
+    "tensordot_over_time": lambda a, b: a @ b,
+    "call": lambda *args, function, keywords: function(*args, **keywords),
+}
+VIEWS = frozenset({"transpose", "reshape", "index", "broadcast"})
+
+
+def needed(lines: dict[str, Line], roots: Iterable[str]) -> dict[str, Line]:
+    """The lines that the `roots` are made with, in their order."""
+    wanted = set(roots)
+    for line in reversed(list(lines.values())):
+        if line.name in wanted:
+            wanted.update(line.uses)
+    return {name: line for name, line in lines.items() if name in wanted}
+
+
+def axes_from_the_end(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """The axes that NumPy's `axis` means, in order, −1 the last: what they are counts from there with a time axis in front too."""
+    n = len(shape)
+    axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(int(i) % n - n for i in axes)) if n else ()

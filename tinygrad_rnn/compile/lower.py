@@ -1,0 +1,293 @@
+"""Recorded ops as lines.
+
+An op becomes lines by its own source: where `forward` is an expression, as in ``np.reciprocal(1 + np.exp(-a))``, that expression is
+taken apart (`expressions`); of an op on the arrangement of entries a table knows what it is in NumPy (`ARRANGED`); any other is
+called as it is.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..draw.text import expression
+from ..graph import Node, Value
+from ..op import registry
+from .expressions import Expression, NotAnExpressionError
+from .lines import COMPARED, Line, Ref, axes_from_the_end, compute
+
+LONGEST = 40
+"""How long the formula of an unnamed result may be to stand within that of another."""
+
+
+@dataclass
+class Writer:
+    """Lines as they are written, and the numbers that they gave for the stand-ins, from which shapes and dtypes are known.
+
+    Attributes
+    ----------
+    lines : dict of str to Line
+    names : dict of int to str
+        What the array with this id is called.
+    arrays : dict of str to ndarray
+    constants : dict of str to ndarray
+        Arrays that no line made and nobody handed in.
+    """
+
+    lines: dict[str, Line] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    arrays: dict[str, Any] = field(default_factory=dict)
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    others: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def fresh(self, wish: str) -> str:
+        """A name that is not taken: the wish, or with a number behind it."""
+        wish = "".join(c if c.isalnum() or c == "_" else "_" for c in wish) or "v"
+        wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
+        name, n = f"{wish}_" if wish in RESERVED else wish, 1
+        while name in self.taken or name in RESERVED:
+            n += 1
+            name = f"{wish}{n}" if not wish[-1].isdigit() else f"{wish}_{n}"
+        self.taken.add(name)
+        return name
+
+    @staticmethod
+    def temporary(name: str) -> bool:
+        """Whether a value has no name of its own."""
+        return name[0] == "t" and not name[1:].strip("0123456789_")
+
+    def beside(self, name: str, wish: str) -> str:
+        """A name for what belongs to the value `name`: the same each time."""
+        if (name, wish) not in self.others:
+            self.others[name, wish] = self.fresh(wish)
+        return self.others[name, wish]
+
+    def plural(self, name: str) -> str:
+        """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
+        base, line, rest = name.removesuffix("_prev").partition("_")
+        return self.beside(name, f"{base}s{line}{rest}")
+
+    def given(self, x: Any, wish: str) -> str:
+        """The name of an array that is handed in."""
+        array = getattr(x, "array", x)
+        if id(array) not in self.names:
+            self.names[id(array)] = self.fresh(wish)
+            self.arrays[self.names[id(array)]] = array
+        return self.names[id(array)]
+
+    def write(self, fn: str, *args: Ref, wish: str = "t", **settings: Any) -> str:
+        """Add a line, and return the name of its result."""
+        numbers = [self.arrays[arg] if isinstance(arg, str) else arg for arg in args]
+        result = compute(fn, numbers, settings)
+        name = self.fresh(wish)
+        self.arrays[name] = result
+        self.lines[name] = Line(name, fn, args, settings, result.shape, result.dtype)
+        return name
+
+    def zeros(self, shape: tuple[int, ...], axis: int, size: int, dtype: np.dtype) -> list[str]:
+        """Zeros to fill a gap of `size` along an axis: none, or one constant."""
+        if size == 0:
+            return []
+        array = np.zeros((*shape[:axis], size, *shape[axis + 1 :]), dtype)
+        name = self.given(array, "zeros")
+        self.constants[name] = array
+        return [name]
+
+    # -- what was recorded ----------------------------------------------------------------------------
+
+    def record(self, value: Value) -> None:
+        """Add the lines of one recorded value."""
+        node = value.node
+        assert node is not None
+        args = [self.ref(x, array) for x, array in zip(node.inputs, node.arrays, strict=True)]
+        wish = value.name or "t"
+        name = self.op(node, args, wish)
+        dtype = value.array.dtype
+        if isinstance(name, str) and self.arrays[name].dtype != dtype and self.arrays[name].dtype.kind != "b":
+            name = self.write("astype", name, dtype=dtype, wish=wish)
+        self.names[id(value.array)] = name
+        self.kept.append(value)
+        self._note(value, node, name, args)
+
+    kept: list[Value] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    inline: dict[Value, tuple[str, int]] = field(default_factory=dict)
+
+    def _note(self, value: Value, node: Node, name: str, args: list[Ref]) -> None:
+        """The formula of a line, with those of unnamed results in it, for the comment beside it."""
+        labels = {x: arg for x, arg in zip(node.inputs, args, strict=True) if isinstance(x, Value) and isinstance(arg, str)}
+        formula, level = expression(node, labels, self.inline)
+        self.notes[name] = formula.replace(" [axes=(1, 0)]", "")
+        if not value.name:
+            self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
+
+    def ref(self, x: Any, array: Any) -> Ref:
+        """What a line calls an input of a node."""
+        if not isinstance(array, np.ndarray):
+            return array
+        if id(array) in self.names:
+            return self.names[id(array)]
+        if array.ndim == 0 and not (isinstance(x, Value) and (x.name or x.tracked)):
+            return array.item()
+        name = self.given(array, getattr(x, "name", None) or "constant")
+        self.constants[name] = array
+        return name
+
+    def op(self, node: Node, args: list[Ref], wish: str) -> str:
+        """The lines of one op; the name of its result."""
+        name, params = node.op.name, node.params
+        if name in ARRANGED:
+            return ARRANGED[name](self, args, params, wish)
+        mark = dict(self.lines), set(self.taken)
+        try:
+            found = Expression(self, node.op, args, params, wish).result()
+            if isinstance(found, str) and found not in args:
+                return found
+            return self.write("copy", found, wish=wish)
+        except NotAnExpressionError:
+            self.lines, self.taken = mark
+        return self.write("call", *args, function=node.op.forward, keywords=params, wish=wish)
+
+    def shape(self, ref: Ref) -> tuple[int, ...]:
+        """The shape of what a name stands for."""
+        return np.shape(self.arrays[ref]) if isinstance(ref, str) else ()
+
+
+RESERVED = frozenset({"np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", *keyword.kwlist})
+"""Names that a program has uses for."""
+
+
+# -- ops on the arrangement of entries ---------------------------------------------------------------
+
+
+def _reduced(fn: str) -> Callable[..., str]:
+    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+        return w.write(fn, args[0], axis=axes_from_the_end(w.shape(args[0]), params["axis"]), keepdims=bool(params["keepdims"]), wish=wish)
+
+    return write
+
+
+def _mean(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    total = _reduced("sum")(w, args, params, "t")
+    count = int(np.prod(w.shape(args[0]))) / max(int(np.prod(w.shape(total))), 1)
+    return w.write("divide", total, count, wish=wish)
+
+
+def _variance(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    far = w.write("subtract", args[0], _mean(w, args, {**params, "keepdims": True}, "t"))
+    total = _reduced("sum")(w, [w.write("multiply", far, far)], params, "t")
+    count = int(np.prod(w.shape(args[0]))) / max(int(np.prod(w.shape(total))), 1)
+    return w.write("divide", total, count - params["ddof"], wish=wish)
+
+
+def _clipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    low, high = params["min"], params["max"]
+    if not all(isinstance(bound, int | float | type(None)) for bound in (low, high)):
+        return w.write("call", *args, function=registry["clip"].forward, keywords=params, wish=wish)
+    y = args[0] if low is None else w.write("maximum", args[0], low, wish="t" if high is not None else wish)
+    return str(y) if high is None and low is not None else w.write("minimum", y, float("inf") if high is None else high, wish=wish)
+
+
+def _reshape(shape: Callable[[np.ndarray, dict[str, Any]], tuple[int, ...]]) -> Callable[..., str]:
+    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+        array = w.arrays[args[0]] if isinstance(args[0], str) else np.asarray(args[0])
+        return w.write("reshape", args[0], shape=shape(array, params), wish=wish)
+
+    return write
+
+
+def _transposed(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    n = len(w.shape(args[0]))
+    axes = params["axes"]
+    order = tuple(reversed(range(n))) if axes is None else (0,) * (n == 1) if np.ndim(axes) == 0 else tuple(int(i) % n for i in axes)
+    return w.write("transpose", args[0], axes=order, wish=wish)
+
+
+def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    n = len(w.shape(args[0])) + 1
+    axis = params["axis"] % n
+    shape = w.shape(args[0])
+    wide = [w.write("reshape", arg, shape=(*shape[:axis], 1, *shape[axis:])) for arg in args]
+    return w.write("concatenate", *wide, axis=axis - n, wish=wish)
+
+
+def _concatenated(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    n = len(w.shape(args[0]))
+    return w.write("concatenate", *args, axis=params["axis"] % n - n, wish=wish)
+
+
+def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    """Parts that lie along one axis are put one after another, with zeros between them; others are added into zeros."""
+    shape = tuple(params["shape"])
+    tiles = [(_tile(index, shape), arg) for arg, index in zip(args, params["indices"], strict=True)]
+    places = sorted((place, str(arg)) for place, arg in tiles if place is not None)
+    if len(places) < len(args) or len({axis for (axis, _, _), _ in places}) > 1:
+        return w.write("call", *args, function=scattered, keywords=dict(params), wish=wish)
+    ends = [0, *(stop for (_, _, stop), _ in places)]
+    if any(start < end for ((_, start, _), _), end in zip(places, ends, strict=False)):
+        return w.write("call", *args, function=scattered, keywords=dict(params), wish=wish)
+    axis, joined = places[0][0][0], []
+    for ((_, start, _), arg), end in zip(places, ends, strict=False):
+        joined += [*w.zeros(shape, axis, start - end, w.arrays[arg].dtype), arg]
+    joined += w.zeros(shape, axis, shape[axis] - ends[-1], w.arrays[joined[-1]].dtype)
+    return w.write("concatenate", *joined, axis=axis - len(shape), wish=wish)
+
+
+def scattered(*parts: Any, indices: Any, shape: Any) -> Any:
+    """An array of zeros of `shape`, with each part added at its index."""
+    whole = np.zeros(shape, parts[0].dtype)
+    for part, index in zip(parts, indices, strict=True):
+        np.add.at(whole, index, part)
+    return whole
+
+
+def _tile(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """The axis and the bounds of an index that is one slice."""
+    entries = list(index) if isinstance(index, tuple) else [index]
+    if Ellipsis in [e for e in entries if not isinstance(e, np.ndarray)]:
+        at = next(i for i, e in enumerate(entries) if e is Ellipsis)
+        entries[at : at + 1] = [slice(None)] * (len(shape) - len(entries) + 1)
+    if not all(isinstance(e, slice) and e.step in (None, 1) for e in entries):
+        return None
+    bounds = [e.indices(n)[:2] for e, n in zip(entries, shape, strict=False)]
+    cut = [i for i, (b, n) in enumerate(zip(bounds, shape, strict=False)) if b != (0, n)]
+    return (cut[0], *bounds[cut[0]]) if len(cut) == 1 else None
+
+
+def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    x, weight, bias = args
+    n = len(w.shape(weight))
+    y = w.write("dot", x, w.write("transpose", weight, axes=tuple(reversed(range(n)))))
+    return w.write("add", y, bias, wish=wish)
+
+
+def _compared(w: Writer, args: list[Ref], params: dict[str, Any], wish: str, name: str) -> str:
+    return w.write(name, *args, wish=wish)
+
+
+ARRANGED: dict[str, Callable[..., str]] = {
+    "sum": _reduced("sum"), "prod": _reduced("prod"), "max": _reduced("max"), "min": _reduced("min"), "mean": _mean,
+    "var": _variance, "clip": _clipped,
+    "reshape": _reshape(lambda a, p: np.reshape(a, p["shape"]).shape),
+    "squeeze": _reshape(lambda a, p: np.squeeze(a, p["axis"]).shape),
+    "expand_dims": _reshape(lambda a, p: np.expand_dims(a, p["axis"]).shape),
+    "transpose": _transposed, "stack": _stacked, "concatenate": _concatenated, "scatter": _scattered, "linear": _linear,
+    "matmul": lambda w, args, params, wish: w.write("dot", *args, wish=wish),
+    "getitem": lambda w, args, params, wish: w.write("index", *args, index=params["index"], wish=wish),
+    "broadcast_to": lambda w, args, params, wish: w.write("broadcast", *args, shape=w_shape(w, args, params), wish=wish),
+    "copy": lambda w, args, params, wish: w.write("copy", *args, wish=wish),
+    **{name: partial(_compared, name=name) for name in COMPARED},
+    "astype": lambda w, args, params, wish: w.write("astype", *args, dtype=np.dtype(params["dtype"]), wish=wish),
+}  # fmt: skip
+"""How an op on the arrangement of entries, a sum or a product is written in NumPy."""
+
+
+def w_shape(w: Writer, args: list[Ref], params: dict[str, Any]) -> tuple[int, ...]:
+    """The shape that a broadcast gives."""
+    return np.broadcast_to(w.arrays[args[0]] if isinstance(args[0], str) else args[0], params["shape"]).shape

@@ -1,0 +1,195 @@
+"""When each line is computed: once, for all time steps at once, or within a loop.
+
+Only what lies between one state and the next must wait in the loop, and backwards only what lies between one carried gradient
+and the next. All else moves out: before the loop what does not depend on what it carries, after it what does not feed it.
+There a line works on all time steps at once, if its function can (`lifts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from ..graph import Value
+from .lines import REDUCTIONS, UFUNCS, Line, needed
+from .lower import Writer
+from .trace import Gradients, Traced
+
+
+class Stage(IntEnum):
+    """When a line runs. The first four are of the program that runs forwards, the others of the one that runs backwards."""
+
+    ONCE = 0
+    BEFORE = 1
+    LOOP = 2
+    AFTER = 3
+    BACK_BEFORE = 4
+    BACK_LOOP = 5
+    BACK_AFTER = 6
+    BACK_ONCE = 7
+
+    @property
+    def backwards(self) -> bool:
+        """Whether it is a stage of the program that runs backwards."""
+        return self >= Stage.BACK_BEFORE
+
+
+LOOPS = (Stage.LOOP, Stage.BACK_LOOP)
+LIFTED = (Stage.BEFORE, Stage.AFTER, Stage.BACK_BEFORE, Stage.BACK_AFTER)
+
+
+@dataclass
+class Plan:
+    """One step, forwards and backwards, as lines with their stages.
+
+    Attributes
+    ----------
+    inputs, states, arguments : list of str
+        What is handed in: of every step, before the first, and once (parameters and what else the cell holds).
+    outputs, new : list of str
+        What comes out: of every step, and as the next state.
+    arriving, carried : list of str
+        The gradients that arrive from outside at the outputs, and from the step after at the new state.
+    to_inputs, to_states, to_arguments : list of str or None
+        The gradients that leave.
+    totals : dict of str to str
+        A name for the sum over all steps, and what is summed.
+    varying : set of str
+        What is handed in anew for each step.
+    """
+
+    lines: dict[str, Line]
+    writer: Writer
+    inputs: list[str]
+    states: list[str]
+    arguments: list[str]
+    outputs: list[str]
+    new: list[str]
+    arriving: list[str] = field(default_factory=list)
+    carried: list[str] = field(default_factory=list)
+    to_inputs: list[str | None] = field(default_factory=list)
+    to_states: list[str | None] = field(default_factory=list)
+    to_arguments: list[str | None] = field(default_factory=list)
+    totals: dict[str, str] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
+
+    @property
+    def forward_roots(self) -> list[str]:
+        """What the program that runs forwards is for."""
+        return [*self.outputs, *self.new]
+
+    @property
+    def backward_roots(self) -> list[str]:
+        """What the program that runs backwards is for."""
+        return [name for name in (*self.to_inputs, *self.to_states, *self.to_arguments, *self.totals.values()) if name is not None]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a value, in one step."""
+        return np.shape(self.writer.arrays[name])
+
+    def dtype(self, name: str) -> np.dtype:
+        """The dtype of a value."""
+        return np.asarray(self.writer.arrays[name]).dtype
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of the line that makes a value; None if it is handed in."""
+        return self.stages.get(name)
+
+
+def written(traced: Traced, gradients: Gradients | None, arguments: list[Value]) -> Plan:
+    """What was recorded, as lines. Of `arguments`, leaves that the step uses, the numbers are handed in."""
+    w = Writer()
+    inputs = [w.given(x, getattr(x, "name", None) or f"x{i}") for i, x in enumerate(traced.inputs)]
+    states = [w.given(s, s.name or "h") for s in traced.states]
+    names = [w.given(a, a.name or "w") for a in arguments]
+    for value in traced.values:
+        w.record(value)
+    plan = Plan(w.lines, w, inputs, states, names, _named(w, traced.outputs), _named(w, traced.new))
+    if gradients is not None:
+        plan.arriving = [w.given(g, "g_output") for g in gradients.arriving]
+        plan.carried = [w.given(g, g.name or "dh") for g in gradients.carried]
+        totals = {value: w.given(stand_in, stand_in.name or "g") for value, stand_in in gradients.totals.items()}
+        for value in gradients.values:
+            w.record(value)
+        plan.to_inputs = _named(w, gradients.to_inputs)
+        plan.to_states = _named(w, gradients.to_states)
+        plan.to_arguments = _named(w, [gradients.to_leaves.get(a) for a in arguments])
+        plan.totals = {totals[value]: w.names[id(g.array)] for value, g in gradients.to_shared.items()}
+    plan.lines = needed(w.lines, [*plan.forward_roots, *plan.backward_roots])
+    return plan
+
+
+def _named(w: Writer, values: list[Any]) -> list[Any]:
+    return [None if value is None else w.ref(value, value.array) for value in values]
+
+
+# -- stages ------------------------------------------------------------------------------------------
+
+
+def place(plan: Plan) -> None:
+    """Give every line its stage."""
+    forwards = needed(plan.lines, plan.forward_roots)
+    varying, carried, total = set(plan.inputs), set(plan.states), set(plan.totals)
+    back_carried = set(plan.carried)
+    arriving = set(plan.arriving)
+    feeds = set(needed(plan.lines, plan.new))
+    back_feeds = set(needed(plan.lines, [name for name in plan.to_states if name is not None]))
+    plan.stages = {}
+    steps = varying | carried | arriving | back_carried  # all that is another in each step
+    after = total
+    for name, line in plan.lines.items():
+        if after & set(line.uses):
+            plan.stages[name] = Stage.BACK_ONCE
+            after.add(name)
+            continue
+        if not steps & set(line.uses):
+            plan.stages[name] = Stage.ONCE
+            continue
+        lifting = lifts(plan, line, steps)
+        waits = carried if name in forwards else back_carried
+        depends = bool(waits & set(line.uses))
+        latest = max((plan.stages.get(use, Stage.ONCE) for use in line.uses), default=Stage.ONCE)
+        if name in forwards:
+            before, loop, later, feeding = Stage.BEFORE, Stage.LOOP, Stage.AFTER, feeds
+        else:
+            before, loop, later, feeding = Stage.BACK_BEFORE, Stage.BACK_LOOP, Stage.BACK_AFTER, back_feeds
+        if not depends and latest <= before and lifting:
+            plan.stages[name] = before
+        else:
+            plan.stages[name] = loop if name in feeding or not lifting else later
+        if depends:
+            waits.add(name)
+        steps.add(name)
+    _no_loop_after_its_end(plan)
+
+
+def _no_loop_after_its_end(plan: Plan) -> None:
+    """What a loop needs cannot wait for its end: it moves into the loop."""
+    for name, line in reversed(list(plan.lines.items())):
+        for loop, later in ((Stage.LOOP, Stage.AFTER), (Stage.BACK_LOOP, Stage.BACK_AFTER)):
+            if plan.stages[name] == loop:
+                for use in line.uses:
+                    if plan.stages.get(use) == later:
+                        plan.stages[use] = loop
+
+
+def lifts(plan: Plan, line: Line, steps: set[str]) -> bool:
+    """Whether a line can work on all time steps at once. `steps` are the values that have a time axis then."""
+    lifted = [arg in steps for arg in line.args]
+    shapes = [plan.shape(arg) if isinstance(arg, str) else () for arg in line.args]
+    if line.fn in UFUNCS:
+        return True
+    if line.fn in REDUCTIONS or line.fn in ("transpose", "reshape", "copy", "astype", "broadcast"):
+        return True
+    if line.fn == "index":
+        index = line.settings["index"]
+        return all(type(i) in (int, slice, type(None), type(...)) for i in (index if isinstance(index, tuple) else (index,)))
+    if line.fn == "concatenate":
+        return all(lifted)
+    if line.fn == "dot":
+        (a, b), (m, n) = lifted, map(len, shapes)
+        return m == n if a and b else n <= m if a else m <= n
+    return False

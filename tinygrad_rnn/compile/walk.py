@@ -1,0 +1,217 @@
+"""A walk through time by a compiled program: one node in the graph, whatever the number of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..errors import plural
+from ..graph import Value, context
+from ..op import Op, apply
+from ..scan import mapped, scan, walker
+from ..tensor import Tensor
+from ..transforms import grad
+from .program import Program, build
+from .trace import Traced, differentiate, trace
+
+
+@dataclass(slots=True, repr=False)
+class Compiled:
+    """The program of a cell, for inputs and states of one form.
+
+    Attributes
+    ----------
+    arguments : list of int or Value
+        What the program is handed after inputs and states: the place among the Tensors that the cell holds, or the Tensor itself.
+    held : list
+        What the key of this program names by identity.
+    """
+
+    title: str
+    traced: Traced
+    program: Program
+    arguments: list[Any]
+    several: bool
+    op: Op = field(init=False)
+    held: Any = None
+
+    def __post_init__(self) -> None:
+        self.op = walk_op(self.title)
+
+    def leaves(self, tensors: list[Value]) -> list[Value]:
+        """What the program is handed after inputs and states, of the Tensors that a cell holds."""
+        return [tensors[a] if isinstance(a, int) else a for a in self.arguments]
+
+    @property
+    def tail(self) -> list[int]:
+        """The parts of the state that are not the last step of an output, by number."""
+        plan = self.program.plan
+        return [i for i, new in enumerate(plan.new) if new not in plan.outputs]
+
+    @property
+    def single(self) -> bool:
+        """Whether the result is one output, and nothing else."""
+        return len(self.program.plan.outputs) == 1 and not self.tail
+
+
+@dataclass(slots=True, repr=False)
+class Walk:
+    """One run of a program: what the way back needs. Drawings show how many steps it took."""
+
+    compiled: Compiled
+    cell: Any
+    reverse: bool
+    counts: tuple[int, int]
+    saved: Any = None
+    sizes: Any = None
+    steps: int = 0
+
+    def __repr__(self) -> str:
+        return plural(self.steps, "step")
+
+
+def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: list[bool] | None) -> Compiled:
+    """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
+    token = walker.set(None)
+    try:
+        traced = trace(title, cell, inputs, several, state)
+    finally:
+        walker.reset(token)
+    leaves = _leaves(traced)
+    gradients = None
+    if tracked is not None:
+        gradients = differentiate(traced, lambda leaf: leaf.tracked)
+        gradients.to_inputs = [g if asked else None for g, asked in zip(gradients.to_inputs, tracked, strict=True)]
+    program = build(traced, gradients, leaves, title)
+    places = {id(t): i for i, t in enumerate(tensors)}
+    return Compiled(title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several)
+
+
+def _leaves(traced: Traced) -> list[Value]:
+    """The Tensors that a step takes besides its input and its state."""
+    own = {id(x) for x in (*traced.inputs, *traced.states)}
+    found: dict[int, Value] = {}
+    for value in (*traced.values, *traced.outputs, *traced.new):
+        sources = value.node.inputs if value.node else (value,)
+        found.update((id(x), x) for x in sources if isinstance(x, Value) and x.node is None and id(x) not in own)
+    return [x for x in found.values() if x.tracked or x.name or x.array.ndim]
+
+
+def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
+    """Walk through time; returns the outputs and the state, put together as the cell does."""
+    walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
+    y = apply(compiled.op, (*inputs, *states, *compiled.leaves(tensors)), {"compiled": walk})
+    if not isinstance(y, Value):
+        y = Tensor(y)
+    traced, plan = compiled.traced, compiled.program.plan
+    outputs, tail = _unpacked(walk, y)
+    end = 0 if reverse else -1
+    last = [tail[i] if i in tail else outputs[plan.outputs.index(new)][end] for i, new in enumerate(plan.new)]
+    return mapped(lambda i: outputs[i], traced.output), mapped(lambda i: last[i], traced.state)
+
+
+def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
+    """The outputs, and the parts of the last state that are no outputs, cut out of one array."""
+    compiled = walk.compiled
+    if compiled.single:
+        return [y], {}
+    parts, start = [], 0
+    for shape in walk.sizes:
+        size = int(np.prod(shape))
+        parts.append(y[start : start + size].reshape(shape))
+        start += size
+    n = len(compiled.program.plan.outputs)
+    return parts[:n], dict(zip(compiled.tail, parts[n:], strict=True))
+
+
+def walk_op(title: str) -> Op:
+    """An op for the walks of one program: forwards the one function, backwards the other."""
+
+    def forward(*inputs: Any, compiled: Walk) -> np.ndarray:
+        return _forward(compiled, inputs)
+
+    made = Op(forward, f"{title}({{inputs}})").vjps(inputs=_back)
+    made.name = title
+    return made
+
+
+def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
+    compiled = walk.compiled
+    n, _ = walk.counts
+    walk.steps = len(arrays[0])
+    ahead = [x[::-1] for x in arrays[:n]] if walk.reverse else arrays[:n]
+    with np.errstate(over="ignore", under="ignore"):
+        outputs, last, walk.saved = compiled.program.forward(*ahead, *arrays[n:])
+    if walk.reverse:
+        outputs = [y[::-1] for y in outputs]
+    if compiled.single:
+        return outputs[0]
+    parts = [*outputs, *(last[i] for i in compiled.tail)]
+    walk.sizes = [part.shape for part in parts]
+    return np.concatenate([part.reshape(-1) for part in parts])
+
+
+def _back(g: Any, y: Any, *inputs: Any, compiled: Walk) -> list[Any]:
+    return _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
+
+
+def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
+    program, plan = walk.compiled.program, walk.compiled.program.plan
+    n, _ = walk.counts
+    outputs, tail = _unpacked(walk, g)
+    if walk.reverse:
+        outputs = [part[::-1] for part in outputs]
+    carried = [tail[i] if i in tail else np.zeros(plan.shape(s), plan.dtype(s)) for i, s in enumerate(plan.states)]
+    assert program.backward is not None
+    with np.errstate(over="ignore", under="ignore"):
+        flows = list(program.backward(*outputs, *carried, *walk.saved))
+    if walk.reverse:
+        flows[:n] = [None if flow is None else flow[::-1] for flow in flows[:n]]
+    return [np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, arrays, strict=True)]
+
+
+def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
+    """The same on Tensors: the cell is walked step by step, as it is, and its graph gives gradients that have one themselves."""
+    compiled = walk.compiled
+    n, _ = walk.counts
+    xs = tuple(inputs[:n]) if compiled.several else inputs[0]
+    states = mapped(lambda i: inputs[n + i], compiled.traced.state)
+    token = walker.set(None)
+    try:
+        output, last = scan(walk.cell, xs, states, reverse=walk.reverse)
+    finally:
+        walker.reset(token)
+    y = _packed(compiled, output, last)
+    tracked = [x for x in inputs if isinstance(x, Value) and x.tracked]
+    found = dict(zip(tracked, _gradients(y, tracked, g), strict=True))
+    return [found.get(x) if isinstance(x, Value) else None for x in inputs]
+
+
+def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
+    """The gradients of y, zeros where it does not depend on one."""
+    from ..graph import history
+
+    used = {x for v in history(y) for x in v.node.inputs if isinstance(x, Value)}  # type: ignore[union-attr]
+    asked = [x for x in tracked if x in used]
+    found = dict(zip(asked, grad(y, asked, grad_output=g, create_graph=True), strict=True))
+    return [found.get(x, Tensor(np.zeros_like(x.array))) for x in tracked]
+
+
+def _packed(compiled: Compiled, output: Any, last: Any) -> Any:
+    outputs: list[Any] = []
+    mapped(outputs.append, output)
+    if compiled.single:
+        return outputs[0]
+    states: list[Any] = []
+    mapped(states.append, last)
+    parts = [*outputs, *(states[i] for i in compiled.tail)]
+    return ops.concatenate([part.reshape(-1) for part in parts])
+
+
+def asked(inputs: list[Any], states: list[Any], tensors: list[Value]) -> list[bool] | None:
+    """Of each input, whether it is tracked; None if nothing is, or nothing is recorded."""
+    tracked = [isinstance(x, Value) and x.tracked for x in (*inputs, *states, *tensors)]
+    return tracked[: len(inputs)] if any(tracked) and context.get()[0] else None
