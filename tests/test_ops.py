@@ -55,6 +55,7 @@ REFERENCE = {
     "minimum": np.minimum,
     "multiply": np.multiply,
     "negative": np.negative,
+    "pick": lambda a, index: np.take_along_axis(a, index[..., None], -1)[..., 0],
     "power": np.power,
     "prod": np.prod,
     "relu": lambda a: np.where(a > 0, a, 0),
@@ -74,6 +75,7 @@ REFERENCE = {
     "sum": np.sum,
     "tanh": np.tanh,
     "transpose": np.transpose,
+    "unpick": lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
     "var": np.var,
     "where": np.where,
 }
@@ -451,8 +453,9 @@ ZERO_D += [
     ("softmax", 1, {}),
     ("log_softmax", 1, {}),
     ("einsum", 2, {"subscripts": ",->"}),
+    ("unpick", 1, {"index": np.array(1), "size": 3}),
 ]
-NEED_AN_AXIS = {"matmul", "linear", "concatenate"}
+NEED_AN_AXIS = {"matmul", "linear", "concatenate", "pick"}
 
 
 def test_every_op_says_whether_it_takes_0_d():
@@ -480,8 +483,14 @@ def test_0_d(name, n, params):
 @pytest.mark.parametrize("name", sorted(NEED_AN_AXIS))
 def test_0_d_is_refused_by_name(name):
     arrays = [tg.Tensor(0.5)] * 3
+    calls = {
+        "concatenate": lambda: tg.concatenate(arrays),
+        "linear": lambda: tg.linear(*arrays),
+        "matmul": lambda: tg.matmul(*arrays[:2]),
+        "pick": lambda: tg.pick(arrays[0], index=np.array(0)),
+    }
     with pytest.raises((ValueError, IndexError), match=name):
-        tg.concatenate(arrays) if name == "concatenate" else getattr(tg, name)(*arrays[: 2 if name == "matmul" else 3])
+        calls[name]()
 
 
 EMPTY = [(name, [(0, 3)], {}) for name in ELEMENTWISE] + [(name, [(2, 0, 3), (3,)], {}) for name in BINARY]
@@ -497,6 +506,8 @@ EMPTY += [
     ("getitem", [(4, 3)], {"index": np.zeros(0, dtype=np.intp)}),
     ("getitem", [(4, 3)], {"index": slice(2, 2)}),
     ("scatter", [(0, 3), (2, 3)], {"indices": [slice(0, 0), [1, 1]], "shape": (2, 3)}),
+    ("pick", [(0, 3)], {"index": np.zeros(0, dtype=np.intp)}),
+    ("unpick", [(0,)], {"index": np.zeros(0, dtype=np.intp), "size": 3}),
     ("prod", [(0, 3)], {"axis": 0}),
     ("prod", [(0, 3)], {}),
     ("repeat", [(0, 3)], {"repeats": 2}),

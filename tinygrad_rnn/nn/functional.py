@@ -84,7 +84,7 @@ def cross_entropy(
         _counted(name, target, classes, ignore_index)
         raise ValueError(_unfit(name, target, logits))
     share, safe = _shares(name, target, log_p, ignore_index, weight)
-    loss = _weighed(-_picked(log_p, safe), share)
+    loss = _weighed(-ops.pick(log_p, index=safe), share)
     if label_smoothing:
         counted = None if ignore_index is None else target != ignore_index
         spread = _weighed(-(log_p if weight is None else log_p * weight).mean(axis=-1), counted)
@@ -114,7 +114,7 @@ def nll_loss(
         _counted(name, target, log_p.shape[-1], ignore_index)
         raise ValueError(_unfit(name, target, log_p))
     share, safe = _shares(name, target, log_p, ignore_index, weight)
-    return _reduced(name, _weighed(-_picked(log_p, safe), share), reduction, share)
+    return _reduced(name, _weighed(-ops.pick(log_p, index=safe), share), reduction, share)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
@@ -225,13 +225,6 @@ def _shares(name: str, target: np.ndarray, log_p: Tensor, ignore_index: int | No
 
 def _weighed(loss: Tensor, share: Any) -> Tensor:
     return loss if share is None else loss * share
-
-
-def _picked(log_p: Tensor, target: np.ndarray) -> Tensor:
-    """log p of the target of each position."""
-    k = target.ndim
-    places = [np.arange(n).reshape(-1, *(1,) * (k - 1 - axis)) for axis, n in enumerate(target.shape)]
-    return log_p[(*places, target)]
 
 
 def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:

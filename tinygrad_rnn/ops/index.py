@@ -84,6 +84,50 @@ where.vjps(
 )
 
 
+@op(
+    "{a}[…, {index}]",
+    sample=lambda r: [(r(3, 4), {"index": np.array([0, 2, 2])}), (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])})],
+    remedy="index has an integer in [0, n) for each row of a, whose last axis has n entries",
+)
+def pick(a: Any, *, index: Any) -> Any:
+    """Of each row of `a`, its last axis, the entry that `index` says: y[…] = a[…, index[…]], the log-probability of a class for example.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> tg.pick(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), index=np.array([1, 0]))
+    Tensor([2., 3.])
+    """
+    index = np.asarray(index)
+    if not np.ndim(a) or index.shape != a.shape[:-1]:
+        raise ValueError(f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}")
+    rows = a.reshape(index.size, a.shape[-1])
+    return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
+
+
+@op("unpick({a}, {index}, {size})", sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}))
+def unpick(a: Any, *, index: Any, size: int) -> Any:
+    """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> tg.unpick(np.array([5.0, 6.0]), index=np.array([1, 0]), size=3)
+    array([[0., 5., 0.],
+           [6., 0., 0.]])
+    """
+    index, a = np.asarray(index), np.asarray(a)
+    rows = np.zeros((index.size, size), dtype=a.dtype)
+    rows[np.arange(index.size), index.reshape(-1)] = a.reshape(-1)
+    return rows.reshape(*index.shape, size)
+
+
+pick.vjps(a=lambda g, y, a, index: unpick(g, index=index, size=a.shape[-1]))
+unpick.vjps(a=lambda g, y, a, index, size: pick(g, index=index))
+
+
 def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     """For each position in `indices`, the entry of `a` that lies that far along `axis`; see `numpy.take_along_axis`.
 
