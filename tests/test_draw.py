@@ -608,6 +608,12 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_way_of_a_state_is_written_without_escapes():
+    drawn = tg.graph(recurrence(4), roll=True)
+    (state,) = [lines for lines in boxes(drawn).values() if "t−1 → t" in "".join(lines)]
+    assert "".join("".join(state).split()) == "hₜ₋₁t−1→t"
+
+
 @pytest.mark.parametrize(("view", "most"), [({"roll": True}, 10), ({"steps": "first:2,last:2"}, 30)], ids=["rolled", "ends"])
 def test_a_long_loop_is_viewed_in_linear_time(view, most):
     seconds = []

@@ -822,3 +822,47 @@ def test_gradients_of_another_loss_are_not_shown():
     assert set(re.findall("∂ [^<]*", drawn.dot())) == {"∂ —"}
     second.backward()
     assert tg.graph(second).status == "backward done"
+
+
+class Reader(tg.nn.Module):
+    """A language model as people write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = tg.nn.Embedding(20, 8, rng=0)
+        self.gru = tg.nn.GRU(8, 16, rng=1)
+        self.output = tg.nn.Linear(16, 20, rng=2)
+
+    def forward(self, x):
+        return self.output(self.gru(self.embedding(x))[0])
+
+
+@pytest.mark.parametrize("view", [{"roll": True}, {"parameters": "chips"}, {"parameters": "hide", "fold": "names"}], ids=str)
+def test_what_data_enters_is_no_parameter(view):
+    """An embedding is parameters and whole numbers alone, and is what the network computes all the same."""
+    loss = functional.cross_entropy(Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int))
+    loss.name = "loss"
+    drawn = tg.graph(loss, **view)
+    ops = [node for node in drawn.nodes if node.kind in ("op", "fold")]
+    assert any("embedding" in node.scope for node in ops)
+    assert {"x_r", "x_z", "x_n"} <= {node.name for node in ops}
+    assert all(100 not in shape for node in drawn.nodes if node.kind == "parameter" for shape in node.shapes)
+    if "roll" in view:
+        assert len(drawn.nodes) <= 40
+        assert {"rₜ", "zₜ", "nₜ", "hₜ", "hₜ₋₁", "loss"} <= set(names(drawn))
+
+
+def test_constant_data_is_no_parameter_either():
+    output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((5, 1, 3), np.float32))
+    drawn = tg.graph(output, parameters="chips")
+    assert [node.kind for node in drawn.nodes if node.kind != "parameter" and (5, 1, 2) in node.shapes] == ["op", "op"]
+    assert all((5, 1, 2) not in node.shapes for node in drawn.nodes if node.kind == "parameter")
+
+
+def test_an_op_that_computes_is_no_part_of_a_parameter():
+    w = leaf()
+    with tg.scope("layer"):
+        y = tg.tanh(tg.tanh(w @ w) * w[0])
+    drawn = tg.graph(y.sum(), parameters="chips")
+    assert [node.text for node in drawn.nodes if node.kind == "op"] == ["@", "tanh", "⊙", "tanh", "Σ"]
+    assert [node.text for node in drawn.nodes if node.kind == "parameter"] == ["", "", "w[0]"]

@@ -206,7 +206,7 @@ def _label(vertex: Vertex, look: Look, lag: int) -> str:
     rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
     if vertex.kind == "state":
         # Where the edge ends, for a label along it would lie across frames.
-        rows += [_small(f"t{-lag:+} → t".replace("-", "−") + "\xa0", theme.state)] if lag else []
+        rows += [_small(f"t{-lag:+} → t".replace("-", "−"), theme.state) + "&#160;"] if lag else []
         return f"<{'  '.join(rows)}>"
     if "shape" in look.show and vertex.shapes and not (vertex.kind in ("input", "constant") and not vertex.name):
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import complaint
-from ..graph import Scope
-from .labels import SUBSCRIPTS
+from ..graph import Scope, Value
+from .labels import SUBSCRIPTS, node_of
 from .picture import Picture, Terms, Vertex, quotient
 from .steps import Rolled
 
@@ -71,21 +73,38 @@ def _title(scope: Scope) -> str:
     return last + ("ₜ" if isinstance(time, Rolled) else str(time).translate(SUBSCRIPTS))
 
 
+REARRANGED = {"add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"}
+"""The ops that make of parameters what is a parameter still, such as a gate's share of a matrix, or the sum of two biases."""
+
+
 def shared(picture: Picture) -> set[str]:
-    """Parameters, and what a module makes of them and of constants alone, outside of time: a gate's share of a matrix."""
+    """Parameters, and what a module makes of them outside of time without any data: a gate's share of a matrix.
+
+    What data enters is a computation and stays an op; be it as an index, as in an embedding.
+    """
     incoming: dict[str, list[str]] = {}
     for edge in picture.edges:
         incoming.setdefault(edge.target, []).append(edge.source)
     used = {edge.source for edge in picture.edges}
     found: set[str] = set()
     for name, vertex in picture.vertices.items():
-        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
         modules = [part for part in vertex.scope if not isinstance(part, Terms)]
         outside = modules and not any(isinstance(part, int | Rolled) for part in modules)
+        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
         made = vertex.kind == "op" and outside and name in used and sources and found.issuperset(sources)
-        if vertex.kind == "parameter" or made:
+        if vertex.kind == "parameter" or (made and _rearranges(vertex.values[0])):
             found.add(name)
     return found
+
+
+def _rearranges(value: Value) -> bool:
+    """Whether an op moves numbers of parameters, adds some up, or leaves some out (a mask), and no data says which."""
+    node = node_of(value)
+    settings = [x for setting in node.params.values() for x in (setting if isinstance(setting, tuple) else (setting,))]
+    data = [array for x, array in zip(node.inputs, node.arrays, strict=True) if not isinstance(x, Value) and np.ndim(array)]
+    if node.op.name == "multiply":
+        return bool(data) and all(array.shape == value.array.shape and np.isin(array, (0, 1)).all() for array in data)
+    return node.op.name in REARRANGED and not data and not any(np.ndim(x) for x in settings)
 
 
 def without_parameters(picture: Picture) -> Picture:
