@@ -469,6 +469,44 @@ def test_the_graph_of_a_gradient_through_time():
     assert tg.graph(output).status == "backward done"
 
 
+def test_a_gradient_stands_in_the_time_step_and_the_scope_of_what_it_differentiates():
+    drawn = tg.graph(gru_loss(3, create_graph=True))
+    headings = [line for line in drawn.text().splitlines() if line.endswith("gradient")]
+    assert headings == [
+        "gradient",
+        "gru, layer 0, gradient",
+        *(f"gru, layer 0, time step {t}, gradient" for t in (2, 1, 0)),
+        "gru, layer 0, gradient",
+    ]
+    assert {node.scope[2] for node in drawn.nodes if node.kind == "state" and "gradient" not in node.scope and not node.name} == {0, 1}
+
+
+def test_the_scope_is_as_before_when_a_gradient_was_recorded():
+    x = leaf(name="x")
+    with tg.scope("outer", 1):
+        tg.grad((x * x).sum(), x, create_graph=True)
+        after = x * 2
+        with pytest.raises(RuntimeError, match="does not depend"):
+            tg.grad(after.sum(), leaf(), create_graph=True)
+        assert (x * 2).node.scope == ("outer", 1)
+    assert after.node.scope == ("outer", 1)
+    assert (x * 2).node.scope == ()
+
+
+def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
+    drawn = tg.graph(gru_loss(7, create_graph=True), roll=True)
+    nodes = {node.id: node for node in drawn.nodes}
+    assert sorted((e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag) == [
+        (-1, "gradient", "gradient"),
+        (1, "hₜ", "hₜ₋₁"),
+    ]
+    assert [node.scope for node in drawn.nodes if node.kind == "fold"] == [(), ("gru", "layer 0"), ("gru", "layer 0", "t = 0 … 6")]
+    whole = tg.graph(gru_loss(7, create_graph=True), roll=True, parameters="once")
+    assert sum(node.ops for node in whole.nodes) == len(history(gru_loss(7, create_graph=True)))
+    assert "the gradient of each scope is one box" in drawn.notes[1]
+    assert len(drawn.nodes) == len(tg.graph(gru_loss(50, create_graph=True), roll=True).nodes)
+
+
 # -- any name ----------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ the op's inputs, and the engine adds those up. It names no op.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import iadd
 from typing import Any
 
@@ -35,7 +35,7 @@ class Part:
 def sweep(
     root: Value,
     seed: Any,
-    order: list[Value],
+    order: Iterable[Value],
     *,
     record: bool = False,
     interior: bool = False,
@@ -49,7 +49,7 @@ def sweep(
         Where to start.
     seed : array
         The gradient that arrives at `root`, of its shape and dtype: an ndarray, or a Tensor if `record`.
-    order : list of Value
+    order : iterable of Value
         ``history(root)``: what to visit.
     record : bool
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.

@@ -284,7 +284,9 @@ def _norm(array: np.ndarray) -> float:
 
 
 def _html(*lines: str) -> str:
-    return f"<{'<br/>'.join(_escaped(line) for line in lines)}>"
+    """Lines of text; several begin at the left."""
+    end = '<br align="left"/>' if len(lines) > 1 else ""
+    return f"<{''.join(_escaped(line) + end for line in lines)}>"
 
 
 def _escaped(text: str) -> str:

@@ -232,7 +232,8 @@ def graph(
     parameters = _choice("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
     _choice("direction", direction, ("up", "down", "right"))
     options = {"show": shown, "theme": theme_named(theme), "direction": direction}
-    picture = states(observe(values))
+    picture = observe(values)
+    picture = states(views.fold_gradients(picture) if roll else picture)
     if steps is not None:
         picture = keep_steps(picture, *_bounds(steps))
     if roll:

@@ -143,6 +143,8 @@ def _form(vertex: Vertex, step: int) -> tuple:
     """What is alike in all steps: the kind, the name without its time step, and the op; not the formula, which names the states."""
     value = vertex.values[0] if vertex.values else None
     made = value.node if value is not None else None
+    if vertex.kind == "fold":
+        return vertex.kind, SUBSCRIPT.sub("", vertex.name), ""
     if vertex.kind == "state":
         place = loop_of(made.scope) if made else None
         return vertex.kind, value.name if value is not None else "", abs(step - place[1]) if place else 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import complaint
-from ..graph import Scope, Value
+from ..errors import complaint, plural
+from ..graph import Derivative, Scope, Value
 from .labels import SUBSCRIPTS, node_of
 from .picture import Picture, Terms, Vertex, quotient
 from .steps import Rolled
@@ -22,11 +23,38 @@ def fold(picture: Picture, by: int | str) -> Picture:
     ValueError
         If there is no such scope.
     """
+    folded = _folded(picture, lambda scope: _folded_at(scope, by))
+    if folded is None and by != "names":
+        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
+        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
+        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
+    return folded or picture
+
+
+def fold_gradients(picture: Picture) -> Picture:
+    """One box for the gradient of each scope, if there are gradients of time steps: these cannot be rolled up op by op.
+
+    A sum of gradients over time begins at the last step and ends at the first, so these have other ops than those between.
+    """
+
+    def prefix(scope: Scope) -> Scope | None:
+        return next((scope[: i + 1] for i, part in enumerate(scope) if isinstance(part, Derivative)), None)
+
+    found = (prefix(vertex.scope) for vertex in picture.vertices.values())
+    if not any(isinstance(part, int) for scope in found if scope for part in scope):
+        return picture
+    folded = _folded(picture, prefix) or picture
+    folded.notes.append("the gradient of each scope is one box, for it is not the same in all time steps; steps shows its ops")
+    return folded
+
+
+def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Picture | None:
+    """One box for each scope around something that `prefix_of` gives; None if it gives none."""
     folds: dict[Scope, Vertex] = {}
     before = sum(vertex.kind == "fold" for vertex in picture.vertices.values())
-    stands_for: dict[str, Vertex] = {}
+    within: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
-        prefix = _folded_at(vertex.scope, by)
+        prefix = prefix_of(vertex.scope)
         if prefix is None or vertex.kind in ("parameter", "steps"):
             continue
         if prefix not in folds:
@@ -34,18 +62,13 @@ def fold(picture: Picture, by: int | str) -> Picture:
             folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix if in_time(prefix) else prefix[:-1])
         if vertex.formula and isinstance(prefix[-1], Terms):
             folds[prefix] = replace(folds[prefix], text=vertex.formula)
-        stands_for[name] = folds[prefix]
-    stands_for = {name: folds[_folded_at(picture.vertices[name].scope, by) or ()] for name in stands_for}
-    if not stands_for and by == "names":
-        return picture
-    if not stands_for:
-        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
-        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
-        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
-    folded = quotient(picture, stands_for)
+        within[name] = prefix
+    if not within:
+        return None
+    folded = quotient(picture, {name: folds[prefix] for name, prefix in within.items()})
     for name, vertex in folded.vertices.items():
         if vertex.kind == "fold" and not vertex.text:
-            folded.vertices[name] = replace(vertex, text=f"{vertex.ops} op{'s' if vertex.ops != 1 else ''}")
+            folded.vertices[name] = replace(vertex, text=plural(vertex.ops, "op"))
     return folded
 
 
