@@ -94,7 +94,7 @@ VIEWS = {
     "ends": {"steps": "first:1,last:1"},
     "last": {"steps": "last:2", "parameters": "once"},
     "first, chips": {"steps": "first:2", "parameters": "chips"},
-    "ends, rolled": {"steps": "first:1,last:1", "roll": True, "parameters": "once"},
+    "ends, folded": {"steps": "first:1,last:1", "fold": "names", "parameters": "once"},
     "chips": {"parameters": "chips"},
     "hidden": {"parameters": "hide"},
 }
@@ -448,11 +448,51 @@ def test_marks_of_two_loops_stay_joined():
 
 
 @pytest.mark.parametrize(
-    "steps", ["", "first", "first:", "first:-1", "last:1,first:1", "2", "first:0,last:0", "first:1.5", "all", 3, ("first:1",)]
+    ("steps", "remedy"),
+    [
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("", "first", "first:", "first:-1", "2")),
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("first:1.5", "all", 3, ("first:1",))),
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("last:1,last:2", "first:1,", "first:٣")),
+        *((steps, "at least one step must stay") for steps in ("first:0,last:0", "first:0", "last:0")),
+    ],
 )
-def test_steps_that_cannot_be_read_are_refused(steps):
-    with pytest.raises(ValueError, match=r'^graph: argument steps: expected "first:2,last:1", say, got .*; at least one step must stay$'):
+def test_steps_that_cannot_be_read_are_refused(steps, remedy):
+    with pytest.raises(ValueError, match=rf'^graph: argument steps: expected "first:2,last:1", say, got .*; {remedy}$'):
         tg.graph(layer_loss("RNN", 3), steps=steps)
+
+
+def test_steps_are_named_in_any_order():
+    loss = layer_loss("RNN", 5)
+    assert tg.graph(loss, steps="last:1,first:2").dot() == tg.graph(loss, steps="first:2,last:1").dot()
+
+
+@pytest.mark.parametrize("fold", ["gru / layer 0", ["gru / layer 0"], "layer 0"], ids=str)
+def test_a_scope_is_folded_by_its_path(fold):
+    drawn = tg.graph(layer_loss("GRU", 3), fold=fold)
+    assert [(node.name, node.scope) for node in drawn.nodes if node.kind == "fold"] == [("layer 0", ("gru",))]
+
+
+def test_of_two_scopes_of_one_name_a_path_folds_one():
+    x = leaf()
+    for module in ("a", "b"):
+        with tg.scope(module, "part"):
+            x = tg.tanh(x * 2)
+    assert [node.scope for node in tg.graph(x, fold="part").nodes if node.kind == "fold"] == [("a",), ("b",)]
+    assert [node.scope for node in tg.graph(x, fold="b / part").nodes if node.kind == "fold"] == [("b",)]
+    with pytest.raises(ValueError, match="got 'part / b'"):
+        tg.graph(x, fold="part / b")
+
+
+def test_a_whole_number_of_numpy_is_a_depth():
+    loss = layer_loss("GRU", 3)
+    assert tg.graph(loss, fold=np.int64(1)).dot() == tg.graph(loss, fold=1).dot()
+
+
+def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
+    loss = layer_loss("RNN", 3)
+    w = next(x for value in history(loss) for x in value.node.inputs if getattr(x, "name", "") == "weight_hh_l0")
+    assert tg.graph(loss, highlight=w, parameters="hide").notes[-1].endswith(" paths to weight_hh_l0, which is hidden")
+    assert tg.graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
 
 
 # -- folded ------------------------------------------------------------------------------------------

@@ -77,7 +77,11 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
         return scope[:by] if len(scope) >= by > 0 else None
     if by == "names":
         return scope if scope and isinstance(scope[-1], Terms) else None
-    return next((scope[: i + 1] for i, part in enumerate(scope) if by in (part, getattr(part, "name", part))), None)
+    for path in ([by], by.split(" / ")):
+        for end in range(len(path), len(scope) + 1):
+            if all(name in (part, getattr(part, "name", part)) for name, part in zip(path, scope[end - len(path) : end], strict=True)):
+                return scope[:end]
+    return None
 
 
 def in_time(scope: Scope) -> bool:
