@@ -647,6 +647,15 @@ def test_a_parameter_that_is_used_at_an_end_stays_beside_the_box():
     assert "v" not in {node.name for node in drawn.nodes}
 
 
+def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
+    h, w = leaf((), "h"), leaf((), "w")
+    for _ in range(900):
+        h = tg.tanh(h * w)
+    drawn = tg.graph(h)
+    assert len(drawn.nodes) <= 600
+    assert [node.name for node in drawn.nodes].count("w") > 50
+
+
 def test_scopes_of_great_depth_are_folded_fast():
     x = leaf((), "x")
     for depth in range(1_500):

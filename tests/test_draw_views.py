@@ -906,3 +906,97 @@ def test_an_op_that_computes_is_no_part_of_a_parameter():
     drawn = tg.graph(y.sum(), parameters="chips")
     assert [node.text for node in drawn.nodes if node.kind == "op"] == ["@", "tanh", "⊙", "tanh", "Σ"]
     assert [node.text for node in drawn.nodes if node.kind == "parameter"] == ["", "", "w[0]"]
+
+
+def second_order(steps, w):
+    """hₜ = tanh(hₜ₋₁ @ W + hₜ₋₂), from two constants named h."""
+    states = [leaf((1, 2), "h", grad=False), leaf((1, 2), "h", grad=False)]
+    for t in range(steps):
+        with tg.scope(t):
+            h = tg.tanh(states[-1] @ w + states[-2])
+            h.name = "h"
+        states.append(h)
+    return h.sum()
+
+
+def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_before():
+    lines = tg.graph(second_order(4, leaf(name="W"))).text().splitlines()
+    written = [line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line]
+    assert written == ["₀ = tanh(h₋₁ @ W + h₋₂)", "₁ = tanh(h₀ @ W + h₋₁)", "₂ = tanh(h₁ @ W + h₀)", "₃ = tanh(h₂ @ W + h₁)"]
+
+
+def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
+    drawn = tg.graph(second_order(5, leaf(name="W")), roll=True)
+    nodes = by_id(drawn)
+    ends = sorted((nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text) for e in drawn.edges)
+    inside = [("+", "hₜ"), ("@", "+"), ("W", "@"), ("hₜ", "hₜ₋₁"), ("hₜ", "hₜ₋₂"), ("hₜ", "Σ"), ("hₜ₋₁", "@"), ("hₜ₋₂", "+")]
+    assert ends == sorted([*inside, ("h₋₁", "hₜ₋₁"), ("h₋₁", "hₜ₋₂")])
+    assert {e.when for e in drawn.edges if nodes[e.source].name == "h₋₁"} == {"at first"}
+    assert sorted(e.lag for e in drawn.edges if e.lag) == [1, 2]
+
+
+def test_an_input_with_the_name_of_the_state_has_its_own_step():
+    w = leaf(name="w")
+
+    def cell(x, h):
+        y = tg.tanh(x + h @ w)
+        x.name = y.name = "h"
+        return y, y
+
+    _, h = tg.scan(cell, tg.Tensor(np.ones((4, 1, 2))), tg.Tensor(np.zeros((1, 2)), name="h"))
+    lines = tg.graph(h.sum()).text().splitlines()
+    assert [line.split("=")[1].split(")")[0].strip() for line in lines if " = tanh" in line] == [
+        "tanh(h₀ + h₋₁ @ w",
+        *(f"tanh(h{'₀₁₂₃'[t]} + h{'₀₁₂₃'[t - 1]}⁽²⁾ @ w" for t in (1, 2, 3)),
+    ]
+    assert [node.name for node in tg.graph(h.sum()).nodes if node.kind == "input"] == ["h₀", "h₁", "h₂", "h₃"]
+
+
+def decoder(steps):
+    """A cell in a module, that reads its own output, as a decoder does."""
+    w, v = leaf(name="W"), leaf(name="V")
+    y = leaf((1, 2), "y", grad=False)
+    for t in range(steps):
+        with tg.scope("decoder", t):
+            with tg.scope("cell"):
+                a, b = y @ w, y * v[0]
+            y = tg.softmax(a + b)
+            y.name = "y"
+    return y.sum()
+
+
+def test_what_a_decoder_reads_first_enters_at_the_place_of_its_output():
+    drawn = tg.graph(decoder(4), roll=True)
+    nodes = by_id(drawn)
+    assert Counter(node.kind for node in drawn.nodes)["input"] == 0
+    (place,) = [node for node in drawn.nodes if node.kind == "state"]
+    assert place.name == "yₜ₋₁"
+    assert sorted(nodes[e.target].text for e in drawn.edges if e.source == place.id) == ["@", "⊙"]
+
+
+def test_two_results_of_one_name_in_one_step_are_told_apart_as_in_the_text():
+    output, _ = tg.nn.GRU(3, 4, rng=0)(np.ones((4, 3, 3), np.float32), lengths=[4, 1, 2])
+    drawn = tg.graph(output.sum(), fold="names", parameters="hide")
+    found = [node.name for node in drawn.nodes if node.name.startswith("h₁") and node.kind != "state"]
+    assert found == ["h₁", "h₁⁽²⁾"]
+    assert "h₁⁽²⁾ = where(" in drawn.text()
+    assert {"hₜ", "hₜ⁽²⁾", "hₜ₋₁⁽²⁾"} <= set(names(tg.graph(output.sum(), roll=True)))
+    layers = tg.graph(layer_loss("RNN", 3, 2))
+    assert not any("⁽" in name for name in names(layers)), "scopes tell layers apart"
+
+
+def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
+    w, total = leaf(name="W"), tg.Tensor(0.0)
+    for t in range(3):
+        with tg.scope(t):
+            h = leaf((1, 2), "h", grad=False)
+            for k in range(2):
+                with tg.scope(k):
+                    h = tg.tanh(h @ w)
+                    h.name = "h"
+            total = total + h.sum()
+    drawn = tg.graph(total, roll=True)
+    assert [(node.name, node.scope[1]) for node in drawn.nodes if node.text == "tanh"] == [("h₀", 0), ("h₁", 1)]
+    assert [node.name for node in drawn.nodes if node.kind == "input"] == ["h₋₁"]
+    assert "inside of a time step" in drawn.notes[-1]
+    assert [e.lag for e in drawn.edges if e.lag] == [1]

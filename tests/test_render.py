@@ -394,11 +394,11 @@ def test_a_notebook_outlives_any_engine(script, monkeypatch, tmp_path):
 
 def test_a_notebook_gets_the_reason_for_what_is_too_large():
     x = leaf(())
-    for _ in range(700):
+    for _ in range(20_001):
         x = x * 1.0
     bundle = tg.graph(x)._repr_mimebundle_()
     assert set(bundle) == {"text/plain"}
-    assert "expected at most 600 visible nodes, got 701" in bundle["text/plain"]
+    assert "expected at most 600 visible nodes, got 20,002" in bundle["text/plain"]
 
 
 @pytest.mark.parametrize(("script", "reason"), [(BROKEN, "Error: the reason"), (SILENT, "it crashed")])

@@ -11,7 +11,7 @@ from ..graph import Derivative
 from .picture import Picture, Vertex, common, outside_time, quotient
 from .steps import keep_steps, loops
 from .steps import roll as rolled
-from .views import fold, without_parameters
+from .views import chips, fold, without_parameters
 
 MOST = 600
 """How many visible vertices can be drawn."""
@@ -43,7 +43,7 @@ def fitted(picture: Picture, *, steps_chosen: bool) -> Picture:
     if sum(vertex.ops for vertex in picture.vertices.values()) > LARGEST:
         return picture
     for keep in ENDS:
-        smaller = _ends(picture, keep)
+        smaller = chips(_ends(picture, keep))  # for edges along a chain of hundreds take Graphviz minutes
         if len(smaller.vertices) <= MOST:
             smaller.notes.append(f"{visible:,} nodes: drawn with one box for those between the first and the last {keep}")
             smaller.notes.append("record parts of the program under tg.scope(name), and fold=1 shows them all")

@@ -49,16 +49,16 @@ def bounds(steps: Any, *, roll: bool) -> tuple[int, int] | None:
         wanted, remedy = "none with roll=True, which draws one time step for all", "leave one of the two out"
         raise ValueError(complaint("graph", "steps", expected=wanted, got=repr(steps), remedy=remedy))
     parts = steps.replace(" ", "").split(",") if isinstance(steps, str) else []
-    found = dict(part.groups() for part in (re.fullmatch(r"(first|last):([0-9]+)", part) for part in parts) if part)
+    matches = [match for part in parts if (match := re.fullmatch(r"(first|last):([0-9]+)", part))]
+    found: dict[str, int] = {match[1]: int(match[2]) for match in matches}
     if len(found) < len(parts) or not found:
         wanted, remedy = '"first:2,last:1", say', "name first and last at most once, each with a whole number"
         raise ValueError(complaint("graph", "steps", expected=wanted, got=repr(steps), remedy=remedy))
-    first, last = int(found.get("first", 0)), int(found.get("last", 0))
-    if not first + last:
+    if not any(found.values()):
         raise ValueError(
             complaint("graph", "steps", expected='"first:2,last:1", say', got=repr(steps), remedy="at least one step must stay")
         )
-    return first, last
+    return found.get("first", 0), found.get("last", 0)
 
 
 def _several(argument: str, value: Any) -> Iterable[Any]:
