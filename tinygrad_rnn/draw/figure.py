@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NoEngineError, complaint, describe, plural
+from ..errors import complaint, describe, plural
 from ..graph import Value
 from . import options, views
 from .fit import MOST, fitted
@@ -99,39 +98,16 @@ class Graph:
         ------
         ValueError
             If the ending is none of these.
+        OSError
+            If the file cannot be written.
         NoEngineError
             If nothing here draws pictures. The DOT text is then saved beside `path`, and the message says so.
+        RuntimeError
+            If what draws them fails; the DOT text is saved beside `path` as well.
         """
-        import json
-        from pathlib import Path
+        from .files import save
 
-        from .render import FORMATS, render
-
-        if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-            wanted, remedy = "the name of a file", 'give one like "loss.svg"'
-            raise ValueError(complaint("graph.save", "path", expected=wanted, got=describe(path), remedy=remedy))
-        path = Path(path)
-        if not path.parent.is_dir():
-            wanted, remedy = "a file in a folder that is there", "make the folder first"
-            raise FileNotFoundError(complaint("graph.save", "path", expected=wanted, got=repr(str(path)), remedy=remedy))
-        form = path.suffix[1:].lower()
-        writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1)}
-        if form in writers:
-            path.write_text(writers[form]().rstrip("\n") + "\n", encoding="utf-8")
-            return path
-        if form not in FORMATS:
-            endings = ", ".join(f".{name}" for name in (*FORMATS, *writers))
-            raise ValueError(
-                complaint("graph.save", "path", expected=f"a name that ends in {endings}", got=repr(str(path)), remedy="rename it")
-            )
-        try:
-            path.write_bytes(self.svg().encode("utf-8") if form == "svg" else render(self.dot(), form))
-        except NoEngineError as error:
-            beside = path.with_suffix(".dot")
-            beside = path.with_name(path.name + ".dot") if beside.exists() else beside
-            beside.write_text(self.dot(), encoding="utf-8")
-            raise NoEngineError(f"{error}; the DOT text is in {beside}") from None
-        return path
+        return save(self, path)
 
     def data(self) -> dict[str, Any]:
         """The view as plain dicts and lists, for JSON."""
