@@ -567,7 +567,9 @@ def test_folds_fold_again():
 
 @pytest.mark.parametrize("fold", ["nope", 99, 0, -1, "", ["layer 0", "nope"]])
 def test_a_fold_that_is_not_there_is_refused(fold):
-    with pytest.raises(ValueError, match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*layer 0"):
+    with pytest.raises(
+        ValueError, match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*; scopes here are gru, "
+    ):
         tg.graph(layer_loss("GRU", 2), fold=fold)
 
 
@@ -1000,3 +1002,31 @@ def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
     assert [node.name for node in drawn.nodes if node.kind == "input"] == ["h₋₁"]
     assert "inside of a time step" in drawn.notes[-1]
     assert [e.lag for e in drawn.edges if e.lag] == [1]
+
+
+@pytest.mark.parametrize("fold", [1, "linear"])
+def test_a_named_input_stays_outside_of_the_box_that_uses_it(fold):
+    x = tg.Tensor(np.ones((1, 3), np.float32), name="x")
+    loss = (tg.nn.Linear(3, 2, rng=0)(x) ** 2).sum()
+    drawn = tg.graph(loss, fold=fold)
+    assert [(node.kind, node.name, node.scope) for node in drawn.nodes][:4] == [
+        *[("input", "x", ()), ("parameter", "weight", ()), ("parameter", "bias", ()), ("fold", "linear", ())],
+    ]
+    assert ("x", "linear") in {tuple(by_id(drawn)[end].name for end in (e.source, e.target)) for e in drawn.edges}
+
+
+def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():
+    w = leaf(name="W")
+
+    def cell(x, h):
+        x.name = "x"
+        return rnn_cell(x, h, w)
+
+    with tg.scope("walk"):
+        h = scanned(cell)
+    drawn = tg.graph(h, fold="walk")
+    assert sorted(node.name for node in drawn.nodes) == ["W", "walk"]
+    with tg.scope("walk"):
+        h = scanned(lambda x, h: tg.scope("inner")(cell)(x, h))
+    assert names(tg.graph(h, fold="inner")).count("inner") == 4
+    assert {"x₀", "x₁", "x₂", "x₃"} <= set(names(tg.graph(h, fold="inner")))

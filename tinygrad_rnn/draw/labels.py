@@ -186,9 +186,11 @@ def _start(found: int | None, used: int | None, made: set[int]) -> int | None:
     """The number of a first state; if no other step says it, that next to the one step in which it is used, if that is at an end."""
     if found is not None:
         return found
-    if made and used == min(made):
+    if used is None or not made:
+        return None
+    if used == min(made):
         return used - 1 if used + 1 in made or len(made) == 1 else None
-    if made and used == max(made):  # a walk backwards begins at the last step
+    if used == max(made):  # a walk backwards begins at the last step
         return used + 1 if used - 1 in made else None
     return None
 

@@ -12,7 +12,7 @@ from ..errors import complaint, plural
 from ..graph import Derivative, Scope, Value
 from .labels import SUBSCRIPTS, node_of
 from .picture import Picture, Terms, Vertex, quotient
-from .steps import Rolled
+from .steps import Rolled, loop_of
 
 
 def fold(picture: Picture, by: int | str) -> Picture:
@@ -55,7 +55,7 @@ def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Pic
     within: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
         prefix = prefix_of(vertex.scope)
-        if prefix is None or vertex.kind in ("parameter", "steps"):
+        if prefix is None or vertex.kind in ("parameter", "steps") or _enters(vertex, prefix):
             continue
         if prefix not in folds:
             # A time step stays in its frame, which has its title and its place.
@@ -67,9 +67,18 @@ def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Pic
         return None
     folded = quotient(picture, {name: folds[prefix] for name, prefix in within.items()})
     for name, vertex in folded.vertices.items():
+        if (prefix := prefix_of(vertex.scope)) in folds:  # a leaf of a scope that has become a box is beside it
+            folded.vertices[name] = replace(vertex, scope=folds[prefix].scope)
+    for name, vertex in folded.vertices.items():
         if vertex.kind == "fold" and not vertex.text:
             folded.vertices[name] = replace(vertex, text=plural(vertex.ops, "op"))
     return folded
+
+
+def _enters(vertex: Vertex, prefix: Scope) -> bool:
+    """Whether a leaf is an input with a name, which is seen outside of the box; unless the box holds the steps that it is one of."""
+    place = loop_of(vertex.scope)
+    return vertex.kind == "input" and bool(vertex.name) and (place is None or len(prefix) > len(place[0]))
 
 
 def _folded_at(scope: Scope, by: int | str) -> Scope | None:
