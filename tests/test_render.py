@@ -347,6 +347,28 @@ def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
     assert {name for name in BACKSLASHES if name not in tips} == set()
 
 
+@pytest.mark.parametrize("parameters", ["chips", "hide"])
+@pytest.mark.parametrize(("steps", "read", "written"), [("first:1,last:1", 3, 3), ("first:2,last:1", 5, 4)])
+def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(parameters, steps, read, written):
+    encoder, cell, out = tg.nn.GRU(3, 4, rng=0), tg.nn.GRUCell(5, 4, rng=1), tg.nn.Linear(4, 5, rng=2)
+    with tg.scope("translator"):
+        with tg.scope("encoder"):
+            _, h = encoder(tg.Tensor(np.ones((read, 2, 3), np.float32), name="x"))
+        h, y, outputs = h[0], tg.Tensor(np.zeros((2, 5), np.float32), name="y"), []
+        for t in range(written):
+            with tg.scope(t):
+                _, h = cell(y, h)
+                y = tg.softmax(out(h))
+                h.name, y.name = "h", "y"
+            outputs.append(y)
+    drawn = tg.graph(tg.stack(outputs).sum(), steps=steps, parameters=parameters)
+    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
+    walked = [node for node in drawn.nodes if any(isinstance(part, int) for part in node.scope)]
+    reading = [boxes[node.id] for node in walked if "encoder" in node.scope]
+    writing = [boxes[node.id] for node in walked if "encoder" not in node.scope]
+    assert max(box[1] for box in reading) < min(box[0] for box in writing)
+
+
 # -- without an engine -------------------------------------------------------------------------------
 
 
