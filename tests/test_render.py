@@ -365,8 +365,12 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(pa
     boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
     walked = [node for node in drawn.nodes if any(isinstance(part, int) for part in node.scope)]
     reading = [boxes[node.id] for node in walked if "encoder" in node.scope]
-    writing = [boxes[node.id] for node in walked if "encoder" not in node.scope]
-    assert max(box[1] for box in reading) < min(box[0] for box in writing)
+    writing = {}
+    for node in walked:
+        if "encoder" not in node.scope:
+            writing.setdefault(node.scope[1], []).append(boxes[node.id])
+    columns = [reading, *(writing[step] for step in sorted(writing))]
+    assert all(max(box[1] for box in left) < min(box[0] for box in right) for left, right in pairwise(columns))
 
 
 # -- without an engine -------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def add_axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str
 
 
 def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
-    """For the scope around both, each two loops of which one begins where the other ended, as a decoder does with its encoder.
+    """For the scope around both, each two loops of which one begins where the other ended, as a decoder does with its encoder:
+    all of the first, and then the steps of the second.
 
     Only where steps are left out: loops that are drawn whole fall into this order by themselves, and would be pulled out of it.
     """
@@ -98,5 +99,5 @@ def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
     found: dict[Scope, list[list[list[Vertex]]]] = {}
     for pair, at in entered.items():
         if at == {min(steps.get(pair[1], at))} and len(columns[pair[1]]) > 1:
-            found.setdefault(common(*pair), []).append([[vertex for step in columns[loop] for vertex in step] for loop in pair])
+            found.setdefault(common(*pair), []).append([[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]])
     return found

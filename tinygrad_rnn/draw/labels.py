@@ -143,17 +143,16 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
     values = list(values)
     leaves: dict[Value, set[int | None]] = {}
     scopes: dict[Value, Any] = {} if apart else scopes_of(values)
+    made: dict[str | None, set[int]] = {}
     for value in values:
+        if (step := time_step(node_of(value).scope)) is not None:
+            made.setdefault(value.name, set()).add(step)
         for x in node_of(value).inputs:
             if isinstance(x, Value) and x.node is None:
-                leaves.setdefault(x, set()).add(step := time_step(node_of(value).scope))
+                leaves.setdefault(x, set()).add(step)
                 if not apart:
                     scopes.setdefault(x, x if step is None or x.tracked else scopes[value])
     names, starts = Counter(x.name for x in leaves), starts_of(values)
-    made: dict[str | None, set[int]] = {}
-    for value in values:
-        if (t := time_step(node_of(value).scope)) is not None:
-            made.setdefault(value.name, set()).add(t)
     labels: dict[Value, str] = {}
     taken: Counter[Any] = Counter()
 
