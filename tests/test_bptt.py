@@ -531,3 +531,18 @@ def test_a_state_that_changes_its_shape_is_refused():
             h.name = "h"
     with pytest.raises(ValueError, match=r"bptt.flow: argument state: .* got h of shapes \(2,\), \(4,\), \(8,\)"):
         tg.bptt.flow(h.sum())
+
+
+def test_a_flow_is_printed_as_a_short_table():
+    output, _ = tg.nn.LSTM(3, 4, rng=0)(np.ones((100, 2, 3), np.float32))
+    found = tg.bptt.flow(output[-1].sum(), state=["h", "c"])
+    lines = repr(found).splitlines()
+    assert lines[0].split() == ["t", *(f"‖∂L/∂{name}‖" for name in found.gradients)]
+    assert [line.split()[0] for line in lines[1:-3]] == ["0", "1", "2", "3", "…", "97", "98", "99"]
+    first = next(iter(found.gradients))
+    assert lines[-4].split()[1] == f"{found.norms(first)[-1]:.3g}"
+    assert "gradients: c (100, 2, 4), h (100, 2, 4)" in lines
+    assert lines[-2].startswith("parameters: ")
+    assert lines[-1].endswith("… (6 in all)")
+    short, _ = tg.nn.RNN(3, 4, rng=0)(np.ones((3, 2, 3), np.float32))
+    assert [line.split()[0] for line in repr(tg.bptt.flow(short.sum())).splitlines()[:4]] == ["t", "0", "1", "2"]

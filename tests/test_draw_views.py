@@ -94,7 +94,7 @@ VIEWS = {
     "ends": {"steps": "first:1,last:1"},
     "last": {"steps": "last:2", "parameters": "once"},
     "first, chips": {"steps": "first:2", "parameters": "chips"},
-    "ends, rolled": {"steps": "first:1,last:1", "roll": True, "parameters": "once"},
+    "ends, folded": {"steps": "first:1,last:1", "fold": "names", "parameters": "once"},
     "chips": {"parameters": "chips"},
     "hidden": {"parameters": "hide"},
 }
@@ -448,11 +448,51 @@ def test_marks_of_two_loops_stay_joined():
 
 
 @pytest.mark.parametrize(
-    "steps", ["", "first", "first:", "first:-1", "last:1,first:1", "2", "first:0,last:0", "first:1.5", "all", 3, ("first:1",)]
+    ("steps", "remedy"),
+    [
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("", "first", "first:", "first:-1", "2")),
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("first:1.5", "all", 3, ("first:1",))),
+        *((steps, "name first and last at most once, each with a whole number") for steps in ("last:1,last:2", "first:1,", "first:٣")),
+        *((steps, "at least one step must stay") for steps in ("first:0,last:0", "first:0", "last:0")),
+    ],
 )
-def test_steps_that_cannot_be_read_are_refused(steps):
-    with pytest.raises(ValueError, match=r'^graph: argument steps: expected "first:2,last:1", say, got .*; at least one step must stay$'):
+def test_steps_that_cannot_be_read_are_refused(steps, remedy):
+    with pytest.raises(ValueError, match=rf'^graph: argument steps: expected "first:2,last:1", say, got .*; {remedy}$'):
         tg.graph(layer_loss("RNN", 3), steps=steps)
+
+
+def test_steps_are_named_in_any_order():
+    loss = layer_loss("RNN", 5)
+    assert tg.graph(loss, steps="last:1,first:2").dot() == tg.graph(loss, steps="first:2,last:1").dot()
+
+
+@pytest.mark.parametrize("fold", ["gru / layer 0", ["gru / layer 0"], "layer 0"], ids=str)
+def test_a_scope_is_folded_by_its_path(fold):
+    drawn = tg.graph(layer_loss("GRU", 3), fold=fold)
+    assert [(node.name, node.scope) for node in drawn.nodes if node.kind == "fold"] == [("layer 0", ("gru",))]
+
+
+def test_of_two_scopes_of_one_name_a_path_folds_one():
+    x = leaf()
+    for module in ("a", "b"):
+        with tg.scope(module, "part"):
+            x = tg.tanh(x * 2)
+    assert [node.scope for node in tg.graph(x, fold="part").nodes if node.kind == "fold"] == [("a",), ("b",)]
+    assert [node.scope for node in tg.graph(x, fold="b / part").nodes if node.kind == "fold"] == [("b",)]
+    with pytest.raises(ValueError, match="got 'part / b'"):
+        tg.graph(x, fold="part / b")
+
+
+def test_a_whole_number_of_numpy_is_a_depth():
+    loss = layer_loss("GRU", 3)
+    assert tg.graph(loss, fold=np.int64(1)).dot() == tg.graph(loss, fold=1).dot()
+
+
+def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
+    loss = layer_loss("RNN", 3)
+    w = next(x for value in history(loss) for x in value.node.inputs if getattr(x, "name", "") == "weight_hh_l0")
+    assert tg.graph(loss, highlight=w, parameters="hide").notes[-1].endswith(" paths to weight_hh_l0, which is hidden")
+    assert tg.graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
 
 
 # -- folded ------------------------------------------------------------------------------------------
@@ -527,7 +567,9 @@ def test_folds_fold_again():
 
 @pytest.mark.parametrize("fold", ["nope", 99, 0, -1, "", ["layer 0", "nope"]])
 def test_a_fold_that_is_not_there_is_refused(fold):
-    with pytest.raises(ValueError, match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*layer 0"):
+    with pytest.raises(
+        ValueError, match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*; scopes here are gru, "
+    ):
         tg.graph(layer_loss("GRU", 2), fold=fold)
 
 
@@ -822,3 +864,169 @@ def test_gradients_of_another_loss_are_not_shown():
     assert set(re.findall("∂ [^<]*", drawn.dot())) == {"∂ —"}
     second.backward()
     assert tg.graph(second).status == "backward done"
+
+
+class Reader(tg.nn.Module):
+    """A language model as people write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = tg.nn.Embedding(20, 8, rng=0)
+        self.gru = tg.nn.GRU(8, 16, rng=1)
+        self.output = tg.nn.Linear(16, 20, rng=2)
+
+    def forward(self, x):
+        return self.output(self.gru(self.embedding(x))[0])
+
+
+@pytest.mark.parametrize("view", [{"roll": True}, {"parameters": "chips"}, {"parameters": "hide", "fold": "names"}], ids=str)
+def test_what_data_enters_is_no_parameter(view):
+    """An embedding is parameters and whole numbers alone, and is what the network computes all the same."""
+    loss = functional.cross_entropy(Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int))
+    loss.name = "loss"
+    drawn = tg.graph(loss, **view)
+    ops = [node for node in drawn.nodes if node.kind in ("op", "fold")]
+    assert any("embedding" in node.scope for node in ops)
+    assert {"x_r", "x_z", "x_n"} <= {node.name for node in ops}
+    assert all(100 not in shape for node in drawn.nodes if node.kind == "parameter" for shape in node.shapes)
+    if "roll" in view:
+        assert len(drawn.nodes) <= 40
+        assert {"rₜ", "zₜ", "nₜ", "hₜ", "hₜ₋₁", "loss"} <= set(names(drawn))
+
+
+def test_constant_data_is_no_parameter_either():
+    output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((5, 1, 3), np.float32))
+    drawn = tg.graph(output, parameters="chips")
+    assert [node.kind for node in drawn.nodes if node.kind != "parameter" and (5, 1, 2) in node.shapes] == ["op", "op"]
+    assert all((5, 1, 2) not in node.shapes for node in drawn.nodes if node.kind == "parameter")
+
+
+def test_an_op_that_computes_is_no_part_of_a_parameter():
+    w = leaf()
+    with tg.scope("layer"):
+        y = tg.tanh(tg.tanh(w @ w) * w[0])
+    drawn = tg.graph(y.sum(), parameters="chips")
+    assert [node.text for node in drawn.nodes if node.kind == "op"] == ["@", "tanh", "⊙", "tanh", "Σ"]
+    assert [node.text for node in drawn.nodes if node.kind == "parameter"] == ["", "", "w[0]"]
+
+
+def second_order(steps, w):
+    """hₜ = tanh(hₜ₋₁ @ W + hₜ₋₂), from two constants named h."""
+    states = [leaf((1, 2), "h", grad=False), leaf((1, 2), "h", grad=False)]
+    for t in range(steps):
+        with tg.scope(t):
+            h = tg.tanh(states[-1] @ w + states[-2])
+            h.name = "h"
+        states.append(h)
+    return h.sum()
+
+
+def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_before():
+    lines = tg.graph(second_order(4, leaf(name="W"))).text().splitlines()
+    written = [line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line]
+    assert written == ["₀ = tanh(h₋₁ @ W + h₋₂)", "₁ = tanh(h₀ @ W + h₋₁)", "₂ = tanh(h₁ @ W + h₀)", "₃ = tanh(h₂ @ W + h₁)"]
+
+
+def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
+    drawn = tg.graph(second_order(5, leaf(name="W")), roll=True)
+    nodes = by_id(drawn)
+    ends = sorted((nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text) for e in drawn.edges)
+    inside = [("+", "hₜ"), ("@", "+"), ("W", "@"), ("hₜ", "hₜ₋₁"), ("hₜ", "hₜ₋₂"), ("hₜ", "Σ"), ("hₜ₋₁", "@"), ("hₜ₋₂", "+")]
+    assert ends == sorted([*inside, ("h₋₁", "hₜ₋₁"), ("h₋₁", "hₜ₋₂")])
+    assert {e.when for e in drawn.edges if nodes[e.source].name == "h₋₁"} == {"at first"}
+    assert sorted(e.lag for e in drawn.edges if e.lag) == [1, 2]
+
+
+def test_an_input_with_the_name_of_the_state_has_its_own_step():
+    w = leaf(name="w")
+
+    def cell(x, h):
+        y = tg.tanh(x + h @ w)
+        x.name = y.name = "h"
+        return y, y
+
+    _, h = tg.scan(cell, tg.Tensor(np.ones((4, 1, 2))), tg.Tensor(np.zeros((1, 2)), name="h"))
+    lines = tg.graph(h.sum()).text().splitlines()
+    assert [line.split("=")[1].split(")")[0].strip() for line in lines if " = tanh" in line] == [
+        "tanh(h₀ + h₋₁ @ w",
+        *(f"tanh(h{'₀₁₂₃'[t]} + h{'₀₁₂₃'[t - 1]}⁽²⁾ @ w" for t in (1, 2, 3)),
+    ]
+    assert [node.name for node in tg.graph(h.sum()).nodes if node.kind == "input"] == ["h₀", "h₁", "h₂", "h₃"]
+
+
+def decoder(steps):
+    """A cell in a module, that reads its own output, as a decoder does."""
+    w, v = leaf(name="W"), leaf(name="V")
+    y = leaf((1, 2), "y", grad=False)
+    for t in range(steps):
+        with tg.scope("decoder", t):
+            with tg.scope("cell"):
+                a, b = y @ w, y * v[0]
+            y = tg.softmax(a + b)
+            y.name = "y"
+    return y.sum()
+
+
+def test_what_a_decoder_reads_first_enters_at_the_place_of_its_output():
+    drawn = tg.graph(decoder(4), roll=True)
+    nodes = by_id(drawn)
+    assert Counter(node.kind for node in drawn.nodes)["input"] == 0
+    (place,) = [node for node in drawn.nodes if node.kind == "state"]
+    assert place.name == "yₜ₋₁"
+    assert sorted(nodes[e.target].text for e in drawn.edges if e.source == place.id) == ["@", "⊙"]
+
+
+def test_two_results_of_one_name_in_one_step_are_told_apart_as_in_the_text():
+    output, _ = tg.nn.GRU(3, 4, rng=0)(np.ones((4, 3, 3), np.float32), lengths=[4, 1, 2])
+    drawn = tg.graph(output.sum(), fold="names", parameters="hide")
+    found = [node.name for node in drawn.nodes if node.name.startswith("h₁") and node.kind != "state"]
+    assert found == ["h₁", "h₁⁽²⁾"]
+    assert "h₁⁽²⁾ = where(" in drawn.text()
+    assert {"hₜ", "hₜ⁽²⁾", "hₜ₋₁⁽²⁾"} <= set(names(tg.graph(output.sum(), roll=True)))
+    layers = tg.graph(layer_loss("RNN", 3, 2))
+    assert not any("⁽" in name for name in names(layers)), "scopes tell layers apart"
+
+
+def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
+    w, total = leaf(name="W"), tg.Tensor(0.0)
+    for t in range(3):
+        with tg.scope(t):
+            h = leaf((1, 2), "h", grad=False)
+            for k in range(2):
+                with tg.scope(k):
+                    h = tg.tanh(h @ w)
+                    h.name = "h"
+            total = total + h.sum()
+    drawn = tg.graph(total, roll=True)
+    assert [(node.name, node.scope[1]) for node in drawn.nodes if node.text == "tanh"] == [("h₀", 0), ("h₁", 1)]
+    assert [node.name for node in drawn.nodes if node.kind == "input"] == ["h₋₁"]
+    assert "inside of a time step" in drawn.notes[-1]
+    assert [e.lag for e in drawn.edges if e.lag] == [1]
+
+
+@pytest.mark.parametrize("fold", [1, "linear"])
+def test_a_named_input_stays_outside_of_the_box_that_uses_it(fold):
+    x = tg.Tensor(np.ones((1, 3), np.float32), name="x")
+    loss = (tg.nn.Linear(3, 2, rng=0)(x) ** 2).sum()
+    drawn = tg.graph(loss, fold=fold)
+    assert [(node.kind, node.name, node.scope) for node in drawn.nodes][:4] == [
+        *[("input", "x", ()), ("parameter", "weight", ()), ("parameter", "bias", ()), ("fold", "linear", ())],
+    ]
+    assert ("x", "linear") in {tuple(by_id(drawn)[end].name for end in (e.source, e.target)) for e in drawn.edges}
+
+
+def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():
+    w = leaf(name="W")
+
+    def cell(x, h):
+        x.name = "x"
+        return rnn_cell(x, h, w)
+
+    with tg.scope("walk"):
+        h = scanned(cell)
+    drawn = tg.graph(h, fold="walk")
+    assert sorted(node.name for node in drawn.nodes) == ["W", "walk"]
+    with tg.scope("walk"):
+        h = scanned(lambda x, h: tg.scope("inner")(cell)(x, h))
+    assert names(tg.graph(h, fold="inner")).count("inner") == 4
+    assert {"x₀", "x₁", "x₂", "x₃"} <= set(names(tg.graph(h, fold="inner")))

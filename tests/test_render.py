@@ -63,11 +63,16 @@ def engine(request, monkeypatch, tmp_path):
     """Every engine in turn: pygraphviz without a dot, a dot that stands in for the system's, and the system's if there is one."""
     if request.param == "pygraphviz":
         monkeypatch.setattr("tinygrad_rnn.draw.render.shutil.which", lambda name: None)
-        assert render.engine("svg")[0] == sys.executable
+        assert [command[0] for command in render.engines("svg")] == [sys.executable]
     elif request.param == "dot":
         program = put_first(monkeypatch, tmp_path, STAND_IN)
-        assert render.engine("svg") == [str(program), "-Tsvg"]
+        assert render.engines("svg")[0] == [str(program), "-Tsvg"]
     return request.param
+
+
+@pytest.fixture
+def no_pygraphviz(monkeypatch):
+    monkeypatch.setattr("tinygrad_rnn.draw.render.find_spec", lambda name: None)
 
 
 @pytest.fixture
@@ -342,6 +347,32 @@ def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
     assert {name for name in BACKSLASHES if name not in tips} == set()
 
 
+@pytest.mark.parametrize("parameters", ["chips", "hide"])
+@pytest.mark.parametrize(("steps", "read", "written"), [("first:1,last:1", 3, 3), ("first:2,last:1", 5, 4)])
+def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(parameters, steps, read, written):
+    encoder, cell, out = tg.nn.GRU(3, 4, rng=0), tg.nn.GRUCell(5, 4, rng=1), tg.nn.Linear(4, 5, rng=2)
+    with tg.scope("translator"):
+        with tg.scope("encoder"):
+            _, h = encoder(tg.Tensor(np.ones((read, 2, 3), np.float32), name="x"))
+        h, y, outputs = h[0], tg.Tensor(np.zeros((2, 5), np.float32), name="y"), []
+        for t in range(written):
+            with tg.scope(t):
+                _, h = cell(y, h)
+                y = tg.softmax(out(h))
+                h.name, y.name = "h", "y"
+            outputs.append(y)
+    drawn = tg.graph(tg.stack(outputs).sum(), steps=steps, parameters=parameters)
+    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
+    walked = [node for node in drawn.nodes if any(isinstance(part, int) for part in node.scope)]
+    reading = [boxes[node.id] for node in walked if "encoder" in node.scope]
+    writing = {}
+    for node in walked:
+        if "encoder" not in node.scope:
+            writing.setdefault(node.scope[1], []).append(boxes[node.id])
+    columns = [reading, *(writing[step] for step in sorted(writing))]
+    assert all(max(box[1] for box in left) < min(box[0] for box in right) for left, right in pairwise(columns))
+
+
 # -- without an engine -------------------------------------------------------------------------------
 
 
@@ -384,7 +415,7 @@ def test_a_notebook_shows_the_picture_and_the_equations(engine):
 
 
 @pytest.mark.parametrize("script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"])
-def test_a_notebook_outlives_any_engine(script, monkeypatch, tmp_path):
+def test_a_notebook_outlives_any_engine(script, no_pygraphviz, monkeypatch, tmp_path):
     put_first(monkeypatch, tmp_path, script)
     drawn = tg.graph(layer_loss("GRU", 2))
     bundle = drawn._repr_mimebundle_()
@@ -394,19 +425,34 @@ def test_a_notebook_outlives_any_engine(script, monkeypatch, tmp_path):
 
 def test_a_notebook_gets_the_reason_for_what_is_too_large():
     x = leaf(())
-    for _ in range(700):
+    for _ in range(20_001):
         x = x * 1.0
     bundle = tg.graph(x)._repr_mimebundle_()
     assert set(bundle) == {"text/plain"}
-    assert "expected at most 600 visible nodes, got 701" in bundle["text/plain"]
+    assert "expected at most 600 visible nodes, got 20,002" in bundle["text/plain"]
 
 
-@pytest.mark.parametrize(("script", "reason"), [(BROKEN, "Error: the reason"), (SILENT, "it crashed")])
-def test_an_engine_that_fails_is_one_sentence(script, reason, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [(BROKEN, "Error: the reason"), (SILENT, "it crashed"), ("#!/no/such/interpreter\n", "No such file or directory")],
+)
+def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(script, reason, no_pygraphviz, monkeypatch, tmp_path):
     put_first(monkeypatch, tmp_path, script)
-    with pytest.raises(RuntimeError, match=f"^draw: Graphviz could not draw this as png: {reason}; fold more of the graph$"):
-        tg.graph(leaf() * 2).save(tmp_path / "x.png")
+    drawn = tg.graph(leaf() * 2)
+    wanted = f"draw: Graphviz could not draw this as png: {reason}; fold more of the graph; the DOT text is in {tmp_path / 'x.dot'}"
+    with pytest.raises(RuntimeError, match=f"^{re.escape(wanted)}$"):
+        drawn.save(tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
+    assert (tmp_path / "x.dot").read_text(encoding="utf-8") == drawn.dot()
+
+
+@pytest.mark.parametrize("script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"])
+def test_where_the_system_dot_fails_pygraphviz_draws(script, monkeypatch, tmp_path):
+    put_first(monkeypatch, tmp_path, script)
+    drawn = tg.graph(layer_loss("GRU", 2))
+    check_structure(drawn, drawn.svg())
+    assert drawn.save(tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    assert "image/svg+xml" in drawn._repr_mimebundle_()
 
 
 def test_nothing_of_a_name_reaches_a_command(monkeypatch):
@@ -474,6 +520,13 @@ def test_other_endings_are_refused(tmp_path, name):
 def test_a_folder_that_is_not_there(tmp_path, form):
     with pytest.raises(FileNotFoundError):
         tg.graph(leaf() * 2).save(tmp_path / "none" / f"x.{form}")
+
+
+@pytest.mark.parametrize("name", ["folder.svg", "folder.txt", "x" * 300 + ".svg", "x" * 300 + ".json", "f/" * 3000 + "x.dot"])
+def test_a_file_that_cannot_be_written_is_refused_by_name(tmp_path, name):
+    (tmp_path / name[:10]).mkdir() if name.startswith("folder") else None
+    with pytest.raises(OSError, match=r"^graph.save: argument path: expected a file (that can be written|in a folder that is there), got "):
+        tg.graph(leaf() * 2).save(tmp_path / name)
 
 
 @pytest.mark.parametrize("options", [{}, {"roll": True}, {"steps": "first:1"}, {"fold": "layer 0"}, {"parameters": "chips"}])
@@ -623,6 +676,7 @@ def test_without_an_engine_the_command_says_so_in_one_line(folder, capsys, no_en
 
 def test_an_engine_that_fails_is_one_line_of_the_command(folder, capsys, monkeypatch):
     put_first(monkeypatch, folder, BROKEN)
+    monkeypatch.setattr("tinygrad_rnn.draw.render.find_spec", lambda name: None)
     assert run("--demo", "--out", "x.svg") == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1

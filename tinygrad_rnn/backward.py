@@ -7,7 +7,7 @@ the op's inputs, and the engine adds those up. It names no op.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import iadd
 from typing import Any
 
@@ -34,7 +34,7 @@ class Part:
 
 def sweep(
     seeds: dict[Value, Any],
-    order: list[Value],
+    order: Iterable[Value],
     *,
     record: bool = False,
     interior: bool = False,
@@ -46,7 +46,7 @@ def sweep(
     ----------
     seeds : dict of Value to array
         Where to start, and the gradient that arrives there, of the same shape and dtype: an ndarray, or a Tensor if `record`.
-    order : list of Value
+    order : iterable of Value
         ``history(root)``: what to visit. What is not in it counts as a leaf.
     record : bool
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.

@@ -16,13 +16,16 @@ from .errors import complaint, describe
 from .graph import Scope, Value, history
 from .tensor import Tensor, seed
 
+LONG = 8
+"""More time steps than this are shown by the first and the last of them."""
+
 Places = dict[Value, Loop | None]
 """The outermost loop that each result was recorded in, and its time step; None outside of time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Flow:
-    """What `flow` found: arrays with time on the first axis.
+    """What `flow` found: arrays with time on the first axis. Printed, it is a table of the norms of the gradients.
 
     Attributes
     ----------
@@ -44,6 +47,17 @@ class Flow:
     gradients: dict[str, np.ndarray]
     parameters: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        norms = {f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name), strict=True)) for name in list(self.gradients)[:4]}
+        steps: list[Any] = self.steps if len(self.steps) <= LONG else [*self.steps[: LONG // 2], "…", *self.steps[1 - LONG // 2 :]]
+        rows = [["t", *norms], *([str(t), *(f"{found[t]:.3g}" if t in found else "" for found in norms.values())] for t in steps)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        for title, arrays in (("gradients", self.gradients), ("parameters", self.parameters), ("values", self.values)):
+            known = [f"{name} {array.shape}" for name, array in arrays.items()]
+            lines.append(f"{title}: {', '.join(known[:4])}{f' … ({len(known)} in all)' if len(known) > 4 else ''}")
+        return "\n".join(lines)
 
     def norms(self, name: str) -> np.ndarray:
         """The Euclidean norm at each time step of the gradient of the state, or of the contribution to the parameter, `name`.

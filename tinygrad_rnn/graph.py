@@ -46,6 +46,10 @@ class Call(str):
     of: int
 
 
+class Derivative(str):
+    """The part of a scope that holds the gradient of what was recorded in it, and is no name that anybody gave."""
+
+
 clock = count(1)
 """One tick for every node recorded and every array replaced: what happened before what."""
 

@@ -6,14 +6,14 @@ that they can be differentiated again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .backward import sweep
 from .errors import complaint, describe
-from .graph import history, recorded
+from .graph import Derivative, Value, context, history, recorded, scope
 from .ops import stack
 from .tensor import Tensor, seed
 
@@ -194,9 +194,22 @@ def _swept(operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_outp
     start: Any = seed(output, grad_output, operation)
     if create_graph:
         start = grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
-    asked = set(wanted)
-    found = {value: g for value, g in sweep({output: start}, history(output), record=create_graph, interior=True) if value in asked}
+    asked, order = set(wanted), history(output)
+    with scope():  # after which the scope is as before
+        arriving = sweep({output: start}, _where_made(order) if create_graph else order, record=create_graph, interior=True)
+        found = {value: g for value, g in arriving if value in asked}
     return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
+
+
+def _where_made(order: list[Value]) -> Iterator[Value]:
+    """The values in this order; what is recorded while the turn of one lasts is recorded where that was, as part of its gradient.
+
+    So a time step holds the gradients of what happened in it, and a drawing shows both side by side.
+    """
+    for value in order:
+        recording, _ = context.get()
+        context.set((recording, (*getattr(value.node, "scope", ()), Derivative("gradient"))))
+        yield value
 
 
 def _gradients(operation: str, output: Tensor, variables: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor, ...]:

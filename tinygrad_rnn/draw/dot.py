@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from math import hypot, isfinite, log10
 from typing import Any
 
 import numpy as np
 
 from ..graph import Scope, Value
+from .axis import add_axis, columns_of, levels_of, walks_of
 from .labels import printable
 from .picture import Edge, Picture, Terms, Vertex
-from .steps import Loop, Rolled, Skipped, loop_of
+from .steps import Rolled, Skipped, loop_of
 from .themes import Theme
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -22,11 +22,6 @@ ROWS, COLUMNS = 6, 6
 """An array up to this size is written out, a larger one by its range and its norm."""
 
 RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
-
-TIES = 4
-"""How many invisible edges tie a time step to its place: enough to keep it there, few enough to take no room."""
-
-POINT = {"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"}
 
 SHAPES = {
     "op": {"shape": "box", "style": "rounded,filled"},
@@ -98,7 +93,7 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         for depth in range(1, len(vertex.scope) + 1):
             inside.setdefault(vertex.scope[:depth], [])
         inside[vertex.scope].append(vertex)
-    columns, levels = ({}, {}) if look.direction == "right" else (_columns(picture), _levels(picture))
+    columns, levels, walks = ({}, {}, {}) if look.direction == "right" else (columns_of(picture), levels_of(picture), walks_of(picture))
     lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
     numbers = {scope: number for number, scope in enumerate(inside)}
     frames = {scope: graphviz.Digraph(name=f"cluster{number}") if scope else drawing for scope, number in numbers.items()}
@@ -112,7 +107,9 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         return -len(scope), scope[-1] if isinstance(scope[-1], int) else -1
 
     for scope in [*sorted((scope for scope in inside if scope), key=when), ()]:
-        _axis(frames[scope], columns.get(scope, []), levels.get(scope, []), numbers[scope])
+        add_axis(frames[scope], columns.get(scope, []), levels.get(scope, []), str(numbers[scope]))
+        for turn, walk in enumerate(walks.get(scope, [])):
+            add_axis(frames[scope], walk, [], f"{numbers[scope]}w{turn}")
         if scope:
             frames[scope[:-1]].subgraph(frames[scope])
 
@@ -132,66 +129,6 @@ def _frame(part: str | int, theme: Theme) -> dict[str, str]:
     return {**style, "label": _html(title) if title else "", "fillcolor": theme.step if step else theme.cluster}
 
 
-def _columns(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
-    """For each loop what is in each of its steps, in the order of time."""
-    found: dict[Scope, dict[int, list[Vertex]]] = {}
-    for vertex in picture.vertices.values():
-        if place := loop_of(vertex.scope):
-            found.setdefault(place[0], {}).setdefault(place[1], []).append(vertex)
-    return {loop: [steps[step] for step in sorted(steps)] for loop, steps in found.items()}
-
-
-def _levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
-    """For each loop what is to be on one level: both ends of a state; and a state with the next one, which is on its right."""
-    found: dict[Scope, list[tuple[str, str, bool]]] = {}
-    made: dict[tuple[Loop, str | None], str] = {}
-    for vertex in picture.vertices.values():
-        place = loop_of(vertex.scope)
-        if place and vertex.kind in ("op", "fold"):
-            made |= {(place, value.name): vertex.id for value in vertex.values if value.name}
-    for edge in picture.edges:
-        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
-        before, after = loop_of(source.scope), loop_of(target.scope)
-        if before and after and before[0] == after[0] and before[1] != after[1]:
-            found.setdefault(before[0], []).append((source.id, target.id, False))
-    for vertex in picture.vertices.values():
-        place = loop_of(vertex.scope)
-        if vertex.kind == "state" and place and (place, vertex.values[0].name) in made:
-            found.setdefault(place[0], []).append((vertex.id, made[place, vertex.values[0].name], True))
-    return found
-
-
-def _axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: int) -> None:
-    """Put the steps of a loop side by side, and both ends of a state on one level, so that time flows along a line.
-
-    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points on either side
-    of the steps, two points for each, tied to what comes into the step and to what is made in it.
-    """
-    import graphviz
-
-    if len(columns) < 2:
-        return
-    for row in ("early", "late"):
-        points = [f"t{number}_{i}_{end}_{row}" for i in range(len(columns)) for end in ("in", "made")]
-        line = graphviz.Digraph(graph_attr={"rank": "same"}, node_attr=POINT)
-        for before, after in pairwise(points):
-            line.edge(before, after, style="invis")
-        part.subgraph(line)
-        for i, column in enumerate(columns):
-            states = [vertex.id for vertex in column if vertex.kind == "state"]
-            made = [vertex.id for vertex in column if vertex.kind != "state"]
-            for point, names in ((points[2 * i], states), (points[2 * i + 1], made)):
-                for name in [*names * TIES][:TIES]:
-                    part.edge(*((point, name) if row == "early" else (name, point)), style="invis")
-    for source, target, ordered in levels:
-        level = graphviz.Digraph(graph_attr={"rank": "same"})
-        level.node(source)
-        level.node(target)
-        if ordered:
-            level.edge(source, target, style="invis")
-        part.subgraph(level)
-
-
 def _vertex(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(vertex.kind, theme.leaf)
@@ -206,7 +143,7 @@ def _label(vertex: Vertex, look: Look, lag: int) -> str:
     rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
     if vertex.kind == "state":
         # Where the edge ends, for a label along it would lie across frames.
-        rows += [_small(f"t{-lag:+} → t".replace("-", "−") + "\xa0", theme.state)] if lag else []
+        rows += [_small(f"t{-lag:+} → t".replace("-", "−"), theme.state) + "&#160;"] if lag else []
         return f"<{'  '.join(rows)}>"
     if "shape" in look.show and vertex.shapes and not (vertex.kind in ("input", "constant") and not vertex.name):
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
@@ -284,7 +221,9 @@ def _norm(array: np.ndarray) -> float:
 
 
 def _html(*lines: str) -> str:
-    return f"<{'<br/>'.join(_escaped(line) for line in lines)}>"
+    """Lines of text; several begin at the left."""
+    end = '<br align="left"/>' if len(lines) > 1 else ""
+    return f"<{''.join(_escaped(line) + end for line in lines)}>"
 
 
 def _escaped(text: str) -> str:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NoEngineError, complaint, describe
+from ..errors import complaint, describe, plural
 from ..graph import Value
-from . import views
+from . import options, views
+from .fit import MOST, fitted
 from .labels import label_all, node_of, recorded
 from .picture import Edge, Picture, Vertex, observe
-from .steps import keep_steps, loop_of, loops, states
+from .steps import keep_steps, loop_of, states
 from .steps import roll as rolled
 from .text import text as equations
 from .themes import theme_named
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MOST = 600
-"""More visible vertices than this are folded before they are drawn."""
-
-SHOWN = frozenset({"shape", "value", "grad"})
 
 
 class Graph:
@@ -39,8 +33,8 @@ class Graph:
         With ``highlight``: along how many paths the gradient reaches it.
     """
 
-    def __init__(self, values: list[Value], picture: Picture, options: dict[str, Any], marked: frozenset[Value] | None, paths: int | None):
-        self._values, self._picture, self._options, self._marked = values, picture, options, marked
+    def __init__(self, values: list[Value], picture: Picture, look: dict[str, Any], marked: frozenset[Value] | None, paths: int | None):
+        self._values, self._picture, self._look, self._marked = values, picture, look, marked
         self.paths = paths
 
     @property
@@ -61,7 +55,7 @@ class Graph:
     @property
     def notes(self) -> list[str]:
         """What the figure says about itself: its status, its size, what it leaves out and how to see it."""
-        return [f"{self.status} · {len(self._values):,} ops", *self._picture.notes]
+        return [f"{self.status} · {plural(len(self._values), 'op')}", *self._picture.notes]
 
     def text(self, *, shapes: bool = True) -> str:
         """The whole graph as numbered equations that read like the program that ran, grouped by time step."""
@@ -87,7 +81,7 @@ class Graph:
                     remedy="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
                 )
             )
-        look = Look(**self._options, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
+        look = Look(**self._look, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
         return write(self._picture, look, "\n".join(self.notes))
 
     def svg(self) -> str:
@@ -104,39 +98,16 @@ class Graph:
         ------
         ValueError
             If the ending is none of these.
+        OSError
+            If the file cannot be written.
         NoEngineError
             If nothing here draws pictures. The DOT text is then saved beside `path`, and the message says so.
+        RuntimeError
+            If what draws them fails; the DOT text is saved beside `path` as well.
         """
-        import json
-        from pathlib import Path
+        from .files import save
 
-        from .render import FORMATS, render
-
-        if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-            wanted, remedy = "the name of a file", 'give one like "loss.svg"'
-            raise ValueError(complaint("graph.save", "path", expected=wanted, got=describe(path), remedy=remedy))
-        path = Path(path)
-        if not path.parent.is_dir():
-            wanted, remedy = "a file in a folder that is there", "make the folder first"
-            raise FileNotFoundError(complaint("graph.save", "path", expected=wanted, got=repr(str(path)), remedy=remedy))
-        form = path.suffix[1:].lower()
-        writers = {"dot": self.dot, "txt": self.text, "json": lambda: json.dumps(self.data(), indent=1)}
-        if form in writers:
-            path.write_text(writers[form]().rstrip("\n") + "\n", encoding="utf-8")
-            return path
-        if form not in FORMATS:
-            endings = ", ".join(f".{name}" for name in (*FORMATS, *writers))
-            raise ValueError(
-                complaint("graph.save", "path", expected=f"a name that ends in {endings}", got=repr(str(path)), remedy="rename it")
-            )
-        try:
-            path.write_bytes(self.svg().encode("utf-8") if form == "svg" else render(self.dot(), form))
-        except NoEngineError as error:
-            beside = path.with_suffix(".dot")
-            beside = path.with_name(path.name + ".dot") if beside.exists() else beside
-            beside.write_text(self.dot(), encoding="utf-8")
-            raise NoEngineError(f"{error}; the DOT text is in {beside}") from None
-        return path
+        return save(self, path)
 
     def data(self) -> dict[str, Any]:
         """The view as plain dicts and lists, for JSON."""
@@ -190,12 +161,12 @@ def graph(
         What stands below each name. A gradient that is not there reads "—"; interior ones need ``backward(retain_grads=True)``.
         With "grad" the width of an edge follows the norm of the gradient of what it carries, which is that over all its uses.
     steps : str, optional
-        ``"first:2,last:1"``: of every loop the first two time steps and the last; one mark stands for the rest.
+        ``"first:2,last:1"``: of every loop the first two time steps and the last; one mark stands for the rest. Not with `roll`.
     roll : bool
         Draw one time step for all, with an edge t−1 that carries the state.
     fold : int or str, or a sequence of them
-        A box in place of each scope at this depth, or of this name: a module's, a layer's, or that of a named result with
-        its unnamed terms. ``"names"`` gives every such result a box with its whole formula.
+        A box in place of each scope at this depth, of this name, or on this path (``"gru / layer 0"``): a module's, a layer's, or
+        that of a named result with its unnamed terms. ``"names"`` gives every such result a box with its whole formula.
     parameters : {"once", "chips", "hide"}, optional
         Draw a parameter once, at each of its uses, or not at all; at each of its uses if rolled, else once.
     highlight : Tensor, optional
@@ -226,69 +197,27 @@ def graph(
     2
     """
     values = recorded("graph", output)
-    shown = frozenset(show.replace(" ", "").split(",") if isinstance(show, str) else _several("show", show))
-    if not shown <= SHOWN:
-        raise ValueError(complaint("graph", "show", expected="shape, value or grad", got=repr(show), remedy='write show="shape,grad", say'))
-    parameters = _choice("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
-    _choice("direction", direction, ("up", "down", "right"))
-    options = {"show": shown, "theme": theme_named(theme), "direction": direction}
-    picture = states(observe(values))
-    if steps is not None:
-        picture = keep_steps(picture, *_bounds(steps))
+    kept, folds = options.bounds(steps, roll=roll), options.folds(fold)
+    parameters = options.one_of("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
+    options.one_of("direction", direction, ("up", "down", "right"))
+    look = {"show": options.shown(show), "theme": theme_named(theme), "direction": direction}
+    picture = observe(values)
+    picture = states(views.fold_gradients(picture) if roll else picture)
+    if kept is not None:
+        picture = keep_steps(picture, *kept)
     if roll:
         picture = rolled(picture)
-    for by in [fold] if isinstance(fold, int | str) else _several("fold", fold):
+    for by in folds:
         picture = views.fold(picture, by)
     if parameters != "once":
         picture = views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
-    picture = _small_enough(picture)
+    picture = fitted(picture, steps_chosen=steps is not None)
     marked, paths = None, None
     if highlight is not None:
         marked, paths = _paths(values, highlight)
-        picture.notes.append(f"{paths:,} path{'s' if paths != 1 else ''} to {label_all(values).get(highlight, 'what is marked')}")
-    return Graph(values, picture, options, marked, paths)
-
-
-def _several(argument: str, value: Any) -> Iterable[Any]:
-    """`value`, refused if it is not several."""
-    if not isinstance(value, Iterable):
-        raise TypeError(complaint("graph", argument, expected="one or a sequence", got=describe(value), remedy="see help(tg.graph)"))
-    return value
-
-
-def _choice(argument: str, value: str, known: tuple[str, ...]) -> str:
-    """`value`, refused if it is none of those known."""
-    if value not in known:
-        raise ValueError(complaint("graph", argument, expected=", ".join(known), got=repr(value), remedy="use one of these"))
-    return value
-
-
-def _bounds(steps: str) -> tuple[int, int]:
-    """How many of the first and of the last time steps ``"first:2,last:1"`` means."""
-    found = re.fullmatch(r"(?:first:(\d+))?,?(?:last:(\d+))?", steps.replace(" ", "")) if isinstance(steps, str) else None
-    if not found or not any(found.groups()) or not any(int(n or 0) for n in found.groups()):
-        raise ValueError(
-            complaint("graph", "steps", expected='"first:2,last:1", say', got=repr(steps), remedy="at least one step must stay")
-        )
-    return int(found[1] or 0), int(found[2] or 0)
-
-
-def _small_enough(picture: Picture) -> Picture:
-    """The picture, folded as far as it takes to draw it, with a note that says so."""
-    visible = len(picture.vertices)
-    if visible <= MOST:
-        return picture
-    depth = max(len(vertex.scope) for vertex in picture.vertices.values())
-    ways: list[tuple[str, Any]] = []
-    if loops(picture):
-        ways = [('steps="first:2,last:1"', lambda p: keep_steps(p, 2, 1)), ("roll=True", rolled)]
-    ways += [(f"fold={d}", lambda p, d=d: views.fold(p, d)) for d in range(depth, 0, -1)]
-    for option, view in ways:
-        smaller = view(picture)
-        if len(smaller.vertices) <= MOST:
-            smaller.notes.append(f"{visible:,} nodes: drawn with {option}; choose steps, roll or fold yourself to see other parts")
-            return smaller
-    return picture
+        hidden = ", which is hidden" if parameters == "hide" and highlight.node is None else ""
+        picture.notes.append(f"{plural(paths, 'path')} to {label_all(values).get(highlight, 'what is marked')}{hidden}")
+    return Graph(values, picture, look, marked, paths)
 
 
 def _paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:

@@ -94,42 +94,81 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
+def starts_of(values: Iterable[Value]) -> dict[Value, int]:
+    """The time step before a loop that a first state stands for, and with it the leaves that are first states.
+
+    A leaf is one if, where it enters an op, the same op of another step takes what an earlier step made under the same name:
+    how far back that reaches, it reaches back too. Ops are paired from the end of a step, for the first one may lack what has
+    a constant start.
+    """
+    turns: Counter[tuple] = Counter()
+    alike: dict[tuple, dict[int, Node]] = {}
+    for value in reversed(list(values)):
+        node = node_of(value)
+        here = _walk(node.scope)
+        if here is not None:
+            turns[(*here, node.op.name)] += 1
+            alike.setdefault((here[0], here[2:], node.op.name, turns[(*here, node.op.name)]), {})[here[1]] = node
+    found: dict[Value, int] = {}
+    for by_step in alike.values():
+        if max(by_step) - min(by_step) >= len(by_step):
+            continue  # steps that do not follow each other have no number between them
+        reach: dict[tuple[int, str], set[int]] = {}
+        for step, node in by_step.items():
+            for i, x in enumerate(node.inputs):
+                if isinstance(x, Value) and x.node and x.name and (made := time_step(x.node.scope)) not in (None, step):
+                    reach.setdefault((i, x.name), set()).add(step - made)
+        for step, node in by_step.items() if reach else ():
+            for i, x in enumerate(node.inputs):
+                if isinstance(x, Value) and x.node is None and x.name and len(lags := reach.get((i, x.name), set())) == 1:
+                    found.setdefault(x, step - next(iter(lags)))
+    return found
+
+
+def _walk(scope: Scope) -> tuple | None:
+    """The loop around a node, its time step, and what tells one walk and one module from another; None outside of time."""
+    for i in range(len(scope) - 1, -1, -1):
+        if isinstance(part := scope[i], int):
+            return scope[:i], part, scope[i + 1 :], getattr(part, "entry", 0)
+    return None
+
+
 def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str]:
-    """A label for every named value and every leaf that was used; with `apart` no two are alike.
+    """A label for every named value and every leaf that was used; with `apart` no two are alike, else no two in one scope.
 
     A result carries its time step (``h₃``). A leaf carries none, for a parameter belongs to all steps; but where several
-    constants of one name were used, one in each step (``x``), each carries its own; and a first state, which has the name of
-    the results that follow it, that of the step before (``h₋₁``).
+    constants of one name were used, one in each step (``x``), each carries its own; and a first state that of the step
+    before (``h₋₁``).
     """
     values = list(values)
     leaves: dict[Value, set[int | None]] = {}
+    scopes: dict[Value, Any] = {} if apart else scopes_of(values)
+    made: dict[str | None, set[int]] = {}
     for value in values:
+        if (step := time_step(node_of(value).scope)) is not None:
+            made.setdefault(value.name, set()).add(step)
         for x in node_of(value).inputs:
             if isinstance(x, Value) and x.node is None:
-                leaves.setdefault(x, set()).add(time_step(node_of(value).scope))
-    names = Counter(x.name for x in leaves)
-    made: dict[str | None, list[int]] = {}
-    for value in values:
-        if (t := time_step(node_of(value).scope)) is not None:
-            made.setdefault(value.name, []).append(t)
+                leaves.setdefault(x, set()).add(step)
+                if not apart:
+                    scopes.setdefault(x, x if step is None or x.tracked else scopes[value])
+    names, starts = Counter(x.name for x in leaves), starts_of(values)
     labels: dict[Value, str] = {}
-    taken: Counter[str] = Counter()
+    taken: Counter[Any] = Counter()
 
     def give(x: Value, name: str, step: int | None) -> None:
         label = printable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
-        taken[label] += 1
-        while apart and taken[label] > 1:
-            label += f"⁽{str(taken[label]).translate(SUPERSCRIPTS)}⁾"
-            taken[label] += 1
+        where = scopes.get(x)
+        taken[label, where] += 1
+        while taken[label, where] > 1:
+            label += f"⁽{str(taken[label, where]).translate(SUPERSCRIPTS)}⁾"
+            taken[label, where] += 1
         labels[x] = label
 
     for x, steps in leaves.items():
         step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
-        known = made.get(x.name, [])
-        if x.name and known and step is not None and step == min(known):
-            give(x, x.name, step - 1 if step + 1 in known or step == max(known) else None)
-        elif x.name and known and step is not None and step == max(known):  # a walk backwards begins at the last step
-            give(x, x.name, step + 1 if step - 1 in known else None)
+        if x.name and not x.tracked and (x in starts or names[x.name] == 1):
+            give(x, x.name, _start(starts.get(x), step, made.get(x.name, set())))
         elif x.name:
             give(x, x.name, step if names[x.name] > 1 else None)
         elif x.tracked:
@@ -140,6 +179,19 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
         if value.name:
             give(value, value.name, time_step(node_of(value).scope))
     return labels
+
+
+def _start(found: int | None, used: int | None, made: set[int]) -> int | None:
+    """The number of a first state; if no other step says it, that next to the one step in which it is used, if that is at an end."""
+    if found is not None:
+        return found
+    if used is None or not made:
+        return None
+    if used == min(made):
+        return used - 1 if used + 1 in made or len(made) == 1 else None
+    if used == max(made):  # a walk backwards begins at the last step
+        return used + 1 if used - 1 in made else None
+    return None
 
 
 def constant(x: Any) -> str:

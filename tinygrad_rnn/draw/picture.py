@@ -45,6 +45,8 @@ class Vertex:
         The result of an op, or a leaf; of a fold all results that leave it.
     ops : int
         How many ops it stands for.
+    reach : int
+        Of a state: how many time steps lie between where it is made and where it is used.
     formula : str
         Of a named result: its formula with those of its unnamed terms in it (``σ(x₀ @ W + h₀ @ U)``), if that is short.
     """
@@ -57,6 +59,7 @@ class Vertex:
     values: tuple[Value, ...] = ()
     ops: int = 0
     formula: str = ""
+    reach: int = 0
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

@@ -18,8 +18,8 @@ sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="dot"))
 """
 
 
-def engine(form: str) -> list[str]:
-    """The command that draws DOT from its standard input as `form`.
+def engines(form: str) -> list[list[str]]:
+    """The commands that draw DOT from their standard input as `form`, the first choice first.
 
     The Graphviz inside pygraphviz has a process of its own too: what it writes to the terminal stays there,
     and so would a crash.
@@ -29,28 +29,38 @@ def engine(form: str) -> list[str]:
     NoEngineError
         If there is neither a system ``dot`` nor `pygraphviz`.
     """
+    found = []
     if dot := shutil.which("dot"):
-        return [dot, f"-T{form}"]
+        found.append([dot, f"-T{form}"])
     if find_spec("pygraphviz"):
-        return [sys.executable, "-c", _PYGRAPHVIZ, form]
-    raise NoEngineError(
-        f"draw: expected a system dot or pygraphviz to draw {form}, got neither; install Graphviz "
-        "(https://graphviz.org/download), or run: pip install 'tinygrad_rnn[render]'"
-    )
+        found.append([sys.executable, "-c", _PYGRAPHVIZ, form])
+    if not found:
+        raise NoEngineError(
+            f"draw: expected a system dot or pygraphviz to draw {form}, got neither; install Graphviz "
+            "(https://graphviz.org/download), or run: pip install 'tinygrad_rnn[render]'"
+        )
+    return found
 
 
 def render(dot: str, form: str) -> bytes:
-    """`dot` drawn as ``"svg"``, ``"png"`` or ``"pdf"``.
+    """`dot` drawn as ``"svg"``, ``"png"`` or ``"pdf"``, by the first engine that can.
 
     Raises
     ------
     NoEngineError
         If nothing here draws.
     RuntimeError
-        If the engine fails.
+        If every engine fails.
     """
-    done = subprocess.run(engine(form), input=dot.encode(), capture_output=True, check=False)
-    if done.returncode or not done.stdout:
+    reasons = []
+    for command in engines(form):
+        try:
+            done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
+        except OSError as error:  # what is called dot is no program
+            reasons.append(error.strerror or str(error))
+            continue
+        if done.stdout and not done.returncode:
+            return done.stdout
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(f"draw: Graphviz could not draw this as {form}: {lines[-1] if lines else 'it crashed'}; fold more of the graph")
-    return done.stdout
+        reasons.append(lines[-1] if lines else "it crashed")
+    raise RuntimeError(f"draw: Graphviz could not draw this as {form}: {reasons[0]}; fold more of the graph")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
-from ..graph import Scope
-from .labels import SUBSCRIPTS, printable
+from ..graph import Scope, Value
+from .labels import SUBSCRIPTS, printable, starts_of
 from .picture import Edge, Picture, Vertex, quotient
 
 Loop = tuple[Scope, int]
@@ -45,32 +46,56 @@ def loops(picture: Picture) -> dict[Scope, list[int]]:
 
 def states(picture: Picture) -> Picture:
     """A place in each time step for every value that it takes from another one, so that one edge carries the state."""
+    starts = starts_of(vertex.values[0] for vertex in picture.vertices.values() if vertex.kind == "op")
+    begin = _begin(picture, starts)
     places: dict[str, Vertex] = {}
     named: set[tuple[Scope, str | None]] = set()
     edges: list[Edge] = []
     for edge in picture.edges:
         source, target = (picture.vertices[end] for end in (edge.source, edge.target))
         before, after = loop_of(source.scope), loop_of(target.scope)
-        if not before or not after or before[0] != after[0] or before[1] == after[1]:
+        made = (after[0], starts[source.values[0]]) if after and len(begin.get(source.id, ())) > 1 else before
+        if not made or not after or made[0] != after[0] or made[1] == after[1]:
             edges.append(edge)
             continue
         name = f"{source.id}_in{after[1]}"
         if name not in places:
-            places[name] = Vertex(name, "state", source.name, "" if source.name else source.text, (*after[0], after[1]), source.values)
+            text = "" if source.name else source.text
+            places[name] = Vertex(name, "state", source.name, text, (*after[0], after[1]), source.values, reach=abs(after[1] - made[1]))
             edges.append(Edge(source.id, name, edge.values))
             if source.name:
                 named.add((after[0], source.values[0].name))
         edges.append(Edge(name, target.id, edge.values))
+    numbered = {x.name for x in starts}
     first_use = {edge.target: edge.source for edge in reversed(edges) if edge.source in places}
     vertices: dict[str, Vertex] = {}
     for name, vertex in picture.vertices.items():
         inside = loop_of(vertex.scope)
-        if vertex.kind == "input" and inside and (inside[0], vertex.values[0].name) in named:
-            vertex = replace(vertex, kind="state")  # the state before the first step
+        if len(begin.get(name, ())) == 1:  # the state before the first step
+            ((loop, step),) = begin[name]
+            vertex = replace(vertex, kind="state", scope=(*loop, step), reach=abs(step - starts[vertex.values[0]]))
+        elif vertex.kind == "input" and inside and (inside[0], vertex.values[0].name) in named and vertex.values[0].name not in numbered:
+            vertex = replace(vertex, kind="state", scope=(*inside[0], inside[1]), reach=1)
         if name in first_use and first_use[name] not in vertices:
             vertices[first_use[name]] = places[first_use[name]]
         vertices[name] = vertex
     return Picture({**vertices, **places}, edges, list(picture.notes))
+
+
+def _begin(picture: Picture, starts: Mapping[Value, int]) -> dict[str, set[Loop]]:
+    """For each first state the steps that use it, if these are of one loop that is in no other."""
+    found: dict[str, set[Loop | None]] = {}
+    for edge in picture.edges:
+        source, scope = picture.vertices[edge.source], picture.vertices[edge.target].scope
+        if source.kind == "input" and source.values[0] in starts:
+            found.setdefault(edge.source, set()).add(None if nests(scope) else loop_of(scope))
+    known = {name: {use for use in uses if use} for name, uses in found.items() if None not in uses}
+    return {name: uses for name, uses in known.items() if len({loop for loop, _ in uses}) == 1}
+
+
+def nests(scope: Scope) -> bool:
+    """Whether a scope is in a loop that is in a time step of another."""
+    return sum(isinstance(part, int) for part in scope) > 1
 
 
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
@@ -88,7 +113,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
             place = loop_of(vertex.scope)
             if place and place[0] == loop and place[1] in within:
                 source = passing.get(name)
-                key = (source.scope[len(loop) + 1 :], *_form(source, place[1])[1:]) if source else ()
+                key = (source.scope[len(loop) + 1 :], *_form(source)[1:]) if source else ()
                 stands_for[name] = Vertex(f"steps{number}", "steps", "…", title, (*loop, Skipped(hidden[0])))
                 if key:
                     marks.setdefault(key, replace(stands_for[name], id=f"steps{number}_{len(marks) + 1}", text="" if marks else title))
@@ -116,7 +141,7 @@ def roll(picture: Picture) -> Picture:
     members: dict[tuple, dict[int, Vertex]] = {}
     for name, vertex in reversed(picture.vertices.items()):  # from the end, for a first step may lack what has a constant start
         if (place := loop_of(vertex.scope)) and place[0] in every:
-            form = (place[0], vertex.scope[len(place[0]) + 1 :], *_form(vertex, place[1]))
+            form = (place[0], vertex.scope[len(place[0]) + 1 :], *_form(vertex))
             turns[(*form, place[1])] += 1
             patterns[name] = (*form, turns[(*form, place[1])])
             members.setdefault(patterns[name], {})[place[1]] = vertex
@@ -136,16 +161,19 @@ def roll(picture: Picture) -> Picture:
     order = {loop: {step: i for i, step in enumerate(sorted(steps))} for loop, steps in walked.items()}
     edges = [_rolled(edge, picture, order) for edge in picture.edges]
     rolled = quotient(Picture(picture.vertices, edges, picture.notes), stands_for)
+    if any(nests(vertex.scope) for vertex in picture.vertices.values()):
+        rolled.notes.append("a loop inside of a time step is drawn step by step; the outer one is rolled up")
     return _entering_once(rolled, _first_states(picture))
 
 
-def _form(vertex: Vertex, step: int) -> tuple:
+def _form(vertex: Vertex) -> tuple:
     """What is alike in all steps: the kind, the name without its time step, and the op; not the formula, which names the states."""
     value = vertex.values[0] if vertex.values else None
     made = value.node if value is not None else None
+    if vertex.kind == "fold":
+        return vertex.kind, SUBSCRIPT.sub("", vertex.name), ""
     if vertex.kind == "state":
-        place = loop_of(made.scope) if made else None
-        return vertex.kind, value.name if value is not None else "", abs(step - place[1]) if place else 1
+        return vertex.kind, value.name if value is not None else "", vertex.reach
     return vertex.kind, value.name if value is not None else "", made.op.name if made else ""
 
 
@@ -162,7 +190,10 @@ def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope
 
     def at_t(texts: dict[int, str]) -> str:
         counted = all(t in map(int, INDEX.findall(text)) for t, text in texts.items())
-        found = list(dict.fromkeys(_in_terms_of_t(texts[t], t, *neighbours.get(t, (t - 1, t + 1)), counted) for t in inner))
+        numbers = {t: neighbours.get(t, (t - 1, t + 1)) for t in inner}
+        reach = members[model].reach
+        written = texts if nests((0, *rest)) else {t: _in_terms_of_t(texts[t], t, *numbers[t], reach, counted) for t in inner}
+        found = list(dict.fromkeys(written[t] for t in inner))
         words = [text.split(" ") for text in found]
         if len(set(map(len, words))) > 1:
             return "…"
@@ -176,9 +207,12 @@ def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope
     return replace(vertex, id=members[own[0]].id, name=name, text=text, scope=scope, formula=formula)
 
 
-def _in_terms_of_t(text: str, step: int, before: int, after: int, counted: bool) -> str:
+def _in_terms_of_t(text: str, step: int, before: int, after: int, reach: int, counted: bool) -> str:
     """The text of one step with ``t`` for its number; if `counted`, for that in brackets too, which is an index into a sequence."""
-    symbols = {str(n).translate(SUBSCRIPTS): symbol for n, symbol in ((step, "ₜ"), (before, "ₜ₋₁"), (after, "ₜ₊₁"))}
+    names = {step: "ₜ", before: "ₜ₋₁", after: "ₜ₊₁"}
+    if reach > 1:
+        names |= {step - reach: "ₜ₋" + str(reach).translate(SUBSCRIPTS), step + reach: "ₜ₊" + str(reach).translate(SUBSCRIPTS)}
+    symbols = {str(n).translate(SUBSCRIPTS): symbol for n, symbol in names.items()}
     text = SUBSCRIPT.sub(lambda found: symbols.get(found[0], found[0]), text)
     return INDEX.sub(lambda found: "[t" if int(found[1]) == step else found[0], text) if counted else text
 
@@ -186,6 +220,8 @@ def _in_terms_of_t(text: str, step: int, before: int, after: int, counted: bool)
 def _rolled(edge: Edge, picture: Picture, order: dict[Scope, dict[int, int]]) -> Edge:
     """The edge with its lag, counted in steps that were walked."""
     before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
+    if not before and picture.vertices[edge.target].kind == "state":
+        return replace(edge, when="at first")
     if not before or not after or before[0] != after[0] or before[1] == after[1]:
         return edge
     return replace(edge, lag=order[after[0]][after[1]] - order[before[0]][before[1]])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
-from ..errors import complaint
-from ..graph import Scope
-from .labels import SUBSCRIPTS
+import numpy as np
+
+from ..errors import complaint, plural
+from ..graph import Derivative, Scope, Value
+from .labels import SUBSCRIPTS, node_of
 from .picture import Picture, Terms, Vertex, quotient
-from .steps import Rolled
+from .steps import Rolled, loop_of
 
 
 def fold(picture: Picture, by: int | str) -> Picture:
@@ -20,31 +23,62 @@ def fold(picture: Picture, by: int | str) -> Picture:
     ValueError
         If there is no such scope.
     """
+    folded = _folded(picture, lambda scope: _folded_at(scope, by))
+    if folded is None and by != "names":
+        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
+        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
+        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
+    return folded or picture
+
+
+def fold_gradients(picture: Picture) -> Picture:
+    """One box for the gradient of each scope, if there are gradients of time steps: these cannot be rolled up op by op.
+
+    A sum of gradients over time begins at the last step and ends at the first, so these have other ops than those between.
+    """
+
+    def prefix(scope: Scope) -> Scope | None:
+        return next((scope[: i + 1] for i, part in enumerate(scope) if isinstance(part, Derivative)), None)
+
+    found = (prefix(vertex.scope) for vertex in picture.vertices.values())
+    if not any(isinstance(part, int) for scope in found if scope for part in scope):
+        return picture
+    folded = _folded(picture, prefix) or picture
+    folded.notes.append("the gradient of each scope is one box, for it is not the same in all time steps; steps shows its ops")
+    return folded
+
+
+def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Picture | None:
+    """One box for each scope around something that `prefix_of` gives; None if it gives none."""
     folds: dict[Scope, Vertex] = {}
     before = sum(vertex.kind == "fold" for vertex in picture.vertices.values())
-    stands_for: dict[str, Vertex] = {}
+    within: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
-        prefix = _folded_at(vertex.scope, by)
-        if prefix is None or vertex.kind in ("parameter", "steps"):
+        prefix = prefix_of(vertex.scope)
+        if prefix is None or vertex.kind in ("parameter", "steps") or _enters(vertex, prefix):
             continue
         if prefix not in folds:
             # A time step stays in its frame, which has its title and its place.
             folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix if in_time(prefix) else prefix[:-1])
         if vertex.formula and isinstance(prefix[-1], Terms):
             folds[prefix] = replace(folds[prefix], text=vertex.formula)
-        stands_for[name] = folds[prefix]
-    stands_for = {name: folds[_folded_at(picture.vertices[name].scope, by) or ()] for name in stands_for}
-    if not stands_for and by == "names":
-        return picture
-    if not stands_for:
-        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
-        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
-        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
-    folded = quotient(picture, stands_for)
+        within[name] = prefix
+    if not within:
+        return None
+    folded = quotient(picture, {name: folds[prefix] for name, prefix in within.items()})
+    for name, vertex in folded.vertices.items():
+        if (prefix := prefix_of(vertex.scope)) in folds:  # a leaf of a scope that has become a box is beside it
+            folded.vertices[name] = replace(vertex, scope=folds[prefix].scope)
     for name, vertex in folded.vertices.items():
         if vertex.kind == "fold" and not vertex.text:
-            folded.vertices[name] = replace(vertex, text=f"{vertex.ops} op{'s' if vertex.ops != 1 else ''}")
+            folded.vertices[name] = replace(vertex, text=plural(vertex.ops, "op"))
     return folded
+
+
+def _enters(vertex: Vertex, prefix: Scope) -> bool:
+    """Whether a leaf is an input with a name, which is seen outside of the box; unless the box holds the steps that it is one of."""
+    place = loop_of(vertex.scope)
+    return vertex.kind == "input" and bool(vertex.name) and (place is None or len(prefix) > len(place[0]))
 
 
 def _folded_at(scope: Scope, by: int | str) -> Scope | None:
@@ -52,7 +86,11 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
         return scope[:by] if len(scope) >= by > 0 else None
     if by == "names":
         return scope if scope and isinstance(scope[-1], Terms) else None
-    return next((scope[: i + 1] for i, part in enumerate(scope) if by in (part, getattr(part, "name", part))), None)
+    for path in ([by], by.split(" / ")):
+        for end in range(len(path), len(scope) + 1):
+            if all(name in (part, getattr(part, "name", part)) for name, part in zip(path, scope[end - len(path) : end], strict=True)):
+                return scope[:end]
+    return None
 
 
 def in_time(scope: Scope) -> bool:
@@ -71,21 +109,38 @@ def _title(scope: Scope) -> str:
     return last + ("ₜ" if isinstance(time, Rolled) else str(time).translate(SUBSCRIPTS))
 
 
+REARRANGED = {"add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"}
+"""The ops that make of parameters what is a parameter still, such as a gate's share of a matrix, or the sum of two biases."""
+
+
 def shared(picture: Picture) -> set[str]:
-    """Parameters, and what a module makes of them and of constants alone, outside of time: a gate's share of a matrix."""
+    """Parameters, and what a module makes of them outside of time without any data: a gate's share of a matrix.
+
+    What data enters is a computation and stays an op; be it as an index, as in an embedding.
+    """
     incoming: dict[str, list[str]] = {}
     for edge in picture.edges:
         incoming.setdefault(edge.target, []).append(edge.source)
     used = {edge.source for edge in picture.edges}
     found: set[str] = set()
     for name, vertex in picture.vertices.items():
-        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
         modules = [part for part in vertex.scope if not isinstance(part, Terms)]
         outside = modules and not any(isinstance(part, int | Rolled) for part in modules)
+        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
         made = vertex.kind == "op" and outside and name in used and sources and found.issuperset(sources)
-        if vertex.kind == "parameter" or made:
+        if vertex.kind == "parameter" or (made and _rearranges(vertex.values[0])):
             found.add(name)
     return found
+
+
+def _rearranges(value: Value) -> bool:
+    """Whether an op moves numbers of parameters, adds some up, or leaves some out (a mask), and no data says which."""
+    node = node_of(value)
+    settings = [x for setting in node.params.values() for x in (setting if isinstance(setting, tuple) else (setting,))]
+    data = [array for x, array in zip(node.inputs, node.arrays, strict=True) if not isinstance(x, Value) and np.ndim(array)]
+    if node.op.name == "multiply":
+        return bool(data) and all(array.shape == value.array.shape and np.isin(array, (0, 1)).all() for array in data)
+    return node.op.name in REARRANGED and not data and not any(np.ndim(x) for x in settings)
 
 
 def without_parameters(picture: Picture) -> Picture:
