@@ -19,6 +19,7 @@ from tinygrad_rnn.cli import main
 from tinygrad_rnn.draw import NoEngineError, render
 from tinygrad_rnn.draw.labels import printable
 from tinygrad_rnn.text import CharVocab
+from tinygrad_rnn.walk.numbers import Lesson
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}"
@@ -371,6 +372,15 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(pa
             writing.setdefault(node.scope[1], []).append(boxes[node.id])
     columns = [reading, *(writing[step] for step in sorted(writing))]
     assert all(max(box[1] for box in left) < min(box[0] for box in right) for left, right in pairwise(columns))
+
+
+def test_a_loss_of_every_step_stands_behind_the_first_step():
+    """The tutorial's batch: its loss walks along with the recurrence."""
+    drawn = tg.graph(Lesson().loss.loss, parameters="chips")
+    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
+    first = [boxes[node.id] for node in drawn.nodes if node.scope[:2] == ("mathmath", 0)]
+    losses = [boxes[node.id] for node in drawn.nodes if "loss" in node.scope]
+    assert min(box[0] for box in losses) > max(box[1] for box in first)
 
 
 # -- without an engine -------------------------------------------------------------------------------

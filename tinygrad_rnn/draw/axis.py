@@ -101,3 +101,19 @@ def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
         if at == {min(steps.get(pair[1], at))} and len(columns[pair[1]]) > 1:
             found.setdefault(common(*pair), []).append([[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]])
     return found
+
+
+def companions_of(picture: Picture) -> list[tuple[Scope, Scope, int]]:
+    """Two loops, of which one goes along with the other and takes what its steps make, as a loss does; and how many steps it takes."""
+    found: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
+    for edge in picture.edges:
+        source, target = loop_of(picture.vertices[edge.source].scope), loop_of(picture.vertices[edge.target].scope)
+        if source and target and source[0] != target[0]:
+            found.setdefault((source[0], target[0]), set()).add((source[1], target[1]))
+    return [(*pair, len(steps)) for pair, steps in found.items() if len(steps) > 1 and all(made == used for made, used in steps)]
+
+
+def add_companion(drawing: Any, number: int, companion: int, steps: int) -> None:
+    """Put a loop that goes along with another one behind it in time: else its frame may stand where time begins, and edges cross all."""
+    for i in range(steps):
+        drawing.edge(f"t{number}_{i}_made_late", f"t{companion}_{i}_made_early", style="invis")

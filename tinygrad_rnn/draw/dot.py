@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Scope, Value
-from .axis import add_axis, columns_of, levels_of, walks_of
+from .axis import add_axis, add_companion, columns_of, companions_of, levels_of, walks_of
 from .labels import printable
 from .picture import Edge, Picture, Terms, Vertex
 from .steps import Rolled, Skipped, loop_of
@@ -112,6 +112,8 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
             add_axis(frames[scope], walk, [], f"{numbers[scope]}w{turn}")
         if scope:
             frames[scope[:-1]].subgraph(frames[scope])
+    for loop, companion, steps in companions_of(picture) if columns else ():
+        add_companion(drawing, numbers[loop], numbers[companion], min(steps, len(columns[loop]), len(columns[companion])))
 
 
 def _frame(part: str | int, theme: Theme) -> dict[str, str]:
