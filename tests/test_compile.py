@@ -449,6 +449,18 @@ def test_an_op_of_the_user():
     assert "def compile_bump(a):" in fast.source
 
 
+def test_a_walk_is_one_box_that_opens_into_its_step():
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    loss = fast(np.ones((50, 2, 3), "float32"))[0].sum()
+    (box,) = [node for node in tg.graph(loss).nodes if node.text.startswith("GRUCell")]
+    assert "50 steps" in box.text
+    assert (50, 2, 4) in box.shapes
+    assert "GRUCell(" in tg.graph(loss).text()
+    step = fast.graph(fold="names", parameters="hide")
+    assert {"r", "z", "n", "h"} <= {node.name for node in step.nodes}
+    assert "<svg" in step.svg()
+
+
 # -- refusals ----------------------------------------------------------------------------------------
 
 

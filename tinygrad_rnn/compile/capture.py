@@ -11,7 +11,9 @@ import numpy as np
 from ..graph import Value
 from ..nn.module import Module
 
-PLAIN = (int, float, complex, str, bytes, bool, type(None), type, CodeType, BuiltinFunctionType, np.dtype, np.generic)
+PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None), CodeType, BuiltinFunctionType})
+ALIKE = (np.dtype, np.generic, type)
+"""Types, and bases of types, of what is part of the key as it is."""
 
 
 def captured(cell: Any) -> tuple[tuple[Any, ...], list[Value]]:
@@ -22,26 +24,26 @@ def captured(cell: Any) -> tuple[tuple[Any, ...], list[Value]]:
     """
     key: list[Any] = []
     tensors: dict[int, Value] = {}
-    _look(cell, key, tensors, set())
+    places: dict[int, int] = {}
+    seen: set[int] = set()
+    waiting: list[Any] = [cell]
+    while waiting:
+        x = waiting.pop()
+        kind = type(x)
+        if kind in PLAIN or isinstance(x, ALIKE):
+            key.append((kind, x))
+        elif isinstance(x, Value):
+            tensors[id(x)] = x
+            place = places.setdefault(id(x), len(places))
+            array = x.array
+            key.append((place, x.tracked, array.shape, array.dtype, None if x.tracked else id(array)))
+        elif id(x) not in seen:
+            seen.add(id(x))
+            key.append(kind)
+            waiting.extend(reversed(list(_parts(x, key))))
+        else:
+            key.append(None)
     return tuple(key), list(tensors.values())
-
-
-def _look(x: Any, key: list[Any], tensors: dict[int, Value], seen: set[int]) -> None:
-    if isinstance(x, PLAIN):
-        key.append((type(x), x))
-        return
-    if isinstance(x, Value):
-        known = id(x) in tensors
-        place = list(tensors).index(id(x)) if known else len(tensors)
-        tensors[id(x)] = x
-        key.append((place, x.tracked, x.array.shape, x.array.dtype, None if x.tracked else id(x.array)))
-        return
-    if id(x) in seen:
-        return
-    seen.add(id(x))
-    key.append(type(x))
-    for part in _parts(x, key):
-        _look(part, key, tensors, seen)
 
 
 def _parts(x: Any, key: list[Any]) -> Any:
@@ -49,9 +51,9 @@ def _parts(x: Any, key: list[Any]) -> Any:
     if isinstance(x, tuple | list | set | frozenset):
         return x
     if isinstance(x, dict):
-        return (part for item in x.items() for part in item)
+        return [part for item in x.items() for part in item]
     if isinstance(x, Module):
-        return (part for name, value in x.__dict__.items() if name not in HIDDEN for part in (name, value))
+        return [part for name, value in x.__dict__.items() if name not in HIDDEN for part in (name, value)]
     if isinstance(x, partial):
         return x.func, x.args, x.keywords
     if isinstance(x, MethodType):
