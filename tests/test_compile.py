@@ -358,6 +358,158 @@ def test_used_as_the_target():
     assert repr(fast) == f"compile({layer!r})"
 
 
+RATES, MATRICES = {"rate": 0.5}, {"U": [tg.Tensor(np.eye(2), requires_grad=True)]}
+
+
+class Settings:
+    rate = 0.5
+
+
+def of_a_dict(x, h):
+    h = RATES["rate"] * h @ MATRICES["U"][0] + x
+    return h, h
+
+
+def of_an_object(x, h, settings=Settings()):  # noqa: B008
+    h = settings.rate * h + x
+    return h, h
+
+
+def of_code_within(x, h):
+    h = sum((lambda part: RATES["rate"] * part)(part) for part in (h, x))
+    return h, h
+
+
+@pytest.mark.parametrize("cell", [of_a_dict, of_an_object, of_code_within])
+def test_what_stands_outside_of_a_cell_is_seen(cell, monkeypatch):
+    """Containers, objects and their classes, and what code within code finds around it."""
+    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.ones((1, 2)))
+    fast = tg.compile(cell)
+    for rate in (0.5, 0.25):
+        monkeypatch.setitem(RATES, "rate", rate)
+        monkeypatch.setattr(Settings, "rate", rate)
+        monkeypatch.setitem(MATRICES, "U", [tg.Tensor(np.full((2, 2), rate), requires_grad=True)])
+        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data)
+
+
+def test_numbers_written_in_place_are_seen():
+    """Of frozen parameters, and of what is made of them; of a small array; of a Tensor of one number."""
+    U, one, mask = tg.Tensor(np.eye(2)), tg.Tensor(0.5), np.ones(2)
+
+    def cell(x, h):
+        h = tg.tanh(one * h @ tg.exp(U).T * mask + x)
+        return h, h
+
+    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.ones((1, 2)))
+    fast = tg.compile(cell)
+    for array in (U.data, one.data, mask, mask):
+        found = []
+        for walk in (cell, fast):
+            x.grad = None
+            output, _ = tg.scan(walk, x, h)
+            output.sum().backward()
+            found.append([output.data, x.grad])
+        agree(found[1], found[0], 1e-12)
+        array[...] = 0.25 * array
+
+
+def test_cells_that_hold_the_same_in_other_places():
+    def walk(x, h, functions):
+        def cell(x, h):
+            for function in functions:
+                h = function(h)
+            return h + x, h
+
+        return tg.scan(cell, x, h)[0]
+
+    def double(h):
+        return 2 * h
+
+    def less(h):
+        return h - 1
+
+    x, h = tg.Tensor(np.ones((3, 1, 2))), tg.Tensor(np.ones((1, 2)))
+    fast = tg.compile(walk)
+    for functions in ([double, double, less], [double, less, less], [double], [double, [less][0]]):
+        np.testing.assert_allclose(fast(x, h, functions).data, walk(x, h, functions).data)
+
+
+def test_names_that_the_program_uses_itself():
+    """Parameters and values that are called t, t1, T or out are what they are."""
+
+    class Cell(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            rng = np.random.default_rng(0)
+            self.t1, self.t2, self.t, self.T, self.out = (tg.Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(5))
+
+        def forward(self, x, h):
+            h = tg.tanh((x @ self.t1 + h) @ self.t2 @ self.t + h @ self.T @ self.out)
+            h.name = "t3"
+            return h, h
+
+    cell = Cell()
+    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True, name="t"), tg.Tensor(np.ones((1, 2)), requires_grad=True, name="t1")
+    theirs, ours = flows(cell, cell, x, h, False), flows(tg.compile(cell), cell, x, h, False)
+    agree([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-12)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda x, h: (h * h.sum() + x.mean()) / 9,
+        lambda x, h: tg.tanh((h[None] @ np.ones((2, 2)))[:, 0:1].sum(axis=0) + x),
+        lambda x, h: tg.tanh(
+            h[..., np.arange(2000) % 2].sum(axis=-1, keepdims=True) - h[..., np.arange(2000) % 2 * (np.arange(2000) != 1001)].sum() + x
+        ),
+    ],
+    ids=["one number", "part of an axis in the middle", "long indices"],
+)
+def test_values_of_odd_shapes(cell):
+    def walked(x, h):
+        h = cell(x, h)
+        return h, h
+
+    parameters = tg.nn.Module()
+    x, h = tg.Tensor(np.ones((4, 1, 2)), requires_grad=True), tg.Tensor(0.5 * np.ones((1, 2)), requires_grad=True)
+    theirs, ours = flows(walked, parameters, x, h, False), flows(tg.compile(walked), parameters, x, h, False)
+    agree([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-10)
+
+
+def test_a_state_of_one_number():
+    def leaky(x, h):
+        h = 0.5 * h + x
+        return h, h
+
+    x, h = tg.Tensor([1.0, 0.0, 0.0]), tg.Tensor(0.0)
+    np.testing.assert_allclose(tg.scan(tg.compile(leaky), x, h)[0].data, [1.0, 0.5, 0.25])
+
+
+def test_a_dict_in_another_order():
+    def cell(x, state):
+        h = tg.tanh(state["h"] + x)
+        return h, {"c": 0.5 * state["c"], "h": h}
+
+    x, state = tg.Tensor(np.ones((3, 1, 2))), {"h": tg.Tensor(np.zeros((1, 2))), "c": tg.Tensor(np.ones((1, 2)))}
+    ours, theirs = tg.scan(tg.compile(cell), x, state), tg.scan(cell, x, state)
+    for name in ("h", "c"):
+        np.testing.assert_allclose(ours[1][name].data, theirs[1][name].data)
+
+
+def test_a_state_that_is_reset_before_backward():
+    """Whoever carries it on may write into it: the way back has its own numbers."""
+    layer = tg.nn.GRU(3, 4, rng=0).astype(np.float64)
+    fast, found = tg.compile(layer), []
+    for reset in (False, True):
+        layer.zero_grad()
+        output, state = fast(np.ones((5, 2, 3)))
+        if reset:
+            state.data[...] = 0
+        output.sum().backward()
+        found.append([p.grad for p in layer.parameters()])
+    agree(found[1], found[0], 0)
+
+
 # -- the program -------------------------------------------------------------------------------------
 
 
@@ -490,7 +642,22 @@ def peeping(x, h):
     return h, h
 
 
-@pytest.mark.parametrize("cell", [branching, reading, by_chance, counting, peeping])
+def detaching(x, h):
+    h = tg.tanh(h.detach() + x)
+    return h, h
+
+
+def masked_by_numbers(x, h):
+    h = tg.where(np.ones(x.shape) * x.array > 0, tg.tanh(h), h + x)
+    return h, h
+
+
+def counted(x, h):
+    h = h + x
+    return (h, tg.Tensor(np.array(3)) * 1), h
+
+
+@pytest.mark.parametrize("cell", [branching, reading, by_chance, counting, peeping, detaching, masked_by_numbers])
 def test_refused_by_name(cell):
     x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.zeros((1, 2)), requires_grad=True)
     with pytest.raises(NotCompilable, match=rf"compile: argument {cell.__name__}: expected .* got .*fallback=True"):
@@ -501,6 +668,12 @@ def test_refused_by_name(cell):
     assert cell.__name__ in fast.refused
     if cell not in (by_chance, counting):
         np.testing.assert_array_equal(output.data, tg.scan(cell, x, h)[0].data)
+
+
+def test_results_of_several_dtypes_are_refused():
+    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.zeros((1, 2)))
+    with pytest.raises(NotCompilable, match="one floating dtype"):
+        tg.scan(tg.compile(counted), x, h)
 
 
 def test_indices_inside_of_a_cell_are_refused():
@@ -515,8 +688,9 @@ def test_indices_inside_of_a_cell_are_refused():
 
 
 def test_wrong_calls():
-    with pytest.raises(TypeError, match="compile: argument target: expected a Module"):
-        tg.compile(3)
+    for target in (3, tg.nn.GRU):
+        with pytest.raises(TypeError, match="compile: argument target: expected a Module"):
+            tg.compile(target)
     fast = tg.compile(tg.nn.GRU(3, 4))
     for look in (lambda: fast.source, fast.explain):
         with pytest.raises(RuntimeError, match="none yet; call it once"):
@@ -551,9 +725,11 @@ def test_the_command_prints_a_program(cell, capsys, request):
         (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
         (["gru", "--hidden", "0"], "--hidden: expected a positive number, got 0"),
         (["nowhere.py:Cell"], "expected a file that runs"),
+        (["examples/cells.py:moving_average"], "expected what makes a cell, NAME(input_size, rng)"),
     ],
 )
-def test_the_command_refuses(arguments, complaint, capsys):
+def test_the_command_refuses(arguments, complaint, capsys, request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
     assert cli.main(["compile", *arguments]) == 2
     error = capsys.readouterr().err
     assert complaint in error

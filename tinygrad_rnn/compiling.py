@@ -33,7 +33,12 @@ def run(options: argparse.Namespace) -> int:
                 complaint("compile", f"--{name}", expected="a positive number", got=str(getattr(options, name)), remedy="3, say")
             )
     factory = _factory(options)
-    size = getattr(factory(options.input, np.random.default_rng(0)), "hidden_size", options.hidden)
+    try:
+        size = getattr(factory(options.input, np.random.default_rng(0)), "hidden_size", options.hidden)
+    except TypeError as error:
+        wanted = "what makes a cell, NAME(input_size, rng)"
+        got, remedy = f"{options.cell!r} ({error})", "give it these two arguments; of a cell that is a function, one that returns it"
+        raise ValueError(complaint("compile", "CELL", expected=wanted, got=got, remedy=remedy)) from error
     layer = Recurrent(factory, options.input, hidden_size=size, rng=0)
     fast = compile(layer)
     fast(np.zeros((2, options.batch, options.input), next((p.dtype for p in layer.parameters()), np.dtype(np.float32))))

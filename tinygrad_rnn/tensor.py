@@ -13,7 +13,7 @@ from . import ops, protocol
 from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history, seen
+from .graph import Value, clock, history, onlooker, seen
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
@@ -79,7 +79,7 @@ class Tensor(Value):
     @property
     def data(self) -> np.ndarray:
         """The numbers. Assign an array of the same shape and dtype to replace those of a leaf."""
-        return self.array
+        return self.array if onlooker.get() is None else seen(np.asarray, self)
 
     @data.setter
     def data(self, new: Any) -> None:
@@ -130,7 +130,7 @@ class Tensor(Value):
 
     def detach(self) -> Self:
         """The same numbers as a leaf without gradients: what to carry from batch to batch in truncated BPTT."""
-        return type(self)(self.array, name=self.name)
+        return type(self)(self.array, name=self.name) if onlooker.get() is None else seen(Tensor.detach, self)
 
     def __repr__(self) -> str:
         body = np.array2string(self.array, separator=", ", prefix="Tensor(", threshold=60)

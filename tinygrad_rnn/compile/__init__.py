@@ -43,8 +43,8 @@ def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
     Notes
     -----
     A program is written when a cell meets inputs and a state of new shapes or dtypes, and kept. Gradients of gradients walk step
-    by step, as without compiling. Numbers and settings that a cell holds are part of its program, and arrays count as long as
-    they are the same objects: hand in with the input what changes from call to call.
+    by step, as without compiling. Numbers, settings and arrays that a cell holds are part of its program, which is written anew when
+    they change; of an array of more than 64 kB only that it is another one is noticed. Nothing may write into the results.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
         for t in range(T):
             ... = np.dot(h_prev, ...
     """
-    if not callable(target):
+    if not callable(target) or isinstance(target, type):
         wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
         raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
     from .layer import CompiledModule  # not before it is needed: importing the library stays quick

@@ -2,75 +2,139 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..graph import Value
 from ..nn.module import Module
+from ..op import Op
 
 PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None), CodeType, BuiltinFunctionType})
 ALIKE = (np.dtype, np.generic, type)
 """Types, and bases of types, of what is part of the key as it is."""
 
-
-def captured(cell: Any) -> tuple[tuple[Any, ...], list[Value]]:
-    """What tells one cell from another, and the Tensors that it holds, each once.
-
-    Two cells with equal keys do the same with Tensors in the same places: so a program is written once for a closure
-    that is made anew in every call. What is no Tensor, a number or a setting, is part of the key; an array counts by identity.
-    """
-    key: list[Any] = []
-    tensors: dict[int, Value] = {}
-    places: dict[int, int] = {}
-    seen: set[int] = set()
-    waiting: list[Any] = [cell]
-    while waiting:
-        x = waiting.pop()
-        kind = type(x)
-        if kind in PLAIN or isinstance(x, ALIKE):
-            key.append((kind, x))
-        elif isinstance(x, Value):
-            tensors[id(x)] = x
-            place = places.setdefault(id(x), len(places))
-            array = x.array
-            key.append((place, x.tracked, array.shape, array.dtype, None if x.tracked else id(array)))
-        elif id(x) not in seen:
-            seen.add(id(x))
-            key.append(kind)
-            waiting.extend(reversed(list(_parts(x, key))))
-        else:
-            key.append(None)
-    return tuple(key), list(tensors.values())
-
-
-def _parts(x: Any, key: list[Any]) -> Any:
-    """What an object is made of; one that cannot be looked into counts by identity."""
-    if isinstance(x, tuple | list | set | frozenset):
-        return x
-    if isinstance(x, dict):
-        return [part for item in x.items() for part in item]
-    if isinstance(x, Module):
-        return [part for name, value in x.__dict__.items() if name not in HIDDEN for part in (name, value)]
-    if isinstance(x, partial):
-        return x.func, x.args, x.keywords
-    if isinstance(x, MethodType):
-        return x.__func__, x.__self__
-    if isinstance(x, FunctionType):
-        inside = tuple(cell.cell_contents for cell in x.__closure__ or () if _filled(cell))
-        around = tuple(x.__globals__[name] for name in x.__code__.co_names if isinstance(x.__globals__.get(name), GLOBAL))
-        return x.__code__, inside, around, x.__defaults__, x.__kwdefaults__
-    key.append(id(x))
-    return ()
-
+LARGE = 1 << 16
+"""An array of more bytes than this counts by identity, a smaller one by its numbers."""
 
 HIDDEN = frozenset({"_parameters", "_modules", "_scope", "rng"})
 """Attributes of a Module that are its attributes once more, or do not matter."""
 
-GLOBAL = (Value, Module, np.ndarray, int, float, str, FunctionType)
-"""Of the names that a function finds around it, what can change what it computes."""
+
+@dataclass(slots=True)
+class Held:
+    """What a cell holds.
+
+    Attributes
+    ----------
+    key : tuple
+        What tells one cell from another: two with equal keys do the same with Tensors in the same places, so that a closure that is
+        made anew in every call needs no new program. Numbers, settings and code are part of it.
+    tensors : list of Value
+        Each once, in the order in which they are found.
+    by_identity : list
+        What the key names by its place in memory: it must live as long as the key.
+    """
+
+    key: tuple[Any, ...]
+    tensors: list[Value]
+    by_identity: list[Any]
+
+
+def captured(cell: Any) -> Held:
+    """What a cell holds: in its closure, its attributes, and under the names that its code finds around it."""
+    key: list[Any] = []
+    tensors: dict[int, Value] = {}
+    found = Held((), [], [])
+    seen: dict[int, int] = {}
+    waiting: list[Any] = [cell]
+    alive: list[Any] = []  # lists that are made on the way must not go: another one would have the same place in memory
+    while waiting:
+        x = waiting.pop()
+        alive.append(x)
+        kind = type(x)
+        if kind in PLAIN or isinstance(x, ALIKE):
+            key.append((kind, x))
+        elif id(x) in seen:
+            key.append(("again", seen[id(x)]))
+        elif isinstance(x, Value):
+            seen[id(x)] = len(seen)
+            tensors[id(x)] = x
+            key.append((kind, x.tracked, x.array.shape, x.array.dtype))
+            if x.array.dtype.kind != "f":
+                key.append(_numbers(x.array, found))
+        elif isinstance(x, np.ndarray):
+            seen[id(x)] = len(seen)
+            key.append(_numbers(x, found))
+        else:
+            seen[id(x)] = len(seen)
+            parts = _parts(x)
+            if parts is None:
+                found.by_identity.append(x)
+                parts = [id(x)]
+            key.append((kind, len(parts)))
+            waiting.extend(reversed(parts))
+    found.key, found.tensors = tuple(key), list(tensors.values())
+    return found
+
+
+def _numbers(array: np.ndarray, found: Held) -> tuple[Any, ...]:
+    """What tells one array from another."""
+    if array.nbytes > LARGE or array.dtype.kind == "O":
+        found.by_identity.append(array)
+        return id(array), array.shape, array.dtype
+    return array.tobytes(), array.shape, array.dtype
+
+
+def _parts(x: Any) -> list[Any] | None:
+    """What an object is made of; None if it cannot be looked into."""
+    if isinstance(x, tuple | list | set | frozenset):
+        return list(x)
+    if isinstance(x, dict):
+        return [part for item in x.items() for part in item]
+    if isinstance(x, partial):
+        return [x.func, x.args, x.keywords]
+    if isinstance(x, MethodType):
+        return [x.__func__, x.__self__]
+    if isinstance(x, FunctionType):
+        inside = [cell.cell_contents for cell in x.__closure__ or () if _filled(cell)]
+        return [x.__code__, inside, _around(x), x.__defaults__, x.__kwdefaults__]
+    if isinstance(getattr(x, "__dict__", None), dict) and not isinstance(x, ModuleType):
+        own = [part for name, value in vars(x).items() if name not in HIDDEN for part in (name, value)]
+        return [*own, *_of_class(type(x))]
+    return None
+
+
+def _of_class(kind: type) -> list[Any]:
+    """Methods, numbers and Tensors of a class that somebody wrote, and of its bases."""
+    written = [base for base in kind.__mro__ if not base.__module__.startswith(("tinygrad_rnn", "builtins", "typing", "abc"))]
+    return [value for base in written for value in vars(base).values() if isinstance(value, LOOKED_INTO)]
+
+
+def _around(function: FunctionType) -> list[Any]:
+    """What a function finds under the names in its code, and in the code within it, outside of itself."""
+    names, codes = [], [function.__code__]
+    while codes:
+        code = codes.pop()
+        names += code.co_names
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    known = function.__globals__
+    found = [known[name] for name in names if isinstance(known.get(name), LOOKED_INTO) or hasattr(known.get(name), "__dict__")]
+    modules = [x for x in found if isinstance(x, ModuleType) and not x.__name__.startswith(("numpy", "tinygrad_rnn", "math"))]
+    of_modules = [getattr(module, name) for module in modules for name in names if isinstance(getattr(module, name, None), LOOKED_INTO)]
+    return [x for x in found if not isinstance(x, ModuleType | type | Op) and not _ours(x)] + of_modules
+
+
+def _ours(x: Any) -> bool:
+    """Whether it is a function of this library or of NumPy, which does not change."""
+    return (getattr(x, "__module__", None) or "").startswith(("tinygrad_rnn", "numpy")) and not isinstance(x, Value | Module)
+
+
+LOOKED_INTO = (Value, np.ndarray, np.generic, int, float, str, tuple, list, dict, set, FunctionType, partial, Module)
+"""Of what stands outside of a cell, what can change what it computes."""
 
 
 def _filled(cell: Any) -> bool:

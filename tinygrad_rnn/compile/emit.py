@@ -71,12 +71,13 @@ class Emitter:
             return name
         return self.place(name)
 
-    def place(self, name: str) -> str:
-        """Where the value of one step lies among those of all."""
+    def place(self, name: str, *, whole: bool = False) -> str:
+        """Where the value of one step lies among those of all; `whole` if it must be an array, of one number too."""
         plan = self.plan
+        rest = ", ..." if whole and not plan.shape(name) else ""
         if self.becomes_state(name):
-            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[t + 1]"
-        return f"{plan.writer.plural(name)}[t]"
+            return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[t + 1{rest}]"
+        return f"{plan.writer.plural(name)}[t{rest}]"
 
     bound: set[str] = field(default_factory=set)
 
@@ -166,7 +167,7 @@ class Emitter:
     def call(self, line: Line, args: list[str]) -> str:
         """A function that is called as it is."""
         options = [f"{key}={literal(value)}" for key, value in line.settings["keywords"].items()]
-        return f"{self.helpers.name(line.settings['function'])}({', '.join([*args, *options])})"
+        return f"np.array({self.helpers.name(line.settings['function'])}({', '.join([*args, *options])}))"
 
 
 LARGE = 64

@@ -24,7 +24,7 @@ class NotAnExpressionError(Exception):
 class Expression:
     """The forward of an op, or a rule, as lines: its source, taken apart."""
 
-    def __init__(self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str):
+    def __init__(self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str | None):
         self.writer, self.wish = writer, wish
         function = inspect.unwrap(op.forward)
         self.scope = getattr(function, "__globals__", {})
@@ -37,12 +37,12 @@ class Expression:
         for statement in before:
             if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
                 raise NotAnExpressionError
-            self.names[statement.targets[0].id] = self.value(statement.value, "t")
+            self.names[statement.targets[0].id] = self.value(statement.value)
         if not isinstance(last, ast.Return) or last.value is None:
             raise NotAnExpressionError
         return self.value(last.value, self.wish)
 
-    def value(self, e: ast.expr, wish: str = "t") -> Any:
+    def value(self, e: ast.expr, wish: str | None = None) -> Any:
         """The name, or the number, that an expression gives."""
         match e:
             case ast.Constant():
@@ -60,14 +60,14 @@ class Expression:
                 return self._call(e, wish)
         raise NotAnExpressionError
 
-    def _applied(self, fn: str, args: list[Any], wish: str) -> Any:
+    def _applied(self, fn: str, args: list[Any], wish: str | None) -> Any:
         if not any(isinstance(arg, str) for arg in args):
             return compute(fn, args, {}).item()
         if not all(isinstance(arg, str | float | int | bool) for arg in args):
             raise NotAnExpressionError
         return self.writer.write(fn, *args, wish=wish)
 
-    def _call(self, e: ast.Call, wish: str) -> Any:
+    def _call(self, e: ast.Call, wish: str | None) -> Any:
         function = ast.unparse(e.func)
         args = [self.value(arg) for arg in e.args if not isinstance(arg, ast.Starred)]
         if len(args) < len(e.args):

@@ -13,7 +13,7 @@ from ..graph import Value
 from ..nn.module import Module, watcher
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
-from .capture import captured
+from .capture import Held, captured
 from .explain import explain
 from .walk import Compiled, asked, make, run
 
@@ -57,33 +57,35 @@ class CompiledModule(Module):
 
     def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         several = isinstance(inputs, tuple)
+        state = mapped(lambda part: Tensor(part) if isinstance(part, np.ndarray) else part, state)
         xs, states = list(inputs) if several else [inputs], []
         mapped(states.append, state)
-        held, tensors = captured(cell)
-        tracked = asked(xs, states, tensors)
+        held = captured(cell)
+        tracked = asked(xs, states, held.tensors)
         form = (*[_form(x, 1) for x in xs], *[_form(s, 0) for s in states])
-        key = (held, form, several, None if tracked is None else tuple(tracked))
+        structure = mapped(lambda _: 0, state) if not isinstance(state, Value) else 0
+        key = (held.key, form, several, repr(structure), None if tracked is None else tuple(tracked))
         found = self._programs.get(key)
         if found is None:
-            found = self._made(key, cell, xs, several, state, tensors, tracked)
+            found = self._made(key, cell, xs, several, state, held, tracked)
         if found is None:
             return _as_it_is(cell, inputs, state, reverse)
-        return run(found, cell, xs, states, tensors, reverse)
+        return run(found, cell, xs, states, held.tensors, reverse)
 
-    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: Any) -> Compiled | None:
+    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, held: Held, tracked: Any) -> Compiled | None:
         """The program for a new cell or a new form, or None if there is none and the cell is to run as it is."""
         if key in self._plain:
             return None
         name = _title(cell)
         try:
-            made = make(name, cell, xs, several, state, tensors, tracked)
+            made = make(name, cell, xs, several, state, held.tensors, tracked)
         except NotCompilable as error:
             if not self.fallback:
                 raise
             self._plain.add(key)
             self.refused[name] = str(error)
             return None
-        made.held = cell, tensors  # the key names objects by identity: they must not go
+        made.held = cell, held  # the key names objects by identity: they must not go
         self._programs[key] = made
         while len(self._programs) > MOST:
             self._programs.popitem(last=False)

@@ -17,7 +17,6 @@ import numpy as np
 
 from ..draw.text import expression
 from ..graph import Node, Value
-from ..op import registry
 from .expressions import Expression, NotAnExpressionError
 from .lines import COMPARED, Line, Ref, axes_from_the_end, compute
 
@@ -44,6 +43,7 @@ class Writer:
     arrays: dict[str, Any] = field(default_factory=dict)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    unnamed: set[str] = field(default_factory=set)
     others: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def fresh(self, wish: str) -> str:
@@ -57,10 +57,9 @@ class Writer:
         self.taken.add(name)
         return name
 
-    @staticmethod
-    def temporary(name: str) -> bool:
+    def temporary(self, name: str) -> bool:
         """Whether a value has no name of its own."""
-        return name[0] == "t" and not name[1:].strip("0123456789_")
+        return name in self.unnamed
 
     def beside(self, name: str, wish: str) -> str:
         """A name for what belongs to the value `name`: the same each time."""
@@ -81,11 +80,13 @@ class Writer:
             self.arrays[self.names[id(array)]] = array
         return self.names[id(array)]
 
-    def write(self, fn: str, *args: Ref, wish: str = "t", **settings: Any) -> str:
+    def write(self, fn: str, *args: Ref, wish: str | None = None, **settings: Any) -> str:
         """Add a line, and return the name of its result."""
         numbers = [self.arrays[arg] if isinstance(arg, str) else arg for arg in args]
         result = compute(fn, numbers, settings)
-        name = self.fresh(wish)
+        name = self.fresh(wish or "t")
+        if wish is None:
+            self.unnamed.add(name)
         self.arrays[name] = result
         self.lines[name] = Line(name, fn, args, settings, result.shape, result.dtype)
         return name
@@ -106,7 +107,7 @@ class Writer:
         node = value.node
         assert node is not None
         args = [self.ref(x, array) for x, array in zip(node.inputs, node.arrays, strict=True)]
-        wish = value.name or "t"
+        wish = value.name or None
         name = self.op(node, args, wish)
         dtype = value.array.dtype
         if isinstance(name, str) and self.arrays[name].dtype != dtype and self.arrays[name].dtype.kind != "b":
@@ -139,7 +140,7 @@ class Writer:
         self.constants[name] = array
         return name
 
-    def op(self, node: Node, args: list[Ref], wish: str) -> str:
+    def op(self, node: Node, args: list[Ref], wish: str | None) -> str:
         """The lines of one op; the name of its result."""
         name, params = node.op.name, node.params
         if name in ARRANGED:
@@ -167,49 +168,50 @@ RESERVED = frozenset({"np", "T", "t", "len", "range", "reversed", "saved", "forw
 
 
 def _reduced(fn: str) -> Callable[..., str]:
-    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
         return w.write(fn, args[0], axis=axes_from_the_end(w.shape(args[0]), params["axis"]), keepdims=bool(params["keepdims"]), wish=wish)
 
     return write
 
 
-def _mean(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
-    total = _reduced("sum")(w, args, params, "t")
+def _mean(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
+    total = _reduced("sum")(w, args, params, None)
     count = int(np.prod(w.shape(args[0]))) / max(int(np.prod(w.shape(total))), 1)
     return w.write("divide", total, count, wish=wish)
 
 
-def _variance(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
-    far = w.write("subtract", args[0], _mean(w, args, {**params, "keepdims": True}, "t"))
-    total = _reduced("sum")(w, [w.write("multiply", far, far)], params, "t")
+def _variance(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
+    far = w.write("subtract", args[0], _mean(w, args, {**params, "keepdims": True}, None))
+    total = _reduced("sum")(w, [w.write("multiply", far, far)], params, None)
     count = int(np.prod(w.shape(args[0]))) / max(int(np.prod(w.shape(total))), 1)
     return w.write("divide", total, count - params["ddof"], wish=wish)
 
 
-def _clipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _clipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     low, high = params["min"], params["max"]
     if not all(isinstance(bound, int | float | type(None)) for bound in (low, high)):
-        return w.write("call", *args, function=registry["clip"].forward, keywords=params, wish=wish)
-    y = args[0] if low is None else w.write("maximum", args[0], low, wish="t" if high is not None else wish)
+        bounds = {name: getattr(bound, "array", bound) for name, bound in params.items()}
+        return w.write("call", *args, function=clipped, keywords=bounds, wish=wish)
+    y = args[0] if low is None else w.write("maximum", args[0], low, wish=None if high is not None else wish)
     return str(y) if high is None and low is not None else w.write("minimum", y, float("inf") if high is None else high, wish=wish)
 
 
 def _reshape(shape: Callable[[np.ndarray, dict[str, Any]], tuple[int, ...]]) -> Callable[..., str]:
-    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+    def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
         array = w.arrays[args[0]] if isinstance(args[0], str) else np.asarray(args[0])
         return w.write("reshape", args[0], shape=shape(array, params), wish=wish)
 
     return write
 
 
-def _transposed(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _transposed(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     n = len(w.shape(args[0]))
     axes = params["axes"]
     order = tuple(reversed(range(n))) if axes is None else (0,) * (n == 1) if np.ndim(axes) == 0 else tuple(int(i) % n for i in axes)
     return w.write("transpose", args[0], axes=order, wish=wish)
 
 
-def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     n = len(w.shape(args[0])) + 1
     axis = params["axis"] % n
     shape = w.shape(args[0])
@@ -217,12 +219,12 @@ def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> s
     return w.write("concatenate", *wide, axis=axis - n, wish=wish)
 
 
-def _concatenated(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _concatenated(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     n = len(w.shape(args[0]))
     return w.write("concatenate", *args, axis=params["axis"] % n - n, wish=wish)
 
 
-def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     """Parts that lie along one axis are put one after another, with zeros between them; others are added into zeros."""
     shape = tuple(params["shape"])
     tiles = [(_tile(index, shape), arg) for arg, index in zip(args, params["indices"], strict=True)]
@@ -237,6 +239,11 @@ def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) ->
         joined += [*w.zeros(shape, axis, start - end, w.arrays[arg].dtype), arg]
     joined += w.zeros(shape, axis, shape[axis] - ends[-1], w.arrays[joined[-1]].dtype)
     return w.write("concatenate", *joined, axis=axis - len(shape), wish=wish)
+
+
+def clipped(a: Any, min: Any, max: Any) -> Any:
+    """a, but at least `min` and at most `max`."""
+    return np.clip(a, min, max)
 
 
 def scattered(*parts: Any, indices: Any, shape: Any) -> Any:
@@ -260,14 +267,14 @@ def _tile(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
     return (cut[0], *bounds[cut[0]]) if len(cut) == 1 else None
 
 
-def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str) -> str:
+def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     x, weight, bias = args
     n = len(w.shape(weight))
     y = w.write("dot", x, w.write("transpose", weight, axes=tuple(reversed(range(n)))))
     return w.write("add", y, bias, wish=wish)
 
 
-def _compared(w: Writer, args: list[Ref], params: dict[str, Any], wish: str, name: str) -> str:
+def _compared(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None, name: str) -> str:
     return w.write(name, *args, wish=wish)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from .lines import VIEWS, Line, Ref, needed
 from .plan import LIFTED, LOOPS, Plan, Stage
 
@@ -17,13 +19,24 @@ def one_for_all(plan: Plan) -> None:
     for name, line in plan.lines.items():
         line = replace(line, args=tuple(names.get(a, a) if isinstance(a, str) else a for a in line.args))
         args = tuple(sorted(line.args, key=repr)) if line.fn in ("add", "multiply") else line.args
-        key = (line.fn, args, repr(line.settings)) if line.fn != "call" else name
+        key = (line.fn, args, _alike(line.settings)) if line.fn != "call" else name
         if key in seen:
             names[name] = seen[key]
         else:
             seen[key], lines[name] = name, line
     plan.lines = lines
     _rename(plan, names)
+
+
+def _alike(setting: Any) -> Any:
+    """What two settings have in common that mean the same."""
+    if isinstance(setting, np.ndarray):
+        return setting.dtype, setting.shape, setting.tobytes()
+    if isinstance(setting, dict):
+        return tuple((name, _alike(value)) for name, value in setting.items())
+    if isinstance(setting, tuple | list):
+        return type(setting), tuple(map(_alike, setting))
+    return repr(setting)
 
 
 def _rename(plan: Plan, names: dict[str, str]) -> None:
@@ -138,7 +151,7 @@ def parts_of_products(plan: Plan) -> None:
     lines: dict[str, Line] = {}
     for name, line in plan.lines.items():
         product = plan.lines.get(line.uses[0]) if line.fn == "index" else None
-        if product is None or product.fn != "dot" or product.name in roots or len(plan.shape(str(product.args[1]))) != 2:
+        if product is None or product.fn != "dot" or product.name in roots or _axes(plan, product) != (2, 2):
             lines[name] = line
             continue
         if not all(_is_part(plan, user) for user in users[product.name]):
@@ -147,6 +160,11 @@ def parts_of_products(plan: Plan) -> None:
         part = _written(plan, lines, "index", (product.args[1],), None, index=(..., _last(line)))
         _written(plan, lines, "dot", (product.args[0], part), name)
     plan.lines = needed(lines, roots)
+
+
+def _axes(plan: Plan, product: Line) -> tuple[int, ...]:
+    """How many axes the operands of a product have."""
+    return tuple(len(plan.shape(str(arg))) for arg in product.args)
 
 
 def _last(line: Line) -> Any:

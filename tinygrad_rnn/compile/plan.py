@@ -103,7 +103,7 @@ def written(traced: Traced, gradients: Gradients | None, arguments: list[Value])
     """What was recorded, as lines. Of `arguments`, leaves that the step uses, the numbers are handed in."""
     w = Writer()
     inputs = [w.given(x, getattr(x, "name", None) or f"x{i}") for i, x in enumerate(traced.inputs)]
-    states = [w.given(s, s.name or "h") for s in traced.states]
+    states = [w.given(s, getattr(s, "name", None) or "h") for s in traced.states]
     names = [w.given(a, a.name or "w") for a in arguments]
     for value in traced.values:
         w.record(value)

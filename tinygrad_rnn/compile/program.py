@@ -65,16 +65,18 @@ def numbered(plan: Plan) -> None:
     w = plan.writer
     order = sorted(plan.lines, key=lambda name: plan.stages[name])
     unnamed = [name for name in order if w.temporary(name)]
-    names = dict(zip(unnamed, (f"t{n}" for n in range(1, len(unnamed) + 1)), strict=True))
+    w.taken -= w.unnamed
+    names = {name: w.fresh(f"t{n}") for n, name in enumerate(unnamed, 1)}
+    w.unnamed = set(names.values())
 
     def new(name: Any) -> Any:
         return names.get(name, name) if isinstance(name, str) else name
 
     lines = {new(n): replace(line, name=new(n), args=tuple(map(new, line.args))) for n, line in plan.lines.items()}
     plan.stages = {new(name): plan.stages[name] for name in plan.lines}
-    w.arrays = {new(name): array for name, array in w.arrays.items() if name in names or not w.temporary(name)}
+    handed = {*plan.inputs, *plan.states, *plan.arguments, *plan.arriving, *plan.carried, *w.constants}
+    w.arrays = {new(name): array for name, array in w.arrays.items() if name in plan.lines or name in handed}
     w.notes = {new(name): note for name, note in w.notes.items() if name in plan.lines}
-    w.taken |= set(names.values())
     plan.lines = lines
     for roots in ("outputs", "new", "to_inputs", "to_states", "to_arguments"):
         setattr(plan, roots, [new(name) for name in getattr(plan, roots)])
@@ -277,7 +279,7 @@ class Text:
     def _step(self, e: Emitter, line: Line, buffers: Buffers) -> None:
         """One line in a loop, written into its place."""
         kept = line.name in e.kept
-        place = e.place(line.name) if kept else buffers.out.get(line.name, "")
+        place = e.place(line.name, whole=True) if kept else buffers.out.get(line.name, "")
         direct = place if line.fn in WRITE_INTO else ""
         self._say(e, line, f"{line.name} = {e.expression(line, lifted=False, out=direct)}")
         if kept and not direct:

@@ -11,10 +11,11 @@ cannot be written down in advance.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -91,20 +92,35 @@ class Gradients:
     values: list[Value] = field(default_factory=list)
 
 
-def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any) -> Traced:
-    """Run `cell` twice, on the first step of `inputs` and on other numbers, and return the first recording.
+def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, tensors: list[Value]) -> Traced:
+    """Run `cell`, which holds `tensors`, on numbers like those of the first step, on their opposites and on large ones.
+
+    Returns the first recording.
 
     Raises
     ------
     NotCompilable
-        If the two differ, or the cell asks for numbers, or fails.
+        If the recordings differ, or the cell asks for numbers, or fails.
     """
-    first, second = (_run(name, cell, inputs, several, state, shift) for shift in (False, True))
-    _require_same(name, first, second)
+    frozen = [t for t in tensors if not t.tracked and t.array.dtype.kind == "f"]
+    with _LOCK:
+        for t in frozen:  # so that what is made of them is recorded too, and follows when they change
+            t.tracked = True
+        try:
+            first, *others = [_run(name, cell, inputs, several, state, shift) for shift in SHIFTS]
+        finally:
+            for t in frozen:
+                t.tracked = False
+    for other in others:
+        _require_same(name, first, other)
     return first
 
 
-def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, shift: bool) -> Traced:
+_LOCK = Lock()
+SHIFTS = ("like", "opposite", "large")
+
+
+def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, shift: str) -> Traced:
     xs = [_stand_in(x[0], f"x{i}" if several else "x", shift) for i, x in enumerate(inputs)]
     old: list[Any] = []
 
@@ -128,20 +144,20 @@ def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, 
         remedy = "start from a state as the cell returns it; a state is not broadcast"
         raise NotCompilable(refusal(name, f"a state as before the step, {form(stand_ins)}", form(result[1]), remedy))
     outputs, output = _parts(name, result[0])
-    new, structure = _parts(name, result[1])
+    new, structure = _parts(name, result[1], stand_ins)
     values = sorted({v for root in (*outputs, *new) for v in history(root)}, key=lambda v: node_of(v).index)
     return Traced(xs, old, outputs, new, output, structure, values)
 
 
-def _stand_in(x: Any, name: str, shift: bool) -> Any:
-    """An array like x to run the cell on, in a Tensor that is tracked if it is of floats; the second time (`shift`) of other numbers."""
+def _stand_in(x: Any, name: str, shift: str) -> Any:
+    """An array like x to run the cell on, in a Tensor that is tracked if it is of floats; other numbers for each `shift`."""
     array = np.array(getattr(x, "array", x))
     if array.dtype.kind == "f":
-        array = (array + _other_numbers(array.shape) if shift else array).astype(array.dtype)
+        array = np.nan_to_num(array) + _other_numbers(array.shape)
+        array = np.asarray({"like": array, "opposite": -array, "large": 30 * array}[shift], dtype=getattr(x, "dtype", None))
         return Tensor(array, requires_grad=True, name=name) if isinstance(x, Value) else array
-    if shift:
-        other = ~array if array.dtype.kind == "b" else array.max(initial=0) - array
-        array = array + 1 if np.array_equal(other, array) else other
+    if shift != "like":
+        array = ~array if array.dtype.kind == "b" else array.max(initial=0) - array + (1 if shift == "opposite" else 1000)
     return Tensor(array, name=name) if isinstance(x, Value) else array
 
 
@@ -150,17 +166,17 @@ def _other_numbers(shape: tuple[int, ...]) -> np.ndarray:
     return 0.15 + 0.05 * np.sin(np.arange(np.prod(shape, dtype=int)) + 1.0).reshape(shape)
 
 
-def _parts(name: str, structure: Any) -> tuple[list[Value], Any]:
-    """The Values of a structure, and the structure with their places in it."""
+def _parts(name: str, structure: Any, like: Any = None) -> tuple[list[Value], Any]:
+    """The Values of a structure, and the structure with their places in it: the order of those in `like`, if there is one."""
     found: list[Value] = []
 
-    def add(part: Any) -> int:
-        if not isinstance(part, Value):
-            raise NotCompilable(refusal(name, "Tensors as output and state", form(part), "return Tensors"))
-        found.append(part)
+    def add(*parts: Any) -> int:
+        if not isinstance(parts[-1], Value):
+            raise NotCompilable(refusal(name, "Tensors as output and state", form(parts[-1]), "return Tensors"))
+        found.append(parts[-1])
         return len(found) - 1
 
-    return found, mapped(add, structure)
+    return found, mapped(add, structure) if like is None else mapped(add, like, structure)
 
 
 # -- what a cell may not do --------------------------------------------------------------------------
@@ -184,6 +200,9 @@ def seeing(watch: Callable[..., Any]) -> Any:
 
 def _recorded_comparison(name: str, look: Callable[..., Any], t: Value, *others: Any) -> Any:
     """A comparison as a node, for masks are made so; whatever turns numbers into Python's is refused."""
+    if look not in COMPARISONS and look in (Tensor.detach, np.asarray):
+        remedy = "hand in with the input what gradients are not to reach, and numbers to be read"
+        raise NotCompilable(refusal(name, "values that are only handed to ops", "one that was read, with .data or .detach()", remedy))
     if not any(isinstance(x, Value) and (x.tracked or x.node is not None) for x in (t, *others)):
         return look(t.array, *[getattr(x, "array", x) for x in others])
     if look not in COMPARISONS:
@@ -261,7 +280,7 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
     """
     found = Gradients([_seed(y, "g_output") for y in traced.outputs], [_seed(s, f"d{s.name or 'h'}_next") for s in traced.new])
     inside = dependent(traced)
-    flowing = _flowing(traced)
+    flowing = _flowing((*traced.outputs, *traced.new), traced.values)
     order = [value for value in flowing if id(value) in inside]
     shared = [value for value in flowing if id(value) not in inside]
     with recorded(), seeing(_refused_comparison), np.errstate(all="ignore"), _rules_as_nodes(traced.values):
@@ -281,7 +300,7 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
         asked |= {v for v in flows if v.node is not None and any(wanted(leaf) for leaf in _leaves(v))}
         found.to_shared = {value: g for value, g in flows.items() if value in asked}
         found.totals = {value: _seed(value, f"d{value.name}" if value.name else "g") for value in found.to_shared}
-        leaves = dict(sweep(dict(found.totals), shared, record=True))
+        leaves = dict(sweep(dict(found.totals), _flowing(found.totals, shared[::-1]), record=True))
         found.to_leaves = {leaf: g for leaf, g in leaves.items() if leaf.node is None and wanted(leaf)}
         for leaf, g in found.to_leaves.items():
             g.name = g.name or f"d{leaf.name or 'w'}"
@@ -291,11 +310,11 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
     return found
 
 
-def _flowing(traced: Traced) -> list[Value]:
-    """What the gradient comes through, newest first: not the masks, which nothing flows to."""
-    reached = {y for y in (*traced.outputs, *traced.new) if y.tracked}
+def _flowing(roots: Iterable[Value], values: list[Value]) -> list[Value]:
+    """Of `values`, oldest first, what the gradient of the roots comes through, newest first: not the masks, which nothing flows to."""
+    reached = {y for y in roots if y.tracked}
     found = []
-    for value in reversed(traced.values):
+    for value in reversed(values):
         if value in reached:
             found.append(value)
             reached.update(x for x in node_of(value).inputs if isinstance(x, Value) and x.tracked)

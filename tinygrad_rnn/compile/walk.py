@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import plural
+from ..errors import NotCompilable, plural
 from ..graph import Value, context
 from ..op import Op, apply
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from ..transforms import grad
 from .program import Program, build
-from .trace import Traced, differentiate, trace
+from .trace import Traced, differentiate, refusal, trace
 
 
 @dataclass(slots=True, repr=False)
@@ -77,10 +77,11 @@ def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, te
     """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
     token = walker.set(None)
     try:
-        traced = trace(title, cell, inputs, several, state)
+        traced = trace(title, cell, inputs, several, state, tensors)
     finally:
         walker.reset(token)
-    leaves = _leaves(traced)
+    _require_one_dtype(title, traced)
+    leaves = _leaves(traced, tensors)
     gradients = None
     if tracked is not None:
         gradients = differentiate(traced, lambda leaf: leaf.tracked)
@@ -90,14 +91,23 @@ def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, te
     return Compiled(title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several)
 
 
-def _leaves(traced: Traced) -> list[Value]:
+def _require_one_dtype(title: str, traced: Traced) -> None:
+    """Refuse results that one array cannot hold."""
+    dtypes = {str(y.array.dtype) for y in (*traced.outputs, *traced.new)}
+    if len(dtypes) > 1 or not all(y.array.dtype.kind == "f" for y in (*traced.outputs, *traced.new)):
+        got = ", ".join(sorted(dtypes))
+        raise NotCompilable(refusal(title, "outputs and a state of one floating dtype", got, "keep counts and masks outside"))
+
+
+def _leaves(traced: Traced, tensors: list[Value]) -> list[Value]:
     """The Tensors that a step takes besides its input and its state."""
     own = {id(x) for x in (*traced.inputs, *traced.states)}
+    held = {id(x) for x in tensors}
     found: dict[int, Value] = {}
     for value in (*traced.values, *traced.outputs, *traced.new):
         sources = value.node.inputs if value.node else (value,)
         found.update((id(x), x) for x in sources if isinstance(x, Value) and x.node is None and id(x) not in own)
-    return [x for x in found.values() if x.tracked or x.name or x.array.ndim]
+    return [x for x in found.values() if x.tracked or x.name or x.array.ndim or id(x) in held]
 
 
 def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
@@ -109,7 +119,8 @@ def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], ten
     traced, plan = compiled.traced, compiled.program.plan
     outputs, tail = _unpacked(walk, y)
     end = 0 if reverse else -1
-    last = [tail[i] if i in tail else outputs[plan.outputs.index(new)][end] for i, new in enumerate(plan.new)]
+    # A copy, for who carries a state on may reset parts of it, and the way back needs the numbers as they are.
+    last = [tail[i] if i in tail else ops.copy(outputs[plan.outputs.index(new)][end]) for i, new in enumerate(plan.new)]
     return mapped(lambda i: outputs[i], traced.output), mapped(lambda i: last[i], traced.state)
 
 
