@@ -613,6 +613,13 @@ def test_a_walk_is_one_box_that_opens_into_its_step():
     assert "<svg" in step.svg()
 
 
+def test_what_looks_into_time_steps_says_that_a_walk_is_compiled():
+    output, _ = tg.compile(tg.nn.GRU(3, 4, rng=0))(np.ones((5, 2, 3), "float32"))
+    for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
+        with pytest.raises(ValueError, match=r"a compiled walk, which is one node; call the layer itself, fast\.target"):
+            look()
+
+
 # -- refusals ----------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
         if value.name and places.get(value):
             arrived[value] = np.array(g)
     named = _by_name(scopes)
+    _require_steps("bptt.flow", "loss", named, order)
     missing = [name for name in wanted if not any(_called(key[1], name) for key in named)]
     if missing:
         known = ", ".join(sorted({key[1] for key in named})) or "none"
@@ -217,8 +218,17 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     >>> gates["z"].shape, bool(np.all((0 < gates["z"]) & (gates["z"] < 1)))
     ((5, 4, 2), True)
     """
-    scopes = scopes_of(recorded("bptt.values", output))
-    return _values(_by_name(scopes))
+    order = recorded("bptt.values", output)
+    named = _by_name(scopes_of(order))
+    _require_steps("bptt.values", "output", named, order)
+    return _values(named)
+
+
+def _require_steps(operation: str, argument: str, named: Any, order: Iterable[Value]) -> None:
+    """Refuse a graph whose time steps are out of sight."""
+    if not named and any("compiled" in value.node.params for value in order if value.node):
+        got, remedy = "a compiled walk, which is one node", "call the layer itself, fast.target, to look inside"
+        raise ValueError(complaint(operation, argument, expected="a graph with time steps", got=got, remedy=remedy))
 
 
 def _called(title: str, name: str) -> bool:
