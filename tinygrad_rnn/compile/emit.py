@@ -41,13 +41,6 @@ class Emitter:
 
     # -- what a value is called ------------------------------------------------------------------------
 
-    def over_time(self, name: str) -> bool:
-        """Whether a value is another in each step."""
-        plan = self.plan
-        if name in (*plan.inputs, *plan.states, *plan.arriving, *plan.carried):
-            return True
-        return plan.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)
-
     def becomes_state(self, name: str) -> bool:
         """Whether a value is written into the state's place."""
         return name in self.plan.new and self.plan.stages.get(name) == Stage.LOOP
@@ -65,7 +58,7 @@ class Emitter:
         """What a line in the loop calls a value."""
         plan = self.plan
         here = plan.stages.get(name) == self.loop
-        if here or not self.over_time(name) or name in (plan.carried if self.loop.backwards else plan.states):
+        if here or not self.plan.varies(name) or name in (plan.carried if self.loop.backwards else plan.states):
             return name
         if name in self.bound:
             return name
@@ -87,7 +80,7 @@ class Emitter:
         """The right-hand side of a line."""
         args = [self.argument(line, arg, lifted) for arg in line.args]
         s, into = line.settings, f", out={out}" if out else ""
-        over = lifted and any(isinstance(a, str) and self.over_time(a) for a in line.args)
+        over = lifted and any(isinstance(a, str) and self.plan.varies(a) for a in line.args)
         if line.fn == "where":
             return f"np.where({', '.join(args)})"
         if line.fn in UFUNCS:
@@ -100,16 +93,13 @@ class Emitter:
             return f"np.{REDUCTIONS[line.fn].__name__}.reduce({a}, axis={_axis(s['axis'])}{keep}{into})"
         if line.fn == "dot":
             return self.product(line, args, over, into)
+        return self.arranged(line, args, over, into)
+
+    def arranged(self, line: Line, args: list[str], over: bool, into: str) -> str:
+        """The right-hand side of a line that arranges entries, sums over time or calls a function as it is."""
+        a, s = args[0] if args else "", line.settings
         if line.fn == "transpose":
-            axes = (0, *(i + 1 for i in s["axes"])) if over else s["axes"]
-            plain = axes == tuple(reversed(range(len(axes))))
-            return (
-                f"{a}.T"
-                if plain
-                else f"{a}.mT"
-                if axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2)
-                else f"{a}.transpose({_axis(axes)})"
-            )
+            return f"{a}{_transposition((0, *(i + 1 for i in s['axes'])) if over else s['axes'])}"
         if line.fn in ("reshape", "broadcast"):
             shape = f"({', '.join(['T', *map(str, s['shape'])])},)" if over else repr(s["shape"])
             return f"{a}.reshape({shape})" if line.fn == "reshape" else f"np.broadcast_to({a}, {shape})"
@@ -122,7 +112,7 @@ class Emitter:
         if line.fn == "astype":
             return f"{a}.astype(np.{s['dtype']})"
         if line.fn == "sum_over_time":
-            return f"np.add.reduce({a}, axis={_axis((0, *(i - 0 for i in s['axis'])))})"
+            return f"np.add.reduce({a}, axis={_axis((0, *s['axis']))})"
         if line.fn == "dot_over_time":
             return f"np.dot({self.rows(line.args[0], a)}.T, {self.rows(line.args[1], args[1])})"
         if line.fn == "tensordot_over_time":
@@ -135,7 +125,7 @@ class Emitter:
             return _number(arg)
         if not lifted:
             return self.one_step(arg)
-        if not self.over_time(arg):
+        if not self.plan.varies(arg):
             return arg
         text = self.all_steps(arg)
         missing = len(line.shape) - len(self.plan.shape(arg))
@@ -154,7 +144,7 @@ class Emitter:
         flat = len(self.plan.shape(a)) == len(self.plan.shape(b)) == 2
         if not over:
             return f"np.{'dot' if flat else 'matmul'}({args[0]}, {args[1]}{into})"
-        if flat and self.over_time(a) and not self.over_time(b):
+        if flat and self.plan.varies(a) and not self.plan.varies(b):
             return f"np.dot({self.rows(a, args[0])}, {args[1]}).reshape(T, {', '.join(map(str, line.shape))})"
         return f"np.matmul({args[0]}, {args[1]})"
 
@@ -206,6 +196,14 @@ def _slice(e: Any) -> str:
         start, stop, step = ("" if part is None else str(part) for part in (e.start, e.stop, e.step))
         return f"{start}:{stop}" + (f":{step}" if step else "")
     return "..." if e is Ellipsis else literal(e)
+
+
+def _transposition(axes: tuple[int, ...]) -> str:
+    """The attribute or the call that puts axes in this order."""
+    n = len(axes)
+    if axes == tuple(reversed(range(n))):
+        return ".T"
+    return ".mT" if axes == (*range(n - 2), n - 1, n - 2) else f".transpose({_axis(axes)})"
 
 
 def _axis(axes: tuple[int, ...]) -> str:

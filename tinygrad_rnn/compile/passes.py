@@ -227,21 +227,15 @@ def _total(plan: Plan, name: str, total: str | None = None) -> str:
     line = plan.lines.get(name)
     if line is None or plan.stages[name] not in LIFTED:
         return last("sum_over_time", name, axis=())
-    if line.fn == "add" and all(isinstance(a, str) and plan.shape(a) == line.shape and _in_step(plan, a) for a in line.args):
+    if line.fn == "add" and all(isinstance(a, str) and plan.shape(a) == line.shape and plan.varies(a) for a in line.args):
         return last("add", *(_total(plan, str(a)) for a in line.args))
     if line.fn in ("transpose", "reshape"):
         return last(line.fn, _total(plan, str(line.args[0])), **line.settings)
     if line.fn == "sum" and not line.settings["keepdims"]:
         return last("sum_over_time", line.args[0], axis=line.settings["axis"])
-    if line.fn == "dot" and all(_in_step(plan, str(a)) and len(plan.shape(str(a))) == 2 for a in line.args):
+    if line.fn == "dot" and all(plan.varies(str(a)) and len(plan.shape(str(a))) == 2 for a in line.args):
         left = plan.lines.get(str(line.args[0]))
         if left is not None and left.fn == "transpose" and plan.stages[left.name] in LIFTED:
             return last("dot_over_time", left.args[0], line.args[1])
         return last("tensordot_over_time", *line.args)
     return last("sum_over_time", name, axis=())
-
-
-def _in_step(plan: Plan, name: str) -> bool:
-    """Whether a value is another in each step."""
-    handed = name in (*plan.inputs, *plan.states, *plan.arriving, *plan.carried)
-    return handed or plan.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)

@@ -57,8 +57,8 @@ class Plan:
         The gradients that leave.
     totals : dict of str to str
         A name for the sum over all steps, and what is summed.
-    varying : set of str
-        What is handed in anew for each step.
+    stages : dict of str to Stage
+        When each line runs; filled by `place`.
     """
 
     lines: dict[str, Line]
@@ -94,9 +94,10 @@ class Plan:
         """The dtype of a value."""
         return np.asarray(self.writer.arrays[name]).dtype
 
-    def stage(self, name: str) -> Stage | None:
-        """The stage of the line that makes a value; None if it is handed in."""
-        return self.stages.get(name)
+    def varies(self, name: str) -> bool:
+        """Whether a value is another in each step."""
+        handed = name in (*self.inputs, *self.states, *self.arriving, *self.carried)
+        return handed or self.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)
 
 
 def written(traced: Traced, gradients: Gradients | None, arguments: list[Value]) -> Plan:

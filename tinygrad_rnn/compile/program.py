@@ -159,7 +159,7 @@ class Text:
         return spare(self.plan, name)
 
     def _result(self, e: Emitter, name: str) -> str:
-        if e.over_time(name):
+        if self.plan.varies(name):
             return e.all_steps(name)
         return f"np.broadcast_to({name}, (T, *{self.plan.shape(name)}))"
 
@@ -183,7 +183,7 @@ class Text:
         """What the second function calls the values that the first one saves."""
         plan, found = self.plan, []
         for name in self.saved:
-            if not e.over_time(name):
+            if not self.plan.varies(name):
                 found.append(name)
             elif e.becomes_state(name):
                 found.append(self.plural(plan.states[plan.new.index(name)]))

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from ..backward import sweep
+from ..draw.labels import node_of
 from ..errors import NotCompilable, complaint
-from ..graph import Node, Value, history, onlooker, recorded
+from ..graph import Value, history, onlooker, recorded
 from ..notation import source
 from ..op import Op, apply
 from ..scan import alike, form, mapped
@@ -381,9 +382,3 @@ def _rules_as_nodes(values: list[Value]) -> Any:
     finally:
         for node, op in ops:
             node.op = op
-
-
-def node_of(value: Value) -> Node:
-    """The node of a value that was recorded."""
-    assert value.node is not None
-    return value.node

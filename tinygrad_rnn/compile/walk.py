@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..draw.labels import node_of
 from ..errors import NotCompilable, plural
-from ..graph import Value, context
+from ..graph import Value, context, history
 from ..op import Op, apply
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
@@ -203,9 +204,7 @@ def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
 
 def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
     """The gradients of y, zeros where it does not depend on one."""
-    from ..graph import history
-
-    used = {x for v in history(y) for x in v.node.inputs if isinstance(x, Value)}  # type: ignore[union-attr]
+    used = {x for v in history(y) for x in node_of(v).inputs if isinstance(x, Value)}
     asked = [x for x in tracked if x in used]
     found = dict(zip(asked, grad(y, asked, grad_output=g, create_graph=True), strict=True))
     return [found.get(x, Tensor(np.zeros_like(x.array))) for x in tracked]
