@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import tinygrad_rnn as tg
 from examples import cells
 from tinygrad_rnn import cli
+from tinygrad_rnn.compile import jit
 from tinygrad_rnn.errors import NotCompilable
 
 # -- cells made by chance ----------------------------------------------------------------------------
@@ -762,3 +764,137 @@ def test_training_compiled(cell, tmp_path, capsys, monkeypatch):
     whole, parts = tg.load("whole.safetensors"), tg.load("parts.safetensors")
     for name, array in whole.items():
         np.testing.assert_array_equal(parts[name], array)
+
+
+# -- loops for Numba ---------------------------------------------------------------------------------
+
+
+def chances(seed, **options):
+    """The cell of a seed, compiled and as it is: results and gradients of both."""
+    cell, rng = Chance(seed), np.random.default_rng(seed)
+    x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
+    states = [tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name) for name in ("h", "c")]
+    state = tuple(states[: 1 + seed % 2]) if cell.several else states[0]
+    fast = tg.compile(cell, **options)
+    with np.errstate(all="ignore"):
+        return flows(fast, cell, x, state, bool(seed % 3)), flows(cell, cell, x, state, bool(seed % 3)), fast
+
+
+@pytest.mark.parametrize("block", range(7))
+def test_nests_of_cells_made_by_chance(block, monkeypatch):
+    """The loops over entries, run by Python itself: 168 cells, equal to 1e-10."""
+    monkeypatch.setattr(jit, "DECORATED", "")
+    for seed in range(24 * block, 24 * (block + 1)):
+        ours, theirs, _ = chances(seed, backend="numba")
+        agree(ours[0], theirs[0])
+        agree(ours[1], theirs[1])
+
+
+def test_numba_compiles_cells_made_by_chance():
+    for seed in range(6):
+        ours, theirs, fast = chances(seed, backend="numba")
+        agree(ours[0], theirs[0])
+        agree(ours[1], theirs[1])
+        assert "@njit" in fast.source or "not compiled by Numba" in fast.source
+
+
+@pytest.mark.study
+def test_numba_compiles_many_cells():
+    for seed in range(6, 90):
+        ours, theirs, _ = chances(seed, backend="numba")
+        agree(ours[0], theirs[0])
+        agree(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_layers_by_numba(name):
+    """Two directions and lengths, in single precision, where exp and tanh are the program's own."""
+    found = []
+    for options in (None, {"backend": "numba"}):
+        layer = LAYERS[name](bidirectional=True)
+        x = tg.Tensor(np.random.default_rng(2).standard_normal((5, 4, 3)).astype("float32"), requires_grad=True)
+        output, state = (tg.compile(layer, **options) if options else layer)(x, lengths=[5, 2, 0, 1])
+        sum((y * y).sum() for y in (output, *leaves_of(state))).backward()
+        found.append([output.data, *(y.data for y in leaves_of(state)), x.grad, *(p.grad for p in layer.parameters())])
+    assert all(a.dtype == b.dtype == np.float32 for a, b in zip(*found, strict=True))
+    agree(found[1], found[0], 2e-6)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(jit.exp, np.exp), (jit.tanh, np.tanh)], ids=["exp", "tanh"])
+def test_functions_in_single_precision(ours, theirs):
+    """To two units in the last place, with the same infinities, zeros and nan, compiled too."""
+    numba = pytest.importorskip("numba")
+    compiled = numba.njit(fastmath={"contract"}, error_model="numpy")
+    space = {"f32": np.float32, "np": np, "exp": compiled(jit.exp)}
+    fast = compiled(FunctionType(ours.__code__, space)) if ours is jit.tanh else space["exp"]
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-s, s, 2000) for s in (1e-6, 0.3, 1, 9, 87)]).astype("float32")
+    with np.errstate(all="ignore"):
+        true = theirs(x.astype("float64"))
+        for run in (ours, fast):
+            found = np.array([run(v) for v in x], np.float64)
+            np.testing.assert_array_equal(found, found.astype("float32"))
+            assert np.abs(found / true - 1).max() < 2.5e-7
+            for v in (np.nan, np.inf, -np.inf, 200.0, -200.0, 0.0):
+                np.testing.assert_array_equal(run(np.float32(v)), theirs(np.float32(v)))
+        ends = np.linspace(87, 88.7, 100, dtype="float32")
+        if ours is jit.exp:
+            np.testing.assert_allclose([ours(v) for v in (*ends, *-ends)], np.exp(np.concatenate([ends, -ends]).astype("f8")), rtol=3e-7)
+
+
+def test_what_numba_cannot_have_stays_as_it_is():
+    """A loop with a function in it that is called as it is remains a loop of NumPy, and the program says why."""
+
+    def cell(x, h):
+        h = tg.tanh(x + tg.logsumexp(h, axis=-1, keepdims=True))
+        return h, h
+
+    x, h = tg.Tensor(np.ones((3, 2, 4)), requires_grad=True), tg.Tensor(np.ones((2, 4)))
+    fast = tg.compile(cell, backend="numba")
+    np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data)
+    assert "# not compiled by Numba, for there is logsumexp in it" in fast.source
+
+
+def test_a_program_for_numba_runs_on_its_own(tmp_path):
+    fast = tg.compile(tg.nn.RNN(3, 4, rng=0), backend="numba")
+    x = np.ones((5, 2, 3), "float32")
+    with tg.no_grad():
+        output, _ = fast(x)
+    handed = [np.asarray(p.data) for p in fast.parameters()]
+    np.savez(tmp_path / "handed.npz", **{name: p.data for name, p in fast.named_parameters()}, x=x, output=output.data)
+    assert len(handed) == 4
+    names = fast.source.partition("def forward(")[2].partition(")")[0].split(", ")
+    call = ", ".join({"xs": "z['x']", "h_0": "np.zeros((2, 4), np.float32)"}.get(n, f"z[{n!r}]") for n in names)
+    (tmp_path / "program.py").write_text(
+        f"{fast.source}\nz = np.load('handed.npz')\nys, _, _ = forward({call})\nassert abs(ys[0] - z['output']).max() < 1e-6\n"
+        "import sys\nassert not any(name.startswith('tinygrad') for name in sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, check=True, env={"PATH": ""})
+
+
+def test_backends_by_name(monkeypatch):
+    with pytest.raises(ValueError, match=r"compile: argument backend: expected 'numpy' or 'numba', got 'jax'"):
+        tg.compile(tg.nn.GRU(1, 1), backend="jax")
+    monkeypatch.setattr(sys.modules["tinygrad_rnn.compile"], "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"numba and scipy.*pip install 'tinygrad_rnn\[jit\]'"):
+        tg.compile(tg.nn.GRU(1, 1), backend="numba")
+
+
+def test_names_of_functions_around_a_cell_are_no_names_of_attributes(monkeypatch):
+    """``tg.tanh`` in a cell has nothing to do with another `tanh` that stands beside it."""
+
+    class Counter:
+        calls = 0
+
+    counter = Counter()
+    monkeypatch.setitem(of_a_dict.__globals__, "tanh", counter)
+
+    def cell(x, h):
+        h = tg.tanh(h + x)
+        return h, h
+
+    fast, x = tg.compile(cell), tg.Tensor(np.ones((3, 2)))
+    for n in range(3):
+        counter.calls = n
+        tg.scan(fast, x, tg.Tensor(np.zeros(2)))
+    assert len(fast._programs) == 1

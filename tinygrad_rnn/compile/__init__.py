@@ -1,12 +1,14 @@
 """Backpropagation through time as a program that can be read.
 
 `trace` runs one step of a cell and goes back through it; `lower` writes both down as `lines`; `plan` says when each line runs;
-`program` makes a text of it, with the help of `emit`, `buffers` and `helpers`; `walk` is the node that such a program is in a
+`program` makes a text of it, with the help of `emit`, `buffers` and `helpers`, and `jit` one whose loops, in `nests` over entries, are
+for Numba; `walk` is the node that such a program is in a
 graph, and `layer` what a user holds in hands.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ..errors import complaint, describe
@@ -14,8 +16,11 @@ from ..errors import complaint, describe
 if TYPE_CHECKING:
     from .layer import CompiledModule
 
+BACKENDS = {"numpy": (), "numba": ("numba", "scipy")}
+"""What programs can be written for, and the packages that each needs besides NumPy: Numba takes its products from SciPy."""
 
-def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
+
+def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> CompiledModule:
     """`target`, used as before, but every walk through time in it runs as a NumPy program that was derived from the cell.
 
     One step of the cell is traced and differentiated with the engine's own rules; all that need not wait for the state, or
@@ -29,6 +34,9 @@ def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
         function that calls `scan`.
     fallback : bool
         Run a cell that cannot be compiled as it is, instead of refusing it.
+    backend : {"numpy", "numba"}
+        What the loops of a program are written for: calls of NumPy, or nests over entries that Numba compiles, which takes some
+        seconds at the first call and is worth it where many steps of few numbers are to be walked. Needs the extra ``jit``.
 
     Returns
     -------
@@ -37,6 +45,10 @@ def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
 
     Raises
     ------
+    TypeError, ValueError
+        If the target cannot be called, or there is no such backend.
+    ImportError
+        If the backend is not installed.
     NotCompilable
         When it is called: if a cell looks at numbers, draws random ones, or does what was recorded in one run only.
 
@@ -63,6 +75,13 @@ def compile(target: Any, *, fallback: bool = False) -> CompiledModule:
     if not callable(target) or isinstance(target, type):
         wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
         raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
+    if backend not in BACKENDS:
+        got, remedy = repr(backend), "take one of them"
+        raise ValueError(complaint("compile", "backend", expected=" or ".join(map(repr, BACKENDS)), got=got, remedy=remedy))
+    missing = [package for package in BACKENDS[backend] if find_spec(package) is None]
+    if missing:
+        raise ImportError(f"compile: expected {' and '.join(missing)} for backend={backend!r}, got none; "
+                          "run: pip install 'tinygrad_rnn[jit]'")  # fmt: skip
     from .layer import CompiledModule  # not before it is needed: importing the library stays quick
 
-    return CompiledModule(target, fallback)
+    return CompiledModule(target, fallback, backend)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dis
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -116,16 +117,26 @@ def _of_class(kind: type) -> list[Any]:
 
 def _around(function: FunctionType) -> list[Any]:
     """What a function finds under the names in its code, and in the code within it, outside of itself."""
-    names, codes = [], [function.__code__]
-    while codes:
-        code = codes.pop()
-        names += code.co_names
-        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    outside, names = _names(function.__code__)
     known = function.__globals__
-    found = [known[name] for name in names if isinstance(known.get(name), LOOKED_INTO) or hasattr(known.get(name), "__dict__")]
+    found = [known[name] for name in outside if isinstance(known.get(name), LOOKED_INTO) or hasattr(known.get(name), "__dict__")]
     modules = [x for x in found if isinstance(x, ModuleType) and not x.__name__.startswith(("numpy", "tinygrad_rnn", "math"))]
     of_modules = [getattr(module, name) for module in modules for name in names if isinstance(getattr(module, name, None), LOOKED_INTO)]
     return [x for x in found if not isinstance(x, ModuleType | type | Op) and not _ours(x)] + of_modules
+
+
+@lru_cache(maxsize=1024)
+def _names(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names that code, and the code within it, looks up among the globals; and all of its names, those of attributes too."""
+    outside: list[str] = []
+    names: list[str] = []
+    codes = [code]
+    while codes:
+        code = codes.pop()
+        outside += [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+        names += code.co_names
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return tuple(dict.fromkeys(outside)), tuple(dict.fromkeys(names))
 
 
 def _ours(x: Any) -> bool:

@@ -35,10 +35,12 @@ class CompiledModule(Module):
         With ``fallback=True``: the cells that run as they are, and why.
     """
 
-    def __init__(self, target: Callable[..., Any], fallback: bool = False):
+    def __init__(self, target: Callable[..., Any], fallback: bool = False, backend: str = "numpy"):
         super().__init__()
         scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
-        self.__dict__.update(target=target, fallback=fallback, refused={}, _programs=OrderedDict(), _plain=set(), _scope=scope)
+        self.__dict__.update(
+            target=target, fallback=fallback, backend=backend, refused={}, _programs=OrderedDict(), _plain=set(), _scope=scope
+        )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the target computes; every walk through time in it is compiled."""
@@ -78,7 +80,7 @@ class CompiledModule(Module):
             return None
         name = _title(cell)
         try:
-            made = make(name, cell, xs, several, state, held.tensors, tracked)
+            made = make(name, cell, xs, several, state, held.tensors, tracked, self.backend)
         except NotCompilable as error:
             if not self.fallback:
                 raise

@@ -160,7 +160,9 @@ class Writer:
         return np.shape(self.arrays[ref]) if isinstance(ref, str) else ()
 
 
-RESERVED = frozenset({"np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", *keyword.kwlist})
+WORDS = ["np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", "abs", "min", "max"]
+OF_LOOPS = ["loop", "back_loop", "njit", "plain", "exp", "tanh", "f32"]
+RESERVED = frozenset({*WORDS, *OF_LOOPS, *keyword.kwlist})
 """Names that a program has uses for."""
 
 

@@ -45,7 +45,7 @@ class Program:
     saved: list[str]
 
 
-def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], title: str) -> Program:
+def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], title: str, backend: str = "numpy") -> Program:
     """Compile what was recorded: one pass after another over the lines."""
     plan = written(traced, gradients, arguments)
     one_for_all(plan)
@@ -56,6 +56,12 @@ def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], tit
     if gradients is not None:
         over_time(plan)
     views_again(plan)
+    if backend == "numba":
+        from .jit import JitText, into_the_loop
+
+        into_the_loop(plan)
+        numbered(plan)
+        return JitText(plan, title).program()
     numbered(plan)
     return Text(plan, title).program()
 

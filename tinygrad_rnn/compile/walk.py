@@ -74,7 +74,9 @@ class Walk:
         return plural(self.steps, "step")
 
 
-def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: list[bool] | None) -> Compiled:
+def make(
+    title: str, cell: Any, inputs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: list[bool] | None, backend: str
+) -> Compiled:
     """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
     token = walker.set(None)
     try:
@@ -87,7 +89,7 @@ def make(title: str, cell: Any, inputs: list[Any], several: bool, state: Any, te
     if tracked is not None:
         gradients = differentiate(traced, lambda leaf: leaf.tracked)
         gradients.to_inputs = [g if asked else None for g, asked in zip(gradients.to_inputs, tracked, strict=True)]
-    program = build(traced, gradients, leaves, title)
+    program = build(traced, gradients, leaves, title, backend)
     places = {id(t): i for i, t in enumerate(tensors)}
     return Compiled(title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several)
 

@@ -1,0 +1,191 @@
+"""The same program with its loops compiled by Numba: each loop is a function of its own, and in it `nests` over entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .buffers import taken_over
+from .emit import Emitter
+from .lines import UFUNCS, Line
+from .nests import OWN, Nests, NotInNestsError
+from .plan import LOOPS, Plan, Stage
+from .program import Text
+
+
+def into_the_loop(plan: Plan) -> None:
+    """What only a loop reads, and is computed entry by entry, moves into it: there it needs no array."""
+    users: dict[str, set[Stage]] = {}
+    for name, line in reversed(list(plan.lines.items())):
+        stage, loop = plan.stages[name], Stage.LOOP if plan.stages[name] == Stage.BEFORE else Stage.BACK_LOOP
+        if stage in (Stage.BEFORE, Stage.BACK_BEFORE) and line.fn in UFUNCS and users.get(name) == {loop}:
+            plan.stages[name] = stage = loop
+        for use in line.uses:
+            users.setdefault(use, set()).add(stage)
+    wanted = {*plan.forward_roots, *plan.backward_roots}
+    assert not any(plan.stages.get(name) in LOOPS and name not in plan.lines for name in wanted)
+
+
+# -- what a program brings along ---------------------------------------------------------------------
+
+f32 = np.float32
+
+
+def plain(*arrays: Any) -> list[np.ndarray]:
+    """Arrays in the one form for which a loop is compiled: contiguous, and such that can be written to."""
+    return [a if a.flags.carray else np.require(a, None, ["C", "W"]) for a in arrays]
+
+
+def exp(x: Any) -> Any:
+    """eˣ of one float32, in arithmetic that a processor does on several numbers at once.
+
+    x = k ln 2 + r with |r| ≤ ½ ln 2, and eˣ = 2ᵏ eʳ with the Taylor series of eʳ; ln 2 in two parts, the first of few bits.
+    """
+    x = min(max(x, f32(-104)), f32(89))
+    k = np.floor(x * f32(1.4426950408889634) + f32(0.5))
+    r = x - k * f32(0.693359375) + k * f32(2.12194440054690583e-4)
+    y = r * f32(1 / 5040) + f32(1 / 720)
+    y = r * (r * (r * (r * y + f32(1 / 120)) + f32(1 / 24)) + f32(1 / 6)) + f32(1 / 2)
+    y = r * (r * y + f32(1)) + f32(1)
+    n = np.int32(k)
+    half = n >> 1  # in two parts, for 2ᵏ itself may be out of range
+    low, high = np.int32((half + 127) << 23), np.int32((n - half + 127) << 23)
+    return y * low.view(f32) * high.view(f32)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent of one float32: its Taylor series near 0, else (1 − e) / (1 + e) with e = exp(−2|x|)."""
+    e = exp(f32(-2) * abs(x))
+    far = (f32(1) - e) / (f32(1) + e)
+    s = x * x
+    near = x * (f32(1) + s * (f32(-1 / 3) + s * (f32(2 / 15) + s * (f32(-17 / 315) + s * f32(62 / 2835)))))
+    return near if s < f32(0.09) else (far if x > f32(0) else -far)
+
+
+DECORATED = """@njit(fastmath={"contract"}, error_model="numpy", nogil=True)"""
+"""How Numba compiles a loop: a product and a sum may be rounded once instead of twice, and nothing else is changed."""
+
+
+# -- text --------------------------------------------------------------------------------------------
+
+
+class JitText(Text):
+    """Writes the text of a program whose loops Numba compiles; one in which there is more than it can have stays as it is."""
+
+    def __init__(self, plan: Plan, title: str):
+        super().__init__(plan, title)
+        self.loops: list[str] = []
+        self.helpers.imports.add("from numba import njit")
+        self.helpers.name(plain)
+
+    def program(self) -> Any:
+        """The text, and the functions that it defines."""
+        own = [name for name, line in self.plan.lines.items() if self._in_single_precision(line)]
+        for fn in dict.fromkeys(self.plan.lines[name].fn for name in own):
+            self.helpers.name({"exp": exp, "tanh": tanh}[fn])
+        for name in OWN & self.helpers.texts.keys():
+            self.helpers.texts[name] = f"{DECORATED}\n{self.helpers.texts[name]}"
+        self.helpers.imports.add("from numpy import float32 as f32")
+        return super().program()
+
+    def _in_single_precision(self, line: Line) -> bool:
+        return line.fn in OWN and self.plan.stages[line.name] in LOOPS and line.dtype == f32
+
+    def forward(self) -> str:
+        """The loop, and the function that runs forwards."""
+        text = super().forward()
+        return "\n\n\n".join([*self.loops, text])
+
+    def backward(self) -> str:
+        """The loop, and the function that runs backwards."""
+        self.loops.clear()
+        text = super().backward()
+        return "\n\n\n".join([*self.loops, text])
+
+    def _loop(self, e: Emitter, head: str, starts: list[str]) -> None:
+        """A loop as a function that is compiled, or as it is."""
+        try:
+            self._compiled(e, starts)
+        except NotInNestsError as error:
+            e.say()
+            e.say(f"# not compiled by Numba, for there is {error} in it")
+            super()._loop(e, head, starts)
+
+    def _compiled(self, e: Emitter, starts: list[str]) -> None:
+        """What a loop fills, and the call of the loop, which becomes a function of its own."""
+        back, kept = e.loop.backwards, {name for name in e.kept if not e.becomes_state(name)}
+        nests = self._nests(e, kept)
+        carried = self.plan.carried if back else self.plan.states
+        later = [name for name in carried if back and self._wanted_later(name)]
+        for name in later:
+            nests.copied(f"{self.plural(name)}[t]", name)
+        nests.write()
+        (self._carry_nests_back if back else self._carry_nests_on)(e, nests)
+        e.say()
+        e.say("# the loop, last step first" if back else "# the loop, step by step")
+        made = self._made(e, nests, carried, starts, [*later, *(name for name in self.plan.lines if name in kept)])
+        given = [name for name in nests.used if name not in made]
+        arrays = [name for name in nests.used if name in made]
+        forms = [f"*plain({', '.join(given)})"] if given else []
+        call = f"{e.loop.name.lower()}({', '.join(['T', *arrays, *forms])})"
+        results = [name for name in carried if back]
+        e.say(f"{', '.join(results)} = {call}" if back else call)
+        steps = "range(T - 1, -1, -1)" if back else "range(T)"
+        text = [DECORATED, f"def {e.loop.name.lower()}({', '.join(['T', *arrays, *given])}):", f"    for t in {steps}:"]
+        text += [f"        {line}" for line in nests.text]
+        self.loops.append("\n".join([*text, *([f"    return {', '.join(results)}"] if back else [])]))
+
+    def _nests(self, e: Emitter, kept: set[str]) -> Nests:
+        """The lines of a loop, and where what it keeps is written."""
+        plan, back = self.plan, e.loop.backwards
+        following = plan.to_states if back else plan.new
+        pairs = [(g, self.next(name)) for name, g in zip(plan.carried, following, strict=True) if g is not None] if back else []
+        spares = {g: place for g, place in pairs if [h for h, _ in pairs].count(g) == 1}
+        nests = Nests(e, {line.name: line for line in self._lines(e.loop)}, e.kept, {g for g in following if g is not None}, spares)
+        ordered = [nests.lines[name] for group in nests.groups() for name in group]
+        over = taken_over(plan, e.loop, ordered, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots})
+        nests.over = {self.plural(name): self.plural(other) for name, other in over.items()}
+        return nests
+
+    def _made(self, e: Emitter, nests: Nests, carried: list[str], starts: list[str], kept: list[str]) -> set[str]:
+        """Say how the arrays are made that a loop fills; returns their names."""
+        plan, made = self.plan, set(nests.over.values())
+        for name, start in zip(carried, starts, strict=True):
+            if e.loop.backwards:
+                e.say(f'{name}, {self.next(name)} = np.array({start}, order="C"), np.empty({plan.shape(name)}, np.{plan.dtype(name)})')
+                made |= {name, self.next(name)}
+            else:
+                e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})")
+                e.say(f"{self.plural(name)}[0] = {start}")
+                made.add(self.plural(name))
+        for name in kept:
+            whole = self.plural(name)
+            if whole in nests.over:
+                text = f"{whole} = {nests.over[whole]} = np.ascontiguousarray({nests.over[whole]})"
+                self._comment(e, text, "written over it, step by step")
+            else:
+                e.say(f"{whole} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})")
+                made.add(whole)
+        for name, array in nests.buffers.items():
+            if array not in made:
+                e.say(f"{array} = np.empty({plan.shape(name)}, np.{plan.dtype(name)})")
+                made.add(array)
+        return made
+
+    def _carry_nests_on(self, e: Emitter, nests: Nests) -> None:
+        """The new state to its place, if it is not there already."""
+        for i, (state, value) in enumerate(zip(self.plan.states, self.plan.new, strict=True)):
+            if not (e.becomes_state(value) and self.plan.new.index(value) == i):
+                nests.copied(f"{self.plural(state)}[t + 1]", value)
+
+    def _carry_nests_back(self, e: Emitter, nests: Nests) -> None:
+        """The gradient of the state to the step before."""
+        for name, g in zip(self.plan.carried, self.plan.to_states, strict=True):
+            if g is None:
+                nests.zeros(self.next(name), self.plan.shape(name))
+            elif nests.buffers.get(g) != self.next(name):
+                nests.copied(self.next(name), g)
+        for name in self.plan.carried:
+            nests.used.update({name: None, self.next(name): None})
+            nests.say(0, f"{name}, {self.next(name)} = {self.next(name)}, {name}")

@@ -1,0 +1,353 @@
+"""A loop of lines as loops over entries: what a compiler for loops can make fast.
+
+Where NumPy makes one pass over an array for each call, here one pass, a nest of loops, computes many lines for one entry after
+another, and what only its neighbours read never becomes an array. Products and other lines that need whole arrays stand between
+the nests. Views are no work at all: they only say at which index to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .emit import Emitter, literal
+from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, VIEWS, Line, Ref
+
+EMPTY = {"sum": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
+"""What a reduction starts from."""
+
+
+class NotInNestsError(Exception):
+    """A line for which there is no text in nests: its name is what the exception says."""
+
+
+@dataclass
+class Nests:
+    """The body of one loop over time.
+
+    Attributes
+    ----------
+    lines : dict of str to Line
+        Those of the loop.
+    kept, wanted : set of str
+        Values of which all time steps are kept; values that are carried into the next step.
+    spares : dict of str to str
+        For gradients that are carried on, where they are put together.
+    over : dict of str to str
+        For arrays over time, that which they are written over.
+    buffers : dict of str to str
+        For values that several nests or products need, and that are not kept over time: the array of one step.
+    used : dict of str to None
+        The arrays that the body names, in order: what the compiled function is handed.
+    """
+
+    e: Emitter
+    lines: dict[str, Line]
+    kept: set[str]
+    wanted: set[str]
+    spares: dict[str, str]
+    over: dict[str, str] = field(default_factory=dict)
+    buffers: dict[str, str] = field(default_factory=dict)
+    used: dict[str, None] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+
+    def letters(self, shape: tuple[int, ...]) -> list[str]:
+        """Names for the index of an entry, one for each axis."""
+        return [self.e.plan.writer.beside(f"axis {n}", "ijklmnpq"[n]) for n in range(len(shape))]
+
+    # -- what comes together ---------------------------------------------------------------------------
+
+    def entrywise(self, name: str) -> bool:
+        """Whether a line computes each entry by itself."""
+        return self.lines[name].fn in UFUNCS or self.lines[name].fn in ("copy", "astype")
+
+    def base(self, name: Ref) -> Ref:
+        """What a view is a view of."""
+        while isinstance(name, str) and name in self.lines and self.is_view(self.lines[name]):
+            name = self.lines[name].args[0]
+        return name
+
+    def is_view(self, line: Line) -> bool:
+        """Whether an entry of the result is an entry of the argument, at an index that is known."""
+        if line.fn == "reshape":
+            return _without_ones(self.e.plan.shape(str(line.args[0]))) == _without_ones(line.shape)
+        if line.fn == "index":
+            index = line.settings["index"]
+            return all(type(i) in (int, slice, type(None), type(...)) for i in (index if isinstance(index, tuple) else (index,)))
+        return line.fn in VIEWS
+
+    def levels(self) -> list[list[str]]:
+        """Lines by when they can run at the earliest: in each level first those on whole arrays, then those on entries."""
+        level: dict[str, int] = {}
+        for name, line in self.lines.items():
+            if self.is_view(line):
+                continue
+            found = 0
+            for use in line.uses:
+                base = self.base(use)
+                if base not in level:
+                    continue
+                made = self.lines[str(base)]
+                beside = self.entrywise(name) and (not self.entrywise(made.name) or (use == base and made.shape == line.shape))
+                found = max(found, level[made.name] + (not beside))
+            level[name] = found
+        order = [[name for name in level if level[name] == n] for n in range(max(level.values(), default=-1) + 1)]
+        return [[*(n for n in names if not self.entrywise(n)), *(n for n in names if self.entrywise(n))] for names in order]
+
+    def groups(self) -> list[list[str]]:
+        """Lines that share a nest; one on whole arrays is a group by itself."""
+        found: list[list[str]] = []
+        for names in self.levels():
+            found += [[name] for name in names if not self.entrywise(name)]
+            shapes = dict.fromkeys(self.lines[name].shape for name in names if self.entrywise(name))
+            found += [[n for n in names if self.entrywise(n) and self.lines[n].shape == shape] for shape in shapes]
+        return found
+
+    # -- text ------------------------------------------------------------------------------------------
+
+    def write(self) -> list[str]:
+        """The text of one step."""
+        groups = self.groups()
+        for names in groups:
+            self._stored(names)
+        for names in groups:
+            if self.entrywise(names[0]):
+                self.nest(self.lines[names[0]].shape, names)
+            else:
+                self.whole_line(self.lines[names[0]])
+        return self.text
+
+    def _stored(self, names: list[str]) -> None:
+        """Find out which results of a group must become arrays."""
+        here = set(names) if self.entrywise(names[0]) else set()
+        for name in names:
+            outside = name in map(self.base, self.wanted) or any(
+                self.base(use) == name and (n not in here or use != name) for n, x in self.lines.items() for use in x.uses
+            )
+            if name in self.spares and name not in self.kept:
+                self.buffers[name] = self.spares[name]
+            elif name not in self.kept and (outside or not here):
+                self.buffers[name] = self.e.plan.writer.beside(name, f"{name}_array")
+
+    def nest(self, shape: tuple[int, ...], names: list[str]) -> None:
+        """Loops over all entries, and in them the lines."""
+        self.loops(shape)
+        local: set[str] = set()
+        for name in names:
+            line, index = self.lines[name], self.letters(shape)
+            args = [self.entry(arg, index, line.shape, local) for arg in line.args]
+            self.say(len(shape), f"{name} = {scalar(line, args)}", self.e.plan.writer.notes.get(name, ""))
+            if name in self.kept or name in self.buffers:
+                self.say(len(shape), f"{self.place(name, index)} = {name}")
+            local.add(name)
+
+    def loops(self, shape: tuple[int, ...]) -> None:
+        """The heads of a nest."""
+        for depth, n in enumerate(shape):
+            self.say(depth, f"for {self.letters(shape)[depth]} in range({n}):")
+
+    def say(self, depth: int, text: str, note: str = "") -> None:
+        """One line of text."""
+        room = "    " * depth + text
+        self.text.append(f"{room:<52}  # {note}" if note and len(note) <= 64 else room)
+
+    # -- entries ---------------------------------------------------------------------------------------
+
+    def entry(self, arg: Ref, index: list[str], shape: tuple[int, ...], local: set[str] | None = None) -> str:
+        """How a line that computes the entry at `index` of `shape` names the entry of an argument."""
+        if not isinstance(arg, str):
+            return literal(arg)
+        if arg in (local or ()):
+            return arg
+        of = self.e.plan.shape(arg)
+        index = ["0" if n == 1 else i for n, i in zip(of, index[len(shape) - len(of) :], strict=True)]
+        line = self.lines.get(arg)
+        if line is not None and self.is_view(line):
+            inner = self.e.plan.shape(str(line.args[0]))
+            return self.entry(line.args[0], MAPPED[line.fn](line, inner, index), inner)
+        return self.place(arg, index)
+
+    def place(self, name: str, index: list[str]) -> str:
+        """Where an entry of a value lies."""
+        array = self.whole(name)
+        if array.endswith("]"):
+            return f"{array[:-1]}, {', '.join(index)}]" if index else array
+        return f"{array}[{', '.join(index) or '()'}]"
+
+    def whole(self, name: str) -> str:
+        """The array of one step of a value."""
+        line = self.lines.get(name)
+        if line is not None and self.is_view(line):
+            return self.e.arranged(line, [self.whole(str(line.args[0]))], False, "")
+        if name in self.buffers:
+            text = self.buffers[name]
+        elif name in self.kept or (self.e.plan.varies(name) and name not in self.e.plan.carried):
+            text = self.e.place(name)
+            array, bracket, rest = text.partition("[")
+            text = self.over.get(array, array) + bracket + rest
+            self.used[text.partition("[")[0]] = None
+            return text
+        else:
+            text = name
+        self.used[text] = None
+        return text
+
+    # -- lines on whole arrays -------------------------------------------------------------------------
+
+    def whole_line(self, line: Line) -> None:
+        """A product, a reduction or another line that cannot be computed entry by entry."""
+        note, array = self.e.plan.writer.notes.get(line.name, ""), self.whole(line.name)
+        if line.fn == "dot":
+            self.product(line, array, note)
+        elif line.fn in REDUCTIONS:
+            self.reduction(line, note)
+        elif line.fn == "concatenate":
+            self.concatenation(line)
+        elif line.fn == "reshape":
+            self.say(0, f"{array}[...] = np.ascontiguousarray({self.whole(str(line.args[0]))}).reshape({line.shape})", note)
+        else:
+            raise NotInNestsError(getattr(line.settings.get("function"), "__name__", line.fn).lstrip("_"))
+
+    def product(self, line: Line, array: str, note: str) -> None:
+        """A product of matrices by BLAS; of stacked ones, one after another; with a vector, its entries."""
+        a, b = (self.whole(str(arg)) for arg in line.args)
+        shapes = [self.e.plan.shape(str(arg)) for arg in line.args]
+        axes = [len(shape) for shape in shapes]
+        if axes == [2, 2]:
+            self.say(0, f"np.dot({a}, {b}, {array})", note)
+        elif max(axes) <= 2:
+            self.say(0, f"{self.filled(array, line.shape)} = np.dot({a}, {b})", note)
+        else:
+            stack = line.shape[: max(axes) - 2]
+            if any(shape[:-2] not in ((), stack) for shape in shapes) or min(axes) < 2:
+                raise NotInNestsError("matmul")
+            self.loops(stack)
+            at = ", ".join(self.letters(stack))
+            parts = [f"np.ascontiguousarray({x}[{at}])" if len(shape) > 2 else x for x, shape in zip((a, b), shapes, strict=True)]
+            self.say(len(stack), f"{self.filled(array, stack, at)} = np.dot({', '.join(parts)})", note)
+
+    def filled(self, array: str, shape: tuple[int, ...], at: str = "") -> str:
+        """All entries of an array, or of the part of it at an index, as what is assigned to."""
+        inner = at or ("..." if shape else "()")
+        return f"{array[:-1]}, {inner}]" if array.endswith("]") and inner != "()" else array if array.endswith("]") else f"{array}[{inner}]"
+
+    def reduction(self, line: Line, note: str) -> None:
+        """A sum, or its like: entry after entry into the place of the result."""
+        arg, s = str(line.args[0]), line.settings
+        shape = self.e.plan.shape(arg)
+        self.loops(line.shape)
+        self.say(len(line.shape), f"{self.place(line.name, self.letters(line.shape))} = {literal(EMPTY[line.fn])}", note)
+        reduced = {axis % len(shape) for axis in s["axis"]} if shape else set()
+        index = [("0" if s["keepdims"] else "") if axis in reduced else self.letters(shape)[axis] for axis in range(len(shape))]
+        target = self.place(line.name, [i for i in index if i])
+        self.loops(shape)
+        of = self.entry(arg, self.letters(shape), shape)
+        step = {"sum": f"{target} + {of}", "prod": f"{target} * {of}"}.get(line.fn, f"np.{line.fn}imum({target}, {of})")
+        self.say(len(shape), f"{target} = {step}")
+
+    def concatenation(self, line: Line) -> None:
+        """Parts beside each other, one after another."""
+        axis, start = line.settings["axis"] % len(line.shape), 0
+        for arg in line.args:
+            shape = self.e.plan.shape(str(arg))
+            index = self.letters(shape)
+            at = [f"{i} + {start}" if k == axis and start else i for k, i in enumerate(index)]
+            self.loops(shape)
+            self.say(len(shape), f"{self.place(line.name, at)} = {self.entry(arg, index, shape)}")
+            start += shape[axis]
+
+    def zeros(self, to: str, shape: tuple[int, ...]) -> None:
+        """Zeros into an array."""
+        self.loops(shape)
+        self.used[to] = None
+        self.say(len(shape), f"{to}[{', '.join(self.letters(shape)) or '()'}] = 0.0")
+
+    def copied(self, to: str, name: str) -> None:
+        """Entry after entry of a value into the array `to`, of one step."""
+        shape = self.e.plan.shape(name)
+        index = self.letters(shape)
+        self.loops(shape)
+        rest = ", ".join(index)
+        place = (f"{to[:-1]}, {rest}]" if rest else to) if to.endswith("]") else f"{to}[{rest or '()'}]"
+        self.used[to.partition("[")[0]] = None
+        self.say(len(shape), f"{place} = {self.entry(name, index, shape)}")
+
+
+# -- one entry ---------------------------------------------------------------------------------------
+
+IN_WORDS = {"negative": "-{}", "reciprocal": "1 / {}", "square": "{0} * {0}", "absolute": "abs({})", "where": "{1} if {0} else {2}",
+            "logical_and": "{} and {}", "logical_or": "{} or {}"}  # fmt: skip
+OWN = frozenset({"exp", "tanh"})
+"""Functions that a program brings along in single precision."""
+
+
+def scalar(line: Line, args: list[str]) -> str:
+    """A line on numbers instead of arrays."""
+    single = line.dtype == np.float32
+    args = [f"f32({arg})" if single and _is_number(arg) else arg for arg in args]
+    if line.fn in ("copy", "astype"):
+        return f"np.{line.dtype}({args[0]})"
+    if line.fn in {**SYMBOLS, **COMPARED}:
+        return f"{args[0]} {({**SYMBOLS, **COMPARED})[line.fn]} {args[1]}"
+    if line.fn in IN_WORDS:
+        text = IN_WORDS[line.fn].format(*args)
+        return text.replace("1 /", "f32(1) /") if single else text
+    if single and line.fn in OWN:
+        return f"{line.fn}({args[0]})"
+    return f"np.{line.fn}({', '.join(args)})"
+
+
+def _is_number(text: str) -> bool:
+    return text[0].isdigit() or text[0] == "-" or text in ("np.inf", "np.nan")
+
+
+# -- at which index a view reads ---------------------------------------------------------------------
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _transposed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
+    return [index[line.settings["axes"].index(axis)] for axis in range(len(shape))]
+
+
+def _reshaped(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
+    rest = iter(i for i, n in zip(index, line.shape, strict=True) if n != 1)
+    return ["0" if n == 1 else next(rest) for n in shape]
+
+
+def _broadcast(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
+    return ["0" if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :], strict=True)]
+
+
+def _indexed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
+    entries = line.settings["index"]
+    entries = list(entries) if isinstance(entries, tuple) else [entries]
+    missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
+    if Ellipsis in entries:
+        at = entries.index(Ellipsis)
+        entries[at : at + 1] = [slice(None)] * missing
+    else:
+        entries += [slice(None)] * missing
+    found, axis, rest = [], 0, iter(index)
+    for e in entries:
+        if e is None:
+            next(rest)
+            continue
+        if isinstance(e, slice):
+            start, _, step = e.indices(shape[axis])
+            i = next(rest) if step == 1 else f"{step} * {next(rest)}"
+            found.append(f"{start} + {i}" if start else i)
+        else:
+            found.append(str(e % shape[axis]))
+        axis += 1
+    return found
+
+
+MAPPED: dict[str, Callable[[Line, tuple[int, ...], list[str]], list[str]]] = {
+    "transpose": _transposed, "reshape": _reshaped, "broadcast": _broadcast, "index": _indexed,
+}  # fmt: skip
+"""From an index of a view to that of what it is a view of."""
