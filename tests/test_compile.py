@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType
 
@@ -317,6 +318,27 @@ def test_a_closure_made_anew_needs_no_new_program():
     for rate in (0.5, 0.5, 0.25, 0.5):
         np.testing.assert_allclose(fast(x, rate).data, walk(x, rate).data)
     assert len(fast._programs) == 2
+
+
+def test_a_cell_that_is_another_each_time_is_named():
+    """A number that changes from call to call: after some programs one warning says which."""
+
+    def walk(x, rate):
+        def leaky(x, h):
+            h = rate * h + x
+            return h, h
+
+        return tg.scan(leaky, x, tg.Tensor(np.zeros((1, 2))))[0]
+
+    fast, x = tg.compile(walk), tg.Tensor(np.ones((3, 1, 2)))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        for n in range(12):
+            fast(x, n / 16)
+    assert len(found) == 1
+    assert "compile(leaky)" in str(found[0].message)
+    assert "9 programs, the last two for 0.4375 and for 0.5" in str(found[0].message)
+    assert found[0].filename == __file__
 
 
 def test_other_lengths_and_masks_need_no_new_program():
@@ -724,6 +746,8 @@ def test_the_command_prints_a_program(cell, capsys, request):
     exec(program, space)
     assert callable(space["forward"])
     assert callable(space["backward"])
+    assert cli.main(["compile", path, "--plain", "--backend", "numba"]) == 0
+    assert "@njit" in capsys.readouterr().out
     assert cli.main(["compile", path, "--explain"]) == 0
     assert "In the loop, step by step" in capsys.readouterr().out
 
@@ -732,6 +756,7 @@ def test_the_command_prints_a_program(cell, capsys, request):
     ("arguments", "complaint"),
     [
         (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
+        (["gru", "--backend", "c"], "argument backend: expected 'numpy' or 'numba', got 'c'"),
         (["gru", "--hidden", "0"], "--hidden: expected a positive number, got 0"),
         (["nowhere.py:Cell"], "expected a file that runs"),
         (["examples/cells.py:moving_average"], "expected what makes a cell, NAME(input_size, rng)"),

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cell", metavar="CELL", help=f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) makes a cell")
     for name, default, text in (("input", 3, "size of the input"), ("hidden", 4, "size of the state"), ("batch", 2, "sequences")):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default {default})")
+    parser.add_argument("--backend", default="numpy", metavar="NAME", help="numpy (default), or numba: loops over entries, compiled")
     parser.add_argument("--explain", action="store_true", help="say in words what was moved where, and why")
     parser.set_defaults(run=run)
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         got, remedy = f"{options.cell!r} ({error})", "give it these two arguments; of a cell that is a function, one that returns it"
         raise ValueError(complaint("compile", "CELL", expected=wanted, got=got, remedy=remedy)) from error
     layer = Recurrent(factory, options.input, hidden_size=size, rng=0)
-    fast = compile(layer)
+    fast = compile(layer, backend=options.backend)
     fast(np.zeros((2, options.batch, options.input), next((p.dtype for p in layer.parameters()), np.dtype(np.float32))))
     if options.explain:
         print(fast.explain())

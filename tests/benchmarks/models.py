@@ -364,8 +364,16 @@ MODELS["compiled GRU"] = {
     "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 3, own_cells.gru_cell)),
     "torch": ("torch", lambda size: own_cells.theirs(size, 3, "GRU")),
 }
+MODELS["compiled GRU, Numba"] = {
+    "tinygrad_rnn": ("numba", lambda size: own_cells.ours(size, 3, own_cells.gru_cell, backend="numba")),
+    "jax.jit": ("jax", jax_layer),
+}
 MODELS["compiled LSTM"] = {
     "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 4, own_cells.lstm_cell)),
+    "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
+}
+MODELS["compiled LSTM, Numba"] = {
+    "tinygrad_rnn": ("numba", lambda size: own_cells.ours(size, 4, own_cells.lstm_cell, backend="numba")),
     "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
 }
 """For each model the engines: the package to look for, and how to set it up. Ours comes first."""

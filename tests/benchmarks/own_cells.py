@@ -69,7 +69,7 @@ def lstm_cell(W: list[Any], U: list[Any], b: list[Any], c: list[Any]) -> Callabl
     return cell
 
 
-def ours(size: Size, gates: int, write: Callable[..., Any], compiled: bool = True) -> Contestant:
+def ours(size: Size, gates: int, write: Callable[..., Any], compiled: bool = True, backend: str = "numpy") -> Contestant:
     """A cell written from ops, walked by `scan`."""
     import tinygrad_rnn as tg
 
@@ -78,7 +78,7 @@ def ours(size: Size, gates: int, write: Callable[..., Any], compiled: bool = Tru
     parts = by_gate(weights, gates)
     cell, head = write(*parts), tg.nn.Linear(size.H, size.V)
     head.load_state_dict({name: weights[name] for name in ("weight", "bias")})
-    walked = tg.compile(cell) if compiled else cell
+    walked = tg.compile(cell, backend=backend) if compiled else cell
     zeros = [tg.Tensor(np.zeros((size.B, size.H), np.float32)) for _ in range(2)]
     start = zeros[0] if gates == 3 else tuple(zeros)
 

@@ -14,7 +14,7 @@ from ..op import Op
 from .lines import UFUNCS, Ref, axes_from_the_end, compute
 
 if TYPE_CHECKING:
-    from .lower import Writer
+    from .writer import Writer
 
 
 class NotAnExpressionError(Exception):

@@ -8,8 +8,9 @@ import numpy as np
 
 from .buffers import taken_over
 from .emit import Emitter
+from .entries import OWN
 from .lines import UFUNCS, Line
-from .nests import OWN, Nests, NotInNestsError
+from .nests import Nests, NotInNestsError
 from .plan import LOOPS, Plan, Stage
 from .program import Text
 
@@ -23,8 +24,6 @@ def into_the_loop(plan: Plan) -> None:
             plan.stages[name] = stage = loop
         for use in line.uses:
             users.setdefault(use, set()).add(stage)
-    wanted = {*plan.forward_roots, *plan.backward_roots}
-    assert not any(plan.stages.get(name) in LOOPS and name not in plan.lines for name in wanted)
 
 
 # -- what a program brings along ---------------------------------------------------------------------

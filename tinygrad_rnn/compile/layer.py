@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ from .walk import Compiled, asked, make, run
 
 if TYPE_CHECKING:
     from ..draw.figure import Graph
+
+MANY = 8
+"""So many programs of one cell for arguments of one form are as many as is well."""
 
 MOST = 64
 """How many programs are kept; the one that was not used for longest goes first."""
@@ -87,11 +91,23 @@ class CompiledModule(Module):
             self._plain.add(key)
             self.refused[name] = str(error)
             return None
+        self._warn_of_many(name, key)
         made.held = cell, held  # the key names objects by identity: they must not go
         self._programs[key] = made
         while len(self._programs) > MOST:
             self._programs.popitem(last=False)
         return made
+
+    def _warn_of_many(self, name: str, key: Any) -> None:
+        """Say it if one cell is written again and again for arguments of one form, and what is another each time."""
+        alike = [other for other in self._programs if other[1:] == key[1:] and other[0][:1] == key[0][:1]]
+        if len(alike) != MANY:
+            return
+        pairs = zip(alike[-1][0], key[0], strict=False)
+        old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
+        got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
+        remedy = "hand what changes over as an input, a state or a Tensor"
+        warnings.warn(complaint(f"compile({name})", "cell", expected="one that stays the same", got=got, remedy=remedy), stacklevel=5)
 
     # -- what was written ------------------------------------------------------------------------------
 
@@ -157,6 +173,14 @@ class CompiledModule(Module):
 
     def __repr__(self) -> str:
         return f"compile({self.target!r})"
+
+
+def _shown(part: Any) -> str:
+    """An entry of a key, for people."""
+    if isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], type):
+        part = part[1]
+    text = repr(part)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _as_it_is(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:

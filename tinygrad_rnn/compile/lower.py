@@ -7,7 +7,6 @@ called as it is.
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,89 +17,28 @@ import numpy as np
 from ..draw.text import expression
 from ..graph import Node, Value
 from .expressions import Expression, NotAnExpressionError
-from .lines import COMPARED, Line, Ref, axes_from_the_end, compute
+from .lines import COMPARED, Ref, axes_from_the_end
+from .writer import Writer
 
 LONGEST = 40
 """How long the formula of an unnamed result may be to stand within that of another."""
 
 
 @dataclass
-class Writer:
-    """Lines as they are written, and the numbers that they gave for the stand-ins, from which shapes and dtypes are known.
+class Recorder:
+    """Writes recorded ops as lines.
 
     Attributes
     ----------
-    lines : dict of str to Line
-    names : dict of int to str
-        What the array with this id is called.
-    arrays : dict of str to ndarray
-    constants : dict of str to ndarray
-        Arrays that no line made and nobody handed in.
+    kept : list of Value
+        What was recorded: it must live as long as its arrays are known by their places in memory.
+    inline : dict of Value to (str, int)
+        The formula of each result without a name, which stands within those of others, and how tightly it binds.
     """
 
-    lines: dict[str, Line] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)
-    arrays: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, np.ndarray] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-    unnamed: set[str] = field(default_factory=set)
-    others: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def fresh(self, wish: str) -> str:
-        """A name that is not taken: the wish, or with a number behind it."""
-        wish = "".join(c if c.isalnum() or c == "_" else "_" for c in wish) or "v"
-        wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
-        name, n = f"{wish}_" if wish in RESERVED else wish, 1
-        while name in self.taken or name in RESERVED:
-            n += 1
-            name = f"{wish}{n}" if not wish[-1].isdigit() else f"{wish}_{n}"
-        self.taken.add(name)
-        return name
-
-    def temporary(self, name: str) -> bool:
-        """Whether a value has no name of its own."""
-        return name in self.unnamed
-
-    def beside(self, name: str, wish: str) -> str:
-        """A name for what belongs to the value `name`: the same each time."""
-        if (name, wish) not in self.others:
-            self.others[name, wish] = self.fresh(wish)
-        return self.others[name, wish]
-
-    def plural(self, name: str) -> str:
-        """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
-        base, line, rest = name.removesuffix("_prev").partition("_")
-        return self.beside(name, f"{base}s{line}{rest}")
-
-    def given(self, x: Any, wish: str) -> str:
-        """The name of an array that is handed in."""
-        array = getattr(x, "array", x)
-        if id(array) not in self.names:
-            self.names[id(array)] = self.fresh(wish)
-            self.arrays[self.names[id(array)]] = array
-        return self.names[id(array)]
-
-    def write(self, fn: str, *args: Ref, wish: str | None = None, **settings: Any) -> str:
-        """Add a line, and return the name of its result."""
-        numbers = [self.arrays[arg] if isinstance(arg, str) else arg for arg in args]
-        result = compute(fn, numbers, settings)
-        name = self.fresh(wish or "t")
-        if wish is None:
-            self.unnamed.add(name)
-        self.arrays[name] = result
-        self.lines[name] = Line(name, fn, args, settings, result.shape, result.dtype)
-        return name
-
-    def zeros(self, shape: tuple[int, ...], axis: int, size: int, dtype: np.dtype) -> list[str]:
-        """Zeros to fill a gap of `size` along an axis: none, or one constant."""
-        if size == 0:
-            return []
-        array = np.zeros((*shape[:axis], size, *shape[axis + 1 :]), dtype)
-        name = self.given(array, "zeros")
-        self.constants[name] = array
-        return [name]
-
-    # -- what was recorded ----------------------------------------------------------------------------
+    writer: Writer
+    kept: list[Value] = field(default_factory=list)
+    inline: dict[Value, tuple[str, int]] = field(default_factory=dict)
 
     def record(self, value: Value) -> None:
         """Add the lines of one recorded value."""
@@ -110,21 +48,17 @@ class Writer:
         wish = value.name or None
         name = self.op(node, args, wish)
         dtype = value.array.dtype
-        if isinstance(name, str) and self.arrays[name].dtype != dtype and self.arrays[name].dtype.kind != "b":
-            name = self.write("astype", name, dtype=dtype, wish=wish)
-        self.names[id(value.array)] = name
+        if isinstance(name, str) and self.writer.arrays[name].dtype != dtype and self.writer.arrays[name].dtype.kind != "b":
+            name = self.writer.write("astype", name, dtype=dtype, wish=wish)
+        self.writer.names[id(value.array)] = name
         self.kept.append(value)
         self._note(value, node, name, args)
-
-    kept: list[Value] = field(default_factory=list)
-    notes: dict[str, str] = field(default_factory=dict)
-    inline: dict[Value, tuple[str, int]] = field(default_factory=dict)
 
     def _note(self, value: Value, node: Node, name: str, args: list[Ref]) -> None:
         """The formula of a line, with those of unnamed results in it, for the comment beside it."""
         labels = {x: arg for x, arg in zip(node.inputs, args, strict=True) if isinstance(x, Value) and isinstance(arg, str)}
         formula, level = expression(node, labels, self.inline)
-        self.notes[name] = formula.replace(" [axes=(1, 0)]", "")
+        self.writer.notes[name] = formula.replace(" [axes=(1, 0)]", "")
         if not value.name:
             self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
 
@@ -132,38 +66,28 @@ class Writer:
         """What a line calls an input of a node."""
         if not isinstance(array, np.ndarray):
             return array
-        if id(array) in self.names:
-            return self.names[id(array)]
+        if id(array) in self.writer.names:
+            return self.writer.names[id(array)]
         if array.ndim == 0 and not (isinstance(x, Value) and (x.name or x.tracked)):
             return array.item()
-        name = self.given(array, getattr(x, "name", None) or "constant")
-        self.constants[name] = array
+        name = self.writer.given(array, getattr(x, "name", None) or "constant")
+        self.writer.constants[name] = array
         return name
 
     def op(self, node: Node, args: list[Ref], wish: str | None) -> str:
         """The lines of one op; the name of its result."""
-        name, params = node.op.name, node.params
+        w, name, params = self.writer, node.op.name, node.params
         if name in ARRANGED:
-            return ARRANGED[name](self, args, params, wish)
-        mark = dict(self.lines), set(self.taken)
+            return ARRANGED[name](w, args, params, wish)
+        mark = dict(w.lines), set(w.taken)
         try:
-            found = Expression(self, node.op, args, params, wish).result()
+            found = Expression(w, node.op, args, params, wish).result()
             if isinstance(found, str) and found not in args:
                 return found
-            return self.write("copy", found, wish=wish)
+            return w.write("copy", found, wish=wish)
         except NotAnExpressionError:
-            self.lines, self.taken = mark
-        return self.write("call", *args, function=node.op.forward, keywords=params, wish=wish)
-
-    def shape(self, ref: Ref) -> tuple[int, ...]:
-        """The shape of what a name stands for."""
-        return np.shape(self.arrays[ref]) if isinstance(ref, str) else ()
-
-
-WORDS = ["np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", "abs", "min", "max"]
-OF_LOOPS = ["loop", "back_loop", "njit", "plain", "exp", "tanh", "f32"]
-RESERVED = frozenset({*WORDS, *OF_LOOPS, *keyword.kwlist})
-"""Names that a program has uses for."""
+            w.lines, w.taken = mark
+        return w.write("call", *args, function=node.op.forward, keywords=params, wish=wish)
 
 
 # -- ops on the arrangement of entries ---------------------------------------------------------------

@@ -7,13 +7,13 @@ the nests. Views are no work at all: they only say at which index to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .emit import Emitter, literal
-from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, VIEWS, Line, Ref
+from .entries import MAPPED, scalar, without_ones
+from .lines import REDUCTIONS, UFUNCS, VIEWS, Line, Ref
 
 EMPTY = {"sum": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
 """What a reduction starts from."""
@@ -72,7 +72,7 @@ class Nests:
     def is_view(self, line: Line) -> bool:
         """Whether an entry of the result is an entry of the argument, at an index that is known."""
         if line.fn == "reshape":
-            return _without_ones(self.e.plan.shape(str(line.args[0]))) == _without_ones(line.shape)
+            return without_ones(self.e.plan.shape(str(line.args[0]))) == without_ones(line.shape)
         if line.fn == "index":
             index = line.settings["index"]
             return all(type(i) in (int, slice, type(None), type(...)) for i in (index if isinstance(index, tuple) else (index,)))
@@ -273,81 +273,3 @@ class Nests:
         place = (f"{to[:-1]}, {rest}]" if rest else to) if to.endswith("]") else f"{to}[{rest or '()'}]"
         self.used[to.partition("[")[0]] = None
         self.say(len(shape), f"{place} = {self.entry(name, index, shape)}")
-
-
-# -- one entry ---------------------------------------------------------------------------------------
-
-IN_WORDS = {"negative": "-{}", "reciprocal": "1 / {}", "square": "{0} * {0}", "absolute": "abs({})", "where": "{1} if {0} else {2}",
-            "logical_and": "{} and {}", "logical_or": "{} or {}"}  # fmt: skip
-OWN = frozenset({"exp", "tanh"})
-"""Functions that a program brings along in single precision."""
-
-
-def scalar(line: Line, args: list[str]) -> str:
-    """A line on numbers instead of arrays."""
-    single = line.dtype == np.float32
-    args = [f"f32({arg})" if single and _is_number(arg) else arg for arg in args]
-    if line.fn in ("copy", "astype"):
-        return f"np.{line.dtype}({args[0]})"
-    if line.fn in {**SYMBOLS, **COMPARED}:
-        return f"{args[0]} {({**SYMBOLS, **COMPARED})[line.fn]} {args[1]}"
-    if line.fn in IN_WORDS:
-        text = IN_WORDS[line.fn].format(*args)
-        return text.replace("1 /", "f32(1) /") if single else text
-    if single and line.fn in OWN:
-        return f"{line.fn}({args[0]})"
-    return f"np.{line.fn}({', '.join(args)})"
-
-
-def _is_number(text: str) -> bool:
-    return text[0].isdigit() or text[0] == "-" or text in ("np.inf", "np.nan")
-
-
-# -- at which index a view reads ---------------------------------------------------------------------
-
-
-def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(n for n in shape if n != 1)
-
-
-def _transposed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    return [index[line.settings["axes"].index(axis)] for axis in range(len(shape))]
-
-
-def _reshaped(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    rest = iter(i for i, n in zip(index, line.shape, strict=True) if n != 1)
-    return ["0" if n == 1 else next(rest) for n in shape]
-
-
-def _broadcast(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    return ["0" if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :], strict=True)]
-
-
-def _indexed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    entries = line.settings["index"]
-    entries = list(entries) if isinstance(entries, tuple) else [entries]
-    missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
-    if Ellipsis in entries:
-        at = entries.index(Ellipsis)
-        entries[at : at + 1] = [slice(None)] * missing
-    else:
-        entries += [slice(None)] * missing
-    found, axis, rest = [], 0, iter(index)
-    for e in entries:
-        if e is None:
-            next(rest)
-            continue
-        if isinstance(e, slice):
-            start, _, step = e.indices(shape[axis])
-            i = next(rest) if step == 1 else f"{step} * {next(rest)}"
-            found.append(f"{start} + {i}" if start else i)
-        else:
-            found.append(str(e % shape[axis]))
-        axis += 1
-    return found
-
-
-MAPPED: dict[str, Callable[[Line, tuple[int, ...], list[str]], list[str]]] = {
-    "transpose": _transposed, "reshape": _reshaped, "broadcast": _broadcast, "index": _indexed,
-}  # fmt: skip
-"""From an index of a view to that of what it is a view of."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..graph import Value
 from .lines import REDUCTIONS, UFUNCS, Line, needed
-from .lower import Writer
+from .lower import Recorder
 from .trace import Gradients, Traced
+from .writer import Writer
 
 
 class Stage(IntEnum):
@@ -103,28 +104,29 @@ class Plan:
 def written(traced: Traced, gradients: Gradients | None, arguments: list[Value]) -> Plan:
     """What was recorded, as lines. Of `arguments`, leaves that the step uses, the numbers are handed in."""
     w = Writer()
+    recorder = Recorder(w)
     inputs = [w.given(x, getattr(x, "name", None) or f"x{i}") for i, x in enumerate(traced.inputs)]
     states = [w.given(s, getattr(s, "name", None) or "h") for s in traced.states]
     names = [w.given(a, a.name or "w") for a in arguments]
     for value in traced.values:
-        w.record(value)
-    plan = Plan(w.lines, w, inputs, states, names, _named(w, traced.outputs), _named(w, traced.new))
+        recorder.record(value)
+    plan = Plan(w.lines, w, inputs, states, names, _named(recorder, traced.outputs), _named(recorder, traced.new))
     if gradients is not None:
         plan.arriving = [w.given(g, "g_output") for g in gradients.arriving]
         plan.carried = [w.given(g, g.name or "dh") for g in gradients.carried]
         totals = {value: w.given(stand_in, stand_in.name or "g") for value, stand_in in gradients.totals.items()}
         for value in gradients.values:
-            w.record(value)
-        plan.to_inputs = _named(w, gradients.to_inputs)
-        plan.to_states = _named(w, gradients.to_states)
-        plan.to_arguments = _named(w, [gradients.to_leaves.get(a) for a in arguments])
+            recorder.record(value)
+        plan.to_inputs = _named(recorder, gradients.to_inputs)
+        plan.to_states = _named(recorder, gradients.to_states)
+        plan.to_arguments = _named(recorder, [gradients.to_leaves.get(a) for a in arguments])
         plan.totals = {totals[value]: w.names[id(g.array)] for value, g in gradients.to_shared.items()}
     plan.lines = needed(w.lines, [*plan.forward_roots, *plan.backward_roots])
     return plan
 
 
-def _named(w: Writer, values: list[Any]) -> list[Any]:
-    return [None if value is None else w.ref(value, value.array) for value in values]
+def _named(r: Recorder, values: list[Any]) -> list[Any]:
+    return [None if value is None else r.ref(value, value.array) for value in values]
 
 
 # -- stages ------------------------------------------------------------------------------------------
