@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import nn, ops, optim, text
 from .compile import compile
+from .debug import debug
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "detach", "get_default_dtype", "grad", "gradcheck", "graph", "hvp",
-    "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
+    "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "debug", "detach", "get_default_dtype", "grad", "gradcheck", "graph",
+    "hvp", "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
     "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import complaint, describe
-from .graph import Node, Value
+from .graph import Node, Value, watchers
 from .op import Op, apply
 
 
@@ -63,6 +63,8 @@ def sweep(
     """
     gradients: dict[Value, Any] = dict(seeds)
     parts: dict[Value, list[Part]] = {}
+    if watchers:
+        watch = _told(order := list(order), watch)
     ours: set[Value] = set()  # whose gradient the engine allocated: only those are added to in place
     for y in order:
         g = gradients.pop(y, None)
@@ -106,6 +108,19 @@ def sweep(
     for leaf in {**gradients, **parts}:
         g = gradients.get(leaf)
         yield leaf, complete(leaf, g, parts[leaf]) if leaf in parts else g
+
+
+def _told(order: list[Value], watch: Any) -> Callable[[Value, Value, Any, Any], None]:
+    """Tell the watchers that a sweep begins; returns what tells them, and `watch`, of every contribution."""
+    for watcher in watchers:
+        watcher.before(order)
+    looking = [*[watcher.contribution for watcher in watchers], *([watch] if watch else [])]
+
+    def tell(y: Value, x: Value, flow: Any, total: Any) -> None:
+        for look in looking:
+            look(y, x, flow, total)
+
+    return tell
 
 
 def complete(x: Value, g: Any, parts: list[Part]) -> Any:

@@ -36,5 +36,13 @@ class NoEngineError(RuntimeError):
     """There is nothing on this machine that draws: neither a system ``dot`` nor `pygraphviz`."""
 
 
+class WrittenError(RuntimeError):
+    """An array was written to in place that a live graph needs; found inside of `tinygrad_rnn.debug`."""
+
+
+class NonFiniteError(FloatingPointError):
+    """The first NaN or Inf, found inside of `tinygrad_rnn.debug`."""
+
+
 class NotCompilable(TypeError):
     """A cell does something that a program written down in advance cannot: look at numbers, draw random ones, say."""

@@ -142,6 +142,10 @@ def seen(look: Callable[..., Any], value: Value, *others: Any) -> Any:
     return look(value.array, *[x.array if isinstance(x, Value) else x for x in others])
 
 
+watchers: list[Any] = []
+"""Who is told of every op that ran and of every backward pass: nobody, but in a block of `tinygrad_rnn.debug`."""
+
+
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 

@@ -15,7 +15,7 @@ from numpy import asarray, ndarray
 
 from .dtypes import as_constant, as_numpy, not_numbers, settle
 from .errors import complaint, describe
-from .graph import Node, Value, clock, context
+from .graph import Node, Value, clock, context, watchers
 from .notation import require_formula, source
 
 new = object.__new__
@@ -250,6 +250,9 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
             node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
+    if watchers:
+        for watcher in watchers:
+            watcher.after(op, inputs, arrays, out)
     return out
 
 

@@ -1,0 +1,325 @@
+"""`tg.debug`: writes to arrays of live graphs, and the first NaN or Inf, are errors that name the lines of this file."""
+
+import asyncio
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.errors import NonFiniteError, WrittenError
+from tinygrad_rnn.graph import watchers
+
+
+@pytest.fixture
+def w():
+    return tg.Tensor(np.ones(3, np.float32), requires_grad=True, name="w")
+
+
+def line_of(mark):
+    """The number of the line of this file that ends with a mark."""
+    with open(__file__, encoding="utf-8") as file:  # noqa: PTH123
+        return next(n for n, line in enumerate(file, 1) if line.rstrip().endswith(f"# {mark}"))
+
+
+# -- writes ------------------------------------------------------------------------------------------
+
+
+def to_a_parameter(w, a):
+    y = (w * a).sum()  # recorded 1
+    w.data[0] = 5  # written 1
+    y.backward()
+
+
+def to_a_constant(w, a):
+    y = (w * a).sum()  # recorded 2
+    a[...] = 5  # written 2
+    y.backward()
+
+
+def to_a_result_as_out(w, a):
+    y = tg.exp(w)  # recorded 3
+    np.add(a, a, out=y.data)  # written 3
+    y.sum().backward()
+
+
+def by_an_operator(w, a):
+    y = (w * a).sum()  # recorded 4
+    a += 1  # written 4
+    y.backward()
+
+
+def through_what_it_is_a_view_of(w, a):
+    b = np.ones((2, 3), np.float32)
+    y = (w * b[0]).sum()  # recorded 5
+    b[0, 1] = 7  # written 5
+    y.backward()
+
+
+def through_a_view_made_before(w, a):
+    view = a[1:]
+    y = (w * a).sum()  # recorded 6
+    view[0] = 7
+    y.backward()  # written 6
+
+
+WRITES = {
+    to_a_parameter: "w.data", to_a_constant: "a", to_a_result_as_out: "y.data", by_an_operator: "a",
+    through_what_it_is_a_view_of: "b", through_a_view_made_before: "through a view that was made before",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "mistake"), list(enumerate(WRITES, 1)), ids=lambda x: getattr(x, "__name__", ""))
+def test_a_write_to_an_array_of_a_live_graph_names_both_places(number, mistake, w):
+    with pytest.raises(WrittenError) as error, tg.debug():
+        mistake(w, np.ones(3, np.float32))
+    text = str(error.value)
+    for mark in (f"recorded {number}", f"written {number}"):
+        assert f"{__file__}, line {line_of(mark)}: " in text
+    assert WRITES[mistake] in text
+    assert w.grad is None
+
+
+@pytest.mark.parametrize("mistake", list(WRITES), ids=lambda x: x.__name__)
+def test_outside_of_the_block_nothing_is_watched(mistake, w):
+    mistake(w, np.ones(3, np.float32))
+    assert w.grad is not None
+    assert not watchers
+
+
+def test_arrays_can_be_written_to_when_their_graph_is_gone(w):
+    """Views and what they show, after the graph and after the block; what was read-only before stays so."""
+    b, fixed = np.ones((2, 3), np.float32), np.ones(3, np.float32)
+    fixed.flags.writeable = False
+    gc.disable()
+    try:
+        with tg.debug():
+            row = b[0]
+            y = (w * row * b[1] * fixed).sum()
+            y.backward()
+            del y
+            row[0] = b[1, 1] = w.data[0] = 2
+            y = (w * row).sum()
+            with pytest.raises(ValueError, match="read-only"):
+                b[0, 0] = 3
+            kept = y
+        row[0] = b[1, 1] = w.data[0] = 3
+        assert not fixed.flags.writeable
+        kept.backward()
+    finally:
+        gc.enable()
+
+
+def test_a_graph_that_was_used_up_needs_its_arrays_no_more(w):
+    """A loop that reuses the array of its batch while the loss of the last one still has a name."""
+    batch = np.ones(3, np.float32)
+    with tg.debug():
+        for n in range(3):
+            batch[...] = n
+            loss = (w * batch).sum()
+            loss.backward()
+        w.data[0] = 4
+        loss = (w * w).sum()
+        loss.backward(retain_graph=True)
+        with pytest.raises(ValueError, match="read-only"):
+            w.data[0] = 5
+
+
+def test_a_row_stays_locked_as_long_as_one_graph_needs_it(w):
+    b = np.ones((2, 3), np.float32)
+    with tg.debug(nonfinite=False):
+        row = b[0]
+        first, second = (w * row).sum(), (w * b).sum()
+        del first
+        with pytest.raises(ValueError, match="read-only"):
+            row[0] = 2
+        del second
+        row[0] = b[0, 1] = 2
+
+
+def test_training_goes_on_as_ever():
+    """Layers, optimizers, truncated BPTT, compiled walks, gradients of gradients: nothing of the library writes where it must not."""
+    found = []
+    for block in (tg.debug(), None):
+        layer, head = tg.nn.GRU(3, 4, num_layers=2, bidirectional=True, dropout=0.2, rng=0), tg.nn.Linear(8, 2, rng=1)
+        parameters = [*layer.parameters(), *head.parameters()]
+        optimizer = tg.optim.Adam(parameters, lr=0.1)
+        x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+
+        def train(layer=layer, head=head, optimizer=optimizer, parameters=parameters, x=x):
+            state = None
+            for fast in (layer, tg.compile(layer), layer):
+                output, state = fast(x, state, lengths=[5, 3])
+                loss = tg.nn.functional.cross_entropy(head(output), np.ones((5, 2), int))
+                loss.backward()
+                tg.nn.clip_grad_norm_(parameters, 0.5)
+                optimizer.step()
+                optimizer.zero_grad()
+                state = tg.detach(state)
+            y = (layer(x)[0] ** 2).sum()
+            slopes = tg.grad(y, parameters[:4], create_graph=True)
+            sum((s * s).sum() for s in slopes).backward()
+            return [p.data for p in parameters]
+
+        found.append(block(train)() if block else train())
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_errors_of_others_pass(w):
+    """An array that was read-only before, and other errors, are not the block's."""
+    fixed = np.ones(3)
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"), tg.debug():
+        fixed[0] = 1
+    with pytest.raises(KeyError), tg.debug():
+        raise KeyError("x")
+
+
+# -- NaN and Inf -------------------------------------------------------------------------------------
+
+
+def test_the_first_nan_of_an_op_names_op_inputs_and_line(w):
+
+    def compute():
+        z = tg.sqrt(w - 2)  # sqrt
+        return tg.exp(z)
+
+    with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
+        compute()
+    text = str(error.value)
+    assert "argument sqrt: expected finite numbers, got nan at [0] of its result, from a: float32 (3,) in [-1, -1]" in text
+    assert f"{__file__}, line {line_of('sqrt')}: " in text
+
+
+def test_the_first_inf_of_a_rule_names_the_line_of_its_op(w):
+    zero = tg.Tensor(np.zeros(3, np.float32), requires_grad=True)
+
+    def compute():
+        y = tg.sqrt(zero)  # root
+        return (y * w).sum()
+
+    with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
+        compute().backward()
+    text = str(error.value)
+    assert "debug, backward: argument sqrt: expected finite gradients, got inf at [0] of a contribution to a" in text
+    assert "by the rule g * (0.5 / y)" in text
+    assert f"{__file__}, line {line_of('root')}: " in text
+    assert zero.grad is None
+
+
+def test_a_sum_of_contributions_that_overflows_is_seen():
+    x = tg.Tensor(np.float32([0.0]), requires_grad=True)
+    with pytest.raises(NonFiniteError, match=r"inf at .* of a sum of contributions"), tg.debug(), np.errstate(all="ignore"):
+        (x * np.float32(3e38) + x * np.float32(3e38) - x * np.float32(1e38)).backward([1.0])
+
+
+def test_of_several_inputs_the_one_is_named(w):
+    parts = [w * 1, w * np.float32(3e38)]
+    with (
+        pytest.raises(NonFiniteError, match=r"inf at .* of a contribution to arrays\[1\]|to a by|to b by"),
+        tg.debug(),
+        np.errstate(all="ignore"),
+    ):
+        tg.concatenate([parts[0], parts[1] * 1]).backward(np.full(6, 3e38, np.float32))
+
+
+def test_what_came_in_is_said_and_a_mask_of_minus_infinity_is_none(w):
+    with tg.debug():
+        tg.softmax(w + np.array([0, -np.inf, 0], np.float32)).sum().backward()
+    with pytest.raises(NonFiniteError, match=r"nan at .0. of its result, which came in with targets"), tg.debug():
+        w * tg.Tensor(np.array([np.nan, 1, 1], np.float32), name="targets")
+
+
+def test_without_a_graph_nan_is_found_too(w):
+    with pytest.raises(NonFiniteError), tg.debug(), tg.no_grad(), np.errstate(all="ignore"):
+        tg.log(w - 2)
+
+
+def test_each_half_can_be_left_out(w):
+    with tg.debug(nonfinite=False), np.errstate(all="ignore"):
+        tg.log(w - 2)
+    with tg.debug(writes=False):
+        y = w * 2
+        w.data[0] = 3
+        y.sum().backward()
+    with pytest.raises(TypeError, match="debug: argument writes: expected True or False, got int 1"):
+        tg.debug(writes=1)
+
+
+def test_a_compiled_walk_is_looked_at_from_outside():
+    """Tracing tries large numbers, which is nobody's fault; of a walk the result is looked at."""
+
+    def cell(x, h):
+        h = x * tg.exp(h)
+        return h, h
+
+    fast, x = tg.compile(cell), tg.Tensor(np.ones((8, 2), np.float32), requires_grad=True)
+    with tg.debug():
+        tg.scan(fast, x[:2], tg.Tensor(np.zeros(2, np.float32)))[0].sum().backward()
+    with pytest.raises(NonFiniteError, match="argument cell"), tg.debug(), np.errstate(all="ignore"):
+        tg.scan(fast, x, tg.Tensor(np.zeros(2, np.float32)))
+
+
+# -- where it holds ----------------------------------------------------------------------------------
+
+
+def test_it_holds_in_its_thread_and_its_task_only(w):
+    found = []
+
+    def elsewhere():
+        with np.errstate(all="ignore"):
+            found.append(tg.log(tg.Tensor([-1.0])).data)
+
+    async def other():
+        elsewhere()
+
+    async def both():
+        with tg.debug():
+            await asyncio.sleep(0)
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+
+    async def run():
+        task = asyncio.create_task(other())
+        await asyncio.gather(both(), task)
+
+    asyncio.run(run())
+    assert len(found) == 2
+    assert not watchers
+
+
+def test_blocks_nest_and_decorate(w):
+    block = tg.debug()
+    with block, block, tg.debug(), pytest.raises(ValueError, match="read-only"):
+        _ = w * 1, w.data.__setitem__(0, 1)
+    w.data[0] = 2
+
+    @tg.debug()
+    def wrong(n):
+        """Its text."""
+        return wrong(n - 1) if n else tg.log(tg.Tensor([-1.0]))
+
+    assert wrong.__doc__ == "Its text."
+    with pytest.raises(NonFiniteError), np.errstate(all="ignore"):
+        wrong(2)
+    assert not watchers
+
+
+def test_many_graphs_leave_nothing_behind(w):
+    """What the block keeps is as much as the graphs that live."""
+    block, b = tg.debug(), np.ones((50, 3), np.float32)
+    gc.disable()
+    try:
+        with block:
+            for _ in range(20):
+                sum((w * row).sum() for row in b).backward()
+                w.grad = None
+            assert not block.guard.held
+            assert not block.alive
+            assert not block.places
+            assert not block.guard.idle
+    finally:
+        gc.enable()
