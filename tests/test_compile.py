@@ -4,6 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import types
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType
@@ -923,3 +924,162 @@ def test_names_of_functions_around_a_cell_are_no_names_of_attributes(monkeypatch
         counter.calls = n
         tg.scan(fast, x, tg.Tensor(np.zeros(2)))
     assert len(fast._programs) == 1
+
+
+# -- what a tester found -----------------------------------------------------------------------------
+
+
+def matrix(*shape, seed=0, dtype=np.float64, frozen=False):
+    return tg.Tensor((0.5 * np.random.default_rng(seed).standard_normal(shape)).astype(dtype), requires_grad=not frozen)
+
+
+W3, U3, SMALL = matrix(3, 3), matrix(3, 3, seed=1), matrix(3, 3, seed=2)
+
+
+class Rates:
+    of_class = 0.5
+
+
+CELLS = {
+    "integers times a matrix": lambda x, h: tg.tanh(h + x @ W3 * 0.1),
+    "a mask times a matrix": lambda x, h: tg.tanh(x @ W3 + (h > 0) @ U3),
+    "a literal below zero to a power": lambda x, h: tg.power(-2.0, h * 0 + 2.0) + x,
+    "a number and arrays stacked": lambda x, h: tg.tanh(tg.stack([h[:, 0], tg.Tensor(0.5) * h[:, 1], x[:, 0]], axis=-1)),
+    "a matrix with an axis more": lambda x, h: tg.tanh((h[:, :, None] @ h[:, None, :]).sum(axis=-1) * 0.1 + x),
+    "powers of zero": lambda x, h: tg.exp(-((h * 0 + 0.0) ** -2)) + x + h,
+    "a large integer": lambda x, h: tg.tanh(h * 10**20 + x),
+    "views of views in a product": lambda x, h: tg.tanh(h[:, None, :, None][..., 0][:, 0] @ W3 + x),
+    "broadcast rows in a product": lambda x, h: tg.tanh(tg.broadcast_to(h[0], (2, 3)) @ W3 + x),
+    "backwards": lambda x, h: tg.tanh(h[::-1] + tg.flip(x, axis=1)),
+    "one row of it": lambda x, h: tg.tanh(h[1] + x[:, :, None][:, :, 0]),
+    "comparisons": lambda x, h: tg.where(h <= 0.3, h * 0 + 0.3, h * 0.5 + x),
+    "equal numbers": lambda x, h: tg.where(h == 0.1, x * 0.5, h * 0 + 0.1),
+    "the larger of equal ones": lambda x, h: tg.relu(tg.maximum(h, 0.3)) - tg.minimum(h, 0.3) * 0.5 + x * 0.1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_that_a_tester_found(name, dtype, backend, monkeypatch):
+    monkeypatch.setattr(jit, "DECORATED", "" if name not in ("comparisons", "powers of zero") else jit.DECORATED)
+    for p in (W3, U3):
+        monkeypatch.setattr(p, "array", p.array.astype(dtype))
+
+    def cell(x, h):
+        h = CELLS[name](x, h)
+        return h, h
+
+    steps = np.arange(24).reshape(4, 2, 3) % 5
+    xs = steps if "integers" in name else tg.Tensor((steps / 10).astype(dtype), requires_grad=True)
+    found = []
+    for walk in (cell, tg.compile(cell, backend=backend)):
+        h = tg.Tensor(np.array([[0.3, 0.1, -0.2], [0.0, 0.3, 0.5]], dtype), requires_grad=True)
+        for leaf in (W3, U3, *([xs] if isinstance(xs, tg.Tensor) else [])):
+            leaf.grad = None
+        with np.errstate(all="ignore"):
+            output, _ = tg.scan(walk, xs, h)
+            (output * np.arange(24).reshape(4, 2, 3).astype(dtype)).sum().backward()
+        found.append([output.data, h.grad, W3.grad, U3.grad, getattr(xs, "grad", None)])
+    assert found[0][0].dtype == found[1][0].dtype == dtype
+    for theirs, ours in zip(*found, strict=True):
+        theirs, ours = (0.0 if g is None else g for g in (theirs, ours))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4 if dtype == np.float32 else 1e-11, atol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_a_frozen_matrix_in_a_product_is_the_one_that_there_is_now():
+    U = matrix(3, 3, frozen=True)
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ U)
+        return h, h
+
+    fast = tg.compile(cell)
+    for _ in range(3):
+        found = []
+        for walk in (cell, fast):
+            x, h = tg.Tensor(np.full((4, 2, 3), 0.1), requires_grad=True), tg.Tensor(np.ones((2, 3)), requires_grad=True)
+            tg.scan(walk, x, h)[0].sum().backward()
+            found.append([x.grad, h.grad])
+        agree(found[1], found[0], 1e-12)
+        U.data[...] = 1.5 * U.data + 0.1
+
+
+def test_names_that_python_reads_as_one_are_kept_apart():
+    def cell(x, h):
+        a, b = h * 2, tg.exp(x) + h
+        a.name, b.name = "h", "ℎ"
+        n = tg.tanh(a - b) + a
+        n.name = "n²"
+        return n, n
+
+    x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    np.testing.assert_allclose(tg.scan(tg.compile(cell), x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+
+
+def test_a_state_that_is_narrowed_is_narrowed_in_each_step():
+    W, U = matrix(3, 3, dtype=np.float32), matrix(3, 3)
+
+    def cell(x, h):
+        h = tg.astype(tg.tanh(x @ W + h @ U), "float32")
+        return h, h
+
+    x, h = tg.Tensor(np.ones((4, 2, 3), np.float32)), tg.Tensor(np.ones((2, 3), np.float32))
+    for backend in ("numpy", "numba"):
+        output, _ = tg.scan(tg.compile(cell, backend=backend), x, h)
+        assert output.dtype == np.float32
+        np.testing.assert_allclose(output.data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_dtypes_that_numba_has_not(dtype):
+    def cell(x, h):
+        h = tg.tanh(x + h)
+        return h, h
+
+    x, h = tg.Tensor(np.ones((3, 2), dtype)), tg.Tensor(np.ones(2, dtype))
+    fast = tg.compile(cell, backend="numba")
+    np.testing.assert_array_equal(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data)
+    assert f"for there is {np.dtype(dtype)} in it" in fast.source
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64"])
+def test_inputs_of_few_bits(dtype):
+    def cell(x, h):
+        h = tg.tanh(0.1 * (h + x))
+        return h, h
+
+    x, h = np.arange(6).reshape(3, 2).astype(dtype), tg.Tensor(np.ones(2), requires_grad=True)
+    np.testing.assert_allclose(tg.scan(tg.compile(cell), x, h)[0].data, tg.scan(cell, x, h)[0].data)
+
+
+def test_attributes_of_classes_and_of_objects_in_modules_are_seen(monkeypatch):
+    module = types.ModuleType("settings_of_somebody")
+    module.deep = types.SimpleNamespace(rate=0.5)
+    monkeypatch.setitem(of_a_dict.__globals__, "settings", module)
+    space = {"Rates": Rates, "settings": module, "tg": tg}
+    exec("def cell(x, h):\n    h = tg.tanh(Rates.of_class * h + settings.deep.rate * x)\n    return h, h", space)
+    cell, x, h = space["cell"], tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    fast = tg.compile(cell)
+    for rate in (0.5, 0.25, 0.75):
+        monkeypatch.setattr(Rates, "of_class", rate)
+        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+        module.deep.rate = 2 * rate
+        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+
+
+TABLE = matrix(5, 2)
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (lambda x, h: (h, tg.tanh(h + TABLE[x])), "look up before the walk what integers point to"),
+        (lambda x, h: (h, h * ((h > 0) + (h > 1))), "combine masks with tg.where"),
+        (lambda x, h: (h, tg.clip(h, None, tg.Tensor(np.ones(2)))), "plain numbers as settings of clip expected"),
+    ],
+    ids=["embedding", "masks", "bounds"],
+)
+def test_refusals_say_what_helps(cell, message):
+    with pytest.raises(NotCompilable, match=message):
+        tg.scan(tg.compile(cell), np.arange(3), tg.Tensor(np.ones(2), requires_grad=True))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .errors import complaint, describe
-from .graph import Node, Value, watchers
+from .graph import Node, Value, told, watchers
 from .op import Op, apply
 
 
@@ -112,8 +112,7 @@ def sweep(
 
 def _told(order: list[Value], watch: Any) -> Callable[[Value, Value, Any, Any], None]:
     """Tell the watchers that a sweep begins; returns what tells them, and `watch`, of every contribution."""
-    for watcher in watchers:
-        watcher.before(order)
+    told("before", order)
     looking = [*[watcher.contribution for watcher in watchers], *([watch] if watch else [])]
 
     def tell(y: Value, x: Value, flow: Any, total: Any) -> None:

@@ -104,7 +104,7 @@ class debug:
         """An op has run."""
         if current.get() is not self or onlooker.get() is not None:
             return
-        where = place(sys._getframe(2))
+        where = place(sys._getframe(1))
         if self.nonfinite and not _finite(out.array):
             self._report_op(op, inputs, arrays, out.array, where)
         if out.node is not None:
@@ -114,7 +114,7 @@ class debug:
         """A backward pass begins."""
         if current.get() is not self or not self.writes:
             return
-        where = place(sys._getframe(2))
+        where = place(sys._getframe(1))
         for y in order:
             self.guard.require_unchanged((*y.node.arrays, y.array), where)  # type: ignore[union-attr]
 

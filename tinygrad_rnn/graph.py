@@ -146,6 +146,12 @@ watchers: list[Any] = []
 """Who is told of every op that ran and of every backward pass: nobody, but in a block of `tinygrad_rnn.debug`."""
 
 
+def told(event: str, *what: Any) -> None:
+    """Tell the watchers."""
+    for watcher in watchers:
+        getattr(watcher, event)(*what)
+
+
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 

@@ -15,7 +15,7 @@ from numpy import asarray, ndarray
 
 from .dtypes import as_constant, as_numpy, not_numbers, settle
 from .errors import complaint, describe
-from .graph import Node, Value, clock, context, watchers
+from .graph import Node, Value, clock, context, onlooker, told, watchers
 from .notation import require_formula, source
 
 new = object.__new__
@@ -244,15 +244,14 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     if tracked:
         tracked, scope = context.get()
         if tracked:
-            if op.partial:
+            if op.partial and onlooker.get() is None:
                 _refuse_without_rule(op, inputs)
             node = out.node = Node()
             node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
             node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
     if watchers:
-        for watcher in watchers:
-            watcher.after(op, inputs, arrays, out)
+        told("after", op, inputs, arrays, out)
     return out
 
 

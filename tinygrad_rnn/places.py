@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import sys
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,14 @@ def place(frame: FrameType | None) -> str:
         frame = frame.f_back
     frame = frame or innermost
     return line(frame.f_code.co_filename, frame.f_lineno) if frame else "an unknown place"
+
+
+def frames_to_the_user() -> int:
+    """How many frames above the caller the innermost line is that is not of this library: the `stacklevel` of a warning."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def line(file: str, number: int) -> str:

@@ -13,7 +13,7 @@ from . import ops, protocol
 from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history, onlooker, seen, watchers
+from .graph import Value, clock, history, onlooker, seen, told
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
@@ -214,8 +214,7 @@ class Tensor(Value):
             value.grad = total
         for value in order:
             value.node.used = max(value.node.used, 1 if retain_graph else 2)  # type: ignore[union-attr]
-        for watcher in watchers:
-            watcher.used(order)
+        told("used", order)
 
     # -- operators ----------------------------------------------------------------------------------
 

@@ -119,10 +119,15 @@ def _around(function: FunctionType) -> list[Any]:
     """What a function finds under the names in its code, and in the code within it, outside of itself."""
     outside, names = _names(function.__code__)
     known = function.__globals__
-    found = [known[name] for name in outside if isinstance(known.get(name), LOOKED_INTO) or hasattr(known.get(name), "__dict__")]
-    modules = [x for x in found if isinstance(x, ModuleType) and not x.__name__.startswith(("numpy", "tinygrad_rnn", "math"))]
-    of_modules = [getattr(module, name) for module in modules for name in names if isinstance(getattr(module, name, None), LOOKED_INTO)]
-    return [x for x in found if not isinstance(x, ModuleType | type | Op) and not _ours(x)] + of_modules
+    found = [known[name] for name in outside if _can_change(known.get(name))]
+    spaces = [x for x in found if isinstance(x, ModuleType | type) and not x.__name__.startswith(("numpy", "tinygrad_rnn", "math"))]
+    within = [getattr(space, name) for space in spaces if not _ours(space) for name in names if _can_change(getattr(space, name, None))]
+    return [x for x in (*found, *within) if not isinstance(x, ModuleType | type | Op) and not _ours(x)]
+
+
+def _can_change(x: Any) -> bool:
+    """Whether what stands under a name can change what a cell computes."""
+    return isinstance(x, LOOKED_INTO) or hasattr(x, "__dict__")
 
 
 @lru_cache(maxsize=1024)

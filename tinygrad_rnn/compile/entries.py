@@ -14,12 +14,16 @@ OWN = frozenset({"exp", "tanh"})
 """Functions that a program brings along in single precision."""
 
 
-def scalar(line: Line, args: list[str]) -> str:
-    """A line on numbers instead of arrays."""
-    single = line.dtype == np.float32
-    args = [f"f32({arg})" if single and _is_number(arg) else arg for arg in args]
+def scalar(line: Line, args: list[str], dtype: np.dtype) -> str:
+    """A line on numbers instead of arrays, computed in `dtype`."""
+    single = dtype == np.float32
+    args = [(f"f32({arg})" if single else f"({arg})") if _is_number(arg) else arg for arg in args]
     if line.fn in ("copy", "astype"):
         return f"np.{line.dtype}({args[0]})"
+    if line.fn == "power" and args[1] in ("f32(2)", "(2)"):
+        return f"{args[0]} * {args[0]}"
+    if line.fn == "power":
+        return f"np.power({', '.join(args)})"
     if line.fn in {**SYMBOLS, **COMPARED}:
         return f"{args[0]} {({**SYMBOLS, **COMPARED})[line.fn]} {args[1]}"
     if line.fn in IN_WORDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,19 @@ def tanh(x: Any) -> Any:
     near = x * (f32(1) + s * (f32(-1 / 3) + s * (f32(2 / 15) + s * (f32(-17 / 315) + s * f32(62 / 2835)))))
     return near if s < f32(0.09) else (far if x > f32(0) else -far)
 
+
+def folded(call: str, margin: str) -> str:
+    """A call of many arguments on several lines."""
+    if len(margin + call) <= WIDE:
+        return margin + call
+    head, _, rest = call.partition("(")
+    inner, mark, end = rest.rpartition(")")
+    lines = textwrap.wrap(inner, WIDE - len(margin) - 4, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([f"{margin}{head}(", *(f"{margin}    {line}" for line in lines), f"{margin}{mark}{end}"])
+
+
+WIDE = 120
+"""How long a line of a program may be, its comment not counted."""
 
 DECORATED = """@njit(fastmath={"contract"}, error_model="numpy", nogil=True)"""
 """How Numba compiles a loop: a product and a sum may be rounded once instead of twice, and nothing else is changed."""
@@ -129,9 +143,10 @@ class JitText(Text):
         forms = [f"*plain({', '.join(given)})"] if given else []
         call = f"{e.loop.name.lower()}({', '.join(['T', *arrays, *forms])})"
         results = [name for name in carried if back]
-        e.say(f"{', '.join(results)} = {call}" if back else call)
+        said = folded(f"{', '.join(results)} = {call}" if back else call, "    ")
+        e.text += said.splitlines()
         steps = "range(T - 1, -1, -1)" if back else "range(T)"
-        text = [DECORATED, f"def {e.loop.name.lower()}({', '.join(['T', *arrays, *given])}):", f"    for t in {steps}:"]
+        text = [DECORATED, folded(f"def {e.loop.name.lower()}({', '.join(['T', *arrays, *given])}):", ""), f"    for t in {steps}:"]
         text += [f"        {line}" for line in nests.text]
         self.loops.append("\n".join([*text, *([f"    return {', '.join(results)}"] if back else [])]))
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import NotCompilable, complaint
 from ..graph import Value
 from ..nn.module import Module, watcher
+from ..places import frames_to_the_user
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from .capture import Held, captured
@@ -107,7 +108,8 @@ class CompiledModule(Module):
         old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
         got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
         remedy = "hand what changes over as an input, a state or a Tensor"
-        warnings.warn(complaint(f"compile({name})", "cell", expected="one that stays the same", got=got, remedy=remedy), stacklevel=5)
+        text = complaint(f"compile({name})", "cell", expected="one that stays the same", got=got, remedy=remedy)
+        warnings.warn(text, stacklevel=frames_to_the_user())
 
     # -- what was written ------------------------------------------------------------------------------
 

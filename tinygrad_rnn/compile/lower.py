@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..draw.text import expression
+from ..errors import NotCompilable
 from ..graph import Node, Value
 from .expressions import Expression, NotAnExpressionError
 from .lines import COMPARED, Ref, axes_from_the_end
@@ -74,11 +75,27 @@ class Recorder:
         self.writer.constants[name] = array
         return name
 
+    def constant(self, array: Any) -> str:
+        """The name of a number, as an array."""
+        number = np.asarray(array)
+        name = self.writer.given(number, "constant")
+        self.writer.constants[name] = number
+        return name
+
     def op(self, node: Node, args: list[Ref], wish: str | None) -> str:
         """The lines of one op; the name of its result."""
         w, name, params = self.writer, node.op.name, node.params
+        if any(isinstance(part, Value) for part in params.values()):
+            raise NotCompilable(
+                f"compile: plain numbers as settings of {name} expected, got a Tensor, whose numbers may change; pass an array"
+            )
         if name in ARRANGED:
-            return ARRANGED[name](w, args, params, wish)
+            named = (
+                args
+                if name in COMPARED
+                else [a if isinstance(a, str) else self.constant(b) for a, b in zip(args, node.arrays, strict=True)]
+            )
+            return ARRANGED[name](w, named, params, wish)
         mark = dict(w.lines), set(w.taken)
         try:
             found = Expression(w, node.op, args, params, wish).result()
@@ -135,6 +152,12 @@ def _transposed(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | 
     axes = params["axes"]
     order = tuple(reversed(range(n))) if axes is None else (0,) * (n == 1) if np.ndim(axes) == 0 else tuple(int(i) % n for i in axes)
     return w.write("transpose", args[0], axes=order, wish=wish)
+
+
+def _flipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
+    n = len(w.shape(args[0]))
+    axes = axes_from_the_end(w.shape(args[0]), params["axis"])
+    return w.write("index", args[0], index=(..., *(slice(None, None, -1 if i - n in axes else None) for i in range(n))), wish=wish)
 
 
 def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
@@ -210,7 +233,7 @@ ARRANGED: dict[str, Callable[..., str]] = {
     "reshape": _reshape(lambda a, p: np.reshape(a, p["shape"]).shape),
     "squeeze": _reshape(lambda a, p: np.squeeze(a, p["axis"]).shape),
     "expand_dims": _reshape(lambda a, p: np.expand_dims(a, p["axis"]).shape),
-    "transpose": _transposed, "stack": _stacked, "concatenate": _concatenated, "scatter": _scattered, "linear": _linear,
+    "flip": _flipped, "transpose": _transposed, "stack": _stacked, "concatenate": _concatenated, "scatter": _scattered, "linear": _linear,
     "matmul": lambda w, args, params, wish: w.write("dot", *args, wish=wish),
     "getitem": lambda w, args, params, wish: w.write("index", *args, index=params["index"], wish=wish),
     "broadcast_to": lambda w, args, params, wish: w.write("broadcast", *args, shape=w_shape(w, args, params), wish=wish),

@@ -14,9 +14,13 @@ import numpy as np
 from .emit import Emitter, literal
 from .entries import MAPPED, scalar, without_ones
 from .lines import REDUCTIONS, UFUNCS, VIEWS, Line, Ref
+from .lower import scattered
 
 EMPTY = {"sum": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
 """What a reduction starts from."""
+
+
+AXES = "ijklmnpq"
 
 
 class NotInNestsError(Exception):
@@ -55,7 +59,7 @@ class Nests:
 
     def letters(self, shape: tuple[int, ...]) -> list[str]:
         """Names for the index of an entry, one for each axis."""
-        return [self.e.plan.writer.beside(f"axis {n}", "ijklmnpq"[n]) for n in range(len(shape))]
+        return [self.e.plan.writer.beside(f"axis {n}", AXES[n]) for n in range(len(shape))]
 
     # -- what comes together ---------------------------------------------------------------------------
 
@@ -109,6 +113,8 @@ class Nests:
 
     def write(self) -> list[str]:
         """The text of one step."""
+        for line in self.lines.values():
+            self._require_known(line)
         groups = self.groups()
         for names in groups:
             self._stored(names)
@@ -118,6 +124,14 @@ class Nests:
             else:
                 self.whole_line(self.lines[names[0]])
         return self.text
+
+    def _require_known(self, line: Line) -> None:
+        """Refuse what Numba does not have."""
+        for dtype in (line.dtype, *map(self.e.plan.dtype, line.uses)):
+            if dtype.kind not in "biuf" or dtype in (np.float16, np.longdouble):
+                raise NotInNestsError(str(dtype))
+        if max(len(shape) for shape in (line.shape, *map(self.e.plan.shape, line.uses))) > len(AXES):
+            raise NotInNestsError(f"an array of more than {len(AXES)} axes")
 
     def _stored(self, names: list[str]) -> None:
         """Find out which results of a group must become arrays."""
@@ -138,10 +152,15 @@ class Nests:
         for name in names:
             line, index = self.lines[name], self.letters(shape)
             args = [self.entry(arg, index, line.shape, local) for arg in line.args]
-            self.say(len(shape), f"{name} = {scalar(line, args)}", self.e.plan.writer.notes.get(name, ""))
+            self.say(len(shape), f"{name} = {scalar(line, args, self.computed_in(line))}", self.e.plan.writer.notes.get(name, ""))
             if name in self.kept or name in self.buffers:
                 self.say(len(shape), f"{self.place(name, index)} = {name}")
             local.add(name)
+
+    def computed_in(self, line: Line) -> np.dtype:
+        """The dtype in which a line computes: of its floats, or of its result."""
+        floats = [dtype for dtype in map(self.e.plan.dtype, line.uses) if dtype.kind == "f"]
+        return np.result_type(*floats) if floats else line.dtype
 
     def loops(self, shape: tuple[int, ...]) -> None:
         """The heads of a nest."""
@@ -158,7 +177,7 @@ class Nests:
     def entry(self, arg: Ref, index: list[str], shape: tuple[int, ...], local: set[str] | None = None) -> str:
         """How a line that computes the entry at `index` of `shape` names the entry of an argument."""
         if not isinstance(arg, str):
-            return literal(arg)
+            return literal(float(arg) if isinstance(arg, int) and abs(arg) > 2**62 else arg)
         if arg in (local or ()):
             return arg
         of = self.e.plan.shape(arg)
@@ -180,7 +199,10 @@ class Nests:
         """The array of one step of a value."""
         line = self.lines.get(name)
         if line is not None and self.is_view(line):
-            return self.e.arranged(line, [self.whole(str(line.args[0]))], False, "")
+            inner = self.whole(str(line.args[0]))
+            if line.fn == "transpose" and len(line.shape) > 2:  # Numba does not know .mT
+                return f"{inner}.transpose({literal(line.settings['axes'])})"
+            return self.e.arranged(line, [inner], False, "")
         if name in self.buffers:
             text = self.buffers[name]
         elif name in self.kept or (self.e.plan.varies(name) and name not in self.e.plan.carried):
@@ -205,6 +227,8 @@ class Nests:
             self.reduction(line, note)
         elif line.fn == "concatenate":
             self.concatenation(line)
+        elif line.fn == "call" and line.settings["function"] is scattered:
+            self.scattering(line)
         elif line.fn == "reshape":
             self.say(0, f"{array}[...] = np.ascontiguousarray({self.whole(str(line.args[0]))}).reshape({line.shape})", note)
         else:
@@ -212,7 +236,9 @@ class Nests:
 
     def product(self, line: Line, array: str, note: str) -> None:
         """A product of matrices by BLAS; of stacked ones, one after another; with a vector, its entries."""
-        a, b = (self.whole(str(arg)) for arg in line.args)
+        if {self.e.plan.dtype(str(arg)) for arg in line.args} != {line.dtype} or line.dtype.kind != "f":
+            raise NotInNestsError("a product of two dtypes")
+        a, b = (self.contiguous(str(arg)) for arg in line.args)
         shapes = [self.e.plan.shape(str(arg)) for arg in line.args]
         axes = [len(shape) for shape in shapes]
         if axes == [2, 2]:
@@ -227,6 +253,17 @@ class Nests:
             at = ", ".join(self.letters(stack))
             parts = [f"np.ascontiguousarray({x}[{at}])" if len(shape) > 2 else x for x, shape in zip((a, b), shapes, strict=True)]
             self.say(len(stack), f"{self.filled(array, stack, at)} = np.dot({', '.join(parts)})", note)
+
+    def contiguous(self, name: str) -> str:
+        """The array of a value as BLAS takes it: a view is copied, but of a transposed matrix it takes the order."""
+        line, text = self.lines.get(name), self.whole(name)
+        if (
+            line is None
+            or not self.is_view(line)
+            or (line.fn == "transpose" and str(line.args[0]) == self.base(name) and len(line.shape) <= 2)
+        ):
+            return text
+        return f"np.ascontiguousarray({text})"
 
     def filled(self, array: str, shape: tuple[int, ...], at: str = "") -> str:
         """All entries of an array, or of the part of it at an index, as what is assigned to."""
@@ -257,6 +294,21 @@ class Nests:
             self.loops(shape)
             self.say(len(shape), f"{self.place(line.name, at)} = {self.entry(arg, index, shape)}")
             start += shape[axis]
+
+    def scattering(self, line: Line) -> None:
+        """Parts added at their places into zeros."""
+        s = line.settings["keywords"]
+        of = [Line("", "index", (arg,), {"index": index}, self.e.plan.shape(str(arg)), line.dtype)
+              for arg, index in zip(line.args, s["indices"], strict=True)]  # fmt: skip
+        if not all(map(self.is_view, of)):
+            raise NotInNestsError("an index of arrays")
+        self.loops(line.shape)
+        self.say(len(line.shape), f"{self.place(line.name, self.letters(line.shape))} = 0.0")
+        for part in of:
+            index = self.letters(part.shape)
+            self.loops(part.shape)
+            place = self.place(line.name, MAPPED["index"](part, line.shape, index))
+            self.say(len(part.shape), f"{place} += {self.entry(part.args[0], index, part.shape)}")
 
     def zeros(self, to: str, shape: tuple[int, ...]) -> None:
         """Zeros into an array."""

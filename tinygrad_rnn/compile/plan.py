@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Value
+from .gradient import Gradients
 from .lines import REDUCTIONS, UFUNCS, Line, needed
 from .lower import Recorder
-from .trace import Gradients, Traced
+from .trace import Traced
 from .writer import Writer
 
 

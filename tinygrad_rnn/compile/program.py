@@ -8,11 +8,12 @@ from typing import Any
 
 from .buffers import WRITE_INTO, Buffers, in_place, spare, taken_over
 from .emit import Emitter, literal
+from .gradient import Gradients
 from .helpers import Helpers
 from .lines import Line
 from .passes import one_for_all, over_time, parts_of_products, products_of_joined, sums, views_again
 from .plan import LIFTED, Plan, Stage, place, written
-from .trace import Gradients, Traced
+from .trace import Traced
 
 WIDTH = 60
 """The column of comments."""

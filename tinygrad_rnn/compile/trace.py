@@ -1,8 +1,6 @@
-"""One step of a cell, run and written down, forwards and backwards.
+"""One step of a cell, run and written down.
 
-The cell runs once with stand-ins for its input and its state; what it did was recorded, as always. Then the engine's own sweep
-goes back through the recording with stand-ins for the gradients that arrive, and that is recorded too: the gradient of one
-step, as a graph over the same ops. Nothing here knows what a GRU is.
+The cell runs once with stand-ins for its input and its state; what it did was recorded, as always. Nothing here knows what a GRU is.
 
 A second run, on other numbers, must record the same: what depends on numbers in another way than through ops, or on chance,
 cannot be written down in advance.
@@ -11,20 +9,18 @@ cannot be written down in advance.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from ..backward import sweep
 from ..draw.labels import node_of
 from ..errors import NotCompilable, complaint
 from ..graph import Value, history, onlooker, recorded
-from ..notation import source
 from ..op import Op, apply
 from ..scan import alike, form, mapped
 from ..tensor import Tensor
@@ -61,36 +57,6 @@ class Traced:
     output: Any
     state: Any
     values: list[Value]
-
-
-@dataclass(slots=True)
-class Gradients:
-    """What flows back through one step, and once through what all steps share.
-
-    Attributes
-    ----------
-    arriving, carried : list of Tensor
-        Stand-ins for the gradients of the outputs, and for that of the new state.
-    to_inputs, to_states : list
-        The gradients of the stand-ins of a step; None where nothing flows.
-    to_shared : dict of Value to Value
-        The gradient, in one step, of each value that does not depend on the step: parameters, and what is made of them.
-    totals : dict of Value to Tensor
-        Stand-ins for the sums of these over all steps.
-    to_leaves : dict of Value to Value
-        The gradients of the leaves, made of the totals.
-    values : list of Value
-        All that was recorded on the way.
-    """
-
-    arriving: list[Tensor]
-    carried: list[Tensor]
-    to_inputs: list[Any] = field(default_factory=list)
-    to_states: list[Any] = field(default_factory=list)
-    to_shared: dict[Value, Value] = field(default_factory=dict)
-    totals: dict[Value, Tensor] = field(default_factory=dict)
-    to_leaves: dict[Value, Value] = field(default_factory=dict)
-    values: list[Value] = field(default_factory=list)
 
 
 def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, tensors: list[Value]) -> Traced:
@@ -138,7 +104,8 @@ def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, 
         except NotCompilable:
             raise
         except Exception as error:
-            raise NotCompilable(refusal(name, "a cell that runs on stand-ins for its arguments", str(error), "see the message")) from error
+            remedy = "look up before the walk what integers point to" if isinstance(error, IndexError) else "see the message"
+            raise NotCompilable(refusal(name, "a cell that runs on stand-ins for its arguments", str(error), remedy)) from error
     if not (isinstance(result, tuple) and len(result) == 2):
         raise NotCompilable(refusal(name, "a cell that returns (output, state)", form(result), "return h, h, say"))
     if not alike(stand_ins, result[1]):
@@ -154,15 +121,23 @@ def _stand_in(x: Any, name: str, shift: str) -> Any:
     """An array like x to run the cell on, in a Tensor that is tracked if it is of floats; other numbers for each `shift`."""
     array = np.array(getattr(x, "array", x))
     if array.dtype.kind == "f":
-        array = np.nan_to_num(array) + _other_numbers(array.shape)
+        array = np.nan_to_num(array) + other_numbers(array.shape)
         array = np.asarray({"like": array, "opposite": -array, "large": 30 * array}[shift], dtype=getattr(x, "dtype", None))
         return Tensor(array, requires_grad=True, name=name) if isinstance(x, Value) else array
     if shift != "like":
-        array = ~array if array.dtype.kind == "b" else array.max(initial=0) - array + (1 if shift == "opposite" else 1000)
+        array = ~array if array.dtype.kind == "b" else _other_integers(array, 1 if shift == "opposite" else 1000)
     return Tensor(array, name=name) if isinstance(x, Value) else array
 
 
-def _other_numbers(shape: tuple[int, ...]) -> np.ndarray:
+def _other_integers(array: np.ndarray, shift: int) -> np.ndarray:
+    """Integers of this dtype, the largest first, and larger by `shift` where the dtype has so large ones."""
+    limits = np.iinfo(array.dtype)
+    most = int(array.max(initial=0))
+    moved = [min(most - int(n) + shift, int(limits.max)) for n in array.ravel()]
+    return np.array(moved, array.dtype).reshape(array.shape)
+
+
+def other_numbers(shape: tuple[int, ...]) -> np.ndarray:
     """Numbers between 0.1 and 0.2, no two alike."""
     return 0.15 + 0.05 * np.sin(np.arange(np.prod(shape, dtype=int)) + 1.0).reshape(shape)
 
@@ -247,7 +222,7 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
         raise NotCompilable(refusal(name, "the same ops whatever the numbers are", "more of them in one run", _PURE))
 
 
-_PURE = "draw random numbers outside, and hand them in with the input; let no value decide what is computed"
+_PURE = "draw random numbers outside, and hand them in with the input; combine masks with tg.where; let no value decide what is computed"
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -255,130 +230,7 @@ def _equal(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
     if isinstance(a, tuple | list):
         return isinstance(b, tuple | list) and len(a) == len(b) and all(map(_equal, a, b))
+    a, b = (x.array if isinstance(x, Value) else x for x in (a, b))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return a is b or np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
     return type(a) is type(b) and (a == b or a is b)
-
-
-# -- backwards ---------------------------------------------------------------------------------------
-
-
-def dependent(traced: Traced) -> set[Any]:
-    """The values that depend on the step: on its input or on the state."""
-    found: set[Any] = {id(x) for x in (*traced.inputs, *traced.states)}
-    arrays = {id(x) for x in traced.inputs if isinstance(x, np.ndarray)}
-    for value in traced.values:
-        node = node_of(value)
-        if any(id(x) in found or id(x) in arrays for x in node.inputs):
-            found.add(id(value))
-    return found
-
-
-def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
-    """The gradient of a step by the engine's own sweep, recorded; then, once, that of what all steps share.
-
-    `wanted` says of a leaf whether its gradient is asked for. States always are.
-    """
-    found = Gradients([_seed(y, "g_output") for y in traced.outputs], [_seed(s, f"d{s.name or 'h'}_next") for s in traced.new])
-    inside = dependent(traced)
-    flowing = _flowing((*traced.outputs, *traced.new), traced.values)
-    order = [value for value in flowing if id(value) in inside]
-    shared = [value for value in flowing if id(value) not in inside]
-    with recorded(), seeing(_refused_comparison), np.errstate(all="ignore"), _rules_as_nodes(traced.values):
-        seeds: dict[Value, Any] = {}
-        for y, g in zip((*traced.outputs, *traced.new), (*found.arriving, *found.carried), strict=True):
-            seeds[y] = seeds[y] + g if y in seeds else g
-        flows = {}
-        inner = set(order)
-        for value, g in sweep({y: g for y, g in seeds.items() if y.tracked}, order, record=True, interior=True):
-            if value not in inner:
-                flows[value] = g
-            if value.name and g.name is None:
-                g.name = f"d{value.name}"
-        found.to_inputs = [flows.pop(x, None) if isinstance(x, Value) else None for x in traced.inputs]
-        found.to_states = [flows.pop(s, None) for s in traced.states]
-        asked = {leaf for leaf in flows if leaf.node is None and wanted(leaf)}
-        asked |= {v for v in flows if v.node is not None and any(wanted(leaf) for leaf in _leaves(v))}
-        found.to_shared = {value: g for value, g in flows.items() if value in asked}
-        found.totals = {value: _seed(value, f"d{value.name}" if value.name else "g") for value in found.to_shared}
-        leaves = dict(sweep(dict(found.totals), _flowing(found.totals, shared[::-1]), record=True))
-        found.to_leaves = {leaf: g for leaf, g in leaves.items() if leaf.node is None and wanted(leaf)}
-        for leaf, g in found.to_leaves.items():
-            g.name = g.name or f"d{leaf.name or 'w'}"
-        roots = [*found.to_inputs, *found.to_states, *found.to_shared.values(), *found.to_leaves.values()]
-    values = {v for root in roots if root is not None for v in history(root)} - set(traced.values)
-    found.values = sorted(values, key=lambda v: node_of(v).index)
-    return found
-
-
-def _flowing(roots: Iterable[Value], values: list[Value]) -> list[Value]:
-    """Of `values`, oldest first, what the gradient of the roots comes through, newest first: not the masks, which nothing flows to."""
-    reached = {y for y in roots if y.tracked}
-    found = []
-    for value in reversed(values):
-        if value in reached:
-            found.append(value)
-            reached.update(x for x in node_of(value).inputs if isinstance(x, Value) and x.tracked)
-    return found
-
-
-def _leaves(value: Value) -> set[Value]:
-    return {x for v in history(value) for x in node_of(v).inputs if isinstance(x, Value) and x.node is None and x.tracked}
-
-
-def _seed(y: Value, name: str) -> Tensor:
-    """A stand-in for the gradient of y."""
-    array = _other_numbers(y.array.shape).astype(y.array.dtype)
-    return Tensor(array, requires_grad=array.dtype.kind == "f", name=name)
-
-
-class _Compared(Exception):
-    """A rule compares numbers."""
-
-
-def _refused_comparison(look: Callable[..., Any], t: Value, *others: Any) -> Any:
-    raise _Compared
-
-
-class _Rules:
-    """Stands for an op while its rules are recorded: one that compares numbers becomes a node of its own."""
-
-    def __init__(self, op: Op):
-        self.name, self.variadic = op.name, op.variadic
-        self.rules_in_order = op.rules_in_order if op.variadic else tuple(map(self._careful, op.rules_in_order))
-
-    @staticmethod
-    def _careful(rule: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any, **params: Any) -> Any:
-            try:
-                return rule(*args, **params)
-            except _Compared:
-                return apply(rule_op(rule), args, params)
-
-        return run
-
-
-def rule_op(rule: Callable[..., Any]) -> Op:
-    """A rule as an op: its forward is what the rule computes of plain arrays."""
-
-    def forward(*args: Any, **params: Any) -> Any:
-        return rule(*args, **params)
-
-    made = Op(forward, source(rule).replace("{", "{{").replace("}", "}}"))
-    made.name, made.partial = "rule", False
-    forward.__wrapped__ = rule  # type: ignore[attr-defined]
-    return made
-
-
-@contextmanager
-def _rules_as_nodes(values: list[Value]) -> Any:
-    """Inside, the nodes of `values` have rules that can be recorded."""
-    ops = [(node_of(value), node_of(value).op) for value in values]
-    stand_ins: dict[Op, Any] = {}
-    try:
-        for node, op in ops:
-            node.op = stand_ins.setdefault(op, _Rules(op))
-        yield
-    finally:
-        for node, op in ops:
-            node.op = op

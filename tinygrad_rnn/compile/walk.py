@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,9 @@ from ..op import Op, apply
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from ..transforms import grad
+from .gradient import differentiate
 from .program import Program, build
-from .trace import Traced, differentiate, refusal, trace
+from .trace import Traced, refusal, trace
 
 
 @dataclass(slots=True, repr=False)
@@ -116,7 +118,8 @@ def _leaves(traced: Traced, tensors: list[Value]) -> list[Value]:
 def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
     """Walk through time; returns the outputs and the state, put together as the cell does."""
     walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
-    y = apply(compiled.op, (*inputs, *states, *compiled.leaves(tensors)), {"compiled": walk})
+    handed = (*inputs, *states, *compiled.leaves(tensors))
+    y = apply(compiled.op, handed, {"compiled": walk, **_narrowed(compiled, handed)})
     if not isinstance(y, Value):
         y = Tensor(y)
     traced, plan = compiled.traced, compiled.program.plan
@@ -125,6 +128,13 @@ def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], ten
     # A copy, for who carries a state on may reset parts of it, and the way back needs the numbers as they are.
     last = [tail[i] if i in tail else ops.copy(outputs[plan.outputs.index(new)][end]) for i, new in enumerate(plan.new)]
     return mapped(lambda i: outputs[i], traced.output), mapped(lambda i: last[i], traced.state)
+
+
+def _narrowed(compiled: Compiled, handed: Iterable[Any]) -> dict[str, Any]:
+    """The dtype of the result as a setting, if it is another than NumPy would give what is handed in."""
+    floats = [x.array.dtype for x in handed if isinstance(x, Value) and x.array.dtype.kind == "f"]
+    dtype = compiled.program.plan.dtype(compiled.program.plan.new[0])
+    return {"dtype": dtype} if floats and np.result_type(*floats) != dtype else {}
 
 
 def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
@@ -144,7 +154,7 @@ def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
 def walk_op(title: str) -> Op:
     """An op for the walks of one program: forwards the one function, backwards the other."""
 
-    def forward(*inputs: Any, compiled: Walk) -> np.ndarray:
+    def forward(*inputs: Any, compiled: Walk, dtype: Any = None) -> np.ndarray:
         return _forward(compiled, inputs)
 
     made = Op(forward, f"{title}({{inputs}})").vjps(inputs=_back)
@@ -168,7 +178,7 @@ def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
     return np.concatenate([part.reshape(-1) for part in parts])
 
 
-def _back(g: Any, y: Any, *inputs: Any, compiled: Walk) -> list[Any]:
+def _back(g: Any, y: Any, *inputs: Any, compiled: Walk, dtype: Any = None) -> list[Any]:
     return _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
 
 
