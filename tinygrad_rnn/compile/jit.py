@@ -73,6 +73,9 @@ def folded(call: str, margin: str) -> str:
     return "\n".join([f"{margin}{head}(", *(f"{margin}    {line}" for line in lines), f"{margin}{mark}{end}"])
 
 
+LARGE = 2**19
+"""In steps whose products multiply more numbers than this, it matters more whose products they are than that nothing lies between."""
+
 WIDE = 120
 """How long a line of a program may be, its comment not counted."""
 
@@ -138,17 +141,37 @@ class JitText(Text):
         e.say()
         e.say("# the loop, last step first" if back else "# the loop, step by step")
         made = self._made(e, nests, carried, starts, [*later, *(name for name in self.plan.lines if name in kept)])
-        given = [name for name in nests.used if name not in made]
-        arrays = [name for name in nests.used if name in made]
+        (self._nest_by_nest if nests.work > LARGE else self._at_once)(e, nests, made, carried)
+
+    def _at_once(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
+        """The loop as one function, which is compiled."""
+        back, name = e.loop.backwards, e.loop.name.lower()
+        used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
+        given, arrays = [array for array in used if array not in made], [array for array in used if array in made]
         forms = [f"*plain({', '.join(given)})"] if given else []
-        call = f"{e.loop.name.lower()}({', '.join(['T', *arrays, *forms])})"
-        results = [name for name in carried if back]
-        said = folded(f"{', '.join(results)} = {call}" if back else call, "    ")
-        e.text += said.splitlines()
-        steps = "range(T - 1, -1, -1)" if back else "range(T)"
-        text = [DECORATED, folded(f"def {e.loop.name.lower()}({', '.join(['T', *arrays, *given])}):", ""), f"    for t in {steps}:"]
-        text += [f"        {line}" for line in nests.text]
-        self.loops.append("\n".join([*text, *([f"    return {', '.join(results)}"] if back else [])]))
+        call = f"{name}({', '.join(['T', *arrays, *forms])})"
+        e.text += folded(f"{', '.join(carried)} = {call}" if back else call, "    ").splitlines()
+        text = [DECORATED, folded(f"def {name}({', '.join(['T', *arrays, *given])}):", "")]
+        text.append("    for t in range(T - 1, -1, -1):" if back else "    for t in range(T):")
+        text += [f"        {line}" for part in nests.parts for line in part.text]
+        self.loops.append("\n".join([*text, *([f"    return {', '.join(carried)}"] if back else [])]))
+
+    def _nest_by_nest(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
+        """The loop as it is, but what lies between its products as functions, which are compiled: large products are NumPy's."""
+        used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
+        given = [array for array in used if array not in made]
+        if given:
+            e.text += folded(f"{', '.join(given)}{',' * (len(given) == 1)} = plain({', '.join(given)})", "    ").splitlines()
+        e.say("for t in reversed(range(T)):" if e.loop.backwards else "for t in range(T):")
+        for number, part in enumerate(nests.parts, 1):
+            if part.whole:
+                e.text += [f"        {line}" for line in part.text]
+                continue
+            name = f"{'back_' if e.loop.backwards else ''}nest{number}"
+            arguments = ", ".join(["t", *part.used])
+            e.text += folded(f"{name}({arguments})", "        ").splitlines()
+            text = [DECORATED, folded(f"def {name}({arguments}):", ""), *(f"    {line}" for line in part.text)]
+            self.loops.append("\n".join(text))
 
     def _nests(self, e: Emitter, kept: set[str]) -> Nests:
         """The lines of a loop, and where what it keeps is written."""
@@ -200,6 +223,7 @@ class JitText(Text):
                 nests.zeros(self.next(name), self.plan.shape(name))
             elif nests.buffers.get(g) != self.next(name):
                 nests.copied(self.next(name), g)
+        nests.part(whole=True)
         for name in self.plan.carried:
-            nests.used.update({name: None, self.next(name): None})
+            nests.parts[-1].used.update({name: None, self.next(name): None})
             nests.say(0, f"{name}, {self.next(name)} = {self.next(name)}, {name}")

@@ -8,6 +8,7 @@ the nests. Views are no work at all: they only say at which index to read.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
@@ -28,6 +29,23 @@ class NotInNestsError(Exception):
 
 
 @dataclass
+class Part:
+    """Some lines of the body of a loop.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether they are products of whole matrices, and what else need not be compiled.
+    used : dict of str to None
+        The arrays that they name, in order: what a compiled function is handed.
+    """
+
+    whole: bool
+    text: list[str] = field(default_factory=list)
+    used: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass
 class Nests:
     """The body of one loop over time.
 
@@ -43,8 +61,8 @@ class Nests:
         For arrays over time, that which they are written over.
     buffers : dict of str to str
         For values that several nests or products need, and that are not kept over time: the array of one step.
-    used : dict of str to None
-        The arrays that the body names, in order: what the compiled function is handed.
+    parts : list of Part
+        The body, as it is written.
     """
 
     e: Emitter
@@ -54,8 +72,21 @@ class Nests:
     spares: dict[str, str]
     over: dict[str, str] = field(default_factory=dict)
     buffers: dict[str, str] = field(default_factory=dict)
-    used: dict[str, None] = field(default_factory=dict)
-    text: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+
+    def part(self, whole: bool) -> None:
+        """What is said from now on is of this kind."""
+        if not self.parts or self.parts[-1].whole != whole:
+            self.parts.append(Part(whole))
+
+    @property
+    def work(self) -> int:
+        """How many numbers are multiplied in the products of one step."""
+        return sum(prod(x.shape) * self.e.plan.shape(str(x.args[0]))[-1] for x in self.lines.values() if self.is_plain_product(x))
+
+    def is_plain_product(self, line: Line) -> bool:
+        """Whether a line is one product of two matrices."""
+        return line.fn == "dot" and all(len(self.e.plan.shape(str(arg))) == 2 for arg in line.args)
 
     def letters(self, shape: tuple[int, ...]) -> list[str]:
         """Names for the index of an entry, one for each axis."""
@@ -111,7 +142,7 @@ class Nests:
 
     # -- text ------------------------------------------------------------------------------------------
 
-    def write(self) -> list[str]:
+    def write(self) -> None:
         """The text of one step."""
         for line in self.lines.values():
             self._require_known(line)
@@ -119,11 +150,11 @@ class Nests:
         for names in groups:
             self._stored(names)
         for names in groups:
+            self.part(self.is_plain_product(self.lines[names[0]]))
             if self.entrywise(names[0]):
                 self.nest(self.lines[names[0]].shape, names)
             else:
                 self.whole_line(self.lines[names[0]])
-        return self.text
 
     def _require_known(self, line: Line) -> None:
         """Refuse what Numba does not have."""
@@ -170,7 +201,7 @@ class Nests:
     def say(self, depth: int, text: str, note: str = "") -> None:
         """One line of text."""
         room = "    " * depth + text
-        self.text.append(f"{room:<52}  # {note}" if note and len(note) <= 64 else room)
+        self.parts[-1].text.append(f"{room:<52}  # {note}" if note and len(note) <= 64 else room)
 
     # -- entries ---------------------------------------------------------------------------------------
 
@@ -209,11 +240,11 @@ class Nests:
             text = self.e.place(name)
             array, bracket, rest = text.partition("[")
             text = self.over.get(array, array) + bracket + rest
-            self.used[text.partition("[")[0]] = None
+            self.parts[-1].used[text.partition("[")[0]] = None
             return text
         else:
             text = name
-        self.used[text] = None
+        self.parts[-1].used[text] = None
         return text
 
     # -- lines on whole arrays -------------------------------------------------------------------------
@@ -312,16 +343,18 @@ class Nests:
 
     def zeros(self, to: str, shape: tuple[int, ...]) -> None:
         """Zeros into an array."""
+        self.part(whole=False)
         self.loops(shape)
-        self.used[to] = None
+        self.parts[-1].used[to] = None
         self.say(len(shape), f"{to}[{', '.join(self.letters(shape)) or '()'}] = 0.0")
 
     def copied(self, to: str, name: str) -> None:
         """Entry after entry of a value into the array `to`, of one step."""
+        self.part(whole=False)
         shape = self.e.plan.shape(name)
         index = self.letters(shape)
         self.loops(shape)
         rest = ", ".join(index)
         place = (f"{to[:-1]}, {rest}]" if rest else to) if to.endswith("]") else f"{to}[{rest or '()'}]"
-        self.used[to.partition("[")[0]] = None
+        self.parts[-1].used[to.partition("[")[0]] = None
         self.say(len(shape), f"{place} = {self.entry(name, index, shape)}")

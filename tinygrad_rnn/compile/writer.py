@@ -12,7 +12,7 @@ import numpy as np
 from .lines import Line, Ref, compute
 
 WORDS = ["np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", "abs", "min", "max"]
-OF_LOOPS = ["loop", "back_loop", "njit", "plain", "exp", "tanh", "f32"]
+OF_LOOPS = ["loop", "back_loop", *(f"{back}nest{n}" for back in ("", "back_") for n in range(1, 30)), "njit", "plain", "exp", "tanh", "f32"]
 RESERVED = frozenset({*WORDS, *OF_LOOPS, *keyword.kwlist})
 """Names that a program has uses for."""
 
