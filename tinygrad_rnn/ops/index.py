@@ -102,11 +102,16 @@ def pick(a: Any, *, index: Any) -> Any:
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
         raise ValueError(f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}")
+    _require_places(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
     return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
 
 
-@op("unpick({a}, {index}, {size})", sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}))
+@op(
+    "unpick({a}, {index}, {size})",
+    sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
+    remedy="index has an integer in [0, size) for each entry of a",
+)
 def unpick(a: Any, *, index: Any, size: int) -> Any:
     """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
 
@@ -119,9 +124,19 @@ def unpick(a: Any, *, index: Any, size: int) -> Any:
            [6., 0., 0.]])
     """
     index, a = np.asarray(index), np.asarray(a)
+    if index.shape != a.shape:
+        raise ValueError(f"expected an index of the shape of a, got shape {index.shape}")
+    _require_places(index, size)
     rows = np.zeros((index.size, size), dtype=a.dtype)
     rows[np.arange(index.size), index.reshape(-1)] = a.reshape(-1)
     return rows.reshape(*index.shape, size)
+
+
+def _require_places(index: np.ndarray, size: int) -> None:
+    """Refuse what is no place in a row: −1 never means the last one."""
+    if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
+        got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
+        raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
 
 
 pick.vjps(a=lambda g, y, a, index: unpick(g, index=index, size=a.shape[-1]))
