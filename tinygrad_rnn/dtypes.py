@@ -92,12 +92,12 @@ def _require_range(array: np.ndarray, dtype: np.dtype) -> None:
         raise ValueError(complaint("Tensor", "data", expected=f"numbers that {dtype} holds", got=str(wrong), remedy=remedy))
 
 
-def real(dtype: DTypeLike) -> np.dtype:
+def real(dtype: DTypeLike, operation: str = "Tensor") -> np.dtype:
     """`dtype` in the byte order of the machine; refused if its numbers are not real."""
-    chosen = as_dtype("Tensor", dtype)
+    chosen = as_dtype(operation, dtype)
     if chosen.kind not in "biuf":
         raise TypeError(
-            complaint("Tensor", "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
+            complaint(operation, "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
         )
     return np.dtype(chosen.type)  # the one object for it, so that dtypes can be compared by `is`
 
@@ -230,9 +230,12 @@ def require_callable(operation: str, argument: str, value: Any, expected: str, r
 
 
 def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:
-    """A constant as a plain array, refused if NumPy makes none of real numbers of it, or if some of them are masked."""
+    """A constant as a plain array, refused if NumPy makes none of real numbers of it, or if it is masked or has gradients."""
+    if getattr(x, "tracked", False):
+        wanted, got = "a constant", f"a Tensor with gradients, {describe(x)}"
+        raise TypeError(complaint(operation, argument, expected=wanted, got=got, remedy=f"use {argument}.detach()"))
     try:
-        array = np.asarray(getattr(x, "array", x))
+        array = np.asarray(x.data if hasattr(x, "tracked") else x)
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or hasattr(x, "mask"):

@@ -33,7 +33,9 @@ def placed(operation: str, t: Any, axis: Any) -> Any:
     if axis is not None:
         axis = normalize_axis_index(axis, array.ndim, f"{operation}: axis")
     if not (array.size if axis is None else array.shape[axis]):
-        raise ValueError(complaint(operation, "t", expected="at least one entry", got=describe(t), remedy="there is no largest or smallest"))
+        raise ValueError(
+            complaint(operation, "t", expected="at least one entry", got=describe(t), remedy="there is no largest or smallest")
+        )
     return t
 
 

@@ -13,8 +13,8 @@ from . import ops, protocol
 from .backward import accumulated, sweep
 from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe
-from .looks import only, placed, refused_name, with_axes
 from .graph import Value, clock, history, onlooker, seen
+from .looks import only, placed, refused_name, with_axes
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
