@@ -186,7 +186,7 @@ def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
             [3., 4.],
             [3., 4.]])
     """
-    return np.repeat(a, np.asarray(repeats), axis)
+    return np.repeat(a, _counts(repeats), axis)
 
 
 repeat.vjps(
@@ -196,8 +196,14 @@ repeat.vjps(
 
 def copied(a: Any, repeats: Any, axis: int | None) -> Any:
     """The index of the entry that each entry of ``repeat(a)`` is a copy of: in `a`, or without an axis in ``ravel(a)``."""
-    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), np.asarray(repeats))
+    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), _counts(repeats))
     return picked if axis is None else (*(slice(None),) * (axis % a.ndim), picked)
+
+
+def _counts(repeats: Any) -> np.ndarray:
+    """How often to repeat, as an array; an empty list is one of integers too, for an axis without entries."""
+    counts = np.asarray(repeats)
+    return counts if counts.size else counts.astype(np.intp)
 
 
 def _may_repeat(index: Any) -> bool:
