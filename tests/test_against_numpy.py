@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, basic_indices, integer_array_in
 import tinygrad_rnn as tg
 from tinygrad_rnn.op import registry
 
-property_test = settings(max_examples=14, deadline=None, database=None, derandomize=True)
+property_test = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
 OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_rnn.ops")}
 NO_IDENTITY = {"max", "min", "logsumexp", "mean", "var", "softmax", "log_softmax"}
@@ -380,7 +380,7 @@ def test_value_and_gradients(name, data):
 
 
 @every_op
-@settings(property_test, max_examples=6)
+@settings(property_test, max_examples=12)
 @given(data=st.data())
 def test_in_any_floating_dtype(name, data):
     """A Tensor's dtype is that of the result and of its gradient, and the numbers are those of float64 up to its rounding."""
@@ -405,7 +405,7 @@ def test_in_any_floating_dtype(name, data):
 
 
 @every_op
-@settings(property_test, max_examples=6)
+@settings(property_test, max_examples=12)
 @given(data=st.data())
 def test_of_integers(name, data):
     """Integers give what the same floats give: integers where NumPy gives them, else the default float; and no gradient."""
@@ -443,7 +443,7 @@ LAYOUTS = {
 
 
 @every_op
-@settings(property_test, max_examples=8)
+@settings(property_test, max_examples=20)
 @given(data=st.data())
 def test_in_any_layout_and_byte_order(name, data):
     """Read-only, and in any layout: the same numbers and gradients, in the byte order of the machine; constants too."""

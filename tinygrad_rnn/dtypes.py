@@ -230,7 +230,7 @@ def require_callable(operation: str, argument: str, value: Any, expected: str, r
 
 
 def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:
-    """A constant as a plain array, refused if NumPy makes none of real numbers of it, or if it is masked or has gradients."""
+    """A constant as a plain array of native numbers, refused if NumPy makes none of it, or if it is masked or has gradients."""
     if getattr(x, "tracked", False):
         wanted, got = "a constant", f"a Tensor with gradients, {describe(x)}"
         raise TypeError(complaint(operation, argument, expected=wanted, got=got, remedy=f"use {argument}.detach()"))
@@ -240,7 +240,7 @@ def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:
         array = np.array(None)
     if array.dtype.kind not in "biuf" or hasattr(x, "mask"):
         raise TypeError(not_numbers(operation, argument, x))
-    return array
+    return array.astype(real(array.dtype), copy=False)
 
 
 def _from_numpy(data: Any) -> bool:

@@ -1,4 +1,11 @@
-"""Losses, and dropout: functions of Tensors, composed of ops."""
+"""Losses, and dropout: functions of Tensors, composed of ops.
+
+Nan is passed on, never replaced: a nan among logits or targets that count makes the loss nan, as it does in every op, in
+`max`, `relu` and `clip` too. What does not count is not read, so nan and inf there reach neither the loss nor a gradient: a row whose
+target is ``ignore_index``, and a time step behind the end of a sequence (``lengths``). A factor 0, of a probability or a weight, takes
+away inf, for 0 · log 0 is 0; nan it does not. Infinite logits are taken at their limits where there is one; a softmax of inf, or of
+nothing but −inf, has none and is nan, with NumPy's warning.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +37,10 @@ def cross_entropy(
     logits : Tensor of shape (..., C)
         Classes on the last axis.
     target : integers of shape (...), or probabilities of shape (..., C)
-        The right class of each position, in [0, C); or a distribution, one-hot for example.
+        The right class of each position, in [0, C); or a distribution, one-hot for example, each in [0, 1].
     ignore_index : int, optional
-        Positions with this integer target do not count.
+        Positions with this integer target do not count, and what stands in their rows of logits is not read. If it is all of them,
+        the sum is 0 and the mean an error.
     weight : array of shape (C,), optional
         A factor for each class. The mean is then the weighted mean, as in PyTorch.
     label_smoothing : float in [0, 1]
@@ -78,7 +86,7 @@ def cross_entropy(
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
-        return _reduced(name, -(ops.log_softmax(logits) * p).sum(axis=-1), reduction)
+        return _reduced(name, -(_used(ops.log_softmax(logits), p) * p).sum(axis=-1), reduction)
     if target.shape != logits.shape[:-1]:
         _counted(name, target, classes, ignore_index)
         raise ValueError(_unfit(name, target, logits))
@@ -140,7 +148,7 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     logits, target : arrays of one shape
-        Targets are probabilities, 0 or 1 for example.
+        Targets are probabilities in [0, 1], 0 or 1 for example.
     weight : array that broadcasts to that shape, optional
         A factor for each entry.
     pos_weight : array that broadcasts to that shape, optional
@@ -156,8 +164,9 @@ def binary_cross_entropy_with_logits(
     logits, target = _alike(name, logits, target, "logits")
     _require_probabilities(name, target)
     positive = target if pos_weight is None else target * _factor(name, "pos_weight", pos_weight, logits)
-    loss = positive * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
-    return _reduced(name, loss if weight is None else loss * _factor(name, "weight", weight, logits), reduction)
+    negative = 1 - target
+    loss = positive * _used(ops.softplus(-logits), positive) + negative * _used(ops.softplus(logits), negative)
+    return _reduced(name, _weighed(loss, None if weight is None else _factor(name, "weight", weight, logits)), reduction)
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -249,7 +258,15 @@ def _shares(name: str, target: np.ndarray, log_p: Tensor, ignore_index: int | No
 
 
 def _weighed(loss: Tensor, share: Any) -> Tensor:
-    return loss if share is None else loss * share
+    return loss if share is None else _used(loss, share) * share
+
+
+def _used(x: Tensor, factor: Any) -> Tensor:
+    """`x`, but 0 where it is infinite and a constant factor takes nothing of it: 0 · log 0 is the 0 that is its limit, not nan."""
+    if isinstance(factor, Tensor):
+        return x
+    unused = np.isinf(x.array) & (factor == 0)
+    return ops.where(unused, 0, x) if unused.any() else x
 
 
 def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:
