@@ -21,6 +21,7 @@ FLOORS = [
         "backward",
         "ops",
         "protocol",
+        "looks",
         "tensor",
         "places",
         "guard",

@@ -152,6 +152,8 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     if not isinstance(state, Iterable):
         raise TypeError(complaint("bptt.flow", "state", expected="a name, or several", got=describe(state), remedy='"h" is usual'))
     wanted = [state] if isinstance(state, str) else list(state)
+    if not wanted:
+        raise ValueError(complaint("bptt.flow", "state", expected="a name, or several", got="none", remedy='"h" is usual'))
     scopes = scopes_of(reversed(order))
     places = {value: loop_of(scope) for value, scope in scopes.items()}
     shares: dict[tuple[Value, Loop], list[Any]] = {}

@@ -7,7 +7,7 @@ it makes of a Python float is NumPy's float64: ``tg.tanh(1.0)`` is ``np.tanh(1.0
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -77,15 +77,27 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
         raise TypeError(not_numbers("Tensor", "data", data))
     if dtype is None:
         dtype = _default if array.dtype.kind == "f" and not _from_numpy(data) else array.dtype
-    return array.astype(real(dtype), copy=False)
+    dtype = real(dtype)
+    if dtype.kind in "iu" and dtype is not array.dtype:
+        _require_range(array, dtype)
+    return array.astype(dtype, copy=False)
 
 
-def real(dtype: DTypeLike) -> np.dtype:
+def _require_range(array: np.ndarray, dtype: np.dtype) -> None:
+    """Refuse what an integer dtype cannot hold: nan and inf, and what would come out as another number."""
+    limits = np.iinfo(dtype)
+    fits = (array >= limits.min) & (array < limits.max + 1.0 if array.dtype.kind == "f" else array <= limits.max)
+    if not fits.all():
+        wrong, remedy = array[~fits].ravel()[0], "use a wider dtype, or a floating one"
+        raise ValueError(complaint("Tensor", "data", expected=f"numbers that {dtype} holds", got=str(wrong), remedy=remedy))
+
+
+def real(dtype: DTypeLike, operation: str = "Tensor") -> np.dtype:
     """`dtype` in the byte order of the machine; refused if its numbers are not real."""
-    chosen = as_dtype("Tensor", dtype)
+    chosen = as_dtype(operation, dtype)
     if chosen.kind not in "biuf":
         raise TypeError(
-            complaint("Tensor", "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
+            complaint(operation, "dtype", expected="a dtype of real numbers", got=str(chosen), remedy="use float32, float64, int64 or bool")
         )
     return np.dtype(chosen.type)  # the one object for it, so that dtypes can be compared by `is`
 
@@ -114,7 +126,7 @@ def as_constant(x: Any, inputs: Sequence[Any]) -> Any:
     tensors = [v.array.dtype for v in inputs if hasattr(v, "array")]
     if not tensors:
         array = np.asarray(x)
-        if array.dtype.kind == "O":
+        if array.dtype.kind not in "biufc":
             raise TypeError("expected numbers")  # whoever asked says of which argument
         return array
     floating = [dtype for dtype in tensors if dtype.kind == "f"]
@@ -179,7 +191,7 @@ def require_number(
 ) -> float:
     """A setting as a Python number, for that leaves dtypes as they are; refused if it is none, or not in [low, below)."""
     number = value.item() if isinstance(value, np.ndarray | np.generic) and value.ndim == 0 else value
-    if not isinstance(number, int | float):
+    if not isinstance(number, int | float) or isinstance(number, bool):
         raise TypeError(complaint(operation, argument, expected=expected, got=describe(value), remedy=remedy))
     if not low <= number < below:
         raise ValueError(complaint(operation, argument, expected=expected, got=repr(number), remedy=remedy))
@@ -194,6 +206,41 @@ def require_count(operation: str, argument: str, value: Any, low: int = 1) -> in
     if value < low:
         raise ValueError(complaint(operation, argument, expected=expected, got=str(value), remedy="check it"))
     return int(value)
+
+
+def require_flag(operation: str, argument: str, value: Any) -> bool:
+    """A choice between two, refused if it is not True or False: the text "no" counts as true in Python."""
+    if not isinstance(value, bool | np.bool_):
+        remedy = "write True or False, without quotes"
+        raise TypeError(complaint(operation, argument, expected="True or False", got=describe(value), remedy=remedy))
+    return bool(value)
+
+
+def require_mapping(operation: str, argument: str, value: Any, remedy: str) -> Mapping[str, Any]:
+    """What has names and values, refused if it is something else."""
+    if not isinstance(value, Mapping):
+        raise TypeError(complaint(operation, argument, expected="a mapping of names to arrays", got=describe(value), remedy=remedy))
+    return value
+
+
+def require_callable(operation: str, argument: str, value: Any, expected: str, remedy: str) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(complaint(operation, argument, expected=expected, got=describe(value), remedy=remedy))
+
+
+def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:
+    """A constant as a plain array of native numbers, refused if NumPy makes none of it, or if it is masked or has gradients."""
+    if getattr(x, "tracked", False):
+        wanted, got = "a constant", f"a Tensor with gradients, {describe(x)}"
+        raise TypeError(complaint(operation, argument, expected=wanted, got=got, remedy=f"use {argument}.detach()"))
+    try:
+        array = np.asarray(x.data if hasattr(x, "tracked") else x)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf" or hasattr(x, "mask"):
+        raise TypeError(not_numbers(operation, argument, x))
+    return array.astype(real(array.dtype), copy=False)
 
 
 def _from_numpy(data: Any) -> bool:

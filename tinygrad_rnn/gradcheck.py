@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import require_callable, require_count, require_number
+from .errors import complaint, describe
 from .graph import Value, history, recorded
 from .op import Op
 from .ops import concatenate
@@ -68,6 +70,15 @@ def gradcheck(
     >>> tg.gradcheck(tg.tanh, np.array([0.5, -1.0]), order=2)
     True
     """
+    require_callable("gradcheck", "f", f, "a function of Tensors", "pass an op, a Module or a function")
+    order = require_count("gradcheck", "order", order)
+    for argument, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
+        low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
+        if number is not None:
+            require_number("gradcheck", argument, number, "a finite number" + (" above 0" if low else ", at least 0"), low=low)
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        remedy = "use np.random.default_rng(0), say"
+        raise TypeError(complaint("gradcheck", "rng", expected="a numpy.random.Generator", got=describe(rng), remedy=remedy))
     rng = rng or np.random.default_rng(0)
     arrays = [np.array(x.array if isinstance(x, Value) else x) for x in inputs]
     small = [a.dtype for a in arrays if a.dtype.kind == "f" and a.dtype.itemsize < 8]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .dtypes import require_count, require_number
+from .dtypes import require_callable, require_count, require_number
 from .errors import complaint, describe
 from .graph import Value, no_grad
 from .nn.init import Rng, generator
@@ -61,6 +61,8 @@ def sample(
     >>> tg.text.sample(alternate, tg.text.CharVocab("ab"), "a", 5, temperature=0)
     'ababab'
     """
+    if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
+        raise TypeError(complaint("sample", "vocab", expected="a CharVocab", got=describe(vocab), remedy="use tg.text.CharVocab(text)"))
     if not prime:
         raise ValueError(
             complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say")
@@ -68,14 +70,25 @@ def sample(
     temperature = require_number("sample", "temperature", temperature, remedy="1.0 is as trained")
     top_k = None if top_k is None else require_count("sample", "top_k", top_k)
     length, rng = require_count("sample", "length", length, low=0), generator(rng)
+    wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
+    require_callable("sample", "model", model, wanted, remedy)
     written = [int(i) for i in vocab.encode(prime)]
     with no_grad():
-        logits, state = model(np.array(written)[:, None], None)
+        logits, state = _called(model, np.array(written)[:, None], None)
         for _ in range(length):
             chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)
             written.append(chosen)
-            logits, state = model(np.array([[chosen]]), state)
+            logits, state = _called(model, np.array([[chosen]]), state)
     return vocab.decode(written)
+
+
+def _called(model: Any, x: np.ndarray, state: Any) -> tuple[Any, Any]:
+    """What the model says, refused if it is not (logits, state)."""
+    result = model(x, state)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        wanted, remedy = "a function that returns (logits, state)", "hand on the state of the recurrent layer"
+        raise TypeError(complaint("sample", "model", expected=wanted, got=describe(result).replace("\n", " "), remedy=remedy))
+    return result
 
 
 def _last(logits: Any, classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import ops
+from .dtypes import require_callable, require_flag
 from .errors import complaint, describe
 from .graph import TimeStep, Value, clock, context
 from .tensor import Tensor
@@ -64,7 +65,8 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     >>> tg.scan(leaky, tg.Tensor([1.0, 0.0, 0.0]), tg.Tensor(0.0))
     (Tensor([1.  , 0.5 , 0.25]), Tensor(0.25))
     """
-    several = isinstance(inputs, tuple)
+    require_callable("scan", "cell", cell, "a function that returns (output, state)", "pass a Module, or any function of (x, state)")
+    reverse, several = require_flag("scan", "reverse", reverse), isinstance(inputs, tuple)
     lengths = {_steps(x) for x in inputs} if several else {_steps(inputs)}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(
@@ -123,8 +125,8 @@ def _stacked(outputs: list[Any]) -> Any:
 
 
 def _steps(x: Any) -> int:
-    """How many time steps a sequence has; none if it has no axis for them."""
-    return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") else len(x)
+    """How many time steps a sequence has; none if it has no axis for them, or is no array."""
+    return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") or isinstance(x, str | bytes | dict) else len(x)
 
 
 def alike(old: Any, new: Any) -> bool:

@@ -49,6 +49,10 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
     if not isinstance(state, Mapping):
         wanted, remedy = "a mapping of names to arrays", "pass module.state_dict()"
         raise TypeError(complaint("save", "state", expected=wanted, got=describe(state), remedy=remedy))
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(complaint("save", "path", expected="a path", got=describe(path), remedy="pass a file's name"))
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise TypeError(complaint("save", "metadata", expected="text by name", got=describe(metadata), remedy="pass a dict"))
     arrays = {_name(name): _stored(name, value) for name, value in state.items()}
     for name, text in (metadata or {}).items():
         if not isinstance(name, str) or not isinstance(text, str):

@@ -11,9 +11,10 @@ from numpy.typing import DTypeLike
 
 from . import ops, protocol
 from .backward import accumulated, sweep
-from .dtypes import as_array, as_dtype, require_floating
+from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe
 from .graph import Value, clock, history, onlooker, seen, told
+from .looks import only, placed, refused_name, with_axes
 from .op import apply
 
 BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
@@ -66,13 +67,13 @@ class Tensor(Value):
                 raise TypeError(complaint("Tensor", "data", expected="an array", got="a Tensor that requires gradients", remedy=remedy))
             data = data.array
         self.array = as_array(data, dtype)
-        if requires_grad:
+        if requires_grad is not False and require_flag("Tensor", "requires_grad", requires_grad):
             require_floating("Tensor", "requires_grad", self.array)
         self.node = None
-        self.tracked = requires_grad
+        self.tracked = bool(requires_grad)
         self.changed = 0
         self.grad = None
-        self.name = name
+        self.name = name if name is None or isinstance(name, str) else refused_name(name)
 
     # -- what it is ---------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ class Tensor(Value):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if wanted:
+        if require_flag("Tensor", "requires_grad", wanted):
             require_floating("requires_grad", self.name or "tensor", self.array)
         elif self.node is not None:
             raise RuntimeError("requires_grad: argument tensor: expected a leaf, got the result of an op; use tensor.detach()")
@@ -122,7 +123,7 @@ class Tensor(Value):
 
     def item(self) -> float | int | bool:
         """The only entry, as a Python number."""
-        return seen(np.ndarray.item, self)
+        return seen(np.ndarray.item, only("item", self))
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
@@ -144,13 +145,13 @@ class Tensor(Value):
         return f"Tensor({', '.join([body, *extras])})"
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(with_axes("len", self).array)
 
     def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(self.array)))
+        return (self[i] for i in range(len(with_axes("iter", self).array)))
 
     def __bool__(self) -> bool:
-        return seen(bool, self)
+        return seen(bool, only("bool", self))
 
     # NumPy calls these to put a Tensor into an array, and math.exp to leave the graph.
     def __float__(self) -> float:
@@ -208,6 +209,7 @@ class Tensor(Value):
         >>> x.grad
         array([ 2., 40.], dtype=float32)
         """
+        retain_graph = require_flag("backward", "retain_graph", retain_graph)
         order = history(self)
         arriving = sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads)
         for value, total in [(value, accumulated(value, g)) for value, g in arriving]:
@@ -344,11 +346,11 @@ class Tensor(Value):
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
         """Where the largest entry is: a plain array of integers."""
-        return np.asarray(seen(np.argmax, self, axis))
+        return np.asarray(seen(np.argmax, placed("argmax", self, axis), axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
         """Where the smallest entry is: a plain array of integers."""
-        return np.asarray(seen(np.argmin, self, axis))
+        return np.asarray(seen(np.argmin, placed("argmin", self, axis), axis))
 
 
 def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
@@ -365,15 +367,11 @@ def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
             remedy = "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
             raise ValueError(complaint(operation, "gradient", expected=wanted, got="none", remedy=remedy))
         return np.ones_like(array)
-    given = np.asarray(_array(gradient))
+    given = np.asarray(gradient.array if isinstance(gradient, Value) else gradient)
     if given.shape != array.shape or given.dtype.kind not in "biuf":
         wanted, remedy = f"{array.dtype} {array.shape}", "give it the shape of the output"
         raise ValueError(complaint(operation, "gradient", expected=wanted, got=describe(given), remedy=remedy))
     return given.astype(array.dtype, copy=False)
-
-
-def _array(x: Any) -> Any:
-    return x.array if isinstance(x, Value) else x
 
 
 def _untracked(operation: str, t: Tensor) -> Tensor:
@@ -391,7 +389,7 @@ def _plain_index(index: Any) -> Any:
         return tuple([_plain_index(i) for i in index])
     if isinstance(index, list):
         return np.asarray(index, dtype=None if index else np.intp)
-    return _array(index)
+    return index.array if isinstance(index, Value) else index
 
 
 def _rebuilt(kind: type[Tensor], array: np.ndarray, grad: np.ndarray | None, tracked: bool, name: str | None) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import get_default_dtype, require_count
+from .dtypes import as_numbers, get_default_dtype, real, require_callable, require_count
 from .errors import complaint, describe
 from .graph import no_grad
 from .nn.functional import check_classes, cross_entropy
@@ -119,9 +119,9 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    indices, classes = np.asarray(indices), require_count("one_hot", "classes", classes)
+    indices, classes = as_numbers("one_hot", "indices", indices), require_count("one_hot", "classes", classes)
     check_classes("one_hot", "indices", indices, classes)
-    return np.eye(classes, dtype=dtype or get_default_dtype())[indices]
+    return np.eye(classes, dtype=real(dtype or get_default_dtype(), "one_hot"))[indices]
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
@@ -139,7 +139,7 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
            [2, 5]])
     """
     indices, batch_size = np.asarray(indices), require_count("columns", "batch_size", batch_size)
-    if indices.ndim != 1:
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
         wanted = "an encoded text, integers of shape (length,)"
         raise ValueError(complaint("columns", "indices", expected=wanted, got=describe(indices), remedy="use vocab.encode(text)"))
     length = len(indices) // batch_size
@@ -180,6 +180,10 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
     """
     steps, start = require_count("batches", "steps", steps), require_count("batches", "start", start, low=0)
     streams = columns(indices, batch_size)
+    most = -(-(len(streams) - 1) // steps)
+    if start > most:
+        expected = f"at most {most}, the number of batches"
+        raise ValueError(complaint("batches", "start", expected=expected, got=str(start), remedy="give the steps that it was counted with"))
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
         yield streams[first:last], streams[first + 1 : last + 1]
@@ -187,7 +191,9 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
 
 def count_batches(characters: int, batch_size: int, steps: int) -> int:
     """How many batches `batches` yields for a text of so many characters."""
-    return -(-(characters // batch_size - 1) // steps)
+    characters = require_count("count_batches", "characters", characters, low=0)
+    batch_size, steps = require_count("count_batches", "batch_size", batch_size), require_count("count_batches", "steps", steps)
+    return max(-(-(characters // batch_size - 1) // steps), 0)
 
 
 def bptt(
@@ -254,6 +260,7 @@ def bptt(
     if not callable(model):
         wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
         raise TypeError(complaint("text.bptt", "model", expected=wanted, got=describe(model), remedy=remedy))
+    require_callable("text.bptt", "loss", loss, "a function of (logits, targets)", "tg.nn.functional.cross_entropy is usual")
     return _windows(model, columns(indices, batch_size), k1, k2, loss)
 
 

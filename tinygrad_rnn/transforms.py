@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .backward import sweep
+from .dtypes import require_callable
 from .errors import complaint, describe
 from .graph import Derivative, Value, context, history, recorded, scope
 from .ops import stack
@@ -232,10 +233,10 @@ def _tuple(x: Any) -> tuple[Any, ...]:
 
 def _applied(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
     """f(*variables), refused if it is not one Tensor."""
+    wanted = "a function that returns a Tensor"
+    require_callable(operation, "f", f, wanted, "pass an op, a Module or a function")
     output = f(*variables)
-    _require_tensor(
-        operation, "f", output, "return a Tensor; tg.concatenate puts several together", wanted="a function that returns a Tensor"
-    )
+    _require_tensor(operation, "f", output, "return a Tensor; tg.concatenate puts several together", wanted=wanted)
     return output
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from ..dtypes import require_flag
 from ..errors import complaint, describe
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
     if not callable(target) or isinstance(target, type):
         wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
         raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
-    if backend not in BACKENDS:
+    fallback = require_flag("compile", "fallback", fallback)
+    if not isinstance(backend, str) or backend not in BACKENDS:
         got, remedy = repr(backend), "take one of them"
         raise ValueError(complaint("compile", "backend", expected=" or ".join(map(repr, BACKENDS)), got=got, remedy=remedy))
     missing = [package for package in BACKENDS[backend] if find_spec(package) is None]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import require_count
+from ..dtypes import require_count, require_flag
 from ..errors import complaint, describe
 from ..ops import lerp, linear, relu, sigmoid, split, tanh
 from ..tensor import Tensor
@@ -53,6 +53,7 @@ class Cell(Module):
         super().__init__()
         name = type(self).__name__
         self.input_size, self.hidden_size = require_count(name, "input_size", input_size), require_count(name, "hidden_size", hidden_size)
+        bias = require_flag(name, "bias", bias)
         rng, bound, rows = init.generator(rng), 1 / sqrt(hidden_size), self.gates * hidden_size
         self.weight_ih = Tensor(init.uniform((rows, input_size), bound, rng), requires_grad=True)
         self.weight_hh = Tensor(init.uniform((rows, hidden_size), bound, rng), requires_grad=True)
@@ -103,6 +104,12 @@ class Cell(Module):
         name = type(self).__name__
         x = floating_input(name, x, self.dtype)
         expect_last(name, x, self.input_size, "input_size")
+        if x.ndim > 2:
+            wanted, remedy = (
+                f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)",
+                "use a layer, or tg.scan, for several",
+            )
+            raise ValueError(complaint(name, "x", expected=wanted, got=describe(x), remedy=remedy))
         batch = x.shape[:-1]
         state = self.zero_state(batch) if state is None else self.check_state(name, state, (*batch, self.hidden_size))
         inputs, step = self.unroll(x)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isfinite
+from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -45,9 +46,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     """
     with_grad = _with_grad("clip_grad_norm_", parameters)
     for argument, value, usual in (("max_norm", max_norm, "1.0"), ("norm_type", norm_type, "2.0")):
-        if not isinstance(value, int | float | np.number) or not value > 0:
-            remedy = f"{usual} is common"
-            raise ValueError(complaint("clip_grad_norm_", argument, expected="a positive number", got=repr(value), remedy=remedy))
+        _require_positive("clip_grad_norm_", argument, value, f"{usual} is common")
     norms = [float(np.linalg.norm(g.ravel().astype(np.float64), norm_type)) for _, g in with_grad if g.size]
     total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
     if not isfinite(total):
@@ -81,16 +80,23 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     array([ 0.5, -1. ], dtype=float32)
     """
-    if not 0 < clip_value < inf:
-        raise ValueError(
-            complaint("clip_grad_value_", "clip_value", expected="a positive number", got=repr(clip_value), remedy="1.0 is common")
-        )
-    for p, g in _with_grad("clip_grad_value_", parameters):
+    with_grad = _with_grad("clip_grad_value_", parameters)
+    _require_positive("clip_grad_value_", "clip_value", clip_value, "1.0 is common")
+    for p, g in with_grad:
         p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
+
+
+def _require_positive(operation: str, argument: str, value: Any, remedy: str) -> None:
+    """Refuse what is no number above 0."""
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
+        raise ValueError(complaint(operation, argument, expected="a positive number", got=repr(value), remedy=remedy))
 
 
 def _with_grad(operation: str, parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, np.ndarray]]:
     """The parameters that have a gradient, each with it."""
+    if not isinstance(parameters, Iterable):  # a Tensor is one too
+        wanted, remedy = "Tensors", "pass module.parameters()"
+        raise TypeError(complaint(operation, "parameters", expected=wanted, got=describe(parameters), remedy=remedy))
     every = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     for i, p in enumerate(every):
         if not isinstance(p, Tensor):

@@ -1,13 +1,21 @@
-"""Losses, and dropout: functions of Tensors, composed of ops."""
+"""Losses, and dropout: functions of Tensors, composed of ops.
+
+Nan is passed on, never replaced: a nan among logits or targets that count makes the loss nan, as it does in every op, in
+`max`, `relu` and `clip` too. What does not count is not read, so nan and inf there reach neither the loss nor a gradient: a row whose
+target is ``ignore_index``, and a time step behind the end of a sequence (``lengths``). A factor 0, of a probability or a weight, takes
+away inf, for 0 · log 0 is 0; nan it does not. Infinite logits are taken at their limits where there is one; a softmax of inf, or of
+nothing but −inf, has none and is nan, with NumPy's warning.
+"""
 
 from __future__ import annotations
 
+from math import nextafter
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..dtypes import require_floating, require_number
+from ..dtypes import as_numbers, require_flag, require_floating, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -29,9 +37,10 @@ def cross_entropy(
     logits : Tensor of shape (..., C)
         Classes on the last axis.
     target : integers of shape (...), or probabilities of shape (..., C)
-        The right class of each position, in [0, C); or a distribution, one-hot for example.
+        The right class of each position, in [0, C); or a distribution, one-hot for example, each in [0, 1].
     ignore_index : int, optional
-        Positions with this integer target do not count.
+        Positions with this integer target do not count, and what stands in their rows of logits is not read. If it is all of them,
+        the sum is 0 and the mean an error.
     weight : array of shape (C,), optional
         A factor for each class. The mean is then the weighted mean, as in PyTorch.
     label_smoothing : float in [0, 1]
@@ -60,13 +69,10 @@ def cross_entropy(
     name = "cross_entropy"
     logits = _logits(name, "logits", logits)
     classes = logits.shape[-1]
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(
-            complaint(name, "label_smoothing", expected="a number in [0, 1]", got=repr(label_smoothing), remedy="0.1 is common")
-        )
+    up_to_one = {"below": nextafter(1, 2), "remedy": "0.1 is common"}
+    label_smoothing = require_number(name, "label_smoothing", label_smoothing, "a number in [0, 1]", **up_to_one)
     weight = _class_weight(name, weight, logits)
-    target = _plain(target)
-    log_p = ops.log_softmax(logits)
+    target = _plain(name, "target", target)
     if target.dtype.kind == "f" or isinstance(target, Tensor):
         if target.shape != logits.shape:
             raise ValueError(_unfit(name, target, logits))
@@ -76,13 +82,15 @@ def cross_entropy(
                     name, "ignore_index", expected="None with probability targets", got=str(ignore_index), remedy="use integer targets"
                 )
             )
+        _require_probabilities(name, target)
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
-        return _reduced(name, -(log_p * p).sum(axis=-1), reduction)
+        return _reduced(name, -(_used(ops.log_softmax(logits), p) * p).sum(axis=-1), reduction)
     if target.shape != logits.shape[:-1]:
         _counted(name, target, classes, ignore_index)
         raise ValueError(_unfit(name, target, logits))
+    log_p = ops.log_softmax(_read(name, logits, target, ignore_index))
     share, safe = _shares(name, target, log_p, ignore_index, weight)
     loss = _weighed(-ops.pick(log_p, index=safe), share)
     if label_smoothing:
@@ -109,10 +117,11 @@ def nll_loss(
     name = "nll_loss"
     log_p = _logits(name, "log_probabilities", log_probabilities)
     weight = _class_weight(name, weight, log_p)
-    target = np.asarray(_plain(target))
+    target = as_numbers(name, "target", target)
     if target.shape != log_p.shape[:-1]:
         _counted(name, target, log_p.shape[-1], ignore_index)
         raise ValueError(_unfit(name, target, log_p))
+    log_p = _read(name, log_p, target, ignore_index)
     share, safe = _shares(name, target, log_p, ignore_index, weight)
     return _reduced(name, _weighed(-ops.pick(log_p, index=safe), share), reduction, share)
 
@@ -139,7 +148,7 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     logits, target : arrays of one shape
-        Targets are probabilities, 0 or 1 for example.
+        Targets are probabilities in [0, 1], 0 or 1 for example.
     weight : array that broadcasts to that shape, optional
         A factor for each entry.
     pos_weight : array that broadcasts to that shape, optional
@@ -152,10 +161,12 @@ def binary_cross_entropy_with_logits(
     Tensor(0.)
     """
     name = "binary_cross_entropy_with_logits"
-    logits, target = _alike(name, logits, target)
+    logits, target = _alike(name, logits, target, "logits")
+    _require_probabilities(name, target)
     positive = target if pos_weight is None else target * _factor(name, "pos_weight", pos_weight, logits)
-    loss = positive * ops.softplus(-logits) + (1 - target) * ops.softplus(logits)
-    return _reduced(name, loss if weight is None else loss * _factor(name, "weight", weight, logits), reduction)
+    negative = 1 - target
+    loss = positive * _used(ops.softplus(-logits), positive) + negative * _used(ops.softplus(logits), negative)
+    return _reduced(name, _weighed(loss, None if weight is None else _factor(name, "weight", weight, logits)), reduction)
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -168,6 +179,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     Tensor([1., 2.])
     """
     check_probability("dropout", "p", p)
+    training = require_flag("dropout", "training", training)
     x = x if isinstance(x, Tensor) else Tensor(x)
     require_floating("dropout", "x", x.data)
     if not training or p == 0:
@@ -207,6 +219,28 @@ def check_classes(operation: str, argument: str, index: np.ndarray, classes: int
         )
 
 
+def _read(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | None) -> Tensor:
+    """The rows with zeros in those that do not count: nan and inf there, which no factor 0 takes away, reach neither loss nor gradient."""
+    if ignore_index is None:
+        return rows
+    if not isinstance(ignore_index, int | np.integer) or isinstance(ignore_index, bool):
+        wanted, remedy = "an integer, or None", "use the number that stands for padding in the target"
+        raise TypeError(complaint(name, "ignore_index", expected=wanted, got=describe(ignore_index), remedy=remedy))
+    ignored = target == ignore_index
+    return ops.where(ignored[..., None], 0, rows) if ignored.any() else rows
+
+
+def _require_probabilities(name: str, target: Any) -> None:
+    """Refuse targets below 0 or above 1, by more than rounding. What is nan stays so, and the loss becomes it."""
+    array = target.array if isinstance(target, Tensor) else target
+    slack = 4 * np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0
+    wrong = (array < -slack) | (array > 1 + slack)
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        got, remedy = f"{array[position]} at position {position}", "divide by the sum, say; classes are integers"
+        raise ValueError(complaint(name, "target", expected="probabilities, from 0 to 1", got=got, remedy=remedy))
+
+
 def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | None) -> tuple[Any, np.ndarray]:
     """Which positions count (None for all), and the targets with 0 where they do not."""
     counted = None if ignore_index is None else target != ignore_index
@@ -224,7 +258,15 @@ def _shares(name: str, target: np.ndarray, log_p: Tensor, ignore_index: int | No
 
 
 def _weighed(loss: Tensor, share: Any) -> Tensor:
-    return loss if share is None else loss * share
+    return loss if share is None else _used(loss, share) * share
+
+
+def _used(x: Tensor, factor: Any) -> Tensor:
+    """`x`, but 0 where it is infinite and a constant factor takes nothing of it: 0 · log 0 is the 0 that is its limit, not nan."""
+    if isinstance(factor, Tensor):
+        return x
+    unused = np.isinf(x.array) & (factor == 0)
+    return ops.where(unused, 0, x) if unused.any() else x
 
 
 def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tensor:
@@ -263,7 +305,7 @@ def _logits(name: str, argument: str, logits: Any) -> Tensor:
 def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
     if weight is None:
         return None
-    weight = np.asarray(_plain(weight)).astype(logits.dtype)
+    weight = as_numbers(name, "weight", weight).astype(logits.dtype)
     if weight.shape != logits.shape[-1:]:
         raise ValueError(
             complaint(
@@ -273,29 +315,34 @@ def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
     return weight
 
 
-def _alike(name: str, input: Any, target: Any) -> tuple[Tensor, Any]:
+def _alike(name: str, input: Any, target: Any, argument: str = "input") -> tuple[Tensor, Any]:
     """Input and target as Tensor and Tensor or array, of one shape and the input's dtype."""
     input = input if isinstance(input, Tensor) else Tensor(input)
-    target = _plain(target)
+    require_floating(name, argument, input.array)
+    target = _plain(name, "target", target)
     if target.shape != input.shape:
         raise ValueError(
             complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape")
         )
-    return input, target if isinstance(target, Tensor) or input.dtype.kind != "f" else target.astype(input.dtype, copy=False)
+    return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
 
 
-def _plain(x: Any) -> Any:
+def _plain(name: str, argument: str, x: Any) -> Any:
     """An array, of a Tensor without gradients too; a Tensor with gradients as it is."""
-    return x if isinstance(x, Tensor) and x.requires_grad else np.asarray(x.data if isinstance(x, Tensor) else x)
+    return x if isinstance(x, Tensor) and x.requires_grad else as_numbers(name, argument, x)
 
 
 def _factor(name: str, argument: str, x: Any, like: Tensor) -> np.ndarray:
     """A factor for each entry of `like`, refused if it is of a shape that would make more entries of it."""
-    factor = np.asarray(_plain(x))
-    if factor.shape != like.shape and np.broadcast(np.empty(like.shape, bool), factor).shape != like.shape:
+    factor = as_numbers(name, argument, x)
+    try:
+        fits = np.broadcast_shapes(like.shape, factor.shape) == like.shape
+    except ValueError:  # they do not broadcast at all
+        fits = False
+    if not fits:
         wanted, remedy = f"a shape that broadcasts to {like.shape}", "give one factor for each entry"
         raise ValueError(complaint(name, argument, expected=wanted, got=describe(factor), remedy=remedy))
-    return factor.astype(like.dtype) if like.dtype.kind == "f" else factor
+    return factor.astype(like.dtype)
 
 
 def _unfit(name: str, target: Any, logits: Tensor) -> str:

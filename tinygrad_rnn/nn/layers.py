@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import require_count, require_number
+from ..dtypes import as_numbers, require_count, require_flag, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from . import functional, init
@@ -46,7 +46,7 @@ class Linear(Module):
         self.out_features = require_count("Linear", "out_features", out_features, low=0)
         rng, bound = init.generator(rng), 1 / sqrt(max(in_features, 1))
         self.weight = Tensor(init.uniform((out_features, in_features), bound, rng), requires_grad=True)
-        self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True) if bias else None
+        self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True) if require_flag("Linear", "bias", bias) else None
 
     def forward(self, x: Any) -> Tensor:
         """x (..., in_features) to y (..., out_features)."""
@@ -90,7 +90,7 @@ class Embedding(Module):
 
     def forward(self, index: Any) -> Tensor:
         """Integers of any shape (...) to rows (..., embedding_dim)."""
-        index = np.asarray(index.data if isinstance(index, Tensor) else index)
+        index = as_numbers("Embedding", "index", index)
         functional.check_classes("Embedding", "index", index, self.num_embeddings)
         return self.weight[index]
 
@@ -150,6 +150,9 @@ class LayerNorm(Module):
         super().__init__()
         sizes = normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
         self.normalized_shape = tuple(require_count("LayerNorm", "normalized_shape", n) for n in sizes)
+        if not sizes:
+            remedy = "of one number the mean is itself; LayerNorm(1), say"
+            raise ValueError(complaint("LayerNorm", "normalized_shape", expected="at least one axis", got="none", remedy=remedy))
         self.eps = require_number("LayerNorm", "eps", eps)
         self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
@@ -202,7 +205,7 @@ class Sequential(Module):
         return len(self.steps)
 
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
-        return getattr(self, self.steps[i])
+        return getattr(self, self.steps[_at("Sequential", i, len(self))])
 
     def forward(self, x: Any) -> Any:
         """Through all of them."""
@@ -224,6 +227,9 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
+        if not isinstance(modules, Iterable):
+            remedy = "put it in a list"
+            raise TypeError(complaint("ModuleList", "modules", expected="several Modules", got=describe(modules), remedy=remedy))
         for module in modules:
             self.append(module)
 
@@ -239,10 +245,18 @@ class ModuleList(Module):
         return len(self._modules)
 
     def __getitem__(self, i: int) -> Module:
-        return list(self._modules.values())[i]
+        return list(self._modules.values())[_at("ModuleList", i, len(self))]
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
+
+
+def _at(operation: str, i: Any, n: int) -> int:
+    """The place of an item among n, counted from the end if it is negative."""
+    if not isinstance(i, int | np.integer) or not -n <= i < n:
+        error = IndexError if isinstance(i, int | np.integer) else TypeError
+        raise error(complaint(operation, "i", expected=f"an integer from {-n} to {n - 1}", got=describe(i), remedy="it counts from 0"))
+    return int(i)
 
 
 def expect_last(operation: str, x: Tensor, size: int, name: str) -> None:

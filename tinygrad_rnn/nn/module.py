@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..dtypes import as_dtype
+from ..dtypes import as_dtype, as_numbers, require_flag, require_mapping
 from ..errors import complaint, describe
 from ..graph import Call, clock, context
 from ..tensor import Tensor
@@ -141,12 +141,9 @@ class Module:
             If a name is missing or unknown, or a shape or dtype differs. Nothing has changed then.
         """
         own = dict(self._named())
-        if not isinstance(state, Mapping):
-            wanted, remedy = "a mapping of names to arrays", "pass module.state_dict(), or what tg.load gives"
-            raise TypeError(
-                complaint(f"{type(self).__name__}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy)
-            )
-        given = {name: np.asarray(value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
+        operation = f"{type(self).__name__}.load_state_dict"
+        state = require_mapping(operation, "state", state, "pass module.state_dict(), or what tg.load gives")
+        given = {name: as_numbers(operation, name, value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
         faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in given]
         faults += [f"unexpected {name}" for name in given if name not in own]
         faults += [
@@ -164,7 +161,7 @@ class Module:
             if not all(np.array_equal(given[name], given[other], equal_nan=True) for other in shared):
                 wanted, got = f"the same numbers under {' and '.join(shared)}, which are one parameter", "different ones"
                 remedy = "leave the module with a parameter for each, or give both the same"
-                raise ValueError(complaint(f"{type(self).__name__}.load_state_dict", name, expected=wanted, got=got, remedy=remedy))
+                raise ValueError(complaint(operation, name, expected=wanted, got=got, remedy=remedy))
         for name, parameter in own.items():
             parameter.data = given[name].copy()
 
@@ -175,6 +172,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training, where dropout drops; returns the module."""
+        mode = require_flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
         return self

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import require_count
+from ..dtypes import require_count, require_flag
 from ..errors import complaint, describe
 from ..graph import scope
 from ..scan import form, leaves, mapped, scan, walker
@@ -96,7 +96,9 @@ class Recurrent(Module):
         chances = {"dropout": dropout, "input_dropout": input_dropout, "state_dropout": state_dropout, "zoneout": zoneout}
         for argument, p in chances.items():
             functional.check_probability(name, argument, p)
-        self.batch_first, self.bidirectional, self.directions = batch_first, bidirectional, 2 if bidirectional else 1
+        self.batch_first = require_flag(name, "batch_first", batch_first)
+        self.bidirectional = require_flag(name, "bidirectional", bidirectional)
+        self.directions = 2 if bidirectional else 1
         self.dropout, self.input_dropout, self.state_dropout, self.zoneout = chances.values()
         self.rng = init.generator(rng)
         self.cells: list[list[Any]] = []

@@ -1,4 +1,9 @@
-"""The maths: one paragraph an op. Forward, formula, derivative rules and a sample to check them with stand together."""
+"""The maths: one paragraph an op. Forward, formula, derivative rules and a sample to check them with stand together.
+
+Nan and inf are numbers like others: an op gives what NumPy gives, and replaces nothing. A nan in an entry that is read is nan in
+the result, of `max`, `relu` and `clip` too, and a gradient of nan goes on through every rule. Only what is not read stops it: the
+other branch of `where`, an entry that an index leaves out. Integers have no nan: ``tg.Tensor([nan], dtype=int)`` is refused.
+"""
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
 from .elementwise import abs, astype, clip, copy, cos, exp, expm1, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh

@@ -128,9 +128,10 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
+# Where one is nan they are not unlike either: both get a share, so that a nan that arrives goes on.
 maximum.vjps(
-    a=lambda g, y, a, b: where(a == b, g / 2, where(a > b, g, 0)),
-    b=lambda g, y, a, b: where(a == b, g / 2, where(a < b, g, 0)),
+    a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
+    b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
 )
 
 
@@ -148,8 +149,8 @@ def minimum(a: Any, b: Any) -> Any:
 
 
 minimum.vjps(
-    a=lambda g, y, a, b: where(a == b, g / 2, where(a < b, g, 0)),
-    b=lambda g, y, a, b: where(a == b, g / 2, where(a > b, g, 0)),
+    a=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
+    b=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
 )
 
 

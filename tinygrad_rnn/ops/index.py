@@ -102,11 +102,16 @@ def pick(a: Any, *, index: Any) -> Any:
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
         raise ValueError(f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}")
+    _require_places(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
     return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
 
 
-@op("unpick({a}, {index}, {size})", sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}))
+@op(
+    "unpick({a}, {index}, {size})",
+    sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
+    remedy="index has an integer in [0, size) for each entry of a",
+)
 def unpick(a: Any, *, index: Any, size: int) -> Any:
     """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
 
@@ -119,9 +124,19 @@ def unpick(a: Any, *, index: Any, size: int) -> Any:
            [6., 0., 0.]])
     """
     index, a = np.asarray(index), np.asarray(a)
+    if index.shape != a.shape:
+        raise ValueError(f"expected an index of the shape of a, got shape {index.shape}")
+    _require_places(index, size)
     rows = np.zeros((index.size, size), dtype=a.dtype)
     rows[np.arange(index.size), index.reshape(-1)] = a.reshape(-1)
     return rows.reshape(*index.shape, size)
+
+
+def _require_places(index: np.ndarray, size: int) -> None:
+    """Refuse what is no place in a row: −1 never means the last one."""
+    if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
+        got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
+        raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
 
 
 pick.vjps(a=lambda g, y, a, index: unpick(g, index=index, size=a.shape[-1]))
@@ -171,7 +186,7 @@ def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
             [3., 4.],
             [3., 4.]])
     """
-    return np.repeat(a, np.asarray(repeats), axis)
+    return np.repeat(a, _counts(repeats), axis)
 
 
 repeat.vjps(
@@ -181,8 +196,14 @@ repeat.vjps(
 
 def copied(a: Any, repeats: Any, axis: int | None) -> Any:
     """The index of the entry that each entry of ``repeat(a)`` is a copy of: in `a`, or without an axis in ``ravel(a)``."""
-    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), np.asarray(repeats))
+    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), _counts(repeats))
     return picked if axis is None else (*(slice(None),) * (axis % a.ndim), picked)
+
+
+def _counts(repeats: Any) -> np.ndarray:
+    """How often to repeat, as an array; an empty list is one of integers too, for an axis without entries."""
+    counts = np.asarray(repeats)
+    return counts if counts.size else counts.astype(np.intp)
 
 
 def _may_repeat(index: Any) -> bool:

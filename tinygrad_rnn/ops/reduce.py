@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Value
 from ..op import op
@@ -254,7 +255,7 @@ def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.any(tg.Tensor([[0.0, 2.0], [0.0, 0.0]]), axis=1)
     array([ True, False])
     """
-    return np.any(a.array if isinstance(a, Value) else a, axis, keepdims=keepdims)
+    return np.any(_looked_at("any", a, axis), axis, keepdims=keepdims)
 
 
 def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -266,4 +267,12 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.all(tg.Tensor([[0.0, 2.0], [1.0, 3.0]]), axis=1)
     array([False,  True])
     """
-    return np.all(a.array if isinstance(a, Value) else a, axis, keepdims=keepdims)
+    return np.all(_looked_at("all", a, axis), axis, keepdims=keepdims)
+
+
+def _looked_at(operation: str, a: Any, axis: Any) -> np.ndarray:
+    """`a` as an array, refused if it has not these axes."""
+    array = np.asarray(a.array if isinstance(a, Value) else a)
+    if axis is not None:
+        normalize_axis_tuple(axis, array.ndim, f"{operation}: axis")
+    return array

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..errors import complaint, describe
 from ..graph import Value
 from ..op import op
 
@@ -228,6 +229,9 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     a = a if isinstance(a, Value) else np.asarray(a)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
+    if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
+        expected, got = "an integer, or places to cut at", describe(indices_or_sections)
+        raise TypeError(complaint("split", "indices_or_sections", expected=expected, got=got, remedy="give whole numbers"))
     size = a.shape[axis]
     if isinstance(indices_or_sections, int) or np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)

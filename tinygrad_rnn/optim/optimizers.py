@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..dtypes import require_count, require_number
+from ..dtypes import require_count, require_flag, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 
@@ -76,20 +76,21 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a gradient has not the shape of its parameter. Nothing has changed then.
+            If a gradient has not the shape of its parameter, or the learning rate is no number from 0 up. Nothing has changed then.
         """
         for i, p in enumerate(self.params):
             g = p.grad
-            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape):
+            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape or g.dtype.kind not in "biuf"):
                 raise ValueError(
                     complaint(
                         self.name,
                         f"gradient of {p.name or i}",
-                        expected=f"shape {p.shape}",
+                        expected=f"real numbers of shape {p.shape}",
                         got=describe(g),
                         remedy="leave .grad to backward",
                     )
                 )
+        require_number(self.name, "lr", self.lr)  # which a schedule, or a person, may have set since
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
@@ -174,9 +175,10 @@ class SGD(Optimizer):
 
     def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
+        self.nesterov = require_flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
             raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
-        self.momentum, self.weight_decay, self.nesterov = float(momentum), float(weight_decay), nesterov
+        self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
     def keeps(self) -> set[str]:
         """The velocity, if there is momentum."""
@@ -231,7 +233,7 @@ class RMSprop(Optimizer):
     ):
         super().__init__(params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
         self.alpha, self.eps, self.weight_decay, self.momentum = float(alpha), float(eps), float(weight_decay), float(momentum)
-        self.centered = centered
+        self.centered = require_flag("RMSprop", "centered", centered)
 
     def keeps(self) -> set[str]:
         """The mean square, and as far as they are asked for the mean and the velocity."""
@@ -297,7 +299,7 @@ class Adam(Optimizer):
         beta1, beta2 = betas
         super().__init__(params, lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
-        self.weight_decay, self.amsgrad = float(weight_decay), amsgrad
+        self.weight_decay, self.amsgrad = float(weight_decay), require_flag(self.name, "amsgrad", amsgrad)
 
     def keeps(self) -> set[str]:
         """The steps of this parameter, both means, and the largest mean square if it is asked for."""

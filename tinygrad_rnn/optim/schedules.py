@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import cos, inf, isfinite, pi
+from math import cos, inf, isfinite, isnan, pi
+from typing import Any
 
 import numpy as np
 
-from ..dtypes import require_count, require_number
+from ..dtypes import as_numbers, require_count, require_mapping, require_number
 from ..errors import complaint, describe
+from ..tensor import Tensor
 from .optimizers import Optimizer
 
 
@@ -42,17 +44,28 @@ class Resumable:
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or what it names is not one number. Nothing has changed then.
+            If a name is missing or unknown, or what it names is not one number that can stand there. Nothing has changed then.
+        TypeError
+            If `state` is no mapping, or a count no integer.
         """
-        names = ("lr", *self.kept)
-        numbers = {name: np.asarray(array) for name, array in state.items()}
+        names, operation = ("lr", *self.kept), f"{type(self).__name__}.load_state_dict"
+        numbers = {
+            name: np.asarray(array) for name, array in require_mapping(operation, "state", state, "pass schedule.state_dict()").items()
+        }
         faults = [f"missing {name}" for name in names if name not in numbers] + [
             f"unexpected {name}" for name in numbers if name not in names
         ]
         faults += [f"{name} {describe(n)}" for name, n in numbers.items() if name in names and (n.ndim or n.dtype.kind not in "iuf")]
         if faults:
-            operation, wanted = f"{type(self).__name__}.load_state_dict", f"one number for each of {', '.join(names)}"
+            wanted = f"one number for each of {', '.join(names)}"
             raise ValueError(complaint(operation, "state", expected=wanted, got="; ".join(faults), remedy="build both schedules alike"))
+        for name in names:
+            if name in ("epoch", "waited"):
+                require_count(operation, name, numbers[name][()], low=0)
+            elif name == "best":
+                _require_metric(operation, name, numbers[name])
+            else:
+                require_number(operation, name, numbers[name])
         for name in self.kept:
             setattr(self, name, numbers[name].item())
         self.optimizer.lr = float(numbers["lr"])
@@ -173,10 +186,28 @@ class ReduceLROnPlateau(Resumable):
         self.best, self.waited = inf, 0
 
     def step(self, metric: float) -> None:
-        """An epoch has passed, with this result."""
-        metric = float(metric)
+        """An epoch has passed, with this result.
+
+        Raises
+        ------
+        TypeError
+            If it is not one number.
+        ValueError
+            If it is nan: a training that has diverged does not wait for a lower rate.
+        """
+        metric = _require_metric("ReduceLROnPlateau.step", "metric", metric)
         better = metric < self.best - 1e-4 * abs(self.best) if isfinite(self.best) else metric < self.best
         self.best, self.waited = (metric, 0) if better else (self.best, self.waited + 1)
         if self.waited > self.patience:
             self.optimizer.lr *= self.factor
             self.waited = 0
+
+
+def _require_metric(operation: str, argument: str, value: Any) -> float:
+    """A result as one number, refused if it is none or nan; infinite it may be."""
+    number = as_numbers(operation, argument, float(value) if isinstance(value, Tensor) and value.ndim == 0 else value)
+    if number.ndim or number.dtype.kind == "b":
+        raise TypeError(complaint(operation, argument, expected="one number", got=describe(value), remedy="pass loss.item(), say"))
+    if isnan(number):
+        raise ValueError(complaint(operation, argument, expected="a number", got="nan", remedy="training diverged: lower the rate, clip"))
+    return float(number)

@@ -1,0 +1,44 @@
+"""What a look at a Tensor needs of it: one entry, an axis, some entries. Refused by name, where NumPy would speak of arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from .errors import complaint, describe
+from .graph import Value
+
+
+def only(operation: str, t: Any) -> Any:
+    """`t`, refused if it is not one number."""
+    if t.array.size != 1:
+        remedy = "reduce it with .sum(), .any() or .all(), or take .tolist()"
+        raise ValueError(complaint(operation, "t", expected="a Tensor of one entry", got=describe(t), remedy=remedy))
+    return t
+
+
+def with_axes(operation: str, t: Any) -> Any:
+    """`t`, refused if it is a number without axes."""
+    if not t.array.ndim:
+        remedy = "use t.item(), or t.reshape(1)"
+        raise TypeError(complaint(operation, "t", expected="a Tensor with an axis", got=describe(t), remedy=remedy))
+    return t
+
+
+def placed(operation: str, t: Any, axis: Any) -> Any:
+    """`t`, refused if it has not this axis, or no entries along it."""
+    array = t.array if isinstance(t, Value) else np.asarray(t)
+    if axis is not None:
+        axis = normalize_axis_index(axis, array.ndim, f"{operation}: axis")
+    if not (array.size if axis is None else array.shape[axis]):
+        raise ValueError(
+            complaint(operation, "t", expected="at least one entry", got=describe(t), remedy="there is no largest or smallest")
+        )
+    return t
+
+
+def refused_name(name: Any) -> NoReturn:
+    """A name that is none."""
+    raise TypeError(complaint("Tensor", "name", expected="text, or None", got=describe(name), remedy="use str(...)"))
