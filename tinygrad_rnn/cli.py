@@ -182,10 +182,10 @@ def _check_place(out: Path) -> None:
             complaint("train", "--out", expected="a folder that can be written to", got=repr(str(out)), remedy="use another")
         )
     if out.exists():
-        from .serialize import load_with_metadata
+        from .serialize import load_metadata
 
         try:
-            load_with_metadata(out)
+            load_metadata(out)
         except (ValueError, OSError) as error:
             raise ValueError(
                 complaint(
