@@ -12,7 +12,7 @@ from tinygrad_rnn.op import registry
 
 ROOT = Path(tinygrad_rnn.__file__).parent
 FLOORS = [
-    *("errors", "dtypes", "graph", "notation", "op", "backward", "ops", "protocol", "tensor", "transforms", "gradcheck"),
+    *("starting", "errors", "dtypes", "graph", "notation", "op", "backward", "ops", "protocol", "tensor", "transforms", "gradcheck"),
     *(
         "scan",
         "serialize",

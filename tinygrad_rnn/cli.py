@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from . import starting
 from .errors import complaint, plural
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             options = _parser().parse_args(arguments)
+            starting.over()
             unheard = 141 if options.command == "train" else 0  # a training is cut short, as by SIGPIPE; the others only print
             return options.run(options)
         finally:
@@ -353,14 +355,8 @@ def _console(plain: bool) -> Console:
     from rich.console import Console
 
     if plain or not sys.stdout.isatty():
-        return Console(
-            color_system=None,
-            force_terminal=False,
-            force_interactive=False,
-            highlight=False,
-            width=None if sys.stdout.isatty() else 100,
-            emoji=False,
-        )
+        width = None if sys.stdout.isatty() else 100
+        return Console(color_system=None, force_terminal=False, force_interactive=False, highlight=False, width=width, emoji=False)
     return Console(highlight=False, emoji=False)
 
 
