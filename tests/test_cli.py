@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import cli
+from tinygrad_rnn import cli, starting
 from tinygrad_rnn.charmodel import load_model, save_model
 from tinygrad_rnn.cli import main
 from tinygrad_rnn.op import registry
@@ -321,3 +321,57 @@ def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
     ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False)
     os.close(write)
     assert (ended.returncode, ended.stderr) == (code, "")
+
+
+def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
+    """While modules are read, and after: Python's own start, before ours, is not ours."""
+    command = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2]]
+    for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):
+        process = subprocess.Popen([*command, "--out", "m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:  # Python reports every module that it has read
+            if line.strip().endswith("tinygrad_rnn.starting"):
+                break
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        said = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("import time:"))
+        assert process.returncode == 130
+        assert said == "tinygrad-rnn: interrupted\n" or (said == "" and "Go on with --resume" in out)
+
+
+@pytest.mark.parametrize(
+    ("started", "watched"),
+    [
+        (["-m", "tinygrad_rnn.cli"], True),
+        (["-m", "pytest"], False),
+        (["/usr/bin/tinygrad-rnn"], True),
+        (["tinygrad-rnn.exe"], True),
+        (["train.py", "-m", "tinygrad_rnn.cli"], False),
+        ([""], False),
+    ],
+    ids=str,
+)
+def test_only_the_command_handles_ctrl_c(started, watched, monkeypatch):
+    """Importing the library leaves a program's signals alone."""
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(sys, "argv", started)
+    monkeypatch.setattr(sys, "orig_argv", ["python", *started])
+    try:
+        starting.watch()
+        assert (signal.getsignal(signal.SIGINT) is starting.leave) == watched
+        starting.over()
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(sys, "argv", ["tinygrad-rnn"])
+    try:
+        starting.watch()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        starting.over()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import starting  # noqa: F401  # first, for it watches over the rest being imported
+
+# isort: split
 from . import nn, ops, optim, text
 from .compile import compile
 from .debug import debug

@@ -7,8 +7,10 @@ the op's inputs, and the engine adds those up. It names no op.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from operator import iadd
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -129,10 +131,35 @@ def complete(x: Value, g: Any, parts: list[Part]) -> Any:
     return joined if g is None else g + joined
 
 
-def accumulated(x: Value, g: Any) -> np.ndarray:
-    """x.grad with the gradient g added, in an array of its own; refused if .grad was given another shape."""
+accumulating = RLock()
+"""Held while gradients are added to `.grad`, so that of two threads' sums none is lost."""
+
+
+def _nobody_is_accumulating() -> None:
+    """In the child of a fork the other threads, one of which may have held the lock, do not exist."""
+    global accumulating
+    accumulating = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_nobody_is_accumulating)
+
+
+def accumulate(found: Iterable[tuple[Value, Any]]) -> None:
+    """Add gradients to `.grad`, each in an array of its own; refused, before any has changed, if a .grad was given another shape.
+
+    Threads that go back through graphs of their own to leaves that they share may do so at once.
+    """
+    own = [(x, np.array(g)) for x, g in found]
+    with accumulating:
+        for x, total in [(x, _added(x, g)) for x, g in own]:
+            x.grad = total
+
+
+def _added(x: Value, g: np.ndarray) -> np.ndarray:
+    """x.grad and g, which may become x.grad itself."""
     if x.grad is None:
-        return np.array(g)
+        return g
     if x.grad.shape != g.shape:
         wanted, remedy = f".grad None or of shape {g.shape}", "leave .grad to backward"
         raise ValueError(complaint("backward", _named(x), expected=wanted, got=describe(x.grad), remedy=remedy))

@@ -14,7 +14,7 @@ import numpy as np
 from .errors import complaint
 from .nn import GRU, LSTM, RNN, Embedding, Linear, Module
 from .nn.init import Rng, generator
-from .serialize import load_with_metadata, save
+from .serialize import load_metadata, load_with_metadata, save
 from .tensor import Tensor
 from .text import CharVocab, one_hot
 
@@ -122,8 +122,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
     ValueError
         If the file is damaged, or is not a character model.
     """
-    arrays, metadata = load_with_metadata(path)
-    if metadata.get("format") != FORMAT:
+    if load_metadata(path).get("format") != FORMAT:  # before its arrays, of any size, are read
         raise ValueError(
             complaint(
                 "load_model",
@@ -133,6 +132,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
                 remedy="give a file that train wrote",
             )
         )
+    arrays, metadata = load_with_metadata(path)
     try:
         header = json.loads(metadata["header"])
         vocab, architecture = CharVocab(header["characters"], order="given"), Architecture(**header["architecture"])
@@ -175,6 +175,18 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
         raise ValueError(f"its header says {characters} characters and hidden size {sizes.hidden}, its output.weight has shape {shape}")
     if sizes.layers > len(weights):
         raise ValueError(f"its header says {sizes.layers} layers, it has {len(weights)} arrays")
+    for name, expected in _large_weights(characters, sizes).items():
+        if weights[name].shape != expected:
+            raise ValueError(f"its header asks for a {name} of shape {expected}, its own has shape {weights[name].shape}")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")
+
+
+def _large_weights(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
+    """The shapes of the matrices in a model of these sizes: with these in a file the model is no larger than the file."""
+    rows, width = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden, sizes.embedding or characters
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (characters, width)} if sizes.embedding else {}
+    for i in range(sizes.layers):
+        shapes |= {f"recurrent.weight_ih_l{i}": (rows, sizes.hidden if i else width), f"recurrent.weight_hh_l{i}": (rows, sizes.hidden)}
+    return shapes

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from . import starting
 from .errors import complaint, plural
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             options = _parser().parse_args(arguments)
+            starting.over()
             unheard = 141 if options.command == "train" else 0  # a training is cut short, as by SIGPIPE; the others only print
             return options.run(options)
         finally:
@@ -182,10 +184,10 @@ def _check_place(out: Path) -> None:
             complaint("train", "--out", expected="a folder that can be written to", got=repr(str(out)), remedy="use another")
         )
     if out.exists():
-        from .serialize import load_with_metadata
+        from .serialize import load_metadata
 
         try:
-            load_with_metadata(out)
+            load_metadata(out)
         except (ValueError, OSError) as error:
             raise ValueError(
                 complaint(
@@ -353,14 +355,8 @@ def _console(plain: bool) -> Console:
     from rich.console import Console
 
     if plain or not sys.stdout.isatty():
-        return Console(
-            color_system=None,
-            force_terminal=False,
-            force_interactive=False,
-            highlight=False,
-            width=None if sys.stdout.isatty() else 100,
-            emoji=False,
-        )
+        width = None if sys.stdout.isatty() else 100
+        return Console(color_system=None, force_terminal=False, force_interactive=False, highlight=False, width=width, emoji=False)
     return Console(highlight=False, emoji=False)
 
 

@@ -131,6 +131,12 @@ class Op:
         """As an attribute of a class an op is a method: ``t.exp()`` is ``exp(t)``."""
         return self if instance is None else MethodType(self, instance)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Op:
+        return self  # there is one of each: a copy of a model that holds it computes with the same op
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return registered, (self.name,)
+
     def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort the arguments of a call into arrays and settings, as NumPy's own signatures allow."""
         n = len(self.inputs)
@@ -209,6 +215,14 @@ def op(
         return made
 
     return register
+
+
+def registered(name: str) -> Op:
+    """The op of that name; refused if none is registered, in the process that reads a pickle for example."""
+    if name not in registry:
+        remedy = "import what defines it first"
+        raise KeyError(complaint("op", "name", expected="that of an op which is defined here", got=repr(name), remedy=remedy))
+    return registry[name]
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .backward import Part, complete, sweep
+from .backward import Part, accumulate, complete, sweep
 from .draw.labels import constant, label_all, node_of, printable
 from .draw.text import equation
 from .graph import Scope, Value, history
@@ -163,8 +163,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
             number += 1
     if waiting is not None:
         yield step()
-    for leaf, g in leaves:
-        leaf.grad = np.array(g if leaf.grad is None else leaf.grad + g)
+    accumulate(leaves)
     for value in order:
         node_of(value).used = 2
 

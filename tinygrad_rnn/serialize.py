@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from .errors import complaint, describe
 from .graph import Value
+
+DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
+"""What a file says of arrays that `save` writes and `load` reads."""
 
 
 def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
@@ -103,6 +107,19 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """As `load`, with the text kept in the header."""
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+
+
+def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The text kept in the header alone; the file is checked as by `load`, and no array is read."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """A safetensors file to read arrays from, refused by its header alone if it is not whole."""
     from safetensors import SafetensorError, safe_open
 
     if not isinstance(path, str | bytes | os.PathLike):
@@ -112,7 +129,8 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarr
         raise FileNotFoundError(complaint("load", "path", expected="a file", got=f"{str(where)!r}, which is none", remedy="check the path"))
     try:
         with safe_open(where, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            _check_header(where)
+            yield file
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             complaint(
@@ -123,6 +141,27 @@ def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarr
                 remedy="it may be damaged or of another format",
             )
         ) from error
+
+
+def _check_header(where: str | bytes) -> None:
+    """Refuse what safetensors lets pass, or finds out only when other arrays are in memory: a name given twice, a dtype NumPy lacks."""
+    import json
+
+    with open(where, "rb") as file:  # noqa: PTH123
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=_each_once)
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] not in DTYPES:
+            raise ValueError(f"{name} is of dtype {entry['dtype']}, which is none of {', '.join(DTYPES)}")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a header as a dict; refused if a name stands in it twice, for which of the two is meant nobody can know."""
+    found: dict[str, Any] = {}
+    for name, entry in pairs:
+        if name in found:
+            raise ValueError(f"{name!r} stands twice in its header")
+        found[name] = entry
+    return found
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import ops, protocol
-from .backward import accumulated, sweep
+from .backward import accumulate, sweep
 from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe
 from .graph import Value, clock, history, onlooker, seen, told
@@ -185,6 +185,8 @@ class Tensor(Value):
     def backward(self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False) -> None:
         """Add to `.grad` of every leaf that requires it the gradient of this tensor with respect to it.
 
+        Threads may do so at once, each on a graph of its own, also if these share leaves.
+
         Parameters
         ----------
         gradient : array_like of this shape, optional
@@ -211,9 +213,7 @@ class Tensor(Value):
         """
         retain_graph = require_flag("backward", "retain_graph", retain_graph)
         order = history(self)
-        arriving = sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads)
-        for value, total in [(value, accumulated(value, g)) for value, g in arriving]:
-            value.grad = total
+        accumulate(sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads))
         for value in order:
             value.node.used = max(value.node.used, 1 if retain_graph else 2)  # type: ignore[union-attr]
         told("used", order)

@@ -185,23 +185,25 @@ def views_again(plan: Plan) -> None:
     copies: dict[tuple[str, Stage], str] = {}
     lines: dict[str, Line] = {}
 
-    def again(use: Ref, stage: Stage) -> Ref:
-        line = plan.lines.get(use) if isinstance(use, str) else None
-        if line is None or line.fn not in VIEWS or plan.stages[line.name] not in LOOPS or plan.stages[line.name] == stage:
-            return use
-        made = plan.stages[line.name]
-        stage = Stage.BACK_AFTER if made == Stage.BACK_LOOP else Stage.AFTER if stage == Stage.AFTER else Stage.BACK_BEFORE
-        key = (line.name, stage)
-        if key not in copies:
-            args = tuple(again(arg, stage) for arg in line.args)
-            copies[key] = _written(plan, lines, line.fn, args, None, **line.settings)
-            plan.stages[copies[key]] = stage
-        return copies[key]
-
     for name, line in plan.lines.items():
         stage = plan.stages[name]
-        lines[name] = replace(line, args=tuple(again(arg, stage) for arg in line.args))
+        lines[name] = replace(line, args=tuple(_again(plan, lines, copies, arg, stage) for arg in line.args))
     plan.lines = lines
+
+
+def _again(plan: Plan, lines: dict[str, Line], copies: dict[tuple[str, Stage], str], use: Ref, stage: Stage) -> Ref:
+    """What stands for `use` in a later stage: a view of its own if it is one of what a loop makes, else the same."""
+    line = plan.lines.get(use) if isinstance(use, str) else None
+    if line is None or line.fn not in VIEWS or plan.stages[line.name] not in LOOPS or plan.stages[line.name] == stage:
+        return use
+    made = plan.stages[line.name]
+    stage = Stage.BACK_AFTER if made == Stage.BACK_LOOP else Stage.AFTER if stage == Stage.AFTER else Stage.BACK_BEFORE
+    key = (line.name, stage)
+    if key not in copies:
+        args = tuple(_again(plan, lines, copies, arg, stage) for arg in line.args)
+        copies[key] = _written(plan, lines, line.fn, args, None, **line.settings)
+        plan.stages[copies[key]] = stage
+    return copies[key]
 
 
 def over_time(plan: Plan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import finalize
 
 from .buffers import WRITE_INTO, Buffers, in_place, spare, taken_over
 from .emit import Emitter, literal
@@ -107,7 +108,10 @@ class Text:
         source = "\n\n\n".join([*parts, *functions]) + "\n"
         space: dict[str, Any] = dict(self.helpers.handed)
         exec(compile(source, f"<compiled {self.title}>", "exec"), space)
-        return Program(source, space["forward"], space.get("backward"), self.plan, self.saved)
+        program = Program(source, space["forward"], space.get("backward"), self.plan, self.saved)
+        # The names of a program lead to its functions and these to their names: the circle ends with the program.
+        finalize(program, space.clear).atexit = False
+        return program
 
     def _used(self, name: str) -> bool:
         roots = (*self.plan.forward_roots, *self.plan.backward_roots)
