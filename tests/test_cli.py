@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -326,8 +327,9 @@ def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
 def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
     """While modules are read, and after: Python's own start, before ours, is not ours."""
     command = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2]]
+    ready = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a suite that runs in the background ignores it
     for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):
-        process = subprocess.Popen([*command, "--out", "m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen([*command, "--out", "m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ready)
         for line in process.stderr:  # Python reports every module that it has read
             if line.strip().endswith("tinygrad_rnn.starting"):
                 break
@@ -353,7 +355,8 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
 )
 def test_only_the_command_handles_ctrl_c(started, watched, monkeypatch):
     """Importing the library leaves a program's signals alone."""
-    before = signal.getsignal(signal.SIGINT)
+    outside, before = signal.getsignal(signal.SIGINT), signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
     monkeypatch.setattr(sys, "argv", started)
     monkeypatch.setattr(sys, "orig_argv", ["python", *started])
     try:
@@ -362,7 +365,7 @@ def test_only_the_command_handles_ctrl_c(started, watched, monkeypatch):
         starting.over()
         assert signal.getsignal(signal.SIGINT) is before
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, outside)
 
 
 def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it(monkeypatch):

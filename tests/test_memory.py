@@ -177,7 +177,7 @@ def ours(thing):
 
 
 def count_live():
-    return sum(isinstance(o, tg.Tensor | Node) for o in gc.get_objects())
+    return sum(issubclass(type(o), tg.Tensor | Node) for o in gc.get_objects())
 
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
@@ -251,7 +251,7 @@ def resident():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 def live():
-    return sum(isinstance(o, tg.Tensor) for o in gc.get_objects())
+    return sum(issubclass(type(o), tg.Tensor) for o in gc.get_objects())
 
 def training(compile=False):
     options = Options(epochs=10**6, batch_size=4, steps=8, compile=compile)

@@ -231,7 +231,7 @@ def require_callable(operation: str, argument: str, value: Any, expected: str, r
 
 def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:
     """A constant as a plain array of native numbers, refused if NumPy makes none of it, or if it is masked or has gradients."""
-    if getattr(x, "tracked", False):
+    if getattr(x, "tracked", False) and x.dtype.kind == "f":  # integers are followed, but have no gradients, where a model is recorded
         wanted, got = "a constant", f"a Tensor with gradients, {describe(x)}"
         raise TypeError(complaint(operation, argument, expected=wanted, got=got, remedy=f"use {argument}.detach()"))
     try:
