@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from .draw.labels import printable
 from .errors import complaint, plural
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ def _sample(options: argparse.Namespace) -> int:
     prime = model.vocab.characters[0] if options.prime is None else options.prime
     with np.errstate(over="ignore", invalid="ignore"):
         text = sample(finite, model.vocab, prime, options.length, temperature=options.temperature, top_k=options.top_k, rng=options.seed)
-    print(text)
+    print(_shown(text))
     return 0
 
 
@@ -353,14 +354,8 @@ def _console(plain: bool) -> Console:
     from rich.console import Console
 
     if plain or not sys.stdout.isatty():
-        return Console(
-            color_system=None,
-            force_terminal=False,
-            force_interactive=False,
-            highlight=False,
-            width=None if sys.stdout.isatty() else 100,
-            emoji=False,
-        )
+        width = None if sys.stdout.isatty() else 100
+        return Console(color_system=None, force_terminal=False, force_interactive=False, highlight=False, width=width, emoji=False)
     return Console(highlight=False, emoji=False)
 
 
@@ -391,8 +386,13 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def _shown(text: str) -> str:
+    """A text as it is; on a terminal what would steer it is written as its escape, for a model may be anyone's."""
+    return "".join(c if c in "\n\t" else printable(c) for c in text) if sys.stdout.isatty() else text
+
+
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
 
 
 if __name__ == "__main__":
