@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.graph import Node
+from tinygrad_rnn.backward import sweep
+from tinygrad_rnn.graph import Node, history
 from tinygrad_rnn.op import registry
 
 
@@ -101,3 +102,42 @@ def test_what_is_recorded_starts_unused_and_unchanged():
     assert (y.node.used, y.changed, y.grad, y.name) == (0, 0, None, None)
     assert y.tracked
     assert not tg.tanh(tg.Tensor([1.0])).tracked
+
+
+def test_settings_of_an_op_are_given_by_name():
+    with pytest.raises(TypeError, match="positional"):
+        tg.op("given({a})", None)
+    with pytest.raises(TypeError, match="positional"):
+        sweep({}, [], True)
+
+
+def test_an_op_that_was_never_given_rules_is_refused(made):
+    with pytest.raises(TypeError, match="half_known has no derivative"):
+        made(leaf(1, 2), 2.0)
+
+    @tg.op("several({arrays})")
+    def several(*arrays):
+        return sum(arrays)
+
+    assert several([tg.Tensor([1.0]), [2.0], 3.0]).data.tolist() == [6]
+    for arrays in ([leaf(1), 2.0], [1.0, leaf(2)]):
+        with pytest.raises(TypeError, match="several has no derivative"):
+            several(arrays)
+
+
+def test_the_sweep_yields_leaves_and_only_if_asked_what_is_on_the_way():
+    x = leaf(1, 2)
+    y = tg.tanh(tg.exp(x))
+    on_the_way = [value for value, _ in sweep({y: y.array}, history(y), interior=True)]
+    assert [value for value, _ in sweep({y: y.array}, history(y))] == [x]
+    assert len(on_the_way) == 3
+    assert on_the_way[0] is y
+    assert on_the_way[-1] is x
+
+
+def test_after_a_contribution_to_a_part_the_other_inputs_get_theirs(made):
+    made.vjps(a=lambda g, y, a, b, scale: tg.getitem.rules["a"](g[:1], y, a, slice(0, 1)), b=lambda g, y, a, b, scale: g)
+    x, y = leaf(1, 2), leaf(3, 4)
+    made(x, y).backward(np.array([5, 6], "float32"))
+    assert x.grad.tolist() == [5, 0]
+    assert y.grad.tolist() == [5, 6]
