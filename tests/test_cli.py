@@ -13,10 +13,11 @@ import pytest
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import cli, starting
-from tinygrad_rnn.charmodel import load_model, save_model
+from tinygrad_rnn.charmodel import FORMAT, Architecture, CharModel, load_model, save_model
 from tinygrad_rnn.cli import main
 from tinygrad_rnn.op import registry
 from tinygrad_rnn.serialize import load_with_metadata, save
+from tinygrad_rnn.text import CharVocab
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--epochs", "1"]
@@ -254,6 +255,25 @@ def test_sample_says_that_a_training_diverged(model, capsys):
     save_model(loaded, model)
     assert run("sample", model.name) == 2
     assert "expected finite logits, got nan or inf" in one_line(capsys)
+
+
+STEERING = "\x1b\r\x07\u202e\n\té"
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(True, "\\x1b\\r\\x07\\u202e\n\té"), (False, STEERING)])
+def test_a_model_of_others_does_not_steer_the_terminal(folder, capsys, monkeypatch, terminal, shown):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    save_model(CharModel(CharVocab(STEERING, order="given"), Architecture(hidden=2), rng=0), "m")
+    assert run("sample", "m", "--prime", STEERING, "--length", 0) == 0
+    assert capsys.readouterr().out == shown + "\n"
+
+
+def test_a_message_about_a_file_of_others_does_not_steer_the_terminal(folder, capsys):
+    weights = {"model.output.weight": np.zeros(2), "model.\x1b[2J": np.zeros(2)}
+    header = {"characters": "ab\x1b[2J", "architecture": {"\x1b[2J": 1}}
+    save(weights, "m", metadata={"format": FORMAT, "header": json.dumps(header)})
+    assert run("sample", "m") == 2
+    assert "\x1b" not in one_line(capsys)
 
 
 def test_sample_notices_one_flipped_bit(model, capsys):

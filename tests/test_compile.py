@@ -1,5 +1,6 @@
 """Compiled walks through time: equal to the engine's for cells nobody had in mind, and refused where they could not be."""
 
+import ast
 import copy
 import pickle
 import subprocess
@@ -1083,3 +1084,18 @@ TABLE = matrix(5, 2)
 def test_refusals_say_what_helps(cell, message):
     with pytest.raises(NotCompilable, match=message):
         tg.scan(tg.compile(cell), np.arange(3), tg.Tensor(np.ones(2), requires_grad=True))
+
+
+def test_a_name_does_not_get_into_a_program_as_code():
+    steer = 'a"""\n    raise SystemExit\r\x0c\u2028 raise SystemExit #'
+    W = tg.Tensor(np.eye(2, dtype="float32"), requires_grad=True, name=steer)
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ W)
+        x.name, h.name = steer, f"{steer})"
+        return h, h
+
+    fast, start = tg.compile(cell), tg.Tensor(np.zeros((1, 2), "float32"), name=steer)
+    (output, _), (expected, _) = (tg.scan(walk, tg.Tensor(np.ones((3, 1, 2), "float32")), start) for walk in (fast, cell))
+    np.testing.assert_array_equal(output.data, expected.data)
+    assert {n.id for n in ast.walk(ast.parse(fast.source)) if isinstance(n, ast.Name)}.isdisjoint({"SystemExit"})

@@ -389,3 +389,11 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"to_onnx: .*pip install 'tinygrad_rnn\[onnx\]'"):
         interop.to_onnx(nn.GRU(3, 2).eval(), X, tmp_path / "x.onnx")
+
+
+def test_axes_that_squeeze_finds_must_be_there_in_every_run(tmp_path):
+    model = Through(lambda x: x.squeeze())
+    _, session, axes = exported(model, floats(4, 1, 3), tmp_path / "x.onnx", axes={"x": ("batch", None, None)})
+    assert_agree(session, axes, model, (floats(7, 1, 3, seed=1),))
+    with pytest.raises(ValueError, match="name the axis"):
+        interop.to_onnx(model, floats(1, 2, 3), tmp_path / "y.onnx", axes={"x": ("batch", None, None)})

@@ -356,3 +356,37 @@ def test_tied_weights_are_loaded_from_equal_numbers_only():
     tied.load_state_dict(state)
     with pytest.raises(ValueError, match=r"argument 0.weight: expected the same numbers under 0.weight and 1.weight"):
         tied.load_state_dict({**state, "1.weight": state["1.weight"] + 1})
+
+
+def test_what_is_deleted_is_no_parameter_any_more():
+    model = nn.Sequential(nn.Linear(2, 3, rng=0))
+    layer = model[0]
+    del layer.bias
+    assert list(model.state_dict()) == ["0.weight"]
+    assert not hasattr(layer, "bias")
+    model.head = nn.Linear(3, 1, rng=0)
+    del model.head
+    assert list(model.state_dict()) == ["0.weight"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (lambda: nn.Module().dtype, TypeError, "has no parameters"),
+        (lambda: nn.Linear(2, 2, rng=0).astype(int), TypeError, "a floating dtype"),
+        (lambda: nn.clip_grad_value_(tg.Tensor([1.0], requires_grad=True), 0), ValueError, "a positive number"),
+        (lambda: nn.init.xavier_uniform((3,), rng=0), ValueError, "at least two axes"),
+        (lambda: tg.optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.1, nesterov=True), ValueError, "a momentum above 0"),
+    ],
+)
+def test_what_cannot_be_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        wrong()
+
+
+def test_a_gradient_of_another_shape_changes_no_parameter():
+    first, second = (tg.Tensor(np.ones(2, "float32"), requires_grad=True, name=name) for name in "ab")
+    first.grad, second.grad = np.ones(2, "float32"), np.ones(3, "float32")
+    with pytest.raises(ValueError, match=r"gradient of b: expected shape \(2,\)"):
+        tg.optim.SGD([first, second], lr=0.1).step()
+    assert first.data.tolist() == second.data.tolist() == [1, 1]

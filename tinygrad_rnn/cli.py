@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from . import starting
+from .draw.labels import printable
 from .errors import complaint, plural
 
 if TYPE_CHECKING:
@@ -307,7 +308,7 @@ def _sample(options: argparse.Namespace) -> int:
     prime = model.vocab.characters[0] if options.prime is None else options.prime
     with np.errstate(over="ignore", invalid="ignore"):
         text = sample(finite, model.vocab, prime, options.length, temperature=options.temperature, top_k=options.top_k, rng=options.seed)
-    print(text)
+    print(_shown(text))
     return 0
 
 
@@ -387,8 +388,13 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
+def _shown(text: str) -> str:
+    """A text as it is; on a terminal what would steer it is written as its escape, for a model may be anyone's."""
+    return "".join(c if c in "\n\t" else printable(c) for c in text) if sys.stdout.isatty() else text
+
+
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return printable(" ".join(str(error).split()))
 
 
 if __name__ == "__main__":

@@ -297,7 +297,8 @@ def _no_rule(*_: Any, **__: Any) -> None:
 
 
 def _refuse_without_rule(op: Op, inputs: Sequence[Any]) -> None:
-    for name, x in zip(op.inputs, inputs, strict=False):
+    names = op.inputs * len(inputs) if op.variadic else op.inputs  # the one rule is for all
+    for name, x in zip(names, inputs, strict=True):
         if name not in op.rules and isinstance(x, Value) and x.tracked:
             raise TypeError(
                 f"{op.name}: argument {name}: expected a constant, for {op.name} has no derivative with respect to it, "

@@ -1,0 +1,9 @@
+"""The lowest versions that pyproject.toml allows, one requirement a line: of what is needed, and of the extras that the suite uses."""
+
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+extras = project["optional-dependencies"]
+wanted = [*project["dependencies"], *(each for name in ("render", "plot", "onnx", "jit", "mpi", "test") for each in extras[name])]
+print("\n".join(sorted({each.replace(">=", "==") for each in wanted if ">=" in each})))

@@ -1,0 +1,143 @@
+"""What an op is besides its numbers: its signature, what it accepts, and what it says when it refuses."""
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.backward import sweep
+from tinygrad_rnn.graph import Node, history
+from tinygrad_rnn.op import registry
+
+
+@pytest.fixture
+def made():
+    """Ops of a test's own, forgotten after it."""
+    known = dict(registry)
+
+    @tg.op("half({a}, {b})", remedy="give it halves")
+    def half_known(a, b, *, scale=1.0):
+        return np.multiply(a, b) * scale
+
+    yield half_known
+    registry.clear()
+    registry.update(known)
+
+
+def leaf(*numbers):
+    return tg.Tensor(np.array(numbers, "float32"), requires_grad=True)
+
+
+def test_an_op_shows_how_it_is_called():
+    assert tg.reshape.signature == "reshape(a, shape)"
+    assert repr(tg.mean) == "<op mean(a, axis=None, keepdims=False)>"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: tg.reshape(x),
+        lambda x: tg.add(x),
+        lambda x: tg.add(x, x, x),
+        lambda x: tg.tanh(x, more=1),
+        lambda x: tg.mean(x, 0, True, 1),
+    ],
+    ids=["a setting is missing", "an array is missing", "an array too many", "an unknown setting", "a setting too many"],
+)
+def test_another_call_is_refused_with_the_signature(call):
+    with pytest.raises(TypeError, match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\)), got"):
+        call(leaf(1, 2))
+
+
+def test_arrays_may_be_given_by_name_and_settings_by_place():
+    x = leaf(1, 2)
+    assert tg.add(x, b=x).data.tolist() == tg.add(a=x, b=x).data.tolist() == [2, 4]
+    assert tg.mean(x, 0, True).shape == tg.mean(x, keepdims=True).shape == tg.mean(a=x, axis=0, keepdims=True).shape == (1,)
+
+
+@pytest.mark.parametrize("wrong", [3, 3.0, np.float32(3), np.array(3.0)])
+def test_a_variadic_op_takes_a_sequence(wrong):
+    with pytest.raises(TypeError, match=r"concatenate: argument arrays: expected a sequence of arrays.*put the arrays in a list"):
+        tg.concatenate(wrong)
+
+
+def test_what_numpy_says_comes_with_the_arguments_and_the_remedy(made):
+    wide, long = leaf(1, 2), leaf(1, 2, 3)
+    with pytest.raises(ValueError, match=r"^half_known: .*broadcast.*; got a: .*\(2,\).*, b: .*\(3,\).*; give it halves$") as first:
+        made(wide, long)
+    assert first.value.explained
+    with pytest.raises(ValueError, match=r"^add: .*; got a: float32 \(2,\), b: float32 \(3,\); two shapes fit if"):
+        tg.add(wide, long)
+    with pytest.raises(TypeError, match=r"arrays\[1\]"):
+        tg.concatenate([wide, "text"])
+
+
+def test_an_explained_error_is_not_explained_again():
+    @tg.op("outer_explained({a})")
+    def outer_explained(a):
+        return tg.reshape(a, (7,))
+
+    try:
+        with pytest.raises(ValueError, match=r"^reshape: ") as found:
+            outer_explained(leaf(1, 2))
+        assert "outer_explained" not in str(found.value)
+    finally:
+        registry.pop("outer_explained")
+
+
+def test_a_tracked_input_without_a_rule_is_refused_by_name_and_a_constant_is_not(made):
+    x, y = leaf(1, 2), leaf(3, 4)
+    for rules, refused in (({}, "a"), ({"a": lambda g, y, a, b, scale: g * b}, "b"), ({"b": lambda g, y, a, b, scale: g * a}, "a")):
+        made.vjps(**rules)
+        with pytest.raises(TypeError, match=f"half_known: argument {refused}: expected a constant"):
+            made(x, y)
+        with tg.no_grad():
+            assert made(x, y).data.tolist() == [3, 8]
+    made(x.detach(), y).backward(np.ones(2, "float32"))
+    assert y.grad.tolist() == [1, 2]
+
+
+def test_what_is_recorded_starts_unused_and_unchanged():
+    y = tg.tanh(leaf(1, 2))
+    assert isinstance(y.node, Node)
+    assert (y.node.used, y.changed, y.grad, y.name) == (0, 0, None, None)
+    assert y.tracked
+    assert not tg.tanh(tg.Tensor([1.0])).tracked
+
+
+def test_settings_of_an_op_are_given_by_name():
+    with pytest.raises(TypeError, match="positional"):
+        tg.op("given({a})", None)
+    with pytest.raises(TypeError, match="positional"):
+        sweep({}, [], True)
+
+
+def test_an_op_that_was_never_given_rules_is_refused(made):
+    with pytest.raises(TypeError, match="half_known has no derivative"):
+        made(leaf(1, 2), 2.0)
+
+    @tg.op("several({arrays})")
+    def several(*arrays):
+        return sum(arrays)
+
+    assert several([tg.Tensor([1.0]), [2.0], 3.0]).data.tolist() == [6]
+    for arrays in ([leaf(1), 2.0], [1.0, leaf(2)]):
+        with pytest.raises(TypeError, match="several has no derivative"):
+            several(arrays)
+
+
+def test_the_sweep_yields_leaves_and_only_if_asked_what_is_on_the_way():
+    x = leaf(1, 2)
+    y = tg.tanh(tg.exp(x))
+    on_the_way = [value for value, _ in sweep({y: y.array}, history(y), interior=True)]
+    assert [value for value, _ in sweep({y: y.array}, history(y))] == [x]
+    assert len(on_the_way) == 3
+    assert on_the_way[0] is y
+    assert on_the_way[-1] is x
+
+
+def test_after_a_contribution_to_a_part_the_other_inputs_get_theirs(made):
+    made.vjps(a=lambda g, y, a, b, scale: tg.getitem.rules["a"](g[:1], y, a, slice(0, 1)), b=lambda g, y, a, b, scale: g)
+    x, y = leaf(1, 2), leaf(3, 4)
+    made(x, y).backward(np.array([5, 6], "float32"))
+    assert x.grad.tolist() == [5, 0]
+    assert y.grad.tolist() == [5, 6]
