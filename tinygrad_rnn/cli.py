@@ -370,15 +370,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            complaint(
-                "train",
-                "FILE",
-                expected="UTF-8 text",
-                got=f"byte {error.object[error.start]:#04x} at position {error.start}",
-                remedy="convert it, with iconv for example",
-            )
-        ) from error
+        got, remedy = f"byte {error.object[error.start]:#04x} at position {error.start}", "convert it, with iconv for example"
+        raise ValueError(complaint("train", "FILE", expected="UTF-8 text", got=got, remedy=remedy)) from error
 
 
 def _duration(seconds: float) -> str:
