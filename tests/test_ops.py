@@ -1137,3 +1137,8 @@ def test_an_entry_that_is_picked_twice_gets_both_gradients_whatever_the_index_is
 def test_a_wide_bias_widens_an_affine_map():
     x = tg.Tensor(np.ones((2, 3), np.float32))
     assert tg.linear(x, np.ones((4, 3), np.float32), np.ones(4)).dtype == (x @ np.ones((3, 4), np.float32) + np.ones(4)).dtype == np.float64
+
+
+def test_logsumexp_does_not_complain_of_what_underflows():
+    with np.errstate(all="raise"):
+        assert OPS["logsumexp"](tg.Tensor(np.array([0.0, -1000.0]))).data == 0
