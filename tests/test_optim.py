@@ -180,3 +180,22 @@ def test_centered_rmsprop_stays_finite_on_a_constant_gradient():
         w.grad = np.array([0.1, 0.3, 0.7], np.float32)
         optimizer.step()
     assert np.isfinite(w.data).all()
+
+
+@pytest.mark.parametrize("make", [tg.optim.SGD, tg.optim.RMSprop, tg.optim.Adam, tg.optim.AdamW])
+@pytest.mark.parametrize("momentum", [{}, {"momentum": 0.9}], ids=["plain", "momentum"])
+def test_a_step_between_forward_and_backward_is_noticed(make, momentum):
+    """No optimizer touches an array of a live graph without the next backward noticing, in its first step or a later one."""
+    if momentum and make not in (tg.optim.SGD, tg.optim.RMSprop):
+        momentum = {"weight_decay": 0.1}
+    w = tg.Tensor(np.ones(3, "float32"), requires_grad=True, name="w")
+    optimizer = make([w], lr=0.1, **momentum)
+    for _ in range(2):
+        loss, before = (w * w).sum(), w.data
+        kept = before.copy()
+        (w * 2).sum().backward()
+        optimizer.step()
+        np.testing.assert_array_equal(before, kept)  # the numbers of the graph are as they were
+        with pytest.raises(RuntimeError, match=r"w \(shape \(3,\)\).*before the step"):
+            loss.backward()
+        optimizer.zero_grad()
