@@ -1,8 +1,9 @@
 """Backpropagation through time as a program that can be read.
 
 `trace` runs one step of a cell and `gradient` goes back through it; `lower` writes both down as `lines`; `plan` says when each line
-runs, and `passes` make less of them; `program` makes a text of it, with the help of `emit`, `buffers` and `helpers`, and `jit` one whose
-loops are `nests` over `entries`, for Numba; `walk` is the node that such a program is in a graph, and `layer` what a user holds.
+runs, and `passes` make less of them, in the order that `build` gives; `program` makes a text of it, with the help of `emit`, `buffers`
+and `helpers`, and `jit` one whose loops are `nests` over `entries`, for Numba; `walk` is the node that such a program is in a graph,
+and `layer` what a user holds.
 """
 
 from __future__ import annotations

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from weakref import finalize
 
 from .buffers import WRITE_INTO, Buffers, in_place, spare, taken_over
 from .emit import Emitter, literal
-from .gradient import Gradients
 from .helpers import Helpers
 from .lines import Line
-from .passes import one_for_all, over_time, parts_of_products, products_of_joined, sums, views_again
-from .plan import LIFTED, Plan, Stage, place, written
-from .trace import Traced
+from .plan import LIFTED, Plan, Stage
 
 WIDTH = 60
 """The column of comments."""
@@ -45,49 +42,6 @@ class Program:
     backward: Callable[..., Any] | None
     plan: Plan
     saved: list[str]
-
-
-def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], title: str, backend: str = "numpy") -> Program:
-    """Compile what was recorded: one pass after another over the lines."""
-    plan = written(traced, gradients, arguments)
-    one_for_all(plan)
-    products_of_joined(plan)
-    parts_of_products(plan)
-    sums(plan)
-    place(plan)
-    if gradients is not None:
-        over_time(plan)
-    views_again(plan)
-    if backend == "numba":
-        from .jit import JitText, into_the_loop
-
-        into_the_loop(plan)
-        numbered(plan)
-        return JitText(plan, title).program()
-    numbered(plan)
-    return Text(plan, title).program()
-
-
-def numbered(plan: Plan) -> None:
-    """Values without a name become t1, t2, … in the order in which the program computes them."""
-    w = plan.writer
-    order = sorted(plan.lines, key=lambda name: plan.stages[name])
-    unnamed = [name for name in order if w.temporary(name)]
-    w.taken -= w.unnamed
-    names = {name: w.fresh(f"t{n}") for n, name in enumerate(unnamed, 1)}
-    w.unnamed = set(names.values())
-
-    def new(name: Any) -> Any:
-        return names.get(name, name) if isinstance(name, str) else name
-
-    lines = {new(n): replace(line, name=new(n), args=tuple(map(new, line.args))) for n, line in plan.lines.items()}
-    plan.stages = {new(name): plan.stages[name] for name in plan.lines}
-    handed = {*plan.inputs, *plan.states, *plan.arguments, *plan.arriving, *plan.carried, *w.constants}
-    w.arrays = {new(name): array for name, array in w.arrays.items() if name in plan.lines or name in handed}
-    w.notes = {new(name): note for name, note in w.notes.items() if name in plan.lines}
-    plan.lines = lines
-    for roots in ("outputs", "new", "to_inputs", "to_states", "to_arguments"):
-        setattr(plan, roots, [new(name) for name in getattr(plan, roots)])
 
 
 class Text:

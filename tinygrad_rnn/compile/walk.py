@@ -16,8 +16,9 @@ from ..op import Op, apply
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from ..transforms import grad
+from .build import build
 from .gradient import differentiate
-from .program import Program, build
+from .program import Program
 from .trace import Traced, refusal, trace
 
 
