@@ -44,7 +44,8 @@ class Writer:
 
     def fresh(self, wish: str) -> str:
         """A name that is not taken: the wish, or with a number behind it."""
-        wish = "".join(c if f"a{c}".isidentifier() else "_" for c in normalize("NFKC", wish)) or "v"  # as Python reads names
+        if not (wish.isascii() and wish.isidentifier()):
+            wish = "".join(c if f"a{c}".isidentifier() else "_" for c in normalize("NFKC", wish)) or "v"  # as Python reads names
         wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
         name, n = f"{wish}_" if wish in RESERVED else wish, 1
         while name in self.taken or name in RESERVED:
