@@ -850,7 +850,8 @@ def test_layers_by_numba(name):
 @pytest.mark.parametrize(("ours", "theirs"), [(jit.exp, np.exp), (jit.tanh, np.tanh)], ids=["exp", "tanh"])
 def test_functions_in_single_precision(ours, theirs):
     """To two units in the last place, with the same infinities, zeros and nan, compiled too."""
-    numba = pytest.importorskip("numba")
+    import numba
+
     compiled = numba.njit(fastmath={"contract"}, error_model="numpy")
     space = {"f32": np.float32, "np": np, "exp": compiled(jit.exp)}
     fast = compiled(FunctionType(ours.__code__, space)) if ours is jit.tanh else space["exp"]

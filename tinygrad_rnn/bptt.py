@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .backward import Part, complete, sweep
-from .draw.labels import node_of, recorded, scopes_of
+from .draw.labels import recorded, scopes_of
 from .draw.steps import Loop, loop_of
 from .errors import complaint, describe
-from .graph import Scope, Value, history
+from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
 LONG = 8

@@ -17,7 +17,7 @@ from weakref import ref
 import numpy as np
 
 from .errors import NonFiniteError, WrittenError, complaint, describe
-from .graph import Value, onlooker, watchers
+from .graph import Value, node_of, onlooker, watchers
 from .guard import Guard
 from .places import place
 
@@ -116,12 +116,12 @@ class debug:
             return
         where = place(sys._getframe(1))
         for y in order:
-            self.guard.require_unchanged((*y.node.arrays, y.array), where)  # type: ignore[union-attr]
+            self.guard.require_unchanged((*node_of(y).arrays, y.array), where)
 
     def used(self, order: Iterable[Value]) -> None:
         """A backward pass has ended: what it used up is needed no more."""
         for y in order:
-            release = self.alive.pop(id(y), None) if y.node.used > 1 else None  # type: ignore[union-attr]
+            release = self.alive.pop(id(y), None) if node_of(y).used > 1 else None
             if release is not None:
                 self.guard.let_go(release[1])
                 self.places.pop(id(y), None)
@@ -152,12 +152,12 @@ class debug:
 
     def _remember(self, out: Value, where: str) -> None:
         """From now on, for as long as `out` lives, its arrays must stay as they are."""
-        number, node = id(out), out.node
+        number, node = id(out), node_of(out)
         self.places[number] = where
         ids: list[int] = []
-        for array in (*node.arrays, out.array) if self.writes else ():  # type: ignore[union-attr]
+        for array in (*node.arrays, out.array) if self.writes else ():
             if isinstance(array, np.ndarray):
-                ids += self.guard.hold(array, f"{node.op.name} at {where}")  # type: ignore[union-attr]
+                ids += self.guard.hold(array, f"{node.op.name} at {where}")
         us = ref(self)
 
         def gone(_: Any) -> None:

@@ -237,6 +237,12 @@ def scope(*parts: str | int) -> Block:
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
 
 
+def node_of(value: Value) -> Node:
+    """The node of a value that is known to have one."""
+    assert value.node is not None
+    return value.node
+
+
 def history(root: Value) -> list[Value]:
     """All recorded values that `root` was made from, itself included, newest first; leaves are not in it."""
     if root.node is None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .backward import Part, accumulate, complete, sweep
-from .draw.labels import constant, label_all, node_of, printable
+from .draw.labels import constant, label_all, printable
 from .draw.text import equation
-from .graph import Scope, Value, history
+from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
 

@@ -13,7 +13,7 @@ from . import ops, protocol
 from .backward import accumulate, sweep
 from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history, onlooker, seen, told
+from .graph import Value, clock, history, node_of, onlooker, seen, told
 from .looks import only, placed, refused_name, with_axes
 from .op import apply
 
@@ -215,7 +215,7 @@ class Tensor(Value):
         order = history(self)
         accumulate(sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads))
         for value in order:
-            value.node.used = max(value.node.used, 1 if retain_graph else 2)  # type: ignore[union-attr]
+            node_of(value).used = max(node_of(value).used, 1 if retain_graph else 2)
         told("used", order)
 
     # -- operators ----------------------------------------------------------------------------------

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import sweep
-from ..draw.labels import node_of
-from ..graph import Value, history, recorded
+from ..graph import Value, history, node_of, recorded
 from ..notation import source
 from ..op import Op, apply
 from ..tensor import Tensor

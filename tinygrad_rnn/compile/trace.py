@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.labels import node_of
 from ..errors import NotCompilable, complaint
-from ..graph import Value, history, onlooker, recorded
+from ..graph import Value, history, node_of, onlooker, recorded
 from ..op import Op, apply
 from ..scan import alike, form, mapped
 from ..tensor import Tensor

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..draw.labels import node_of
 from ..errors import NotCompilable, plural
-from ..graph import Value, context, history
+from ..graph import Value, context, history, node_of
 from ..op import Op, apply
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor

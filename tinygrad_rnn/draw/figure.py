@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import complaint, describe, plural
-from ..graph import Value
+from ..graph import Value, node_of
 from . import options, views
 from .fit import MOST, fitted
-from .labels import label_all, node_of, recorded
+from .labels import label_all, recorded
 from .picture import Edge, Picture, Vertex, observe
 from .steps import keep_steps, loop_of, states
 from .steps import roll as rolled

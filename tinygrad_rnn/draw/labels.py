@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Any
 
 from ..errors import complaint, describe
-from ..graph import Call, Node, Scope, TimeStep, Value, history
+from ..graph import Call, Node, Scope, TimeStep, Value, history, node_of
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -29,12 +29,6 @@ def recorded(operation: str, output: Any) -> list[Value]:
             )
         )
     return history(output)[::-1]
-
-
-def node_of(value: Value) -> Node:
-    """The node of a value that is known to have one."""
-    assert value.node is not None
-    return value.node
 
 
 class Again(str):

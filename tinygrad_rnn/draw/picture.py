@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
-from ..graph import Scope, Value
-from .labels import caption, constant, label_all, node_of, scopes_of
+from ..graph import Scope, Value, node_of
+from .labels import caption, constant, label_all, scopes_of
 from .text import expression
 
 LONGEST = 48

@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 from unicodedata import combining
 
-from ..graph import Node, Value
-from .labels import constant, label_all, node_of, pieces, place, recorded, scopes_of, setting, settings
+from ..graph import Node, Value, node_of
+from .labels import constant, label_all, pieces, place, recorded, scopes_of, setting, settings
 
 WIDTH = 64
 """The column of equations; a longer one pushes its shape to the right."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import complaint, plural
-from ..graph import Derivative, Scope, Value
-from .labels import SUBSCRIPTS, node_of
+from ..graph import Derivative, Scope, Value, node_of
+from .labels import SUBSCRIPTS
 from .picture import Picture, Terms, Vertex, quotient
 from .steps import Rolled, loop_of
 
