@@ -1,13 +1,17 @@
 """How Sphinx builds the documentation: every code cell is run, and every warning is an error."""
 
+import sys
 from importlib.metadata import version as installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"
 copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures"]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"
@@ -24,6 +28,7 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = "tinygrad_rnn"
+html_math_renderer = "pictures"
 html_static_path = ["_static"]
-html_css_files = ["pictures.css"]
+html_css_files = ["pages.css"]
 html_theme_options = {"source_repository": "", "navigation_with_keys": True}
