@@ -11,7 +11,7 @@ author = "the tinygrad_rnn authors"
 copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures", "op_table"]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"

@@ -45,6 +45,8 @@ class Op:
         Its settings, which are keyword-only in `forward`, with their default values.
     formula : str
         How it is written, with the inputs in braces: ``"{a} + {b}"``.
+    shapes : str
+        From which shapes to which: ``"(…, m, k), (…, k, n) → (…, m, n)"``, where … are axes that broadcast.
     rules : dict
         For each differentiable input, a function of the incoming gradient ``g``, the output ``y``
         and the arguments, which returns that input's contribution.
@@ -64,6 +66,7 @@ class Op:
         "rules",
         "rules_in_order",
         "sample",
+        "shapes",
         "takes",
         "variadic",
     )  # fmt: skip
@@ -72,6 +75,7 @@ class Op:
         self,
         forward: Callable[..., Any],
         formula: str,
+        shapes: str = "",
         sample: Callable[..., Any] | None = None,
         remedy: str = "",
     ):
@@ -80,6 +84,7 @@ class Op:
         self.name: str = forward.__name__.lstrip("_")
         self.forward = forward
         self.formula = formula
+        self.shapes = shapes
         self.sample = sample
         self.remedy = remedy
         self.inputs = tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY)
@@ -169,6 +174,7 @@ class Op:
 def op(
     formula: str,
     *,
+    shapes: str = "",
     sample: Callable[..., Any] | None = None,
     remedy: str = "",
 ) -> Callable[[Callable[..., Any]], Op]:
@@ -178,6 +184,8 @@ def op(
     ----------
     formula : str
         How a person writes it, with the inputs in braces.
+    shapes : str, optional
+        From which shapes to which, for the documentation: ``"(…), (…) → (…)"``, where … are axes that broadcast.
     sample : callable, optional
         ``sample(r)`` gives arguments to check it with (a tuple of arrays, with a dict of settings
         last if it has any; or a list of such tuples), where ``r(3, 4)`` draws an array with no two
@@ -206,7 +214,7 @@ def op(
     """
 
     def register(forward: Callable[..., Any]) -> Op:
-        made = Op(forward, formula, sample, remedy)
+        made = Op(forward, formula, shapes, sample, remedy)
         known = registry.get(made.name)
         if known and _home(known.forward) != _home(forward):
             expected, got = "a name that is not taken", f"that of the op defined in {known.forward.__module__}"

@@ -13,9 +13,9 @@ from .index import where
 BROADCAST = "two shapes fit if, counted from the right, sizes are equal or one of them is 1; use reshape or expand_dims"
 
 
-@op("{a} + {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("{a} + {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def add(a: Any, b: Any) -> Any:
-    """a + b.
+    """a + b. Rounded once; of opposite infinities it is nan.
 
     Examples
     --------
@@ -29,9 +29,9 @@ def add(a: Any, b: Any) -> Any:
 add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 
-@op("{a} − {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("{a} − {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def subtract(a: Any, b: Any) -> Any:
-    """a − b.
+    """a − b. Rounded once; where the two nearly agree, the digits that they share are lost.
 
     Examples
     --------
@@ -45,9 +45,9 @@ def subtract(a: Any, b: Any) -> Any:
 subtract.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: -g)
 
 
-@op("{a} ⊙ {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("{a} ⊙ {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def multiply(a: Any, b: Any) -> Any:
-    """The elementwise product a ⊙ b.
+    """The elementwise product a ⊙ b. Rounded once; 0 times inf is nan.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def multiply(a: Any, b: Any) -> Any:
 multiply.vjps(a=lambda g, y, a, b: g * b, b=lambda g, y, a, b: g * a)
 
 
-@op("{a} / {b}", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("{a} / {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def divide(a: Any, b: Any) -> Any:
     """a / b. Division by zero gives what NumPy gives: inf or nan, and its warning.
 
@@ -77,7 +77,7 @@ def divide(a: Any, b: Any) -> Any:
 divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
 
 
-@op("{a} ** {b}", sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (r.positive(3), 1.5)], remedy=BROADCAST)
+@op("{a} ** {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (r.positive(3), 1.5)], remedy=BROADCAST)
 def power(a: Any, b: Any) -> Any:
     """a to the power b.
 
@@ -99,9 +99,9 @@ power.vjps(
 )
 
 
-@op("−{a}", sample=lambda r: (r(3, 4),))
+@op("−{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def negative(a: Any) -> Any:
-    """−a.
+    """−a. Exact.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def negative(a: Any) -> Any:
 negative.vjps(a=lambda g, y, a: -g)
 
 
-@op("max({a}, {b})", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("max({a}, {b})", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def maximum(a: Any, b: Any) -> Any:
     """The larger of a and b, element by element. Where they are equal each gets half of the gradient.
 
@@ -135,7 +135,7 @@ maximum.vjps(
 )
 
 
-@op("min({a}, {b})", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op("min({a}, {b})", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
 def minimum(a: Any, b: Any) -> Any:
     """The smaller of a and b, element by element. Where they are equal each gets half of the gradient.
 
@@ -156,11 +156,12 @@ minimum.vjps(
 
 @op(
     "{a} + {w} ⊙ ({b} − {a})",
+    shapes="(…), (…), (…) → (…)",
     sample=lambda r: [(r(3, 4), r(3, 4), r(3, 4)), (r(3, 1), r(4), r(3, 4))],
     remedy=BROADCAST,
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
-    """Linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b.
+    """Linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it is b up to rounding.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

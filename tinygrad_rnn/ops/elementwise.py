@@ -11,10 +11,10 @@ from ..graph import Value
 from ..op import op
 
 
-@op("exp({a})", sample=lambda r: (r(3, 4),))
+@op("exp({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 @np.errstate(under="ignore")
 def exp(a: Any) -> Any:
-    """e to the power a.
+    """e to the power a. Above 88.7 in float32 (709.7 in float64) it is inf, with NumPy's warning; what underflows is 0, without.
 
     Examples
     --------
@@ -29,9 +29,9 @@ def exp(a: Any) -> Any:
 exp.vjps(a=lambda g, y, a: g * y)
 
 
-@op("expm1({a})", sample=lambda r: (r(3, 4),))
+@op("expm1({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def expm1(a: Any) -> Any:
-    """exp(a) − 1, accurate near a = 0.
+    """exp(a) − 1. Accurate near a = 0, where the subtraction would lose every digit; inf where `exp` is.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def expm1(a: Any) -> Any:
 expm1.vjps(a=lambda g, y, a: g * (y + 1))
 
 
-@op("log({a})", sample=lambda r: (r.positive(3, 4),))
+@op("log({a})", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
 def log(a: Any) -> Any:
     """The natural logarithm. 0 gives −inf and a negative number nan, with NumPy's warning.
 
@@ -62,9 +62,9 @@ def log(a: Any) -> Any:
 log.vjps(a=lambda g, y, a: g / a)
 
 
-@op("log1p({a})", sample=lambda r: (r.positive(3, 4),))
+@op("log1p({a})", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
 def log1p(a: Any) -> Any:
-    """log(1 + a), accurate near a = 0.
+    """log(1 + a). Accurate near a = 0, where the sum would lose a's digits; at −1 it is −inf, below nan, with NumPy's warning.
 
     Examples
     --------
@@ -78,9 +78,9 @@ def log1p(a: Any) -> Any:
 log1p.vjps(a=lambda g, y, a: g / (1 + a))
 
 
-@op("√{a}", sample=lambda r: (r.positive(3, 4),))
+@op("√{a}", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
 def sqrt(a: Any) -> Any:
-    """The square root. At 0 its derivative is inf.
+    """The square root. At 0 its derivative is inf; a negative number gives nan, with NumPy's warning.
 
     Examples
     --------
@@ -94,9 +94,9 @@ def sqrt(a: Any) -> Any:
 sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 
-@op("{a}²", sample=lambda r: (r(3, 4),))
+@op("{a}²", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def square(a: Any) -> Any:
-    """a ⊙ a.
+    """a ⊙ a. Above 1.8e19 in float32 it is inf, with NumPy's warning.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def square(a: Any) -> Any:
 square.vjps(a=lambda g, y, a: g * (2 * a))
 
 
-@op("sign({a})", sample=lambda r: (r(3, 4),))
+@op("sign({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def sign(a: Any) -> Any:
     """−1, 0 or 1. Its derivative is 0 everywhere, at the jump too.
 
@@ -126,7 +126,7 @@ def sign(a: Any) -> Any:
 sign.vjps(a=lambda g, y, a: g * 0)
 
 
-@op("|{a}|", sample=lambda r: (r(3, 4),))
+@op("|{a}|", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def abs(a: Any) -> Any:
     """The absolute value. At 0 its derivative is taken to be 0.
 
@@ -142,9 +142,9 @@ def abs(a: Any) -> Any:
 abs.vjps(a=lambda g, y, a: g * sign(a))
 
 
-@op("sin({a})", sample=lambda r: (r(3, 4),))
+@op("sin({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def sin(a: Any) -> Any:
-    """The sine of a in radians.
+    """The sine of a in radians. Of inf it is nan, with NumPy's warning.
 
     Examples
     --------
@@ -158,9 +158,9 @@ def sin(a: Any) -> Any:
 sin.vjps(a=lambda g, y, a: g * cos(a))
 
 
-@op("cos({a})", sample=lambda r: (r(3, 4),))
+@op("cos({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def cos(a: Any) -> Any:
-    """The cosine of a in radians.
+    """The cosine of a in radians. Of inf it is nan, with NumPy's warning.
 
     Examples
     --------
@@ -174,9 +174,10 @@ def cos(a: Any) -> Any:
 cos.vjps(a=lambda g, y, a: g * -sin(a))
 
 
-@op("tanh({a})", sample=lambda r: (r(3, 4),))
+@op("tanh({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def tanh(a: Any) -> Any:
-    """The hyperbolic tangent, between −1 and 1. Its derivative is 1 − y².
+    """The hyperbolic tangent, between −1 and 1. Its derivative is 1 − y², and 0 where y has
+    rounded to ±1: beyond 10 in float32, 20 in float64.
 
     Examples
     --------
@@ -190,7 +191,7 @@ def tanh(a: Any) -> Any:
 tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 
 
-@op("σ({a})", sample=lambda r: (r(3, 4),))
+@op("σ({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 @np.errstate(over="ignore", under="ignore")
 def sigmoid(a: Any) -> Any:
     """The logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
@@ -209,7 +210,7 @@ def sigmoid(a: Any) -> Any:
 sigmoid.vjps(a=lambda g, y, a: g * (y * (1 - y)))
 
 
-@op("relu({a})", sample=lambda r: (r(3, 4),))
+@op("relu({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def relu(a: Any) -> Any:
     """a where it is positive, else 0. At 0 its derivative is taken to be 0.
 
@@ -225,10 +226,10 @@ def relu(a: Any) -> Any:
 relu.vjps(a=lambda g, y, a: g * (y > 0))
 
 
-@op("softplus({a})", sample=lambda r: (r(3, 4),))
+@op("softplus({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 @np.errstate(under="ignore", invalid="ignore")  # of nan it is nan, which logaddexp would warn of
 def softplus(a: Any) -> Any:
-    """log(1 + exp(a)), without overflow; −softplus(−a) is log σ(a).
+    """log(1 + exp(a)). Without overflow: it is a where a is large, and goes to 0 where it is not; −softplus(−a) is log σ(a).
 
     Examples
     --------
@@ -242,7 +243,7 @@ def softplus(a: Any) -> Any:
 softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
 
 
-@op("clip({a}, {min}, {max})", sample=lambda r: [(r(3, 4), {"min": -0.5, "max": 0.7}), (r(5), {"max": 0.1})])
+@op("clip({a}, {min}, {max})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4), {"min": -0.5, "max": 0.7}), (r(5), {"max": 0.1})])
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     """a, but at least `min` and at most `max` (numbers or arrays, constants). Where it cuts, the derivative is 0.
 
@@ -260,7 +261,7 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
 clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 
-@op("{a}", sample=lambda r: (r(3, 4),))
+@op("{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
 def copy(a: Any) -> Any:
     """The same numbers in memory of their own. Gradients flow back through it, as through any op.
 
@@ -278,9 +279,9 @@ def copy(a: Any) -> Any:
 copy.vjps(a=lambda g, y, a: g)
 
 
-@op("{a}", sample=lambda r: (r(3, 4), {"dtype": np.dtype(np.float64)}))
+@op("{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4), {"dtype": np.dtype(np.float64)}))
 def astype(a: Any, *, dtype: Any) -> Any:
-    """`a` in another dtype. The gradient comes back in the dtype of `a`.
+    """`a` in another dtype. The gradient comes back in the dtype of `a`. What is too large for it is inf, with NumPy's warning.
 
     Examples
     --------

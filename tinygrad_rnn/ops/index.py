@@ -16,6 +16,7 @@ from ..op import op
 
 @op(
     "{a}[{index}]",
+    shapes="any → that of a[index]",
     sample=lambda r: [
         (r(4, 3), {"index": 2}),
         (r(4, 3), {"index": (slice(None, None, -2), 1)}),
@@ -26,7 +27,7 @@ from ..op import op
     remedy="an index is an integer, a slice, None, ..., or an array of integers or booleans, or a tuple of these",
 )
 def getitem(a: Any, *, index: Any) -> Any:
-    """a[index], with everything that NumPy indexing takes. An entry picked twice gets both gradients.
+    """a[index], with everything that NumPy indexing takes. Exact; an entry picked twice gets both gradients.
 
     Examples
     --------
@@ -40,9 +41,14 @@ def getitem(a: Any, *, index: Any) -> Any:
 getitem.vjps(a=lambda g, y, a, index: Part(scatter, g, index))
 
 
-@op("scatter({parts})", sample=lambda r: ((r(2), r(2, 2), r(2)), {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)}))
+@op(
+    "scatter({parts})",
+    shapes="those of x[index] → shape",
+    sample=lambda r: ((r(2), r(2, 2), r(2)), {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)}),
+)
 def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
-    """An array of zeros of `shape`, with each part added at its index: the reverse of `getitem`.
+    """An array of zeros of `shape`, with each part added at its index: the reverse of `getitem`. Where indices repeat,
+    parts add up in the order given.
 
     Examples
     --------
@@ -64,9 +70,12 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
 scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in indices])
 
 
-@op("where({condition}, {a}, {b})", sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)))
+@op("where({condition}, {a}, {b})", shapes="(…), (…), (…) → (…)", sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)))
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where `condition` holds, else b; the three broadcast. `condition` is a constant.
+
+    A nan in what is not chosen goes no further, and its gradient is 0; but what lies behind it may make nan of that 0, as
+    the rule of ``log(0)`` does (0 / 0). Put the `where`, or a `clip`, before such a function too.
 
     Examples
     --------
@@ -86,11 +95,14 @@ where.vjps(
 
 @op(
     "{a}[…, {index}]",
+    shapes="(…, n) → (…)",
     sample=lambda r: [(r(3, 4), {"index": np.array([0, 2, 2])}), (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])})],
     remedy="index has an integer in [0, n) for each row of a, whose last axis has n entries",
 )
 def pick(a: Any, *, index: Any) -> Any:
     """Of each row of `a`, its last axis, the entry that `index` says: y[…] = a[…, index[…]], the log-probability of a class for example.
+
+    Exact. A negative place is refused: −1 is not the last one.
 
     Examples
     --------
@@ -109,11 +121,14 @@ def pick(a: Any, *, index: Any) -> Any:
 
 @op(
     "unpick({a}, {index}, {size})",
+    shapes="(…) → (…, size)",
     sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
     remedy="index has an integer in [0, size) for each entry of a",
 )
 def unpick(a: Any, *, index: Any, size: int) -> Any:
     """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
+
+    Exact. A negative place is refused.
 
     Examples
     --------
@@ -171,11 +186,13 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
 
 @op(
     "repeat({a}, {repeats})",
+    shapes="(…, n, …) → (…, Σ repeats, …)",
     sample=lambda r: [(r(3, 2), {"repeats": 2}), (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}), (r(2, 3), {"repeats": 3, "axis": -1})],
     remedy="repeats is an integer, or one for each entry along axis",
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
-    """Each entry along `axis`, or of all entries in order, `repeats` times: an integer, or one for each.
+    """Each entry along `axis`, or of all entries in order, `repeats` times: an integer, or one for each. Exact; the gradients of
+    the copies add up.
 
     Examples
     --------

@@ -45,11 +45,13 @@ def product(a: Any, b: Any) -> Any:
 
 @op(
     "{a} @ {b}",
+    shapes="(…, m, k), (…, k, n) → (…, m, n)",
     sample=lambda r: [(r(3, 4), r(4, 2)), (r(2, 3, 4), r(4, 2)), (r(2, 3, 4), r(2, 4, 3)), (r(3, 4), r(2, 4, 3))],
     remedy=FITS,
 )
 def _matmul(a: Any, b: Any) -> Any:
-    """The product of matrices, or of stacks of matrices along leading axes that broadcast."""
+    """The product of matrices, or of stacks of matrices along leading axes that broadcast. Summed in the order of the BLAS that
+    NumPy came with: last digits may differ between machines."""
     return product(a, b)
 
 
@@ -108,11 +110,12 @@ def matmul(a: Any, b: Any) -> Any:
 
 @op(
     "{x} @ {weight}ᵀ + {bias}",
+    shapes="(…, in), (out, in), (…, out) → (…, out)",
     sample=lambda r: [(r(3, 4), r(2, 4), r(2)), (r(2, 3, 4), r(2, 4), r(2)), (r(4), r(2, 4), r(2)), (r(3, 4), r(2, 4), r(3, 2))],
     remedy="expected x (..., in), weight (out, in), bias (out,) or (..., out)",
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    """x Wᵀ + b, as one node."""
+    """x Wᵀ + b, as one node. Summed as in `matmul`."""
     y = rows(x).dot(weight.T)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
     if getattr(bias, "dtype", y.dtype) is not y.dtype:
@@ -168,6 +171,7 @@ def outer(a: Any, b: Any) -> Any:
 
 @op(
     "einsum({subscripts}; {operands})",
+    shapes="as the subscripts say",
     sample=lambda r: [
         ((r(3, 4), r(4, 2)), {"subscripts": "ij,jk->ik"}),
         ((r(3, 4),), {"subscripts": "ij->j"}),
@@ -176,7 +180,8 @@ def outer(a: Any, b: Any) -> Any:
     remedy="subscripts name every axis of every operand, as in 'ij,jk->ik'",
 )
 def _einsum(*operands: Any, subscripts: str) -> Any:
-    """A sum of products over named axes, the axes of the output named too."""
+    """A sum of products over named axes, the axes of the output named too. Of three operands and more, NumPy chooses
+    the order."""
     return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
 
 

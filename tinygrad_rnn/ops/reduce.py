@@ -14,6 +14,8 @@ from .elementwise import exp, sqrt
 from .index import where
 from .shape import concatenate, flip, inverse, transpose
 
+REDUCED = "any → that without axis, or of size 1 there with keepdims"
+
 
 def kept(g: Any, a: Any, axis: Any) -> Any:
     """`g` with the axes of `a` that were reduced put back with size 1, so that it broadcasts against `a`."""
@@ -30,9 +32,10 @@ def share(y: Any, a: Any) -> float:
     return a.size / y.size if y.size else 0.0
 
 
-@op("Σ({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op("Σ({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The sum over `axis` (an integer, a tuple, or None for all).
+    """The sum over `axis` (an integer, a tuple, or None for all). NumPy adds in pairs along what is contiguous, which keeps errors
+    near those of log n additions.
 
     Examples
     --------
@@ -46,9 +49,9 @@ def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 sum.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis))
 
 
-@op("mean({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op("mean({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The arithmetic mean over `axis`. Of no entries it is nan, with NumPy's warning.
+    """The arithmetic mean over `axis`. Summed as `sum`, and float16 in float32. Of no entries it is nan, with NumPy's warning.
 
     Examples
     --------
@@ -65,7 +68,7 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 mean.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) / share(y, a))
 
 
-@op("Π({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op("Π({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
 def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The product over `axis`. Its derivative with respect to an entry is the product of the others, zeros among them or not.
 
@@ -101,9 +104,10 @@ def preceding(a: Any) -> Any:
     return x
 
 
-@op("var({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0, "ddof": 1}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op("var({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0, "ddof": 1}), (r(2, 3), {"axis": -1, "keepdims": True})])
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The mean squared distance from the mean over `axis`: Σ (a − mean)² / (n − ddof), as `numpy.var`.
+    """The mean squared distance from the mean over `axis`: Σ (a − mean)² / (n − ddof), as `numpy.var`. In two
+    passes, so that a large mean costs no digits.
 
     PyTorch divides by n − 1 unless told otherwise: that is ``ddof=1`` here.
 
@@ -131,9 +135,9 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     return sqrt(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
 
 
-@op("max({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op("max({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
 def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest entry over `axis`. Equal ones share the gradient.
+    """The largest entry over `axis`. Equal ones share the gradient; a nan is larger than all.
 
     Examples
     --------
@@ -147,9 +151,9 @@ def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 max.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype))
 
 
-@op("min({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op("min({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
 def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest entry over `axis`. Equal ones share the gradient.
+    """The smallest entry over `axis`. Equal ones share the gradient; a nan is smaller than all.
 
     Examples
     --------
@@ -168,9 +172,9 @@ def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
     return (chosen / chosen.sum(axis=axis, keepdims=True)).astype(dtype)
 
 
-@op("cumsum({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})])
+@op("cumsum({a})", shapes="(…) → (…), without axis (size,)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})])
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
-    """Running sums along `axis`, or over all entries in order.
+    """Running sums along `axis`, or over all entries in order. Added one by one: errors grow with n.
 
     Examples
     --------
@@ -184,10 +188,10 @@ def cumsum(a: Any, *, axis: int | None = None) -> Any:
 cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).reshape(a.shape))
 
 
-@op("logsumexp({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op("logsumexp({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
 @np.errstate(under="ignore")
 def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """log Σ exp(a) over `axis`, without overflow: the largest entry is taken out first.
+    """log Σ exp(a) over `axis`. Without overflow: the largest entry is taken out first; where every entry is −inf so is the result.
 
     Examples
     --------
@@ -210,7 +214,7 @@ def finite(y: Any) -> Any:
     return where(y == -math.inf, 0, y)
 
 
-@op("softmax({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op("softmax({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
 @np.errstate(under="ignore")
 def softmax(a: Any, *, axis: int = -1) -> Any:
     """exp(a) / Σ exp(a) along `axis`: positive, and one in sum. Shifted by the largest entry, so exp cannot overflow.
@@ -228,10 +232,10 @@ def softmax(a: Any, *, axis: int = -1) -> Any:
 softmax.vjps(a=lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
 
 
-@op("log_softmax({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op("log_softmax({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
 @np.errstate(under="ignore")
 def log_softmax(a: Any, *, axis: int = -1) -> Any:
-    """log softmax(a) = a − log Σ exp(a) along `axis`, exact where softmax itself would round to 0.
+    """log softmax(a) = a − log Σ exp(a) along `axis`. Right where softmax itself would round to 0: the largest entry is taken out first.
 
     Examples
     --------

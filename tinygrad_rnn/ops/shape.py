@@ -14,9 +14,13 @@ from ..graph import Value
 from ..op import op
 
 
-@op("reshape({a}, {shape})", sample=lambda r: [(r(3, 4), {"shape": (2, -1)}), (r(2, 2), {"shape": (4,)})])
+@op(
+    "reshape({a}, {shape})",
+    shapes="any → shape, of as many entries",
+    sample=lambda r: [(r(3, 4), {"shape": (2, -1)}), (r(2, 2), {"shape": (4,)})],
+)
 def reshape(a: Any, *, shape: Any) -> Any:
-    """The entries of `a`, in the order of its axes, in another shape; one size may be −1.
+    """The entries of `a`, in the order of its axes, in another shape; one size may be −1. Exact; a view where NumPy can give one.
 
     Examples
     --------
@@ -43,9 +47,13 @@ def ravel(a: Any) -> Any:
     return reshape(a, (-1,))
 
 
-@op("{a}ᵀ", sample=lambda r: [(r(3, 4),), (r(2, 3, 4), {"axes": (1, 2, 0)}), (r(2, 3, 4), {"axes": (0, -1, 1)})])
+@op(
+    "{a}ᵀ",
+    shapes="(i, …, j) → (j, …, i), or as axes say",
+    sample=lambda r: [(r(3, 4),), (r(2, 3, 4), {"axes": (1, 2, 0)}), (r(2, 3, 4), {"axes": (0, -1, 1)})],
+)
 def transpose(a: Any, *, axes: Any = None) -> Any:
-    """The axes of `a` in reverse order, or in the order `axes`.
+    """The axes of `a` in reverse order, or in the order `axes`. Exact, a view.
 
     Examples
     --------
@@ -100,9 +108,9 @@ def moveaxis(a: Any, source: int, destination: int) -> Any:
     return transpose(a, tuple(axes))
 
 
-@op("squeeze({a})", sample=lambda r: [(r(3, 1, 2, 1),), (r(3, 1, 2, 1), {"axis": 1})])
+@op("squeeze({a})", shapes="(…, 1, …) → (…)", sample=lambda r: [(r(3, 1, 2, 1),), (r(3, 1, 2, 1), {"axis": 1})])
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """`a` without its axes of size 1, or without those in `axis`.
+    """`a` without its axes of size 1, or without those in `axis`. Exact, a view.
 
     Examples
     --------
@@ -116,9 +124,9 @@ def squeeze(a: Any, *, axis: Any = None) -> Any:
 squeeze.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 
 
-@op("expand_dims({a}, {axis})", sample=lambda r: [(r(3, 2), {"axis": 1}), (r(3), {"axis": (0, -1)})])
+@op("expand_dims({a}, {axis})", shapes="(…) → (…, 1, …)", sample=lambda r: [(r(3, 2), {"axis": 1}), (r(3), {"axis": (0, -1)})])
 def expand_dims(a: Any, *, axis: Any) -> Any:
-    """`a` with new axes of size 1 at `axis`.
+    """`a` with new axes of size 1 at `axis`. Exact, a view.
 
     Examples
     --------
@@ -132,9 +140,9 @@ def expand_dims(a: Any, *, axis: Any) -> Any:
 expand_dims.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 
 
-@op("broadcast({a}, {shape})", sample=lambda r: [(r(3, 1), {"shape": (2, 3, 4)}), (r(), {"shape": (2,)})])
+@op("broadcast({a}, {shape})", shapes="(…) → shape", sample=lambda r: [(r(3, 1), {"shape": (2, 3, 4)}), (r(), {"shape": (2,)})])
 def broadcast_to(a: Any, *, shape: Any) -> Any:
-    """`a` repeated along axes of size 1 and new leading axes until it has `shape`. A read-only view, no copy.
+    """`a` repeated along axes of size 1 and new leading axes until it has `shape`. Exact; a read-only view, no copy.
 
     Examples
     --------
@@ -149,9 +157,9 @@ def broadcast_to(a: Any, *, shape: Any) -> Any:
 broadcast_to.vjps(a=lambda g, y, a, shape: g)
 
 
-@op("flip({a})", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op("flip({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
 def flip(a: Any, *, axis: Any = None) -> Any:
-    """`a` with the order along `axis`, or along all axes, reversed.
+    """`a` with the order along `axis`, or along all axes, reversed. Exact, a view.
 
     Examples
     --------
@@ -167,11 +175,12 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
 
 @op(
     "[{arrays}]",
+    shapes="(…, m, …), (…, n, …), … → (…, m + n + …, …)",
     sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
     remedy="give a list of at least one array; all must have the same sizes, except along axis",
 )
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
-    """Arrays one after another along an axis that they have.
+    """Arrays one after another along an axis that they have. Exact, a copy.
 
     Examples
     --------
@@ -194,11 +203,12 @@ def seams(arrays: Any, axis: int) -> list[int]:
 
 @op(
     "stack({arrays})",
+    shapes="k of (…) → (…, k, …)",
     sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})],
     remedy="give a list of at least one array; all must have the same shape",
 )
 def stack(*arrays: Any, axis: int = 0) -> Any:
-    """Arrays of one shape, one after another along a new axis.
+    """Arrays of one shape, one after another along a new axis. Exact, a copy.
 
     Examples
     --------
