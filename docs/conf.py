@@ -1,10 +1,14 @@
 """How Sphinx builds the documentation: every code cell is run, and every warning is an error."""
 
+import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+os.environ["IPYTHONDIR"] = str(HERE / "_ipython")  # an error in a cell is shown as its last line
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrices here are small, and pages are built side by side
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"
