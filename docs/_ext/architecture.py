@@ -231,3 +231,15 @@ def passes_through(function: Callable[[], object]) -> list[str]:
         sys.setprofile(None)
     found.pop("__init__", None)
     return list(found)
+
+
+def by_registry() -> Table:
+    """The tests that are made anew for each op of the registry, or for each of its samples."""
+    rows, many = Table([("File", "What each op is tested for")]), re.compile(r"\b(every_op|every_case|OPS|RULES)\b")
+    for path in sorted(TESTS.parent.glob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
+        over = [f.name for f in functions if many.search(" ".join(map(ast.unparse, f.decorator_list)))]
+        if over and "registry" in text:
+            rows.append((f"`{path.name}`", "; ".join(name.removeprefix("test_").replace("_", " ") for name in over)))
+    return rows
