@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("tests", "examples", "docs", "tinygrad_rnn")
-ALONE = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml")
+ALONE = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml")
 ADDED = {"PKG-INFO", ".gitignore"}  # by the build: metadata, and what hatchling keeps so that the sdist builds as the checkout does
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 
