@@ -16,6 +16,7 @@ from .errors import complaint, describe
 from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
+__all__ = ["Flow", "flow", "values"]
 LONG = 8
 """More time steps than this are shown by the first and the last of them."""
 

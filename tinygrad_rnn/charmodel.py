@@ -18,6 +18,7 @@ from .serialize import load_metadata, load_with_metadata, save
 from .tensor import Tensor
 from .text import CharVocab, one_hot
 
+__all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 

@@ -14,6 +14,8 @@ from .draw.text import equation
 from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
+__all__ = ["Contribution", "Step", "backward_steps"]
+
 
 @dataclass(frozen=True, slots=True)
 class Contribution:

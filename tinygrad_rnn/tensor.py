@@ -345,11 +345,11 @@ class Tensor(Value):
         return ops.astype(self, dtype=as_dtype("astype", dtype))
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
-        """Where the largest entry is: a plain array of integers."""
+        """Where the largest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
         return np.asarray(seen(np.argmax, placed("argmax", self, axis), axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
-        """Where the smallest entry is: a plain array of integers."""
+        """Where the smallest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
         return np.asarray(seen(np.argmin, placed("argmin", self, axis), axis))
 
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numbers, get_default_dtype, real, require_callable, require_count
+from .dtypes import as_numbers, check_classes, get_default_dtype, real, require_callable, require_count
 from .errors import complaint, describe
 from .graph import no_grad
-from .nn.functional import check_classes, cross_entropy
+from .nn.functional import cross_entropy
 from .nn.masks import same_masks
 from .ops import concatenate
 from .sampling import sample as sample
 from .scan import detach
+
+__all__ = ["CharVocab", "batches", "bptt", "columns", "count_batches", "one_hot", "sample"]
 
 
 class CharVocab:

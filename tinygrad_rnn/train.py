@@ -26,6 +26,7 @@ from .scan import detach
 from .tensor import Tensor
 from .text import CharVocab, batches, count_batches
 
+__all__ = ["Options", "Progress", "Trainer"]
 HOPELESS = 1e6
 """Nats a character at which a training has diverged, finite as they may be: a blind guess costs the log of the vocabulary's size."""
 

@@ -22,6 +22,7 @@ from .walk import Compiled, asked, make, run
 if TYPE_CHECKING:
     from ..draw.figure import Graph
 
+__all__ = ["CompiledModule"]
 MANY = 8
 """So many programs of one cell for arguments of one form are as many as is well."""
 
