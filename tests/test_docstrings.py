@@ -18,6 +18,7 @@ import pytest
 
 import tinygrad_rnn as tg
 
+OPS = {*tg.ops.__all__, *(getattr(tg.ops, name) for name in tg.ops.__all__)}
 MODULES = ["", ".nn", ".nn.functional", ".nn.init", ".optim", ".text", ".bptt", ".interop", ".parallel", ".errors", ".draw", ".playback"]
 MODULES += [".gradcheck", ".serialize", ".compile.layer", ".charmodel", ".train"]
 ORDER = ["Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "Notes", "References", "Examples"]
@@ -71,10 +72,9 @@ def found_members(kind):
     """The methods and properties of a class by name, its own and those of bases that no public class of it has; of a Tensor no ops."""
     above = {base for other in kind.__mro__[1:] if other in CLASSES for base in other.__mro__}
     several = {name: value for base in reversed(kind.__mro__) if base not in above for name, value in vars(base).items()}
-    left_out = {*INNER.get(kind.__name__, ()), *(tg.ops.__all__ if kind is tg.Tensor else ())}
+    left_out = {*INNER.get(kind.__name__, ()), *(OPS if kind is tg.Tensor else ())}
     sorts = FunctionType | property | cached_property | classmethod
-    ours = {name: value for name, value in several.items() if isinstance(value, sorts) and not hasattr(value, "rules")}
-    return {name: value for name, value in ours.items() if not name.startswith("_") and name not in left_out}
+    return {n: value for n, value in several.items() if n[0] != "_" and isinstance(value, sorts) and not {n, value} & left_out}
 
 
 MEMBERS = {f"{name}.{member}": (kind, member) for name, kind in PUBLIC.items() if kind in CLASSES for member in found_members(kind)}

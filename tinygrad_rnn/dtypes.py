@@ -50,7 +50,7 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
     Parameters
     ----------
-    dtype : dtype
+    dtype : numpy.dtype or str
         A floating one, or its name: ``"float64"``.
 
     Raises

@@ -20,7 +20,7 @@ from .tensor import Tensor, seed
 
 
 def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False) -> Any:
-    """The gradient of `output` with respect to `inputs`, without touching any `.grad`.
+    """The gradient of `output` with respect to `inputs`, without touching any ``.grad``.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
 
 @recorded()
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
-    """f(*primals), and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
+    """``f(*primals)``, and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
 
 @recorded()
 def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
-    """f(*primals) and Jv: how fast the output changes as the inputs move along `tangents`.
+    """``f(*primals)`` and Jv: how fast the output changes as the inputs move along `tangents`.
 
     A reverse sweep is linear in the gradient u that it starts from: uᵀJ. Differentiating that with
     respect to u, along v, gives Jv; so the forward direction needs no second set of rules.
@@ -178,7 +178,7 @@ def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
 
 @recorded()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
-    """All partial derivatives of f(*inputs): for each input an array of shape output.shape + input.shape.
+    """All partial derivatives of ``f(*inputs)``: for each input an array of shape ``output.shape + input.shape``.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
 
 @recorded()
 def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Any]:
-    """f(*primals), one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
+    """``f(*primals)``, one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
 
     Parameters
     ----------

@@ -32,8 +32,10 @@ class Cell(Module):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I, the size of x.
+    hidden_size : int
+        H, the size of the state.
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
     rng : numpy.random.Generator or int, optional
@@ -104,7 +106,7 @@ class Cell(Module):
         raise TypeError(f"{type(self).__name__}: expected a method unroll, got none; define it in the class")
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """The state before the first step: zeros of shape (*batch, H)."""
+        """The state before the first step: zeros of shape ``(*batch, H)``."""
         return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:

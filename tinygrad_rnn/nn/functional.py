@@ -202,10 +202,11 @@ def binary_cross_entropy_with_logits(
 
     Parameters
     ----------
-    logits, target : arrays of one shape
-        Targets t are probabilities in [0, 1], 0 or 1 for example.
-    weight, pos_weight : arrays that broadcast to that shape, optional
-        A factor for each entry, and one for its first term; 1 if missing.
+    logits : array of floats
+    target : array of the same shape
+        The probabilities t, in [0, 1], 0 or 1 for example.
+    weight, pos_weight : array that broadcasts to that shape, optional
+        As in the formula; 1 if missing.
     reduction : {"mean", "sum", "none"}
         "mean" divides by the number of entries, whatever their weights.
 

@@ -25,8 +25,10 @@ class Linear(Module):
 
     Parameters
     ----------
-    in_features, out_features : int
-        Sizes of the last axis of x and of y.
+    in_features : int
+        The size of the last axis of x.
+    out_features : int
+        The size of the last axis of y.
     bias : bool
         Without it there is no b.
     rng : numpy.random.Generator or int, optional
@@ -175,8 +177,10 @@ class LayerNorm(Module):
 
     Attributes
     ----------
-    weight, bias : Tensor of shape normalized_shape
-        They start as ones and zeros.
+    weight : Tensor of shape normalized_shape
+        Ones at first.
+    bias : Tensor of shape normalized_shape
+        Zeros at first.
 
     Raises
     ------
@@ -206,7 +210,7 @@ class LayerNorm(Module):
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        """x (..., *normalized_shape), to the same shape.
+        """x of shape ``(..., *normalized_shape)``, to the same shape.
 
         Raises
         ------

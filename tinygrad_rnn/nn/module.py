@@ -212,7 +212,7 @@ class Module:
         Raises
         ------
         TypeError
-            If `dtype` is not floating. Nothing has changed then.
+            If that is not floating. Nothing has changed then.
         """
         dtype = as_dtype("astype", dtype)
         if dtype.kind != "f":

@@ -37,7 +37,10 @@ class Recurrent(Module):
         ``cell(input_size, rng)`` makes the cell of one layer and direction: a `Module` or any function that is called
         ``output, state = cell(x, state)`` with x of shape (B, input_size). A Module's parameters are those of the layer.
         If it has them, ``hidden_size`` and ``zero_state(batch)`` say what it starts from, and `Cell.unroll` what need not wait.
-    input_size, num_layers : int
+    input_size : int
+        I, the size of x.
+    num_layers : int
+        The second reads the output of the first, and so on.
     hidden_size : int, optional
         The size of the cell's output, and of its state if it has no ``zero_state``; the cell's own ``hidden_size`` if missing. It
         is the same in all layers and directions.

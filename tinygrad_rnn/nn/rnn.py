@@ -20,15 +20,25 @@ class RNN(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
+    input_size : int
+        I, the size of x.
+    hidden_size : int
+        H, the size of the state, which is the output.
+    num_layers : int
+        The second reads the output of the first, and so on.
     nonlinearity : {"tanh", "relu"}
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
-    batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
+    batch_first : bool
+        Whether x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+    dropout : float in [0, 1)
+        In training, between layers.
+    bidirectional : bool
+        Walk backwards too, with cells of its own, and put the two outputs side by side.
+    rng : numpy.random.Generator or int, optional
+        Parameters start uniform in ±1/√H, as PyTorch's.
     **more
-        input_dropout, state_dropout and zoneout, as `Recurrent`.
+        ``input_dropout``, ``state_dropout`` and ``zoneout``, as `Recurrent`.
 
     References
     ----------
@@ -77,16 +87,26 @@ class GRU(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
+    input_size : int
+        I, the size of x.
+    hidden_size : int
+        H, the size of the state, which is the output.
+    num_layers : int
+        The second reads the output of the first, and so on.
     reset : {"after", "before"}
         Which form of the candidate; "after" is PyTorch's. See `GRUCell`.
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
-    batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
+    batch_first : bool
+        Whether x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+    dropout : float in [0, 1)
+        In training, between layers.
+    bidirectional : bool
+        Walk backwards too, with cells of its own, and put the two outputs side by side.
+    rng : numpy.random.Generator or int, optional
+        Parameters start uniform in ±1/√H, as PyTorch's.
     **more
-        input_dropout, state_dropout and zoneout, as `Recurrent`.
+        ``input_dropout``, ``state_dropout`` and ``zoneout``, as `Recurrent`.
 
     References
     ----------
@@ -140,14 +160,24 @@ class LSTM(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of layers.
+    input_size : int
+        I, the size of x.
+    hidden_size : int
+        H, the size of h, which is the output, and of c.
+    num_layers : int
+        The second reads the output of the first, and so on.
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
-    batch_first, dropout, bidirectional, rng
-        As `Recurrent`.
+    batch_first : bool
+        Whether x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+    dropout : float in [0, 1)
+        In training, between layers.
+    bidirectional : bool
+        Walk backwards too, with cells of its own, and put the two outputs side by side.
+    rng : numpy.random.Generator or int, optional
+        Parameters start uniform in ±1/√H, as PyTorch's.
     **more
-        input_dropout, state_dropout and zoneout, as `Recurrent`.
+        ``input_dropout``, ``state_dropout`` and ``zoneout``, as `Recurrent`.
 
     References
     ----------

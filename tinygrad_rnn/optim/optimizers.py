@@ -93,8 +93,10 @@ class RMSprop(Optimizer):
         α.
     eps : float
         ε, at least 0.
-    weight_decay, momentum : float
-        λ and μ, at least 0.
+    weight_decay : float
+        λ, at least 0.
+    momentum : float
+        μ, at least 0.
     centered : bool
         Divide by a running standard deviation instead.
 
@@ -162,8 +164,8 @@ class Adam(Optimizer):
     ----------
     params, lr
         As `Optimizer`.
-    betas : (float, float)
-        β₁ and β₂, in [0, 1).
+    betas : tuple of two floats in [0, 1)
+        β₁ and β₂.
     eps : float
         ε, at least 0.
     weight_decay : float
