@@ -39,10 +39,13 @@ class Summaries(SphinxDirective):
 
 
 def shorten(app: Sphinx, doctree: nodes.document) -> None:
-    """Write the names over the descriptions as a program does, and let only classes be links in types, not the word shape."""
+    """Write the names over the descriptions as a program does, attributes as such, and make no link of the word shape in a type."""
     for prefix in doctree.findall(addnodes.desc_addname):
         if prefix.astext().startswith("tinygrad_rnn."):
             prefix.children = [nodes.Text(as_written(prefix.astext().rstrip(".")) + ".")]
+    for title in doctree.findall(nodes.field_name):
+        if title.astext() == "Variables":
+            title.children = [nodes.Text("Attributes")]
     for link in list(doctree.findall(addnodes.pending_xref)):
         if link["reftype"] == "class" and not re.match("[A-Z][a-z]", link["reftarget"].rpartition(".")[2]):
             link.replace_self(link.children)
