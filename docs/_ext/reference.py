@@ -38,14 +38,16 @@ class Summaries(SphinxDirective):
         return self.parse_text_to_nodes("\n".join([".. list-table::", "   :widths: 35 65", "   :width: 100%", "", *rows]))
 
 
-def shorten(app: Sphinx, doctree: nodes.document) -> None:
-    """Write the names over the descriptions as a program does, attributes as such, and make no link of the word shape in a type."""
+def tidy(app: Sphinx, doctree: nodes.document) -> None:
+    """Write names as a program does, and attributes as such; colour no equation as if it were Python; link no word but a class in types."""
     for prefix in doctree.findall(addnodes.desc_addname):
         if prefix.astext().startswith("tinygrad_rnn."):
             prefix.children = [nodes.Text(as_written(prefix.astext().rstrip(".")) + ".")]
     for title in doctree.findall(nodes.field_name):
         if title.astext() == "Variables":
             title.children = [nodes.Text("Attributes")]
+    for block in (block for entry in doctree.findall(addnodes.desc) for block in entry.findall(nodes.literal_block)):
+        block.setdefault("language", "none")
     for link in list(doctree.findall(addnodes.pending_xref)):
         if link["reftype"] == "class" and not re.match("[A-Z][a-z]", link["reftarget"].rpartition(".")[2]):
             link.replace_self(link.children)
@@ -59,6 +61,6 @@ def without_arguments(app: Sphinx, what: str, name: str, *_: object) -> tuple[st
 def setup(app: Sphinx) -> dict:
     """Enter all three."""
     app.add_directive("summaries", Summaries)
-    app.connect("doctree-read", shorten)
+    app.connect("doctree-read", tidy)
     app.connect("autodoc-process-signature", without_arguments)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -190,7 +190,7 @@ class RNNCell(Cell):
     Parameters
     ----------
     input_size, hidden_size, bias, rng
-        As `Cell`; the attributes too, with one gate.
+        As `Cell`.
     nonlinearity : {"tanh", "relu"}
 
     Raises
