@@ -15,7 +15,7 @@ author = "the tinygrad_rnn authors"
 copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures", "op_table"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures", "op_table", "reference"]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"
@@ -27,7 +27,10 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+default_role = "py:obj"
 napoleon_google_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 html_theme = "furo"

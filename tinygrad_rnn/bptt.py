@@ -16,6 +16,7 @@ from .errors import complaint, describe
 from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
+__all__ = ["Flow", "flow", "values"]
 LONG = 8
 """More time steps than this are shown by the first and the last of them."""
 
@@ -36,10 +37,21 @@ class Flow:
     gradients : dict of ndarray
         For each state ∂L/∂h_t, shape (T, ...).
     parameters : dict of ndarray
-        For each parameter W, by name, what the ops of step t contribute to ∂L/∂W, shape (T, *W.shape). What all steps give
+        For each parameter W, by name, what the ops of step t contribute to ∂L/∂W, shape ``(T, *W.shape)``. What all steps give
         together is the whole gradient, if W is used in time steps only.
     values : dict of ndarray
         For each named result of the steps, such as a gate, its values, shape (T, ...).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((4, 1, 3), dtype="float32"))
+    >>> found = tg.bptt.flow(output[-1].sum())
+    >>> found.steps, found.times["h"], sorted(found.parameters)[:2]
+    ([0, 1, 2, 3], [0, 1, 2, 3], ['bias_hh_l0', 'bias_ih_l0'])
+    >>> found.norms("h").shape
+    (4,)
     """
 
     steps: list[int]
@@ -91,6 +103,14 @@ class Flow:
         ------
         ImportError
             If there is no Matplotlib.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((4, 1, 3), dtype="float32"))
+        >>> axes = tg.bptt.flow(output[-1].sum()).plot(label="RNN")  # doctest: +SKIP
+        >>> axes.figure.savefig("flow.svg")  # doctest: +SKIP
         """
         if axes is None:
             try:
@@ -112,7 +132,7 @@ class Flow:
 
 
 def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None) -> Flow:
-    """Follow the gradient of `loss` through time. The graph is left as it is, and no `.grad` changes.
+    """Follow the gradient of `loss` through time. The graph is left as it is, and no ``.grad`` changes.
 
     Parameters
     ----------
@@ -131,12 +151,18 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     ------
     ValueError
         If no result of that name was recorded in a time step.
+    TypeError
+        If `loss` is no Tensor, or `state` no name.
     RuntimeError
-        If the graph was used by a backward pass before.
+        If `loss` requires no gradients, or the graph was used by a backward pass before.
 
     Notes
     -----
-    The vanishing gradient is seen in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps (Pascanu et al., 2013).
+    The vanishing gradient is seen in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps.
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013).
 
     Examples
     --------
@@ -210,6 +236,8 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     ------
     TypeError
         If `output` has no graph.
+    ValueError
+        If its time steps are inside of a compiled walk.
 
     Examples
     --------

@@ -18,6 +18,7 @@ from .serialize import load_metadata, load_with_metadata, save
 from .tensor import Tensor
 from .text import CharVocab, one_hot
 
+__all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
@@ -35,9 +36,23 @@ class Architecture:
     cell : {"rnn", "gru", "lstm"}
     embedding : int
         How long the vector of a character is; 0 for one-hot.
-    hidden, layers : int
-    dropout : float
+    hidden : int
+        The size of the state.
+    layers : int
+        How many recurrent layers.
+    dropout : float in [0, 1)
         Between layers.
+
+    Raises
+    ------
+    ValueError
+        If `cell` is none of these, or a size no integer in its bounds.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.charmodel import Architecture
+    >>> Architecture(cell="lstm", hidden=64)
+    Architecture(cell='lstm', embedding=32, hidden=64, layers=1, dropout=0.0)
     """
 
     cell: str = "gru"
@@ -101,10 +116,30 @@ def save_model(
     arrays: Mapping[str, np.ndarray] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header.
+    """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header, a checksum of each.
 
-    `arrays` and `notes` are kept beside it (what training needs to go on) and come back from `load_model`.
-    Where `path` is a link, the file that it points to is written.
+    Parameters
+    ----------
+    model : CharModel
+    path : path-like
+        Where it is a link, the file that it points to is written.
+    arrays : mapping of str to ndarray, optional
+        What is kept beside the model: what training needs to go on.
+    notes : mapping of str to JSON values, optional
+        As `arrays`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from tinygrad_rnn.charmodel import Architecture, CharModel, load_model, save_model
+    >>> from tinygrad_rnn.text import CharVocab
+    >>> model = CharModel(CharVocab("Math"), Architecture(hidden=5), rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     save_model(model, path, notes={"epoch": 3})
+    ...     again, arrays, notes = load_model(path)
+    >>> again.vocab, arrays, notes
+    (CharVocab('Maht'), {}, {'epoch': 3})
     """
     everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
     header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
@@ -115,12 +150,35 @@ def save_model(
 def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
     """Read what `save_model` wrote: the model, the arrays and the notes beside it.
 
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    model : CharModel
+        In training mode; say ``model.eval()`` before it writes.
+    arrays : dict of str to ndarray
+    notes : dict
+
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
         If the file is damaged, or is not a character model.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from tinygrad_rnn.charmodel import Architecture, CharModel, load_model, save_model
+    >>> from tinygrad_rnn.text import CharVocab, sample
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     save_model(CharModel(CharVocab("Math"), Architecture(hidden=5), rng=0), path)
+    ...     model = load_model(path)[0].eval()
+    >>> len(sample(model, model.vocab, "M", 10, rng=0))
+    11
     """
     if load_metadata(path).get("format") != FORMAT:  # before its arrays, of any size, are read
         raise ValueError(

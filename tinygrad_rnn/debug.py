@@ -44,10 +44,12 @@ class debug:
 
     Raises
     ------
+    TypeError
+        When it is made, if `writes` or `nonfinite` is not True or False.
     WrittenError
-        A RuntimeError: an array was written to that a live graph needs.
+        Inside of it: an array was written to that a live graph needs. A RuntimeError.
     NonFiniteError
-        A FloatingPointError: a NaN or Inf came up.
+        Inside of it: a NaN or Inf came up. A FloatingPointError.
 
     Examples
     --------

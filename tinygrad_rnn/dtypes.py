@@ -28,12 +28,35 @@ _default = np.dtype(np.float32)
 
 
 def get_default_dtype() -> np.dtype:
-    """The dtype that Python floats take: float32 unless `set_default_dtype` said otherwise."""
+    """The dtype that Python floats take: float32 unless `set_default_dtype` said otherwise.
+
+    Returns
+    -------
+    numpy.dtype
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.get_default_dtype()
+    dtype('float32')
+    """
     return _default
 
 
 def set_default_dtype(dtype: DTypeLike) -> None:
     """Choose the dtype that Python floats take from now on.
+
+    Initialisers and `one_hot` use it too. Arrays keep theirs, and so do Tensors and modules that exist already.
+
+    Parameters
+    ----------
+    dtype : numpy.dtype or str
+        A floating one, or its name: ``"float64"``.
+
+    Raises
+    ------
+    TypeError
+        If it is none. Nothing has changed then.
 
     Examples
     --------
@@ -227,6 +250,24 @@ def require_callable(operation: str, argument: str, value: Any, expected: str, r
     """Refuse what cannot be called."""
     if not callable(value):
         raise TypeError(complaint(operation, argument, expected=expected, got=describe(value), remedy=remedy))
+
+
+def check_probability(operation: str, argument: str, p: float) -> None:
+    """Refuse what is not in [0, 1)."""
+    require_number(operation, argument, p, "a probability in [0, 1)", below=1, remedy="0.5 is common")
+
+
+def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:
+    """Refuse what is not an integer in [0, classes); −1 never means the last one."""
+    if index.dtype.kind not in "iu" and index.size:
+        wanted, remedy = f"integers in [0, {classes})", "use an integer dtype, np.int64 for example"
+        raise TypeError(complaint(operation, argument, expected=wanted, got=describe(index), remedy=remedy))
+    wrong = (index < 0) | (index >= classes)
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        wanted, got = f"integers in [0, {classes}), for there are {classes} classes", f"{index[position]} at position {position}"
+        remedy = "correct it, or use ignore_index for what should not count" if argument == "target" else "correct it"
+        raise ValueError(complaint(operation, argument, expected=wanted, got=got, remedy=remedy))
 
 
 def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:

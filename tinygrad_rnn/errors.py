@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["NoEngineError", "NonFiniteError", "NotCompilable", "WrittenError"]
+
 
 def complaint(operation: str, argument: str, *, expected: str, got: str, remedy: str) -> str:
     """The text of an error that a user can act on.

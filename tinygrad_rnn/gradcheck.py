@@ -16,6 +16,8 @@ from .ops import concatenate
 from .tensor import Tensor
 from .transforms import grad, vjp
 
+__all__ = ["GradcheckError", "check_op", "gradcheck"]
+
 
 class GradcheckError(AssertionError):
     """A derivative that does not agree with the function."""
@@ -57,6 +59,8 @@ def gradcheck(
     ------
     GradcheckError
         Names the op or function, the argument, the index of the entry, both values and the tolerance.
+    TypeError
+        If no input has a floating dtype, or a setting is of the wrong kind.
 
     Warns
     -----
@@ -205,7 +209,26 @@ def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[
 
 
 def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) -> int:
-    """Gradcheck every sample of one op, to second order. Returns how many calls were checked.
+    """Gradcheck every sample of one op, to second order.
+
+    Parameters
+    ----------
+    op : Op
+        A function made by ``tg.op``. Its ``sample`` says what it is called with; without one nothing is checked.
+    order : int
+        How often the function is differentiated; see `gradcheck`.
+    rng : numpy.random.Generator, optional
+        Where the samples are drawn from; a fixed seed if missing.
+
+    Returns
+    -------
+    int
+        How many calls were checked.
+
+    Raises
+    ------
+    GradcheckError
+        If a derivative does not agree with the differences.
 
     Examples
     --------

@@ -195,6 +195,10 @@ def no_grad() -> Block:
 
     Holds for the current thread or async task only, and ends with the block even if that raises.
 
+    Returns
+    -------
+    context manager and decorator
+
     Raises
     ------
     TypeError
@@ -219,6 +223,20 @@ def recorded() -> Block:
 
 def scope(*parts: str | int) -> Block:
     """Record the nodes of a block under a name (str) or a time step (int), inside the current scope.
+
+    Parameters
+    ----------
+    *parts : str or int
+        Names of what is computed, and time steps, outermost first.
+
+    Returns
+    -------
+    context manager and decorator
+
+    Raises
+    ------
+    TypeError
+        If a part is neither.
 
     Examples
     --------

@@ -11,14 +11,28 @@ import numpy as np
 from .errors import complaint, describe
 from .tensor import Tensor
 
+__all__ = ["average_gradients", "broadcast", "world"]
+
 
 def world() -> Any:
     """The communicator of all processes that were started together, from `mpi4py`.
+
+    Returns
+    -------
+    mpi4py.MPI.Comm
+        ``world().rank`` is the number of this process, ``world().size`` how many there are.
 
     Raises
     ------
     ImportError
         If there is no mpi4py, or no MPI for it to run on.
+
+    Examples
+    --------
+    ::
+
+        if tg.parallel.world().rank == 0:
+            tg.save(model.state_dict(), "model.safetensors")
     """
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
@@ -71,6 +85,7 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     Parameters
     ----------
     parameters : iterable of Tensor
+        In every process as many, of the same shapes and dtypes. Those of rank 0 are kept.
     communicator : mpi4py.MPI.Comm, optional
         All processes if missing.
 
@@ -78,6 +93,13 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     ------
     TypeError, ValueError
         As `average_gradients`. No parameter has changed then.
+
+    Examples
+    --------
+    ::
+
+        model = Model()
+        tg.parallel.broadcast(model.parameters())
     """
     own, everywhere = _agreed("broadcast", parameters, communicator)
     for p in own:

@@ -14,6 +14,8 @@ from .draw.text import equation
 from .graph import Scope, Value, history, node_of
 from .tensor import Tensor, seed
 
+__all__ = ["Contribution", "Step", "backward_steps"]
+
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
@@ -30,6 +32,14 @@ class Contribution:
         The contribution, of the input's shape and dtype.
     total : ndarray
         All contributions to the input so far, this one included.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
+    >>> step = next(tg.backward_steps(tg.tanh(x)))
+    >>> [(c.label, c.rule, c.gradient.shape) for c in step.contributions]
+    [('x', 'g * (1 - y * y)', ())]
     """
 
     input: Value
@@ -45,8 +55,10 @@ class Step:
 
     Attributes
     ----------
-    number, of : int
-        This step, counted from 1, and how many there are.
+    number : int
+        Which step this is, counted from 1.
+    of : int
+        How many there are.
     tensor : Tensor
         The op's result.
     equation : str
@@ -57,6 +69,14 @@ class Step:
         The gradient of the loss with respect to `tensor`, now complete.
     contributions : tuple of Contribution
         What goes on to the inputs that are tracked.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
+    >>> step = next(tg.backward_steps(x * 3))
+    >>> step.number, step.of, step.equation, step.gradient
+    (1, 1, '#1 = x ⊙ 3', array(1., dtype=float32))
     """
 
     number: int
@@ -83,7 +103,7 @@ class Step:
 def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     """Run `loss.backward` one op at a time, in the engine's own order.
 
-    It is the same sweep: when the loop has come to its end, every leaf has the `.grad` that ``loss.backward()`` would have
+    It is the same sweep: when the loop has come to its end, every leaf has the ``.grad`` that ``loss.backward()`` would have
     left, bit for bit, and the graph is used. If the loop is left early, nothing has changed.
 
     Parameters

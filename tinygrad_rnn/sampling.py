@@ -50,7 +50,10 @@ def sample(
     Raises
     ------
     ValueError
-        If a setting is out of range, `prime` has an unknown character, or the model's logits are not one for each character.
+        If a setting is out of range, `prime` is empty or has an unknown character, or the model's logits are not one finite number
+        for each character.
+    TypeError
+        If `vocab` is no CharVocab, or `model` cannot be called or does not return (logits, state).
 
     Examples
     --------

@@ -155,6 +155,16 @@ def form(state: Any) -> str:
 def detach(state: Any) -> Any:
     """A state without its graph, of any structure: what to carry from batch to batch in truncated BPTT.
 
+    Parameters
+    ----------
+    state : Tensor, or any structure of Tensors
+        Tuples, lists, dicts and namedtuples, nested or not.
+
+    Returns
+    -------
+    as `state`
+        With the same arrays in leaves that require no gradients; what is no Tensor stays as it is.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg

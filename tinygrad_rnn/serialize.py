@@ -12,6 +12,7 @@ import numpy as np
 from .errors import complaint, describe
 from .graph import Value
 
+__all__ = ["load", "load_metadata", "load_with_metadata", "save"]
 DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
 """What a file says of arrays that `save` writes and `load` reads."""
 
@@ -91,28 +92,103 @@ def _stored(name: str, value: Any) -> np.ndarray:
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a safetensors file: arrays by name.
 
+    Parameters
+    ----------
+    path : path-like
+        A file that `save`, PyTorch's safetensors or another library wrote.
+
+    Returns
+    -------
+    dict of str to ndarray
+        In memory, writable, in the dtypes of the file.
+
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a whole safetensors file.
+        If it is not a whole safetensors file, has a name twice, or a dtype that NumPy has not, bfloat16 for example.
+    TypeError
+        If `path` is no path.
 
     Examples
     --------
-    See `save`.
+    >>> import os, tempfile
+    >>> import tinygrad_rnn as tg
+    >>> layer = tg.nn.Linear(3, 2, rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "weights.safetensors")
+    ...     tg.save(layer.state_dict(), path)
+    ...     tg.nn.Linear(3, 2).load_state_dict(tg.load(path))
+    ...     sorted(tg.load(path))
+    ['bias', 'weight']
     """
     return load_with_metadata(path)[0]
 
 
 def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """As `load`, with the text kept in the header."""
+    """As `load`, with the text kept in the header.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    metadata : dict of str to str
+        Empty if there is none.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, TypeError
+        As `load`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.serialize import load_with_metadata
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "weights.safetensors")
+    ...     tg.save({"w": np.zeros(2)}, path, metadata={"epoch": "3"})
+    ...     load_with_metadata(path)
+    ({'w': array([0., 0.])}, {'epoch': '3'})
+    """
     with _opened(path) as file:
         return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The text kept in the header alone; the file is checked as by `load`, and no array is read."""
+    """The text kept in the header alone; the file is checked as by `load`, and no array is read.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    dict of str to str
+        Empty if there is none.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, TypeError
+        As `load`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> from tinygrad_rnn.serialize import load_metadata
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "weights.safetensors")
+    ...     tg.save({"w": np.zeros(2)}, path, metadata={"epoch": "3"})
+    ...     load_metadata(path)
+    {'epoch': '3'}
+    """
     with _opened(path) as file:
         return dict(file.metadata() or {})
 

@@ -31,8 +31,8 @@ class Tensor(Value):
         Real numbers. An ndarray is wrapped, not copied, and keeps its dtype; Python floats take
         the default dtype (float32), integers int64. Nothing here ever writes into it.
     requires_grad : bool, keyword-only
-        Whether `backward` should leave the gradient in `.grad`. Floating dtypes only.
-    dtype : dtype, keyword-only, optional
+        Whether `backward` should leave the gradient in ``.grad``. Floating dtypes only.
+    dtype : numpy.dtype, keyword-only, optional
     name : str, keyword-only, optional
         What drawings and error messages call it.
 
@@ -183,7 +183,7 @@ class Tensor(Value):
     # -- gradients ----------------------------------------------------------------------------------
 
     def backward(self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False) -> None:
-        """Add to `.grad` of every leaf that requires it the gradient of this tensor with respect to it.
+        """Add to ``.grad`` of every leaf that requires it the gradient of this tensor with respect to it.
 
         Threads may do so at once, each on a graph of its own, also if these share leaves.
 
@@ -194,14 +194,14 @@ class Tensor(Value):
         retain_graph : bool
             Allow another backward pass through this graph. Without it the graph can still be looked at.
         retain_grads : bool
-            Leave every interior tensor its gradient too, in `.grad`.
+            Leave every interior tensor its gradient too, in ``.grad``.
 
         Raises
         ------
         RuntimeError
             If nothing here requires gradients, or a backward pass went through this graph before.
         ValueError
-            If `gradient` is missing or of another shape. No `.grad` has changed then.
+            If `gradient` is missing or of another shape. No ``.grad`` has changed then.
 
         Examples
         --------
@@ -313,7 +313,7 @@ class Tensor(Value):
     # -- methods: the functions of the same name ----------------------------------------------------
 
     T = property(ops.transpose, doc="The axes in reverse order.")
-    mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged: the matrix transpose.")
+    mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The matrix transpose, with the last two axes exchanged.")
 
     abs, sqrt, square, exp, expm1, log, log1p = ops.abs, ops.sqrt, ops.square, ops.exp, ops.expm1, ops.log, ops.log1p
     sin, cos, tanh, sigmoid, relu, softplus = ops.sin, ops.cos, ops.tanh, ops.sigmoid, ops.relu, ops.softplus
@@ -345,11 +345,11 @@ class Tensor(Value):
         return ops.astype(self, dtype=as_dtype("astype", dtype))
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
-        """Where the largest entry is: a plain array of integers."""
+        """Where the largest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
         return np.asarray(seen(np.argmax, placed("argmax", self, axis), axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
-        """Where the smallest entry is: a plain array of integers."""
+        """Where the smallest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
         return np.asarray(seen(np.argmin, placed("argmin", self, axis), axis))
 
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import as_numbers, get_default_dtype, real, require_callable, require_count
+from .dtypes import as_numbers, check_classes, get_default_dtype, real, require_callable, require_count
 from .errors import complaint, describe
 from .graph import no_grad
-from .nn.functional import check_classes, cross_entropy
+from .nn.functional import cross_entropy
 from .nn.masks import same_masks
 from .ops import concatenate
 from .sampling import sample as sample
 from .scan import detach
+
+__all__ = ["CharVocab", "batches", "bptt", "columns", "count_batches", "one_hot", "sample"]
 
 
 class CharVocab:
@@ -23,8 +25,23 @@ class CharVocab:
     Parameters
     ----------
     characters : iterable of str
-        A text, or its characters. Each is kept once, sorted, so that the order does not depend on
-        the run; give ``order="given"`` to keep the order of first occurrence.
+        A text, or its characters. Each is kept once.
+    order : {"sorted", "given"}
+        Sorted by code point, so that the order does not depend on the text; or in the order of first occurrence.
+
+    Attributes
+    ----------
+    characters : str
+        Those of the vocabulary, in order.
+    index : dict of str to int
+        The place of each.
+
+    Raises
+    ------
+    ValueError
+        If there are no characters, or `order` is neither.
+    TypeError
+        If `characters` are no text, bytes for example.
 
     Examples
     --------
@@ -58,12 +75,14 @@ class CharVocab:
         return character in self.index
 
     def encode(self, text: str) -> np.ndarray:
-        """The indices of the characters of `text`, shape (len(text),).
+        """The indices of the characters of `text`, int64 of shape (len(text),).
 
         Raises
         ------
         ValueError
             If a character is unknown; the message names it and its position.
+        TypeError
+            If `text` is no str.
         """
         if not isinstance(text, str):
             raise TypeError(complaint("CharVocab.encode", "text", expected="a str", got=describe(text), remedy="decode bytes to one"))
@@ -87,7 +106,7 @@ class CharVocab:
         Raises
         ------
         ValueError
-            If an index is not in [0, len(vocab)); the message names it and its position.
+            If an index is not in [0, len(vocab)) (the message names it and its position), or there is more than one axis.
         TypeError
             If there are other things than integers.
         """
@@ -107,10 +126,23 @@ class CharVocab:
 def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     """Rows of zeros with a one at the index: shape (..., classes), of the default dtype unless told otherwise.
 
+    Parameters
+    ----------
+    indices : integers of shape (...)
+    classes : int
+    dtype : numpy.dtype, optional
+        The default dtype if missing.
+
+    Returns
+    -------
+    ndarray
+
     Raises
     ------
     ValueError
-        If an index is not in [0, classes).
+        If an index is not in [0, classes): −1 never means the last.
+    TypeError
+        If there are other things than integers.
 
     Examples
     --------
@@ -129,6 +161,23 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
 
     Stream b is the b-th stretch of the text, so that a state carried from one batch to the next
     continues where that stream stopped. What does not fill all streams is left out at the end.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        An encoded text.
+    batch_size : int
+        How many streams.
+
+    Returns
+    -------
+    ndarray
+        Integers of shape (len(indices) // batch_size, batch_size).
+
+    Raises
+    ------
+    ValueError
+        If `indices` are not integers along one axis, or a stream would have less than two characters.
 
     Examples
     --------
@@ -166,9 +215,21 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
     ----------
     indices : sequence of int
         An encoded text.
-    batch_size, steps : int
+    batch_size : int
+        Streams that are read side by side.
+    steps : int
+        Characters of each stream in one batch.
     start : int
         How many batches to pass over: where to go on after an interruption.
+
+    Returns
+    -------
+    iterator of (ndarray, ndarray)
+
+    Raises
+    ------
+    ValueError
+        When the first is asked for: if the text is too short for the streams, or `start` is beyond its end.
 
     Examples
     --------
@@ -190,7 +251,24 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
 
 
 def count_batches(characters: int, batch_size: int, steps: int) -> int:
-    """How many batches `batches` yields for a text of so many characters."""
+    """How many batches `batches` yields for a text of so many characters.
+
+    Parameters
+    ----------
+    characters, batch_size, steps : int
+        The length of the text, and the settings of `batches`.
+
+    Returns
+    -------
+    int
+        0 for a text that is too short for one.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.text.count_batches(8, batch_size=2, steps=2)
+    2
+    """
     characters = require_count("count_batches", "characters", characters, low=0)
     batch_size, steps = require_count("count_batches", "batch_size", batch_size), require_count("count_batches", "steps", steps)
     return max(-(-(characters // batch_size - 1) // steps), 0)

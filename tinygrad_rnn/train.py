@@ -26,6 +26,7 @@ from .scan import detach
 from .tensor import Tensor
 from .text import CharVocab, batches, count_batches
 
+__all__ = ["Options", "Progress", "Trainer"]
 HOPELESS = 1e6
 """Nats a character at which a training has diverged, finite as they may be: a blind guess costs the log of the vocabulary's size."""
 
@@ -51,6 +52,17 @@ class Options:
     seed : int
     compile : bool
         Run the recurrent layers as NumPy programs; see `tinygrad_rnn.compile`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.train import Options
+    >>> Options(epochs=3, lr=0.01)
+    Options(epochs=3, batch_size=16, steps=32, lr=0.01, clip=1.0, holdout=0.1, seed=0, compile=False)
     """
 
     epochs: int = 10
@@ -74,7 +86,28 @@ class Options:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is: counts are of this epoch, the loss is in nats a character."""
+    """Where training is, as `Trainer.run` tells it after every batch.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 0.
+    batch : int
+        How many of this epoch are done.
+    batches : int
+        How many there are in an epoch.
+    loss : float
+        The mean over the last twenty batches, in nats a character.
+    characters_per_second : float
+    seconds_left : float
+        Of all epochs, at the speed so far.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn.train import Progress
+    >>> round(Progress(epoch=0, batch=3, batches=10, loss=0.6931, characters_per_second=1e5, seconds_left=2.0).bits, 3)
+    1.0
+    """
 
     epoch: int
     batch: int
@@ -95,8 +128,14 @@ class Trainer:
     Parameters
     ----------
     text : str
+        What to learn: its characters are the vocabulary. The end of it is held out.
     architecture : Architecture
     options : Options
+
+    Raises
+    ------
+    ValueError
+        If the text is too short for the batch size.
 
     Examples
     --------
@@ -149,12 +188,32 @@ class Trainer:
         return compile(self.model)
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
-        """One batch: forward, backward, clip, update. Returns the loss in nats a character.
+        """One batch: forward, backward, clip, update.
+
+        Parameters
+        ----------
+        x, y : integers of shape (T, B)
+            Characters, and those that follow them.
+
+        Returns
+        -------
+        float
+            The loss, in nats a character.
 
         Raises
         ------
         ValueError
             If the training has diverged: a loss out of all bounds, or a gradient that is not finite. Nothing is updated then.
+
+        Examples
+        --------
+        >>> from tinygrad_rnn.charmodel import Architecture
+        >>> from tinygrad_rnn.text import batches
+        >>> from tinygrad_rnn.train import Options, Trainer
+        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), Options(batch_size=2, steps=8))
+        >>> x, y = next(batches(trainer.training, 2, 8))
+        >>> trainer.step(x, y) > trainer.step(x, y)
+        True
         """
         where = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
         logits, state = self._run_model(x, self.state)
@@ -196,6 +255,16 @@ class Trainer:
         ------
         ValueError
             If the training has diverged; `on_epoch` is not called for that epoch.
+
+        Examples
+        --------
+        >>> from tinygrad_rnn.charmodel import Architecture
+        >>> from tinygrad_rnn.train import Options, Trainer
+        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), Options(epochs=2, batch_size=2, steps=8))
+        >>> trainer.run(on_epoch=lambda epoch, loss, held_out: print(epoch))
+        1
+        2
+        True
         """
         options, start, seen, done = self.options, perf_counter(), 0, 0
         todo = (options.epochs - self.epoch) * self.batches - self.batch
@@ -230,14 +299,9 @@ class Trainer:
         return total / (len(self.held_out) - 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that the next step depends on, whole or not at all."""
-        carried = (
-            {}
-            if self.state is None
-            else {"state": self.state}
-            if isinstance(self.state, Tensor)
-            else dict(zip(("state", "state_c"), self.state, strict=True))
-        )
+        """Write everything that the next step depends on to `path`, whole or not at all."""
+        states = () if self.state is None else (self.state,) if isinstance(self.state, Tensor) else self.state
+        carried = dict(zip(("state", "state_c"), states, strict=False))
         arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {name: tensor.data for name, tensor in carried.items()}
         notes = {
@@ -251,12 +315,40 @@ class Trainer:
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None) -> Trainer:
-        """Go on from what `save` wrote, with the same text; `epochs` may ask for more or fewer of them.
+        """Go on from what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+        text : str
+            The same as before.
+        epochs : int, optional
+            More of them than before, or fewer, in all.
+
+        Returns
+        -------
+        Trainer
+            Its next step is, bit for bit, the one that would have come.
 
         Raises
         ------
+        FileNotFoundError
+            If there is no such file.
         ValueError
             If the file is damaged or was altered, holds no training state, or belongs to another text.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from tinygrad_rnn.charmodel import Architecture
+        >>> from tinygrad_rnn.train import Options, Trainer
+        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), Options(epochs=1, batch_size=2, steps=8))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.safetensors")
+        ...     trainer.save(path)
+        ...     again = Trainer.resume(path, "Math" * 40)
+        >>> again.evaluate() == trainer.evaluate()
+        True
         """
         model, arrays, notes = load_model(path)
         try:

@@ -20,7 +20,7 @@ from .tensor import Tensor, seed
 
 
 def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False) -> Any:
-    """The gradient of `output` with respect to `inputs`, without touching any `.grad`.
+    """The gradient of `output` with respect to `inputs`, without touching any ``.grad``.
 
     Parameters
     ----------
@@ -85,14 +85,28 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
 
 @recorded()
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
-    """f(*primals), and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
+    """``f(*primals)``, and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
+
+    Parameters
+    ----------
+    f : callable
+        A function of Tensors that returns one Tensor.
+    *primals : array_like
+        Where to evaluate it. Floating dtypes; Python floats take the default dtype.
 
     Returns
     -------
     output : Tensor
     pull : callable
-        ``pull(v)`` returns a Tensor for one primal, a tuple for several. ``pull(v, create_graph=True)``
-        records it.
+        ``pull(v)``, with v of the output's shape, returns a Tensor of the primal's shape, for several primals a tuple of them. An input
+        that the output does not depend on gets zeros. ``pull(v, create_graph=True)`` records it.
+
+    Raises
+    ------
+    TypeError
+        If `f` does not return a Tensor, or a primal is not floating.
+    ValueError
+        If there are no primals; or when `pull` is called, if v has not the shape of the output.
 
     Examples
     --------
@@ -117,14 +131,36 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
 
 @recorded()
 def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
-    """f(*primals) and Jv: how fast the output changes as the inputs move along `tangents`.
+    """``f(*primals)`` and Jv: how fast the output changes as the inputs move along `tangents`.
 
     A reverse sweep is linear in the gradient u that it starts from: uᵀJ. Differentiating that with
     respect to u, along v, gives Jv; so the forward direction needs no second set of rules.
 
     Parameters
     ----------
+    f : callable
+        A function of Tensors that returns one Tensor.
     primals, tangents : array_like, or tuples of them for several inputs
+        Where to evaluate it, and in which direction to move: of the same shapes.
+    create_graph : bool
+        Record the computation of Jv, so that it can be differentiated.
+
+    Returns
+    -------
+    output : Tensor
+    product : Tensor
+        Jv, of the output's shape.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of primals and tangents differ.
+    TypeError
+        If `f` does not return a Tensor, or a primal is not floating.
+
+    References
+    ----------
+    The transpose of the transpose: Townsend, "A new trick for calculating Jacobian vector products" (2017).
 
     Examples
     --------
@@ -142,11 +178,28 @@ def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
 
 @recorded()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
-    """All partial derivatives of f(*inputs): for each input an array of shape output.shape + input.shape.
+    """All partial derivatives of ``f(*inputs)``: for each input an array of shape ``output.shape + input.shape``.
+
+    Parameters
+    ----------
+    f : callable
+        A function of Tensors that returns one Tensor, of any shape. It runs once; each entry of its output takes one sweep.
+    *inputs : array_like
+        Where to evaluate it.
+    create_graph : bool
+        Record the computation, so that the result can be differentiated.
 
     Returns
     -------
-    Tensor for one input, a tuple of Tensors for several
+    Tensor, or a tuple of Tensors for several inputs
+        Zeros where the output does not depend on an input.
+
+    Raises
+    ------
+    ValueError
+        If there are no inputs.
+    TypeError
+        If `f` does not return a Tensor, or an input is not floating.
 
     Examples
     --------
@@ -169,12 +222,33 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
 
 @recorded()
 def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Any]:
-    """f(*primals), one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
+    """``f(*primals)``, one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
+
+    Parameters
+    ----------
+    f : callable
+        A function of Tensors that returns one number.
+    primals, tangents : array_like, or tuples of them for several inputs
+        Where to evaluate it, and the vector v: of the same shapes.
+    create_graph : bool
+        Record the computation, so that the product can be differentiated.
 
     Returns
     -------
     output : Tensor
-    product : Tensor, or tuple of Tensors for several inputs
+    product : Tensor, or a tuple of Tensors for several inputs
+        Of the shapes of the primals. The Hessian itself is never made: two sweeps, whatever its size.
+
+    Raises
+    ------
+    ValueError
+        If `f` gives more than one number, or the shapes of primals and tangents differ.
+    TypeError
+        If `f` does not return a Tensor, or a primal is not floating.
+
+    References
+    ----------
+    Pearlmutter, "Fast exact multiplication by the Hessian" (1994).
 
     Examples
     --------

@@ -22,6 +22,7 @@ from .walk import Compiled, asked, make, run
 if TYPE_CHECKING:
     from ..draw.figure import Graph
 
+__all__ = ["CompiledModule"]
 MANY = 8
 """So many programs of one cell for arguments of one form are as many as is well."""
 
@@ -36,8 +37,21 @@ class CompiledModule(Module):
     ----------
     target : callable
         What it was made of.
+    backend : str
+        What its programs are written for.
     refused : dict of str to str
         With ``fallback=True``: the cells that run as they are, and why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+    >>> fast.source.count("def forward("), fast.source.count("def backward(")
+    (1, 1)
+    >>> fast.refused, fast.hidden_size
+    ({}, 4)
     """
 
     def __init__(self, target: Callable[..., Any], fallback: bool = False, backend: str = "numpy"):
@@ -121,7 +135,13 @@ class CompiledModule(Module):
 
     @property
     def source(self) -> str:
-        """The programs that were written so far: of each cell, and for each form of its arguments."""
+        """The programs that were written so far, of each cell and for each form of its arguments.
+
+        Raises
+        ------
+        RuntimeError
+            If it was not called yet; so do `explain` and `graph`.
+        """
         return "\n\n".join(made.program.source for made in self._written("source"))
 
     def explain(self) -> str:
@@ -137,6 +157,19 @@ class CompiledModule(Module):
             Which of the programs; the last that was used if missing.
         **options
             As of `tinygrad_rnn.graph`.
+
+        Returns
+        -------
+        Graph
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+        >>> print(fast.graph().text(shapes=False).splitlines()[-1].split("=")[1].strip()[:5])
+        tanh(
         """
         from ..draw import graph
 

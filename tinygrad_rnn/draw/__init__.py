@@ -2,6 +2,7 @@
 
 from ..errors import NoEngineError
 from .figure import Graph, graph
+from .picture import Edge, Vertex
 from .text import text
 
-__all__ = ["Graph", "NoEngineError", "graph", "text"]
+__all__ = ["Edge", "Graph", "NoEngineError", "Vertex", "graph", "text"]

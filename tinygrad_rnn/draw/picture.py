@@ -49,6 +49,14 @@ class Vertex:
         Of a state: how many time steps lie between where it is made and where it is used.
     formula : str
         Of a named result: its formula with those of its unnamed terms in it (``σ(x₀ @ W + h₀ @ U)``), if that is short.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+    >>> parameter, op = tg.graph(tg.tanh(w)).nodes
+    >>> parameter.kind, parameter.name, op.kind, op.text, op.shapes
+    ('parameter', 'w', 'op', 'tanh(w)', [(2,)])
     """
 
     id: str
@@ -81,6 +89,14 @@ class Edge:
         In a rolled view: how many time steps later it is used. 1 is the state, handed on; −1 that of a walk backwards.
     when : str
         In a rolled view: the time step at which alone this happens, as ``"t = 0"``.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+    >>> g = tg.graph(tg.tanh(w))
+    >>> [edge.source for edge in g.edges] == [g.nodes[0].id]
+    True
     """
 
     source: str

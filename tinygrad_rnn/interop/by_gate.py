@@ -84,6 +84,11 @@ def to_d2l(
         both biases of the candidate are outside of it. But the round trip is not exact: what comes back has all of it in
         ``bias_ih``, and zeros in ``bias_hh``. Without it our ``bias_hh`` must be zero, as `from_d2l` makes it.
 
+    Returns
+    -------
+    dict of str to ndarray
+        Without ``W_hq`` and ``b_q`` if `state` has no linear layer.
+
     Raises
     ------
     ValueError
@@ -103,10 +108,29 @@ def to_d2l(
 def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
     """The eleven matrices of the tutorial (`tinygrad_rnn.mathmath`) as the state dict of a model with a GRU and a linear layer.
 
-    ``Wz Wr Wh`` are (I, H), ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,). Source: "Gated Recurrent
-    Units explained with matrices" (Russell-Puleri and Puleri, 2019).
+    ``Wz Wr Wh`` are (I, H), ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
 
-    Parameters, returns and errors as `from_d2l`.
+    Parameters
+    ----------
+    weights : mapping of str to array
+    reset : {"before"}
+        The form of our layer, which must be "before".
+    prefixes : tuple of two str
+        What stands before the names of the GRU and of the linear layer in our model's state dict.
+
+    Returns
+    -------
+    dict of str to ndarray
+        For ``load_state_dict``; without the linear layer if `weights` has none.
+
+    Raises
+    ------
+    ValueError
+        As `from_d2l`.
+
+    References
+    ----------
+    "Gated Recurrent Units explained with matrices" (Russell-Puleri and Puleri, 2019).
 
     Examples
     --------
@@ -122,7 +146,25 @@ def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefi
 def to_tutorial(
     state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES, merge_biases: bool = False
 ) -> dict[str, np.ndarray]:
-    """The state dict of a model with a GRU and a linear layer as the tutorial's eleven matrices; see `from_tutorial` and `to_d2l`.
+    """The state dict of a model with a GRU and a linear layer as the tutorial's eleven matrices; see `from_tutorial`.
+
+    Parameters
+    ----------
+    state : mapping of str to array
+    reset, prefixes
+        As `from_tutorial`.
+    merge_biases : bool
+        Make the one bias there the sum of our two; as `to_d2l`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Nine of them if `state` has no linear layer.
+
+    Raises
+    ------
+    ValueError
+        As `to_d2l`; or if it is no GRU.
 
     Examples
     --------

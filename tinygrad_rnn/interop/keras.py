@@ -55,6 +55,8 @@ def from_keras(weights: Sequence[Any], *, reset: str | None = None, layer: int =
     ValueError
         If shapes do not fit, those of two directions are not of one layer, or the bias is that of the other form of the GRU,
         which cannot be converted.
+    TypeError
+        If `weights` is no list of arrays.
 
     Examples
     --------

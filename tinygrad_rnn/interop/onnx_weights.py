@@ -94,8 +94,10 @@ def to_onnx_weights(
     ----------
     state : mapping of str to array
         ``layer.state_dict()`` of an RNN, a GRU or an LSTM.
-    reset, linear_before_reset
-        For a GRU: the form that our layer has, and the attribute that the node will have.
+    reset : {"after", "before"}
+        For a GRU, and for nothing else: the form that our layer has.
+    linear_before_reset : int
+        For a GRU: the attribute that the node will have.
     layer : int
         Which layer of a stack.
 

@@ -56,6 +56,23 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     ``module.load_state_dict({name: torch.from_numpy(array) for name, array in to_pytorch(state).items()})`` takes it. Say
     ``reset="before"`` if that is the form of your GRU: it is refused then, while the arrays alone do not tell.
 
+    Parameters
+    ----------
+    state : mapping of str to array
+        Of one layer, or of a whole model.
+    reset : {"after"}
+        The form of our GRUs, if there are any: "before" is refused.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Copies.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `from_pytorch`.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg

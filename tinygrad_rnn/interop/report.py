@@ -38,6 +38,13 @@ class Report:
         The arrays for which there is no parameter, each with its dtype and shape.
     misfits : tuple of str
         The parameters whose array has another shape or dtype, with what was expected and what came.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> report = tg.interop.compare(tg.nn.Linear(3, 2), {"weight": tg.nn.init.zeros((2, 3))})
+    >>> report.complete, report.fitting, report.missing
+    (False, ('weight',), ('bias float32 (2,)',))
     """
 
     module: str
@@ -62,7 +69,21 @@ class Report:
 
 
 def compare(module: Module, source: Any, *, rename: Rename | None = None, cast: bool = False) -> Report:
-    """What `load_into` would find, as a `Report`; nothing changes. Parameters and errors as `load_into`.
+    """What `load_into` would find, as a `Report`; nothing changes.
+
+    Parameters
+    ----------
+    module, source, rename, cast
+        As `load_into`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, TypeError
+        If `source` cannot be read, or two names become the same. What does not fit is no error here.
 
     Examples
     --------

@@ -32,8 +32,10 @@ class Cell(Module):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I, the size of x.
+    hidden_size : int
+        H, the size of the state.
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
     rng : numpy.random.Generator or int, optional
@@ -44,6 +46,13 @@ class Cell(Module):
     weight_ih : Tensor of shape (gates · H, I)
     weight_hh : Tensor of shape (gates · H, H)
     bias_ih, bias_hh : Tensor of shape (gates · H,), or None
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> cell = tg.nn.GRUCell(3, 2, rng=0)
+    >>> isinstance(cell, tg.nn.Cell), cell.weight_ih.shape, cell.weight_hh.shape, cell.bias_hh.shape
+    (True, (6, 3), (6, 2), (6,))
     """
 
     gates: int = 1
@@ -76,11 +85,28 @@ class Cell(Module):
             What `scan` hands to `step`, time still on the first axis.
         step : callable
             ``(inputs[t], state) -> (output, state)``
+
+        Raises
+        ------
+        TypeError
+            If the class does not define it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> cell = tg.nn.GRUCell(3, 2, rng=0)
+        >>> inputs, step = cell.unroll(tg.Tensor(np.ones((7, 5, 3), dtype="float32")))
+        >>> [part.shape for part in inputs]
+        [(7, 5, 2), (7, 5, 2), (7, 5, 2)]
+        >>> outputs, h = tg.scan(step, inputs, cell.zero_state((5,)))
+        >>> outputs.shape
+        (7, 5, 2)
         """
         raise TypeError(f"{type(self).__name__}: expected a method unroll, got none; define it in the class")
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """The state before the first step: zeros of shape (*batch, H)."""
+        """The state before the first step: zeros of shape ``(*batch, H)``."""
         return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
@@ -100,15 +126,27 @@ class Cell(Module):
         -------
         output : Tensor of shape (B, H) or (H,)
         state : as `state`
+
+        Raises
+        ------
+        ValueError
+            If x has more than two axes, or a shape does not fit: a state is never broadcast.
+        TypeError
+            If a dtype is not that of the parameters.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> output, (h, c) = tg.nn.LSTMCell(3, 2, rng=0)(tg.Tensor([0.0, 1.0, 2.0]))
+        >>> output.shape, h.shape, c.shape
+        ((2,), (2,), (2,))
         """
         name = type(self).__name__
         x = floating_input(name, x, self.dtype)
         expect_last(name, x, self.input_size, "input_size")
         if x.ndim > 2:
-            wanted, remedy = (
-                f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)",
-                "use a layer, or tg.scan, for several",
-            )
+            wanted = f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)"
+            remedy = "use a layer, or tg.scan, for several"
             raise ValueError(complaint(name, "x", expected=wanted, got=describe(x), remedy=remedy))
         batch = x.shape[:-1]
         state = self.zero_state(batch) if state is None else self.check_state(name, state, (*batch, self.hidden_size))
@@ -143,11 +181,26 @@ class Cell(Module):
 
 
 class RNNCell(Cell):
-    """h' = tanh(x W + b_i + h U + b_h), or relu in place of tanh (Elman, 1990).
+    """The vanilla recurrent network, one step.
 
-    Parameters as `Cell`, and
+    ::
 
+        h' = tanh(x W + b_i + h U + b_h), or relu in place of tanh
+
+    Parameters
+    ----------
+    input_size, hidden_size, bias, rng
+        As `Cell`.
     nonlinearity : {"tanh", "relu"}
+
+    Raises
+    ------
+    ValueError
+        If `nonlinearity` is neither.
+
+    References
+    ----------
+    Elman, "Finding structure in time" (1990). Names and layout are those of `torch.nn.RNNCell`.
 
     Examples
     --------
@@ -161,9 +214,8 @@ class RNNCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, nonlinearity: str = "tanh", rng: init.Rng = None):
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(
-                complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=repr(nonlinearity), remedy="use one of these")
-            )
+            got, remedy = repr(nonlinearity), "use one of these"
+            raise ValueError(complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=got, remedy=remedy))
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -182,7 +234,7 @@ class RNNCell(Cell):
 
 
 class GRUCell(Cell):
-    """The gated recurrent unit (Cho et al., 2014), which keeps the old state where z is 1.
+    """The gated recurrent unit, one step: it keeps the old state where z is 1.
 
     ::
 
@@ -194,8 +246,10 @@ class GRUCell(Cell):
 
     The two forms cannot be converted into each other.
 
-    Parameters as `Cell`, and
-
+    Parameters
+    ----------
+    input_size, hidden_size, bias, rng
+        As `Cell`.
     reset : {"after", "before"}
         Whether the reset gate acts after the product with U_n or before it.
 
@@ -203,6 +257,16 @@ class GRUCell(Cell):
     ----------
     weight_ih, weight_hh, bias_ih, bias_hh
         The gates in the order r, z, n.
+
+    Raises
+    ------
+    ValueError
+        If `reset` is neither.
+
+    References
+    ----------
+    Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation" (2014), whose first
+    version has the form "after", and later ones "before". Names and layout are those of `torch.nn.GRUCell`.
 
     Examples
     --------
@@ -218,15 +282,8 @@ class GRUCell(Cell):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset: str = "after", rng: init.Rng = None):
         if reset not in ("after", "before"):
-            raise ValueError(
-                complaint(
-                    "GRUCell",
-                    "reset",
-                    expected="'after' (PyTorch's form) or 'before' (ONNX's default)",
-                    got=repr(reset),
-                    remedy="use one of these",
-                )
-            )
+            wanted = "'after' (PyTorch's form) or 'before' (ONNX's default)"
+            raise ValueError(complaint("GRUCell", "reset", expected=wanted, got=repr(reset), remedy="use one of these"))
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.reset = reset
 
@@ -258,21 +315,31 @@ class GRUCell(Cell):
 
 
 class LSTMCell(Cell):
-    """The long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
+    """The long short-term memory with a forget gate, one step.
 
     ::
 
-        i, f, o = σ(x W + b_i + h U + b_h), each with its own W, U and b
+        i, f, o = σ(x W + b_i + h U + b_h), each with its own W, U, b_i and b_h
         g  = tanh(x W_g + b_ig + h U_g + b_hg)
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')
 
     The state is the tuple (h, c), the output is h'.
 
+    Parameters
+    ----------
+    input_size, hidden_size, bias, rng
+        As `Cell`.
+
     Attributes
     ----------
     weight_ih, weight_hh, bias_ih, bias_hh
         The gates in the order i, f, g, o.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, "Long short-term memory" (1997); the forget gate is that of Gers, Schmidhuber and Cummins, "Learning to
+    forget" (2000). Names and layout are those of `torch.nn.LSTMCell`.
 
     Examples
     --------
@@ -327,13 +394,6 @@ def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, .
     """One Tensor of a state, refused if its shape or dtype differs."""
     state = floating_input(operation, state, dtype, argument)
     if state.shape != shape:
-        raise ValueError(
-            complaint(
-                operation,
-                argument,
-                expected=f"shape {shape}",
-                got=describe(state),
-                remedy="make it for this batch; a state is not broadcast",
-            )
-        )
+        remedy = "make it for this batch; a state is not broadcast"
+        raise ValueError(complaint(operation, argument, expected=f"shape {shape}", got=describe(state), remedy=remedy))
     return state

@@ -15,11 +15,16 @@ from ..tensor import Tensor
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0) -> float:
     """Scale all gradients by one factor so that the norm of all of them together is at most `max_norm`.
 
+    ::
+
+        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶)),   ‖g‖ = (Σ |gᵢ|^norm_type)^(1 / norm_type) over all entries of all gradients
+
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        Those without a gradient are passed over.
+        Those without a gradient are passed over; if none has one the norm is 0.
     max_norm : float
+        Above 0.
     norm_type : float
         2 for the Euclidean norm, ``inf`` for the largest entry.
 
@@ -31,7 +36,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     Raises
     ------
     ValueError
-        If the norm is nan or infinite: nothing is scaled then.
+        If the norm is nan or infinite: nothing is scaled then. If `max_norm` or `norm_type` is not above 0.
+    TypeError
+        If something else than Tensors is given.
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1. The 10⁻⁶ is PyTorch's.
 
     Examples
     --------
@@ -69,6 +80,24 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Cut every entry of every gradient to between −clip_value and clip_value.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensors
+        Those without a gradient are passed over.
+    clip_value : float
+        Above 0. Nan stays nan.
+
+    Raises
+    ------
+    ValueError
+        If `clip_value` is not above 0.
+    TypeError
+        If something else than Tensors is given.
+
+    References
+    ----------
+    Mikolov, "Statistical language models based on neural networks" (thesis, 2012).
 
     Examples
     --------

@@ -15,22 +15,22 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import as_numbers, require_flag, require_floating, require_number
+from ..dtypes import as_numbers, check_classes, check_probability, require_flag, require_floating, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from .init import Rng, generator
 
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_loss", "nll_loss"]
+
 
 def cross_entropy(
-    logits: Any,
-    target: Any,
-    *,
-    ignore_index: int | None = None,
-    weight: Any = None,
-    label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    logits: Any, target: Any, *, ignore_index: int | None = None, weight: Any = None, label_smoothing: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """The cross-entropy −Σ_c p_c log softmax(logits)_c between logits and targets.
+    """The cross-entropy between targets and the softmax of logits.
+
+    ::
+
+        −Σ_c p_c log softmax(logits)_c,   p the target: one-hot of an integer, or a distribution
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ def cross_entropy(
 
     Returns
     -------
-    Tensor: a number, or with "none" shape (...)
+    Tensor
+        A number, or with "none" shape (...); of the dtype of the logits.
 
     Raises
     ------
@@ -58,6 +59,11 @@ def cross_entropy(
         If a target is out of range (the message names its position), or shapes do not fit.
     TypeError
         If the target's dtype does not fit.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Label smoothing: Szegedy et al., "Rethinking the
+    Inception architecture for computer vision" (2016). Settings and means are those of `torch.nn.functional.cross_entropy`.
 
     Examples
     --------
@@ -77,11 +83,8 @@ def cross_entropy(
         if target.shape != logits.shape:
             raise ValueError(_unfit(name, target, logits))
         if ignore_index is not None:
-            raise ValueError(
-                complaint(
-                    name, "ignore_index", expected="None with probability targets", got=str(ignore_index), remedy="use integer targets"
-                )
-            )
+            wanted, remedy = "None with probability targets", "use integer targets"
+            raise ValueError(complaint(name, "ignore_index", expected=wanted, got=str(ignore_index), remedy=remedy))
         _require_probabilities(name, target)
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
@@ -103,13 +106,35 @@ def cross_entropy(
 def nll_loss(
     log_probabilities: Any, target: Any, *, ignore_index: int | None = None, weight: Any = None, reduction: str = "mean"
 ) -> Tensor:
-    """The negative log-likelihood −log p[target], of log-probabilities (..., C) and integer targets (...).
+    """The negative log-likelihood: `cross_entropy` is this after `log_softmax`.
 
-    Parameters, returns and errors as `cross_entropy`, which is this after `log_softmax`.
+    ::
+
+        −log p[target]
+
+    Parameters
+    ----------
+    log_probabilities : Tensor of shape (..., C)
+    target : integers of shape (...)
+    ignore_index, weight, reduction
+        As `cross_entropy`.
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" shape (...).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `cross_entropy`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import tinygrad_rnn as tg
     >>> tg.nn.functional.nll_loss(tg.Tensor([[-0.5, -1.0]]), [1])
     Tensor(1.)
@@ -127,7 +152,33 @@ def nll_loss(
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
-    """The squared error (input − target)². The shapes must be equal: nothing is broadcast.
+    """The mean squared error.
+
+    ::
+
+        (input − target)²
+
+    Parameters
+    ----------
+    input, target : arrays of one shape
+        Nothing is broadcast. A target that is a Tensor with gradients gets one too.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" the shape of `input`; of its dtype.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there is nothing to take a mean of.
+    TypeError
+        If `input` is not floating.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 3.1.1: the likelihood of a normal distribution.
 
     Examples
     --------
@@ -143,16 +194,37 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, *, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
 ) -> Tensor:
-    """−t log σ(x) − (1 − t) log(1 − σ(x)), computed from x so that nothing overflows.
+    """The cross-entropy of a yes or no, computed from the logit x so that nothing overflows.
+
+    ::
+
+        weight · (−pos_weight · t log σ(x) − (1 − t) log(1 − σ(x)))
 
     Parameters
     ----------
-    logits, target : arrays of one shape
-        Targets are probabilities in [0, 1], 0 or 1 for example.
-    weight : array that broadcasts to that shape, optional
-        A factor for each entry.
-    pos_weight : array that broadcasts to that shape, optional
-        A factor for the first term.
+    logits : array of floats
+    target : array of the same shape
+        The probabilities t, in [0, 1], 0 or 1 for example.
+    weight, pos_weight : array that broadcasts to that shape, optional
+        As in the formula; 1 if missing.
+    reduction : {"mean", "sum", "none"}
+        "mean" divides by the number of entries, whatever their weights.
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" the shape of `logits`; of their dtype.
+
+    Raises
+    ------
+    ValueError
+        If a target is not in [0, 1] (the message names its position), shapes do not fit, or there is nothing to take a mean of.
+    TypeError
+        If the logits are not floating.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.2.
 
     Examples
     --------
@@ -170,7 +242,28 @@ def binary_cross_entropy_with_logits(
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
-    """Zero each entry with probability p and multiply the others by 1/(1−p); unchanged if not `training`.
+    """Zero each entry with probability p and make up for it; unchanged if not `training`.
+
+    ::
+
+        m ⊙ x / (1 − p),   each entry of m drawn for itself: 0 with probability p, else 1
+
+    Parameters
+    ----------
+    x : array of floats
+    p : float in [0, 1)
+    training : bool
+    rng : numpy.random.Generator or int, optional
+        Where m is drawn from.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of x.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
 
     Examples
     --------
@@ -186,37 +279,6 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
         return x
     kept = generator(rng).random(x.shape) >= p
     return x * (kept / (1 - p)).astype(x.dtype)
-
-
-def check_probability(operation: str, argument: str, p: float) -> None:
-    """Refuse what is not in [0, 1)."""
-    require_number(operation, argument, p, "a probability in [0, 1)", below=1, remedy="0.5 is common")
-
-
-def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:
-    """Refuse what is not an integer in [0, classes); −1 never means the last one."""
-    if index.dtype.kind not in "iu" and index.size:
-        raise TypeError(
-            complaint(
-                operation,
-                argument,
-                expected=f"integers in [0, {classes})",
-                got=describe(index),
-                remedy="use an integer dtype, np.int64 for example",
-            )
-        )
-    wrong = (index < 0) | (index >= classes)
-    if wrong.any():
-        position = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(
-            complaint(
-                operation,
-                argument,
-                expected=f"integers in [0, {classes}), for there are {classes} classes",
-                got=f"{index[position]} at position {position}",
-                remedy="correct it, or use ignore_index for what should not count" if argument == "target" else "correct it",
-            )
-        )
 
 
 def _read(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | None) -> Tensor:
@@ -279,26 +341,16 @@ def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tens
         raise ValueError(complaint(name, "reduction", expected="'mean', 'sum' or 'none'", got=repr(reduction), remedy="use one of these"))
     total = loss.size if share is None else share.sum()
     if total == 0:
-        raise ValueError(
-            complaint(
-                name,
-                "target",
-                expected="at least one position that counts",
-                got="none, of which no mean exists",
-                remedy="use reduction='sum', or skip the batch",
-            )
-        )
+        wanted, got = "at least one position that counts", "none, of which no mean exists"
+        raise ValueError(complaint(name, "target", expected=wanted, got=got, remedy="use reduction='sum', or skip the batch"))
     return loss.sum() / total
 
 
 def _logits(name: str, argument: str, logits: Any) -> Tensor:
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     if logits.ndim == 0 or logits.dtype.kind != "f":
-        raise ValueError(
-            complaint(
-                name, argument, expected="floats of shape (..., classes)", got=describe(logits), remedy="put the classes on the last axis"
-            )
-        )
+        wanted, remedy = "floats of shape (..., classes)", "put the classes on the last axis"
+        raise ValueError(complaint(name, argument, expected=wanted, got=describe(logits), remedy=remedy))
     return logits
 
 
@@ -307,11 +359,8 @@ def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
         return None
     weight = as_numbers(name, "weight", weight).astype(logits.dtype)
     if weight.shape != logits.shape[-1:]:
-        raise ValueError(
-            complaint(
-                name, "weight", expected=f"one factor for each class, shape {logits.shape[-1:]}", got=describe(weight), remedy="check it"
-            )
-        )
+        wanted = f"one factor for each class, shape {logits.shape[-1:]}"
+        raise ValueError(complaint(name, "weight", expected=wanted, got=describe(weight), remedy="check it"))
     return weight
 
 
@@ -321,9 +370,8 @@ def _alike(name: str, input: Any, target: Any, argument: str = "input") -> tuple
     require_floating(name, argument, input.array)
     target = _plain(name, "target", target)
     if target.shape != input.shape:
-        raise ValueError(
-            complaint(name, "target", expected=f"shape {input.shape}, that of the input", got=describe(target), remedy="use reshape")
-        )
+        wanted = f"shape {input.shape}, that of the input"
+        raise ValueError(complaint(name, "target", expected=wanted, got=describe(target), remedy="use reshape"))
     return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
 
 
@@ -346,10 +394,5 @@ def _factor(name: str, argument: str, x: Any, like: Tensor) -> np.ndarray:
 
 
 def _unfit(name: str, target: Any, logits: Tensor) -> str:
-    return complaint(
-        name,
-        "target",
-        expected=f"integers of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}",
-        got=describe(target),
-        remedy="use reshape; nothing is broadcast",
-    )
+    wanted = f"integers of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}"
+    return complaint(name, "target", expected=wanted, got=describe(target), remedy="use reshape; nothing is broadcast")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import as_numbers, require_count, require_flag, require_number
+from ..dtypes import as_numbers, check_classes, check_probability, require_count, require_flag, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
 from . import functional, init
@@ -17,19 +17,33 @@ from .module import Module, floating_input
 
 
 class Linear(Module):
-    """The affine map y = x Wᵀ + b.
+    """The affine map: a matrix product with the last axis, and a bias.
+
+    ::
+
+        y = x Wᵀ + b
 
     Parameters
     ----------
-    in_features, out_features : int
+    in_features : int
+        The size of the last axis of x.
+    out_features : int
+        The size of the last axis of y.
     bias : bool
+        Without it there is no b.
     rng : numpy.random.Generator or int, optional
-        Weights and bias start uniform in ±1/√in_features, as PyTorch's.
+        Weights and bias start uniform in ±1/√in_features, in the default dtype.
 
     Attributes
     ----------
     weight : Tensor of shape (out_features, in_features)
+        W.
     bias : Tensor of shape (out_features,), or None
+        b.
+
+    References
+    ----------
+    Names, layout and initial values are those of `torch.nn.Linear`.
 
     Examples
     --------
@@ -60,7 +74,11 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A table with one row for each symbol: y = W[index], which is one_hot(index) @ W without the zeros.
+    """A table with one row for each symbol.
+
+    ::
+
+        y = W[index] = one_hot(index) @ W, without the zeros
 
     Parameters
     ----------
@@ -74,6 +92,11 @@ class Embedding(Module):
     Attributes
     ----------
     weight : Tensor of shape (num_embeddings, embedding_dim)
+        W. The gradient of a row is the sum over all places where it was looked up.
+
+    References
+    ----------
+    Bengio et al., "A neural probabilistic language model" (2003). Names and layout are those of `torch.nn.Embedding`.
 
     Examples
     --------
@@ -91,7 +114,7 @@ class Embedding(Module):
     def forward(self, index: Any) -> Tensor:
         """Integers of any shape (...) to rows (..., embedding_dim)."""
         index = as_numbers("Embedding", "index", index)
-        functional.check_classes("Embedding", "index", index, self.num_embeddings)
+        check_classes("Embedding", "index", index, self.num_embeddings)
         return self.weight[index]
 
     def describe(self) -> str:
@@ -100,13 +123,21 @@ class Embedding(Module):
 
 
 class Dropout(Module):
-    """In training, sets each entry to zero with probability p and multiplies the others by 1/(1−p).
+    """In training, sets each entry to zero with probability p and makes up for it; in evaluation, the identity.
+
+    ::
+
+        y = m ⊙ x / (1 − p),   each entry of m drawn for itself: 0 with probability p, else 1
 
     Parameters
     ----------
     p : float in [0, 1)
     rng : numpy.random.Generator or int, optional
         Where the zeros are drawn from.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
 
     Examples
     --------
@@ -118,7 +149,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None):
         super().__init__()
-        functional.check_probability("Dropout", "p", p)
+        check_probability("Dropout", "p", p)
         self.p, self.rng = p, init.generator(rng)
 
     def forward(self, x: Any) -> Any:
@@ -131,13 +162,34 @@ class Dropout(Module):
 
 
 class LayerNorm(Module):
-    """(x − mean) / √(var + eps) ⊙ weight + bias, with mean and variance over the last axes (Ba et al., 2016).
+    """Each example by itself brought to mean 0 and variance 1 over the last axes, then scaled and shifted.
+
+    ::
+
+        y = (x − mean) / √(var + eps) ⊙ weight + bias
 
     Parameters
     ----------
     normalized_shape : int or tuple of int
-        The sizes of the last axes.
+        The sizes of the last axes, over which mean and variance are taken. The variance divides by their number.
     eps : float
+        At least 0; with 0 an example whose entries are all equal gives nan.
+
+    Attributes
+    ----------
+    weight : Tensor of shape normalized_shape
+        Ones at first.
+    bias : Tensor of shape normalized_shape
+        Zeros at first.
+
+    Raises
+    ------
+    ValueError
+        If `normalized_shape` has no axes, or a number is out of range.
+
+    References
+    ----------
+    Ba, Kiros and Hinton, "Layer normalization" (2016).
 
     Examples
     --------
@@ -158,7 +210,13 @@ class LayerNorm(Module):
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        """x (..., *normalized_shape), to the same shape."""
+        """x of shape ``(..., *normalized_shape)``, to the same shape.
+
+        Raises
+        ------
+        ValueError
+            If the last axes of x are not `normalized_shape`.
+        """
         x = floating_input("LayerNorm", x, self.weight.dtype)
         n = len(self.normalized_shape)
         if x.shape[x.ndim - n :] != self.normalized_shape:
@@ -177,6 +235,15 @@ class LayerNorm(Module):
 
 class Sequential(Module):
     """Modules, or any functions, one after another: each gets the output of the one before.
+
+    ::
+
+        y = fₙ(… f₂(f₁(x)))
+
+    Parameters
+    ----------
+    *steps : callable
+        Modules, or functions of one argument such as `tanh`. A Module's parameters are found under its number: ``0.weight``.
 
     Raises
     ------
@@ -217,6 +284,16 @@ class Sequential(Module):
 class ModuleList(Module):
     """Modules in a list, whose parameters count as those of the module that holds it.
 
+    Parameters
+    ----------
+    modules : iterable of Module
+        Kept in order, under their numbers. It is a list to index, to measure and to walk through, and cannot be called.
+
+    Raises
+    ------
+    TypeError
+        If `modules` is not iterable, or one of them is no Module.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg
@@ -234,7 +311,13 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
+        """Add a module at the end.
+
+        Raises
+        ------
+        TypeError
+            If it is no Module.
+        """
         if not isinstance(module, Module):
             raise TypeError(
                 complaint("ModuleList", "module", expected="a Module", got=describe(module), remedy="use a plain list for others")

@@ -85,7 +85,32 @@ class Module:
         self._modules.pop(name, None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; subclasses say how."""
+        """Compute the output; subclasses say how.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            What the module is called with.
+
+        Returns
+        -------
+        anything
+            What the call returns. Recurrent layers and cells return (output, state).
+
+        Raises
+        ------
+        TypeError
+            If the class does not define it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> class Double(tg.nn.Module):
+        ...     def forward(self, x):
+        ...         return 2 * x
+        >>> Double()(tg.Tensor([1.0, 2.0]))
+        Tensor([2., 4.])
+        """
         raise TypeError(f"{type(self).__name__}: expected a method forward, got none; define it in the class")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -171,7 +196,7 @@ class Module:
             parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training, where dropout drops; returns the module."""
+        """Switch to training, where dropout drops, or with `mode` False to evaluation; returns the module."""
         mode = require_flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
@@ -182,7 +207,13 @@ class Module:
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert all parameters to a floating dtype, in place; gradients are forgotten. Returns the module."""
+        """Convert all parameters to a floating dtype, in place; gradients are forgotten. Returns the module.
+
+        Raises
+        ------
+        TypeError
+            If that is not floating. Nothing has changed then.
+        """
         dtype = as_dtype("astype", dtype)
         if dtype.kind != "f":
             raise TypeError(complaint("astype", "dtype", expected="a floating dtype", got=str(dtype), remedy="use float32 or float64"))
@@ -194,7 +225,13 @@ class Module:
 
     @property
     def dtype(self) -> np.dtype:
-        """The dtype of its parameters."""
+        """The dtype of its parameters.
+
+        Raises
+        ------
+        TypeError
+            If it has none.
+        """
         for _, parameter in self._named():
             return parameter.dtype
         raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")

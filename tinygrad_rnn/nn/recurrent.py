@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import require_count, require_flag
+from ..dtypes import check_probability, require_count, require_flag
 from ..errors import complaint, describe
 from ..graph import scope
 from ..scan import form, leaves, mapped, scan, walker
@@ -27,13 +27,20 @@ MAKER = "cell(input_size, rng) returns a Module, or a function of (x, state)"
 class Recurrent(Module):
     """Any cell, walked through time by `scan`: stacked, in one direction or both, over sequences of any lengths.
 
+    ::
+
+        output[t], state[t] = cell(x[t], state[t − 1])
+
     Parameters
     ----------
     cell : callable
         ``cell(input_size, rng)`` makes the cell of one layer and direction: a `Module` or any function that is called
         ``output, state = cell(x, state)`` with x of shape (B, input_size). A Module's parameters are those of the layer.
         If it has them, ``hidden_size`` and ``zero_state(batch)`` say what it starts from, and `Cell.unroll` what need not wait.
-    input_size, num_layers : int
+    input_size : int
+        I, the size of x.
+    num_layers : int
+        The second reads the output of the first, and so on.
     hidden_size : int, optional
         The size of the cell's output, and of its state if it has no ``zero_state``; the cell's own ``hidden_size`` if missing. It
         is the same in all layers and directions.
@@ -53,10 +60,22 @@ class Recurrent(Module):
     rng : numpy.random.Generator or int, optional
         Where initial parameters and all dropout are drawn from.
 
+    Raises
+    ------
+    TypeError
+        If `cell` is a cell, and not a function that makes one, or a setting is of the wrong kind.
+    ValueError
+        If a size or a probability is out of range, or the cells differ in size.
+
     Notes
     -----
     A parameter of the cell of layer k is called ``weight_ih_l{k}``, and in the backward direction
     ``weight_ih_l{k}_reverse``: PyTorch's names, so that state dicts are exchanged as they are.
+
+    References
+    ----------
+    `state_dropout` and `input_dropout`: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
+    networks" (2016). `zoneout`: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations" (2017).
 
     Examples
     --------
@@ -95,7 +114,7 @@ class Recurrent(Module):
         require_count(name, "num_layers", num_layers)
         chances = {"dropout": dropout, "input_dropout": input_dropout, "state_dropout": state_dropout, "zoneout": zoneout}
         for argument, p in chances.items():
-            functional.check_probability(name, argument, p)
+            check_probability(name, argument, p)
         self.batch_first = require_flag(name, "batch_first", batch_first)
         self.bidirectional = require_flag(name, "bidirectional", bidirectional)
         self.directions = 2 if bidirectional else 1
@@ -181,6 +200,15 @@ class Recurrent(Module):
             not what `lengths` or an option needs.
         TypeError
             If a dtype is not that of the parameters.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> lstm = tg.nn.LSTM(3, 2, batch_first=True, rng=0)
+        >>> output, (h, c) = lstm(np.ones((2, 7, 3), dtype="float32"), lengths=[7, 4])
+        >>> output.shape, h.shape, bool((output.data[1, 4:] == 0).all())
+        ((2, 7, 2), (1, 2, 2), True)
         """
         x = self._input(x)
         swap = self.batch_first and x.ndim == 3

@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules, with PyTorch's names and equations."""
 
-from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from .base import Optimizer
+from .optimizers import SGD, Adam, AdamW, RMSprop
 from .schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
 
 __all__ = [

@@ -1,166 +1,47 @@
-"""Optimizers. Only they write parameters, and only by putting a new array in `.data`.
-
-Each `update` is one equation: w is the parameter, g its gradient, η the learning rate ``lr``. The
-old array is never written into, so what still refers to it (a graph, a copy for comparison) keeps it.
-"""
+"""The optimizers. Each `update` is one equation: w is the parameter, g its gradient, η the learning rate ``lr``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..dtypes import require_count, require_flag, require_number
+from ..dtypes import require_flag
 from ..errors import complaint, describe
 from ..tensor import Tensor
-
-
-class Optimizer:
-    """Base: holds the parameters and, for each, the arrays that its `update` keeps between steps.
-
-    Parameters
-    ----------
-    params : iterable of Tensors
-        Leaves with ``requires_grad=True``.
-    lr : float
-        The learning rate. May be changed at any time, by a schedule for example.
-
-    Raises
-    ------
-    TypeError
-        If `params` is no iterable, or a setting no number.
-    ValueError
-        If there are no parameters, one is given twice, or a number is out of range.
-    """
-
-    def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
-        self.name = type(self).__name__
-        if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            wanted, remedy = "an iterable of Tensors", "pass module.parameters(), or a list"
-            raise TypeError(complaint(self.name, "params", expected=wanted, got=describe(params), remedy=remedy))
-        self.params = list(params)
-        if not self.params or any(not isinstance(p, Tensor) or p.node is not None or not p.requires_grad for p in self.params):
-            raise ValueError(
-                complaint(
-                    self.name,
-                    "params",
-                    expected="at least one leaf Tensor with requires_grad=True, and no other",
-                    got=", ".join(describe(p) for p in self.params) or "none",
-                    remedy="pass module.parameters()",
-                )
-            )
-        first: dict[Tensor, int] = {}
-        for i, p in enumerate(self.params):
-            if p in first:
-                got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is params[{first[p]}] too"
-                remedy = "leave it out, or it would be stepped twice; module.parameters() gives each once"
-                raise ValueError(complaint(self.name, f"params[{i}]", expected="a parameter not given before", got=got, remedy=remedy))
-            first[p] = i
-        for argument, value in {"lr": lr, **numbers}.items():
-            if argument in ("beta1", "beta2", "alpha"):
-                require_number(self.name, argument, value, "a number in [0, 1)", below=1)
-            else:
-                require_number(self.name, argument, value)
-        self.lr = float(lr)
-        self.steps = 0
-        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
-
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
-        for p in self.params:
-            p.grad = None
-
-    def step(self) -> None:
-        """Change every parameter that has a gradient.
-
-        Raises
-        ------
-        ValueError
-            If a gradient has not the shape of its parameter, or the learning rate is no number from 0 up. Nothing has changed then.
-        """
-        for i, p in enumerate(self.params):
-            g = p.grad
-            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape or g.dtype.kind not in "biuf"):
-                raise ValueError(
-                    complaint(
-                        self.name,
-                        f"gradient of {p.name or i}",
-                        expected=f"real numbers of shape {p.shape}",
-                        got=describe(g),
-                        remedy="leave .grad to backward",
-                    )
-                )
-        require_number(self.name, "lr", self.lr)  # which a schedule, or a person, may have set since
-        self.steps += 1
-        for p, state in zip(self.params, self.state, strict=True):
-            if p.grad is not None:
-                p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
-
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """The new parameter; `state` is what this parameter keeps from step to step."""
-        raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's."""
-        kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
-        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, a `state_dict` of an optimizer of the same kind for the same parameters.
-
-        Raises
-        ------
-        ValueError
-            If a name or a shape does not fit, or something is missing. Nothing has changed then.
-        """
-        if not isinstance(state, Mapping):
-            wanted, remedy = "a state_dict of an optimizer", "pass optimizer.state_dict(), or what tg.load gives of it"
-            raise TypeError(complaint(f"{self.name}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy))
-        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
-        faults = [f"missing {name}" for name in ("lr", "steps") if name not in state]
-        for key in state.keys() - {"lr", "steps"}:
-            i, _, name = key.partition(".")
-            array = np.asarray(state[key])
-            if not i.isdigit() or int(i) >= len(self.params) or name not in self.keeps():
-                faults.append(f"unexpected {key}")
-            elif array.shape != (() if name == "t" else self.params[int(i)].shape):
-                faults.append(f"{key} {array.shape} for a parameter of shape {self.params[int(i)].shape}")
-            else:
-                loaded[int(i)][name] = array.copy()
-        # A parameter that had no gradient yet has nothing; one that had has everything.
-        faults += [f"missing {i}.{name}" for i, kept in enumerate(loaded) if kept for name in self.keeps() - kept.keys()]
-        if faults:
-            raise ValueError(
-                complaint(
-                    f"{self.name}.load_state_dict",
-                    "state",
-                    expected="that of the same optimizer with the same parameters",
-                    got="; ".join(sorted(faults)),
-                    remedy="build both alike",
-                )
-            )
-        lr = require_number(f"{self.name}.load_state_dict", "lr", np.asarray(state["lr"]))
-        steps = require_count(f"{self.name}.load_state_dict", "steps", np.asarray(state["steps"])[()], low=0)
-        self.lr, self.steps, self.state = float(lr), steps, loaded
-
-    def keeps(self) -> set[str]:
-        """The names of what `update` keeps for each parameter from step to step."""
-        return set()
+from .base import Optimizer
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: w − η g; with momentum μ, v ← μ v + g and w − η v.
+    """Stochastic gradient descent, with momentum if that is wanted.
+
+    ::
+
+        g ← g + λ w
+        v ← μ v + g                      v starts as the first g
+        w ← w − η v                      nesterov: w ← w − η (g + μ v)
 
     Parameters
     ----------
     params, lr
         As `Optimizer`.
     momentum : float
-        μ.
+        μ, at least 0. With 0 no v is kept: w ← w − η g.
     weight_decay : float
-        λ: λ w is added to the gradient.
+        λ, at least 0.
     nesterov : bool
-        Look ahead: w − η (g + μ v).
+        Look ahead. Needs a momentum.
+
+    Raises
+    ------
+    ValueError
+        If `nesterov` is True and `momentum` 0; and as `Optimizer`.
+
+    References
+    ----------
+    Robbins and Monro, "A stochastic approximation method" (1951); Polyak, "Some methods of speeding up the convergence of iteration
+    methods" (1964); Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013). The form, with η
+    outside of v, is PyTorch's.
 
     Examples
     --------
@@ -195,20 +76,33 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Each entry's gradient divided by its running root mean square (Tieleman and Hinton, 2012).
+    """Each entry's gradient divided by its running root mean square.
 
-    ``s ← α s + (1 − α) g²;  w − η g / (√s + ε)``
+    ::
+
+        g ← g + λ w
+        s ← α s + (1 − α) g²             s starts as 0
+        m ← α m + (1 − α) g              centered: √(s − m²) in place of √s
+        w ← w − η g / (√s + ε)           momentum: v ← μ v + g / (√s + ε), w ← w − η v
 
     Parameters
     ----------
     params, lr
         As `Optimizer`.
-    alpha, eps : float
-        α and ε.
-    weight_decay, momentum : float
-        λ and μ, as `SGD`.
+    alpha : float in [0, 1)
+        α.
+    eps : float
+        ε, at least 0.
+    weight_decay : float
+        λ, at least 0.
+    momentum : float
+        μ, at least 0.
     centered : bool
-        Subtract the running mean: √(s − m²) with m ← α m + (1 − α) g.
+        Divide by a running standard deviation instead.
+
+    References
+    ----------
+    Tieleman and Hinton, "Lecture 6.5: RMSprop" (2012). Centered: Graves, "Generating sequences with recurrent neural networks" (2013).
 
     Examples
     --------
@@ -255,23 +149,39 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Running means of gradient and squared gradient, corrected for their start at zero (Kingma and Ba, 2015).
+    """Running means of gradient and squared gradient, corrected for their start at zero.
 
-    ``m ← β₁ m + (1 − β₁) g;  s ← β₂ s + (1 − β₂) g²;  w − η m̂ / (√ŝ + ε)``
-    where m̂ = m / (1 − β₁ᵗ) and ŝ = s / (1 − β₂ᵗ).
+    ::
+
+        g ← g + λ w
+        m ← β₁ m + (1 − β₁) g
+        s ← β₂ s + (1 − β₂) g²           amsgrad: in ŝ the largest s so far
+        w ← w − η m̂ / (√ŝ + ε)           m̂ = m / (1 − β₁ᵗ),  ŝ = s / (1 − β₂ᵗ)
+
+    t counts the steps of each parameter for itself.
 
     Parameters
     ----------
     params, lr
         As `Optimizer`.
-    betas : (float, float)
+    betas : tuple of two floats in [0, 1)
         β₁ and β₂.
     eps : float
-        ε.
+        ε, at least 0.
     weight_decay : float
-        λ: λ w is added to the gradient; see `AdamW` for the other way.
+        λ, at least 0: a part of the gradient; see `AdamW` for the other way.
     amsgrad : bool
-        Use the largest s so far (Reddi et al., 2018).
+        Never let a step grow because s has shrunk.
+
+    Raises
+    ------
+    ValueError
+        If `betas` are not two numbers; and as `Optimizer`.
+
+    References
+    ----------
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and beyond"
+    (2018).
 
     Examples
     --------
@@ -322,14 +232,22 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay apart from the gradient: w ← w − η λ w first (Loshchilov and Hutter, 2019).
+    """Adam with the weight decay apart from the gradient.
+
+    ::
+
+        w ← w − η λ w,   then the step of Adam
 
     Parameters
     ----------
     params, lr, betas, eps, amsgrad
         As `Adam`.
     weight_decay : float
-        λ.
+        λ, at least 0.
+
+    References
+    ----------
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019).
 
     Examples
     --------

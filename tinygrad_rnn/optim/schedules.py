@@ -11,7 +11,7 @@ import numpy as np
 from ..dtypes import as_numbers, require_count, require_mapping, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
-from .optimizers import Optimizer
+from .base import Optimizer
 
 
 class Resumable:
@@ -46,7 +46,7 @@ class Resumable:
         ValueError
             If a name is missing or unknown, or what it names is not one number that can stand there. Nothing has changed then.
         TypeError
-            If `state` is no mapping, or a count no integer.
+            If `state` is no mapping, or a count no integer. Nothing has changed then.
         """
         names, operation = ("lr", *self.kept), f"{type(self).__name__}.load_state_dict"
         numbers = {
@@ -76,6 +76,11 @@ class Schedule(Resumable):
 
     Call `step` after each epoch. The rate is a function of the starting rate and of `epoch` alone.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its ``lr`` at this moment is the starting rate, ``base``.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg
@@ -98,7 +103,13 @@ class Schedule(Resumable):
         optimizer.lr = self.rate()
 
     def rate(self) -> float:
-        """The learning rate at `epoch`."""
+        """The learning rate at `epoch`.
+
+        Raises
+        ------
+        TypeError
+            If the class does not define it.
+        """
         raise TypeError(f"{type(self).__name__}: expected a method rate, got none; define it in the class")
 
     def step(self) -> None:
@@ -109,6 +120,22 @@ class Schedule(Resumable):
 
 class StepLR(Schedule):
     """The rate times gamma after every `step_size` epochs.
+
+    ::
+
+        lr = base · gamma^⌊epoch / step_size⌋
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+        At least 1.
+    gamma : float
+        At least 0.
+
+    References
+    ----------
+    As `torch.optim.lr_scheduler.StepLR`.
 
     Examples
     --------
@@ -131,7 +158,31 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """The rate times gamma after every epoch."""
+    """The rate times gamma after every epoch.
+
+    ::
+
+        lr = base · gamma^epoch
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    gamma : float
+        At least 0.
+
+    References
+    ----------
+    As `torch.optim.lr_scheduler.ExponentialLR`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = tg.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> schedule.step()
+    >>> optimizer.lr
+    0.5
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
         self.gamma = require_number("ExponentialLR", "gamma", gamma)
@@ -143,7 +194,34 @@ class ExponentialLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """Half a cosine from the starting rate to `eta_min` in `T_max` epochs, and up again after that."""
+    """Half a cosine from the starting rate to `eta_min` in `T_max` epochs, and up again after that.
+
+    ::
+
+        lr = eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+        Epochs from the highest rate to the lowest.
+    eta_min : float
+        The lowest rate, at least 0.
+
+    References
+    ----------
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation 5, without the restarts.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = tg.optim.CosineAnnealingLR(optimizer, T_max=4)
+    >>> for _ in range(2):
+    ...     schedule.step()
+    >>> round(optimizer.lr, 6)
+    0.5
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         name = "CosineAnnealingLR"
@@ -156,7 +234,36 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """From start_factor to end_factor times the rate, in `total_iters` epochs: a warm-up."""
+    """From start_factor to end_factor times the rate, in `total_iters` epochs: a warm-up.
+
+    ::
+
+        lr = base · (start_factor + (end_factor − start_factor) · min(epoch / total_iters, 1))
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    start_factor, end_factor : float
+        At least 0.
+    total_iters : int
+        Epochs from the one to the other; after that the rate stays.
+
+    References
+    ----------
+    As `torch.optim.lr_scheduler.LinearLR`. Warm-up: Goyal et al., "Accurate, large minibatch SGD" (2017).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = tg.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> rates = [optimizer.lr]
+    >>> for _ in range(3):
+    ...     schedule.step()
+    ...     rates.append(optimizer.lr)
+    >>> rates
+    [0.5, 0.75, 1.0, 1.0]
+    """
 
     def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5):
         self.start_factor = require_number("LinearLR", "start_factor", start_factor)
@@ -173,7 +280,32 @@ class LinearLR(Schedule):
 class ReduceLROnPlateau(Resumable):
     """The rate times `factor` once the metric has not fallen for more than `patience` epochs.
 
+    ::
+
+        lr ← lr · factor   after more than patience epochs without metric < best − 10⁻⁴ |best|
+
     A fall counts if it is more than a ten-thousandth of the best value so far, as in PyTorch.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    factor : float in [0, 1)
+    patience : int
+        Epochs without a fall that are let pass. Counting starts again after each reduction.
+
+    References
+    ----------
+    As `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode "min".
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> schedule = tg.optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0):
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.5
     """
 
     kept = ("best", "waited")
@@ -186,7 +318,7 @@ class ReduceLROnPlateau(Resumable):
         self.best, self.waited = inf, 0
 
     def step(self, metric: float) -> None:
-        """An epoch has passed, with this result.
+        """An epoch has passed, with the result `metric`: less is better.
 
         Raises
         ------

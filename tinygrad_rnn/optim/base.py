@@ -1,0 +1,191 @@
+"""What all optimizers have in common: the parameters, what is kept of each, and how both are put on disk.
+
+Only an optimizer writes parameters, and only by putting a new array in `.data`. The old array is never written into, so what still
+refers to it (a graph, a copy for comparison) keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from ..dtypes import require_count, require_number
+from ..errors import complaint, describe
+from ..tensor import Tensor
+
+
+class Optimizer:
+    """Base: holds the parameters and, for each, the arrays that its `update` keeps between steps.
+
+    Parameters
+    ----------
+    params : iterable of Tensors
+        Leaves with ``requires_grad=True``.
+    lr : float
+        The learning rate η, at least 0. May be changed at any time, by a schedule for example.
+    **numbers : float
+        Further settings of a subclass, to be checked: at least 0; ``beta1``, ``beta2`` and ``alpha`` below 1.
+
+    Raises
+    ------
+    TypeError
+        If `params` is no iterable, or a setting no number.
+    ValueError
+        If there are no parameters, one is given twice, or a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> class Signs(tg.optim.Optimizer):
+    ...     def update(self, w, g, state):
+    ...         return w - self.lr * np.sign(g)
+    >>> w = tg.Tensor([1.0, -3.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> Signs([w], lr=0.5).step()
+    >>> w.data
+    array([ 0.5, -2.5], dtype=float32)
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
+        self.name = type(self).__name__
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            wanted, remedy = "an iterable of Tensors", "pass module.parameters(), or a list"
+            raise TypeError(complaint(self.name, "params", expected=wanted, got=describe(params), remedy=remedy))
+        self.params = list(params)
+        if not self.params or any(not isinstance(p, Tensor) or p.node is not None or not p.requires_grad for p in self.params):
+            raise ValueError(
+                complaint(
+                    self.name,
+                    "params",
+                    expected="at least one leaf Tensor with requires_grad=True, and no other",
+                    got=", ".join(describe(p) for p in self.params) or "none",
+                    remedy="pass module.parameters()",
+                )
+            )
+        first: dict[Tensor, int] = {}
+        for i, p in enumerate(self.params):
+            if p in first:
+                got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is params[{first[p]}] too"
+                remedy = "leave it out, or it would be stepped twice; module.parameters() gives each once"
+                raise ValueError(complaint(self.name, f"params[{i}]", expected="a parameter not given before", got=got, remedy=remedy))
+            first[p] = i
+        for argument, value in {"lr": lr, **numbers}.items():
+            if argument in ("beta1", "beta2", "alpha"):
+                require_number(self.name, argument, value, "a number in [0, 1)", below=1)
+            else:
+                require_number(self.name, argument, value)
+        self.lr = float(lr)
+        self.steps = 0
+        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.params:
+            p.grad = None
+
+    def step(self) -> None:
+        """Change every parameter that has a gradient.
+
+        Raises
+        ------
+        ValueError
+            If a gradient has not the shape of its parameter, or the learning rate is no number from 0 up. Nothing has changed then.
+        """
+        for i, p in enumerate(self.params):
+            g = p.grad
+            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape or g.dtype.kind not in "biuf"):
+                raise ValueError(
+                    complaint(
+                        self.name,
+                        f"gradient of {p.name or i}",
+                        expected=f"real numbers of shape {p.shape}",
+                        got=describe(g),
+                        remedy="leave .grad to backward",
+                    )
+                )
+        require_number(self.name, "lr", self.lr)  # which a schedule, or a person, may have set since
+        self.steps += 1
+        for p, state in zip(self.params, self.state, strict=True):
+            if p.grad is not None:
+                p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """The new parameter; subclasses say which.
+
+        Parameters
+        ----------
+        w, g : ndarray
+            The parameter and its gradient, of one shape. Neither may be written into.
+        state : dict of ndarray
+            What this parameter keeps from step to step, empty at first.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of w; its dtype is converted to that of w.
+
+        Raises
+        ------
+        TypeError
+            If the class does not define it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> sgd = tg.optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.5)
+        >>> sgd.update(np.array([1.0]), np.array([1.0]), {})
+        array([0.5])
+        """
+        raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's."""
+        kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
+        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from `state`, a `state_dict` of an optimizer of the same kind for the same parameters.
+
+        Raises
+        ------
+        ValueError
+            If a name or a shape does not fit, or something is missing. Nothing has changed then.
+        TypeError
+            If `state` is no mapping.
+        """
+        if not isinstance(state, Mapping):
+            wanted, remedy = "a state_dict of an optimizer", "pass optimizer.state_dict(), or what tg.load gives of it"
+            raise TypeError(complaint(f"{self.name}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy))
+        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+        faults = [f"missing {name}" for name in ("lr", "steps") if name not in state]
+        for key in state.keys() - {"lr", "steps"}:
+            i, _, name = key.partition(".")
+            array = np.asarray(state[key])
+            if not i.isdigit() or int(i) >= len(self.params) or name not in self.keeps():
+                faults.append(f"unexpected {key}")
+            elif array.shape != (() if name == "t" else self.params[int(i)].shape):
+                faults.append(f"{key} {array.shape} for a parameter of shape {self.params[int(i)].shape}")
+            else:
+                loaded[int(i)][name] = array.copy()
+        # A parameter that had no gradient yet has nothing; one that had has everything.
+        faults += [f"missing {i}.{name}" for i, kept in enumerate(loaded) if kept for name in self.keeps() - kept.keys()]
+        if faults:
+            raise ValueError(
+                complaint(
+                    f"{self.name}.load_state_dict",
+                    "state",
+                    expected="that of the same optimizer with the same parameters",
+                    got="; ".join(sorted(faults)),
+                    remedy="build both alike",
+                )
+            )
+        lr = require_number(f"{self.name}.load_state_dict", "lr", np.asarray(state["lr"]))
+        steps = require_count(f"{self.name}.load_state_dict", "steps", np.asarray(state["steps"])[()], low=0)
+        self.lr, self.steps, self.state = float(lr), steps, loaded
+
+    def keeps(self) -> set[str]:
+        """The names of what `update` keeps for each parameter from step to step."""
+        return set()
