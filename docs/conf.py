@@ -15,13 +15,15 @@ author = "the tinygrad_rnn authors"
 copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures", "op_table", "reference"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions += ["math_as_pictures", "op_table", "pictures_in_boxes", "reference"]  # our own, in _ext
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # a cell can make a table
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 

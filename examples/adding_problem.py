@@ -56,7 +56,7 @@ def main(folder="."):
     smooth = {name: np.convolve(losses, np.ones(20) / 20, "valid") for name, losses in curves.items()}
     plot(folder, "adding_problem", smooth, y="squared error", log=True)
     x, y = batch(np.random.default_rng(1))
-    draw(folder, "adding_problem_graph", tg.nn.functional.mse_loss(gru(x)[0][-1, :, :1], y), roll=True)
+    draw(folder, "adding_problem_graph", tg.nn.functional.mse_loss(gru(x)[0][-1, :, :1], y), roll=True, fold="names", parameters="hide")
     return reached
 
 

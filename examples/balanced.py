@@ -75,7 +75,7 @@ def main(folder="."):
         print(f"{low} to {high - 1} brackets: {right[(sizes >= low) & (sizes < high)].mean():.3f} right")
     print(f"all: {right.mean():.3f} of {len(right)}")
     plot(folder, "balanced", {"loss": np.convolve(curve, np.ones(10) / 10, "valid")}, y="cross-entropy")
-    draw(folder, "balanced_graph", loss, roll=True)
+    draw(folder, "balanced_graph", loss, roll=True, fold="names", parameters="hide")
     return float(right.mean())
 
 

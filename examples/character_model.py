@@ -43,7 +43,7 @@ def main(folder="."):
     plot(folder, "character_model", {"held out": bits, "bz2": [baseline] * len(bits)}, x="epoch", y="bits per character")
     x = vocab.encode("The state")
     logits, _ = trainer.model(x[:-1, None])
-    draw(folder, "character_model_graph", tg.nn.functional.cross_entropy(logits, x[1:, None]), roll=True)
+    draw(folder, "character_model_graph", tg.nn.functional.cross_entropy(logits, x[1:, None]), roll=True, fold="names", parameters="hide")
     return bits[-1], baseline
 
 

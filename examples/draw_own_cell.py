@@ -1,7 +1,8 @@
-"""A cell of your own, unrolled, drawn, and watched. Run it with ``python examples/draw_own_cell.py [FOLDER]``.
+"""A cell of your own, unrolled, drawn, and watched.
 
 The cell knows nothing about drawing. Names make the picture readable: what carries one is in bold, with its time step, and
-the unnamed terms that are for it alone are framed with it.
+the unnamed terms that are for it alone are framed with it. Run it with ``python examples/draw_own_cell.py [FOLDER]``; it takes
+about a second.
 """
 
 import sys

@@ -75,7 +75,7 @@ def main(folder="."):
     print("; ".join(f"{name}: {error**0.5 / spread:.4f}" for name, error in errors.items()), "(root mean square, of the spread)")
     curves = {"truth": series[cut + AHEAD :][:200], "GRU": forecast[:200], "linear": linear[:200]}
     plot(folder, "forecast", curves, x="time", y="six steps ahead")
-    draw(folder, "forecast_graph", loss, roll=True)
+    draw(folder, "forecast_graph", loss, roll=True, fold="names", parameters="hide")
     return errors
 
 

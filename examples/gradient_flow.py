@@ -1,6 +1,7 @@
 """Why a GRU remembers: the gradient on its way back through fifty steps, beside that of a vanilla RNN.
 
-Run it with ``python examples/gradient_flow.py [FOLDER]``; with Matplotlib (the extra ``plot``) it draws the two as well.
+Run it with ``python examples/gradient_flow.py [FOLDER]``; with Matplotlib (the extra ``plot``) it draws them as well.
+It takes about two seconds.
 """
 
 import sys

@@ -1,0 +1,185 @@
+"""The built documentation as its readers see it: every page in headless Chromium, light and dark, on a desk and on a phone.
+
+Run as ``python docs/check.py FOLDER`` with the extra ``site``; Chromium must be on the path. The folder is served on 127.0.0.1 to a
+browser that can reach nothing else. What is wrong is printed line by line, and the exit code says whether anything is. A fault is:
+an error or a warning in the console; a request that fails, or that would leave the machine; a picture that does not load, or that
+cannot be told from what is behind it; a page that scrolls sideways, or cuts something off; letters too small on the phone, or too faint;
+a link to a page or an anchor that does not exist; a page without a title, or without a link to the first page.
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import sys
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import unquote, urldefrag
+
+SMALLEST = 11
+"""Pixels on the phone: letters below this are too small."""
+FAINTEST = 3
+"""The contrast ratio of WCAG below which letters are too faint; 1 is none, 21 is black on white."""
+DESK, PHONE = 1300, 390
+TABS = 2
+"""Pages open at once, at each width."""
+MEASURE = Path(__file__).with_name("check.js")
+ASKS = r"""url\(\s*["']?|@import\s+["']|<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=["']"""
+ELSEWHERE = re.compile(rf"""(?:{ASKS})((?:https?:)?//[^"')\s]+)""")
+"""A style, a script or a picture that stands on another machine, whether or not a page asks for it at once."""
+
+Faults = dict[tuple[str, str], set[str]]
+"""In which views a page has a fault; by page and fault."""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder, and says nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):
+        """Nothing."""
+
+    def do_GET(self):
+        """Send a file; a browser asks for an icon that no page has named."""
+        if self.path == "/favicon.ico":
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@contextmanager
+def served(folder: Path):
+    """The address at which the folder is served, for as long as the block lasts."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def browser() -> str:
+    """The path of Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        raise SystemExit("docs/check.py: no Chromium on the path; on Debian: apt-get install chromium")
+    return found
+
+
+def elsewhere(folder: Path, faults: Faults) -> None:
+    """What stands on other machines, read off the files; a picture that is opened by itself may ask for more than one in a page."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".html", ".css", ".svg"):
+            for address in ELSEWHERE.findall(path.read_text(encoding="utf-8")):
+                faults[path.relative_to(folder).as_posix(), f"needs another machine: {address}"].add("")
+
+
+async def look(context, home: str, pages: list[str], width: int, themes: tuple[str, str], faults: Faults, found: dict) -> None:
+    """Open one page after the other in a tab; in the second theme by a change of the first, as a reader does it."""
+    tab = await context.new_page()
+    script = MEASURE.read_text(encoding="utf-8")
+    page, view = "", ""
+
+    def fault(what: str) -> None:
+        faults[page, what].add(view)
+
+    def asked(request) -> None:
+        if not request.url.startswith((home, "data:", "blob:")):
+            fault(f"a request that leaves the machine: {request.url}")
+
+    def said(message) -> None:
+        if message.type in ("error", "warning"):
+            fault(f"console: {message.text}")
+
+    def answered(response) -> None:
+        if response.status >= 400:
+            fault(f"failed request: {response.status} for {response.url.removeprefix(home)}")
+
+    tab.on("request", asked)
+    tab.on("console", said)
+    tab.on("pageerror", lambda error: fault(f"error: {error}"))
+    tab.on("requestfailed", lambda request: fault(f"failed request: {request.failure} for {request.url.removeprefix(home)}"))
+    tab.on("response", answered)
+    while pages:
+        page = pages.pop()
+        for theme in themes:
+            view = f"{theme} {width} px"
+            await tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            if theme == themes[0]:
+                await tab.goto(home + page, wait_until="load")
+            seen = await tab.evaluate(script, {"width": width, "phone": width == PHONE, "smallest": SMALLEST, "faintest": FAINTEST})
+            for each in seen["faults"]:
+                fault(each)
+            if not seen["title"]:
+                fault("no title")
+            back = {urldefrag(each["to"])[0] for each in seen["links"] if each["visible"]}
+            if page != "index.html" and f"{home}index.html" not in back:
+                fault("no way back: no link to index.html that can be seen")
+        found[page] = seen
+    await tab.close()
+
+
+async def examined(folder: Path) -> tuple[Faults, list[str]]:
+    """The faults of the pages of a folder, and the pages."""
+    from playwright.async_api import async_playwright
+
+    faults, found = defaultdict(set), {}
+    pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
+    with served(folder) as home:
+        async with async_playwright() as playwright:
+            nothing_else = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+            chromium = await playwright.chromium.launch(executable_path=browser(), args=["--disable-gpu", "--disable-dev-shm-usage", nothing_else])
+            tabs = []
+            for width, height, themes in ((DESK, 900, ("light", "dark")), (PHONE, 844, ("dark", "light"))):
+                context = await chromium.new_context(viewport={"width": width, "height": height}, is_mobile=width == PHONE)
+                left = pages[::-1]
+                tabs += [look(context, home, left, width, themes, faults, found) for _ in range(TABS)]
+            await asyncio.gather(*tabs)
+            await chromium.close()
+    ids = {home + page: set(seen["ids"]) for page, seen in found.items()}
+    for page, seen in found.items():
+        for to in {each["to"] for each in seen["links"]}:
+            address, anchor = urldefrag(to)
+            if not address.startswith(home):
+                continue
+            path = unquote(address.removeprefix(home).partition("?")[0])
+            target = folder / path
+            if not (target.is_file() or (target / "index.html").is_file()):
+                faults[page, f"a link to nothing: {path}"].add("")
+            elif anchor and address in ids and unquote(anchor) not in ids[address]:
+                faults[page, f"a link to nothing: {path}#{unquote(anchor)}"].add("")
+    elsewhere(folder, faults)
+    return faults, pages
+
+
+def readable(faults: Faults) -> list[str]:
+    """A line for each fault, with the views that have it unless all do."""
+    views = 4
+    return [
+        f"{page}: {what}" + (f"  [{', '.join(sorted(where))}]" if 0 < len(where - {""}) < views else "")
+        for (page, what), where in sorted(faults.items())
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Check the folder that the command line names."""
+    parser = argparse.ArgumentParser(description="Check the built documentation in headless Chromium.")
+    parser.add_argument("folder", type=Path, help="the folder that sphinx built")
+    folder = parser.parse_args(arguments).folder.resolve()
+    if not (folder / "index.html").is_file():
+        parser.error(f"no index.html in {folder}")
+    start = time.monotonic()
+    faults, pages = asyncio.run(examined(folder))
+    lines = readable(faults)
+    print("\n".join([*lines, f"{len(pages)} pages in {time.monotonic() - start:.0f} s, {len(lines)} faults"]))
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
