@@ -90,7 +90,8 @@ async ({ width, phone, smallest, faintest }) => {
       const drawing = new DOMParser().parseFromString(await (await fetch(picture.src)).text(), "image/svg+xml").documentElement;
       const units = drawing.viewBox?.baseVal?.width || picture.naturalWidth;
       const letters = [...drawing.querySelectorAll("text[font-size]")].map((e) => e.getAttribute("font-size"));
-      const styled = [...drawing.querySelectorAll("style")].flatMap((e) => [...e.textContent.matchAll(/font-size:\s*([\d.]+)px/g)].map((m) => m[1]));
+      const styles = [...drawing.querySelectorAll("style")].map((e) => e.textContent).join(" ");
+      const styled = [...styles.matchAll(/font-size:\s*([\d.]+)px/g)].map((match) => match[1]);
       const sizes = [...letters, ...styled].map(parseFloat).sort((a, b) => a - b);
       const size = (sizes[sizes.length >> 1] * across * zoomed) / units;
       if (size < smallest * 0.7) faults.push(`letters of ${size.toFixed(1)} px in the picture ${name}`);

@@ -4,7 +4,8 @@ Run as ``python docs/check.py FOLDER`` with the extra ``site``; Chromium must be
 browser that can reach nothing else. What is wrong is printed line by line, and the exit code says whether anything is. A fault is:
 an error or a warning in the console; a request that fails, or that would leave the machine; a picture that does not load, or that
 cannot be told from what is behind it; a page that scrolls sideways, or cuts something off; letters too small on the phone, or too faint;
-a link to a page or an anchor that does not exist; a page without a title, or without a link to the first page.
+a link to a page or an anchor that does not exist; a page without a title, without a link to the first page, or with a path of the
+machine that built it.
 """
 
 import argparse
@@ -29,6 +30,8 @@ DESK, PHONE = 1300, 390
 TABS = 2
 """Pages open at once, at each width."""
 MEASURE = Path(__file__).with_name("check.js")
+HERE = (f"{Path(__file__).parents[1]}/", f"{sys.prefix}/")
+"""Paths that say where a page was built."""
 ASKS = r"""url\(\s*["']?|@import\s+["']|<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=["']"""
 ELSEWHERE = re.compile(rf"""(?:{ASKS})((?:https?:)?//[^"')\s]+)""")
 """A style, a script or a picture that stands on another machine, whether or not a page asks for it at once."""
@@ -72,12 +75,16 @@ def browser() -> str:
     return found
 
 
-def elsewhere(folder: Path, faults: Faults) -> None:
-    """What stands on other machines, read off the files; a picture that is opened by itself may ask for more than one in a page."""
+def read(folder: Path, faults: Faults) -> None:
+    """What the files say: of other machines, for a picture that is opened by itself may ask for more than one in a page; and of this."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".html", ".css", ".svg"):
-            for address in ELSEWHERE.findall(path.read_text(encoding="utf-8")):
-                faults[path.relative_to(folder).as_posix(), f"needs another machine: {address}"].add("")
+            name, text = path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")
+            for address in ELSEWHERE.findall(text):
+                faults[name, f"needs another machine: {address}"].add("")
+            for place in HERE:
+                if place in text:
+                    faults[name, f"says where it was built: {place}"].add("")
 
 
 async def look(context, home: str, pages: list[str], width: int, themes: tuple[str, str], faults: Faults, found: dict) -> None:
@@ -133,8 +140,8 @@ async def examined(folder: Path) -> tuple[Faults, list[str]]:
     pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
     with served(folder) as home:
         async with async_playwright() as playwright:
-            nothing_else = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-            chromium = await playwright.chromium.launch(executable_path=browser(), args=["--disable-gpu", "--disable-dev-shm-usage", nothing_else])
+            options = ["--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+            chromium = await playwright.chromium.launch(executable_path=browser(), args=options)
             tabs = []
             for width, height, themes in ((DESK, 900, ("light", "dark")), (PHONE, 844, ("dark", "light"))):
                 context = await chromium.new_context(viewport={"width": width, "height": height}, is_mobile=width == PHONE)
@@ -154,7 +161,7 @@ async def examined(folder: Path) -> tuple[Faults, list[str]]:
                 faults[page, f"a link to nothing: {path}"].add("")
             elif anchor and address in ids and unquote(anchor) not in ids[address]:
                 faults[page, f"a link to nothing: {path}#{unquote(anchor)}"].add("")
-    elsewhere(folder, faults)
+    read(folder, faults)
     return faults, pages
 
 

@@ -4,11 +4,20 @@ import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 os.environ["IPYTHONDIR"] = str(HERE / "_ipython")  # an error in a cell is shown as its last line
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrices here are small, and pages are built side by side
+
+# Cells that show an error show what it says, and not where on this machine the files of the traceback are.
+kernels = TemporaryDirectory()
+profile = Path(kernels.name) / "profile_default"
+profile.mkdir()
+settings = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\n'
+(profile / "ipython_kernel_config.py").write_text(settings, encoding="utf-8")
+os.environ["IPYTHONDIR"] = kernels.name
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"

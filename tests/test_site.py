@@ -36,6 +36,7 @@ BROKEN = {
         page("<style>@font-face { font-family: F; src: url(https://example.org/f.woff2) }</style>"),
         "needs another machine: https://ex",
     ),
+    "built_here": (page(f"<pre>File {Path(__file__)}</pre>"), "says where it was built: "),
     "no_picture": (page("<img src='none.png'>"), "picture does not load: none.png"),
     "broken_svg": (page("<img src='broken.svg'>"), "picture does not load: broken.svg"),
     "squeezed": (page(picture(200, INK.format(11), "background: #fff; width: 60px")), "letters of 3.3 px in the picture"),

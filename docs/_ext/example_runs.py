@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 LONG = ("character_model", "adding_problem", "balanced", "forecast")
 """These are started first."""
-AT_MOST = 300
+AT_MOST = 900
 """Seconds after which an example is stopped; the machine may be busy with others."""
 
 
@@ -57,7 +58,8 @@ def state(name: str) -> str:
     digest = hashlib.sha256(f"{command(name)} {sys.version}".encode())
     for path in sorted([EXAMPLES / f"{name}.py", EXAMPLES / "pictures.py", *(ROOT / "tinygrad_rnn").rglob("*.py")]):
         digest.update(path.read_bytes())
-    digest.update(str(sorted(f"{each.name} {each.version}" for each in distributions())).encode())
+    installed = distributions(path=[sysconfig.get_path("purelib")])
+    digest.update(str(sorted(f"{each.name} {each.version}" for each in installed)).encode())
     return digest.hexdigest()
 
 
