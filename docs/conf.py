@@ -6,9 +6,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
-os.environ["IPYTHONDIR"] = str(HERE / "_ipython")  # an error in a cell is shown as its last line
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrices here are small, and pages are built side by side
 
 # Cells that show an error show what it says, and not where on this machine the files of the traceback are.
