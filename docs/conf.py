@@ -1,27 +1,25 @@
 """How Sphinx builds the documentation: every code cell is run, and every warning is an error."""
 
-import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-
-# Cells that show an error show what it says, and not where on this machine the files of the traceback are.
-kernels = TemporaryDirectory()
-profile = Path(kernels.name) / "profile_default"
-profile.mkdir()
-settings = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\n'
-(profile / "ipython_kernel_config.py").write_text(settings, encoding="utf-8")
-os.environ["IPYTHONDIR"] = kernels.name
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"
 copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "math_as_pictures", "pictures_in_boxes"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "math_as_pictures",
+    "pictures_in_boxes",
+    "kernels",
+]
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"
