@@ -4,18 +4,9 @@ import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrices here are small, and pages are built side by side
-
-# Cells that show an error show what it says, and not where on this machine the files of the traceback are.
-kernels = TemporaryDirectory()
-profile = Path(kernels.name) / "profile_default"
-profile.mkdir()
-settings = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\n'
-(profile / "ipython_kernel_config.py").write_text(settings, encoding="utf-8")
-os.environ["IPYTHONDIR"] = kernels.name
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"
@@ -23,7 +14,7 @@ copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-extensions += ["math_as_pictures", "op_table", "pictures_in_boxes", "reference"]  # our own, in _ext
+extensions += ["kernels", "math_as_pictures", "op_table", "pictures_in_boxes", "reference"]  # our own, in _ext
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"
