@@ -10,10 +10,21 @@ HERE = Path(__file__).parent
 
 
 def unrolled_gru():
-    """A GRU over four steps: each gate one box with its equation, the state handed on from left to right."""
-    x = tg.Tensor(np.random.default_rng(0).normal(size=(4, 1, 3)).astype(np.float32), name="x")
-    output, _ = tg.nn.GRU(3, 2, rng=0)(x)
-    loss = (output**2).sum()
+    """A GRU over three steps: each gate one box with its equation, the state handed on from left to right."""
+    rng = np.random.default_rng(0)
+    W_z, W_r, W_n = (tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn")
+    U_z, U_r, U_n = (tg.Tensor(rng.normal(size=(2, 2)), requires_grad=True, name=f"U{gate}") for gate in "zrn")
+
+    def gru(x, h):
+        z = tg.sigmoid(x @ W_z + h @ U_z)
+        r = tg.sigmoid(x @ W_r + h @ U_r)
+        n = tg.tanh(x @ W_n + (r * h) @ U_n)
+        h = z * h + (1 - z) * n
+        x.name, z.name, r.name, n.name, h.name = "x", "z", "r", "n", "h"
+        return h, h
+
+    _, h = tg.scan(gru, tg.Tensor(rng.normal(size=(3, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h"))
+    loss = (h * h).sum()
     loss.name = "loss"
     return tg.graph(loss, fold="names", parameters="hide")
 
