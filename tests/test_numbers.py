@@ -218,6 +218,19 @@ def test_a_step_with_nan_makes_nan_and_clipping_says_so_before(kind):
     np.testing.assert_array_equal(np.isnan(w.data), [True, False, False])
 
 
+@pytest.mark.parametrize(("norm_type", "dtype", "size"), [(2.0, np.float64, 1e200), (2.0, np.float64, 1e-200), (20, np.float32, 1e30)])
+def test_a_norm_is_a_number_though_powers_of_its_entries_are_none(norm_type, dtype, size):
+    parameters = [tg.Tensor(np.ones(2, dtype), requires_grad=True) for _ in range(2)]
+    for p, numbers in zip(parameters, ([3.0, 4.0], [0.0, -12.0]), strict=True):
+        p.grad = np.array(numbers, dtype) * dtype(size)
+    with np.errstate(all="raise"):
+        total = nn.clip_grad_norm_(parameters, max(size, 1.0), norm_type=norm_type)
+    expected = np.linalg.norm([3.0, 4.0, 12.0], norm_type)
+    np.testing.assert_allclose(total, expected * size, rtol=1e-6)
+    if size > 1:
+        np.testing.assert_allclose(parameters[1].grad, [0, -12 / expected * size], rtol=1e-6)
+
+
 # -- what does not count is not read -----------------------------------------------------------------
 
 

@@ -68,11 +68,23 @@ def sgd():
 
 def with_gradient(gradient=None, **settings):
     """Step once with this gradient, after settings were changed."""
-    optimizer = sgd()
+    with_settings(sgd(), gradient, **settings)
+
+
+def with_settings(optimizer, gradient=None, **settings):
+    """Step an optimizer once with this gradient, after settings were changed."""
     optimizer.params[0].grad = np.ones(3) if gradient is None else gradient
     for name, value in settings.items():
         setattr(optimizer, name, value)
     optimizer.step()
+
+
+def with_gradients(*gradients):
+    """Parameters with these gradients."""
+    found = [weight() for _ in gradients]
+    for p, g in zip(found, gradients, strict=True):
+        p.grad = g
+    return found
 
 
 def adam():
@@ -611,6 +623,75 @@ AREAS = {
             ValueError,
             "Adam.load_state_dict: argument steps: .* got -3",
         ),
+        "a velocity of complex numbers": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "0.velocity": np.ones(3) * 1j}),
+            TypeError,
+            r"SGD\.load_state_dict: argument 0\.velocity: .* got complex128 \(3,\)",
+        ),
+        "a velocity of text": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "0.velocity": ["1", "2", "3"]}),
+            TypeError,
+            r"SGD\.load_state_dict: argument 0\.velocity: .* got list \['1', '2', '3'\]",
+        ),
+        "a velocity under a second name": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict(
+                {"lr": 0.1, "steps": 1, "0.velocity": np.ones(3), "00.velocity": np.ones(3)}
+            ),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected 00\.velocity;",
+        ),
+        "a velocity of parameter ²": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "².velocity": np.ones(3)}),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected ²\.velocity;",
+        ),
+        "an optimizer's state by number": (
+            lambda: sgd().load_state_dict({"lr": 0.1, "steps": 1, 0: np.ones(3)}),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected 0;",
+        ),
+        "a parameter's steps below one": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(-1)}),
+            ValueError,
+            r"Adam\.load_state_dict: argument 0\.t: .* got -1",
+        ),
+        "a parameter's steps of nan": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(np.nan)}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .*\(nan\)",
+        ),
+        "a parameter's steps of text": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": "x"}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .* got str 'x'",
+        ),
+        "a parameter's steps and a half": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(2.5)}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .*\(2\.5\)",
+        ),
+        "a mean square below 0": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.square": -np.ones(3)}),
+            ValueError,
+            r"Adam\.load_state_dict: argument state: .* got 0\.square below 0, which no square is;",
+        ),
+        "betas of 1 afterwards": (
+            lambda: with_settings(adam(), betas=(1.0, 1.0)),
+            ValueError,
+            r"Adam: argument beta1: .* got 1\.0",
+        ),
+        "one beta afterwards": (lambda: with_settings(adam(), betas=0.9), ValueError, r"Adam: argument betas: .* got float 0\.9"),
+        "eps of text afterwards": (lambda: with_settings(adam(), eps="x"), TypeError, "Adam: argument eps: .* got str 'x'"),
+        "decay below 0 afterwards": (
+            lambda: with_settings(optim.AdamW([weight()]), decay=-1.0),
+            ValueError,
+            r"AdamW: argument decay: .* got -1\.0",
+        ),
+        "momentum below 0 afterwards": (
+            lambda: with_settings(optim.SGD([weight()], 0.1, 0.9), momentum=-1.0),
+            ValueError,
+            r"SGD: argument momentum: .* got -1\.0",
+        ),
         "no parameters": (lambda: optim.SGD([], 0.1), ValueError, "SGD: argument params: .* got none"),
         "an interior Tensor as a parameter": (
             lambda: optim.SGD([weight() * 2], 0.1),
@@ -740,6 +821,36 @@ AREAS = {
         "clip values of no Tensor": (lambda: nn.clip_grad_value_([X], 1.0), TypeError, r"clip_grad_value_: argument parameters\[0\]"),
         "clip to no norm": (lambda: nn.clip_grad_norm_([weight()], 1.0, norm_type=0), ValueError, "clip_grad_norm_: argument norm_type"),
         "clip to a norm of text": (lambda: nn.clip_grad_norm_([weight()], "a"), ValueError, "clip_grad_norm_: argument max_norm"),
+        "a tied parameter twice": (
+            lambda: nn.clip_grad_norm_([*(w := with_gradients(np.ones(3))), *w], 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument parameters\[1\]: .* got a Tensor of shape \(3,\), which is parameters\[0\] too",
+        ),
+        "values of one parameter twice": (
+            lambda: nn.clip_grad_value_([*(w := [weight()]), *w], 1.0),
+            ValueError,
+            r"clip_grad_value_: argument parameters\[1\]: .* which is parameters\[0\] too",
+        ),
+        "a gradient for another parameter": (
+            lambda: nn.clip_grad_norm_(with_gradients(np.ones(3), np.ones((3, 1))), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument gradient of 1: .* got float64 \(3, 1\)",
+        ),
+        "a gradient in a list": (
+            lambda: nn.clip_grad_norm_(with_gradients([1.0, 2.0, 3.0]), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument gradient of 0: .* got list \[1\.0, 2\.0, 3\.0\]",
+        ),
+        "values of a gradient in a list": (
+            lambda: nn.clip_grad_value_(with_gradients([1.0, 2.0, 3.0]), 1.0),
+            ValueError,
+            r"clip_grad_value_: argument gradient of 0: .* got list",
+        ),
+        "a norm that no number holds": (
+            lambda: nn.clip_grad_norm_(with_gradients(np.full(3, 1.7e308)), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument parameters: .* got inf, of entries up to 1\.7e\+308",
+        ),
         "a norm below 0": (lambda: nn.clip_grad_norm_([weight()], -1.0), ValueError, r"clip_grad_norm_: argument max_norm: .* got -1\.0"),
         "a norm of 0": (lambda: nn.clip_grad_norm_([weight()], 0), ValueError, "clip_grad_norm_: argument max_norm: .* got 0"),
         "a norm of True": (lambda: nn.clip_grad_norm_([weight()], True), ValueError, "clip_grad_norm_: argument max_norm: .* got True"),
