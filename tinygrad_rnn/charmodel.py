@@ -104,12 +104,11 @@ def save_model(
     """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header.
 
     `arrays` and `notes` are kept beside it (what training needs to go on) and come back from `load_model`.
-    Where `path` is a link, the file that it points to is written.
     """
     everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
     header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
     header["checksums"] = _checksums(header, everything)
-    save(everything, os.path.realpath(path), metadata={"format": FORMAT, "header": json.dumps(header)})
+    save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
