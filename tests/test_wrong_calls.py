@@ -590,6 +590,51 @@ AREAS = {
             TypeError,
             r"binary_cross_entropy_with_logits: argument logits: .* got int64 \(2,\)",
         ),
+        "a class that is worth less than nothing": (
+            lambda: F.cross_entropy(X, [0, 1, 0], weight=[-1.0, 1.0]),
+            ValueError,
+            r"cross_entropy: argument weight: .* got -1\.0",
+        ),
+        "a weight below 0 of log-probabilities": (
+            lambda: F.nll_loss(X, [0, 1, 0], weight=[-1.0, 1.0]),
+            ValueError,
+            r"nll_loss: argument weight: .* got -1\.0",
+        ),
+        "a factor below 0": (
+            lambda: F.binary_cross_entropy_with_logits(X, X / 6, weight=-1),
+            ValueError,
+            r"binary_cross_entropy_with_logits: argument weight: .* got -1",
+        ),
+        "a factor below 0 of the positive": (
+            lambda: F.binary_cross_entropy_with_logits(X, X / 6, pos_weight=-1),
+            ValueError,
+            r"binary_cross_entropy_with_logits: argument pos_weight: .* got -1",
+        ),
+        "probabilities of more than 1 in sum": (
+            lambda: F.cross_entropy(X, [[0.5, 0.5], [0.9, 0.9], [1.0, 0.0]]),
+            ValueError,
+            r"cross_entropy: argument target: .* got 1\.8 at position \(1,\)",
+        ),
+        "probabilities of 0 in sum": (
+            lambda: F.cross_entropy(X, tg.Tensor(np.zeros((3, 2)), requires_grad=True)),
+            ValueError,
+            r"cross_entropy: argument target: .* got 0 at position \(0,\).* use ignore_index",
+        ),
+        "one-hot rows of integers": (
+            lambda: F.cross_entropy(X, np.eye(3, 2, dtype=int)),
+            ValueError,
+            r"cross_entropy: argument target: .* got int64 \(3, 2\); use target\.argmax\(axis=-1\) .* target\.astype\(float\)",
+        ),
+        "one-hot rows for log-probabilities": (
+            lambda: F.nll_loss(X, np.eye(3, 2, dtype=int)),
+            ValueError,
+            r"nll_loss: argument target: expected integers of shape \(3,\), got int64 \(3, 2\); use target\.argmax\(axis=-1\) for",
+        ),
+        "logits of no class": (
+            lambda: F.cross_entropy(np.zeros((2, 0)), [0, 0]),
+            ValueError,
+            r"cross_entropy: argument logits: .* got float64 \(2, 0\)",
+        ),
         "a factor for other entries": (
             lambda: F.binary_cross_entropy_with_logits(X, X / 6, pos_weight=np.ones(3)),
             ValueError,
@@ -914,6 +959,11 @@ AREAS = {
         ),
     },
     "files": {
+        "a masked array": (
+            lambda: tg.save({"a": np.ma.array([1.0, 2.0], mask=[False, True])}, "none/x"),
+            TypeError,
+            r"save: argument state\['a'\]: .* got a MaskedArray; use .*x\.filled\(0\)",
+        ),
         "load a number": (lambda: tg.load(5), TypeError, "load: argument path: .* got int 5"),
         "save a number": (lambda: tg.save(5, "weights.safetensors"), TypeError, "save: argument state: .* got int 5"),
         "a file that is not there": (
@@ -1519,6 +1569,11 @@ AREAS = {
             "argmax: axis: axis 5 is out of bounds for array ",
         ),
         "any along no axis": (lambda: tg.any(leaf(3, 2), 5), np.exceptions.AxisError, "any: axis: axis 5 is out of bounds for array "),
+        "axes to fewer places": (
+            lambda: tg.moveaxis(leaf(3, 2), [0, 1], [0]),
+            ValueError,
+            r"moveaxis: argument destination: expected as many places as axes, 2, got 1, \[0\]",
+        ),
         "an axis twice": (lambda: leaf(3, 2).transpose(0, 0), ValueError, "transpose: repeated axis in transpose; got a: float"),
         "an axis that is not 1": (lambda: leaf(3, 2).squeeze(0), ValueError, "squeeze: cannot select an axis to squeeze out whi"),
         "a broadcast to fewer": (

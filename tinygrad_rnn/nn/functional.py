@@ -2,9 +2,9 @@
 
 Nan is passed on, never replaced: a nan among logits or targets that count makes the loss nan, as it does in every op, in
 `max`, `relu` and `clip` too. What does not count is not read, so nan and inf there reach neither the loss nor a gradient: a row whose
-target is ``ignore_index``, and a time step behind the end of a sequence (``lengths``). A factor 0, of a probability or a weight, takes
-away inf, for 0 · log 0 is 0; nan it does not. Infinite logits are taken at their limits where there is one; a softmax of inf, or of
-nothing but −inf, has none and is nan, with NumPy's warning.
+target is ``ignore_index``, a time step behind the end of a sequence (``lengths``), an entry that dropout drops. A factor 0, of a
+probability or a weight, takes away inf, for 0 · log 0 is 0, and with it the gradient of that term; nan it does not. Infinite logits
+are taken at their limits where there is one; a softmax of inf, or of nothing but −inf, has none and is nan, with NumPy's warning.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def cross_entropy(
     logits : Tensor of shape (..., C)
         Classes on the last axis.
     target : integers of shape (...), or probabilities of shape (..., C)
-        The right class of each position, in [0, C); or a distribution, one-hot for example, each in [0, 1].
+        The right class of each position, in [0, C); or a distribution over the classes, one-hot for example: each in [0, 1], and 1 in sum.
     ignore_index : int, optional
         Positions with this integer target do not count, and what stands in their rows of logits is not read. If it is all of them,
         the sum is 0 and the mean an error.
     weight : array of shape (C,), optional
-        A factor for each class. The mean is then the weighted mean, as in PyTorch.
+        A factor for each class, from 0 up. The mean is then the weighted mean, as in PyTorch.
     label_smoothing : float in [0, 1]
         ε: the target becomes (1 − ε) p + ε / C.
     reduction : {"mean", "sum", "none"}
@@ -55,7 +55,7 @@ def cross_entropy(
     Raises
     ------
     ValueError
-        If a target is out of range (the message names its position), or shapes do not fit.
+        If a target is out of range or no distribution (the message names its position), a weight below 0, or shapes do not fit.
     TypeError
         If the target's dtype does not fit.
 
@@ -83,6 +83,7 @@ def cross_entropy(
                 )
             )
         _require_probabilities(name, target)
+        _require_distributions(name, target, logits)
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
@@ -95,8 +96,8 @@ def cross_entropy(
     loss = _weighed(-ops.pick(log_p, index=safe), share)
     if label_smoothing:
         counted = None if ignore_index is None else target != ignore_index
-        spread = _weighed(-(log_p if weight is None else log_p * weight).mean(axis=-1), counted)
-        loss = loss * (1 - label_smoothing) + spread * label_smoothing
+        spread = _weighed(-_weighed(log_p, weight).mean(axis=-1), counted)
+        loss = _weighed(loss, 1 - label_smoothing) + spread * label_smoothing
     return _reduced(name, loss, reduction, share)
 
 
@@ -150,9 +151,9 @@ def binary_cross_entropy_with_logits(
     logits, target : arrays of one shape
         Targets are probabilities in [0, 1], 0 or 1 for example.
     weight : array that broadcasts to that shape, optional
-        A factor for each entry.
+        A factor for each entry, from 0 up.
     pos_weight : array that broadcasts to that shape, optional
-        A factor for the first term.
+        A factor for the first term, from 0 up.
 
     Examples
     --------
@@ -185,7 +186,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     if not training or p == 0:
         return x
     kept = generator(rng).random(x.shape) >= p
-    return x * (kept / (1 - p)).astype(x.dtype)
+    return ops.where(kept, x, 0) * (1 / (1 - p))  # a factor 0 would make nan of inf, there and in the gradient
 
 
 def check_probability(operation: str, argument: str, p: float) -> None:
@@ -193,8 +194,8 @@ def check_probability(operation: str, argument: str, p: float) -> None:
     require_number(operation, argument, p, "a probability in [0, 1)", below=1, remedy="0.5 is common")
 
 
-def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:
-    """Refuse what is not an integer in [0, classes); −1 never means the last one."""
+def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> np.ndarray:
+    """`index`, refused if something in it is not an integer in [0, classes); −1 never means the last one. None at all are integers too."""
     if index.dtype.kind not in "iu" and index.size:
         raise TypeError(
             complaint(
@@ -217,6 +218,7 @@ def check_classes(operation: str, argument: str, index: np.ndarray, classes: int
                 remedy="correct it, or use ignore_index for what should not count" if argument == "target" else "correct it",
             )
         )
+    return index if index.size else index.astype(np.intp)
 
 
 def _read(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | None) -> Tensor:
@@ -241,11 +243,22 @@ def _require_probabilities(name: str, target: Any) -> None:
         raise ValueError(complaint(name, "target", expected="probabilities, from 0 to 1", got=got, remedy=remedy))
 
 
+def _require_distributions(name: str, target: Any, logits: Tensor) -> None:
+    """Refuse rows of targets that are not 1 in sum, by more than the root of a rounding, as `numpy.random` does. A sum of nan is none."""
+    array = target.array if isinstance(target, Tensor) else target
+    slack = max(float(np.finfo(dtype).eps) for dtype in (np.float32, array.dtype, logits.dtype)) ** 0.5
+    total = array.sum(axis=-1, dtype=np.float64)
+    wrong = np.abs(total - 1) > slack
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        got, remedy = f"{total[position]:.6g} at position {position}", "divide by the sum; for rows that should not count use ignore_index"
+        raise ValueError(complaint(name, "target", expected="distributions, 1 in sum", got=got, remedy=remedy))
+
+
 def _counted(name: str, target: np.ndarray, classes: int, ignore_index: int | None) -> tuple[Any, np.ndarray]:
     """Which positions count (None for all), and the targets with 0 where they do not."""
     counted = None if ignore_index is None else target != ignore_index
-    safe = target if counted is None else np.where(counted, target, 0)
-    check_classes(name, "target", safe, classes)
+    safe = check_classes(name, "target", target if counted is None else np.where(counted, target, 0), classes)
     return counted, safe.astype(np.intp)
 
 
@@ -262,10 +275,11 @@ def _weighed(loss: Tensor, share: Any) -> Tensor:
 
 
 def _used(x: Tensor, factor: Any) -> Tensor:
-    """`x`, but 0 where it is infinite and a constant factor takes nothing of it: 0 · log 0 is the 0 that is its limit, not nan."""
-    if isinstance(factor, Tensor):
-        return x
-    unused = np.isinf(x.array) & (factor == 0)
+    """`x`, but 0 where it is infinite and the factor takes nothing of it: 0 · log 0 is the 0 that is its limit, not nan.
+
+    The term is not there then, so that neither `x` nor the factor, if it has gradients, gets one through it.
+    """
+    unused = np.isinf(x.array) & (getattr(factor, "array", factor) == 0)
     return ops.where(unused, 0, x) if unused.any() else x
 
 
@@ -293,10 +307,14 @@ def _reduced(name: str, loss: Tensor, reduction: str, share: Any = None) -> Tens
 
 def _logits(name: str, argument: str, logits: Any) -> Tensor:
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
-    if logits.ndim == 0 or logits.dtype.kind != "f":
+    if logits.ndim == 0 or logits.dtype.kind != "f" or not logits.shape[-1]:
         raise ValueError(
             complaint(
-                name, argument, expected="floats of shape (..., classes)", got=describe(logits), remedy="put the classes on the last axis"
+                name,
+                argument,
+                expected="floats of shape (..., classes), of one class or more",
+                got=describe(logits),
+                remedy="put the classes on the last axis",
             )
         )
     return logits
@@ -312,7 +330,7 @@ def _class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
                 name, "weight", expected=f"one factor for each class, shape {logits.shape[-1:]}", got=describe(weight), remedy="check it"
             )
         )
-    return weight
+    return _not_below_0(name, "weight", weight)
 
 
 def _alike(name: str, input: Any, target: Any, argument: str = "input") -> tuple[Tensor, Any]:
@@ -342,14 +360,22 @@ def _factor(name: str, argument: str, x: Any, like: Tensor) -> np.ndarray:
     if not fits:
         wanted, remedy = f"a shape that broadcasts to {like.shape}", "give one factor for each entry"
         raise ValueError(complaint(name, argument, expected=wanted, got=describe(factor), remedy=remedy))
-    return factor.astype(like.dtype)
+    return _not_below_0(name, argument, factor.astype(like.dtype))
+
+
+def _not_below_0(name: str, argument: str, factor: np.ndarray) -> np.ndarray:
+    """A factor of a loss, refused if it would reward mistakes."""
+    if (factor < 0).any():
+        got, remedy = str(factor.min()), "take reduction='none', and multiply by what may be negative, a reward for example"
+        raise ValueError(complaint(name, argument, expected="factors from 0 up", got=got, remedy=remedy))
+    return factor
 
 
 def _unfit(name: str, target: Any, logits: Tensor) -> str:
-    return complaint(
-        name,
-        "target",
-        expected=f"integers of shape {logits.shape[:-1]} or probabilities of shape {logits.shape}",
-        got=describe(target),
-        remedy="use reshape; nothing is broadcast",
-    )
+    wanted, remedy = f"integers of shape {logits.shape[:-1]}", "use reshape; nothing is broadcast"
+    if target.shape == logits.shape:
+        remedy = "use target.argmax(axis=-1) for the classes of one-hot rows"
+    if name == "cross_entropy":
+        wanted += f" or probabilities of shape {logits.shape}"
+        remedy += ", or target.astype(float) for probabilities" if target.shape == logits.shape else ""
+    return complaint(name, "target", expected=wanted, got=describe(target), remedy=remedy)
