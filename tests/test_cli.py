@@ -104,6 +104,22 @@ def test_errors_are_one_line_and_exit_code_2(folder, capsys, arguments, message)
 
 
 @pytest.mark.parametrize(
+    ("package", "arguments", "message"),
+    [
+        ("numba", ["compile", "gru", "--backend", "numba"], "pip install"),
+        ("scipy", ["compile", "gru", "--backend", "numba"], "expected scipy for backend='numba', got none"),
+        ("graphviz", ["draw", "--demo"], "graphviz"),
+        ("safetensors", ["train", "cat.txt", *SMALL], "safetensors"),
+    ],
+)
+def test_a_package_that_is_missing_is_one_line_and_exit_code_2(package, arguments, message, folder, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == package] + [package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert run(*arguments) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
     ("option", "value"),
     [
         ("--prime", "Ω"),

@@ -7,6 +7,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 from tinygrad_rnn.gradcheck import cases
 from tinygrad_rnn.nn import functional as F
+from tinygrad_rnn.nn.masks import same_masks
 from tinygrad_rnn.op import registry
 
 INF, NAN = np.inf, np.nan
@@ -218,6 +219,19 @@ def test_a_step_with_nan_makes_nan_and_clipping_says_so_before(kind):
     np.testing.assert_array_equal(np.isnan(w.data), [True, False, False])
 
 
+@pytest.mark.parametrize(("norm_type", "dtype", "size"), [(2.0, np.float64, 1e200), (2.0, np.float64, 1e-200), (20, np.float32, 1e30)])
+def test_a_norm_is_a_number_though_powers_of_its_entries_are_none(norm_type, dtype, size):
+    parameters = [tg.Tensor(np.ones(2, dtype), requires_grad=True) for _ in range(2)]
+    for p, numbers in zip(parameters, ([3.0, 4.0], [0.0, -12.0]), strict=True):
+        p.grad = np.array(numbers, dtype) * dtype(size)
+    with np.errstate(all="raise"):
+        total = nn.clip_grad_norm_(parameters, max(size, 1.0), norm_type=norm_type)
+    expected = np.linalg.norm([3.0, 4.0, 12.0], norm_type)
+    np.testing.assert_allclose(total, expected * size, rtol=1e-6)
+    if size > 1:
+        np.testing.assert_allclose(parameters[1].grad, [0, -12 / expected * size], rtol=1e-6)
+
+
 # -- what does not count is not read -----------------------------------------------------------------
 
 
@@ -232,6 +246,76 @@ def test_what_stands_in_an_ignored_row_has_no_effect(options, bad, dtype):
     np.testing.assert_allclose(y, kept, rtol=1e-6)
     np.testing.assert_allclose(g[[0, 2]], others, rtol=1e-5, atol=1e-7)
     np.testing.assert_array_equal(g[[1, 3]], 0)
+
+
+TAKEN_AWAY = {
+    "smoothed, without weight": lambda x: F.cross_entropy(x, [0], label_smoothing=0.1, weight=[1.0, 0.0]),
+    "probabilities without weight": lambda x: F.cross_entropy(x, [[1.0, 0.0]], label_smoothing=0.1, weight=[1.0, 0.0]),
+    "probabilities with gradients": lambda x: F.cross_entropy(x, tg.Tensor(np.array([[1.0, 0.0]], x.dtype), requires_grad=True)),
+    "two classes": lambda x: F.binary_cross_entropy_with_logits(-x, tg.Tensor(np.array([[0.0, 1.0]], x.dtype), requires_grad=True)),
+}
+
+
+@both_dtypes
+@pytest.mark.parametrize("loss", TAKEN_AWAY.values(), ids=TAKEN_AWAY)
+def test_a_factor_0_takes_away_an_infinite_term_and_its_gradient(loss, dtype):
+    y, g, u = gradient(lambda x: loss(x), [[1.0, -INF]], dtype)
+    two = loss is TAKEN_AWAY["two classes"]  # of which only the first costs anything
+    np.testing.assert_allclose(y, np.log1p(np.exp(-1.0)) / 2 if two else 0, rtol=1e-6)
+    np.testing.assert_allclose(g, [[-u / (1 + np.exp(1.0)) / 2 if two else 0, 0]], rtol=1e-6)
+
+
+def test_the_entropy_of_a_distribution_in_which_something_cannot_be():
+    x = tg.Tensor(np.array([[0.0, -INF, np.log(3)]]), requires_grad=True)
+    p = tg.softmax(x)
+    entropy = F.cross_entropy(x, p)
+    np.testing.assert_allclose(entropy.item(), np.log(4) - 0.75 * np.log(3))
+    entropy.backward()
+    q = np.array([0.25, 0.75])
+    np.testing.assert_allclose(x.grad[0, [0, 2]], -q * (np.log(q) + entropy.item()))
+    assert x.grad[0, 1] == 0
+
+
+def test_nothing_but_smoothing_costs_what_the_uniform_distribution_does():
+    for row in ([0.0, -INF, 1.0], [0.0, 2.0, 1.0]):
+        y = F.cross_entropy(np.array([row]), [1], label_smoothing=1.0)
+        np.testing.assert_allclose(y.data, F.cross_entropy(np.array([row]), np.full((1, 3), 1 / 3)).data)
+
+
+@both_dtypes
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+def test_what_dropout_drops_is_0_and_so_is_its_gradient(bad, dtype):
+    x = tg.Tensor(np.full(40, bad, dtype), requires_grad=True)
+    with np.errstate(all="raise"):
+        y = F.dropout(x, 0.25, rng=0)
+        y.backward(np.full(40, bad, dtype))
+    dropped = y.data == 0
+    assert 0 < dropped.sum() < 40
+    np.testing.assert_array_equal(y.data[~dropped], bad)
+    np.testing.assert_array_equal(x.grad, np.where(dropped, 0, bad))
+
+
+def test_what_dropout_drops_of_the_input_of_a_layer_is_not_read():
+    layer = nn.RNN(8, 4, input_dropout=0.5, rng=0)
+    masks = []
+    with same_masks(masks):
+        layer(np.ones((1, 1, 8), np.float32))
+    kept = masks[0][0] != 0
+    x = tg.Tensor(np.where(kept, 1, INF).astype(np.float32)[None, None], requires_grad=True)
+    with same_masks(masks), np.errstate(all="raise"):
+        output, _ = layer(x)
+        output.sum().backward()
+    assert np.isfinite(output.data).all()
+    np.testing.assert_array_equal(x.grad[0, 0] == 0, ~kept)
+
+
+def test_probabilities_of_every_precision_are_1_in_sum():
+    rng = np.random.default_rng(0)
+    for dtype in (np.float16, np.float32, np.float64):
+        for classes in (2, 1000):
+            p = rng.dirichlet(np.ones(classes), 5).astype(dtype)
+            assert np.isfinite(F.cross_entropy(np.zeros((5, classes), np.float64), p).data)
+            assert np.isfinite(F.cross_entropy(np.zeros((5, classes), dtype), p.astype(np.float64)).data)
 
 
 def test_an_ignored_row_of_log_probabilities_has_no_effect():
@@ -289,6 +373,8 @@ def test_layers_without_time_take_empty_batches(shape):
         assert all(p.grad is not None and not p.grad.any() for p in layer.parameters())
     assert nn.Dropout(0.5, rng=0)(rows).shape == rows.shape
     table = nn.Embedding(3, 2, rng=0)
+    assert table([]).shape == (0, 2)
+    assert tg.text.one_hot([], 3).shape == (0, 3)
     table(np.zeros(shape, int)).sum().backward()
     assert not table.weight.grad.any()
 

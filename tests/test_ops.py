@@ -698,6 +698,8 @@ COMPOSED = {
     "outer": (tg.outer, np.outer, [(2, 2), (3,)]),
     "swapaxes": (lambda a: tg.swapaxes(a, 0, -1), lambda a: np.swapaxes(a, 0, -1), [(2, 3, 4)]),
     "moveaxis": (lambda a: tg.moveaxis(a, -1, 1), lambda a: np.moveaxis(a, -1, 1), [(2, 3, 4)]),
+    "moveaxis-several": (lambda a: tg.moveaxis(a, [0, 1], [-1, 0]), lambda a: np.moveaxis(a, [0, 1], [-1, 0]), [(2, 3, 4)]),
+    "moveaxis-all": (lambda a: np.moveaxis(a, (2, 0, 1), (0, 1, -1)), lambda a: np.moveaxis(a, (2, 0, 1), (0, 1, -1)), [(2, 3, 4)]),
     "moveaxis-back": (lambda a: tg.moveaxis(a, 0, 2), lambda a: np.moveaxis(a, 0, 2), [(2, 3, 4)]),
     "linear-without-bias": (tg.linear, lambda x, w: x @ w.T, [(2, 3, 4), (5, 4)]),
     "linear-vector": (tg.linear, lambda x, w, b: w @ x + b, [(4,), (5, 4), (5,)]),
@@ -911,6 +913,8 @@ KINKS = {
     "maximum-itself": (lambda a: tg.maximum(a, a), [1.0, 2.0], [0.3, 0.7]),
     "minimum-tie": (lambda a: tg.minimum(np.array([5.0, 2.0]), a), [1.0, 2.0], [0.3, 0.35]),
     "square-by-power": (lambda a: a**2, [0.0, 3.0], [0.0, 4.2]),
+    "std": (lambda a: tg.std(a) * np.ones(2), [2.0, 2.0], [0.0, 0.0]),
+    "std of one among others": (lambda a: tg.std(tg.stack([a, a * [1.0, 3.0]]), axis=0), [2.0, 2.0], [0.0, 0.7]),
     "power-1": (lambda a: a**1, [0.0, 3.0], [0.3, 0.7]),
     "power-0": (lambda a: a**0, [0.0, 3.0], [0.0, 0.0]),
     "power-array": (lambda a: a ** np.array([0.0, 2.0]), [0.0, 0.0], [0.0, 0.0]),
@@ -925,6 +929,20 @@ def test_on_the_kink(f, at, expected):
     x = tg.Tensor(np.array(at), requires_grad=True)
     f(x).backward(np.array([0.3, 0.7]))
     np.testing.assert_allclose(x.grad, expected, rtol=1e-14)
+
+
+def test_std_of_equal_entries_beside_others_to_second_order():
+    a = np.array([[2.0, 2.0, 2.0], [1.0, -2.0, 4.0]])
+    x = tg.Tensor(a, requires_grad=True)
+    with np.errstate(all="raise"):
+        first = tg.grad(tg.std(x, axis=1, ddof=1).sum(), x, create_graph=True)
+        second = tg.grad((first * np.arange(6.0).reshape(2, 3)).sum(), x)
+    np.testing.assert_array_equal(first.data[0], 0)
+    np.testing.assert_array_equal(second.data[0], 0)
+    alone = tg.Tensor(a[1], requires_grad=True)
+    np.testing.assert_allclose(first.data[1], tg.grad(tg.std(alone, ddof=1), alone).data)
+    tg.gradcheck(lambda t: tg.std(t, ddof=1), alone, order=2)
+    assert np.isnan(tg.std([1.0, np.nan]))
 
 
 def test_var_with_and_without_ddof():

@@ -173,6 +173,53 @@ def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
     assert w.dtype == np.float32
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"1.square": -np.ones(2)}, {"1.t": np.array(2.5)}, {"1.mean": np.ones(2) * 1j}, {"1.mean": ["a", "b"]}, {"1.mean": np.ones(1)}),
+        *({"01.mean": np.ones(2)}, {"².mean": np.ones(2)}, {2: np.ones(2)}, {"steps": 1.5}, {"lr": "fast"}, {"lr": [[1], [1, 2]]}),
+    ],
+    ids=str,
+)
+def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
+    w, v = leaf(), leaf()
+    w.grad, v.grad = w.data.copy(), v.data * 2
+    optimizer = optim.Adam([w, v])
+    optimizer.step()
+    before, state = optimizer.state_dict(), optimizer.state_dict()
+    state.update({"0.mean": np.zeros(2), "lr": np.array(7.0)})
+    with pytest.raises((TypeError, ValueError), match=r"^Adam\.load_state_dict: argument "):
+        optimizer.load_state_dict({**state, **wrong})
+    after = optimizer.state_dict()
+    assert after.keys() == before.keys()
+    assert all(np.array_equal(after[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("betas", (0.9, 1.0)), ("eps", "x"), ("weight_decay", -1.0), ("lr", None)], ids=str)
+def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wrong):
+    w, v = leaf(), leaf()
+    w.grad, v.grad = w.data.copy(), v.data * 2
+    optimizer = optim.Adam([w, v])
+    optimizer.step()
+    before, numbers = [dict(state) for state in optimizer.state], w.data
+    setattr(optimizer, name, wrong)
+    with pytest.raises((TypeError, ValueError), match=r"^Adam: argument "):
+        optimizer.step()
+    assert w.data is numbers
+    assert optimizer.steps == 1
+    assert optimizer.state == before
+
+
+def test_betas_are_read_and_set_as_two():
+    w = leaf()
+    optimizer = optim.Adam([w])
+    assert optimizer.betas == (0.9, 0.999)
+    optimizer.betas = (0.0, 0.0)
+    w.grad = w.data.copy()
+    optimizer.step()
+    np.testing.assert_array_equal(optimizer.state[0]["mean"], w.grad)
+
+
 def test_centered_rmsprop_stays_finite_on_a_constant_gradient():
     w = tg.Tensor(np.zeros(3, np.float32), requires_grad=True)
     optimizer = tg.optim.RMSprop([w], lr=1e-6, centered=True)

@@ -1,5 +1,7 @@
 """Files: round trips, strange layouts, interruption, and what is refused."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,42 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_litter(tmp_path, monkeyp
         tg.save({"a": np.zeros(3)}, path)
     np.testing.assert_array_equal(tg.load(path)["a"], np.ones(3))
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_file_that_is_replaced_hands_its_permissions_on(tmp_path):
+    path, beside = tmp_path / "x.safetensors", tmp_path / "y"
+    beside.touch()
+    tg.save({"a": np.ones(3)}, path)
+    assert path.stat().st_mode == beside.stat().st_mode  # what the umask leaves
+    for mode in (0o600, 0o666, 0o444):
+        path.chmod(mode)
+        tg.save({"a": np.zeros(3)}, path)
+        assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_nobody_looks_into_a_file_that_is_being_written(tmp_path, monkeypatch):
+    path, seen = tmp_path / "x", []
+    tg.save({"a": np.ones(3)}, path)
+    path.chmod(0o600)
+    monkeypatch.setattr(serialize.os, "fsync", lambda _: seen.extend(other.stat().st_mode & 0o777 for other in tmp_path.iterdir()))
+    tg.save({"a": np.ones(3)}, path)
+    assert seen == [0o600, 0o600]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_a_link_is_followed_when_it_is_written_to(tmp_path):
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "weights", tmp_path / "link"
+    link.symlink_to("folder/weights")
+    for number in (1, 2):
+        tg.save({"a": np.full(3, number)}, link)
+        assert link.is_symlink()
+        assert [path.name for path in target.parent.iterdir()] == ["weights"]
+        np.testing.assert_array_equal(tg.load(target)["a"], number)
+    tg.save({"a": np.full(3, 3)}, os.fsencode(link))
+    np.testing.assert_array_equal(tg.load(target)["a"], 3)
 
 
 def test_what_is_not_a_safetensors_file_is_refused(tmp_path):

@@ -62,6 +62,28 @@ def test_sampling_follows_the_softmax_and_top_k():
     assert sample(model, vocab, "a", 50, rng=3) == sample(model, vocab, "a", 50, rng=3)
 
 
+def test_a_module_writes_without_dropout_and_is_then_in_the_mode_it_was_in():
+    class Model(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.drop, self.frozen = tg.nn.Embedding(5, 5, rng=0), tg.nn.Dropout(0.5, rng=0), tg.nn.Dropout(0.5, rng=1)
+
+        def forward(self, x, state):
+            assert not self.training
+            return self.frozen(self.drop(self.embedding(x))), state
+
+    model, vocab = Model(), CharVocab("Mathi")
+    model.frozen.eval()
+    written = {sample(model, vocab, "M", 40, temperature=0) for _ in range(3)}
+    assert len(written) == 1
+    assert [module.training for module in model.modules()] == [True, True, True, False]
+    with pytest.raises(ValueError, match="sample: argument model"):
+        sample(model, CharVocab("Math"), "M", 3)
+    assert model.training
+    assert written == {sample(model.eval(), vocab, "M", 40, temperature=0)}
+    assert not model.training
+
+
 def test_sampling_records_nothing():
     gru = tg.nn.GRU(3, 4, rng=0)
     states = []

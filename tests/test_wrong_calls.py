@@ -68,11 +68,23 @@ def sgd():
 
 def with_gradient(gradient=None, **settings):
     """Step once with this gradient, after settings were changed."""
-    optimizer = sgd()
+    with_settings(sgd(), gradient, **settings)
+
+
+def with_settings(optimizer, gradient=None, **settings):
+    """Step an optimizer once with this gradient, after settings were changed."""
     optimizer.params[0].grad = np.ones(3) if gradient is None else gradient
     for name, value in settings.items():
         setattr(optimizer, name, value)
     optimizer.step()
+
+
+def with_gradients(*gradients):
+    """Parameters with these gradients."""
+    found = [weight() for _ in gradients]
+    for p, g in zip(found, gradients, strict=True):
+        p.grad = g
+    return found
 
 
 def adam():
@@ -578,6 +590,51 @@ AREAS = {
             TypeError,
             r"binary_cross_entropy_with_logits: argument logits: .* got int64 \(2,\)",
         ),
+        "a class that is worth less than nothing": (
+            lambda: F.cross_entropy(X, [0, 1, 0], weight=[-1.0, 1.0]),
+            ValueError,
+            r"cross_entropy: argument weight: .* got -1\.0",
+        ),
+        "a weight below 0 of log-probabilities": (
+            lambda: F.nll_loss(X, [0, 1, 0], weight=[-1.0, 1.0]),
+            ValueError,
+            r"nll_loss: argument weight: .* got -1\.0",
+        ),
+        "a factor below 0": (
+            lambda: F.binary_cross_entropy_with_logits(X, X / 6, weight=-1),
+            ValueError,
+            r"binary_cross_entropy_with_logits: argument weight: .* got -1",
+        ),
+        "a factor below 0 of the positive": (
+            lambda: F.binary_cross_entropy_with_logits(X, X / 6, pos_weight=-1),
+            ValueError,
+            r"binary_cross_entropy_with_logits: argument pos_weight: .* got -1",
+        ),
+        "probabilities of more than 1 in sum": (
+            lambda: F.cross_entropy(X, [[0.5, 0.5], [0.9, 0.9], [1.0, 0.0]]),
+            ValueError,
+            r"cross_entropy: argument target: .* got 1\.8 at position \(1,\)",
+        ),
+        "probabilities of 0 in sum": (
+            lambda: F.cross_entropy(X, tg.Tensor(np.zeros((3, 2)), requires_grad=True)),
+            ValueError,
+            r"cross_entropy: argument target: .* got 0 at position \(0,\).* use ignore_index",
+        ),
+        "one-hot rows of integers": (
+            lambda: F.cross_entropy(X, np.eye(3, 2, dtype=int)),
+            ValueError,
+            r"cross_entropy: argument target: .* got int64 \(3, 2\); use target\.argmax\(axis=-1\) .* target\.astype\(float\)",
+        ),
+        "one-hot rows for log-probabilities": (
+            lambda: F.nll_loss(X, np.eye(3, 2, dtype=int)),
+            ValueError,
+            r"nll_loss: argument target: expected integers of shape \(3,\), got int64 \(3, 2\); use target\.argmax\(axis=-1\) for",
+        ),
+        "logits of no class": (
+            lambda: F.cross_entropy(np.zeros((2, 0)), [0, 0]),
+            ValueError,
+            r"cross_entropy: argument logits: .* got float64 \(2, 0\)",
+        ),
         "a factor for other entries": (
             lambda: F.binary_cross_entropy_with_logits(X, X / 6, pos_weight=np.ones(3)),
             ValueError,
@@ -610,6 +667,75 @@ AREAS = {
             lambda: adam().load_state_dict({**adam().state_dict(), "steps": np.array(-3)}),
             ValueError,
             "Adam.load_state_dict: argument steps: .* got -3",
+        ),
+        "a velocity of complex numbers": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "0.velocity": np.ones(3) * 1j}),
+            TypeError,
+            r"SGD\.load_state_dict: argument 0\.velocity: .* got complex128 \(3,\)",
+        ),
+        "a velocity of text": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "0.velocity": ["1", "2", "3"]}),
+            TypeError,
+            r"SGD\.load_state_dict: argument 0\.velocity: .* got list \['1', '2', '3'\]",
+        ),
+        "a velocity under a second name": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict(
+                {"lr": 0.1, "steps": 1, "0.velocity": np.ones(3), "00.velocity": np.ones(3)}
+            ),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected 00\.velocity;",
+        ),
+        "a velocity of parameter ²": (
+            lambda: optim.SGD([weight()], 0.1, 0.9).load_state_dict({"lr": 0.1, "steps": 1, "².velocity": np.ones(3)}),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected ²\.velocity;",
+        ),
+        "an optimizer's state by number": (
+            lambda: sgd().load_state_dict({"lr": 0.1, "steps": 1, 0: np.ones(3)}),
+            ValueError,
+            r"SGD\.load_state_dict: argument state: .* got unexpected 0;",
+        ),
+        "a parameter's steps below one": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(-1)}),
+            ValueError,
+            r"Adam\.load_state_dict: argument 0\.t: .* got -1",
+        ),
+        "a parameter's steps of nan": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(np.nan)}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .*\(nan\)",
+        ),
+        "a parameter's steps of text": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": "x"}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .* got str 'x'",
+        ),
+        "a parameter's steps and a half": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.t": np.array(2.5)}),
+            TypeError,
+            r"Adam\.load_state_dict: argument 0\.t: .*\(2\.5\)",
+        ),
+        "a mean square below 0": (
+            lambda: adam().load_state_dict({**stepped(adam()).state_dict(), "0.square": -np.ones(3)}),
+            ValueError,
+            r"Adam\.load_state_dict: argument state: .* got 0\.square below 0, which no square is;",
+        ),
+        "betas of 1 afterwards": (
+            lambda: with_settings(adam(), betas=(1.0, 1.0)),
+            ValueError,
+            r"Adam: argument beta1: .* got 1\.0",
+        ),
+        "one beta afterwards": (lambda: with_settings(adam(), betas=0.9), ValueError, r"Adam: argument betas: .* got float 0\.9"),
+        "eps of text afterwards": (lambda: with_settings(adam(), eps="x"), TypeError, "Adam: argument eps: .* got str 'x'"),
+        "decay below 0 afterwards": (
+            lambda: with_settings(optim.AdamW([weight()]), decay=-1.0),
+            ValueError,
+            r"AdamW: argument decay: .* got -1\.0",
+        ),
+        "momentum below 0 afterwards": (
+            lambda: with_settings(optim.SGD([weight()], 0.1, 0.9), momentum=-1.0),
+            ValueError,
+            r"SGD: argument momentum: .* got -1\.0",
         ),
         "no parameters": (lambda: optim.SGD([], 0.1), ValueError, "SGD: argument params: .* got none"),
         "an interior Tensor as a parameter": (
@@ -740,6 +866,36 @@ AREAS = {
         "clip values of no Tensor": (lambda: nn.clip_grad_value_([X], 1.0), TypeError, r"clip_grad_value_: argument parameters\[0\]"),
         "clip to no norm": (lambda: nn.clip_grad_norm_([weight()], 1.0, norm_type=0), ValueError, "clip_grad_norm_: argument norm_type"),
         "clip to a norm of text": (lambda: nn.clip_grad_norm_([weight()], "a"), ValueError, "clip_grad_norm_: argument max_norm"),
+        "a tied parameter twice": (
+            lambda: nn.clip_grad_norm_([*(w := with_gradients(np.ones(3))), *w], 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument parameters\[1\]: .* got a Tensor of shape \(3,\), which is parameters\[0\] too",
+        ),
+        "values of one parameter twice": (
+            lambda: nn.clip_grad_value_([*(w := [weight()]), *w], 1.0),
+            ValueError,
+            r"clip_grad_value_: argument parameters\[1\]: .* which is parameters\[0\] too",
+        ),
+        "a gradient for another parameter": (
+            lambda: nn.clip_grad_norm_(with_gradients(np.ones(3), np.ones((3, 1))), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument gradient of 1: .* got float64 \(3, 1\)",
+        ),
+        "a gradient in a list": (
+            lambda: nn.clip_grad_norm_(with_gradients([1.0, 2.0, 3.0]), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument gradient of 0: .* got list \[1\.0, 2\.0, 3\.0\]",
+        ),
+        "values of a gradient in a list": (
+            lambda: nn.clip_grad_value_(with_gradients([1.0, 2.0, 3.0]), 1.0),
+            ValueError,
+            r"clip_grad_value_: argument gradient of 0: .* got list",
+        ),
+        "a norm that no number holds": (
+            lambda: nn.clip_grad_norm_(with_gradients(np.full(3, 1.7e308)), 1.0),
+            ValueError,
+            r"clip_grad_norm_: argument parameters: .* got inf, of entries up to 1\.7e\+308",
+        ),
         "a norm below 0": (lambda: nn.clip_grad_norm_([weight()], -1.0), ValueError, r"clip_grad_norm_: argument max_norm: .* got -1\.0"),
         "a norm of 0": (lambda: nn.clip_grad_norm_([weight()], 0), ValueError, "clip_grad_norm_: argument max_norm: .* got 0"),
         "a norm of True": (lambda: nn.clip_grad_norm_([weight()], True), ValueError, "clip_grad_norm_: argument max_norm: .* got True"),
@@ -803,6 +959,11 @@ AREAS = {
         ),
     },
     "files": {
+        "a masked array": (
+            lambda: tg.save({"a": np.ma.array([1.0, 2.0], mask=[False, True])}, "none/x"),
+            TypeError,
+            r"save: argument state\['a'\]: .* got a MaskedArray; use .*x\.filled\(0\)",
+        ),
         "load a number": (lambda: tg.load(5), TypeError, "load: argument path: .* got int 5"),
         "save a number": (lambda: tg.save(5, "weights.safetensors"), TypeError, "save: argument state: .* got int 5"),
         "a file that is not there": (
@@ -1408,6 +1569,11 @@ AREAS = {
             "argmax: axis: axis 5 is out of bounds for array ",
         ),
         "any along no axis": (lambda: tg.any(leaf(3, 2), 5), np.exceptions.AxisError, "any: axis: axis 5 is out of bounds for array "),
+        "axes to fewer places": (
+            lambda: tg.moveaxis(leaf(3, 2), [0, 1], [0]),
+            ValueError,
+            r"moveaxis: argument destination: expected as many places as axes, 2, got 1, \[0\]",
+        ),
         "an axis twice": (lambda: leaf(3, 2).transpose(0, 0), ValueError, "transpose: repeated axis in transpose; got a: float"),
         "an axis that is not 1": (lambda: leaf(3, 2).squeeze(0), ValueError, "squeeze: cannot select an axis to squeeze out whi"),
         "a broadcast to fewer": (

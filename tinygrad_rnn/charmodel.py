@@ -122,7 +122,6 @@ def save_model(
     ----------
     model : CharModel
     path : path-like
-        Where it is a link, the file that it points to is written.
     arrays : mapping of str to ndarray, optional
         What is kept beside the model: what training needs to go on.
     notes : mapping of str to JSON values, optional
@@ -144,7 +143,7 @@ def save_model(
     everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
     header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
     header["checksums"] = _checksums(header, everything)
-    save(everything, os.path.realpath(path), metadata={"format": FORMAT, "header": json.dumps(header)})
+    save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:

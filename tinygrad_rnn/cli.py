@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         print(f"tinygrad-rnn: not enough memory for these sizes ({_one_line(error)}); use smaller ones", file=sys.stderr)
         return 2
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"tinygrad-rnn: {_one_line(error)}", file=sys.stderr)
         return 2
 

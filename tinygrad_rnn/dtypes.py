@@ -257,8 +257,8 @@ def check_probability(operation: str, argument: str, p: float) -> None:
     require_number(operation, argument, p, "a probability in [0, 1)", below=1, remedy="0.5 is common")
 
 
-def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> None:
-    """Refuse what is not an integer in [0, classes); −1 never means the last one."""
+def check_classes(operation: str, argument: str, index: np.ndarray, classes: int) -> np.ndarray:
+    """`index`, refused if something in it is not an integer in [0, classes); −1 never means the last one. None at all are integers too."""
     if index.dtype.kind not in "iu" and index.size:
         wanted, remedy = f"integers in [0, {classes})", "use an integer dtype, np.int64 for example"
         raise TypeError(complaint(operation, argument, expected=wanted, got=describe(index), remedy=remedy))
@@ -268,6 +268,7 @@ def check_classes(operation: str, argument: str, index: np.ndarray, classes: int
         wanted, got = f"integers in [0, {classes}), for there are {classes} classes", f"{index[position]} at position {position}"
         remedy = "correct it, or use ignore_index for what should not count" if argument == "target" else "correct it"
         raise ValueError(complaint(operation, argument, expected=wanted, got=got, remedy=remedy))
+    return index if index.size else index.astype(np.intp)
 
 
 def as_numbers(operation: str, argument: str, x: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -42,3 +43,22 @@ def placed(operation: str, t: Any, axis: Any) -> Any:
 def refused_name(name: Any) -> NoReturn:
     """A name that is none."""
     raise TypeError(complaint("Tensor", "name", expected="text, or None", got=describe(name), remedy="use str(...)"))
+
+
+def each_once(operation: str, argument: str, tensors: Iterable[Value], remedy: str) -> None:
+    """Refuse a Tensor that is given twice; equal names and numbers do not make two the same."""
+    first: dict[Value, int] = {}
+    for i, t in enumerate(tensors):
+        if t in first:
+            got = f"{t.name or 'a Tensor'} of shape {t.array.shape}, which is {argument}[{first[t]}] too"
+            raise ValueError(complaint(operation, f"{argument}[{i}]", expected="a parameter not given before", got=got, remedy=remedy))
+        first[t] = i
+
+
+def gradient_of(operation: str, t: Value, i: int) -> np.ndarray | None:
+    """What is in `.grad`, refused if somebody put there what `backward` never does: no array, one of another shape, no real numbers."""
+    g = t.grad
+    if g is not None and (not isinstance(g, np.ndarray) or g.shape != t.array.shape or g.dtype.kind not in "biuf"):
+        wanted, remedy = f"real numbers of shape {t.array.shape}", "leave .grad to backward"
+        raise ValueError(complaint(operation, f"gradient of {t.name or i}", expected=wanted, got=describe(g), remedy=remedy))
+    return g

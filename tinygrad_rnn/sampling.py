@@ -10,6 +10,7 @@ from .dtypes import require_callable, require_count, require_number
 from .errors import complaint, describe
 from .graph import Value, no_grad
 from .nn.init import Rng, generator
+from .nn.module import evaluating
 
 if TYPE_CHECKING:
     from .text import CharVocab
@@ -26,6 +27,8 @@ def sample(
     rng: Rng = None,
 ) -> str:
     """Let a model write: each character that is drawn is what the model reads next.
+
+    A Module writes in evaluation mode, without dropout, and is in the mode it was in afterwards.
 
     Parameters
     ----------
@@ -76,7 +79,7 @@ def sample(
     wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
     require_callable("sample", "model", model, wanted, remedy)
     written = [int(i) for i in vocab.encode(prime)]
-    with no_grad():
+    with evaluating(model), no_grad():
         logits, state = _called(model, np.array(written)[:, None], None)
         for _ in range(length):
             chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)

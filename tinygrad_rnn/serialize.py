@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import not_numbers
 from .errors import complaint, describe
 from .graph import Value
 
@@ -20,7 +21,8 @@ DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "
 def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
     """Write arrays by name to a safetensors file, which PyTorch and others read too.
 
-    The file appears whole or not at all: it is written beside its place, flushed to disk, and moved there.
+    The file appears whole or not at all: it is written beside its place, flushed to disk, and moved there. It has the permissions of
+    the file that it replaces; where `path` is a link, the file that it points to is replaced.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ def _name(name: Any) -> str:
 
 def _stored(name: str, value: Any) -> np.ndarray:
     """An array as a file holds it, refused if it cannot."""
+    if hasattr(value, "mask"):
+        raise TypeError(not_numbers("save", f"state[{name!r}]", value))
     try:
         array = value.array if isinstance(value, Value) else np.asarray(value)
     except ValueError:  # rows of different lengths
@@ -241,26 +245,30 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Put `content` where `path` says, all of it or nothing: a crash leaves the old file as it was."""
-    import tempfile
-    from pathlib import Path
+    """Put `content` where `path` says, all of it or nothing: a crash leaves the old file as it was.
 
-    where = Path(path)
+    A link is followed: what it points to is written. A file that was there hands its permissions on, and nobody else can
+    look into the new one while it is written.
+    """
+    from pathlib import Path
+    from stat import S_IMODE
+
+    where = Path(os.path.realpath(os.fsdecode(path)))
     if not where.parent.is_dir() or where.is_dir():
         wanted = "a file in a folder that exists"
         raise FileNotFoundError(
-            complaint("save", "path", expected=wanted, got=repr(str(where)), remedy="make the folder, or use another name")
+            complaint("save", "path", expected=wanted, got=repr(os.fsdecode(path)), remedy="make the folder, or use another name")
         )
-    handle, draft = tempfile.mkstemp(prefix=f".{where.name}.", suffix=".tmp", dir=where.parent)
+    mode = S_IMODE(where.stat().st_mode) if where.exists() else None
+    draft = where.with_name(f".{where.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(draft).chmod(0o666 & ~umask)
-        Path(draft).replace(where)
+        if mode is not None:  # of which the umask may have taken away some
+            draft.chmod(mode)
+        draft.replace(where)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

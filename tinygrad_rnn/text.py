@@ -152,7 +152,7 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
            [1., 0., 0.]], dtype=float32)
     """
     indices, classes = as_numbers("one_hot", "indices", indices), require_count("one_hot", "classes", classes)
-    check_classes("one_hot", "indices", indices, classes)
+    indices = check_classes("one_hot", "indices", indices, classes)
     return np.eye(classes, dtype=real(dtype or get_default_dtype(), "one_hot"))[indices]
 
 

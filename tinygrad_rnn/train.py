@@ -21,6 +21,7 @@ from . import nn
 from .charmodel import Architecture, CharModel, load_model, save_model
 from .errors import complaint, plural
 from .graph import no_grad
+from .nn.module import evaluating
 from .optim import Adam
 from .scan import detach
 from .tensor import Tensor
@@ -289,13 +290,11 @@ class Trainer:
 
     def evaluate(self) -> float:
         """The mean loss on the held-out text, in nats a character, read from its start with an empty state."""
-        mode, total, state = self.model.training, 0.0, None
-        self.model.eval()
-        with no_grad():
+        total, state = 0.0, None
+        with evaluating(self.model), no_grad():
             for x, y in batches(self.held_out, 1, 256):
                 logits, state = self._run_model(x, state)
                 total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
-        self.model.train(mode)
         return total / (len(self.held_out) - 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:

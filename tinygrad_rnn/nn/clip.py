@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import isfinite
+from math import frexp, inf, isfinite
 from typing import Any
 
 import numpy as np
 
 from ..errors import complaint, describe
+from ..looks import each_once, gradient_of
 from ..tensor import Tensor
 
 
@@ -22,7 +23,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        Those without a gradient are passed over; if none has one the norm is 0.
+        Each once, as for an optimizer; those without a gradient are passed over. If none has one the norm is 0.
     max_norm : float
         Above 0.
     norm_type : float
@@ -36,7 +37,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     Raises
     ------
     ValueError
-        If the norm is nan or infinite: nothing is scaled then. If `max_norm` or `norm_type` is not above 0.
+        If a gradient is not finite, or its norm is more than a float64 holds, or a parameter is given twice: nothing is scaled then. If
+        `max_norm` or `norm_type` is not above 0.
     TypeError
         If something else than Tensors is given.
 
@@ -58,24 +60,35 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     with_grad = _with_grad("clip_grad_norm_", parameters)
     for argument, value, usual in (("max_norm", max_norm, "1.0"), ("norm_type", norm_type, "2.0")):
         _require_positive("clip_grad_norm_", argument, value, f"{usual} is common")
-    norms = [float(np.linalg.norm(g.ravel().astype(np.float64), norm_type)) for _, g in with_grad if g.size]
-    total = float(np.linalg.norm(norms, norm_type)) if norms else 0.0
-    if not isfinite(total):
-        worst = next(p.name or f"of shape {p.shape}" for p, g in with_grad if not np.isfinite(g).all())
-        raise ValueError(
-            complaint(
-                "clip_grad_norm_",
-                "parameters",
-                expected="finite gradients",
-                got=f"{total} in the gradient of parameter {worst}",
-                remedy="lower the learning rate, or look for what is not finite in the forward pass",
+    total = _norm([g for _, g in with_grad], norm_type)
+    if not 0 < total < inf:  # a power may be out of range where the norm is not: once more, in units of about the largest entry
+        wide = [g.astype(np.float64) for _, g in with_grad]
+        peak = float(np.max([np.abs(g).max(initial=0.0) for g in wide], initial=0.0))
+        unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, which costs no digit
+        total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
+        if not isfinite(total):
+            worst = [p.name or f"of shape {p.shape}" for p, g in with_grad if not np.isfinite(g.astype(np.float64)).all()]
+            raise ValueError(
+                complaint(
+                    "clip_grad_norm_",
+                    "parameters",
+                    expected="finite gradients, and a norm that a float64 holds",
+                    got=f"{total} in the gradient of parameter {worst[0]}" if worst else f"{total}, of entries up to {peak:.3g}",
+                    remedy="lower the learning rate, or look for what is not finite in the forward pass",
+                )
             )
-        )
     factor = max_norm / (total + 1e-6)
     if factor < 1:
         for p, g in with_grad:
             p.grad = (g * factor).astype(p.dtype)
     return total
+
+
+def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
+    """The norm of all entries together; infinite, or 0, if the sum of their powers is beyond a float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        norms = [np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size]
+        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -131,4 +144,6 @@ def _with_grad(operation: str, parameters: Tensor | Iterable[Tensor]) -> list[tu
         if not isinstance(p, Tensor):
             remedy = "pass module.parameters()"
             raise TypeError(complaint(operation, f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
-    return [(p, p.grad) for p in every if p.grad is not None]
+    each_once(operation, "parameters", every, "leave it out, or it would count twice; module.parameters() gives each once")
+    found = [(p, gradient_of(operation, p, i)) for i, p in enumerate(every)]
+    return [(p, g) for p, g in found if g is not None]

@@ -114,8 +114,7 @@ class Embedding(Module):
     def forward(self, index: Any) -> Tensor:
         """Integers of any shape (...) to rows (..., embedding_dim)."""
         index = as_numbers("Embedding", "index", index)
-        check_classes("Embedding", "index", index, self.num_embeddings)
-        return self.weight[index]
+        return self.weight[check_classes("Embedding", "index", index, self.num_embeddings)]
 
     def describe(self) -> str:
         """Sizes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
 
@@ -243,6 +244,19 @@ class Module:
     def describe(self) -> str:
         """What `repr` shows in the parentheses."""
         return ""
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """A block in which a Module is in evaluation mode; each part of it is as it was afterwards. Anything else is left alone."""
+    before = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    try:
+        for module, _ in before:
+            module.training = False
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
 
 
 def _holds_modules(value: Any) -> bool:

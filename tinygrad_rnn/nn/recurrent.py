@@ -267,7 +267,8 @@ class Recurrent(Module):
     def _walk(self, cell: Any, x: Tensor, state: Any, reverse: bool, going: np.ndarray | None) -> tuple[Any, Any]:
         """One layer in one direction: all that need not wait, then step by step."""
         if self.training and self.input_dropout:
-            x = x * variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
+            mask = variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
+            x = ops.where(mask, x, 0) * mask
         if going is not None:
             x = filled(going, x, reverse)
         name, drops, ours = type(self).__name__, self.training and self.state_dropout, hasattr(cell, "unroll")

@@ -124,7 +124,8 @@ var.vjps(a=lambda g, y, a, axis, ddof, keepdims: kept(g, a, axis) * ((a - mean(a
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The square root of the variance; see `var`.
+    """The square root of the variance; see `var`. Where all entries are equal its gradient is 0: it has a kink there, and the root an
+    infinite slope.
 
     Examples
     --------
@@ -132,7 +133,9 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     >>> tg.std(tg.Tensor([1.0, 3.0]))
     Tensor(1.)
     """
-    return sqrt(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+    v = var(a, axis=axis, ddof=ddof, keepdims=keepdims)
+    none = v == 0
+    return where(none, 0, sqrt(where(none, 1, v)))
 
 
 @op("max({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])

@@ -7,7 +7,7 @@ from operator import index
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import complaint, describe
 from ..graph import Value
@@ -91,8 +91,8 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return transpose(a, tuple(axes))
 
 
-def moveaxis(a: Any, source: int, destination: int) -> Any:
-    """`a` with one axis moved to another place, the others in their order.
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """`a` with one axis moved to another place, or several to as many, the others in their order.
 
     Examples
     --------
@@ -102,9 +102,14 @@ def moveaxis(a: Any, source: int, destination: int) -> Any:
     (3, 4, 2)
     """
     n = np.ndim(a)
-    start = normalize_axis_index(source, n, "moveaxis: source")
-    axes = [axis for axis in range(n) if axis != start]
-    axes.insert(normalize_axis_index(destination, n, "moveaxis: destination"), start)
+    starts = normalize_axis_tuple(source, n, "moveaxis: source")
+    places = normalize_axis_tuple(destination, n, "moveaxis: destination")
+    if len(starts) != len(places):
+        wanted, got = f"as many places as axes, {len(starts)}", f"{len(places)}, {destination}"
+        raise ValueError(complaint("moveaxis", "destination", expected=wanted, got=got, remedy="give one for each in source"))
+    axes = [axis for axis in range(n) if axis not in starts]
+    for place, start in sorted(zip(places, starts, strict=True)):
+        axes.insert(place, start)
     return transpose(a, tuple(axes))
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..dtypes import require_count, require_number
+from ..dtypes import as_numbers, require_count, require_number
 from ..errors import complaint, describe
+from ..looks import each_once, gradient_of
 from ..tensor import Tensor
 
 
@@ -64,21 +65,20 @@ class Optimizer:
                     remedy="pass module.parameters()",
                 )
             )
-        first: dict[Tensor, int] = {}
-        for i, p in enumerate(self.params):
-            if p in first:
-                got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is params[{first[p]}] too"
-                remedy = "leave it out, or it would be stepped twice; module.parameters() gives each once"
-                raise ValueError(complaint(self.name, f"params[{i}]", expected="a parameter not given before", got=got, remedy=remedy))
-            first[p] = i
-        for argument, value in {"lr": lr, **numbers}.items():
-            if argument in ("beta1", "beta2", "alpha"):
-                require_number(self.name, argument, value, "a number in [0, 1)", below=1)
-            else:
-                require_number(self.name, argument, value)
+        each_once(self.name, "params", self.params, "leave it out, or it would be stepped twice; module.parameters() gives each once")
+        self._numbers = ("lr", *numbers)
+        self._check({"lr": lr, **numbers})
         self.lr = float(lr)
         self.steps = 0
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+
+    def _check(self, numbers: Mapping[str, object]) -> None:
+        """Refuse a setting that is no number, or out of range."""
+        for name, value in numbers.items():
+            if name in ("beta1", "beta2", "alpha"):
+                require_number(self.name, name, value, "a number in [0, 1)", below=1)
+            else:
+                require_number(self.name, name, value)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -91,21 +91,13 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a gradient has not the shape of its parameter, or the learning rate is no number from 0 up. Nothing has changed then.
+            If a gradient has not the shape of its parameter, or a setting was set to what is out of range. Nothing has changed then.
+        TypeError
+            If a setting was set to what is no number.
         """
         for i, p in enumerate(self.params):
-            g = p.grad
-            if g is not None and (not isinstance(g, np.ndarray) or g.shape != p.array.shape or g.dtype.kind not in "biuf"):
-                raise ValueError(
-                    complaint(
-                        self.name,
-                        f"gradient of {p.name or i}",
-                        expected=f"real numbers of shape {p.shape}",
-                        got=describe(g),
-                        remedy="leave .grad to backward",
-                    )
-                )
-        require_number(self.name, "lr", self.lr)  # which a schedule, or a person, may have set since
+            gradient_of(self.name, p, i)
+        self._check({name: getattr(self, name, 0.0) for name in self._numbers})  # which a schedule, or a person, may have set since
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
@@ -152,38 +144,46 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a name or a shape does not fit, or something is missing. Nothing has changed then.
+            If a name, a shape or a number does not fit, or something is missing. Nothing has changed then.
         TypeError
-            If `state` is no mapping.
+            If something is no array of real numbers, or a count no integer. Nothing has changed then.
         """
+        operation = f"{self.name}.load_state_dict"
         if not isinstance(state, Mapping):
             wanted, remedy = "a state_dict of an optimizer", "pass optimizer.state_dict(), or what tg.load gives of it"
-            raise TypeError(complaint(f"{self.name}.load_state_dict", "state", expected=wanted, got=describe(state), remedy=remedy))
+            raise TypeError(complaint(operation, "state", expected=wanted, got=describe(state), remedy=remedy))
+        known = {f"{i}.{name}": (i, name) for i in range(len(self.params)) for name in self.keeps()}
+        given = {name: as_numbers(operation, str(name), array) for name, array in state.items()}
         loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
-        faults = [f"missing {name}" for name in ("lr", "steps") if name not in state]
-        for key in state.keys() - {"lr", "steps"}:
-            i, _, name = key.partition(".")
-            array = np.asarray(state[key])
-            if not i.isdigit() or int(i) >= len(self.params) or name not in self.keeps():
+        faults = [f"missing {name}" for name in ("lr", "steps") if name not in given]
+        for key in given.keys() - {"lr", "steps"}:
+            i, name = known.get(key, (0, ""))
+            if not name:
                 faults.append(f"unexpected {key}")
-            elif array.shape != (() if name == "t" else self.params[int(i)].shape):
-                faults.append(f"{key} {array.shape} for a parameter of shape {self.params[int(i)].shape}")
+            elif given[key].shape != (() if name == "t" else self.params[i].shape):
+                faults.append(f"{key} {given[key].shape} for a parameter of shape {self.params[i].shape}")
+            elif name in ("square", "largest") and (given[key] < 0).any():
+                faults.append(f"{key} below 0, which no square is")
             else:
-                loaded[int(i)][name] = array.copy()
+                loaded[i][name] = given[key].copy()
         # A parameter that had no gradient yet has nothing; one that had has everything.
-        faults += [f"missing {i}.{name}" for i, kept in enumerate(loaded) if kept for name in self.keeps() - kept.keys()]
+        begun = {known[key][0] for key in given.keys() & known.keys()}
+        faults += [f"missing {key}" for key, (i, _) in known.items() if i in begun and key not in given]
         if faults:
             raise ValueError(
                 complaint(
-                    f"{self.name}.load_state_dict",
+                    operation,
                     "state",
                     expected="that of the same optimizer with the same parameters",
                     got="; ".join(sorted(faults)),
                     remedy="build both alike",
                 )
             )
-        lr = require_number(f"{self.name}.load_state_dict", "lr", np.asarray(state["lr"]))
-        steps = require_count(f"{self.name}.load_state_dict", "steps", np.asarray(state["steps"])[()], low=0)
+        lr = require_number(operation, "lr", given["lr"])
+        steps = require_count(operation, "steps", given["steps"][()], low=0)
+        for i, kept in enumerate(loaded):
+            if "t" in kept:
+                require_count(operation, f"{i}.t", kept["t"][()])
         self.lr, self.steps, self.state = float(lr), steps, loaded
 
     def keeps(self) -> set[str]:

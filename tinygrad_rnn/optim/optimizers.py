@@ -203,13 +203,22 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ):
+        self.betas = betas
+        super().__init__(params, lr, beta1=self.beta1, beta2=self.beta2, eps=eps, weight_decay=weight_decay)
+        self.beta1, self.beta2, self.eps = float(self.beta1), float(self.beta2), float(eps)
+        self.weight_decay, self.amsgrad = float(weight_decay), require_flag(self.name, "amsgrad", amsgrad)
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """β₁ and β₂."""
+        return self.beta1, self.beta2
+
+    @betas.setter
+    def betas(self, betas: Sequence[float]) -> None:
         if not isinstance(betas, Sequence) or len(betas) != 2:
             name, remedy = type(self).__name__, "(0.9, 0.999) is common"
             raise ValueError(complaint(name, "betas", expected="two numbers in [0, 1)", got=describe(betas), remedy=remedy))
-        beta1, beta2 = betas
-        super().__init__(params, lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-        self.betas, self.eps = (float(beta1), float(beta2)), float(eps)
-        self.weight_decay, self.amsgrad = float(weight_decay), require_flag(self.name, "amsgrad", amsgrad)
+        self.beta1, self.beta2 = betas
 
     def keeps(self) -> set[str]:
         """The steps of this parameter, both means, and the largest mean square if it is asked for."""
@@ -271,6 +280,7 @@ class AdamW(Adam):
     ):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
         self.decay, self.weight_decay = self.weight_decay, 0.0
+        self._numbers = (*self._numbers, "decay")
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Adam's update of (1 − η λ) w."""
