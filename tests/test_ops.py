@@ -705,6 +705,7 @@ COMPOSED = {
     "linear-vector": (tg.linear, lambda x, w, b: w @ x + b, [(4,), (5, 4), (5,)]),
     "split": (lambda a: tg.split(a, 3, 1)[1], lambda a: np.split(a, 3, 1)[1], [(2, 6)]),
     "split-places": (lambda a: tg.split(a, [1, 4], -1)[1], lambda a: np.split(a, [1, 4], -1)[1], [(2, 6)]),
+    "split-in-one": (lambda a: tg.split(a, 1)[0], lambda a: np.split(a, 1)[0], [(4,)]),
     "split-empty": (lambda a: tg.split(a, [2, 2])[1], lambda a: np.split(a, [2, 2])[1], [(4,)]),
     "take_along_axis": (
         lambda a: tg.take_along_axis(a, [[2, 2], [0, 1]], 1),
@@ -758,8 +759,9 @@ def test_take_along_axis_refuses_other_axes_and_other_numbers():
 
 
 def test_split_refuses_unequal_sections():
-    with pytest.raises(ValueError, match="divisor of 5"):
-        tg.split(tg.Tensor(np.zeros(5)), 2)
+    for sections in (2, 0, -1):
+        with pytest.raises(ValueError, match=f"divisor of 5, got {sections}"):
+            tg.split(tg.Tensor(np.zeros(5)), sections)
 
 
 # -- far from the middle, and on the kinks -----------------------------------------------------------
@@ -919,6 +921,7 @@ KINKS = {
     "power-0": (lambda a: a**0, [0.0, 3.0], [0.0, 0.0]),
     "power-array": (lambda a: a ** np.array([0.0, 2.0]), [0.0, 0.0], [0.0, 0.0]),
     "power-of-zero": (lambda a: 0.0**a, [2.0, 3.0], [0.0, 0.0]),
+    "power-0-of-zero": (lambda a: 0.0**a, [0.0, 3.0], [0.0, 0.0]),
     "power-of-a-number": (lambda a: 2**a, [0.0, 1.0], [0.3 * np.log(2), 1.4 * np.log(2)]),
     "power-of-a-negative": (lambda a: a**3, [-2.0, -1.0], [3.6, 2.1]),
 }
@@ -1154,9 +1157,19 @@ def test_an_entry_that_is_picked_twice_gets_both_gradients_whatever_the_index_is
 
 def test_a_wide_bias_widens_an_affine_map():
     x = tg.Tensor(np.ones((2, 3), np.float32))
-    assert tg.linear(x, np.ones((4, 3), np.float32), np.ones(4)).dtype == (x @ np.ones((3, 4), np.float32) + np.ones(4)).dtype == np.float64
+    wide = tg.linear(x, np.ones((4, 3), np.float32), np.ones(4))
+    assert wide.dtype == (x @ np.ones((3, 4), np.float32) + np.ones(4)).dtype == np.float64
+    np.testing.assert_array_equal(wide.data, np.full((2, 4), 4.0))
 
 
 def test_logsumexp_does_not_complain_of_what_underflows():
     with np.errstate(all="raise"):
         assert OPS["logsumexp"](tg.Tensor(np.array([0.0, -1000.0]))).data == 0
+
+
+@pytest.mark.parametrize("op", ["maximum", "minimum"])
+def test_of_two_equal_entries_each_gets_half(op):
+    a, b = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in "ab")
+    (OPS[op](a, b) * tg.Tensor([1.0, 3.0])).sum().backward()
+    np.testing.assert_array_equal(a.grad, [0.5, 1.5])
+    np.testing.assert_array_equal(b.grad, [0.5, 1.5])
