@@ -102,8 +102,8 @@ class Value:
     tracked : bool
         Whether gradients flow back to it.
     changed : int
-        When `array` was last replaced by another, 0 if never. A node older than this used the
-        old numbers, so its derivative can no longer be taken.
+        When `array` was last replaced by another, or `tracked` turned on; 0 if never. A node older than this used the old
+        numbers, or what was made of this value before was not recorded: its derivative can no longer be taken.
     grad : numpy.ndarray or None
         Where `Tensor.backward` accumulates the gradient.
     name : str or None
@@ -121,6 +121,24 @@ class Value:
 
     # Two values are the same key only if they are the same object.
     __hash__ = object.__hash__
+
+
+FIXED = frozenset({int, float, bool, str, slice, type(...), type(None)})
+"""Types of settings, and of entries of an index, that nobody can write to."""
+
+
+def own(setting: Any) -> Any:
+    """A setting as a node keeps it: of arrays copies, for who called may write to theirs before the way back."""
+    if isinstance(setting, np.ndarray):
+        return np.array(setting)
+    if type(setting) in (tuple, list):
+        return type(setting)(map(own, setting))
+    if isinstance(setting, Value) and not setting.tracked:
+        copy = object.__new__(type(setting))
+        copy.array, copy.node, copy.tracked, copy.changed = np.array(setting.array), None, False, 0
+        copy.grad, copy.name = None, setting.name
+        return copy
+    return setting
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))

@@ -1,4 +1,4 @@
-"""What a look at a Tensor needs of it: one entry, an axis, some entries. Refused by name, where NumPy would speak of arrays."""
+"""What a look at a Tensor needs: one entry of it, an axis, an index. Refused by name, where NumPy would speak of arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .errors import complaint, describe
-from .graph import Value
+from .graph import FIXED, Value, own
 
 
 def only(operation: str, t: Any) -> Any:
@@ -42,3 +42,14 @@ def placed(operation: str, t: Any, axis: Any) -> Any:
 def refused_name(name: Any) -> NoReturn:
     """A name that is none."""
     raise TypeError(complaint("Tensor", "name", expected="text, or None", got=describe(name), remedy="use str(...)"))
+
+
+def own_index(index: Any) -> Any:
+    """An index without Tensors and lists in it, and of arrays copies: what NumPy takes, and nobody writes to afterwards."""
+    if type(index) in FIXED:
+        return index
+    if isinstance(index, tuple):
+        return tuple([own_index(i) for i in index])
+    if isinstance(index, list):
+        return np.array(index, dtype=None if index else np.intp)
+    return own(index.array if isinstance(index, Value) else index)
