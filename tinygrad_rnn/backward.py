@@ -152,7 +152,10 @@ def accumulate(found: Iterable[tuple[Value, Any]]) -> None:
     """
     own = [(x, np.array(g)) for x, g in found]
     with accumulating:
-        for x, total in [(x, _added(x, g)) for x, g in own]:
+        totals = [(x, _added(x, g)) for x, g in own]
+        for x, total in totals if watchers else ():
+            told("accumulated", x, total)
+        for x, total in totals:
             x.grad = total
 
 

@@ -170,6 +170,20 @@ def told(event: str, *what: Any) -> None:
         getattr(watcher, event)(*what)
 
 
+def require_done_at_return(block: str, function: Callable[..., Any]) -> None:
+    """Refuse to put a block around a function whose body runs after the call has returned, when the block has ended."""
+    if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+        raise TypeError(
+            complaint(
+                block.partition("(")[0],
+                "function",
+                expected="one that has done its work when it returns",
+                got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
+                remedy=f"use `with tg.{block}:` inside, around what computes and not around a yield",
+            )
+        )
+
+
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 
@@ -188,17 +202,7 @@ class Block:
         context.set(before)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # The body of such a function runs after the call has returned, and the block has ended by then.
-        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(
-                complaint(
-                    self.name.partition("(")[0],
-                    "function",
-                    expected="one that has done its work when it returns",
-                    got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
-                    remedy=f"use `with tg.{self.name}:` inside, around what computes and not around a yield",
-                )
-            )
+        require_done_at_return(self.name, function)
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:

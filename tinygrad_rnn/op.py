@@ -278,7 +278,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
     if watchers:
-        told("after", op, inputs, arrays, out)
+        told("after", op, inputs, arrays, params, out)
     return out
 
 
