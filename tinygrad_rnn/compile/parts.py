@@ -115,7 +115,12 @@ def unchanging(x: Any) -> bool:
     """Whether it is a function or a class of this library, NumPy or Python; a method is as what it is of, a closure as what is in it."""
     if isinstance(x, BOUND) or "<locals>" in getattr(x, "__qualname__", "<locals>"):
         return False
-    return (getattr(x, "__module__", None) or "").partition(".")[0] in OTHERS
+    return _of_others(getattr(x, "__module__", None) or "")
+
+
+@lru_cache(maxsize=1024)
+def _of_others(module: str) -> bool:
+    return module.partition(".")[0] in OTHERS
 
 
 def draws(x: Any) -> bool:
@@ -168,8 +173,10 @@ def _around(function: FunctionType, inside: list[Any]) -> list[Any]:
         if module.__name__ in ("random", "numpy.random"):  # their functions are methods of a generator
             found += [x for x in (getattr(space.get(name), "__self__", None) for name in names) if draws(x)]
             continue
-        others = module.__name__.partition(".")[0] in OTHERS
-        within = [space[name] for name in (("random",) if others else names) if name in space and name in names]
+        others = _of_others(module.__name__)
+        if others and "random" not in names:
+            continue
+        within = [space[name] for name in (("random",) if others else names) if name in space]
         modules += [x for x in within if isinstance(x, ModuleType) and x not in modules]
         found += [] if others else within
     return [x for x in found if not isinstance(x, ModuleType) and not unchanging(x)]
