@@ -519,6 +519,38 @@ def test_freezing_and_thawing():
     np.testing.assert_allclose(w.grad, x.data * draw(3))
 
 
+def test_a_leaf_that_is_thawed_between_forward_and_backward_is_refused():
+    """What was computed with it while it was frozen is not in the graph, so its gradient would lack a part."""
+    x, w = leaf(1, name="x"), leaf(1, seed=1)
+    x.requires_grad = False
+    y = (x * 2 * w + x * w).sum()
+    x.requires_grad = True
+    for differentiate in (y.backward, lambda: tg.grad(y, w)):
+        with pytest.raises(RuntimeError, match=r"x \(shape \(1,\)\).*multiply.*requires_grad was turned on.*before computing"):
+            differentiate()
+    assert x.grad is None
+    assert w.grad is None
+    layer = tg.nn.Linear(1, 1, rng=0).astype(np.float64)
+    for p in layer.parameters():
+        p.requires_grad = False
+    y = layer(w).sum()
+    for p in layer.parameters():
+        p.requires_grad = True
+    with pytest.raises(RuntimeError, match="requires_grad was turned on"):
+        y.backward()
+    layer(w).sum().backward()
+    w.requires_grad = True  # it was already
+    assert not w.changed
+
+
+def test_numbers_written_where_they_stand_are_noticed_if_they_are_assigned():
+    w = leaf(3, name="w")
+    loss = (w * w).sum()
+    w.data -= 0.1
+    with pytest.raises(RuntimeError, match=r"w \(shape.*or whose \.data was assigned"):
+        loss.backward()
+
+
 # -- errors come before any change -------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import ast
 import copy
 import pickle
+import random
 import subprocess
 import sys
 import types
@@ -1100,3 +1101,165 @@ def test_a_name_does_not_get_into_a_program_as_code():
     (output, _), (expected, _) = (tg.scan(walk, tg.Tensor(np.ones((3, 1, 2), "float32")), start) for walk in (fast, cell))
     np.testing.assert_array_equal(output.data, expected.data)
     assert {n.id for n in ast.walk(ast.parse(fast.source)) if isinstance(n, ast.Name)}.isdisjoint({"SystemExit"})
+
+
+# -- what cannot be seen is refused ------------------------------------------------------------------
+
+
+class Slots:
+    __slots__ = ("__weakref__", "rate")
+
+
+class Whole:
+    """Something with a property, a static method, a class method and an attribute of its class."""
+
+    rate = 0.5
+
+    @property
+    def shown(self):
+        return RATES["rate"]
+
+    @staticmethod
+    def told():
+        return RATES["rate"]
+
+    @classmethod
+    def known(cls):
+        return cls.rate
+
+
+class Named(list):
+    rate = 0.5
+
+
+def holders():
+    """Ways to hold a number: what reads it, and what writes it."""
+    from array import array
+    from collections import OrderedDict, UserDict, deque
+    from contextvars import ContextVar
+    from types import MappingProxyType
+
+    slots, named, whole, variable, here = Slots(), Named(), Whole(), ContextVar("rate"), types.ModuleType("settings")
+    slots.rate, here.Class, here.inner = 0.5, type("Class", (), {"rate": 0.5}), types.ModuleType("inner")
+    here.inner.rate = 0.5
+    variable.set(0.5)
+    read = {"rate": 0.5}
+    view, numbers = MappingProxyType(read), np.array([0.5, None], object)
+    of_bytes = {"array": array("d", [0.5]), "bytearray": bytearray([5]), "memoryview": memoryview(bytearray([5])), "deque": deque([0.5])}
+
+    def reader():
+        return reader.rate
+
+    reader.rate = 0.5
+    yield "slots", lambda: slots.rate, lambda r: setattr(slots, "rate", r)
+    yield "class in a closure", lambda: Named.rate, lambda r: setattr(Named, "rate", r)
+    yield "attribute of a list", lambda: named.rate, lambda r: setattr(named, "rate", r)
+    yield "class in a module", lambda: here.Class.rate, lambda r: setattr(here.Class, "rate", r)
+    yield "module in a module", lambda: here.inner.rate, lambda r: setattr(here.inner, "rate", r)
+    yield "attribute of a function", reader, lambda r: setattr(reader, "rate", r)
+    yield "method of a dict", lambda get=read.get: get("rate"), lambda r: read.update(rate=r)
+    yield "view of a dict", lambda: view["rate"], lambda r: read.update(rate=r)
+    yield "objects in an array", lambda: numbers[0], lambda r: numbers.__setitem__(0, r)
+    yield "context variable", lambda: variable.get(), variable.set
+    yield "property", lambda: whole.shown, lambda r: RATES.update(rate=r)
+    yield "static method", lambda: Whole.told(), lambda r: RATES.update(rate=r)
+    yield "class method", Whole.known, lambda r: setattr(Whole, "rate", r)
+    for name, held in of_bytes.items():
+        number = 1 if "b" in name or "m" in name else 0.5
+        yield (
+            name,
+            lambda held=held: held[0],
+            lambda r, held=held, number=number: held.__setitem__(0, type(number)(8 * r if number == 1 else r)),
+        )
+    for made in (OrderedDict(rate=0.5), UserDict(rate=0.5)):
+        yield type(made).__name__, lambda made=made: made["rate"], lambda r, made=made: made.update(rate=r)
+    yield "default dtype", lambda: np.finfo(tg.get_default_dtype()).bits / 64, lambda r: tg.set_default_dtype("f8" if r == 0.25 else "f4")
+
+
+@pytest.mark.parametrize("holder", list(holders()), ids=lambda holder: holder[0])
+def test_a_number_is_seen_wherever_it_is_held(holder, monkeypatch):
+    _, read, write = holder
+    monkeypatch.setitem(RATES, "rate", 0.5)
+
+    def cell(x, h):
+        h = read() * h + x
+        return h, h
+
+    fast, x, h = tg.compile(cell), tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    try:
+        for rate in (0.5, 0.25, 0.25, 0.5):
+            write(rate)
+            np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data)
+    finally:
+        write(0.5)
+    assert len(fast._programs) == 2
+
+
+def test_what_can_change_and_cannot_be_looked_into_is_refused():
+    numbers = iter([0.5] * 9 + [0.25] * 9)
+
+    def cell(x, h):
+        h = next(numbers) * h + x
+        return h, h
+
+    x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    with pytest.raises(NotCompilable, match=r"compile: argument cell: expected to see all that a cell holds.*got list_iterator"):
+        tg.scan(tg.compile(cell), x, h)
+    assert next(numbers) == 0.5
+    fast = tg.compile(cell, fallback=True)
+    tg.scan(fast, x, h)
+    assert "list_iterator" in fast.refused["cell"]
+
+
+SOURCES = {
+    "Generator": np.random.default_rng(3).random, "RandomState": np.random.RandomState(3).random_sample,
+    "Random": random.Random(3).random, "of NumPy": lambda: np.random.rand(), "of Python": lambda: random.random(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("draw", SOURCES.values(), ids=SOURCES)
+def test_a_draw_that_makes_no_difference_in_the_trial_is_refused(draw):
+    """A rare event does not come up while the cell is tried; and the trial leaves the generator where it was."""
+
+    def cell(x, h):
+        if draw() < 1e-9:
+            h = h * 0
+        h = h + x
+        return h, h
+
+    x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    numpys, pythons = np.random.get_state(), random.getstate()
+    with pytest.raises(NotCompilable, match="cell that draws no random numbers, got one that draws from"):
+        tg.scan(tg.compile(cell), x, h)
+    assert random.getstate() == pythons
+    np.testing.assert_equal(np.random.get_state(), numpys)
+
+
+def test_a_generator_that_is_held_and_not_used_is_none_of_our_business():
+    class Cell(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rng = np.random.default_rng(0)
+            self.linear = tg.nn.Linear(2, 2, rng=self.rng)
+
+        def forward(self, x, h):
+            h = tg.tanh(self.linear(h) + x)
+            return h, h
+
+    cell, x, h = Cell(), tg.Tensor(np.ones((3, 2), "f4")), tg.Tensor(np.ones(2, "f4"))
+    fast = tg.compile(cell)
+    for _ in range(2):
+        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+        cell.rng.random()
+    assert len(fast._programs) == 1
+
+
+@pytest.mark.parametrize("scale", [1e4, 1e38])
+@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM"])
+def test_large_inputs_warn_no_more_than_in_the_graph(layer, scale):
+    """While a program is written, too: what stand-ins overflow in is nobody's number."""
+    plain = getattr(tg.nn, layer)(3, 4, rng=0)
+    x = np.where(np.arange(24).reshape(4, 2, 3) % 2, scale, -scale).astype("f4")
+    with np.errstate(all="raise"):
+        for run in (plain, tg.compile(plain)):
+            run(tg.Tensor(x, requires_grad=True))[0].sum().backward()

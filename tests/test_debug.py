@@ -177,6 +177,114 @@ def test_errors_of_others_pass(w):
         raise KeyError("x")
 
 
+def of_several_statements(w, a, b):
+    y = tg.where(a > 0, w, 0.0) * a; b[:] = 0; y.sum().backward()  # noqa: E702  # fmt: skip
+
+
+def by_an_argument(w, a, b):
+    y = w * a * b
+    np.copyto(a, b)
+    return y
+
+
+def in_a_call_of_several_lines(w, a, b):
+    y = w * a * b
+    np.add(
+        a,
+        1,
+        out=b,
+    )
+    return y
+
+
+def through_what_a_call_returns(w, a, b):
+    y = w * 2
+    w.detach().numpy()[0] = 1
+    return y
+
+
+NAMED = {
+    of_several_statements: "a write to b at", by_an_argument: "a write, perhaps to a or b, at",
+    in_a_call_of_several_lines: "a write to b at", through_what_a_call_returns: "a write, perhaps to w, at",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", NAMED, ids=lambda x: x.__name__)
+def test_a_name_is_said_to_be_sure_only_if_it_is(mistake, w):
+    a, b = np.ones(3, np.float32), np.ones(3, np.float32)
+    with pytest.raises(WrittenError, match=f"got {NAMED[mistake]}"), tg.debug():
+        mistake(w * b, a, b) if mistake is of_several_statements else mistake(w, a, b)
+
+
+def to_a_row_that_is_free(w, ring):
+    y = w * ring[0]
+    ring[1] = 3
+    return y
+
+
+def to_a_view_of_a_row_that_is_free(w, ring):
+    y = w * ring[0]
+    np.add(ring[1], 1, out=ring[1])
+    return y
+
+
+def to_a_part_of_what_is_needed(w, ring):
+    y = w * ring
+    row = ring[1]
+    row[0] = 3
+    return y
+
+
+def test_a_write_beside_the_part_that_a_graph_needs_is_told_from_one_to_it(w):
+    """NumPy locks an array as a whole: the row of a ring buffer that is free, too."""
+    ring = np.ones((2, 3), np.float32)
+    for mistake in (to_a_row_that_is_free, to_a_view_of_a_row_that_is_free):
+        with pytest.raises(WrittenError, match=r"no write to an array of which multiply at .* took a part.*a copy of the part"), tg.debug():
+            mistake(w, ring)
+    with pytest.raises(WrittenError, match=r"expected the numbers that multiply at .* was computed with"), tg.debug():
+        to_a_part_of_what_is_needed(w, ring)
+
+
+class Interface:
+    """An array of somebody else's, as other libraries hand them out."""
+
+    def __init__(self, array):
+        self.kept, self.__array_interface__ = array, array.__array_interface__
+
+
+def with_a_strange_base(kind):
+    whole = np.ones((4, 3), np.float32)
+    made = {
+        "dlpack": np.from_dlpack,
+        "strides": lambda a: np.lib.stride_tricks.as_strided(a, (4, 3), (12, 4)),
+        "interface": lambda a: np.asarray(Interface(a)),
+        "bytearray": lambda a: np.frombuffer(bytearray(a.tobytes()), np.float32).reshape(4, 3),
+    }
+    return made[kind](whole)
+
+
+@pytest.mark.parametrize("kind", ["dlpack", "strides", "interface", "bytearray"])
+def test_arrays_that_numpy_cannot_open_again_are_not_locked(kind, w):
+    """A write to them is found on the way back, as one through a view that was made before; they are as before in the end."""
+    a = with_a_strange_base(kind)
+
+    def computed():
+        y = (tg.Tensor(a) @ w).sum() + (tg.Tensor(a[0]) * w).sum()
+        return y.item(), {}["x"]
+
+    def written():
+        y = (tg.Tensor(a) @ w).sum()
+        a[0] = 7
+        y.backward()
+
+    with pytest.raises(KeyError), tg.debug():
+        computed()
+    a[0] = 2
+    with pytest.raises(WrittenError), tg.debug():
+        written()
+    a[0] = 3
+
+
 # -- NaN and Inf -------------------------------------------------------------------------------------
 
 
@@ -232,6 +340,37 @@ def test_what_came_in_is_said_and_a_mask_of_minus_infinity_is_none(w):
         w * tg.Tensor(np.array([np.nan, 1, 1], np.float32), name="targets")
 
 
+def test_an_inf_that_another_did_not_bring_is_found(w):
+    """Beside a mask of −∞, and in what ops do that mix entries."""
+    minus = np.array([0, 1, -np.inf], np.float32)
+    many = tg.Tensor(np.array([[np.inf, 0, 0], [3e38, 3e38, 0]], np.float32))
+    with np.errstate(all="ignore"):
+        with pytest.raises(NonFiniteError, match=r"exp: expected finite numbers, got inf at \[1\]"), tg.debug():
+            tg.exp(tg.Tensor(minus) * 1000)
+        with pytest.raises(NonFiniteError, match=r"sum: expected finite numbers, got inf at \[1\]"), tg.debug():
+            many.sum(axis=1)
+        with pytest.raises(NonFiniteError, match=r"multiply: .* got inf at \[0\] of its result"), tg.debug():
+            tg.where([True, False, True], tg.Tensor(np.float32([3e38] * 3)) * 1, -np.inf) * 2
+    with tg.debug():
+        for op in (tg.flip, tg.cumsum, tg.negative, tg.square, tg.log_softmax, lambda a: a.sum(), lambda a: tg.where(minus < 1, a, w)):
+            op(tg.Tensor(minus, requires_grad=True))
+        tg.log(tg.Tensor([np.inf, 1.0]))
+        1 / (tg.Tensor([np.inf, 1.0]) * -np.inf)
+
+
+def test_a_grad_that_overflows_as_it_accumulates_is_found():
+    x = tg.Tensor(np.float32([1]), requires_grad=True, name="x")
+
+    def add_up():
+        for _ in range(3):
+            (x * np.float32([2e38])).sum().backward()  # adds up
+
+    message = r"argument x: .* inf at \[0\] of the sum of \.grad and what arrived.*adds up"
+    with pytest.raises(NonFiniteError, match=message), tg.debug(), np.errstate(all="ignore"):
+        add_up()
+    np.testing.assert_array_equal(x.grad, np.float32([2e38]))
+
+
 def test_without_a_graph_nan_is_found_too(w):
     with pytest.raises(NonFiniteError), tg.debug(), tg.no_grad(), np.errstate(all="ignore"):
         tg.log(w - 2)
@@ -260,6 +399,17 @@ def test_a_compiled_walk_is_looked_at_from_outside():
         tg.scan(fast, x[:2], tg.Tensor(np.zeros(2, np.float32)))[0].sum().backward()
     with pytest.raises(NonFiniteError, match="argument cell"), tg.debug(), np.errstate(all="ignore"):
         tg.scan(fast, x, tg.Tensor(np.zeros(2, np.float32)))
+
+
+def test_a_compiled_cell_whose_gradient_is_nan_is_found():
+    def cell(x, h):
+        h = tg.sqrt(h * 0) + x
+        return h, h
+
+    h = tg.Tensor(np.float32([0.1]), requires_grad=True)
+    for walked in (cell, tg.compile(cell)):
+        with pytest.raises(NonFiniteError, match="debug, backward"), tg.debug(), np.errstate(all="ignore"):
+            tg.scan(walked, tg.Tensor(np.ones((4, 1), np.float32)), h)[0].sum().backward()
 
 
 # -- where it holds ----------------------------------------------------------------------------------
@@ -306,6 +456,69 @@ def test_blocks_nest_and_decorate(w):
     with pytest.raises(NonFiniteError), np.errstate(all="ignore"):
         wrong(2)
     assert not watchers
+
+
+def test_a_block_inside_takes_nothing_from_the_one_around_it(w):
+    def used(block):
+        with block:
+            return (w * w).sum()
+
+    def written(block):
+        y = used(block) if isinstance(block, tg.debug) else block(used)(tg.debug(writes=False))
+        w.data[0] = 5
+        return y
+
+    for block in (tg.debug(), tg.debug(writes=False), tg.debug(nonfinite=False)):
+        with pytest.raises(WrittenError), tg.debug():
+            written(block)
+        with pytest.raises(WrittenError), block, tg.debug():
+            written(tg.debug(nonfinite=False))
+        with tg.debug(), pytest.raises(WrittenError), tg.debug():
+            written(block)
+    with pytest.raises(WrittenError), tg.debug():
+        written(tg.debug())
+    with pytest.raises(WrittenError), tg.debug():
+        written(tg.debug().__call__)
+    assert not watchers
+    w.data[0] = 6
+
+
+def test_a_block_that_a_generator_holds_ends_alone(w):
+    def numbers():
+        with tg.debug():
+            yield 1
+
+    def wrong(several):
+        assert not list(several)
+        return tg.log(w - 2)
+
+    several = numbers()
+    next(several)
+    with np.errstate(all="ignore"):
+        with pytest.raises(NonFiniteError), tg.debug():
+            wrong(several)
+        with tg.debug():
+            several = numbers()
+            next(several)
+        with pytest.raises(NonFiniteError):
+            tg.log(w - 2)
+        wrong(several)
+    assert not watchers
+
+
+def test_a_function_whose_body_runs_later_is_refused():
+    def generator():
+        yield 1
+
+    async def coroutine():
+        pass
+
+    async def both():
+        yield 1
+
+    for function in (generator, coroutine, both):
+        with pytest.raises(TypeError, match=rf"debug: argument function: .*{function.__name__}; use `with tg\.debug\(\):` inside"):
+            tg.debug()(function)
 
 
 def test_many_graphs_leave_nothing_behind(w):

@@ -204,6 +204,43 @@ def test_an_index_list_that_changes_later_is_kept_as_it_was():
     np.testing.assert_array_equal(t.grad, spread(u, [0, 1], A.shape))
 
 
+INDEXED = {
+    "[index]": lambda w, b: w[b],
+    "[Tensor]": lambda w, b: w[tg.Tensor(b)],
+    "[:, index]": lambda w, b: w[:, b],
+    "getitem": lambda w, b: tg.getitem(w, index=(b, 1)),
+    "pick": lambda w, b: tg.pick(w[:2], index=b),
+    "pick Tensor": lambda w, b: tg.pick(w[:2], tg.Tensor(b)),
+    "take_along_axis": lambda w, b: tg.take_along_axis(w[:2], b[:, None], 1),
+    "repeat": lambda w, b: w.repeat(b, axis=1),
+    "cross_entropy": lambda w, b: tg.nn.functional.cross_entropy(w[:2], b),
+    "nll_loss": lambda w, b: tg.nn.functional.nll_loss(w[:2], b),
+}
+
+
+@pytest.mark.parametrize("use", INDEXED.values(), ids=INDEXED)
+def test_an_index_array_that_is_reused_counts_as_it_was(use):
+    """A loop that fills one buffer with the integers of each batch before it goes backwards."""
+    found = []
+    for reused in (False, True):
+        w, buffer, loss = tg.Tensor(A[0], requires_grad=True), np.zeros(2, int), 0
+        for batch in ([0, 0], [1, 1]):
+            buffer[...] = batch
+            loss = loss + (use(w, buffer if reused else buffer.copy()) ** 2).sum()
+        loss.backward()
+        found.append(w.grad)
+    np.testing.assert_array_equal(*found)
+
+
+def test_an_index_in_a_list_and_a_mask_count_as_they_were():
+    mask, places = np.array([True, False, False]), [0]
+    w = tg.Tensor(A[0, :, 0], requires_grad=True)
+    y = w[mask].sum() + tg.pick(tg.expand_dims(w, 0), places).sum()
+    mask[:], places[0] = [False, False, True], 1
+    y.backward()
+    np.testing.assert_array_equal(w.grad, [2, 0, 0])
+
+
 def test_an_integer_tensor_can_be_indexed():
     t = tg.Tensor([[1, 2], [3, 4]])
     np.testing.assert_array_equal(t[1, ::-1].data, [4, 3])

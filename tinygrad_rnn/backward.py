@@ -61,7 +61,7 @@ def sweep(
     Raises
     ------
     RuntimeError
-        If a backward pass used a part of the graph before, or the numbers in it were replaced.
+        If a backward pass used a part of the graph before, the numbers in it were replaced, or a leaf's requires_grad turned on.
     """
     gradients: dict[Value, Any] = dict(seeds)
     parts: dict[Value, list[Part]] = {}
@@ -152,7 +152,10 @@ def accumulate(found: Iterable[tuple[Value, Any]]) -> None:
     """
     own = [(x, np.array(g)) for x, g in found]
     with accumulating:
-        for x, total in [(x, _added(x, g)) for x, g in own]:
+        totals = [(x, _added(x, g)) for x, g in own]
+        for x, total in totals if watchers else ():
+            told("accumulated", x, total)
+        for x, total in totals:
             x.grad = total
 
 
@@ -218,10 +221,14 @@ def _used(y: Value) -> str:
 
 
 def _changed(x: Value, node: Node) -> str:
-    return (
-        f"backward: argument {_named(x)}: expected the numbers that {node.op.name} was computed with, got others, for its "
-        ".data was assigned (by an optimizer's step, perhaps) after that; call backward before the step"
-    )
+    if any(x.array is array for array in node.arrays):  # p.data -= … assigns the array that is there
+        wanted = f"a leaf as it was when {node.op.name} was computed"
+        got = "one whose requires_grad was turned on, or whose .data was assigned, after that, so that its gradient may lack a part"
+        remedy = "set requires_grad before computing, and call backward before a step"
+    else:
+        wanted = f"the numbers that {node.op.name} was computed with"
+        got, remedy = "others, for its .data was assigned (by an optimizer's step, perhaps) after that", "call backward before the step"
+    return complaint("backward", _named(x), expected=wanted, got=got, remedy=remedy)
 
 
 def _named(x: Value) -> str:

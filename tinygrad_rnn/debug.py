@@ -17,13 +17,15 @@ from weakref import ref
 import numpy as np
 
 from .errors import NonFiniteError, WrittenError, complaint, describe
-from .graph import Value, node_of, onlooker, watchers
-from .guard import Guard
+from .graph import Value, node_of, onlooker, require_done_at_return, watchers
+from .guard import Guard, Held
+from .op import registry
 from .places import place
 
 P = ParamSpec("P")
 R = TypeVar("R")
-current: ContextVar[debug | None] = ContextVar("tinygrad_rnn.debug", default=None)
+blocks: ContextVar[tuple[debug, ...]] = ContextVar("tinygrad_rnn.debug", default=())
+"""Those that are open here. Each watches what happens until it ends, whatever others begin or end meanwhile."""
 
 
 class debug:
@@ -33,14 +35,16 @@ class debug:
     place, which makes gradients silently wrong, is an error that names the line that wrote and the line that recorded. A write
     through a view that was made before is found when the graph is differentiated. And an op whose result, or a rule whose
     contribution, has the first NaN or Inf is reported with its inputs, and the line of the program where it was called.
-    Holds for the current thread or async task. Everything is slower inside, and nothing is outside.
+    Holds for the current thread or async task. Everything is slower inside, and nothing is outside. Blocks nest: each watches
+    until it ends what happens in it, in blocks inside of it too.
 
     Parameters
     ----------
     writes : bool
         Guard the arrays of live graphs.
     nonfinite : bool
-        Report the first NaN or Inf. Inf that was handed in, as in a mask of −∞, is none; NaN always is.
+        Report the first NaN or Inf. Inf that was handed in, as in a mask of −∞, is none; NaN always is. Whether Inf came in is
+        found out by computing the op again without it; a compiled walk that gets Inf is not looked at.
 
     Raises
     ------
@@ -72,27 +76,35 @@ class debug:
         self.guard = Guard()
         self.places: dict[int, str] = {}
         self.alive: dict[int, Any] = {}
-        self.outer: list[debug | None] = []
+        self.entered = 0
 
     def __enter__(self) -> debug:
-        self.outer.append(current.get())
-        current.set(self)
-        watchers.append(self)
+        blocks.set((*blocks.get(), self))
+        if not self.entered:
+            watchers.append(self)
+        self.entered += 1
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
+        others = list(blocks.get())
+        if self in others:  # a generator's block can end where another has begun since, or in another task
+            others.remove(self)
+            blocks.set(tuple(others))
+        self.entered -= 1
+        if self.entered:
+            return
         watchers.remove(self)
-        current.set(self.outer.pop())
-        if not self.outer:
-            refused = isinstance(error, ValueError) and "read-only" in str(error)
-            written = self.guard.written(trace) if refused else None
-            self.guard.end()
-            self.alive.clear()
-            self.places.clear()
-            if written:
-                raise WrittenError(written) from error
+        refused = isinstance(error, ValueError) and "read-only" in str(error)
+        written = self.guard.written(trace) if refused else None
+        self.guard.end()
+        self.alive.clear()
+        self.places.clear()
+        if written:
+            raise WrittenError(written) from error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        require_done_at_return("debug()", function)
+
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
             with debug(writes=self.writes, nonfinite=self.nonfinite):
@@ -102,19 +114,23 @@ class debug:
 
     # -- what it is told -------------------------------------------------------------------------------
 
-    def after(self, op: Any, inputs: Iterable[Any], arrays: list[Any], out: Value) -> None:
+    def _looks(self) -> bool:
+        """Whether what happens is for this block: not in another thread or task, nor where a cell is tried out to compile it."""
+        return self in blocks.get() and onlooker.get() is None
+
+    def after(self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value) -> None:
         """An op has run."""
-        if current.get() is not self or onlooker.get() is not None:
+        if not self._looks():
             return
         where = place(sys._getframe(1))
         if self.nonfinite and not _finite(out.array):
-            self._report_op(op, inputs, arrays, out.array, where)
+            self._report_op(op, inputs, arrays, params, out.array, where)
         if out.node is not None:
             self._remember(out, where)
 
     def before(self, order: Iterable[Value]) -> None:
         """A backward pass begins."""
-        if current.get() is not self or not self.writes:
+        if not self.writes or not self._looks():
             return
         where = place(sys._getframe(1))
         for y in order:
@@ -130,7 +146,7 @@ class debug:
 
     def contribution(self, y: Any, x: Value, flow: Any, total: Any) -> None:
         """A rule has given the contribution of y to its input x, and x has got `total` so far."""
-        if current.get() is not self or not self.nonfinite:
+        if not self.nonfinite or not self._looks():
             return
         for what, value in (("a contribution", getattr(flow, "part", flow)), ("a sum of contributions", total)):
             array = getattr(value, "array", value)
@@ -143,10 +159,19 @@ class debug:
                 wanted, remedy = "finite gradients", f"the op was called at {self.places.get(id(y), 'a place outside of the block')}"
                 raise NonFiniteError(complaint("debug, backward", y.node.op.name, expected=wanted, got=got, remedy=remedy))
 
-    def _report_op(self, op: Any, inputs: Iterable[Any], arrays: list[Any], result: np.ndarray, where: str) -> None:
-        handed = [a for a in map(np.asarray, arrays) if a.dtype.kind == "f"]
-        if not np.isnan(result).any() and any(np.isinf(a).any() for a in handed):
-            return
+    def accumulated(self, x: Value, total: np.ndarray) -> None:
+        """A leaf is about to get its gradient."""
+        if self.nonfinite and self._looks() and not _finite(total):
+            where = place(sys._getframe(1))
+            got = f"{_first(total)} of the sum of .grad and what arrived at {where}"
+            remedy = "call zero_grad() before backward, or make the loss smaller"
+            raise NonFiniteError(complaint("debug, backward", _called(x), expected="finite gradients", got=got, remedy=remedy))
+
+    def _report_op(self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], result: np.ndarray, where: str) -> None:
+        if not np.isnan(result).any() and any(map(_has_inf, arrays)):
+            result = _of_the_finite(op, arrays, params)
+            if _finite(result):
+                return
         came_in = [x for x, a in zip(inputs, arrays, strict=True) if np.asarray(a).dtype.kind == "f" and np.isnan(a).any()]
         source = f", which came in with {_called(came_in[0])}" if came_in else ""
         got = f"{_first(result)} of its result{source}, from {_listed(op, arrays)}"
@@ -156,10 +181,10 @@ class debug:
         """From now on, for as long as `out` lives, its arrays must stay as they are."""
         number, node = id(out), node_of(out)
         self.places[number] = where
-        ids: list[int] = []
+        holds: list[list[Held]] = []
         for array in (*node.arrays, out.array) if self.writes else ():
             if isinstance(array, np.ndarray):
-                ids += self.guard.hold(array, f"{node.op.name} at {where}")
+                holds.append(self.guard.hold(array, f"{node.op.name} at {where}"))
         us = ref(self)
 
         def gone(_: Any) -> None:
@@ -167,9 +192,9 @@ class debug:
             if block is not None:
                 block.places.pop(number, None)
                 block.alive.pop(number, None)
-                block.guard.let_go(ids)
+                block.guard.let_go(holds)
 
-        self.alive[number] = ref(out, gone), ids
+        self.alive[number] = ref(out, gone), holds
 
 
 # -- what messages say -------------------------------------------------------------------------------
@@ -177,6 +202,23 @@ class debug:
 
 def _finite(array: np.ndarray) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _has_inf(a: Any) -> bool:
+    a = np.asarray(a)
+    return a.dtype.kind == "f" and bool(np.isinf(a).any())
+
+
+def _of_the_finite(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np.ndarray:
+    """What an op makes of its inputs with a number in place of each Inf, to see whether the Inf in its result came in with them.
+
+    Of an op that is not in the registry, as a compiled walk is, nothing is known: it may only run once.
+    """
+    if registry.get(op.name) is not op:
+        return np.zeros(())
+    tame = [(np.where(np.isinf(a), a.dtype.type(0.5), a) if isinstance(a, np.ndarray) else 0.5) if _has_inf(a) else a for a in arrays]
+    with np.errstate(all="ignore"):
+        return np.asarray(op.forward(*tame, **params))
 
 
 def _first(array: np.ndarray) -> str:

@@ -102,8 +102,8 @@ class Value:
     tracked : bool
         Whether gradients flow back to it.
     changed : int
-        When `array` was last replaced by another, 0 if never. A node older than this used the
-        old numbers, so its derivative can no longer be taken.
+        When `array` was last replaced by another, or `tracked` turned on; 0 if never. A node older than this used the old
+        numbers, or what was made of this value before was not recorded: its derivative can no longer be taken.
     grad : numpy.ndarray or None
         Where `Tensor.backward` accumulates the gradient.
     name : str or None
@@ -121,6 +121,24 @@ class Value:
 
     # Two values are the same key only if they are the same object.
     __hash__ = object.__hash__
+
+
+FIXED = frozenset({int, float, bool, str, slice, type(...), type(None)})
+"""Types of settings, and of entries of an index, that nobody can write to."""
+
+
+def own(setting: Any) -> Any:
+    """A setting as a node keeps it: of arrays copies, for who called may write to theirs before the way back."""
+    if isinstance(setting, np.ndarray):
+        return np.array(setting)
+    if type(setting) in (tuple, list):
+        return type(setting)(map(own, setting))
+    if isinstance(setting, Value) and not setting.tracked:
+        copy = object.__new__(type(setting))
+        copy.array, copy.node, copy.tracked, copy.changed = np.array(setting.array), None, False, 0
+        copy.grad, copy.name = None, setting.name
+        return copy
+    return setting
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
@@ -152,6 +170,20 @@ def told(event: str, *what: Any) -> None:
         getattr(watcher, event)(*what)
 
 
+def require_done_at_return(block: str, function: Callable[..., Any]) -> None:
+    """Refuse to put a block around a function whose body runs after the call has returned, when the block has ended."""
+    if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
+        raise TypeError(
+            complaint(
+                block.partition("(")[0],
+                "function",
+                expected="one that has done its work when it returns",
+                got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
+                remedy=f"use `with tg.{block}:` inside, around what computes and not around a yield",
+            )
+        )
+
+
 class Block:
     """What `no_grad` and `scope` return: a ``with`` block, or by decoration a function, inside which `context` is another."""
 
@@ -170,17 +202,7 @@ class Block:
         context.set(before)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        # The body of such a function runs after the call has returned, and the block has ended by then.
-        if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-            raise TypeError(
-                complaint(
-                    self.name.partition("(")[0],
-                    "function",
-                    expected="one that has done its work when it returns",
-                    got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
-                    remedy=f"use `with tg.{self.name}:` inside, around what computes and not around a yield",
-                )
-            )
+        require_done_at_return(self.name, function)
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""What a look at a Tensor needs of it: one entry, an axis, some entries. Refused by name, where NumPy would speak of arrays."""
+"""What a look at a Tensor needs: one entry of it, an axis, an index. Refused by name, where NumPy would speak of arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .errors import complaint, describe
-from .graph import Value
+from .graph import FIXED, Value, own
 
 
 def only(operation: str, t: Any) -> Any:
@@ -62,3 +62,14 @@ def gradient_of(operation: str, t: Value, i: int) -> np.ndarray | None:
         wanted, remedy = f"real numbers of shape {t.array.shape}", "leave .grad to backward"
         raise ValueError(complaint(operation, f"gradient of {t.name or i}", expected=wanted, got=describe(g), remedy=remedy))
     return g
+
+
+def own_index(index: Any) -> Any:
+    """An index without Tensors and lists in it, and of arrays copies: what NumPy takes, and nobody writes to afterwards."""
+    if type(index) in FIXED:
+        return index
+    if isinstance(index, tuple):
+        return tuple([own_index(i) for i in index])
+    if isinstance(index, list):
+        return np.array(index, dtype=None if index else np.intp)
+    return own(index.array if isinstance(index, Value) else index)

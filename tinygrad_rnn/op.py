@@ -15,7 +15,7 @@ from numpy import asarray, ndarray
 
 from .dtypes import as_constant, as_numpy, not_numbers, settle
 from .errors import complaint, describe
-from .graph import Node, Value, clock, context, onlooker, told, watchers
+from .graph import FIXED, Node, Value, clock, context, onlooker, own, told, watchers
 from .notation import require_formula, source
 
 new = object.__new__
@@ -129,8 +129,13 @@ class Op:
         if not settings and self.takes == len(args):
             return apply(self, args, {})
         if len(args) == len(self.inputs) and self.required <= settings.keys() <= self.defaults.keys() and not self.variadic:
-            return apply(self, args, {**self.defaults, **settings})
-        return apply(self, *self._bind(args, settings))
+            params = {**self.defaults, **settings}
+        else:
+            args, params = self._bind(args, settings)
+        for name, value in params.items():
+            if type(value) not in FIXED:
+                params[name] = own(value)
+        return apply(self, args, params)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """As an attribute of a class an op is a method: ``t.exp()`` is ``exp(t)``."""
@@ -273,7 +278,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
     if watchers:
-        told("after", op, inputs, arrays, out)
+        told("after", op, inputs, arrays, params, out)
     return out
 
 

@@ -13,11 +13,10 @@ from . import ops, protocol
 from .backward import accumulate, sweep
 from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe
-from .graph import Value, clock, history, node_of, onlooker, seen, told
-from .looks import only, placed, refused_name, with_axes
+from .graph import FIXED, Value, clock, history, node_of, onlooker, seen, told
+from .looks import only, own_index, placed, refused_name, with_axes
 from .op import apply
 
-BASIC = frozenset({int, slice, type(...), type(None)})  # entries of an index that need no look
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 _NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
 
@@ -110,6 +109,8 @@ class Tensor(Value):
             require_floating("requires_grad", self.name or "tensor", self.array)
         elif self.node is not None:
             raise RuntimeError("requires_grad: argument tensor: expected a leaf, got the result of an op; use tensor.detach()")
+        if wanted and not self.tracked:  # what was computed with it until now has not recorded every use of it
+            self.changed = next(clock)
         self.tracked = bool(wanted)
 
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, a tuple.")
@@ -266,7 +267,7 @@ class Tensor(Value):
         return apply(ops.abs, (self,), NONE)
 
     def __getitem__(self, index: Any) -> Self:
-        return apply(ops.getitem, (self,), {"index": index if type(index) in BASIC else _plain_index(index)})
+        return apply(ops.getitem, (self,), {"index": index if type(index) in FIXED else own_index(index)})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(
@@ -379,17 +380,6 @@ def _untracked(operation: str, t: Tensor) -> Tensor:
         wanted, got = "a Tensor without gradients", "one whose gradients would be lost"
         raise TypeError(complaint(operation, "t", expected=wanted, got=got, remedy="use t.item(), or a function of tinygrad_rnn"))
     return t
-
-
-def _plain_index(index: Any) -> Any:
-    """An index without Tensors and lists in it: what NumPy takes."""
-    if type(index) in BASIC:
-        return index
-    if isinstance(index, tuple):
-        return tuple([_plain_index(i) for i in index])
-    if isinstance(index, list):
-        return np.asarray(index, dtype=None if index else np.intp)
-    return index.array if isinstance(index, Value) else index
 
 
 def _rebuilt(kind: type[Tensor], array: np.ndarray, grad: np.ndarray | None, tracked: bool, name: str | None) -> Tensor:

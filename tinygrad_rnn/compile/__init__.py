@@ -57,7 +57,8 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
     -----
     A program is written when a cell meets inputs and a state of new shapes or dtypes, and kept. Gradients of gradients walk step
     by step, as without compiling. Numbers, settings and arrays that a cell holds are part of its program, which is written anew when
-    they change; of an array of more than 64 kB only that it is another one is noticed. Nothing may write into the results.
+    they change; of an array of more than 64 kB only that it is another one is noticed. What a cell finds by ``globals()["name"]``,
+    in a file or in the environment is not seen, nor a draw from a generator that it makes itself. Nothing may write into the results.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import NotCompilable, complaint
+from ..errors import NotCompilable, complaint, describe
 from ..graph import Value
 from ..nn.module import Module, watcher
 from ..places import frames_to_the_user
@@ -17,6 +17,7 @@ from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from .capture import Held, captured
 from .explain import explain
+from .trace import refusal
 from .walk import Compiled, asked, make, run
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ class CompiledModule(Module):
             return None
         name = _title(cell)
         try:
-            made = make(name, cell, xs, several, state, held.tensors, tracked, self.backend)
+            _require_open(name, held)
+            made = make(name, cell, xs, several, state, held, tracked, self.backend)
         except NotCompilable as error:
             if not self.fallback:
                 raise
@@ -232,6 +234,13 @@ def _form(x: Any, first: int) -> Any:
     if not isinstance(array, np.ndarray):
         return type(x)
     return array.shape[first:], array.dtype, isinstance(x, Value)
+
+
+def _require_open(name: str, held: Held) -> None:
+    """Refuse a cell that holds what can change without a word."""
+    if held.closed:
+        wanted, got = "to see all that a cell holds, for its program is written for that", f"{describe(held.closed[0])}, which can change"
+        raise NotCompilable(refusal(name, wanted, got, "keep numbers in lists, dicts, arrays, attributes or Tensors, or hand them in"))
 
 
 def _title(cell: Any) -> str:

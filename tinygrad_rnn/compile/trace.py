@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NotCompilable, complaint
+from ..errors import NotCompilable, complaint, describe
 from ..graph import Value, history, node_of, onlooker, recorded
 from ..op import Op, apply
 from ..scan import alike, form, mapped
 from ..tensor import Tensor
+from .capture import Held
+from .parts import position, put_back
 
 COMPARISONS = {
     operator.eq: "equal", operator.ne: "not_equal", operator.lt: "less", operator.le: "less_equal",
@@ -58,8 +60,8 @@ class Traced:
     values: list[Value]
 
 
-def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, tensors: list[Value]) -> Traced:
-    """Run `cell`, which holds `tensors`, on numbers like those of the first step, on their opposites and on large ones.
+def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, held: Held) -> Traced:
+    """Run `cell`, of which `held` is what it holds, on numbers like those of the first step, on their opposites and on large ones.
 
     Returns the first recording.
 
@@ -68,15 +70,19 @@ def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool,
     NotCompilable
         If the recordings differ, or the cell asks for numbers, or fails.
     """
-    frozen = [t for t in tensors if not t.tracked and t.array.dtype.kind == "f"]
+    frozen = [t for t in held.tensors if not t.tracked and t.array.dtype.kind == "f"]
     with _LOCK:
         for t in frozen:  # so that what is made of them is recorded too, and follows when they change
             t.tracked = True
         try:
-            first, *others = [_run(name, cell, inputs, several, state, shift) for shift in SHIFTS]
+            before = [position(generator) for generator in held.generators]
+            first = _run(name, cell, inputs, several, state, SHIFTS[0])
+            start = [position(generator) for generator in held.generators]  # what it makes when it first runs it may draw
+            others = [_run(name, cell, inputs, several, state, shift) for shift in SHIFTS[1:]]
         finally:
             for t in frozen:
                 t.tracked = False
+    _require_still(name, held.generators, before, start)
     for other in others:
         _require_same(name, first, other)
     return first
@@ -171,6 +177,15 @@ def seeing(watch: Callable[..., Any]) -> Any:
         yield
     finally:
         onlooker.reset(token)
+
+
+def _require_still(name: str, generators: list[Any], before: list[Any], start: list[Any]) -> None:
+    """Refuse a cell that moved a generator from where it started, and put all back to where they were before."""
+    moved = [g for g, old in zip(generators, start, strict=True) if not _equal(position(g), old)]
+    if moved:
+        for generator, old in zip(generators, before, strict=True):
+            put_back(generator, old)
+        raise NotCompilable(refusal(name, "a cell that draws no random numbers", f"one that draws from {describe(moved[0])}", _PURE))
 
 
 def _recorded_comparison(name: str, look: Callable[..., Any], t: Value, *others: Any) -> Any:

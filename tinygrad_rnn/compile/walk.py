@@ -16,6 +16,7 @@ from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from ..transforms import grad
 from .build import build
+from .capture import Held
 from .gradient import differentiate
 from .program import Program
 from .trace import Traced, refusal, trace
@@ -76,23 +77,24 @@ class Walk:
         return plural(self.steps, "step")
 
 
+@np.errstate(all="ignore")  # what stand-ins overflow in is nobody's number
 def make(
-    title: str, cell: Any, inputs: list[Any], several: bool, state: Any, tensors: list[Value], tracked: list[bool] | None, backend: str
+    title: str, cell: Any, inputs: list[Any], several: bool, state: Any, held: Held, tracked: list[bool] | None, backend: str
 ) -> Compiled:
     """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
     token = walker.set(None)
     try:
-        traced = trace(title, cell, inputs, several, state, tensors)
+        traced = trace(title, cell, inputs, several, state, held)
     finally:
         walker.reset(token)
     _require_one_dtype(title, traced)
-    leaves = _leaves(traced, tensors)
+    leaves = _leaves(traced, held.tensors)
     gradients = None
     if tracked is not None:
         gradients = differentiate(traced, lambda leaf: leaf.tracked)
         gradients.to_inputs = [g if asked else None for g, asked in zip(gradients.to_inputs, tracked, strict=True)]
     program = build(traced, gradients, leaves, title, backend)
-    places = {id(t): i for i, t in enumerate(tensors)}
+    places = {id(t): i for i, t in enumerate(held.tensors)}
     return Compiled(title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several)
 
 
