@@ -536,3 +536,12 @@ def test_many_graphs_leave_nothing_behind(w):
             assert not block.guard.idle
     finally:
         gc.enable()
+
+
+def test_a_gradient_that_is_one_number_is_looked_at_too():
+    x = tg.Tensor(0.0, requires_grad=True)
+    with tg.debug(), np.errstate(all="ignore"):
+        y = tg.sqrt(x)
+        with pytest.raises(NonFiniteError, match="argument sqrt: expected finite gradients, got inf"):
+            y.backward()
+    assert x.grad is None

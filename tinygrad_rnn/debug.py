@@ -150,7 +150,7 @@ class debug:
             return
         for what, value in (("a contribution", getattr(flow, "part", flow)), ("a sum of contributions", total)):
             array = getattr(value, "array", value)
-            if isinstance(array, np.ndarray) and not _finite(array):
+            if isinstance(array, np.ndarray | np.generic) and not _finite(array):
                 number = next(i for i, value in enumerate(y.node.inputs) if value is x)
                 names = y.node.op.inputs
                 name = names[number] if number < len(names) and not y.node.op.variadic else f"{names[0]}[{number}]"
