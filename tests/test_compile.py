@@ -1263,3 +1263,22 @@ def test_large_inputs_warn_no_more_than_in_the_graph(layer, scale):
     with np.errstate(all="raise"):
         for run in (plain, tg.compile(plain)):
             run(tg.Tensor(x, requires_grad=True))[0].sum().backward()
+
+
+def test_a_module_in_a_closure_is_not_walked_through():
+    import ctypes
+
+    from tinygrad_rnn.compile.capture import captured
+
+    def made(library, system):
+        def cell(x, h):
+            h = library.tanh(x + h) if system else x
+            return h, h
+
+        return cell
+
+    cell = made(tg, ctypes)  # whose attributes are looked for among the libraries of the machine
+    assert len(captured(cell).key) < 30
+    fast = tg.compile(cell)
+    x, h = tg.Tensor(np.ones((3, 2), np.float32)), tg.Tensor(np.zeros(2, np.float32))
+    np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)

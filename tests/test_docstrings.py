@@ -31,7 +31,7 @@ EXCEPT = {
     **dict.fromkeys([".parallel.world", ".parallel.average_gradients", ".parallel.broadcast"], "runs"),  # several processes do
     ".bptt.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
 }
-INNER = {"debug": {"after", "before", "used", "contribution"}, "Cell": {"check_state"}, "LSTMCell": {"check_state"}}
+INNER = {"debug": {"accumulated", "after", "before", "used", "contribution"}, "Cell": {"check_state"}, "LSTMCell": {"check_state"}}
 INNER["CompiledModule"] = {"walk_through_time"}  # methods that the library calls, and nobody else
 
 

@@ -51,6 +51,8 @@ HIDDEN = frozenset({"_parameters", "_modules", "_scope"})
 def parts_of(x: Any) -> list[Any] | None:
     """What an object is made of; None if it cannot be looked into, or need not be."""
     inside: Any = None
+    if isinstance(x, ModuleType):  # what a function uses of it, `_around` finds
+        return None
     if isinstance(x, tuple | list | set | frozenset | deque):
         inside = x
     elif isinstance(x, dict | MappingProxyType):
@@ -115,7 +117,8 @@ def unchanging(x: Any) -> bool:
     """Whether it is a function or a class of this library, NumPy or Python; a method is as what it is of, a closure as what is in it."""
     if isinstance(x, BOUND) or "<locals>" in getattr(x, "__qualname__", "<locals>"):
         return False
-    return _of_others(getattr(x, "__module__", None) or "")
+    module = getattr(x, "__module__", None)
+    return isinstance(module, str) and _of_others(module)
 
 
 @lru_cache(maxsize=1024)
@@ -125,7 +128,8 @@ def _of_others(module: str) -> bool:
 
 def draws(x: Any) -> bool:
     """Whether it draws random numbers: a generator of NumPy's or Python's, old or new."""
-    return hasattr(x, "bit_generator") or hasattr(x, "get_state") or hasattr(x, "getstate")
+    kind = type(x)  # asked itself, ctypes.cdll would look for a library of that name
+    return hasattr(kind, "bit_generator") or hasattr(kind, "get_state") or hasattr(kind, "getstate")
 
 
 def position(generator: Any) -> Any:
