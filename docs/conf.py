@@ -14,7 +14,7 @@ copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-extensions += ["kernels", "math_as_pictures", "op_table", "pictures_in_boxes", "reference"]  # our own, in _ext
+extensions += ["kernels", "math_as_pictures", "op_table", "pictures", "reference"]  # our own, in _ext
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"

@@ -3,6 +3,7 @@
 A kernel's usual TCP ports are chosen before it starts, and whoever is quicker may have one by then: that breaks a build now and then.
 """
 
+import logging
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 import jupyter_client
 from sphinx.application import Sphinx
 from traitlets import default
+from traitlets.log import get_logger
 
 SETTINGS = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\n'
 """No traceback, for it would say where on the machine the files are; and nothing to remember."""
@@ -35,5 +37,6 @@ def setup(app: Sphinx) -> dict:
     (profile / "ipython_kernel_config.py").write_text(SETTINGS, encoding="utf-8")
     os.environ |= {"IPYTHONDIR": folder.name, "JUPYTER_RUNTIME_DIR": folder.name}
     jupyter_client.AsyncKernelManager = OverFiles  # which nbclient asks for
+    get_logger().setLevel(logging.WARNING)  # it would tell of every page that is run
     app.connect("build-finished", lambda app, error: folder.cleanup())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

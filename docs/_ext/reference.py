@@ -58,13 +58,12 @@ def without_arguments(app: Sphinx, what: str, name: str, *_: object) -> tuple[st
     return ("", None) if name == "tinygrad_rnn.draw.Graph" else None
 
 
-def without_dead_links(app: Sphinx, env: object) -> None:
+def without_dead_links(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
     """Source pages link back to what documents an object; not where it is documented under another name than viewcode thinks."""
-    documented = app.env.domains.python_domain.objects
-    for entry in filter(None, getattr(env, "_viewcode_modules", {}).values()):
-        _, _, used, home = entry
-        for name in [name for name in used if f"{home}.{name}" not in documented]:
-            del used[name]
+    if pagename.startswith("_modules/") and "body" in context:
+        documented = app.env.domains.python_domain.objects
+        back = re.compile(r'<a class="viewcode-back" href="[^"#]*#([^"]+)">.*?</a>')
+        context["body"] = back.sub(lambda link: link[0] if link[1] in documented else "", context["body"])
 
 
 def setup(app: Sphinx) -> dict:
@@ -72,5 +71,5 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("summaries", Summaries)
     app.connect("doctree-read", tidy)
     app.connect("autodoc-process-signature", without_arguments)
-    app.connect("env-updated", without_dead_links)
+    app.connect("html-page-context", without_dead_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

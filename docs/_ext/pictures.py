@@ -1,0 +1,70 @@
+"""Pictures: each in a box in which it scrolls if it is wide, linked to the whole, and told to those who do not see it."""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.writers.html5 import HTML5Translator
+
+COLUMN = 850
+"""Pixels of the column on a desk."""
+ENOUGH = 0.7
+"""What is not much wider than the column is shrunk, at most to this, and seen whole; its letters can still be read."""
+
+
+class Boxes(SphinxTransform):
+    """Put each picture between paragraphs into a container of the class `picture`."""
+
+    default_priority = 900
+
+    def apply(self, **options) -> None:
+        """Wrap what is not in a box already."""
+        for image in list(self.document.findall(nodes.image)):
+            if isinstance(image.parent, (nodes.section, nodes.document)):
+                box = nodes.container(classes=["picture"])
+                image.replace_self(box)
+                box += image
+
+
+def told(image: nodes.image) -> str:
+    """What a picture is: what its author says, or the last line of the program that drew it."""
+    if image.get("alt"):
+        return image["alt"]
+    above = image.parent
+    while above is not None and "cell" not in above.get("classes", ()):
+        above = above.parent
+    program = next(above.findall(nodes.literal_block), None) if above is not None else None
+    lines = program.astext().strip().splitlines() if program is not None else []
+    return f"Drawn by the program above, which ends with {lines[-1].strip()}" if lines else "A picture"
+
+
+def width(path: Path) -> float:
+    """The pixels of an SVG file from left to right; 0 if it does not say."""
+    found = re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt|px)?"', path.read_text(encoding="utf-8")[:2000]) if path.suffix == ".svg" else None
+    return float(found[1]) * (4 / 3 if found[2] == "pt" else 1) if found else 0
+
+
+class Translator(HTML5Translator):
+    """Sphinx's own, with another idea of pictures."""
+
+    def visit_image(self, node: nodes.image) -> None:
+        """An image, with a link to the whole."""
+        node["alt"] = told(node)
+        file = self.builder.images.get(node["uri"])
+        if COLUMN < width(Path(self.builder.srcdir, node["uri"])) <= COLUMN / ENOUGH:
+            node["classes"].append("fits")
+        linked = file is not None and not isinstance(node.parent, nodes.reference)
+        if linked:
+            self.body.append(f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">')
+        super().visit_image(node)
+        if linked:
+            self.body.append("</a>")
+
+
+def setup(app: Sphinx) -> dict:
+    """Enter both."""
+    app.add_transform(Boxes)
+    app.set_translator("html", Translator)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
