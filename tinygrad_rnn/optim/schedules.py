@@ -178,8 +178,8 @@ class StepLR(Schedule):
     >>> schedule = tg.optim.StepLR(optimizer, step_size=2, gamma=0.5)
     >>> for _ in range(4):
     ...     schedule.step()
-    >>> optimizer.lr
-    0.25
+    >>> optimizer.lr, schedule.rate()
+    (0.25, 0.25)
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
@@ -214,8 +214,8 @@ class ExponentialLR(Schedule):
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.ExponentialLR(optimizer, gamma=0.5)
     >>> schedule.step()
-    >>> optimizer.lr
-    0.5
+    >>> optimizer.lr, schedule.rate()
+    (0.5, 0.5)
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
@@ -253,8 +253,8 @@ class CosineAnnealingLR(Schedule):
     >>> schedule = tg.optim.CosineAnnealingLR(optimizer, T_max=4)
     >>> for _ in range(2):
     ...     schedule.step()
-    >>> round(optimizer.lr, 6)
-    0.5
+    >>> round(optimizer.lr, 6), round(schedule.rate(), 6)
+    (0.5, 0.5)
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
@@ -291,10 +291,10 @@ class LinearLR(Schedule):
     >>> import tinygrad_rnn as tg
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
-    >>> rates = [optimizer.lr]
+    >>> rates = [schedule.rate()]
     >>> for _ in range(3):
     ...     schedule.step()
-    ...     rates.append(optimizer.lr)
+    ...     rates.append(schedule.rate())
     >>> rates
     [0.5, 0.75, 1.0, 1.0]
     """
