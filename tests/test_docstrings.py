@@ -28,11 +28,17 @@ EXCEPT = {
     **dict.fromkeys([".nn.Sequential", ".nn.init.zeros", ".nn.init.ones"], "References"),  # nobody's invention
     **dict.fromkeys([".nn.init.uniform", ".nn.init.normal"], "References"),
     **dict.fromkeys([".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"),  # tg.graph and tg.compile make them
-    **dict.fromkeys([".parallel.world", ".parallel.average_gradients", ".parallel.broadcast"], "runs"),  # several processes do
     ".bptt.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
 }
 INNER = {"debug": {"accumulated", "after", "before", "used", "contribution"}, "Cell": {"check_state"}, "LSTMCell": {"check_state"}}
 INNER["CompiledModule"] = {"walk_through_time"}  # methods that the library calls, and nobody else
+CALLED = {  # what the library calls where a class says how it does it: the base has the example of the method, the class one of its caller
+    "forward": "to call a module is to call it",
+    "describe": "repr does",
+    "unroll": "to call a cell is to call it, and scan does",
+    "update": "Optimizer.step does",
+    "keeps": "Optimizer.load_state_dict does",
+}
 
 
 def public_names():
@@ -88,6 +94,16 @@ def raised(function):
     return {name for name in names if name[0].isupper()}
 
 
+def run_lines(doc):
+    """The code of the doctests of a docstring, without its output and without what is skipped."""
+    return "\n".join(line[4:] for line in sections(doc).get("Examples", []) if line[:4] in (">>> ", "... ") and "+SKIP" not in line)
+
+
+def shown(kind, member, doc):
+    """Whether an example, its own or one of its class, uses a method or property, or defines it; a function of that name does not count."""
+    return bool(re.search(rf"((?<!\btg)(?<!\bnp)\.|\bdef ){member}\b", f"{run_lines(doc)}\n{run_lines(kind.__doc__)}"))
+
+
 def faults(name, thing, doc, body=None, short=None, equation=False):
     """What a docstring lacks. Where the arguments are a few self-evident ones, `short`, a summary that names them is enough."""
     found, lacking = sections(doc), EXCEPT.get(name, "")
@@ -132,6 +148,27 @@ def test_the_check_can_fail():
         assert list(faults("", add, WHOLE.replace(part, other), add, equation=True)), part
 
 
+def test_what_shows_a_method():
+    class Whole:
+        """One.
+
+        Examples
+        --------
+        >>> for x in whole.parts(1):
+        ...     x.name
+        a.output
+        >>> tg.save(x), np.sum(x)
+        >>> x.slow()  # doctest: +SKIP
+        """
+
+    assert shown(Whole, "parts", None)
+    assert shown(Whole, "name", None)
+    assert not any(shown(Whole, other, "Not here.") for other in ("part", "output", "save", "sum", "slow"))
+    assert shown(Whole, "sum", WHOLE.replace("add(", "x.sum("))
+    assert shown(Whole, "sum", WHOLE.replace("add(1, 2)", "def sum(self):"))
+    assert not shown(Whole, "add", WHOLE)
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_is_described(name):
     """Layers, cells, losses, optimizers, initialisers and schedules with their equation; errors in one line."""
@@ -142,6 +179,14 @@ def test_every_public_name_is_described(name):
     body = vars(thing).get("__post_init__" if is_dataclass(thing) else "__init__") if thing in CLASSES else inspect.unwrap(thing)
     layer = thing in CLASSES and issubclass(thing, tg.nn.Module) and name.startswith(".nn.")
     assert not list(faults(name, thing, thing.__doc__, body, equation=layer or name.startswith((".nn.functional", ".nn.init", ".optim"))))
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_public_method_has_an_example(name):
+    """In its own docstring or in that of its class; of what is `CALLED`, in that of a base."""
+    kind, member = MEMBERS[name]
+    bases = [base for base in kind.__mro__[1:] if base in CLASSES and member in vars(base)] if member in CALLED else []
+    assert EXCEPT.get(name) == "runs" or any(shown(each, member, inspect.getattr_static(each, member).__doc__) for each in [kind, *bases])
 
 
 @pytest.mark.parametrize("name", MEMBERS)

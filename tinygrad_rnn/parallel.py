@@ -29,10 +29,14 @@ def world() -> Any:
 
     Examples
     --------
-    ::
+    In one process, started without ``mpiexec``:
 
-        if tg.parallel.world().rank == 0:
-            tg.save(model.state_dict(), "model.safetensors")
+    >>> import tinygrad_rnn as tg
+    >>> world = tg.parallel.world()
+    >>> world.rank, world.size
+    (0, 1)
+
+    In several, ``if world.rank == 0`` is true in one of them: the one to write files.
     """
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
@@ -62,13 +66,17 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
 
     Examples
     --------
-    ::
+    One process has the whole batch, and the mean is what it has. With ``mpiexec -n 2 python train.py`` the same lines average over
+    two; see ``examples/data_parallel.py``.
 
-        loss.backward()
-        tg.parallel.average_gradients(model.parameters())
-        optimizer.step()
-
-    with ``mpiexec -n 2 python train.py``; see ``examples/data_parallel.py``.
+    >>> import tinygrad_rnn as tg
+    >>> model = tg.nn.Linear(2, 1, rng=0)
+    >>> optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
+    >>> model(tg.Tensor([1.0, 2.0])).backward()
+    >>> tg.parallel.average_gradients(model.parameters())
+    >>> model.weight.grad
+    array([[1., 2.]], dtype=float32)
+    >>> optimizer.step()
     """
     own, everywhere = _agreed("average_gradients", parameters, communicator)
     given = everywhere.allreduce(np.array([p.grad is not None for p in own], dtype=np.int64))
@@ -96,10 +104,13 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
 
     Examples
     --------
-    ::
+    Without a seed every process draws weights of its own. After this all have those of the first.
 
-        model = Model()
-        tg.parallel.broadcast(model.parameters())
+    >>> import tinygrad_rnn as tg
+    >>> model = tg.nn.Linear(2, 1)
+    >>> tg.parallel.broadcast(model.parameters())
+    >>> model.weight.shape
+    (1, 2)
     """
     own, everywhere = _agreed("broadcast", parameters, communicator)
     for p in own:

@@ -48,6 +48,16 @@ class Tensor(Value):
     >>> loss.backward()
     >>> x.grad
     array([2., 4.], dtype=float32)
+    >>> loss.item(), x.tolist(), loss.requires_grad, loss.detach().requires_grad
+    (5.0, [1.0, 2.0], True, False)
+    >>> x.data = x.data - 0.25 * x.grad
+    >>> x
+    Tensor([0.5, 1. ], requires_grad=True)
+    >>> m = tg.Tensor([[1, 5, 3], [4, 2, 6]])
+    >>> m.shape, m.ndim, m.size, m.dtype, m.numpy()[0]
+    ((2, 3), 2, 6, dtype('int64'), array([1, 5, 3]))
+    >>> m.T.shape, m.mT.shape, m.argmax(), m.argmin(axis=1)
+    ((3, 2), (3, 2), array(5), array([0, 1]))
     """
 
     __slots__ = ()

@@ -140,6 +140,7 @@ class Trainer:
 
     Examples
     --------
+    >>> import os, tempfile
     >>> from tinygrad_rnn.charmodel import Architecture
     >>> from tinygrad_rnn.train import Options, Trainer
     >>> options = Options(epochs=1, batch_size=2, steps=8, holdout=0.2)
@@ -149,6 +150,8 @@ class Trainer:
     True
     >>> trainer.evaluate() < before
     True
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trainer.save(os.path.join(folder, "model.safetensors"))
     """
 
     def __init__(self, text: str, architecture: Architecture, options: Options):

@@ -53,6 +53,8 @@ class CompiledModule(Module):
     (1, 1)
     >>> fast.refused, fast.hidden_size
     ({}, 4)
+    >>> [name for name, child in fast.children()], len(list(fast.modules()))
+    (['l0'], 3)
     """
 
     def __init__(self, target: Callable[..., Any], fallback: bool = False, backend: str = "numpy"):
@@ -147,7 +149,17 @@ class CompiledModule(Module):
         return "\n\n".join(made.program.source for made in self._written("source"))
 
     def explain(self) -> str:
-        """In words: what was moved where, and why."""
+        """In words: what was moved where, and why.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+        >>> print(fast.explain().splitlines()[0])
+        RNNCell: one step is 8 NumPy calls forwards and 8 backwards
+        """
         return "\n\n".join(explain(made.title, made.program.plan, made.program.saved) for made in self._written("explain"))
 
     def graph(self, program: int = -1, **options: Any) -> Graph:

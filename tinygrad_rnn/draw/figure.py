@@ -38,6 +38,8 @@ class Graph:
     >>> g = tg.graph(tg.tanh(w * w).sum())
     >>> g.status, len(g.nodes), len(g.edges)
     ('forward only', 4, 4)
+    >>> g.notes
+    ['forward only · 3 ops']
     """
 
     def __init__(self, values: list[Value], picture: Picture, look: dict[str, Any], marked: frozenset[Value] | None, paths: int | None):
@@ -65,7 +67,27 @@ class Graph:
         return [f"{self.status} · {plural(len(self._values), 'op')}", *self._picture.notes]
 
     def text(self, *, shapes: bool = True) -> str:
-        """The whole graph as numbered equations that read like the program that ran, grouped by time step; without `shapes` these alone."""
+        """The whole graph as numbered equations that read like the program that ran, grouped by time step.
+
+        Parameters
+        ----------
+        shapes : bool, keyword-only
+            The shape of each result at the end of its line. Without them the equations stand alone.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> print(tg.graph(tg.tanh(w * w).sum()).text(shapes=False))
+        parameters: w (2,)
+        <BLANKLINE>
+        outside of time
+           1  #1 = Σ(tanh(w ⊙ w))
+        """
         return equations(self._values[-1], shapes=shapes)
 
     def dot(self) -> str:
@@ -75,6 +97,13 @@ class Graph:
         ------
         ValueError
             If more is visible than can be drawn; the message says how to fold it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> tg.graph(w.sum()).dot().splitlines()[0]
+        'digraph {'
         """
         from .dot import Look, write
 
@@ -92,7 +121,20 @@ class Graph:
         return write(self._picture, look, "\n".join(self.notes))
 
     def svg(self) -> str:
-        """This view as SVG text."""
+        """This view as SVG text.
+
+        Raises
+        ------
+        NoEngineError
+            If nothing here draws pictures; `text`, `dot` and `data` need nothing that does.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> tg.graph(w.sum()).svg()[:4]
+        '<svg'
+        """
         from .render import render
 
         drawn = render(self.dot(), "svg").decode("utf-8")
@@ -100,6 +142,16 @@ class Graph:
 
     def save(self, path: str | Path) -> Path:
         """Write the figure to `path`; its ending says how: .svg, .png, .pdf, .dot, .txt or .json.
+
+        Parameters
+        ----------
+        path : path-like
+            An .svg, .png or .pdf needs what draws; a .dot, .txt or .json does not.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it is.
 
         Raises
         ------
@@ -111,13 +163,39 @@ class Graph:
             If nothing here draws pictures. The DOT text is then saved beside `path`, and the message says so.
         RuntimeError
             If what draws them fails; the DOT text is saved beside `path` as well.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = tg.graph(w.sum()).save(os.path.join(folder, "graph.txt"))
+        ...     print(path.name, path.stat().st_size > 0)
+        graph.txt True
         """
         from .files import save
 
         return save(self, path)
 
     def data(self) -> dict[str, Any]:
-        """The view as plain dicts and lists, for JSON."""
+        """The view as plain dicts and lists, for JSON.
+
+        Returns
+        -------
+        dict
+            ``"nodes"`` and ``"edges"``, which name nodes by ``"id"``; ``"scopes"``, ``"steps"``, ``"status"`` and ``"notes"``.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor([0.5, 1.0], requires_grad=True, name="w")
+        >>> data = tg.graph(w.sum()).data()
+        >>> [(node["id"], node["kind"], node["name"]) for node in data["nodes"]]
+        [('parameter1', 'parameter', 'w'), ('op1', 'op', '')]
+        >>> data["edges"]
+        [{'source': 'parameter1', 'target': 'op1', 'lag': 0, 'when': ''}]
+        """
         return {
             "status": self.status,
             "notes": self.notes,

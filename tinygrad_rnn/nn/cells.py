@@ -51,8 +51,8 @@ class Cell(Module):
     --------
     >>> import tinygrad_rnn as tg
     >>> cell = tg.nn.GRUCell(3, 2, rng=0)
-    >>> isinstance(cell, tg.nn.Cell), cell.weight_ih.shape, cell.weight_hh.shape, cell.bias_hh.shape
-    (True, (6, 3), (6, 2), (6,))
+    >>> isinstance(cell, tg.nn.Cell), cell.weight_ih.shape, cell.weight_hh.shape, cell.bias_hh.shape, cell.zero_state((5,)).shape
+    (True, (6, 3), (6, 2), (6,), (5, 2))
     """
 
     gates: int = 1
@@ -346,7 +346,7 @@ class LSTMCell(Cell):
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
     >>> cell = tg.nn.LSTMCell(3, 2, rng=0)
-    >>> output, (h, c) = cell(np.ones((5, 3), dtype="float32"))
+    >>> output, (h, c) = cell(np.ones((5, 3), dtype="float32"), cell.zero_state((5,)))
     >>> h.shape, c.shape
     ((5, 2), (5, 2))
     """

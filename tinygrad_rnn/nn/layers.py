@@ -299,6 +299,9 @@ class ModuleList(Module):
     >>> layers = tg.nn.ModuleList([tg.nn.Linear(2, 2, rng=k) for k in range(3)])
     >>> len(layers), len(list(layers.parameters()))
     (3, 6)
+    >>> layers.append(tg.nn.Dropout(0.5))
+    >>> layers[-1]
+    Dropout(p=0.5)
     """
 
     def __init__(self, modules: Iterable[Module] = ()):

@@ -37,6 +37,11 @@ class Module:
     ...         return x * self.factor
     >>> Scale()(tg.Tensor([1.0, 2.0]))
     Tensor([2., 4.], has graph: multiply)
+    >>> model = tg.nn.Sequential(Scale(), tg.nn.Dropout(0.5))
+    >>> [name for name, child in model.children()], len(list(model.parameters())), model.dtype
+    (['0', '1'], 1, dtype('float32'))
+    >>> model.eval()(tg.Tensor([1.0, 2.0]))
+    Tensor([2., 4.], has graph: multiply)
     """
 
     training: bool
@@ -130,13 +135,29 @@ class Module:
         yield from self._modules.items()
 
     def modules(self) -> Iterator[Module]:
-        """This module and all modules in it."""
+        """This module and all modules in it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> model = tg.nn.Sequential(tg.nn.Linear(2, 3, rng=0), tg.nn.Dropout(0.5))
+        >>> [type(module).__name__ for module in model.modules()]
+        ['Sequential', 'Linear', 'Dropout']
+        """
         yield self
         for _, child in self.children():
             yield from child.modules()
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """The parameters with their names, as ``layer.weight``; one that occurs twice comes once."""
+        """The parameters with their names, as ``layer.weight``; one that occurs twice comes once.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> model = tg.nn.Sequential(tg.nn.Linear(2, 3, rng=0))
+        >>> [(name, p.shape) for name, p in model.named_parameters()]
+        [('0.weight', (3, 2)), ('0.bias', (3,))]
+        """
         seen: set[Tensor] = set()
         for name, parameter in self._named():
             if parameter not in seen:
@@ -155,16 +176,43 @@ class Module:
             yield parameter
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """A copy of the parameters: arrays by name, PyTorch's names and layout."""
+        """A copy of the parameters: arrays by name, PyTorch's names and layout.
+
+        Returns
+        -------
+        dict of str to ndarray
+            What `load_state_dict` takes and `tg.save` writes. Training on does not change it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> state = tg.nn.Linear(2, 3, rng=0).state_dict()
+        >>> {name: array.shape for name, array in state.items()}
+        {'weight': (3, 2), 'bias': (3,)}
+        """
         return {name: parameter.data.copy() for name, parameter in self._named()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take the parameters from `state`: arrays, Tensors or anything NumPy reads, by name.
 
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            All parameters, with the shapes and dtypes that they have here. The numbers are copied.
+
         Raises
         ------
         ValueError
             If a name is missing or unknown, or a shape or dtype differs. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> one, other = tg.nn.Linear(2, 3, rng=0), tg.nn.Linear(2, 3, rng=1)
+        >>> other.load_state_dict(one.state_dict())
+        >>> x = tg.Tensor([1.0, 2.0])
+        >>> bool((one(x) == other(x)).all())
+        True
         """
         own = dict(self._named())
         operation = f"{type(self).__name__}.load_state_dict"
@@ -192,12 +240,32 @@ class Module:
             parameter.data = given[name].copy()
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Forget all gradients.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> linear = tg.nn.Linear(2, 1, rng=0)
+        >>> linear(tg.Tensor([1.0, 2.0])).backward()
+        >>> linear.weight.grad
+        array([[1., 2.]], dtype=float32)
+        >>> linear.zero_grad()
+        >>> linear.weight.grad is None
+        True
+        """
         for parameter in self.parameters():
             parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training, where dropout drops, or with `mode` False to evaluation; returns the module."""
+        """Switch to training, where dropout drops, or with `mode` False to evaluation; returns the module.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> dropout = tg.nn.Dropout(0.5)
+        >>> dropout.eval().training, dropout.train().training
+        (False, True)
+        """
         mode = require_flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
@@ -214,6 +282,12 @@ class Module:
         ------
         TypeError
             If that is not floating. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> tg.nn.Linear(2, 3, rng=0).astype("float64").dtype
+        dtype('float64')
         """
         dtype = as_dtype("astype", dtype)
         if dtype.kind != "f":
@@ -242,7 +316,15 @@ class Module:
         return f"{type(self).__name__}({self.describe()}{children + chr(10) if children else ''})"
 
     def describe(self) -> str:
-        """What `repr` shows in the parentheses."""
+        """What `repr` shows in the parentheses.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> linear = tg.nn.Linear(2, 3, rng=0)
+        >>> linear.describe(), repr(linear)
+        ('2, 3', 'Linear(2, 3)')
+        """
         return ""
 
 

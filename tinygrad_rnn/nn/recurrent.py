@@ -133,7 +133,14 @@ class Recurrent(Module):
             parameter.name = title
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The cells, ``l0``, ``l0_reverse``, ``l1``, …; and the modules of a subclass."""
+        """The cells, ``l0``, ``l0_reverse``, ``l1``, …; and the modules of a subclass.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> [name for name, cell in tg.nn.GRU(3, 2, num_layers=2, bidirectional=True, rng=0).children()]
+        ['l0', 'l0_reverse', 'l1', 'l1_reverse']
+        """
         yield from self._cells()
         yield from super().children()
 

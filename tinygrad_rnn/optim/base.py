@@ -81,7 +81,18 @@ class Optimizer:
                 require_number(self.name, name, value)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Forget the gradients of all parameters.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.1)
+        >>> (w * w).backward()
+        >>> optimizer.zero_grad()
+        >>> w.grad is None
+        True
+        """
         for p in self.params:
             p.grad = None
 
@@ -94,6 +105,19 @@ class Optimizer:
             If a gradient has not the shape of its parameter, or a setting was set to what is out of range. Nothing has changed then.
         TypeError
             If a setting was set to what is no number.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.25)
+        >>> for _ in range(2):
+        ...     optimizer.zero_grad()
+        ...     (w * w).backward()
+        ...     optimizer.step()
+        ...     print(w.item())
+        0.5
+        0.25
         """
         for i, p in enumerate(self.params):
             gradient_of(self.name, p, i)
@@ -134,12 +158,28 @@ class Optimizer:
         raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's."""
+        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> optimizer = tg.optim.SGD([w], lr=0.5, momentum=0.9)
+        >>> (w * w).backward()
+        >>> optimizer.step()
+        >>> {name: array.item() for name, array in optimizer.state_dict().items()}
+        {'lr': 0.5, 'steps': 1, '0.velocity': 2.0}
+        """
         kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
         return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from `state`, a `state_dict` of an optimizer of the same kind for the same parameters.
+
+        Parameters
+        ----------
+        state : mapping of str to ndarray
+            The learning rate, the number of steps, and what is kept of each parameter. The parameters are not in it.
 
         Raises
         ------
@@ -147,6 +187,17 @@ class Optimizer:
             If a name, a shape or a number does not fit, or something is missing. Nothing has changed then.
         TypeError
             If something is no array of real numbers, or a count no integer. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> first, second = tg.optim.Adam([w], lr=0.1), tg.optim.Adam([w], lr=0.5)
+        >>> (w * w).backward()
+        >>> first.step()
+        >>> second.load_state_dict(first.state_dict())
+        >>> second.lr, second.steps
+        (0.1, 1)
         """
         operation = f"{self.name}.load_state_dict"
         if not isinstance(state, Mapping):
@@ -187,5 +238,13 @@ class Optimizer:
         self.lr, self.steps, self.state = float(lr), steps, loaded
 
     def keeps(self) -> set[str]:
-        """The names of what `update` keeps for each parameter from step to step."""
+        """The names of what `update` keeps for each parameter from step to step.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> tg.optim.SGD([w], lr=0.1).keeps(), tg.optim.SGD([w], lr=0.1, momentum=0.9).keeps()
+        (set(), {'velocity'})
+        """
         return set()

@@ -210,7 +210,16 @@ class Adam(Optimizer):
 
     @property
     def betas(self) -> tuple[float, float]:
-        """β₁ and β₂."""
+        """β₁ and β₂.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> optimizer = tg.optim.Adam([tg.Tensor(1.0, requires_grad=True)])
+        >>> optimizer.betas = 0.8, 0.99
+        >>> optimizer.betas
+        (0.8, 0.99)
+        """
         return self.beta1, self.beta2
 
     @betas.setter

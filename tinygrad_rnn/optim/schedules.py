@@ -35,11 +35,24 @@ class Resumable:
         self.optimizer = optimizer
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """All that the next rate depends on besides the settings, and the rate as it is: arrays by name, for `tg.save`."""
+        """All that the next rate depends on besides the settings, and the rate as it is: arrays by name, for `tg.save`.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+        >>> {name: array.item() for name, array in tg.optim.StepLR(optimizer, step_size=2).state_dict().items()}
+        {'lr': 1.0, 'base': 1.0, 'epoch': 0}
+        """
         return {"lr": np.array(self.optimizer.lr), **{name: np.array(getattr(self, name)) for name in self.kept}}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from `state`, the `state_dict` of a schedule made alike. Sets the optimizer's rate too.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            The rate, and a number for each attribute that it depends on.
 
         Raises
         ------
@@ -47,6 +60,16 @@ class Resumable:
             If a name is missing or unknown, or what it names is not one number that can stand there. Nothing has changed then.
         TypeError
             If `state` is no mapping, or a count no integer. Nothing has changed then.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+        >>> schedule = tg.optim.ExponentialLR(optimizer, gamma=0.5)
+        >>> schedule.load_state_dict({"lr": 0.25, "base": 1.0, "epoch": 2})
+        >>> schedule.step()
+        >>> optimizer.lr
+        0.125
         """
         names, operation = ("lr", *self.kept), f"{type(self).__name__}.load_state_dict"
         numbers = {
@@ -109,6 +132,17 @@ class Schedule(Resumable):
         ------
         TypeError
             If the class does not define it.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> class Halves(tg.optim.Schedule):
+        ...     def rate(self):
+        ...         return self.base / (1 + self.epoch)
+        >>> schedule = Halves(tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0))
+        >>> schedule.step()
+        >>> schedule.rate(), schedule.optimizer.lr
+        (0.5, 0.5)
         """
         raise TypeError(f"{type(self).__name__}: expected a method rate, got none; define it in the class")
 
@@ -144,8 +178,8 @@ class StepLR(Schedule):
     >>> schedule = tg.optim.StepLR(optimizer, step_size=2, gamma=0.5)
     >>> for _ in range(4):
     ...     schedule.step()
-    >>> optimizer.lr
-    0.25
+    >>> optimizer.lr, schedule.rate()
+    (0.25, 0.25)
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
@@ -180,8 +214,8 @@ class ExponentialLR(Schedule):
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.ExponentialLR(optimizer, gamma=0.5)
     >>> schedule.step()
-    >>> optimizer.lr
-    0.5
+    >>> optimizer.lr, schedule.rate()
+    (0.5, 0.5)
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
@@ -219,8 +253,8 @@ class CosineAnnealingLR(Schedule):
     >>> schedule = tg.optim.CosineAnnealingLR(optimizer, T_max=4)
     >>> for _ in range(2):
     ...     schedule.step()
-    >>> round(optimizer.lr, 6)
-    0.5
+    >>> round(optimizer.lr, 6), round(schedule.rate(), 6)
+    (0.5, 0.5)
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
@@ -257,10 +291,10 @@ class LinearLR(Schedule):
     >>> import tinygrad_rnn as tg
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
-    >>> rates = [optimizer.lr]
+    >>> rates = [schedule.rate()]
     >>> for _ in range(3):
     ...     schedule.step()
-    ...     rates.append(optimizer.lr)
+    ...     rates.append(schedule.rate())
     >>> rates
     [0.5, 0.75, 1.0, 1.0]
     """
