@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 
 def unrolled_gru():
-    """A GRU over three steps: each gate one box with its equation, the state handed on from left to right."""
+    """A GRU over two steps: each gate one box with its equation, the state handed on from left to right."""
     rng = np.random.default_rng(0)
     W_z, W_r, W_n = (tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn")
     U_z, U_r, U_n = (tg.Tensor(rng.normal(size=(2, 2)), requires_grad=True, name=f"U{gate}") for gate in "zrn")
@@ -23,7 +23,7 @@ def unrolled_gru():
         x.name, z.name, r.name, n.name, h.name = "x", "z", "r", "n", "h"
         return h, h
 
-    _, h = tg.scan(gru, tg.Tensor(rng.normal(size=(3, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h"))
+    _, h = tg.scan(gru, tg.Tensor(rng.normal(size=(2, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h"))
     loss = (h * h).sum()
     loss.name = "loss"
     return tg.graph(loss, fold="names", parameters="hide")
