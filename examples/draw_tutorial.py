@@ -16,9 +16,9 @@ def main(folder=Path()):
     """Draw, and return what was written."""
     loss = Lesson().loss.loss
     views = {
-        "unrolled": tg.graph(loss, parameters="chips"),
+        "unrolled": tg.graph(loss, fold="loss", parameters="chips"),
         "rolled": tg.graph(loss, roll=True),
-        "gates": tg.graph(loss, fold="names", parameters="hide"),
+        "gates": tg.graph(loss, fold=["names", "loss"], parameters="hide"),
     }
     for name, view in views.items():
         print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {view.notes[0]}")
