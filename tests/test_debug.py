@@ -267,6 +267,7 @@ def with_a_strange_base(kind):
 def test_arrays_that_numpy_cannot_open_again_are_not_locked(kind, w):
     """A write to them is found on the way back, as one through a view that was made before; they are as before in the end."""
     a = with_a_strange_base(kind)
+    opened = a.flags.writeable  # NumPy 2.1 only lets people read what comes by DLPack
 
     def computed():
         y = (tg.Tensor(a) @ w).sum() + (tg.Tensor(a[0]) * w).sum()
@@ -279,10 +280,10 @@ def test_arrays_that_numpy_cannot_open_again_are_not_locked(kind, w):
 
     with pytest.raises(KeyError), tg.debug():
         computed()
-    a[0] = 2
-    with pytest.raises(WrittenError), tg.debug():
+    assert a.flags.writeable == opened
+    with pytest.raises(WrittenError if opened else ValueError), tg.debug():
         written()
-    a[0] = 3
+    assert a.flags.writeable == opened
 
 
 # -- NaN and Inf -------------------------------------------------------------------------------------
