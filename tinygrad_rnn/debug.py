@@ -200,7 +200,7 @@ class debug:
 # -- what messages say -------------------------------------------------------------------------------
 
 
-def _finite(array: np.ndarray) -> bool:
+def _finite(array: np.ndarray | np.generic) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
@@ -221,7 +221,7 @@ def _of_the_finite(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np
         return np.asarray(op.forward(*tame, **params))
 
 
-def _first(array: np.ndarray) -> str:
+def _first(array: Any) -> str:
     """The first number that is not finite, and its index."""
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
     return f"{array[index]} at {list(index)}" if index else f"{array[index]}"
