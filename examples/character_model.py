@@ -40,7 +40,7 @@ def main(folder="."):
     print(f"held out: model {bits[-1]:.3f}, bz2 {baseline:.3f}, bz2 after the training text {primed:.3f} bits per character")
     vocab = trainer.model.vocab
     print(repr(tg.text.sample(trainer.model, vocab, "The ", 120, temperature=0.6, rng=0)))
-    plot(folder, "character_model", {"held out": bits, "bz2": [baseline] * len(bits)}, x="epoch", y="bits per character")
+    plot(folder, "character_model", {"held out": bits, "bz2": [baseline] * len(bits)}, x="epoch", y="bits per character", first=1)
     x = vocab.encode("The state")
     logits, _ = trainer.model(x[:-1, None])
     draw(folder, "character_model_graph", tg.nn.functional.cross_entropy(logits, x[1:, None]), roll=True, fold="names", parameters="hide")

@@ -15,8 +15,8 @@ def draw(folder, name, loss, **options):
         print(error)
 
 
-def plot(folder, name, curves, x="training step", y="loss", log=False):
-    """Plot curves by name; say so if there is nothing to plot with."""
+def plot(folder, name, curves, x="training step", y="loss", first=0, log=False):
+    """Plot curves by name, from x = `first` on; say so if there is nothing to plot with."""
     if not find_spec("matplotlib"):
         print("no plot without Matplotlib: pip install 'tinygrad_rnn[plot]'")
         return
@@ -24,8 +24,9 @@ def plot(folder, name, curves, x="training step", y="loss", log=False):
 
     axes = Figure(figsize=(6.4, 3.6), layout="constrained").subplots()
     for (label, values), line in zip(curves.items(), ("-", "--", ":", "-."), strict=False):
-        axes.plot(values, line, label=label)
+        axes.plot(range(first, first + len(values)), values, line, label=label)
     axes.set(xlabel=x, ylabel=y, **({"yscale": "log"} if log else {}))
+    axes.locator_params(axis="x", integer=True)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(frameon=False)
     path = Path(folder) / f"{name}.svg"

@@ -13,8 +13,8 @@ from sphinx.application import Sphinx
 from traitlets import default
 from traitlets.log import get_logger
 
-SETTINGS = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\n'
-"""No traceback, for it would say where on the machine the files are; and nothing to remember."""
+SETTINGS = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\nc.InlineBackend.figure_formats = {"svg"}\n'
+"""No traceback, for it would say where on the machine the files are; nothing to remember; and curves that can be recoloured."""
 
 
 class OverFiles(jupyter_client.AsyncKernelManager):

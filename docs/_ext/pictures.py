@@ -1,8 +1,9 @@
-"""Pictures: each in a box in which it scrolls if it is wide, linked to the whole, and told to those who do not see it."""
+"""Pictures: each in a box in which it scrolls if it is wide, linked to the whole, told to those who do not see it, and dark in the dark."""
 
 import re
 from pathlib import Path
 
+from at_night import at_night
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -12,6 +13,8 @@ COLUMN = 850
 """Pixels of the column on a desk."""
 ENOUGH = 0.7
 """What is not much wider than the column is shrunk, at most to this, and seen whole; its letters can still be read."""
+PHONE = 370
+"""Pixels of the column on a phone."""
 
 
 class Boxes(SphinxTransform):
@@ -50,17 +53,33 @@ class Translator(HTML5Translator):
     """Sphinx's own, with another idea of pictures."""
 
     def visit_image(self, node: nodes.image) -> None:
-        """An image, with a link to the whole."""
+        """An image by day, the same at night, each with a link to the whole; and what tells that it goes on beyond the edge."""
         node["alt"] = told(node)
+        path = Path(self.builder.srcdir, node["uri"])
         file = self.builder.images.get(node["uri"])
-        if COLUMN < width(Path(self.builder.srcdir, node["uri"])) <= COLUMN / ENOUGH:
+        across = width(path)
+        if COLUMN < across <= COLUMN / ENOUGH:
             node["classes"].append("fits")
-        linked = file is not None and not isinstance(node.parent, nodes.reference)
-        if linked:
-            self.body.append(f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">')
+        dark = at_night(path.read_text(encoding="utf-8")) if file is not None and path.suffix == ".svg" else ""
+        if file is None or isinstance(node.parent, nodes.reference):
+            return super().visit_image(node)
+        start = len(self.body)
+        self.body.append(f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">')
         super().visit_image(node)
-        if linked:
-            self.body.append("</a>")
+        self.body.append("</a>")
+        if dark:
+            night = f"{Path(file).stem}.dark.svg"
+            Path(self.builder.outdir, self.builder.imagedir).mkdir(exist_ok=True)
+            Path(self.builder.outdir, self.builder.imagedir, night).write_text(dark, encoding="utf-8")
+            day = "".join(self.body[start:])
+            self.body[start:] = [
+                day.replace('class="whole"', 'class="whole only-light"'),
+                day.replace('class="whole"', 'class="whole only-dark"').replace(file, night),
+            ]
+        if across > PHONE:
+            kind = "" if across > COLUMN / ENOUGH else " phone"
+            self.body.append(f'<p class="goes-on{kind}">It goes on to the right. A click shows the whole.</p>')
+        return None
 
 
 def setup(app: Sphinx) -> dict:

@@ -9,7 +9,7 @@ import tinygrad_rnn as tg
 HERE = Path(__file__).parent
 
 
-def unrolled_gru():
+def unrolled_gru(theme):
     """A GRU over two steps: each gate one box with its equation, the state handed on from left to right."""
     rng = np.random.default_rng(0)
     W_z, W_r, W_n = (tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn")
@@ -26,8 +26,9 @@ def unrolled_gru():
     _, h = tg.scan(gru, tg.Tensor(rng.normal(size=(2, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h"))
     loss = (h * h).sum()
     loss.name = "loss"
-    return tg.graph(loss, fold="names", parameters="hide")
+    return tg.graph(loss, fold="names", parameters="hide", theme=theme)
 
 
 if __name__ == "__main__":
-    print(unrolled_gru().save(HERE / "unrolled_gru.svg"))
+    print(unrolled_gru("light").save(HERE / "unrolled_gru.svg"))
+    print(unrolled_gru("dark").save(HERE / "unrolled_gru.dark.svg"))

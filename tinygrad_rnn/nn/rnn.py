@@ -27,6 +27,7 @@ class RNN(Recurrent):
     num_layers : int
         The second reads the output of the first, and so on.
     nonlinearity : {"tanh", "relu"}
+        What the sum goes through.
     bias : bool
         Without it there are no ``bias_ih`` and ``bias_hh``.
     batch_first : bool
