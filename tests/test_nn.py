@@ -109,6 +109,30 @@ def test_bidirectional_final_states_are_those_of_each_walk():
     np.testing.assert_array_equal(state.data[1], output.data[0, :, 4:])
 
 
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.75])
+def test_dropout_zeroes_a_part_and_makes_up_for_it(p):
+    """Dropped with the probability p, and the mean stays: Srivastava et al. (2014) in the form of division in training."""
+    x = tg.Tensor(np.ones((200, 500)), requires_grad=True)
+    y = nn.functional.dropout(x, p, rng=0)
+    y.sum().backward()
+    assert set(np.unique(y.data)) == {0.0, 1 / (1 - p)}
+    np.testing.assert_allclose((y.data == 0).mean(), p, atol=0.01)
+    np.testing.assert_allclose(y.data.mean(), 1, atol=0.02)
+    np.testing.assert_array_equal(x.grad, y.data)
+
+
+def test_dropout_of_half_is_what_is_asked_for_if_nothing_is():
+    y = nn.functional.dropout(tg.Tensor(np.ones(10_000)), rng=0)
+    np.testing.assert_allclose((y.data == 0).mean(), 0.5, atol=0.03)
+
+
+@pytest.mark.parametrize("setting", [{"p": 0}, {"training": False}], ids=str)
+def test_dropout_that_drops_nothing_hands_the_tensor_on_and_draws_nothing(setting):
+    x, rng = tg.Tensor(np.ones(5)), np.random.default_rng(0)
+    assert nn.functional.dropout(x, rng=rng, **setting) is x
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
 def test_dropout_between_layers_only_in_training():
     gru = nn.GRU(3, 4, num_layers=2, dropout=0.5, rng=0)
     x = np.ones((5, 2, 3), "float32")
