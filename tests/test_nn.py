@@ -295,6 +295,25 @@ def test_initialisers_keep_the_variance_they_promise(name):
     np.testing.assert_array_equal(w, getattr(nn.init, name)((200, 300), rng=0))
 
 
+@pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"])
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)], ids=str)
+def test_initialisers_draw_matrices_without_entries(name, shape):
+    assert getattr(nn.init, name)(shape, rng=0).shape == shape
+
+
+@pytest.mark.parametrize(
+    ("layer", "bound"),
+    [(nn.Linear(100, 400, rng=0), 0.1), *((getattr(nn, kind)(9, 400, rng=0), 0.05) for kind in ("RNN", "GRU", "LSTM"))],
+    ids=["Linear", "RNN", "GRU", "LSTM"],
+)
+def test_parameters_start_uniform_within_the_bound_that_is_promised(layer, bound):
+    """1/√(in_features), and 1/√H: those of `torch.nn`."""
+    for name, parameter in layer.named_parameters():
+        assert 0.85 * bound < parameter.data.max() <= bound, name
+        assert -bound <= parameter.data.min() < -0.85 * bound, name
+        np.testing.assert_allclose(parameter.data.std(), bound / np.sqrt(3), rtol=0.15, err_msg=name)
+
+
 def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
     def cell(x, state):
         a, b = x
@@ -334,6 +353,17 @@ def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
 def test_sizes_and_probabilities_are_refused_by_name(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_norm_is_0_if_no_gradient_has_an_entry():
+    p = tg.Tensor(np.ones((0, 3)), requires_grad=True)
+    assert nn.clip_grad_norm_(p, 1.0) == 0  # no gradient
+    p.sum().backward()
+    assert nn.clip_grad_norm_(p, 1.0) == 0  # one without entries
+
+
+def test_a_linear_layer_may_have_no_outputs():
+    assert nn.Linear(3, 0, rng=0)(np.ones((2, 3), "float32")).shape == (2, 0)
 
 
 def test_a_linear_layer_may_have_no_inputs():
