@@ -206,6 +206,10 @@ def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
     for module in (nn.Linear(3, 2), nn.GRU(3, 2), nn.LSTM(3, 2), nn.LayerNorm(3)):
         with pytest.raises(TypeError, match=r"expected dtype float32.*got float64 \(4, 2, 3\); use x\.astype\(np\.float32\)"):
             module(x)
+    with pytest.raises(TypeError, match=r"use x\.astype\(np\.float32\), or linear\.astype\(np\.float64\) for the module"):
+        nn.Linear(3, 2)(x)
+    with pytest.raises(TypeError, match=r"use x\.astype\(np\.float32\); one-hot rows come from tg\.text\.one_hot"):
+        nn.Linear(3, 2)(x.astype(int))
     with pytest.raises(TypeError, match=r"argument state: expected dtype float32"):
         nn.GRU(3, 2)(x.astype("float32"), np.zeros((1, 2, 2)))
 
@@ -214,7 +218,8 @@ def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
     ("call", "error", "message"),
     [
         (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 5), "float32")), ValueError, "input_size=3"),
-        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 1, 3), "float32")), ValueError, "expected shape"),
+        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 1, 3), "float32")), ValueError, r"expected shape \(T, B, 3\) or \(T, 3\), got"),
+        (lambda: nn.GRU(3, 2, batch_first=True)(np.zeros(3, "float32")), ValueError, r"expected shape \(B, T, 3\) or \(T, 3\), got"),
         (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 1, 2), "float32")), ValueError, r"\(1, 2, 2\)"),
         (lambda: nn.LSTM(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 2, 2), "float32")), TypeError, r"\(h, c\)"),
         (lambda: nn.GRU(3, 0), ValueError, "hidden_size"),

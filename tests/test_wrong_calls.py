@@ -189,7 +189,11 @@ AREAS = {
             TypeError,
             r"ModuleList: argument modules: .* got Linear Linear\(2, 2\)",
         ),
-        "a layer that is not there": (lambda: nn.ModuleList([nn.Linear(2, 2)])[3], IndexError, "ModuleList: argument i: .* got int 3"),
+        "a layer that is not there": (
+            lambda: nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])[2],
+            IndexError,
+            "ModuleList: argument i: expected an integer from -2 to 1, got int 2",
+        ),
         "a state dict without anything": (
             lambda: nn.Linear(2, 2).load_state_dict({}),
             ValueError,
@@ -1553,6 +1557,8 @@ AREAS = {
         ),
         "a sum of other sizes": (lambda: leaf(3, 2) + leaf(3), ValueError, "add: operands could not be broadcast together"),
         "a product of other sizes": (lambda: leaf(3, 2) @ leaf(3, 2), ValueError, r"matmul: shapes \(3,2\) and \(3,2\) not aligned: 2 \(d"),
+        "a number @ a matrix": (lambda: 2 @ leaf(3, 2), ValueError, "matmul: argument a: expected an array with .* one axis, got int64 ()"),
+        "a matrix @ a number": (lambda: leaf(3, 2) @ 2.0, ValueError, "matmul: argument b: expected an array with .* one axis, got float"),
         "a shape of another size": (lambda: leaf(3, 2).reshape(4), ValueError, "reshape: cannot reshape array of size 6 into shap"),
         "a sum over no axis": (lambda: leaf(3, 2).sum(2), np.exceptions.AxisError, "sum: axis 2 is out of bounds for array of dim"),
         "a sum over half an axis": (lambda: leaf(3, 2).sum(0.0), TypeError, "sum: 'float' object cannot be interpreted as "),

@@ -261,9 +261,9 @@ class Recurrent(Module):
         name = type(self).__name__
         x = floating_input(name, x, next((p.dtype for _, p in self._named()), np.asarray(getattr(x, "array", x)).dtype))
         if x.ndim not in (2, 3):
-            raise ValueError(
-                complaint(name, "x", expected=f"shape {self._layout(3)} or (T, {self.input_size})", got=describe(x), remedy="use reshape")
-            )
+            batch = "B, T" if self.batch_first else "T, B"
+            wanted = f"shape ({batch}, {self.input_size}) or (T, {self.input_size})"
+            raise ValueError(complaint(name, "x", expected=wanted, got=describe(x), remedy="use reshape"))
         expect_last(name, x, self.input_size, "input_size")
         if x.shape[1 if self.batch_first and x.ndim == 3 else 0] == 0:
             raise ValueError(
@@ -305,9 +305,6 @@ class Recurrent(Module):
         if hasattr(cell, "zero_state"):
             return cell.zero_state(batch)
         return Tensor(np.zeros((*batch, self.hidden_size), dtype), name="h")
-
-    def _layout(self, axes: int) -> str:
-        return f"({'B, T' if self.batch_first else 'T, B'}, {self.input_size})" if axes == 3 else f"(T, {self.input_size})"
 
     def describe(self) -> str:
         """Sizes and options."""
