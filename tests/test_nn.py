@@ -360,6 +360,14 @@ def test_sizes_and_probabilities_are_refused_by_name(call, error, message):
         call()
 
 
+def test_gradients_of_a_smaller_norm_are_not_scaled():
+    """Neither down nor up to the norm that is allowed."""
+    p = tg.Tensor(np.ones(4), requires_grad=True)
+    (3.0 * p).sum().backward()
+    assert nn.clip_grad_norm_(p, 7.0) == 6
+    assert p.grad.tolist() == [3] * 4
+
+
 def test_a_norm_is_0_if_no_gradient_has_an_entry():
     p = tg.Tensor(np.ones((0, 3)), requires_grad=True)
     assert nn.clip_grad_norm_(p, 1.0) == 0  # no gradient

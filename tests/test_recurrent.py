@@ -452,6 +452,31 @@ def test_a_wrong_layer_is_refused(make, error, message):
         make()
 
 
+class Narrow(nn.GRUCell):
+    """A cell of the library, made of (input_size, rng)."""
+
+    def __init__(self, size, rng):
+        super().__init__(size, 2, rng=rng)
+
+
+def test_a_class_of_cells_makes_them():
+    x, layer = np.ones((3, 1, 4), "float32"), nn.Recurrent(Narrow, 4, rng=0)
+    np.testing.assert_allclose(layer(x)[0].data, tg.scan(layer.cells[0][0], x, np.zeros((1, 2), "float32"))[0].data, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("cell", "remedy"),
+    [
+        (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\), say"),
+        (nn.GRUCell(3, 4, rng=0), r"GRUCell GRUCell\(3, 4, .*\); cell\(input_size, rng\) returns a Module"),
+    ],
+    ids=["a class of other arguments", "a cell"],
+)
+def test_what_does_not_make_cells_is_refused_with_the_remedy(cell, remedy):
+    with pytest.raises(TypeError, match=f"Recurrent: argument cell: expected a function that makes a cell, got .*{remedy}"):
+        nn.Recurrent(cell, 3)
+
+
 # -- dropout of each kind ----------------------------------------------------------------------------
 
 
@@ -475,15 +500,16 @@ def test_dropout_on_inputs_has_one_mask_for_the_sequence():
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "GRU before", "LSTM"])
 def test_dropout_on_the_state_is_in_the_products_alone(kind):
-    """With the mask as a factor of the columns of U, a sequence of a batch of one gives the same."""
-    layer, x = built(kind, state_dropout=0.5), sequences()[:, :1]
+    """Each sequence by itself, with its mask as a factor of the columns of U, gives the same."""
+    layer, x = built(kind, state_dropout=0.5), sequences()
     layer.rng = np.random.default_rng(7)
     dropped, _ = layer(x)
-    mask = ((np.random.default_rng(7).random((1, H)) >= 0.5) / 0.5)[0]
-    assert 0 < np.count_nonzero(mask) < H
-    same = built(kind)
-    same.weight_hh_l0.data = layer.weight_hh_l0.data * mask
-    np.testing.assert_allclose(dropped.data, same(x)[0].data, rtol=1e-12)
+    masks = (np.random.default_rng(7).random((x.shape[1], H)) >= 0.5) / 0.5
+    assert 1 < len(np.unique(masks, axis=0))
+    for i, mask in enumerate(masks):
+        same = built(kind)
+        same.weight_hh_l0.data = layer.weight_hh_l0.data * mask
+        np.testing.assert_allclose(dropped.data[:, i], same(x[:, i : i + 1])[0].data[:, 0], rtol=1e-12)
     np.testing.assert_array_equal(layer.eval()(x)[0].data, built(kind)(x)[0].data)
 
 

@@ -425,6 +425,21 @@ AREAS = {
             ValueError,
             "binary_cross_entropy_with_logits: argument weight",
         ),
+        "a number in place of logits": (
+            lambda: F.cross_entropy(tg.Tensor(1.0), 0),
+            ValueError,
+            r"cross_entropy: argument logits: expected floats of shape \(..., classes\), of one class or more, got float32 \(\)",
+        ),
+        "a factor too many, for sequences": (
+            lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 3), int), weight=np.ones(3)),
+            ValueError,
+            r"cross_entropy: argument weight: expected one factor for each class, shape \(2,\), got float32 \(3,\)",
+        ),
+        "a class that is not there, for sequences": (
+            lambda: F.nll_loss(-SEQUENCE, np.full((4, 3), 2)),
+            ValueError,
+            r"nll_loss: argument target: .* got 2 at position \(0, 0\)",
+        ),
         "a class that is not there": (
             lambda: F.cross_entropy(X, [0, 1, 2]),
             ValueError,

@@ -78,7 +78,7 @@ def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarra
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
-        if is_array(new) or type(new) is not type(old) or new != old:  # has each sequence its own? nothing says so
+        if type(new) is not type(old) or new != old:  # has each sequence its own? nothing says so
             raise ValueError(_no_array(operation, "lengths", old, new))
         return new
 
