@@ -477,6 +477,46 @@ def test_what_does_not_make_cells_is_refused_with_the_remedy(cell, remedy):
         nn.Recurrent(cell, 3)
 
 
+def summing(size, rng):
+    """Makes a cell whose output is one number for the whole batch."""
+    return lambda x, h: ((x + h).sum(), x + h)
+
+
+def test_an_output_without_the_batch_is_a_cells_own_affair_until_sequences_must_be_told_apart():
+    x = np.ones((3, 2, 4))
+    output, _ = nn.Recurrent(summing, 4, hidden_size=4)(x)
+    assert output.data.tolist() == [8, 16, 24]
+    message = (
+        r"Recurrent: argument cell: expected an output of shape \(2, \.\.\.\) at each step, got float64 \(\); keep the axis of the batch"
+    )
+    for options, lengths in (({"bidirectional": True}, None), ({"batch_first": True}, None), ({}, [3, 1])):
+        with pytest.raises(ValueError, match=message.replace("2", "3") if options.get("batch_first") else message):
+            nn.Recurrent(summing, 4, hidden_size=4, **options)(x, lengths=lengths)
+
+
+class Remembering(nn.Module):
+    """A cell with a memory that is None at first."""
+
+    hidden_size = 2
+
+    def zero_state(self, batch):
+        return tg.Tensor(np.zeros((*batch, 2))), None
+
+    def forward(self, x, state):
+        h, memory = state
+        memory = x if memory is None else 0.5 * memory + x
+        return h + memory, (h + memory, memory)
+
+
+def test_a_part_of_a_state_that_may_be_none_comes_with_the_axis_of_the_layers_or_is_refused():
+    layer, x = nn.Recurrent(lambda size, rng: Remembering(), 2, num_layers=2), np.ones((3, 1, 2))
+    _, state = layer(x[:2])
+    assert [part.shape for part in state] == [(2, 1, 2)] * 2
+    np.testing.assert_array_equal(layer(x[2:], state)[0].data[-1], layer(x)[0].data[-1])
+    with pytest.raises(ValueError, match=r"Recurrent: argument state: .*one for each layer and direction, on a first axis"):
+        layer(x, (state[0], state[1][:1]))
+
+
 # -- dropout of each kind ----------------------------------------------------------------------------
 
 

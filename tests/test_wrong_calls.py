@@ -425,6 +425,11 @@ AREAS = {
             ValueError,
             "binary_cross_entropy_with_logits: argument weight",
         ),
+        "an integer above 1 as a probability": (
+            lambda: F.binary_cross_entropy_with_logits(X, tg.Tensor(np.full((3, 2), 2))),
+            ValueError,
+            r"binary_cross_entropy_with_logits: argument target: expected probabilities, from 0 to 1, got 2.0 at position \(0, 0\)",
+        ),
         "a number in place of logits": (
             lambda: F.cross_entropy(tg.Tensor(1.0), 0),
             ValueError,

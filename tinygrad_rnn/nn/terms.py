@@ -26,7 +26,7 @@ def only_read(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | N
 def require_probabilities(name: str, target: Any) -> None:
     """Refuse targets below 0 or above 1, by more than rounding. What is nan stays so, and the loss becomes it."""
     array = target.array if isinstance(target, Tensor) else target
-    slack = 4 * np.finfo(array.dtype).eps if array.dtype.kind == "f" else 0
+    slack = 4 * np.finfo(array.dtype).eps
     wrong = (array < -slack) | (array > 1 + slack)
     if wrong.any():
         position = tuple(int(i) for i in np.argwhere(wrong)[0])
