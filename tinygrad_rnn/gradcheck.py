@@ -127,7 +127,7 @@ def _check(
             if not abs(quotient - derivative) <= tolerance:
                 raise GradcheckError(
                     f"gradcheck: {name}: argument {names[i]}{list(index)}: expected the difference quotient {quotient:.10g}, got the "
-                    f"derivative {derivative:.10g} (tolerance {tolerance:.1e}; ops: {_ops(value)}); correct the rule for {names[i]}"
+                    f"derivative {derivative:.10g} (tolerance {tolerance:.1e}; ops: {_ops(value)}); look for a wrong rule, or a detach, on the way from {names[i]}"
                 )
     if order > 1:
 
@@ -158,7 +158,8 @@ def _joined(outputs: Any) -> Tensor:
 
 
 def _names(f: Callable[..., Any], n: int) -> list[str]:
-    """What the arguments of `f` are called."""
+    """What the arguments of `f`, or of what it wraps, are called."""
+    f = getattr(f, "__wrapped__", f)
     if isinstance(f, Op) and not f.variadic:
         return list(f.inputs)
     code = getattr(f, "__code__", None)
@@ -245,5 +246,6 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
             return op(inputs, **params) if op.variadic else op(*inputs, **params)
 
         called.__name__ = op.name
+        vars(called)["__wrapped__"] = op
         gradcheck(called, *arrays, order=order, rng=rng)
     return len(found)
