@@ -127,7 +127,8 @@ def _check(
             if not abs(quotient - derivative) <= tolerance:
                 raise GradcheckError(
                     f"gradcheck: {name}: argument {names[i]}{list(index)}: expected the difference quotient {quotient:.10g}, got the "
-                    f"derivative {derivative:.10g} (tolerance {tolerance:.1e}; ops: {_ops(value)}); look for a wrong rule, or a detach, on the way from {names[i]}"
+                    f"derivative {derivative:.10g} (tolerance {tolerance:.1e}; ops: {_ops(value)}); "
+                    f"look for a wrong rule, or a detach, on the way from {names[i]}"
                 )
     if order > 1:
 
