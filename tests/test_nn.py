@@ -185,6 +185,12 @@ def test_module_bookkeeping():
     assert {p.dtype for p in model.astype("float64").parameters()} == {np.dtype("float64")}
 
 
+def test_a_module_shows_what_it_is_made_of():
+    model = nn.Sequential(nn.GRU(3, 4, num_layers=2, rng=0), nn.Sequential(nn.Linear(4, 2, rng=0)))
+    inner = "Sequential(\n    (0): Linear(4, 2)\n  )"
+    assert repr(model) == f"Sequential(\n  (0): GRU(3, 4, num_layers=2)\n  (1): {inner}\n)"
+
+
 def test_a_shared_parameter_comes_once():
     first, second = nn.Linear(3, 3, rng=0), nn.Linear(3, 3, rng=1)
     second.weight = first.weight
@@ -298,6 +304,14 @@ def test_initialisers_keep_the_variance_they_promise(name):
     assert w.dtype == np.float32
     assert abs(w.std() / std - 1) < 0.02
     np.testing.assert_array_equal(w, getattr(nn.init, name)((200, 300), rng=0))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7)], ids=str)
+def test_rows_or_columns_of_an_orthogonal_matrix_are(shape):
+    """Of those that there are fewer of."""
+    w = nn.init.orthogonal(shape, gain=3.0, rng=0) / 3
+    wide = w if shape[0] <= shape[1] else w.T
+    np.testing.assert_allclose(wide @ wide.T, np.eye(min(shape)), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"])

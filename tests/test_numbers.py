@@ -337,6 +337,13 @@ def test_if_all_targets_are_ignored_a_sum_is_0_and_a_mean_is_an_error(loss, weig
         loss(rows, target, ignore_index=7, weight=weight)
 
 
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_what_does_not_count_need_not_be_a_class(loss):
+    """Not even where there is but one."""
+    y, g, u = gradient(lambda x: loss(x, [5, 0], ignore_index=5), [[-3.0], [-2.0]], np.float64)
+    assert (y, g.tolist()) == ((0, [[0], [0]]) if loss is F.cross_entropy else (2, [[0], [-u]]))
+
+
 # -- nothing at all ----------------------------------------------------------------------------------
 
 EMPTY_LOSSES = {

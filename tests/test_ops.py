@@ -619,6 +619,13 @@ def gradient_of_a_linear_map(f, x, u):
     return found
 
 
+def test_the_one_axis_of_a_vector_can_be_transposed():
+    x = tg.Tensor(np.arange(3.0), requires_grad=True)
+    y = tg.transpose(x, 0)
+    y.backward(np.array([1.0, 2.0, 3.0]))
+    assert (y.data.tolist(), x.grad.tolist()) == ([0, 1, 2], [1, 2, 3])
+
+
 @property_test
 @given(shapes=mutually_broadcastable_shapes(signature=np.matmul.signature, min_side=0, max_side=3, max_dims=2), seed=st.integers(0, 1000))
 def test_matmul_with_any_shapes(shapes, seed):

@@ -1577,6 +1577,8 @@ AREAS = {
         ),
         "a sum of other sizes": (lambda: leaf(3, 2) + leaf(3), ValueError, "add: operands could not be broadcast together"),
         "a product of other sizes": (lambda: leaf(3, 2) @ leaf(3, 2), ValueError, r"matmul: shapes \(3,2\) and \(3,2\) not aligned: 2 \(d"),
+        "a place below 0": (lambda: tg.pick(leaf(3, 2), [0, -1, 1]), IndexError, r"expected integers in \[0, 2\) in index, got -1"),
+        "half a place": (lambda: tg.pick(leaf(3, 2), [0, 0.5, 1]), IndexError, r"expected integers in \[0, 2\) in index, got dtype float"),
         "a number @ a matrix": (lambda: 2 @ leaf(3, 2), ValueError, "matmul: argument a: expected an array with .* one axis, got int64 ()"),
         "a matrix @ a number": (lambda: leaf(3, 2) @ 2.0, ValueError, "matmul: argument b: expected an array with .* one axis, got float"),
         "a shape of another size": (lambda: leaf(3, 2).reshape(4), ValueError, "reshape: cannot reshape array of size 6 into shap"),
