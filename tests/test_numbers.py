@@ -337,6 +337,16 @@ def test_if_all_targets_are_ignored_a_sum_is_0_and_a_mean_is_an_error(loss, weig
         loss(rows, target, ignore_index=7, weight=weight)
 
 
+@both_dtypes
+def test_a_probability_may_be_off_by_rounding(dtype):
+    eps, logits = np.finfo(dtype).eps, np.zeros(2, dtype)
+    for p in ([-2 * eps, 1 + 2 * eps], [1 + 4 * eps, -4 * eps]):
+        np.testing.assert_allclose(F.cross_entropy(logits, np.array(p, dtype)).data, np.log(2), rtol=1e-6)
+    for p in ([-8 * eps, 1], [1 + 8 * eps, 0]):
+        with pytest.raises(ValueError, match="cross_entropy: argument target: expected probabilities, from 0 to 1"):
+            F.cross_entropy(logits, np.array(p, dtype))
+
+
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
 def test_what_does_not_count_need_not_be_a_class(loss):
     """Not even where there is but one."""

@@ -452,6 +452,13 @@ def test_a_wrong_layer_is_refused(make, error, message):
         make()
 
 
+def test_a_layer_may_have_attributes_that_look_like_those_of_a_cell():
+    layer = nn.GRU(3, 2, rng=0)
+    layer.gain_l0 = 7
+    assert layer.gain_l0 == 7
+    assert "gain_l0" not in dict(layer.named_parameters())
+
+
 class Narrow(nn.GRUCell):
     """A cell of the library, made of (input_size, rng)."""
 

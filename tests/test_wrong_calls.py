@@ -194,6 +194,11 @@ AREAS = {
             IndexError,
             "ModuleList: argument i: expected an integer from -2 to 1, got int 2",
         ),
+        "a layer before the first": (
+            lambda: nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])[-3],
+            IndexError,
+            "ModuleList: argument i: expected an integer from -2 to 1, got int -3",
+        ),
         "a state dict without anything": (
             lambda: nn.Linear(2, 2).load_state_dict({}),
             ValueError,
@@ -429,6 +434,11 @@ AREAS = {
             lambda: F.binary_cross_entropy_with_logits(X, tg.Tensor(np.full((3, 2), 2))),
             ValueError,
             r"binary_cross_entropy_with_logits: argument target: expected probabilities, from 0 to 1, got 2.0 at position \(0, 0\)",
+        ),
+        "classes of fewer sequences": (
+            lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 2), int)),
+            ValueError,
+            r"cross_entropy: argument target: expected integers of shape \(4, 3\) or probabilities of shape \(4, 3, 2\), got",
         ),
         "a number in place of logits": (
             lambda: F.cross_entropy(tg.Tensor(1.0), 0),
