@@ -1,24 +1,13 @@
 """Losses against PyTorch: the value and the gradient in every combination of options, as fixtures/record_pytorch.py recorded them."""
 
 import json
-from pathlib import Path
 
-import numpy as np
-import pytest
+from recorded import assert_close, cases, every
 
 import tinygrad_rnn as tg
 
-with np.load(Path(__file__).parent / "fixtures" / "losses.npz") as file:
-    CASES = {name: file[name] for name in file["cases"].tolist()}
 
-
-def assert_close(actual, expected, name):
-    assert actual.dtype == np.float64
-    assert actual.shape == expected.shape
-    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
-
-
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@every(cases("losses.npz"))
 def test_value_and_gradient(case):
     function = str(case["function"])
     arguments = {name: case[name] for name in ("target", "weight", "pos_weight") if name in case.dtype.names}

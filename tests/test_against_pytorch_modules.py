@@ -1,33 +1,10 @@
 """Linear, Embedding and LayerNorm against PyTorch: names, outputs and every gradient, as fixtures/record_pytorch.py recorded them."""
 
-import json
-from pathlib import Path
-
-import numpy as np
-import pytest
+from recorded import assert_close, build, cases, every, fields
 
 import tinygrad_rnn as tg
 
-with np.load(Path(__file__).parent / "fixtures" / "modules.npz") as file:
-    CASES = {name: file[name] for name in file["cases"].tolist()}
-
-every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-def assert_close(actual, expected, name):
-    assert actual.dtype == np.float64
-    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
-
-
-def fields(case, prefix):
-    return {name.removeprefix(prefix): case[name] for name in case.dtype.names if name.startswith(prefix)}
-
-
-def build(case):
-    module = getattr(tg.nn, str(case["class"]))(*json.loads(str(case["args"])), **json.loads(str(case["settings"])))
-    module.astype(np.float64)
-    module.load_state_dict(fields(case, "param/"))
-    return module
+every_case = every(cases("modules.npz"))
 
 
 @every_case

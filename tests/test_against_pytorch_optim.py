@@ -1,32 +1,25 @@
 """Optimizers, schedules and clipping against PyTorch, step by step, as fixtures/record_pytorch.py recorded them."""
 
 import json
-from pathlib import Path
 
 import numpy as np
-import pytest
+import recorded
+from recorded import assert_close
 
 import tinygrad_rnn as tg
 
-with np.load(Path(__file__).parent / "fixtures" / "optim.npz") as file:
-    CASES = {name: file[name] for name in file["cases"].tolist()}
-
+CASES = recorded.cases("optim.npz")
 PROBLEM = CASES["problem"]
 NAMES = ("weight", "bias")
 STEPS = 20
 
 
 def cases(prefix):
-    chosen = {name.removeprefix(prefix): case for name, case in CASES.items() if name.startswith(prefix)}
-    return pytest.mark.parametrize("case", chosen.values(), ids=chosen)
+    return recorded.every({name.removeprefix(prefix): case for name, case in CASES.items() if name.startswith(prefix)})
 
 
 def settings_of(case):
     return {key: float(value) if value == "inf" else value for key, value in json.loads(str(case["settings"])).items()}
-
-
-def assert_close(actual, expected, name):
-    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
 
 
 def parameters_at(values):

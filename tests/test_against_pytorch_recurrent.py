@@ -1,33 +1,13 @@
 """Recurrent layers and cells against PyTorch: names, results and every gradient, as fixtures/record_pytorch.py recorded them."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from recorded import assert_close, build, cases, every, fields
 
 import tinygrad_rnn as tg
 
-with np.load(Path(__file__).parent / "fixtures" / "recurrent.npz") as file:
-    CASES = {name: file[name] for name in file["cases"].tolist()}
-
-every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-def assert_close(actual, expected, name):
-    assert actual.dtype == np.float64
-    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
-
-
-def fields(case, prefix):
-    return {name.removeprefix(prefix): case[name] for name in case.dtype.names if name.startswith(prefix)}
-
-
-def build(case):
-    layer = getattr(tg.nn, str(case["class"]))(*json.loads(str(case["args"])), **json.loads(str(case["settings"])))
-    layer.astype(np.float64)
-    layer.load_state_dict(fields(case, "param/"))
-    return layer
+CASES = cases("recurrent.npz")
+every_case = every(CASES)
 
 
 def run(case):

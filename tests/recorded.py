@@ -1,0 +1,40 @@
+"""What other engines gave, as `fixtures/record_pytorch.py` recorded it: cases by name, each a record of arrays."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+
+
+def cases(file):
+    """The cases of a file in `fixtures`, by name."""
+    with np.load(Path(__file__).parent / "fixtures" / file) as arrays:
+        return {name: arrays[name] for name in arrays["cases"].tolist()}
+
+
+def every(known):
+    """Marks a test that runs with each of them as its `case`."""
+    return pytest.mark.parametrize("case", known.values(), ids=known)
+
+
+def fields(case, prefix):
+    """What a case has under a prefix, as a state dict for example."""
+    return {name.removeprefix(prefix): case[name] for name in case.dtype.names if name.startswith(prefix)}
+
+
+def build(case):
+    """The module of a case, in float64 and with its parameters."""
+    module = getattr(tg.nn, str(case["class"]))(*json.loads(str(case["args"])), **json.loads(str(case["settings"])))
+    module.astype(np.float64)
+    module.load_state_dict(fields(case, "param/"))
+    return module
+
+
+def assert_close(actual, expected, name):
+    """Equal in float64, up to ten digits."""
+    actual = np.asarray(actual)
+    assert (actual.dtype, actual.shape) == (np.float64, np.shape(expected))
+    np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)
