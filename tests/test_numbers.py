@@ -347,6 +347,14 @@ def test_a_probability_may_be_off_by_rounding(dtype):
             F.cross_entropy(logits, np.array(p, dtype))
 
 
+@both_dtypes
+def test_a_distribution_may_be_off_by_the_root_of_a_rounding_of_float32(dtype):
+    logits = np.zeros(2, dtype)
+    np.testing.assert_allclose(F.cross_entropy(logits, np.array([0.5, 0.5002], dtype)).data, 1.0002 * np.log(2), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"cross_entropy: argument target: expected distributions, 1 in sum, got 1\.0005"):
+        F.cross_entropy(logits, np.array([0.5, 0.5005], dtype))
+
+
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
 def test_what_does_not_count_need_not_be_a_class(loss):
     """Not even where there is but one."""

@@ -765,6 +765,10 @@ def test_take_along_axis_refuses_other_axes_and_other_numbers():
         tg.take_along_axis(t, [[0.5], [1.5]], 1)
 
 
+def test_split_takes_numpys_integers():
+    assert [part.shape for part in tg.split(tg.Tensor(np.zeros(6)), np.int64(3))] == [(2,)] * 3
+
+
 def test_split_refuses_unequal_sections():
     for sections in (2, 0, -1):
         with pytest.raises(ValueError, match=f"divisor of 5, got {sections}"):

@@ -459,6 +459,33 @@ def test_a_layer_may_have_attributes_that_look_like_those_of_a_cell():
     assert "gain_l0" not in dict(layer.named_parameters())
 
 
+HELD = [({"zoneout": 0.5}, None), ({}, [3, 1])]
+
+
+@pytest.mark.parametrize(("options", "lengths"), HELD, ids=["zoneout", "lengths"])
+def test_what_a_cell_returns_is_refused_the_same_where_states_are_held(options, lengths):
+    def makes(found):
+        return nn.Recurrent(lambda size, rng: lambda x, h: found(x, h), 2, hidden_size=2, rng=0, **options)
+
+    x = np.ones((3, 2, 2))
+    for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):
+        with pytest.raises(TypeError, match=r"scan: argument cell: expected a function that returns \(output, state\), got"):
+            makes(found)(x, lengths=lengths)
+
+
+@pytest.mark.parametrize(("options", "lengths"), HELD, ids=["zoneout", "lengths"])
+def test_a_state_of_plain_arrays_is_held_like_one_of_tensors(options, lengths):
+    def layer(kind):
+        def cell(x, h):
+            h = kind(np.asarray(getattr(h, "data", h)) * 0.5 + x.data)
+            return h, h
+
+        return nn.Recurrent(lambda size, rng: cell, 2, hidden_size=2, rng=0, **options)
+
+    x = np.arange(12.0).reshape(3, 2, 2)
+    np.testing.assert_array_equal(layer(np.asarray)(x, lengths=lengths)[0].data, layer(tg.Tensor)(x, lengths=lengths)[0].data)
+
+
 class Narrow(nn.GRUCell):
     """A cell of the library, made of (input_size, rng)."""
 

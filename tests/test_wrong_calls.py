@@ -194,6 +194,12 @@ AREAS = {
             IndexError,
             "ModuleList: argument i: expected an integer from -2 to 1, got int 2",
         ),
+        "a number into a layer": (lambda: nn.Linear(2, 2)(np.float32(1)), ValueError, r"Linear: argument x: .* got float32 \(\)"),
+        "outputs below none": (
+            lambda: nn.Linear(2, -1),
+            ValueError,
+            "Linear: argument out_features: expected an integer, at least 0, got -1",
+        ),
         "a layer before the first": (
             lambda: nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])[-3],
             IndexError,

@@ -248,7 +248,7 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         expected, got = "an integer, or places to cut at", describe(indices_or_sections)
         raise TypeError(complaint("split", "indices_or_sections", expected=expected, got=got, remedy="give whole numbers"))
     size = a.shape[axis]
-    if isinstance(indices_or_sections, int) or np.ndim(indices_or_sections) == 0:
+    if np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
             raise ValueError(f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at")
