@@ -459,6 +459,20 @@ def test_a_layer_may_have_attributes_that_look_like_those_of_a_cell():
     assert "gain_l0" not in dict(layer.named_parameters())
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_behind_its_end_a_sequence_meets_none_but_its_own_numbers(reverse):
+    """√(x − 1) has no finite derivative at 1, and there is no 1 in x."""
+    x = np.random.default_rng(0).uniform(2, 3, (3, 2, 2))
+
+    def gradient(x, lengths=None):
+        w = tg.Tensor(np.ones(2), requires_grad=True)
+        layer = nn.Recurrent(lambda size, rng: lambda x, h: (h, tg.sqrt(x * w - 1) + 0.5 * h), 2, hidden_size=2, bidirectional=reverse)
+        layer(x, lengths=lengths)[1].sum().backward()
+        return w.grad
+
+    np.testing.assert_allclose(gradient(x, [3, 1]), gradient(x[:, :1]) + gradient(x[:1, 1:]), rtol=1e-12)
+
+
 HELD = [({"zoneout": 0.5}, None), ({}, [3, 1])]
 
 

@@ -1593,6 +1593,12 @@ AREAS = {
         ),
         "a sum of other sizes": (lambda: leaf(3, 2) + leaf(3), ValueError, "add: operands could not be broadcast together"),
         "a product of other sizes": (lambda: leaf(3, 2) @ leaf(3, 2), ValueError, r"matmul: shapes \(3,2\) and \(3,2\) not aligned: 2 \(d"),
+        "places for fewer rows": (
+            lambda: tg.pick(leaf(3, 2), [0, 1]),
+            ValueError,
+            r"pick: expected rows, and an index .*, got shape \(2,\)",
+        ),
+        "a place in a number": (lambda: tg.pick(leaf(), 0), ValueError, r"pick: expected rows, and an index .*, got shape \(\)"),
         "a place below 0": (lambda: tg.pick(leaf(3, 2), [0, -1, 1]), IndexError, r"expected integers in \[0, 2\) in index, got -1"),
         "half a place": (lambda: tg.pick(leaf(3, 2), [0, 0.5, 1]), IndexError, r"expected integers in \[0, 2\) in index, got dtype float"),
         "a number @ a matrix": (lambda: 2 @ leaf(3, 2), ValueError, "matmul: argument a: expected an array with .* one axis, got int64 ()"),

@@ -90,16 +90,12 @@ def covering(lines, name, number):
 
 
 def within(tests, seconds, budget):
-    """Of each test function the quickest case, then of each the next, until the time is up."""
-    queues = {}
-    for test in sorted(tests, key=lambda test: seconds[test]):
-        queues.setdefault(test.split("[")[0], []).append(test)
+    """The quickest, until the time is up."""
     chosen, spent = [], 0.0
-    for place in range(max(map(len, queues.values()), default=0)):
-        for queue in queues.values():
-            if place < len(queue) and spent + seconds[queue[place]] <= budget:
-                chosen.append(queue[place])
-                spent += seconds[queue[place]]
+    for test in sorted(tests, key=lambda test: seconds[test]):
+        spent += seconds[test]
+        if spent <= budget:
+            chosen.append(test)
     return chosen
 
 
