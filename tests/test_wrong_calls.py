@@ -978,6 +978,11 @@ AREAS = {
     },
     "initialisers": {
         "one axis where two are expected": (lambda: init.xavier_uniform((3,)), ValueError, r"init: argument shape: .* got \(3,\)"),
+        "rows below none": (
+            lambda: init.xavier_normal((-1, 2)),
+            ValueError,
+            "init: argument shape: expected an integer, at least 0, got -1",
+        ),
         "a vector to be orthogonal": (lambda: init.orthogonal((3,)), ValueError, r"init: argument shape: .* got \(3,\)"),
         "a size below 0": (lambda: init.uniform((-1, 2), 0.1), ValueError, "init: argument shape: .* got -1"),
         "half a size": (lambda: init.zeros((1.5, 2)), TypeError, r"init: argument shape: .* got float 1\.5"),
