@@ -141,6 +141,19 @@ def test_dropout_between_layers_only_in_training():
     np.testing.assert_array_equal(gru(x)[0].data, gru(x)[0].data)
 
 
+def test_dropout_is_on_what_a_layer_hands_to_the_next():
+    one, two = nn.GRU(3, 4, dropout=0.5, rng=0), nn.GRU(3, 4, num_layers=2, dropout=0.5, rng=0)
+    x = np.ones((5, 2, 3), "float32")
+    between, _ = nn.GRU(3, 4, rng=0)(x)
+    np.testing.assert_array_equal(one(x)[0].data, between.data)
+    first, second = (cell for row in two.cells for cell in row)
+    first.load_state_dict(one.cells[0][0].state_dict())
+    last = nn.GRU(4, 4, rng=0)
+    last.cells[0][0].load_state_dict(second.state_dict())
+    two.rng = np.random.default_rng(7)
+    np.testing.assert_array_equal(two(x)[0].data, last(nn.functional.dropout(between, 0.5, rng=np.random.default_rng(7)))[0].data)
+
+
 def test_parameters_by_attribute_name_and_state_dict():
     gru = nn.GRU(3, 4, num_layers=2, bidirectional=True, rng=0)
     assert gru.weight_ih_l1_reverse.shape == (12, 8)
@@ -272,6 +285,12 @@ def test_sequential_applies_functions_and_refuses_the_rest():
         nn.Sequential(linear, 5)
 
 
+def test_modules_in_a_list_are_counted_from_both_ends():
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    modules = nn.ModuleList([first, second])
+    assert [modules[i] for i in (0, 1, -1, -2)] == [first, second, second, first]
+
+
 def test_modules_in_a_list_need_a_module_list():
     module = nn.Module()
     with pytest.raises(TypeError, match="ModuleList"):
@@ -322,8 +341,12 @@ def test_initialisers_draw_matrices_without_entries(name, shape):
 
 @pytest.mark.parametrize(
     ("layer", "bound"),
-    [(nn.Linear(100, 400, rng=0), 0.1), *((getattr(nn, kind)(9, 400, rng=0), 0.05) for kind in ("RNN", "GRU", "LSTM"))],
-    ids=["Linear", "RNN", "GRU", "LSTM"],
+    [
+        (nn.Linear(100, 400, rng=0), 0.1),
+        (nn.Linear(1, 400, rng=0), 1.0),
+        *((getattr(nn, kind)(9, 400, rng=0), 0.05) for kind in ("RNN", "GRU", "LSTM")),
+    ],
+    ids=["Linear", "Linear of one feature", "RNN", "GRU", "LSTM"],
 )
 def test_parameters_start_uniform_within_the_bound_that_is_promised(layer, bound):
     """1/√(in_features), and 1/√H: those of `torch.nn`."""
