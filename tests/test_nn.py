@@ -88,6 +88,8 @@ def test_an_empty_batch_works_and_no_steps_is_an_error(kind):
     assert flat(state)[0].shape == (1, 0, 4)
     with pytest.raises(ValueError, match="at least one time step"):
         layer(np.zeros((0, 2, 3), "float32"))
+    with pytest.raises(ValueError, match="at least one time step"):
+        RECURRENT[kind](3, 4, batch_first=True, rng=0)(np.zeros((2, 0, 3), "float32"))
 
 
 @every_layer

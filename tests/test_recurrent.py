@@ -293,6 +293,15 @@ class Stateful(nn.Module):
 
 COUNT = (lambda batch: tg.Tensor(np.zeros((*batch, 1), np.int64)), lambda n: n + 1)
 NUMBER = (lambda batch: 0, lambda n: n + 1)
+
+
+def counted(n):
+    """One more, of a number that is Python's own."""
+    assert type(n) is int
+    return n + 1
+
+
+OWN = (lambda batch: 0, counted)
 NOTHING = (lambda batch: None, lambda n: n)
 FIRST = (lambda batch: None, lambda n: tg.Tensor(np.zeros((B, D))) if n is None else n)
 PLAIN = (lambda batch: np.zeros((*batch, 2)), lambda n: n + 1)
@@ -331,6 +340,14 @@ def test_the_last_state_of_any_kind_can_be_handed_back(kind):
         np.testing.assert_array_equal(getattr(a, "array", a), getattr(b, "array", b))
     with pytest.raises(ValueError, match="Recurrent: argument state: expected"):
         layer(x, (np.zeros((3, B, D)), state[1]))
+
+
+def test_a_number_in_a_state_comes_back_as_a_number():
+    layer, x = stateful(OWN), sequences()
+    _, state = layer(x)
+    assert set(state[1].tolist()) == {len(x)}
+    _, again = layer(x, state)
+    assert set(again[1].tolist()) == {2 * len(x)}
 
 
 @pytest.mark.parametrize("option", ["lengths", "zoneout", "state_dropout"])
