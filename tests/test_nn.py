@@ -399,6 +399,14 @@ def test_sizes_and_probabilities_are_refused_by_name(call, error, message):
         call()
 
 
+def test_of_several_gradients_that_are_not_finite_the_first_is_named():
+    parameters = [tg.Tensor(np.ones(n), requires_grad=True, name=name) for n, name in ((2, "a"), (3, "b"), (4, "c"))]
+    for p in parameters:
+        p.grad = np.full(p.shape, 1.0 if p.name == "a" else np.inf)
+    with pytest.raises(ValueError, match="got inf in the gradient of parameter b; lower"):
+        nn.clip_grad_norm_(parameters, 1.0)
+
+
 def test_gradients_of_a_smaller_norm_are_not_scaled():
     """Neither down nor up to the norm that is allowed."""
     p = tg.Tensor(np.ones(4), requires_grad=True)
