@@ -88,7 +88,7 @@ def test_an_empty_batch_works_and_no_steps_is_an_error(kind):
     assert flat(state)[0].shape == (1, 0, 4)
     with pytest.raises(ValueError, match="at least one time step"):
         layer(np.zeros((0, 2, 3), "float32"))
-    with pytest.raises(ValueError, match="at least one time step"):
+    with pytest.raises(ValueError, match="argument x: expected at least one time step"):
         RECURRENT[kind](3, 4, batch_first=True, rng=0)(np.zeros((2, 0, 3), "float32"))
 
 
@@ -470,6 +470,13 @@ def test_tied_weights_are_loaded_from_equal_numbers_only():
     tied.load_state_dict(state)
     with pytest.raises(ValueError, match=r"argument 0.weight: expected the same numbers under 0.weight and 1.weight"):
         tied.load_state_dict({**state, "1.weight": state["1.weight"] + 1})
+    tied.load_state_dict({name: array * np.nan for name, array in state.items()})
+    assert all(np.isnan(p.data).all() for p in tied.parameters())
+
+
+def test_a_layer_that_is_not_built_has_no_parameters_and_says_so():
+    with pytest.raises(AttributeError, match="GRU has no attribute 'weight_ih_l0'"):
+        _ = nn.GRU.__new__(nn.GRU).weight_ih_l0
 
 
 def test_what_is_deleted_is_no_parameter_any_more():
