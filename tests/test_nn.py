@@ -327,6 +327,10 @@ def test_initialisers_keep_the_variance_they_promise(name):
     np.testing.assert_array_equal(w, getattr(nn.init, name)((200, 300), rng=0))
 
 
+def test_one_column_has_the_variance_of_one():
+    np.testing.assert_allclose(nn.init.kaiming_uniform((1000, 1), rng=0).std(), math.sqrt(2), rtol=0.05)
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7)], ids=str)
 def test_rows_or_columns_of_an_orthogonal_matrix_are(shape):
     """Of those that there are fewer of."""
