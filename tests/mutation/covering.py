@@ -52,7 +52,8 @@ def plan():
     FOLDER.mkdir(parents=True, exist_ok=True)
     data, settings, clock = FOLDER / "coverage", FOLDER / "coveragerc", Clock()
     settings.write_text("[run]\nsource = tinygrad_rnn\n", encoding="utf-8")
-    os.environ["COVERAGE_FILE"] = str(data)
+    os.environ |= {"COVERAGE_FILE": str(data), "PYTHONPATH": str(HOME)}  # this checkout, whatever is installed
+    sys.path[0] = str(HOME)
     covered = ["--cov=tinygrad_rnn", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
     pytest.main(["-q", *(["-n2"] if find_spec("xdist") else []), *covered], plugins=[clock])
     lines = {}
