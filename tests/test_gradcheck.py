@@ -271,6 +271,15 @@ def test_a_function_that_forgets_the_graph_is_found():
         tg.gradcheck(lambda a: tg.Tensor(np.sin(a.data)), A)
 
 
+def test_an_op_that_writes_into_its_argument_is_found():
+    def twice(a):
+        a *= 2
+        return a
+
+    with pytest.raises(tg.GradcheckError, match=r"gradcheck: twice: argument inputs\[0\]: expected an array that is only read"):
+        tg.gradcheck(made(twice, a=lambda g, y, a: 2 * g), A.copy())
+
+
 # -- it says where -----------------------------------------------------------------------------------
 
 

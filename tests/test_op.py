@@ -111,6 +111,15 @@ def test_settings_of_an_op_are_given_by_name():
         sweep({}, [], True)
 
 
+@pytest.mark.parametrize("rule", [lambda g, y: g, lambda g, y, a: g, lambda g, y, a, b: g, lambda g, y, a, b, scale, more: g], ids="1234")
+def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
+    wanted = r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got a rule of \(g, y.*\); a rule takes all inputs"
+    with pytest.raises(TypeError, match=wanted):
+        made.vjps(a=rule, b=lambda g, y, a, b, scale: g * a * scale)
+    assert not made.rules
+    made.vjps(a=lambda *arguments, **settings: arguments[0], b=lambda g, y, a, b, *, scale: g * a * scale)
+
+
 def test_an_op_that_was_never_given_rules_is_refused(made):
     with pytest.raises(TypeError, match="half_known has no derivative"):
         made(leaf(1, 2), 2.0)

@@ -446,6 +446,11 @@ AREAS = {
             ValueError,
             r"cross_entropy: argument target: expected integers of shape \(4, 3\) or probabilities of shape \(4, 3, 2\), got",
         ),
+        "labels of -1 and 1": (
+            lambda: F.binary_cross_entropy_with_logits(np.ones(2), [1, -1]),
+            ValueError,
+            r"target: expected probabilities, from 0 to 1, got -1.0 at position \(1,\); write \(y \+ 1\) / 2 for labels of -1 and 1",
+        ),
         "a number in place of logits": (
             lambda: F.cross_entropy(tg.Tensor(1.0), 0),
             ValueError,
@@ -1606,6 +1611,11 @@ AREAS = {
         "a place in a number": (lambda: tg.pick(leaf(), 0), ValueError, r"pick: expected rows, and an index .*, got shape \(\)"),
         "a place below 0": (lambda: tg.pick(leaf(3, 2), [0, -1, 1]), IndexError, r"expected integers in \[0, 2\) in index, got -1"),
         "half a place": (lambda: tg.pick(leaf(3, 2), [0, 0.5, 1]), IndexError, r"expected integers in \[0, 2\) in index, got dtype float"),
+        "a list of sequences of other lengths": (
+            lambda: tg.scan(echo, [leaf(4, 1), leaf(6, 1)], leaf(1)),
+            ValueError,
+            "(?s)scan: argument inputs: expected at least one time step, .*put time on the first axis, and several inputs in a tuple",
+        ),
         "a number @ a matrix": (lambda: 2 @ leaf(3, 2), ValueError, "matmul: argument a: expected an array with .* one axis, got int64 ()"),
         "a matrix @ a number": (lambda: leaf(3, 2) @ 2.0, ValueError, "matmul: argument b: expected an array with .* one axis, got float"),
         "a shape of another size": (lambda: leaf(3, 2).reshape(4), ValueError, "reshape: cannot reshape array of size 6 into shap"),

@@ -109,10 +109,22 @@ class Op:
         unknown = rules.keys() - set(self.inputs)
         if unknown:
             raise TypeError(f"{self.name}.vjps: no input named {', '.join(sorted(unknown))}; the inputs are {', '.join(self.inputs)}")
+        for name, rule in rules.items():
+            self._require_rule(name, rule)
         self.rules = rules
         self.rules_in_order = tuple(rules.get(name, _no_rule) for name in self.inputs)
         self.partial = len(rules) < len(self.inputs)
         return self
+
+    def _require_rule(self, name: str, rule: Callable[..., Any]) -> None:
+        """Refuse a rule that cannot be called as one."""
+        arrays = [] if self.variadic else self.inputs
+        try:
+            inspect.signature(rule).bind("g", "y", *arrays, **self.defaults)
+        except TypeError as error:
+            taken = ", ".join(["g", "y", *(f"*{name}" for name in self.inputs if self.variadic), *arrays, *self.defaults])
+            got, remedy = f"a rule of {inspect.signature(rule)}", "a rule takes all inputs and settings, also those that it does not use"
+            raise TypeError(complaint(f"{self.name}.vjps", name, expected=f"a rule of ({taken})", got=got, remedy=remedy)) from error
 
     def rule_text(self, name: str) -> str:
         """The source of the rule that runs for the input `name`, without the lambda around it.

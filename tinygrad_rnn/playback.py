@@ -200,5 +200,5 @@ def _contributions(y: Value, seen: list[tuple[Value, Value, Any, Any]], labels: 
 def _shown(array: np.ndarray) -> str:
     """Small arrays in full, on one line; of larger ones the norm."""
     if array.size <= 8:
-        return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x:.4g}"}).replace("\n", "")
+        return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}).replace("\n", "")
     return f"shape {array.shape}, norm {np.linalg.norm(array.astype(np.float64)):.4g}"

@@ -75,7 +75,7 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
                 "inputs",
                 expected="at least one time step, the same number for all inputs",
                 got=", ".join(describe(x) for x in (inputs if several else [inputs])),
-                remedy="put time on the first axis",
+                remedy="put time on the first axis, and several inputs in a tuple",
             )
         )
     walk = getattr(cell, "walk_through_time", None) or walker.get()
@@ -125,7 +125,9 @@ def _stacked(outputs: list[Any]) -> Any:
 
 
 def _steps(x: Any) -> int:
-    """How many time steps a sequence has; none if it has no axis for them, or is no array."""
+    """How many time steps a sequence has; none if it has no axis for them, or is no array, nor a list of arrays of one shape."""
+    if isinstance(x, list) and len({np.shape(getattr(part, "array", part)) for part in x}) > 1:
+        return 0
     return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") or isinstance(x, str | bytes | dict) else len(x)
 
 

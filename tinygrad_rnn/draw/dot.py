@@ -177,7 +177,7 @@ def _numbers(array: np.ndarray) -> list[str]:
 
 
 def _number(x: Any) -> str:
-    return f"{x:.3g}".replace("-", "−")
+    return f"{x + 0.0:.3g}".replace("-", "−")
 
 
 def _edge(edge: Edge, picture: Picture, look: Look, weight: float | None) -> dict[str, str]:

@@ -84,7 +84,7 @@ def cross_entropy(
         if ignore_index is not None:
             wanted, remedy = "None with probability targets", "use integer targets"
             raise ValueError(complaint(name, "ignore_index", expected=wanted, got=str(ignore_index), remedy=remedy))
-        terms.require_probabilities(name, target)
+        terms.require_probabilities(name, target, "divide by the sum, say; classes are integers")
         terms.require_distributions(name, target, logits)
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
@@ -235,7 +235,7 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     logits, target = terms.both(name, logits, target, "logits")
-    terms.require_probabilities(name, target)
+    terms.require_probabilities(name, target, "write (y + 1) / 2 for labels of -1 and 1, say")
     positive = target if pos_weight is None else target * terms.factor_for(name, "pos_weight", pos_weight, logits)
     negative = 1 - target
     loss = terms.weighed(ops.softplus(-logits), positive) + terms.weighed(ops.softplus(logits), negative)

@@ -23,14 +23,14 @@ def only_read(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | N
     return ops.where(ignored[..., None], 0, rows) if ignored.any() else rows
 
 
-def require_probabilities(name: str, target: Any) -> None:
+def require_probabilities(name: str, target: Any, remedy: str) -> None:
     """Refuse targets below 0 or above 1, by more than rounding. What is nan stays so, and the loss becomes it."""
     array = target.array if isinstance(target, Tensor) else target
     slack = 4 * np.finfo(array.dtype).eps
     wrong = (array < -slack) | (array > 1 + slack)
     if wrong.any():
         position = tuple(int(i) for i in np.argwhere(wrong)[0])
-        got, remedy = f"{array[position]} at position {position}", "divide by the sum, say; classes are integers"
+        got = f"{array[position]} at position {position}"
         raise ValueError(complaint(name, "target", expected="probabilities, from 0 to 1", got=got, remedy=remedy))
 
 
