@@ -116,7 +116,10 @@ def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
     wanted = r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got a rule of \(g, y.*\); a rule takes all inputs"
     with pytest.raises(TypeError, match=wanted):
         made.vjps(a=rule, b=lambda g, y, a, b, scale: g * a * scale)
+    with pytest.raises(TypeError, match=r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got int 3"):
+        made.vjps(a=3)
     assert not made.rules
+    made.vjps(a=max)  # a builtin does not say what it takes
     made.vjps(a=lambda *arguments, **settings: arguments[0], b=lambda g, y, a, b, *, scale: g * a * scale)
 
 

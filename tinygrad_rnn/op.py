@@ -118,12 +118,16 @@ class Op:
 
     def _require_rule(self, name: str, rule: Callable[..., Any]) -> None:
         """Refuse a rule that cannot be called as one."""
-        arrays = [] if self.variadic else self.inputs
+        arrays, got = [] if self.variadic else self.inputs, describe(rule)
         try:
-            inspect.signature(rule).bind("g", "y", *arrays, **self.defaults)
+            signature = inspect.signature(rule)
+            got = f"a rule of {signature}"
+            signature.bind("g", "y", *arrays, **self.defaults)
+        except ValueError:  # a builtin that does not say what it takes
+            return
         except TypeError as error:
             taken = ", ".join(["g", "y", *(f"*{name}" for name in self.inputs if self.variadic), *arrays, *self.defaults])
-            got, remedy = f"a rule of {inspect.signature(rule)}", "a rule takes all inputs and settings, also those that it does not use"
+            remedy = "a rule takes all inputs and settings, also those that it does not use"
             raise TypeError(complaint(f"{self.name}.vjps", name, expected=f"a rule of ({taken})", got=got, remedy=remedy)) from error
 
     def rule_text(self, name: str) -> str:

@@ -126,7 +126,7 @@ def _stacked(outputs: list[Any]) -> Any:
 
 def _steps(x: Any) -> int:
     """How many time steps a sequence has; none if it has no axis for them, or is no array, nor a list of arrays of one shape."""
-    if isinstance(x, list) and len({np.shape(getattr(part, "array", part)) for part in x}) > 1:
+    if isinstance(x, list) and len({part.shape for part in x if hasattr(part, "shape")}) > 1:
         return 0
     return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") or isinstance(x, str | bytes | dict) else len(x)
 

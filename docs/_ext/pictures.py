@@ -60,9 +60,9 @@ class Translator(HTML5Translator):
         across = width(path)
         if COLUMN < across <= COLUMN / ENOUGH:
             node["classes"].append("fits")
-        dark = at_night(path.read_text(encoding="utf-8")) if file is not None and path.suffix == ".svg" else ""
         if file is None or isinstance(node.parent, nodes.reference):
             return super().visit_image(node)
+        dark = at_night(path.read_text(encoding="utf-8")) if path.suffix == ".svg" else ""
         start = len(self.body)
         self.body.append(f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">')
         super().visit_image(node)
