@@ -14,8 +14,8 @@ import numpy as np
 from pictures import draw, plot
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.charmodel import Architecture
-from tinygrad_rnn.train import Options, Trainer, demo_text
+from tinygrad_rnn.app.char_model import Architecture
+from tinygrad_rnn.app.train import Options, Trainer, demo_text
 
 
 def compressed(text, before=""):

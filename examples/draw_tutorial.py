@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.walk.numbers import Lesson
+from tinygrad_rnn.app.mathmath.numbers import Lesson
 
 
 def main(folder=Path()):

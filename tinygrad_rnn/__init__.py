@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import starting  # noqa: F401  # first, for it watches over the rest being imported
+from .app import interrupt  # noqa: F401  # first, for it watches over the rest being imported
 
 # isort: split
 from . import nn, ops, optim, text
 from .compile import compile
-from .debug import debug
+from .analysis.debug import debug
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -25,9 +25,10 @@ from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
 
 if TYPE_CHECKING:
-    from . import bptt, interop, parallel
+    from .analysis import gradient_flow as bptt
+    from . import interop, parallel
     from .draw import graph
-    from .playback import backward_steps
+    from .analysis.backward_steps import backward_steps
 
 __version__ = "0.1.0"
 
@@ -47,8 +48,8 @@ def __getattr__(name: str) -> Any:
 
     homes = {
         "graph": ".draw",
-        "backward_steps": ".playback",
-        "bptt": ".bptt",
+        "backward_steps": ".analysis.backward_steps",
+        "bptt": ".analysis.gradient_flow",
         "interop": ".interop",
         "parallel": ".parallel",
         "compile": ".compile",

@@ -66,7 +66,7 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
 
     Examples
     --------
-    One process has the whole batch, and the mean is what it has. With ``mpiexec -n 2 python train.py`` the same lines average over
+    One process has the whole batch, and the mean is what it has. With ``mpiexec -n 2 python app/train.py`` the same lines average over
     two; see ``examples/data_parallel.py``.
 
     >>> import tinygrad_rnn as tg

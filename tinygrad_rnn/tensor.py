@@ -9,7 +9,8 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import ops, protocol
+from . import ops
+from .ops import numpy_protocol as protocol
 from .backward import accumulate, sweep
 from .dtypes import as_array, as_dtype, require_flag, require_floating
 from .errors import complaint, describe

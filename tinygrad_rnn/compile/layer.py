@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import NotCompilable, complaint, describe
 from ..graph import Value
 from ..nn.module import Module, watcher
-from ..places import frames_to_the_user
+from ..analysis.source_location import frames_to_the_user
 from ..scan import mapped, scan, walker
 from ..tensor import Tensor
 from .capture import Held, captured

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..draw.text import expression
+from ..analysis.equations import expression
 from ..errors import NotCompilable
 from ..graph import Node, Value
 from .expressions import Expression, NotAnExpressionError

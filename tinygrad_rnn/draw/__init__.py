@@ -3,6 +3,6 @@
 from ..errors import NoEngineError
 from .figure import Graph, graph
 from .picture import Edge, Vertex
-from .text import text
+from ..analysis.equations import text
 
 __all__ = ["Edge", "Graph", "NoEngineError", "Vertex", "graph", "text"]

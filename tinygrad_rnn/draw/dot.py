@@ -11,7 +11,7 @@ import numpy as np
 
 from ..graph import Scope, Value
 from .axis import add_axis, add_companion, columns_of, companions_of, levels_of, walks_of
-from .labels import printable
+from ..analysis.labels import printable
 from .picture import Edge, Picture, Terms, Vertex
 from .steps import Rolled, Skipped, loop_of
 from .themes import Theme

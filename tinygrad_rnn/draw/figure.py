@@ -10,11 +10,11 @@ from ..errors import complaint, describe, plural
 from ..graph import Value, node_of
 from . import options, views
 from .fit import MOST, fitted
-from .labels import label_all, recorded
+from ..analysis.labels import label_all, recorded
 from .picture import Edge, Picture, Vertex, observe
 from .steps import keep_steps, loop_of, states
 from .steps import roll as rolled
-from .text import text as equations
+from ..analysis.equations import text as equations
 from .themes import theme_named
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Graph:
         ...     print(path.name, path.stat().st_size > 0)
         graph.txt True
         """
-        from .files import save
+        from .save_figure import save
 
         return save(self, path)
 

@@ -13,8 +13,8 @@ from itertools import takewhile
 from typing import Any
 
 from ..graph import Scope, Value, node_of
-from .labels import caption, constant, label_all, scopes_of
-from .text import expression
+from ..analysis.labels import caption, constant, label_all, scopes_of
+from ..analysis.equations import expression
 
 LONGEST = 48
 """How many characters of a formula fit into a box."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..graph import Scope, Value
-from .labels import SUBSCRIPTS, printable, starts_of
+from ..analysis.labels import SUBSCRIPTS, printable, starts_of
 from .picture import Edge, Picture, Vertex, quotient
 
 Loop = tuple[Scope, int]

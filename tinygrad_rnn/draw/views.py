@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import complaint, plural
 from ..graph import Derivative, Scope, Value, node_of
-from .labels import SUBSCRIPTS
+from ..analysis.labels import SUBSCRIPTS
 from .picture import Picture, Terms, Vertex, quotient
 from .steps import Rolled, loop_of
 

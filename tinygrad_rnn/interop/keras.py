@@ -8,21 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import complaint, describe
-from .layout import (
-    LETTERS,
-    Part,
-    as_array,
-    count_gates,
-    gates_of,
-    in_order,
-    one_bias,
-    parts_of,
-    require_directions,
-    require_form,
-    require_shape,
-    two_biases,
-    written,
-)
+from .layout import LETTERS, Part, as_array, count_gates, gates_of, in_order, one_bias, parts_of, require_directions, require_form, require_shape, two_biases, written
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
 """Keras's order of the gates: z, r, h of a GRU; i, f, c, o of an LSTM, which is ours."""

@@ -16,7 +16,7 @@ from .. import ops
 from ..dtypes import as_numbers, check_probability, require_flag, require_floating, require_number
 from ..errors import complaint
 from ..tensor import Tensor
-from . import terms
+from . import loss_terms as terms
 from .init import Rng, generator
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_loss", "nll_loss"]

@@ -17,9 +17,9 @@ from ..tensor import Tensor
 from . import functional, init
 from .cells import Cell
 from .layers import expect_last
-from .masks import dropping, ending, filled, only_within, variational, within, zoneout
+from .sequence_masks import dropping, ending, filled, only_within, variational, within, zoneout
 from .module import Module, floating_input
-from .states import joined, separate
+from .stacked_states import joined, separate
 
 MAKER = "cell(input_size, rng) returns a Module, or a function of (x, state)"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..op import op
 from .elementwise import log
-from .index import where
+from .indexing import where
 
 BROADCAST = "two shapes fit if, counted from the right, sizes are equal or one of them is 1; use reshape or expand_dims"
 

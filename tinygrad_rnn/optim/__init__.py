@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules, with PyTorch's names and equations."""
 
-from .base import Optimizer
+from .optimizer import Optimizer
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..dtypes import require_flag
 from ..errors import complaint, describe
 from ..tensor import Tensor
-from .base import Optimizer
+from .optimizer import Optimizer
 
 
 class SGD(Optimizer):

@@ -11,7 +11,7 @@ import numpy as np
 from ..dtypes import as_numbers, require_count, require_mapping, require_number
 from ..errors import complaint, describe
 from ..tensor import Tensor
-from .base import Optimizer
+from .optimizer import Optimizer
 
 
 class Resumable:

@@ -1,0 +1,417 @@
+"""The command: what people type, and what they see."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.app import cli, interrupt
+from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
+from tinygrad_rnn.app.cli import main
+from tinygrad_rnn.op import registry
+from tinygrad_rnn.serialize import load_with_metadata, save
+from tinygrad_rnn.text import CharVocab
+
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
+SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--epochs", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "latin").write_bytes("café".encode("latin-1") * 100)
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "tiny").write_text("abc")
+    (tmp_path / "broken").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{not json at all")
+    return tmp_path
+
+
+def run(*arguments):
+    """The exit code, also where argparse exits by itself."""
+    try:
+        return main([str(a) for a in arguments])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def test_train_sample_resume(folder, capsys):
+    assert run("train", "cat.txt", *SMALL) == 0
+    out = capsys.readouterr().out
+    for word in ("held out", "bits/char", "tokens/s", "left", "cat.safetensors"):
+        assert word in out
+    assert "\x1b" not in out
+    assert run("train", "cat.txt", "--resume", "--epochs", "3") == 0
+    out = capsys.readouterr().out
+    assert "\n2/3  loss" in out
+    assert "\n1/3  loss" not in out
+    assert run("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("the ")
+    assert len(first) == 4 + 20 + 1
+    run("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "none.txt"], "expected a text file"),
+        (["train", "."], "expected a text file"),
+        (["train", "latin"], "expected UTF-8 text, got byte 0xe9 at position 3"),
+        (["train", "empty"], "the text is empty"),
+        (["train", "tiny"], "got 3 characters"),
+        (["train", "cat.txt", "--hidden", "many"], "--hidden: invalid int value: 'many'"),
+        (["train", "cat.txt", "--hidden", "0"], "hidden"),
+        (["train", "cat.txt", "--lr", "nan"], "lr"),
+        (["train", "cat.txt", "--lr", "-1"], "lr"),
+        (["train", "cat.txt", "--epochs", "0"], "epochs"),
+        (["train", "cat.txt", "--dropout", "2"], "dropout"),
+        (["train", "cat.txt", "--holdout", "1"], "holdout"),
+        (["train", "cat.txt", "--seed", "-1"], "seed"),
+        (["train", "cat.txt", "--cell", "tree"], "--cell"),
+        (["train", "cat.txt", "--out", "no/such/folder/m"], "folder that exists"),
+        (["train", "cat.txt", "--resume"], "expected a file"),
+        (["train", "cat.txt", "--out", "broken", "--resume"], "a checkpoint"),
+        (["train", "cat.txt", "--out", "cat.txt"], "something else"),
+        (["train", "cat.txt", "--out", "."], "something else"),
+        (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
+        (["train", "cat.txt", "--lr", "1e30", *SMALL], "in epoch 1, batch 2 of 14; use a smaller --lr, or clip harder"),
+        (["mathmath", "--directory", "none"], "expected a directory, got none"),
+        (["mathmath", "--json", "--directory", "none"], "expected a directory, got none"),
+        (["train", "cat.txt", "--hidden", "10000000000"], "not enough memory"),
+        (["train"], "required"),
+        ([], "required"),
+        (["fly"], "invalid choice"),
+        (["sample", "none"], "expected a file"),
+        (["sample", "broken"], "whole safetensors file"),
+        (["sample", "cat.txt"], "whole safetensors file"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(folder, capsys, arguments, message):
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "message"),
+    [
+        ("numba", ["compile", "gru", "--backend", "numba"], "pip install"),
+        ("scipy", ["compile", "gru", "--backend", "numba"], "expected scipy for backend='numba', got none"),
+        ("graphviz", ["draw", "--demo"], "graphviz"),
+        ("safetensors", ["train", "cat.txt", *SMALL], "safetensors"),
+    ],
+)
+def test_a_package_that_is_missing_is_one_line_and_exit_code_2(package, arguments, message, folder, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == package] + [package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert run(*arguments) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--prime", "Ω"),
+        ("--prime", ""),
+        ("--temperature", "-1"),
+        ("--temperature", "nan"),
+        ("--top-k", "0"),
+        ("--length", "-2"),
+        ("--seed", "-1"),
+    ],
+)
+def test_bad_numbers_for_sample(folder, capsys, option, value):
+    run("train", "cat.txt", *SMALL)
+    capsys.readouterr()
+    assert run("sample", "cat.safetensors", f"{option}={value}") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert option.strip("-").replace("-", "_") in error or "character" in error or "seed" in error
+
+
+@pytest.fixture
+def built_in(monkeypatch):
+    """Only the library's own ops: other tests register theirs."""
+    for name, op in list(registry.items()):
+        if not op.forward.__module__.startswith("tinygrad_rnn.ops."):
+            monkeypatch.delitem(registry, name)
+
+
+def test_check_goes_over_every_op(built_in, capsys):
+    assert run("check") == 0
+    out = capsys.readouterr().out
+    assert f"{len(registry)} of {len(registry)} ops" in out
+    assert "g * (1 - y * y)" in out
+    assert "FAILED" not in out
+
+
+def test_a_strange_file_name_is_shown_as_it_is(folder, capsys):
+    assert run("train", "cat.txt", "--out", "a[bold]b c.st", *SMALL) == 0
+    assert "tinygrad-rnn sample 'a[bold]b c.st'" in " ".join(capsys.readouterr().out.split())
+
+
+def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):
+    tanh = registry["tanh"]
+    monkeypatch.setattr(tanh, "rules_in_order", (lambda g, y, a: g * (1 - y * y) * 1.001,))
+    assert run("check") == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_ctrl_c_saves_and_resume_goes_on(folder):
+    command = [sys.executable, "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2], "--out", "m"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (folder / "m").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == ""
+    assert "Go on with --resume" in out
+    again = subprocess.run(
+        [*command[:4], "cat.txt", "--resume", "--epochs", "1", "--out", "m"], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0
+    assert "are done" in again.stdout
+
+
+# -- checkpoints that do not fit, and models that are not whole ---------------------------------------
+
+
+@pytest.fixture
+def model(folder, capsys):
+    """A small model, trained for an epoch."""
+    assert run("train", "cat.txt", *SMALL) == 0
+    capsys.readouterr()
+    return folder / "cat.safetensors"
+
+
+def one_line(capsys):
+    """What an error left: a line on stderr, nothing on stdout."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("option", "kept", "given"),
+    [
+        ("--cell", "gru", "lstm"),
+        ("--embedding", "4", "0"),
+        ("--hidden", "8", "128"),
+        ("--layers", "1", "2"),
+        ("--dropout", "0.0", "0.5"),
+        ("--batch-size", "4", "16"),
+        ("--steps", "10", "32"),
+        ("--lr", "0.002", "nan"),
+        ("--clip", "1.0", "2.0"),
+        ("--holdout", "0.1", "0.2"),
+        ("--seed", "0", "1"),
+    ],
+)
+def test_resume_refuses_an_option_that_contradicts_the_checkpoint(model, capsys, option, kept, given):
+    before = model.read_bytes()
+    assert run("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
+    error = one_line(capsys)
+    assert f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
+    assert "without --resume" in error
+    assert model.read_bytes() == before
+
+
+def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, capsys):
+    assert run("train", "cat.txt", "--resume", *SMALL[:-2], "--lr", "2e-3", "--cell", "gru", "--epochs", "2") == 0
+    assert "\n2/2  loss" in capsys.readouterr().out
+    assert run("train", "cat.txt", "--resume", "--epochs", "0") == 2
+    assert one_line(capsys).startswith("tinygrad-rnn: train: argument epochs: expected a positive integer, got 0")
+
+
+def test_resume_refuses_another_text(model, capsys):
+    (model.parent / "cat.txt").write_text(TEXT + TEXT)
+    assert run("train", "cat.txt", "--resume") == 2
+    assert "another text" in one_line(capsys)
+
+
+def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
+    before = model.read_bytes()
+    assert run("train", "cat.txt", *SMALL, "--lr", "1e30") == 2
+    assert model.read_bytes() == before
+    assert "what was saved before stays as it is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (np.nan, "nan or inf in output.weight: it is damaged, or its training diverged"),
+        (3e38, "written: output.weight"),
+    ],
+)
+def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
+    arrays, metadata = load_with_metadata(model)
+    arrays["model.output.weight"][:] = number
+    save(arrays, model, metadata=metadata)
+    assert run("sample", model.name) == 2
+    assert message in one_line(capsys)
+
+
+def test_sample_says_that_a_training_diverged(model, capsys):
+    loaded = load_model(model)[0]
+    loaded.output.weight.data = np.full_like(loaded.output.weight.data, 3e38)
+    save_model(loaded, model)
+    assert run("sample", model.name) == 2
+    assert "expected finite logits, got nan or inf" in one_line(capsys)
+
+
+STEERING = "\x1b\r\x07\u202e\n\té"
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(True, "\\x1b\\r\\x07\\u202e\n\té"), (False, STEERING)])
+def test_a_model_of_others_does_not_steer_the_terminal(folder, capsys, monkeypatch, terminal, shown):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    save_model(CharModel(CharVocab(STEERING, order="given"), Architecture(hidden=2), rng=0), "m")
+    assert run("sample", "m", "--prime", STEERING, "--length", 0) == 0
+    assert capsys.readouterr().out == shown + "\n"
+
+
+def test_a_message_about_a_file_of_others_does_not_steer_the_terminal(folder, capsys):
+    weights = {"model.output.weight": np.zeros(2), "model.\x1b[2J": np.zeros(2)}
+    header = {"characters": "ab\x1b[2J", "architecture": {"\x1b[2J": 1}}
+    save(weights, "m", metadata={"format": FORMAT, "header": json.dumps(header)})
+    assert run("sample", "m") == 2
+    assert "\x1b" not in one_line(capsys)
+
+
+def test_sample_notices_one_flipped_bit(model, capsys):
+    content = bytearray(model.read_bytes())
+    content[-1] ^= 1
+    model.write_bytes(bytes(content))
+    assert run("sample", model.name) == 2
+    assert "missing or altered since it was written: " in one_line(capsys)
+
+
+def test_version(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"tinygrad-rnn {tg.__version__}\n"
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "é", lambda text: text[0] + text[:-1]])
+def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, change):
+    arrays, metadata = load_with_metadata(model)
+    header = json.loads(metadata["header"])
+    header["characters"] = change(header["characters"])
+    save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
+    assert run("sample", model.name) == 2
+    rows = len(arrays["model.output.bias"])
+    assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(capsys)
+
+
+def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
+    (folder / "link").symlink_to("models/cat")
+    assert run("train", "cat.txt", *SMALL, "--out", "link") == 2
+    assert "folder that exists" in one_line(capsys)
+    (folder / "models").mkdir()
+    for _ in range(2):
+        assert run("train", "cat.txt", *SMALL, "--out", "link") == 0
+        assert (folder / "link").is_symlink()
+        assert [path.name for path in (folder / "models").iterdir()] == ["cat"]
+    assert run("sample", "link") == 0
+
+
+# -- leaving early -----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_while_starting_is_one_line(capsys, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_parser", interrupted)
+    assert run("mathmath") == 130
+    assert one_line(capsys) == "tinygrad-rnn: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--help"], 0),
+        (["mathmath"], 0),
+        (["mathmath", "--json"], 0),
+        (["sample", "cat.safetensors"], 0),
+        (["train", "cat.txt", "--epochs", "1000", "--out", "m"], 141),
+    ],
+)
+def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
+    read, write = os.pipe()
+    os.close(read)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "tinygrad_rnn.app.cli", *arguments]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (code, "")
+
+
+def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
+    """While modules are read, and after: Python's own start, before ours, is not ours."""
+    command = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2]]
+    ready = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a suite that runs in the background ignores it
+    for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):
+        process = subprocess.Popen([*command, "--out", "m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ready)
+        for line in process.stderr:  # Python reports every module that it has read
+            if line.strip().endswith("tinygrad_rnn.app.interrupt"):
+                break
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        said = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("import time:"))
+        # under -m Python itself ends by the signal where the interrupt went through a text that it ran, as dataclasses do; a shell says 130
+        assert process.returncode in (130, -signal.SIGINT)
+        assert said == "tinygrad-rnn: interrupted\n" or (said == "" and "Go on with --resume" in out)
+
+
+@pytest.mark.parametrize(
+    ("started", "watched"),
+    [
+        (["-m", "tinygrad_rnn.app.cli"], True),
+        (["-m", "pytest"], False),
+        (["/usr/bin/tinygrad-rnn"], True),
+        (["tinygrad-rnn.exe"], True),
+        (["app/train.py", "-m", "tinygrad_rnn.app.cli"], False),
+        ([""], False),
+    ],
+    ids=str,
+)
+def test_only_the_command_handles_ctrl_c(started, watched, monkeypatch):
+    """Importing the library leaves a program's signals alone."""
+    outside, before = signal.getsignal(signal.SIGINT), signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+    monkeypatch.setattr(sys, "argv", started)
+    monkeypatch.setattr(sys, "orig_argv", ["python", *started])
+    try:
+        interrupt.watch()
+        assert (signal.getsignal(signal.SIGINT) is interrupt.leave) == watched
+        interrupt.over()
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, outside)
+
+
+def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(sys, "argv", ["tinygrad-rnn"])
+    try:
+        interrupt.watch()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        interrupt.over()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

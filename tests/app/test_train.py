@@ -1,0 +1,216 @@
+"""Training: it learns, it resumes bit for bit, and the state is carried and detached."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tinygrad_rnn.app.char_model import Architecture, load_model, save_model
+from tinygrad_rnn.graph import history
+from tinygrad_rnn.serialize import load_with_metadata, save
+from tinygrad_rnn.tensor import Tensor
+from tinygrad_rnn.app.train import Options, Trainer, demo_text
+
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
+OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
+
+
+def weights(trainer):
+    return trainer.model.state_dict()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("embedding", [0, 8], ids=["one-hot", "embedding"])
+def test_every_cell_learns(cell, embedding):
+    trainer = Trainer(TEXT, Architecture(cell, embedding, hidden=24), Options(epochs=8, batch_size=4, steps=16, lr=0.02))
+    before = trainer.evaluate()
+    assert trainer.run()
+    assert trainer.evaluate() < 0.6 * before
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("after", [0, 1, 5, 14, 20])
+def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, cell, after):
+    architecture = Architecture(cell, 5, hidden=7, layers=2, dropout=0.3)
+    whole = Trainer(TEXT, architecture, OPTIONS)
+    whole.run()
+
+    part = Trainer(TEXT, architecture, OPTIONS)
+    batches = iter(range(after))
+    assert not part.run(stop=lambda: next(batches, None) is None)
+    part.save(tmp_path / "model")
+    part = Trainer.resume(tmp_path / "model", TEXT)
+    assert (part.epoch * part.batches + part.batch) == after
+    assert part.run()
+    for name, array in weights(whole).items():
+        np.testing.assert_array_equal(weights(part)[name], array)
+    assert part.evaluate() == whole.evaluate()
+
+
+def test_the_state_is_carried_and_detached():
+    trainer = Trainer(TEXT, Architecture(embedding=0, hidden=5), OPTIONS)
+    states = []
+    trainer.run(on_batch=lambda _: states.append(trainer.state))
+    assert all(state.node is None and history(state) == [] for state in states)
+    assert all(np.abs(state.data).max() > 0 for state in states)
+
+
+def test_the_held_out_tail_is_not_trained_on():
+    trainer = Trainer("ab" * 100 + "zz" * 20, Architecture(hidden=4), Options(batch_size=2, holdout=1 / 6))
+    z = trainer.model.vocab.index["z"]
+    assert z not in trainer.training
+    assert (trainer.held_out == z).all()
+
+
+def test_a_model_round_trip(tmp_path):
+    trainer = Trainer(TEXT, Architecture("lstm", 4, hidden=6, layers=2), OPTIONS)
+    save_model(trainer.model, tmp_path / "m", notes={"a": 1})
+    model, _, notes = load_model(tmp_path / "m")
+    assert notes == {"a": 1}
+    assert model.vocab.characters == trainer.model.vocab.characters
+    for name, array in trainer.model.state_dict().items():
+        np.testing.assert_array_equal(model.state_dict()[name], array)
+
+
+def test_what_resume_refuses(tmp_path):
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    path = tmp_path / "m"
+    trainer.save(path)
+    with pytest.raises(ValueError, match="another text"):
+        Trainer.resume(path, TEXT + "!")
+    save_model(trainer.model, path)
+    with pytest.raises(ValueError, match="checkpoint of this text"):
+        Trainer.resume(path, TEXT)
+    save({"w": np.ones(3)}, path)
+    with pytest.raises(ValueError, match="another safetensors file"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """What an interrupted training wrote: its path, and its arrays and header to tamper with."""
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    batches = iter(range(3))
+    trainer.run(stop=lambda: next(batches, None) is None)
+    trainer.save(tmp_path / "m")
+    arrays, metadata = load_with_metadata(tmp_path / "m")
+    return tmp_path / "m", arrays, json.loads(metadata["header"]), metadata["format"]
+
+
+@pytest.mark.parametrize("name", ["optimizer.2.mean", "optimizer.0.t", "optimizer.lr", "optimizer.steps", "state"])
+@pytest.mark.parametrize("damage", ["missing", "altered"])
+def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, damage):
+    path, arrays, header, form = checkpoint
+    if damage == "missing":
+        del arrays[name]
+    else:
+        arrays[name] = arrays[name] + 1
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=rf"missing or altered since it was written: {name}\); train it again"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("options", {}), ("epoch", 1), ("epoch", -1), ("epoch", "one"), ("batch", 99), ("rng", {}), ("rng", None), ("digest", "")],
+)
+def test_resume_refuses_notes_that_were_altered(checkpoint, name, value):
+    path, arrays, header, form = checkpoint
+    header["notes"][name] = value
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=f"missing or altered since it was written: {name}\\)"):
+        Trainer.resume(path, TEXT)
+
+
+def test_resume_refuses_a_generator_elsewhere_and_other_dropout(checkpoint):
+    path, arrays, header, form = checkpoint
+    header["notes"]["rng"]["state"]["state"] += 1
+    header["architecture"]["dropout"] = 0.5
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match="altered since it was written: architecture, rng"):
+        Trainer.resume(path, TEXT)
+
+
+@pytest.mark.parametrize("notes", [{}, {"checksums": 3}, {"options": {}}, None])
+def test_resume_refuses_a_model_without_a_training(checkpoint, notes):
+    path, arrays, header, form = checkpoint
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header | {"notes": notes})})
+    with pytest.raises(ValueError, match=r"no training to go on from|whole character model"):
+        Trainer.resume(path, TEXT)
+
+
+def test_weights_that_are_not_finite_are_refused(checkpoint):
+    path, arrays, header, form = checkpoint
+    arrays["model.output.bias"][0] = -np.inf
+    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    with pytest.raises(ValueError, match=r"nan or inf in output\.bias"):
+        load_model(path)
+
+
+def test_a_link_is_kept_and_its_target_written(tmp_path):
+    trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
+    (tmp_path / "link").symlink_to("target")
+    trainer.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert Trainer.resume(tmp_path / "target", TEXT).epoch == 0
+
+
+# -- divergence --------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("lr", [1e10, 1e30, 1e38])
+def test_a_training_that_diverges_stops_and_says_where(lr):
+    trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=10, lr=lr))
+    with pytest.raises(ValueError, match=r"got a loss of \S+ in epoch 1, batch 2 of 14; use a smaller --lr"):
+        trainer.run(on_epoch=lambda *_: pytest.fail("nothing to save"))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_an_epoch_whose_last_update_diverged_is_not_saved():
+    trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=1000, lr=1e30))
+    assert trainer.batches == 1
+    with pytest.raises(ValueError, match="on the held-out text after epoch 1"):
+        trainer.run(on_epoch=lambda *_: pytest.fail("nothing to save"))
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_update(monkeypatch):
+    trainer, backward = Trainer(TEXT, Architecture(hidden=4), OPTIONS), Tensor.backward
+
+    def overflowing(loss):
+        backward(loss)
+        trainer.model.output.bias.grad[0] = np.inf
+
+    monkeypatch.setattr(Tensor, "backward", overflowing)
+    before = weights(trainer)
+    with pytest.raises(ValueError, match="got a gradient that is not finite in epoch 1, batch 1 of 14; use a smaller --lr"):
+        trainer.run()
+    for name, array in before.items():
+        np.testing.assert_array_equal(weights(trainer)[name], array)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"steps": -1},
+        {"lr": 0.0},
+        {"lr": float("nan")},
+        {"clip": -1.0},
+        {"holdout": 0.0},
+        {"holdout": 0.9},
+    ],
+)
+def test_options_are_checked(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Options(**wrong)
+
+
+def test_a_text_too_short_says_how_much_it_takes():
+    with pytest.raises(ValueError, match="at least 32 characters besides those held out"):
+        Trainer("short", Architecture(), Options())
+
+
+def test_the_demo_text_is_long_enough_to_train_on():
+    assert len(demo_text()) > 50_000

@@ -1,0 +1,373 @@
+"""Memory goes with the last use of what it holds, stays flat over a thousand steps, and is linear in time steps."""
+
+import gc
+import subprocess
+import sys
+import tracemalloc
+import weakref
+from contextlib import contextmanager
+from types import FunctionType
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn
+from tinygrad_rnn.app.char_model import Architecture
+from tinygrad_rnn.graph import Node
+from tinygrad_rnn.text import sample
+from tinygrad_rnn.app.train import Options, Trainer
+
+X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype("f4")
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
+
+
+def loss_of(layer):
+    """One number from a layer's outputs."""
+    output, _ = layer(X)
+    return (output**2).sum()
+
+
+# -- reference cycles --------------------------------------------------------------------------------
+
+
+def differentiated(make):
+    loss_of(make()).backward()
+
+
+def learned(make):
+    gru = nn.GRU(3, 4, rng=0)
+    optimizer = make(gru.parameters())
+    schedule = tg.optim.StepLR(optimizer, 2)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss_of(gru).backward()
+        nn.clip_grad_norm_(gru.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+def scanned(folder):
+    start = tg.Tensor(np.zeros((2, 3), "f4"), requires_grad=True)
+
+    def cell(x, state):
+        new = tg.tanh(x + state["h"])
+        return (new, x), {"h": new}
+
+    (output, _), state = tg.scan(cell, (tg.Tensor(X))[:], {"h": start}, reverse=True)
+    (output.sum() + tg.detach(state)["h"].sum()).backward(retain_grads=True)
+
+
+def second_order(folder):
+    gru = nn.GRU(3, 4, rng=0)
+    parameters = list(gru.parameters())
+    penalty = sum((g**2).sum() for g in tg.grad(loss_of(gru), parameters, create_graph=True))
+    penalty.backward()
+    x, v = tg.Tensor(np.ones(3)), np.ones(3)
+    tg.hvp(lambda x: (x**3).sum(), x, v)
+    tg.jvp(tg.tanh, x, v)
+    tg.vjp(tg.tanh, x)
+    tg.jacobian(tg.tanh, x)
+    tg.gradcheck(lambda x: (x * x).sum(), tg.Tensor(np.ones(3), requires_grad=True))
+
+
+def left_early(folder):
+    for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0))):
+        if step.number == 3:
+            break
+
+
+def refused(folder):
+    gru, kept = nn.GRU(3, 4, rng=0), []
+    for wrong in (lambda: gru(X.astype("f8")), lambda: loss_of(gru).backward([1.0, 2.0]), lambda: gru(X)[0].backward()):
+        try:
+            wrong()
+        except (ValueError, TypeError) as error:
+            kept.append(str(error))
+    loss = loss_of(gru)
+    loss.backward()
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        kept.append(str(error))
+    assert len(kept) == 4
+
+
+def trained(folder, **options):
+    architecture = Architecture(hidden=4, embedding=2, layers=2, dropout=0.1)
+    trainer = Trainer(TEXT, architecture, Options(epochs=1, batch_size=2, steps=10, **options))
+    trainer.run(on_batch=lambda now: None, on_epoch=lambda *_: trainer.save(folder / "m"))
+    sample(trainer.model, trainer.model.vocab, "the", 10, rng=0)
+    assert Trainer.resume(folder / "m", TEXT).evaluate() < 9
+
+
+def saved(folder):
+    tg.save(nn.LSTM(3, 4, rng=0).state_dict(), folder / "x")
+    nn.LSTM(3, 4, rng=0).load_state_dict(tg.load(folder / "x"))
+
+
+def lengths(folder):
+    output, _ = nn.GRU(3, 4, 2, bidirectional=True, zoneout=0.1, rng=0)(X, lengths=[5, 2])
+    (output**2).sum().backward()
+
+
+def compiled_cell(folder):
+    cell = tg.compile(nn.GRUCell(3, 4, rng=0))
+    output, _ = tg.scan(cell, tg.Tensor(X), tg.Tensor(np.zeros((2, 4), "f4")))
+    output.sum().backward()
+    assert "def forward" in cell.source
+
+
+def drawn(folder, **options):
+    figure = tg.graph(loss_of(nn.GRU(3, 4, rng=0)), **options)
+    figure.text(), figure.dot(), figure.nodes, figure.edges, figure.notes, repr(figure)
+    figure.save(folder / "x.dot")
+
+
+SCENES = {
+    "rnn": lambda folder: differentiated(lambda: nn.RNN(3, 4, nonlinearity="relu", rng=0)),
+    "gru": lambda folder: differentiated(lambda: nn.GRU(3, 4, 2, bidirectional=True, dropout=0.2, reset="before", rng=0)),
+    "lstm": lambda folder: differentiated(lambda: nn.LSTM(3, 4, 2, rng=0)),
+    "any cell": lambda folder: differentiated(lambda: nn.Recurrent(lambda size, rng: nn.GRUCell(size, 4, rng=rng), 3, rng=0)),
+    "lengths and masks": lengths,
+    "scan": scanned,
+    "second order": second_order,
+    "sgd": lambda folder: learned(lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9)),
+    "adam": lambda folder: learned(tg.optim.Adam),
+    "rmsprop": lambda folder: learned(tg.optim.RMSprop),
+    "training, sampling, checkpoints": trained,
+    "training compiled": lambda folder: trained(folder, compile=True),
+    "weights": saved,
+    "compiled layer": lambda folder: differentiated(lambda: tg.compile(nn.GRU(3, 4, rng=0))),
+    "compiled cell": compiled_cell,
+    "drawing": drawn,
+    "drawing rolled up": lambda folder: drawn(folder, roll=True),
+    "drawing with values": lambda folder: drawn(folder, show="value,grad"),
+    "flow": lambda folder: repr(tg.bptt.flow(loss_of(nn.GRU(3, 4, rng=0)))),
+    "values": lambda folder: tg.bptt.values(loss_of(nn.GRU(3, 4, rng=0))),
+    "playback": lambda folder: [str(step) for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0)))],
+    "playback left early": left_early,
+    "errors": refused,
+    "export": lambda folder: tg.interop.to_onnx(nn.GRU(3, 4, rng=0).eval(), X, folder / "x.onnx"),
+}
+
+
+@contextmanager
+def garbage():
+    """What only the cycle collector would free, of what a block leaves."""
+    found = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+def ours(thing):
+    """Whether it is of this package: a value, a node, any other object, or a function."""
+    kind = thing if isinstance(thing, FunctionType) else type(thing)
+    return (kind.__module__ or "tinygrad_rnn").split(".")[0] == "tinygrad_rnn"
+
+
+def count_live():
+    return sum(issubclass(type(o), tg.Tensor | Node) for o in gc.get_objects())
+
+
+@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+def test_nothing_waits_for_the_cycle_collector(scene, tmp_path):
+    scene(tmp_path)  # what is imported and kept at the first time, is
+    with garbage() as found:
+        before = count_live()
+        scene(tmp_path)
+        assert count_live() == before
+    assert not [thing for thing in found if ours(thing)]
+    assert not [thing for thing in found if isinstance(thing, np.ndarray | FunctionType)]
+
+
+def test_the_check_on_cycles_can_fail():
+    with garbage() as found:
+        before = count_live()
+        circle = [tg.Tensor([1.0])]
+        circle.append(circle)
+        del circle
+        assert count_live() == before + 1
+    assert any(isinstance(thing, tg.Tensor) for thing in found if ours(thing))
+
+
+HOLDERS = {
+    "layer": lambda: nn.GRU(3, 4, rng=0),
+    "model": lambda: nn.Sequential(nn.Linear(3, 4, rng=0), tg.tanh),
+    "compiled": lambda: tg.compile(nn.GRU(3, 4, rng=0)),
+    "optimizer": lambda: tg.optim.Adam(nn.GRU(3, 4, rng=0).parameters()),
+    "trainer": lambda: Trainer(TEXT, Architecture(hidden=4), Options(batch_size=2)),
+    "drawing": lambda: tg.graph(loss_of(nn.GRU(3, 4, rng=0))),
+}
+
+
+@pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
+def test_what_holds_tensors_lets_them_go(make):
+    with garbage():
+        held = make()
+        if isinstance(held, nn.Module):
+            held(X)
+        elif isinstance(held, Trainer):
+            held.run(stop=iter([False, False, True]).__next__)
+        refs = [weakref.ref(held)]
+        refs += [weakref.ref(p) for p in (held.parameters() if isinstance(held, nn.Module) else ())]
+        del held
+        assert [ref() for ref in refs] == [None] * len(refs)
+
+
+# -- a thousand steps --------------------------------------------------------------------------------
+
+FLAT = """
+import gc, os, sys
+import numpy as np
+import tinygrad_rnn as tg
+from pathlib import Path
+from tinygrad_rnn import nn
+from tinygrad_rnn.app.char_model import Architecture
+from tinygrad_rnn.text import sample
+from tinygrad_rnn.app.train import Options, Trainer
+
+folder = Path(sys.argv[1])
+gc.disable()
+X = np.random.default_rng(0).standard_normal((3, 2, 3)).astype("f4")
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 200
+
+def resident():
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # the peak, where the present cannot be asked for
+        import resource
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+def live():
+    return sum(issubclass(type(o), tg.Tensor) for o in gc.get_objects())
+
+def training(compile=False):
+    options = Options(epochs=10**6, batch_size=4, steps=8, compile=compile)
+    trainer = Trainer(TEXT, Architecture(hidden=16, embedding=8), options)
+    def steps(n):
+        left = iter(range(n))
+        trainer.run(stop=lambda: next(left, None) is None)
+        trainer.save(folder / "m")
+    return steps
+
+def sampling():
+    model = Trainer(TEXT, Architecture(hidden=16, embedding=8), Options()).model.eval()
+    return lambda n: sample(model, model.vocab, "the", n, rng=0)
+
+def drawing(form):
+    gru = nn.RNN(3, 4, rng=0)
+    def steps(n):
+        for _ in range(n):
+            figure = tg.graph((gru(X)[0] ** 2).sum())
+            figure.text()
+            figure.save(folder / f"x.{form}")
+    return steps
+
+def following():
+    gru = nn.RNN(3, 4, rng=0)
+    def steps(n):
+        for _ in range(n):
+            tg.bptt.flow((gru(X)[0] ** 2).sum())
+            for step in tg.backward_steps((gru(X)[0] ** 2).sum()):
+                str(step)
+    return steps
+
+steps, STEPS = eval(sys.argv[2]), int(sys.argv[3])
+steps(STEPS // 5)  # until caches and the allocator's arenas are as large as they get
+before = resident(), live()
+steps(STEPS)
+after = resident(), live()
+print(after[0] - before[0], after[1] - before[1], before[0])
+"""
+
+
+def growth(scene, folder, steps, code=FLAT):
+    """How many bytes a process grew by over so many steps with the cycle collector off, and how many Tensors were left."""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(folder), scene, str(steps)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert run.stderr == ""
+    return [int(number) for number in run.stdout.split()[:2]]
+
+
+FEW_PAGES = 3 * 2**19
+"""Bytes that a process may grow by in a thousand steps: 1.5 kB a step, less than any array with its Tensor and Node that is kept."""
+
+
+@pytest.mark.parametrize("scene", ["training()", "training(compile=True)", "sampling()", "drawing('dot')", "drawing('txt')"])
+def test_memory_is_flat_over_a_thousand_steps(scene, tmp_path):
+    grown, tensors = growth(scene, tmp_path, 1000)
+    assert tensors == 0
+    assert grown < FEW_PAGES
+
+
+@pytest.mark.parametrize(("scene", "steps"), [("drawing('svg')", 25), ("following()", 250)])
+def test_memory_is_flat_over_what_takes_longer(scene, steps, tmp_path):
+    """Drawings that are rendered, and gradients that are followed backwards and through time."""
+    grown, tensors = growth(scene, tmp_path, steps)
+    assert tensors == 0
+    assert grown < FEW_PAGES
+
+
+def test_the_check_on_resident_memory_can_fail(tmp_path):
+    leaking = FLAT.replace(
+        "def live", "kept = []\ndef leak():\n    return lambda n: kept.extend(tg.Tensor(np.ones(500)) for _ in range(n))\n\ndef live"
+    )
+    grown, tensors = growth("leak()", tmp_path, 1000, leaking)
+    assert tensors == 1000
+    assert grown > FEW_PAGES
+
+
+# -- the peak ----------------------------------------------------------------------------------------
+
+LENGTHS = (64, 128, 256, 512, 1024)
+LAYERS = {
+    "rnn": lambda: nn.RNN(16, 32, rng=0),
+    "gru": lambda: nn.GRU(16, 32, rng=0),
+    "lstm": lambda: nn.LSTM(16, 32, rng=0),
+    "gru compiled": lambda: tg.compile(nn.GRU(16, 32, rng=0)),
+}
+
+
+def peak(layer, head, steps):
+    """The most bytes that one step of training takes at a time, beside what there was before."""
+    x = np.random.default_rng(0).standard_normal((steps, 4, 16)).astype("f4")
+
+    def step():
+        output, _ = layer(x)
+        loss = (head(output) ** 2).mean()
+        layer.zero_grad()
+        head.zero_grad()
+        loss.backward()
+
+    step()  # what is kept for steps of this length, is
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        step()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_the_peak_of_a_training_step_is_linear_in_time(make):
+    """Each further time step costs the same, and twice as many cost twice as much."""
+    layer, head = make(), nn.Linear(32, 5, rng=0)
+    peaks = [peak(layer, head, steps) for steps in LENGTHS]
+    line = np.polyval(np.polyfit(LENGTHS, peaks, 1), LENGTHS)
+    np.testing.assert_allclose(peaks, line, rtol=0.05)
+    assert peaks[-1] / peaks[-2] == pytest.approx(2, rel=0.05)

@@ -1,0 +1,499 @@
+"""NumPy's own functions on Tensors: a Tensor with the right gradient, or an error that names the function; never a silent array."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.ops import numpy_protocol as protocol
+
+RNG = np.random.default_rng(0)
+A, B, C, D = RNG.uniform(0.5, 2, (3, 4)), RNG.uniform(0.5, 2, (3, 4)), RNG.uniform(0.5, 2, (4, 2)), RNG.uniform(0.5, 2, 4)
+MASK = A > 1.2
+
+
+def flat(output):
+    """Every entry of one output or of a list of outputs in a vector, for arrays and for Tensors."""
+    parts = output if isinstance(output, list | tuple) else [output]
+    if any(isinstance(p, tg.Tensor) for p in parts):
+        return tg.concatenate([p.reshape(-1) for p in parts])
+    return np.concatenate([np.ravel(p) for p in parts])
+
+
+def check_gradient(f, *arrays, seed=1):
+    """f of Tensors is f of arrays, and its gradient along a random direction is the difference quotient of f of arrays."""
+    rng = np.random.default_rng(seed)
+    inputs = [tg.Tensor(a, requires_grad=True) for a in arrays]
+    y, expected = f(*inputs), f(*arrays)
+    parts = y if isinstance(y, list | tuple) else [y]
+    assert {type(p) for p in parts} == {tg.Tensor}
+    assert [p.shape for p in parts] == [np.shape(e) for e in (expected if isinstance(expected, list | tuple) else [expected])]
+    np.testing.assert_allclose(flat(y).data, flat(expected), rtol=1e-13)
+    u = rng.standard_normal(flat(expected).shape)
+    flat(y).backward(u)
+    step = 1e-6
+    for i, (x, a) in enumerate(zip(inputs, arrays, strict=True)):
+        if x.grad is None:
+            continue
+        v = np.asarray(rng.standard_normal(a.shape))
+        sides = [np.sum(u * flat(f(*arrays[:i], a + s * v, *arrays[i + 1 :]))) for s in (step, -step)]
+        np.testing.assert_allclose(np.sum(x.grad * v), (sides[0] - sides[1]) / (2 * step), rtol=1e-6, atol=1e-7)
+    return inputs
+
+
+# -- functions that differentiate --------------------------------------------------------------------
+
+CALLS = {
+    "np.tanh": lambda t: np.tanh(t),
+    "np.exp": lambda t: np.exp(t),
+    "np.expm1": lambda t: np.expm1(t),
+    "np.log": lambda t: np.log(t),
+    "np.log1p": lambda t: np.log1p(t),
+    "np.sqrt": lambda t: np.sqrt(t),
+    "np.square": lambda t: np.square(t),
+    "np.sin": lambda t: np.sin(t),
+    "np.cos": lambda t: np.cos(t),
+    "np.abs": lambda t: np.abs(t - 1),
+    "np.absolute": lambda t: np.absolute(1 - t),
+    "np.negative": lambda t: np.negative(t),
+    "np.positive": lambda t: np.positive(t) * 2,
+    "np.reciprocal": lambda t: np.reciprocal(t),
+    "np.sum": lambda t: np.sum(t),
+    "np.sum-axis": lambda t: np.sum(t, 0),
+    "np.sum-keepdims": lambda t: np.sum(t, axis=(0, 1), keepdims=True),
+    "np.mean": lambda t: np.mean(t, axis=-1),
+    "np.var": lambda t: np.var(t, axis=0, ddof=1),
+    "np.std": lambda t: np.std(t, axis=1),
+    "np.max": lambda t: np.max(t, axis=0),
+    "np.amax": lambda t: np.amax(t),
+    "np.min": lambda t: np.min(t, axis=1, keepdims=True),
+    "np.amin": lambda t: np.amin(t),
+    "np.cumsum": lambda t: np.cumsum(t, axis=1),
+    "np.cumsum-flat": lambda t: np.cumsum(t),
+    "np.add.reduce": lambda t: np.add.reduce(t),
+    "np.add.reduce-axis": lambda t: np.add.reduce(t, axis=1),
+    "np.add.reduce-all": lambda t: np.add.reduce(t, axis=None, keepdims=True),
+    "np.reshape": lambda t: np.reshape(t, (2, 6)),
+    "np.ravel": lambda t: np.ravel(t) * D[0],
+    "np.copy": lambda t: np.copy(t) * 2,
+    "np.prod": lambda t: np.prod(t, axis=0),
+    "np.repeat": lambda t: np.repeat(t, [1, 0, 2], axis=0),
+    "np.transpose": lambda t: np.transpose(t) * 3,
+    "np.transpose-axes": lambda t: np.transpose(t, (1, 0)),
+    "np.swapaxes": lambda t: np.swapaxes(t, 0, 1),
+    "np.moveaxis": lambda t: np.moveaxis(t, 0, -1),
+    "np.squeeze": lambda t: np.squeeze(t[:1]),
+    "np.expand_dims": lambda t: np.expand_dims(t, 1),
+    "np.expand_dims-two": lambda t: np.expand_dims(t, (0, -1)),
+    "np.broadcast_to": lambda t: np.broadcast_to(t, (2, 3, 4)),
+    "np.flip": lambda t: np.flip(t),
+    "np.flip-axis": lambda t: np.flip(t, 1),
+    "np.split": lambda t: np.split(t, 2, axis=1),
+    "np.split-places": lambda t: np.split(t, [1, 2]),
+    "np.clip": lambda t: np.clip(t, 0.8, 1.6),
+    "np.clip-names": lambda t: np.clip(t, a_min=0.8, a_max=None),
+    "np.clip-min-max": lambda t: np.clip(t, min=0.8, max=1.6),
+    "np.where-number": lambda t: np.where(MASK, t, 0.5),
+    "np.where-comparison": lambda t: np.where(t > 1.2, t * 2, t * t),
+    "np.take": lambda t: np.take(t, [0, 0, 5, -1]),
+    "np.take-axis": lambda t: np.take(t, [2, 0, 2], axis=0),
+    "np.take-last-axis": lambda t: np.take(t, [3, 3], axis=-1),
+    "np.take-tuple": lambda t: np.take(t, (1, 0), axis=0),
+    "np.take-two-axes": lambda t: np.take(t, [[0, 1], [1, 3]], axis=1),
+    "np.take-one": lambda t: np.take(t, 2, axis=1),
+    "np.take_along_axis": lambda t: np.take_along_axis(t, np.array([[0, 3], [1, 1], [2, 0]]), axis=1),
+    "np.take_along_axis-row": lambda t: np.take_along_axis(t, np.array([[0, 3]]), axis=1),
+    "np.matmul-array": lambda t: np.matmul(t, C),
+    "np.dot-vector": lambda t: np.dot(t, D),
+    "np.einsum-one": lambda t: np.einsum("ij->ji", t),
+    "np.astype": lambda t: np.astype(t, np.float64) * 2,
+    "np.concatenate-array": lambda t: np.concatenate([t, B]),
+    "np.concatenate-list": lambda t: np.concatenate([t, B.tolist()], axis=0),
+    "np.stack-rows": lambda t: np.stack([t[0], t[2]], axis=-1),
+    "np.stack-tensor": lambda t: np.stack(t, axis=1),
+    "np.vstack-vector": lambda t: np.vstack([t[0], t]),
+    "np.vstack-lists": lambda t: np.vstack([t[0], [1.0, 2.0, 3.0, 4.0]]),
+    "np.hstack-vectors": lambda t: np.hstack([t[0], t[1], D]),
+    "np.power": lambda t: np.power(t, 3),
+    "np.power-float": lambda t: np.power(1.5, t),
+    "np.maximum-number": lambda t: np.maximum(t, 1.0),
+    "np.logaddexp-number": lambda t: np.logaddexp(t, 0.0),
+    "np.logaddexp-inf": lambda t: np.logaddexp(-np.inf, t),
+    "np.concat": lambda t: np.concat([t, t]),
+    "np.permute_dims": lambda t: np.permute_dims(t, (1, 0)),
+    "np.pow": lambda t: np.pow(t, 2.0),
+}
+
+
+@pytest.mark.parametrize("f", CALLS.values(), ids=CALLS)
+def test_functions_of_one_tensor(f):
+    (x,) = check_gradient(f, A)
+    assert x.grad is not None
+
+
+PAIRS = {
+    "np.add": (lambda t, u: np.add(t, u), A, D),
+    "np.subtract": (lambda t, u: np.subtract(t, u), D, A),
+    "np.multiply": (lambda t, u: np.multiply(t, u), A, B),
+    "np.divide": (lambda t, u: np.divide(t, u), A, B),
+    "np.true_divide": (lambda t, u: np.true_divide(t, u), A, D),
+    "np.power": (lambda t, u: np.power(t, u), A, B),
+    "np.maximum": (lambda t, u: np.maximum(t, u), A, B),
+    "np.minimum": (lambda t, u: np.minimum(t, u), A, D),
+    "np.logaddexp": (lambda t, u: np.logaddexp(t, u), A, D),
+    "np.matmul": (lambda t, u: np.matmul(t, u), A, C),
+    "np.dot": (lambda t, u: np.dot(t, u), A, C),
+    "np.dot-vectors": (lambda t, u: np.dot(t[0], u), A, D),
+    "np.outer": (lambda t, u: np.outer(t[0], u), A, D),
+    "np.where": (lambda t, u: np.where(MASK, t, u), A, D),
+    "np.concatenate": (lambda t, u: np.concatenate([t, u], axis=1), A, B),
+    "np.concatenate-tuple": (lambda t, u: np.concatenate((t, u), 0), A, B),
+    "np.stack": (lambda t, u: np.stack([t, u], axis=1), A, B),
+    "np.vstack": (lambda t, u: np.vstack([t, u]), A, D),
+    "np.hstack": (lambda t, u: np.hstack([t, u]), A, B),
+    "np.einsum": (lambda t, u: np.einsum("ij,jk->ik", t, u), A, C),
+    "np.einsum-implicit": (lambda t, u: np.einsum("ij,jk", t, u), A, C),
+    "np.einsum-ellipsis": (lambda t, u: np.einsum("...j,j->...", t, u), A, D),
+}
+
+
+@pytest.mark.parametrize(("f", "a", "b"), PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("which", ["both", "first", "second"])
+def test_functions_of_two(f, a, b, which):
+    """One of the two may be a plain array, on either side."""
+    if which == "first":
+        inputs = check_gradient(lambda t: f(t, b), a)
+    elif which == "second":
+        inputs = check_gradient(lambda u: f(a, u), b)
+    else:
+        inputs = check_gradient(f, a, b)
+    assert all(x.grad is not None for x in inputs)
+
+
+@pytest.mark.parametrize("name", [getattr(f, "__name__", str(f)) for f in protocol.differentiable])
+def test_every_function_said_to_differentiate_is_called_here(name):
+    source = " ".join([*CALLS, *PAIRS])
+    aliases = {"concat": "concatenate", "abs": "absolute", "true_divide": "divide"}
+    if name not in {"sign", "full_like"}:
+        assert re.search(rf"np\.({name}|{aliases.get(name, name)})\b", source)
+
+
+def test_sign_has_the_derivative_0():
+    x = tg.Tensor(A - 1, requires_grad=True)
+    y = np.sign(x)
+    y.backward(B)
+    np.testing.assert_array_equal(y.data, np.sign(A - 1))
+    np.testing.assert_array_equal(x.grad, 0)
+
+
+def test_numpy_code_differentiates_as_it_is():
+    """A GRU step in NumPy, written without a thought of Tensors."""
+
+    def step(x, h, w, u, b):
+        def sigmoid(a):
+            return 1 / (1 + np.exp(-a))
+
+        r, z, n = (np.einsum("i,ij->j", x, w[k]) for k in range(3))
+        rh, zh, nh = (np.dot(h, u[k]) for k in range(3))
+        r, z = sigmoid(r + rh + b[0]), sigmoid(z + zh + b[1])
+        n = np.tanh(n + r * nh + b[2])
+        return np.concatenate([np.where(z > 0, z, 0.0) * h + (1 - z) * n, np.mean(n, keepdims=True)])
+
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal(s) for s in [(2,), (3,), (3, 2, 3), (3, 3, 3), (3, 3)]]
+    inputs = check_gradient(step, *arrays)
+    assert all(x.grad is not None for x in inputs)
+    assert tg.gradcheck(step, *arrays, order=2)
+
+
+# -- operators with NumPy on the left ----------------------------------------------------------------
+
+LEFT = {"ndarray": B, "row": D, "0-d": np.array(1.5), "np.float64": np.float64(1.5), "np.float32": np.float32(1.5), "np.int64": np.int64(2)}
+LEFT |= {"Fortran": np.asfortranarray(B), "ints": np.arange(1, 5), "bools": np.array([True, True, True, True])}
+
+
+@pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "**"])
+def test_numpy_on_the_left(left, sign):
+    f = eval(f"lambda t: left {sign} t", {"left": left})
+    check_gradient(f, A)
+
+
+def test_ndarray_matmul_tensor():
+    check_gradient(lambda t: B @ t, C)
+    check_gradient(lambda t: D @ t, C)
+    check_gradient(lambda t: t @ D, A)
+    x = tg.Tensor(C.astype(np.float32), requires_grad=True)
+    assert (np.float64(2) * x).dtype == np.float32
+    assert (B.astype(np.float32) @ x).dtype == np.float32
+
+
+IN_PLACE = {
+    "+=": "a += t",
+    "-=": "a -= t",
+    "*=": "a *= t",
+    "/=": "a /= t",
+    "**=": "a **= t",
+    "@=": "a @= t",
+    "slice +=": "a[:] += t",
+    "slice =": "a[:] = t",
+    "row =": "a[0] = t[0]",
+    "entry =": "a[0, 0] = t[0, 0]",
+    "out=": "np.add(t, t, out=a)",
+    "out= a tensor": "np.add(a, a, out=t)",
+    "tanh out=": "np.tanh(t, a)",
+    "matmul out=": "np.matmul(t, t, out=a)",
+    "sum out=": "np.sum(t, axis=0, out=a[0])",
+    "concatenate out=": "np.concatenate([t[:1], t[1:]], out=a)",
+    "clip out=": "np.clip(t, 0, 1, out=a)",
+    "add.at": "np.add.at(a, 0, t[0])",
+    "add.at on a tensor": "np.add.at(t, 0, a[0])",
+    "copyto": "np.copyto(a, t)",
+    "put": "np.put(a, [0], t[0])",
+    "putmask": "np.putmask(a, a > 0, t)",
+    "place": "np.place(a, a > 0, t)",
+    "fill_diagonal": "np.fill_diagonal(a, t[0])",
+    "put_along_axis": "np.put_along_axis(a, np.array([[0]] * 3), t, 1)",
+}
+
+
+@pytest.mark.parametrize("statement", IN_PLACE.values(), ids=IN_PLACE)
+def test_writing_a_tensor_into_an_array_is_refused(statement):
+    a = RNG.uniform(0.5, 2, (3, 3))
+    before, t = a.copy(), tg.Tensor(a[::-1].copy(), requires_grad=True)
+    original = t.data.copy()
+    with pytest.raises((TypeError, ValueError)):
+        exec(statement, {"a": a, "t": t, "np": np})
+    np.testing.assert_array_equal(a, before)
+    np.testing.assert_array_equal(t.data, original)
+
+
+@pytest.mark.parametrize("name", ["a += t", "np.add(t, t, out=a)", "np.tanh(t, out=a)", "np.multiply(a, a, out=t)"])
+def test_in_place_error_names_the_function_and_the_remedy(name):
+    with pytest.raises(TypeError, match=r"np\.(add|tanh|multiply): argument out=.*write y = "):
+        exec(name, {"a": A.copy(), "t": tg.Tensor(A, requires_grad=True), "np": np})
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: np.add(t, t, where=MASK),
+        lambda t: np.tanh(t, dtype=np.float32),
+        lambda t: np.sum(t, dtype=np.float32),
+        lambda t: np.sum(t, 0, np.float32),
+        lambda t: np.sum(t, where=MASK),
+        lambda t: np.max(t, initial=0.0),
+        lambda t: np.add.reduce(t, initial=1.0),
+        lambda t: np.add.reduce(t, dtype=np.float32),
+        lambda t: np.mean(t, 0, None, None, True),
+        lambda t: np.std(t, 0, np.float32),
+        lambda t: np.reshape(t, (2, 6), order="F"),
+        lambda t: np.reshape(t, (2, 6), "F"),
+        lambda t: np.ravel(t, order="F"),
+        lambda t: np.concatenate([t, t], dtype=np.float32),
+        lambda t: np.take(t, [9], mode="clip", axis=0),
+        lambda t: np.take(t, [True, False], axis=0),
+        lambda t: np.einsum("ij->i", t, optimize=True, dtype=np.float32),
+        lambda t: np.einsum(t, [0, 1], [0]),
+        lambda t: np.where(t),
+    ],
+    ids=[
+        *("ufunc where=", "ufunc dtype=", "sum dtype=", "sum dtype", "sum where=", "max initial=", "reduce initial=", "reduce dtype="),
+        *("mean out", "std dtype", "reshape order=", "reshape order", "ravel order=", "concatenate dtype=", "take mode=", "take mask"),
+        *("einsum dtype=", "einsum lists", "where condition"),
+    ],
+)
+def test_settings_that_are_not_known_are_refused(call):
+    """Rather than ignored: the answer would be another one than NumPy's."""
+    with pytest.raises(TypeError):
+        call(tg.Tensor(A, requires_grad=True))
+
+
+# -- functions without derivative --------------------------------------------------------------------
+
+REFUSED = {
+    "np.floor": (lambda t: np.floor(t), "floor", "np.floor(x.data)"),
+    "np.rint": (lambda t: np.rint(t), "rint", "np.rint(x.data)"),
+    "np.round": (lambda t: np.round(t), "round", "np.round(x.data)"),
+    "np.multiply.reduce": (lambda t: np.multiply.reduce(t), "multiply.reduce", "use prod;"),
+    "np.cumprod": (lambda t: np.cumprod(t), "cumprod", "cumsum"),
+    "np.sort": (lambda t: np.sort(t), "sort", "np.argsort(x.data)"),
+    "np.median": (lambda t: np.median(t), "median", "np.argsort(x.data)"),
+    "np.tensordot": (lambda t: np.tensordot(t, C, 1), "tensordot", "einsum"),
+    "np.inner": (lambda t: np.inner(t, t), "inner", "einsum"),
+    "np.kron": (lambda t: np.kron(t, t), "kron", "einsum"),
+    "np.tile": (lambda t: np.tile(t, 2), "tile", "broadcast_to"),
+    "np.roll": (lambda t: np.roll(t, 1), "roll", "np.roll(np.arange"),
+    "np.pad": (lambda t: np.pad(t, 1), "pad", "concatenate"),
+    "np.tan": (lambda t: np.tan(t), "tan", "sin(x) / cos(x)"),
+    "np.sinh": (lambda t: np.sinh(t), "sinh", "exp(x)"),
+    "np.log2": (lambda t: np.log2(t), "log2", "log(x)"),
+    "np.exp2": (lambda t: np.exp2(t), "exp2", "2 ** x"),
+    "np.arctanh": (lambda t: np.arctanh(t / 9), "arctanh", "tg.tanh"),
+    "np.float_power": (lambda t: np.float_power(t, 2), "float_power", "power"),
+    "np.floor_divide": (lambda t: B // t, "floor_divide", "divide"),
+    "np.remainder": (lambda t: B % t, "remainder", "divide"),
+    "np.linalg.norm": (lambda t: np.linalg.norm(t), "linalg.norm", "sqrt(square(x).sum())"),
+    "np.linalg.inv": (lambda t: np.linalg.inv(t), "linalg.inv", "tg.op"),
+    "np.fft.fft": (lambda t: np.fft.fft(t), "fft.fft", "tg.op"),
+    "np.nansum": (lambda t: np.nansum(t), "nansum", "tg.sum"),
+    "np.interp": (lambda t: np.interp(1.0, t, t), "interp", "tg.op"),
+    "np.copyto": (lambda t: np.copyto(np.zeros(t.shape), t), "copyto", "where"),
+    "np.full_like": (lambda t: np.full_like(A, t[0, 0]), "copyto", "where"),
+    "np.full_like-tensor": (lambda t: np.full_like(t, t[0, 0]), "copyto", "where"),
+    "np.maximum.reduce": (lambda t: np.maximum.reduce(t), "maximum.reduce", "use max;"),
+    "np.add.accumulate": (lambda t: np.add.accumulate(t), "add.accumulate", "cumsum"),
+    "np.multiply.outer": (lambda t: np.multiply.outer(t, t), "multiply.outer", "tg.outer"),
+    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), "add.reduceat", "tg.add"),
+}
+
+
+@pytest.mark.parametrize(("f", "name", "alternative"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("tracked", [True, False], ids=["tracked", "plain"])
+def test_refused_by_name_with_an_alternative(f, name, alternative, tracked):
+    with pytest.raises(TypeError) as caught:
+        f(tg.Tensor(A, requires_grad=tracked))
+    message = str(caught.value)
+    assert f"np.{name}: " in message
+    assert alternative in message
+    assert "x.detach().numpy()" in message
+
+
+@pytest.mark.parametrize("name", [n for n, text in protocol.alternatives.items() if "x.data" not in text and "x[" not in text])
+def test_alternatives_name_what_there_is(name):
+    words = re.findall(r"[a-z_]+", protocol.alternatives[name])
+    assert any(hasattr(tg, word) for word in words) or "x" in words
+
+
+ALTERNATIVES = {
+    "cumprod": (lambda x: tg.exp(tg.cumsum(tg.log(x))), np.cumprod),
+    "sort": (lambda x: x[np.argsort(x.data)], np.sort),
+    "roll": (lambda x: x[np.roll(np.arange(len(x)), 1)], lambda a: np.roll(a, 1)),
+    "log2": (lambda x: tg.log(x) / np.log(2), np.log2),
+    "exp2": (lambda x: 2**x, np.exp2),
+    "tan": (lambda x: tg.sin(x) / tg.cos(x), np.tan),
+    "sinh": (lambda x: (tg.exp(x) - tg.exp(-x)) / 2, np.sinh),
+    "cosh": (lambda x: (tg.exp(x) + tg.exp(-x)) / 2, np.cosh),
+    "cbrt": (lambda x: x ** (1 / 3), np.cbrt),
+    "linalg.norm": (lambda x: tg.sqrt(tg.square(x).sum()), np.linalg.norm),
+}
+
+
+@pytest.mark.parametrize(("ours", "numpys"), ALTERNATIVES.values(), ids=ALTERNATIVES)
+def test_alternatives_are_right(ours, numpys):
+    x = tg.Tensor(D, requires_grad=True)
+    np.testing.assert_allclose(ours(x).data, numpys(D), rtol=1e-13)
+    assert ours(x).requires_grad
+
+
+# -- functions about values --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tracked", [True, False], ids=["tracked", "plain"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(lambda t: np.greater(t, 1), lambda t: np.equal(t, t), lambda t: np.isnan(t), lambda t: np.argmax(t, axis=1)),
+        *(lambda t: np.argsort(t), lambda t: np.nonzero(t > 1)[0], lambda t: np.count_nonzero(t), lambda t: np.any(t > 1)),
+        *(lambda t: np.shape(t), lambda t: np.ndim(t), lambda t: np.size(t), lambda t: np.zeros_like(t), lambda t: np.ones_like(t)),
+        *(lambda t: np.full_like(t, 2.5), lambda t: np.allclose(t, A), lambda t: np.array_equal(t, A), lambda t: np.searchsorted(D, t[0])),
+    ],
+    ids=[
+        *("greater", "equal", "isnan", "argmax", "argsort", "nonzero", "count_nonzero", "any", "shape", "ndim", "size"),
+        *("zeros_like", "ones_like", "full_like", "allclose", "array_equal", "searchsorted"),
+    ],
+)
+def test_answers_about_values_are_plain(f, tracked):
+    found = f(tg.Tensor(A, requires_grad=tracked))
+    assert not isinstance(found, tg.Tensor)
+    np.testing.assert_array_equal(found, f(A))
+
+
+def test_numpy_testing_takes_tensors_without_gradients():
+    np.testing.assert_allclose(tg.Tensor(A) * 2, A * 2)
+
+
+# -- the sweep: no function of NumPy returns a silent array ------------------------------------------
+
+NO_FUNCTIONS_OF_ARRAYS = {
+    *("save", "savez", "savez_compressed", "savetxt", "show_config", "show_runtime", "info", "test", "set_printoptions"),
+    *("setbufsize", "seterr", "seterrcall"),  # they write files, print, or change settings
+}
+
+
+def every_function():
+    """All that NumPy exports and that can be called, with its name under np."""
+    for module, prefix in ((np, ""), (np.linalg, "linalg."), (np.fft, "fft."), (np.emath, "emath.")):
+        for name in sorted(module.__all__):
+            f = getattr(module, name)
+            if callable(f) and not isinstance(f, type) and name not in NO_FUNCTIONS_OF_ARRAYS:
+                yield prefix + name, f
+    for name in sorted(np.__all__):
+        if isinstance(f := getattr(np, name), np.ufunc):
+            for method in ("reduce", "accumulate", "outer"):
+                yield f"{name}.{method}", getattr(f, method)
+
+
+FORMS = {
+    "f(t)": lambda f, t: f(t),
+    "f(t, t)": lambda f, t: f(t, t),
+    "f([t, t])": lambda f, t: f([t, t]),
+    "f(t, t, t)": lambda f, t: f(t, t, t),
+}
+SHAPES = {"0-d": np.array(1.5), "vector": D, "matrix": RNG.uniform(0.5, 2, (3, 3))}
+
+
+def leaves(x):
+    """What is inside nested lists, tuples and dicts."""
+    if isinstance(x, list | tuple):
+        return [leaf for item in x for leaf in leaves(item)]
+    if isinstance(x, dict):
+        return leaves(list(x.values()))
+    return [x]
+
+
+def is_silent(x):
+    """Whether numbers left the graph in it: floats, complex numbers, objects."""
+    return isinstance(x, float | complex) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fcO")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in every_function()])
+def test_no_numpy_function_is_silent(name):
+    f = dict(every_function())[name]
+    for form, call in FORMS.items():
+        for array in SHAPES.values():
+            t = tg.Tensor(array.copy(), requires_grad=True)
+            try:
+                found = call(f, t)
+            except RecursionError:
+                raise
+            except Exception:  # any error is loud
+                continue
+            for leaf in leaves(found):
+                if isinstance(leaf, tg.Tensor):
+                    assert leaf.requires_grad or leaf.dtype.kind != "f", f"np.{name} as {form}"
+                    assert leaf.dtype.kind != "O"
+                else:
+                    assert f in protocol.about_values or not is_silent(leaf), f"np.{name} as {form} gave {leaf!r}"
+            np.testing.assert_array_equal(t.data, array)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in every_function()])
+def test_where_a_numpy_function_gives_a_tensor_it_is_the_right_one(name):
+    f = dict(every_function())[name]
+    for call in FORMS.values():
+        for array in SHAPES.values():
+            try:
+                found = call(f, tg.Tensor(array, requires_grad=True))
+                call(f, array)
+            except Exception:  # the test above looks at these
+                continue
+            if any(isinstance(leaf, tg.Tensor) for leaf in leaves(found)):
+                check_gradient(lambda t, call=call: call(f, t), array)
+
+
+def test_the_sweep_is_wide():
+    names = [name for name, _ in every_function()]
+    assert len(names) > 500
+    assert {"tanh", "concatenate", "linalg.norm", "fft.fft", "multiply.outer", "sort"} <= set(names)

@@ -1,0 +1,96 @@
+"""The table of ops in the documentation: every op has a complete row, an incomplete one fails the build, and shapes are true."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.gradcheck import cases
+from tinygrad_rnn.op import Op, registry
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
+from op_rows import Row, helpers
+
+OURS = [op for op in registry.values() if op.forward.__module__.startswith("tinygrad_rnn.ops.")]
+GROUP = r"\((?:…|\w+)?(?:, \w+)*\)"
+SIGNATURE = re.compile(rf"{GROUP}(?:, {GROUP})* → {GROUP}")
+SIGNED = [op for op in OURS if SIGNATURE.fullmatch(op.shapes)]
+
+
+@pytest.mark.parametrize("op", OURS, ids=lambda op: op.name)
+def test_every_op_has_a_complete_row(op):
+    row = Row.of(op)
+    assert set(row.rules) == set(op.inputs)
+    assert "{" not in row.formula
+    assert row.notes.endswith(".")
+
+
+def test_a_row_says_what_runs():
+    row = Row.of(tg.tanh)
+    assert (row.name, row.formula, row.rules, row.shapes) == ("tanh", "tanh(a)", {"a": "g * (1 - y * y)"}, "(…) → (…)")
+    assert "1 − y²" in row.notes
+    assert Row.of(tg.where).rules["condition"] == "constant"
+    assert "`g * (1 - y * y)`" in str(row)
+
+
+def twice(a):
+    """2 a. Exact."""
+    return 2 * a
+
+
+def undocumented(a):
+    """2 a."""
+    return 2 * a
+
+
+@pytest.mark.parametrize(
+    ("incomplete", "missing"),
+    [
+        (Op(twice, "2 {a}").vjps(a=lambda g, y, a: 2 * g), "shapes"),
+        (Op(twice, "", "(…) → (…)").vjps(a=lambda g, y, a: 2 * g), "formula"),
+        (Op(twice, "2 {a}", "(…) → (…)"), "rules"),
+        (Op(undocumented, "2 {a}", "(…) → (…)").vjps(a=lambda g, y, a: 2 * g), "notes"),
+    ],
+    ids=["shapes", "formula", "rules", "notes"],
+)
+def test_an_incomplete_row_is_refused(incomplete, missing):
+    with pytest.raises(ValueError, match=f"has no {missing}: give @op"):
+        Row.of(incomplete)
+
+
+def test_helpers_of_rules_are_explained():
+    found = helpers([tg.sum, tg.max])
+    assert set(found) == {"kept", "evenly"}
+    assert all(found.values())
+
+
+def groups(text):
+    return [[part for part in group.split(", ") if part] for group in re.findall(r"\(([^)]*)\)", text)]
+
+
+def bind(pattern, shape, sizes):
+    """Enter the sizes that a pattern's letters have in `shape`, and return what its … stands for."""
+    letters = [part for part in pattern if part != "…"]
+    free = len(shape) - len(letters)
+    assert free >= 0, (pattern, shape)
+    assert "…" in pattern or free == 0, (pattern, shape)
+    for letter, size in zip(letters, shape[free:], strict=True):
+        assert sizes.setdefault(letter, size) == size, (pattern, shape, sizes)
+    return shape[:free]
+
+
+@pytest.mark.parametrize("op", SIGNED, ids=lambda op: op.name)
+def test_shapes_are_what_the_table_says(op):
+    inputs, output = (groups(side) for side in op.shapes.split(" → "))
+    for arrays, settings in cases(op, np.random.default_rng(0)):
+        sizes = {name: value for name, value in settings.items() if isinstance(value, int)}
+        free = [bind(pattern, np.shape(array), sizes) for pattern, array in zip(inputs, arrays, strict=True)]
+        result = op.forward(*arrays, **settings)
+        assert bind(output[0], np.shape(result), sizes) == np.broadcast_shapes(*free)
+
+
+def test_most_shapes_can_be_checked():
+    assert len(SIGNED) >= 30

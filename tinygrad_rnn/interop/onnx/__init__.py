@@ -1,0 +1,1 @@
+"""ONNX: export a model, and exchange the weights of its recurrent layers."""

@@ -1,0 +1,128 @@
+"""Batches of an encoded text for truncated backpropagation through time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..dtypes import require_count
+from ..errors import complaint, describe
+
+
+def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
+    """A text as `batch_size` streams that run side by side: shape (length, batch_size), time first.
+
+    Stream b is the b-th stretch of the text, so that a state carried from one batch to the next
+    continues where that stream stopped. What does not fill all streams is left out at the end.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        An encoded text.
+    batch_size : int
+        How many streams.
+
+    Returns
+    -------
+    ndarray
+        Integers of shape (len(indices) // batch_size, batch_size).
+
+    Raises
+    ------
+    ValueError
+        If `indices` are not integers along one axis, or a stream would have less than two characters.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.text.columns([0, 1, 2, 3, 4, 5, 6], 2)
+    array([[0, 3],
+           [1, 4],
+           [2, 5]])
+    """
+    indices, batch_size = np.asarray(indices), require_count("columns", "batch_size", batch_size)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        wanted = "an encoded text, integers of shape (length,)"
+        raise ValueError(complaint("columns", "indices", expected=wanted, got=describe(indices), remedy="use vocab.encode(text)"))
+    length = len(indices) // batch_size
+    if length < 2:
+        raise ValueError(
+            complaint(
+                "columns",
+                "batch_size",
+                expected=f"at most {len(indices) // 2}, so that each stream has two characters",
+                got=str(batch_size),
+                remedy="use a smaller batch or a longer text",
+            )
+        )
+    return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
+
+
+def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches for truncated BPTT: inputs and targets of shape (steps, batch_size), one pass through the text.
+
+    The target of a character is the one after it. Consecutive batches continue each other, so carry
+    the state over, detached. The last batch may have fewer steps.
+
+    Parameters
+    ----------
+    indices : sequence of int
+        An encoded text.
+    batch_size : int
+        Streams that are read side by side.
+    steps : int
+        Characters of each stream in one batch.
+    start : int
+        How many batches to pass over: where to go on after an interruption.
+
+    Returns
+    -------
+    iterator of (ndarray, ndarray)
+
+    Raises
+    ------
+    ValueError
+        When the first is asked for: if the text is too short for the streams, or `start` is beyond its end.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> for x, y in tg.text.batches([0, 1, 2, 3, 4, 5, 6, 7], batch_size=2, steps=2):
+    ...     print(x.tolist(), y.tolist())
+    [[0, 4], [1, 5]] [[1, 5], [2, 6]]
+    [[2, 6]] [[3, 7]]
+    """
+    steps, start = require_count("batches", "steps", steps), require_count("batches", "start", start, low=0)
+    streams = columns(indices, batch_size)
+    most = -(-(len(streams) - 1) // steps)
+    if start > most:
+        expected = f"at most {most}, the number of batches"
+        raise ValueError(complaint("batches", "start", expected=expected, got=str(start), remedy="give the steps that it was counted with"))
+    for first in range(start * steps, len(streams) - 1, steps):
+        last = min(first + steps, len(streams) - 1)
+        yield streams[first:last], streams[first + 1 : last + 1]
+
+
+def count_batches(characters: int, batch_size: int, steps: int) -> int:
+    """How many batches `batches` yields for a text of so many characters.
+
+    Parameters
+    ----------
+    characters, batch_size, steps : int
+        The length of the text, and the settings of `batches`.
+
+    Returns
+    -------
+    int
+        0 for a text that is too short for one.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.text.count_batches(8, batch_size=2, steps=2)
+    2
+    """
+    characters = require_count("count_batches", "characters", characters, low=0)
+    batch_size, steps = require_count("count_batches", "batch_size", batch_size), require_count("count_batches", "steps", steps)
+    return max(-(-(characters // batch_size - 1) // steps), 0)
