@@ -11,8 +11,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ("tests", "examples", "docs", "tinygrad_rnn")
-ALONE = ("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "pyproject.toml")
-ADDED = {"PKG-INFO", ".gitignore"}  # by the build: metadata, and what hatchling keeps so that the sdist builds as the checkout does
+ALONE = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+)
+ADDED = {
+    "PKG-INFO",
+    ".gitignore",
+}  # by the build: metadata, and what hatchling keeps so that the sdist builds as the checkout does
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 
 
@@ -24,7 +35,9 @@ def difference(what: str, there: set[str], expected: set[str]) -> list[str]:
 
 def main(folder: Path) -> int:
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
-    known = subprocess.run(["git", "ls-files", "-z", *SHIPPED], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    known = subprocess.run(
+        ["git", "ls-files", "-z", *SHIPPED], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     tracked = set(filter(None, known.split("\0")))
     name = sdist.name.removesuffix(".tar.gz")
     packed = set(zipfile.ZipFile(wheel).namelist())
@@ -32,8 +45,13 @@ def main(folder: Path) -> int:
         unpacked = {member.name for member in archive if not member.isdir()}
     package = {path for path in tracked if path.startswith("tinygrad_rnn/")}
     wrong = difference("wheel", packed, package | {f"{name}.dist-info/{each}" for each in METADATA})
-    wrong += difference("sdist", unpacked, {f"{name}/{each}" for each in tracked | set(ALONE) | ADDED})
-    print("\n".join(wrong) or f"{wheel.name}: {len(packed)} files; {sdist.name}: {len(unpacked)} files; as expected")
+    wrong += difference(
+        "sdist", unpacked, {f"{name}/{each}" for each in tracked | set(ALONE) | ADDED}
+    )
+    print(
+        "\n".join(wrong)
+        or f"{wheel.name}: {len(packed)} files; {sdist.name}: {len(unpacked)} files; as expected"
+    )
     return bool(wrong) or "tinygrad_rnn/py.typed" not in packed
 
 

@@ -3,7 +3,12 @@
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+project = tomllib.loads(
+    (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+)["project"]
 extras = project["optional-dependencies"]
-wanted = [*project["dependencies"], *(each for name in ("render", "plot", "onnx", "jit", "mpi", "test") for each in extras[name])]
+wanted = [
+    *project["dependencies"],
+    *(each for name in ("render", "plot", "onnx", "jit", "mpi", "test") for each in extras[name]),
+]
 print("\n".join(sorted({each.replace(">=", "==") for each in wanted if ">=" in each})))

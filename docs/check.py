@@ -69,9 +69,15 @@ def served(folder: Path):
 
 def browser() -> str:
     """The path of Chromium."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not found:
-        raise SystemExit("docs/check.py: no Chromium on the path; on Debian: apt-get install chromium")
+        raise SystemExit(
+            "docs/check.py: no Chromium on the path; on Debian: apt-get install chromium"
+        )
     return found
 
 
@@ -87,7 +93,15 @@ def read(folder: Path, faults: Faults) -> None:
                     faults[name, f"says where it was built: {place}"].add("")
 
 
-async def look(context, home: str, pages: list[str], width: int, themes: tuple[str, str], faults: Faults, found: dict) -> None:
+async def look(
+    context,
+    home: str,
+    pages: list[str],
+    width: int,
+    themes: tuple[str, str],
+    faults: Faults,
+    found: dict,
+) -> None:
     """Open one page after the other in a tab; in the second theme by a change of the first, as a reader does it."""
     tab = await context.new_page()
     script = MEASURE.read_text(encoding="utf-8")
@@ -111,7 +125,12 @@ async def look(context, home: str, pages: list[str], width: int, themes: tuple[s
     tab.on("request", asked)
     tab.on("console", said)
     tab.on("pageerror", lambda error: fault(f"error: {error}"))
-    tab.on("requestfailed", lambda request: fault(f"failed request: {request.failure} for {request.url.removeprefix(home)}"))
+    tab.on(
+        "requestfailed",
+        lambda request: fault(
+            f"failed request: {request.failure} for {request.url.removeprefix(home)}"
+        ),
+    )
     tab.on("response", answered)
     while pages:
         page = pages.pop()
@@ -120,7 +139,15 @@ async def look(context, home: str, pages: list[str], width: int, themes: tuple[s
             await tab.emulate_media(color_scheme=theme, reduced_motion="reduce")
             if theme == themes[0]:
                 await tab.goto(home + page, wait_until="load")
-            seen = await tab.evaluate(script, {"width": width, "phone": width == PHONE, "smallest": SMALLEST, "faintest": FAINTEST})
+            seen = await tab.evaluate(
+                script,
+                {
+                    "width": width,
+                    "phone": width == PHONE,
+                    "smallest": SMALLEST,
+                    "faintest": FAINTEST,
+                },
+            )
             for each in seen["faults"]:
                 fault(each)
             if not seen["title"]:
@@ -137,16 +164,31 @@ async def examined(folder: Path) -> tuple[Faults, list[str]]:
     from playwright.async_api import async_playwright
 
     faults, found = defaultdict(set), {}
-    pages = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.html") if "_static" not in path.parts)
+    pages = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.html")
+        if "_static" not in path.parts
+    )
     with served(folder) as home:
         async with async_playwright() as playwright:
-            options = ["--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+            options = [
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ]
             chromium = await playwright.chromium.launch(executable_path=browser(), args=options)
             tabs = []
-            for width, height, themes in ((DESK, 900, ("light", "dark")), (PHONE, 844, ("dark", "light"))):
-                context = await chromium.new_context(viewport={"width": width, "height": height}, is_mobile=width == PHONE)
+            for width, height, themes in (
+                (DESK, 900, ("light", "dark")),
+                (PHONE, 844, ("dark", "light")),
+            ):
+                context = await chromium.new_context(
+                    viewport={"width": width, "height": height}, is_mobile=width == PHONE
+                )
                 left = pages[::-1]
-                tabs += [look(context, home, left, width, themes, faults, found) for _ in range(TABS)]
+                tabs += [
+                    look(context, home, left, width, themes, faults, found) for _ in range(TABS)
+                ]
             await asyncio.gather(*tabs)
             await chromium.close()
     ids = {home + page: set(seen["ids"]) for page, seen in found.items()}
@@ -169,14 +211,17 @@ def readable(faults: Faults) -> list[str]:
     """A line for each fault, with the views that have it unless all do."""
     views = 4
     return [
-        f"{page}: {what}" + (f"  [{', '.join(sorted(where))}]" if 0 < len(where - {""}) < views else "")
+        f"{page}: {what}"
+        + (f"  [{', '.join(sorted(where))}]" if 0 < len(where - {""}) < views else "")
         for (page, what), where in sorted(faults.items())
     ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the folder that the command line names."""
-    parser = argparse.ArgumentParser(description="Check the built documentation in headless Chromium.")
+    parser = argparse.ArgumentParser(
+        description="Check the built documentation in headless Chromium."
+    )
     parser.add_argument("folder", type=Path, help="the folder that sphinx built")
     folder = parser.parse_args(arguments).folder.resolve()
     if not (folder / "index.html").is_file():
@@ -184,7 +229,11 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.monotonic()
     faults, pages = asyncio.run(examined(folder))
     lines = readable(faults)
-    print("\n".join([*lines, f"{len(pages)} pages in {time.monotonic() - start:.0f} s, {len(lines)} faults"]))
+    print(
+        "\n".join(
+            [*lines, f"{len(pages)} pages in {time.monotonic() - start:.0f} s, {len(lines)} faults"]
+        )
+    )
     return 1 if lines else 0
 
 

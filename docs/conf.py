@@ -6,7 +6,9 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # matrices here are small, and pages are built side by side
+os.environ["OPENBLAS_NUM_THREADS"] = (
+    "1"  # matrices here are small, and pages are built side by side
+)
 
 project = "tinygrad_rnn"
 author = "the tinygrad_rnn authors"
@@ -14,7 +16,13 @@ copyright = "the tinygrad_rnn authors"
 version = release = installed("tinygrad_rnn")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-extensions += ["kernels", "math_as_pictures", "op_table", "pictures", "reference"]  # our own, in _ext
+extensions += [
+    "kernels",
+    "math_as_pictures",
+    "op_table",
+    "pictures",
+    "reference",
+]  # our own, in _ext
 exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
 
 nb_execution_mode = "force"

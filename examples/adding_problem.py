@@ -7,7 +7,9 @@ says 1 is wrong by 1/6 on average. Run it with ``python examples/adding_problem.
 import os
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: threads would wait for each other
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # the matrices are small: threads would wait for each other
 
 import numpy as np
 from pictures import draw, plot
@@ -50,13 +52,28 @@ def main(folder="."):
     bias = gru.bias_ih_l0.data.copy()
     bias[HIDDEN : 2 * HIDDEN] = 1  # the update gate: remember at first
     gru.bias_ih_l0.data = bias
-    curves = {"RNN": train(tg.nn.RNN(2, HIDDEN, rng=0), np.random.default_rng(0)), "GRU": train(gru, np.random.default_rng(0))}
+    curves = {
+        "RNN": train(tg.nn.RNN(2, HIDDEN, rng=0), np.random.default_rng(0)),
+        "GRU": train(gru, np.random.default_rng(0)),
+    }
     reached = {name: float(np.mean(losses[-50:])) for name, losses in curves.items()}
-    print(f"always 1: {1 / 6:.4f}, " + ", ".join(f"{name}: {error:.4f}" for name, error in reached.items()))
-    smooth = {name: np.convolve(losses, np.ones(20) / 20, "valid") for name, losses in curves.items()}
+    print(
+        f"always 1: {1 / 6:.4f}, "
+        + ", ".join(f"{name}: {error:.4f}" for name, error in reached.items())
+    )
+    smooth = {
+        name: np.convolve(losses, np.ones(20) / 20, "valid") for name, losses in curves.items()
+    }
     plot(folder, "adding_problem", smooth, y="squared error", log=True)
     x, y = batch(np.random.default_rng(1))
-    draw(folder, "adding_problem_graph", tg.nn.functional.mse_loss(gru(x)[0][-1, :, :1], y), roll=True, fold="names", parameters="hide")
+    draw(
+        folder,
+        "adding_problem_graph",
+        tg.nn.functional.mse_loss(gru(x)[0][-1, :, :1], y),
+        roll=True,
+        fold="names",
+        parameters="hide",
+    )
     return reached
 
 

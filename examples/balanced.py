@@ -7,7 +7,9 @@ Run it with ``python examples/balanced.py [FOLDER]``; it takes about twenty seco
 import os
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: threads would wait for each other
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # the matrices are small: threads would wait for each other
 
 import numpy as np
 from pictures import draw, plot
@@ -42,7 +44,10 @@ def spoiled(rng, pairs):
 def batch(rng):
     """One-hot sequences (LONGEST, BATCH, 2), padded behind their ends, their lengths, and 1 where balanced."""
     answers = rng.integers(0, 2, BATCH)
-    texts = [(balanced if answer else spoiled)(rng, rng.integers(2, LONGEST // 2 + 1)) for answer in answers]
+    texts = [
+        (balanced if answer else spoiled)(rng, rng.integers(2, LONGEST // 2 + 1))
+        for answer in answers
+    ]
     x = np.zeros((LONGEST, BATCH, 2), "float32")
     for b, text in enumerate(texts):
         x[: len(text), b] = tg.text.one_hot(VOCAB.encode(text), 2)
@@ -72,9 +77,16 @@ def main(folder="."):
             sizes.append(lengths)
     right, sizes = np.concatenate(right), np.concatenate(sizes)
     for low, high in ((4, 14), (14, 28), (28, 41)):
-        print(f"{low} to {high - 1} brackets: {right[(sizes >= low) & (sizes < high)].mean():.3f} right")
+        print(
+            f"{low} to {high - 1} brackets: {right[(sizes >= low) & (sizes < high)].mean():.3f} right"
+        )
     print(f"all: {right.mean():.3f} of {len(right)}")
-    plot(folder, "balanced", {"loss": np.convolve(curve, np.ones(10) / 10, "valid")}, y="cross-entropy")
+    plot(
+        folder,
+        "balanced",
+        {"loss": np.convolve(curve, np.ones(10) / 10, "valid")},
+        y="cross-entropy",
+    )
     draw(folder, "balanced_graph", loss, roll=True, fold="names", parameters="hide")
     return float(right.mean())
 

@@ -29,7 +29,9 @@ class MGU(tg.nn.Module):
     def __init__(self, size, rng, hidden=HIDDEN):
         super().__init__()
         self.hidden_size = hidden
-        self.W_f, self.U_f, self.W_n, self.U_n = (matrix(rng, rows, hidden) for rows in (size, hidden, size, hidden))
+        self.W_f, self.U_f, self.W_n, self.U_n = (
+            matrix(rng, rows, hidden) for rows in (size, hidden, size, hidden)
+        )
 
     def forward(self, x, h):
         f = tg.sigmoid(x @ self.W_f + h @ self.U_f)
@@ -47,7 +49,9 @@ class PeepholeLSTM(tg.nn.LSTMCell):
         self.p_i, self.p_f, self.p_o = (vector(rng, hidden) for _ in "ifo")
 
     def unroll(self, x, mask=None):
-        return tg.linear(x, self.weight_ih, self.bias_ih + self.bias_hh), partial(self.step, mask=mask)
+        return tg.linear(x, self.weight_ih, self.bias_ih + self.bias_hh), partial(
+            self.step, mask=mask
+        )
 
     def step(self, x, state, mask):
         h, c = state
@@ -97,7 +101,12 @@ def moving_average(x, h):
     return h, h
 
 
-CELLS = {"MGU": MGU, "peephole LSTM": PeepholeLSTM, "layer-norm GRU": LayerNormGRU, "IndRNN": IndRNN}
+CELLS = {
+    "MGU": MGU,
+    "peephole LSTM": PeepholeLSTM,
+    "layer-norm GRU": LayerNormGRU,
+    "IndRNN": IndRNN,
+}
 
 
 def layers(**options):

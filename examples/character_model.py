@@ -8,7 +8,9 @@ import bz2
 import os
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: threads would wait for each other
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # the matrices are small: threads would wait for each other
 
 import numpy as np
 from pictures import draw, plot
@@ -27,23 +29,46 @@ def compressed(text, before=""):
 def main(folder="."):
     """Train for five epochs, print the bits per character, and return them."""
     text = demo_text()
-    trainer = Trainer(text, Architecture(hidden=128, embedding=32), Options(epochs=5, batch_size=16, steps=64, lr=4e-3, seed=0))
+    trainer = Trainer(
+        text,
+        Architecture(hidden=128, embedding=32),
+        Options(epochs=5, batch_size=16, steps=64, lr=4e-3, seed=0),
+    )
     bits = []
 
     def report(epoch, loss, held_out):
         bits.append(held_out / np.log(2))
-        print(f"epoch {epoch}: {loss / np.log(2):.3f} bits per character in training, {bits[-1]:.3f} held out", flush=True)
+        print(
+            f"epoch {epoch}: {loss / np.log(2):.3f} bits per character in training, {bits[-1]:.3f} held out",
+            flush=True,
+        )
 
     trainer.run(on_batch=lambda progress: None, on_epoch=report, stop=lambda: False)
     held_out = text[-len(trainer.held_out) :]
     baseline, primed = compressed(held_out), compressed(held_out, text[: -len(held_out)])
-    print(f"held out: model {bits[-1]:.3f}, bz2 {baseline:.3f}, bz2 after the training text {primed:.3f} bits per character")
+    print(
+        f"held out: model {bits[-1]:.3f}, bz2 {baseline:.3f}, bz2 after the training text {primed:.3f} bits per character"
+    )
     vocab = trainer.model.vocab
     print(repr(tg.text.sample(trainer.model, vocab, "The ", 120, temperature=0.6, rng=0)))
-    plot(folder, "character_model", {"held out": bits, "bz2": [baseline] * len(bits)}, x="epoch", y="bits per character", first=1)
+    plot(
+        folder,
+        "character_model",
+        {"held out": bits, "bz2": [baseline] * len(bits)},
+        x="epoch",
+        y="bits per character",
+        first=1,
+    )
     x = vocab.encode("The state")
     logits, _ = trainer.model(x[:-1, None])
-    draw(folder, "character_model_graph", tg.nn.functional.cross_entropy(logits, x[1:, None]), roll=True, fold="names", parameters="hide")
+    draw(
+        folder,
+        "character_model_graph",
+        tg.nn.functional.cross_entropy(logits, x[1:, None]),
+        roll=True,
+        fold="names",
+        parameters="hide",
+    )
     return bits[-1], baseline
 
 

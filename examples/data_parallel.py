@@ -50,7 +50,9 @@ def main():
     alone, _ = train()
     pairs = zip(together.parameters(), alone.parameters(), strict=True)
     apart = max(np.abs(p.data - q.data).max() for p, q in pairs)
-    lines = everywhere.gather(f"process {everywhere.rank} of {everywhere.size}: loss {loss:.4f}, parameters apart by at most {apart:.1e}")
+    lines = everywhere.gather(
+        f"process {everywhere.rank} of {everywhere.size}: loss {loss:.4f}, parameters apart by at most {apart:.1e}"
+    )
     if lines:
         print("\n".join(lines))
     return 0 if apart < 1e-6 else 1

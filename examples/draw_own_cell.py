@@ -33,7 +33,9 @@ def leaky(x, h):
 
 def main(folder=Path()):
     """Draw, and return what was written."""
-    _, h = tg.scan(leaky, tg.Tensor(rng.normal(size=(4, 2, 3))), tg.Tensor(np.zeros((2, 2)), name="h"))
+    _, h = tg.scan(
+        leaky, tg.Tensor(rng.normal(size=(4, 2, 3))), tg.Tensor(np.zeros((2, 2)), name="h")
+    )
     loss = (h**2).sum()
     loss.name = "loss"
     print(tg.graph(loss).text())
@@ -44,7 +46,9 @@ def main(folder=Path()):
             print(step)
     return [
         paths.save(Path(folder) / "own_cell_paths.svg"),
-        tg.graph(loss, steps="first:1,last:1", show="shape,value,grad", parameters="chips").save(Path(folder) / "own_cell_steps.svg"),
+        tg.graph(loss, steps="first:1,last:1", show="shape,value,grad", parameters="chips").save(
+            Path(folder) / "own_cell_steps.svg"
+        ),
     ]
 
 

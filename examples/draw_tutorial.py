@@ -21,7 +21,9 @@ def main(folder=Path()):
         "gates": tg.graph(loss, fold=["names", "loss"], parameters="hide"),
     }
     for name, view in views.items():
-        print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {view.notes[0].split(' · ')[-1]}")
+        print(
+            f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {view.notes[0].split(' · ')[-1]}"
+        )
     return [view.save(Path(folder) / f"tutorial_{name}.svg") for name, view in views.items()]
 
 

@@ -6,7 +6,9 @@ Run it with ``python examples/forecast.py [FOLDER]``; it takes about twenty seco
 import os
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small: threads would wait for each other
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # the matrices are small: threads would wait for each other
 
 import numpy as np
 from pictures import draw, plot
@@ -47,10 +49,15 @@ def train(series):
     rng = np.random.default_rng(0)
     for _ in range(STEPS):
         starts = rng.integers(0, len(series) - WINDOW - AHEAD, 16)
-        x, y = (np.stack([series[s + later : s + later + WINDOW] for s in starts], 1)[:, :, None] for later in (0, AHEAD))
+        x, y = (
+            np.stack([series[s + later : s + later + WINDOW] for s in starts], 1)[:, :, None]
+            for later in (0, AHEAD)
+        )
         optimizer.zero_grad()
         output, _ = gru(x)
-        loss = tg.nn.functional.mse_loss(head(output[20:]), y[20:])  # the first values say too little
+        loss = tg.nn.functional.mse_loss(
+            head(output[20:]), y[20:]
+        )  # the first values say too little
         loss.backward()
         tg.nn.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -67,12 +74,17 @@ def main(folder="."):
     with tg.no_grad():
         forecast = head(gru(series[:, None])[0]).data[cut : len(series) - AHEAD, 0]
     errors = {
-        "the last value": float(np.mean((series[cut : len(series) - AHEAD] - series[cut + AHEAD :]) ** 2)),
+        "the last value": float(
+            np.mean((series[cut : len(series) - AHEAD] - series[cut + AHEAD :]) ** 2)
+        ),
         "linear": float(np.mean((linear - truth) ** 2)),
         "GRU": float(np.mean((forecast - series[cut + AHEAD :]) ** 2)),
     }
     spread = series[cut:].std()
-    print("; ".join(f"{name}: {error**0.5 / spread:.4f}" for name, error in errors.items()), "(root mean square, of the spread)")
+    print(
+        "; ".join(f"{name}: {error**0.5 / spread:.4f}" for name, error in errors.items()),
+        "(root mean square, of the spread)",
+    )
     curves = {"truth": series[cut + AHEAD :][:200], "GRU": forecast[:200], "linear": linear[:200]}
     plot(folder, "forecast", curves, x="time", y="six steps ahead")
     draw(folder, "forecast_graph", loss, roll=True, fold="names", parameters="hide")

@@ -39,7 +39,9 @@ def main(folder=Path()):
     }
     for name, found in flows.items():
         norms = found.norms("h")
-        print(f"{name:<20} ‖∂L/∂h‖ at the last step {norms[-1]:.2e}, 25 steps before {norms[-26]:.2e}, at the first {norms[0]:.2e}")
+        print(
+            f"{name:<20} ‖∂L/∂h‖ at the last step {norms[-1]:.2e}, 25 steps before {norms[-26]:.2e}, at the first {norms[0]:.2e}"
+        )
     if find_spec("matplotlib"):
         axes = None
         for name, found in flows.items():

@@ -50,4 +50,6 @@ def main(steps=600, length=10, batch=32, hidden=16, seed=0):
 
 if __name__ == "__main__":
     before, after = main()
-    print(f"mean squared error: {before:.3f} at first, {after:.4f} after training (guessing 0 gives {1 / 3:.3f})")
+    print(
+        f"mean squared error: {before:.3f} at first, {after:.4f} after training (guessing 0 gives {1 / 3:.3f})"
+    )

@@ -22,12 +22,18 @@ def every(known):
 
 def fields(case, prefix):
     """What a case has under a prefix, as a state dict for example."""
-    return {name.removeprefix(prefix): case[name] for name in case.dtype.names if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): case[name]
+        for name in case.dtype.names
+        if name.startswith(prefix)
+    }
 
 
 def build(case):
     """The module of a case, in float64 and with its parameters."""
-    module = getattr(tg.nn, str(case["class"]))(*json.loads(str(case["args"])), **json.loads(str(case["settings"])))
+    module = getattr(tg.nn, str(case["class"]))(
+        *json.loads(str(case["args"])), **json.loads(str(case["settings"]))
+    )
     module.astype(np.float64)
     module.load_state_dict(fields(case, "param/"))
     return module

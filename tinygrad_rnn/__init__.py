@@ -12,8 +12,8 @@ from .app import interrupt  # noqa: F401  # first, for it watches over the rest 
 
 # isort: split
 from . import nn, ops, optim, text
-from .compile import compile
 from .analysis.debug import debug
+from .compile import compile
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -25,10 +25,10 @@ from .tensor import Tensor
 from .transforms import grad, hvp, jacobian, jvp, vjp
 
 if TYPE_CHECKING:
-    from .analysis import gradient_flow as bptt
     from . import interop, parallel
-    from .draw import graph
+    from .analysis import gradient_flow as bptt
     from .analysis.backward_steps import backward_steps
+    from .draw import graph
 
 __version__ = "0.1.0"
 
@@ -39,7 +39,9 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-del graph  # the module of recorded nodes; the name is that of the function, which is loaded when it is used
+del (
+    graph
+)  # the module of recorded nodes; the name is that of the function, which is loaded when it is used
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .errors import complaint, describe
-from .graph import Node, Value, told, watchers
+from .errors import argument_error, describe
+from .graph import Node, Value, notify, observers
 from .op import Op, apply
 
 
-class Part:
+class SparseGrad:
     """A contribution that is zero outside of ``x[index]``: what the rule of ``x[index]`` returns.
 
     Padding every part with zeros would cost T·T for the T time steps of a sequence. The engine
@@ -34,7 +34,7 @@ class Part:
         self.join, self.part, self.index = join, part, index
 
 
-def sweep(
+def backward_pass(
     seeds: dict[Value, Any],
     order: Iterable[Value],
     *,
@@ -64,14 +64,16 @@ def sweep(
         If a backward pass used a part of the graph before, the numbers in it were replaced, or a leaf's requires_grad turned on.
     """
     gradients: dict[Value, Any] = dict(seeds)
-    parts: dict[Value, list[Part]] = {}
-    if watchers:
+    parts: dict[Value, list[SparseGrad]] = {}
+    if observers:
         watch = _told(order := list(order), watch)
-    ours: set[Value] = set()  # whose gradient the engine allocated: only those are added to in place
+    ours: set[Value] = (
+        set()
+    )  # whose gradient the engine allocated: only those are added to in place
     for y in order:
         g = gradients.pop(y, None)
         if y in parts:
-            g = complete(y, g, parts.pop(y))
+            g = densify(y, g, parts.pop(y))
         if interior:
             yield y, g
         node: Any = y.node
@@ -84,14 +86,14 @@ def sweep(
             if not isinstance(x, Value) or not x.tracked:
                 continue
             if x.changed > node.index:
-                raise RuntimeError(_changed(x, node))
+                raise _changed(x, node)
             flow = flows[i] if flows else rules[i](g, result, *arguments, **params)
             try:
                 fits = flow.shape == x.array.shape and flow.dtype is x.array.dtype
             except AttributeError as error:
-                raise TypeError(_no_array(flow, x, y)) from error
+                raise _no_array(flow, x, y) from error
             if not fits:
-                if type(flow) is Part:
+                if type(flow) is SparseGrad:
                     parts.setdefault(x, []).append(flow)
                     if watch:
                         watch(y, x, flow, None)
@@ -109,13 +111,13 @@ def sweep(
                 watch(y, x, flow, gradients[x])
     for leaf in {**gradients, **parts}:
         g = gradients.get(leaf)
-        yield leaf, complete(leaf, g, parts[leaf]) if leaf in parts else g
+        yield leaf, densify(leaf, g, parts[leaf]) if leaf in parts else g
 
 
 def _told(order: list[Value], watch: Any) -> Callable[[Value, Value, Any, Any], None]:
     """Tell the watchers that a sweep begins; returns what tells them, and `watch`, of every contribution."""
-    told("before", order)
-    looking = [*[watcher.contribution for watcher in watchers], *([watch] if watch else [])]
+    notify("before", order)
+    looking = [*[watcher.contribution for watcher in observers], *([watch] if watch else [])]
 
     def tell(y: Value, x: Value, flow: Any, total: Any) -> None:
         for look in looking:
@@ -124,7 +126,7 @@ def _told(order: list[Value], watch: Any) -> Callable[[Value, Value, Any, Any], 
     return tell
 
 
-def complete(x: Value, g: Any, parts: list[Part]) -> Any:
+def densify(x: Value, g: Any, parts: list[SparseGrad]) -> Any:
     """x's gradient: the sum of its whole contributions, `g`, and the parts put in their places."""
     settings = {"indices": [p.index for p in parts], "shape": x.array.shape}
     joined = apply(parts[0].join, [p.part for p in parts], settings)
@@ -153,8 +155,8 @@ def accumulate(found: Iterable[tuple[Value, Any]]) -> None:
     own = [(x, np.array(g)) for x, g in found]
     with accumulating:
         totals = [(x, _added(x, g)) for x, g in own]
-        for x, total in totals if watchers else ():
-            told("accumulated", x, total)
+        for x, total in totals if observers else ():
+            notify("accumulated", x, total)
         for x, total in totals:
             x.grad = total
 
@@ -164,8 +166,8 @@ def _added(x: Value, g: np.ndarray) -> np.ndarray:
     if x.grad is None:
         return g
     if x.grad.shape != g.shape:
-        wanted, remedy = f".grad None or of shape {g.shape}", "leave .grad to backward"
-        raise ValueError(complaint("backward", _named(x), expected=wanted, got=describe(x.grad), remedy=remedy))
+        wanted, fix = f".grad None or of shape {g.shape}", "leave .grad to backward"
+        raise argument_error("backward", _named(x), expected=wanted, got=describe(x.grad), fix=fix)
     return np.array(x.grad + g)
 
 
@@ -188,7 +190,11 @@ def _fitted(flow: Any, x: Value, y: Value) -> Any:
     if extra > 0:
         flow = flow.sum(axis=tuple(range(extra)))
     if flow.shape != shape and extra >= 0:
-        stretched = tuple(axis for axis, (n, m) in enumerate(zip(flow.shape, shape, strict=True)) if m == 1 and n != 1)
+        stretched = tuple(
+            axis
+            for axis, (n, m) in enumerate(zip(flow.shape, shape, strict=True))
+            if m == 1 and n != 1
+        )
         flow = flow.sum(axis=stretched, keepdims=True) if stretched else flow
     if flow.shape != shape:
         try:
@@ -207,9 +213,19 @@ def _unfit(flow: Any, x: Value, y: Any) -> str:
     )
 
 
-def _no_array(flow: Any, x: Value, y: Any) -> str:
-    wanted, remedy = f"an array that broadcasts to shape {x.array.shape}", "correct the rule; an input without a gradient has no rule"
-    return complaint("backward", f"rule of {y.node.op.name}", expected=wanted, got=describe(flow), remedy=remedy)
+def _no_array(flow: Any, x: Value, y: Any) -> Exception:
+    wanted, fix = (
+        f"an array that broadcasts to shape {x.array.shape}",
+        "correct the rule; an input without a gradient has no rule",
+    )
+    return argument_error(
+        "backward",
+        f"rule of {y.node.op.name}",
+        expected=wanted,
+        got=describe(flow),
+        fix=fix,
+        kind=TypeError,
+    )
 
 
 def _used(y: Value) -> str:
@@ -220,19 +236,30 @@ def _used(y: Value) -> str:
     )
 
 
-def _changed(x: Value, node: Node) -> str:
-    if any(x.array is array for array in node.arrays):  # p.data -= … assigns the array that is there
+def _changed(x: Value, node: Node) -> Exception:
+    if any(
+        x.array is array for array in node.arrays
+    ):  # p.data -= … assigns the array that is there
         wanted = f"a leaf as it was when {node.op.name} was computed"
         got = "one whose requires_grad was turned on, or whose .data was assigned, after that, so that its gradient may lack a part"
-        remedy = "set requires_grad before computing, and call backward before a step"
+        fix = "set requires_grad before computing, and call backward before a step"
     else:
         wanted = f"the numbers that {node.op.name} was computed with"
-        got, remedy = "others, for its .data was assigned (by an optimizer's step, perhaps) after that", "call backward before the step"
-    return complaint("backward", _named(x), expected=wanted, got=got, remedy=remedy)
+        got, fix = (
+            "others, for its .data was assigned (by an optimizer's step, perhaps) after that",
+            "call backward before the step",
+        )
+    return argument_error(
+        "backward", _named(x), expected=wanted, got=got, fix=fix, kind=RuntimeError
+    )
 
 
 def _named(x: Value) -> str:
     """How to point at a value in an error message: its name, what made it, and where."""
     made = f" made by {x.node.op.name}" if x.node else ""
-    where = "".join(f" / t={part}" if isinstance(part, int) else f" / {part}" for part in x.node.scope) if x.node else ""
+    where = (
+        "".join(f" / t={part}" if isinstance(part, int) else f" / {part}" for part in x.node.scope)
+        if x.node
+        else ""
+    )
     return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in' + where[2:] if where else ''})"

@@ -1,4 +1,4 @@
-"""One form for every error: operation, argument, what was expected, what came, and the remedy."""
+"""One form for every error: operation, argument, what was expected, what came, and the fix."""
 
 from __future__ import annotations
 
@@ -9,42 +9,61 @@ import numpy as np
 __all__ = ["NoEngineError", "NonFiniteError", "NotCompilable", "WrittenError"]
 
 
-def complaint(operation: str, argument: str, *, expected: str, got: str, remedy: str) -> str:
-    """The text of an error that a user can act on.
+def argument_message(operation: str, argument: str, *, expected: str, got: str, fix: str) -> str:
+    """Return the text of an error that a user can act on.
 
     Examples
     --------
-    >>> print(complaint("gru", "x", expected="(T, B, 4)", got="(3, 2, 5)", remedy="check input_size"))
-    gru: argument x: expected (T, B, 4), got (3, 2, 5); check input_size
+    >>> argument_message("gru", "x", expected="(T, B, 4)", got="(3, 2, 5)", fix="use x[..., :4]")
+    'gru: argument x: expected (T, B, 4), got (3, 2, 5); use x[..., :4]'
     """
-    return f"{operation}: argument {argument}: expected {expected}, got {got}; {remedy}"
+    return f"{operation}: argument {argument}: expected {expected}, got {got}; {fix}"
+
+
+def argument_error(
+    operation: str,
+    argument: str,
+    *,
+    expected: str,
+    got: str,
+    fix: str,
+    kind: type[Exception] = ValueError,
+) -> Exception:
+    """Return an exception of type `kind` with the text of `argument_message`, to be raised."""
+    return kind(argument_message(operation, argument, expected=expected, got=got, fix=fix))
 
 
 def describe(x: Any) -> str:
-    """What a message says about an argument: an array's dtype and shape, anything else's own text."""
-    array = getattr(x, "array", x)
+    """Describe an argument in a message: an array by dtype and shape, anything else by its repr.
+
+    Examples
+    --------
+    >>> describe(np.zeros((2, 3))), describe("no"), describe(None)
+    ('float64 (2, 3)', "str 'no'", 'NoneType None')
+    """
+    array = getattr(x, "array", x)  # a Value; this file knows nothing of the layers above it
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
     text = repr(x)
     return f"{type(x).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
 
 
-def plural(n: int, noun: str) -> str:
-    """A count and its noun: ``1 epoch``, ``2 epochs``."""
+def format_count(n: int, noun: str) -> str:
+    """Return a count with its noun: ``1 epoch``, ``2 epochs``."""
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 class NoEngineError(RuntimeError):
-    """There is nothing on this machine that draws: neither a system ``dot`` nor `pygraphviz`."""
+    """Nothing on this machine can draw: neither a system ``dot`` nor `pygraphviz`."""
 
 
 class WrittenError(RuntimeError):
-    """An array was written to in place that a live graph needs; found inside of `tinygrad_rnn.debug`."""
+    """An array that a live graph needs was written to in place; found by `tinygrad_rnn.debug`."""
 
 
 class NonFiniteError(FloatingPointError):
-    """The first NaN or Inf, found inside of `tinygrad_rnn.debug`."""
+    """The first NaN or Inf, found by `tinygrad_rnn.debug`."""
 
 
 class NotCompilable(TypeError):
-    """A cell does something that a program written down in advance cannot: look at numbers, draw random ones, say."""
+    """A cell does what a compiled program cannot: it reads values or draws random numbers, for example."""

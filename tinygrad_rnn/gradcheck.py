@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import require_callable, require_count, require_number
-from .errors import complaint, describe
-from .graph import Value, history, recorded
+from . import check
+from .errors import argument_error, describe
+from .graph import Value, enable_grad, toposort
 from .op import Op
 from .ops import concatenate
 from .tensor import Tensor
@@ -23,7 +23,7 @@ class GradcheckError(AssertionError):
     """A derivative that does not agree with the function."""
 
 
-@recorded()
+@enable_grad()
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
@@ -74,30 +74,69 @@ def gradcheck(
     >>> tg.gradcheck(tg.tanh, np.array([0.5, -1.0]), order=2)
     True
     """
-    require_callable("gradcheck", "f", f, "a function of Tensors", "pass an op, a Module or a function")
-    order = require_count("gradcheck", "order", order)
+    check.callable(
+        "gradcheck", "f", f, "a function of Tensors", "pass an op, a Module or a function"
+    )
+    order = check.count("gradcheck", "order", order)
     for argument, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
         low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
         if number is not None:
-            require_number("gradcheck", argument, number, "a finite number" + (" above 0" if low else ", at least 0"), low=low)
+            check.number(
+                "gradcheck",
+                argument,
+                number,
+                "a finite number" + (" above 0" if low else ", at least 0"),
+                low=low,
+            )
     if rng is not None and not isinstance(rng, np.random.Generator):
-        remedy = "use np.random.default_rng(0), say"
-        raise TypeError(complaint("gradcheck", "rng", expected="a numpy.random.Generator", got=describe(rng), remedy=remedy))
+        fix = "use np.random.default_rng(0), say"
+        raise argument_error(
+            "gradcheck",
+            "rng",
+            expected="a numpy.random.Generator",
+            got=describe(rng),
+            fix=fix,
+            kind=TypeError,
+        )
     rng = rng or np.random.default_rng(0)
     arrays = [np.array(x.array if isinstance(x, Value) else x) for x in inputs]
     small = [a.dtype for a in arrays if a.dtype.kind == "f" and a.dtype.itemsize < 8]
     if small:
-        warnings.warn(f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs", stacklevel=2)
+        warnings.warn(
+            f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs",
+            stacklevel=2,
+        )
     usual = (1e-2, 1e-2, 1e-2) if small else (1e-6, 1e-5, 1e-7)
-    eps, rtol, atol = (default if given is None else given for given, default in zip((eps, rtol, atol), usual, strict=True))
+    eps, rtol, atol = (
+        default if given is None else given
+        for given, default in zip((eps, rtol, atol), usual, strict=True)
+    )
     if not any(a.dtype.kind == "f" for a in arrays):
-        raise TypeError("gradcheck: argument inputs: expected at least one of floating dtype, got none; write 1.0 instead of 1")
-    _check(f, arrays, order, eps, rtol, atol, rng, getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f))
+        raise TypeError(
+            "gradcheck: argument inputs: expected at least one of floating dtype, got none; write 1.0 instead of 1"
+        )
+    _check(
+        f,
+        arrays,
+        order,
+        eps,
+        rtol,
+        atol,
+        rng,
+        getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f),
+    )
     return True
 
 
 def _check(
-    f: Callable[..., Any], arrays: list[np.ndarray], order: int, eps: float, rtol: float, atol: float, rng: np.random.Generator, name: str
+    f: Callable[..., Any],
+    arrays: list[np.ndarray],
+    order: int,
+    eps: float,
+    rtol: float,
+    atol: float,
+    rng: np.random.Generator,
+    name: str,
 ) -> None:
     before = [a.copy() for a in arrays]
     output = _joined(f(*[Tensor(a) for a in arrays]))
@@ -116,7 +155,9 @@ def _check(
     points = [arrays[i].copy() for i in floating]
     value, pull = vjp(projected, *points)
     flows = pull(None)
-    for i, point, flow in zip(floating, points, flows if isinstance(flows, tuple) else (flows,), strict=True):
+    for i, point, flow in zip(
+        floating, points, flows if isinstance(flows, tuple) else (flows,), strict=True
+    ):
         for index in np.ndindex(point.shape):
             middle = point[index]
             sides = []
@@ -138,7 +179,9 @@ def _check(
             return grad(projected(*some), [*some], create_graph=True)
 
         def recorded(*some: Tensor) -> Any:
-            return gradients(*[x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in some])
+            return gradients(
+                *[x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in some]
+            )
 
         _check(recorded, points, order - 1, eps, rtol, atol * 10, rng, f"gradient of {name}")
 
@@ -166,7 +209,9 @@ def _joined(outputs: Any) -> Tensor:
         elif isinstance(item, Tensor):
             flat.append(item.reshape(-1))
         else:
-            raise TypeError(f"gradcheck: argument f: expected a function that returns Tensors, got {type(item).__name__}; return a Tensor")
+            raise TypeError(
+                f"gradcheck: argument f: expected a function that returns Tensors, got {type(item).__name__}; return a Tensor"
+            )
     return concatenate(flat)
 
 
@@ -182,7 +227,11 @@ def _names(f: Callable[..., Any], n: int) -> list[str]:
 
 def _ops(value: Tensor) -> str:
     """The names of the ops between inputs and output, for the message."""
-    return ", ".join(sorted({v.node.op.name for v in history(value) if v.node is not None})) if value.node else "none"
+    return (
+        ", ".join(sorted({v.node.op.name for v in toposort(value) if v.node is not None}))
+        if value.node
+        else "none"
+    )
 
 
 class Sampler:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from .errors import complaint
+from .errors import argument_error
 
 if TYPE_CHECKING:
     from .op import Op
@@ -123,22 +123,33 @@ class Value:
     __hash__ = object.__hash__
 
 
-FIXED = frozenset({int, float, bool, str, slice, type(...), type(None)})
+IMMUTABLE = frozenset({int, float, bool, str, slice, type(...), type(None)})
 """Types of settings, and of entries of an index, that nobody can write to."""
 
 
-def own(setting: Any) -> Any:
+def frozen_copy(setting: Any) -> Any:
     """A setting as a node keeps it: of arrays copies, for who called may write to theirs before the way back."""
     if isinstance(setting, np.ndarray):
         return np.array(setting)
     if type(setting) in (tuple, list):
-        return type(setting)(map(own, setting))
+        return type(setting)(map(frozen_copy, setting))
     if isinstance(setting, Value) and not setting.tracked:
         copy = object.__new__(type(setting))
         copy.array, copy.node, copy.tracked, copy.changed = np.array(setting.array), None, False, 0
         copy.grad, copy.name = None, setting.name
         return copy
     return setting
+
+
+def frozen_index(index: Any) -> Any:
+    """An index without Tensors and lists in it, and of arrays copies: what NumPy takes, and nobody writes to afterwards."""
+    if type(index) in IMMUTABLE:
+        return index
+    if isinstance(index, tuple):
+        return tuple([frozen_index(i) for i in index])
+    if isinstance(index, list):
+        return np.array(index, dtype=None if index else np.intp)
+    return frozen_copy(index.array if isinstance(index, Value) else index)
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
@@ -148,39 +159,44 @@ outer: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.out
 """What `context` was before each block that is open here, the innermost last."""
 
 
-onlooker: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = ContextVar("tinygrad_rnn.onlooker", default=None)
+read_hook: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = ContextVar(
+    "tinygrad_rnn.onlooker", default=None
+)
 """What is called in place of a function that compares or reads numbers, if anything: for who must know what a program looks at."""
 
 
-def seen(look: Callable[..., Any], value: Value, *others: Any) -> Any:
+def read(look: Callable[..., Any], value: Value, *others: Any) -> Any:
     """What `look` finds in the numbers of `value` and others: a plain array, or a Python number."""
-    watch = onlooker.get()
+    watch = read_hook.get()
     if watch is not None:
         return watch(look, value, *others)
     return look(value.array, *[x.array if isinstance(x, Value) else x for x in others])
 
 
-watchers: list[Any] = []
+observers: list[Any] = []
 """Who is told of every op that ran and of every backward pass: nobody, but in a block of `tinygrad_rnn.debug`."""
 
 
-def told(event: str, *what: Any) -> None:
+def notify(event: str, *what: Any) -> None:
     """Tell the watchers."""
-    for watcher in watchers:
+    for watcher in observers:
         getattr(watcher, event)(*what)
 
 
 def require_done_at_return(block: str, function: Callable[..., Any]) -> None:
     """Refuse to put a block around a function whose body runs after the call has returned, when the block has ended."""
-    if isgeneratorfunction(function) or iscoroutinefunction(function) or isasyncgenfunction(function):
-        raise TypeError(
-            complaint(
-                block.partition("(")[0],
-                "function",
-                expected="one that has done its work when it returns",
-                got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
-                remedy=f"use `with tg.{block}:` inside, around what computes and not around a yield",
-            )
+    if (
+        isgeneratorfunction(function)
+        or iscoroutinefunction(function)
+        or isasyncgenfunction(function)
+    ):
+        raise argument_error(
+            block.partition("(")[0],
+            "function",
+            expected="one that has done its work when it returns",
+            got=f"the generator or async function {getattr(function, '__name__', repr(function))}",
+            fix=f"use `with tg.{block}:` inside, around what computes and not around a yield",
+            kind=TypeError,
         )
 
 
@@ -238,7 +254,7 @@ def no_grad() -> Block:
     return Block("no_grad()", lambda recording, here: (False, here))
 
 
-def recorded() -> Block:
+def enable_grad() -> Block:
     """Run a block with recording, inside of `no_grad` too: for what differentiates a function by itself."""
     return Block("recorded()", lambda recording, here: (True, here))
 
@@ -272,8 +288,10 @@ def scope(*parts: str | int) -> Block:
     inner = tuple(int(part) if isinstance(part, np.integer) else part for part in parts)
     for i, part in enumerate(inner):
         if not isinstance(part, str | int) or isinstance(part, bool):
-            wanted, remedy = "a name (str) or a time step (int)", "use str(...)"
-            raise TypeError(complaint("scope", f"parts[{i}]", expected=wanted, got=repr(part), remedy=remedy))
+            wanted, fix = "a name (str) or a time step (int)", "use str(...)"
+            raise argument_error(
+                "scope", f"parts[{i}]", expected=wanted, got=repr(part), fix=fix, kind=TypeError
+            )
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
 
 
@@ -283,7 +301,7 @@ def node_of(value: Value) -> Node:
     return value.node
 
 
-def history(root: Value) -> list[Value]:
+def toposort(root: Value) -> list[Value]:
     """All recorded values that `root` was made from, itself included, newest first; leaves are not in it."""
     if root.node is None:
         return []

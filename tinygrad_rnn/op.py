@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
 from types import MethodType
@@ -13,10 +14,10 @@ from typing import Any
 
 from numpy import asarray, ndarray
 
-from .dtypes import as_constant, as_numpy, not_numbers, settle
-from .errors import complaint, describe
-from .graph import FIXED, Node, Value, clock, context, onlooker, own, told, watchers
-from .notation import require_formula, source
+from . import check
+from .dtypes import as_constant, as_numpy_arguments, cast_result
+from .errors import argument_error, describe
+from .graph import IMMUTABLE, Node, Value, clock, context, frozen_copy, notify, observers, read_hook
 
 new = object.__new__
 PLAIN = frozenset({ndarray, float, int, bool})
@@ -61,7 +62,7 @@ class Op:
         "inputs",
         "name",
         "partial",
-        "remedy",
+        "fix",
         "required",
         "rules",
         "rules_in_order",
@@ -77,7 +78,7 @@ class Op:
         formula: str,
         shapes: str = "",
         sample: Callable[..., Any] | None = None,
-        remedy: str = "",
+        fix: str = "",
     ):
         arguments = inspect.signature(forward).parameters.values()
         settings = [p for p in arguments if p.kind is p.KEYWORD_ONLY]
@@ -86,13 +87,15 @@ class Op:
         self.formula = formula
         self.shapes = shapes
         self.sample = sample
-        self.remedy = remedy
+        self.fix = fix
         self.inputs = tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         self.defaults = {p.name: p.default for p in settings}
         require_formula(self.name, formula, {*self.inputs, *self.defaults})
         self.takes = None if self.variadic or self.defaults else len(self.inputs)
-        self.required = {name for name, value in self.defaults.items() if value is inspect.Parameter.empty}
+        self.required = {
+            name for name, value in self.defaults.items() if value is inspect.Parameter.empty
+        }
         self.rules: dict[str, Callable[..., Any]] = {}
         self.rules_in_order: tuple[Callable[..., Any], ...] = ()
         self.partial = True  # some input has no rule
@@ -108,7 +111,9 @@ class Op:
         """
         unknown = rules.keys() - set(self.inputs)
         if unknown:
-            raise TypeError(f"{self.name}.vjps: no input named {', '.join(sorted(unknown))}; the inputs are {', '.join(self.inputs)}")
+            raise TypeError(
+                f"{self.name}.vjps: no input named {', '.join(sorted(unknown))}; the inputs are {', '.join(self.inputs)}"
+            )
         for name, rule in rules.items():
             self._require_rule(name, rule)
         self.rules = rules
@@ -126,9 +131,24 @@ class Op:
         except ValueError:  # a builtin that does not say what it takes
             return
         except TypeError as error:
-            taken = ", ".join(["g", "y", *(f"*{name}" for name in self.inputs if self.variadic), *arrays, *self.defaults])
-            remedy = "a rule takes all inputs and settings, also those that it does not use"
-            raise TypeError(complaint(f"{self.name}.vjps", name, expected=f"a rule of ({taken})", got=got, remedy=remedy)) from error
+            taken = ", ".join(
+                [
+                    "g",
+                    "y",
+                    *(f"*{name}" for name in self.inputs if self.variadic),
+                    *arrays,
+                    *self.defaults,
+                ]
+            )
+            fix = "a rule takes all inputs and settings, also those that it does not use"
+            raise argument_error(
+                f"{self.name}.vjps",
+                name,
+                expected=f"a rule of ({taken})",
+                got=got,
+                fix=fix,
+                kind=TypeError,
+            ) from error
 
     def rule_text(self, name: str) -> str:
         """The source of the rule that runs for the input `name`, without the lambda around it.
@@ -139,18 +159,22 @@ class Op:
         >>> tg.tanh.rule_text("a")
         'g * (1 - y * y)'
         """
-        return source(self.rules[name])
+        return rule_source(self.rules[name])
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         if not settings and self.takes == len(args):
             return apply(self, args, {})
-        if len(args) == len(self.inputs) and self.required <= settings.keys() <= self.defaults.keys() and not self.variadic:
+        if (
+            len(args) == len(self.inputs)
+            and self.required <= settings.keys() <= self.defaults.keys()
+            and not self.variadic
+        ):
             params = {**self.defaults, **settings}
         else:
             args, params = self._bind(args, settings)
         for name, value in params.items():
-            if type(value) not in FIXED:
-                params[name] = own(value)
+            if type(value) not in IMMUTABLE:
+                params[name] = frozen_copy(value)
         return apply(self, args, params)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -158,34 +182,55 @@ class Op:
         return self if instance is None else MethodType(self, instance)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Op:
-        return self  # there is one of each: a copy of a model that holds it computes with the same op
+        return (
+            self  # there is one of each: a copy of a model that holds it computes with the same op
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return registered, (self.name,)
 
-    def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _bind(
+        self, args: tuple[Any, ...], settings: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort the arguments of a call into arrays and settings, as NumPy's own signatures allow."""
         n = len(self.inputs)
         arrays = args[:n]
         if len(args) < n:
-            arrays += tuple([settings.pop(name) for name in self.inputs[len(args) :] if name in settings])
+            arrays += tuple(
+                [settings.pop(name) for name in self.inputs[len(args) :] if name in settings]
+            )
         params = {**self.defaults, **dict(zip(self.defaults, args[n:], strict=False)), **settings}
         known = len(params) == len(self.defaults) >= len(args) - n
-        if not known or len(arrays) < n or any(params[name] is inspect.Parameter.empty for name in self.required):
-            raise TypeError(f"{self.name}: expected {self.signature}, got {len(args)} positional and {sorted(settings)} by name; see help")
+        if (
+            not known
+            or len(arrays) < n
+            or any(params[name] is inspect.Parameter.empty for name in self.required)
+        ):
+            raise TypeError(
+                f"{self.name}: expected {self.signature}, got {len(args)} positional and {sorted(settings)} by name; see help"
+            )
         if not self.variadic:
             return arrays, params
         (several,) = arrays
         if not isinstance(several, Iterable) or getattr(several, "shape", None) == ():
             wanted, got = "a sequence of arrays", describe(several)
-            raise TypeError(complaint(self.name, self.inputs[0], expected=wanted, got=got, remedy="put the arrays in a list"))
+            raise argument_error(
+                self.name,
+                self.inputs[0],
+                expected=wanted,
+                got=got,
+                fix="put the arrays in a list",
+                kind=TypeError,
+            )
         return tuple(several), params
 
     @property
     def signature(self) -> str:
         """How it is called: ``sum(a, axis=None, keepdims=False)``."""
         empty = inspect.Parameter.empty
-        settings = [name if value is empty else f"{name}={value!r}" for name, value in self.defaults.items()]
+        settings = [
+            name if value is empty else f"{name}={value!r}" for name, value in self.defaults.items()
+        ]
         return f"{self.name}({', '.join([*self.inputs, *settings])})"
 
     def __repr__(self) -> str:
@@ -193,11 +238,7 @@ class Op:
 
 
 def op(
-    formula: str,
-    *,
-    shapes: str = "",
-    sample: Callable[..., Any] | None = None,
-    remedy: str = "",
+    formula: str, *, shapes: str = "", sample: Callable[..., Any] | None = None, fix: str = ""
 ) -> Callable[[Callable[..., Any]], Op]:
     """Make an op of a function on plain arrays. Its positional arguments are arrays, its keywords settings.
 
@@ -211,7 +252,7 @@ def op(
         ``sample(r)`` gives arguments to check it with (a tuple of arrays, with a dict of settings
         last if it has any; or a list of such tuples), where ``r(3, 4)`` draws an array with no two
         entries equal and none near zero, and ``r.positive(3, 4)`` one of positive numbers.
-    remedy : str, optional
+    fix : str, optional
         What an error message should advise.
 
     Raises
@@ -235,11 +276,16 @@ def op(
     """
 
     def register(forward: Callable[..., Any]) -> Op:
-        made = Op(forward, formula, shapes, sample, remedy)
+        made = Op(forward, formula, shapes, sample, fix)
         known = registry.get(made.name)
         if known and _home(known.forward) != _home(forward):
-            expected, got = "a name that is not taken", f"that of the op defined in {known.forward.__module__}"
-            raise ValueError(complaint("op", made.name, expected=expected, got=got, remedy="give the function another name"))
+            expected, got = (
+                "a name that is not taken",
+                f"that of the op defined in {known.forward.__module__}",
+            )
+            raise argument_error(
+                "op", made.name, expected=expected, got=got, fix="give the function another name"
+            )
         registry[made.name] = made
         return made
 
@@ -249,8 +295,15 @@ def op(
 def registered(name: str) -> Op:
     """The op of that name; refused if none is registered, in the process that reads a pickle for example."""
     if name not in registry:
-        remedy = "import what defines it first"
-        raise KeyError(complaint("op", "name", expected="that of an op which is defined here", got=repr(name), remedy=remedy))
+        fix = "import what defines it first"
+        raise argument_error(
+            "op",
+            "name",
+            expected="that of an op which is defined here",
+            got=repr(name),
+            fix=fix,
+            kind=KeyError,
+        )
     return registry[name]
 
 
@@ -267,9 +320,9 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             elif type(x) in PLAIN:
                 arrays.append(x)
             else:
-                arrays.append(as_constant(x, inputs))
+                arrays.append(as_constant(x, [v.array for v in inputs if isinstance(v, Value)]))
         if value is None:
-            return op.forward(*as_numpy(arrays), **params)
+            return op.forward(*as_numpy_arguments(arrays), **params)
         result = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise _explained(error, op, inputs, len(arrays)) from error
@@ -277,7 +330,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
         result = asarray(result)
     if result.dtype is not value.array.dtype:
         if "dtype" not in params:
-            result = settle(op.forward, arrays, params, result)
+            result = cast_result(op.forward, arrays, params, result)
         tracked = tracked and result.dtype.kind == "f"
 
     out = new(type(value))
@@ -287,26 +340,29 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     if tracked:
         tracked, scope = context.get()
         if tracked:
-            if op.partial and onlooker.get() is None:
+            if op.partial and read_hook.get() is None:
                 _refuse_without_rule(op, inputs)
             node = out.node = Node()
             node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
             node.index, node.scope, node.used = next(clock), scope, 0
     out.tracked = tracked
-    if watchers:
-        told("after", op, inputs, arrays, params, out)
+    if observers:
+        notify("after", op, inputs, arrays, params, out)
     return out
 
 
 def _explained(error: Exception, op: Op, inputs: Sequence[Any], taken: int) -> Exception:
-    """NumPy's complaint, with the op, its arguments and the remedy added; only the first `taken` arguments were arrays."""
+    """NumPy's complaint, with the op, its arguments and the fix added; only the first `taken` arguments were arrays."""
     if getattr(error, "explained", False):
         return error
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(inputs))] if op.variadic else op.inputs
     if taken < len(inputs):
-        return TypeError(not_numbers(op.name, names[taken], inputs[taken]))
-    got = ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False)) or "none"
-    text = f"{op.name}: {error}; got {got}" + (f"; {op.remedy}" if op.remedy else "")
+        return check.numbers_error(op.name, names[taken], inputs[taken])
+    got = (
+        ", ".join(f"{name}: {describe(x)}" for name, x in zip(names, inputs, strict=False))
+        or "none"
+    )
+    text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
     try:
         better = type(error)(text)
     except TypeError:  # NumPy's own kinds of TypeError are not made of a text
@@ -333,3 +389,30 @@ def _refuse_without_rule(op: Op, inputs: Sequence[Any]) -> None:
                 f"{op.name}: argument {name}: expected a constant, for {op.name} has no derivative with respect to it, "
                 f"got a Tensor that requires gradients; pass {name}.detach(), or give {op.name}.vjps({name}=...)"
             )
+
+
+def require_formula(name: str, formula: str, arguments: Iterable[str]) -> None:
+    """Refuse a formula with other names in its braces than those of the arguments of the op `name`."""
+    try:
+        formula.format(**dict.fromkeys(arguments, ""))
+    except (KeyError, IndexError, ValueError) as error:
+        wanted, fix = (
+            f"a text with {', '.join(f'{{{a}}}' for a in arguments)} in it",
+            "write a brace that is meant as {{",
+        )
+        raise argument_error(
+            f"op {name}", "formula", expected=wanted, got=repr(formula), fix=fix
+        ) from error
+
+
+def rule_source(rule: Callable[..., Any]) -> str:
+    """The text of a lambda's body, found through the positions its own bytecode carries."""
+    code = rule.__code__
+    spans: list[Any] = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
+    start, end = min(p[::2] for p in spans), max(p[1::2] for p in spans)
+    lines = [linecache.getline(code.co_filename, n).encode() for n in range(start[0], end[0] + 1)]
+    if not any(lines):
+        return "(source not available)"
+    lines[-1] = lines[-1][: end[1]]
+    lines[0] = lines[0][start[1] :]
+    return " ".join(b" ".join(lines).decode().split())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import complaint, describe
+from .errors import argument_error, describe
 from .tensor import Tensor
 
 __all__ = ["average_gradients", "broadcast", "world"]
@@ -41,7 +41,9 @@ def world() -> Any:
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
     except (ImportError, RuntimeError) as error:
-        raise ImportError(f"tg.parallel: expected mpi4py and an MPI, got none ({error}); run: pip install 'tinygrad_rnn[mpi]'") from error
+        raise ImportError(
+            f"tg.parallel: expected mpi4py and an MPI, got none ({error}); run: pip install 'tinygrad_rnn[mpi]'"
+        ) from error
 
 
 def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) -> None:
@@ -83,7 +85,9 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     for p, count in zip(own, given, strict=True):
         if count:
             total = np.empty(p.shape, p.dtype)
-            everywhere.Allreduce(np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total)
+            everywhere.Allreduce(
+                np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total
+            )
             p.grad = np.asarray(total / everywhere.size)  # of one number NumPy makes a scalar
 
 
@@ -121,21 +125,44 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
 
 def _agreed(operation: str, parameters: Any, communicator: Any) -> tuple[list[Tensor], Any]:
     """The parameters and the communicator, refused if they are none, or if the processes' differ in shapes or dtypes."""
-    remedy = "pass model.parameters()"
+    fix = "pass model.parameters()"
     if not isinstance(parameters, Iterable) or isinstance(parameters, Tensor):
         got = describe(parameters).replace("\n", " ")
-        raise TypeError(complaint(operation, "parameters", expected="an iterable of Tensors", got=got, remedy=remedy))
+        raise argument_error(
+            operation,
+            "parameters",
+            expected="an iterable of Tensors",
+            got=got,
+            fix=fix,
+            kind=TypeError,
+        )
     own = list(parameters)
     for i, p in enumerate(own):
         if not isinstance(p, Tensor):
-            raise TypeError(complaint(operation, f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
+            raise argument_error(
+                operation,
+                f"parameters[{i}]",
+                expected="a Tensor",
+                got=describe(p),
+                fix=fix,
+                kind=TypeError,
+            )
     everywhere = world() if communicator is None else communicator
     if not all(hasattr(everywhere, method) for method in ("allgather", "Allreduce", "Bcast")):
-        wanted, remedy = "a communicator of mpi4py", "pass tg.parallel.world(), or leave it out"
-        raise TypeError(complaint(operation, "communicator", expected=wanted, got=describe(everywhere), remedy=remedy))
+        wanted, fix = "a communicator of mpi4py", "pass tg.parallel.world(), or leave it out"
+        raise argument_error(
+            operation,
+            "communicator",
+            expected=wanted,
+            got=describe(everywhere),
+            fix=fix,
+            kind=TypeError,
+        )
     forms = everywhere.allgather([(p.shape, str(p.dtype)) for p in own])
     if any(form != forms[0] for form in forms):
         got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
-        remedy = "build the same model everywhere"
-        raise ValueError(complaint(operation, "parameters", expected="the same in all processes", got=got, remedy=remedy))
+        fix = "build the same model everywhere"
+        raise argument_error(
+            operation, "parameters", expected="the same in all processes", got=got, fix=fix
+        )
     return own, everywhere

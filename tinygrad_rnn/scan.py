@@ -6,18 +6,17 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-
-from . import ops
-from .dtypes import require_callable, require_flag
-from .errors import complaint, describe
-from .graph import TimeStep, Value, clock, context
+from . import check, ops, tree
+from .errors import argument_error, describe
+from .graph import TimeStep, clock, context
 from .tensor import Tensor
 
 Cell = Callable[[Any, Any], tuple[Any, Any]]
 """A pure function ``(x, state) -> (output, state)``."""
 
-walker: ContextVar[Callable[[Cell, Any, Any, bool], tuple[Any, Any]] | None] = ContextVar("tinygrad_rnn.walker", default=None)
+scan_hook: ContextVar[Callable[[Cell, Any, Any, bool], tuple[Any, Any]] | None] = ContextVar(
+    "tinygrad_rnn.walker", default=None
+)
 """What walks through time in place of the loop in `scan`, if anything: what compiles the cell."""
 
 
@@ -65,20 +64,24 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     >>> tg.scan(leaky, tg.Tensor([1.0, 0.0, 0.0]), tg.Tensor(0.0))
     (Tensor([1.  , 0.5 , 0.25]), Tensor(0.25))
     """
-    require_callable("scan", "cell", cell, "a function that returns (output, state)", "pass a Module, or any function of (x, state)")
-    reverse, several = require_flag("scan", "reverse", reverse), isinstance(inputs, tuple)
+    check.callable(
+        "scan",
+        "cell",
+        cell,
+        "a function that returns (output, state)",
+        "pass a Module, or any function of (x, state)",
+    )
+    reverse, several = check.flag("scan", "reverse", reverse), isinstance(inputs, tuple)
     lengths = {_steps(x) for x in inputs} if several else {_steps(inputs)}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(
-            complaint(
-                "scan",
-                "inputs",
-                expected="at least one time step, the same number for all inputs",
-                got=", ".join(describe(x) for x in (inputs if several else [inputs])),
-                remedy="put time on the first axis, and several inputs in a tuple",
-            )
+        raise argument_error(
+            "scan",
+            "inputs",
+            expected="at least one time step, the same number for all inputs",
+            got=", ".join(describe(x) for x in (inputs if several else [inputs])),
+            fix="put time on the first axis, and several inputs in a tuple",
         )
-    walk = getattr(cell, "walk_through_time", None) or walker.get()
+    walk = getattr(cell, "run_scan", None) or scan_hook.get()
     if walk is not None:
         return walk(cell, inputs, state, reverse)
     steps = range(lengths.pop())
@@ -93,16 +96,21 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
             x = tuple([x[t] for x in inputs]) if several else inputs[t]
             result = cell(x, state)
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TypeError(
-                    complaint(
-                        "scan", "cell", expected="a function that returns (output, state)", got=describe(result), remedy="return h, h, say"
-                    )
+                raise argument_error(
+                    "scan",
+                    "cell",
+                    expected="a function that returns (output, state)",
+                    got=describe(result),
+                    fix="return h, h, say",
+                    kind=TypeError,
                 )
             output, new = result
-            if not alike(state, new):
-                wanted = f"after step {t} a state as before it, {form(state)}"
-                remedy = "start from a state as the cell returns it, or reshape and astype in the cell; a state is not broadcast"
-                raise ValueError(complaint("scan", "cell", expected=wanted, got=form(new), remedy=remedy))
+            if not tree.same_structure(state, new):
+                wanted = f"after step {t} a state as before it, {tree.describe(state)}"
+                fix = "start from a state as the cell returns it, or reshape and astype in the cell; a state is not broadcast"
+                raise argument_error(
+                    "scan", "cell", expected=wanted, got=tree.describe(new), fix=fix
+                )
             state = new
             outputs.append(output)
     finally:
@@ -119,39 +127,32 @@ def _stacked(outputs: list[Any]) -> Any:
             return tuple(ops.stack(column) for column in zip(*outputs, strict=True))
         return ops.stack(outputs)
     except (TypeError, ValueError) as error:
-        forms = list(dict.fromkeys(map(form, outputs)))
-        wanted, remedy = "an output that is one array, or a tuple of arrays, of one shape at all steps", "return h, h, say"
-        raise type(error)(complaint("scan", "cell", expected=wanted, got=" and then ".join(forms[:2]), remedy=remedy)) from error
+        forms = list(dict.fromkeys(map(tree.describe, outputs)))
+        wanted, fix = (
+            "an output that is one array, or a tuple of arrays, of one shape at all steps",
+            "return h, h, say",
+        )
+        raise argument_error(
+            "scan",
+            "cell",
+            expected=wanted,
+            got=" and then ".join(forms[:2]),
+            fix=fix,
+            kind=type(error),
+        ) from error
 
 
 def _steps(x: Any) -> int:
     """How many time steps a sequence has; none if it has no axis for them, or is no array, nor a list of arrays of one shape."""
     if isinstance(x, list) and len({part.shape for part in x if hasattr(part, "shape")}) > 1:
         return 0
-    return 0 if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") or isinstance(x, str | bytes | dict) else len(x)
-
-
-def alike(old: Any, new: Any) -> bool:
-    """Whether two states have the same structure, shapes and dtypes; what is no array in the old one may become anything."""
-    if isinstance(old, Value) and isinstance(new, Value):
-        return old.array.shape == new.array.shape and old.array.dtype == new.array.dtype
-    if isinstance(old, tuple | list):
-        return isinstance(new, tuple | list) and len(old) == len(new) and all(map(alike, old, new))
-    if isinstance(old, dict):
-        return isinstance(new, dict) and old.keys() == new.keys() and all(alike(part, new[name]) for name, part in old.items())
-    before, after = getattr(old, "array", old), getattr(new, "array", new)
-    if not isinstance(before, np.ndarray):
-        return True
-    return isinstance(after, np.ndarray | np.generic) and before.shape == after.shape and before.dtype == after.dtype
-
-
-def form(state: Any) -> str:
-    """What a message says about a state: its structure, dtypes and shapes."""
-    if isinstance(state, tuple | list):
-        return f"({', '.join(map(form, state))})"
-    if isinstance(state, dict):
-        return f"{{{', '.join(f'{name}: {form(part)}' for name, part in state.items())}}}"
-    return describe(state)
+    return (
+        0
+        if getattr(x, "ndim", 1) == 0
+        or not hasattr(x, "__len__")
+        or isinstance(x, str | bytes | dict)
+        else len(x)
+    )
 
 
 def detach(state: Any) -> Any:
@@ -174,35 +175,4 @@ def detach(state: Any) -> Any:
     >>> tg.detach((h, h))
     (Tensor(2.), Tensor(2.))
     """
-    return mapped(lambda part: part.detach() if isinstance(part, Tensor) else part, state)
-
-
-def mapped(f: Callable[..., Any], state: Any, *others: Any) -> Any:
-    """``f(part, *others' parts)`` of every part of a state, in its structure: tuples, lists, dicts and namedtuples, nested or not.
-
-    Examples
-    --------
-    >>> from tinygrad_rnn.scan import mapped
-    >>> mapped(max, (1, [2, 3]), (4, [0, 5]))
-    (4, [2, 5])
-    """
-    if isinstance(state, dict):
-        return {name: mapped(f, part, *[other[name] for other in others]) for name, part in state.items()}
-    if isinstance(state, tuple | list):
-        make = getattr(type(state), "_make", type(state))  # a namedtuple takes its parts one by one
-        return make([mapped(f, *parts) for parts in zip(state, *others, strict=True)])
-    return f(state, *others)
-
-
-def leaves(state: Any) -> list[Any]:
-    """The parts of a state in order, whatever its structure; None is left out.
-
-    Examples
-    --------
-    >>> from tinygrad_rnn.scan import leaves
-    >>> leaves({"a": (1, None), "b": [2]})
-    [1, 2]
-    """
-    found: list[Any] = []
-    mapped(found.append, state)
-    return [part for part in found if part is not None]
+    return tree.map(lambda part: part.detach() if isinstance(part, Tensor) else part, state)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import not_numbers
-from .errors import complaint, describe
+from . import check
+from .errors import argument_error, describe
 from .graph import Value
 
 __all__ = ["load", "load_metadata", "load_with_metadata", "save"]
@@ -18,7 +18,12 @@ DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "
 """What a file says of arrays that `save` writes and `load` reads."""
 
 
-def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Mapping[str, str] | None = None) -> None:
+def save(
+    state: Mapping[str, Any],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write arrays by name to a safetensors file, which PyTorch and others read too.
 
     The file appears whole or not at all: it is written beside its place, flushed to disk, and moved there. It has the permissions of
@@ -54,16 +59,39 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
     from safetensors.numpy import save as serialized
 
     if not isinstance(state, Mapping):
-        wanted, remedy = "a mapping of names to arrays", "pass module.state_dict()"
-        raise TypeError(complaint("save", "state", expected=wanted, got=describe(state), remedy=remedy))
+        wanted, fix = "a mapping of names to arrays", "pass module.state_dict()"
+        raise argument_error(
+            "save", "state", expected=wanted, got=describe(state), fix=fix, kind=TypeError
+        )
     if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(complaint("save", "path", expected="a path", got=describe(path), remedy="pass a file's name"))
+        raise argument_error(
+            "save",
+            "path",
+            expected="a path",
+            got=describe(path),
+            fix="pass a file's name",
+            kind=TypeError,
+        )
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise TypeError(complaint("save", "metadata", expected="text by name", got=describe(metadata), remedy="pass a dict"))
+        raise argument_error(
+            "save",
+            "metadata",
+            expected="text by name",
+            got=describe(metadata),
+            fix="pass a dict",
+            kind=TypeError,
+        )
     arrays = {_name(name): _stored(name, value) for name, value in state.items()}
     for name, text in (metadata or {}).items():
         if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(complaint("save", f"metadata[{name!r}]", expected="text by name", got=describe(text), remedy="use str(...)"))
+            raise argument_error(
+                "save",
+                f"metadata[{name!r}]",
+                expected="text by name",
+                got=describe(text),
+                fix="use str(...)",
+                kind=TypeError,
+            )
     # Of empty metadata in a file without arrays safetensors makes a header that cannot be read.
     write_atomically(path, serialized(arrays, metadata=dict(metadata) if metadata else None))
 
@@ -71,25 +99,48 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str], *, metadata: Ma
 def _name(name: Any) -> str:
     """A name of an array, refused if it cannot stand in a file."""
     if not isinstance(name, str):
-        remedy = "use str(...), and see that no two names become the same"
-        raise TypeError(complaint("save", "state", expected="names that are text", got=describe(name), remedy=remedy))
+        fix = "use str(...), and see that no two names become the same"
+        raise argument_error(
+            "save",
+            "state",
+            expected="names that are text",
+            got=describe(name),
+            fix=fix,
+            kind=TypeError,
+        )
     if name == "__metadata__":
         wanted = "any other name, for the format keeps this one for itself"
-        raise ValueError(complaint("save", "state", expected=wanted, got=repr(name), remedy="rename it; text goes into metadata="))
+        raise argument_error(
+            "save",
+            "state",
+            expected=wanted,
+            got=repr(name),
+            fix="rename it; text goes into metadata=",
+        )
     return name
 
 
 def _stored(name: str, value: Any) -> np.ndarray:
     """An array as a file holds it, refused if it cannot."""
     if hasattr(value, "mask"):
-        raise TypeError(not_numbers("save", f"state[{name!r}]", value))
+        raise check.numbers_error("save", f"state[{name!r}]", value)
     try:
         array = value.array if isinstance(value, Value) else np.asarray(value)
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        wanted, remedy = "an array of booleans, integers or floats of up to 64 bits", "use astype, or leave it out"
-        raise TypeError(complaint("save", f"state[{name!r}]", expected=wanted, got=describe(value), remedy=remedy))
+        wanted, fix = (
+            "an array of booleans, integers or floats of up to 64 bits",
+            "use astype, or leave it out",
+        )
+        raise argument_error(
+            "save",
+            f"state[{name!r}]",
+            expected=wanted,
+            got=describe(value),
+            fix=fix,
+            kind=TypeError,
+        )
     return np.ascontiguousarray(array).reshape(array.shape)
 
 
@@ -130,7 +181,9 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return load_with_metadata(path)[0]
 
 
-def load_with_metadata(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def load_with_metadata(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """As `load`, with the text kept in the header.
 
     Parameters
@@ -203,23 +256,44 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(complaint("load", "path", expected="a path", got=describe(path), remedy="pass a file's name"))
-    where = os.fspath(path)  # importing pathlib for this would cost every import of the package 10 ms
+        raise argument_error(
+            "load",
+            "path",
+            expected="a path",
+            got=describe(path),
+            fix="pass a file's name",
+            kind=TypeError,
+        )
+    where = os.fspath(
+        path
+    )  # importing pathlib for this would cost every import of the package 10 ms
     if not os.path.isfile(where):  # noqa: PTH113
-        raise FileNotFoundError(complaint("load", "path", expected="a file", got=f"{str(where)!r}, which is none", remedy="check the path"))
+        raise argument_error(
+            "load",
+            "path",
+            expected="a file",
+            got=f"{str(where)!r}, which is none",
+            fix="check the path",
+            kind=FileNotFoundError,
+        )
     try:
         with safe_open(where, framework="numpy") as file:
             _check_header(where)
             yield file
-    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            complaint(
-                "load",
-                "path",
-                expected="a whole safetensors file",
-                got=f"{str(where)!r} ({error})",
-                remedy="it may be damaged or of another format",
-            )
+    except (
+        SafetensorError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise argument_error(
+            "load",
+            "path",
+            expected="a whole safetensors file",
+            got=f"{str(where)!r} ({error})",
+            fix="it may be damaged or of another format",
         ) from error
 
 
@@ -228,10 +302,14 @@ def _check_header(where: str | bytes) -> None:
     import json
 
     with open(where, "rb") as file:  # noqa: PTH123
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=_each_once)
+        header = json.loads(
+            file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=_each_once
+        )
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] not in DTYPES:
-            raise ValueError(f"{name} is of dtype {entry['dtype']}, which is none of {', '.join(DTYPES)}")
+            raise ValueError(
+                f"{name} is of dtype {entry['dtype']}, which is none of {', '.join(DTYPES)}"
+            )
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -256,13 +334,22 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     where = Path(os.path.realpath(os.fsdecode(path)))
     if not where.parent.is_dir() or where.is_dir():
         wanted = "a file in a folder that exists"
-        raise FileNotFoundError(
-            complaint("save", "path", expected=wanted, got=repr(os.fsdecode(path)), remedy="make the folder, or use another name")
+        raise argument_error(
+            "save",
+            "path",
+            expected=wanted,
+            got=repr(os.fsdecode(path)),
+            fix="make the folder, or use another name",
+            kind=FileNotFoundError,
         )
     mode = S_IMODE(where.stat().st_mode) if where.exists() else None
     draft = where.with_name(f".{where.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode)) as file:
+        with open(
+            draft,
+            "xb",
+            opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode),
+        ) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -9,14 +9,13 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import ops
-from .ops import numpy_protocol as protocol
-from .backward import accumulate, sweep
-from .dtypes import as_array, as_dtype, require_flag, require_floating
-from .errors import complaint, describe
-from .graph import FIXED, Value, clock, history, node_of, onlooker, seen, told
-from .looks import only, own_index, placed, refused_name, with_axes
+from . import check, ops
+from .backward import accumulate, backward_pass
+from .dtypes import as_array
+from .errors import argument_error, describe
+from .graph import IMMUTABLE, Value, clock, frozen_index, node_of, notify, read, read_hook, toposort
 from .op import apply
+from .ops import numpy_protocol as protocol
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 _NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
@@ -73,38 +72,50 @@ class Tensor(Value):
     ):
         if isinstance(data, Value):
             if data.tracked:
-                remedy = "use data.detach() to leave the graph behind, data.astype(dtype) to stay in it"
-                raise TypeError(complaint("Tensor", "data", expected="an array", got="a Tensor that requires gradients", remedy=remedy))
+                fix = (
+                    "use data.detach() to leave the graph behind, data.astype(dtype) to stay in it"
+                )
+                raise argument_error(
+                    "Tensor",
+                    "data",
+                    expected="an array",
+                    got="a Tensor that requires gradients",
+                    fix=fix,
+                    kind=TypeError,
+                )
             data = data.array
         self.array = as_array(data, dtype)
-        if requires_grad is not False and require_flag("Tensor", "requires_grad", requires_grad):
-            require_floating("Tensor", "requires_grad", self.array)
+        if requires_grad is not False and check.flag("Tensor", "requires_grad", requires_grad):
+            check.floating("Tensor", "requires_grad", self.array)
         self.node = None
         self.tracked = bool(requires_grad)
         self.changed = 0
         self.grad = None
-        self.name = name if name is None or isinstance(name, str) else refused_name(name)
+        self.name = check.instance(
+            "Tensor", "name", name, str | None, "text, or None", "use str(...)"
+        )
 
     # -- what it is ---------------------------------------------------------------------------------
 
     @property
     def data(self) -> np.ndarray:
         """The numbers. Assign an array of the same shape and dtype to replace those of a leaf."""
-        return self.array if onlooker.get() is None else seen(np.asarray, self)
+        return self.array if read_hook.get() is None else read(np.asarray, self)
 
     @data.setter
     def data(self, new: Any) -> None:
         self._leaf("Tensor.data")
-        old, array = self.array, np.asarray(new, dtype=None if isinstance(new, np.ndarray) else self.array.dtype)
+        old, array = (
+            self.array,
+            np.asarray(new, dtype=None if isinstance(new, np.ndarray) else self.array.dtype),
+        )
         if array.shape != old.shape or array.dtype != old.dtype:
-            raise ValueError(
-                complaint(
-                    "Tensor.data",
-                    self.name or "new value",
-                    expected=describe(self),
-                    got=describe(array),
-                    remedy="make a new Tensor, or use reshape and astype",
-                )
+            raise argument_error(
+                "Tensor.data",
+                self.name or "new value",
+                expected=describe(self),
+                got=describe(array),
+                fix="make a new Tensor, or use reshape and astype",
             )
         self.array = array
         self.changed = next(clock)
@@ -116,11 +127,15 @@ class Tensor(Value):
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if require_flag("Tensor", "requires_grad", wanted):
-            require_floating("requires_grad", self.name or "tensor", self.array)
+        if check.flag("Tensor", "requires_grad", wanted):
+            check.floating("requires_grad", self.name or "tensor", self.array)
         elif self.node is not None:
-            raise RuntimeError("requires_grad: argument tensor: expected a leaf, got the result of an op; use tensor.detach()")
-        if wanted and not self.tracked:  # what was computed with it until now has not recorded every use of it
+            raise RuntimeError(
+                "requires_grad: argument tensor: expected a leaf, got the result of an op; use tensor.detach()"
+            )
+        if (
+            wanted and not self.tracked
+        ):  # what was computed with it until now has not recorded every use of it
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
@@ -135,19 +150,25 @@ class Tensor(Value):
 
     def item(self) -> float | int | bool:
         """The only entry, as a Python number."""
-        return seen(np.ndarray.item, only("item", self))
+        return read(np.ndarray.item, check.single_entry("item", self))
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
-        return seen(np.ndarray.tolist, self)
+        return read(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
         """The same numbers as a leaf without gradients: what to carry from batch to batch in truncated BPTT."""
-        return type(self)(self.array, name=self.name) if onlooker.get() is None else seen(Tensor.detach, self)
+        return (
+            type(self)(self.array, name=self.name)
+            if read_hook.get() is None
+            else read(Tensor.detach, self)
+        )
 
     def __repr__(self) -> str:
         body = np.array2string(self.array, separator=", ", prefix="Tensor(", threshold=60)
-        extras = [f"dtype={self.dtype}"] if self.dtype not in (np.float32, np.int64, np.bool_) else []
+        extras = (
+            [f"dtype={self.dtype}"] if self.dtype not in (np.float32, np.int64, np.bool_) else []
+        )
         if self.name:
             extras.append(f"name={self.name!r}")
         if self.node:
@@ -157,13 +178,13 @@ class Tensor(Value):
         return f"Tensor({', '.join([body, *extras])})"
 
     def __len__(self) -> int:
-        return len(with_axes("len", self).array)
+        return len(check.has_axes("len", self).array)
 
     def __iter__(self) -> Iterator[Self]:
-        return (self[i] for i in range(len(with_axes("iter", self).array)))
+        return (self[i] for i in range(len(check.has_axes("iter", self).array)))
 
     def __bool__(self) -> bool:
-        return seen(bool, only("bool", self))
+        return read(bool, check.single_entry("bool", self))
 
     # NumPy calls these to put a Tensor into an array, and math.exp to leave the graph.
     def __float__(self) -> float:
@@ -173,28 +194,40 @@ class Tensor(Value):
         return int(_untracked("int", self).item())
 
     def __index__(self) -> int:
-        return seen(operator.index, self)
+        return read(operator.index, self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec else str(self), spec)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copy = type(self)(self._leaf("copy.deepcopy").array.copy(), requires_grad=self.tracked, name=self.name)
+        copy = type(self)(
+            self._leaf("copy.deepcopy").array.copy(), requires_grad=self.tracked, name=self.name
+        )
         copy.grad = None if self.grad is None else self.grad.copy()
         memo[id(self)] = copy
         return copy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (type(self), self._leaf("pickle").array, self.grad, self.tracked, self.name)
+        return _rebuilt, (
+            type(self),
+            self._leaf("pickle").array,
+            self.grad,
+            self.tracked,
+            self.name,
+        )
 
     def _leaf(self, operation: str) -> Self:
         if self.node is not None:
-            raise TypeError(f"{operation}: argument tensor: expected a leaf, got the result of {self.node.op.name}; use tensor.detach()")
+            raise TypeError(
+                f"{operation}: argument tensor: expected a leaf, got the result of {self.node.op.name}; use tensor.detach()"
+            )
         return self
 
     # -- gradients ----------------------------------------------------------------------------------
 
-    def backward(self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False
+    ) -> None:
         """Add to ``.grad`` of every leaf that requires it the gradient of this tensor with respect to it.
 
         Threads may do so at once, each on a graph of its own, also if these share leaves.
@@ -223,12 +256,16 @@ class Tensor(Value):
         >>> x.grad
         array([ 2., 40.], dtype=float32)
         """
-        retain_graph = require_flag("backward", "retain_graph", retain_graph)
-        order = history(self)
-        accumulate(sweep({self: seed(self, gradient, "backward")}, order, interior=retain_grads))
+        retain_graph = check.flag("backward", "retain_graph", retain_graph)
+        order = toposort(self)
+        accumulate(
+            backward_pass(
+                {self: seed_cotangent(self, gradient, "backward")}, order, interior=retain_grads
+            )
+        )
         for value in order:
             node_of(value).used = max(node_of(value).used, 1 if retain_graph else 2)
-        told("used", order)
+        notify("used", order)
 
     # -- operators ----------------------------------------------------------------------------------
 
@@ -278,7 +315,11 @@ class Tensor(Value):
         return apply(ops.abs, (self,), NONE)
 
     def __getitem__(self, index: Any) -> Self:
-        return apply(ops.getitem, (self,), {"index": index if type(index) in FIXED else own_index(index)})
+        return apply(
+            ops.getitem,
+            (self,),
+            {"index": index if type(index) in IMMUTABLE else frozen_index(index)},
+        )
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise TypeError(
@@ -287,22 +328,22 @@ class Tensor(Value):
         )
 
     def __eq__(self, other: Any) -> Any:
-        return seen(operator.eq, self, other)
+        return read(operator.eq, self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return seen(operator.ne, self, other)
+        return read(operator.ne, self, other)
 
     def __lt__(self, other: Any) -> Any:
-        return seen(operator.lt, self, other)
+        return read(operator.lt, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return seen(operator.le, self, other)
+        return read(operator.le, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return seen(operator.gt, self, other)
+        return read(operator.gt, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return seen(operator.ge, self, other)
+        return read(operator.ge, self, other)
 
     __hash__ = Value.__hash__
 
@@ -325,15 +366,47 @@ class Tensor(Value):
     # -- methods: the functions of the same name ----------------------------------------------------
 
     T = property(ops.transpose, doc="The axes in reverse order.")
-    mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The matrix transpose, with the last two axes exchanged.")
+    mT = property(
+        lambda self: ops.swapaxes(self, -2, -1),
+        doc="The matrix transpose, with the last two axes exchanged.",
+    )
 
-    abs, sqrt, square, exp, expm1, log, log1p = ops.abs, ops.sqrt, ops.square, ops.exp, ops.expm1, ops.log, ops.log1p
-    sin, cos, tanh, sigmoid, relu, softplus = ops.sin, ops.cos, ops.tanh, ops.sigmoid, ops.relu, ops.softplus
+    abs, sqrt, square, exp, expm1, log, log1p = (
+        ops.abs,
+        ops.sqrt,
+        ops.square,
+        ops.exp,
+        ops.expm1,
+        ops.log,
+        ops.log1p,
+    )
+    sin, cos, tanh, sigmoid, relu, softplus = (
+        ops.sin,
+        ops.cos,
+        ops.tanh,
+        ops.sigmoid,
+        ops.relu,
+        ops.softplus,
+    )
     max, min, var, std, cumsum = ops.max, ops.min, ops.var, ops.std, ops.cumsum
     logsumexp, softmax, log_softmax = ops.logsumexp, ops.softmax, ops.log_softmax
-    squeeze, swapaxes, split, broadcast_to, expand_dims = ops.squeeze, ops.swapaxes, ops.split, ops.broadcast_to, ops.expand_dims
+    squeeze, swapaxes, split, broadcast_to, expand_dims = (
+        ops.squeeze,
+        ops.swapaxes,
+        ops.split,
+        ops.broadcast_to,
+        ops.expand_dims,
+    )
     clip, matmul, dot, outer, flip = ops.clip, ops.matmul, ops.matmul, ops.outer, ops.flip
-    prod, any, all, copy, repeat, flatten, ravel = ops.prod, ops.any, ops.all, ops.copy, ops.repeat, ops.ravel, ops.ravel
+    prod, any, all, copy, repeat, flatten, ravel = (
+        ops.prod,
+        ops.any,
+        ops.all,
+        ops.copy,
+        ops.repeat,
+        ops.ravel,
+        ops.ravel,
+    )
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
         """The sum over `axis`, or of all entries."""
@@ -354,46 +427,71 @@ class Tensor(Value):
 
     def astype(self, dtype: DTypeLike) -> Self:
         """The numbers in another dtype; between floating dtypes gradients flow through."""
-        return ops.astype(self, dtype=as_dtype("astype", dtype))
+        return ops.astype(self, dtype=check.dtype("astype", dtype))
 
     def argmax(self, axis: int | None = None) -> np.ndarray:
         """Where the largest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
-        return np.asarray(seen(np.argmax, placed("argmax", self, axis), axis))
+        return np.asarray(read(np.argmax, check.has_entries("argmax", self, axis), axis))
 
     def argmin(self, axis: int | None = None) -> np.ndarray:
         """Where the smallest entry is: a plain array of integers; `axis` None looks through all entries, flattened."""
-        return np.asarray(seen(np.argmin, placed("argmin", self, axis), axis))
+        return np.asarray(read(np.argmin, check.has_entries("argmin", self, axis), axis))
 
 
-def seed(output: Value, gradient: Any, operation: str) -> np.ndarray:
+def seed_cotangent(output: Value, gradient: Any, operation: str) -> np.ndarray:
     """The gradient that arrives at `output`, checked: an array of its shape and dtype."""
     if not isinstance(output, Value):
-        raise TypeError(complaint(operation, "output", expected="a Tensor", got=describe(output), remedy=_NO_GRADIENT))
+        raise argument_error(
+            operation,
+            "output",
+            expected="a Tensor",
+            got=describe(output),
+            fix=_NO_GRADIENT,
+            kind=TypeError,
+        )
     array = output.array
     if not output.tracked:
         wanted = "a Tensor that requires gradients"
-        raise RuntimeError(complaint(operation, output.name or "output", expected=wanted, got=repr(output), remedy=_NO_GRADIENT))
+        raise argument_error(
+            operation,
+            output.name or "output",
+            expected=wanted,
+            got=repr(output),
+            fix=_NO_GRADIENT,
+            kind=RuntimeError,
+        )
     if gradient is None:
         if array.size != 1:
             wanted = f"an array of shape {array.shape}, for the output is not one number"
-            remedy = "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
-            raise ValueError(complaint(operation, "gradient", expected=wanted, got="none", remedy=remedy))
+            fix = (
+                "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
+            )
+            raise argument_error(operation, "gradient", expected=wanted, got="none", fix=fix)
         return np.ones_like(array)
     given = np.asarray(gradient.array if isinstance(gradient, Value) else gradient)
     if given.shape != array.shape or given.dtype.kind not in "biuf":
-        wanted, remedy = f"{array.dtype} {array.shape}", "give it the shape of the output"
-        raise ValueError(complaint(operation, "gradient", expected=wanted, got=describe(given), remedy=remedy))
+        wanted, fix = f"{array.dtype} {array.shape}", "give it the shape of the output"
+        raise argument_error(operation, "gradient", expected=wanted, got=describe(given), fix=fix)
     return given.astype(array.dtype, copy=False)
 
 
 def _untracked(operation: str, t: Tensor) -> Tensor:
     if t.tracked:
         wanted, got = "a Tensor without gradients", "one whose gradients would be lost"
-        raise TypeError(complaint(operation, "t", expected=wanted, got=got, remedy="use t.item(), or a function of tinygrad_rnn"))
+        raise argument_error(
+            operation,
+            "t",
+            expected=wanted,
+            got=got,
+            fix="use t.item(), or a function of tinygrad_rnn",
+            kind=TypeError,
+        )
     return t
 
 
-def _rebuilt(kind: type[Tensor], array: np.ndarray, grad: np.ndarray | None, tracked: bool, name: str | None) -> Tensor:
+def _rebuilt(
+    kind: type[Tensor], array: np.ndarray, grad: np.ndarray | None, tracked: bool, name: str | None
+) -> Tensor:
     tensor = kind(array, requires_grad=tracked, name=name)
     tensor.grad = grad
     return tensor

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .backward import sweep
-from .dtypes import require_callable
-from .errors import complaint, describe
-from .graph import Derivative, Value, context, history, recorded, scope
+from . import check
+from .backward import backward_pass
+from .errors import argument_error, describe
+from .graph import Derivative, Value, context, enable_grad, scope, toposort
 from .ops import stack
-from .tensor import Tensor, seed
+from .tensor import Tensor, seed_cotangent
 
 
-def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False) -> Any:
+def grad(
+    output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False
+) -> Any:
     """The gradient of `output` with respect to `inputs`, without touching any ``.grad``.
 
     Parameters
@@ -59,31 +61,29 @@ def grad(output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: 
     _require_some("grad", "inputs", wanted)
     for i, x in enumerate(wanted):
         if not (isinstance(x, Tensor) and x.requires_grad):
-            raise TypeError(
-                complaint(
-                    "grad",
-                    f"inputs[{i}]",
-                    expected="a Tensor that requires gradients",
-                    got=describe(x),
-                    remedy="make it with requires_grad=True",
-                )
+            raise argument_error(
+                "grad",
+                f"inputs[{i}]",
+                expected="a Tensor that requires gradients",
+                got=describe(x),
+                fix="make it with requires_grad=True",
+                kind=TypeError,
             )
     found = _swept("grad", output, wanted, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(wanted, found, strict=True)):
         if g is None:
-            raise RuntimeError(
-                complaint(
-                    "grad",
-                    f"inputs[{i}]",
-                    expected="a Tensor that the output was computed from",
-                    got=f"{x.name or 'one'} of shape {x.shape} that it does not depend on",
-                    remedy="leave it out; its gradient is zero",
-                )
+            raise argument_error(
+                "grad",
+                f"inputs[{i}]",
+                expected="a Tensor that the output was computed from",
+                got=f"{x.name or 'one'} of shape {x.shape} that it does not depend on",
+                fix="leave it out; its gradient is zero",
+                kind=RuntimeError,
             )
     return found if several else found[0]
 
 
-@recorded()
+@enable_grad()
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
     """``f(*primals)``, and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
 
@@ -118,19 +118,28 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     variables = _variables("vjp", primals)
     output = _applied("vjp", f, variables)
 
-    @recorded()
+    @enable_grad()
     def pull(v: Any, *others: Any, create_graph: bool = False) -> Any:
         if others:
             wanted, got = "one gradient, of the shape of the output", f"{1 + len(others)} arguments"
-            raise TypeError(complaint("vjp", "v", expected=wanted, got=got, remedy="put them together as f puts its outputs together"))
+            raise argument_error(
+                "vjp",
+                "v",
+                expected=wanted,
+                got=got,
+                fix="put them together as f puts its outputs together",
+                kind=TypeError,
+            )
         gradients = _gradients("vjp", output, variables, v, create_graph)
         return gradients if len(primals) > 1 else gradients[0]
 
     return output, pull
 
 
-@recorded()
-def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Tensor]:
+@enable_grad()
+def jvp(
+    f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False
+) -> tuple[Tensor, Tensor]:
     """``f(*primals)`` and Jv: how fast the output changes as the inputs move along `tangents`.
 
     A reverse sweep is linear in the gradient u that it starts from: uᵀJ. Differentiating that with
@@ -176,7 +185,7 @@ def jvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
     return output, _gradients("jvp", total, (u,), None, create_graph)[0]
 
 
-@recorded()
+@enable_grad()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
     """All partial derivatives of ``f(*inputs)``: for each input an array of shape ``output.shape + input.shape``.
 
@@ -211,17 +220,22 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     variables = _variables("jacobian", inputs, "inputs")
     output = _applied("jacobian", f, variables)
     rows = [
-        _gradients("jacobian", output, variables, e.reshape(output.shape), create_graph) for e in np.eye(output.size, dtype=output.dtype)
+        _gradients("jacobian", output, variables, e.reshape(output.shape), create_graph)
+        for e in np.eye(output.size, dtype=output.dtype)
     ]
     columns = [
-        stack([row[i] for row in rows]).reshape(output.shape + x.shape) if rows else Tensor(np.zeros(output.shape + x.shape, x.dtype))
+        stack([row[i] for row in rows]).reshape(output.shape + x.shape)
+        if rows
+        else Tensor(np.zeros(output.shape + x.shape, x.dtype))
         for i, x in enumerate(variables)
     ]
     return tuple(columns) if len(inputs) > 1 else columns[0]
 
 
-@recorded()
-def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False) -> tuple[Tensor, Any]:
+@enable_grad()
+def hvp(
+    f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False
+) -> tuple[Tensor, Any]:
     """``f(*primals)``, one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
 
     Parameters
@@ -264,16 +278,28 @@ def hvp(f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: 
     return output, product if len(variables) > 1 else product[0]
 
 
-def _swept(operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor | None, ...]:
+def _swept(
+    operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool
+) -> tuple[Tensor | None, ...]:
     """The gradients of `output` with respect to `wanted`; None where it does not depend on one."""
-    start: Any = seed(output, grad_output, operation)
+    start: Any = seed_cotangent(output, grad_output, operation)
     if create_graph:
-        start = grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
-    asked, order = set(wanted), history(output)
+        start = (
+            grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
+        )
+    asked, order = set(wanted), toposort(output)
     with scope():  # after which the scope is as before
-        arriving = sweep({output: start}, _where_made(order) if create_graph else order, record=create_graph, interior=True)
+        arriving = backward_pass(
+            {output: start},
+            _where_made(order) if create_graph else order,
+            record=create_graph,
+            interior=True,
+        )
         found = {value: g for value, g in arriving if value in asked}
-    return tuple(None if x not in found else found[x] if create_graph else Tensor(np.array(found[x])) for x in wanted)
+    return tuple(
+        None if x not in found else found[x] if create_graph else Tensor(np.array(found[x]))
+        for x in wanted
+    )
 
 
 def _where_made(order: list[Value]) -> Iterator[Value]:
@@ -287,10 +313,23 @@ def _where_made(order: list[Value]) -> Iterator[Value]:
         yield value
 
 
-def _gradients(operation: str, output: Tensor, variables: tuple[Tensor, ...], grad_output: Any, create_graph: bool) -> tuple[Tensor, ...]:
+def _gradients(
+    operation: str,
+    output: Tensor,
+    variables: tuple[Tensor, ...],
+    grad_output: Any,
+    create_graph: bool,
+) -> tuple[Tensor, ...]:
     """As `_swept`, with zeros where the output does not depend on a variable."""
-    found = _swept(operation, output, variables, grad_output, create_graph) if output.requires_grad else (None,) * len(variables)
-    return tuple(Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(variables, found, strict=True))
+    found = (
+        _swept(operation, output, variables, grad_output, create_graph)
+        if output.requires_grad
+        else (None,) * len(variables)
+    )
+    return tuple(
+        Tensor(np.zeros_like(x.data)) if g is None else g
+        for x, g in zip(variables, found, strict=True)
+    )
 
 
 def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
@@ -301,51 +340,77 @@ def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 def _tuple(x: Any) -> tuple[Any, ...]:
     """Several inputs come as a tuple, or as a list of Tensors; anything else is one input."""
-    several = isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(item, Tensor) for item in x))
+    several = isinstance(x, tuple) or (
+        isinstance(x, list) and any(isinstance(item, Tensor) for item in x)
+    )
     return tuple(x) if several else (x,)
 
 
 def _applied(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
     """f(*variables), refused if it is not one Tensor."""
     wanted = "a function that returns a Tensor"
-    require_callable(operation, "f", f, wanted, "pass an op, a Module or a function")
+    check.callable(operation, "f", f, wanted, "pass an op, a Module or a function")
     output = f(*variables)
-    _require_tensor(operation, "f", output, "return a Tensor; tg.concatenate puts several together", wanted=wanted)
+    _require_tensor(
+        operation,
+        "f",
+        output,
+        "return a Tensor; tg.concatenate puts several together",
+        wanted=wanted,
+    )
     return output
 
 
-def _require_tensor(operation: str, argument: str, x: Any, remedy: str, wanted: str = "a Tensor") -> None:
+def _require_tensor(
+    operation: str, argument: str, x: Any, fix: str, wanted: str = "a Tensor"
+) -> None:
     if not isinstance(x, Tensor):
-        raise TypeError(complaint(operation, argument, expected=wanted, got=describe(x), remedy=remedy))
+        raise argument_error(
+            operation, argument, expected=wanted, got=describe(x), fix=fix, kind=TypeError
+        )
 
 
 def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
     if not inputs:
-        raise ValueError(complaint(operation, argument, expected="at least one Tensor", got="none", remedy="say what to differentiate by"))
+        raise argument_error(
+            operation,
+            argument,
+            expected="at least one Tensor",
+            got="none",
+            fix="say what to differentiate by",
+        )
 
 
-def _variables(operation: str, primals: tuple[Any, ...], argument: str = "primals") -> tuple[Tensor, ...]:
+def _variables(
+    operation: str, primals: tuple[Any, ...], argument: str = "primals"
+) -> tuple[Tensor, ...]:
     """What to differentiate with respect to: new leaves; of a tracked Tensor a copy in its graph, so that calls nest.
 
     The Tensor itself would not do: where f uses it besides its argument, that is a constant, and given twice it is two variables.
     """
     _require_some(operation, argument, primals)
     tracked = [isinstance(x, Tensor) and x.requires_grad for x in primals]
-    return tuple(x.reshape(x.shape) if own else Tensor(x, requires_grad=True) for x, own in zip(primals, tracked, strict=True))
+    return tuple(
+        x.reshape(x.shape) if own else Tensor(x, requires_grad=True)
+        for x, own in zip(primals, tracked, strict=True)
+    )
 
 
-def _directions(operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]) -> tuple[Tensor, ...]:
+def _directions(
+    operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]
+) -> tuple[Tensor, ...]:
     """The tangents as Tensors, checked against the primals."""
     dtypes = [x.dtype for x in variables] + [None] * len(tangents)
-    directions = tuple(v if isinstance(v, Tensor) else Tensor(v, dtype=dtype) for v, dtype in zip(tangents, dtypes, strict=False))
+    directions = tuple(
+        v if isinstance(v, Tensor) else Tensor(v, dtype=dtype)
+        for v, dtype in zip(tangents, dtypes, strict=False)
+    )
     if [v.shape for v in directions] != [x.shape for x in variables]:
-        raise ValueError(
-            complaint(
-                operation,
-                "tangents",
-                expected=f"shapes {[x.shape for x in variables]}, as the primals",
-                got=str([v.shape for v in directions]),
-                remedy="give one tangent for each primal",
-            )
+        raise argument_error(
+            operation,
+            "tangents",
+            expected=f"shapes {[x.shape for x in variables]}, as the primals",
+            got=str([v.shape for v in directions]),
+            fix="give one tangent for each primal",
         )
     return directions

@@ -15,13 +15,26 @@ import tinygrad_rnn
 from tinygrad_rnn.draw.render import render
 
 TESTS = Path(__file__).resolve().parents[2] / "tests" / "test_architecture.py"
-DECLARED = {"ROOT", "FLOORS", "CORE", "PRINTING", "parsed", "floor_of", "for_type_checkers", "imports", "floors_below"}
+DECLARED = {
+    "ROOT",
+    "FLOORS",
+    "CORE",
+    "PRINTING",
+    "parsed",
+    "floor_of",
+    "for_type_checkers",
+    "imports",
+    "floors_below",
+}
 
 
 def _declared() -> dict[str, Any]:
     """What the tests say a floor and an import are; without the tests themselves, which need pytest."""
     tree = ast.parse(TESTS.read_text(encoding="utf-8"))
-    names = {n: {n.name} if isinstance(n, ast.FunctionDef) else {t.id for t in getattr(n, "targets", [])} for n in tree.body}
+    names = {
+        n: {n.name} if isinstance(n, ast.FunctionDef) else {t.id for t in getattr(n, "targets", [])}
+        for n in tree.body
+    }
     wanted = ast.Module([n for n, found in names.items() if found & DECLARED], [])
     space = {"ast": ast, "Path": Path, "tinygrad_rnn": tinygrad_rnn}
     exec(compile(wanted, str(TESTS), "exec"), space)
@@ -31,7 +44,11 @@ def _declared() -> dict[str, Any]:
 _tests = _declared()
 ROOT = _tests["ROOT"]
 FLOORS, CORE, PRINTING = (
-    [floor for floor in _tests["FLOORS"] if floor in _tests[name] and ((ROOT / floor).is_dir() or (ROOT / f"{floor}.py").exists())]
+    [
+        floor
+        for floor in _tests["FLOORS"]
+        if floor in _tests[name] and ((ROOT / floor).is_dir() or (ROOT / f"{floor}.py").exists())
+    ]
     for name in ("FLOORS", "CORE", "PRINTING")
 )
 for_type_checkers, floors_below = _tests["for_type_checkers"], _tests["floors_below"]
@@ -62,7 +79,10 @@ def home(floor: str) -> Path:
 
 def uses() -> dict[str, set[str]]:
     """Every floor, with the floors that its files import from."""
-    return {floor: set().union(*(floors_below(path) for path in files(floor))) - {"__init__"} for floor in FLOORS}
+    return {
+        floor: set().union(*(floors_below(path) for path in files(floor))) - {"__init__"}
+        for floor in FLOORS
+    }
 
 
 def uses_within(package: str) -> dict[str, set[str]]:
@@ -71,8 +91,18 @@ def uses_within(package: str) -> dict[str, set[str]]:
     for path in files(package):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         skipped = for_type_checkers(tree)
-        own = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1 and n not in skipped]
-        found[path.stem] = {name for n in own for name in ([n.module.split(".")[0]] if n.module else [alias.name for alias in n.names])}
+        own = [
+            n
+            for n in ast.walk(tree)
+            if isinstance(n, ast.ImportFrom) and n.level == 1 and n not in skipped
+        ]
+        found[path.stem] = {
+            name
+            for n in own
+            for name in (
+                [n.module.split(".")[0]] if n.module else [alias.name for alias in n.names]
+            )
+        }
     found.pop("__init__")
     return {name: needs & found.keys() for name, needs in found.items()}
 
@@ -81,12 +111,17 @@ def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
     """The graph without the edges that a longer way says too."""
     below: dict[str, set[str]] = {}
     while len(below) < len(graph):
-        ready = [name for name, needs in graph.items() if name not in below and needs <= below.keys()]
+        ready = [
+            name for name, needs in graph.items() if name not in below and needs <= below.keys()
+        ]
         if not ready:
             raise ValueError(f"a circle among {sorted(graph.keys() - below.keys())}")
         for name in ready:
             below[name] = graph[name].union(*(below[need] for need in graph[name]))
-    return {name: {n for n in needs if not any(n in below[other] for other in needs)} for name, needs in graph.items()}
+    return {
+        name: {n for n in needs if not any(n in below[other] for other in needs)}
+        for name, needs in graph.items()
+    }
 
 
 class Drawing(str):
@@ -135,7 +170,10 @@ def _empty(name: str) -> graphviz.Digraph:
 
 def _box(name: str, *paths: Path) -> str:
     size = f"{lines(*paths):,}" if len(paths) == 1 else f"{len(paths)} files, {lines(*paths):,}"
-    rows = f"<tr><td><b>{name}</b></td></tr>", f'<tr><td><font point-size="10" color="#222222">{size}</font></td></tr>'
+    rows = (
+        f"<tr><td><b>{name}</b></td></tr>",
+        f'<tr><td><font point-size="10" color="#222222">{size}</font></td></tr>',
+    )
     return f'<<table border="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>>'
 
 
@@ -151,7 +189,9 @@ def picture() -> Drawing:
             package = {"peripheries": "2", "color": "#0000ee"} if len(files(floor)) > 1 else {}
             drawing.node(floor, label=_box(floor, *files(floor)), **package)
         if number:  # what keeps one band below the other
-            drawing.node(f"between{number}", label="", shape="point", width="0", height="0.3", style="invis")
+            drawing.node(
+                f"between{number}", label="", shape="point", width="0", height="0.3", style="invis"
+            )
             for upper in bands[number - 1]:
                 drawing.edge(upper, f"between{number}", style="invis", weight="0")
             for lower in band:
@@ -167,12 +207,22 @@ def picture() -> Drawing:
 def _on_bands(svg: Drawing, bands: list[list[str]]) -> Drawing:
     """A stripe behind the boxes of each band, with its title."""
     width = float(re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)[1])
-    places = {name: float(y) for y, name in re.findall(r'<text [^>]*y="([-\d.]+)"[^>]*font-weight="bold"[^>]*>(\w+)</text>', svg)}
-    stripes, font = [], 'font-family="Helvetica,Arial,sans-serif" font-size="13" fill="var(--color-foreground-muted)"'
+    places = {
+        name: float(y)
+        for y, name in re.findall(
+            r'<text [^>]*y="([-\d.]+)"[^>]*font-weight="bold"[^>]*>(\w+)</text>', svg
+        )
+    }
+    stripes, font = (
+        [],
+        'font-family="Helvetica,Arial,sans-serif" font-size="13" fill="var(--color-foreground-muted)"',
+    )
     for title, band in zip(TITLES, bands, strict=True):
         ys = [places[floor] for floor in band]
         y, tall = min(ys) - 36, max(ys) - min(ys) + 62
-        stripes.append(f'<rect x="-12" y="{y}" width="{width - 4}" height="{tall}" rx="10" fill="var(--color-background-secondary)"/>')
+        stripes.append(
+            f'<rect x="-12" y="{y}" width="{width - 4}" height="{tall}" rx="10" fill="var(--color-background-secondary)"/>'
+        )
         stripes.append(f'<text x="-2" y="{y + 19}" {font}>{title}</text>')
     start = svg.index(">", svg.index('class="graph"')) + 1
     return Drawing(svg[:start] + "".join(stripes) + svg[start:])
@@ -193,7 +243,9 @@ class Table(list):
     """Rows of text, as a table of the page; the first is its head."""
 
     def _repr_markdown_(self) -> str:
-        head, *rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self]
+        head, *rows = [
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self
+        ]
         return "\n".join([head, "|" + "---|" * len(self[0]), *rows])
 
 
@@ -204,14 +256,20 @@ def modules() -> Table:
         paths = files(floor)
         if len(paths) > 1:
             rows.append((f"**{floor}/**", f"**{lines(*paths):,}**", f"**{says(home(floor))}**"))
-        for path in paths if len(paths) == 1 else [path for path in paths if path.stem != "__init__"]:
+        for path in (
+            paths if len(paths) == 1 else [path for path in paths if path.stem != "__init__"]
+        ):
             rows.append((f"`{path.relative_to(ROOT).as_posix()}`", f"{lines(path):,}", says(path)))
     return rows
 
 
 def enforced() -> list[str]:
     """What the tests of the architecture require: their names are sentences."""
-    tests = [n.name for n in ast.parse(TESTS.read_text(encoding="utf-8")).body if isinstance(n, ast.FunctionDef)]
+    tests = [
+        n.name
+        for n in ast.parse(TESTS.read_text(encoding="utf-8")).body
+        if isinstance(n, ast.FunctionDef)
+    ]
     return [name for name in tests if name.startswith("test_") and "check_on" not in name]
 
 
@@ -222,7 +280,9 @@ def passes_through(function: Callable[[], object]) -> list[str]:
     def look(frame: FrameType, event: str, _: object) -> None:
         path = Path(frame.f_code.co_filename)
         if event == "call" and path.is_relative_to(ROOT):
-            found[path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__")] = None
+            found[
+                path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__")
+            ] = None
 
     sys.setprofile(look)
     try:
@@ -235,11 +295,21 @@ def passes_through(function: Callable[[], object]) -> list[str]:
 
 def by_registry() -> Table:
     """The tests that are made anew for each op of the registry, or for each of its samples."""
-    rows, many = Table([("File", "What each op is tested for")]), re.compile(r"\b(every_op|every_case|OPS|RULES)\b")
+    rows, many = (
+        Table([("File", "What each op is tested for")]),
+        re.compile(r"\b(every_op|every_case|OPS|RULES)\b"),
+    )
     for path in sorted(TESTS.parent.glob("test_*.py")):
         text = path.read_text(encoding="utf-8")
         functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
-        over = [f.name for f in functions if many.search(" ".join(map(ast.unparse, f.decorator_list)))]
+        over = [
+            f.name for f in functions if many.search(" ".join(map(ast.unparse, f.decorator_list)))
+        ]
         if over and "registry" in text:
-            rows.append((f"`{path.name}`", "; ".join(name.removeprefix("test_").replace("_", " ") for name in over)))
+            rows.append(
+                (
+                    f"`{path.name}`",
+                    "; ".join(name.removeprefix("test_").replace("_", " ") for name in over),
+                )
+            )
     return rows

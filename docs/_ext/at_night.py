@@ -8,7 +8,13 @@ from tinygrad_rnn.draw.themes import THEMES
 DAY, NIGHT = THEMES["light"], THEMES["dark"]
 AT_NIGHT = dict(zip(asdict(DAY).values(), asdict(NIGHT).values(), strict=True))
 """The colours of the library's drawings. White is the paper, which comes first in a file, and the boxes of ops."""
-CURVES_AT_NIGHT = {"#000000": NIGHT.ink, "#666666": NIGHT.faint, "#b0b0b0": "#3a424c", "#1f77b4": NIGHT.state, "#ffffff": NIGHT.paper}
+CURVES_AT_NIGHT = {
+    "#000000": NIGHT.ink,
+    "#666666": NIGHT.faint,
+    "#b0b0b0": "#3a424c",
+    "#1f77b4": NIGHT.state,
+    "#ffffff": NIGHT.paper,
+}
 """Those of Matplotlib, where it was not asked for others."""
 
 
@@ -19,7 +25,11 @@ def at_night(svg: str) -> str:
     if DAY.ink not in svg:
         return ""
     before, paper, boxes = svg.partition(f'fill="{DAY.paper}"')
-    return _recoloured(before, AT_NIGHT) + paper.replace(DAY.paper, NIGHT.paper) + _recoloured(boxes, AT_NIGHT)
+    return (
+        _recoloured(before, AT_NIGHT)
+        + paper.replace(DAY.paper, NIGHT.paper)
+        + _recoloured(boxes, AT_NIGHT)
+    )
 
 
 def _recoloured(svg: str, colours: dict[str, str]) -> str:

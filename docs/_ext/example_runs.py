@@ -56,7 +56,9 @@ def command(name: str) -> str:
 def state(name: str) -> str:
     """A digest of all that a run depends on: its command, the code, the interpreter, and what is installed."""
     digest = hashlib.sha256(f"{command(name)} {sys.version}".encode())
-    for path in sorted([EXAMPLES / f"{name}.py", EXAMPLES / "pictures.py", *(ROOT / "tinygrad_rnn").rglob("*.py")]):
+    for path in sorted(
+        [EXAMPLES / f"{name}.py", EXAMPLES / "pictures.py", *(ROOT / "tinygrad_rnn").rglob("*.py")]
+    ):
         digest.update(path.read_bytes())
     installed = distributions(path=[sysconfig.get_path("purelib")])
     digest.update(str(sorted(f"{each.name} {each.version}" for each in installed)).encode())
@@ -66,7 +68,11 @@ def state(name: str) -> str:
 def made(name: str, folder: Path) -> Run:
     """Run an example in a folder, into which it draws."""
     bin = Path(sys.executable).parent
-    words = {"python": sys.executable, "mpiexec": str(bin / "mpiexec"), f"examples/{name}.py": str(EXAMPLES / f"{name}.py")}
+    words = {
+        "python": sys.executable,
+        "mpiexec": str(bin / "mpiexec"),
+        f"examples/{name}.py": str(EXAMPLES / f"{name}.py"),
+    }
     with (folder / "told.txt").open("wb") as told, (folder / "wrong.txt").open("wb") as wrong:
         arguments = [words.get(word, word) for word in command(name).split()]
         process = subprocess.Popen(arguments, cwd=folder, stdout=told, stderr=wrong)
@@ -76,14 +82,18 @@ def made(name: str, folder: Path) -> Run:
         stop.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{command(name)}: exit code {process.returncode}\n{(folder / 'wrong.txt').read_text(encoding='utf-8')}")
+        raise RuntimeError(
+            f"{command(name)}: exit code {process.returncode}\n{(folder / 'wrong.txt').read_text(encoding='utf-8')}"
+        )
     (folder / "seconds.txt").write_text(f"{used.ru_utime + used.ru_stime:.2f}", encoding="utf-8")
     return kept(folder)
 
 
 def kept(folder: Path) -> Run:
     """The run that was made in a folder."""
-    told, seconds = ((folder / name).read_text(encoding="utf-8") for name in ("told.txt", "seconds.txt"))
+    told, seconds = (
+        (folder / name).read_text(encoding="utf-8") for name in ("told.txt", "seconds.txt")
+    )
     return Run(told, sorted(folder.glob("*.svg")), float(seconds))
 
 

@@ -35,7 +35,9 @@ def inline(translator, node: nodes.Element) -> None:
 def block(translator, node: nodes.Element) -> None:
     """A formula of its own, which scrolls sideways where it is wider than the page."""
     number = f'<span class="eqno">({escape(str(node["number"]))})</span>' if node["number"] else ""
-    translator.body.append(f'<div class="math-block">{number}{picture(node.astext(), "block")}</div>')
+    translator.body.append(
+        f'<div class="math-block">{number}{picture(node.astext(), "block")}</div>'
+    )
     raise nodes.SkipNode
 
 

@@ -27,7 +27,13 @@ class Row:
         prose = SECTION.split(inspect.cleandoc(op.__doc__ or ""))[0]
         _, _, notes = " ".join(prose.split()).partition(". ")
         rules = {name: op.rule_text(name) if name in op.rules else "constant" for name in op.inputs}
-        row = cls(op.name, op.formula.format(**{name: name for name in (*op.inputs, *op.defaults)}), rules, op.shapes, notes)
+        row = cls(
+            op.name,
+            op.formula.format(**{name: name for name in (*op.inputs, *op.defaults)}),
+            rules,
+            op.shapes,
+            notes,
+        )
         missing = [part for part in ("formula", "shapes", "notes") if not getattr(row, part)]
         missing += ["rules"] if not op.rules or "(source not available)" in rules.values() else []
         if missing:
@@ -38,7 +44,10 @@ class Row:
         return row
 
     def __str__(self) -> str:
-        written = [f"∂{name}: " + ("none, a constant" if rule == "constant" else f"`{rule}`") for name, rule in self.rules.items()]
+        written = [
+            f"∂{name}: " + ("none, a constant" if rule == "constant" else f"`{rule}`")
+            for name, rule in self.rules.items()
+        ]
         rules = " <br> ".join(written)
         name = f"{{py:func}}`{self.name} <tinygrad_rnn.{self.name}>`"
         return f"* - {name}\n  - `{self.formula}`\n  - {rules}\n  - {self.shapes}\n  - {self.notes}"

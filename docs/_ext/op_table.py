@@ -38,7 +38,11 @@ def room(name: str) -> Iterator[str]:
     yield TABLE.format(rows="\n".join(str(Row.of(op)) for op in made))
     called = helpers(made)
     if called:
-        yield "In the rules: " + " ".join(f"`{helper}`: {summary}" for helper, summary in called.items()) + "\n"
+        yield (
+            "In the rules: "
+            + " ".join(f"`{helper}`: {summary}" for helper, summary in called.items())
+            + "\n"
+        )
     names = [n for n in ops.__all__ if _home(getattr(ops, n)) == module.__name__]
     yield "```{eval-rst}\n.. currentmodule:: tinygrad_rnn\n"
     yield from (f".. autofunction:: {n}" for n in names)
@@ -55,7 +59,9 @@ class Ops(SphinxDirective):
 
     def run(self) -> list:
         """The nodes of all rooms."""
-        return self.parse_text_to_nodes("\n".join(line for name in ROOMS for line in room(name)), allow_section_headings=True)
+        return self.parse_text_to_nodes(
+            "\n".join(line for name in ROOMS for line in room(name)), allow_section_headings=True
+        )
 
 
 def setup(app: Sphinx) -> dict:

@@ -40,12 +40,18 @@ def told(image: nodes.image) -> str:
         above = above.parent
     program = next(above.findall(nodes.literal_block), None) if above is not None else None
     lines = program.astext().strip().splitlines() if program is not None else []
-    return f"Drawn by the program above, which ends with {lines[-1].strip()}" if lines else "A picture"
+    return (
+        f"Drawn by the program above, which ends with {lines[-1].strip()}" if lines else "A picture"
+    )
 
 
 def width(path: Path) -> float:
     """The pixels of an SVG file from left to right; 0 if it does not say."""
-    found = re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt|px)?"', path.read_text(encoding="utf-8")[:2000]) if path.suffix == ".svg" else None
+    found = (
+        re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt|px)?"', path.read_text(encoding="utf-8")[:2000])
+        if path.suffix == ".svg"
+        else None
+    )
     return float(found[1]) * (4 / 3 if found[2] == "pt" else 1) if found else 0
 
 
@@ -64,13 +70,17 @@ class Translator(HTML5Translator):
             return super().visit_image(node)
         dark = at_night(path.read_text(encoding="utf-8")) if path.suffix == ".svg" else ""
         start = len(self.body)
-        self.body.append(f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">')
+        self.body.append(
+            f'<a class="whole" href="{self.builder.imgpath}/{file}" title="The whole picture">'
+        )
         super().visit_image(node)
         self.body.append("</a>")
         if dark:
             night = f"{Path(file).stem}.dark.svg"
             Path(self.builder.outdir, self.builder.imagedir).mkdir(exist_ok=True)
-            Path(self.builder.outdir, self.builder.imagedir, night).write_text(dark, encoding="utf-8")
+            Path(self.builder.outdir, self.builder.imagedir, night).write_text(
+                dark, encoding="utf-8"
+            )
             day = "".join(self.body[start:])
             self.body[start:] = [
                 day.replace('class="whole"', 'class="whole only-light"'),
@@ -78,7 +88,9 @@ class Translator(HTML5Translator):
             ]
         if across > PHONE:
             kind = "" if across > COLUMN / ENOUGH else " phone"
-            self.body.append(f'<p class="goes-on{kind}">It goes on to the right. A click shows the whole.</p>')
+            self.body.append(
+                f'<p class="goes-on{kind}">It goes on to the right. A click shows the whole.</p>'
+            )
         return None
 
 

@@ -18,7 +18,9 @@ DOCUMENTED = re.compile(r"^\.\. auto\w+:: (\S+)", re.MULTILINE)
 def as_written(home: str) -> str:
     """``tinygrad_rnn.nn`` as ``tg.nn``; a module that ``tg`` does not hold keeps its whole name."""
     first = home.split(".")[1:2]
-    held = not first or (first[0] in tinygrad_rnn.__all__ and isinstance(getattr(tinygrad_rnn, first[0]), ModuleType))
+    held = not first or (
+        first[0] in tinygrad_rnn.__all__ and isinstance(getattr(tinygrad_rnn, first[0]), ModuleType)
+    )
     return home.replace("tinygrad_rnn", "tg", 1) if held else home
 
 
@@ -35,7 +37,9 @@ class Summaries(SphinxDirective):
             home, _, own = name.rpartition(".")
             summary = getattr(import_module(home), own).__doc__.splitlines()[0]
             rows += [f"   * - :py:obj:`{as_written(home)}.{own} <{name}>`", f"     - {summary}"]
-        return self.parse_text_to_nodes("\n".join([".. list-table::", "   :widths: 35 65", "   :width: 100%", "", *rows]))
+        return self.parse_text_to_nodes(
+            "\n".join([".. list-table::", "   :widths: 35 65", "   :width: 100%", "", *rows])
+        )
 
 
 def tidy(app: Sphinx, doctree: nodes.document) -> None:
@@ -46,10 +50,16 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
     for title in doctree.findall(nodes.field_name):
         if title.astext() == "Variables":
             title.children = [nodes.Text("Attributes")]
-    for block in (block for entry in doctree.findall(addnodes.desc) for block in entry.findall(nodes.literal_block)):
+    for block in (
+        block
+        for entry in doctree.findall(addnodes.desc)
+        for block in entry.findall(nodes.literal_block)
+    ):
         block.setdefault("language", "none")
     for link in list(doctree.findall(addnodes.pending_xref)):
-        if link["reftype"] == "class" and not re.match("[A-Z][a-z]", link["reftarget"].rpartition(".")[2]):
+        if link["reftype"] == "class" and not re.match(
+            "[A-Z][a-z]", link["reftarget"].rpartition(".")[2]
+        ):
             link.replace_self(link.children)
 
 
@@ -58,12 +68,16 @@ def without_arguments(app: Sphinx, what: str, name: str, *_: object) -> tuple[st
     return ("", None) if name == "tinygrad_rnn.draw.Graph" else None
 
 
-def without_dead_links(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object) -> None:
+def without_dead_links(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object
+) -> None:
     """Source pages link back to what documents an object; not where it is documented under another name than viewcode thinks."""
     if pagename.startswith("_modules/") and "body" in context:
         documented = app.env.domains.python_domain.objects
         back = re.compile(r'<a class="viewcode-back" href="[^"#]*#([^"]+)">.*?</a>')
-        context["body"] = back.sub(lambda link: link[0] if link[1] in documented else "", context["body"])
+        context["body"] = back.sub(
+            lambda link: link[0] if link[1] in documented else "", context["body"]
+        )
 
 
 def setup(app: Sphinx) -> dict:

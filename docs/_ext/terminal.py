@@ -34,7 +34,9 @@ def run(*command: str) -> list[str]:
     if code:
         raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{text}")
     text = re.sub(r"\x1b\[\?25[lh]", "", text.replace("\r\n", "\n"))
-    return [re.split(r"\r(?:\x1b\[2K)?", line)[-1] for line in text.split("\n")]  # of a line that was written over, what stays
+    return [
+        re.split(r"\r(?:\x1b\[2K)?", line)[-1] for line in text.split("\n")
+    ]  # of a line that was written over, what stays
 
 
 def chapter(lines: list[str], first: str, stop: str) -> list[str]:
@@ -49,10 +51,22 @@ def picture(lines: list[str], title: str):
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(record=True, width=COLUMNS, file=StringIO(), color_system="truecolor", force_terminal=True, force_jupyter=False)
+    console = Console(
+        record=True,
+        width=COLUMNS,
+        file=StringIO(),
+        color_system="truecolor",
+        force_terminal=True,
+        force_jupyter=False,
+    )
     for line in lines:
         console.print(Text.from_ansi(line), no_wrap=True, overflow="ignore", crop=False)
-    svg = re.sub(r"@font-face\s*\{.*?\}", "", console.export_svg(title=title, unique_id="terminal"), flags=re.DOTALL)
+    svg = re.sub(
+        r"@font-face\s*\{.*?\}",
+        "",
+        console.export_svg(title=title, unique_id="terminal"),
+        flags=re.DOTALL,
+    )
     svg = svg.replace("Fira Code, monospace", "DejaVu Sans Mono, Menlo, Consolas, monospace")
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()
     return SVG(svg.replace("<svg ", f'<svg width="{width}" height="{height}" ', 1))

@@ -9,7 +9,10 @@ def matrix(numbers, name="", decimals=4):
     array = np.asarray(numbers, dtype=float)
     if array.ndim == 0:
         return f"{array:.{decimals}f}"
-    rows = r" \\ ".join(" & ".join(f"{x + 0.0:.{decimals}f}" for x in row) for row in np.atleast_2d(array.round(decimals)))
+    rows = r" \\ ".join(
+        " & ".join(f"{x + 0.0:.{decimals}f}" for x in row)
+        for row in np.atleast_2d(array.round(decimals))
+    )
     body = rf"\begin{{bmatrix}} {rows} \end{{bmatrix}}"
     return rf"\underbrace{{{body}}}_{{{name}}}" if name else body
 

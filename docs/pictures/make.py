@@ -12,8 +12,12 @@ HERE = Path(__file__).parent
 def unrolled_gru(theme):
     """A GRU over two steps: each gate one box with its equation, the state handed on from left to right."""
     rng = np.random.default_rng(0)
-    W_z, W_r, W_n = (tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn")
-    U_z, U_r, U_n = (tg.Tensor(rng.normal(size=(2, 2)), requires_grad=True, name=f"U{gate}") for gate in "zrn")
+    W_z, W_r, W_n = (
+        tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn"
+    )
+    U_z, U_r, U_n = (
+        tg.Tensor(rng.normal(size=(2, 2)), requires_grad=True, name=f"U{gate}") for gate in "zrn"
+    )
 
     def gru(x, h):
         z = tg.sigmoid(x @ W_z + h @ U_z)
@@ -23,7 +27,9 @@ def unrolled_gru(theme):
         x.name, z.name, r.name, n.name, h.name = "x", "z", "r", "n", "h"
         return h, h
 
-    _, h = tg.scan(gru, tg.Tensor(rng.normal(size=(2, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h"))
+    _, h = tg.scan(
+        gru, tg.Tensor(rng.normal(size=(2, 1, 3))), tg.Tensor(np.zeros((1, 2)), name="h")
+    )
     loss = (h * h).sum()
     loss.name = "loss"
     return tg.graph(loss, fold="names", parameters="hide", theme=theme)

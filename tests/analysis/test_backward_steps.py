@@ -4,13 +4,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from internals import toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.graph import history
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((4, 2, 3)).astype(np.float32)
-W, U = RNG.standard_normal((3, 3)).astype(np.float32), RNG.standard_normal((3, 3)).astype(np.float32)
+W, U = (
+    RNG.standard_normal((3, 3)).astype(np.float32),
+    RNG.standard_normal((3, 3)).astype(np.float32),
+)
 
 
 def leaf(array, name=None):
@@ -33,7 +36,12 @@ def op_by_op():
             z = tg.sigmoid(x[t] @ w + h @ u + b)
             h = z * h + (1 - z) * tg.tanh(x[t] @ w + h @ u[[2, 0, 0]] + b[1])
             z.name, h.name = "z", "h"
-    return (h * h * b).sum() + tg.stack([h, h, x[0]]).sum() + tg.concatenate([w, u]).max(), [w, u, b, x]
+    return (h * h * b).sum() + tg.stack([h, h, x[0]]).sum() + tg.concatenate([w, u]).max(), [
+        w,
+        u,
+        b,
+        x,
+    ]
 
 
 PROGRAMS = {
@@ -53,9 +61,9 @@ def test_the_loop_leaves_what_backward_leaves_bit_for_bit(program):
     for a, b in zip(watched, ran, strict=True):
         assert a.grad.dtype == b.grad.dtype
         assert a.grad.tobytes() == b.grad.tobytes()
-    assert len(steps) == len(history(loss))
-    assert all(v.node.used for v in history(loss))
-    assert all(v.grad is None for v in history(loss))  # interior ones are in the steps
+    assert len(steps) == len(toposort(loss))
+    assert all(v.node.used for v in toposort(loss))
+    assert all(v.grad is None for v in toposort(loss))  # interior ones are in the steps
 
 
 @each_program
@@ -67,7 +75,7 @@ def test_the_newest_op_comes_first_and_every_op_comes_once(program):
     assert steps[0].tensor is loss
     indices = [s.tensor.node.index for s in steps]
     assert indices == sorted(indices, reverse=True)
-    assert {s.tensor for s in steps} == set(history(loss))
+    assert {s.tensor for s in steps} == set(toposort(loss))
     assert all(s.scope == s.tensor.node.scope for s in steps)
 
 
@@ -76,7 +84,7 @@ def test_gradients_are_those_that_backward_retains(program):
     (loss, _), (same, _) = program(), program()
     steps = list(tg.backward_steps(loss))
     same.backward(retain_grads=True)
-    for step, value in zip(steps, history(same), strict=True):
+    for step, value in zip(steps, toposort(same), strict=True):
         np.testing.assert_array_equal(step.gradient, value.grad)
 
 
@@ -88,7 +96,9 @@ def test_contributions_add_up_to_the_gradient(program):
         if step.tensor is not loss:
             np.testing.assert_allclose(sum(parts[step.tensor]), step.gradient, rtol=1e-5, atol=1e-6)
             np.testing.assert_array_equal(totals[step.tensor], step.gradient)
-        tracked = [x for x in step.tensor.node.inputs if isinstance(x, tg.Tensor) and x.requires_grad]
+        tracked = [
+            x for x in step.tensor.node.inputs if isinstance(x, tg.Tensor) and x.requires_grad
+        ]
         assert [c.input for c in step.contributions] == tracked
         for c in step.contributions:
             assert c.gradient.shape == c.total.shape == c.input.shape
@@ -108,10 +118,10 @@ def test_a_loop_that_is_left_changes_nothing(program):
         if step.number == step.of // 2:
             break
     for number, _ in enumerate(tg.backward_steps(loss), 1):  # up to the last step, but not past it
-        if number == len(history(loss)):
+        if number == len(toposort(loss)):
             break
     assert all(x.grad is None for x in leaves)
-    assert not any(v.node.used or v.grad is not None for v in history(loss))
+    assert not any(v.node.used or v.grad is not None for v in toposort(loss))
     loss.backward()
     same.backward()
     for a, b in zip(leaves, others, strict=True):
@@ -134,20 +144,26 @@ def test_a_graph_that_was_used_is_refused():
     for use in (lambda loss: loss.backward(), lambda loss: list(tg.backward_steps(loss))):
         loss, _ = op_by_op()
         use(loss)
-        with pytest.raises(RuntimeError, match="expected a graph that no backward pass has gone through"):
+        with pytest.raises(
+            RuntimeError, match="expected a graph that no backward pass has gone through"
+        ):
             list(tg.backward_steps(loss))
-        with pytest.raises(RuntimeError, match="expected a graph that no backward pass has gone through"):
+        with pytest.raises(
+            RuntimeError, match="expected a graph that no backward pass has gone through"
+        ):
             loss.backward()
     kept, _ = op_by_op()
     kept.backward(retain_graph=True)
-    assert len(list(tg.backward_steps(kept))) == len(history(kept))
+    assert len(list(tg.backward_steps(kept))) == len(toposort(kept))
 
 
 def test_numbers_that_were_replaced_are_refused_and_nothing_changes():
     w, x = leaf([1.0, 2.0], "w"), leaf([3.0, 4.0], "x")
     loss = (tg.exp(x) * w).sum()
     w.data = np.array([5.0, 6.0])
-    with pytest.raises(RuntimeError, match=r"argument w .*: expected the numbers that multiply was computed with"):
+    with pytest.raises(
+        RuntimeError, match=r"argument w .*: expected the numbers that multiply was computed with"
+    ):
         list(tg.backward_steps(loss))
     assert x.grad is None
     assert not loss.node.used
@@ -172,7 +188,9 @@ def test_the_gradient_that_arrives_can_be_given():
     assert a.grad.tobytes() == b.grad.tobytes()
 
 
-@pytest.mark.parametrize(("gradient", "got"), [(None, "got none"), (np.ones(3), r"got float64 \(3,\)"), ("no", "got")])
+@pytest.mark.parametrize(
+    ("gradient", "got"), [(None, "got none"), (np.ones(3), r"got float64 \(3,\)"), ("no", "got")]
+)
 def test_a_gradient_that_does_not_fit_is_refused(gradient, got):
     w = leaf([1.0, 2.0])
     with pytest.raises(ValueError, match=rf"^backward_steps: argument gradient: expected .*{got}"):
@@ -181,7 +199,10 @@ def test_a_gradient_that_does_not_fit_is_refused(gradient, got):
 
 
 def test_what_has_no_gradient_is_refused():
-    with pytest.raises(RuntimeError, match=r"^backward_steps: argument \w+: expected a Tensor that requires gradients"):
+    with pytest.raises(
+        RuntimeError,
+        match=r"^backward_steps: argument \w+: expected a Tensor that requires gradients",
+    ):
         next(tg.backward_steps(tg.Tensor(1.0)))
 
 
@@ -212,14 +233,23 @@ def test_slices_contribute_in_their_places():
 
 def test_a_slice_and_the_whole_add_up():
     x = leaf([1.0, 2.0], "x")
-    parts = [c for s in tg.backward_steps((x[0] * x).sum() + x[1]) for c in s.contributions if c.input is x]
+    parts = [
+        c
+        for s in tg.backward_steps((x[0] * x).sum() + x[1])
+        for c in s.contributions
+        if c.input is x
+    ]
     assert parts[-1].total.tolist() == x.grad.tolist() == [1 + 1 + 2, 1 + 1]
     for earlier, later in pairwise(parts):
         np.testing.assert_array_equal(earlier.total + later.gradient, later.total)
 
 
 def test_broadcasting_is_undone():
-    a, b, c = leaf(np.ones((2, 3), np.float32), "a"), leaf(np.full(3, 2.0, np.float32), "b"), leaf(np.float32(3.0), "c")
+    a, b, c = (
+        leaf(np.ones((2, 3), np.float32), "a"),
+        leaf(np.full(3, 2.0, np.float32), "b"),
+        leaf(np.float32(3.0), "c"),
+    )
     steps = list(tg.backward_steps((a * b * c).sum()))
     found = {x.label: x.gradient for s in steps for x in s.contributions}
     assert found["a"].tolist() == [[6.0] * 3] * 2
@@ -230,7 +260,9 @@ def test_broadcasting_is_undone():
 
 def test_an_op_of_many_inputs_contributes_to_each():
     a, b = leaf([1.0], "a"), leaf([2.0], "b")
-    step = next(tg.backward_steps(tg.concatenate([a, b, np.ones(1, np.float32), a]), [1.0, 2.0, 3.0, 4.0]))
+    step = next(
+        tg.backward_steps(tg.concatenate([a, b, np.ones(1, np.float32), a]), [1.0, 2.0, 3.0, 4.0])
+    )
     assert [(c.label, c.gradient.tolist(), c.total.tolist()) for c in step.contributions] == [
         ("a", [1], [1]),
         ("b", [2], [2]),
@@ -260,7 +292,7 @@ PRINTED = """\
              =  [0.7311 0.2689]
    3 of 7  #5 = x[0]    [cell / t = 0]
       g arrives      [0.7311 0.2689]
-      x  gets  Part(scatter, g, index)
+      x  gets  SparseGrad(scatter, g, index)
             =  [[0.7311 0.2689] [0 0]]
    4 of 7  z₀ = σ(#3)    [cell / t = 0]
       g arrives      [2 4]
@@ -272,7 +304,7 @@ PRINTED = """\
              =  [0.3932 0.7864]
    6 of 7  #2 = #1[0]    [cell / t = 0]
       g arrives      [0.3932 0.7864]
-      #1  gets  Part(scatter, g, index)
+      #1  gets  SparseGrad(scatter, g, index)
              =  [[0.3932 0.7864] [0 0]]
    7 of 7  #1 = w ⊙ x    [cell / t = 0]
       g arrives      [[0.3932 0.7864] [0 0]]

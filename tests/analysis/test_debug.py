@@ -6,10 +6,9 @@ import threading
 
 import numpy as np
 import pytest
+from internals import NonFiniteError, WrittenError, observers
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.errors import NonFiniteError, WrittenError
-from tinygrad_rnn.graph import watchers
 
 
 @pytest.fixture
@@ -70,7 +69,9 @@ WRITES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "mistake"), list(enumerate(WRITES, 1)), ids=lambda x: getattr(x, "__name__", ""))
+@pytest.mark.parametrize(
+    ("number", "mistake"), list(enumerate(WRITES, 1)), ids=lambda x: getattr(x, "__name__", "")
+)
 def test_a_write_to_an_array_of_a_live_graph_names_both_places(number, mistake, w):
     with pytest.raises(WrittenError) as error, tg.debug():
         mistake(w, np.ones(3, np.float32))
@@ -85,7 +86,7 @@ def test_a_write_to_an_array_of_a_live_graph_names_both_places(number, mistake, 
 def test_outside_of_the_block_nothing_is_watched(mistake, w):
     mistake(w, np.ones(3, np.float32))
     assert w.grad is not None
-    assert not watchers
+    assert not observers
 
 
 def test_arrays_can_be_written_to_when_their_graph_is_gone(w):
@@ -142,7 +143,10 @@ def test_training_goes_on_as_ever():
     """Layers, optimizers, truncated BPTT, compiled walks, gradients of gradients: nothing of the library writes where it must not."""
     found = []
     for block in (tg.debug(), None):
-        layer, head = tg.nn.GRU(3, 4, num_layers=2, bidirectional=True, dropout=0.2, rng=0), tg.nn.Linear(8, 2, rng=1)
+        layer, head = (
+            tg.nn.GRU(3, 4, num_layers=2, bidirectional=True, dropout=0.2, rng=0),
+            tg.nn.Linear(8, 2, rng=1),
+        )
         parameters = [*layer.parameters(), *head.parameters()]
         optimizer = tg.optim.Adam(parameters, lr=0.1)
         x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
@@ -189,11 +193,7 @@ def by_an_argument(w, a, b):
 
 def in_a_call_of_several_lines(w, a, b):
     y = w * a * b
-    np.add(
-        a,
-        1,
-        out=b,
-    )
+    np.add(a, 1, out=b)
     return y
 
 
@@ -239,9 +239,20 @@ def test_a_write_beside_the_part_that_a_graph_needs_is_told_from_one_to_it(w):
     """NumPy locks an array as a whole: the row of a ring buffer that is free, too."""
     ring = np.ones((2, 3), np.float32)
     for mistake in (to_a_row_that_is_free, to_a_view_of_a_row_that_is_free):
-        with pytest.raises(WrittenError, match=r"no write to an array of which multiply at .* took a part.*a copy of the part"), tg.debug():
+        with (
+            pytest.raises(
+                WrittenError,
+                match=r"no write to an array of which multiply at .* took a part.*a copy of the part",
+            ),
+            tg.debug(),
+        ):
             mistake(w, ring)
-    with pytest.raises(WrittenError, match=r"expected the numbers that multiply at .* was computed with"), tg.debug():
+    with (
+        pytest.raises(
+            WrittenError, match=r"expected the numbers that multiply at .* was computed with"
+        ),
+        tg.debug(),
+    ):
         to_a_part_of_what_is_needed(w, ring)
 
 
@@ -298,7 +309,10 @@ def test_the_first_nan_of_an_op_names_op_inputs_and_line(w):
     with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
         compute()
     text = str(error.value)
-    assert "argument sqrt: expected finite numbers, got nan at [0] of its result, from a: float32 (3,) in [-1, -1]" in text
+    assert (
+        "argument sqrt: expected finite numbers, got nan at [0] of its result, from a: float32 (3,) in [-1, -1]"
+        in text
+    )
     assert f"{__file__}, line {line_of('sqrt')}: " in text
 
 
@@ -312,7 +326,10 @@ def test_the_first_inf_of_a_rule_names_the_line_of_its_op(w):
     with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
         compute().backward()
     text = str(error.value)
-    assert "debug, backward: argument sqrt: expected finite gradients, got inf at [0] of a contribution to a" in text
+    assert (
+        "debug, backward: argument sqrt: expected finite gradients, got inf at [0] of a contribution to a"
+        in text
+    )
     assert "by the rule g * (0.5 / y)" in text
     assert f"{__file__}, line {line_of('root')}: " in text
     assert zero.grad is None
@@ -320,14 +337,20 @@ def test_the_first_inf_of_a_rule_names_the_line_of_its_op(w):
 
 def test_a_sum_of_contributions_that_overflows_is_seen():
     x = tg.Tensor(np.float32([0.0]), requires_grad=True)
-    with pytest.raises(NonFiniteError, match=r"inf at .* of a sum of contributions"), tg.debug(), np.errstate(all="ignore"):
+    with (
+        pytest.raises(NonFiniteError, match=r"inf at .* of a sum of contributions"),
+        tg.debug(),
+        np.errstate(all="ignore"),
+    ):
         (x * np.float32(3e38) + x * np.float32(3e38) - x * np.float32(1e38)).backward([1.0])
 
 
 def test_of_several_inputs_the_one_is_named(w):
     parts = [w * 1, w * np.float32(3e38)]
     with (
-        pytest.raises(NonFiniteError, match=r"inf at .* of a contribution to arrays\[1\]|to a by|to b by"),
+        pytest.raises(
+            NonFiniteError, match=r"inf at .* of a contribution to arrays\[1\]|to a by|to b by"
+        ),
         tg.debug(),
         np.errstate(all="ignore"),
     ):
@@ -337,7 +360,12 @@ def test_of_several_inputs_the_one_is_named(w):
 def test_what_came_in_is_said_and_a_mask_of_minus_infinity_is_none(w):
     with tg.debug():
         tg.softmax(w + np.array([0, -np.inf, 0], np.float32)).sum().backward()
-    with pytest.raises(NonFiniteError, match=r"nan at .0. of its result, which came in with targets"), tg.debug():
+    with (
+        pytest.raises(
+            NonFiniteError, match=r"nan at .0. of its result, which came in with targets"
+        ),
+        tg.debug(),
+    ):
         w * tg.Tensor(np.array([np.nan, 1, 1], np.float32), name="targets")
 
 
@@ -346,14 +374,31 @@ def test_an_inf_that_another_did_not_bring_is_found(w):
     minus = np.array([0, 1, -np.inf], np.float32)
     many = tg.Tensor(np.array([[np.inf, 0, 0], [3e38, 3e38, 0]], np.float32))
     with np.errstate(all="ignore"):
-        with pytest.raises(NonFiniteError, match=r"exp: expected finite numbers, got inf at \[1\]"), tg.debug():
+        with (
+            pytest.raises(NonFiniteError, match=r"exp: expected finite numbers, got inf at \[1\]"),
+            tg.debug(),
+        ):
             tg.exp(tg.Tensor(minus) * 1000)
-        with pytest.raises(NonFiniteError, match=r"sum: expected finite numbers, got inf at \[1\]"), tg.debug():
+        with (
+            pytest.raises(NonFiniteError, match=r"sum: expected finite numbers, got inf at \[1\]"),
+            tg.debug(),
+        ):
             many.sum(axis=1)
-        with pytest.raises(NonFiniteError, match=r"multiply: .* got inf at \[0\] of its result"), tg.debug():
+        with (
+            pytest.raises(NonFiniteError, match=r"multiply: .* got inf at \[0\] of its result"),
+            tg.debug(),
+        ):
             tg.where([True, False, True], tg.Tensor(np.float32([3e38] * 3)) * 1, -np.inf) * 2
     with tg.debug():
-        for op in (tg.flip, tg.cumsum, tg.negative, tg.square, tg.log_softmax, lambda a: a.sum(), lambda a: tg.where(minus < 1, a, w)):
+        for op in (
+            tg.flip,
+            tg.cumsum,
+            tg.negative,
+            tg.square,
+            tg.log_softmax,
+            lambda a: a.sum(),
+            lambda a: tg.where(minus < 1, a, w),
+        ):
             op(tg.Tensor(minus, requires_grad=True))
         tg.log(tg.Tensor([np.inf, 1.0]))
         1 / (tg.Tensor([np.inf, 1.0]) * -np.inf)
@@ -384,7 +429,9 @@ def test_each_half_can_be_left_out(w):
         y = w * 2
         w.data[0] = 3
         y.sum().backward()
-    with pytest.raises(TypeError, match="debug: argument writes: expected True or False, got int 1"):
+    with pytest.raises(
+        TypeError, match="debug: argument writes: expected True or False, got int 1"
+    ):
         tg.debug(writes=1)
 
 
@@ -398,7 +445,11 @@ def test_a_compiled_walk_is_looked_at_from_outside():
     fast, x = tg.compile(cell), tg.Tensor(np.ones((8, 2), np.float32), requires_grad=True)
     with tg.debug():
         tg.scan(fast, x[:2], tg.Tensor(np.zeros(2, np.float32)))[0].sum().backward()
-    with pytest.raises(NonFiniteError, match="argument cell"), tg.debug(), np.errstate(all="ignore"):
+    with (
+        pytest.raises(NonFiniteError, match="argument cell"),
+        tg.debug(),
+        np.errstate(all="ignore"),
+    ):
         tg.scan(fast, x, tg.Tensor(np.zeros(2, np.float32)))
 
 
@@ -409,7 +460,11 @@ def test_a_compiled_cell_whose_gradient_is_nan_is_found():
 
     h = tg.Tensor(np.float32([0.1]), requires_grad=True)
     for walked in (cell, tg.compile(cell)):
-        with pytest.raises(NonFiniteError, match="debug, backward"), tg.debug(), np.errstate(all="ignore"):
+        with (
+            pytest.raises(NonFiniteError, match="debug, backward"),
+            tg.debug(),
+            np.errstate(all="ignore"),
+        ):
             tg.scan(walked, tg.Tensor(np.ones((4, 1), np.float32)), h)[0].sum().backward()
 
 
@@ -439,7 +494,7 @@ def test_it_holds_in_its_thread_and_its_task_only(w):
 
     asyncio.run(run())
     assert len(found) == 2
-    assert not watchers
+    assert not observers
 
 
 def test_blocks_nest_and_decorate(w):
@@ -456,7 +511,7 @@ def test_blocks_nest_and_decorate(w):
     assert wrong.__doc__ == "Its text."
     with pytest.raises(NonFiniteError), np.errstate(all="ignore"):
         wrong(2)
-    assert not watchers
+    assert not observers
 
 
 def test_a_block_inside_takes_nothing_from_the_one_around_it(w):
@@ -480,7 +535,7 @@ def test_a_block_inside_takes_nothing_from_the_one_around_it(w):
         written(tg.debug())
     with pytest.raises(WrittenError), tg.debug():
         written(tg.debug().__call__)
-    assert not watchers
+    assert not observers
     w.data[0] = 6
 
 
@@ -504,7 +559,7 @@ def test_a_block_that_a_generator_holds_ends_alone(w):
         with pytest.raises(NonFiniteError):
             tg.log(w - 2)
         wrong(several)
-    assert not watchers
+    assert not observers
 
 
 def test_a_function_whose_body_runs_later_is_refused():
@@ -518,7 +573,10 @@ def test_a_function_whose_body_runs_later_is_refused():
         yield 1
 
     for function in (generator, coroutine, both):
-        with pytest.raises(TypeError, match=rf"debug: argument function: .*{function.__name__}; use `with tg\.debug\(\):` inside"):
+        with pytest.raises(
+            TypeError,
+            match=rf"debug: argument function: .*{function.__name__}; use `with tg\.debug\(\):` inside",
+        ):
             tg.debug()(function)
 
 
@@ -543,6 +601,8 @@ def test_a_gradient_that_is_one_number_is_looked_at_too():
     x = tg.Tensor(0.0, requires_grad=True)
     with tg.debug(), np.errstate(all="ignore"):
         y = tg.sqrt(x)
-        with pytest.raises(NonFiniteError, match="argument sqrt: expected finite gradients, got inf"):
+        with pytest.raises(
+            NonFiniteError, match="argument sqrt: expected finite gradients, got inf"
+        ):
             y.backward()
     assert x.grad is None

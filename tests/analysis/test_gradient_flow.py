@@ -6,9 +6,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from internals import toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.graph import history
 
 RNG = np.random.default_rng(3)
 T, B, D, H = 5, 2, 3, 2
@@ -51,9 +51,13 @@ def plain_loss(nudge):
 
 def layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **options):
     """A recurrent layer in float64, and a loss that looks at all of its outputs."""
-    layer = getattr(tg.nn, kind)(D, H, layers, bidirectional=bidirectional, rng=0, **options).astype(np.float64)
+    layer = getattr(tg.nn, kind)(
+        D, H, layers, bidirectional=bidirectional, rng=0, **options
+    ).astype(np.float64)
     output, _ = layer(tg.Tensor(LONG[:steps]))
-    return layer, (tg.sin(output) * tg.Tensor(np.cos(np.arange(output.size)).reshape(output.shape))).sum()
+    return layer, (
+        tg.sin(output) * tg.Tensor(np.cos(np.arange(output.size)).reshape(output.shape))
+    ).sum()
 
 
 def contributions(found, layer):
@@ -62,7 +66,11 @@ def contributions(found, layer):
     named = {}
     for suffix, cell in layer.children():
         level, _, backwards = suffix.removeprefix("l").partition("_")
-        scope = [type(layer).__name__.lower(), f"layer {level}", *([backwards] if backwards else [])]
+        scope = [
+            type(layer).__name__.lower(),
+            f"layer {level}",
+            *([backwards] if backwards else []),
+        ]
         for name, _ in cell.named_parameters():
             whole = f"{name}_{suffix}"
             named[whole] = found.parameters[" / ".join([*scope, whole]) if several else whole]
@@ -99,8 +107,10 @@ def test_gradients_of_a_layer_are_those_that_backward_retains(kind, states):
     assert set(found.gradients) == set(states)
     loss.backward(retain_grads=True)
     for name in states:
-        recorded = {v.node.scope[-1]: v.grad for v in history(loss) if v.name == name}
-        np.testing.assert_array_equal(found.gradients[name], np.stack([recorded[t] for t in range(T)]))
+        recorded = {v.node.scope[-1]: v.grad for v in toposort(loss) if v.name == name}
+        np.testing.assert_array_equal(
+            found.gradients[name], np.stack([recorded[t] for t in range(T)])
+        )
 
 
 def test_the_gradient_that_arrives_can_be_given():
@@ -128,10 +138,15 @@ def test_the_gradient_that_arrives_can_be_given():
 
 def test_contributions_are_the_gradients_of_a_copy_for_each_step():
     found = tg.bptt.flow(unrolled()[0]).parameters
-    copies = {name: [parameter(array, name) for _ in range(T)] for name, array in (("w", W), ("u", U), ("u2", U2))}
+    copies = {
+        name: [parameter(array, name) for _ in range(T)]
+        for name, array in (("w", W), ("u", U), ("u2", U2))
+    }
     unrolled(**copies)[0].backward()
     for name, mine in copies.items():
-        np.testing.assert_allclose(found[name.upper()], np.stack([copy.grad for copy in mine]), rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(
+            found[name.upper()], np.stack([copy.grad for copy in mine]), rtol=1e-13, atol=1e-15
+        )
     assert set(found) == {"W", "U", "U2"}  # v is used outside of the steps
 
 
@@ -157,7 +172,9 @@ def test_contributions_add_up_to_the_gradients(kind, layers, bidirectional, opti
     for name, p in layer.named_parameters():
         assert named[name].shape == (T, *p.shape)
         silent = (np.abs(named[name]).reshape(T, -1).max(1) == 0).sum()
-        assert silent <= (name.startswith("weight_hh")), f"{name}: nothing from {silent} steps; the one that starts from zeros is all"
+        assert silent <= (name.startswith("weight_hh")), (
+            f"{name}: nothing from {silent} steps; the one that starts from zeros is all"
+        )
         np.testing.assert_allclose(named[name].sum(0), p.grad, rtol=1e-12, atol=1e-12)
 
 
@@ -173,20 +190,39 @@ def test_contributions_of_a_layer_are_those_of_shorter_gradients():
     # by hand: with δ_t = ∂L/∂h_t ⊙ (1 − h_t²), step t gives δ_tᵀ x_t to weight_ih and δ_tᵀ h_{t−1} to weight_hh
     h = output.data
     delta = found.gradients["h"][:4] * (1 - h[:4] ** 2)
-    np.testing.assert_allclose(found.parameters["weight_ih_l0"][:4], np.einsum("tbh,tbi->thi", delta, LONG[:4]), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.parameters["weight_ih_l0"][:4], np.einsum("tbh,tbi->thi", delta, LONG[:4]), rtol=1e-12
+    )
     before = np.concatenate([np.zeros((1, B, H)), h[:3]])
-    np.testing.assert_allclose(found.parameters["weight_hh_l0"][:4], np.einsum("tbh,tbi->thi", delta, before), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(
+        found.parameters["weight_hh_l0"][:4],
+        np.einsum("tbh,tbi->thi", delta, before),
+        rtol=1e-12,
+        atol=1e-15,
+    )
     np.testing.assert_allclose(found.parameters["bias_hh_l0"][:4], delta.sum(1), rtol=1e-12)
 
 
 def test_what_was_made_of_parameters_before_the_loop_and_parts_of_them_in_it():
-    a, b, big = parameter(U, "a"), parameter(U2, "b"), parameter(RNG.standard_normal((3 * H, H)), "big")
+    a, b, big = (
+        parameter(U, "a"),
+        parameter(U2, "b"),
+        parameter(RNG.standard_normal((3 * H, H)), "big"),
+    )
 
     def loss_of(a, b, big):
-        product = tg.tanh(a) @ b  # before the loop: what a step gives to it is carried on to a and b
+        product = (
+            tg.tanh(a) @ b
+        )  # before the loop: what a step gives to it is carried on to a and b
 
         def cell(x, h):
-            h = tg.tanh(x @ product + h @ big[0:H] + (h @ big[H : 2 * H]) * big[0] + big[:H].sum() * 0.1 + a[1, 1])
+            h = tg.tanh(
+                x @ product
+                + h @ big[0:H]
+                + (h @ big[H : 2 * H]) * big[0]
+                + big[:H].sum() * 0.1
+                + a[1, 1]
+            )
             h.name = "h"
             return h, h
 
@@ -253,7 +289,11 @@ def test_values_of_a_gru_are_its_equations():
     before = np.concatenate([np.zeros((1, B, H)), h[:-1]])
     np.testing.assert_allclose(h, z * before + (1 - z) * n, rtol=1e-12)
     w, b = layer.weight_ih_l0.data[:H], (layer.bias_ih_l0.data + layer.bias_hh_l0.data)[:H]
-    np.testing.assert_allclose(r, 1 / (1 + np.exp(-(LONG[:T] @ w.T + before @ layer.weight_hh_l0.data[:H].T + b))), rtol=1e-12)
+    np.testing.assert_allclose(
+        r,
+        1 / (1 + np.exp(-(LONG[:T] @ w.T + before @ layer.weight_hh_l0.data[:H].T + b))),
+        rtol=1e-12,
+    )
 
 
 def test_of_two_results_with_one_name_in_a_step_the_last_counts():
@@ -271,7 +311,9 @@ def test_of_two_results_with_one_name_in_a_step_the_last_counts():
     np.testing.assert_array_equal(found.values["h"], outputs.data)
 
 
-@pytest.mark.parametrize("steps", [range(1, 5), np.arange(4), [7, 3, 5]], ids=["from 1", "of NumPy", "in any order"])
+@pytest.mark.parametrize(
+    "steps", [range(1, 5), np.arange(4), [7, 3, 5]], ids=["from 1", "of NumPy", "in any order"]
+)
 def test_steps_keep_their_numbers(steps):
     w, h, seen = parameter(U, "U"), tg.Tensor(H0), {}
     for t in steps:
@@ -296,8 +338,14 @@ def test_names_carry_the_loop_if_there_are_several():
     loss.backward(retain_grads=True)
     for loop in loops:
         scope = tuple(loop.split(" / "))
-        mine = {v.node.scope[len(scope)]: v for v in history(loss) if v.name == "h" and v.node.scope[:-1] == scope}
-        np.testing.assert_array_equal(found.gradients[f"{loop} / h"], np.stack([mine[t].grad for t in range(T)]))
+        mine = {
+            v.node.scope[len(scope)]: v
+            for v in toposort(loss)
+            if v.name == "h" and v.node.scope[:-1] == scope
+        }
+        np.testing.assert_array_equal(
+            found.gradients[f"{loop} / h"], np.stack([mine[t].grad for t in range(T)])
+        )
 
 
 def encoder_and_decoder(first=6, second=3):
@@ -326,7 +374,11 @@ def test_loops_of_different_lengths():
     assert found.gradients["decoder / h"].shape == (3, B, H)
     loss.backward(retain_grads=True)
     for loop, steps in (("encoder", 6), ("decoder", 3)):
-        mine = {v.node.scope[1]: v.grad for v in history(loss) if v.name == "h" and v.node.scope[0] == loop}
+        mine = {
+            v.node.scope[1]: v.grad
+            for v in toposort(loss)
+            if v.name == "h" and v.node.scope[0] == loop
+        }
         wanted = [float(np.linalg.norm(mine[t])) for t in range(steps)]
         np.testing.assert_allclose(found.norms(f"{loop} / h"), wanted, rtol=1e-12)
 
@@ -343,8 +395,14 @@ def test_loops_of_different_lengths_are_plotted_over_their_own_steps():
 
 def test_norms():
     found = tg.bptt.flow(unrolled()[0])
-    for name, array in (("h", found.gradients["h"]), ("U", found.parameters["U"]), ("U2", found.parameters["U2"])):
-        np.testing.assert_allclose(found.norms(name), [np.linalg.norm(row) for row in array], rtol=1e-14)
+    for name, array in (
+        ("h", found.gradients["h"]),
+        ("U", found.parameters["U"]),
+        ("U2", found.parameters["U2"]),
+    ):
+        np.testing.assert_allclose(
+            found.norms(name), [np.linalg.norm(row) for row in array], rtol=1e-14
+        )
     with pytest.raises(KeyError, match=r"expected .*h.*, got 'q'; use one of these"):
         found.norms("q")
 
@@ -377,11 +435,18 @@ def test_plot_draws_the_norms_of_each_state():
     rnn, lstm = tg.bptt.flow(layer_loss("RNN")[1]), tg.bptt.flow(layer_loss("LSTM")[1], ("h", "c"))
     assert rnn.plot(axes, label="RNN") is axes
     assert lstm.plot(axes, "LSTM") is axes
-    assert [label for *_, label in axes.drawn] == ["RNN h", *(f"LSTM {name}" for name in lstm.gradients)]
-    for (x, y, _), wanted in zip(axes.drawn, [rnn.norms("h"), *map(lstm.norms, lstm.gradients)], strict=True):
+    assert [label for *_, label in axes.drawn] == [
+        "RNN h",
+        *(f"LSTM {name}" for name in lstm.gradients),
+    ]
+    for (x, y, _), wanted in zip(
+        axes.drawn, [rnn.norms("h"), *map(lstm.norms, lstm.gradients)], strict=True
+    ):
         assert x == list(range(T))
         np.testing.assert_array_equal(y, wanted)
-    assert len(set(axes.lines)) == 3  # every line has a mark of its own: no line is told by colour alone
+    assert (
+        len(set(axes.lines)) == 3
+    )  # every line has a mark of its own: no line is told by colour alone
     assert axes.texts["x"] == "time step t"
     assert "h" in axes.texts["y"]
     assert axes.legends
@@ -414,7 +479,7 @@ def test_the_graph_is_left_as_it_was(kind):
     layer, loss = layer_loss(kind, 2)
     other, same = layer_loss(kind, 2)
     first, second = tg.bptt.flow(loss), tg.bptt.flow(loss)
-    assert not any(v.node.used or v.grad is not None for v in history(loss))
+    assert not any(v.node.used or v.grad is not None for v in toposort(loss))
     assert all(p.grad is None for p in layer.parameters())
     for name, array in first.gradients.items():
         np.testing.assert_array_equal(array, second.gradients[name])
@@ -440,7 +505,9 @@ def test_what_is_found_is_not_shared_with_the_graph():
 def test_a_graph_that_was_used_is_refused():
     loss, *_ = unrolled()
     loss.backward()
-    with pytest.raises(RuntimeError, match="expected a graph that no backward pass has gone through"):
+    with pytest.raises(
+        RuntimeError, match="expected a graph that no backward pass has gone through"
+    ):
         tg.bptt.flow(loss)
     kept, *_ = unrolled()
     kept.backward(retain_graph=True)
@@ -450,7 +517,10 @@ def test_a_graph_that_was_used_is_refused():
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ("q", r"^bptt.flow: argument state: expected the name of a result in time steps: h, z, got 'q'; set h.name$"),
+        (
+            "q",
+            r"^bptt.flow: argument state: expected the name of a result in time steps: h, z, got 'q'; set h.name$",
+        ),
         (["h", "q"], "got 'q'"),
         ("W", "got 'W'"),  # a parameter is no result of a time step
         ("start", "got 'start'"),
@@ -463,7 +533,9 @@ def test_a_state_that_is_not_there(state, message):
 
 def test_without_time_steps_there_is_no_flow():
     w = parameter(V, "w")
-    with pytest.raises(ValueError, match="expected the name of a result in time steps: none, got 'h'"):
+    with pytest.raises(
+        ValueError, match="expected the name of a result in time steps: none, got 'h'"
+    ):
         tg.bptt.flow((w * w).sum())
     with pytest.raises(RuntimeError, match="expected a Tensor that requires gradients"):
         tg.bptt.flow(tg.Tensor(1.0))
@@ -518,9 +590,13 @@ def test_the_calls_of_one_layer_are_kept_apart():
         states = output.node.inputs
         np.testing.assert_array_equal(found.gradients[title], np.stack([h.grad for h in states]))
     for name, parameter in gru.cells[0][0].named_parameters():
-        shares = [share for title, share in found.parameters.items() if title.endswith(f"/ {name}_l0")]
+        shares = [
+            share for title, share in found.parameters.items() if title.endswith(f"/ {name}_l0")
+        ]
         assert len(shares) == 2
-        np.testing.assert_allclose(sum(share.sum(0) for share in shares), parameter.grad, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(
+            sum(share.sum(0) for share in shares), parameter.grad, rtol=1e-10, atol=1e-12
+        )
 
 
 def test_a_state_that_changes_its_shape_is_refused():
@@ -529,7 +605,9 @@ def test_a_state_that_changes_its_shape_is_refused():
         with tg.scope(t):
             h = tg.concatenate([h * w, h])
             h.name = "h"
-    with pytest.raises(ValueError, match=r"bptt.flow: argument state: .* got h of shapes \(2,\), \(4,\), \(8,\)"):
+    with pytest.raises(
+        ValueError, match=r"bptt.flow: argument state: .* got h of shapes \(2,\), \(4,\), \(8,\)"
+    ):
         tg.bptt.flow(h.sum())
 
 
@@ -545,4 +623,9 @@ def test_a_flow_is_printed_as_a_short_table():
     assert lines[-2].startswith("parameters: ")
     assert lines[-1].endswith("… (6 in all)")
     short, _ = tg.nn.RNN(3, 4, rng=0)(np.ones((3, 2, 3), np.float32))
-    assert [line.split()[0] for line in repr(tg.bptt.flow(short.sum())).splitlines()[:4]] == ["t", "0", "1", "2"]
+    assert [line.split()[0] for line in repr(tg.bptt.flow(short.sum())).splitlines()[:4]] == [
+        "t",
+        "0",
+        "1",
+        "2",
+    ]

@@ -10,13 +10,21 @@ from functools import partial
 
 import numpy as np
 import pytest
+from internals import (
+    FORMAT,
+    Architecture,
+    CharModel,
+    cli,
+    interrupt,
+    load_model,
+    load_with_metadata,
+    main,
+    registry,
+    save,
+    save_model,
+)
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.app import cli, interrupt
-from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
-from tinygrad_rnn.app.cli import main
-from tinygrad_rnn.op import registry
-from tinygrad_rnn.serialize import load_with_metadata, save
 from tinygrad_rnn.text import CharVocab
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
@@ -83,7 +91,10 @@ def test_train_sample_resume(folder, capsys):
         (["train", "cat.txt", "--out", "cat.txt"], "something else"),
         (["train", "cat.txt", "--out", "."], "something else"),
         (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
-        (["train", "cat.txt", "--lr", "1e30", *SMALL], "in epoch 1, batch 2 of 14; use a smaller --lr, or clip harder"),
+        (
+            ["train", "cat.txt", "--lr", "1e30", *SMALL],
+            "in epoch 1, batch 2 of 14; use a smaller --lr, or clip harder",
+        ),
         (["mathmath", "--directory", "none"], "expected a directory, got none"),
         (["mathmath", "--json", "--directory", "none"], "expected a directory, got none"),
         (["train", "cat.txt", "--hidden", "10000000000"], "not enough memory"),
@@ -107,12 +118,18 @@ def test_errors_are_one_line_and_exit_code_2(folder, capsys, arguments, message)
     ("package", "arguments", "message"),
     [
         ("numba", ["compile", "gru", "--backend", "numba"], "pip install"),
-        ("scipy", ["compile", "gru", "--backend", "numba"], "expected scipy for backend='numba', got none"),
+        (
+            "scipy",
+            ["compile", "gru", "--backend", "numba"],
+            "expected scipy for backend='numba', got none",
+        ),
         ("graphviz", ["draw", "--demo"], "graphviz"),
         ("safetensors", ["train", "cat.txt", *SMALL], "safetensors"),
     ],
 )
-def test_a_package_that_is_missing_is_one_line_and_exit_code_2(package, arguments, message, folder, capsys, monkeypatch):
+def test_a_package_that_is_missing_is_one_line_and_exit_code_2(
+    package, arguments, message, folder, capsys, monkeypatch
+):
     for name in [name for name in sys.modules if name.split(".")[0] == package] + [package]:
         monkeypatch.setitem(sys.modules, name, None)
     assert run(*arguments) == 2
@@ -169,7 +186,18 @@ def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):
 
 
 def test_ctrl_c_saves_and_resume_goes_on(folder):
-    command = [sys.executable, "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2], "--out", "m"]
+    command = [
+        sys.executable,
+        "-m",
+        "tinygrad_rnn.app.cli",
+        "train",
+        "cat.txt",
+        "--epochs",
+        "100000",
+        *SMALL[:-2],
+        "--out",
+        "m",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not (folder / "m").exists() and time.monotonic() < deadline:
@@ -180,7 +208,10 @@ def test_ctrl_c_saves_and_resume_goes_on(folder):
     assert err == ""
     assert "Go on with --resume" in out
     again = subprocess.run(
-        [*command[:4], "cat.txt", "--resume", "--epochs", "1", "--out", "m"], capture_output=True, text=True, check=False
+        [*command[:4], "cat.txt", "--resume", "--epochs", "1", "--out", "m"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert again.returncode == 0
     assert "are done" in again.stdout
@@ -221,20 +252,40 @@ def one_line(capsys):
         ("--seed", "0", "1"),
     ],
 )
-def test_resume_refuses_an_option_that_contradicts_the_checkpoint(model, capsys, option, kept, given):
+def test_resume_refuses_an_option_that_contradicts_the_checkpoint(
+    model, capsys, option, kept, given
+):
     before = model.read_bytes()
     assert run("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
     error = one_line(capsys)
-    assert f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
+    assert (
+        f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
+    )
     assert "without --resume" in error
     assert model.read_bytes() == before
 
 
 def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, capsys):
-    assert run("train", "cat.txt", "--resume", *SMALL[:-2], "--lr", "2e-3", "--cell", "gru", "--epochs", "2") == 0
+    assert (
+        run(
+            "train",
+            "cat.txt",
+            "--resume",
+            *SMALL[:-2],
+            "--lr",
+            "2e-3",
+            "--cell",
+            "gru",
+            "--epochs",
+            "2",
+        )
+        == 0
+    )
     assert "\n2/2  loss" in capsys.readouterr().out
     assert run("train", "cat.txt", "--resume", "--epochs", "0") == 2
-    assert one_line(capsys).startswith("tinygrad-rnn: train: argument epochs: expected a positive integer, got 0")
+    assert one_line(capsys).startswith(
+        "tinygrad-rnn: train: argument epochs: expected a positive integer, got 0"
+    )
 
 
 def test_resume_refuses_another_text(model, capsys):
@@ -276,8 +327,12 @@ def test_sample_says_that_a_training_diverged(model, capsys):
 STEERING = "\x1b\r\x07\u202e\n\té"
 
 
-@pytest.mark.parametrize(("terminal", "shown"), [(True, "\\x1b\\r\\x07\\u202e\n\té"), (False, STEERING)])
-def test_a_model_of_others_does_not_steer_the_terminal(folder, capsys, monkeypatch, terminal, shown):
+@pytest.mark.parametrize(
+    ("terminal", "shown"), [(True, "\\x1b\\r\\x07\\u202e\n\té"), (False, STEERING)]
+)
+def test_a_model_of_others_does_not_steer_the_terminal(
+    folder, capsys, monkeypatch, terminal, shown
+):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     save_model(CharModel(CharVocab(STEERING, order="given"), Architecture(hidden=2), rng=0), "m")
     assert run("sample", "m", "--prime", STEERING, "--length", 0) == 0
@@ -305,7 +360,9 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"tinygrad-rnn {tg.__version__}\n"
 
 
-@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "é", lambda text: text[0] + text[:-1]])
+@pytest.mark.parametrize(
+    "change", [lambda text: text[:-1], lambda text: text + "é", lambda text: text[0] + text[:-1]]
+)
 def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, change):
     arrays, metadata = load_with_metadata(model)
     header = json.loads(metadata["header"])
@@ -313,7 +370,9 @@ def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, cha
     save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
     assert run("sample", model.name) == 2
     rows = len(arrays["model.output.bias"])
-    assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(capsys)
+    assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(
+        capsys
+    )
 
 
 def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
@@ -355,27 +414,58 @@ def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
     os.close(read)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = [sys.executable, "-m", "tinygrad_rnn.app.cli", *arguments]
-    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, check=False)
+    ended = subprocess.run(
+        command,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (code, "")
 
 
 def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
     """While modules are read, and after: Python's own start, before ours, is not ours."""
-    command = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--epochs", "100000", *SMALL[:-2]]
-    ready = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a suite that runs in the background ignores it
+    command = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-m",
+        "tinygrad_rnn.app.cli",
+        "train",
+        "cat.txt",
+        "--epochs",
+        "100000",
+        *SMALL[:-2],
+    ]
+    ready = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # a suite that runs in the background ignores it
     for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):
-        process = subprocess.Popen([*command, "--out", "m"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=ready)
+        process = subprocess.Popen(
+            [*command, "--out", "m"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=ready,
+        )
         for line in process.stderr:  # Python reports every module that it has read
             if line.strip().endswith("tinygrad_rnn.app.interrupt"):
                 break
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-        said = "".join(line for line in err.splitlines(keepends=True) if not line.startswith("import time:"))
+        said = "".join(
+            line for line in err.splitlines(keepends=True) if not line.startswith("import time:")
+        )
         # under -m Python itself ends by the signal where the interrupt went through a text that it ran, as dataclasses do; a shell says 130
         assert process.returncode in (130, -signal.SIGINT)
-        assert said == "tinygrad-rnn: interrupted\n" or (said == "" and "Go on with --resume" in out)
+        assert said == "tinygrad-rnn: interrupted\n" or (
+            said == "" and "Go on with --resume" in out
+        )
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from internals import (
+    PAUSE,
+    TEXT,
+    MathMath,
+    Page,
+    batches,
+    cross_entropy,
+    matrix,
+    numbers,
+    one_hot,
+    sample,
+    train,
+)
+from internals import mathmath as walk
+from internals import network as mathmath
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.app.mathmath import network as mathmath
-from tinygrad_rnn.app import mathmath as walk
-from tinygrad_rnn.app.mathmath.network import TEXT, MathMath, batches, cross_entropy, one_hot, sample, train
-from tinygrad_rnn.app.mathmath import numbers
-from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
 
-RECORDED = json.loads((Path(__file__).parents[1] / "fixtures" / "mathmath.json").read_text(encoding="utf-8"))
+RECORDED = json.loads(
+    (Path(__file__).parents[1] / "fixtures" / "mathmath.json").read_text(encoding="utf-8")
+)
 TOLERANCE = {"float64": 1e-12, "float32": 1e-6}
 
 
@@ -79,7 +91,11 @@ def test_gates_and_logits(first, recorded, dtype, name):
 
 def test_cross_entropy(first, recorded, dtype):
     for i in (1, 2, 3):
-        same([term.data for term in first[2][i - 1]], recorded["batch_1"][f"cross_entropy_term_{i}"], dtype)
+        same(
+            [term.data for term in first[2][i - 1]],
+            recorded["batch_1"][f"cross_entropy_term_{i}"],
+            dtype,
+        )
     same(first[2].loss.data, recorded["batch_1"]["loss"], dtype)
     assert f"{first[2].loss:.4f}" == "1.2602"
 
@@ -118,7 +134,9 @@ def test_the_tutorials_training_is_followed(recorded, dtype):
         np.testing.assert_allclose(p.data, path["final_parameters"][name], rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize(("recipe", "last"), [(numbers.RECIPES[1], 0.02), (numbers.RECIPES[2], 0.005)])
+@pytest.mark.parametrize(
+    ("recipe", "last"), [(numbers.RECIPES[1], 0.02), (numbers.RECIPES[2], 0.005)]
+)
 def test_a_right_sampler_and_enough_steps_write_the_text(recipe, last, dtype):
     model = MathMath(dtype)
     epochs = list(train(model, recipe.optimizer(model.parameters()), 100))
@@ -172,7 +190,13 @@ def told(tmp_path_factory):
 
 def test_the_walk_tells_everything(told):
     text, _ = told
-    for number in ("1.2602", "[1.6710 1.3337 0.7760]", "1.33 to 1.08", "0.1791 0.5943", "3 x 3 x 2 x 4"):
+    for number in (
+        "1.2602",
+        "[1.6710 1.3337 0.7760]",
+        "1.33 to 1.08",
+        "0.1791 0.5943",
+        "3 x 3 x 2 x 4",
+    ):
         assert number in text
     assert f"\n  {TEXT}\n" in text
     assert all(f"∂loss/∂{name}" in text for name in mathmath.NAMES)
@@ -182,12 +206,23 @@ def test_the_walk_tells_everything(told):
 def test_plain_has_no_control_characters_and_fits(told):
     text, _ = told
     assert all(c == "\n" or c.isprintable() for c in text)
-    assert max(sum(c != "\u0303" for c in line) for line in text.splitlines() if "mathmath." not in line) <= 80
+    assert (
+        max(
+            sum(c != "\u0303" for c in line)
+            for line in text.splitlines()
+            if "mathmath." not in line
+        )
+        <= 80
+    )
 
 
 def test_the_walk_writes_the_graph(told):
     text, directory = told
-    assert sorted(path.name for path in directory.iterdir()) == ["mathmath.dot", "mathmath.svg", "mathmath.txt"]
+    assert sorted(path.name for path in directory.iterdir()) == [
+        "mathmath.dot",
+        "mathmath.svg",
+        "mathmath.txt",
+    ]
     equations = (directory / "mathmath.txt").read_text(encoding="utf-8")
     assert "h₁ = z₁ ⊙ h₀ + (1 " in equations
     assert "loss = mean(stack(term3₀, term3₁, term3₂))" in equations
@@ -219,11 +254,17 @@ def test_json_holds_the_numbers(capsys, tmp_path):
         if name == "gradients":
             assert found["batch_1"][name].keys() == expected.keys()
             for parameter, gradient in expected.items():
-                np.testing.assert_allclose(found["batch_1"][name][parameter], gradient, rtol=0, atol=1e-12)
+                np.testing.assert_allclose(
+                    found["batch_1"][name][parameter], gradient, rtol=0, atol=1e-12
+                )
         else:
             np.testing.assert_allclose(found["batch_1"][name], expected, rtol=0, atol=1e-12)
     assert found["written"] == TEXT
-    assert [Path(path).name for path in found["files"]] == ["mathmath.txt", "mathmath.dot", "mathmath.svg"]
+    assert [Path(path).name for path in found["files"]] == [
+        "mathmath.txt",
+        "mathmath.dot",
+        "mathmath.svg",
+    ]
     assert all(Path(path).exists() for path in found["files"])
 
 
@@ -263,7 +304,10 @@ def test_a_directory_that_cannot_be_written_to_is_refused_first(capsys, tmp_path
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "write_text", refuse)
-    with pytest.raises(OSError, match=r"expected one to write to, got .* \(mathmath.txt: Permission denied\); use another"):
+    with pytest.raises(
+        OSError,
+        match=r"expected one to write to, got .* \(mathmath.txt: Permission denied\); use another",
+    ):
         walk.mathmath(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""
 

@@ -4,12 +4,18 @@ import json
 
 import numpy as np
 import pytest
-
-from tinygrad_rnn.app.char_model import Architecture, load_model, save_model
-from tinygrad_rnn.graph import history
-from tinygrad_rnn.serialize import load_with_metadata, save
-from tinygrad_rnn.tensor import Tensor
-from tinygrad_rnn.app.train import Options, Trainer, demo_text
+from internals import (
+    Architecture,
+    Options,
+    Tensor,
+    Trainer,
+    demo_text,
+    load_model,
+    load_with_metadata,
+    save,
+    save_model,
+    toposort,
+)
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
@@ -22,7 +28,11 @@ def weights(trainer):
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("embedding", [0, 8], ids=["one-hot", "embedding"])
 def test_every_cell_learns(cell, embedding):
-    trainer = Trainer(TEXT, Architecture(cell, embedding, hidden=24), Options(epochs=8, batch_size=4, steps=16, lr=0.02))
+    trainer = Trainer(
+        TEXT,
+        Architecture(cell, embedding, hidden=24),
+        Options(epochs=8, batch_size=4, steps=16, lr=0.02),
+    )
     before = trainer.evaluate()
     assert trainer.run()
     assert trainer.evaluate() < 0.6 * before
@@ -51,12 +61,14 @@ def test_the_state_is_carried_and_detached():
     trainer = Trainer(TEXT, Architecture(embedding=0, hidden=5), OPTIONS)
     states = []
     trainer.run(on_batch=lambda _: states.append(trainer.state))
-    assert all(state.node is None and history(state) == [] for state in states)
+    assert all(state.node is None and toposort(state) == [] for state in states)
     assert all(np.abs(state.data).max() > 0 for state in states)
 
 
 def test_the_held_out_tail_is_not_trained_on():
-    trainer = Trainer("ab" * 100 + "zz" * 20, Architecture(hidden=4), Options(batch_size=2, holdout=1 / 6))
+    trainer = Trainer(
+        "ab" * 100 + "zz" * 20, Architecture(hidden=4), Options(batch_size=2, holdout=1 / 6)
+    )
     z = trainer.model.vocab.index["z"]
     assert z not in trainer.training
     assert (trainer.held_out == z).all()
@@ -97,7 +109,9 @@ def checkpoint(tmp_path):
     return tmp_path / "m", arrays, json.loads(metadata["header"]), metadata["format"]
 
 
-@pytest.mark.parametrize("name", ["optimizer.2.mean", "optimizer.0.t", "optimizer.lr", "optimizer.steps", "state"])
+@pytest.mark.parametrize(
+    "name", ["optimizer.2.mean", "optimizer.0.t", "optimizer.lr", "optimizer.steps", "state"]
+)
 @pytest.mark.parametrize("damage", ["missing", "altered"])
 def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, damage):
     path, arrays, header, form = checkpoint
@@ -106,13 +120,24 @@ def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, dam
     else:
         arrays[name] = arrays[name] + 1
     save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
-    with pytest.raises(ValueError, match=rf"missing or altered since it was written: {name}\); train it again"):
+    with pytest.raises(
+        ValueError, match=rf"missing or altered since it was written: {name}\); train it again"
+    ):
         Trainer.resume(path, TEXT)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("options", {}), ("epoch", 1), ("epoch", -1), ("epoch", "one"), ("batch", 99), ("rng", {}), ("rng", None), ("digest", "")],
+    [
+        ("options", {}),
+        ("epoch", 1),
+        ("epoch", -1),
+        ("epoch", "one"),
+        ("batch", 99),
+        ("rng", {}),
+        ("rng", None),
+        ("digest", ""),
+    ],
 )
 def test_resume_refuses_notes_that_were_altered(checkpoint, name, value):
     path, arrays, header, form = checkpoint
@@ -162,7 +187,9 @@ def test_a_link_is_kept_and_its_target_written(tmp_path):
 @pytest.mark.parametrize("lr", [1e10, 1e30, 1e38])
 def test_a_training_that_diverges_stops_and_says_where(lr):
     trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=10, lr=lr))
-    with pytest.raises(ValueError, match=r"got a loss of \S+ in epoch 1, batch 2 of 14; use a smaller --lr"):
+    with pytest.raises(
+        ValueError, match=r"got a loss of \S+ in epoch 1, batch 2 of 14; use a smaller --lr"
+    ):
         trainer.run(on_epoch=lambda *_: pytest.fail("nothing to save"))
 
 
@@ -183,7 +210,10 @@ def test_a_gradient_that_is_not_finite_stops_before_the_update(monkeypatch):
 
     monkeypatch.setattr(Tensor, "backward", overflowing)
     before = weights(trainer)
-    with pytest.raises(ValueError, match="got a gradient that is not finite in epoch 1, batch 1 of 14; use a smaller --lr"):
+    with pytest.raises(
+        ValueError,
+        match="got a gradient that is not finite in epoch 1, batch 1 of 14; use a smaller --lr",
+    ):
         trainer.run()
     for name, array in before.items():
         np.testing.assert_array_equal(weights(trainer)[name], array)

@@ -17,7 +17,10 @@ import sys
 
 if "numpy" not in sys.modules:  # BLAS libraries read these once, when they are loaded
     os.environ.update(
-        {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR")},
+        {
+            f"{library}_NUM_THREADS": "1"
+            for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR")
+        },
         VECLIB_MAXIMUM_THREADS="1",
         XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
         JAX_PLATFORMS="cpu",
@@ -122,7 +125,9 @@ def compare(model: str, name: str, seconds: float, engines: set[str] | None = No
     present = [entry for entry in entries if isinstance(entry, Contestant)]
     for other in present[1:]:
         if apart := disagreement(present[0], other):
-            raise SystemExit(f"compare: {model}, {name}: {other.name} computes something else: {apart}; nothing was timed")
+            raise SystemExit(
+                f"compare: {model}, {name}: {other.name} computes something else: {apart}; nothing was timed"
+            )
     rounds = race([entry.step for entry in present], seconds)
     rows: list[Row] = []
     for entry in entries:
@@ -135,7 +140,11 @@ def compare(model: str, name: str, seconds: float, engines: set[str] | None = No
         if i:
             low, middle, high = quantiles((times[0] / times[i] for times in rounds), n=4)
             bar = BARS.get((model, entry.name))
-            row |= {"ratio": middle, "quartiles": (low, high), "bar": bar and bar[list(SIZES).index(name)]}
+            row |= {
+                "ratio": middle,
+                "quartiles": (low, high),
+                "bar": bar and bar[list(SIZES).index(name)],
+            }
         rows.append(row)
     return rows
 
@@ -179,7 +188,8 @@ def memory(sizes: list[str]) -> dict[str, float]:
     """The peak memory of a training step with a compiled cell, over that with the cell as it is, by model and size."""
     cells = {"GRU": (3, own_cells.gru_cell), "LSTM": (4, own_cells.lstm_cell)}
     return {
-        f"{model}, {name}": own_cells.peak(SIZES[name], *cell, compiled=True) / own_cells.peak(SIZES[name], *cell, compiled=False)
+        f"{model}, {name}": own_cells.peak(SIZES[name], *cell, compiled=True)
+        / own_cells.peak(SIZES[name], *cell, compiled=False)
         for model, cell in cells.items()
         for name in sizes
     }
@@ -200,7 +210,9 @@ def imports(runs: int = 25) -> float:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         pairs = [(fresh("import numpy"), fresh("import tinygrad_rnn")) for _ in range(runs + 1)]
-    return 1e3 * median(ours - theirs for theirs, ours in pairs[1:])  # the first pair fills the caches
+    return 1e3 * median(
+        ours - theirs for theirs, ours in pairs[1:]
+    )  # the first pair fills the caches
 
 
 # -- reporting ---------------------------------------------------------------------------------------
@@ -210,9 +222,17 @@ def machine() -> dict[str, str]:
     """What was measured on: processor, system, Python and the versions of the libraries."""
     processor = platform.processor() or platform.machine()
     if (info := Path("/proc/cpuinfo")).exists():
-        named = [line.partition(":")[2].strip() for line in info.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
+        named = [
+            line.partition(":")[2].strip()
+            for line in info.read_text(encoding="utf-8").splitlines()
+            if line.startswith("model name")
+        ]
         processor = named[0] if named else processor
-    found = {"CPU": processor, "system": f"{platform.system()} {platform.machine()}", "Python": platform.python_version()}
+    found = {
+        "CPU": processor,
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+    }
     for package in ("numpy", "tinygrad_rnn", "torch", "autograd", "mygrad", "jax"):
         try:
             found[package] = metadata.version(package)
@@ -243,12 +263,28 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     made.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     made.add_argument("--engines", nargs="+", choices=ENGINES, help="only these peers")
-    made.add_argument("--seconds", type=float, default=10.0, help="for each model and size (default 10)")
+    made.add_argument(
+        "--seconds", type=float, default=10.0, help="for each model and size (default 10)"
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
-    made.add_argument("--scaling", action="store_true", help="time at T = 1024 over 16 times T = 64, instead of the comparison")
-    made.add_argument("--imports", action="store_true", help="import time over NumPy's, instead of the comparison")
-    made.add_argument("--live", action="store_true", help="live Tensors over 1,000 steps, instead of the comparison")
-    made.add_argument("--memory", action="store_true", help="peak memory of compiled cells, instead of the comparison")
+    made.add_argument(
+        "--scaling",
+        action="store_true",
+        help="time at T = 1024 over 16 times T = 64, instead of the comparison",
+    )
+    made.add_argument(
+        "--imports", action="store_true", help="import time over NumPy's, instead of the comparison"
+    )
+    made.add_argument(
+        "--live",
+        action="store_true",
+        help="live Tensors over 1,000 steps, instead of the comparison",
+    )
+    made.add_argument(
+        "--memory",
+        action="store_true",
+        help="peak memory of compiled cells, instead of the comparison",
+    )
     made.add_argument("--all", action="store_true", help="the comparison and the others")
     return made
 
@@ -258,9 +294,14 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser().parse_args(arguments)
     alone = chosen.scaling or chosen.imports or chosen.live or chosen.memory
     results: dict[str, Any] = {"machine": machine(), "threads": 1, "dtype": "float32"}
-    print(", ".join(f"{name} {version}" for name, version in results["machine"].items()), "· one thread, float32")
+    print(
+        ", ".join(f"{name} {version}" for name, version in results["machine"].items()),
+        "· one thread, float32",
+    )
     if chosen.all or not alone:
-        print(f"\n{'model':<13} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} {'quartiles':>12}  bar (ours / theirs)")
+        print(
+            f"\n{'model':<13} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} {'quartiles':>12}  bar (ours / theirs)"
+        )
         engines = {"tinygrad_rnn", *chosen.engines} if chosen.engines else None
         results["comparison"] = []
         for model in chosen.models:
@@ -269,21 +310,34 @@ def main(arguments: list[str] | None = None) -> None:
                     results["comparison"].append(row)
                     print(line(row), flush=True)
     if chosen.all or chosen.scaling:
-        results["scaling"] = {model: scaling(model, Size(64, 16, 64, 32), 16, chosen.seconds) for model in chosen.models}
+        results["scaling"] = {
+            model: scaling(model, Size(64, 16, 64, 32), 16, chosen.seconds)
+            for model in chosen.models
+        }
         for model, ratio in results["scaling"].items():
-            print(f"\n{model}: T = 1024 costs {ratio:.3f} of 16 times T = 64; bar {verdict(ratio, SCALING_BAR)}", flush=True)
+            print(
+                f"\n{model}: T = 1024 costs {ratio:.3f} of 16 times T = 64; bar {verdict(ratio, SCALING_BAR)}",
+                flush=True,
+            )
     if chosen.all or chosen.imports:
         results["import_ms"] = imports()
-        print(f"\nimport: {results['import_ms']:.1f} ms over NumPy's; bar {verdict(results['import_ms'], IMPORT_BAR)}", flush=True)
+        print(
+            f"\nimport: {results['import_ms']:.1f} ms over NumPy's; bar {verdict(results['import_ms'], IMPORT_BAR)}",
+            flush=True,
+        )
     if chosen.all or chosen.live:
         results["live"] = {model: live(model, SIZES["tiny"], 1000, 100) for model in chosen.models}
         for model, counts in results["live"].items():
             flat = "flat" if len(set(counts)) == 1 else "NOT flat"
-            print(f"\n{model}: live Tensors every 100 of 1,000 steps: {' '.join(map(str, counts))}: {flat}")
+            print(
+                f"\n{model}: live Tensors every 100 of 1,000 steps: {' '.join(map(str, counts))}: {flat}"
+            )
     if chosen.all or chosen.memory:
         results["memory"] = memory([name for name in chosen.sizes if name != "tiny"])
         for name, ratio in results["memory"].items():
-            print(f"\n{name}: compiled, a step needs {ratio:.2f} of the memory; bar {verdict(ratio, MEMORY_BAR)}")
+            print(
+                f"\n{name}: compiled, a step needs {ratio:.2f} of the memory; bar {verdict(ratio, MEMORY_BAR)}"
+            )
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

@@ -29,7 +29,12 @@ class Size(NamedTuple):
     H: int
 
 
-SIZES = {"tiny": Size(3, 2, 4, 2), "small": Size(32, 16, 64, 32), "medium": Size(64, 32, 64, 128), "large": Size(128, 64, 96, 256)}
+SIZES = {
+    "tiny": Size(3, 2, 4, 2),
+    "small": Size(32, 16, 64, 32),
+    "medium": Size(64, 32, 64, 128),
+    "large": Size(128, 64, 96, 256),
+}
 
 
 class Contestant(NamedTuple):
@@ -65,7 +70,9 @@ def data(size: Size, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def uniform(size: Size, shapes: dict[str, tuple[int, ...]], seed: int = 1) -> Arrays:
     """Initial weights in ±1/√H, float32."""
     rng, bound = np.random.default_rng(seed), size.H**-0.5
-    return {name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in shapes.items()}
+    return {
+        name: rng.uniform(-bound, bound, shape).astype(np.float32) for name, shape in shapes.items()
+    }
 
 
 # -- op by op: the GRU of the tutorial ---------------------------------------------------------------
@@ -74,10 +81,21 @@ def uniform(size: Size, shapes: dict[str, tuple[int, ...]], seed: int = 1) -> Ar
 def gru_weights(size: Size) -> Arrays:
     """The eleven parameters of the tutorial's GRU and its linear layer."""
     _, _, V, H = size
-    return uniform(size, dict(zip(WEIGHTS, [*([(V, H), (H, H), (H,)] * 3), (H, V), (V,)], strict=True)))
+    return uniform(
+        size, dict(zip(WEIGHTS, [*([(V, H), (H, H), (H,)] * 3), (H, V), (V,)], strict=True))
+    )
 
 
-def gru_step(weights: Sequence[Any], x: Any, y: Any, h: Any, sigmoid: Any, tanh: Any, log_softmax: Any, one: Any = 1) -> tuple[Any, Any]:
+def gru_step(
+    weights: Sequence[Any],
+    x: Any,
+    y: Any,
+    h: Any,
+    sigmoid: Any,
+    tanh: Any,
+    log_softmax: Any,
+    one: Any = 1,
+) -> tuple[Any, Any]:
     """One time step: the new state, and the loss of the step. Every engine runs this text, with tensors and functions of its own."""
     Wz, Uz, bz, Wr, Ur, br, Wh, Uh, bh, Wy, by = weights
     z = sigmoid(x @ Wz + h @ Uz + bz)
@@ -101,7 +119,12 @@ def gru_loss(p: dict[str, Any], xs: Any, ys: Any, h: Any, *functions: Any) -> An
 def gru_inputs(size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray, Arrays]:
     """Inputs and one-hot targets (T, B, V), a zero state (B, H), and weights."""
     xs, targets = data(size)
-    return xs, np.eye(size.V, dtype=np.float32)[targets], np.zeros((size.B, size.H), np.float32), gru_weights(size)
+    return (
+        xs,
+        np.eye(size.V, dtype=np.float32)[targets],
+        np.zeros((size.B, size.H), np.float32),
+        gru_weights(size),
+    )
 
 
 def ours_op_by_op(size: Size) -> Contestant:
@@ -173,7 +196,11 @@ def mygrad_op_by_op(size: Size) -> Contestant:
 
     xs, ys, h, weights = gru_inputs(size)
     p = {name: mg.tensor(w) for name, w in weights.items()}
-    xs, ys, h = [mg.tensor(x, constant=True) for x in xs], [mg.tensor(y, constant=True) for y in ys], mg.tensor(h, constant=True)
+    xs, ys, h = (
+        [mg.tensor(x, constant=True) for x in xs],
+        [mg.tensor(y, constant=True) for y in ys],
+        mg.tensor(h, constant=True),
+    )
     one = np.ones((), np.float32)  # a Python 1 becomes an int64 array there, and the state float64
 
     def forward() -> Any:
@@ -218,7 +245,14 @@ def jax_op_by_op(size: Size) -> Contestant:
 
     def loss(p: dict[str, Any]) -> Any:
         def step(h: Any, xy: Any) -> tuple[Any, Any]:
-            return gru_step([p[name] for name in WEIGHTS], *xy, h, jax.nn.sigmoid, jax.numpy.tanh, jax.nn.log_softmax)
+            return gru_step(
+                [p[name] for name in WEIGHTS],
+                *xy,
+                h,
+                jax.nn.sigmoid,
+                jax.numpy.tanh,
+                jax.nn.log_softmax,
+            )
 
         return jax.lax.scan(step, h, (xs, ys))[1].mean()
 
@@ -231,14 +265,21 @@ def jax_op_by_op(size: Size) -> Contestant:
 def layer_weights(size: Size) -> Arrays:
     """The parameters of nn.GRU and nn.Linear by PyTorch's names."""
     _, _, V, H = size
-    gru = {"weight_ih_l0": (3 * H, V), "weight_hh_l0": (3 * H, H), "bias_ih_l0": (3 * H,), "bias_hh_l0": (3 * H,)}
+    gru = {
+        "weight_ih_l0": (3 * H, V),
+        "weight_hh_l0": (3 * H, H),
+        "bias_ih_l0": (3 * H,),
+        "bias_hh_l0": (3 * H,),
+    }
     return uniform(size, {**gru, "weight": (V, H), "bias": (V,)})
 
 
 def halves(weights: Arrays) -> tuple[Arrays, Arrays]:
     """The state dict of the GRU, and that of the linear layer."""
     head = {"weight", "bias"}
-    return {k: w for k, w in weights.items() if k not in head}, {k: w for k, w in weights.items() if k in head}
+    return {k: w for k, w in weights.items() if k not in head}, {
+        k: w for k, w in weights.items() if k in head
+    }
 
 
 def ours_layer(size: Size) -> Contestant:
@@ -254,7 +295,12 @@ def ours_layer(size: Size) -> Contestant:
         output, _ = gru(x)
         return tg.nn.functional.cross_entropy(head(output), targets)
 
-    return stepper("tinygrad_rnn", tg.optim.SGD([*gru.parameters(), *head.parameters()], lr=RATE), loss, gru.weight_hh_l0)
+    return stepper(
+        "tinygrad_rnn",
+        tg.optim.SGD([*gru.parameters(), *head.parameters()], lr=RATE),
+        loss,
+        gru.weight_hh_l0,
+    )
 
 
 def torch_layer(size: Size) -> Contestant:
@@ -269,7 +315,12 @@ def torch_layer(size: Size) -> Contestant:
         output, _ = gru(x)
         return torch.nn.functional.cross_entropy(head(output).flatten(0, 1), targets.flatten())
 
-    return stepper("torch", torch.optim.SGD([*gru.parameters(), *head.parameters()], lr=RATE), loss, gru.weight_hh_l0)
+    return stepper(
+        "torch",
+        torch.optim.SGD([*gru.parameters(), *head.parameters()], lr=RATE),
+        loss,
+        gru.weight_hh_l0,
+    )
 
 
 def jax_layer(size: Size) -> Contestant:
@@ -365,7 +416,10 @@ MODELS["compiled GRU"] = {
     "torch": ("torch", lambda size: own_cells.theirs(size, 3, "GRU")),
 }
 MODELS["compiled GRU, Numba"] = {
-    "tinygrad_rnn": ("numba", lambda size: own_cells.ours(size, 3, own_cells.gru_cell, backend="numba")),
+    "tinygrad_rnn": (
+        "numba",
+        lambda size: own_cells.ours(size, 3, own_cells.gru_cell, backend="numba"),
+    ),
     "jax.jit": ("jax", jax_layer),
 }
 MODELS["compiled LSTM"] = {
@@ -373,13 +427,23 @@ MODELS["compiled LSTM"] = {
     "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
 }
 MODELS["compiled LSTM, Numba"] = {
-    "tinygrad_rnn": ("numba", lambda size: own_cells.ours(size, 4, own_cells.lstm_cell, backend="numba")),
+    "tinygrad_rnn": (
+        "numba",
+        lambda size: own_cells.ours(size, 4, own_cells.lstm_cell, backend="numba"),
+    ),
     "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
 }
 """For each model the engines: the package to look for, and how to set it up. Ours comes first."""
 
 
-def contestants(model: str, size: Size, engines: set[str] | None = None) -> list[Contestant | Absent]:
+def contestants(
+    model: str, size: Size, engines: set[str] | None = None
+) -> list[Contestant | Absent]:
     """The engines that run `model`, set up; those not installed as `Absent`."""
-    chosen = {name: entry for name, entry in MODELS[model].items() if engines is None or name in engines}
-    return [make(size) if find_spec(package) else Absent(name) for name, (package, make) in chosen.items()]
+    chosen = {
+        name: entry for name, entry in MODELS[model].items() if engines is None or name in engines
+    }
+    return [
+        make(size) if find_spec(package) else Absent(name)
+        for name, (package, make) in chosen.items()
+    ]

@@ -24,7 +24,12 @@ def weights_of(size: Size, gates: int) -> Arrays:
     """The parameters of a recurrent layer and of the linear layer behind it, by PyTorch's names."""
     _, _, V, H = size
     rows = gates * H
-    shapes = {"weight_ih_l0": (rows, V), "weight_hh_l0": (rows, H), "bias_ih_l0": (rows,), "bias_hh_l0": (rows,)}
+    shapes = {
+        "weight_ih_l0": (rows, V),
+        "weight_hh_l0": (rows, H),
+        "bias_ih_l0": (rows,),
+        "bias_hh_l0": (rows,),
+    }
     return uniform(size, {**shapes, "weight": (V, H), "bias": (V,)})
 
 
@@ -33,7 +38,10 @@ def by_gate(weights: Arrays, gates: int) -> tuple[list[Any], list[Any], list[Any
     import tinygrad_rnn as tg
 
     def parts(name: str) -> list[Any]:
-        return [tg.Tensor(np.ascontiguousarray(part.T), requires_grad=True) for part in np.split(weights[name], gates)]
+        return [
+            tg.Tensor(np.ascontiguousarray(part.T), requires_grad=True)
+            for part in np.split(weights[name], gates)
+        ]
 
     W, U, b, c = (parts(f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
     return W, U, b, c
@@ -69,7 +77,9 @@ def lstm_cell(W: list[Any], U: list[Any], b: list[Any], c: list[Any]) -> Callabl
     return cell
 
 
-def ours(size: Size, gates: int, write: Callable[..., Any], compiled: bool = True, backend: str = "numpy") -> Contestant:
+def ours(
+    size: Size, gates: int, write: Callable[..., Any], compiled: bool = True, backend: str = "numpy"
+) -> Contestant:
     """A cell written from ops, walked by `scan`."""
     import tinygrad_rnn as tg
 
@@ -102,7 +112,12 @@ def theirs(size: Size, gates: int, layer: str) -> Contestant:
     def loss() -> Any:
         return torch.nn.functional.cross_entropy(head(rnn(x)[0]).flatten(0, 1), targets.flatten())
 
-    return stepper("torch", torch.optim.SGD([*rnn.parameters(), *head.parameters()], lr=RATE), loss, rnn.weight_hh_l0)
+    return stepper(
+        "torch",
+        torch.optim.SGD([*rnn.parameters(), *head.parameters()], lr=RATE),
+        loss,
+        rnn.weight_hh_l0,
+    )
 
 
 def peak(size: Size, gates: int, write: Callable[..., Any], compiled: bool) -> int:

@@ -13,12 +13,10 @@ from types import FunctionType
 
 import numpy as np
 import pytest
+from internals import NotCompilable, cli, jit
 
 import tinygrad_rnn as tg
 from examples import cells
-from tinygrad_rnn.app import cli
-from tinygrad_rnn.compile import jit
-from tinygrad_rnn.errors import NotCompilable
 
 # -- cells made by chance ----------------------------------------------------------------------------
 
@@ -30,9 +28,17 @@ class Chance(tg.nn.Module):
         super().__init__()
         rng = np.random.default_rng(seed)
         self.B, self.I, self.H = (int(n) for n in rng.integers(1, 5, 3))
-        self.several, self.seed, self.steps = bool(rng.integers(2)), int(rng.integers(2**31)), int(rng.integers(3, 16))
+        self.several, self.seed, self.steps = (
+            bool(rng.integers(2)),
+            int(rng.integers(2**31)),
+            int(rng.integers(3, 16)),
+        )
         self.rng, self.made = rng, 0
-        self.W, self.U, self.b = self.matrix(self.I, self.H), self.matrix(self.H, self.H), self.matrix(self.H)
+        self.W, self.U, self.b = (
+            self.matrix(self.I, self.H),
+            self.matrix(self.H, self.H),
+            self.matrix(self.H),
+        )
 
     def matrix(self, *shape):
         return tg.Tensor(0.6 * self.rng.standard_normal(shape), requires_grad=True)
@@ -53,7 +59,9 @@ class Chance(tg.nn.Module):
             a, b = (values[i] for i in draw.integers(len(values), size=2))
             values.append(self.step(int(draw.integers(24)), x, a, b, H))
         new = tuple(tg.tanh(values[-1 - i]) for i in range(len(old)))
-        output = [new[0], values[-1] @ self.own(H, H), (values[-2], 2 * new[0])][int(draw.integers(3))]
+        output = [new[0], values[-1] @ self.own(H, H), (values[-2], 2 * new[0])][
+            int(draw.integers(3))
+        ]
         return output, new if self.several else new[0]
 
     def step(self, kind, x, a, b, H):
@@ -71,7 +79,9 @@ class Chance(tg.nn.Module):
             lambda: self.gated(a @ self.own(H, 2 * H)),
             lambda: tg.maximum(a, b),
             lambda: tg.where(a > 0, a, 0.1 * b),
-            lambda: (a - a.mean(axis=-1, keepdims=True)) / tg.sqrt(a.var(axis=-1, keepdims=True) + 1.0),
+            lambda: (
+                (a - a.mean(axis=-1, keepdims=True)) / tg.sqrt(a.var(axis=-1, keepdims=True) + 1.0)
+            ),
             lambda: 1 - a,
             lambda: a / (1 + b * b),
             lambda: a * self.own(H),
@@ -122,7 +132,10 @@ def test_cells_made_by_chance(block):
         cell = Chance(seed)
         rng = np.random.default_rng(seed)
         x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
-        states = [tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name) for name in ("h", "c")]
+        states = [
+            tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name)
+            for name in ("h", "c")
+        ]
         state = tuple(states[: 1 + seed % 2]) if cell.several else states[0]
         with np.errstate(all="ignore"):
             theirs = flows(cell, cell, x, state, bool(seed % 3))
@@ -160,7 +173,12 @@ def test_layers(name, options, lengths):
     found = []
     for wrap in (lambda layer: layer, tg.compile):
         layer = LAYERS[name](**options).astype(np.float64)
-        x = tg.Tensor(np.random.default_rng(2).standard_normal((4, 5, 3) if "batch_first" in options else (5, 4, 3)), requires_grad=True)
+        x = tg.Tensor(
+            np.random.default_rng(2).standard_normal(
+                (4, 5, 3) if "batch_first" in options else (5, 4, 3)
+            ),
+            requires_grad=True,
+        )
         output, state = wrap(layer)(x, lengths=lengths)
         arriving = np.random.default_rng(3)
         results = [output, *leaves_of(state)]
@@ -180,7 +198,10 @@ def test_a_whole_model_trains_alike():
             def __init__(self):
                 super().__init__()
                 self.embedding = tg.nn.Embedding(7, 5, rng=0)
-                self.gru, self.head = tg.nn.GRU(5, 4, num_layers=2, rng=1), tg.nn.Linear(4, 7, rng=2)
+                self.gru, self.head = (
+                    tg.nn.GRU(5, 4, num_layers=2, rng=1),
+                    tg.nn.Linear(4, 7, rng=2),
+                )
 
             def forward(self, indices):
                 return self.head(self.gru(self.embedding(indices))[0])
@@ -202,7 +223,11 @@ def test_state_is_carried_and_detached():
     whole, last = layer(x)
     first, state = fast(x[:4])
     second, end = fast(x[4:], tg.detach(state))
-    agree([np.concatenate([first.data, second.data]), *(s.data for s in end)], [whole.data, *(s.data for s in last)], 1e-12)
+    agree(
+        [np.concatenate([first.data, second.data]), *(s.data for s in end)],
+        [whole.data, *(s.data for s in last)],
+        1e-12,
+    )
 
 
 def test_unbatched_and_other_steps():
@@ -230,8 +255,12 @@ def test_gradients_of_gradients():
     for run in (layer, tg.compile(layer)):
         output, (h, c) = run(x)
         parameters = list(layer.parameters())
-        slopes = tg.grad((output * output).sum() + (h * c).sum(), [x, *parameters], create_graph=True)
-        found.append([g.data for g in tg.grad(sum((s * s).sum() for s in slopes), [x, *parameters])])
+        slopes = tg.grad(
+            (output * output).sum() + (h * c).sum(), [x, *parameters], create_graph=True
+        )
+        found.append(
+            [g.data for g in tg.grad(sum((s * s).sum() for s in slopes), [x, *parameters])]
+        )
     agree(found[1], found[0], 1e-10)
 
 
@@ -468,7 +497,9 @@ def test_names_that_the_program_uses_itself():
         def __init__(self):
             super().__init__()
             rng = np.random.default_rng(0)
-            self.t1, self.t2, self.t, self.T, self.out = (tg.Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(5))
+            self.t1, self.t2, self.t, self.T, self.out = (
+                tg.Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(5)
+            )
 
         def forward(self, x, h):
             h = tg.tanh((x @ self.t1 + h) @ self.t2 @ self.t + h @ self.T @ self.out)
@@ -476,7 +507,10 @@ def test_names_that_the_program_uses_itself():
             return h, h
 
     cell = Cell()
-    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True, name="t"), tg.Tensor(np.ones((1, 2)), requires_grad=True, name="t1")
+    x, h = (
+        tg.Tensor(np.ones((3, 1, 2)), requires_grad=True, name="t"),
+        tg.Tensor(np.ones((1, 2)), requires_grad=True, name="t1"),
+    )
     theirs, ours = flows(cell, cell, x, h, False), flows(tg.compile(cell), cell, x, h, False)
     agree([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-12)
 
@@ -487,7 +521,9 @@ def test_names_that_the_program_uses_itself():
         lambda x, h: (h * h.sum() + x.mean()) / 9,
         lambda x, h: tg.tanh((h[None] @ np.ones((2, 2)))[:, 0:1].sum(axis=0) + x),
         lambda x, h: tg.tanh(
-            h[..., np.arange(2000) % 2].sum(axis=-1, keepdims=True) - h[..., np.arange(2000) % 2 * (np.arange(2000) != 1001)].sum() + x
+            h[..., np.arange(2000) % 2].sum(axis=-1, keepdims=True)
+            - h[..., np.arange(2000) % 2 * (np.arange(2000) != 1001)].sum()
+            + x
         ),
     ],
     ids=["one number", "part of an axis in the middle", "long indices"],
@@ -498,8 +534,14 @@ def test_values_of_odd_shapes(cell):
         return h, h
 
     parameters = tg.nn.Module()
-    x, h = tg.Tensor(np.ones((4, 1, 2)), requires_grad=True), tg.Tensor(0.5 * np.ones((1, 2)), requires_grad=True)
-    theirs, ours = flows(walked, parameters, x, h, False), flows(tg.compile(walked), parameters, x, h, False)
+    x, h = (
+        tg.Tensor(np.ones((4, 1, 2)), requires_grad=True),
+        tg.Tensor(0.5 * np.ones((1, 2)), requires_grad=True),
+    )
+    theirs, ours = (
+        flows(walked, parameters, x, h, False),
+        flows(tg.compile(walked), parameters, x, h, False),
+    )
     agree([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-10)
 
 
@@ -517,7 +559,10 @@ def test_a_dict_in_another_order():
         h = tg.tanh(state["h"] + x)
         return h, {"c": 0.5 * state["c"], "h": h}
 
-    x, state = tg.Tensor(np.ones((3, 1, 2))), {"h": tg.Tensor(np.zeros((1, 2))), "c": tg.Tensor(np.ones((1, 2)))}
+    x, state = (
+        tg.Tensor(np.ones((3, 1, 2))),
+        {"h": tg.Tensor(np.zeros((1, 2))), "c": tg.Tensor(np.ones((1, 2)))},
+    )
     ours, theirs = tg.scan(tg.compile(cell), x, state), tg.scan(cell, x, state)
     for name in ("h", "c"):
         np.testing.assert_allclose(ours[1][name].data, theirs[1][name].data)
@@ -552,7 +597,11 @@ def test_the_program_runs_on_its_own(tmp_path):
         with np.errstate(all="ignore"):
             flows(fast, cell, x, state, reverse=False)
         (made,) = fast._programs.values()
-        arguments = [x.data, leaves_of(state)[0].data, *[leaf.data for leaf in made.leaves(list(cell.parameters()))]]
+        arguments = [
+            x.data,
+            leaves_of(state)[0].data,
+            *[leaf.data for leaf in made.leaves(list(cell.parameters()))],
+        ]
         np.savez(tmp_path / "given.npz", *arguments)
         (tmp_path / "program.py").write_text(fast.source)
         (tmp_path / "run.py").write_text(
@@ -567,7 +616,9 @@ def test_the_program_runs_on_its_own(tmp_path):
         found = np.load(tmp_path / "found.npz")
         with np.errstate(all="ignore"):
             outputs, last, saved = made.program.forward(*arguments)
-            back = made.program.backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)
+            back = made.program.backward(
+                *map(np.ones_like, outputs), *map(np.ones_like, last), *saved
+            )
         agree([found[f"arr_{i}"] for i in range(len(found.files))], [*outputs, *last, *back], 0)
 
 
@@ -643,7 +694,10 @@ def test_a_walk_is_one_box_that_opens_into_its_step():
 def test_what_looks_into_time_steps_says_that_a_walk_is_compiled():
     output, _ = tg.compile(tg.nn.GRU(3, 4, rng=0))(np.ones((5, 2, 3), "float32"))
     for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
-        with pytest.raises(ValueError, match=r"a compiled walk, which is one node; call the layer itself, fast\.target"):
+        with pytest.raises(
+            ValueError,
+            match=r"a compiled walk, which is one node; call the layer itself, fast\.target",
+        ):
             look()
 
 
@@ -691,10 +745,17 @@ def counted(x, h):
     return (h, tg.Tensor(np.array(3)) * 1), h
 
 
-@pytest.mark.parametrize("cell", [branching, reading, by_chance, counting, peeping, detaching, masked_by_numbers])
+@pytest.mark.parametrize(
+    "cell", [branching, reading, by_chance, counting, peeping, detaching, masked_by_numbers]
+)
 def test_refused_by_name(cell):
-    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.zeros((1, 2)), requires_grad=True)
-    with pytest.raises(NotCompilable, match=rf"compile: argument {cell.__name__}: expected .* got .*fallback=True"):
+    x, h = (
+        tg.Tensor(np.ones((3, 1, 2)), requires_grad=True),
+        tg.Tensor(np.zeros((1, 2)), requires_grad=True),
+    )
+    with pytest.raises(
+        NotCompilable, match=rf"compile: argument {cell.__name__}: expected .* got .*fallback=True"
+    ):
         tg.scan(tg.compile(cell), x, h)
     fast = tg.compile(cell, fallback=True)
     output, _ = tg.scan(fast, x, h)
@@ -734,13 +795,18 @@ def test_wrong_calls():
     with pytest.raises(ValueError, match="expected"):
         fast(np.ones((5, 2, 4), "float32"))
     with pytest.raises(ValueError, match="time step"):
-        tg.scan(fast, tg.Tensor(np.ones((0, 2, 3), "float32")), tg.Tensor(np.zeros((2, 4), "float32")))
+        tg.scan(
+            fast, tg.Tensor(np.ones((0, 2, 3), "float32")), tg.Tensor(np.zeros((2, 4), "float32"))
+        )
 
 
 # -- the command -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "gru-before", "lstm", "examples/cells.py:MGU", "examples/cells.py:LayerNormGRU"])
+@pytest.mark.parametrize(
+    "cell",
+    ["rnn", "gru", "gru-before", "lstm", "examples/cells.py:MGU", "examples/cells.py:LayerNormGRU"],
+)
 def test_the_command_prints_a_program(cell, capsys, request):
     path = cell if "/" not in cell else str(request.config.rootpath / cell)
     assert cli.main(["compile", path, "--plain"]) == 0
@@ -778,17 +844,38 @@ def test_training_compiled(cell, tmp_path, capsys, monkeypatch):
     """The same losses; and a run that goes on from a checkpoint stays compiled, and ends with the same bits."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat.txt").write_text("the cat sat on the mat and the dog sat on the log. " * 12)
-    common = ["train", "cat.txt", "--cell", cell, "--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--plain"]
+    common = [
+        "train",
+        "cat.txt",
+        "--cell",
+        cell,
+        "--hidden",
+        "8",
+        "--embedding",
+        "4",
+        "--batch-size",
+        "4",
+        "--steps",
+        "10",
+        "--plain",
+    ]
 
     def losses():
-        return [float(line.split("loss")[1].split()[0]) for line in capsys.readouterr().out.splitlines() if "loss" in line]
+        return [
+            float(line.split("loss")[1].split()[0])
+            for line in capsys.readouterr().out.splitlines()
+            if "loss" in line
+        ]
 
     assert cli.main([*common, "--epochs", "2", "--out", "plain.safetensors"]) == 0
     plain = losses()
     assert cli.main([*common, "--epochs", "2", "--compile", "--out", "whole.safetensors"]) == 0
     assert losses() == pytest.approx(plain, abs=2e-3)
     assert cli.main([*common, "--epochs", "1", "--compile", "--out", "parts.safetensors"]) == 0
-    assert cli.main(["train", "cat.txt", "--resume", "--epochs", "2", "--out", "parts.safetensors"]) == 0
+    assert (
+        cli.main(["train", "cat.txt", "--resume", "--epochs", "2", "--out", "parts.safetensors"])
+        == 0
+    )
     whole, parts = tg.load("whole.safetensors"), tg.load("parts.safetensors")
     for name, array in whole.items():
         np.testing.assert_array_equal(parts[name], array)
@@ -801,11 +888,18 @@ def chances(seed, **options):
     """The cell of a seed, compiled and as it is: results and gradients of both."""
     cell, rng = Chance(seed), np.random.default_rng(seed)
     x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
-    states = [tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name) for name in ("h", "c")]
+    states = [
+        tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name=name)
+        for name in ("h", "c")
+    ]
     state = tuple(states[: 1 + seed % 2]) if cell.several else states[0]
     fast = tg.compile(cell, **options)
     with np.errstate(all="ignore"):
-        return flows(fast, cell, x, state, bool(seed % 3)), flows(cell, cell, x, state, bool(seed % 3)), fast
+        return (
+            flows(fast, cell, x, state, bool(seed % 3)),
+            flows(cell, cell, x, state, bool(seed % 3)),
+            fast,
+        )
 
 
 @pytest.mark.parametrize("block", range(7))
@@ -840,15 +934,29 @@ def test_layers_by_numba(name):
     found = []
     for options in (None, {"backend": "numba"}):
         layer = LAYERS[name](bidirectional=True)
-        x = tg.Tensor(np.random.default_rng(2).standard_normal((5, 4, 3)).astype("float32"), requires_grad=True)
-        output, state = (tg.compile(layer, **options) if options else layer)(x, lengths=[5, 2, 0, 1])
+        x = tg.Tensor(
+            np.random.default_rng(2).standard_normal((5, 4, 3)).astype("float32"),
+            requires_grad=True,
+        )
+        output, state = (tg.compile(layer, **options) if options else layer)(
+            x, lengths=[5, 2, 0, 1]
+        )
         sum((y * y).sum() for y in (output, *leaves_of(state))).backward()
-        found.append([output.data, *(y.data for y in leaves_of(state)), x.grad, *(p.grad for p in layer.parameters())])
+        found.append(
+            [
+                output.data,
+                *(y.data for y in leaves_of(state)),
+                x.grad,
+                *(p.grad for p in layer.parameters()),
+            ]
+        )
     assert all(a.dtype == b.dtype == np.float32 for a, b in zip(*found, strict=True))
     agree(found[1], found[0], 2e-6)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(jit.exp, np.exp), (jit.tanh, np.tanh)], ids=["exp", "tanh"])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(jit.exp, np.exp), (jit.tanh, np.tanh)], ids=["exp", "tanh"]
+)
 def test_functions_in_single_precision(ours, theirs):
     """To two units in the last place, with the same infinities, zeros and nan, compiled too."""
     import numba
@@ -868,7 +976,11 @@ def test_functions_in_single_precision(ours, theirs):
                 np.testing.assert_array_equal(run(np.float32(v)), theirs(np.float32(v)))
         ends = np.linspace(87, 88.7, 100, dtype="float32")
         if ours is jit.exp:
-            np.testing.assert_allclose([ours(v) for v in (*ends, *-ends)], np.exp(np.concatenate([ends, -ends]).astype("f8")), rtol=3e-7)
+            np.testing.assert_allclose(
+                [ours(v) for v in (*ends, *-ends)],
+                np.exp(np.concatenate([ends, -ends]).astype("f8")),
+                rtol=3e-7,
+            )
 
 
 def test_what_numba_cannot_have_stays_as_it_is():
@@ -890,10 +1002,17 @@ def test_a_program_for_numba_runs_on_its_own(tmp_path):
     with tg.no_grad():
         output, _ = fast(x)
     handed = [np.asarray(p.data) for p in fast.parameters()]
-    np.savez(tmp_path / "handed.npz", **{name: p.data for name, p in fast.named_parameters()}, x=x, output=output.data)
+    np.savez(
+        tmp_path / "handed.npz",
+        **{name: p.data for name, p in fast.named_parameters()},
+        x=x,
+        output=output.data,
+    )
     assert len(handed) == 4
     names = fast.source.partition("def forward(")[2].partition(")")[0].split(", ")
-    call = ", ".join({"xs": "z['x']", "h_0": "np.zeros((2, 4), np.float32)"}.get(n, f"z[{n!r}]") for n in names)
+    call = ", ".join(
+        {"xs": "z['x']", "h_0": "np.zeros((2, 4), np.float32)"}.get(n, f"z[{n!r}]") for n in names
+    )
     (tmp_path / "program.py").write_text(
         f"{fast.source}\nz = np.load('handed.npz')\nys, _, _ = forward({call})\nassert abs(ys[0] - z['output']).max() < 1e-6\n"
         "import sys\nassert not any(name.startswith('tinygrad') for name in sys.modules)\n"
@@ -902,7 +1021,9 @@ def test_a_program_for_numba_runs_on_its_own(tmp_path):
 
 
 def test_backends_by_name(monkeypatch):
-    with pytest.raises(ValueError, match=r"compile: argument backend: expected 'numpy' or 'numba', got 'jax'"):
+    with pytest.raises(
+        ValueError, match=r"compile: argument backend: expected 'numpy' or 'numba', got 'jax'"
+    ):
         tg.compile(tg.nn.GRU(1, 1), backend="jax")
     monkeypatch.setattr(sys.modules["tinygrad_rnn.compile"], "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"numba and scipy.*pip install 'tinygrad_rnn\[jit\]'"):
@@ -933,7 +1054,10 @@ def test_names_of_functions_around_a_cell_are_no_names_of_attributes(monkeypatch
 
 
 def matrix(*shape, seed=0, dtype=np.float64, frozen=False):
-    return tg.Tensor((0.5 * np.random.default_rng(seed).standard_normal(shape)).astype(dtype), requires_grad=not frozen)
+    return tg.Tensor(
+        (0.5 * np.random.default_rng(seed).standard_normal(shape)).astype(dtype),
+        requires_grad=not frozen,
+    )
 
 
 W3, U3, SMALL = matrix(3, 3), matrix(3, 3, seed=1), matrix(3, 3, seed=2)
@@ -965,7 +1089,9 @@ CELLS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CELLS)
 def test_cells_that_a_tester_found(name, dtype, backend, monkeypatch):
-    monkeypatch.setattr(jit, "DECORATED", "" if name not in ("comparisons", "powers of zero") else jit.DECORATED)
+    monkeypatch.setattr(
+        jit, "DECORATED", "" if name not in ("comparisons", "powers of zero") else jit.DECORATED
+    )
     for p in (W3, U3):
         monkeypatch.setattr(p, "array", p.array.astype(dtype))
 
@@ -987,7 +1113,12 @@ def test_cells_that_a_tester_found(name, dtype, backend, monkeypatch):
     assert found[0][0].dtype == found[1][0].dtype == dtype
     for theirs, ours in zip(*found, strict=True):
         theirs, ours = (0.0 if g is None else g for g in (theirs, ours))
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4 if dtype == np.float32 else 1e-11, atol=1e-5 if dtype == np.float32 else 1e-12)
+        np.testing.assert_allclose(
+            ours,
+            theirs,
+            rtol=1e-4 if dtype == np.float32 else 1e-11,
+            atol=1e-5 if dtype == np.float32 else 1e-12,
+        )
 
 
 def test_a_frozen_matrix_in_a_product_is_the_one_that_there_is_now():
@@ -1001,7 +1132,10 @@ def test_a_frozen_matrix_in_a_product_is_the_one_that_there_is_now():
     for _ in range(3):
         found = []
         for walk in (cell, fast):
-            x, h = tg.Tensor(np.full((4, 2, 3), 0.1), requires_grad=True), tg.Tensor(np.ones((2, 3)), requires_grad=True)
+            x, h = (
+                tg.Tensor(np.full((4, 2, 3), 0.1), requires_grad=True),
+                tg.Tensor(np.ones((2, 3)), requires_grad=True),
+            )
             tg.scan(walk, x, h)[0].sum().backward()
             found.append([x.grad, h.grad])
         agree(found[1], found[0], 1e-12)
@@ -1017,7 +1151,9 @@ def test_names_that_python_reads_as_one_are_kept_apart():
         return n, n
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
-    np.testing.assert_allclose(tg.scan(tg.compile(cell), x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+    np.testing.assert_allclose(
+        tg.scan(tg.compile(cell), x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
+    )
 
 
 def test_a_state_that_is_narrowed_is_narrowed_in_each_step():
@@ -1061,14 +1197,21 @@ def test_attributes_of_classes_and_of_objects_in_modules_are_seen(monkeypatch):
     module.deep = types.SimpleNamespace(rate=0.5)
     monkeypatch.setitem(of_a_dict.__globals__, "settings", module)
     space = {"Rates": Rates, "settings": module, "tg": tg}
-    exec("def cell(x, h):\n    h = tg.tanh(Rates.of_class * h + settings.deep.rate * x)\n    return h, h", space)
+    exec(
+        "def cell(x, h):\n    h = tg.tanh(Rates.of_class * h + settings.deep.rate * x)\n    return h, h",
+        space,
+    )
     cell, x, h = space["cell"], tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
     fast = tg.compile(cell)
     for rate in (0.5, 0.25, 0.75):
         monkeypatch.setattr(Rates, "of_class", rate)
-        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+        np.testing.assert_allclose(
+            tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
+        )
         module.deep.rate = 2 * rate
-        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+        np.testing.assert_allclose(
+            tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
+        )
 
 
 TABLE = matrix(5, 2)
@@ -1079,7 +1222,10 @@ TABLE = matrix(5, 2)
     [
         (lambda x, h: (h, tg.tanh(h + TABLE[x])), "look up before the walk what integers point to"),
         (lambda x, h: (h, h * ((h > 0) + (h > 1))), "combine masks with tg.where"),
-        (lambda x, h: (h, tg.clip(h, None, tg.Tensor(np.ones(2)))), "plain numbers as settings of clip expected"),
+        (
+            lambda x, h: (h, tg.clip(h, None, tg.Tensor(np.ones(2)))),
+            "plain numbers as settings of clip expected",
+        ),
     ],
     ids=["embedding", "masks", "bounds"],
 )
@@ -1098,9 +1244,13 @@ def test_a_name_does_not_get_into_a_program_as_code():
         return h, h
 
     fast, start = tg.compile(cell), tg.Tensor(np.zeros((1, 2), "float32"), name=steer)
-    (output, _), (expected, _) = (tg.scan(walk, tg.Tensor(np.ones((3, 1, 2), "float32")), start) for walk in (fast, cell))
+    (output, _), (expected, _) = (
+        tg.scan(walk, tg.Tensor(np.ones((3, 1, 2), "float32")), start) for walk in (fast, cell)
+    )
     np.testing.assert_array_equal(output.data, expected.data)
-    assert {n.id for n in ast.walk(ast.parse(fast.source)) if isinstance(n, ast.Name)}.isdisjoint({"SystemExit"})
+    assert {n.id for n in ast.walk(ast.parse(fast.source)) if isinstance(n, ast.Name)}.isdisjoint(
+        {"SystemExit"}
+    )
 
 
 # -- what cannot be seen is refused ------------------------------------------------------------------
@@ -1139,13 +1289,28 @@ def holders():
     from contextvars import ContextVar
     from types import MappingProxyType
 
-    slots, named, whole, variable, here = Slots(), Named(), Whole(), ContextVar("rate"), types.ModuleType("settings")
-    slots.rate, here.Class, here.inner = 0.5, type("Class", (), {"rate": 0.5}), types.ModuleType("inner")
+    slots, named, whole, variable, here = (
+        Slots(),
+        Named(),
+        Whole(),
+        ContextVar("rate"),
+        types.ModuleType("settings"),
+    )
+    slots.rate, here.Class, here.inner = (
+        0.5,
+        type("Class", (), {"rate": 0.5}),
+        types.ModuleType("inner"),
+    )
     here.inner.rate = 0.5
     variable.set(0.5)
     read = {"rate": 0.5}
     view, numbers = MappingProxyType(read), np.array([0.5, None], object)
-    of_bytes = {"array": array("d", [0.5]), "bytearray": bytearray([5]), "memoryview": memoryview(bytearray([5])), "deque": deque([0.5])}
+    of_bytes = {
+        "array": array("d", [0.5]),
+        "bytearray": bytearray([5]),
+        "memoryview": memoryview(bytearray([5])),
+        "deque": deque([0.5]),
+    }
 
     def reader():
         return reader.rate
@@ -1169,11 +1334,21 @@ def holders():
         yield (
             name,
             lambda held=held: held[0],
-            lambda r, held=held, number=number: held.__setitem__(0, type(number)(8 * r if number == 1 else r)),
+            lambda r, held=held, number=number: held.__setitem__(
+                0, type(number)(8 * r if number == 1 else r)
+            ),
         )
     for made in (OrderedDict(rate=0.5), UserDict(rate=0.5)):
-        yield type(made).__name__, lambda made=made: made["rate"], lambda r, made=made: made.update(rate=r)
-    yield "default dtype", lambda: np.finfo(tg.get_default_dtype()).bits / 64, lambda r: tg.set_default_dtype("f8" if r == 0.25 else "f4")
+        yield (
+            type(made).__name__,
+            lambda made=made: made["rate"],
+            lambda r, made=made: made.update(rate=r),
+        )
+    yield (
+        "default dtype",
+        lambda: np.finfo(tg.get_default_dtype()).bits / 64,
+        lambda r: tg.set_default_dtype("f8" if r == 0.25 else "f4"),
+    )
 
 
 @pytest.mark.parametrize("holder", list(holders()), ids=lambda holder: holder[0])
@@ -1203,7 +1378,10 @@ def test_what_can_change_and_cannot_be_looked_into_is_refused():
         return h, h
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
-    with pytest.raises(NotCompilable, match=r"compile: argument cell: expected to see all that a cell holds.*got list_iterator"):
+    with pytest.raises(
+        NotCompilable,
+        match=r"compile: argument cell: expected to see all that a cell holds.*got list_iterator",
+    ):
         tg.scan(tg.compile(cell), x, h)
     assert next(numbers) == 0.5
     fast = tg.compile(cell, fallback=True)
@@ -1229,7 +1407,9 @@ def test_a_draw_that_makes_no_difference_in_the_trial_is_refused(draw):
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
     numpys, pythons = np.random.get_state(), random.getstate()
-    with pytest.raises(NotCompilable, match="cell that draws no random numbers, got one that draws from"):
+    with pytest.raises(
+        NotCompilable, match="cell that draws no random numbers, got one that draws from"
+    ):
         tg.scan(tg.compile(cell), x, h)
     assert random.getstate() == pythons
     np.testing.assert_equal(np.random.get_state(), numpys)
@@ -1249,7 +1429,9 @@ def test_a_generator_that_is_held_and_not_used_is_none_of_our_business():
     cell, x, h = Cell(), tg.Tensor(np.ones((3, 2), "f4")), tg.Tensor(np.ones(2, "f4"))
     fast = tg.compile(cell)
     for _ in range(2):
-        np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)
+        np.testing.assert_allclose(
+            tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
+        )
         cell.rng.random()
     assert len(fast._programs) == 1
 
@@ -1268,7 +1450,7 @@ def test_large_inputs_warn_no_more_than_in_the_graph(layer, scale):
 def test_a_module_in_a_closure_is_not_walked_through():
     import ctypes
 
-    from tinygrad_rnn.compile.capture import captured
+    from internals import captured
 
     def made(library, system):
         def cell(x, h):

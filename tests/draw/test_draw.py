@@ -14,23 +14,47 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from internals import escape_unprintable, toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.analysis.labels import printable
 from tinygrad_rnn import draw
-from tinygrad_rnn.graph import history
 from tinygrad_rnn.nn import functional
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 HOSTILE = [
-    *('<b>|\\N"', "<b>bold</b>", 'quo"te', "apo'strophe", "line\nbreak", "back\\", "\\", "\\\\", "\\G\\E\\T\\H\\L\\l\\r", "a:b", "&lt;"),
-    *("&amp;", "{x}", "{0}", "%s", "\x1b[31m", "\x00", "]; x -> y; [", "subgraph", "</script><script>alert(1)</script>", "<!-- -->"),
+    *(
+        '<b>|\\N"',
+        "<b>bold</b>",
+        'quo"te',
+        "apo'strophe",
+        "line\nbreak",
+        "back\\",
+        "\\",
+        "\\\\",
+        "\\G\\E\\T\\H\\L\\l\\r",
+        "a:b",
+        "&lt;",
+    ),
+    *(
+        "&amp;",
+        "{x}",
+        "{0}",
+        "%s",
+        "\x1b[31m",
+        "\x00",
+        "]; x -> y; [",
+        "subgraph",
+        "</script><script>alert(1)</script>",
+        "<!-- -->",
+    ),
     *("]]>", "/* */", "x" * 2000, "🙂", "שלום", "\u202eabc", "\ud800", "\ufffe", " ", ""),
 ]
 
 
 def leaf(shape=(2,), name="w", *, grad=True):
-    return tg.Tensor(np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name)
+    return tg.Tensor(
+        np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name
+    )
 
 
 def recurrence(steps=2):
@@ -83,7 +107,9 @@ outside of time
 GOLDEN = {
     "drawn_product": lambda: tg.graph(product(), show="shape,value,grad"),
     "drawn_recurrence": lambda: tg.graph(recurrence()),
-    "drawn_recurrence_rolled": lambda: tg.graph(recurrence(3), roll=True, theme="print", direction="right"),
+    "drawn_recurrence_rolled": lambda: tg.graph(
+        recurrence(3), roll=True, theme="print", direction="right"
+    ),
 }
 """Pictures that are kept, in fixtures/. ``python tests/draw/test_draw.py`` writes them anew."""
 
@@ -139,7 +165,9 @@ def test_text_of_a_recurrence():
 
 def test_text_without_shapes():
     lines = tg.graph(recurrence()).text(shapes=False).splitlines()
-    assert [line.rstrip() for line in lines] == [re.sub(r" {2,}\([\d, ]*\)$", "", line) for line in EQUATIONS.splitlines()]
+    assert [line.rstrip() for line in lines] == [
+        re.sub(r" {2,}\([\d, ]*\)$", "", line) for line in EQUATIONS.splitlines()
+    ]
 
 
 def test_text_is_of_the_whole_graph_in_any_view():
@@ -228,16 +256,21 @@ def test_a_constant_in_a_later_step_is_no_first_state():
 
 
 def test_a_custom_op_is_drawn_by_its_formula():
-    from tinygrad_rnn.op import Op
+    from internals import Op
 
     twice = Op(lambda a: a * 2, "twice ⟨{a}⟩").vjps(a=lambda g, y, a: g * 2)
     assert equations(twice(leaf()))[0].startswith("#1 = twice ⟨w⟩")
 
 
 @pytest.mark.parametrize("form", [draw.text, tg.graph])
-@pytest.mark.parametrize("output", [tg.Tensor([1.0]), tg.Tensor([1.0], requires_grad=True), np.ones(2), 3.0, None])
+@pytest.mark.parametrize(
+    "output", [tg.Tensor([1.0]), tg.Tensor([1.0], requires_grad=True), np.ones(2), 3.0, None]
+)
 def test_what_has_no_graph_is_refused(form, output):
-    with pytest.raises(TypeError, match=r"^(draw\.text|graph): argument output: expected a Tensor that was computed"):
+    with pytest.raises(
+        TypeError,
+        match=r"^(draw\.text|graph): argument output: expected a Tensor that was computed",
+    ):
         form(output)
 
 
@@ -284,7 +317,11 @@ sys.stdout.buffer.write(drawn.text().encode())
 
 def test_the_same_program_gives_the_same_drawing_in_every_process():
     running = [
-        subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, env={**os.environ, "PYTHONHASHSEED": seed})
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        )
         for seed in ("1", "2")
     ]
     first, *others = [process.communicate(timeout=60)[0] for process in running]
@@ -292,7 +329,14 @@ def test_the_same_program_gives_the_same_drawing_in_every_process():
     assert all(other == first for other in others)
 
 
-@pytest.mark.parametrize("form", [lambda x: tg.graph(x).text(), lambda x: tg.graph(x).dot(), lambda x: json.dumps(tg.graph(x).data())])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda x: tg.graph(x).text(),
+        lambda x: tg.graph(x).dot(),
+        lambda x: json.dumps(tg.graph(x).data()),
+    ],
+)
 def test_the_same_program_gives_the_same_drawing(form):
     first = form(recurrence(5))
     keep = [leaf() * 2 for _ in range(3)]  # what else is alive does not matter
@@ -316,7 +360,13 @@ def test_the_shape_does_not_depend_on_a_name():
 
 
 def test_nothing_but_what_was_asked_for():
-    for show, lines in (([], 1), ("shape", 2), (("shape", "value"), 3), ("value", 2), (" shape , value , grad ", 4)):
+    for show, lines in (
+        ([], 1),
+        ("shape", 2),
+        (("shape", "value"), 3),
+        ("value", 2),
+        (" shape , value , grad ", 4),
+    ):
         assert {len(box) for box in boxes(tg.graph(product(), show=show)).values()} == {lines}
 
 
@@ -382,8 +432,16 @@ def test_any_shape_and_dtype_can_be_shown(shape, dtype):
 
 def test_integers_and_booleans_are_shown():
     w = leaf(name="w")
-    found = boxes(tg.graph(tg.where(tg.Tensor([True, False], name="c"), w * tg.Tensor([3, 4], name="i"), 0.0), show="value"))
-    assert [box[1] for box in found.values() if box[0] in ("c", "i")] in (["3  4", "1  0"], ["1  0", "3  4"])
+    found = boxes(
+        tg.graph(
+            tg.where(tg.Tensor([True, False], name="c"), w * tg.Tensor([3, 4], name="i"), 0.0),
+            show="value",
+        )
+    )
+    assert [box[1] for box in found.values() if box[0] in ("c", "i")] in (
+        ["3  4", "1  0"],
+        ["1  0", "3  4"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -407,7 +465,10 @@ def test_numbers_that_are_not_finite_break_nothing(numbers):
         loss = (squares * w).sum() + (w * 1e-3).sum()
         loss.backward(retain_grads=True)
     drawn = tg.graph(loss, show="shape,value,grad")
-    widths = [float(width) for width in re.findall(r'-> .*color="#b34700" penwidth=([^\s\]]+)', drawn.dot())]
+    widths = [
+        float(width)
+        for width in re.findall(r'-> .*color="#b34700" penwidth=([^\s\]]+)', drawn.dot())
+    ]
     assert len(widths) == len(drawn.edges)
     assert all(0.5 <= width <= 4 for width in widths)
 
@@ -455,14 +516,20 @@ def test_the_graph_of_a_gradient_is_drawn_too():
     assert drawn.nodes[0].name == "x"
     assert drawn.nodes[-1].values == (slope,)
     assert boxes(drawn)[drawn.nodes[-1].id][-1] == "3  12"
-    assert sum(node.ops for node in drawn.nodes) == len(history(slope))
+    assert sum(node.ops for node in drawn.nodes) == len(toposort(slope))
     assert drawn.paths >= 1
     assert drawn.text().splitlines()[0] == "parameters: x (2,)"
 
 
 def test_the_graph_of_a_gradient_through_time():
     output = gru_loss(3, create_graph=True)
-    for options in ({}, {"parameters": "hide"}, {"fold": "layer 0"}, {"steps": "last:1"}, {"roll": True}):
+    for options in (
+        {},
+        {"parameters": "hide"},
+        {"fold": "layer 0"},
+        {"steps": "last:1"},
+        {"roll": True},
+    ):
         drawn = tg.graph(output, **options)
         assert drawn.dot().startswith("digraph")
     assert len(tg.graph(output).text().splitlines()) > 50
@@ -479,7 +546,11 @@ def test_a_gradient_stands_in_the_time_step_and_the_scope_of_what_it_differentia
         *(f"gru, layer 0, time step {t}, gradient" for t in (2, 1, 0)),
         "gru, layer 0, gradient",
     ]
-    assert {node.scope[2] for node in drawn.nodes if node.kind == "state" and "gradient" not in node.scope and not node.name} == {0, 1}
+    assert {
+        node.scope[2]
+        for node in drawn.nodes
+        if node.kind == "state" and "gradient" not in node.scope and not node.name
+    } == {0, 1}
 
 
 def test_the_scope_is_as_before_when_a_gradient_was_recorded():
@@ -497,13 +568,16 @@ def test_the_scope_is_as_before_when_a_gradient_was_recorded():
 def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
     drawn = tg.graph(gru_loss(7, create_graph=True), roll=True)
     nodes = {node.id: node for node in drawn.nodes}
-    assert sorted((e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag) == [
-        (-1, "gradient", "gradient"),
-        (1, "hₜ", "hₜ₋₁"),
+    assert sorted(
+        (e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag
+    ) == [(-1, "gradient", "gradient"), (1, "hₜ", "hₜ₋₁")]
+    assert [node.scope for node in drawn.nodes if node.kind == "fold"] == [
+        (),
+        ("gru", "layer 0"),
+        ("gru", "layer 0", "t = 0 … 6"),
     ]
-    assert [node.scope for node in drawn.nodes if node.kind == "fold"] == [(), ("gru", "layer 0"), ("gru", "layer 0", "t = 0 … 6")]
     whole = tg.graph(gru_loss(7, create_graph=True), roll=True, parameters="once")
-    assert sum(node.ops for node in whole.nodes) == len(history(gru_loss(7, create_graph=True)))
+    assert sum(node.ops for node in whole.nodes) == len(toposort(gru_loss(7, create_graph=True)))
     assert "the gradient of each scope is one box" in drawn.notes[1]
     assert len(drawn.nodes) == len(tg.graph(gru_loss(50, create_graph=True), roll=True).nodes)
 
@@ -531,11 +605,13 @@ def test_any_name_can_be_drawn(name):
     drawn.dot().encode()
     rest, labels = emptied(drawn.dot())
     assert rest == emptied(tg.graph(named("x" if name else "")).dot())[0]
-    wanted = printable(name).strip()
+    wanted = escape_unprintable(name).strip()
     for label in labels:
         tags = {part.tag for part in ElementTree.fromstring(f"<label>{label}</label>").iter()}
         assert tags <= {"label", "table", "tr", "td", "b", "font", "br"}
-    shown = "".join("".join(ElementTree.fromstring(f"<label>{label}</label>").itertext()) for label in labels)
+    shown = "".join(
+        "".join(ElementTree.fromstring(f"<label>{label}</label>").itertext()) for label in labels
+    )
     assert shown.replace("\\\\", "\\").count(wanted.replace("\\\\", "\\")) >= (6 if wanted else 0)
 
 
@@ -543,7 +619,7 @@ def test_any_name_can_be_drawn(name):
 def test_any_name_is_in_the_data(name):
     data = tg.graph(named(name)).data()
     assert json.loads(json.dumps(data)) == json.loads(json.dumps(data, ensure_ascii=False))
-    assert any(node["name"] == (printable(name) or "leaf") for node in data["nodes"])
+    assert any(node["name"] == (escape_unprintable(name) or "leaf") for node in data["nodes"])
 
 
 # -- size --------------------------------------------------------------------------------------------
@@ -551,7 +627,8 @@ def test_any_name_is_in_the_data(name):
 
 def test_a_drawing_of_a_hundred_steps_is_fast():
     """The language model of the requirement: 100 steps of a GRU with an embedding and an output layer."""
-    from tinygrad_rnn.app.char_model import Architecture, CharModel
+    from internals import Architecture, CharModel
+
     from tinygrad_rnn.text import CharVocab
 
     model = CharModel(CharVocab("Math"), Architecture(hidden=16, embedding=8), rng=0)
@@ -573,13 +650,18 @@ def test_over_600_nodes_it_folds_by_itself_and_says_so():
     assert len(drawn.nodes) <= 600
     (note,) = drawn.notes[1:]
     visible, option = re.fullmatch(
-        r"([\d,]+) nodes: drawn with (\S+); choose steps, roll or fold yourself to see other parts", note
+        r"([\d,]+) nodes: drawn with (\S+); choose steps, roll or fold yourself to see other parts",
+        note,
     ).groups()
     assert int(visible.replace(",", "")) > 600
     assert option == 'steps="first:2,last:1"'
     assert html.escape(note) in drawn.dot()
     assert note in drawn.data()["notes"]
-    assert {node.scope[2] for node in drawn.nodes if len(node.scope) > 2 and node.kind == "op"} == {0, 1, 99}
+    assert {node.scope[2] for node in drawn.nodes if len(node.scope) > 2 and node.kind == "op"} == {
+        0,
+        1,
+        99,
+    }
     assert tg.graph(gru_loss(100), roll=True).notes == drawn.notes[:1]
 
 
@@ -616,14 +698,21 @@ def test_hundreds_of_parameters_are_hidden_by_themselves(options):
     assert sum(node.ops for node in drawn.nodes) == 2
     assert 'nodes: drawn with parameters="hide"; ' in drawn.notes[1]
     drawn.dot()
-    with pytest.raises(ValueError, match=r"argument fold: expected the name or the depth .* scopes here are part$"):
+    with pytest.raises(
+        ValueError, match=r"argument fold: expected the name or the depth .* scopes here are part$"
+    ):
         tg.graph(wide(700, ["part"]), fold="parts")
 
 
 def test_steps_that_were_asked_for_stay_however_many_nodes_there_are():
     drawn = tg.graph(gru_loss(100), steps="first:60", parameters="hide")
-    assert {node.scope[2] for node in drawn.nodes if len(node.scope) > 2 and node.kind != "steps"} == set(range(60))
-    assert re.fullmatch(r"[\d,]+ nodes: drawn with fold=4; choose steps, roll or fold yourself to see other parts", drawn.notes[1])
+    assert {
+        node.scope[2] for node in drawn.nodes if len(node.scope) > 2 and node.kind != "steps"
+    } == set(range(60))
+    assert re.fullmatch(
+        r"[\d,]+ nodes: drawn with fold=4; choose steps, roll or fold yourself to see other parts",
+        drawn.notes[1],
+    )
     drawn.dot()
 
 
@@ -631,9 +720,14 @@ def test_steps_that_were_asked_for_stay_however_many_nodes_there_are():
 def test_of_what_nothing_groups_the_two_ends_are_drawn(length):
     drawn = tg.graph(chain(length))
     assert len(drawn.nodes) == 501
-    assert [node.text for node in drawn.nodes if node.kind == "fold"] == [f"{length + 1 - 500:,} ops"]
+    assert [node.text for node in drawn.nodes if node.kind == "fold"] == [
+        f"{length + 1 - 500:,} ops"
+    ]
     assert sum(node.ops for node in drawn.nodes) == length
-    assert drawn.notes[1] == f"{length + 1:,} nodes: drawn with one box for those between the first and the last 250"
+    assert (
+        drawn.notes[1]
+        == f"{length + 1:,} nodes: drawn with one box for those between the first and the last 250"
+    )
     assert all(html.escape(note) in drawn.dot() for note in drawn.notes)
     order = {node.id: i for i, node in enumerate(drawn.nodes)}
     assert all(order[e.source] < order[e.target] for e in drawn.edges)
@@ -700,12 +794,19 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
         assert len([line for line in text.splitlines() if "⊙" in line]) > length / 20
         assert len(data["nodes"]) == len(data["edges"]) + 1 == length + 1
         seconds.append(graphed + written + listed)
-    assert seconds[1] < 4 * seconds[0] * 2 + 1, "four times as much takes much more than four times as long"
+    assert seconds[1] < 4 * seconds[0] * 2 + 1, (
+        "four times as much takes much more than four times as long"
+    )
     refusal = (
         r"^graph.dot: argument fold: expected at most 600 visible nodes, got 100,001, which no scope or time step groups into fewer; "
         r"record parts under tg.scope\(name\) and fold=1, or use text\(\), which has no limit$"
     )
-    for refused in (drawn.dot, drawn.svg, lambda: drawn.save(tmp_path / "chain.svg"), lambda: drawn.save(tmp_path / "chain.dot")):
+    for refused in (
+        drawn.dot,
+        drawn.svg,
+        lambda: drawn.save(tmp_path / "chain.svg"),
+        lambda: drawn.save(tmp_path / "chain.dot"),
+    ):
         with pytest.raises(ValueError, match=refusal):
             refused()
     assert list(tmp_path.iterdir()) == []
@@ -717,7 +818,11 @@ def test_the_way_of_a_state_is_written_without_escapes():
     assert "".join("".join(state).split()) == "hₜ₋₁t−1→t"
 
 
-@pytest.mark.parametrize(("view", "most"), [({"roll": True}, 10), ({"steps": "first:2,last:2"}, 30)], ids=["rolled", "ends"])
+@pytest.mark.parametrize(
+    ("view", "most"),
+    [({"roll": True}, 10), ({"steps": "first:2,last:2"}, 30)],
+    ids=["rolled", "ends"],
+)
 def test_a_long_loop_is_viewed_in_linear_time(view, most):
     seconds = []
     for length in (500, 8_000):
@@ -730,7 +835,9 @@ def test_a_long_loop_is_viewed_in_linear_time(view, most):
         assert len(drawn.nodes) <= most
         assert drawn.dot().count("digraph") == 1
         seconds.append(viewed)
-    assert seconds[1] < 16 * seconds[0] * 1.6 + 0.1, "sixteen times as many steps take much more than sixteen times as long"
+    assert seconds[1] < 16 * seconds[0] * 1.6 + 0.1, (
+        "sixteen times as many steps take much more than sixteen times as long"
+    )
 
 
 def test_edges_join_what_is_there_in_the_order_of_computation():

@@ -6,21 +6,26 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from internals import Architecture, CharModel, toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.app.char_model import Architecture, CharModel
-from tinygrad_rnn.graph import history
 from tinygrad_rnn.nn import functional
 from tinygrad_rnn.text import CharVocab
 
 
 def leaf(shape=(2, 2), name="w", *, grad=True):
-    return tg.Tensor(np.linspace(-0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name)
+    return tg.Tensor(
+        np.linspace(-0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name
+    )
 
 
 def language_model(steps, cell="gru", *, embedding=8, layers=1):
     """The requirement's example, and its loss on a line of text."""
-    model = CharModel(CharVocab("Math"), Architecture(cell=cell, hidden=4, embedding=embedding, layers=layers), rng=0)
+    model = CharModel(
+        CharVocab("Math"),
+        Architecture(cell=cell, hidden=4, embedding=embedding, layers=layers),
+        rng=0,
+    )
     x = np.arange(steps + 1) % 4
     logits, _ = model(x[:-1, None])
     loss = functional.cross_entropy(logits, x[1:, None])
@@ -63,7 +68,10 @@ def names(drawn):
 def ends(drawn):
     """Every edge as the names or texts at its ends."""
     nodes = by_id(drawn)
-    return [tuple(nodes[end].name or nodes[end].text for end in (e.source, e.target)) for e in drawn.edges]
+    return [
+        tuple(nodes[end].name or nodes[end].text for end in (e.source, e.target))
+        for e in drawn.edges
+    ]
 
 
 def follows(drawn, start, *, back=False):
@@ -115,18 +123,23 @@ def test_edges_join_what_is_visible_and_the_output_stays(model, view):
     assert ids >= {end for e in drawn.edges for end in (e.source, e.target)}
     (last,) = [node for node in drawn.nodes if holds(node, output)]
     joined = follows(drawn, last.id, back=True) | {last.id}
-    apart = [node for node in drawn.nodes if node.id not in joined and node.kind != "steps"]  # a state may end in steps left out
+    apart = [
+        node for node in drawn.nodes if node.id not in joined and node.kind != "steps"
+    ]  # a state may end in steps left out
     assert not apart, "everything that is drawn leads to the output"
     drawn.dot()
 
 
 @each_model
-@pytest.mark.parametrize("view", [v for v in VIEWS.values() if v.get("parameters") in (None, "once") and v != {"roll": True}])
+@pytest.mark.parametrize(
+    "view",
+    [v for v in VIEWS.values() if v.get("parameters") in (None, "once") and v != {"roll": True}],
+)
 def test_every_op_is_counted_once(model, view):
     output = model()
     drawn = tg.graph(output, **view)
-    assert sum(node.ops for node in drawn.nodes) == len(history(output))
-    assert drawn.notes[0].endswith(f"· {len(history(output)):,} ops")
+    assert sum(node.ops for node in drawn.nodes) == len(toposort(output))
+    assert drawn.notes[0].endswith(f"· {len(toposort(output)):,} ops")
 
 
 @each_model
@@ -157,9 +170,16 @@ def test_drawing_leaves_the_graph_alone(view):
     def everything(value):
         node = value.node
         own = (value.grad, value.name, value.tracked, value.changed, value.array.tobytes())
-        return (*own, node and (node.used, node.scope, node.index, tuple(map(id, node.inputs)), str(node.params)))
+        return (
+            *own,
+            node
+            and (node.used, node.scope, node.index, tuple(map(id, node.inputs)), str(node.params)),
+        )
 
-    values = [*history(output), *{x for v in history(output) for x in v.node.inputs if isinstance(x, tg.Tensor)}]
+    values = [
+        *toposort(output),
+        *{x for v in toposort(output) for x in v.node.inputs if isinstance(x, tg.Tensor)},
+    ]
     before = list(map(everything, values))
     parameter = next(x for x in values if x.requires_grad and x.node is None)
     drawn = tg.graph(output, show="shape,value,grad", highlight=parameter, **view)
@@ -169,7 +189,15 @@ def test_drawing_leaves_the_graph_alone(view):
     assert len(drawn.nodes) > len(drawn.notes) > 1
     output.backward()
     same.backward()
-    leaves = [[x for v in history(o) for x in v.node.inputs if isinstance(x, tg.Tensor) and x.node is None] for o in (output, same)]
+    leaves = [
+        [
+            x
+            for v in toposort(o)
+            for x in v.node.inputs
+            if isinstance(x, tg.Tensor) and x.node is None
+        ]
+        for o in (output, same)
+    ]
     for a, b in zip(*leaves, strict=True):
         np.testing.assert_array_equal(a.grad, b.grad)
 
@@ -198,7 +226,9 @@ def test_one_edge_carries_the_state(steps):
     assert [v.name for v in carries.values] == ["h"] * (steps - 1)
     assert [v.node.scope[-1] for v in carries.values] == list(range(steps - 1))
     assert "t−1 → t" in drawn.dot()
-    inside = [node for node in drawn.nodes if any(part == f"t = 0 … {steps - 1}" for part in node.scope)]
+    inside = [
+        node for node in drawn.nodes if any(part == f"t = 0 … {steps - 1}" for part in node.scope)
+    ]
     assert {node.ops for node in inside if node.kind == "op"} == {steps}
 
 
@@ -225,10 +255,16 @@ def test_what_is_rolled_up_does_the_same_in_every_step():
 def test_every_state_of_every_layer_has_its_edge(loss, lags):
     drawn = tg.graph(loss(), roll=True)
     nodes = by_id(drawn)
-    assert sorted((e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag) == lags
+    assert (
+        sorted((e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag)
+        == lags
+    )
     for e in drawn.edges:
         if e.lag:  # within one loop, whose frame is called t = 0 … 4
-            here, there = (nodes[end].scope[: nodes[end].scope.index("t = 0 … 4")] for end in (e.source, e.target))
+            here, there = (
+                nodes[end].scope[: nodes[end].scope.index("t = 0 … 4")]
+                for end in (e.source, e.target)
+            )
             assert here == there
 
 
@@ -252,12 +288,22 @@ def test_a_walk_backwards_takes_its_state_from_the_next_step():
 @pytest.mark.parametrize("first", ["constant named h", "parameter", "computed"])
 def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
     w, start = leaf(name="W"), leaf(name="start")
-    h = {"constant named h": leaf(name="h", grad=False), "parameter": start, "computed": start * 2}[first]
-    drawn = tg.graph(scanned(lambda x, h: rnn_cell(x, h, w), reverse=reverse, h=h), roll=True, parameters="once")
+    h = {"constant named h": leaf(name="h", grad=False), "parameter": start, "computed": start * 2}[
+        first
+    ]
+    drawn = tg.graph(
+        scanned(lambda x, h: rnn_cell(x, h, w), reverse=reverse, h=h), roll=True, parameters="once"
+    )
     nodes = by_id(drawn)
-    (place,) = [node for node in drawn.nodes if node.kind == "state" and any(e.target == node.id and e.lag for e in drawn.edges)]
+    (place,) = [
+        node
+        for node in drawn.nodes
+        if node.kind == "state" and any(e.target == node.id and e.lag for e in drawn.edges)
+    ]
     (product,) = [node for node in drawn.nodes if "@" in node.text]
-    fed = {nodes[e.source].name or nodes[e.source].text for e in drawn.edges if e.target == product.id}
+    fed = {
+        nodes[e.source].name or nodes[e.source].text for e in drawn.edges if e.target == product.id
+    }
     assert fed == {"W", place.name}, "the product reads the state from one place only"
     if first != "constant named h":
         (entering,) = [e for e in drawn.edges if e.target == place.id and not e.lag]
@@ -290,7 +336,11 @@ def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
     _, h = tg.scan(leaky, tg.Tensor(np.ones((5, 2))), tg.Tensor(np.zeros(2)))
     drawn = tg.graph(h.sum(), roll=True, parameters="once")
     nodes = by_id(drawn)
-    fed = {frozenset(nodes[e.source].kind for e in drawn.edges if e.target == node.id) for node in drawn.nodes if "⊙" in node.text}
+    fed = {
+        frozenset(nodes[e.source].kind for e in drawn.edges if e.target == node.id)
+        for node in drawn.nodes
+        if "⊙" in node.text
+    }
     assert fed <= {frozenset({"parameter", "input"}), frozenset({"state"})}
     for e in drawn.edges:
         assert (e.values[0] is w) <= ("0.5" not in nodes[e.target].text), "w is not part of 0.5 ⊙ h"
@@ -307,18 +357,28 @@ def test_a_start_without_a_name_is_not_taken_for_an_input():
 
     _, h = tg.scan(cell, tg.Tensor(np.ones((5, 1, 2))), tg.Tensor(np.zeros((1, 2))))
     drawn = tg.graph(h.sum(), roll=True, parameters="once")
-    into = {node.id: sorted(by_id(drawn)[e.source].kind for e in drawn.edges if e.target == node.id) for node in drawn.nodes}
+    into = {
+        node.id: sorted(by_id(drawn)[e.source].kind for e in drawn.edges if e.target == node.id)
+        for node in drawn.nodes
+    }
     (place,) = [node for node in drawn.nodes if node.kind == "state"]
     (plus,) = [node for node in drawn.nodes if node.text == "+"]
     assert into[plus.id] == ["input", "op"]
     assert into[place.id] == ["input", "op"]
     fed = {
-        end: [e.source for e in drawn.edges if e.target == end and by_id(drawn)[e.source].kind == "input"] for end in (plus.id, place.id)
+        end: [
+            e.source
+            for e in drawn.edges
+            if e.target == end and by_id(drawn)[e.source].kind == "input"
+        ]
+        for end in (plus.id, place.id)
     }
     assert fed[plus.id] != fed[place.id]
 
 
-@pytest.mark.parametrize("view", [{}, {"roll": True}, {"steps": "first:1,last:1"}, {"fold": "loop"}])
+@pytest.mark.parametrize(
+    "view", [{}, {"roll": True}, {"steps": "first:1,last:1"}, {"fold": "loop"}]
+)
 def test_numpy_integers_are_time_steps_too(view):
     def loss(steps):
         w, h = leaf(name="W"), leaf(name="h", grad=False)
@@ -378,7 +438,13 @@ def test_one_step_is_rolled_up_as_it_is():
 
 def visible_steps(drawn):
     """The time steps whose ops can be seen."""
-    return {part for node in drawn.nodes if node.kind == "op" for part in node.scope if isinstance(part, int)}
+    return {
+        part
+        for node in drawn.nodes
+        if node.kind == "op"
+        for part in node.scope
+        if isinstance(part, int)
+    }
 
 
 @pytest.mark.parametrize(
@@ -397,7 +463,9 @@ def test_of_ten_steps_some_are_kept(steps, stay, title):
     marks = [node for node in drawn.nodes if node.kind == "steps"]
     assert [node.text for node in marks] == [title]
     assert [node.name for node in marks] == ["…"]
-    assert marks[0].ops == (10 - len(stay)) * len([n for n in drawn.nodes if n.kind == "op" and n.scope[2:3] == (9 if 9 in stay else 0,)])
+    assert marks[0].ops == (10 - len(stay)) * len(
+        [n for n in drawn.nodes if n.kind == "op" and n.scope[2:3] == (9 if 9 in stay else 0,)]
+    )
     assert drawn.data()["steps"] == sorted(stay)
 
 
@@ -408,12 +476,22 @@ def test_the_state_goes_through_the_mark():
     assert len(marks) == 2
     assert [bool(mark.text) for mark in marks] == [True, False]
     for mark in marks:  # one for each state
-        came = {nodes[e.source].name for e in drawn.edges if e.target == mark.id and nodes[e.source].name}
-        goes = {nodes[e.target].name for e in drawn.edges if e.source == mark.id and nodes[e.target].kind == "state"}
+        came = {
+            nodes[e.source].name
+            for e in drawn.edges
+            if e.target == mark.id and nodes[e.source].name
+        }
+        goes = {
+            nodes[e.target].name
+            for e in drawn.edges
+            if e.source == mark.id and nodes[e.target].kind == "state"
+        }
         assert (came & {"h₁", "c₁"}, goes) in (({"h₁"}, {"h₆"}), ({"c₁"}, {"c₆"}))
 
 
-@pytest.mark.parametrize("steps", ["first:5", "last:5", "first:3,last:2", "first:9,last:9", "first:5,last:0"])
+@pytest.mark.parametrize(
+    "steps", ["first:5", "last:5", "first:3,last:2", "first:9,last:9", "first:5,last:0"]
+)
 def test_steps_that_hide_nothing_change_nothing(steps):
     loss = layer_loss("GRU", 5)
     assert tg.graph(loss, steps=steps).dot() == tg.graph(loss).dot()
@@ -442,34 +520,54 @@ def test_marks_of_two_loops_stay_joined():
     drawn = tg.graph(b.sum(), steps="first:1,last:1")
     nodes = by_id(drawn)
     joined = [
-        (nodes[e.source].scope[0], nodes[e.target].scope[0]) for e in drawn.edges if nodes[e.source].kind == nodes[e.target].kind == "steps"
+        (nodes[e.source].scope[0], nodes[e.target].scope[0])
+        for e in drawn.edges
+        if nodes[e.source].kind == nodes[e.target].kind == "steps"
     ]
     assert joined == [("first", "second")]
 
 
 @pytest.mark.parametrize(
-    ("steps", "remedy"),
+    ("steps", "fix"),
     [
-        *((steps, "name first and last at most once, each with a whole number") for steps in ("", "first", "first:", "first:-1", "2")),
-        *((steps, "name first and last at most once, each with a whole number") for steps in ("first:1.5", "all", 3, ("first:1",))),
-        *((steps, "name first and last at most once, each with a whole number") for steps in ("last:1,last:2", "first:1,", "first:٣")),
-        *((steps, "at least one step must stay") for steps in ("first:0,last:0", "first:0", "last:0")),
+        *(
+            (steps, "name first and last at most once, each with a whole number")
+            for steps in ("", "first", "first:", "first:-1", "2")
+        ),
+        *(
+            (steps, "name first and last at most once, each with a whole number")
+            for steps in ("first:1.5", "all", 3, ("first:1",))
+        ),
+        *(
+            (steps, "name first and last at most once, each with a whole number")
+            for steps in ("last:1,last:2", "first:1,", "first:٣")
+        ),
+        *(
+            (steps, "at least one step must stay")
+            for steps in ("first:0,last:0", "first:0", "last:0")
+        ),
     ],
 )
-def test_steps_that_cannot_be_read_are_refused(steps, remedy):
-    with pytest.raises(ValueError, match=rf'^graph: argument steps: expected "first:2,last:1", say, got .*; {remedy}$'):
+def test_steps_that_cannot_be_read_are_refused(steps, fix):
+    with pytest.raises(
+        ValueError, match=rf'^graph: argument steps: expected "first:2,last:1", say, got .*; {fix}$'
+    ):
         tg.graph(layer_loss("RNN", 3), steps=steps)
 
 
 def test_steps_are_named_in_any_order():
     loss = layer_loss("RNN", 5)
-    assert tg.graph(loss, steps="last:1,first:2").dot() == tg.graph(loss, steps="first:2,last:1").dot()
+    assert (
+        tg.graph(loss, steps="last:1,first:2").dot() == tg.graph(loss, steps="first:2,last:1").dot()
+    )
 
 
 @pytest.mark.parametrize("fold", ["gru / layer 0", ["gru / layer 0"], "layer 0"], ids=str)
 def test_a_scope_is_folded_by_its_path(fold):
     drawn = tg.graph(layer_loss("GRU", 3), fold=fold)
-    assert [(node.name, node.scope) for node in drawn.nodes if node.kind == "fold"] == [("layer 0", ("gru",))]
+    assert [(node.name, node.scope) for node in drawn.nodes if node.kind == "fold"] == [
+        ("layer 0", ("gru",))
+    ]
 
 
 def test_of_two_scopes_of_one_name_a_path_folds_one():
@@ -477,8 +575,13 @@ def test_of_two_scopes_of_one_name_a_path_folds_one():
     for module in ("a", "b"):
         with tg.scope(module, "part"):
             x = tg.tanh(x * 2)
-    assert [node.scope for node in tg.graph(x, fold="part").nodes if node.kind == "fold"] == [("a",), ("b",)]
-    assert [node.scope for node in tg.graph(x, fold="b / part").nodes if node.kind == "fold"] == [("b",)]
+    assert [node.scope for node in tg.graph(x, fold="part").nodes if node.kind == "fold"] == [
+        ("a",),
+        ("b",),
+    ]
+    assert [node.scope for node in tg.graph(x, fold="b / part").nodes if node.kind == "fold"] == [
+        ("b",)
+    ]
     with pytest.raises(ValueError, match="got 'part / b'"):
         tg.graph(x, fold="part / b")
 
@@ -490,8 +593,17 @@ def test_a_whole_number_of_numpy_is_a_depth():
 
 def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
     loss = layer_loss("RNN", 3)
-    w = next(x for value in history(loss) for x in value.node.inputs if getattr(x, "name", "") == "weight_hh_l0")
-    assert tg.graph(loss, highlight=w, parameters="hide").notes[-1].endswith(" paths to weight_hh_l0, which is hidden")
+    w = next(
+        x
+        for value in toposort(loss)
+        for x in value.node.inputs
+        if getattr(x, "name", "") == "weight_hh_l0"
+    )
+    assert (
+        tg.graph(loss, highlight=w, parameters="hide")
+        .notes[-1]
+        .endswith(" paths to weight_hh_l0, which is hidden")
+    )
     assert tg.graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
 
 
@@ -502,24 +614,44 @@ def test_a_scope_is_folded_by_its_name():
     loss = language_model(4)
     drawn = tg.graph(loss, fold="recurrent")
     (box,) = [node for node in drawn.nodes if node.kind == "fold"]
-    inside = [v for v in history(loss) if "recurrent" in v.node.scope]
-    assert (box.name, box.scope, box.ops, box.text) == ("recurrent", ("charmodel",), len(inside), f"{len(inside)} ops")
+    inside = [v for v in toposort(loss) if "recurrent" in v.node.scope]
+    assert (box.name, box.scope, box.ops, box.text) == (
+        "recurrent",
+        ("charmodel",),
+        len(inside),
+        f"{len(inside)} ops",
+    )
     assert box.shapes == [(4, 1, 4)]  # what leaves it: the outputs of all steps
-    assert not any("recurrent" in node.scope for node in drawn.nodes if node.kind not in ("parameter", "fold"))
+    assert not any(
+        "recurrent" in node.scope for node in drawn.nodes if node.kind not in ("parameter", "fold")
+    )
     nodes = by_id(drawn)
-    assert {nodes[e.source].name for e in drawn.edges if e.target == box.id} >= {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"}
+    assert {nodes[e.source].name for e in drawn.edges if e.target == box.id} >= {
+        "weight_ih_l0",
+        "weight_hh_l0",
+        "bias_ih_l0",
+        "bias_hh_l0",
+    }
     assert len([e for e in drawn.edges if e.source == box.id]) == 1
 
 
 def test_scopes_are_folded_by_their_depth():
     loss = language_model(4)
-    for depth, folded in ((1, {"charmodel"}), (2, {"embedding", "recurrent", "output"}), (3, {"layer 0"})):
+    for depth, folded in (
+        (1, {"charmodel"}),
+        (2, {"embedding", "recurrent", "output"}),
+        (3, {"layer 0"}),
+    ):
         drawn = tg.graph(loss, fold=depth)
         boxes = [node for node in drawn.nodes if node.kind == "fold" and node.name != "loss"]
         assert {node.name for node in boxes} == folded
         assert all(len(node.scope) == depth - 1 for node in boxes)
-        assert sum(node.ops for node in drawn.nodes) == len(history(loss))
-    steps = [node.scope[-1] for node in tg.graph(loss, fold=4).nodes if node.kind == "fold" and node.name != "loss"]
+        assert sum(node.ops for node in drawn.nodes) == len(toposort(loss))
+    steps = [
+        node.scope[-1]
+        for node in tg.graph(loss, fold=4).nodes
+        if node.kind == "fold" and node.name != "loss"
+    ]
     assert steps == [0, 1, 2, 3]  # each in the frame of its step
 
 
@@ -559,16 +691,19 @@ def test_folds_fold_again():
     loss = language_model(4)
     drawn = tg.graph(loss, fold=["layer 0", "recurrent", 1])
     assert [node.ops for node in drawn.nodes if node.name == "charmodel"] == [
-        len([v for v in history(loss) if v.node.scope[:1] == ("charmodel",)])
+        len([v for v in toposort(loss) if v.node.scope[:1] == ("charmodel",)])
     ]
     rolled = tg.graph(loss, roll=True, fold="layer 0")
-    assert [e for e in rolled.edges if e.source == e.target and e.lag == 1], "the state is an edge from the box to itself"
+    assert [e for e in rolled.edges if e.source == e.target and e.lag == 1], (
+        "the state is an edge from the box to itself"
+    )
 
 
 @pytest.mark.parametrize("fold", ["nope", 99, 0, -1, "", ["layer 0", "nope"]])
 def test_a_fold_that_is_not_there_is_refused(fold):
     with pytest.raises(
-        ValueError, match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*; scopes here are gru, "
+        ValueError,
+        match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*; scopes here are gru, ",
     ):
         tg.graph(layer_loss("GRU", 2), fold=fold)
 
@@ -588,12 +723,21 @@ def test_chips_stand_at_each_use():
     stuck = [node for node in chips.nodes if node.kind == "parameter"]
     assert stuck
     assert all(out[node.id] == 1 for node in stuck)
-    assert max(Counter(e.source for e in once.edges)[node.id] for node in once.nodes if node.kind == "parameter") > 1
+    assert (
+        max(
+            Counter(e.source for e in once.edges)[node.id]
+            for node in once.nodes
+            if node.kind == "parameter"
+        )
+        > 1
+    )
     nodes = by_id(chips)
     for e in chips.edges:
         if nodes[e.source].kind == "parameter":
             assert nodes[e.source].scope == nodes[e.target].scope
-    assert {id(v) for node in stuck for v in node.values} <= {id(v) for node in once.nodes for v in node.values}
+    assert {id(v) for node in stuck for v in node.values} <= {
+        id(v) for node in once.nodes for v in node.values
+    }
 
 
 def test_every_use_of_a_parameter_has_its_chip():
@@ -643,7 +787,12 @@ def random_program(seed):
     for _ in range(int(rng.integers(4, 10))):
         a, b = (values[i] for i in rng.integers(0, len(values), 2))
         values.append(
-            [lambda a, b: a + b, lambda a, b: a * b, lambda a, b: tg.tanh(a), lambda a, b: tg.stack([a, b, a]).sum()][rng.integers(4)](a, b)
+            [
+                lambda a, b: a + b,
+                lambda a, b: a * b,
+                lambda a, b: tg.tanh(a),
+                lambda a, b: tg.stack([a, b, a]).sum(),
+            ][rng.integers(4)](a, b)
         )
     return leaves, values[-1] * leaves[0]
 
@@ -652,17 +801,25 @@ def walks(value, target):
     """Every path from `value` down to `target`, as lists of what lies on it."""
     if value is target:
         return [[value]]
-    return [[value, *rest] for x in (value.node.inputs if value.node else ()) if isinstance(x, tg.Tensor) for rest in walks(x, target)]
+    return [
+        [value, *rest]
+        for x in (value.node.inputs if value.node else ())
+        if isinstance(x, tg.Tensor)
+        for rest in walks(x, target)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_paths_are_as_many_as_walking_finds(seed):
     leaves, output = random_program(seed)
-    interior = history(output)[len(history(output)) // 2]
+    interior = toposort(output)[len(toposort(output)) // 2]
     for target in (leaves[0], leaves[1], interior, output):
         found = walks(output, target)
         if not found:
-            with pytest.raises(ValueError, match=r"^graph: argument highlight: expected a Tensor with gradients in this graph"):
+            with pytest.raises(
+                ValueError,
+                match=r"^graph: argument highlight: expected a Tensor with gradients in this graph",
+            ):
                 tg.graph(output, highlight=target)
             continue
         drawn = tg.graph(output, highlight=target)
@@ -678,9 +835,14 @@ def test_paths_are_as_many_as_walking_finds(seed):
             marked = bool(e.values) and (e.values[0], made) in on_paths
             assert ("penwidth=2.4" in line) == marked
             assert ("style=dotted" in line) == (not marked)
-        boxes = {m[1]: m[0] for m in re.finditer(r"^\s*(\w+) \[label=.*$", drawn.dot(), re.MULTILINE)}
+        boxes = {
+            m[1]: m[0] for m in re.finditer(r"^\s*(\w+) \[label=.*$", drawn.dot(), re.MULTILINE)
+        }
         on = {v for path in found for v in path}
-        assert all(("penwidth=2.2" in boxes[node.id]) == bool(on & set(node.values)) for node in drawn.nodes)
+        assert all(
+            ("penwidth=2.2" in boxes[node.id]) == bool(on & set(node.values))
+            for node in drawn.nodes
+        )
 
 
 def gru_by_hand(steps):
@@ -701,7 +863,9 @@ def test_paths_through_time_are_counted_and_not_walked(steps):
     first, u, h = gru_by_hand(steps)
     assert tg.graph(h, highlight=first, roll=True).paths == 5**steps
     drawn = tg.graph(h, highlight=u, steps="first:1,last:1")
-    assert drawn.paths == sum(5**t for t in range(steps))  # one way from each step's n, and five from each h to the one before
+    assert drawn.paths == sum(
+        5**t for t in range(steps)
+    )  # one way from each step's n, and five from each h to the one before
     assert f"{drawn.paths:,} path{'s' if steps > 1 else ''} to U" in drawn.dot()
 
 
@@ -711,18 +875,31 @@ def test_paths_are_the_same_in_every_view(view):
     output, _ = layer(tg.Tensor(np.ones((5, 1, 3)), dtype="float32"))
     loss = output.sum()
     drawn = tg.graph(loss, highlight=layer.weight_hh_l0, **view)
-    assert drawn.paths == tg.graph(loss, highlight=layer.weight_hh_l0).paths == len(walks(loss, layer.weight_hh_l0))
+    assert (
+        drawn.paths
+        == tg.graph(loss, highlight=layer.weight_hh_l0).paths
+        == len(walks(loss, layer.weight_hh_l0))
+    )
     marked = [line for line in drawn.dot().splitlines() if "penwidth=2.4" in line]
     assert len(marked) > 5
     assert not any("bias" in line or "invis" in line for line in marked)
 
 
 @pytest.mark.parametrize(
-    "other", [lambda: leaf(), lambda: leaf() * 2, lambda: tg.Tensor([1.0]), lambda: np.ones(2), lambda: "w", lambda: 0]
+    "other",
+    [
+        lambda: leaf(),
+        lambda: leaf() * 2,
+        lambda: tg.Tensor([1.0]),
+        lambda: np.ones(2),
+        lambda: "w",
+        lambda: 0,
+    ],
 )
 def test_what_is_not_in_the_graph_cannot_be_highlighted(other):
     with pytest.raises(
-        ValueError, match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, got .*; pass a parameter"
+        ValueError,
+        match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, got .*; pass a parameter",
     ):
         tg.graph((leaf() * 2).sum(), highlight=other())
 
@@ -738,9 +915,9 @@ def test_each_call_of_a_module_has_its_own_scope():
     first, state = gru(x)
     drawn = tg.graph((first * gru(x, state)[0]).sum())
     assert {v.scope[0] for v in drawn.nodes if v.kind == "op" and v.scope} == {"gru", "gru, call 2"}
-    assert Counter(v.scope[:3] for v in drawn.nodes if v.name == "h₁" and v.kind == "op") == Counter(
-        [("gru", "layer 0", 1), ("gru, call 2", "layer 0", 1)]
-    )
+    assert Counter(
+        v.scope[:3] for v in drawn.nodes if v.name == "h₁" and v.kind == "op"
+    ) == Counter([("gru", "layer 0", 1), ("gru, call 2", "layer 0", 1)])
     folded = tg.graph((first * gru(x, state)[0]).sum(), fold="gru")
     assert [v.name for v in folded.nodes if v.kind == "fold"] == ["gru", "gru, call 2"]
 
@@ -750,7 +927,11 @@ def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_call_by_call():
     for x in np.ones((3, 1, 3), np.float32):
         _, h = cell(x, h)
     folded = tg.graph(h.sum(), fold=1)
-    assert [v.name for v in folded.nodes if v.kind == "fold"] == ["grucell", "grucell, call 2", "grucell, call 3"]
+    assert [v.name for v in folded.nodes if v.kind == "fold"] == [
+        "grucell",
+        "grucell, call 2",
+        "grucell, call 3",
+    ]
     assert len({v.ops for v in folded.nodes if v.kind == "fold"}) == 1
 
 
@@ -773,7 +954,11 @@ def test_rolled_and_folded_a_gate_takes_its_input_at_t():
     gru = tg.nn.GRU(3, 2, rng=0)
     loss = gru(np.ones((4, 1, 3), np.float32))[0].sum()
     folds = [v.text for v in tg.graph(loss, roll=True, fold="names").nodes if v.kind == "fold"]
-    assert folds == ["σ(hₜ₋₁ @ U_rᵀ + x_r[t])", "σ(hₜ₋₁ @ U_zᵀ + x_z[t])", "tanh(x_n[t] + rₜ ⊙ (hₜ₋₁ @ U_nᵀ + b_hn))"]
+    assert folds == [
+        "σ(hₜ₋₁ @ U_rᵀ + x_r[t])",
+        "σ(hₜ₋₁ @ U_zᵀ + x_z[t])",
+        "tanh(x_n[t] + rₜ ⊙ (hₜ₋₁ @ U_nᵀ + b_hn))",
+    ]
 
 
 def test_time_steps_that_are_not_consecutive():
@@ -798,11 +983,18 @@ def test_two_modules_of_one_name_are_not_two_calls_of_one():
 
     zeros = tg.Tensor(np.zeros((1, 2), np.float32))
     output, _ = tg.scan(cell, tg.Tensor(np.ones((2, 1, 3), np.float32)), (zeros, zeros))
-    scopes = {part for v in tg.graph(output).nodes for part in v.scope if isinstance(part, str) and "grucell" in part}
+    scopes = {
+        part
+        for v in tg.graph(output).nodes
+        for part in v.scope
+        if isinstance(part, str) and "grucell" in part
+    }
     assert scopes == {"grucell", "grucell (2)"}
     flow = tg.bptt.flow(output.sum())
     assert set(flow.gradients) == {"grucell / h", "grucell (2) / h"}
-    assert set(flow.values) >= {f"{cell} / {name}" for cell in ("grucell", "grucell (2)") for name in "rznh"}
+    assert set(flow.values) >= {
+        f"{cell} / {name}" for cell in ("grucell", "grucell (2)") for name in "rznh"
+    }
 
 
 def test_two_states_that_start_from_one_tensor_each_start_from_it():
@@ -818,7 +1010,11 @@ def test_two_states_that_start_from_one_tensor_each_start_from_it():
     rolled = tg.graph(h.sum(), roll=True)
     nodes = by_id(rolled)
     (start,) = [v.id for v in rolled.nodes if v.name == "z"]
-    into = [(nodes[e.target].kind, nodes[e.target].name, e.when) for e in rolled.edges if e.source == start]
+    into = [
+        (nodes[e.target].kind, nodes[e.target].name, e.when)
+        for e in rolled.edges
+        if e.source == start
+    ]
     assert sorted(into) == [("state", "cₜ₋₁", "at first"), ("state", "hₜ₋₁", "at first")]
 
 
@@ -879,16 +1075,27 @@ class Reader(tg.nn.Module):
         return self.output(self.gru(self.embedding(x))[0])
 
 
-@pytest.mark.parametrize("view", [{"roll": True}, {"parameters": "chips"}, {"parameters": "hide", "fold": "names"}], ids=str)
+@pytest.mark.parametrize(
+    "view",
+    [{"roll": True}, {"parameters": "chips"}, {"parameters": "hide", "fold": "names"}],
+    ids=str,
+)
 def test_what_data_enters_is_no_parameter(view):
     """An embedding is parameters and whole numbers alone, and is what the network computes all the same."""
-    loss = functional.cross_entropy(Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int))
+    loss = functional.cross_entropy(
+        Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int)
+    )
     loss.name = "loss"
     drawn = tg.graph(loss, **view)
     ops = [node for node in drawn.nodes if node.kind in ("op", "fold")]
     assert any("embedding" in node.scope for node in ops)
     assert {"x_r", "x_z", "x_n"} <= {node.name for node in ops}
-    assert all(100 not in shape for node in drawn.nodes if node.kind == "parameter" for shape in node.shapes)
+    assert all(
+        100 not in shape
+        for node in drawn.nodes
+        if node.kind == "parameter"
+        for shape in node.shapes
+    )
     if "roll" in view:
         assert len(drawn.nodes) <= 40
         assert {"rₜ", "zₜ", "nₜ", "hₜ", "hₜ₋₁", "loss"} <= set(names(drawn))
@@ -897,7 +1104,9 @@ def test_what_data_enters_is_no_parameter(view):
 def test_constant_data_is_no_parameter_either():
     output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((5, 1, 3), np.float32))
     drawn = tg.graph(output, parameters="chips")
-    assert [node.kind for node in drawn.nodes if node.kind != "parameter" and (5, 1, 2) in node.shapes] == ["op", "op"]
+    assert [
+        node.kind for node in drawn.nodes if node.kind != "parameter" and (5, 1, 2) in node.shapes
+    ] == ["op", "op"]
     assert all((5, 1, 2) not in node.shapes for node in drawn.nodes if node.kind == "parameter")
 
 
@@ -906,7 +1115,13 @@ def test_an_op_that_computes_is_no_part_of_a_parameter():
     with tg.scope("layer"):
         y = tg.tanh(tg.tanh(w @ w) * w[0])
     drawn = tg.graph(y.sum(), parameters="chips")
-    assert [node.text for node in drawn.nodes if node.kind == "op"] == ["@", "tanh", "⊙", "tanh", "Σ"]
+    assert [node.text for node in drawn.nodes if node.kind == "op"] == [
+        "@",
+        "tanh",
+        "⊙",
+        "tanh",
+        "Σ",
+    ]
     assert [node.text for node in drawn.nodes if node.kind == "parameter"] == ["", "", "w[0]"]
 
 
@@ -923,15 +1138,34 @@ def second_order(steps, w):
 
 def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_before():
     lines = tg.graph(second_order(4, leaf(name="W"))).text().splitlines()
-    written = [line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line]
-    assert written == ["₀ = tanh(h₋₁ @ W + h₋₂)", "₁ = tanh(h₀ @ W + h₋₁)", "₂ = tanh(h₁ @ W + h₀)", "₃ = tanh(h₂ @ W + h₁)"]
+    written = [
+        line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line
+    ]
+    assert written == [
+        "₀ = tanh(h₋₁ @ W + h₋₂)",
+        "₁ = tanh(h₀ @ W + h₋₁)",
+        "₂ = tanh(h₁ @ W + h₀)",
+        "₃ = tanh(h₂ @ W + h₁)",
+    ]
 
 
 def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
     drawn = tg.graph(second_order(5, leaf(name="W")), roll=True)
     nodes = by_id(drawn)
-    ends = sorted((nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text) for e in drawn.edges)
-    inside = [("+", "hₜ"), ("@", "+"), ("W", "@"), ("hₜ", "hₜ₋₁"), ("hₜ", "hₜ₋₂"), ("hₜ", "Σ"), ("hₜ₋₁", "@"), ("hₜ₋₂", "+")]
+    ends = sorted(
+        (nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text)
+        for e in drawn.edges
+    )
+    inside = [
+        ("+", "hₜ"),
+        ("@", "+"),
+        ("W", "@"),
+        ("hₜ", "hₜ₋₁"),
+        ("hₜ", "hₜ₋₂"),
+        ("hₜ", "Σ"),
+        ("hₜ₋₁", "@"),
+        ("hₜ₋₂", "+"),
+    ]
     assert ends == sorted([*inside, ("h₋₁", "hₜ₋₁"), ("h₋₁", "hₜ₋₂")])
     assert {e.when for e in drawn.edges if nodes[e.source].name == "h₋₁"} == {"at first"}
     assert sorted(e.lag for e in drawn.edges if e.lag) == [1, 2]
@@ -951,7 +1185,12 @@ def test_an_input_with_the_name_of_the_state_has_its_own_step():
         "tanh(h₀ + h₋₁ @ w",
         *(f"tanh(h{'₀₁₂₃'[t]} + h{'₀₁₂₃'[t - 1]}⁽²⁾ @ w" for t in (1, 2, 3)),
     ]
-    assert [node.name for node in tg.graph(h.sum()).nodes if node.kind == "input"] == ["h₀", "h₁", "h₂", "h₃"]
+    assert [node.name for node in tg.graph(h.sum()).nodes if node.kind == "input"] == [
+        "h₀",
+        "h₁",
+        "h₂",
+        "h₃",
+    ]
 
 
 def decoder(steps):
@@ -979,7 +1218,9 @@ def test_what_a_decoder_reads_first_enters_at_the_place_of_its_output():
 def test_two_results_of_one_name_in_one_step_are_told_apart_as_in_the_text():
     output, _ = tg.nn.GRU(3, 4, rng=0)(np.ones((4, 3, 3), np.float32), lengths=[4, 1, 2])
     drawn = tg.graph(output.sum(), fold="names", parameters="hide")
-    found = [node.name for node in drawn.nodes if node.name.startswith("h₁") and node.kind != "state"]
+    found = [
+        node.name for node in drawn.nodes if node.name.startswith("h₁") and node.kind != "state"
+    ]
     assert found == ["h₁", "h₁⁽²⁾"]
     assert "h₁⁽²⁾ = where(" in drawn.text()
     assert {"hₜ", "hₜ⁽²⁾", "hₜ₋₁⁽²⁾"} <= set(names(tg.graph(output.sum(), roll=True)))
@@ -998,7 +1239,10 @@ def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
                     h.name = "h"
             total = total + h.sum()
     drawn = tg.graph(total, roll=True)
-    assert [(node.name, node.scope[1]) for node in drawn.nodes if node.text == "tanh"] == [("h₀", 0), ("h₁", 1)]
+    assert [(node.name, node.scope[1]) for node in drawn.nodes if node.text == "tanh"] == [
+        ("h₀", 0),
+        ("h₁", 1),
+    ]
     assert [node.name for node in drawn.nodes if node.kind == "input"] == ["h₋₁"]
     assert "inside of a time step" in drawn.notes[-1]
     assert [e.lag for e in drawn.edges if e.lag] == [1]
@@ -1010,9 +1254,16 @@ def test_a_named_input_stays_outside_of_the_box_that_uses_it(fold):
     loss = (tg.nn.Linear(3, 2, rng=0)(x) ** 2).sum()
     drawn = tg.graph(loss, fold=fold)
     assert [(node.kind, node.name, node.scope) for node in drawn.nodes][:4] == [
-        *[("input", "x", ()), ("parameter", "weight", ()), ("parameter", "bias", ()), ("fold", "linear", ())],
+        *[
+            ("input", "x", ()),
+            ("parameter", "weight", ()),
+            ("parameter", "bias", ()),
+            ("fold", "linear", ()),
+        ]
     ]
-    assert ("x", "linear") in {tuple(by_id(drawn)[end].name for end in (e.source, e.target)) for e in drawn.edges}
+    assert ("x", "linear") in {
+        tuple(by_id(drawn)[end].name for end in (e.source, e.target)) for e in drawn.edges
+    }
 
 
 def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():

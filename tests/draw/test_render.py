@@ -12,14 +12,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from internals import Architecture, CharModel, Lesson, escape_unprintable, main, render, save_model
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.app.char_model import Architecture, CharModel, save_model
-from tinygrad_rnn.app.cli import main
-from tinygrad_rnn.draw import NoEngineError, render
-from tinygrad_rnn.analysis.labels import printable
+from tinygrad_rnn.draw import NoEngineError
 from tinygrad_rnn.text import CharVocab
-from tinygrad_rnn.app.mathmath.numbers import Lesson
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}"
@@ -83,7 +80,9 @@ def no_engine(monkeypatch):
 
 
 def leaf(shape=(2,), name="w"):
-    return tg.Tensor(np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True, name=name)
+    return tg.Tensor(
+        np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True, name=name
+    )
 
 
 def layer_loss(kind, steps, layers=1, *, bidirectional=False):
@@ -100,10 +99,22 @@ def groups(root, kind):
 
 def outline(group):
     """The box around the first shape of a group: left, right, top, bottom. Plain text has the places of its lines."""
-    shape = next((e for e in group.iter() if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse", f"{SVG}polyline")), None)
+    shape = next(
+        (
+            e
+            for e in group.iter()
+            if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse", f"{SVG}polyline")
+        ),
+        None,
+    )
     if shape is None:
         places = [(float(text.get("x")), float(text.get("y"))) for text in group.iter(f"{SVG}text")]
-        return min(x for x, _ in places), max(x for x, _ in places), min(y for _, y in places), max(y for _, y in places)
+        return (
+            min(x for x, _ in places),
+            max(x for x, _ in places),
+            min(y for _, y in places),
+            max(y for _, y in places),
+        )
     if shape.tag == f"{SVG}ellipse":
         x, y, rx, ry = (float(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
         return x - rx, x + rx, y - ry, y + ry
@@ -116,12 +127,17 @@ def overlap(a, b, room=0.5):
 
 
 def within(a, b, room=0.5):
-    return a[0] >= b[0] - room and a[1] <= b[1] + room and a[2] >= b[2] - room and a[3] <= b[3] + room
+    return (
+        a[0] >= b[0] - room and a[1] <= b[1] + room and a[2] >= b[2] - room and a[3] <= b[3] + room
+    )
 
 
 def frames(root):
     """The frames of a picture in the order in which they were opened: title and box."""
-    return [("".join(text.text for text in g.findall(f"{SVG}text")), outline(g)) for g in groups(root, "cluster")]
+    return [
+        ("".join(text.text for text in g.findall(f"{SVG}text")), outline(g))
+        for g in groups(root, "cluster")
+    ]
 
 
 def loops(root):
@@ -142,7 +158,9 @@ def check_structure(drawn, svg):
     nodes, edges = groups(root, "node"), groups(root, "edge")
     assert {g.findtext(f"{SVG}title") for g in nodes} == {node.id for node in drawn.nodes}
     assert len(nodes) == len(drawn.nodes)
-    assert sorted(g.findtext(f"{SVG}title") for g in edges) == sorted(f"{e.source}->{e.target}" for e in drawn.edges)
+    assert sorted(g.findtext(f"{SVG}title") for g in edges) == sorted(
+        f"{e.source}->{e.target}" for e in drawn.edges
+    )
     scopes = {node.scope[: depth + 1] for node in drawn.nodes for depth in range(len(node.scope))}
     clusters = frames(root)
     assert len(clusters) == len(scopes)
@@ -153,7 +171,17 @@ def check_structure(drawn, svg):
         assert not any(overlap(boxes[a.id], boxes[b.id]) for b in drawn.nodes[i + 1 :])
         around = [box for _, box in clusters if within(boxes[a.id], box)]
         assert len(around) >= len(a.scope), "a node is inside the frames of its scopes"
-    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {"svg", "g", "title", "text", "a", "path", "polygon", "ellipse", "polyline"}
+    assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {
+        "svg",
+        "g",
+        "title",
+        "text",
+        "a",
+        "path",
+        "polygon",
+        "ellipse",
+        "polyline",
+    }
     return root
 
 
@@ -228,7 +256,11 @@ def check_order(found, steps):
     ],
 )
 def test_steps_stand_in_order(kind, layers, bidirectional, parameters, direction):
-    drawn = tg.graph(layer_loss(kind, 3, layers, bidirectional=bidirectional), parameters=parameters, direction=direction)
+    drawn = tg.graph(
+        layer_loss(kind, 3, layers, bidirectional=bidirectional),
+        parameters=parameters,
+        direction=direction,
+    )
     found = loops(check_structure(drawn, drawn.svg()))
     assert len(found) == layers * (1 + bidirectional)
     for loop in found:
@@ -237,14 +269,20 @@ def test_steps_stand_in_order(kind, layers, bidirectional, parameters, direction
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("steps", [2, 3, 5])
-@pytest.mark.parametrize("options", [{}, {"fold": "names", "parameters": "hide"}, {"parameters": "chips"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"fold": "names", "parameters": "hide"}, {"parameters": "chips"}], ids=str
+)
 def test_a_state_enters_its_step_on_the_left(options, steps, direction):
     drawn = tg.graph(layer_loss("GRU", steps), direction=direction, **options)
     root = check_structure(drawn, drawn.svg())
     (found,) = loops(root)
     check_order(found, steps)
     boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(root, "node")}
-    made = {node.scope[2]: boxes[node.id] for node in drawn.nodes if node.kind == "op" and node.name.startswith("h")}
+    made = {
+        node.scope[2]: boxes[node.id]
+        for node in drawn.nodes
+        if node.kind == "op" and node.name.startswith("h")
+    }
     for node in drawn.nodes:
         if node.kind == "state":
             assert boxes[node.id][1] <= made[node.scope[2]][0]
@@ -269,7 +307,9 @@ def test_with_the_data_to_the_right_a_walk_backwards_goes_to_the_left():
 def test_steps_that_are_left_out_stand_where_they_belong():
     drawn = tg.graph(layer_loss("GRU", 9), steps="first:2,last:2")
     root = check_structure(drawn, drawn.svg())
-    (mark,) = [outline(g) for g in groups(root, "node") if g.findtext(f"{SVG}title").startswith("steps")]
+    (mark,) = [
+        outline(g) for g in groups(root, "node") if g.findtext(f"{SVG}title").startswith("steps")
+    ]
     boxes = dict(loops(root)[0])
     assert list(boxes) == [0, 1, 7, 8]
     assert boxes[1][1] <= mark[0]
@@ -287,21 +327,33 @@ def test_data_flows_where_the_direction_says(direction, sign):
 
 def test_themes_change_the_colours_and_nothing_else():
     loss = layer_loss("GRU", 2)
-    light, dark, printed = (tg.graph(loss, theme=theme, highlight=None).svg() for theme in ("light", "dark", "print"))
+    light, dark, printed = (
+        tg.graph(loss, theme=theme, highlight=None).svg() for theme in ("light", "dark", "print")
+    )
     colours = [set(re.findall(r"#[0-9a-f]{6}", svg)) for svg in (light, dark, printed)]
     assert not colours[0] & colours[1]
-    assert {re.sub(r"#[0-9a-f]{6}", "", svg) for svg in (light, dark, printed)} == {re.sub(r"#[0-9a-f]{6}", "", light)}
-    assert all(r == g == b for r, g, b in (re.findall("..", colour[1:]) for colour in colours[2])), "print is without colour"
+    assert {re.sub(r"#[0-9a-f]{6}", "", svg) for svg in (light, dark, printed)} == {
+        re.sub(r"#[0-9a-f]{6}", "", light)
+    }
+    assert all(
+        r == g == b for r, g, b in (re.findall("..", colour[1:]) for colour in colours[2])
+    ), "print is without colour"
 
 
 def test_kinds_differ_in_their_outlines_not_only_in_colour():
     w = leaf()
-    output = tg.linear(tg.Tensor(np.ones((3, 2)), name="x"), tg.tanh(leaf((2, 2), "W")), w) + np.ones(2)
+    output = tg.linear(
+        tg.Tensor(np.ones((3, 2)), name="x"), tg.tanh(leaf((2, 2), "W")), w
+    ) + np.ones(2)
     root = ElementTree.fromstring(tg.graph(output, theme="print").svg())
     kinds = {}
     for g in groups(root, "node"):
-        shape = next(e for e in g.iter() if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse"))
-        kinds.setdefault(re.sub(r"\d", "", g.findtext(f"{SVG}title")), set()).add((shape.tag, shape.get("stroke-dasharray")))
+        shape = next(
+            e for e in g.iter() if e.tag in (f"{SVG}path", f"{SVG}polygon", f"{SVG}ellipse")
+        )
+        kinds.setdefault(re.sub(r"\d", "", g.findtext(f"{SVG}title")), set()).add(
+            (shape.tag, shape.get("stroke-dasharray"))
+        )
     assert kinds.keys() == {"parameter", "op", "input", "constant"}
     assert len({tuple(look) for look in kinds.values()}) == 4
 
@@ -309,10 +361,43 @@ def test_kinds_differ_in_their_outlines_not_only_in_colour():
 # -- any name ----------------------------------------------------------------------------------------
 
 NAMES = [
-    *("<b>|", "<b>bold</b>", 'quo"te', "apo'strophe", "line\nbreak", "a:b", "&amp;", "&lt;x", "{x}|y", "\x1b[31m", "]; x -> y; ["),
-    *("</script><script>alert(1)</script>", "<!-- -->", "]]>", "🙂", "שלום", "\u202eabc", "\ud800", "%d", "y" * 500, "a  b"),
+    *(
+        "<b>|",
+        "<b>bold</b>",
+        'quo"te',
+        "apo'strophe",
+        "line\nbreak",
+        "a:b",
+        "&amp;",
+        "&lt;x",
+        "{x}|y",
+        "\x1b[31m",
+        "]; x -> y; [",
+    ),
+    *(
+        "</script><script>alert(1)</script>",
+        "<!-- -->",
+        "]]>",
+        "🙂",
+        "שלום",
+        "\u202eabc",
+        "\ud800",
+        "%d",
+        "y" * 500,
+        "a  b",
+    ),
 ]
-BACKSLASHES = ['<b>|\\N"', "\\N", "\\G\\E", "\\T\\H\\L", "back\\", "\\\\", "\\n\\l\\r", "a\\\\Nb", "C:\\new\\logs"]
+BACKSLASHES = [
+    '<b>|\\N"',
+    "\\N",
+    "\\G\\E",
+    "\\T\\H\\L",
+    "back\\",
+    "\\\\",
+    "\\n\\l\\r",
+    "a\\\\Nb",
+    "C:\\new\\logs",
+]
 
 
 def drawn_with(names):
@@ -332,8 +417,8 @@ def test_names_neither_break_nor_enter_a_picture(engine):
     texts = [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
     tips = [a.get(f"{LINK}title").replace("\xa0", " ") for a in root.iter(f"{SVG}a")]
     for name in NAMES:
-        assert texts.count(printable(name)) == 3, name  # scope, parameter, result
-        assert printable(name) in tips
+        assert texts.count(escape_unprintable(name)) == 3, name  # scope, parameter, result
+        assert escape_unprintable(name) in tips
     assert not any("script" in e.tag for e in root.iter())
     assert all(not name.startswith("on") for e in root.iter() for name in e.attrib)
     assert not any(e.get(f"{LINK}href") or e.get("href") for e in root.iter())
@@ -349,9 +434,17 @@ def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
 
 
 @pytest.mark.parametrize("parameters", ["chips", "hide"])
-@pytest.mark.parametrize(("steps", "read", "written"), [("first:1,last:1", 3, 3), ("first:2,last:1", 5, 4)])
-def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(parameters, steps, read, written):
-    encoder, cell, out = tg.nn.GRU(3, 4, rng=0), tg.nn.GRUCell(5, 4, rng=1), tg.nn.Linear(4, 5, rng=2)
+@pytest.mark.parametrize(
+    ("steps", "read", "written"), [("first:1,last:1", 3, 3), ("first:2,last:1", 5, 4)]
+)
+def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(
+    parameters, steps, read, written
+):
+    encoder, cell, out = (
+        tg.nn.GRU(3, 4, rng=0),
+        tg.nn.GRUCell(5, 4, rng=1),
+        tg.nn.Linear(4, 5, rng=2),
+    )
     with tg.scope("translator"):
         with tg.scope("encoder"):
             _, h = encoder(tg.Tensor(np.ones((read, 2, 3), np.float32), name="x"))
@@ -363,7 +456,10 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(pa
                 h.name, y.name = "h", "y"
             outputs.append(y)
     drawn = tg.graph(tg.stack(outputs).sum(), steps=steps, parameters=parameters)
-    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
+    boxes = {
+        g.findtext(f"{SVG}title"): outline(g)
+        for g in groups(ElementTree.fromstring(drawn.svg()), "node")
+    }
     walked = [node for node in drawn.nodes if any(isinstance(part, int) for part in node.scope)]
     reading = [boxes[node.id] for node in walked if "encoder" in node.scope]
     writing = {}
@@ -371,13 +467,19 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(pa
         if "encoder" not in node.scope:
             writing.setdefault(node.scope[1], []).append(boxes[node.id])
     columns = [reading, *(writing[step] for step in sorted(writing))]
-    assert all(max(box[1] for box in left) < min(box[0] for box in right) for left, right in pairwise(columns))
+    assert all(
+        max(box[1] for box in left) < min(box[0] for box in right)
+        for left, right in pairwise(columns)
+    )
 
 
 def test_a_loss_of_every_step_stands_behind_the_first_step():
     """The tutorial's batch: its loss walks along with the recurrence."""
     drawn = tg.graph(Lesson().loss.loss, parameters="chips")
-    boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(ElementTree.fromstring(drawn.svg()), "node")}
+    boxes = {
+        g.findtext(f"{SVG}title"): outline(g)
+        for g in groups(ElementTree.fromstring(drawn.svg()), "node")
+    }
     first = [boxes[node.id] for node in drawn.nodes if node.scope[:2] == ("mathmath", 0)]
     losses = [boxes[node.id] for node in drawn.nodes if "loss" in node.scope]
     assert min(box[0] for box in losses) > max(box[1] for box in first)
@@ -387,7 +489,9 @@ def test_a_loss_of_every_step_stands_behind_the_first_step():
 
 
 @pytest.mark.parametrize("form", render.FORMATS)
-def test_without_an_engine_the_error_names_both_fixes_and_the_dot_is_kept(no_engine, tmp_path, form):
+def test_without_an_engine_the_error_names_both_fixes_and_the_dot_is_kept(
+    no_engine, tmp_path, form
+):
     drawn = tg.graph(layer_loss("GRU", 2))
     with pytest.raises(NoEngineError) as caught:
         drawn.save(tmp_path / f"x.{form}")
@@ -418,13 +522,18 @@ def test_without_an_engine_a_notebook_shows_the_equations(no_engine):
 
 def test_a_notebook_shows_the_picture_and_the_equations(engine):
     drawn = tg.graph(layer_loss("GRU", 2), roll=True)
-    for bundle in (drawn._repr_mimebundle_(), drawn._repr_mimebundle_(include=None, exclude=["image/png"])):
+    for bundle in (
+        drawn._repr_mimebundle_(),
+        drawn._repr_mimebundle_(include=None, exclude=["image/png"]),
+    ):
         assert set(bundle) == {"text/plain", "image/svg+xml"}
         assert bundle["text/plain"] == drawn.text()
         check_structure(drawn, bundle["image/svg+xml"])
 
 
-@pytest.mark.parametrize("script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"])
+@pytest.mark.parametrize(
+    "script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"]
+)
 def test_a_notebook_outlives_any_engine(script, no_pygraphviz, monkeypatch, tmp_path):
     put_first(monkeypatch, tmp_path, script)
     drawn = tg.graph(layer_loss("GRU", 2))
@@ -444,9 +553,15 @@ def test_a_notebook_gets_the_reason_for_what_is_too_large():
 
 @pytest.mark.parametrize(
     ("script", "reason"),
-    [(BROKEN, "Error: the reason"), (SILENT, "it crashed"), ("#!/no/such/interpreter\n", "No such file or directory")],
+    [
+        (BROKEN, "Error: the reason"),
+        (SILENT, "it crashed"),
+        ("#!/no/such/interpreter\n", "No such file or directory"),
+    ],
 )
-def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(script, reason, no_pygraphviz, monkeypatch, tmp_path):
+def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(
+    script, reason, no_pygraphviz, monkeypatch, tmp_path
+):
     put_first(monkeypatch, tmp_path, script)
     drawn = tg.graph(leaf() * 2)
     wanted = f"draw: Graphviz could not draw this as png: {reason}; fold more of the graph; the DOT text is in {tmp_path / 'x.dot'}"
@@ -456,7 +571,9 @@ def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(script, reason
     assert (tmp_path / "x.dot").read_text(encoding="utf-8") == drawn.dot()
 
 
-@pytest.mark.parametrize("script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"])
+@pytest.mark.parametrize(
+    "script", [BROKEN, SILENT, "#!/no/such/interpreter\n"], ids=["fails", "silent", "cannot run"]
+)
 def test_where_the_system_dot_fails_pygraphviz_draws(script, monkeypatch, tmp_path):
     put_first(monkeypatch, tmp_path, script)
     drawn = tg.graph(layer_loss("GRU", 2))
@@ -484,7 +601,9 @@ def test_nothing_of_a_name_reaches_a_command(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("form", "start"), [("svg", b"<svg "), ("SVG", b"<svg "), ("png", b"\x89PNG\r\n\x1a\n"), ("pdf", b"%PDF-1.")], ids=lambda x: str(x)[:5]
+    ("form", "start"),
+    [("svg", b"<svg "), ("SVG", b"<svg "), ("png", b"\x89PNG\r\n\x1a\n"), ("pdf", b"%PDF-1.")],
+    ids=lambda x: str(x)[:5],
 )
 def test_every_picture_is_what_its_name_says(engine, tmp_path, form, start):
     drawn = tg.graph(layer_loss("GRU", 2), parameters="hide")
@@ -500,13 +619,17 @@ def test_every_picture_is_what_its_name_says(engine, tmp_path, form, start):
         assert b"%%EOF" in content[-32:]
 
 
-@pytest.mark.parametrize(("form", "start"), [("dot", "digraph {\n"), ("txt", "parameters: "), ("json", '{\n "status"')])
+@pytest.mark.parametrize(
+    ("form", "start"), [("dot", "digraph {\n"), ("txt", "parameters: "), ("json", '{\n "status"')]
+)
 def test_every_text_is_what_its_name_says(tmp_path, form, start):
     drawn = tg.graph(layer_loss("GRU", 2), parameters="hide")
     content = drawn.save(tmp_path / f"x.{form}").read_text(encoding="utf-8")
     assert content.startswith(start)
     assert content.endswith("\n")
-    assert content.rstrip("\n") == {"dot": drawn.dot, "txt": drawn.text, "json": lambda: content}[form]().rstrip("\n")
+    assert content.rstrip("\n") == {"dot": drawn.dot, "txt": drawn.text, "json": lambda: content}[
+        form
+    ]().rstrip("\n")
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -520,7 +643,8 @@ def test_a_file_is_replaced(tmp_path):
 @pytest.mark.parametrize("name", ["x", "x.gif", "x.svgz", ".svg", "x.", "x.svg.bak", "", "x.dot "])
 def test_other_endings_are_refused(tmp_path, name):
     with pytest.raises(
-        ValueError, match=r"^graph\.save: argument path: expected a name that ends in \.svg, \.png, \.pdf, \.dot, \.txt, \.json, got "
+        ValueError,
+        match=r"^graph\.save: argument path: expected a name that ends in \.svg, \.png, \.pdf, \.dot, \.txt, \.json, got ",
     ):
         tg.graph(leaf() * 2).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
@@ -532,14 +656,23 @@ def test_a_folder_that_is_not_there(tmp_path, form):
         tg.graph(leaf() * 2).save(tmp_path / "none" / f"x.{form}")
 
 
-@pytest.mark.parametrize("name", ["folder.svg", "folder.txt", "x" * 300 + ".svg", "x" * 300 + ".json", "f/" * 3000 + "x.dot"])
+@pytest.mark.parametrize(
+    "name",
+    ["folder.svg", "folder.txt", "x" * 300 + ".svg", "x" * 300 + ".json", "f/" * 3000 + "x.dot"],
+)
 def test_a_file_that_cannot_be_written_is_refused_by_name(tmp_path, name):
     (tmp_path / name[:10]).mkdir() if name.startswith("folder") else None
-    with pytest.raises(OSError, match=r"^graph.save: argument path: expected a file (that can be written|in a folder that is there), got "):
+    with pytest.raises(
+        OSError,
+        match=r"^graph.save: argument path: expected a file (that can be written|in a folder that is there), got ",
+    ):
         tg.graph(leaf() * 2).save(tmp_path / name)
 
 
-@pytest.mark.parametrize("options", [{}, {"roll": True}, {"steps": "first:1"}, {"fold": "layer 0"}, {"parameters": "chips"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"roll": True}, {"steps": "first:1"}, {"fold": "layer 0"}, {"parameters": "chips"}],
+)
 def test_json_says_what_the_graph_says(tmp_path, options):
     drawn = tg.graph(layer_loss("LSTM", 5), highlight=None, **options)
     found = json.loads(drawn.save(tmp_path / "x.json").read_text(encoding="utf-8"))
@@ -547,19 +680,28 @@ def test_json_says_what_the_graph_says(tmp_path, options):
     assert found.keys() == {"status", "notes", "nodes", "edges", "scopes", "steps"}
     assert [node["id"] for node in found["nodes"]] == [node.id for node in drawn.nodes]
     for kept, node in zip(found["nodes"], drawn.nodes, strict=True):
-        assert (kept["kind"], kept["name"], kept["text"], kept["ops"]) == (node.kind, node.name, node.text, node.ops)
+        assert (kept["kind"], kept["name"], kept["text"], kept["ops"]) == (
+            node.kind,
+            node.name,
+            node.text,
+            node.ops,
+        )
         assert kept["scope"] == list(node.scope)
         assert kept["shapes"] == [list(shape) for shape in node.shapes]
     assert [(e["source"], e["target"], e["lag"], e["when"]) for e in found["edges"]] == [
         (e.source, e.target, e.lag, e.when) for e in drawn.edges
     ]
-    assert {tuple(scope) for scope in found["scopes"]} == {node.scope for node in drawn.nodes if node.scope}
+    assert {tuple(scope) for scope in found["scopes"]} == {
+        node.scope for node in drawn.nodes if node.scope
+    }
     assert found["notes"] == drawn.notes
 
 
 def test_json_takes_any_name(tmp_path):
     path = drawn_with(NAMES + BACKSLASHES).save(tmp_path / "x.json")
-    assert {printable(name) for name in NAMES} <= {node["name"] for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]}
+    assert {escape_unprintable(name) for name in NAMES} <= {
+        node["name"] for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]
+    }
 
 
 # -- the command -------------------------------------------------------------------------------------
@@ -616,7 +758,11 @@ def test_the_command_takes_every_option(folder, capsys, options, wanted):
 
 def test_hidden_parameters_by_command(folder, capsys):
     assert run("--demo", "--parameters", "hide", "--out", "x.json") == 0
-    assert not [node for node in json.loads((folder / "x.json").read_text(encoding="utf-8"))["nodes"] if node["kind"] == "parameter"]
+    assert not [
+        node
+        for node in json.loads((folder / "x.json").read_text(encoding="utf-8"))["nodes"]
+        if node["kind"] == "parameter"
+    ]
 
 
 def test_the_command_draws_by_itself(folder, capsys):
@@ -634,7 +780,12 @@ def test_the_command_prints_equations(folder, capsys):
 
 
 def test_the_command_draws_a_trained_model(folder, capsys):
-    save_model(CharModel(CharVocab("the cat"), Architecture("lstm", embedding=3, hidden=2, layers=2), rng=0), "cat.safetensors")
+    save_model(
+        CharModel(
+            CharVocab("the cat"), Architecture("lstm", embedding=3, hidden=2, layers=2), rng=0
+        ),
+        "cat.safetensors",
+    )
     assert run("cat.safetensors", "--roll", "--text", "the cat", "--out", "cat.svg") == 0
     assert "t = 0 … 5" in (folder / "cat.svg").read_text(encoding="utf-8")
     assert run("cat.safetensors", "--highlight", "weight_hh_l0", "--out", "cat.txt") == 0
@@ -657,7 +808,10 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         (["--demo", "--fold", "99"], "argument fold: expected the name or the depth of a scope"),
         (["--demo", "--fold", "²"], "argument fold: expected the name or the depth of a scope"),
         (["--demo", "--parameters", "some"], "argument parameters: expected once, chips, hide"),
-        (["--demo", "--highlight", "nope"], "argument --highlight: expected one of recurrent.weight_ih_l0, "),
+        (
+            ["--demo", "--highlight", "nope"],
+            "argument --highlight: expected one of recurrent.weight_ih_l0, ",
+        ),
         (["--demo", "--theme", "neon"], "argument theme: expected"),
         (["--demo", "--direction", "left"], "argument direction: expected"),
         (["--demo", "--out", "x.gif"], "expected a name that ends in .svg"),

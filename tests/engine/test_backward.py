@@ -13,9 +13,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from internals import registry
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.op import registry
 
 
 def draw(*shape, seed=0):
@@ -68,7 +68,9 @@ def test_diamond():
     x, u = leaf(4), draw(4, seed=1)
     left, right = tg.sin(x), tg.exp(x)
     (left * right).backward(u)
-    np.testing.assert_allclose(x.grad, u * np.exp(x.data) * (np.cos(x.data) + np.sin(x.data)), rtol=1e-13)
+    np.testing.assert_allclose(
+        x.grad, u * np.exp(x.data) * (np.cos(x.data) + np.sin(x.data)), rtol=1e-13
+    )
 
 
 def test_branches_of_different_length_meet():
@@ -123,13 +125,22 @@ def test_a_weight_used_at_many_steps_and_in_other_ways(product, dtype):
     near = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
     w, b = (tg.Tensor(draw(*s, seed=1).astype(dtype), requires_grad=True) for s in ((3, 2), (2,)))
     shapes = [(4, 3), (1, 3), (4, 3), (5, 2, 3), (0, 3), (4, 3), (2, 3), (3, 3)]
-    xs = [tg.Tensor(draw(*s, seed=i).astype(dtype), requires_grad=i % 2 == 0) for i, s in enumerate(shapes)]
+    xs = [
+        tg.Tensor(draw(*s, seed=i).astype(dtype), requires_grad=i % 2 == 0)
+        for i, s in enumerate(shapes)
+    ]
     us = [draw(*s[:-1], 2, seed=10 + i) for i, s in enumerate(shapes)]
     v = draw(3, 2, seed=30)
     terms = [(product(x, w, b) * u.astype(dtype)).sum() for x, u in zip(xs, us, strict=True)]
-    terms += [(w * v.astype(dtype)).sum(), (w[1] * v[1].astype(dtype)).sum(), (w[:, 0] * v[:, 0].astype(dtype)).sum()]
+    terms += [
+        (w * v.astype(dtype)).sum(),
+        (w[1] * v[1].astype(dtype)).sum(),
+        (w[:, 0] * v[:, 0].astype(dtype)).sum(),
+    ]
     total = sum(terms[1:], terms[0])
-    expected = sum(x.data.reshape(-1, 3).T @ u.reshape(-1, 2) for x, u in zip(xs, us, strict=True)) + v
+    expected = (
+        sum(x.data.reshape(-1, 3).T @ u.reshape(-1, 2) for x, u in zip(xs, us, strict=True)) + v
+    )
     expected[1] += v[1]
     expected[:, 0] += v[:, 0]
     (recorded,) = tg.grad(total, [w], create_graph=True)
@@ -278,7 +289,14 @@ def test_second_backward_names_the_tensor_and_the_remedy():
     with pytest.raises(RuntimeError) as caught:
         (h * 2).sum().backward()
     message = str(caught.value)
-    for part in ("hidden state", "shape (3,)", "tanh", ".detach()", "truncated BPTT", "retain_graph=True"):
+    for part in (
+        "hidden state",
+        "shape (3,)",
+        "tanh",
+        ".detach()",
+        "truncated BPTT",
+        "retain_graph=True",
+    ):
         assert part in message
     np.testing.assert_array_equal(x.grad, before)
 
@@ -322,7 +340,9 @@ def test_two_losses_share_a_graph():
     a, b = (h * draw(3, seed=1)).sum(), (h * draw(3, seed=2)).sum()
     a.backward(retain_graph=True)
     b.backward()
-    np.testing.assert_allclose(x.grad, (1 - h.data**2) * (draw(3, seed=1) + draw(3, seed=2)), rtol=1e-13)
+    np.testing.assert_allclose(
+        x.grad, (1 - h.data**2) * (draw(3, seed=1) + draw(3, seed=2)), rtol=1e-13
+    )
 
 
 def test_the_graph_can_be_looked_at_after_backward():
@@ -465,8 +485,14 @@ def test_stale_data_is_noticed():
     w, x = leaf(3, name="weight"), draw(3, seed=1)
     loss = (w * x).sum() + (w * w).sum()
     w.data = w.data - 0.1
-    for differentiate in (loss.backward, lambda: tg.grad(loss, w), lambda: tg.grad(loss, w, create_graph=True)):
-        with pytest.raises(RuntimeError, match=r"weight \(shape \(3,\)\).*multiply.*\.data.*before the step"):
+    for differentiate in (
+        loss.backward,
+        lambda: tg.grad(loss, w),
+        lambda: tg.grad(loss, w, create_graph=True),
+    ):
+        with pytest.raises(
+            RuntimeError, match=r"weight \(shape \(3,\)\).*multiply.*\.data.*before the step"
+        ):
             differentiate()
     assert w.grad is None
 
@@ -498,7 +524,9 @@ def test_a_constant_replaced_after_its_use_counts_as_it_was(create_graph):
     x, c = leaf(2), tg.Tensor(np.array([2.0, 3.0]))
     y = x * c
     c.data = np.array([50.0, 60.0])
-    np.testing.assert_array_equal(tg.grad(y, x, grad_output=[1.0, 10.0], create_graph=create_graph).data, [2, 30])
+    np.testing.assert_array_equal(
+        tg.grad(y, x, grad_output=[1.0, 10.0], create_graph=create_graph).data, [2, 30]
+    )
 
 
 def test_data_of_an_interior_tensor_cannot_be_replaced():
@@ -526,7 +554,10 @@ def test_a_leaf_that_is_thawed_between_forward_and_backward_is_refused():
     y = (x * 2 * w + x * w).sum()
     x.requires_grad = True
     for differentiate in (y.backward, lambda: tg.grad(y, w)):
-        with pytest.raises(RuntimeError, match=r"x \(shape \(1,\)\).*multiply.*requires_grad was turned on.*before computing"):
+        with pytest.raises(
+            RuntimeError,
+            match=r"x \(shape \(1,\)\).*multiply.*requires_grad was turned on.*before computing",
+        ):
             differentiate()
     assert x.grad is None
     assert w.grad is None
@@ -644,7 +675,11 @@ def test_a_rule_may_leave_its_result_small_or_wide(custom_op):
 # -- integers ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [[1, 2], np.array([1, 2]), True, np.uint8(3), 7], ids=["list", "array", "bool", "uint8", "int"])
+@pytest.mark.parametrize(
+    "data",
+    [[1, 2], np.array([1, 2]), True, np.uint8(3), 7],
+    ids=["list", "array", "bool", "uint8", "int"],
+)
 def test_integers_have_no_gradients(data):
     with pytest.raises(TypeError, match=r"requires_grad.*floating.*1\.0 instead of 1"):
         tg.Tensor(data, requires_grad=True)
@@ -735,7 +770,9 @@ def count_tensors():
     return sum(issubclass(type(o), tg.Tensor) for o in gc.get_objects())
 
 
-@pytest.mark.parametrize("after", ["forward", "backward", "retain", "grads", "second order", "error"])
+@pytest.mark.parametrize(
+    "after", ["forward", "backward", "retain", "grads", "second order", "error"]
+)
 @pytest.mark.usefixtures("no_gc")
 def test_memory_goes_with_the_last_tensor(after):
     x = leaf(3)
@@ -862,13 +899,19 @@ def yields(x):
 
 
 @pytest.mark.parametrize(
-    "function", [awaited, yields_async, yields, partial(yields, 1.0)], ids=["async", "async generator", "generator", "partial"]
+    "function",
+    [awaited, yields_async, yields, partial(yields, 1.0)],
+    ids=["async", "async generator", "generator", "partial"],
 )
 def test_what_runs_after_its_call_is_not_decorated(function):
     """Its body would run when the block has ended, and record."""
-    with pytest.raises(TypeError, match=r"no_grad: argument function: .*use `with tg\.no_grad\(\):` inside"):
+    with pytest.raises(
+        TypeError, match=r"no_grad: argument function: .*use `with tg\.no_grad\(\):` inside"
+    ):
         tg.no_grad()(function)
-    with pytest.raises(TypeError, match=r"scope: argument function: .*use `with tg\.scope\(\.\.\.\):` inside"):
+    with pytest.raises(
+        TypeError, match=r"scope: argument function: .*use `with tg\.scope\(\.\.\.\):` inside"
+    ):
         tg.scope("part")(function)
 
 
@@ -995,7 +1038,10 @@ def test_many_threads_differentiate_at_once():
 
 COPIES = {
     "deepcopy": copy.deepcopy,
-    **{f"pickle {p}": (lambda t, p=p: pickle.loads(pickle.dumps(t, protocol=p))) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)},
+    **{
+        f"pickle {p}": (lambda t, p=p: pickle.loads(pickle.dumps(t, protocol=p)))
+        for p in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    },
 }
 
 
@@ -1008,7 +1054,12 @@ def test_leaves_can_be_copied(duplicate, tracked):
     twin = duplicate(t)
     assert type(twin) is tg.Tensor
     assert twin is not t
-    assert (twin.name, twin.requires_grad, twin.dtype, twin.node) == ("w", tracked, np.float64, None)
+    assert (twin.name, twin.requires_grad, twin.dtype, twin.node) == (
+        "w",
+        tracked,
+        np.float64,
+        None,
+    )
     np.testing.assert_array_equal(twin.data, t.data)
     assert_no_shared_memory(twin.data, t.data)
     if tracked:

@@ -8,11 +8,17 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from internals import (
+    Architecture,
+    Options,
+    Trainer,
+    load_metadata,
+    load_model,
+    load_with_metadata,
+    save,
+)
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.app.char_model import Architecture, load_model
-from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save
-from tinygrad_rnn.app.train import Options, Trainer
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 MEGABYTE = 2**20
@@ -56,18 +62,26 @@ HOSTILE = {
     "no dtype": file_of({"a": {"shape": [2], "data_offsets": [0, 8]}}, bytes(8)),
     "bfloat16, which NumPy lacks": file_of({"a": entry(0, 8, [4], "BF16")}, bytes(8)),
     "a dtype that NumPy lacks, after much data": file_of(
-        {"a": entry(0, 8 * MEGABYTE, [2 * MEGABYTE]), "b": entry(8 * MEGABYTE, 8 * MEGABYTE + 2, [1], "BF16")}, bytes(8 * MEGABYTE + 2)
+        {
+            "a": entry(0, 8 * MEGABYTE, [2 * MEGABYTE]),
+            "b": entry(8 * MEGABYTE, 8 * MEGABYTE + 2, [1], "BF16"),
+        },
+        bytes(8 * MEGABYTE + 2),
     ),
     "complex numbers": file_of({"a": entry(0, 8, [1], "C64")}, bytes(8)),
     "a name twice": file_of(b'{"a":' + GOOD + b',"a":' + GOOD + b"}", bytes(8)),
-    "a name twice, written in two ways": file_of(b'{"a":' + GOOD + b',"\\u0061":' + GOOD + b"}", bytes(8)),
+    "a name twice, written in two ways": file_of(
+        b'{"a":' + GOOD + b',"\\u0061":' + GOOD + b"}", bytes(8)
+    ),
     "a field twice": file_of(b'{"a":' + GOOD[:-1] + b',"dtype":"I32"}}', bytes(8)),
     "metadata twice": file_of(b'{"__metadata__":{"a":"b"},"__metadata__":{"a":"c"}}'),
     "a text of the metadata twice": file_of(b'{"__metadata__":{"a":"b","a":"c"}}'),
     "metadata that is a number": file_of({"__metadata__": {"a": 1}}),
     "metadata that is a list": file_of({"__metadata__": ["a"]}),
     "metadata in metadata": file_of({"__metadata__": {"a": {"b": "c"}}}),
-    "a hundred thousand lists in each other": file_of(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "a hundred thousand lists in each other": file_of(
+        b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    ),
     "a hundred thousand objects in each other": file_of(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
     "bytes that are no UTF-8": file_of(b'{"\xff":' + GOOD + b"}", bytes(8)),
     "half of a character": file_of(b'{"\\ud800":' + GOOD + b"}", bytes(8)),
@@ -80,7 +94,8 @@ HOSTILE = {
     "half a header": file_of(b'{"a":' + GOOD),
     "a zip": b"PK\x03\x04" + bytes(100),
     "a pickle": b"\x80\x04\x95" + bytes(100),
-    "an npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }" + bytes(100),
+    "an npy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"
+    + bytes(100),
     "much that is nothing": b"\x00" * 8 * MEGABYTE,
 }
 
@@ -97,7 +112,11 @@ def refused(read, path, message):
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("read", [tg.load, load_model, lambda path: Trainer.resume(path, TEXT)], ids=["load", "load_model", "resume"])
+@pytest.mark.parametrize(
+    "read",
+    [tg.load, load_model, lambda path: Trainer.resume(path, TEXT)],
+    ids=["load", "load_model", "resume"],
+)
 def test_a_hostile_file_is_refused_before_memory_is_taken(content, read, tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
@@ -121,7 +140,13 @@ def test_the_hostile_files_are_refused_without_memory_of_the_library_below_eithe
         assert all(map(refused, files))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
-    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     grown = int(run.stdout) * (1 if sys.platform == "darwin" else 1024)
     assert grown < 8 * MEGABYTE
 
@@ -154,7 +179,9 @@ def test_headers_that_others_write_are_read(tmp_path):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """What an interrupted training wrote."""
-    trainer = Trainer(TEXT, Architecture(hidden=4, embedding=3), Options(epochs=2, batch_size=4, steps=10))
+    trainer = Trainer(
+        TEXT, Architecture(hidden=4, embedding=3), Options(epochs=2, batch_size=4, steps=10)
+    )
     left = iter(range(3))
     trainer.run(stop=lambda: next(left, None) is None)
     path = tmp_path_factory.mktemp("checkpoint") / "m"
@@ -167,8 +194,17 @@ def test_a_file_cut_anywhere_is_refused(checkpoint, tmp_path):
     whole = checkpoint.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     entries = json.loads(whole[8:header])
-    seams = [header + offset for name, e in entries.items() if name != "__metadata__" for offset in e["data_offsets"]]
-    lengths = {*range(20), *range(0, len(whole), 97), *(s + d for s in [header, len(whole), *seams] for d in (-1, 0, 1))}
+    seams = [
+        header + offset
+        for name, e in entries.items()
+        if name != "__metadata__"
+        for offset in e["data_offsets"]
+    ]
+    lengths = {
+        *range(20),
+        *range(0, len(whole), 97),
+        *(s + d for s in [header, len(whole), *seams] for d in (-1, 0, 1)),
+    }
     path = tmp_path / "m"
     refusals = 0
     for length in sorted(lengths):
@@ -216,7 +252,9 @@ SIZES = {
 
 
 @pytest.mark.parametrize("change", SIZES.values(), ids=SIZES)
-def test_a_checkpoint_that_says_it_is_larger_than_it_is_takes_no_memory(change, checkpoint, tmp_path):
+def test_a_checkpoint_that_says_it_is_larger_than_it_is_takes_no_memory(
+    change, checkpoint, tmp_path
+):
     arrays, metadata = load_with_metadata(checkpoint)
     header = json.loads(metadata["header"])
     header["architecture"] |= change
@@ -225,7 +263,9 @@ def test_a_checkpoint_that_says_it_is_larger_than_it_is_takes_no_memory(change, 
     assert refused(load_model, path, "a whole character model") < MEGABYTE
 
 
-def test_recurrent_weights_of_another_size_than_the_header_says_take_no_memory(checkpoint, tmp_path):
+def test_recurrent_weights_of_another_size_than_the_header_says_take_no_memory(
+    checkpoint, tmp_path
+):
     """A long output.weight is no proof that there are matrices of its length squared."""
     arrays, metadata = load_with_metadata(checkpoint)
     header = json.loads(metadata["header"])
@@ -234,7 +274,12 @@ def test_recurrent_weights_of_another_size_than_the_header_says_take_no_memory(c
     path = tmp_path / "m"
     save(arrays, path, metadata=metadata | {"header": json.dumps(header)})
     size = path.stat().st_size
-    assert refused(load_model, path, r"its header asks for a recurrent\.weight_ih_l0 of shape \(30000, 3\)") < size + MEGABYTE
+    assert (
+        refused(
+            load_model, path, r"its header asks for a recurrent\.weight_ih_l0 of shape \(30000, 3\)"
+        )
+        < size + MEGABYTE
+    )
 
 
 HEADERS = {
@@ -343,11 +388,19 @@ assert Trainer.resume(path, text).step(*next(tg.text.batches(np.zeros(100, int),
 """
 
 
-@pytest.mark.parametrize("writer", [WEIGHTS, CHECKPOINTS], ids=["weights", "checkpoints of a training"])
+@pytest.mark.parametrize(
+    "writer", [WEIGHTS, CHECKPOINTS], ids=["weights", "checkpoints of a training"]
+)
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(writer, tmp_path):
     path = tmp_path / "x.safetensors"
     code = f"KILLS, TEXT = {KILLS}, {TEXT!r}\n{DRIVER}\n{writer}"
-    run = subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(path)], capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert run.stderr == ""
     assert int(run.stdout) > 0, "no kill came while a file was being written"
     assert path.stat().st_size > 0

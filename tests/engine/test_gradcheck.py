@@ -5,14 +5,17 @@ import warnings
 
 import numpy as np
 import pytest
+from internals import Op, Sampler, cases, check_op, registry
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.gradcheck import Sampler, cases, check_op
-from tinygrad_rnn.op import Op, registry
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 3)), RNG.standard_normal((2, 3))
-OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_rnn.ops")}
+OPS = {
+    name: op
+    for name, op in registry.items()
+    if op.forward.__module__.startswith("tinygrad_rnn.ops")
+}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +56,9 @@ def test_what_the_inputs_may_be():
     def f(a, i, mask, b):
         return a[i] * tg.where(mask, b, 1.0)
 
-    assert tg.gradcheck(f, A, np.array([1, 0, 1]), np.array([True, False, True]), tg.Tensor(B[0]), order=2)
+    assert tg.gradcheck(
+        f, A, np.array([1, 0, 1]), np.array([True, False, True]), tg.Tensor(B[0]), order=2
+    )
     assert tg.gradcheck(tg.sin, [0.5, 1.5], order=2)
     assert tg.gradcheck(tg.sin, 0.5, order=2)
     assert tg.gradcheck(tg.sin, np.array(0.5), order=2)
@@ -135,8 +140,15 @@ def test_an_error_of_a_thousandth_in_any_entry_of_either_argument(argument, inde
     def product(a, b):
         return a * b
 
-    wrong = made(product, "{a} {b}", a=lambda g, y, a, b: g * b * factors["a"], b=lambda g, y, a, b: g * a * factors["b"])
-    with pytest.raises(tg.GradcheckError, match=re.escape(f"product: argument {argument}{list(index)}")):
+    wrong = made(
+        product,
+        "{a} {b}",
+        a=lambda g, y, a, b: g * b * factors["a"],
+        b=lambda g, y, a, b: g * a * factors["b"],
+    )
+    with pytest.raises(
+        tg.GradcheckError, match=re.escape(f"product: argument {argument}{list(index)}")
+    ):
         tg.gradcheck(wrong, A, B)
     factors[argument][:] = 1
     assert tg.gradcheck(wrong, A, B)
@@ -146,14 +158,22 @@ def test_an_error_of_a_thousandth_in_any_entry_of_either_argument(argument, inde
 def test_an_error_of_a_thousandth_in_the_second_order_only(index):
     """The rule is right, but it is written with an op whose own rule is wrong."""
     factors = slightly_off(index, (2, 3))
-    slope = made(lambda a: 1 - np.tanh(a) ** 2, a=lambda g, y, a: g * -2 * tg.tanh(a) * (1 - tg.tanh(a) ** 2) * factors)
+    slope = made(
+        lambda a: 1 - np.tanh(a) ** 2,
+        a=lambda g, y, a: g * -2 * tg.tanh(a) * (1 - tg.tanh(a) ** 2) * factors,
+    )
     curve = made(tanh, a=lambda g, y, a: g * slope(a))
     assert tg.gradcheck(curve, A)
-    with pytest.raises(tg.GradcheckError, match=rf"gradient of tanh: argument .*{re.escape(str(list(index)))}"):
+    with pytest.raises(
+        tg.GradcheckError, match=rf"gradient of tanh: argument .*{re.escape(str(list(index)))}"
+    ):
         tg.gradcheck(curve, A, order=2)
 
 
-@pytest.mark.parametrize(("name", "argument"), [(name, argument) for name, op in OPS.items() for argument in op.rules if name != "sign"])
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [(name, argument) for name, op in OPS.items() for argument in op.rules if name != "sign"],
+)
 def test_an_error_of_a_thousandth_in_any_rule_of_the_registry(name, argument, monkeypatch):
     """A rule is linear in g: with 1.001 g coming in, a thousandth too much goes out."""
     op = OPS[name]
@@ -161,7 +181,10 @@ def test_an_error_of_a_thousandth_in_any_rule_of_the_registry(name, argument, mo
     right, wrong = op.rules_in_order[place], [*op.rules_in_order]
     wrong[place] = lambda g, *arguments, **params: right(g * 1.001, *arguments, **params)
     monkeypatch.setattr(op, "rules_in_order", tuple(wrong))
-    with pytest.raises(tg.GradcheckError, match=f"^gradcheck: {name}: argument {'inputs' if op.variadic else argument}\\["):
+    with pytest.raises(
+        tg.GradcheckError,
+        match=f"^gradcheck: {name}: argument {'inputs' if op.variadic else argument}\\[",
+    ):
         check_op(op, order=1)
 
 
@@ -180,24 +203,31 @@ WRONG = {
     "nan": (made(lambda a: a * 1, a=lambda g, y, a: g * np.nan), (A,)),
     "inf": (made(lambda a: a * 1, a=lambda g, y, a: g + np.inf), (A,)),
     "transposed factor": (
-        made(lambda a, b: a @ b, "{a}{b}", a=lambda g, y, a, b: g @ b, b=lambda g, y, a, b: a.T @ g),
+        made(
+            lambda a, b: a @ b, "{a}{b}", a=lambda g, y, a, b: g @ b, b=lambda g, y, a, b: a.T @ g
+        ),
         (RNG.standard_normal((2, 3)), RNG.standard_normal((3, 3))),
     ),
     "factors in the wrong order": (
-        made(lambda a, b: a @ b, "{a}{b}", a=lambda g, y, a, b: g @ b.T, b=lambda g, y, a, b: g.T @ a),
+        made(
+            lambda a, b: a @ b, "{a}{b}", a=lambda g, y, a, b: g @ b.T, b=lambda g, y, a, b: g.T @ a
+        ),
         (RNG.standard_normal((3, 3)), RNG.standard_normal((3, 3))),
     ),
-    "transposed result": (made(sin, a=lambda g, y, a: (g * tg.cos(a)).T), (RNG.standard_normal((3, 3)),)),
+    "transposed result": (
+        made(sin, a=lambda g, y, a: (g * tg.cos(a)).T),
+        (RNG.standard_normal((3, 3)),),
+    ),
     "mean for each": (made(lambda a: a * 2, a=lambda g, y, a: 2 * g.mean() + 0 * a), (A,)),
     "sum not spread over its axis": (
         made(lambda a: a.sum(axis=0), a=lambda g, y, a: g[::-1] + 0 * a),
         (A,),
     ),
-    "constant subtracted": (
-        made(lambda a: a - a.mean(), a=lambda g, y, a: 0 * g),
+    "constant subtracted": (made(lambda a: a - a.mean(), a=lambda g, y, a: 0 * g), (A,)),
+    "first entry only": (
+        made(lambda a: a.sum(), a=lambda g, y, a: g * np.eye(1, 6).reshape(2, 3)),
         (A,),
     ),
-    "first entry only": (made(lambda a: a.sum(), a=lambda g, y, a: g * np.eye(1, 6).reshape(2, 3)), (A,)),
     "axes exchanged": (
         made(lambda a: a.transpose(1, 2, 0), a=lambda g, y, a: tg.transpose(g, (1, 2, 0))),
         (RNG.standard_normal((2, 2, 2)),),
@@ -230,7 +260,11 @@ def test_a_missing_broadcast():
     square, row = RNG.standard_normal((3, 3)), RNG.standard_normal(3)
     right = made(add_row, "{a}{b}", a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
     assert tg.gradcheck(right, square, row, order=2)
-    for rule in (lambda g, y, a, b: g.sum(axis=1), lambda g, y, a, b: g[0], lambda g, y, a, b: g.mean(axis=0)):
+    for rule in (
+        lambda g, y, a, b: g.sum(axis=1),
+        lambda g, y, a, b: g[0],
+        lambda g, y, a, b: g.mean(axis=0),
+    ):
         wrong = made(add_row, "{a}{b}", a=lambda g, y, a, b: g, b=rule)
         with pytest.raises(tg.GradcheckError, match="add_row: argument b"):
             tg.gradcheck(wrong, square, row)
@@ -276,7 +310,10 @@ def test_an_op_that_writes_into_its_argument_is_found():
         a *= 2
         return a
 
-    with pytest.raises(tg.GradcheckError, match=r"gradcheck: twice: argument inputs\[0\]: expected an array that is only read"):
+    with pytest.raises(
+        tg.GradcheckError,
+        match=r"gradcheck: twice: argument inputs\[0\]: expected an array that is only read",
+    ):
         tg.gradcheck(made(twice, a=lambda g, y, a: 2 * g), A.copy())
 
 
@@ -346,7 +383,9 @@ def test_float32_is_warned_about():
     with pytest.warns(UserWarning, match="float32.*float64"):
         assert tg.gradcheck(tg.tanh, A.astype(np.float32), eps=1e-2, rtol=1e-2, atol=1e-2)
     with pytest.warns(UserWarning, match="float16"):
-        assert tg.gradcheck(lambda a, b: a * b, A, B.astype(np.float16), eps=0.25, rtol=0.1, atol=0.1)
+        assert tg.gradcheck(
+            lambda a, b: a * b, A, B.astype(np.float16), eps=0.25, rtol=0.1, atol=0.1
+        )
     with pytest.warns(UserWarning, match="float32"):
         tg.gradcheck(tg.sin, tg.Tensor([0.5]), eps=1e-2, rtol=1e-2)
     with warnings.catch_warnings():
@@ -419,7 +458,9 @@ def test_a_custom_op_is_like_the_built_in_ones():
     x = tg.Tensor(A, requires_grad=True)
     y = op(x)
     assert "has graph: softsign" in repr(y)
-    second = tg.grad(tg.grad(y, x, grad_output=B, create_graph=True), x, grad_output=np.ones_like(A))
+    second = tg.grad(
+        tg.grad(y, x, grad_output=B, create_graph=True), x, grad_output=np.ones_like(A)
+    )
     np.testing.assert_allclose(second.data, B * -2 * np.sign(A) / (1 + np.abs(A)) ** 3, rtol=1e-13)
     x32 = tg.Tensor(A.astype(np.float32), requires_grad=True)
     op(x32).backward(B)
@@ -473,7 +514,10 @@ def test_an_input_without_a_rule_is_a_constant():
         scaled(a, constant).backward(np.ones_like(A))
         np.testing.assert_array_equal(a.grad, factor)
     for first in (a, A):
-        with pytest.raises(TypeError, match=r"scaled: argument steps: .*a constant.*steps\.detach\(\).*scaled\.vjps\(steps=") as caught:
+        with pytest.raises(
+            TypeError,
+            match=r"scaled: argument steps: .*a constant.*steps\.detach\(\).*scaled\.vjps\(steps=",
+        ) as caught:
             scaled(first, steps)
         assert "argument a:" not in str(caught.value)
     with tg.no_grad():
@@ -497,13 +541,15 @@ def test_where_takes_no_gradient_for_its_condition():
 
 
 def test_an_error_in_the_forward_function_names_the_op_and_its_arguments():
-    @tg.op("{a}", remedy="make it square")
+    @tg.op("{a}", fix="make it square")
     def squared(a):
         if a.shape[0] != a.shape[1]:
             raise ValueError("not square")
         return a @ a
 
-    with pytest.raises(ValueError, match=r"squared: not square; got a: float64 \(2, 3\); make it square"):
+    with pytest.raises(
+        ValueError, match=r"squared: not square; got a: float64 \(2, 3\); make it square"
+    ):
         squared(tg.Tensor(A))
 
 
@@ -521,7 +567,8 @@ def cell_of_a_notebook(name, value, module="__main__"):
 def test_the_name_of_a_built_in_op_is_taken(name):
     before = dict(registry)
     with pytest.raises(
-        ValueError, match=rf"op: argument {name.lstrip('_')}: .*defined in tinygrad_rnn\.ops\.\w+; give the function another"
+        ValueError,
+        match=rf"op: argument {name.lstrip('_')}: .*defined in tinygrad_rnn\.ops\.\w+; give the function another",
     ):
         cell_of_a_notebook(name, 2)
     assert registry == before
@@ -545,7 +592,10 @@ def test_a_module_may_be_loaded_under_two_names(tmp_path):
     import runpy
 
     path = tmp_path / "own.py"
-    path.write_text("import tinygrad_rnn as tg\n@tg.op('doubled({a})')\ndef doubled(a):\n    return a * 2\n", encoding="utf-8")
+    path.write_text(
+        "import tinygrad_rnn as tg\n@tg.op('doubled({a})')\ndef doubled(a):\n    return a * 2\n",
+        encoding="utf-8",
+    )
     runpy.run_path(str(path), run_name="own")
     assert runpy.run_path(str(path), run_name="__main__")["doubled"] is registry["doubled"]
 

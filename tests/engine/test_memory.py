@@ -10,13 +10,11 @@ from types import FunctionType
 
 import numpy as np
 import pytest
+from internals import Architecture, Node, Options, Trainer
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.app.char_model import Architecture
-from tinygrad_rnn.graph import Node
 from tinygrad_rnn.text import sample
-from tinygrad_rnn.app.train import Options, Trainer
 
 X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype("f4")
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
@@ -80,7 +78,11 @@ def left_early(folder):
 
 def refused(folder):
     gru, kept = nn.GRU(3, 4, rng=0), []
-    for wrong in (lambda: gru(X.astype("f8")), lambda: loss_of(gru).backward([1.0, 2.0]), lambda: gru(X)[0].backward()):
+    for wrong in (
+        lambda: gru(X.astype("f8")),
+        lambda: loss_of(gru).backward([1.0, 2.0]),
+        lambda: gru(X)[0].backward(),
+    ):
         try:
             wrong()
         except (ValueError, TypeError) as error:
@@ -127,9 +129,13 @@ def drawn(folder, **options):
 
 SCENES = {
     "rnn": lambda folder: differentiated(lambda: nn.RNN(3, 4, nonlinearity="relu", rng=0)),
-    "gru": lambda folder: differentiated(lambda: nn.GRU(3, 4, 2, bidirectional=True, dropout=0.2, reset="before", rng=0)),
+    "gru": lambda folder: differentiated(
+        lambda: nn.GRU(3, 4, 2, bidirectional=True, dropout=0.2, reset="before", rng=0)
+    ),
     "lstm": lambda folder: differentiated(lambda: nn.LSTM(3, 4, 2, rng=0)),
-    "any cell": lambda folder: differentiated(lambda: nn.Recurrent(lambda size, rng: nn.GRUCell(size, 4, rng=rng), 3, rng=0)),
+    "any cell": lambda folder: differentiated(
+        lambda: nn.Recurrent(lambda size, rng: nn.GRUCell(size, 4, rng=rng), 3, rng=0)
+    ),
     "lengths and masks": lengths,
     "scan": scanned,
     "second order": second_order,
@@ -146,7 +152,9 @@ SCENES = {
     "drawing with values": lambda folder: drawn(folder, show="value,grad"),
     "flow": lambda folder: repr(tg.bptt.flow(loss_of(nn.GRU(3, 4, rng=0)))),
     "values": lambda folder: tg.bptt.values(loss_of(nn.GRU(3, 4, rng=0))),
-    "playback": lambda folder: [str(step) for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0)))],
+    "playback": lambda folder: [
+        str(step) for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0)))
+    ],
     "playback left early": left_early,
     "errors": refused,
     "export": lambda folder: tg.interop.to_onnx(nn.GRU(3, 4, rng=0).eval(), X, folder / "x.onnx"),
@@ -296,7 +304,11 @@ print(after[0] - before[0], after[1] - before[1], before[0])
 def growth(scene, folder, steps, code=FLAT):
     """How many bytes a process grew by over so many steps with the cycle collector off, and how many Tensors were left."""
     run = subprocess.run(
-        [sys.executable, "-c", code, str(folder), scene, str(steps)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", code, str(folder), scene, str(steps)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert run.stderr == ""
     return [int(number) for number in run.stdout.split()[:2]]
@@ -306,7 +318,10 @@ FEW_PAGES = 3 * 2**19
 """Bytes that a process may grow by in a thousand steps: 1.5 kB a step, less than any array with its Tensor and Node that is kept."""
 
 
-@pytest.mark.parametrize("scene", ["training()", "training(compile=True)", "sampling()", "drawing('dot')", "drawing('txt')"])
+@pytest.mark.parametrize(
+    "scene",
+    ["training()", "training(compile=True)", "sampling()", "drawing('dot')", "drawing('txt')"],
+)
 def test_memory_is_flat_over_a_thousand_steps(scene, tmp_path):
     grown, tensors = growth(scene, tmp_path, 1000)
     assert tensors == 0
@@ -323,7 +338,8 @@ def test_memory_is_flat_over_what_takes_longer(scene, steps, tmp_path):
 
 def test_the_check_on_resident_memory_can_fail(tmp_path):
     leaking = FLAT.replace(
-        "def live", "kept = []\ndef leak():\n    return lambda n: kept.extend(tg.Tensor(np.ones(500)) for _ in range(n))\n\ndef live"
+        "def live",
+        "kept = []\ndef leak():\n    return lambda n: kept.extend(tg.Tensor(np.ones(500)) for _ in range(n))\n\ndef live",
     )
     grown, tensors = growth("leak()", tmp_path, 1000, leaking)
     assert tensors == 1000

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
+from internals import cases, registry, reuse_masks
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
-from tinygrad_rnn.gradcheck import cases
 from tinygrad_rnn.nn import functional as F
-from tinygrad_rnn.nn.sequence_masks import same_masks
-from tinygrad_rnn.op import registry
 
 INF, NAN = np.inf, np.nan
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -44,12 +42,16 @@ CURVES = {
         [0, 0, 0, 0.5, 1, 1, 1],
     ),
     "target 1, three times": (
-        lambda x: F.binary_cross_entropy_with_logits(x, np.ones(7), pos_weight=3.0, reduction="none"),
+        lambda x: F.binary_cross_entropy_with_logits(
+            x, np.ones(7), pos_weight=3.0, reduction="none"
+        ),
         [INF, 3e4, 600, 3 * np.log(2), 0, 0, 0],
         [-3, -3, -3, -1.5, 0, 0, 0],
     ),
     "target 1, without weight": (
-        lambda x: F.binary_cross_entropy_with_logits(x, np.ones(7), weight=[0, 0, 0, 1, 1, 1, 1], reduction="none"),
+        lambda x: F.binary_cross_entropy_with_logits(
+            x, np.ones(7), weight=[0, 0, 0, 1, 1, 1, 1], reduction="none"
+        ),
         [0, 0, 0, np.log(2), 0, 0, 0],
         [0, 0, 0, -0.5, 0, 0, 0],
     ),
@@ -71,7 +73,12 @@ ROWS = {
     "far apart": ([1e4, -1e4, 0], [1, 0, 0], [0, -2e4, -1e4], 1e4),
     "far down": ([-1e4, -1e4, -1e4], [1 / 3] * 3, [-LOG3] * 3, LOG3 - 1e4),
     "far up": ([1e4, 1e4, 1e4], [1 / 3] * 3, [-LOG3] * 3, LOG3 + 1e4),
-    "-inf among them": ([0, -INF, LOG3], [0.25, 0, 0.75], [-np.log(4), -INF, LOG3 - np.log(4)], np.log(4)),
+    "-inf among them": (
+        [0, -INF, LOG3],
+        [0.25, 0, 0.75],
+        [-np.log(4), -INF, LOG3 - np.log(4)],
+        np.log(4),
+    ),
     "only one left": ([-INF, -1e4, -INF], [0, 1, 0], [-INF, 0, -INF], -1e4),
 }
 every_row = pytest.mark.parametrize(("row", "p", "log_p", "total"), ROWS.values(), ids=ROWS)
@@ -89,7 +96,9 @@ def test_softmax_log_softmax_and_logsumexp_far_out(row, p, log_p, total, dtype):
     np.testing.assert_allclose(g, u - p * u.sum(), **near)
     y, g, u = gradient(tg.logsumexp, row, dtype)
     np.testing.assert_allclose(y, total, **near)
-    np.testing.assert_allclose(g, p * u, rtol=2 * np.finfo(dtype).eps * max(abs(total), 2))  # exp(a − y), and y is rounded
+    np.testing.assert_allclose(
+        g, p * u, rtol=2 * np.finfo(dtype).eps * max(abs(total), 2)
+    )  # exp(a − y), and y is rounded
 
 
 @both_dtypes
@@ -97,10 +106,15 @@ def test_softmax_log_softmax_and_logsumexp_far_out(row, p, log_p, total, dtype):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_cross_entropy_far_out(row, p, log_p, total, reduction, dtype):
     """Of the likeliest class, given as an index and as a one-hot row, and the log-likelihood of its log-probability."""
-    best, near = int(np.argmax(p)), {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).eps}
+    best, near = (
+        int(np.argmax(p)),
+        {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).eps},
+    )
     one_hot = np.eye(3)[[best]]
     for target, kind in (([best], F.cross_entropy), (one_hot, F.cross_entropy)):
-        y, g, u = gradient(lambda x, target=target, kind=kind: kind(x, target, reduction=reduction), [row], dtype)
+        y, g, u = gradient(
+            lambda x, target=target, kind=kind: kind(x, target, reduction=reduction), [row], dtype
+        )
         np.testing.assert_allclose(y, np.full(y.shape, -log_p[best]), **near)
         np.testing.assert_allclose(g, u * (np.array([p]) - one_hot), **near)
     y, g, u = gradient(lambda x: F.nll_loss(x, [best], reduction=reduction), [log_p], dtype)
@@ -113,13 +127,19 @@ def test_a_class_that_cannot_be_costs_infinitely_much(dtype):
     y, g, u = gradient(lambda x: F.cross_entropy(x, [1]), [[0.0, -INF, 0.0]], dtype)
     assert y == INF
     np.testing.assert_allclose(g, u * np.array([[0.5, -1, 0.5]]), rtol=1e-6)
-    smoothed, _, _ = gradient(lambda x: F.cross_entropy(x, [0], label_smoothing=0.1), [[0.0, -INF, 0.0]], dtype)
+    smoothed, _, _ = gradient(
+        lambda x: F.cross_entropy(x, [0], label_smoothing=0.1), [[0.0, -INF, 0.0]], dtype
+    )
     assert smoothed == INF
 
 
 @both_dtypes
 def test_squared_errors_far_out(dtype):
-    y, g, u = gradient(lambda x: F.mse_loss(x, np.array([-1e4, 1e4, 0.0]), reduction="none"), [1e4, -1e4, INF], dtype)
+    y, g, u = gradient(
+        lambda x: F.mse_loss(x, np.array([-1e4, 1e4, 0.0]), reduction="none"),
+        [1e4, -1e4, INF],
+        dtype,
+    )
     np.testing.assert_allclose(y, [4e8, 4e8, INF], rtol=1e-6)
     np.testing.assert_allclose(g, u * np.array([4e4, -4e4, INF]), rtol=1e-6)
 
@@ -135,7 +155,11 @@ def test_what_has_no_limit_is_nan_with_numpys_warning(f, row):
 
 # -- nan is passed on --------------------------------------------------------------------------------
 
-OPS = {name: op for name, op in registry.items() if op.forward.__module__.startswith("tinygrad_rnn.ops")}
+OPS = {
+    name: op
+    for name, op in registry.items()
+    if op.forward.__module__.startswith("tinygrad_rnn.ops")
+}
 every_op = pytest.mark.parametrize("name", sorted(OPS))
 
 
@@ -157,7 +181,12 @@ def test_nan_in_any_input_of_an_op_is_nan_in_its_result(name):
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_gradient_of_nan_goes_on_through_every_rule(name):
     for arrays, params in cases(OPS[name], np.random.default_rng(6)):
-        inputs = [tg.Tensor(a, requires_grad=True) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arrays]
+        inputs = [
+            tg.Tensor(a, requires_grad=True)
+            if isinstance(a, np.ndarray) and a.dtype.kind == "f"
+            else a
+            for a in arrays
+        ]
         y = called(name, inputs, params)
         y.backward(np.full(y.shape, NAN))
         for x in inputs:
@@ -167,7 +196,10 @@ def test_a_gradient_of_nan_goes_on_through_every_rule(name):
 
 @pytest.mark.parametrize("op", [tg.maximum, tg.minimum])
 def test_a_nan_beside_a_number_takes_its_share_of_the_gradient(op):
-    a, b = tg.Tensor([NAN, 1.0, 2.0], requires_grad=True), tg.Tensor([1.0, NAN, 2.0], requires_grad=True)
+    a, b = (
+        tg.Tensor([NAN, 1.0, 2.0], requires_grad=True),
+        tg.Tensor([1.0, NAN, 2.0], requires_grad=True),
+    )
     op(a, b).backward([0.5, 3.0, 5.0])
     np.testing.assert_array_equal(a.grad, [0.25, 1.5, 2.5])
     np.testing.assert_array_equal(b.grad, [0.25, 1.5, 2.5])
@@ -179,7 +211,9 @@ LOSSES = {
     "cross_entropy, smoothed": lambda x: F.cross_entropy(x, [0, 1, 1], label_smoothing=0.1),
     "nll_loss": lambda x: F.nll_loss(x, [0, 0, 1]),
     "mse_loss": lambda x: F.mse_loss(x, np.ones((3, 2))),
-    "binary_cross_entropy_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, np.ones((3, 2))),
+    "binary_cross_entropy_with_logits": lambda x: F.binary_cross_entropy_with_logits(
+        x, np.ones((3, 2))
+    ),
 }
 
 
@@ -219,7 +253,10 @@ def test_a_step_with_nan_makes_nan_and_clipping_says_so_before(kind):
     np.testing.assert_array_equal(np.isnan(w.data), [True, False, False])
 
 
-@pytest.mark.parametrize(("norm_type", "dtype", "size"), [(2.0, np.float64, 1e200), (2.0, np.float64, 1e-200), (20, np.float32, 1e30)])
+@pytest.mark.parametrize(
+    ("norm_type", "dtype", "size"),
+    [(2.0, np.float64, 1e200), (2.0, np.float64, 1e-200), (20, np.float32, 1e30)],
+)
 def test_a_norm_is_a_number_though_powers_of_its_entries_are_none(norm_type, dtype, size):
     parameters = [tg.Tensor(np.ones(2, dtype), requires_grad=True) for _ in range(2)]
     for p, numbers in zip(parameters, ([3.0, 4.0], [0.0, -12.0]), strict=True):
@@ -237,11 +274,15 @@ def test_a_norm_is_a_number_though_powers_of_its_entries_are_none(norm_type, dty
 
 @both_dtypes
 @pytest.mark.parametrize("bad", [NAN, INF, -INF])
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.2}, {"weight": [1.0, 2.0, 0.5]}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"label_smoothing": 0.2}, {"weight": [1.0, 2.0, 0.5]}], ids=str
+)
 def test_what_stands_in_an_ignored_row_has_no_effect(options, bad, dtype):
     rows = np.random.default_rng(1).standard_normal((4, 3))
     rows[[1, 3]] = bad
-    y, g, _ = gradient(lambda x: F.cross_entropy(x, [2, -100, 0, -100], ignore_index=-100, **options), rows, dtype)
+    y, g, _ = gradient(
+        lambda x: F.cross_entropy(x, [2, -100, 0, -100], ignore_index=-100, **options), rows, dtype
+    )
     kept, others, _ = gradient(lambda x: F.cross_entropy(x, [2, 0], **options), rows[[0, 2]], dtype)
     np.testing.assert_allclose(y, kept, rtol=1e-6)
     np.testing.assert_allclose(g[[0, 2]], others, rtol=1e-5, atol=1e-7)
@@ -249,10 +290,18 @@ def test_what_stands_in_an_ignored_row_has_no_effect(options, bad, dtype):
 
 
 TAKEN_AWAY = {
-    "smoothed, without weight": lambda x: F.cross_entropy(x, [0], label_smoothing=0.1, weight=[1.0, 0.0]),
-    "probabilities without weight": lambda x: F.cross_entropy(x, [[1.0, 0.0]], label_smoothing=0.1, weight=[1.0, 0.0]),
-    "probabilities with gradients": lambda x: F.cross_entropy(x, tg.Tensor(np.array([[1.0, 0.0]], x.dtype), requires_grad=True)),
-    "two classes": lambda x: F.binary_cross_entropy_with_logits(-x, tg.Tensor(np.array([[0.0, 1.0]], x.dtype), requires_grad=True)),
+    "smoothed, without weight": lambda x: F.cross_entropy(
+        x, [0], label_smoothing=0.1, weight=[1.0, 0.0]
+    ),
+    "probabilities without weight": lambda x: F.cross_entropy(
+        x, [[1.0, 0.0]], label_smoothing=0.1, weight=[1.0, 0.0]
+    ),
+    "probabilities with gradients": lambda x: F.cross_entropy(
+        x, tg.Tensor(np.array([[1.0, 0.0]], x.dtype), requires_grad=True)
+    ),
+    "two classes": lambda x: F.binary_cross_entropy_with_logits(
+        -x, tg.Tensor(np.array([[0.0, 1.0]], x.dtype), requires_grad=True)
+    ),
 }
 
 
@@ -279,7 +328,9 @@ def test_the_entropy_of_a_distribution_in_which_something_cannot_be():
 def test_nothing_but_smoothing_costs_what_the_uniform_distribution_does():
     for row in ([0.0, -INF, 1.0], [0.0, 2.0, 1.0]):
         y = F.cross_entropy(np.array([row]), [1], label_smoothing=1.0)
-        np.testing.assert_allclose(y.data, F.cross_entropy(np.array([row]), np.full((1, 3), 1 / 3)).data)
+        np.testing.assert_allclose(
+            y.data, F.cross_entropy(np.array([row]), np.full((1, 3), 1 / 3)).data
+        )
 
 
 @both_dtypes
@@ -298,11 +349,11 @@ def test_what_dropout_drops_is_0_and_so_is_its_gradient(bad, dtype):
 def test_what_dropout_drops_of_the_input_of_a_layer_is_not_read():
     layer = nn.RNN(8, 4, input_dropout=0.5, rng=0)
     masks = []
-    with same_masks(masks):
+    with reuse_masks(masks):
         layer(np.ones((1, 1, 8), np.float32))
     kept = masks[0][0] != 0
     x = tg.Tensor(np.where(kept, 1, INF).astype(np.float32)[None, None], requires_grad=True)
-    with same_masks(masks), np.errstate(all="raise"):
+    with reuse_masks(masks), np.errstate(all="raise"):
         output, _ = layer(x)
         output.sum().backward()
     assert np.isfinite(output.data).all()
@@ -315,11 +366,15 @@ def test_probabilities_of_every_precision_are_1_in_sum():
         for classes in (2, 1000):
             p = rng.dirichlet(np.ones(classes), 5).astype(dtype)
             assert np.isfinite(F.cross_entropy(np.zeros((5, classes), np.float64), p).data)
-            assert np.isfinite(F.cross_entropy(np.zeros((5, classes), dtype), p.astype(np.float64)).data)
+            assert np.isfinite(
+                F.cross_entropy(np.zeros((5, classes), dtype), p.astype(np.float64)).data
+            )
 
 
 def test_an_ignored_row_of_log_probabilities_has_no_effect():
-    y, g, _ = gradient(lambda x: F.nll_loss(x, [9, 1], ignore_index=9), [[NAN, -INF], [-1.0, -2.0]], np.float64)
+    y, g, _ = gradient(
+        lambda x: F.nll_loss(x, [9, 1], ignore_index=9), [[NAN, -INF], [-1.0, -2.0]], np.float64
+    )
     assert y == 2
     np.testing.assert_array_equal(g[0], 0)
 
@@ -330,10 +385,17 @@ def test_an_ignored_row_of_log_probabilities_has_no_effect():
 def test_if_all_targets_are_ignored_a_sum_is_0_and_a_mean_is_an_error(loss, weight, dtype):
     rows, target = np.random.default_rng(2).standard_normal((2, 3)), [7, 7]
     for reduction in ("sum", "none"):
-        y, g, _ = gradient(lambda x, r=reduction: loss(x, target, ignore_index=7, weight=weight, reduction=r), rows, dtype)
+        y, g, _ = gradient(
+            lambda x, r=reduction: loss(x, target, ignore_index=7, weight=weight, reduction=r),
+            rows,
+            dtype,
+        )
         np.testing.assert_array_equal(y, np.zeros(y.shape))
         np.testing.assert_array_equal(g, 0)
-    with pytest.raises(ValueError, match=rf"{loss.__name__}: argument target: expected at least one position that counts"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{loss.__name__}: argument target: expected at least one position that counts",
+    ):
         loss(rows, target, ignore_index=7, weight=weight)
 
 
@@ -341,17 +403,26 @@ def test_if_all_targets_are_ignored_a_sum_is_0_and_a_mean_is_an_error(loss, weig
 def test_a_probability_may_be_off_by_rounding(dtype):
     eps, logits = np.finfo(dtype).eps, np.zeros(2, dtype)
     for p in ([-2 * eps, 1 + 2 * eps], [1 + 4 * eps, -4 * eps]):
-        np.testing.assert_allclose(F.cross_entropy(logits, np.array(p, dtype)).data, np.log(2), rtol=1e-6)
+        np.testing.assert_allclose(
+            F.cross_entropy(logits, np.array(p, dtype)).data, np.log(2), rtol=1e-6
+        )
     for p in ([-8 * eps, 1], [1 + 8 * eps, 0]):
-        with pytest.raises(ValueError, match="cross_entropy: argument target: expected probabilities, from 0 to 1"):
+        with pytest.raises(
+            ValueError, match="cross_entropy: argument target: expected probabilities, from 0 to 1"
+        ):
             F.cross_entropy(logits, np.array(p, dtype))
 
 
 @both_dtypes
 def test_a_distribution_may_be_off_by_the_root_of_a_rounding_of_float32(dtype):
     logits = np.zeros(2, dtype)
-    np.testing.assert_allclose(F.cross_entropy(logits, np.array([0.5, 0.5002], dtype)).data, 1.0002 * np.log(2), rtol=1e-6)
-    with pytest.raises(ValueError, match=r"cross_entropy: argument target: expected distributions, 1 in sum, got 1\.0005"):
+    np.testing.assert_allclose(
+        F.cross_entropy(logits, np.array([0.5, 0.5002], dtype)).data, 1.0002 * np.log(2), rtol=1e-6
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"cross_entropy: argument target: expected distributions, 1 in sum, got 1\.0005",
+    ):
         F.cross_entropy(logits, np.array([0.5, 0.5005], dtype))
 
 
@@ -371,7 +442,11 @@ EMPTY_LOSSES = {
     "nll_loss": (F.nll_loss, (0, 3), np.zeros(0, int)),
     "mse_loss": (F.mse_loss, (0, 3), np.zeros((0, 3))),
     "mse_loss of no features": (F.mse_loss, (3, 0), np.zeros((3, 0))),
-    "binary_cross_entropy_with_logits": (F.binary_cross_entropy_with_logits, (0, 3), np.zeros((0, 3))),
+    "binary_cross_entropy_with_logits": (
+        F.binary_cross_entropy_with_logits,
+        (0, 3),
+        np.zeros((0, 3)),
+    ),
 }
 
 
@@ -379,19 +454,27 @@ EMPTY_LOSSES = {
 @pytest.mark.parametrize(("loss", "shape", "target"), EMPTY_LOSSES.values(), ids=EMPTY_LOSSES)
 def test_a_loss_of_no_positions(loss, shape, target, dtype):
     for reduction in ("sum", "none"):
-        y, g, _ = gradient(lambda x, r=reduction: loss(x, target, reduction=r), np.zeros(shape), dtype)
+        y, g, _ = gradient(
+            lambda x, r=reduction: loss(x, target, reduction=r), np.zeros(shape), dtype
+        )
         one_each = shape if loss in (F.mse_loss, F.binary_cross_entropy_with_logits) else shape[:-1]
         assert y.shape == (() if reduction == "sum" else one_each)
         assert y.sum() == 0
         assert g.shape == shape
-    with pytest.raises(ValueError, match=rf"{loss.__name__}: argument target: expected at least one position"):
+    with pytest.raises(
+        ValueError, match=rf"{loss.__name__}: argument target: expected at least one position"
+    ):
         loss(np.zeros(shape, dtype), target)
 
 
 @pytest.mark.parametrize("shape", [(0, 2), (3, 0, 2), (0,)], ids=str)
 def test_layers_without_time_take_empty_batches(shape):
     rows = np.zeros(shape if shape[-1] else (0, 2), np.float32)
-    for layer in (nn.Linear(2, 4, rng=0), nn.LayerNorm(2), nn.Sequential(nn.Linear(2, 4, rng=0), tg.tanh)):
+    for layer in (
+        nn.Linear(2, 4, rng=0),
+        nn.LayerNorm(2),
+        nn.Sequential(nn.Linear(2, 4, rng=0), tg.tanh),
+    ):
         y = layer(rows)
         assert y.shape[:-1] == rows.shape[:-1]
         y.sum().backward()
@@ -404,7 +487,9 @@ def test_layers_without_time_take_empty_batches(shape):
     assert not table.weight.grad.any()
 
 
-@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "num_layers": 2}, {"batch_first": True}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"bidirectional": True, "num_layers": 2}, {"batch_first": True}], ids=str
+)
 @pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
 def test_a_recurrent_layer_without_sequences(layer, options):
     made = layer(2, 4, rng=0, **options)
@@ -412,7 +497,9 @@ def test_a_recurrent_layer_without_sequences(layer, options):
     for lengths in (None, np.zeros(0, int)):
         output, state = made(np.zeros(shape, np.float32), lengths=lengths)
         assert output.shape[:2] == shape[:2]
-        assert all(part.shape[1:] == (0, 4) for part in (state if isinstance(state, tuple) else (state,)))
+        assert all(
+            part.shape[1:] == (0, 4) for part in (state if isinstance(state, tuple) else (state,))
+        )
         output.sum().backward()
         assert all(not p.grad.any() for p in made.parameters())
 
@@ -424,10 +511,16 @@ def test_sequences_without_steps_give_zeros_and_the_state_as_it_was(layer):
     state = (h, h + 1) if layer is nn.LSTM else h
     output, last = made(np.ones((5, 3, 2), np.float32), state, lengths=[0, 0, 0])
     np.testing.assert_array_equal(output.data, 0)
-    for before, after in zip(state if isinstance(state, tuple) else (state,), last if isinstance(last, tuple) else (last,), strict=True):
+    for before, after in zip(
+        state if isinstance(state, tuple) else (state,),
+        last if isinstance(last, tuple) else (last,),
+        strict=True,
+    ):
         np.testing.assert_array_equal(after.data, before)
     for x in (np.ones((0, 3, 2), np.float32), np.ones((0, 2), np.float32)):
-        with pytest.raises(ValueError, match=f"{layer.__name__}: argument x: expected at least one time step"):
+        with pytest.raises(
+            ValueError, match=f"{layer.__name__}: argument x: expected at least one time step"
+        ):
             made(x)
 
 
@@ -473,7 +566,9 @@ P = np.random.default_rng(6).dirichlet(np.ones(4), (5, 3))
 def last_of(result):
     """Output and state as one number each way, so that a gradient goes through both."""
     output, state = result
-    return (output * output).sum() + sum(((part + 1) ** 2).sum() for part in (state if isinstance(state, tuple) else (state,)))
+    return (output * output).sum() + sum(
+        ((part + 1) ** 2).sum() for part in (state if isinstance(state, tuple) else (state,))
+    )
 
 
 MODELS = {
@@ -482,18 +577,58 @@ MODELS = {
     "LayerNorm": (lambda: nn.LayerNorm((3, 4)), lambda m, x: tg.tanh(m(x)).sum(), [X]),
     "Dropout": (lambda: nn.Dropout(0.5, rng=0), lambda m, x: (m(x) * x).sum(), [X]),
     "RNN": (lambda: nn.RNN(4, 4, rng=0), lambda m, x, h: last_of(m(x, h)), [X, STATE]),
-    "GRU": (lambda: nn.GRU(4, 4, rng=0), lambda m, x, h, n: last_of(m(x, h, lengths=n)), [X, STATE, np.array([5, 0, 2])]),
-    "GRU, both ways": (lambda: nn.GRU(4, 4, 2, bidirectional=True, batch_first=True, rng=0), lambda m, x: last_of(m(x)), [X]),
-    "LSTM": (lambda: nn.LSTM(4, 4, rng=0), lambda m, x, h, c: last_of(m(x, (h, c))), [X, STATE, STATE[::-1] + 1]),
-    "GRUCell": (lambda: nn.GRUCell(4, 4, rng=0), lambda m, x, h: last_of(m(x, h)), [X[0], STATE[0]]),
-    "LSTMCell": (lambda: nn.LSTMCell(4, 4, rng=0), lambda m, x, h: last_of(m(x, (h, h))), [X[0], STATE[0]]),
-    "compiled GRU": (lambda: tg.compile(nn.GRU(4, 4, rng=0)), lambda m, x, h: last_of(m(x, h)), [X, STATE]),
-    "cross_entropy": (None, lambda m, x, t: F.cross_entropy(x, t, label_smoothing=0.1), [X, CLASSES]),
-    "cross_entropy of probabilities": (None, lambda m, x, p, w: F.cross_entropy(x, p, weight=w), [X, P, P[0, 0]]),
-    "cross_entropy, some ignored": (None, lambda m, x, t: F.cross_entropy(x, t, ignore_index=1), [X, CLASSES]),
+    "GRU": (
+        lambda: nn.GRU(4, 4, rng=0),
+        lambda m, x, h, n: last_of(m(x, h, lengths=n)),
+        [X, STATE, np.array([5, 0, 2])],
+    ),
+    "GRU, both ways": (
+        lambda: nn.GRU(4, 4, 2, bidirectional=True, batch_first=True, rng=0),
+        lambda m, x: last_of(m(x)),
+        [X],
+    ),
+    "LSTM": (
+        lambda: nn.LSTM(4, 4, rng=0),
+        lambda m, x, h, c: last_of(m(x, (h, c))),
+        [X, STATE, STATE[::-1] + 1],
+    ),
+    "GRUCell": (
+        lambda: nn.GRUCell(4, 4, rng=0),
+        lambda m, x, h: last_of(m(x, h)),
+        [X[0], STATE[0]],
+    ),
+    "LSTMCell": (
+        lambda: nn.LSTMCell(4, 4, rng=0),
+        lambda m, x, h: last_of(m(x, (h, h))),
+        [X[0], STATE[0]],
+    ),
+    "compiled GRU": (
+        lambda: tg.compile(nn.GRU(4, 4, rng=0)),
+        lambda m, x, h: last_of(m(x, h)),
+        [X, STATE],
+    ),
+    "cross_entropy": (
+        None,
+        lambda m, x, t: F.cross_entropy(x, t, label_smoothing=0.1),
+        [X, CLASSES],
+    ),
+    "cross_entropy of probabilities": (
+        None,
+        lambda m, x, p, w: F.cross_entropy(x, p, weight=w),
+        [X, P, P[0, 0]],
+    ),
+    "cross_entropy, some ignored": (
+        None,
+        lambda m, x, t: F.cross_entropy(x, t, ignore_index=1),
+        [X, CLASSES],
+    ),
     "nll_loss": (None, lambda m, x, t, w: F.nll_loss(x, t, weight=w), [X, CLASSES, P[0, 0]]),
     "mse_loss": (None, lambda m, x, t: F.mse_loss(x, t), [X, P]),
-    "bce": (None, lambda m, x, t, w: F.binary_cross_entropy_with_logits(x, t, weight=w, pos_weight=w), [X, P, P[0]]),
+    "bce": (
+        None,
+        lambda m, x, t, w: F.binary_cross_entropy_with_logits(x, t, weight=w, pos_weight=w),
+        [X, P, P[0]],
+    ),
 }
 
 
@@ -511,7 +646,10 @@ def test_layers_and_losses_in_any_layout_and_byte_order(make, loss, arrays, layo
         model = make() if make else None
         if model is not None:
             model.astype(dtype)
-        inputs = [tg.Tensor(a, requires_grad=True) if a.dtype.kind == "f" and i == 0 else a for i, a in enumerate(given)]
+        inputs = [
+            tg.Tensor(a, requires_grad=True) if a.dtype.kind == "f" and i == 0 else a
+            for i, a in enumerate(given)
+        ]
         y = loss(model, *inputs)
         y.backward(0.7)
         every = [*inputs, *(model.parameters() if model else ())]
@@ -519,7 +657,9 @@ def test_layers_and_losses_in_any_layout_and_byte_order(make, loss, arrays, layo
     for expected, found in zip(*outcomes, strict=True):
         assert found.dtype == dtype
         assert found.dtype.isnative
-        np.testing.assert_allclose(found, expected, rtol=100 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            found, expected, rtol=100 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps
+        )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
+from internals import Node, backward_pass, registry, toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.backward import sweep
-from tinygrad_rnn.graph import Node, history
-from tinygrad_rnn.op import registry
 
 
 @pytest.fixture
@@ -14,7 +12,7 @@ def made():
     """Ops of a test's own, forgotten after it."""
     known = dict(registry)
 
-    @tg.op("half({a}, {b})", remedy="give it halves")
+    @tg.op("half({a}, {b})", fix="give it halves")
     def half_known(a, b, *, scale=1.0):
         return np.multiply(a, b) * scale
 
@@ -41,31 +39,53 @@ def test_an_op_shows_how_it_is_called():
         lambda x: tg.tanh(x, more=1),
         lambda x: tg.mean(x, 0, True, 1),
     ],
-    ids=["a setting is missing", "an array is missing", "an array too many", "an unknown setting", "a setting too many"],
+    ids=[
+        "a setting is missing",
+        "an array is missing",
+        "an array too many",
+        "an unknown setting",
+        "a setting too many",
+    ],
 )
 def test_another_call_is_refused_with_the_signature(call):
-    with pytest.raises(TypeError, match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\)), got"):
+    with pytest.raises(
+        TypeError,
+        match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\)), got",
+    ):
         call(leaf(1, 2))
 
 
 def test_arrays_may_be_given_by_name_and_settings_by_place():
     x = leaf(1, 2)
     assert tg.add(x, b=x).data.tolist() == tg.add(a=x, b=x).data.tolist() == [2, 4]
-    assert tg.mean(x, 0, True).shape == tg.mean(x, keepdims=True).shape == tg.mean(a=x, axis=0, keepdims=True).shape == (1,)
+    assert (
+        tg.mean(x, 0, True).shape
+        == tg.mean(x, keepdims=True).shape
+        == tg.mean(a=x, axis=0, keepdims=True).shape
+        == (1,)
+    )
 
 
 @pytest.mark.parametrize("wrong", [3, 3.0, np.float32(3), np.array(3.0)])
 def test_a_variadic_op_takes_a_sequence(wrong):
-    with pytest.raises(TypeError, match=r"concatenate: argument arrays: expected a sequence of arrays.*put the arrays in a list"):
+    with pytest.raises(
+        TypeError,
+        match=r"concatenate: argument arrays: expected a sequence of arrays.*put the arrays in a list",
+    ):
         tg.concatenate(wrong)
 
 
 def test_what_numpy_says_comes_with_the_arguments_and_the_remedy(made):
     wide, long = leaf(1, 2), leaf(1, 2, 3)
-    with pytest.raises(ValueError, match=r"^half_known: .*broadcast.*; got a: .*\(2,\).*, b: .*\(3,\).*; give it halves$") as first:
+    with pytest.raises(
+        ValueError,
+        match=r"^half_known: .*broadcast.*; got a: .*\(2,\).*, b: .*\(3,\).*; give it halves$",
+    ) as first:
         made(wide, long)
     assert first.value.explained
-    with pytest.raises(ValueError, match=r"^add: .*; got a: float32 \(2,\), b: float32 \(3,\); two shapes fit if"):
+    with pytest.raises(
+        ValueError, match=r"^add: .*; got a: float32 \(2,\), b: float32 \(3,\); two shapes fit if"
+    ):
         tg.add(wide, long)
     with pytest.raises(TypeError, match=r"arrays\[1\]"):
         tg.concatenate([wide, "text"])
@@ -86,7 +106,11 @@ def test_an_explained_error_is_not_explained_again():
 
 def test_a_tracked_input_without_a_rule_is_refused_by_name_and_a_constant_is_not(made):
     x, y = leaf(1, 2), leaf(3, 4)
-    for rules, refused in (({}, "a"), ({"a": lambda g, y, a, b, scale: g * b}, "b"), ({"b": lambda g, y, a, b, scale: g * a}, "a")):
+    for rules, refused in (
+        ({}, "a"),
+        ({"a": lambda g, y, a, b, scale: g * b}, "b"),
+        ({"b": lambda g, y, a, b, scale: g * a}, "a"),
+    ):
         made.vjps(**rules)
         with pytest.raises(TypeError, match=f"half_known: argument {refused}: expected a constant"):
             made(x, y)
@@ -108,19 +132,28 @@ def test_settings_of_an_op_are_given_by_name():
     with pytest.raises(TypeError, match="positional"):
         tg.op("given({a})", None)
     with pytest.raises(TypeError, match="positional"):
-        sweep({}, [], True)
+        backward_pass({}, [], True)
 
 
-@pytest.mark.parametrize("rule", [lambda g, y: g, lambda g, y, a: g, lambda g, y, a, b: g, lambda g, y, a, b, scale, more: g], ids="1234")
+@pytest.mark.parametrize(
+    "rule",
+    [lambda g, y: g, lambda g, y, a: g, lambda g, y, a, b: g, lambda g, y, a, b, scale, more: g],
+    ids="1234",
+)
 def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
     wanted = r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got a rule of \(g, y.*\); a rule takes all inputs"
     with pytest.raises(TypeError, match=wanted):
         made.vjps(a=rule, b=lambda g, y, a, b, scale: g * a * scale)
-    with pytest.raises(TypeError, match=r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got int 3"):
+    with pytest.raises(
+        TypeError,
+        match=r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got int 3",
+    ):
         made.vjps(a=3)
     assert not made.rules
     made.vjps(a=max)  # a builtin does not say what it takes
-    made.vjps(a=lambda *arguments, **settings: arguments[0], b=lambda g, y, a, b, *, scale: g * a * scale)
+    made.vjps(
+        a=lambda *arguments, **settings: arguments[0], b=lambda g, y, a, b, *, scale: g * a * scale
+    )
 
 
 def test_an_op_that_was_never_given_rules_is_refused(made):
@@ -140,15 +173,18 @@ def test_an_op_that_was_never_given_rules_is_refused(made):
 def test_the_sweep_yields_leaves_and_only_if_asked_what_is_on_the_way():
     x = leaf(1, 2)
     y = tg.tanh(tg.exp(x))
-    on_the_way = [value for value, _ in sweep({y: y.array}, history(y), interior=True)]
-    assert [value for value, _ in sweep({y: y.array}, history(y))] == [x]
+    on_the_way = [value for value, _ in backward_pass({y: y.array}, toposort(y), interior=True)]
+    assert [value for value, _ in backward_pass({y: y.array}, toposort(y))] == [x]
     assert len(on_the_way) == 3
     assert on_the_way[0] is y
     assert on_the_way[-1] is x
 
 
 def test_after_a_contribution_to_a_part_the_other_inputs_get_theirs(made):
-    made.vjps(a=lambda g, y, a, b, scale: tg.getitem.rules["a"](g[:1], y, a, slice(0, 1)), b=lambda g, y, a, b, scale: g)
+    made.vjps(
+        a=lambda g, y, a, b, scale: tg.getitem.rules["a"](g[:1], y, a, slice(0, 1)),
+        b=lambda g, y, a, b, scale: g,
+    )
     x, y = leaf(1, 2), leaf(3, 4)
     made(x, y).backward(np.array([5, 6], "float32"))
     assert x.grad.tolist() == [5, 0]

@@ -15,7 +15,11 @@ MPIEXEC = Path(sys.executable).parent / "mpiexec"
 
 def run(script, processes=2):
     found = subprocess.run(
-        [MPIEXEC, "-n", str(processes), sys.executable, *script], capture_output=True, text=True, timeout=120, check=False
+        [MPIEXEC, "-n", str(processes), sys.executable, *script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     return found.returncode, found.stdout + found.stderr
 
@@ -57,7 +61,12 @@ assert w.grad.tolist() == [1.5, 1.5]
 def test_missing_gradients_count_as_zero_and_different_models_are_refused():
     code, told = run(["-c", MISSING])
     assert code == 0, told
-    assert told.count("average_gradients: argument parameters: expected the same in all processes, got 2 different lists") == 2
+    assert (
+        told.count(
+            "average_gradients: argument parameters: expected the same in all processes, got 2 different lists"
+        )
+        == 2
+    )
 
 
 DIFFERENT = """
@@ -76,16 +85,29 @@ for p in (np.arange(6.0).reshape((3, 2) if rank else (2, 3)), np.zeros(1) if ran
 def test_parameters_of_different_shapes_are_not_broadcast():
     code, told = run(["-c", DIFFERENT])
     assert code == 0, told
-    assert told.count("broadcast: argument parameters: expected the same in all processes, got 2 different lists") == 4
+    assert (
+        told.count(
+            "broadcast: argument parameters: expected the same in all processes, got 2 different lists"
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize("call", [tg.parallel.average_gradients, tg.parallel.broadcast])
 def test_what_is_no_parameter_or_no_communicator_is_refused(call):
-    with pytest.raises(TypeError, match=rf"{call.__name__}: argument parameters\[0\]: expected a Tensor, got int 5"):
+    with pytest.raises(
+        TypeError, match=rf"{call.__name__}: argument parameters\[0\]: expected a Tensor, got int 5"
+    ):
         call([5], communicator=object())
-    with pytest.raises(TypeError, match=rf"{call.__name__}: argument parameters: .* got GRU GRU\(3, 2\); pass model.parameters\(\)"):
+    with pytest.raises(
+        TypeError,
+        match=rf"{call.__name__}: argument parameters: .* got GRU GRU\(3, 2\); pass model.parameters\(\)",
+    ):
         call(tg.nn.GRU(3, 2))
-    with pytest.raises(TypeError, match=rf"{call.__name__}: argument communicator: expected a communicator of mpi4py, got int 3"):
+    with pytest.raises(
+        TypeError,
+        match=rf"{call.__name__}: argument communicator: expected a communicator of mpi4py, got int 3",
+    ):
         call(tg.nn.GRU(3, 2).parameters(), 3)
 
 

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 import pytest
+from internals import serialize
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import serialize
 
 
 def test_round_trip_of_every_layout_and_dtype(tmp_path):
@@ -71,7 +71,11 @@ def test_nobody_looks_into_a_file_that_is_being_written(tmp_path, monkeypatch):
     path, seen = tmp_path / "x", []
     tg.save({"a": np.ones(3)}, path)
     path.chmod(0o600)
-    monkeypatch.setattr(serialize.os, "fsync", lambda _: seen.extend(other.stat().st_mode & 0o777 for other in tmp_path.iterdir()))
+    monkeypatch.setattr(
+        serialize.os,
+        "fsync",
+        lambda _: seen.extend(other.stat().st_mode & 0o777 for other in tmp_path.iterdir()),
+    )
     tg.save({"a": np.ones(3)}, path)
     assert seen == [0o600, 0o600]
 
@@ -116,18 +120,36 @@ def test_nothing_but_metadata_round_trips(tmp_path):
 REFUSED = {
     "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename it"),
     "number as a name": ({1: np.ones(2)}, TypeError, "names that are text, got int 1"),
-    "names that clash": ({"1": np.ones(2), 1: np.zeros(2)}, TypeError, "names that are text, got int 1.*no two names"),
-    "longdouble": ({"a": np.ones(2, np.longdouble)}, TypeError, r"state\['a'\].*up to 64 bits.*astype"),
-    "complex": ({"b": np.ones(2), "a": np.ones(2, complex)}, TypeError, r"state\['a'\].*complex128 \(2,\)"),
+    "names that clash": (
+        {"1": np.ones(2), 1: np.zeros(2)},
+        TypeError,
+        "names that are text, got int 1.*no two names",
+    ),
+    "longdouble": (
+        {"a": np.ones(2, np.longdouble)},
+        TypeError,
+        r"state\['a'\].*up to 64 bits.*astype",
+    ),
+    "complex": (
+        {"b": np.ones(2), "a": np.ones(2, complex)},
+        TypeError,
+        r"state\['a'\].*complex128 \(2,\)",
+    ),
     "object": ({"a": np.array([None])}, TypeError, r"state\['a'\].*object"),
     "none": ({"a": None}, TypeError, r"state\['a'\].*NoneType None"),
     "ragged": ({"a": [[1.0], [1.0, 2.0]]}, TypeError, r"state\['a'\].*list"),
-    "no mapping": (tg.nn.Linear(2, 2), TypeError, r"argument state: expected a mapping.*module\.state_dict\(\)"),
+    "no mapping": (
+        tg.nn.Linear(2, 2),
+        TypeError,
+        r"argument state: expected a mapping.*module\.state_dict\(\)",
+    ),
 }
 
 
 @pytest.mark.parametrize(("state", "error", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_a_file_cannot_hold_is_refused_before_anything_is_written(state, error, message, tmp_path):
+def test_what_a_file_cannot_hold_is_refused_before_anything_is_written(
+    state, error, message, tmp_path
+):
     path = tmp_path / "x.safetensors"
     tg.save({"a": np.ones(3)}, path)
     before = path.read_bytes()

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from internals import Architecture, Options, Trainer, backward
 
 import tinygrad_rnn as tg
-from tinygrad_rnn import backward, nn
-from tinygrad_rnn.app.char_model import Architecture
+from tinygrad_rnn import nn
 from tinygrad_rnn.text import sample
-from tinygrad_rnn.app.train import Options, Trainer
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
 
@@ -39,11 +38,15 @@ def bits(arrays):
 def trained(seed, cell="gru", compile=False, steps=12):
     """The weights after some steps of training, and what the model writes then."""
     options = Options(epochs=9, batch_size=2, steps=7, seed=seed, compile=compile)
-    trainer = Trainer(TEXT, Architecture(cell=cell, hidden=6, embedding=4, layers=2, dropout=0.2), options)
+    trainer = Trainer(
+        TEXT, Architecture(cell=cell, hidden=6, embedding=4, layers=2, dropout=0.2), options
+    )
     left = iter(range(steps))
     trainer.run(stop=lambda: next(left, None) is None)
     trainer.model.eval()
-    return bits(trainer.model.state_dict()), sample(trainer.model, trainer.model.vocab, "the", 20, rng=seed)
+    return bits(trainer.model.state_dict()), sample(
+        trainer.model, trainer.model.vocab, "the", 20, rng=seed
+    )
 
 
 # -- threads and tasks -------------------------------------------------------------------------------
@@ -52,7 +55,10 @@ def trained(seed, cell="gru", compile=False, steps=12):
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("compile", [False, True], ids=["as it is", "compiled"])
 def test_models_trained_at_once_are_those_trained_one_after_the_other(compile):
-    runs = [partial(trained, seed, cell, compile) for seed, cell in enumerate(("rnn", "gru", "lstm", "gru"))]
+    runs = [
+        partial(trained, seed, cell, compile)
+        for seed, cell in enumerate(("rnn", "gru", "lstm", "gru"))
+    ]
     alone = [run() for run in runs]
     with ThreadPoolExecutor(4) as pool:
         together = [future.result() for future in [pool.submit(run) for run in runs]]
@@ -63,7 +69,10 @@ def test_models_trained_at_once_are_those_trained_one_after_the_other(compile):
 def test_models_trained_in_tasks_that_take_turns_are_those_trained_one_after_the_other():
     async def run(seed, turns):
         with tg.scope("task", seed):
-            gru, x = nn.GRU(3, 4, rng=seed), np.random.default_rng(seed).standard_normal((5, 2, 3)).astype("f4")
+            gru, x = (
+                nn.GRU(3, 4, rng=seed),
+                np.random.default_rng(seed).standard_normal((5, 2, 3)).astype("f4"),
+            )
             optimizer = tg.optim.Adam(gru.parameters())
             for _ in range(5):
                 output, _ = gru(x)
@@ -107,7 +116,9 @@ def play_back(leaf, number):
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize(("work", "times"), [(go_back, 200), (play_back, 50)], ids=["backward", "backward_steps"])
+@pytest.mark.parametrize(
+    ("work", "times"), [(go_back, 200), (play_back, 50)], ids=["backward", "backward_steps"]
+)
 def test_no_gradient_of_a_leaf_that_threads_share_is_lost(work, times):
     """The numbers are integers, whose sums are exact in any order."""
     np.testing.assert_array_equal(shared_leaf(work), np.full(3, times * sum(range(1, 9))))
@@ -140,7 +151,7 @@ def test_no_gradient_is_lost_however_long_adding_takes():
 FORKED = """
 import os, sys, threading
 import numpy as np
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1:3]
 import tinygrad_rnn as tg
 from tinygrad_rnn import backward
 from test_state import trained
@@ -192,27 +203,50 @@ assert len(different) == 3  # without a seed each process draws from entropy of 
 
 
 def test_a_fork_trains_and_writes_what_its_parent_does():
-    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(Path(__file__).parents[1])]
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, *map(str, Path(__file__).parents[:2])]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (0, "")
 
 
 # -- random numbers ----------------------------------------------------------------------------------
 
-GLOBAL = sorted({"seed"}.union(name for name, made in vars(np.random).items() if getattr(made, "__self__", None) is np.random.mtrand._rand))
+GLOBAL = sorted(
+    {"seed"}.union(
+        name
+        for name, made in vars(np.random).items()
+        if getattr(made, "__self__", None) is np.random.mtrand._rand
+    )
+)
 
 
 def everything_random():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 2, 3)).astype("f4")
     layer = nn.GRU(3, 4, 2, dropout=0.5, zoneout=0.1, rng=0)
-    drawn = [layer(x)[0].data, nn.Embedding(5, 3, rng=0).weight.data, nn.functional.dropout(x, 0.5, rng=1).data]
-    drawn += [getattr(nn.init, name)((3, 4), rng=0) for name in ("xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal")]
+    drawn = [
+        layer(x)[0].data,
+        nn.Embedding(5, 3, rng=0).weight.data,
+        nn.functional.dropout(x, 0.5, rng=1).data,
+    ]
+    drawn += [
+        getattr(nn.init, name)((3, 4), rng=0)
+        for name in ("xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal")
+    ]
     return [array.tobytes() for array in drawn], trained(0), trained(0, "lstm", True)
 
 
 def test_there_are_global_functions_to_look_for():
-    assert {"seed", "rand", "randn", "normal", "uniform", "choice", "shuffle", "permutation", "random_sample"} <= set(GLOBAL)
+    assert {
+        "seed",
+        "rand",
+        "randn",
+        "normal",
+        "uniform",
+        "choice",
+        "shuffle",
+        "permutation",
+        "random_sample",
+    } <= set(GLOBAL)
 
 
 def test_global_random_numbers_are_never_drawn_nor_set(monkeypatch):
@@ -257,7 +291,9 @@ MODULES = {
     "gru that drops": lambda: nn.GRU(3, 4, 2, dropout=0.3, zoneout=0.2, rng=0),
     "lstm": lambda: nn.LSTM(3, 4, rng=0),
     "any cell": lambda: nn.Recurrent(gru_cell, 3, rng=0),
-    "sequential with an op in it": lambda: nn.Sequential(nn.Linear(3, 4, rng=0), tg.tanh, nn.LayerNorm(4)),
+    "sequential with an op in it": lambda: nn.Sequential(
+        nn.Linear(3, 4, rng=0), tg.tanh, nn.LayerNorm(4)
+    ),
     "one's own": Doubled,
     "compiled": lambda: tg.compile(nn.GRU(3, 4, rng=0)),
 }
@@ -287,7 +323,9 @@ def test_a_copy_of_a_module_computes_what_it_does_and_shares_nothing(make, used,
         each.zero_grad()
         loss_of(each).backward()
     for a, b in both:
-        np.testing.assert_array_equal(a.grad, b.grad)  # also of what drops: its generator was copied in its state
+        np.testing.assert_array_equal(
+            a.grad, b.grad
+        )  # also of what drops: its generator was copied in its state
         assert not np.shares_memory(a.grad, b.grad)
         b.data = b.data + 1
         assert not np.array_equal(a.data, b.data)
@@ -339,7 +377,10 @@ def test_a_copy_of_a_training_trains_on_alike(duplicate):
 
 @every_copy
 def test_what_was_seen_of_time_can_be_copied(duplicate):
-    flow, values = tg.bptt.flow(loss_of(nn.GRU(3, 4, rng=0))), tg.bptt.values(loss_of(nn.GRU(3, 4, rng=0)))
+    flow, values = (
+        tg.bptt.flow(loss_of(nn.GRU(3, 4, rng=0))),
+        tg.bptt.values(loss_of(nn.GRU(3, 4, rng=0))),
+    )
     assert repr(duplicate(flow)) == repr(flow)
     for name in flow.gradients:
         np.testing.assert_array_equal(duplicate(flow).norms(name), flow.norms(name))
@@ -357,7 +398,9 @@ def test_an_op_is_itself_wherever_it_is_held(duplicate):
 
 def test_a_pickled_op_that_is_not_defined_here_is_named():
     content = pickle.dumps(tg.tanh).replace(b"tanh", b"tonh")
-    with pytest.raises(KeyError, match=r"op: argument name: .*'tonh'; import what defines it first"):
+    with pytest.raises(
+        KeyError, match=r"op: argument name: .*'tonh'; import what defines it first"
+    ):
         pickle.loads(content)
 
 
@@ -374,5 +417,8 @@ INTERIOR = {
 @every_copy
 @pytest.mark.parametrize("make", INTERIOR.values(), ids=INTERIOR)
 def test_what_holds_a_graph_cannot_be_copied_and_says_so(make, duplicate):
-    with pytest.raises(TypeError, match=r"(deepcopy|pickle): argument tensor: expected a leaf, got the result of .*; use tensor\.detach"):
+    with pytest.raises(
+        TypeError,
+        match=r"(deepcopy|pickle): argument tensor: expected a leaf, got the result of .*; use tensor\.detach",
+    ):
         duplicate(make())

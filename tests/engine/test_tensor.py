@@ -5,9 +5,9 @@ import operator
 
 import numpy as np
 import pytest
+from internals import toposort
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.graph import history
 
 A = np.random.default_rng(0).uniform(0.5, 2.0, (3, 4))
 
@@ -69,15 +69,39 @@ def test_dtype_of_what_it_is_made_of(data, dtype):
     assert t.grad is None
     assert t.node is None
     assert not t.requires_grad
-    expected = data.data if isinstance(data, tg.Tensor) else np.array([d.data for d in data]) if "Tensor" in str(data) else np.array(data)
+    expected = (
+        data.data
+        if isinstance(data, tg.Tensor)
+        else np.array([d.data for d in data])
+        if "Tensor" in str(data)
+        else np.array(data)
+    )
     assert t.shape == expected.shape
     np.testing.assert_array_equal(t.data, expected.astype(dtype))
 
 
 @pytest.mark.parametrize(
-    "dtype", ["float16", "float32", "float64", "int32", "bool", np.float64, np.dtype("f4"), float, int, ">f4", ">i2"], ids=str
+    "dtype",
+    [
+        "float16",
+        "float32",
+        "float64",
+        "int32",
+        "bool",
+        np.float64,
+        np.dtype("f4"),
+        float,
+        int,
+        ">f4",
+        ">i2",
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("data", [0.5, [1, 0], np.array([0.5, 1.0]), tg.Tensor([2.0])], ids=["float", "ints", "array", "tensor"])
+@pytest.mark.parametrize(
+    "data",
+    [0.5, [1, 0], np.array([0.5, 1.0]), tg.Tensor([2.0])],
+    ids=["float", "ints", "array", "tensor"],
+)
 def test_dtype_can_be_given(data, dtype):
     t = tg.Tensor(data, dtype=dtype)
     assert t.dtype == np.dtype(dtype).newbyteorder("=")
@@ -125,10 +149,14 @@ def test_what_is_no_real_number_is_refused(data):
     with pytest.raises(TypeError) as caught:
         tg.Tensor(data)
     assert isinstance(caught.value, TypeError)
-    assert str(caught.value).startswith("Tensor: argument data: expected real numbers of one shape, got ")
+    assert str(caught.value).startswith(
+        "Tensor: argument data: expected real numbers of one shape, got "
+    )
 
 
-@pytest.mark.parametrize("dtype", [complex, object, "U3", "S1", "datetime64[s]", np.complex64], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [complex, object, "U3", "S1", "datetime64[s]", np.complex64], ids=str
+)
 def test_a_dtype_of_no_real_numbers_is_refused(dtype):
     with pytest.raises(TypeError, match=r"Tensor: argument dtype.*float32"):
         tg.Tensor([1.0], dtype=dtype)
@@ -192,7 +220,14 @@ def test_the_default_dtype_is_float32_again():
 
 # -- attributes --------------------------------------------------------------------------------------
 
-ARRAYS = {"matrix": A, "vector": A[0], "0-d": np.array(1.5), "empty": np.zeros((0, 3)), "3-d": A.reshape(3, 2, 2), "strided": A[::-1, ::2]}
+ARRAYS = {
+    "matrix": A,
+    "vector": A[0],
+    "0-d": np.array(1.5),
+    "empty": np.zeros((0, 3)),
+    "3-d": A.reshape(3, 2, 2),
+    "strided": A[::-1, ::2],
+}
 
 
 @pytest.mark.parametrize("a", ARRAYS.values(), ids=ARRAYS)
@@ -245,7 +280,9 @@ def test_item_and_conversions_to_numbers():
 def test_int_does_not_leave_the_graph_silently():
     t = tg.Tensor(2.5, requires_grad=True)
     for leave in (lambda: int(t), lambda: int(t * 2)):
-        with pytest.raises(TypeError, match=r"int: argument t: .*gradients would be lost; use t\.item\(\)"):
+        with pytest.raises(
+            TypeError, match=r"int: argument t: .*gradients would be lost; use t\.item\(\)"
+        ):
             leave()
     assert int(t.detach()) == int(t.item()) == 2
     assert int(tg.Tensor(2**60 + 1)) == 2**60 + 1
@@ -258,8 +295,17 @@ def test_float_does_not_leave_the_graph_silently():
     def put():
         array[0] = t
 
-    for leave in (lambda: float(t), lambda: math.exp(t * 2), lambda: np.float64(t), lambda: np.fromiter([t, t], float), put):
-        with pytest.raises((TypeError, ValueError), match=r"gradients would be lost; use t\.|setting an array element"):
+    for leave in (
+        lambda: float(t),
+        lambda: math.exp(t * 2),
+        lambda: np.float64(t),
+        lambda: np.fromiter([t, t], float),
+        put,
+    ):
+        with pytest.raises(
+            (TypeError, ValueError),
+            match=r"gradients would be lost; use t\.|setting an array element",
+        ):
             leave()
     np.testing.assert_array_equal(array, 0)
     assert math.exp(t.detach()) == math.exp(t.item())
@@ -337,7 +383,9 @@ WRONG_DATA = {
 def test_data_of_another_shape_or_dtype_is_refused(new):
     old = np.zeros((2, 2), np.float32)
     t = tg.Tensor(old, name="weight")
-    with pytest.raises(ValueError, match=r"Tensor\.data: argument weight: expected float32 \(2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"Tensor\.data: argument weight: expected float32 \(2, 2\)"
+    ):
         t.data = new
     assert t.data is old
 
@@ -372,7 +420,10 @@ REPRS = {
     "float64": (lambda: tg.Tensor(np.array([1.0])), "Tensor([1.], dtype=float64)"),
     "ints": (lambda: tg.Tensor([1, 2]), "Tensor([1, 2])"),
     "0-d": (lambda: tg.Tensor(0.5), "Tensor(0.5)"),
-    "graph": (lambda: tg.tanh(tg.Tensor([0.0], requires_grad=True)), "Tensor([0.], has graph: tanh)"),
+    "graph": (
+        lambda: tg.tanh(tg.Tensor([0.0], requires_grad=True)),
+        "Tensor([0.], has graph: tanh)",
+    ),
     "loss": (lambda: tg.Tensor([1.0, 2.0], requires_grad=True).sum(), "Tensor(3., has graph: sum)"),
     "no graph": (lambda: tg.tanh(tg.Tensor([0.0])), "Tensor([0.])"),
     "detached": (lambda: tg.Tensor([1.0], requires_grad=True).exp().detach() * 0, "Tensor([0.])"),
@@ -397,7 +448,10 @@ def test_repr_of_a_large_tensor_is_short():
 METHODS = {
     "sum": (lambda t: t.sum(), lambda a: a.sum()),
     "sum axis": (lambda t: t.sum(0), lambda a: a.sum(0)),
-    "sum keepdims": (lambda t: t.sum(axis=(0, 1), keepdims=True), lambda a: a.sum(axis=(0, 1), keepdims=True)),
+    "sum keepdims": (
+        lambda t: t.sum(axis=(0, 1), keepdims=True),
+        lambda a: a.sum(axis=(0, 1), keepdims=True),
+    ),
     "mean": (lambda t: t.mean(-1), lambda a: a.mean(-1)),
     "mean keepdims": (lambda t: t.mean(1, True), lambda a: a.mean(1, keepdims=True)),
     "max": (lambda t: t.max(axis=1), lambda a: a.max(axis=1)),
@@ -407,7 +461,10 @@ METHODS = {
     "cumsum": (lambda t: t.cumsum(axis=1), lambda a: a.cumsum(axis=1)),
     "logsumexp": (lambda t: t.logsumexp(axis=1), lambda a: np.log(np.exp(a).sum(1))),
     "softmax": (lambda t: t.softmax(axis=0), lambda a: np.exp(a) / np.exp(a).sum(0)),
-    "log_softmax": (lambda t: t.log_softmax(), lambda a: a - np.log(np.exp(a).sum(-1, keepdims=True))),
+    "log_softmax": (
+        lambda t: t.log_softmax(),
+        lambda a: a - np.log(np.exp(a).sum(-1, keepdims=True)),
+    ),
     "reshape": (lambda t: t.reshape(2, -1), lambda a: a.reshape(2, -1)),
     "reshape tuple": (lambda t: t.reshape((4, 3)), lambda a: a.reshape(4, 3)),
     "reshape number": (lambda t: t.reshape(-1), lambda a: a.reshape(-1)),
@@ -528,7 +585,9 @@ def test_operators_give_float32_tensors_with_gradients(operate, other, side):
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize(
-    "other", [np.ones((4, 4), np.float32), np.eye(4, dtype=int), np.ones((4, 4), np.float32).tolist()], ids=["array", "ints", "list"]
+    "other",
+    [np.ones((4, 4), np.float32), np.eye(4, dtype=int), np.ones((4, 4), np.float32).tolist()],
+    ids=["array", "ints", "list"],
 )
 def test_matmul_operator_with_arrays(other, side):
     t = tg.Tensor(B, requires_grad=True)
@@ -541,7 +600,11 @@ def test_matmul_operator_with_arrays(other, side):
     np.testing.assert_allclose(t.grad, m @ u if side == "left" else u @ m, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shapes", [((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3))], ids=str)
+@pytest.mark.parametrize(
+    "shapes",
+    [((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3))],
+    ids=str,
+)
 def test_matmul_with_vectors(shapes):
     rng = np.random.default_rng(4)
     a, b = (rng.standard_normal(s) for s in shapes)
@@ -561,7 +624,10 @@ def test_unary_operators():
     np.testing.assert_allclose(x.grad, u * (3 * np.sign(A - 1) - 1), rtol=1e-14)
 
 
-@pytest.mark.parametrize("operate", [operator.floordiv, operator.mod, operator.and_, operator.or_, operator.lshift, divmod])
+@pytest.mark.parametrize(
+    "operate",
+    [operator.floordiv, operator.mod, operator.and_, operator.or_, operator.lshift, divmod],
+)
 def test_operators_without_derivative_are_refused(operate):
     t = tg.Tensor(B, requires_grad=True)
     for other in (2, t, B, np.float64(2)):
@@ -571,7 +637,9 @@ def test_operators_without_derivative_are_refused(operate):
             operate(other, t)
 
 
-@pytest.mark.parametrize("operate", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow])
+@pytest.mark.parametrize(
+    "operate", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
+)
 def test_in_place_operators_make_a_new_tensor(operate):
     """``t += 1`` means ``t = t + 1`` for every t: the old one is as it was."""
     x = tg.Tensor(B.copy(), requires_grad=True)
@@ -583,8 +651,28 @@ def test_in_place_operators_make_a_new_tensor(operate):
 
 @pytest.mark.parametrize(
     "other",
-    [1j, np.complex128(1j), np.array([1j] * 4), "a", None, object(), np.array([None] * 4), np.array(["a"] * 4), {"a": 1}],
-    ids=["complex", "np.complex128", "complex array", "text", "none", "object", "object array", "text array", "dict"],
+    [
+        1j,
+        np.complex128(1j),
+        np.array([1j] * 4),
+        "a",
+        None,
+        object(),
+        np.array([None] * 4),
+        np.array(["a"] * 4),
+        {"a": 1},
+    ],
+    ids=[
+        "complex",
+        "np.complex128",
+        "complex array",
+        "text",
+        "none",
+        "object",
+        "object array",
+        "text array",
+        "dict",
+    ],
 )
 @pytest.mark.parametrize("operate", OPERATORS.values(), ids=OPERATORS)
 def test_operators_refuse_what_is_no_real_number(operate, other):
@@ -614,20 +702,38 @@ def test_lists_of_numbers_follow_the_tensor(dtype):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_numpy_scalars_take_the_dtype_of_the_tensor(dtype, kind):
     t = tg.Tensor(B.astype(dtype), requires_grad=True)
-    for y in (t * kind(1), kind(1) + t, t / kind(1), tg.maximum(kind(1), t), tg.where(t > 1, t, kind(1)), t ** kind(1)):
+    for y in (
+        t * kind(1),
+        kind(1) + t,
+        t / kind(1),
+        tg.maximum(kind(1), t),
+        tg.where(t > 1, t, kind(1)),
+        t ** kind(1),
+    ):
         assert y.dtype == dtype
         assert type(y) is tg.Tensor
 
 
 # -- comparisons and hashing -------------------------------------------------------------------------
 
-COMPARISONS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+COMPARISONS = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 COMPARED = ["array", "row", "float", "int", "np.float64", "tensor", "list"]
 
 
 @pytest.mark.parametrize("tracked", [True, False])
 @pytest.mark.parametrize("compare", COMPARISONS.values(), ids=COMPARISONS)
-@pytest.mark.parametrize("other", [A[::-1].copy(), A[0], 1.0, 1, np.float64(1.0), tg.Tensor(A[0]), A[0].tolist()], ids=COMPARED)
+@pytest.mark.parametrize(
+    "other",
+    [A[::-1].copy(), A[0], 1.0, 1, np.float64(1.0), tg.Tensor(A[0]), A[0].tolist()],
+    ids=COMPARED,
+)
 def test_comparisons_give_plain_arrays(compare, other, tracked):
     t = tg.Tensor(A, requires_grad=tracked)
     plain = other.data if isinstance(other, tg.Tensor) else other
@@ -667,8 +773,17 @@ def test_subclasses_stay_subclasses():
     np.testing.assert_array_equal(w.grad, [2, 8])
 
 
-@pytest.mark.parametrize("data", [[0.5], 0.5, np.array([0.5], ">f4"), np.array([0.5]), np.array([0.5], np.dtype("f4").newbyteorder("="))])
+@pytest.mark.parametrize(
+    "data",
+    [
+        [0.5],
+        0.5,
+        np.array([0.5], ">f4"),
+        np.array([0.5]),
+        np.array([0.5], np.dtype("f4").newbyteorder("=")),
+    ],
+)
 def test_a_gradient_is_not_converted_where_nothing_is_to_convert(data):
     x = tg.Tensor(data, dtype="float32", requires_grad=True)
     slope = tg.grad((tg.tanh(x) * x).sum(), x, create_graph=True)
-    assert "astype" not in {value.node.op.name for value in history(slope)}
+    assert "astype" not in {value.node.op.name for value in toposort(slope)}

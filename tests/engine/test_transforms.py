@@ -75,7 +75,9 @@ def test_grad_of_one_number():
 def test_grad_with_grad_output():
     x, u = leaf(), RNG.standard_normal(3)
     for given in (u, u.tolist(), tg.Tensor(u), tg.Tensor(u, requires_grad=True)):
-        np.testing.assert_allclose(tg.grad(f(x), x, grad_output=given).data, u @ f_jacobian(X), rtol=1e-12)
+        np.testing.assert_allclose(
+            tg.grad(f(x), x, grad_output=given).data, u @ f_jacobian(X), rtol=1e-12
+        )
 
 
 def test_grad_returns_what_it_was_asked_in():
@@ -100,14 +102,18 @@ def test_grad_with_respect_to_interior_tensors():
     by_x, by_h, by_k = tg.grad(y, [x, h, k])
     np.testing.assert_allclose(by_k.data, X, rtol=1e-14)
     np.testing.assert_allclose(by_h.data, 2 * np.sin(X) * X, rtol=1e-13)
-    np.testing.assert_allclose(by_x.data, np.sin(X) ** 2 + 2 * np.sin(X) * np.cos(X) * X, rtol=1e-12)
+    np.testing.assert_allclose(
+        by_x.data, np.sin(X) ** 2 + 2 * np.sin(X) * np.cos(X) * X, rtol=1e-12
+    )
     np.testing.assert_array_equal(tg.grad(y, y).data, 1.0)
 
 
 def test_grad_of_a_leaf_with_respect_to_itself():
     x, u = leaf(), RNG.standard_normal(4)
     for create_graph in (False, True):
-        np.testing.assert_array_equal(tg.grad(x, x, grad_output=u, create_graph=create_graph).data, u)
+        np.testing.assert_array_equal(
+            tg.grad(x, x, grad_output=u, create_graph=create_graph).data, u
+        )
 
 
 def test_grad_can_be_asked_again_and_again():
@@ -143,21 +149,27 @@ def test_grad_dtype_is_that_of_the_input():
     y = (wide * wide * V).sum()
     for create_graph in (False, True):
         for given in (None, 1.0, np.float32(1), tg.Tensor(1.0, dtype=np.float32), tg.Tensor(1)):
-            by_x, by_wide, by_y = tg.grad(y, [x, wide, y], grad_output=given, create_graph=create_graph)
+            by_x, by_wide, by_y = tg.grad(
+                y, [x, wide, y], grad_output=given, create_graph=create_graph
+            )
             assert (by_x.dtype, by_wide.dtype, by_y.dtype) == (np.float32, np.float64, np.float64)
 
 
 def test_an_input_that_was_not_reached_is_named():
     x, other = leaf(), tg.Tensor(V, requires_grad=True, name="other")
     y = g(x)
-    with pytest.raises(RuntimeError, match=r"grad: argument inputs\[1\].*other of shape \(4,\).*zero"):
+    with pytest.raises(
+        RuntimeError, match=r"grad: argument inputs\[1\].*other of shape \(4,\).*zero"
+    ):
         tg.grad(y, [x, other])
     with pytest.raises(RuntimeError, match="does not depend"):
         tg.grad(y, x * 2)
     assert x.grad is None
 
 
-@pytest.mark.parametrize("bad", [tg.Tensor(X), X, 1.0, None], ids=["untracked", "array", "number", "none"])
+@pytest.mark.parametrize(
+    "bad", [tg.Tensor(X), X, 1.0, None], ids=["untracked", "array", "number", "none"]
+)
 def test_an_input_that_cannot_have_a_gradient_is_named(bad):
     x = leaf()
     with pytest.raises(TypeError, match=r"grad: argument inputs\[1\].*requires_grad=True"):
@@ -218,7 +230,9 @@ def test_a_recorded_gradient_depends_on_interior_tensors():
     h = tg.exp(x)
     slope = tg.grad((h * h * h).sum(), h, create_graph=True)
     np.testing.assert_allclose(tg.grad(slope, h, grad_output=V).data, 6 * np.exp(X) * V, rtol=1e-13)
-    np.testing.assert_allclose(tg.grad(slope, x, grad_output=V).data, 6 * np.exp(2 * X) * V, rtol=1e-13)
+    np.testing.assert_allclose(
+        tg.grad(slope, x, grad_output=V).data, 6 * np.exp(2 * X) * V, rtol=1e-13
+    )
 
 
 def test_recorded_gradients_inside_no_grad_have_no_graph():
@@ -242,7 +256,9 @@ def test_a_linear_function_has_a_constant_gradient():
 # -- vjp ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("primal", [X, X.tolist(), tg.Tensor(X), leaf()], ids=["array", "list", "tensor", "tracked"])
+@pytest.mark.parametrize(
+    "primal", [X, X.tolist(), tg.Tensor(X), leaf()], ids=["array", "list", "tensor", "tracked"]
+)
 def test_vjp(primal):
     y, pull = tg.vjp(f, primal)
     tolerance = 1e-12 if not isinstance(primal, list) else 1e-5
@@ -266,7 +282,11 @@ def test_vjp_recorded():
     _, pull = tg.vjp(f, x)
     u = leaf(RNG.standard_normal(3))
     pulled = pull(u, create_graph=True)
-    np.testing.assert_allclose(tg.jacobian(lambda u: tg.vjp(f, x)[1](u, create_graph=True), u).data, f_jacobian(X).T, rtol=1e-12)
+    np.testing.assert_allclose(
+        tg.jacobian(lambda u: tg.vjp(f, x)[1](u, create_graph=True), u).data,
+        f_jacobian(X).T,
+        rtol=1e-12,
+    )
     assert pulled.requires_grad
 
 
@@ -299,21 +319,33 @@ def test_one_tensor_given_twice_is_two_variables():
 # -- jvp ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tangent", [V, V.tolist(), tg.Tensor(V), leaf(V)], ids=["array", "list", "tensor", "tracked"])
+@pytest.mark.parametrize(
+    "tangent", [V, V.tolist(), tg.Tensor(V), leaf(V)], ids=["array", "list", "tensor", "tracked"]
+)
 def test_jvp(tangent):
     y, along = tg.jvp(f, X, tangent)
     np.testing.assert_allclose(y.data, f_plain(X), rtol=1e-13)
     np.testing.assert_allclose(along.data, f_jacobian(X) @ V, rtol=1e-12)
     step = 1e-6
-    np.testing.assert_allclose(along.data, (f_plain(X + step * V) - f_plain(X - step * V)) / (2 * step), rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(
+        along.data,
+        (f_plain(X + step * V) - f_plain(X - step * V)) / (2 * step),
+        rtol=1e-7,
+        atol=1e-8,
+    )
 
 
 def test_jvp_of_several_inputs():
     va, vb = RNG.standard_normal(A2.shape), RNG.standard_normal(B2.shape)
     _, along = tg.jvp(two, (A2, B2), (va, vb))
     ja, jb = two_jacobians(A2, B2)
-    np.testing.assert_allclose(along.data, np.tensordot(ja, va, 1) + np.tensordot(jb, vb, 2), rtol=1e-12)
-    np.testing.assert_allclose(tg.jvp(two, [tg.Tensor(A2), tg.Tensor(B2)], [tg.Tensor(va), tg.Tensor(vb)])[1].data, along.data)
+    np.testing.assert_allclose(
+        along.data, np.tensordot(ja, va, 1) + np.tensordot(jb, vb, 2), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        tg.jvp(two, [tg.Tensor(A2), tg.Tensor(B2)], [tg.Tensor(va), tg.Tensor(vb)])[1].data,
+        along.data,
+    )
 
 
 def test_jvp_recorded_is_differentiable():
@@ -366,7 +398,9 @@ def test_jacobian_of_several_inputs_of_any_shape():
         np.testing.assert_allclose(found_one.data, expected, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize(("shape", "out"), [((), ()), ((2, 3), ()), ((), (2,)), ((0,), (2,)), ((2,), (0,))], ids=str)
+@pytest.mark.parametrize(
+    ("shape", "out"), [((), ()), ((2, 3), ()), ((), (2,)), ((0,), (2,)), ((2,), (0,))], ids=str
+)
 def test_jacobian_shapes(shape, out):
     found = tg.jacobian(lambda x: tg.broadcast_to((x * x).sum(), out), RNG.standard_normal(shape))
     assert found.shape == out + shape
@@ -441,14 +475,24 @@ def gru(x, h, w, u, b, c, reset):
         n = tg.tanh(nx + r * nh)
     else:
         hidden = h.shape[-1]
-        r, z = (tg.sigmoid(gate + h @ u[:, k * hidden : (k + 1) * hidden]) for k, gate in enumerate((rx, zx)))
+        r, z = (
+            tg.sigmoid(gate + h @ u[:, k * hidden : (k + 1) * hidden])
+            for k, gate in enumerate((rx, zx))
+        )
         n = tg.tanh(nx + (r * h) @ u[:, 2 * hidden :] + c[2 * hidden :])
     return z * h + (1 - z) * n
 
 
 def gru_arrays(batch=2, inputs=2, hidden=2, seed=3):
     rng = np.random.default_rng(seed)
-    shapes = [(batch, inputs), (batch, hidden), (inputs, 3 * hidden), (hidden, 3 * hidden), (3 * hidden,), (3 * hidden,)]
+    shapes = [
+        (batch, inputs),
+        (batch, hidden),
+        (inputs, 3 * hidden),
+        (hidden, 3 * hidden),
+        (3 * hidden,),
+        (3 * hidden,),
+    ]
     return [rng.standard_normal(shape) for shape in shapes]
 
 
@@ -460,7 +504,12 @@ def test_gru_step_to_second_order(reset):
 @pytest.mark.parametrize("reset", ["after", "before"])
 def test_gru_step_to_third_order(reset):
     x, h, w, u, b, c = gru_arrays(1, 1, 1)
-    assert tg.gradcheck(lambda h, u: gru(tg.Tensor(x), h, tg.Tensor(w), u, tg.Tensor(b), tg.Tensor(c), reset), h, u, order=3)
+    assert tg.gradcheck(
+        lambda h, u: gru(tg.Tensor(x), h, tg.Tensor(w), u, tg.Tensor(b), tg.Tensor(c), reset),
+        h,
+        u,
+        order=3,
+    )
 
 
 def test_hessian_of_a_gru_over_three_steps_by_two_ways():
@@ -491,7 +540,9 @@ def test_hessian_of_a_gru_over_three_steps_by_two_ways():
         return loss(*[tg.Tensor(a + step * d) for a, d in zip(weights, v, strict=True)]).item()
 
     step = 1e-3
-    curvature = (-moved(2 * step) + 16 * moved(step) - 30 * moved(0) + 16 * moved(-step) - moved(-2 * step)) / (12 * step**2)
+    curvature = (
+        -moved(2 * step) + 16 * moved(step) - 30 * moved(0) + 16 * moved(-step) - moved(-2 * step)
+    ) / (12 * step**2)
     assert inner(product(v), v) == pytest.approx(curvature, rel=1e-6)
 
 
@@ -511,27 +562,87 @@ def test_gradient_of_a_gradient_through_scanned_time():
 # -- what is refused by name -------------------------------------------------------------------------
 
 REFUSED = {
-    "grad of a number": (lambda x: tg.grad(3.0, x), TypeError, "grad: argument output: expected a Tensor, got float 3.0"),
-    "grad by nothing": (lambda x: tg.grad(g(x), []), ValueError, "grad: argument inputs: expected at least one"),
-    "grad by an empty iterator": (lambda x: tg.grad(g(x), iter(())), ValueError, "grad: argument inputs: expected at least one"),
-    "vjp of nothing": (lambda x: tg.vjp(f), ValueError, "vjp: argument primals: expected at least one"),
-    "jvp of nothing": (lambda x: tg.jvp(f, (), ()), ValueError, "jvp: argument primals: expected at least one"),
-    "hvp of nothing": (lambda x: tg.hvp(g, (), ()), ValueError, "hvp: argument primals: expected at least one"),
-    "jacobian of nothing": (lambda x: tg.jacobian(f), ValueError, "jacobian: argument inputs: expected at least one"),
-    "two gradients to pull": (lambda x: tg.vjp(f, x)[1](V[:3], V[:3]), TypeError, "vjp: argument v: expected one gradient.*got 2"),
-    "a tuple to pull": (lambda x: tg.vjp(f, x)[1]((V[:3], V[:3])), ValueError, r"vjp: argument gradient: .*\(3,\), got float64 \(2, 3\)"),
-    "nothing to pull": (lambda x: tg.vjp(f, x)[1](None), ValueError, r"vjp: argument gradient: .*\(3,\)"),
-    "one tangent for two": (lambda x: tg.jvp(two, (A2, B2), (A2,)), ValueError, "jvp: argument tangents"),
+    "grad of a number": (
+        lambda x: tg.grad(3.0, x),
+        TypeError,
+        "grad: argument output: expected a Tensor, got float 3.0",
+    ),
+    "grad by nothing": (
+        lambda x: tg.grad(g(x), []),
+        ValueError,
+        "grad: argument inputs: expected at least one",
+    ),
+    "grad by an empty iterator": (
+        lambda x: tg.grad(g(x), iter(())),
+        ValueError,
+        "grad: argument inputs: expected at least one",
+    ),
+    "vjp of nothing": (
+        lambda x: tg.vjp(f),
+        ValueError,
+        "vjp: argument primals: expected at least one",
+    ),
+    "jvp of nothing": (
+        lambda x: tg.jvp(f, (), ()),
+        ValueError,
+        "jvp: argument primals: expected at least one",
+    ),
+    "hvp of nothing": (
+        lambda x: tg.hvp(g, (), ()),
+        ValueError,
+        "hvp: argument primals: expected at least one",
+    ),
+    "jacobian of nothing": (
+        lambda x: tg.jacobian(f),
+        ValueError,
+        "jacobian: argument inputs: expected at least one",
+    ),
+    "two gradients to pull": (
+        lambda x: tg.vjp(f, x)[1](V[:3], V[:3]),
+        TypeError,
+        "vjp: argument v: expected one gradient.*got 2",
+    ),
+    "a tuple to pull": (
+        lambda x: tg.vjp(f, x)[1]((V[:3], V[:3])),
+        ValueError,
+        r"vjp: argument gradient: .*\(3,\), got float64 \(2, 3\)",
+    ),
+    "nothing to pull": (
+        lambda x: tg.vjp(f, x)[1](None),
+        ValueError,
+        r"vjp: argument gradient: .*\(3,\)",
+    ),
+    "one tangent for two": (
+        lambda x: tg.jvp(two, (A2, B2), (A2,)),
+        ValueError,
+        "jvp: argument tangents",
+    ),
     "two tangents for one": (lambda x: tg.jvp(f, x, (V, V)), ValueError, "jvp: argument tangents"),
-    "hvp of a vector": (lambda x: tg.hvp(f, x, V), ValueError, r"hvp: argument gradient: .*\.sum\(\)"),
+    "hvp of a vector": (
+        lambda x: tg.hvp(f, x, V),
+        ValueError,
+        r"hvp: argument gradient: .*\.sum\(\)",
+    ),
     "vjp of a number": (
         lambda x: tg.vjp(lambda x: 3.0, x),
         TypeError,
         "vjp: argument f: expected a function that returns a Tensor, got float 3.0",
     ),
-    "jvp of a tuple": (lambda x: tg.jvp(lambda x: (x, x), x, V), TypeError, "jvp: argument f: .*got tuple"),
-    "jacobian of an array": (lambda x: tg.jacobian(lambda x: x.data, x), TypeError, r"jacobian: argument f: .*got float64 \(4,\)"),
-    "hvp of none": (lambda x: tg.hvp(lambda x: None, x, V), TypeError, "hvp: argument f: .*got NoneType None"),
+    "jvp of a tuple": (
+        lambda x: tg.jvp(lambda x: (x, x), x, V),
+        TypeError,
+        "jvp: argument f: .*got tuple",
+    ),
+    "jacobian of an array": (
+        lambda x: tg.jacobian(lambda x: x.data, x),
+        TypeError,
+        r"jacobian: argument f: .*got float64 \(4,\)",
+    ),
+    "hvp of none": (
+        lambda x: tg.hvp(lambda x: None, x, V),
+        TypeError,
+        "hvp: argument f: .*got NoneType None",
+    ),
 }
 
 

@@ -41,7 +41,9 @@ def test_engines_that_differ_are_not_timed():
     (ours,) = contestants("op-by-op", SIZES["tiny"], OURS)
     assert compare.disagreement(ours, ours) == ""
     assert "loss" in compare.disagreement(ours, ours._replace(probe=lambda: (0.0, ours.probe()[1])))
-    assert "gradient" in compare.disagreement(ours, ours._replace(probe=lambda: (ours.probe()[0], 2 * ours.probe()[1])))
+    assert "gradient" in compare.disagreement(
+        ours, ours._replace(probe=lambda: (ours.probe()[0], 2 * ours.probe()[1]))
+    )
 
 
 @every_model

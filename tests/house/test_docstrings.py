@@ -18,20 +18,55 @@ import pytest
 
 import tinygrad_rnn as tg
 
-MODULES = ["", ".nn", ".nn.functional", ".nn.init", ".optim", ".text", ".analysis.gradient_flow", ".interop", ".parallel", ".errors", ".draw", ".analysis.backward_steps"]
+MODULES = [
+    "",
+    ".nn",
+    ".nn.functional",
+    ".nn.init",
+    ".optim",
+    ".text",
+    ".analysis.gradient_flow",
+    ".interop",
+    ".parallel",
+    ".errors",
+    ".draw",
+    ".analysis.backward_steps",
+]
 MODULES += [".gradcheck", ".serialize", ".compile.layer", ".app.char_model", ".app.train"]
-ORDER = ["Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "Notes", "References", "Examples"]
+ORDER = [
+    "Parameters",
+    "Attributes",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Warns",
+    "Notes",
+    "References",
+    "Examples",
+]
 OPS = {*tg.ops.__all__, *(getattr(tg.ops, name) for name in tg.ops.__all__), "op", tg.op}
 EXCEPT = {
-    **dict.fromkeys([".nn.Module", ".nn.ModuleList", ".nn.Cell"], "equation References"),  # what holds others, or is a base of others,
-    **dict.fromkeys([".optim.Optimizer", ".optim.Schedule", ".nn.init.generator"], "equation References"),  # has no equation of its own
-    **dict.fromkeys([".nn.Sequential", ".nn.init.zeros", ".nn.init.ones"], "References"),  # nobody's invention
+    **dict.fromkeys(
+        [".nn.Module", ".nn.ModuleList", ".nn.Cell"], "equation References"
+    ),  # what holds others, or is a base of others,
+    **dict.fromkeys(
+        [".optim.Optimizer", ".optim.Schedule", ".nn.init.generator"], "equation References"
+    ),  # has no equation of its own
+    **dict.fromkeys(
+        [".nn.Sequential", ".nn.init.zeros", ".nn.init.ones"], "References"
+    ),  # nobody's invention
     **dict.fromkeys([".nn.init.uniform", ".nn.init.normal"], "References"),
-    **dict.fromkeys([".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"),  # tg.graph and tg.compile make them
-    ".bptt.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
+    **dict.fromkeys(
+        [".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"
+    ),  # tg.graph and tg.compile make them
+    ".analysis.gradient_flow.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
 }
-INNER = {"debug": {"accumulated", "after", "before", "used", "contribution"}, "Cell": {"check_state"}, "LSTMCell": {"check_state"}}
-INNER["CompiledModule"] = {"walk_through_time"}  # methods that the library calls, and nobody else
+INNER = {
+    "debug": {"accumulated", "after", "before", "used", "contribution"},
+    "Cell": {"check_state"},
+    "LSTMCell": {"check_state"},
+}
+INNER["CompiledModule"] = {"run_scan"}  # methods that the library calls, and nobody else
 CALLED = {  # what the library calls where a class says how it does it: the base has the example of the method, the class one of its caller
     "forward": "to call a module is to call it",
     "describe": "repr does",
@@ -46,8 +81,16 @@ def public_names():
     found = {}
     for module in MODULES:
         home = import_module(f"tinygrad_rnn{module}")
-        things = {f"{module}.{name}": getattr(home, name) for name in home.__all__ if module or name not in OPS}
-        found |= {name: x for name, x in things.items() if not isinstance(x, ModuleType) and x not in found.values()}
+        things = {
+            f"{module}.{name}": getattr(home, name)
+            for name in home.__all__
+            if module or name not in OPS
+        }
+        found |= {
+            name: x
+            for name, x in things.items()
+            if not isinstance(x, ModuleType) and x not in found.values()
+        }
     return found
 
 
@@ -58,13 +101,27 @@ CLASSES = {thing for thing in PUBLIC.values() if inspect.isclass(thing)}
 def members(kind):
     """The methods and properties of a class by name, its own and those of bases that no public class of it has; of a Tensor no ops."""
     above = {base for other in kind.__mro__[1:] if other in CLASSES for base in other.__mro__}
-    several = {name: value for base in reversed(kind.__mro__) if base not in above for name, value in vars(base).items()}
+    several = {
+        name: value
+        for base in reversed(kind.__mro__)
+        if base not in above
+        for name, value in vars(base).items()
+    }
     left_out = {*INNER.get(kind.__name__, ()), *(OPS if kind is tg.Tensor else ())}
     sorts = FunctionType | property | cached_property | classmethod
-    return {n: value for n, value in several.items() if n[0] != "_" and isinstance(value, sorts) and not {n, value} & left_out}
+    return {
+        n: value
+        for n, value in several.items()
+        if n[0] != "_" and isinstance(value, sorts) and not {n, value} & left_out
+    }
 
 
-MEMBERS = {f"{name}.{member}": (kind, member) for name, kind in PUBLIC.items() if kind in CLASSES for member in members(kind)}
+MEMBERS = {
+    f"{name}.{member}": (kind, member)
+    for name, kind in PUBLIC.items()
+    if kind in CLASSES
+    for member in members(kind)
+}
 
 
 def sections(doc):
@@ -80,12 +137,20 @@ def sections(doc):
 
 def entries(lines):
     """The names at the head of the entries of a section: of ``a, b : int`` both, of ``*rest`` the word."""
-    return {name.strip("* ") for line in lines if line[:1].strip() for name in line.partition(" :")[0].split(",")}
+    return {
+        name.strip("* ")
+        for line in lines
+        if line[:1].strip()
+        for name in line.partition(" :")[0].split(",")
+    }
 
 
 def raised(function):
     """The names of the errors that a function raises itself, not in functions inside of it."""
-    waiting, names = list(getattr(ast.parse(textwrap.dedent(inspect.getsource(function))).body[0], "body", [])), set()
+    waiting, names = (
+        list(getattr(ast.parse(textwrap.dedent(inspect.getsource(function))).body[0], "body", [])),
+        set(),
+    )
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
@@ -96,12 +161,21 @@ def raised(function):
 
 def run_lines(doc):
     """The code of the doctests of a docstring, without its output and without what is skipped."""
-    return "\n".join(line[4:] for line in sections(doc).get("Examples", []) if line[:4] in (">>> ", "... ") and "+SKIP" not in line)
+    return "\n".join(
+        line[4:]
+        for line in sections(doc).get("Examples", [])
+        if line[:4] in (">>> ", "... ") and "+SKIP" not in line
+    )
 
 
 def shown(kind, member, doc):
     """Whether an example, its own or one of its class, uses a method or property, or defines it; a function of that name does not count."""
-    return bool(re.search(rf"((?<!\btg)(?<!\bnp)\.|\bdef ){member}\b", f"{run_lines(doc)}\n{run_lines(kind.__doc__)}"))
+    return bool(
+        re.search(
+            rf"((?<!\btg)(?<!\bnp)\.|\bdef ){member}\b",
+            f"{run_lines(doc)}\n{run_lines(kind.__doc__)}",
+        )
+    )
 
 
 def faults(name, thing, doc, body=None, short=None, equation=False):
@@ -114,16 +188,30 @@ def faults(name, thing, doc, body=None, short=None, equation=False):
     if list(found) != [title for title in ["", *ORDER] if title in found]:
         yield f"sections in this order: {', '.join(ORDER)}"
     yield from (f"no such argument: {each}" for each in entries(known) - arguments)
-    yield from (f"Raises {error}" for error in (raised(body) if body else set()) - entries(found.get("Raises", [])))
-    if short is not None and not known and all(re.search(rf"\b{each}s?\b", summary) for each in short):
+    yield from (
+        f"Raises {error}"
+        for error in (raised(body) if body else set()) - entries(found.get("Raises", []))
+    )
+    if (
+        short is not None
+        and not known
+        and all(re.search(rf"\b{each}s?\b", summary) for each in short)
+    ):
         return
-    described = entries(known) | (entries(found.get("Attributes", [])) if is_dataclass(thing) else set())
+    described = entries(known) | (
+        entries(found.get("Attributes", [])) if is_dataclass(thing) else set()
+    )
     wanted = {field.name for field in fields(thing)} if is_dataclass(thing) else arguments
     yield from (f"argument {each}" for each in wanted - described if "Parameters" not in lacking)
     given = inspect.signature(thing).return_annotation
-    if given not in ("None", None, inspect.Signature.empty) and not {"Returns", "Yields"} & found.keys():
+    if (
+        given not in ("None", None, inspect.Signature.empty)
+        and not {"Returns", "Yields"} & found.keys()
+    ):
         yield "Returns"
-    runs = any(line.startswith(">>> ") and "+SKIP" not in line for line in found.get("Examples", []))
+    runs = any(
+        line.startswith(">>> ") and "+SKIP" not in line for line in found.get("Examples", [])
+    )
     if not runs and ("runs" not in lacking or not found.get("Examples")):
         yield "Examples with one that runs"
     if equation and "equation" not in lacking and not re.search(r"::\n\n {4}\S", "\n".join(more)):
@@ -143,8 +231,20 @@ def test_the_check_can_fail():
         raise ValueError(x, y)
 
     assert not list(faults("", add, WHOLE, add, equation=True))
-    parts = {"Add.": "Add", "x, y": "x", "x, y :": "x, y, z :", "Returns\n-------\nint\n\n": "", "ValueError": "TypeError"}
-    for part, other in {**parts, ">>> ": "", EQUATION: "", SOURCE: "", "Raises\n------": "Raised\n------"}.items():
+    parts = {
+        "Add.": "Add",
+        "x, y": "x",
+        "x, y :": "x, y, z :",
+        "Returns\n-------\nint\n\n": "",
+        "ValueError": "TypeError",
+    }
+    for part, other in {
+        **parts,
+        ">>> ": "",
+        EQUATION: "",
+        SOURCE: "",
+        "Raises\n------": "Raised\n------",
+    }.items():
         assert list(faults("", add, WHOLE.replace(part, other), add, equation=True)), part
 
 
@@ -163,7 +263,9 @@ def test_what_shows_a_method():
 
     assert shown(Whole, "parts", None)
     assert shown(Whole, "name", None)
-    assert not any(shown(Whole, other, "Not here.") for other in ("part", "output", "save", "sum", "slow"))
+    assert not any(
+        shown(Whole, other, "Not here.") for other in ("part", "output", "save", "sum", "slow")
+    )
     assert shown(Whole, "sum", WHOLE.replace("add(", "x.sum("))
     assert shown(Whole, "sum", WHOLE.replace("add(1, 2)", "def sum(self):"))
     assert not shown(Whole, "add", WHOLE)
@@ -176,17 +278,35 @@ def test_every_public_name_is_described(name):
     if inspect.isclass(thing) and issubclass(thing, Exception):
         assert not list(faults(name, None, thing.__doc__, short=()))
         return
-    body = vars(thing).get("__post_init__" if is_dataclass(thing) else "__init__") if thing in CLASSES else inspect.unwrap(thing)
+    body = (
+        vars(thing).get("__post_init__" if is_dataclass(thing) else "__init__")
+        if thing in CLASSES
+        else inspect.unwrap(thing)
+    )
     layer = thing in CLASSES and issubclass(thing, tg.nn.Module) and name.startswith(".nn.")
-    assert not list(faults(name, thing, thing.__doc__, body, equation=layer or name.startswith((".nn.functional", ".nn.init", ".optim"))))
+    assert not list(
+        faults(
+            name,
+            thing,
+            thing.__doc__,
+            body,
+            equation=layer or name.startswith((".nn.functional", ".nn.init", ".optim")),
+        )
+    )
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_every_public_method_has_an_example(name):
     """In its own docstring or in that of its class; of what is `CALLED`, in that of a base."""
     kind, member = MEMBERS[name]
-    bases = [base for base in kind.__mro__[1:] if base in CLASSES and member in vars(base)] if member in CALLED else []
-    assert EXCEPT.get(name) == "runs" or any(shown(each, member, inspect.getattr_static(each, member).__doc__) for each in [kind, *bases])
+    bases = (
+        [base for base in kind.__mro__[1:] if base in CLASSES and member in vars(base)]
+        if member in CALLED
+        else []
+    )
+    assert EXCEPT.get(name) == "runs" or any(
+        shown(each, member, inspect.getattr_static(each, member).__doc__) for each in [kind, *bases]
+    )
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -194,24 +314,45 @@ def test_every_public_method_is_described(name):
     """One line is enough for a property, for a method that is described in a base, and for one with no argument or one that it names."""
     kind, member = MEMBERS[name]
     value = inspect.getattr_static(kind, member)
-    body = getattr(value, "fget", None) or getattr(value, "func", None) or getattr(value, "__func__", value)
+    body = (
+        getattr(value, "fget", None)
+        or getattr(value, "func", None)
+        or getattr(value, "__func__", value)
+    )
     if isinstance(value, property | cached_property):
         assert not list(faults(name, None, value.__doc__, body, short=()))
-        assert ": " not in value.__doc__.splitlines()[0], "what stands before a colon is taken for the type of a property"
+        assert ": " not in value.__doc__.splitlines()[0], (
+            "what stands before a colon is taken for the type of a property"
+        )
         return
     arguments = [each for each in inspect.signature(body).parameters if each not in ("self", "cls")]
     again = any(member in vars(base) for base in kind.__mro__[1:] if base in CLASSES)
-    assert not list(faults(name, getattr(kind, member), value.__doc__, body, () if again else arguments if len(arguments) < 2 else None))
+    assert not list(
+        faults(
+            name,
+            getattr(kind, member),
+            value.__doc__,
+            body,
+            () if again else arguments if len(arguments) < 2 else None,
+        )
+    )
 
 
 def test_the_reference_has_every_name_once_and_no_other():
     pages = sorted((Path(__file__).parents[2] / "docs" / "api").glob("*.md"))
-    directive = re.compile(r"^\.\. auto(?:function|class|exception):: tinygrad_rnn(\S+)\n((?: {3}:.*\n)*)", re.MULTILINE)
-    found = [entry for page in pages for entry in directive.findall(page.read_text(encoding="utf-8"))]
+    directive = re.compile(
+        r"^\.\. auto(?:function|class|exception):: tinygrad_rnn(\S+)\n((?: {3}:.*\n)*)",
+        re.MULTILINE,
+    )
+    found = [
+        entry for page in pages for entry in directive.findall(page.read_text(encoding="utf-8"))
+    ]
     assert sorted(name for name, _ in found) == sorted(PUBLIC)
     for name, options in found:
         own = members(PUBLIC[name]) if PUBLIC[name] in CLASSES else {}
         listed = re.search(r":members:(.*)", options)
         chosen = set(listed[1].replace(",", " ").split()) or own.keys() if listed else set()
         assert chosen == own.keys(), name
-        assert not own or own.keys() <= vars(PUBLIC[name]).keys() or ":inherited-members:" in options, name
+        assert (
+            not own or own.keys() <= vars(PUBLIC[name]).keys() or ":inherited-members:" in options
+        ), name

@@ -21,7 +21,11 @@ def test_own_cell_learns_to_remember():
 
 def test_the_tutorial_is_drawn(tmp_path):
     paths = runpy.run_path(str(EXAMPLES / "draw_tutorial.py"))["main"](tmp_path)
-    assert [path.name for path in paths] == ["tutorial_unrolled.svg", "tutorial_rolled.svg", "tutorial_gates.svg"]
+    assert [path.name for path in paths] == [
+        "tutorial_unrolled.svg",
+        "tutorial_rolled.svg",
+        "tutorial_gates.svg",
+    ]
     gates = paths[2].read_text(encoding="utf-8")
     assert "z₁ ⊙ h₀ + (1 − z₁) ⊙ h̃₁" in gates
 
@@ -69,7 +73,9 @@ def test_a_run_is_kept_until_something_changes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(example_runs, "made", making)
     monkeypatch.setenv("EXAMPLE_RUNS", str(tmp_path))
-    assert example_runs.run("cells") == example_runs.run("cells") == example_runs.Run("done", [], 1.5)
+    assert (
+        example_runs.run("cells") == example_runs.run("cells") == example_runs.Run("done", [], 1.5)
+    )
     assert made == ["cells"]
     monkeypatch.setattr(example_runs, "state", lambda name: "another")
     example_runs.run("cells")
@@ -114,7 +120,10 @@ def test_the_character_model_needs_fewer_bits_than_bz2():
 @pytest.mark.study
 def test_the_forecast_is_better_than_a_linear_one():
     told, pictures = run("forecast")
-    last, linear, gru = map(float, re.search(r"the last value: ([\d.]+); linear: ([\d.]+); GRU: ([\d.]+)", told).groups())
+    last, linear, gru = map(
+        float,
+        re.search(r"the last value: ([\d.]+); linear: ([\d.]+); GRU: ([\d.]+)", told).groups(),
+    )
     assert gru < linear / 2 < last / 2
     assert "forecast_graph.svg" in pictures
 

@@ -12,7 +12,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 
 from at_night import at_night
 
-VIEWS = [{}, {"fold": "names", "parameters": "chips"}, {"roll": True, "parameters": "hide"}, {"fold": 2}, {"steps": "first:1,last:1"}]
+VIEWS = [
+    {},
+    {"fold": "names", "parameters": "chips"},
+    {"roll": True, "parameters": "hide"},
+    {"fold": 2},
+    {"steps": "first:1,last:1"},
+]
 
 
 @pytest.fixture(scope="module")

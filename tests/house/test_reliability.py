@@ -12,7 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
-ROWS = [line.split("|")[1:-1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and "`test_" in line]
+ROWS = [
+    line.split("|")[1:-1]
+    for line in PAGE.read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and "`test_" in line
+]
 HOMES: dict[str, list[str]] = {}
 for path in sorted((ROOT / "tests").glob("*/test_*.py")):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -43,7 +47,9 @@ def test_the_page_is_long_enough_to_be_read():
 def test_what_is_taken_out_is_there():
     """Every removal finds its text once."""
     for test, removal in REMOVED.items():
-        assert (ROOT / "tinygrad_rnn" / removal["file"]).read_text(encoding="utf-8").count(removal["old"]) == 1, test
+        assert (ROOT / "tinygrad_rnn" / removal["file"]).read_text(encoding="utf-8").count(
+            removal["old"]
+        ) == 1, test
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,9 @@ def elsewhere(tmp_path_factory):
     for name in ("tinygrad_rnn", "tests", "examples", "docs", "pyproject.toml", "README.md"):
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_build")
+            )
         else:
             shutil.copy(source, folder / name)
     return folder
@@ -66,9 +74,24 @@ def test_without_its_protection_a_test_fails(test, elsewhere):
     path = elsewhere / "tinygrad_rnn" / removal["file"]
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole.replace(removal["old"], removal["new"]), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:xdist", "-p", "no:randomly", "-k", test, *HOMES[test]]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:randomly",
+        "-k",
+        test,
+        *HOMES[test],
+    ]
     try:
-        done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, cwd=elsewhere, capture_output=True, text=True, timeout=60, check=False
+        )
     except subprocess.TimeoutExpired:
         return  # it hangs without the protection, which is a failure too
     finally:

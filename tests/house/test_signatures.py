@@ -31,8 +31,16 @@ def is_error(thing):
 def calls():
     """A line for each function, class, method and op."""
     methods = {name: getattr(kind, member) for name, (kind, member) in MEMBERS.items()}
-    functions = {name: thing for name, thing in {**PUBLIC, **methods}.items() if callable(thing) and not is_error(thing)}
-    ops = {f"tg.{getattr(tg.ops, name).signature}" for name in tg.ops.__all__ if isinstance(getattr(tg.ops, name), type(tg.exp))}
+    functions = {
+        name: thing
+        for name, thing in {**PUBLIC, **methods}.items()
+        if callable(thing) and not is_error(thing)
+    }
+    ops = {
+        f"tg.{getattr(tg.ops, name).signature}"
+        for name in tg.ops.__all__
+        if isinstance(getattr(tg.ops, name), type(tg.exp))
+    }
     return sorted({call(name, function) for name, function in functions.items()} | ops)
 
 

@@ -15,7 +15,13 @@ WIDE = "<div style='width: 900px'>wide</div>"
 HOME = "<p><a href='index.html'>home</a></p>"
 
 
-def page(body, head=DARK, title="a page", home=HOME, view="<meta name='viewport' content='width=device-width, initial-scale=1'>"):
+def page(
+    body,
+    head=DARK,
+    title="a page",
+    home=HOME,
+    view="<meta name='viewport' content='width=device-width, initial-scale=1'>",
+):
     return f"<!doctype html><html><head><meta charset='utf-8'>{view}<title>{title}</title>{head}</head><body>{home}{body}</body></html>"
 
 
@@ -39,20 +45,35 @@ BROKEN = {
     "built_here": (page(f"<pre>File {Path(__file__)}</pre>"), "says where it was built: "),
     "no_picture": (page("<img src='none.png'>"), "picture does not load: none.png"),
     "broken_svg": (page("<img src='broken.svg'>"), "picture does not load: broken.svg"),
-    "squeezed": (page(picture(200, INK.format(11), "background: #fff; width: 60px")), "letters of 3.3 px in the picture"),
+    "squeezed": (
+        page(picture(200, INK.format(11), "background: #fff; width: 60px")),
+        "letters of 3.3 px in the picture",
+    ),
     "dark_on_dark": (page(picture(200, INK.format(14))), "contrast of 1."),
     "sideways": (page(WIDE), "scrolls sideways, "),
     "cut_off": (page(f"<div style='overflow: hidden'>{WIDE}</div>"), "cut off at the right: div"),
-    "small": (page("<p style='font-size: 9px'>small print</p>"), "letters of 9.0 px: “small print” in p"),
+    "small": (
+        page("<p style='font-size: 9px'>small print</p>"),
+        "letters of 9.0 px: “small print” in p",
+    ),
     "zoomed_out": (page("<p>text</p>", view=""), "letters of "),
-    "faint": (page("<p style='color: #999'>pale<style>body { background: #aaa !important }</style>"), "contrast of 1."),
+    "faint": (
+        page("<p style='color: #999'>pale<style>body { background: #aaa !important }</style>"),
+        "contrast of 1.",
+    ),
     "faint_in_the_dark": (page("<pre style='color: #222'>code</pre>"), "contrast of 1."),
     "light_in_the_dark": (page("<p>text</p>", head=""), "no dark theme"),
     "no_such_page": (page("<a href='none.html'>to</a>"), "a link to nothing: none.html"),
-    "no_such_anchor": (page("<a href='index.html#none'>to</a>"), "a link to nothing: index.html#none"),
+    "no_such_anchor": (
+        page("<a href='index.html#none'>to</a>"),
+        "a link to nothing: index.html#none",
+    ),
     "no_title": (page("<p>text</p>", title=""), "no title"),
     "no_way_back": (page("<p>text</p>", home=""), "no way back"),
-    "hidden_way_back": (page("<p>text</p>", home=f"<div style='display: none'>{HOME}</div>"), "no way back"),
+    "hidden_way_back": (
+        page("<p>text</p>", home=f"<div style='display: none'>{HOME}</div>"),
+        "no way back",
+    ),
 }
 
 FINE = page(
@@ -64,7 +85,9 @@ FINE = page(
 
 def load():
     """The module, which is a script in a folder that is not a package."""
-    specification = importlib.util.spec_from_file_location("check", Path(__file__).parents[2] / "docs" / "check.py")
+    specification = importlib.util.spec_from_file_location(
+        "check", Path(__file__).parents[2] / "docs" / "check.py"
+    )
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
@@ -92,9 +115,15 @@ def test_a_fault_is_found(name, lines):
 
 
 def test_what_differs_between_views_is_said_of_those(lines):
-    assert next(line for line in lines if "sideways.html: scrolls" in line).endswith("[dark 390 px, light 390 px]")
+    assert next(line for line in lines if "sideways.html: scrolls" in line).endswith(
+        "[dark 390 px, light 390 px]"
+    )
     assert "no_title.html: no title" in lines
-    assert all("[dark 1300 px, dark 390 px]" in line for line in lines if line.startswith(("faint_in", "light_in", "dark_on")))
+    assert all(
+        "[dark 1300 px, dark 390 px]" in line
+        for line in lines
+        if line.startswith(("faint_in", "light_in", "dark_on"))
+    )
 
 
 def test_a_fine_page_has_no_fault(lines):

@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from internals import tree
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import interop, nn
-from tinygrad_rnn.scan import leaves, mapped
 
 KINDS = {
     "rnn": (nn.RNN, {}),
@@ -50,8 +50,11 @@ def exported(model, example, path, **settings):
 
 def assert_agree(session, axes, model, args, **kwargs):
     """The file and the model give the same, for these inputs."""
-    feeds = dict(zip(axes, leaves((args, kwargs)), strict=True))
-    theirs, ours = session.run(None, feeds), leaves(model(*mapped(tg.Tensor, args), **kwargs))
+    feeds = dict(zip(axes, tree.leaves((args, kwargs)), strict=True))
+    theirs, ours = (
+        session.run(None, feeds),
+        tree.leaves(model(*tree.map(tg.Tensor, args), **kwargs)),
+    )
     assert len(theirs) == len(ours)
     for a, b in zip(theirs, ours, strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
@@ -64,13 +67,20 @@ def kinds_of(whole):
 
 def state_of(layer, *batch, seed=1):
     shape = (layer.num_layers * layer.directions, *batch, layer.hidden_size)
-    return (floats(*shape, seed=seed), floats(*shape, seed=seed + 1)) if isinstance(layer, nn.LSTM) else floats(*shape, seed=seed)
+    return (
+        (floats(*shape, seed=seed), floats(*shape, seed=seed + 1))
+        if isinstance(layer, nn.LSTM)
+        else floats(*shape, seed=seed)
+    )
 
 
 # -- recurrent layers --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "bidirectional", "layers", "given"), [*product(KINDS, (False, True), (1, 2), (False, True))])
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "layers", "given"),
+    [*product(KINDS, (False, True), (1, 2), (False, True))],
+)
 def test_one_node_a_layer(tmp_path, kind, bidirectional, layers, given):
     cls, form = KINDS[kind]
     layer = cls(3, 4, layers, bidirectional=bidirectional, rng=0, **form)
@@ -96,7 +106,9 @@ def test_without_biases(tmp_path, kind):
     assert_agree(session, axes, layer, (floats(6, 3, 3, seed=1),))
 
 
-@pytest.mark.parametrize(("kind", "bidirectional"), [*product(("gru after", "lstm"), (False, True))])
+@pytest.mark.parametrize(
+    ("kind", "bidirectional"), [*product(("gru after", "lstm"), (False, True))]
+)
 def test_batch_first(tmp_path, kind, bidirectional):
     cls, form = KINDS[kind]
     layer = cls(3, 4, 2, batch_first=True, bidirectional=bidirectional, rng=0, **form)
@@ -114,7 +126,9 @@ def test_one_sequence_without_a_batch(tmp_path, kind):
     assert_agree(session, axes, layer, (floats(8, 3, seed=1), state_of(layer, seed=3)))
 
 
-@pytest.mark.parametrize(("kind", "bidirectional", "given"), [*product(KINDS, (False, True), (False, True))])
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "given"), [*product(KINDS, (False, True), (False, True))]
+)
 def test_lengths(tmp_path, kind, bidirectional, given):
     """Unsorted, some zero, and nan behind the ends: what the model gives with `lengths`."""
     cls, form = KINDS[kind]
@@ -125,7 +139,13 @@ def test_lengths(tmp_path, kind, bidirectional, given):
     lengths, x = np.array([3, 0, 8, 1, 5]), floats(9, 5, 3, seed=1)
     for row, length in enumerate(lengths):
         x[length:, row] = np.nan
-    assert_agree(session, axes, layer, (x, *((state_of(layer, 5, seed=4),) if given else ())), lengths=lengths)
+    assert_agree(
+        session,
+        axes,
+        layer,
+        (x, *((state_of(layer, 5, seed=4),) if given else ())),
+        lengths=lengths,
+    )
 
 
 def test_each_sequence_alone_gives_what_lengths_give(tmp_path):
@@ -151,13 +171,22 @@ class Tagger(nn.Module):
         self.embedding, self.drop = nn.Embedding(7, 5, rng=0), nn.Dropout(0.5)
         self.first = nn.GRU(5, 6, bidirectional=True, rng=1)
         self.norm, self.second = nn.LayerNorm(12), nn.LSTM(12, 4, 2, dropout=0.3, rng=2)
-        self.head = nn.Sequential(nn.Linear(4, 8, rng=3), tg.relu, nn.Linear(8, 3, bias=False, rng=4))
+        self.head = nn.Sequential(
+            nn.Linear(4, 8, rng=3), tg.relu, nn.Linear(8, 3, bias=False, rng=4)
+        )
 
     def forward(self, x):
         h = self.drop(self.norm(self.first(self.embedding(x))[0]))
         h, (state, _) = self.second(h)
-        both = tg.concatenate([h[-1], h.mean(axis=0), state[-1]], axis=-1).reshape(-1, 3, 4).sum(axis=1)
-        return {"steps": tg.log_softmax(self.head(h)), "whole": (tg.softmax(self.head(both)), h.transpose(1, 0, 2))}
+        both = (
+            tg.concatenate([h[-1], h.mean(axis=0), state[-1]], axis=-1)
+            .reshape(-1, 3, 4)
+            .sum(axis=1)
+        )
+        return {
+            "steps": tg.log_softmax(self.head(h)),
+            "whole": (tg.softmax(self.head(both)), h.transpose(1, 0, 2)),
+        }
 
 
 def test_a_whole_model(tmp_path):
@@ -165,7 +194,12 @@ def test_a_whole_model(tmp_path):
     x = np.random.default_rng(0).integers(0, 7, (4, 2))
     whole, session, axes = exported(model, x, tmp_path / "x.onnx")
     kinds = kinds_of(whole)
-    assert [kinds.count(kind) for kind in ("GRU", "LSTM", "LayerNormalization", "Dropout")] == [1, 2, 1, 0]
+    assert [kinds.count(kind) for kind in ("GRU", "LSTM", "LayerNormalization", "Dropout")] == [
+        1,
+        2,
+        1,
+        0,
+    ]
     names = {initializer.name for initializer in whole.graph.initializer}
     assert {"embedding.weight", "head.0.weight", "norm.bias", "first.W_l0", "second.R_l1"} <= names
     for shape in ((4, 2), (11, 5), (1, 1)):
@@ -184,7 +218,9 @@ def test_a_module_used_twice_and_an_output_that_is_an_input(tmp_path):
 
 def test_a_cell_of_ones_own_for_a_fixed_length(tmp_path):
     model = nn.Recurrent(lambda size, rng: nn.GRUCell(size, 4, rng=rng), 3, rng=0)
-    _, session, axes = exported(model, floats(3, 2, 3), tmp_path / "x.onnx", axes={"x": (None, "batch", None)})
+    _, session, axes = exported(
+        model, floats(3, 2, 3), tmp_path / "x.onnx", axes={"x": (None, "batch", None)}
+    )
     assert axes == {"x": (None, "batch", None)}
     assert_agree(session, axes, model, (floats(3, 6, 3, seed=1),))
 
@@ -217,21 +253,44 @@ FUNCTIONS = {
     "clip": lambda x: (x.clip(-0.5, 0.5), x.clip(max=0.1)),
     "where a constant": lambda x: tg.where(np.array([True, False, True]), x, 0),
     "sums": lambda x: (x.sum(), x.sum(axis=0), x.sum(axis=(0, -1), keepdims=True)),
-    "means": lambda x: (x.mean(), x.mean(axis=1), tg.var(x, axis=0), tg.std(x, axis=-1, keepdims=True), tg.var(x)),
+    "means": lambda x: (
+        x.mean(),
+        x.mean(axis=1),
+        tg.var(x, axis=0),
+        tg.std(x, axis=-1, keepdims=True),
+        tg.var(x),
+    ),
     "extremes": lambda x: (x.max(axis=0), x.min(), tg.logsumexp(x, axis=-1), tg.prod(x, axis=-1)),
     "cumsum": lambda x: (tg.cumsum(x, axis=0), tg.cumsum(x)),
     "softmax": lambda x: (tg.softmax(x, axis=0), tg.log_softmax(x)),
     "places": lambda x: (x[0], x[-1], x[:, -1], x[-1, 0, 1], x[..., 1], x[:, None, :, 0]),
     "slices": lambda x: (x[1:], x[:-1], x[::-1], x[..., ::-2], x[1:, ..., :2]),
     "picked": lambda x: (x[[0, -1]], x[..., np.array([[2, 0], [1, 1]])]),
-    "reshape": lambda x: (x.reshape(-1), x.reshape(len(x), -1), x.reshape(x.shape[0] * x.shape[1], 3), x.reshape(-1, 1, 3)),
+    "reshape": lambda x: (
+        x.reshape(-1),
+        x.reshape(len(x), -1),
+        x.reshape(x.shape[0] * x.shape[1], 3),
+        x.reshape(-1, 1, 3),
+    ),
     "reshape to sizes": lambda x: x.reshape(x.shape[1], x.shape[0], 3),
-    "axes": lambda x: (x.T, x.transpose(1, 0, 2), tg.swapaxes(x, 0, -1), x[None].squeeze(0), tg.expand_dims(x, (0, -1))),
+    "axes": lambda x: (
+        x.T,
+        x.transpose(1, 0, 2),
+        tg.swapaxes(x, 0, -1),
+        x[None].squeeze(0),
+        tg.expand_dims(x, (0, -1)),
+    ),
     "flip": lambda x: (tg.flip(x), tg.flip(x, axis=0)),
-    "joined": lambda x: (tg.concatenate([x, x * 2], axis=-1), tg.stack([x, -x], axis=-1), tg.stack([x, x])),
+    "joined": lambda x: (
+        tg.concatenate([x, x * 2], axis=-1),
+        tg.stack([x, -x], axis=-1),
+        tg.stack([x, x]),
+    ),
     "split": lambda x: tg.split(x, [1], axis=-1),
     "broadcast": lambda x: tg.broadcast_to(x[:1], x.shape),
-    "zeros of the batch": lambda x: tg.concatenate([tg.Tensor(np.zeros((1, x.shape[1], 3), np.float32)), x]),
+    "zeros of the batch": lambda x: tg.concatenate(
+        [tg.Tensor(np.zeros((1, x.shape[1], 3), np.float32)), x]
+    ),
     "integers": lambda x: x * 2 + tg.Tensor(np.array([1, 2, 3])).astype(np.float32),
     "a constant output": lambda x, w: (x, w * 2),
 }
@@ -241,7 +300,9 @@ FUNCTIONS = {
 def test_ops(tmp_path, name):
     function = FUNCTIONS[name]
     model = Through(function, *([W] if function.__code__.co_argcount == 2 else []))
-    _, session, axes = exported(model, floats(4, 2, 3), tmp_path / "x.onnx", axes={"x": ("time", "batch", None)})
+    _, session, axes = exported(
+        model, floats(4, 2, 3), tmp_path / "x.onnx", axes={"x": ("time", "batch", None)}
+    )
     for shape in ((4, 2, 3), (7, 5, 3), (2, 1, 3)):
         assert_agree(session, axes, model, (floats(*shape, seed=3),))
 
@@ -259,7 +320,9 @@ def test_arithmetic_on_integers_before_the_embedding(tmp_path):
 
 class Loop(nn.Module):
     def forward(self, x):
-        return tg.scan(lambda x, h: (x + h, x + h), x, tg.Tensor(np.zeros(x.shape[1:], np.float32)))[0]
+        return tg.scan(
+            lambda x, h: (x + h, x + h), x, tg.Tensor(np.zeros(x.shape[1:], np.float32))
+        )[0]
 
 
 class Ends(nn.Module):
@@ -287,28 +350,78 @@ def zoned():
 
 X = floats(4, 2, 3)
 REFUSED = {
-    "training": (lambda: (nn.GRU(3, 2), X), {}, ValueError, r"to_onnx: argument model: expected evaluation mode.*model.eval\(\)"),
-    "a function": (lambda: (tg.tanh, X), {}, TypeError, "to_onnx: argument model: expected a Module"),
+    "training": (
+        lambda: (nn.GRU(3, 2), X),
+        {},
+        ValueError,
+        r"to_onnx: argument model: expected evaluation mode.*model.eval\(\)",
+    ),
+    "a function": (
+        lambda: (tg.tanh, X),
+        {},
+        TypeError,
+        "to_onnx: argument model: expected a Module",
+    ),
     "an op without a counterpart": (
         lambda: (only(lambda x: x.repeat(2, axis=0)), X),
         {},
         ValueError,
         "to_onnx: argument model: .*got repeat;",
     ),
-    "a number from the data": (lambda: (only(lambda x: x * float(x.data.mean())), X), {}, ValueError, "argument input 1 of multiply: "),
+    "a number from the data": (
+        lambda: (only(lambda x: x * float(x.data.mean())), X),
+        {},
+        ValueError,
+        "argument input 1 of multiply: ",
+    ),
     "a number from the length": (
         lambda: (only(lambda x: x.sum(axis=0) / len(x)), X),
         {},
         ValueError,
         "to_onnx: argument input 1 of divide: .* not recorded, 4 and then 6; .* without len, shape",
     ),
-    "a mask from the data": (lambda: (only(lambda x: tg.where(x > 0, x, 0)), X), {}, ValueError, "argument input 0 of where: "),
-    "a detached part": (lambda: (only(lambda x: x * tg.tanh(x).detach()), X), {}, ValueError, "argument input 1 of multiply: "),
-    "an input behind the back of the ops": (lambda: (only(lambda x: tg.tanh(tg.Tensor(x.data))), X), {}, ValueError, "example_input"),
-    "an index from the length": (lambda: (only(lambda x: x[len(x) - 1]), X), {}, ValueError, "argument index of getitem: .*3 and then 5"),
-    "an index by a mask": (lambda: (only(lambda x: x[..., np.array([True, False, True])]), X), {}, ValueError, "argument index of getitem"),
-    "a variance with ddof": (lambda: (only(lambda x: tg.var(x, ddof=1)), X), {}, ValueError, "argument ddof of var: .*got 1"),
-    "a loop over time": (lambda: (Loop().eval(), X), {}, ValueError, "to_onnx: argument model: expected the same steps.*nn.GRU.*axes="),
+    "a mask from the data": (
+        lambda: (only(lambda x: tg.where(x > 0, x, 0)), X),
+        {},
+        ValueError,
+        "argument input 0 of where: ",
+    ),
+    "a detached part": (
+        lambda: (only(lambda x: x * tg.tanh(x).detach()), X),
+        {},
+        ValueError,
+        "argument input 1 of multiply: ",
+    ),
+    "an input behind the back of the ops": (
+        lambda: (only(lambda x: tg.tanh(tg.Tensor(x.data))), X),
+        {},
+        ValueError,
+        "example_input",
+    ),
+    "an index from the length": (
+        lambda: (only(lambda x: x[len(x) - 1]), X),
+        {},
+        ValueError,
+        "argument index of getitem: .*3 and then 5",
+    ),
+    "an index by a mask": (
+        lambda: (only(lambda x: x[..., np.array([True, False, True])]), X),
+        {},
+        ValueError,
+        "argument index of getitem",
+    ),
+    "a variance with ddof": (
+        lambda: (only(lambda x: tg.var(x, ddof=1)), X),
+        {},
+        ValueError,
+        "argument ddof of var: .*got 1",
+    ),
+    "a loop over time": (
+        lambda: (Loop().eval(), X),
+        {},
+        ValueError,
+        "to_onnx: argument model: expected the same steps.*nn.GRU.*axes=",
+    ),
     "a branch on the data": (
         lambda: (only(lambda x: tg.tanh(x) if x.data[0, 0, 0] == X[0, 0, 0] else tg.exp(x)), X),
         {},
@@ -316,20 +429,42 @@ REFUSED = {
         "to_onnx: argument model: expected the same steps",
     ),
     "a branch that picks": (
-        lambda: (only(lambda x: (lambda a, b: (a + b, -(a if x.data[0, 0, 0] == X[0, 0, 0] else b)))(tg.exp(x), tg.exp(x))), X),
+        lambda: (
+            only(
+                lambda x: (lambda a, b: (a + b, -(a if x.data[0, 0, 0] == X[0, 0, 0] else b)))(
+                    tg.exp(x), tg.exp(x)
+                )
+            ),
+            X,
+        ),
         {},
         ValueError,
         "to_onnx: argument negative: expected the same inputs",
     ),
-    "a fixed length": (lambda: (only(lambda x: x + X[:, :1]), X), {}, ValueError, "to_onnx: argument model: .*ValueError: add:.*axes="),
+    "a fixed length": (
+        lambda: (only(lambda x: x + X[:, :1]), X),
+        {},
+        ValueError,
+        "to_onnx: argument model: .*ValueError: add:.*axes=",
+    ),
     "an output that is no Tensor": (
         lambda: (only(lambda x: (x, x.argmax(axis=-1))), X),
         {},
         TypeError,
         "to_onnx: argument model: expected Tensors as outputs, got int64",
     ),
-    "zoneout": (lambda: (zoned(), X), {}, ValueError, "argument zoneout of GRU: expected 0, got 0.1"),
-    "an empty example": (lambda: (only(tg.tanh), X[:0]), {}, ValueError, "to_onnx: argument example_input"),
+    "zoneout": (
+        lambda: (zoned(), X),
+        {},
+        ValueError,
+        "argument zoneout of GRU: expected 0, got 0.1",
+    ),
+    "an empty example": (
+        lambda: (only(tg.tanh), X[:0]),
+        {},
+        ValueError,
+        "to_onnx: argument example_input",
+    ),
     "a layer in float64": (
         lambda: (nn.GRU(3, 2, rng=0).astype(np.float64).eval(), X.astype(np.float64)),
         {},
@@ -343,20 +478,37 @@ REFUSED = {
         r"to_onnx: argument model: expected one that computes with ops .* got TypeError: np.asarray.* x.astype\(dtype\) is the op",
     ),
     "lengths as another Tensor": (
-        lambda: ends(lambda h, lengths: h.sum(axis=0) / tg.Tensor(lengths).astype(np.float32)[:, None]),
+        lambda: ends(
+            lambda h, lengths: h.sum(axis=0) / tg.Tensor(lengths).astype(np.float32)[:, None]
+        ),
         {"lengths": [4, 2]},
         TypeError,
         r"to_onnx: argument model: expected one that computes with ops .* got TypeError: Tensor: .* x.astype\(dtype\) is the op",
     ),
-    "a model that does not run": (lambda: (only(lambda x: tg.tanh("a")), X), {}, TypeError, "^tanh: argument a: expected real numbers"),
+    "a model that does not run": (
+        lambda: (only(lambda x: tg.tanh("a")), X),
+        {},
+        TypeError,
+        "^tanh: argument a: expected real numbers",
+    ),
     "the step of each length": (
         lambda: ends(lambda h, lengths: h[lengths - 1, np.arange(h.shape[1])]),
         {"lengths": [4, 2]},
         ValueError,
         "to_onnx: argument index of getitem: .*the last state of each sequence is the state that a recurrent layer returns",
     ),
-    "axes of another input": (lambda: (only(tg.tanh), X), {"axes": {"y": ("batch",)}}, ValueError, "to_onnx: argument axes: .*'y'"),
-    "axes of another number": (lambda: (only(tg.tanh), X), {"axes": {"x": ("batch",)}}, ValueError, "to_onnx: argument axes"),
+    "axes of another input": (
+        lambda: (only(tg.tanh), X),
+        {"axes": {"y": ("batch",)}},
+        ValueError,
+        "to_onnx: argument axes: .*'y'",
+    ),
+    "axes of another number": (
+        lambda: (only(tg.tanh), X),
+        {"axes": {"x": ("batch",)}},
+        ValueError,
+        "to_onnx: argument axes",
+    ),
     "axes that disagree": (
         lambda: (nn.GRU(3, 2, rng=0).eval(), (X, floats(1, 2, 2))),
         {"axes": {"state": ("batch", "batch", None)}},
@@ -381,7 +533,9 @@ def test_what_cannot_be_exported_is_refused_by_name(tmp_path, build, settings, e
 
 
 def test_what_is_no_path_is_refused():
-    with pytest.raises(TypeError, match="to_onnx: argument path: expected the name of a file, got NoneType None"):
+    with pytest.raises(
+        TypeError, match="to_onnx: argument path: expected the name of a file, got NoneType None"
+    ):
         interop.to_onnx(nn.GRU(3, 2).eval(), X, None)
 
 
@@ -393,7 +547,11 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
 
 def test_axes_that_squeeze_finds_must_be_there_in_every_run(tmp_path):
     model = Through(lambda x: x.squeeze())
-    _, session, axes = exported(model, floats(4, 1, 3), tmp_path / "x.onnx", axes={"x": ("batch", None, None)})
+    _, session, axes = exported(
+        model, floats(4, 1, 3), tmp_path / "x.onnx", axes={"x": ("batch", None, None)}
+    )
     assert_agree(session, axes, model, (floats(7, 1, 3, seed=1),))
     with pytest.raises(ValueError, match="name the axis"):
-        interop.to_onnx(model, floats(1, 2, 3), tmp_path / "y.onnx", axes={"x": ("batch", None, None)})
+        interop.to_onnx(
+            model, floats(1, 2, 3), tmp_path / "y.onnx", axes={"x": ("batch", None, None)}
+        )

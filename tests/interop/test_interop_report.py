@@ -13,7 +13,11 @@ from tinygrad_rnn import interop, nn
 class Model(nn.Module):
     def __init__(self, rng=0):
         super().__init__()
-        self.embedding, self.gru, self.head = nn.Embedding(5, 3, rng=rng), nn.GRU(3, 4, 2, rng=rng), nn.Linear(4, 5, rng=rng)
+        self.embedding, self.gru, self.head = (
+            nn.Embedding(5, 3, rng=rng),
+            nn.GRU(3, 4, 2, rng=rng),
+            nn.Linear(4, 5, rng=rng),
+        )
 
 
 class Tied(nn.Module):
@@ -29,7 +33,11 @@ def raw_file(path, entries):
     """A file written byte by byte as the format's description says, in dtypes that NumPy does not have too."""
     header, content = {"__metadata__": {"format": "pt"}}, b""
     for name, (dtype, shape, data) in entries.items():
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(content), len(content) + len(data)]}
+        header[name] = {
+            "dtype": dtype,
+            "shape": shape,
+            "data_offsets": [len(content), len(content) + len(data)],
+        }
         content += data
     text = dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + content)
@@ -52,7 +60,10 @@ def test_a_file_of_a_whole_model(tmp_path):
 
 def test_a_file_as_pytorch_writes_it_byte_by_byte(tmp_path):
     weight, bias = np.arange(6, dtype="<f4").reshape(2, 3), np.array([-0.5, 0.5], "<f4")
-    path = raw_file(tmp_path / "x.safetensors", {"bias": ("F32", [2], bias.tobytes()), "weight": ("F32", [2, 3], weight.tobytes())})
+    path = raw_file(
+        tmp_path / "x.safetensors",
+        {"bias": ("F32", [2], bias.tobytes()), "weight": ("F32", [2, 3], weight.tobytes())},
+    )
     layer = nn.Linear(3, 2)
     assert interop.load_into(layer, path).complete
     assert_loaded(layer, {"weight": weight, "bias": bias})
@@ -77,7 +88,8 @@ def test_the_report_names_everything_before_anything_changes(tmp_path):
     )
     assert len(report.fitting) == 8
     with pytest.raises(
-        ValueError, match=r"load_into: argument source: (.|\n)*head.bias(.|\n)*head.scale(.|\n)*\(12, 2\)(.|\n)*strict=False"
+        ValueError,
+        match=r"load_into: argument source: (.|\n)*head.bias(.|\n)*head.scale(.|\n)*\(12, 2\)(.|\n)*strict=False",
     ):
         interop.load_into(model, tmp_path / "x.safetensors")
     assert_loaded(model, before)
@@ -88,29 +100,47 @@ def test_the_report_names_everything_before_anything_changes(tmp_path):
 def test_names_can_be_changed_and_entries_left_out():
     source = nn.GRU(3, 2, rng=1).state_dict()
     given = {f"rnn.{name}": array for name, array in source.items()} | {"steps": np.array(3)}
-    for rename in (lambda name: None if name == "steps" else name.removeprefix("rnn."), {f"rnn.{n}": n for n in source} | {"steps": None}):
+    for rename in (
+        lambda name: None if name == "steps" else name.removeprefix("rnn."),
+        {f"rnn.{n}": n for n in source} | {"steps": None},
+    ):
         gru = nn.GRU(3, 2, rng=2)
         assert interop.load_into(gru, given, rename=rename).complete
         assert_loaded(gru, source)
 
 
 def test_floats_are_converted_when_asked():
-    source = {name: array.astype(np.float16) for name, array in nn.Linear(3, 2, rng=1).state_dict().items()}
+    source = {
+        name: array.astype(np.float16)
+        for name, array in nn.Linear(3, 2, rng=1).state_dict().items()
+    }
     layer = nn.Linear(3, 2, rng=2)
-    assert interop.compare(layer, source).misfits[0] == "weight: expected float32 (2, 3), got float16 (2, 3)"
+    assert (
+        interop.compare(layer, source).misfits[0]
+        == "weight: expected float32 (2, 3), got float16 (2, 3)"
+    )
     assert interop.load_into(layer, source, cast=True).complete
     assert_loaded(layer, {name: array.astype(np.float32) for name, array in source.items()})
     integers = {**source, "bias": np.array([1, 2])}
-    assert interop.compare(layer, integers, cast=True).misfits == ("bias: expected float32 (2,), got int64 (2,)",)
+    assert interop.compare(layer, integers, cast=True).misfits == (
+        "bias: expected float32 (2,), got int64 (2,)",
+    )
 
 
 def test_numbers_that_the_dtype_does_not_hold_are_a_misfit():
     layer = nn.Linear(1, 2, rng=0).astype(np.float16)
-    before, source = layer.state_dict(), {"weight": np.array([[1e30], [np.inf]]), "bias": np.array([np.inf, np.nan])}
+    before, source = (
+        layer.state_dict(),
+        {"weight": np.array([[1e30], [np.inf]]), "bias": np.array([np.inf, np.nan])},
+    )
     report = interop.compare(layer, source, cast=True)
-    assert report.misfits == ("weight: expected float16 (2, 1), got float64 (2, 1) with numbers beyond 65504.0",)
+    assert report.misfits == (
+        "weight: expected float16 (2, 1), got float64 (2, 1) with numbers beyond 65504.0",
+    )
     assert report.fitting == ("bias",)
-    with pytest.raises(ValueError, match=r"load_into: argument source: (.|\n)*with numbers beyond 65504.0"):
+    with pytest.raises(
+        ValueError, match=r"load_into: argument source: (.|\n)*with numbers beyond 65504.0"
+    ):
         interop.load_into(layer, source, cast=True)
     assert_loaded(layer, before)
 
@@ -118,13 +148,18 @@ def test_numbers_that_the_dtype_does_not_hold_are_a_misfit():
 def test_another_byte_order_is_no_other_dtype():
     source = nn.Linear(3, 2, rng=1).state_dict()
     layer = nn.Linear(3, 2, rng=2)
-    assert interop.load_into(layer, {name: array.astype(">f4") for name, array in source.items()}).complete
+    assert interop.load_into(
+        layer, {name: array.astype(">f4") for name, array in source.items()}
+    ).complete
     assert_loaded(layer, source)
     assert layer.weight.dtype.isnative
 
 
 def test_every_dtype_of_the_format_that_numpy_has(tmp_path):
-    arrays = {code: np.arange(3).astype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")}
+    arrays = {
+        code: np.arange(3).astype(code)
+        for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+    }
     tg.save(arrays | {"empty": np.zeros((0, 2)), "number": np.float32(3)}, tmp_path / "x")
     entries = interop.compare(nn.Module(), tmp_path / "x").unexpected
     assert sorted(entries) == sorted(
@@ -133,9 +168,14 @@ def test_every_dtype_of_the_format_that_numpy_has(tmp_path):
 
 
 def test_bfloat16_is_read_as_the_float32_that_it_is_half_of(tmp_path):
-    numbers = np.array([[1.0, -2.5, 0.15625], [3.0, 2.0**100, -0.0]], "<f4")  # that need no more than its eight bits
+    numbers = np.array(
+        [[1.0, -2.5, 0.15625], [3.0, 2.0**100, -0.0]], "<f4"
+    )  # that need no more than its eight bits
     halves = (numbers.view("<u4") >> 16).astype("<u2")
-    entries = {"weight": ("BF16", [2, 3], halves.tobytes()), "bias": ("F32", [2], np.array([1, 2], "<f4").tobytes())}
+    entries = {
+        "weight": ("BF16", [2, 3], halves.tobytes()),
+        "bias": ("F32", [2], np.array([1, 2], "<f4").tobytes()),
+    }
     layer = nn.Linear(3, 2)
     assert interop.load_into(layer, raw_file(tmp_path / "x.safetensors", entries)).complete
     assert layer.weight.data.tobytes() == numbers.tobytes()
@@ -146,7 +186,9 @@ def test_a_shared_matrix_is_one_entry_or_two_that_agree():
     source = Tied(rng=1).state_dict()
     for name in ("embedding.weight", "head.weight"):
         model = Tied(rng=2)
-        assert interop.load_into(model, {name: source[name], "head.bias": source["head.bias"]}).complete
+        assert interop.load_into(
+            model, {name: source[name], "head.bias": source["head.bias"]}
+        ).complete
         assert_loaded(model, source)
         assert model.head.weight is model.embedding.weight
     model, before = Tied(rng=2), Tied(rng=2).state_dict()
@@ -164,17 +206,35 @@ def test_it_loads_what_a_conversion_gives():
 
 EIGHT = {"weight": ("F8_E4M3", [2, 3], bytes(6)), "bias": ("BF16", [2], bytes(4))}
 REFUSED = {
-    "no module": (lambda _: interop.load_into({}, {}), TypeError, "load_into: argument module: expected a Module, got dict"),
-    "no arrays": (lambda _: interop.load_into(nn.Linear(3, 2), 5), TypeError, "load_into: argument source: .*got int 5"),
-    "an array of text": (lambda _: interop.compare(nn.Linear(3, 2), {"weight": "a"}), TypeError, r"compare: argument source\['weight'\]"),
+    "no module": (
+        lambda _: interop.load_into({}, {}),
+        TypeError,
+        "load_into: argument module: expected a Module, got dict",
+    ),
+    "no arrays": (
+        lambda _: interop.load_into(nn.Linear(3, 2), 5),
+        TypeError,
+        "load_into: argument source: .*got int 5",
+    ),
+    "an array of text": (
+        lambda _: interop.compare(nn.Linear(3, 2), {"weight": "a"}),
+        TypeError,
+        r"compare: argument source\['weight'\]",
+    ),
     "no file": (
         lambda folder: interop.load_into(nn.Linear(3, 2), folder / "none"),
         FileNotFoundError,
         "load_into: argument source: expected a file",
     ),
-    "a name for nothing": (lambda _: interop.compare(nn.Linear(3, 2), {}, rename=5), TypeError, "compare: argument rename: .*got int 5"),
+    "a name for nothing": (
+        lambda _: interop.compare(nn.Linear(3, 2), {}, rename=5),
+        TypeError,
+        "compare: argument rename: .*got int 5",
+    ),
     "one name for two": (
-        lambda _: interop.compare(nn.Linear(3, 2), nn.Linear(3, 2).state_dict(), rename=lambda name: "weight"),
+        lambda _: interop.compare(
+            nn.Linear(3, 2), nn.Linear(3, 2).state_dict(), rename=lambda name: "weight"
+        ),
         ValueError,
         "compare: argument rename: .*'weight' for 'bias' and for another",
     ),
@@ -197,5 +257,7 @@ def test_a_damaged_file_is_refused_as_such(tmp_path):
     whole = (tmp_path / "x").read_bytes()
     for content in (b"", whole[:20], whole[:-1]):
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(ValueError, match="load_into: argument source: expected a whole safetensors file"):
+        with pytest.raises(
+            ValueError, match="load_into: argument source: expected a whole safetensors file"
+        ):
             interop.load_into(nn.Linear(3, 2), tmp_path / "x")

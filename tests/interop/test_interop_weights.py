@@ -8,30 +8,52 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from internals import network as mathmath
 from onnx import TensorProto, helper
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import interop, nn
-from tinygrad_rnn.app.mathmath import network as mathmath
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 with np.load(FIXTURES / "keras.npz") as file:
     KERAS = {
-        name: {field.removeprefix(f"{name}/"): file[field] for field in file.files if field.startswith(f"{name}/")}
+        name: {
+            field.removeprefix(f"{name}/"): file[field]
+            for field in file.files
+            if field.startswith(f"{name}/")
+        }
         for name in file["cases"].tolist()
     }
 with np.load(FIXTURES / "recurrent.npz") as file:
-    PYTORCH = {name: file[name] for name in ("gru_2layers_bidirectional_state", "lstm_2layers", "rnn_tanh_1layer_bidirectional")}
+    PYTORCH = {
+        name: file[name]
+        for name in (
+            "gru_2layers_bidirectional_state",
+            "lstm_2layers",
+            "rnn_tanh_1layer_bidirectional",
+        )
+    }
 
-KINDS = {"rnn": (nn.RNN, {}), "gru_after": (nn.GRU, {"reset": "after"}), "gru_before": (nn.GRU, {"reset": "before"}), "lstm": (nn.LSTM, {})}
+KINDS = {
+    "rnn": (nn.RNN, {}),
+    "gru_after": (nn.GRU, {"reset": "after"}),
+    "gru_before": (nn.GRU, {"reset": "before"}),
+    "lstm": (nn.LSTM, {}),
+}
 
 
 def listed(case, prefix):
-    return [case[f"{prefix}/{i}"] for i in range(sum(field.startswith(f"{prefix}/") for field in case))]
+    return [
+        case[f"{prefix}/{i}"] for i in range(sum(field.startswith(f"{prefix}/") for field in case))
+    ]
 
 
 def same_bits(a, b):
-    return a.dtype == b.dtype and a.shape == b.shape and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+    return (
+        a.dtype == b.dtype
+        and a.shape == b.shape
+        and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()
+    )
 
 
 def assert_same_dicts(a, b):
@@ -45,13 +67,18 @@ def layer_of(kind, *sizes, rng=0, **settings):
     layer = cls(*sizes, rng=rng, **settings, **form)
     for name, parameter in layer.named_parameters():
         if name.startswith("bias"):
-            parameter.data = np.where(np.arange(parameter.size) % 3 == 0, np.float32(-0.0), parameter.data)
+            parameter.data = np.where(
+                np.arange(parameter.size) % 3 == 0, np.float32(-0.0), parameter.data
+            )
     return layer, form
 
 
 def without_second_bias(layer):
     """The state dict with all of each bias in bias_ih: what a format with one bias can give back."""
-    return {name: np.zeros_like(array) if "bias_hh" in name else array for name, array in layer.state_dict().items()}
+    return {
+        name: np.zeros_like(array) if "bias_hh" in name else array
+        for name, array in layer.state_dict().items()
+    }
 
 
 # -- Keras -------------------------------------------------------------------------------------------
@@ -63,13 +90,20 @@ def test_keras_recorded_output_and_final_states(name):
     settings = json.loads(str(case["settings"]))
     kind = name.removesuffix("_no_bias").removesuffix("_bidirectional")
     cls, form = KINDS[kind]
-    options = {"bias": settings["use_bias"], "bidirectional": settings["bidirectional"], "batch_first": True}
+    options = {
+        "bias": settings["use_bias"],
+        "bidirectional": settings["bidirectional"],
+        "batch_first": True,
+    }
     layer = cls(3, 2, **options, **form)
     layer.load_state_dict(interop.from_keras(listed(case, "weights"), **form))
     directions = 1 + settings["bidirectional"]
     # Keras has the states of each direction together, ours has those of one letter together
     initial, final = (
-        [np.stack(states[letter :: len(states) // directions]) for letter in range(len(states) // directions)]
+        [
+            np.stack(states[letter :: len(states) // directions])
+            for letter in range(len(states) // directions)
+        ]
         for states in (listed(case, "initial"), listed(case, "final"))
     )
     output, ends = layer(case["x"], tuple(initial) if kind == "lstm" else initial[0])
@@ -87,7 +121,9 @@ def test_keras_there_and_back(name):
     assert all(same_bits(a, b) for a, b in zip(weights, again, strict=True))
 
 
-@pytest.mark.parametrize(("kind", "bidirectional", "bias"), [*product(KINDS, (False, True), (False, True))])
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "bias"), [*product(KINDS, (False, True), (False, True))]
+)
 def test_ours_to_keras_and_back(kind, bidirectional, bias):
     layer, form = layer_of(kind, 3, 2, 2, bidirectional=bidirectional, bias=bias)
     state = layer.state_dict() if kind == "gru_after" else without_second_bias(layer)
@@ -113,9 +149,14 @@ def test_two_biases_become_one_only_if_that_is_asked_for(kind, source):
     back, there, options = MERGING[source]
     layer, form = layer_of(kind, 3, 2)
     other = type(layer)(3, 2, **form)
-    with pytest.raises(ValueError, match=rf"{there.__name__}: argument state: expected bias_hh of zeros, .*; pass merge_biases=True"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{there.__name__}: argument state: expected bias_hh of zeros, .*; pass merge_biases=True",
+    ):
         there(layer.state_dict(), **form, **options)
-    other.load_state_dict(back(there(layer.state_dict(), merge_biases=True, **form, **options), **form, **options))
+    other.load_state_dict(
+        back(there(layer.state_dict(), merge_biases=True, **form, **options), **form, **options)
+    )
     assert not other.bias_hh_l0.data.any()
     again = back(there(other.state_dict(), **form, **options), **form, **options)
     assert_same_dicts(again, other.state_dict())
@@ -130,7 +171,11 @@ def test_two_biases_become_one_only_if_that_is_asked_for(kind, source):
 @pytest.mark.parametrize("name", PYTORCH)
 def test_pytorch_is_the_identity(name):
     case = PYTORCH[name]
-    weights = {field.removeprefix("param/"): case[field] for field in case.dtype.names if field.startswith("param/")}
+    weights = {
+        field.removeprefix("param/"): case[field]
+        for field in case.dtype.names
+        if field.startswith("param/")
+    }
     state = interop.from_pytorch(weights)
     assert_same_dicts(state, weights)
     assert_same_dicts(interop.to_pytorch(state), weights)
@@ -170,16 +215,32 @@ def run_node(kind, weights, x, initial):
     directions, hidden = weights["R"].shape[0], weights["R"].shape[2]
     letters = ["initial_h", "initial_c"][: len(initial)]
     outputs = ["Y", "Y_h", "Y_c"][: 1 + len(initial)]
-    attributes = {"hidden_size": hidden, "direction": "bidirectional" if directions == 2 else "forward"}
+    attributes = {
+        "hidden_size": hidden,
+        "direction": "bidirectional" if directions == 2 else "forward",
+    }
     if OPERATORS[kind] == "GRU":
         attributes["linear_before_reset"] = onnx_form(kind)["linear_before_reset"]
     feeds = {"X": x, **weights, **dict(zip(letters, initial, strict=True))}
-    node = helper.make_node(OPERATORS[kind], ["X", "W", "R", "B" if "B" in weights else "", "", *letters], outputs, **attributes)
+    node = helper.make_node(
+        OPERATORS[kind],
+        ["X", "W", "R", "B" if "B" in weights else "", "", *letters],
+        outputs,
+        **attributes,
+    )
     graph = helper.make_graph(
         [node],
         "one",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in feeds.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * (4 if name == "Y" else 3)) for name in outputs],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
+            for name, array in feeds.items()
+        ],
+        [
+            helper.make_tensor_value_info(
+                name, TensorProto.FLOAT, [None] * (4 if name == "Y" else 3)
+            )
+            for name in outputs
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
@@ -208,7 +269,9 @@ def test_onnx_weights_of_a_node_that_onnxruntime_runs(kind, directions, bias):
     assert_same_dicts(interop.to_onnx_weights(layer.state_dict(), **onnx_form(kind)), weights)
 
 
-@pytest.mark.parametrize(("kind", "bidirectional", "bias"), [*product(KINDS, (False, True), (False, True))])
+@pytest.mark.parametrize(
+    ("kind", "bidirectional", "bias"), [*product(KINDS, (False, True), (False, True))]
+)
 def test_ours_to_onnx_and_back(kind, bidirectional, bias):
     layer, _ = layer_of(kind, 3, 2, 2, bidirectional=bidirectional, bias=bias)
     again = {}
@@ -249,12 +312,18 @@ def d2l_step(w, x, h, c):
     return np.tanh(x @ w["W_xh"] + h @ w["W_hh"] + w["b_h"]), c
 
 
-@pytest.mark.parametrize(("kind", "letters"), [("rnn", "h"), ("gru_before", "zrh"), ("lstm", "ifoc")])
+@pytest.mark.parametrize(
+    ("kind", "letters"), [("rnn", "h"), ("gru_before", "zrh"), ("lstm", "ifoc")]
+)
 def test_d2l_equations_and_round_trip(kind, letters):
     rng = np.random.default_rng(0)
     weights = {}
     for g in letters:
-        weights |= {f"W_x{g}": rng.normal(size=(3, 2)), f"W_h{g}": rng.normal(size=(2, 2)), f"b_{g}": rng.normal(size=2)}
+        weights |= {
+            f"W_x{g}": rng.normal(size=(3, 2)),
+            f"W_h{g}": rng.normal(size=(2, 2)),
+            f"b_{g}": rng.normal(size=2),
+        }
     weights |= {"W_hq": rng.normal(size=(2, 5)), "b_q": rng.normal(size=5)}
     cls, form = KINDS[kind]
     model = Model(cls(3, 2, **form), 5).astype(np.float64)
@@ -270,7 +339,9 @@ def test_d2l_equations_and_round_trip(kind, letters):
     assert len(again) == {"rnn": 5, "gru_before": 11, "lstm": 14}[kind]
     assert again.keys() == weights.keys()
     assert all(same_bits(again[name], weights[name]) for name in weights)
-    bare = interop.to_d2l(interop.from_d2l({n: w for n, w in weights.items() if not n.endswith("q")}, **form), **form)
+    bare = interop.to_d2l(
+        interop.from_d2l({n: w for n, w in weights.items() if not n.endswith("q")}, **form), **form
+    )
     assert len(bare) == len(weights) - 2
 
 
@@ -282,7 +353,9 @@ def test_the_tutorials_eleven_matrices_give_its_recorded_states_and_come_back():
     X, _ = mathmath.batches()
     expected = mathmath.MathMath()(X[0])
     logits, _ = model(X[0])
-    np.testing.assert_allclose(logits.data, [step.logits.data for step in expected], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        logits.data, [step.logits.data for step in expected], rtol=1e-12, atol=1e-12
+    )
     recorded = json.loads((FIXTURES / "mathmath.json").read_text())["float64"]["hidden_states"]
     np.testing.assert_allclose(model.recurrent(X[0])[0].data, recorded[:3], rtol=1e-12, atol=1e-12)
     again = interop.to_tutorial(model.state_dict(), reset="before")
@@ -296,24 +369,37 @@ GRU = nn.GRU(3, 2, rng=0).state_dict()
 LSTM = nn.LSTM(3, 2, rng=0).state_dict()
 DEEP = nn.GRU(3, 2, 2, rng=0).state_dict()
 BOTH = nn.GRU(3, 2, bidirectional=True, rng=0).state_dict()
-AFTER, BEFORE = interop.to_keras(GRU, reset="after"), interop.to_keras(GRU, reset="before", merge_biases=True)
+AFTER, BEFORE = (
+    interop.to_keras(GRU, reset="after"),
+    interop.to_keras(GRU, reset="before", merge_biases=True),
+)
 NODE = interop.to_onnx_weights(GRU, reset="after", linear_before_reset=1)
 BOOK = interop.to_d2l(GRU, reset="before", merge_biases=True, **BARE)
 
 
 def both_ways(forward, reverse):
     """The state dict of two layers as if they were the directions of one."""
-    return {**forward.state_dict(), **{f"{name}_reverse": array for name, array in reverse.state_dict().items()}}
+    return {
+        **forward.state_dict(),
+        **{f"{name}_reverse": array for name, array in reverse.state_dict().items()},
+    }
 
 
 def one_after_another(first, second):
     """Keras's arrays of two layers as if they were the directions of one."""
     form = {"reset": "after"} if isinstance(first, nn.GRU) else {"merge_biases": True}
-    return interop.to_keras(first.state_dict(), **form) + interop.to_keras(second.state_dict(), **form)
+    return interop.to_keras(first.state_dict(), **form) + interop.to_keras(
+        second.state_dict(), **form
+    )
 
 
 MISMATCHED = {
-    "biases in one direction": (nn.GRU(3, 2), nn.GRU(3, 2, bias=False), "bias_ih_l0_reverse", r"none"),
+    "biases in one direction": (
+        nn.GRU(3, 2),
+        nn.GRU(3, 2, bias=False),
+        "bias_ih_l0_reverse",
+        r"none",
+    ),
     "another I": (nn.GRU(3, 2), nn.GRU(5, 2), "weight_ih_l0_reverse", r"shape \(6, 5\)"),
     "another H": (nn.GRU(3, 2), nn.GRU(3, 4), "weight_hh_l0_reverse", r"shape \(12, 4\)"),
     "another kind": (nn.RNN(3, 2), nn.LSTM(3, 2), "weight_hh_l0_reverse", r"shape \(8, 2\)"),
@@ -333,10 +419,16 @@ def test_directions_of_two_layers_are_refused_by_every_conversion(forward, rever
         "to_d2l": lambda: interop.to_d2l(state, **BARE),
     }
     for operation, call in calls.items():
-        with pytest.raises(ValueError, match=rf"{operation}: argument {name}: expected .*, as in the forward direction, got {got}; both"):
+        with pytest.raises(
+            ValueError,
+            match=rf"{operation}: argument {name}: expected .*, as in the forward direction, got {got}; both",
+        ):
             call()
     if "bias" not in name:
-        with pytest.raises(ValueError, match=r"from_keras: argument weights\[[34]\]: expected shape .*, as in the forward direction"):
+        with pytest.raises(
+            ValueError,
+            match=r"from_keras: argument weights\[[34]\]: expected shape .*, as in the forward direction",
+        ):
             interop.from_keras(one_after_another(forward, reverse), **keras)
 
 
@@ -347,7 +439,10 @@ def test_a_layer_is_a_number():
         lambda: interop.from_onnx_weights(NODE, reset="after", linear_before_reset=1, layer="0"),
         lambda: interop.to_onnx_weights(GRU, reset="after", linear_before_reset=1, layer="0"),
     ):
-        with pytest.raises(TypeError, match=r"(from|to)_\w+: argument layer: expected an integer, at least 0, got str '0'"):
+        with pytest.raises(
+            TypeError,
+            match=r"(from|to)_\w+: argument layer: expected an integer, at least 0, got str '0'",
+        ):
             call()
     with pytest.raises(ValueError, match=r"to_keras: argument layer: .* got -1"):
         interop.to_keras(GRU, reset="after", layer=-1)
@@ -372,12 +467,36 @@ REFUSED = {
         ValueError,
         rf"from_keras: argument reset: .*\(6,\).*{NOT}",
     ),
-    "Keras GRU of unnamed form": (lambda: interop.from_keras(AFTER), ValueError, "from_keras: argument reset: .*got None"),
-    "GRU of unnamed form to Keras": (lambda: interop.to_keras(GRU), ValueError, "to_keras: argument reset: .*got None"),
-    "GRU of unknown form": (lambda: interop.to_keras(GRU, reset="during"), ValueError, "to_keras: argument reset: .*got 'during'"),
-    "form of an LSTM": (lambda: interop.to_keras(LSTM, reset="after"), ValueError, "to_keras: argument reset: expected None for an LSTM"),
-    "Keras weights by name": (lambda: interop.from_keras({"kernel": AFTER[0]}, reset="after"), TypeError, "from_keras: argument weights"),
-    "Keras weights of two layers": (lambda: interop.from_keras(AFTER + AFTER[:2], reset="after"), ValueError, "argument weights: .*got 5"),
+    "Keras GRU of unnamed form": (
+        lambda: interop.from_keras(AFTER),
+        ValueError,
+        "from_keras: argument reset: .*got None",
+    ),
+    "GRU of unnamed form to Keras": (
+        lambda: interop.to_keras(GRU),
+        ValueError,
+        "to_keras: argument reset: .*got None",
+    ),
+    "GRU of unknown form": (
+        lambda: interop.to_keras(GRU, reset="during"),
+        ValueError,
+        "to_keras: argument reset: .*got 'during'",
+    ),
+    "form of an LSTM": (
+        lambda: interop.to_keras(LSTM, reset="after"),
+        ValueError,
+        "to_keras: argument reset: expected None for an LSTM",
+    ),
+    "Keras weights by name": (
+        lambda: interop.from_keras({"kernel": AFTER[0]}, reset="after"),
+        TypeError,
+        "from_keras: argument weights",
+    ),
+    "Keras weights of two layers": (
+        lambda: interop.from_keras(AFTER + AFTER[:2], reset="after"),
+        ValueError,
+        "argument weights: .*got 5",
+    ),
     "Keras kernel of another size": (
         lambda: interop.from_keras([AFTER[0][:, :4], *AFTER[1:]], reset="after"),
         ValueError,
@@ -393,26 +512,62 @@ REFUSED = {
         ValueError,
         r"argument weights\[2\]",
     ),
-    "Keras weights of text": (lambda: interop.from_keras(["a", "b"], reset="after"), TypeError, r"from_keras: argument weights\[0\]"),
-    "no such layer": (lambda: interop.to_keras(GRU, reset="after", layer=1), ValueError, "to_keras: argument weight_ih_l1: .*weight_ih_l0"),
+    "Keras weights of text": (
+        lambda: interop.from_keras(["a", "b"], reset="after"),
+        TypeError,
+        r"from_keras: argument weights\[0\]",
+    ),
+    "no such layer": (
+        lambda: interop.to_keras(GRU, reset="after", layer=1),
+        ValueError,
+        "to_keras: argument weight_ih_l1: .*weight_ih_l0",
+    ),
     "half of the biases": (
-        lambda: interop.to_keras({n: w for n, w in GRU.items() if n != "bias_hh_l0"}, reset="after"),
+        lambda: interop.to_keras(
+            {n: w for n, w in GRU.items() if n != "bias_hh_l0"}, reset="after"
+        ),
         ValueError,
         "to_keras: argument bias_hh_l0",
     ),
-    "state dict that is a list": (lambda: interop.to_keras([GRU], reset="after"), TypeError, "to_keras: argument state: .*got list"),
-    "bias of another size": (lambda: interop.to_keras({**GRU, "bias_ih_l0": np.ones(4)}, reset="after"), ValueError, "argument bias_ih_l0"),
-    "PyTorch GRU into before": (lambda: interop.from_pytorch(GRU, reset="before"), ValueError, f"from_pytorch: argument reset: .*{NOT}"),
-    "GRU before to PyTorch": (lambda: interop.to_pytorch(GRU, reset="before"), ValueError, f"to_pytorch: argument reset: .*{NOT}"),
-    "PyTorch projections": (lambda: interop.from_pytorch({**LSTM, "weight_hr_l0": np.ones((1, 2))}), ValueError, "argument weight_hr_l0"),
-    "PyTorch layer without a matrix": (lambda: interop.from_pytorch({"a.weight_ih_l0": np.ones((6, 3))}), ValueError, "a.weight_hh_l0"),
+    "state dict that is a list": (
+        lambda: interop.to_keras([GRU], reset="after"),
+        TypeError,
+        "to_keras: argument state: .*got list",
+    ),
+    "bias of another size": (
+        lambda: interop.to_keras({**GRU, "bias_ih_l0": np.ones(4)}, reset="after"),
+        ValueError,
+        "argument bias_ih_l0",
+    ),
+    "PyTorch GRU into before": (
+        lambda: interop.from_pytorch(GRU, reset="before"),
+        ValueError,
+        f"from_pytorch: argument reset: .*{NOT}",
+    ),
+    "GRU before to PyTorch": (
+        lambda: interop.to_pytorch(GRU, reset="before"),
+        ValueError,
+        f"to_pytorch: argument reset: .*{NOT}",
+    ),
+    "PyTorch projections": (
+        lambda: interop.from_pytorch({**LSTM, "weight_hr_l0": np.ones((1, 2))}),
+        ValueError,
+        "argument weight_hr_l0",
+    ),
+    "PyTorch layer without a matrix": (
+        lambda: interop.from_pytorch({"a.weight_ih_l0": np.ones((6, 3))}),
+        ValueError,
+        "a.weight_hh_l0",
+    ),
     "PyTorch matrix of another size": (
         lambda: interop.from_pytorch({**GRU, "weight_ih_l0": np.ones((5, 3))}),
         ValueError,
         "argument weight_ih_l0",
     ),
     "PyTorch directions that differ": (
-        lambda: interop.from_pytorch({**GRU, **{f"{n}_reverse": w for n, w in nn.GRU(3, 4).state_dict().items()}}),
+        lambda: interop.from_pytorch(
+            {**GRU, **{f"{n}_reverse": w for n, w in nn.GRU(3, 4).state_dict().items()}}
+        ),
         ValueError,
         "from_pytorch: argument weight_hh_l0_reverse",
     ),
@@ -431,28 +586,76 @@ REFUSED = {
         TypeError,
         "argument linear_before_reset: .*got None",
     ),
-    "ONNX form of an LSTM": (lambda: interop.to_onnx_weights(LSTM, linear_before_reset=0), ValueError, "argument linear_before_reset"),
-    "ONNX peepholes": (lambda: interop.from_onnx_weights({**NODE, "P": np.ones((1, 6))}), ValueError, "weights: .*unknown 'P'.*peepholes"),
-    "ONNX without R": (lambda: interop.from_onnx_weights({"W": NODE["W"]}), ValueError, "from_onnx_weights: argument weights: .*only 'W'"),
-    "ONNX without directions": (lambda: interop.from_onnx_weights({"W": NODE["W"], "R": NODE["R"][0]}), ValueError, "argument R: "),
+    "ONNX form of an LSTM": (
+        lambda: interop.to_onnx_weights(LSTM, linear_before_reset=0),
+        ValueError,
+        "argument linear_before_reset",
+    ),
+    "ONNX peepholes": (
+        lambda: interop.from_onnx_weights({**NODE, "P": np.ones((1, 6))}),
+        ValueError,
+        "weights: .*unknown 'P'.*peepholes",
+    ),
+    "ONNX without R": (
+        lambda: interop.from_onnx_weights({"W": NODE["W"]}),
+        ValueError,
+        "from_onnx_weights: argument weights: .*only 'W'",
+    ),
+    "ONNX without directions": (
+        lambda: interop.from_onnx_weights({"W": NODE["W"], "R": NODE["R"][0]}),
+        ValueError,
+        "argument R: ",
+    ),
     "ONNX B of one bias": (
         lambda: interop.from_onnx_weights({**NODE, "B": np.ones((1, 6))}),
         ValueError,
         r"argument B: .*got float64 \(1, 6\)",
     ),
-    "d2l into after": (lambda: interop.from_d2l(BOOK, reset="after"), ValueError, f"from_d2l: argument reset: .*{NOT}"),
-    "after to d2l": (lambda: interop.to_d2l(GRU, reset="after", **BARE), ValueError, r"to_d2l: argument reset: .*h U_n \+ b_hn.*"),
-    "d2l GRU of unnamed form": (lambda: interop.from_d2l(BOOK), ValueError, "from_d2l: argument reset: .*got None"),
-    "d2l without a matrix": (lambda: interop.from_d2l({n: w for n, w in BOOK.items() if n != "b_z"}), ValueError, "weights: .*missing b_z"),
-    "d2l with another": (lambda: interop.from_d2l({**BOOK, "W_xy": np.ones((3, 2))}), ValueError, "weights: .*unexpected W_xy"),
-    "d2l with half an output": (lambda: interop.from_d2l({**BOOK, "b_q": np.ones(2)}), ValueError, "weights: .*missing W_hq"),
+    "d2l into after": (
+        lambda: interop.from_d2l(BOOK, reset="after"),
+        ValueError,
+        f"from_d2l: argument reset: .*{NOT}",
+    ),
+    "after to d2l": (
+        lambda: interop.to_d2l(GRU, reset="after", **BARE),
+        ValueError,
+        r"to_d2l: argument reset: .*h U_n \+ b_hn.*",
+    ),
+    "d2l GRU of unnamed form": (
+        lambda: interop.from_d2l(BOOK),
+        ValueError,
+        "from_d2l: argument reset: .*got None",
+    ),
+    "d2l without a matrix": (
+        lambda: interop.from_d2l({n: w for n, w in BOOK.items() if n != "b_z"}),
+        ValueError,
+        "weights: .*missing b_z",
+    ),
+    "d2l with another": (
+        lambda: interop.from_d2l({**BOOK, "W_xy": np.ones((3, 2))}),
+        ValueError,
+        "weights: .*unexpected W_xy",
+    ),
+    "d2l with half an output": (
+        lambda: interop.from_d2l({**BOOK, "b_q": np.ones(2)}),
+        ValueError,
+        "weights: .*missing W_hq",
+    ),
     "d2l matrix of another size": (
         lambda: interop.from_d2l({**BOOK, "W_hz": np.ones((3, 2))}, reset="before"),
         ValueError,
         "argument W_hz",
     ),
-    "d2l of two layers": (lambda: interop.to_d2l(DEEP, reset="before", **BARE), ValueError, "to_d2l: argument state: .*weight_ih_l1"),
-    "d2l of two directions": (lambda: interop.to_d2l(BOTH, reset="before", **BARE), ValueError, "to_d2l: argument state: .*two directions"),
+    "d2l of two layers": (
+        lambda: interop.to_d2l(DEEP, reset="before", **BARE),
+        ValueError,
+        "to_d2l: argument state: .*weight_ih_l1",
+    ),
+    "d2l of two directions": (
+        lambda: interop.to_d2l(BOTH, reset="before", **BARE),
+        ValueError,
+        "to_d2l: argument state: .*two directions",
+    ),
     "d2l of a layer without biases": (
         lambda: interop.to_d2l(nn.RNN(3, 2, bias=False).state_dict(), **BARE),
         ValueError,
@@ -463,14 +666,26 @@ REFUSED = {
         TypeError,
         "to_d2l: argument prefixes: expected two str.* got str ''",
     ),
-    "d2l prefix of nothing": (lambda: interop.from_d2l(BOOK, prefixes=None), TypeError, "from_d2l: argument prefixes: .* got NoneType"),
+    "d2l prefix of nothing": (
+        lambda: interop.from_d2l(BOOK, prefixes=None),
+        TypeError,
+        "from_d2l: argument prefixes: .* got NoneType",
+    ),
     "tutorial into after": (
         lambda: interop.from_tutorial(mathmath.MathMath().state_dict(), reset="after"),
         ValueError,
         f"from_tutorial: argument reset: .*{NOT}",
     ),
-    "after to the tutorial": (lambda: interop.to_tutorial(GRU, reset="after", **BARE), ValueError, f"to_tutorial: argument reset: .*{NOT}"),
-    "LSTM to the tutorial": (lambda: interop.to_tutorial(LSTM, **BARE), ValueError, "to_tutorial: argument state: .*4 gates"),
+    "after to the tutorial": (
+        lambda: interop.to_tutorial(GRU, reset="after", **BARE),
+        ValueError,
+        f"to_tutorial: argument reset: .*{NOT}",
+    ),
+    "LSTM to the tutorial": (
+        lambda: interop.to_tutorial(LSTM, **BARE),
+        ValueError,
+        "to_tutorial: argument state: .*4 gates",
+    ),
 }
 
 

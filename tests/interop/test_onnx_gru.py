@@ -15,7 +15,11 @@ def official_cases():
     cases = {}
 
     def expect(node, inputs, outputs, name):
-        cases[name] = node, dict(zip(node.input, inputs, strict=True)), dict(zip(filter(None, node.output), outputs, strict=True))
+        cases[name] = (
+            node,
+            dict(zip(node.input, inputs, strict=True)),
+            dict(zip(filter(None, node.output), outputs, strict=True)),
+        )
 
     with patch.object(onnx_gru, "expect", expect):
         for name, export in vars(onnx_gru.GRU).items():
@@ -50,7 +54,9 @@ def run(X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_r
         parameters[f"weight_ih_l0{suffix}"] = ours_from(W[i])
         parameters[f"weight_hh_l0{suffix}"] = ours_from(R[i])
         if B is not None:
-            parameters[f"bias_ih_l0{suffix}"], parameters[f"bias_hh_l0{suffix}"] = map(ours_from, np.split(B[i], 2))
+            parameters[f"bias_ih_l0{suffix}"], parameters[f"bias_hh_l0{suffix}"] = map(
+                ours_from, np.split(B[i], 2)
+            )
     layer.load_state_dict(parameters)
     time = 1 if layout else 0
     output, final = layer(np.flip(X, time) if direction == "reverse" else X, initial_h)
@@ -89,7 +95,13 @@ def test_random_weights_against_the_reference_of_the_package(direction, linear_b
     """The official cases are all without linear_before_reset, and most of them have equal weights for all gates."""
     rng = np.random.default_rng(0)
     T, N, H, D = 4, 3, 5, 1 + (direction == "bidirectional")
-    shapes = {"X": (T, N, 2), "W": (D, 3 * H, 2), "R": (D, 3 * H, H), "B": (D, 6 * H), "initial_h": (D, N, H)}
+    shapes = {
+        "X": (T, N, 2),
+        "W": (D, 3 * H, 2),
+        "R": (D, 3 * H, H),
+        "B": (D, 6 * H),
+        "initial_h": (D, N, H),
+    }
     inputs = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     settings = {"direction": direction, "linear_before_reset": linear_before_reset}
     Y, Y_h = run(**inputs, **settings)

@@ -36,7 +36,13 @@ def reduced(function):
 
 def losses(function, logits, target, weight, reduction, ignore_index):
     """A loss of ours, of classes on the second axis."""
-    return function(tg.moveaxis(logits, 1, -1), target.data, weight=weight, reduction=reduction, ignore_index=ignore_index)
+    return function(
+        tg.moveaxis(logits, 1, -1),
+        target.data,
+        weight=weight,
+        reduction=reduction,
+        ignore_index=ignore_index,
+    )
 
 
 def nll(x, target, weight=None, *, reduction="mean", ignore_index=None):
@@ -44,7 +50,9 @@ def nll(x, target, weight=None, *, reduction="mean", ignore_index=None):
 
 
 def softmax_cross_entropy(x, target, weight=None, *, reduction="mean", ignore_index=None):
-    return losses(F.cross_entropy, x, target, weight, reduction, ignore_index), tg.log_softmax(x, axis=1)
+    return losses(F.cross_entropy, x, target, weight, reduction, ignore_index), tg.log_softmax(
+        x, axis=1
+    )
 
 
 def gemm(a, b, c=0.0, *, alpha=1.0, beta=1.0, transA=0, transB=0):
@@ -56,7 +64,9 @@ def clip(x, min=None, max=None):
 
 
 def reshape(x, shape, *, allowzero=0):
-    return x.reshape([x.shape[i] if n == 0 and not allowzero else int(n) for i, n in enumerate(shape.data)])
+    return x.reshape(
+        [x.shape[i] if n == 0 and not allowzero else int(n) for i, n in enumerate(shape.data)]
+    )
 
 
 def split(x, sizes=None, *, axis=0, num_outputs=None):
@@ -70,7 +80,11 @@ def slices(x, starts, ends, axes=None, steps=None):
     axes = range(len(starts)) if axes is None else axes.data
     index = [slice(None)] * x.ndim
     for i, axis in enumerate(axes):
-        start, end, step = int(starts.data[i]), int(ends.data[i]), 1 if steps is None else int(steps.data[i])
+        start, end, step = (
+            int(starts.data[i]),
+            int(ends.data[i]),
+            1 if steps is None else int(steps.data[i]),
+        )
         index[axis] = slice(start, None if step < 0 and end < -x.shape[axis] else end, step)
     return x[tuple(index)]
 
@@ -85,7 +99,9 @@ def expand(x, shape):
 
 def cumsum(x, axis, *, exclusive=0, reverse=0):
     axis = int(axis)
-    y = tg.cumsum(tg.flip(x, axis=axis) if reverse else x, axis=axis).astype(x.dtype)  # NumPy adds small integers up in large ones
+    y = tg.cumsum(tg.flip(x, axis=axis) if reverse else x, axis=axis).astype(
+        x.dtype
+    )  # NumPy adds small integers up in large ones
     y = y - (tg.flip(x, axis=axis) if reverse else x) if exclusive else y
     return tg.flip(y, axis=axis) if reverse else y
 
@@ -110,16 +126,29 @@ def recurrent(kind):
         directions, batch = W.shape[0], X.shape[0 if layout else 1]
         form = {"reset": "after" if linear_before_reset else "before"} if kind == "GRU" else {}
         layer = getattr(nn, kind)(
-            X.shape[2], hidden_size, bias=B is not None, batch_first=bool(layout), bidirectional=directions == 2, **form
+            X.shape[2],
+            hidden_size,
+            bias=B is not None,
+            batch_first=bool(layout),
+            bidirectional=directions == 2,
+            **form,
         )
-        weights = {name: array.data for name, array in {"W": W, "R": R, "B": B}.items() if array is not None}
+        weights = {
+            name: array.data
+            for name, array in {"W": W, "R": R, "B": B}.items()
+            if array is not None
+        }
         more = form | ({"linear_before_reset": linear_before_reset} if form else {})
         layer.load_state_dict(interop.from_onnx_weights(weights, **more))
         zeros = np.zeros((directions, batch, hidden_size), np.float32)
         h, c = (zeros if state is None else state.data for state in (initial_h, initial_c))
         time = 1 if layout else 0
         lengths = None if sequence_lens is None else sequence_lens.data
-        output, final = layer(tg.flip(X, axis=time) if direction == "reverse" else X, (h, c) if kind == "LSTM" else h, lengths=lengths)
+        output, final = layer(
+            tg.flip(X, axis=time) if direction == "reverse" else X,
+            (h, c) if kind == "LSTM" else h,
+            lengths=lengths,
+        )
         Y = tg.flip(output, axis=time) if direction == "reverse" else output
         Y = Y.reshape(*Y.shape[:2], directions, hidden_size)
         states = final if kind == "LSTM" else (final,)
@@ -180,22 +209,45 @@ OURS = {
 }
 
 REASONS = {
-    "an LSTM whose gates look at the cell state (peepholes)": (TypeError, "positional arguments", ["test_lstm_with_peepholes"]),
+    "an LSTM whose gates look at the cell state (peepholes)": (
+        TypeError,
+        "positional arguments",
+        ["test_lstm_with_peepholes"],
+    ),
     "NumPy has no bfloat16": (
         TypeError,
         "got bfloat16",
-        ["test_einsum_batch_matmul_bfloat16", "test_einsum_sum_bfloat16", "test_einsum_transpose_bfloat16"],
+        [
+            "test_einsum_batch_matmul_bfloat16",
+            "test_einsum_sum_bfloat16",
+            "test_einsum_transpose_bfloat16",
+        ],
     ),
-    "a diagonal is taken by an index, not by einsum": (ValueError, "take the diagonal first", ["test_einsum_batch_diagonal"]),
+    "a diagonal is taken by an index, not by einsum": (
+        ValueError,
+        "take the diagonal first",
+        ["test_einsum_batch_diagonal"],
+    ),
     "the quotient of integers is a float, as NumPy's": (
         AssertionError,
         "float32",
-        [f"test_div_{kind}" for kind in ("int8", "int16", "int32_trunc", "uint8", "uint16", "uint32", "uint64")],
+        [
+            f"test_div_{kind}"
+            for kind in ("int8", "int16", "int32_trunc", "uint8", "uint16", "uint32", "uint64")
+        ],
     ),
     "of no numbers there is no largest, no smallest and no logarithm of a sum, as in NumPy": (
         ValueError,
         "zero-size array",
-        [f"test_reduce_{kind}" for kind in ("max_empty_set", "max_empty_set_bool", "min_empty_set", "log_sum_exp_empty_set")],
+        [
+            f"test_reduce_{kind}"
+            for kind in (
+                "max_empty_set",
+                "max_empty_set_bool",
+                "min_empty_set",
+                "log_sum_exp_empty_set",
+            )
+        ],
     ),
 }
 """Why we have no such feature: what is said where it is missing, and the cases that would need it."""
@@ -212,7 +264,11 @@ MODULES = {
 
 
 def module_of(operator):
-    for name in (MODULES.get(operator), operator.lower(), operator.lower().replace("reduce", "reduce_")):
+    for name in (
+        MODULES.get(operator),
+        operator.lower(),
+        operator.lower().replace("reduce", "reduce_"),
+    ):
         try:
             return import_module(f"onnx.backend.test.case.node.{name}")
         except ModuleNotFoundError:
@@ -249,7 +305,10 @@ def computed(name):
     """What our function gives for a case: arrays."""
     node, inputs, _ = OFFICIAL[name]
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    attributes = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
+    attributes = {
+        key: value.decode() if isinstance(value, bytes) else value
+        for key, value in attributes.items()
+    }
     given = iter(inputs)
     tensors = [tg.Tensor(np.asarray(next(given))) if name else None for name in node.input]
     if node.op_type == "Split" and "num_outputs" not in attributes and len(tensors) == 1:
@@ -302,13 +361,23 @@ SIZES = [(1, 1, 1, 1), (7, 3, 5, 4), (20, 2, 3, 16), (3, 5, 17, 9)]
 def node_by_onnxruntime(kind, direction, feeds, hidden):
     """What one recurrent node gives: Y, Y_h and, of an LSTM, Y_c."""
     outputs = ["Y", "Y_h", "Y_c"][: 3 if kind == "LSTM" else 2]
-    attributes = {"hidden_size": hidden, "direction": direction} | ({"linear_before_reset": 1} if kind == "GRU" else {})
+    attributes = {"hidden_size": hidden, "direction": direction} | (
+        {"linear_before_reset": 1} if kind == "GRU" else {}
+    )
     node = helper.make_node(kind, ["X", "W", "R", "B", "", *list(feeds)[4:]], outputs, **attributes)
     graph = helper.make_graph(
         [node],
         "one",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape) for name, array in feeds.items()],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * (4 if name == "Y" else 3)) for name in outputs],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
+            for name, array in feeds.items()
+        ],
+        [
+            helper.make_tensor_value_info(
+                name, TensorProto.FLOAT, [None] * (4 if name == "Y" else 3)
+            )
+            for name in outputs
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
@@ -316,7 +385,9 @@ def node_by_onnxruntime(kind, direction, feeds, hidden):
 
 
 @pytest.mark.parametrize(
-    ("kind", "direction", "layers", "sizes"), [*product(KINDS, ("forward", "reverse", "bidirectional"), (1, 3), SIZES)], ids=str
+    ("kind", "direction", "layers", "sizes"),
+    [*product(KINDS, ("forward", "reverse", "bidirectional"), (1, 3), SIZES)],
+    ids=str,
 )
 def test_random_weights_against_onnxruntime(kind, direction, layers, sizes):
     """GRU that resets after the product (linear_before_reset=1), LSTM and RNN, node upon node."""
@@ -334,16 +405,29 @@ def test_random_weights_against_onnxruntime(kind, direction, layers, sizes):
     starts = {letter: normal(layers * directions, batch, hidden) for letter in letters}
     weights, theirs, ends = {}, x, []
     for k in range(layers):
-        own = {"W": normal(directions, rows, theirs.shape[2]), "R": normal(directions, rows, hidden), "B": normal(directions, 2 * rows)}
+        own = {
+            "W": normal(directions, rows, theirs.shape[2]),
+            "R": normal(directions, rows, hidden),
+            "B": normal(directions, 2 * rows),
+        }
         weights |= interop.from_onnx_weights(own, layer=k, **form)
-        first = {letter: start[k * directions : (k + 1) * directions] for letter, start in starts.items()}
+        first = {
+            letter: start[k * directions : (k + 1) * directions] for letter, start in starts.items()
+        }
         Y, *last = node_by_onnxruntime(kind, direction, {"X": theirs, **own, **first}, hidden)
         theirs = np.ascontiguousarray(np.moveaxis(Y, 1, 2).reshape(steps, batch, -1))
         ends.append(last)
     layer.load_state_dict(weights)
     backwards = direction == "reverse"  # our layer then reads the flipped sequence
-    output, final = layer(x[::-1] if backwards else x, tuple(starts.values()) if kind == "LSTM" else starts["initial_h"])
+    output, final = layer(
+        x[::-1] if backwards else x,
+        tuple(starts.values()) if kind == "LSTM" else starts["initial_h"],
+    )
     assert output.dtype == np.float32
-    np.testing.assert_allclose(output.data[::-1] if backwards else output.data, theirs, rtol=1e-5, atol=1e-5)
-    for ours, of_layers in zip(final if kind == "LSTM" else [final], zip(*ends, strict=True), strict=True):
+    np.testing.assert_allclose(
+        output.data[::-1] if backwards else output.data, theirs, rtol=1e-5, atol=1e-5
+    )
+    for ours, of_layers in zip(
+        final if kind == "LSTM" else [final], zip(*ends, strict=True), strict=True
+    ):
         np.testing.assert_allclose(ours.data, np.concatenate(of_layers), rtol=1e-5, atol=1e-5)

@@ -27,8 +27,19 @@ HOME = HERE.parent.parent
 FOLDER = HOME / "build" / "mutation"
 PLAN, SOCKET = FOLDER / "plan.json", FOLDER / "socket"
 CHANGED = re.compile(r"tinygrad_rnn/(nn/|ops/|op\.py|backward\.py)")
-SLOW = re.compile(r"linear_time|100_000|does_not_grow|do_not_grow|deep_graph|numba|test_memory|test_no_numpy_function")
-OUTSIDE = ["hypothesis.extra.numpy", "numpy.testing", "onnx", "pytest", "_pytest.doctest", "rich.progress", "safetensors.numpy", "graphviz"]
+SLOW = re.compile(
+    r"linear_time|100_000|does_not_grow|do_not_grow|deep_graph|numba|test_memory|test_no_numpy_function"
+)
+OUTSIDE = [
+    "hypothesis.extra.numpy",
+    "numpy.testing",
+    "onnx",
+    "pytest",
+    "_pytest.doctest",
+    "rich.progress",
+    "safetensors.numpy",
+    "graphviz",
+]
 """What the tests import, once for all."""
 FIRST, REST = 4.0, 30.0
 """Seconds, as the plan was made, that the first tests of a mutant may take, and all others."""
@@ -52,16 +63,29 @@ def plan():
     FOLDER.mkdir(parents=True, exist_ok=True)
     data, settings, clock = FOLDER / "coverage", FOLDER / "coveragerc", Clock()
     settings.write_text("[run]\nsource = tinygrad_rnn\n", encoding="utf-8")
-    os.environ |= {"COVERAGE_FILE": str(data), "PYTHONPATH": str(HOME)}  # this checkout, whatever is installed
+    os.environ |= {
+        "COVERAGE_FILE": str(data),
+        "PYTHONPATH": str(HOME),
+    }  # this checkout, whatever is installed
     sys.path[0] = str(HOME)
-    covered = ["--cov=tinygrad_rnn", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
+    covered = [
+        "--cov=tinygrad_rnn",
+        f"--cov-config={settings}",
+        "--cov-context=test",
+        "--cov-report=",
+    ]
     pytest.main(["-q", *(["-n2"] if find_spec("xdist") else []), *covered], plugins=[clock])
     lines = {}
     with sqlite3.connect(data) as kept:
         files = dict(kept.execute("select id, path from file"))
         contexts = dict(kept.execute("select id, context from context"))
-        for file, context, bits in kept.execute("select file_id, context_id, numbits from line_bits"):
-            name, test = Path(files[file]).relative_to(HOME).as_posix(), contexts[context].rpartition("|")[0]
+        for file, context, bits in kept.execute(
+            "select file_id, context_id, numbits from line_bits"
+        ):
+            name, test = (
+                Path(files[file]).relative_to(HOME).as_posix(),
+                contexts[context].rpartition("|")[0],
+            )
             if CHANGED.match(name) and test in clock.seconds and not SLOW.search(test):
                 for number in numbits_to_nums(bits):
                     lines.setdefault(f"{name}:{number}", []).append(test)
@@ -70,24 +94,42 @@ def plan():
 
 def change():
     """The file that is changed, and the line."""
-    found = subprocess.run(["git", "diff", "-U0", "--", "tinygrad_rnn"], cwd=HOME, capture_output=True, text=True, check=True).stdout
-    return re.search(r"^\+\+\+ b/(.*)$", found, re.M)[1], int(re.search(r"^@@ -(\d+)", found, re.M)[1])
+    found = subprocess.run(
+        ["git", "diff", "-U0", "--", "tinygrad_rnn"],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return re.search(r"^\+\+\+ b/(.*)$", found, re.M)[1], int(
+        re.search(r"^@@ -(\d+)", found, re.M)[1]
+    )
 
 
 def covering(lines, name, number):
     """The tests that run a line; where none is said to, as inside of a long statement or of a signature, those that run what is around."""
     if f"{name}:{number}" in lines:
         return lines[f"{name}:{number}"]
-    source = subprocess.run(["git", "show", f"HEAD:./{name}"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+    source = subprocess.run(
+        ["git", "show", f"HEAD:./{name}"], cwd=HOME, capture_output=True, text=True, check=True
+    ).stdout
     spans = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.stmt):
-            first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))])
-            spans += [(node.end_lineno - first, first, node.end_lineno)] if first <= number <= node.end_lineno else []
+            first = min(
+                [node.lineno, *(each.lineno for each in getattr(node, "decorator_list", ()))]
+            )
+            spans += (
+                [(node.end_lineno - first, first, node.end_lineno)]
+                if first <= number <= node.end_lineno
+                else []
+            )
     for _, first, last in sorted(spans):
         if found := {test for i in range(first, last + 1) for test in lines.get(f"{name}:{i}", ())}:
             return found
-    return {test for place, tests in lines.items() if place.startswith(f"{name}:") for test in tests}
+    return {
+        test for place, tests in lines.items() if place.startswith(f"{name}:") for test in tests
+    }
 
 
 def within(tests, seconds, budget):
@@ -107,7 +149,10 @@ class Only:
         self.order = {test: i for i, test in enumerate(tests)}
 
     def pytest_collection_modifyitems(self, items):
-        items[:] = sorted((item for item in items if item.nodeid in self.order), key=lambda item: self.order[item.nodeid])
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self.order),
+            key=lambda item: self.order[item.nodeid],
+        )
 
 
 def killed(tests):
@@ -117,7 +162,16 @@ def killed(tests):
     if not tests:
         return False
     files = dict.fromkeys(test.split("::")[0] for test in tests)
-    quiet = ["-q", "-x", "-p", "no:xdist", "-p", "no:cov", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    quiet = [
+        "-q",
+        "-x",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cov",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]
     return pytest.main([*quiet, *files], plugins=[Only(tests)]) not in (0, 5)
 
 
@@ -127,7 +181,9 @@ def mutant(lines, seconds):
     quick = {test.split("[")[0] for test in tests if seconds[test] < 1}
     near = {file for file, _ in Counter(test.split("::")[0] for test in quick).most_common(2)}
     first = within([test for test in tests if test.split("::")[0] in near], seconds, FIRST)
-    return killed(first) or killed(within([test for test in tests if test not in set(first)], seconds, REST))
+    return killed(first) or killed(
+        within([test for test in tests if test not in set(first)], seconds, REST)
+    )
 
 
 def answer(connection, lines, seconds):

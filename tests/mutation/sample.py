@@ -15,15 +15,26 @@ DRAWN = re.compile(r"sample=|\br(\.positive)?\(\d")
 
 
 def draws(mutation) -> bool:
-    line = Path(mutation.module_path).read_text(encoding="utf-8").splitlines()[mutation.start_pos[0] - 1]
+    line = (
+        Path(mutation.module_path)
+        .read_text(encoding="utf-8")
+        .splitlines()[mutation.start_pos[0] - 1]
+    )
     return bool(DRAWN.search(line))
 
 
 session, number, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with use_db(session) as db:
-    pending = sorted(db.pending_work_items, key=lambda item: [(str(m.module_path), m.operator_name, m.occurrence) for m in item.mutations])
+    pending = sorted(
+        db.pending_work_items,
+        key=lambda item: [
+            (str(m.module_path), m.operator_name, m.occurrence) for m in item.mutations
+        ],
+    )
     counted = [item for item in pending if not any(map(draws, item.mutations))]
-    chosen = {item.job_id for item in random.Random(seed).sample(counted, min(number, len(counted)))}
+    chosen = {
+        item.job_id for item in random.Random(seed).sample(counted, min(number, len(counted)))
+    }
     skipped = WorkResult(worker_outcome=WorkerOutcome.SKIPPED, output="not in the sample")
     for item in pending:
         if item.job_id not in chosen:

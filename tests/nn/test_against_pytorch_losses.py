@@ -10,7 +10,9 @@ import tinygrad_rnn as tg
 @every(cases("losses.npz"))
 def test_value_and_gradient(case):
     function = str(case["function"])
-    arguments = {name: case[name] for name in ("target", "weight", "pos_weight") if name in case.dtype.names}
+    arguments = {
+        name: case[name] for name in ("target", "weight", "pos_weight") if name in case.dtype.names
+    }
     target = [arguments.pop("target")] if "target" in arguments else []
     x = tg.Tensor(case["input"], requires_grad=True)
     call = tg.log_softmax if function == "log_softmax" else getattr(tg.nn.functional, function)

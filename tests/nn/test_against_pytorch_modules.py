@@ -10,7 +10,9 @@ every_case = every(cases("modules.npz"))
 @every_case
 def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
     expected = [(name, parameter.shape) for name, parameter in fields(case, "param/").items()]
-    assert [(name, parameter.shape) for name, parameter in build(case).state_dict().items()] == expected
+    assert [
+        (name, parameter.shape) for name, parameter in build(case).state_dict().items()
+    ] == expected
 
 
 @every_case

@@ -13,7 +13,11 @@ every_case = every(CASES)
 def run(case):
     """The layer, its inputs and its results, both by the names they are recorded under."""
     layer = build(case)
-    inputs = {name: tg.Tensor(case[name], requires_grad=True) for name in ("x", "h_0", "c_0") if name in case.dtype.names}
+    inputs = {
+        name: tg.Tensor(case[name], requires_grad=True)
+        for name in ("x", "h_0", "c_0")
+        if name in case.dtype.names
+    }
     x, *initial = inputs.values()
     state = (tuple(initial) if "LSTM" in str(case["class"]) else initial[0]) if initial else None
     output, final = layer(x, state)
@@ -32,7 +36,11 @@ def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
 @every_case
 def test_output_and_final_state(case):
     _, _, results = run(case)
-    assert list(results) == [name.removeprefix("cotangent_") for name in case.dtype.names if name.startswith("cotangent_")]
+    assert list(results) == [
+        name.removeprefix("cotangent_")
+        for name in case.dtype.names
+        if name.startswith("cotangent_")
+    ]
     for name, result in results.items():
         assert_close(result.data, case[name], name)
 
@@ -49,10 +57,14 @@ def test_gradients_of_parameters_input_and_initial_state(case):
         assert_close(value.grad, case[f"grad_{name}"], name)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if "_state" not in name and f"{name}_state" in CASES])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if "_state" not in name and f"{name}_state" in CASES]
+)
 def test_a_missing_state_is_zeros(name):
     case, given = CASES[name], CASES[f"{name}_state"]
     layer = build(case)
-    zeros = tuple(np.zeros(given[letter].shape) for letter in ("h_0", "c_0") if letter in given.dtype.names)
+    zeros = tuple(
+        np.zeros(given[letter].shape) for letter in ("h_0", "c_0") if letter in given.dtype.names
+    )
     output, _ = layer(case["x"], zeros if "LSTM" in str(case["class"]) else zeros[0])
     assert_close(output.data, case["output"], "output")

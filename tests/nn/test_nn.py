@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from internals import toposort
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -96,12 +97,13 @@ def test_an_empty_batch_works_and_no_steps_is_an_error(kind):
 def test_steps_and_layers_are_in_the_scope(kind):
     layer = RECURRENT[kind](3, 4, num_layers=2, rng=0)
     output, _ = layer(np.ones((3, 2, 3), "float32"))
-    from tinygrad_rnn.graph import history
 
-    scopes = {v.node.scope for v in history(output)}
+    scopes = {v.node.scope for v in toposort(output)}
     assert {(kind, f"layer {k}", t) for k in range(2) for t in range(3)} <= scopes
-    names = {v.name for v in history(output)}
-    assert {"rnn": {"h"}, "gru": {"r", "z", "n", "h"}, "lstm": {"i", "f", "g", "o", "c", "h"}}[kind] <= names
+    names = {v.name for v in toposort(output)}
+    assert {"rnn": {"h"}, "gru": {"r", "z", "n", "h"}, "lstm": {"i", "f", "g", "o", "c", "h"}}[
+        kind
+    ] <= names
 
 
 def test_bidirectional_final_states_are_those_of_each_walk():
@@ -153,7 +155,10 @@ def test_dropout_is_on_what_a_layer_hands_to_the_next():
     last = nn.GRU(4, 4, rng=0)
     last.cells[0][0].load_state_dict(second.state_dict())
     two.rng = np.random.default_rng(7)
-    np.testing.assert_array_equal(two(x)[0].data, last(nn.functional.dropout(between, 0.5, rng=np.random.default_rng(7)))[0].data)
+    np.testing.assert_array_equal(
+        two(x)[0].data,
+        last(nn.functional.dropout(between, 0.5, rng=np.random.default_rng(7)))[0].data,
+    )
 
 
 def test_parameters_by_attribute_name_and_state_dict():
@@ -180,14 +185,19 @@ def test_state_dict_is_a_copy():
 def test_load_state_dict_names_every_fault_and_changes_nothing():
     linear = nn.Linear(2, 3, rng=0)
     before = linear.state_dict()
-    with pytest.raises(ValueError, match=r"missing bias.*unexpected extra.*weight expected float32 \(3, 2\), got float64 \(2, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"missing bias.*unexpected extra.*weight expected float32 \(3, 2\), got float64 \(2, 2\)",
+    ):
         linear.load_state_dict({"weight": np.zeros((2, 2)), "extra": np.zeros(1)})
     for name, array in linear.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
 
 
 def test_module_bookkeeping():
-    model = nn.Sequential(nn.Linear(2, 3, rng=0), nn.Dropout(0.5, rng=0), nn.Linear(3, 1, bias=False, rng=0))
+    model = nn.Sequential(
+        nn.Linear(2, 3, rng=0), nn.Dropout(0.5, rng=0), nn.Linear(3, 1, bias=False, rng=0)
+    )
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.weight"]
     assert "(1): Dropout(p=0.5)" in repr(model)
     model.eval()
@@ -225,11 +235,19 @@ def test_deepcopy_and_pickle_of_a_module():
 def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
     x = np.zeros((4, 2, 3))
     for module in (nn.Linear(3, 2), nn.GRU(3, 2), nn.LSTM(3, 2), nn.LayerNorm(3)):
-        with pytest.raises(TypeError, match=r"expected dtype float32.*got float64 \(4, 2, 3\); use x\.astype\(np\.float32\)"):
+        with pytest.raises(
+            TypeError,
+            match=r"expected dtype float32.*got float64 \(4, 2, 3\); use x\.astype\(np\.float32\)",
+        ):
             module(x)
-    with pytest.raises(TypeError, match=r"use x\.astype\(np\.float32\), or linear\.astype\(np\.float64\) for the module"):
+    with pytest.raises(
+        TypeError,
+        match=r"use x\.astype\(np\.float32\), or linear\.astype\(np\.float64\) for the module",
+    ):
         nn.Linear(3, 2)(x)
-    with pytest.raises(TypeError, match=r"use x\.astype\(np\.float32\); one-hot rows come from tg\.text\.one_hot"):
+    with pytest.raises(
+        TypeError, match=r"use x\.astype\(np\.float32\); one-hot rows come from tg\.text\.one_hot"
+    ):
         nn.Linear(3, 2)(x.astype(int))
     with pytest.raises(TypeError, match=r"argument state: expected dtype float32"):
         nn.GRU(3, 2)(x.astype("float32"), np.zeros((1, 2, 2)))
@@ -239,10 +257,26 @@ def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
     ("call", "error", "message"),
     [
         (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 5), "float32")), ValueError, "input_size=3"),
-        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 1, 3), "float32")), ValueError, r"expected shape \(T, B, 3\) or \(T, 3\), got"),
-        (lambda: nn.GRU(3, 2, batch_first=True)(np.zeros(3, "float32")), ValueError, r"expected shape \(B, T, 3\) or \(T, 3\), got"),
-        (lambda: nn.GRU(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 1, 2), "float32")), ValueError, r"\(1, 2, 2\)"),
-        (lambda: nn.LSTM(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 2, 2), "float32")), TypeError, r"\(h, c\)"),
+        (
+            lambda: nn.GRU(3, 2)(np.zeros((4, 2, 1, 3), "float32")),
+            ValueError,
+            r"expected shape \(T, B, 3\) or \(T, 3\), got",
+        ),
+        (
+            lambda: nn.GRU(3, 2, batch_first=True)(np.zeros(3, "float32")),
+            ValueError,
+            r"expected shape \(B, T, 3\) or \(T, 3\), got",
+        ),
+        (
+            lambda: nn.GRU(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 1, 2), "float32")),
+            ValueError,
+            r"\(1, 2, 2\)",
+        ),
+        (
+            lambda: nn.LSTM(3, 2)(np.zeros((4, 2, 3), "float32"), np.zeros((1, 2, 2), "float32")),
+            TypeError,
+            r"\(h, c\)",
+        ),
         (lambda: nn.GRU(3, 0), ValueError, "hidden_size"),
         (lambda: nn.GRU(3, 2, num_layers=0), ValueError, "num_layers"),
         (lambda: nn.GRU(3, 2, dropout=1.5), ValueError, "dropout"),
@@ -252,14 +286,46 @@ def test_float64_input_to_a_float32_module_is_refused_with_the_remedy():
         (lambda: nn.Embedding(3, 2)([0.5]), TypeError, "integers"),
         (lambda: nn.LayerNorm(3)(np.zeros(2, "float32")), ValueError, "last axes"),
         (lambda: nn.Module()(1), TypeError, "forward"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 3]), ValueError, r"3 at position \(1,\)"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, -1]), ValueError, "-1 at position"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0]), ValueError, "nothing is broadcast"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [[0, 1]]), ValueError, "nothing is broadcast"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5), ValueError, "at least one position that counts"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], weight=[1.0]), ValueError, "weight"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], reduction="avg"), ValueError, "reduction"),
-        (lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], label_smoothing=2.0), ValueError, "label_smoothing"),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 3]),
+            ValueError,
+            r"3 at position \(1,\)",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, -1]),
+            ValueError,
+            "-1 at position",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0]),
+            ValueError,
+            "nothing is broadcast",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [[0, 1]]),
+            ValueError,
+            "nothing is broadcast",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5),
+            ValueError,
+            "at least one position that counts",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], weight=[1.0]),
+            ValueError,
+            "weight",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], reduction="avg"),
+            ValueError,
+            "reduction",
+        ),
+        (
+            lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0, 1], label_smoothing=2.0),
+            ValueError,
+            "label_smoothing",
+        ),
         (lambda: F.mse_loss(np.zeros((2, 1), "float32"), np.zeros(2)), ValueError, "target"),
         (lambda: nn.clip_grad_norm_([], -1.0), ValueError, "max_norm"),
     ],
@@ -298,17 +364,29 @@ def test_modules_in_a_list_need_a_module_list():
     with pytest.raises(TypeError, match="ModuleList"):
         module.layers = [nn.Linear(2, 2)]
     module.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
-    assert [name for name, _ in module.named_parameters()] == ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias"]
+    assert [name for name, _ in module.named_parameters()] == [
+        "layers.0.weight",
+        "layers.0.bias",
+        "layers.1.weight",
+        "layers.1.bias",
+    ]
     assert [layer.in_features for layer in module.layers] == [2, 2]
 
 
 def test_a_cell_must_return_output_and_state():
     with pytest.raises(TypeError, match=r"returns \(output, state\)"):
-        tg.scan(lambda x, h: tg.tanh(x + h), tg.Tensor(np.ones((4, 2, 3), "float32")), tg.Tensor(np.zeros((2, 3), "float32")))
+        tg.scan(
+            lambda x, h: tg.tanh(x + h),
+            tg.Tensor(np.ones((4, 2, 3), "float32")),
+            tg.Tensor(np.zeros((2, 3), "float32")),
+        )
 
 
 def test_all_ignored_sums_to_zero():
-    assert F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5, reduction="sum").item() == 0
+    assert (
+        F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5, reduction="sum").item()
+        == 0
+    )
 
 
 def test_gradients_that_are_not_finite_are_not_clipped():
@@ -318,17 +396,23 @@ def test_gradients_that_are_not_finite_are_not_clipped():
         nn.clip_grad_norm_([w], 1.0)
 
 
-@pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"])
+@pytest.mark.parametrize(
+    "name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"]
+)
 def test_initialisers_keep_the_variance_they_promise(name):
     w = getattr(nn.init, name)((200, 300), rng=0)
-    std = {"orthogonal": math.sqrt(1 / 300), "kaiming_uniform": math.sqrt(2 / 300)}.get(name, math.sqrt(2 / 500))
+    std = {"orthogonal": math.sqrt(1 / 300), "kaiming_uniform": math.sqrt(2 / 300)}.get(
+        name, math.sqrt(2 / 500)
+    )
     assert w.dtype == np.float32
     assert abs(w.std() / std - 1) < 0.02
     np.testing.assert_array_equal(w, getattr(nn.init, name)((200, 300), rng=0))
 
 
 def test_one_column_has_the_variance_of_one():
-    np.testing.assert_allclose(nn.init.kaiming_uniform((1000, 1), rng=0).std(), math.sqrt(2), rtol=0.05)
+    np.testing.assert_allclose(
+        nn.init.kaiming_uniform((1000, 1), rng=0).std(), math.sqrt(2), rtol=0.05
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7)], ids=str)
@@ -339,7 +423,9 @@ def test_rows_or_columns_of_an_orthogonal_matrix_are(shape):
     np.testing.assert_allclose(wide @ wide.T, np.eye(min(shape)), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"])
+@pytest.mark.parametrize(
+    "name", ["xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal"]
+)
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)], ids=str)
 def test_initialisers_draw_matrices_without_entries(name, shape):
     assert getattr(nn.init, name)(shape, rng=0).shape == shape
@@ -359,7 +445,9 @@ def test_parameters_start_uniform_within_the_bound_that_is_promised(layer, bound
     for name, parameter in layer.named_parameters():
         assert 0.85 * bound < parameter.data.max() <= bound, name
         assert -bound <= parameter.data.min() < -0.85 * bound, name
-        np.testing.assert_allclose(parameter.data.std(), bound / np.sqrt(3), rtol=0.15, err_msg=name)
+        np.testing.assert_allclose(
+            parameter.data.std(), bound / np.sqrt(3), rtol=0.15, err_msg=name
+        )
 
 
 def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
@@ -370,7 +458,9 @@ def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
         return (total, count), (total, count)
 
     a, b = np.arange(4.0, dtype="float32"), np.full(4, 2.0, "float32")
-    (totals, counts), (total, count) = tg.scan(cell, (tg.Tensor(a), tg.Tensor(b)), (tg.Tensor(0.0), tg.Tensor(0.0)))
+    (totals, counts), (total, count) = tg.scan(
+        cell, (tg.Tensor(a), tg.Tensor(b)), (tg.Tensor(0.0), tg.Tensor(0.0))
+    )
     np.testing.assert_array_equal(totals.data, np.cumsum(a * b))
     np.testing.assert_array_equal(counts.data, [1, 2, 3, 4])
     assert (total.item(), count.item()) == (12, 4)
@@ -383,14 +473,26 @@ def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Linear(-1, 2), ValueError, "Linear: argument in_features: expected an integer, at least 0, got -1"),
+        (
+            lambda: nn.Linear(-1, 2),
+            ValueError,
+            "Linear: argument in_features: expected an integer, at least 0, got -1",
+        ),
         (lambda: nn.Linear("3", 2), TypeError, "Linear: argument in_features: .*got str '3'"),
         (lambda: nn.Linear(3, 2.0), TypeError, "Linear: argument out_features: .*got float 2.0"),
         (lambda: nn.Linear(True, 2), TypeError, "Linear: argument in_features: .*got bool True"),
-        (lambda: nn.Embedding(0, 3), ValueError, "Embedding: argument num_embeddings: expected a positive integer, got 0"),
+        (
+            lambda: nn.Embedding(0, 3),
+            ValueError,
+            "Embedding: argument num_embeddings: expected a positive integer, got 0",
+        ),
         (lambda: nn.Embedding(3, None), TypeError, "Embedding: argument embedding_dim"),
         (lambda: nn.Dropout("x"), TypeError, "Dropout: argument p: expected a probability"),
-        (lambda: nn.Dropout(float("nan")), ValueError, "Dropout: argument p: expected a probability"),
+        (
+            lambda: nn.Dropout(float("nan")),
+            ValueError,
+            "Dropout: argument p: expected a probability",
+        ),
         (lambda: nn.LayerNorm("x"), TypeError, "LayerNorm: argument normalized_shape"),
         (lambda: nn.LayerNorm(3, eps="x"), TypeError, "LayerNorm: argument eps"),
         (lambda: nn.GRU("3", 2), TypeError, "GRU: argument input_size: .*got str '3'"),
@@ -404,7 +506,10 @@ def test_sizes_and_probabilities_are_refused_by_name(call, error, message):
 
 
 def test_of_several_gradients_that_are_not_finite_the_first_is_named():
-    parameters = [tg.Tensor(np.ones(n), requires_grad=True, name=name) for n, name in ((2, "a"), (3, "b"), (4, "c"))]
+    parameters = [
+        tg.Tensor(np.ones(n), requires_grad=True, name=name)
+        for n, name in ((2, "a"), (3, "b"), (4, "c"))
+    ]
     for p in parameters:
         p.grad = np.full(p.shape, 1.0 if p.name == "a" else np.inf)
     with pytest.raises(ValueError, match="got inf in the gradient of parameter b; lower"):
@@ -439,8 +544,15 @@ def test_a_module_cannot_contain_itself():
     outer.child = inner
     layers = nn.ModuleList([outer])
     for whole, value in ((outer, outer), (inner, outer), (inner, layers)):
-        got = "this module itself" if whole is value else f"a {type(value).__name__} that has this module in it"
-        with pytest.raises(ValueError, match=f"Module: argument parent: expected a Module without this one in it, got {got}"):
+        got = (
+            "this module itself"
+            if whole is value
+            else f"a {type(value).__name__} that has this module in it"
+        )
+        with pytest.raises(
+            ValueError,
+            match=f"Module: argument parent: expected a Module without this one in it, got {got}",
+        ):
             whole.parent = value
         assert not hasattr(whole, "parent")
     with pytest.raises(ValueError, match="ModuleList: argument 1"):
@@ -460,7 +572,15 @@ def test_a_subclass_of_a_layer_has_parameters_and_modules_of_its_own():
 
     layer = Scored()
     names = [name for name, _ in layer.named_parameters()]
-    assert names == ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "scale", "head.weight", "head.bias"]
+    assert names == [
+        "weight_ih_l0",
+        "weight_hh_l0",
+        "bias_ih_l0",
+        "bias_hh_l0",
+        "scale",
+        "head.weight",
+        "head.bias",
+    ]
     assert list(layer.state_dict()) == names
     assert not layer.eval().drop.training
     layer.load_state_dict({name: array + 1 for name, array in layer.state_dict().items()})
@@ -472,7 +592,10 @@ def test_tied_weights_are_loaded_from_equal_numbers_only():
     tied[1].weight = tied[0].weight
     state = tied.state_dict()
     tied.load_state_dict(state)
-    with pytest.raises(ValueError, match=r"argument 0.weight: expected the same numbers under 0.weight and 1.weight"):
+    with pytest.raises(
+        ValueError,
+        match=r"argument 0.weight: expected the same numbers under 0.weight and 1.weight",
+    ):
         tied.load_state_dict({**state, "1.weight": state["1.weight"] + 1})
     tied.load_state_dict({name: array * np.nan for name, array in state.items()})
     assert all(np.isnan(p.data).all() for p in tied.parameters())
@@ -499,9 +622,17 @@ def test_what_is_deleted_is_no_parameter_any_more():
     [
         (lambda: nn.Module().dtype, TypeError, "has no parameters"),
         (lambda: nn.Linear(2, 2, rng=0).astype(int), TypeError, "a floating dtype"),
-        (lambda: nn.clip_grad_value_(tg.Tensor([1.0], requires_grad=True), 0), ValueError, "a positive number"),
+        (
+            lambda: nn.clip_grad_value_(tg.Tensor([1.0], requires_grad=True), 0),
+            ValueError,
+            "a positive number",
+        ),
         (lambda: nn.init.xavier_uniform((3,), rng=0), ValueError, "at least two axes"),
-        (lambda: tg.optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.1, nesterov=True), ValueError, "a momentum above 0"),
+        (
+            lambda: tg.optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.1, nesterov=True),
+            ValueError,
+            "a momentum above 0",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(wrong, error, message):
@@ -510,7 +641,9 @@ def test_what_cannot_be_is_refused(wrong, error, message):
 
 
 def test_a_gradient_of_another_shape_changes_no_parameter():
-    first, second = (tg.Tensor(np.ones(2, "float32"), requires_grad=True, name=name) for name in "ab")
+    first, second = (
+        tg.Tensor(np.ones(2, "float32"), requires_grad=True, name=name) for name in "ab"
+    )
     first.grad, second.grad = np.ones(2, "float32"), np.ones(3, "float32")
     with pytest.raises(ValueError, match=r"gradient of b: expected real numbers of shape \(2,\)"):
         tg.optim.SGD([first, second], lr=0.1).step()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from internals import tree
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.scan import leaves
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cells.py"
 CELLS = runpy.run_path(str(EXAMPLE))["CELLS"]
@@ -20,7 +20,12 @@ MAKE = {
     "GRU": lambda **o: nn.GRU(D, H, rng=0, **o),
     "GRU before": lambda **o: nn.GRU(D, H, reset="before", rng=0, **o),
     "LSTM": lambda **o: nn.LSTM(D, H, rng=0, **o),
-    **{name: lambda cell=cell, **o: nn.Recurrent(lambda size, rng: cell(size, rng, H), D, rng=0, **o) for name, cell in CELLS.items()},
+    **{
+        name: lambda cell=cell, **o: nn.Recurrent(
+            lambda size, rng: cell(size, rng, H), D, rng=0, **o
+        )
+        for name, cell in CELLS.items()
+    },
 }
 every_layer = pytest.mark.parametrize("kind", MAKE)
 
@@ -38,7 +43,11 @@ def first_state(layer, n=B, seed=2):
     rng = np.random.default_rng(seed)
     rows = len(list(layer._cells()))
     h = rng.standard_normal((rows, n, H))
-    return (tg.Tensor(h), tg.Tensor(rng.standard_normal((rows, n, H)))) if isinstance(layer.cells[0][0], nn.LSTMCell) else tg.Tensor(h)
+    return (
+        (tg.Tensor(h), tg.Tensor(rng.standard_normal((rows, n, H))))
+        if isinstance(layer.cells[0][0], nn.LSTMCell)
+        else tg.Tensor(h)
+    )
 
 
 def parts(state):
@@ -62,11 +71,15 @@ def weighed(output, state, weights):
 
 @every_layer
 @pytest.mark.parametrize(
-    "options", [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}], ids=["plain", "both ways", "two, both ways"]
+    "options",
+    [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}],
+    ids=["plain", "both ways", "two, both ways"],
 )
 def test_sequences_of_different_lengths_are_as_each_by_itself(kind, options):
     layer, x = built(kind, **options), sequences()
-    x[np.arange(T)[:, None] >= np.array(LENGTHS)] = np.nan  # what stands behind the end reaches nothing
+    x[np.arange(T)[:, None] >= np.array(LENGTHS)] = (
+        np.nan
+    )  # what stands behind the end reaches nothing
     start, weights = first_state(layer), np.random.default_rng(3).standard_normal((T, B, 2 * H))
     inputs = tg.Tensor(x, requires_grad=True)
     output, end = layer(inputs, start, lengths=LENGTHS)
@@ -78,7 +91,9 @@ def test_sequences_of_different_lengths_are_as_each_by_itself(kind, options):
             assert not output.data[:, b].any()
             for one, all_of in zip(parts(start), parts(end), strict=True):
                 np.testing.assert_array_equal(all_of.data[:, b], one.data[:, b])
-            parts_sum = sum(((part[:, b : b + 1]) * (i + 0.5)).sum() for i, part in enumerate(parts(start)))
+            parts_sum = sum(
+                ((part[:, b : b + 1]) * (i + 0.5)).sum() for i, part in enumerate(parts(start))
+            )
             assert not parts_sum.requires_grad
             continue
         own = tg.Tensor(x[:n, b : b + 1], requires_grad=True)
@@ -121,7 +136,11 @@ class Direction(nn.Module):
         self.hidden_size, self.W = H, tg.Tensor(rng.standard_normal((size, H)), requires_grad=True)
 
     def forward(self, x, h):
-        h = tg.tanh((x / tg.sqrt((x * x).sum(axis=-1, keepdims=True))) @ self.W + 0.5 * h + tg.log(x * x).mean(axis=-1, keepdims=True))
+        h = tg.tanh(
+            (x / tg.sqrt((x * x).sum(axis=-1, keepdims=True))) @ self.W
+            + 0.5 * h
+            + tg.log(x * x).mean(axis=-1, keepdims=True)
+        )
         return h, h
 
 
@@ -133,7 +152,9 @@ class Move(Direction):
 
     def forward(self, x, state):
         move = x - state[1]
-        h = tg.tanh((move / tg.sqrt((move * move).sum(axis=-1, keepdims=True))) @ self.W + 0.5 * state[0])
+        h = tg.tanh(
+            (move / tg.sqrt((move * move).sum(axis=-1, keepdims=True))) @ self.W + 0.5 * state[0]
+        )
         return h, (h, x)
 
 
@@ -160,7 +181,9 @@ def each_alone(layer, x, lengths, weights):
             own = tg.Tensor(x.data[:n, b : b + 1], requires_grad=True)
             alone, last = layer(own)
             for one, whole in zip(parts(last), parts(end), strict=True):
-                np.testing.assert_allclose(whole.data[:, b : b + 1], one.data, rtol=1e-12, atol=1e-12)
+                np.testing.assert_allclose(
+                    whole.data[:, b : b + 1], one.data, rtol=1e-12, atol=1e-12
+                )
             weighed(alone, last, weights[:, b : b + 1]).backward()
             np.testing.assert_allclose(x.grad[:n, b : b + 1], own.grad, rtol=1e-12, atol=1e-12)
         assert not x.grad[n:, b].any()
@@ -168,7 +191,9 @@ def each_alone(layer, x, lengths, weights):
         np.testing.assert_allclose(grad, p.grad, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True}]
+)
 @pytest.mark.parametrize("cell", [Direction, Move, Fall])
 def test_an_infinite_derivative_does_not_meet_the_padding(cell, options):
     lengths = [2, 3, 0, 1, 3] if cell is Fall else LENGTHS
@@ -193,10 +218,19 @@ def test_gradients_through_lengths_are_right():
 @pytest.mark.parametrize(
     ("lengths", "error"),
     [
-        ([1, 2], r"GRU: argument lengths: expected one integer for each sequence, shape \(5,\), got int64 \(2,\)"),
-        ([1, 2, 3, 4, 7], r"GRU: argument lengths: expected lengths from 0 to 6, .* got 7 at position 4"),
+        (
+            [1, 2],
+            r"GRU: argument lengths: expected one integer for each sequence, shape \(5,\), got int64 \(2,\)",
+        ),
+        (
+            [1, 2, 3, 4, 7],
+            r"GRU: argument lengths: expected lengths from 0 to 6, .* got 7 at position 4",
+        ),
         ([1, 2, -1, 4, 9], r"GRU: argument lengths: .* got -1 at position 2"),
-        ([1.0, 2.0, 3.0, 4.0, 5.0], r"GRU: argument lengths: expected one integer for each sequence"),
+        (
+            [1.0, 2.0, 3.0, 4.0, 5.0],
+            r"GRU: argument lengths: expected one integer for each sequence",
+        ),
         (3, r"GRU: argument lengths: expected one integer for each sequence"),
         (
             [[1], [1, 2], 3, 4, 5],
@@ -217,13 +251,17 @@ def test_wrong_lengths_are_refused(lengths, error):
 @pytest.mark.parametrize("name", CELLS)
 def test_an_own_cell_is_short(name):
     text = EXAMPLE.read_text(encoding="utf-8")
-    (found,) = [node for node in ast.parse(text).body if getattr(node, "name", "") == CELLS[name].__name__]
+    (found,) = [
+        node for node in ast.parse(text).body if getattr(node, "name", "") == CELLS[name].__name__
+    ]
     lines = [line for line in ast.get_source_segment(text, found).splitlines() if line.strip()]
     assert len(lines) <= 15
 
 
 @pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2, "bidirectional": True, "dropout": 0.5}], ids=["plain", "deep"])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_layers": 2, "bidirectional": True, "dropout": 0.5}], ids=["plain", "deep"]
+)
 def test_an_own_cell_gets_all_that_a_layer_has(name, options):
     layer = built(name, **options).eval()
     x = sequences()[:3]
@@ -244,7 +282,9 @@ def test_a_function_is_a_cell():
         h = 0.5 * h + 0.5 * x
         return h, h
 
-    layer = nn.Recurrent(lambda size, rng: average, 2, hidden_size=2, num_layers=2, bidirectional=False)
+    layer = nn.Recurrent(
+        lambda size, rng: average, 2, hidden_size=2, num_layers=2, bidirectional=False
+    )
     output, state = layer(np.array([[[1.0, 0.0]], [[0.0, 0.0]]]), lengths=[1])
     np.testing.assert_allclose(output.data, [[[0.25, 0.0]], [[0.0, 0.0]]])
     np.testing.assert_allclose(state.data, [[[0.5, 0.0]], [[0.25, 0.0]]])
@@ -269,8 +309,13 @@ def test_a_state_of_an_own_structure():
     np.testing.assert_allclose(output.data[1, 1], x[:2, 1].mean(0))
     np.testing.assert_array_equal(state["n"].data, [[[3], [2]]])
     again, _ = layer(x, state)
-    np.testing.assert_allclose(again.data[0], (x.sum(0) * [[1], [1]] - [[0], [1]] * x[2] + x[0]) / [[4], [3]])
-    with pytest.raises(ValueError, match=r"Recurrent: argument state: expected \{h: float64 \(1, 2, 2\), n: float64 \(1, 2, 1\)\}"):
+    np.testing.assert_allclose(
+        again.data[0], (x.sum(0) * [[1], [1]] - [[0], [1]] * x[2] + x[0]) / [[4], [3]]
+    )
+    with pytest.raises(
+        ValueError,
+        match=r"Recurrent: argument state: expected \{h: float64 \(1, 2, 2\), n: float64 \(1, 2, 1\)\}",
+    ):
         layer(x, {"h": state["h"].data[0], "n": state["n"].data})
 
 
@@ -328,7 +373,11 @@ def test_a_state_has_integers_numbers_or_nothing_beside_its_floats():
     np.testing.assert_array_equal(plain[0, :, 0], LENGTHS)
 
 
-@pytest.mark.parametrize("kind", [COUNT, NUMBER, NOTHING, FIRST, PLAIN], ids=["count", "number", "nothing", "first", "plain"])
+@pytest.mark.parametrize(
+    "kind",
+    [COUNT, NUMBER, NOTHING, FIRST, PLAIN],
+    ids=["count", "number", "nothing", "first", "plain"],
+)
 def test_the_last_state_of_any_kind_can_be_handed_back(kind):
     layer, x = stateful(kind, num_layers=2), sequences()
     whole, end = layer(x)
@@ -336,7 +385,7 @@ def test_the_last_state_of_any_kind_can_be_handed_back(kind):
     second, last = layer(x[2:], tg.detach(state))
     np.testing.assert_array_equal(np.concatenate([first.data, second.data]), whole.data)
     assert (last[1] is None) == (end[1] is None)
-    for a, b in zip(leaves(last), leaves(end), strict=True):
+    for a, b in zip(tree.leaves(last), tree.leaves(end), strict=True):
         np.testing.assert_array_equal(getattr(a, "array", a), getattr(b, "array", b))
     with pytest.raises(ValueError, match="Recurrent: argument state: expected"):
         layer(x, (np.zeros((3, B, D)), state[1]))
@@ -356,21 +405,33 @@ def test_a_state_that_cannot_be_kept_is_refused(option):
         layer = stateful(kind, **({} if option == "lengths" else {option: 0.5}))
         return layer(sequences(), lengths=LENGTHS if option == "lengths" else None)
 
-    with pytest.raises(ValueError, match=f"Recurrent: argument state: expected arrays from the first step on for {option}, got NoneType"):
+    with pytest.raises(
+        ValueError,
+        match=f"Recurrent: argument state: expected arrays from the first step on for {option}, got NoneType",
+    ):
         call(FIRST)
     if option == "lengths":
         with pytest.raises(
-            ValueError, match=r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and int 1 after a step"
+            ValueError,
+            match=r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and int 1 after a step",
         ):
             call(NUMBER)
-        with pytest.raises(ValueError, match=r"Recurrent: argument state: .* \(5, \.\.\.\), got \(float64 \(5, 3\), float64 \(\)\)"):
+        with pytest.raises(
+            ValueError,
+            match=r"Recurrent: argument state: .* \(5, \.\.\.\), got \(float64 \(5, 3\), float64 \(\)\)",
+        ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
-        with pytest.raises(ValueError, match="scan: argument cell: expected after step 0 a state as before it"):
+        with pytest.raises(
+            ValueError, match="scan: argument cell: expected after step 0 a state as before it"
+        ):
             call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
 
 
 def test_states_that_differ_between_layers_are_refused():
-    with pytest.raises(ValueError, match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)",
+    ):
         nn.Recurrent(Move, D, num_layers=2, rng=0)(sequences())
 
 
@@ -381,29 +442,73 @@ def outputs(output, **options):
         h = tg.tanh(x + h)
         return output(h), h
 
-    return nn.Recurrent(lambda size, rng: cell, D, hidden_size=D, rng=0, **options)(sequences(), lengths=lengths)[0]
+    return nn.Recurrent(lambda size, rng: cell, D, hidden_size=D, rng=0, **options)(
+        sequences(), lengths=lengths
+    )[0]
 
 
 def test_a_tuple_of_outputs_stays_one():
-    for options in ({}, {"bidirectional": True}, {"lengths": LENGTHS}, {"bidirectional": True, "lengths": LENGTHS}):
+    for options in (
+        {},
+        {"bidirectional": True},
+        {"lengths": LENGTHS},
+        {"bidirectional": True, "lengths": LENGTHS},
+    ):
         one = outputs(lambda h: h, **options)
         a, b = outputs(lambda h: (h, 2 * h), **options)
         np.testing.assert_array_equal(a.data, one.data)
         np.testing.assert_array_equal(b.data, 2 * one.data)
-    layer = nn.Recurrent(lambda size, rng: lambda x, h: ((x, h), h), D, hidden_size=D, batch_first=True)
+    layer = nn.Recurrent(
+        lambda size, rng: lambda x, h: ((x, h), h), D, hidden_size=D, batch_first=True
+    )
     assert [part.shape for part in layer(sequences())[0]] == [(T, B, D)] * 2
 
 
 @pytest.mark.parametrize(
     ("output", "options", "error", "message"),
     [
-        (lambda h: None, {}, TypeError, "scan: argument cell: expected an output that is one array, .* got NoneType None"),
-        (lambda h: {"h": h}, {}, TypeError, r"scan: argument cell: expected an output that is one array, .* got \{h: float64 \(5, 3\)\}"),
-        (lambda h: h.sum(axis=0), {"lengths": LENGTHS}, ValueError, r"Recurrent: argument cell: .* \(5, \.\.\.\) .* got float64 \(3,\)"),
-        (lambda h: h.sum(axis=1), {"lengths": LENGTHS}, ValueError, r"Recurrent: argument cell: .* got float64 \(5,\)"),
-        (lambda h: h.sum(), {"batch_first": True}, ValueError, r"Recurrent: argument cell: .* got float64 \(\)"),
-        (lambda h: h.sum(), {"bidirectional": True}, ValueError, r"Recurrent: argument cell: .* got float64 \(\)"),
-        (lambda h: (h, h), {"num_layers": 2}, ValueError, "Recurrent: argument cell: expected one array as the output of each layer but"),
+        (
+            lambda h: None,
+            {},
+            TypeError,
+            "scan: argument cell: expected an output that is one array, .* got NoneType None",
+        ),
+        (
+            lambda h: {"h": h},
+            {},
+            TypeError,
+            r"scan: argument cell: expected an output that is one array, .* got \{h: float64 \(5, 3\)\}",
+        ),
+        (
+            lambda h: h.sum(axis=0),
+            {"lengths": LENGTHS},
+            ValueError,
+            r"Recurrent: argument cell: .* \(5, \.\.\.\) .* got float64 \(3,\)",
+        ),
+        (
+            lambda h: h.sum(axis=1),
+            {"lengths": LENGTHS},
+            ValueError,
+            r"Recurrent: argument cell: .* got float64 \(5,\)",
+        ),
+        (
+            lambda h: h.sum(),
+            {"batch_first": True},
+            ValueError,
+            r"Recurrent: argument cell: .* got float64 \(\)",
+        ),
+        (
+            lambda h: h.sum(),
+            {"bidirectional": True},
+            ValueError,
+            r"Recurrent: argument cell: .* got float64 \(\)",
+        ),
+        (
+            lambda h: (h, h),
+            {"num_layers": 2},
+            ValueError,
+            "Recurrent: argument cell: expected one array as the output of each layer but",
+        ),
     ],
 )
 def test_an_output_that_is_no_sequence_is_refused(output, options, error, message):
@@ -413,14 +518,19 @@ def test_an_output_that_is_no_sequence_is_refused(output, options, error, messag
 
 def test_an_output_of_several_shapes_is_refused():
     sizes = iter([1, 2, 3, 3, 3, 3])
-    with pytest.raises(ValueError, match=r"scan: argument cell: .* got float64 \(5, 1\) and then float64 \(5, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"scan: argument cell: .* got float64 \(5, 1\) and then float64 \(5, 2\)"
+    ):
         outputs(lambda h: h[:, : next(sizes)])
 
 
 def test_a_weight_of_another_shape_is_refused():
     layer = nn.GRU(D, H, rng=0)
     before = layer.weight_ih_l0
-    with pytest.raises(ValueError, match=r"GRU: argument weight_ih_l0: expected shape \(12, 3\), got float32 \(2, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"GRU: argument weight_ih_l0: expected shape \(12, 3\), got float32 \(2, 2\)",
+    ):
         layer.weight_ih_l0 = tg.Tensor(np.ones((2, 2), np.float32), requires_grad=True)
     assert layer.weight_ih_l0 is before
 
@@ -434,15 +544,31 @@ def sized(sizes):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: nn.Recurrent(sized([4, 1]), 3, 2), ValueError, "Recurrent: argument cell: expected cells of hidden_size 4, got one of 1"),
+        (
+            lambda: nn.Recurrent(sized([4, 1]), 3, 2),
+            ValueError,
+            "Recurrent: argument cell: expected cells of hidden_size 4, got one of 1",
+        ),
         (
             lambda: nn.Recurrent(sized([4, 5]), 3, bidirectional=True),
             ValueError,
             "Recurrent: argument cell: .* hidden_size 4, got one of 5",
         ),
-        (lambda: nn.Recurrent(sized([4]), 3, hidden_size=5), ValueError, "Recurrent: argument cell: .* hidden_size 5, got one of 4"),
-        (lambda: nn.Recurrent(sized([4]), -3), ValueError, "Recurrent: argument input_size: .* got -3"),
-        (lambda: nn.Recurrent(sized([4]), "3"), TypeError, "Recurrent: argument input_size: .* got str '3'"),
+        (
+            lambda: nn.Recurrent(sized([4]), 3, hidden_size=5),
+            ValueError,
+            "Recurrent: argument cell: .* hidden_size 5, got one of 4",
+        ),
+        (
+            lambda: nn.Recurrent(sized([4]), -3),
+            ValueError,
+            "Recurrent: argument input_size: .* got -3",
+        ),
+        (
+            lambda: nn.Recurrent(sized([4]), "3"),
+            TypeError,
+            "Recurrent: argument input_size: .* got str '3'",
+        ),
         (
             lambda: nn.Recurrent(nn.GRUCell(3, 4), 3),
             TypeError,
@@ -453,15 +579,27 @@ def sized(sizes):
             TypeError,
             r"Recurrent: argument cell: .* lambda size, rng: tg.nn.GRUCell\(size, 8, rng=rng\)",
         ),
-        (lambda: nn.Recurrent(lambda size, rng: 5, 3), TypeError, "Recurrent: argument cell: .* got int 5"),
+        (
+            lambda: nn.Recurrent(lambda size, rng: 5, 3),
+            TypeError,
+            "Recurrent: argument cell: .* got int 5",
+        ),
         (
             lambda: nn.Recurrent(lambda size, rng: lambda x, h: (h, h), 3),
             TypeError,
             "Recurrent: argument hidden_size: .* got NoneType",
         ),
         (lambda: nn.GRU(3, 2, zoneout=1.5), ValueError, "GRU: argument zoneout: .* got 1.5"),
-        (lambda: nn.GRU(3, 2, state_dropout="a"), TypeError, "GRU: argument state_dropout: .* got str 'a'"),
-        (lambda: nn.GRU(3, 2, input_dropout=-0.1), ValueError, "GRU: argument input_dropout: .* got -0.1"),
+        (
+            lambda: nn.GRU(3, 2, state_dropout="a"),
+            TypeError,
+            "GRU: argument state_dropout: .* got str 'a'",
+        ),
+        (
+            lambda: nn.GRU(3, 2, input_dropout=-0.1),
+            ValueError,
+            "GRU: argument input_dropout: .* got -0.1",
+        ),
     ],
 )
 def test_a_wrong_layer_is_refused(make, error, message):
@@ -483,11 +621,18 @@ def test_behind_its_end_a_sequence_meets_none_but_its_own_numbers(reverse):
 
     def gradient(x, lengths=None):
         w = tg.Tensor(np.ones(2), requires_grad=True)
-        layer = nn.Recurrent(lambda size, rng: lambda x, h: (h, tg.sqrt(x * w - 1) + 0.5 * h), 2, hidden_size=2, bidirectional=reverse)
+        layer = nn.Recurrent(
+            lambda size, rng: lambda x, h: (h, tg.sqrt(x * w - 1) + 0.5 * h),
+            2,
+            hidden_size=2,
+            bidirectional=reverse,
+        )
         layer(x, lengths=lengths)[1].sum().backward()
         return w.grad
 
-    np.testing.assert_allclose(gradient(x, [3, 1]), gradient(x[:, :1]) + gradient(x[:1, 1:]), rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient(x, [3, 1]), gradient(x[:, :1]) + gradient(x[:1, 1:]), rtol=1e-12
+    )
 
 
 HELD = [({"zoneout": 0.5}, None), ({}, [3, 1])]
@@ -496,13 +641,20 @@ HELD = [({"zoneout": 0.5}, None), ({}, [3, 1])]
 @pytest.mark.parametrize(("options", "lengths"), HELD, ids=["zoneout", "lengths"])
 def test_what_a_cell_returns_is_refused_the_same_where_states_are_held(options, lengths):
     def makes(found):
-        return nn.Recurrent(lambda size, rng: lambda x, h: found(x, h), 2, hidden_size=2, rng=0, **options)
+        return nn.Recurrent(
+            lambda size, rng: lambda x, h: found(x, h), 2, hidden_size=2, rng=0, **options
+        )
 
     x = np.ones((3, 2, 2))
-    with pytest.raises(ValueError, match="scan: argument cell: expected after step 0 a state as before it"):
+    with pytest.raises(
+        ValueError, match="scan: argument cell: expected after step 0 a state as before it"
+    ):
         makes(lambda x, h: (x, h[:1]))(x, lengths=lengths)
     for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):
-        with pytest.raises(TypeError, match=r"scan: argument cell: expected a function that returns \(output, state\), got"):
+        with pytest.raises(
+            TypeError,
+            match=r"scan: argument cell: expected a function that returns \(output, state\), got",
+        ):
             makes(found)(x, lengths=lengths)
 
 
@@ -516,7 +668,9 @@ def test_a_state_of_plain_arrays_is_held_like_one_of_tensors(options, lengths):
         return nn.Recurrent(lambda size, rng: cell, 2, hidden_size=2, rng=0, **options)
 
     x = np.arange(12.0).reshape(3, 2, 2)
-    np.testing.assert_array_equal(layer(np.asarray)(x, lengths=lengths)[0].data, layer(tg.Tensor)(x, lengths=lengths)[0].data)
+    np.testing.assert_array_equal(
+        layer(np.asarray)(x, lengths=lengths)[0].data, layer(tg.Tensor)(x, lengths=lengths)[0].data
+    )
 
 
 class Narrow(nn.GRUCell):
@@ -528,19 +682,29 @@ class Narrow(nn.GRUCell):
 
 def test_a_class_of_cells_makes_them():
     x, layer = np.ones((3, 1, 4), "float32"), nn.Recurrent(Narrow, 4, rng=0)
-    np.testing.assert_allclose(layer(x)[0].data, tg.scan(layer.cells[0][0], x, np.zeros((1, 2), "float32"))[0].data, rtol=1e-5)
+    np.testing.assert_allclose(
+        layer(x)[0].data,
+        tg.scan(layer.cells[0][0], x, np.zeros((1, 2), "float32"))[0].data,
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(
-    ("cell", "remedy"),
+    ("cell", "fix"),
     [
         (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\), say"),
-        (nn.GRUCell(3, 4, rng=0), r"GRUCell GRUCell\(3, 4, .*\); cell\(input_size, rng\) returns a Module"),
+        (
+            nn.GRUCell(3, 4, rng=0),
+            r"GRUCell GRUCell\(3, 4, .*\); cell\(input_size, rng\) returns a Module",
+        ),
     ],
     ids=["a class of other arguments", "a cell"],
 )
-def test_what_does_not_make_cells_is_refused_with_the_remedy(cell, remedy):
-    with pytest.raises(TypeError, match=f"Recurrent: argument cell: expected a function that makes a cell, got .*{remedy}"):
+def test_what_does_not_make_cells_is_refused_with_the_remedy(cell, fix):
+    with pytest.raises(
+        TypeError,
+        match=f"Recurrent: argument cell: expected a function that makes a cell, got .*{fix}",
+    ):
         nn.Recurrent(cell, 3)
 
 
@@ -553,11 +717,15 @@ def test_an_output_without_the_batch_is_a_cells_own_affair_until_sequences_must_
     x = np.ones((3, 2, 4))
     output, _ = nn.Recurrent(summing, 4, hidden_size=4)(x)
     assert output.data.tolist() == [8, 16, 24]
-    message = (
-        r"Recurrent: argument cell: expected an output of shape \(2, \.\.\.\) at each step, got float64 \(\); keep the axis of the batch"
-    )
-    for options, lengths in (({"bidirectional": True}, None), ({"batch_first": True}, None), ({}, [3, 1])):
-        with pytest.raises(ValueError, match=message.replace("2", "3") if options.get("batch_first") else message):
+    message = r"Recurrent: argument cell: expected an output of shape \(2, \.\.\.\) at each step, got float64 \(\); keep the axis of the batch"
+    for options, lengths in (
+        ({"bidirectional": True}, None),
+        ({"batch_first": True}, None),
+        ({}, [3, 1]),
+    ):
+        with pytest.raises(
+            ValueError, match=message.replace("2", "3") if options.get("batch_first") else message
+        ):
             nn.Recurrent(summing, 4, hidden_size=4, **options)(x, lengths=lengths)
 
 
@@ -580,7 +748,10 @@ def test_a_part_of_a_state_that_may_be_none_comes_with_the_axis_of_the_layers_or
     _, state = layer(x[:2])
     assert [part.shape for part in state] == [(2, 1, 2)] * 2
     np.testing.assert_array_equal(layer(x[2:], state)[0].data[-1], layer(x)[0].data[-1])
-    with pytest.raises(ValueError, match=r"Recurrent: argument state: .*one for each layer and direction, on a first axis"):
+    with pytest.raises(
+        ValueError,
+        match=r"Recurrent: argument state: .*one for each layer and direction, on a first axis",
+    ):
         layer(x, (state[0], state[1][:1]))
 
 
@@ -616,7 +787,9 @@ def test_dropout_on_the_state_is_in_the_products_alone(kind):
     for i, mask in enumerate(masks):
         same = built(kind)
         same.weight_hh_l0.data = layer.weight_hh_l0.data * mask
-        np.testing.assert_allclose(dropped.data[:, i], same(x[:, i : i + 1])[0].data[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(
+            dropped.data[:, i], same(x[:, i : i + 1])[0].data[:, 0], rtol=1e-12
+        )
     np.testing.assert_array_equal(layer.eval()(x)[0].data, built(kind)(x)[0].data)
 
 
@@ -627,7 +800,9 @@ def test_dropout_on_the_state_of_another_cell_is_on_all_that_it_sees():
         seen.append(h.data)
         return x, h * 0 + 1
 
-    nn.Recurrent(lambda size, rng: look, 20, hidden_size=20, state_dropout=0.5, rng=0)(np.ones((4, 3, 20)))
+    nn.Recurrent(lambda size, rng: look, 20, hidden_size=20, state_dropout=0.5, rng=0)(
+        np.ones((4, 3, 20))
+    )
     assert set(np.unique(seen[1])) == {0.0, 2.0}
     assert np.array_equal(seen[1], seen[2])
 
@@ -639,7 +814,10 @@ def test_dropout_on_a_state_of_another_shape_has_a_mask_for_each_entry_of_each_s
         hidden_size = 3
 
         def zero_state(self, batch):
-            return {"S": tg.Tensor(np.ones((*batch, 3, 3))), "n": tg.Tensor(np.ones((*batch, 1), np.int64))}
+            return {
+                "S": tg.Tensor(np.ones((*batch, 3, 3))),
+                "n": tg.Tensor(np.ones((*batch, 1), np.int64)),
+            }
 
         def forward(self, x, state):
             seen.append({name: part.data for name, part in state.items()})
@@ -670,7 +848,14 @@ def test_zoneout_keeps_entries_of_the_state():
 
 @pytest.mark.parametrize("kind", ["GRU", "LSTM", "MGU"])
 def test_every_kind_of_dropout_together_and_with_lengths(kind):
-    options = {"num_layers": 2, "bidirectional": True, "dropout": 0.2, "input_dropout": 0.2, "state_dropout": 0.2, "zoneout": 0.2}
+    options = {
+        "num_layers": 2,
+        "bidirectional": True,
+        "dropout": 0.2,
+        "input_dropout": 0.2,
+        "state_dropout": 0.2,
+        "zoneout": 0.2,
+    }
     layer, x = built(kind, **options), sequences()[:3]
 
     def output(x):
@@ -696,7 +881,10 @@ def test_the_gates_of_every_step_by_name():
     W, U, b_i, b_h = (p.data for p in layer.parameters())
     h = np.zeros((B, H))
     for t in range(T):
-        r, z = (1 / (1 + np.exp(-(x[t] @ W[i].T + b_i[i] + h @ U[i].T + b_h[i]))) for i in (slice(H), slice(H, 2 * H)))
+        r, z = (
+            1 / (1 + np.exp(-(x[t] @ W[i].T + b_i[i] + h @ U[i].T + b_h[i])))
+            for i in (slice(H), slice(H, 2 * H))
+        )
         n = np.tanh(x[t] @ W[2 * H :].T + b_i[2 * H :] + r * (h @ U[2 * H :].T + b_h[2 * H :]))
         h = z * h + (1 - z) * n
         for name, expected in zip("rznh", (r, z, n, h), strict=True):
@@ -706,7 +894,12 @@ def test_the_gates_of_every_step_by_name():
 def test_the_gates_of_layers_and_directions_have_their_scope():
     output, _ = built("LSTM", num_layers=2, bidirectional=True)(sequences())
     gates = tg.bptt.values(output)
-    assert set(gates) == {f"lstm / layer {k}{d} / {name}" for k in (0, 1) for d in ("", " / reverse") for name in "ifgoch"}
+    assert set(gates) == {
+        f"lstm / layer {k}{d} / {name}"
+        for k in (0, 1)
+        for d in ("", " / reverse")
+        for name in "ifgoch"
+    }
     np.testing.assert_array_equal(gates["lstm / layer 1 / reverse / h"], output.data[:, :, H:])
 
 
@@ -720,5 +913,7 @@ def test_a_state_stays_what_it_was_where_a_sequence_has_ended():
 def test_there_is_nothing_to_see_without_a_graph():
     with tg.no_grad():
         output, _ = built("GRU")(sequences())
-    with pytest.raises(TypeError, match=r"bptt.values: argument output: .* a Tensor without a graph"):
+    with pytest.raises(
+        TypeError, match=r"bptt.values: argument output: .* a Tensor without a graph"
+    ):
         tg.bptt.values(output)

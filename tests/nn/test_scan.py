@@ -20,24 +20,72 @@ class Pair(NamedTuple):
 
 
 STEPS = {
-    "shape": (lambda x, h: tg.concatenate([h, x]), zeros(3), 0, r"float32 \(3,\), got float32 \(6,\)"),
+    "shape": (
+        lambda x, h: tg.concatenate([h, x]),
+        zeros(3),
+        0,
+        r"float32 \(3,\), got float32 \(6,\)",
+    ),
     "broadcast": (lambda x, h: x + h, zeros(), 0, r"float32 \(\), got float32 \(3,\)"),
-    "dtype": (lambda x, h: h + x.astype("float64"), zeros(3), 0, r"float32 \(3,\), got float64 \(3,\)"),
-    "integer": (lambda x, h: x + h, zeros(3, dtype="int64"), 0, r"int64 \(3,\), got float32 \(3,\)"),
-    "to a tuple": (lambda x, h: (h, h), zeros(3), 0, r"float32 \(3,\), got \(float32 \(3,\), float32 \(3,\)\)"),
-    "from a tuple": (lambda x, s: s[0], (zeros(3), zeros(3)), 0, r"\(float32 \(3,\), float32 \(3,\)\), got float32 \(3,\)"),
-    "one part": (lambda x, s: (s[0], s[1] + x), (zeros(3), zeros()), 0, r"float32 \(\)\), got \(float32 \(3,\), float32 \(3,\)\)"),
-    "one more part": (lambda x, s: (*s, x), (zeros(3),), 0, r"\(float32 \(3,\)\), got \(float32 \(3,\), float32 \(3,\)\)"),
-    "dict": (lambda x, s: {"h": s["h"][:2]}, {"h": zeros(3)}, 0, r"{h: float32 \(3,\)}, got {h: float32 \(2,\)}"),
+    "dtype": (
+        lambda x, h: h + x.astype("float64"),
+        zeros(3),
+        0,
+        r"float32 \(3,\), got float64 \(3,\)",
+    ),
+    "integer": (
+        lambda x, h: x + h,
+        zeros(3, dtype="int64"),
+        0,
+        r"int64 \(3,\), got float32 \(3,\)",
+    ),
+    "to a tuple": (
+        lambda x, h: (h, h),
+        zeros(3),
+        0,
+        r"float32 \(3,\), got \(float32 \(3,\), float32 \(3,\)\)",
+    ),
+    "from a tuple": (
+        lambda x, s: s[0],
+        (zeros(3), zeros(3)),
+        0,
+        r"\(float32 \(3,\), float32 \(3,\)\), got float32 \(3,\)",
+    ),
+    "one part": (
+        lambda x, s: (s[0], s[1] + x),
+        (zeros(3), zeros()),
+        0,
+        r"float32 \(\)\), got \(float32 \(3,\), float32 \(3,\)\)",
+    ),
+    "one more part": (
+        lambda x, s: (*s, x),
+        (zeros(3),),
+        0,
+        r"\(float32 \(3,\)\), got \(float32 \(3,\), float32 \(3,\)\)",
+    ),
+    "dict": (
+        lambda x, s: {"h": s["h"][:2]},
+        {"h": zeros(3)},
+        0,
+        r"{h: float32 \(3,\)}, got {h: float32 \(2,\)}",
+    ),
     "other keys": (lambda x, s: {"c": s["h"]}, {"h": zeros(3)}, 0, r"{h: .*}, got {c: .*}"),
     "none": (lambda x, h: None, zeros(3), 0, r"float32 \(3,\), got NoneType None"),
-    "after none": (lambda x, h: x if h is None else x[:2], None, 1, r"float32 \(3,\), got float32 \(2,\)"),
+    "after none": (
+        lambda x, h: x if h is None else x[:2],
+        None,
+        1,
+        r"float32 \(3,\), got float32 \(2,\)",
+    ),
 }
 
 
 @pytest.mark.parametrize(("step", "state", "when", "message"), STEPS.values(), ids=STEPS)
 def test_a_state_that_changes_is_refused_by_step(step, state, when, message):
-    with pytest.raises(ValueError, match=rf"scan: argument cell: expected after step {when} a state as before it, .*{message}; start from"):
+    with pytest.raises(
+        ValueError,
+        match=rf"scan: argument cell: expected after step {when} a state as before it, .*{message}; start from",
+    ):
         tg.scan(lambda x, s: (x, step(x, s)), X, state)
 
 
@@ -57,7 +105,12 @@ def test_a_change_in_the_middle_names_its_step():
 @pytest.mark.parametrize(
     "state",
     [
-        *(zeros(3), (zeros(3), zeros(2)), [zeros(3), (zeros(), zeros(2))], {"h": zeros(3), "c": [zeros(1)]}),
+        *(
+            zeros(3),
+            (zeros(3), zeros(2)),
+            [zeros(3), (zeros(), zeros(2))],
+            {"h": zeros(3), "c": [zeros(1)]},
+        ),
         *(Pair(zeros(3), zeros(2)), (zeros(3), None, 4, "text"), np.zeros(3), ()),
     ],
     ids=["tensor", "tuple", "nested", "dict", "namedtuple", "other things", "array", "empty"],

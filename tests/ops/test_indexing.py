@@ -123,9 +123,13 @@ def test_second_order(index):
     y = t[index] ** 3
     u, v = rng.standard_normal(y.shape), rng.standard_normal(A.shape)
     first = tg.grad(y, t, grad_output=u, create_graph=True)
-    np.testing.assert_allclose(first.data, 3 * A**2 * spread(u, index, A.shape), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        first.data, 3 * A**2 * spread(u, index, A.shape), rtol=1e-12, atol=1e-13
+    )
     second = tg.grad(first, t, grad_output=v)
-    np.testing.assert_allclose(second.data, 6 * A * v * spread(u, index, A.shape), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        second.data, 6 * A * v * spread(u, index, A.shape), rtol=1e-12, atol=1e-13
+    )
 
 
 @every_index
@@ -162,16 +166,26 @@ def test_any_basic_index(data):
 @given(data=st.data())
 def test_any_integer_arrays(data):
     shape = data.draw(array_shapes(min_dims=1, max_dims=3, max_side=4))
-    index = data.draw(integer_array_indices(shape, result_shape=array_shapes(max_dims=2, min_side=0, max_side=4)))
+    index = data.draw(
+        integer_array_indices(shape, result_shape=array_shapes(max_dims=2, min_side=0, max_side=4))
+    )
     check(np.random.default_rng(4).standard_normal(shape), index, np.random.default_rng(5))
 
 
 @pytest.mark.parametrize(
     "layout",
-    [np.asfortranarray, lambda a: a[::-1, ::-1].copy()[::-1, ::-1], lambda a: np.repeat(a, 2, axis=1)[:, ::2]],
+    [
+        np.asfortranarray,
+        lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    ],
     ids=["fortran", "negative strides", "every second"],
 )
-@pytest.mark.parametrize("index", [2, slice(None, None, -2), [1, 1, 0], FULL_MASK, (..., 0)], ids=["int", "step", "list", "mask", "tuple"])
+@pytest.mark.parametrize(
+    "index",
+    [2, slice(None, None, -2), [1, 1, 0], FULL_MASK, (..., 0)],
+    ids=["int", "step", "list", "mask", "tuple"],
+)
 def test_odd_layouts(layout, index):
     check(layout(A), index, np.random.default_rng(6))
 
@@ -283,7 +297,11 @@ def test_wrong_index_is_named(index):
 
 
 @pytest.mark.parametrize("tracked", [True, False])
-@pytest.mark.parametrize("index", [0, slice(None), [0, 1], FULL_MASK, (0, 1, 1)], ids=["int", "all", "list", "mask", "tuple"])
+@pytest.mark.parametrize(
+    "index",
+    [0, slice(None), [0, 1], FULL_MASK, (0, 1, 1)],
+    ids=["int", "all", "list", "mask", "tuple"],
+)
 def test_assignment_is_refused(index, tracked):
     t = tg.Tensor(A.copy(), requires_grad=tracked)
     with pytest.raises(TypeError, match=r"tg\.where"):

@@ -4,12 +4,17 @@ import re
 
 import numpy as np
 import pytest
+from internals import numpy_protocol as protocol
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.ops import numpy_protocol as protocol
 
 RNG = np.random.default_rng(0)
-A, B, C, D = RNG.uniform(0.5, 2, (3, 4)), RNG.uniform(0.5, 2, (3, 4)), RNG.uniform(0.5, 2, (4, 2)), RNG.uniform(0.5, 2, 4)
+A, B, C, D = (
+    RNG.uniform(0.5, 2, (3, 4)),
+    RNG.uniform(0.5, 2, (3, 4)),
+    RNG.uniform(0.5, 2, (4, 2)),
+    RNG.uniform(0.5, 2, 4),
+)
 MASK = A > 1.2
 
 
@@ -28,7 +33,9 @@ def check_gradient(f, *arrays, seed=1):
     y, expected = f(*inputs), f(*arrays)
     parts = y if isinstance(y, list | tuple) else [y]
     assert {type(p) for p in parts} == {tg.Tensor}
-    assert [p.shape for p in parts] == [np.shape(e) for e in (expected if isinstance(expected, list | tuple) else [expected])]
+    assert [p.shape for p in parts] == [
+        np.shape(e) for e in (expected if isinstance(expected, list | tuple) else [expected])
+    ]
     np.testing.assert_allclose(flat(y).data, flat(expected), rtol=1e-13)
     u = rng.standard_normal(flat(expected).shape)
     flat(y).backward(u)
@@ -37,8 +44,12 @@ def check_gradient(f, *arrays, seed=1):
         if x.grad is None:
             continue
         v = np.asarray(rng.standard_normal(a.shape))
-        sides = [np.sum(u * flat(f(*arrays[:i], a + s * v, *arrays[i + 1 :]))) for s in (step, -step)]
-        np.testing.assert_allclose(np.sum(x.grad * v), (sides[0] - sides[1]) / (2 * step), rtol=1e-6, atol=1e-7)
+        sides = [
+            np.sum(u * flat(f(*arrays[:i], a + s * v, *arrays[i + 1 :]))) for s in (step, -step)
+        ]
+        np.testing.assert_allclose(
+            np.sum(x.grad * v), (sides[0] - sides[1]) / (2 * step), rtol=1e-6, atol=1e-7
+        )
     return inputs
 
 
@@ -102,7 +113,9 @@ CALLS = {
     "np.take-tuple": lambda t: np.take(t, (1, 0), axis=0),
     "np.take-two-axes": lambda t: np.take(t, [[0, 1], [1, 3]], axis=1),
     "np.take-one": lambda t: np.take(t, 2, axis=1),
-    "np.take_along_axis": lambda t: np.take_along_axis(t, np.array([[0, 3], [1, 1], [2, 0]]), axis=1),
+    "np.take_along_axis": lambda t: np.take_along_axis(
+        t, np.array([[0, 3], [1, 1], [2, 0]]), axis=1
+    ),
     "np.take_along_axis-row": lambda t: np.take_along_axis(t, np.array([[0, 3]]), axis=1),
     "np.matmul-array": lambda t: np.matmul(t, C),
     "np.dot-vector": lambda t: np.dot(t, D),
@@ -198,7 +211,9 @@ def test_numpy_code_differentiates_as_it_is():
         rh, zh, nh = (np.dot(h, u[k]) for k in range(3))
         r, z = sigmoid(r + rh + b[0]), sigmoid(z + zh + b[1])
         n = np.tanh(n + r * nh + b[2])
-        return np.concatenate([np.where(z > 0, z, 0.0) * h + (1 - z) * n, np.mean(n, keepdims=True)])
+        return np.concatenate(
+            [np.where(z > 0, z, 0.0) * h + (1 - z) * n, np.mean(n, keepdims=True)]
+        )
 
     rng = np.random.default_rng(2)
     arrays = [rng.standard_normal(s) for s in [(2,), (3,), (3, 2, 3), (3, 3, 3), (3, 3)]]
@@ -209,8 +224,19 @@ def test_numpy_code_differentiates_as_it_is():
 
 # -- operators with NumPy on the left ----------------------------------------------------------------
 
-LEFT = {"ndarray": B, "row": D, "0-d": np.array(1.5), "np.float64": np.float64(1.5), "np.float32": np.float32(1.5), "np.int64": np.int64(2)}
-LEFT |= {"Fortran": np.asfortranarray(B), "ints": np.arange(1, 5), "bools": np.array([True, True, True, True])}
+LEFT = {
+    "ndarray": B,
+    "row": D,
+    "0-d": np.array(1.5),
+    "np.float64": np.float64(1.5),
+    "np.float32": np.float32(1.5),
+    "np.int64": np.int64(2),
+}
+LEFT |= {
+    "Fortran": np.asfortranarray(B),
+    "ints": np.arange(1, 5),
+    "bools": np.array([True, True, True, True]),
+}
 
 
 @pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
@@ -269,7 +295,9 @@ def test_writing_a_tensor_into_an_array_is_refused(statement):
     np.testing.assert_array_equal(t.data, original)
 
 
-@pytest.mark.parametrize("name", ["a += t", "np.add(t, t, out=a)", "np.tanh(t, out=a)", "np.multiply(a, a, out=t)"])
+@pytest.mark.parametrize(
+    "name", ["a += t", "np.add(t, t, out=a)", "np.tanh(t, out=a)", "np.multiply(a, a, out=t)"]
+)
 def test_in_place_error_names_the_function_and_the_remedy(name):
     with pytest.raises(TypeError, match=r"np\.(add|tanh|multiply): argument out=.*write y = "):
         exec(name, {"a": A.copy(), "t": tg.Tensor(A, requires_grad=True), "np": np})
@@ -299,8 +327,26 @@ def test_in_place_error_names_the_function_and_the_remedy(name):
         lambda t: np.where(t),
     ],
     ids=[
-        *("ufunc where=", "ufunc dtype=", "sum dtype=", "sum dtype", "sum where=", "max initial=", "reduce initial=", "reduce dtype="),
-        *("mean out", "std dtype", "reshape order=", "reshape order", "ravel order=", "concatenate dtype=", "take mode=", "take mask"),
+        *(
+            "ufunc where=",
+            "ufunc dtype=",
+            "sum dtype=",
+            "sum dtype",
+            "sum where=",
+            "max initial=",
+            "reduce initial=",
+            "reduce dtype=",
+        ),
+        *(
+            "mean out",
+            "std dtype",
+            "reshape order=",
+            "reshape order",
+            "ravel order=",
+            "concatenate dtype=",
+            "take mode=",
+            "take mask",
+        ),
         *("einsum dtype=", "einsum lists", "where condition"),
     ],
 )
@@ -360,7 +406,10 @@ def test_refused_by_name_with_an_alternative(f, name, alternative, tracked):
     assert "x.detach().numpy()" in message
 
 
-@pytest.mark.parametrize("name", [n for n, text in protocol.alternatives.items() if "x.data" not in text and "x[" not in text])
+@pytest.mark.parametrize(
+    "name",
+    [n for n, text in protocol.alternatives.items() if "x.data" not in text and "x[" not in text],
+)
 def test_alternatives_name_what_there_is(name):
     words = re.findall(r"[a-z_]+", protocol.alternatives[name])
     assert any(hasattr(tg, word) for word in words) or "x" in words
@@ -394,13 +443,46 @@ def test_alternatives_are_right(ours, numpys):
 @pytest.mark.parametrize(
     "f",
     [
-        *(lambda t: np.greater(t, 1), lambda t: np.equal(t, t), lambda t: np.isnan(t), lambda t: np.argmax(t, axis=1)),
-        *(lambda t: np.argsort(t), lambda t: np.nonzero(t > 1)[0], lambda t: np.count_nonzero(t), lambda t: np.any(t > 1)),
-        *(lambda t: np.shape(t), lambda t: np.ndim(t), lambda t: np.size(t), lambda t: np.zeros_like(t), lambda t: np.ones_like(t)),
-        *(lambda t: np.full_like(t, 2.5), lambda t: np.allclose(t, A), lambda t: np.array_equal(t, A), lambda t: np.searchsorted(D, t[0])),
+        *(
+            lambda t: np.greater(t, 1),
+            lambda t: np.equal(t, t),
+            lambda t: np.isnan(t),
+            lambda t: np.argmax(t, axis=1),
+        ),
+        *(
+            lambda t: np.argsort(t),
+            lambda t: np.nonzero(t > 1)[0],
+            lambda t: np.count_nonzero(t),
+            lambda t: np.any(t > 1),
+        ),
+        *(
+            lambda t: np.shape(t),
+            lambda t: np.ndim(t),
+            lambda t: np.size(t),
+            lambda t: np.zeros_like(t),
+            lambda t: np.ones_like(t),
+        ),
+        *(
+            lambda t: np.full_like(t, 2.5),
+            lambda t: np.allclose(t, A),
+            lambda t: np.array_equal(t, A),
+            lambda t: np.searchsorted(D, t[0]),
+        ),
     ],
     ids=[
-        *("greater", "equal", "isnan", "argmax", "argsort", "nonzero", "count_nonzero", "any", "shape", "ndim", "size"),
+        *(
+            "greater",
+            "equal",
+            "isnan",
+            "argmax",
+            "argsort",
+            "nonzero",
+            "count_nonzero",
+            "any",
+            "shape",
+            "ndim",
+            "size",
+        ),
         *("zeros_like", "ones_like", "full_like", "allclose", "array_equal", "searchsorted"),
     ],
 )
@@ -417,14 +499,29 @@ def test_numpy_testing_takes_tensors_without_gradients():
 # -- the sweep: no function of NumPy returns a silent array ------------------------------------------
 
 NO_FUNCTIONS_OF_ARRAYS = {
-    *("save", "savez", "savez_compressed", "savetxt", "show_config", "show_runtime", "info", "test", "set_printoptions"),
+    *(
+        "save",
+        "savez",
+        "savez_compressed",
+        "savetxt",
+        "show_config",
+        "show_runtime",
+        "info",
+        "test",
+        "set_printoptions",
+    ),
     *("setbufsize", "seterr", "seterrcall"),  # they write files, print, or change settings
 }
 
 
 def every_function():
     """All that NumPy exports and that can be called, with its name under np."""
-    for module, prefix in ((np, ""), (np.linalg, "linalg."), (np.fft, "fft."), (np.emath, "emath.")):
+    for module, prefix in (
+        (np, ""),
+        (np.linalg, "linalg."),
+        (np.fft, "fft."),
+        (np.emath, "emath."),
+    ):
         for name in sorted(module.__all__):
             f = getattr(module, name)
             if callable(f) and not isinstance(f, type) and name not in NO_FUNCTIONS_OF_ARRAYS:
@@ -455,7 +552,9 @@ def leaves(x):
 
 def is_silent(x):
     """Whether numbers left the graph in it: floats, complex numbers, objects."""
-    return isinstance(x, float | complex) or (isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fcO")
+    return isinstance(x, float | complex) or (
+        isinstance(x, np.ndarray | np.generic) and x.dtype.kind in "fcO"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, _ in every_function()])
@@ -475,7 +574,9 @@ def test_no_numpy_function_is_silent(name):
                     assert leaf.requires_grad or leaf.dtype.kind != "f", f"np.{name} as {form}"
                     assert leaf.dtype.kind != "O"
                 else:
-                    assert f in protocol.about_values or not is_silent(leaf), f"np.{name} as {form} gave {leaf!r}"
+                    assert f in protocol.about_values or not is_silent(leaf), (
+                        f"np.{name} as {form} gave {leaf!r}"
+                    )
             np.testing.assert_array_equal(t.data, array)
 
 

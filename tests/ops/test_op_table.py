@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from internals import Op, cases, registry
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.gradcheck import cases
-from tinygrad_rnn.op import Op, registry
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 from op_rows import Row, helpers
@@ -30,7 +29,12 @@ def test_every_op_has_a_complete_row(op):
 
 def test_a_row_says_what_runs():
     row = Row.of(tg.tanh)
-    assert (row.name, row.formula, row.rules, row.shapes) == ("tanh", "tanh(a)", {"a": "g * (1 - y * y)"}, "(…) → (…)")
+    assert (row.name, row.formula, row.rules, row.shapes) == (
+        "tanh",
+        "tanh(a)",
+        {"a": "g * (1 - y * y)"},
+        "(…) → (…)",
+    )
     assert "1 − y²" in row.notes
     assert Row.of(tg.where).rules["condition"] == "constant"
     assert "`g * (1 - y * y)`" in str(row)
@@ -68,7 +72,9 @@ def test_helpers_of_rules_are_explained():
 
 
 def groups(text):
-    return [[part for part in group.split(", ") if part] for group in re.findall(r"\(([^)]*)\)", text)]
+    return [
+        [part for part in group.split(", ") if part] for group in re.findall(r"\(([^)]*)\)", text)
+    ]
 
 
 def bind(pattern, shape, sizes):
@@ -87,7 +93,10 @@ def test_shapes_are_what_the_table_says(op):
     inputs, output = (groups(side) for side in op.shapes.split(" → "))
     for arrays, settings in cases(op, np.random.default_rng(0)):
         sizes = {name: value for name, value in settings.items() if isinstance(value, int)}
-        free = [bind(pattern, np.shape(array), sizes) for pattern, array in zip(inputs, arrays, strict=True)]
+        free = [
+            bind(pattern, np.shape(array), sizes)
+            for pattern, array in zip(inputs, arrays, strict=True)
+        ]
         result = op.forward(*arrays, **settings)
         assert bind(output[0], np.shape(result), sizes) == np.broadcast_shapes(*free)
 

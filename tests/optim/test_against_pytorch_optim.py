@@ -15,11 +15,16 @@ STEPS = 20
 
 
 def cases(prefix):
-    return recorded.every({name.removeprefix(prefix): case for name, case in CASES.items() if name.startswith(prefix)})
+    return recorded.every(
+        {name.removeprefix(prefix): case for name, case in CASES.items() if name.startswith(prefix)}
+    )
 
 
 def settings_of(case):
-    return {key: float(value) if value == "inf" else value for key, value in json.loads(str(case["settings"])).items()}
+    return {
+        key: float(value) if value == "inf" else value
+        for key, value in json.loads(str(case["settings"])).items()
+    }
 
 
 def parameters_at(values):
@@ -61,7 +66,9 @@ def test_a_new_optimizer_continues_from_the_state_dict(case):
 
 @cases("schedule/")
 def test_learning_rate_of_every_epoch(case):
-    optimizer = tg.optim.SGD([tg.Tensor(np.zeros(1), requires_grad=True)], lr=float(case["base_lr"]))
+    optimizer = tg.optim.SGD(
+        [tg.Tensor(np.zeros(1), requires_grad=True)], lr=float(case["base_lr"])
+    )
     schedule = getattr(tg.optim, str(case["class"]))(optimizer, **settings_of(case))
     rates = [optimizer.lr]
     for epoch in range(len(case["lr"]) - 1):
@@ -72,7 +79,9 @@ def test_learning_rate_of_every_epoch(case):
 
 @cases("clip/")
 def test_clipping(case):
-    parameters = {name: tg.Tensor(np.zeros_like(case[f"before/{name}"]), requires_grad=True) for name in NAMES}
+    parameters = {
+        name: tg.Tensor(np.zeros_like(case[f"before/{name}"]), requires_grad=True) for name in NAMES
+    }
     for name, parameter in parameters.items():
         parameter.grad = case[f"before/{name}"].copy()
     total = getattr(tg.nn, str(case["function"]))(parameters.values(), **settings_of(case))

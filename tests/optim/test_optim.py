@@ -83,7 +83,9 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
     before = schedule.state_dict()
     state = {**before, "lr": 7.0}
     change(state)
-    with pytest.raises(ValueError, match=f"ExponentialLR.load_state_dict: argument state: .*{message}"):
+    with pytest.raises(
+        ValueError, match=f"ExponentialLR.load_state_dict: argument state: .*{message}"
+    ):
         schedule.load_state_dict(state)
     assert schedule.state_dict() == before
 
@@ -91,15 +93,35 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda o: optim.StepLR(o, 0), ValueError, "StepLR: argument step_size: expected a positive integer, got 0"),
+        (
+            lambda o: optim.StepLR(o, 0),
+            ValueError,
+            "StepLR: argument step_size: expected a positive integer, got 0",
+        ),
         (lambda o: optim.StepLR(o, "2"), TypeError, "StepLR: argument step_size"),
         (lambda o: optim.StepLR(o, 2, None), TypeError, "StepLR: argument gamma"),
-        (lambda o: optim.ExponentialLR(o, float("nan")), ValueError, "ExponentialLR: argument gamma"),
+        (
+            lambda o: optim.ExponentialLR(o, float("nan")),
+            ValueError,
+            "ExponentialLR: argument gamma",
+        ),
         (lambda o: optim.CosineAnnealingLR(o, 2.5), TypeError, "CosineAnnealingLR: argument T_max"),
         (lambda o: optim.LinearLR(o, "0"), TypeError, "LinearLR: argument start_factor"),
-        (lambda o: optim.ReduceLROnPlateau(o, 1.0), ValueError, "ReduceLROnPlateau: argument factor"),
-        (lambda o: optim.ReduceLROnPlateau(o, patience=-1), ValueError, "ReduceLROnPlateau: argument patience"),
-        (lambda o: optim.StepLR(0.1, 2), TypeError, "StepLR: argument optimizer: expected an Optimizer, got float 0.1"),
+        (
+            lambda o: optim.ReduceLROnPlateau(o, 1.0),
+            ValueError,
+            "ReduceLROnPlateau: argument factor",
+        ),
+        (
+            lambda o: optim.ReduceLROnPlateau(o, patience=-1),
+            ValueError,
+            "ReduceLROnPlateau: argument patience",
+        ),
+        (
+            lambda o: optim.StepLR(0.1, 2),
+            TypeError,
+            "StepLR: argument optimizer: expected an Optimizer, got float 0.1",
+        ),
     ],
 )
 def test_schedules_refuse(call, error, message):
@@ -115,7 +137,10 @@ def test_schedules_refuse(call, error, message):
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_parameter_given_twice_is_refused_by_name(kind):
     w, v = leaf("w"), leaf()
-    with pytest.raises(ValueError, match=rf"{kind.__name__}: argument params\[2\]: .*got w of shape \(2,\), which is params\[0\] too"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{kind.__name__}: argument params\[2\]: .*got w of shape \(2,\), which is params\[0\] too",
+    ):
         kind([w, v, w], lr=0.1)
     with pytest.raises(ValueError, match=r"params\[1\]: .*a Tensor of shape"):
         kind([v, v], lr=0.1)
@@ -130,31 +155,53 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("value", ["0.1", None, [0.1], np.ones(2), 1j, leaf().sum(), float("nan"), -0.1, float("inf")], ids=str)
-@pytest.mark.parametrize(("kind", "argument"), [(kind, argument) for kind, names in NUMBERS.items() for argument in names])
+@pytest.mark.parametrize(
+    "value",
+    ["0.1", None, [0.1], np.ones(2), 1j, leaf().sum(), float("nan"), -0.1, float("inf")],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [(kind, argument) for kind, names in NUMBERS.items() for argument in names],
+)
 def test_settings_that_are_no_fitting_numbers_are_refused(kind, argument, value):
-    settings = {"beta1": {"betas": (value, 0.9)}, "beta2": {"betas": (0.9, value)}}.get(argument, {argument: value})
-    with pytest.raises((TypeError, ValueError), match=f"^{kind.__name__}: argument {argument}: expected a .*number"):
+    settings = {"beta1": {"betas": (value, 0.9)}, "beta2": {"betas": (0.9, value)}}.get(
+        argument, {argument: value}
+    )
+    with pytest.raises(
+        (TypeError, ValueError), match=f"^{kind.__name__}: argument {argument}: expected a .*number"
+    ):
         kind([leaf()], **{"lr": 0.1, **settings})
 
 
 @pytest.mark.parametrize("betas", [(0.9,), (0.9, 0.99, 0.999), 0.9, None, "ab"], ids=str)
 @pytest.mark.parametrize("kind", [optim.Adam, optim.AdamW])
 def test_betas_are_two_numbers(kind, betas):
-    with pytest.raises((TypeError, ValueError), match=rf"{kind.__name__}: argument beta(s|1): expected .*number.*in \[0, 1\)"):
+    with pytest.raises(
+        (TypeError, ValueError),
+        match=rf"{kind.__name__}: argument beta(s|1): expected .*number.*in \[0, 1\)",
+    ):
         kind([leaf()], betas=betas)
 
 
 @pytest.mark.parametrize("value", [1.0, 1.5])
 def test_what_must_be_below_one(value):
-    for call in (lambda: optim.Adam([leaf()], betas=(0.9, value)), lambda: optim.RMSprop([leaf()], alpha=value)):
+    for call in (
+        lambda: optim.Adam([leaf()], betas=(0.9, value)),
+        lambda: optim.RMSprop([leaf()], alpha=value),
+    ):
         with pytest.raises(ValueError, match=r"in \[0, 1\)"):
             call()
 
 
-@pytest.mark.parametrize("params", [leaf(), tg.Tensor(1.0, requires_grad=True), None, tg.nn.Linear(2, 2), 3], ids=str)
+@pytest.mark.parametrize(
+    "params", [leaf(), tg.Tensor(1.0, requires_grad=True), None, tg.nn.Linear(2, 2), 3], ids=str
+)
 def test_params_must_be_an_iterable_of_parameters(params):
-    with pytest.raises(TypeError, match=r"SGD: argument params: expected an iterable of Tensors.*module\.parameters\(\)"):
+    with pytest.raises(
+        TypeError,
+        match=r"SGD: argument params: expected an iterable of Tensors.*module\.parameters\(\)",
+    ):
         optim.SGD(params, lr=0.1)
     with pytest.raises(ValueError, match="at least one leaf"):
         optim.SGD([], lr=0.1)
@@ -164,20 +211,39 @@ def test_params_must_be_an_iterable_of_parameters(params):
 def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
     w = tg.Tensor(np.ones(2, np.float32), requires_grad=True)
     wide = np.float64(0.1)
-    settings = {"momentum": wide} if kind in (optim.SGD, optim.RMSprop) else {"betas": (wide, wide), "eps": wide}
+    settings = (
+        {"momentum": wide}
+        if kind in (optim.SGD, optim.RMSprop)
+        else {"betas": (wide, wide), "eps": wide}
+    )
     optimizer = kind([w], lr=np.array(0.1), weight_decay=wide, **settings)
     for _ in range(2):
         w.grad = np.ones(2, np.float32)
         optimizer.step()
-    assert {array.dtype for array in optimizer.state[0].values() if array.ndim} == {np.dtype(np.float32)}
+    assert {array.dtype for array in optimizer.state[0].values() if array.ndim} == {
+        np.dtype(np.float32)
+    }
     assert w.dtype == np.float32
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        *({"1.square": -np.ones(2)}, {"1.t": np.array(2.5)}, {"1.mean": np.ones(2) * 1j}, {"1.mean": ["a", "b"]}, {"1.mean": np.ones(1)}),
-        *({"01.mean": np.ones(2)}, {"².mean": np.ones(2)}, {2: np.ones(2)}, {"steps": 1.5}, {"lr": "fast"}, {"lr": [[1], [1, 2]]}),
+        *(
+            {"1.square": -np.ones(2)},
+            {"1.t": np.array(2.5)},
+            {"1.mean": np.ones(2) * 1j},
+            {"1.mean": ["a", "b"]},
+            {"1.mean": np.ones(1)},
+        ),
+        *(
+            {"01.mean": np.ones(2)},
+            {"².mean": np.ones(2)},
+            {2: np.ones(2)},
+            {"steps": 1.5},
+            {"lr": "fast"},
+            {"lr": [[1], [1, 2]]},
+        ),
     ],
     ids=str,
 )
@@ -195,7 +261,11 @@ def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
     assert all(np.array_equal(after[name], before[name]) for name in before)
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("betas", (0.9, 1.0)), ("eps", "x"), ("weight_decay", -1.0), ("lr", None)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("betas", (0.9, 1.0)), ("eps", "x"), ("weight_decay", -1.0), ("lr", None)],
+    ids=str,
+)
 def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wrong):
     w, v = leaf(), leaf()
     w.grad, v.grad = w.data.copy(), v.data * 2

@@ -40,7 +40,9 @@ def test_greedy_sampling_feeds_back_what_it_wrote():
 
     def model(x, state):
         seen.append(vocab.decode(x[:, 0]))
-        return tg.Tensor(5 * one_hot([[vocab.index[follow[c]] for c in seen[-1]]], 4).transpose(1, 0, 2)), state
+        return tg.Tensor(
+            5 * one_hot([[vocab.index[follow[c]] for c in seen[-1]]], 4).transpose(1, 0, 2)
+        ), state
 
     assert sample(model, vocab, "Ma", 6, temperature=0) == "MathMath"
     assert seen == ["Ma", "t", "h", "M", "a", "t", "h"]
@@ -54,11 +56,17 @@ def test_sampling_follows_the_softmax_and_top_k():
         return tg.Tensor(np.broadcast_to(logits, (*x.shape, 3)).copy()), state
 
     text = sample(model, vocab, "a", 20_000, rng=0)[1:]
-    np.testing.assert_allclose([text.count(c) / len(text) for c in "abc"], [0.6, 0.3, 0.1], atol=0.02)
+    np.testing.assert_allclose(
+        [text.count(c) / len(text) for c in "abc"], [0.6, 0.3, 0.1], atol=0.02
+    )
     text = sample(model, vocab, "a", 5_000, top_k=2, rng=0)[1:]
-    np.testing.assert_allclose([text.count(c) / len(text) for c in "abc"], [2 / 3, 1 / 3, 0], atol=0.03)
+    np.testing.assert_allclose(
+        [text.count(c) / len(text) for c in "abc"], [2 / 3, 1 / 3, 0], atol=0.03
+    )
     text = sample(model, vocab, "a", 5_000, temperature=0.5, rng=0)[1:]
-    np.testing.assert_allclose([text.count(c) / len(text) for c in "abc"], np.array([36, 9, 1]) / 46, atol=0.03)
+    np.testing.assert_allclose(
+        [text.count(c) / len(text) for c in "abc"], np.array([36, 9, 1]) / 46, atol=0.03
+    )
     assert sample(model, vocab, "a", 50, rng=3) == sample(model, vocab, "a", 50, rng=3)
 
 
@@ -66,7 +74,11 @@ def test_a_module_writes_without_dropout_and_is_then_in_the_mode_it_was_in():
     class Model(tg.nn.Module):
         def __init__(self):
             super().__init__()
-            self.embedding, self.drop, self.frozen = tg.nn.Embedding(5, 5, rng=0), tg.nn.Dropout(0.5, rng=0), tg.nn.Dropout(0.5, rng=1)
+            self.embedding, self.drop, self.frozen = (
+                tg.nn.Embedding(5, 5, rng=0),
+                tg.nn.Dropout(0.5, rng=0),
+                tg.nn.Dropout(0.5, rng=1),
+            )
 
         def forward(self, x, state):
             assert not self.training
@@ -142,7 +154,15 @@ def test_decode_refuses_what_is_no_index(indices, error, message):
 
 def test_decode_takes_any_sequence_of_integers():
     vocab = CharVocab("Math", order="given")
-    for indices in ([0, 1], (0, 1), iter([0, 1]), np.array([0, 1], np.uint8), tg.Tensor([0, 1]), [np.int64(0), 1], range(2)):
+    for indices in (
+        [0, 1],
+        (0, 1),
+        iter([0, 1]),
+        np.array([0, 1], np.uint8),
+        tg.Tensor([0, 1]),
+        [np.int64(0), 1],
+        range(2),
+    ):
         assert vocab.decode(indices) == "Ma"
     assert vocab.decode([]) == vocab.decode(np.zeros(0, int)) == ""
 
@@ -157,7 +177,9 @@ def test_sampling_refuses_logits_of_another_vocabulary(shape):
 
 def test_sampling_takes_plain_arrays_of_logits():
     logits = np.array([[[0.0, 9.0]]])
-    assert sample(lambda x, state: (logits, state), CharVocab("ab"), "a", 3, temperature=0) == "abbb"
+    assert (
+        sample(lambda x, state: (logits, state), CharVocab("ab"), "a", 3, temperature=0) == "abbb"
+    )
 
 
 # -- truncated BPTT ----------------------------------------------------------------------------------
@@ -168,7 +190,10 @@ class Reader(tg.nn.Module):
 
     def __init__(self, kind="GRU"):
         super().__init__()
-        self.embedding, self.recurrent = tg.nn.Embedding(5, 3, rng=0), getattr(tg.nn, kind)(3, 4, rng=1)
+        self.embedding, self.recurrent = (
+            tg.nn.Embedding(5, 3, rng=0),
+            getattr(tg.nn, kind)(3, 4, rng=1),
+        )
         self.output = tg.nn.Linear(4, 5, rng=2)
         self.astype(np.float64)
 
@@ -196,12 +221,17 @@ def by_definition(model, indices, batch_size, k1, k2):
                 state = tg.detach(model(streams[:first])[1])
         logits, _ = model(streams[first:end], state)
         counted = max(begin, first)
-        loss = tg.nn.functional.cross_entropy(logits[counted - first :], streams[counted + 1 : end + 1])
+        loss = tg.nn.functional.cross_entropy(
+            logits[counted - first :], streams[counted + 1 : end + 1]
+        )
         loss.backward()
         yield loss.item(), gradients(model)
 
 
-@pytest.mark.parametrize(("k1", "k2"), [(1, 1), (1, 5), (3, 3), (3, 7), (4, 6), (5, 2), (2, 100), (100, 3), (100, 100), (7, 21)])
+@pytest.mark.parametrize(
+    ("k1", "k2"),
+    [(1, 1), (1, 5), (3, 3), (3, 7), (4, 6), (5, 2), (2, 100), (100, 3), (100, 100), (7, 21)],
+)
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_truncated_bptt_is_what_its_definition_says(kind, k1, k2):
     model, text = Reader(kind), np.random.default_rng(0).integers(0, 5, 50)
@@ -232,7 +262,9 @@ def test_without_k2_windows_lie_one_behind_the_other():
 def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
     model, alive = Reader(), []
     gc.collect()  # what other tests left is not counted, and not collected in the middle
-    for i, loss in enumerate(tg.text.bptt(model, np.random.default_rng(0).integers(0, 5, 600), 2, k1, k2)):
+    for i, loss in enumerate(
+        tg.text.bptt(model, np.random.default_rng(0).integers(0, 5, 600), 2, k1, k2)
+    ):
         loss.backward()
         if i % 10 == 5:
             del loss
@@ -269,5 +301,11 @@ def test_all_steps_of_a_window_see_one_mask(k1, k2):
 
 def test_the_loss_of_truncated_bptt_can_be_another():
     model = Reader()
-    losses = tg.text.bptt(model, [0, 1, 2, 3, 4, 0, 1, 2], 1, 4, loss=lambda logits, y: logits.sum() * 0 + float(len(y)))
+    losses = tg.text.bptt(
+        model,
+        [0, 1, 2, 3, 4, 0, 1, 2],
+        1,
+        4,
+        loss=lambda logits, y: logits.sum() * 0 + float(len(y)),
+    )
     assert [loss.item() for loss in losses] == [4.0, 3.0]

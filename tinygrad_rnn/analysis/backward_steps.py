@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backward import Part, accumulate, complete, sweep
-from .labels import constant, label_all, printable
-from .equations import equation
-from ..graph import Scope, Value, history, node_of
-from ..tensor import Tensor, seed
+from ..backward import SparseGrad, accumulate, backward_pass, densify
+from ..graph import Scope, Value, node_of, toposort
+from ..tensor import Tensor, seed_cotangent
+from .equations import format_equation
+from .labels import escape_unprintable, format_constant, label_values
 
 __all__ = ["Contribution", "Step", "backward_steps"]
 
@@ -88,14 +88,21 @@ class Step:
     contributions: tuple[Contribution, ...]
 
     def __str__(self) -> str:
-        place = " / ".join(f"t = {part}" if isinstance(part, int) else printable(part) for part in self.scope)
-        lines = [f"{self.number:>4} of {self.of}  {self.equation}" + (f"    [{place}]" if place else "")]
+        place = " / ".join(
+            f"t = {part}" if isinstance(part, int) else escape_unprintable(part)
+            for part in self.scope
+        )
+        lines = [
+            f"{self.number:>4} of {self.of}  {self.equation}" + (f"    [{place}]" if place else "")
+        ]
         lines.append(f"      g arrives      {_shown(self.gradient)}")
         width = max((len(c.label) for c in self.contributions), default=0)
         for c in self.contributions:
             lines.append(f"      {c.label:<{width}}  gets  {c.rule}")
             lines.append(f"      {'':<{width}}     =  {_shown(c.gradient)}")
-            if c.total is not c.gradient and not np.array_equal(c.total, c.gradient, equal_nan=True):
+            if c.total is not c.gradient and not np.array_equal(
+                c.total, c.gradient, equal_nan=True
+            ):
                 lines.append(f"      {'':<{width}}  so far  {_shown(c.total)}")
         return "\n".join(lines)
 
@@ -145,34 +152,36 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     >>> w.grad
     array(5., dtype=float32)
     """
-    start, order = seed(loss, gradient, "backward_steps"), history(loss)
-    labels = label_all(order[::-1])
+    start, order = seed_cotangent(loss, gradient, "backward_steps"), toposort(loss)
+    labels = label_values(order[::-1])
     for number, value in enumerate(order[::-1], 1):
         labels.setdefault(value, f"#{number}")
     seen: list[tuple[Value, Value, Any, Any]] = []
     held: dict[Value, Any] = {}
-    parts: dict[Value, list[Part]] = {}
+    parts: dict[Value, list[SparseGrad]] = {}
     leaves: list[tuple[Value, Any]] = []
     waiting: tuple[Value, Any] | None = None
     number = 0
 
     def watch(y: Value, x: Value, flow: Any, total: Any) -> None:
-        if isinstance(flow, Part):
+        if isinstance(flow, SparseGrad):
             parts.setdefault(x, []).append(flow)
-            total = complete(x, held.get(x), parts[x])
-            flow = complete(x, None, [flow])
+            total = densify(x, held.get(x), parts[x])
+            flow = densify(x, None, [flow])
         else:
             held[x] = total
-            total = complete(x, total, parts[x]) if x in parts else np.array(total)
+            total = densify(x, total, parts[x]) if x in parts else np.array(total)
         seen.append((y, x, np.array(flow), np.asarray(total)))
 
     def step() -> Step:
         y, g = waiting or (loss, start)
         found = tuple(_contributions(y, seen, labels))
         seen.clear()
-        return Step(number, len(order), y, equation(y, labels), node_of(y).scope, np.array(g), found)
+        return Step(
+            number, len(order), y, format_equation(y, labels), node_of(y).scope, np.array(g), found
+        )
 
-    for value, g in sweep({loss: start}, order, interior=True, watch=watch):
+    for value, g in backward_pass({loss: start}, order, interior=True, watch=watch):
         if waiting is not None:
             yield step()
             waiting = None
@@ -188,17 +197,23 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
         node_of(value).used = 2
 
 
-def _contributions(y: Value, seen: list[tuple[Value, Value, Any, Any]], labels: dict[Value, str]) -> Iterator[Contribution]:
+def _contributions(
+    y: Value, seen: list[tuple[Value, Value, Any, Any]], labels: dict[Value, str]
+) -> Iterator[Contribution]:
     """What was seen of one op, with the rules that ran."""
     node = node_of(y)
     places = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
     for i, (_, x, flow, total) in zip(places, seen, strict=True):
         name = node.op.inputs[0 if node.op.variadic else i]
-        yield Contribution(x, labels.get(x) or constant(x.array), node.op.rule_text(name), flow, total)
+        yield Contribution(
+            x, labels.get(x) or format_constant(x.array), node.op.rule_text(name), flow, total
+        )
 
 
 def _shown(array: np.ndarray) -> str:
     """Small arrays in full, on one line; of larger ones the norm."""
     if array.size <= 8:
-        return np.array2string(array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}).replace("\n", "")
+        return np.array2string(
+            array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}
+        ).replace("\n", "")
     return f"shape {array.shape}, norm {np.linalg.norm(array.astype(np.float64)):.4g}"

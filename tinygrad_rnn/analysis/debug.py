@@ -1,7 +1,7 @@
 """A block in which two silent faults become errors: numbers that a graph needs are written to, and the first NaN or Inf.
 
 Both errors name the lines of the user's own program. Outside of such a block nothing is watched: `apply` and `sweep` look whether
-the list of `watchers` is empty, and that is all.
+the list of `observers` is empty, and that is all.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from weakref import ref
 
 import numpy as np
 
-from ..errors import NonFiniteError, WrittenError, complaint, describe
-from ..graph import Value, node_of, onlooker, require_done_at_return, watchers
-from .write_guard import Guard, Held
+from ..errors import NonFiniteError, WrittenError, argument_error, describe
+from ..graph import Value, node_of, observers, read_hook, require_done_at_return
 from ..op import registry
-from .source_location import place
+from .source_location import user_location
+from .write_guard import Guard, GuardedArray
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,7 +71,14 @@ class debug:
     def __init__(self, *, writes: bool = True, nonfinite: bool = True):
         for name, value in (("writes", writes), ("nonfinite", nonfinite)):
             if not isinstance(value, bool):
-                raise TypeError(complaint("debug", name, expected="True or False", got=describe(value), remedy="leave it out for both"))
+                raise argument_error(
+                    "debug",
+                    name,
+                    expected="True or False",
+                    got=describe(value),
+                    fix="leave it out for both",
+                    kind=TypeError,
+                )
         self.writes, self.nonfinite = writes, nonfinite
         self.guard = Guard()
         self.places: dict[int, str] = {}
@@ -81,19 +88,21 @@ class debug:
     def __enter__(self) -> debug:
         blocks.set((*blocks.get(), self))
         if not self.entered:
-            watchers.append(self)
+            observers.append(self)
         self.entered += 1
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         others = list(blocks.get())
-        if self in others:  # a generator's block can end where another has begun since, or in another task
+        if (
+            self in others
+        ):  # a generator's block can end where another has begun since, or in another task
             others.remove(self)
             blocks.set(tuple(others))
         self.entered -= 1
         if self.entered:
             return
-        watchers.remove(self)
+        observers.remove(self)
         refused = isinstance(error, ValueError) and "read-only" in str(error)
         written = self.guard.written(trace) if refused else None
         self.guard.end()
@@ -116,13 +125,15 @@ class debug:
 
     def _looks(self) -> bool:
         """Whether what happens is for this block: not in another thread or task, nor where a cell is tried out to compile it."""
-        return self in blocks.get() and onlooker.get() is None
+        return self in blocks.get() and read_hook.get() is None
 
-    def after(self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value) -> None:
+    def after(
+        self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value
+    ) -> None:
         """An op has run."""
         if not self._looks():
             return
-        where = place(sys._getframe(1))
+        where = user_location(sys._getframe(1))
         if self.nonfinite and not _finite(out.array):
             self._report_op(op, inputs, arrays, params, out.array, where)
         if out.node is not None:
@@ -132,7 +143,7 @@ class debug:
         """A backward pass begins."""
         if not self.writes or not self._looks():
             return
-        where = place(sys._getframe(1))
+        where = user_location(sys._getframe(1))
         for y in order:
             self.guard.require_unchanged((*node_of(y).arrays, y.array), where)
 
@@ -148,40 +159,83 @@ class debug:
         """A rule has given the contribution of y to its input x, and x has got `total` so far."""
         if not self.nonfinite or not self._looks():
             return
-        for what, value in (("a contribution", getattr(flow, "part", flow)), ("a sum of contributions", total)):
+        for what, value in (
+            ("a contribution", getattr(flow, "part", flow)),
+            ("a sum of contributions", total),
+        ):
             array = getattr(value, "array", value)
             if isinstance(array, np.ndarray | np.generic) and not _finite(array):
                 number = next(i for i, value in enumerate(y.node.inputs) if value is x)
                 names = y.node.op.inputs
-                name = names[number] if number < len(names) and not y.node.op.variadic else f"{names[0]}[{number}]"
+                name = (
+                    names[number]
+                    if number < len(names) and not y.node.op.variadic
+                    else f"{names[0]}[{number}]"
+                )
                 rule = "" if y.node.op.variadic else f" by the rule {y.node.op.rule_text(name)}"
                 got = f"{_first(array)} of {what} to {name}{rule}, from {_listed(y.node.op, y.node.arrays)} → {_numbers(y.array)}"
-                wanted, remedy = "finite gradients", f"the op was called at {self.places.get(id(y), 'a place outside of the block')}"
-                raise NonFiniteError(complaint("debug, backward", y.node.op.name, expected=wanted, got=got, remedy=remedy))
+                wanted, fix = (
+                    "finite gradients",
+                    f"the op was called at {self.places.get(id(y), 'a place outside of the block')}",
+                )
+                raise argument_error(
+                    "debug, backward",
+                    y.node.op.name,
+                    expected=wanted,
+                    got=got,
+                    fix=fix,
+                    kind=NonFiniteError,
+                )
 
     def accumulated(self, x: Value, total: np.ndarray) -> None:
         """A leaf is about to get its gradient."""
         if self.nonfinite and self._looks() and not _finite(total):
-            where = place(sys._getframe(1))
+            where = user_location(sys._getframe(1))
             got = f"{_first(total)} of the sum of .grad and what arrived at {where}"
-            remedy = "call zero_grad() before backward, or make the loss smaller"
-            raise NonFiniteError(complaint("debug, backward", _called(x), expected="finite gradients", got=got, remedy=remedy))
+            fix = "call zero_grad() before backward, or make the loss smaller"
+            raise argument_error(
+                "debug, backward",
+                _called(x),
+                expected="finite gradients",
+                got=got,
+                fix=fix,
+                kind=NonFiniteError,
+            )
 
-    def _report_op(self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], result: np.ndarray, where: str) -> None:
+    def _report_op(
+        self,
+        op: Any,
+        inputs: Iterable[Any],
+        arrays: list[Any],
+        params: dict[str, Any],
+        result: np.ndarray,
+        where: str,
+    ) -> None:
         if not np.isnan(result).any() and any(map(_has_inf, arrays)):
             result = _of_the_finite(op, arrays, params)
             if _finite(result):
                 return
-        came_in = [x for x, a in zip(inputs, arrays, strict=True) if np.asarray(a).dtype.kind == "f" and np.isnan(a).any()]
+        came_in = [
+            x
+            for x, a in zip(inputs, arrays, strict=True)
+            if np.asarray(a).dtype.kind == "f" and np.isnan(a).any()
+        ]
         source = f", which came in with {_called(came_in[0])}" if came_in else ""
         got = f"{_first(result)} of its result{source}, from {_listed(op, arrays)}"
-        raise NonFiniteError(complaint("debug", op.name, expected="finite numbers", got=got, remedy=f"at {where}"))
+        raise argument_error(
+            "debug",
+            op.name,
+            expected="finite numbers",
+            got=got,
+            fix=f"at {where}",
+            kind=NonFiniteError,
+        )
 
     def _remember(self, out: Value, where: str) -> None:
         """From now on, for as long as `out` lives, its arrays must stay as they are."""
         number, node = id(out), node_of(out)
         self.places[number] = where
-        holds: list[list[Held]] = []
+        holds: list[list[GuardedArray]] = []
         for array in (*node.arrays, out.array) if self.writes else ():
             if isinstance(array, np.ndarray):
                 holds.append(self.guard.hold(array, f"{node.op.name} at {where}"))
@@ -216,7 +270,12 @@ def _of_the_finite(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np
     """
     if registry.get(op.name) is not op:
         return np.zeros(())
-    tame = [(np.where(np.isinf(a), a.dtype.type(0.5), a) if isinstance(a, np.ndarray) else 0.5) if _has_inf(a) else a for a in arrays]
+    tame = [
+        (np.where(np.isinf(a), a.dtype.type(0.5), a) if isinstance(a, np.ndarray) else 0.5)
+        if _has_inf(a)
+        else a
+        for a in arrays
+    ]
     with np.errstate(all="ignore"):
         return np.asarray(op.forward(*tame, **params))
 
@@ -232,7 +291,9 @@ def _numbers(x: Any) -> str:
     if not isinstance(x, np.ndarray):
         return repr(x)
     finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x[:0]
-    return f"{describe(x)} in [{finite.min():.4g}, {finite.max():.4g}]" if finite.size else describe(x)
+    return (
+        f"{describe(x)} in [{finite.min():.4g}, {finite.max():.4g}]" if finite.size else describe(x)
+    )
 
 
 def _listed(op: Any, arrays: Iterable[Any]) -> str:
@@ -244,5 +305,11 @@ def _listed(op: Any, arrays: Iterable[Any]) -> str:
 
 def _called(x: Any) -> str:
     name = getattr(x, "name", None)
-    made = f"the result of {x.node.op.name}" if isinstance(x, Value) and x.node else "a Tensor" if isinstance(x, Value) else "an array"
+    made = (
+        f"the result of {x.node.op.name}"
+        if isinstance(x, Value) and x.node
+        else "a Tensor"
+        if isinstance(x, Value)
+        else "an array"
+    )
     return name or made

@@ -8,7 +8,16 @@ from typing import Any
 from unicodedata import combining
 
 from ..graph import Node, Value, node_of
-from .labels import constant, label_all, pieces, place, recorded, scopes_of, setting, settings
+from .labels import (
+    format_constant,
+    format_scope,
+    format_setting,
+    format_settings,
+    label_values,
+    parse_formula,
+    recorded_values,
+)
+from .scopes import resolve_scopes
 
 WIDTH = 64
 """The column of equations; a longer one pushes its shape to the right."""
@@ -20,7 +29,7 @@ SHOWN = 8
 """How many of the inputs of one op are written out."""
 
 
-def text(output: Value, *, shapes: bool = True) -> str:
+def format_graph(output: Value, *, shapes: bool = True) -> str:
     """The graph of `output` as equations in the order in which they were computed.
 
     Named results carry their time step (``h₁``). A result without a name is written where it is used, if that is one place and
@@ -62,38 +71,50 @@ def text(output: Value, *, shapes: bool = True) -> str:
     time step 1
        2  h₁ = tanh(w ⊙ h₀ + 2)                                             ()
     """
-    values = recorded("draw.text", output)
-    labels, scopes = label_all(values), scopes_of(values)
+    values = recorded_values("draw.text", output)
+    labels, scopes = label_values(values), resolve_scopes(values)
     uses = Counter(x for value in values for x in node_of(value).inputs if isinstance(x, Value))
     consumer = {x: value for value in values for x in node_of(value).inputs if isinstance(x, Value)}
-    inline: dict[Value, tuple[str, int]] = {}  # the text of a result that will be written where it is used, and how tightly it binds
+    inline: dict[
+        Value, tuple[str, int]
+    ] = {}  # the text of a result that will be written where it is used, and how tightly it binds
     lines, here, number = _leaves(values, labels), None, 0
     for value in values:
         node = node_of(value)
-        written, level = expression(node, labels, inline)
+        written, level = format_expression(node, labels, inline)
         short = not value.name and uses[value] == 1 and len(written) <= INLINE
-        if short and scopes[value] == scopes[consumer[value]] and _fits(value, node_of(consumer[value])):
+        if (
+            short
+            and scopes[value] == scopes[consumer[value]]
+            and _fits(value, node_of(consumer[value]))
+        ):
             inline[value] = written, level
             continue
         number += 1
         labels.setdefault(value, f"#{number}")
         if scopes[value] != here:
             here = scopes[value]
-            lines += ["", place(here) or "outside of time"]
+            lines += ["", format_scope(here) or "outside of time"]
         equation = f"{labels[value]} = {written}"
         marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
-        lines.append(f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}" if shapes else f"{number:4}  {equation}")
+        lines.append(
+            f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}"
+            if shapes
+            else f"{number:4}  {equation}"
+        )
     return "\n".join(lines)
 
 
-def equation(value: Value, labels: dict[Value, str]) -> str:
+def format_equation(value: Value, labels: dict[Value, str]) -> str:
     """One result by itself: ``z = σ(#3)``, with every input by its label."""
-    return f"{labels[value]} = {expression(node_of(value), labels, {})[0]}"
+    return f"{labels[value]} = {format_expression(node_of(value), labels, {})[0]}"
 
 
 def _leaves(values: list[Value], labels: dict[Value, str]) -> list[str]:
     """One line of parameters, wrapped; constants appear where they are used."""
-    parts = [f"{label} {x.array.shape}" for x, label in labels.items() if x.node is None and x.tracked]
+    parts = [
+        f"{label} {x.array.shape}" for x, label in labels.items() if x.node is None and x.tracked
+    ]
     lines, line = [], "parameters:"
     for i, part in enumerate(parts):
         piece = part + ("," if i + 1 < len(parts) else "")
@@ -112,7 +133,9 @@ def _fits(value: Value, user: Node) -> bool:
     return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1
 
 
-def expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
+def format_expression(
+    node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]
+) -> tuple[str, int]:
     """The formula of a node with its inputs filled in, and how tightly it binds."""
     inputs = [_operand(x, labels, inline) for x in node.inputs]
     if node.op.variadic:
@@ -122,8 +145,8 @@ def expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[s
         operands = {node.op.inputs[0]: (", ".join(shown), 4)}
     else:
         operands = dict(zip(node.op.inputs, inputs, strict=True))
-    operands |= {name: (setting(value), 4) for name, value in node.params.items()}
-    parts = pieces(node.op.formula)
+    operands |= {name: (format_setting(value), 4) for name, value in node.params.items()}
+    parts = parse_formula(node.op.formula)
     result = ""
     for i, (literal, field, _, _) in enumerate(parts):
         result += literal
@@ -131,7 +154,7 @@ def expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[s
             operand, level = operands.get(field, ("{" + field + "}", 4))
             after = parts[i + 1][0] if i + 1 < len(parts) else ""
             result += f"({operand})" if level < _needed(literal, after) else operand
-    others = ", ".join(f"{name}={value}" for name, value in settings(node).items())
+    others = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
     if others and result.endswith(")"):
         result = f"{result[:-1]}, {others})"
     elif others:
@@ -139,9 +162,11 @@ def expression(node: Node, labels: dict[Value, str], inline: dict[Value, tuple[s
     return result, _level(node.op.formula)
 
 
-def _operand(x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]) -> tuple[str, int]:
+def _operand(
+    x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]
+) -> tuple[str, int]:
     if not isinstance(x, Value):
-        return constant(x), 4
+        return format_constant(x), 4
     return inline[x] if x in inline else (labels.get(x, "·"), 4)
 
 
@@ -149,7 +174,7 @@ def _operand(x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, in
 def _level(formula: str) -> int:
     """How tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 what needs no parentheses anywhere."""
     outside, depth = "", 0
-    for literal, *_ in pieces(formula):
+    for literal, *_ in parse_formula(formula):
         for c in literal:
             depth += (c in "([") - (c in ")]")
             outside += c if depth == 0 else ""
@@ -167,4 +192,6 @@ def _needed(before: str, after: str) -> int:
     if right == "[" or (after and right in "²ᵀ") or left == "√":
         return 4
     need = {"+": 1, "-": 2, "−": 2}.get(left, 0 if left in ("", "(", ",", "[", "|") else 3)
-    return max(need, {"+": 1, "-": 1, "−": 1}.get(right, 0 if right in ("", ")", ",", "]", "|") else 3))
+    return max(
+        need, {"+": 1, "-": 1, "−": 1}.get(right, 0 if right in ("", ")", ",", "]", "|") else 3)
+    )

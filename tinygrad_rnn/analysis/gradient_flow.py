@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backward import Part, complete, sweep
-from .labels import recorded, scopes_of
-from ..draw.steps import Loop, loop_of
-from ..errors import complaint, describe
-from ..graph import Scope, Value, history, node_of
-from ..tensor import Tensor, seed
+from ..backward import SparseGrad, backward_pass, densify
+from ..errors import argument_error, describe
+from ..graph import Scope, Value, node_of, toposort
+from ..tensor import Tensor, seed_cotangent
+from .labels import recorded_values
+from .scopes import Loop, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
 LONG = 8
@@ -61,14 +61,36 @@ class Flow:
     values: dict[str, np.ndarray]
 
     def __repr__(self) -> str:
-        norms = {f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name), strict=True)) for name in list(self.gradients)[:4]}
-        steps: list[Any] = self.steps if len(self.steps) <= LONG else [*self.steps[: LONG // 2], "…", *self.steps[1 - LONG // 2 :]]
-        rows = [["t", *norms], *([str(t), *(f"{found[t]:.3g}" if t in found else "" for found in norms.values())] for t in steps)]
+        norms = {
+            f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name), strict=True))
+            for name in list(self.gradients)[:4]
+        }
+        steps: list[Any] = (
+            self.steps
+            if len(self.steps) <= LONG
+            else [*self.steps[: LONG // 2], "…", *self.steps[1 - LONG // 2 :]]
+        )
+        rows = [
+            ["t", *norms],
+            *(
+                [str(t), *(f"{found[t]:.3g}" if t in found else "" for found in norms.values())]
+                for t in steps
+            ),
+        ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        for title, arrays in (("gradients", self.gradients), ("parameters", self.parameters), ("values", self.values)):
+        lines = [
+            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+        for title, arrays in (
+            ("gradients", self.gradients),
+            ("parameters", self.parameters),
+            ("values", self.values),
+        ):
             known = [f"{name} {array.shape}" for name, array in arrays.items()]
-            lines.append(f"{title}: {', '.join(known[:4])}{f' … ({len(known)} in all)' if len(known) > 4 else ''}")
+            lines.append(
+                f"{title}: {', '.join(known[:4])}{f' … ({len(known)} in all)' if len(known) > 4 else ''}"
+            )
         return "\n".join(lines)
 
     def norms(self, name: str) -> np.ndarray:
@@ -81,7 +103,14 @@ class Flow:
         """
         known = {**self.parameters, **self.gradients}
         if name not in known:
-            raise KeyError(complaint("Flow.norms", "name", expected=", ".join(known), got=repr(name), remedy="use one of these"))
+            raise argument_error(
+                "Flow.norms",
+                "name",
+                expected=", ".join(known),
+                got=repr(name),
+                fix="use one of these",
+                kind=KeyError,
+            )
         rows = known[name].reshape(len(self.times[name]), -1).astype(np.float64)
         return np.sqrt(np.sum(rows * rows, axis=1))
 
@@ -123,7 +152,13 @@ class Flow:
         marks = "osD^v"
         for name in self.gradients:
             mark = marks[len(axes.lines) % len(marks)]
-            axes.semilogy(self.times[name], self.norms(name), marker=mark, markersize=4, label=f"{label} {name}".strip())
+            axes.semilogy(
+                self.times[name],
+                self.norms(name),
+                marker=mark,
+                markersize=4,
+                label=f"{label} {name}".strip(),
+            )
         axes.set_xlabel("time step t")
         axes.set_ylabel("‖∂L/∂h‖ at step t")
         axes.grid(visible=True, alpha=0.3)
@@ -174,13 +209,22 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     >>> found.gradients["h"].shape, found.parameters["weight_hh_l0"].shape
     ((5, 1, 2), (5, 2, 2))
     """
-    start, order = seed(loss, gradient, "bptt.flow"), history(loss)
+    start, order = seed_cotangent(loss, gradient, "bptt.flow"), toposort(loss)
     if not isinstance(state, Iterable):
-        raise TypeError(complaint("bptt.flow", "state", expected="a name, or several", got=describe(state), remedy='"h" is usual'))
+        raise argument_error(
+            "bptt.flow",
+            "state",
+            expected="a name, or several",
+            got=describe(state),
+            fix='"h" is usual',
+            kind=TypeError,
+        )
     wanted = [state] if isinstance(state, str) else list(state)
     if not wanted:
-        raise ValueError(complaint("bptt.flow", "state", expected="a name, or several", got="none", remedy='"h" is usual'))
-    scopes = scopes_of(reversed(order))
+        raise argument_error(
+            "bptt.flow", "state", expected="a name, or several", got="none", fix='"h" is usual'
+        )
+    scopes = resolve_scopes(reversed(order))
     places = {value: loop_of(scope) for value, scope in scopes.items()}
     shares: dict[tuple[Value, Loop], list[Any]] = {}
 
@@ -190,7 +234,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
             shares.setdefault((x, loop), []).append(contribution)
 
     arrived: dict[Value, Any] = {}
-    for value, g in sweep({loss: start}, order, interior=True, watch=watch):
+    for value, g in backward_pass({loss: start}, order, interior=True, watch=watch):
         if value.name and places.get(value):
             arrived[value] = np.array(g)
     named = _by_name(scopes)
@@ -198,10 +242,12 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     missing = [name for name in wanted if not any(_called(key[1], name) for key in named)]
     if missing:
         known = ", ".join(sorted({key[1] for key in named})) or "none"
-        raise ValueError(
-            complaint(
-                "bptt.flow", "state", expected=f"the name of a result in time steps: {known}", got=repr(missing[0]), remedy="set h.name"
-            )
+        raise argument_error(
+            "bptt.flow",
+            "state",
+            expected=f"the name of a result in time steps: {known}",
+            got=repr(missing[0]),
+            fix="set h.name",
         )
     title = _titles(named)
     times = {title(*key): list(found) for key, found in named.items()}
@@ -248,8 +294,8 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     >>> gates["z"].shape, bool(np.all((0 < gates["z"]) & (gates["z"] < 1)))
     ((5, 4, 2), True)
     """
-    order = recorded("bptt.values", output)
-    named = _by_name(scopes_of(order))
+    order = recorded_values("bptt.values", output)
+    named = _by_name(resolve_scopes(order))
     _require_steps("bptt.values", "output", named, order)
     return _values(named)
 
@@ -257,8 +303,13 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
 def _require_steps(operation: str, argument: str, named: Any, order: Iterable[Value]) -> None:
     """Refuse a graph whose time steps are out of sight."""
     if not named and any("compiled" in value.node.params for value in order if value.node):
-        got, remedy = "a compiled walk, which is one node", "call the layer itself, fast.target, to look inside"
-        raise ValueError(complaint(operation, argument, expected="a graph with time steps", got=got, remedy=remedy))
+        got, fix = (
+            "a compiled walk, which is one node",
+            "call the layer itself, fast.target, to look inside",
+        )
+        raise argument_error(
+            operation, argument, expected="a graph with time steps", got=got, fix=fix
+        )
 
 
 def _called(title: str, name: str) -> bool:
@@ -270,15 +321,24 @@ def _values(named: dict[tuple[Scope, str], dict[int, Value]]) -> dict[str, np.nd
     """The numbers of named results, in the order of time; without those that change their shape."""
     title = _titles(named)
     arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
-    return {title(*key): np.stack(found) for key, found in arrays.items() if len({a.shape for a in found}) == 1}
+    return {
+        title(*key): np.stack(found)
+        for key, found in arrays.items()
+        if len({a.shape for a in found}) == 1
+    }
 
 
 def _stacked(name: str, gradients: list[np.ndarray]) -> np.ndarray:
     """The gradients of a state along a new axis of time, refused if the state changes its shape."""
     shapes = list(dict.fromkeys(g.shape for g in gradients))
     if len(shapes) > 1:
-        got, remedy = f"{name} of shapes {', '.join(map(str, shapes[:3]))}", "give what is no state another name"
-        raise ValueError(complaint("bptt.flow", "state", expected="one shape at all time steps", got=got, remedy=remedy))
+        got, fix = (
+            f"{name} of shapes {', '.join(map(str, shapes[:3]))}",
+            "give what is no state another name",
+        )
+        raise argument_error(
+            "bptt.flow", "state", expected="one shape at all time steps", got=got, fix=fix
+        )
     return np.stack(gradients)
 
 
@@ -306,7 +366,9 @@ def _titles(found: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
     return lambda loop, name: name if alone else " / ".join([*map(str, loop), name])
 
 
-def _parameters(shares: dict[tuple[Value, Loop], list[Any]], places: Places) -> dict[str, dict[int, np.ndarray]]:
+def _parameters(
+    shares: dict[tuple[Value, Loop], list[Any]], places: Places
+) -> dict[str, dict[int, np.ndarray]]:
     """The share of each step of a loop in the gradient of each parameter.
 
     A step gives to values that were made before the loop: to parameters, or to parts and products of them. From there the
@@ -314,10 +376,10 @@ def _parameters(shares: dict[tuple[Value, Loop], list[Any]], places: Places) -> 
     """
     totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
     for (x, (loop, step)), found in shares.items():
-        whole = [c for c in found if not isinstance(c, Part)]
-        parts = [c for c in found if isinstance(c, Part)]
+        whole = [c for c in found if not isinstance(c, SparseGrad)]
+        parts = [c for c in found if isinstance(c, SparseGrad)]
         g = sum(whole[1:], whole[0]) if whole else None
-        g = complete(x, g, parts) if parts else g
+        g = densify(x, g, parts) if parts else g
         for leaf, share in _carried(x, g, places):
             if leaf.node is None and leaf.tracked:
                 mine = totals.setdefault((loop, leaf), {})
@@ -330,7 +392,9 @@ def _parameters(shares: dict[tuple[Value, Loop], list[Any]], places: Places) -> 
     for i, ((loop, leaf), by_step) in enumerate(totals.items()):
         name = title(loop, leaf.name or f"leaf {i}")
         zero = np.zeros_like(leaf.array)
-        named[name if name not in named else f"{name} ({i})"] = {step: by_step.get(step, zero) for step in sorted(walked[loop])}
+        named[name if name not in named else f"{name} ({i})"] = {
+            step: by_step.get(step, zero) for step in sorted(walked[loop])
+        }
     return named
 
 
@@ -341,8 +405,13 @@ def _carried(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
     seen, waiting = {x}, [x]
     while waiting:
         for value in node_of(waiting.pop()).inputs:
-            if isinstance(value, Value) and value.node is not None and value not in seen and places[value] is None:
+            if (
+                isinstance(value, Value)
+                and value.node is not None
+                and value not in seen
+                and places[value] is None
+            ):
                 seen.add(value)
                 waiting.append(value)
     order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)
-    return sweep({x: g}, order)
+    return backward_pass({x: g}, order)

@@ -9,86 +9,43 @@ from functools import cache
 from string import Formatter
 from typing import Any
 
-from ..errors import complaint, describe
-from ..graph import Call, Node, Scope, TimeStep, Value, history, node_of
+from ..errors import argument_error, describe
+from ..graph import Node, Scope, Value, node_of, toposort
+from .scopes import resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def recorded(operation: str, output: Any) -> list[Value]:
+def recorded_values(operation: str, output: Any) -> list[Value]:
     """Everything that was recorded on the way to `output`, oldest first; refused if nothing was."""
     if not isinstance(output, Value) or output.node is None:
-        raise TypeError(
-            complaint(
-                operation,
-                "output",
-                expected="a Tensor that was computed from tensors with requires_grad=True",
-                got=f"a Tensor without a graph, {describe(output)}" if isinstance(output, Value) else describe(output),
-                remedy="draw the result of a computation, for example the loss, and compute it outside of tg.no_grad()",
-            )
+        raise argument_error(
+            operation,
+            "output",
+            expected="a Tensor that was computed from tensors with requires_grad=True",
+            got=f"a Tensor without a graph, {describe(output)}"
+            if isinstance(output, Value)
+            else describe(output),
+            fix="draw the result of a computation, for example the loss, and compute it outside of tg.no_grad()",
+            kind=TypeError,
         )
-    return history(output)[::-1]
+    return toposort(output)[::-1]
 
 
-class Again(str):
-    """A scope whose `name` another one has: ``gru, call 2`` is the second call of gru, ``linear (2)`` another module of that name."""
-
-    name: str
-
-    def __new__(cls, title: str, name: str) -> Again:
-        """The scope of that name, with a title of its own."""
-        again = super().__new__(cls, title)
-        again.name = name
-        return again
-
-
-def scopes_of(values: Iterable[Value]) -> dict[Value, Scope]:
-    """The scope of every result, oldest first; a module that is called twice, and a second walk through time, have their own.
-
-    So what happened at one time step of one call is never mixed with what happened there in another.
-    """
-    known: dict[tuple, dict[int, int]] = {}
-
-    def turn(key: tuple, number: int) -> int:
-        return known.setdefault(key, {}).setdefault(number, len(known[key]) + 1)
-
-    def apart(scope: Scope) -> Scope:
-        found: list[str | int] = []
-        for part in scope:
-            if isinstance(part, Call):
-                place = (*found, str(part))
-                module = turn((*place, "modules"), part.of)
-                call = turn((*place, "calls", module), part.entry)
-                title = str(part) + (f" ({module})" if module > 1 else "") + (f", call {call}" if call > 1 else "")
-                found.append(part if title == part else Again(title, str(part)))
-                continue
-            walk = turn((*found, "walks"), part.entry) if isinstance(part, TimeStep) else 1
-            if walk > 1:  # a walk has no name of its own: it gets that of the scope around it
-                name = str(found.pop()) if found and isinstance(found[-1], str) else "loop"
-                found.append(Again(f"{name}, call {walk}", name))
-            found.append(part)
-        return tuple(found)
-
-    return {value: apart(node_of(value).scope) for value in values}
-
-
-def time_step(scope: Scope) -> int | None:
-    """The innermost time step of a scope, None outside of time."""
-    return next((part for part in reversed(scope) if isinstance(part, int)), None)
-
-
-def place(scope: Scope) -> str:
+def format_scope(scope: Scope) -> str:
     """A scope as a heading: ``gru, time step 3``; empty outside of all scopes."""
-    return printable(", ".join(f"time step {part}" if isinstance(part, int) else part for part in scope))
+    return escape_unprintable(
+        ", ".join(f"time step {part}" if isinstance(part, int) else part for part in scope)
+    )
 
 
-def printable(name: str) -> str:
+def escape_unprintable(name: str) -> str:
     """`name` on one line, what cannot be printed written as its escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def starts_of(values: Iterable[Value]) -> dict[Value, int]:
+def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     """The time step before a loop that a first state stands for, and with it the leaves that are first states.
 
     A leaf is one if, where it enters an op, the same op of another step takes what an earlier step made under the same name:
@@ -102,7 +59,9 @@ def starts_of(values: Iterable[Value]) -> dict[Value, int]:
         here = _walk(node.scope)
         if here is not None:
             turns[(*here, node.op.name)] += 1
-            alike.setdefault((here[0], here[2:], node.op.name, turns[(*here, node.op.name)]), {})[here[1]] = node
+            alike.setdefault((here[0], here[2:], node.op.name, turns[(*here, node.op.name)]), {})[
+                here[1]
+            ] = node
     found: dict[Value, int] = {}
     for by_step in alike.values():
         if max(by_step) - min(by_step) >= len(by_step):
@@ -110,11 +69,21 @@ def starts_of(values: Iterable[Value]) -> dict[Value, int]:
         reach: dict[tuple[int, str], set[int]] = {}
         for step, node in by_step.items():
             for i, x in enumerate(node.inputs):
-                if isinstance(x, Value) and x.node and x.name and (made := time_step(x.node.scope)) not in (None, step):
+                if (
+                    isinstance(x, Value)
+                    and x.node
+                    and x.name
+                    and (made := time_step(x.node.scope)) not in (None, step)
+                ):
                     reach.setdefault((i, x.name), set()).add(step - made)
         for step, node in by_step.items() if reach else ():
             for i, x in enumerate(node.inputs):
-                if isinstance(x, Value) and x.node is None and x.name and len(lags := reach.get((i, x.name), set())) == 1:
+                if (
+                    isinstance(x, Value)
+                    and x.node is None
+                    and x.name
+                    and len(lags := reach.get((i, x.name), set())) == 1
+                ):
                     found.setdefault(x, step - next(iter(lags)))
     return found
 
@@ -127,7 +96,7 @@ def _walk(scope: Scope) -> tuple | None:
     return None
 
 
-def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str]:
+def label_values(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str]:
     """A label for every named value and every leaf that was used; with `apart` no two are alike, else no two in one scope.
 
     A result carries its time step (``h₃``). A leaf carries none, for a parameter belongs to all steps; but where several
@@ -136,7 +105,7 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
     """
     values = list(values)
     leaves: dict[Value, set[int | None]] = {}
-    scopes: dict[Value, Any] = {} if apart else scopes_of(values)
+    scopes: dict[Value, Any] = {} if apart else resolve_scopes(values)
     made: dict[str | None, set[int]] = {}
     for value in values:
         if (step := time_step(node_of(value).scope)) is not None:
@@ -146,12 +115,12 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
                 leaves.setdefault(x, set()).add(step)
                 if not apart:
                     scopes.setdefault(x, x if step is None or x.tracked else scopes[value])
-    names, starts = Counter(x.name for x in leaves), starts_of(values)
+    names, starts = Counter(x.name for x in leaves), find_initial_states(values)
     labels: dict[Value, str] = {}
     taken: Counter[Any] = Counter()
 
     def give(x: Value, name: str, step: int | None) -> None:
-        label = printable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
+        label = escape_unprintable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
         where = scopes.get(x)
         taken[label, where] += 1
         while taken[label, where] > 1:
@@ -168,7 +137,7 @@ def label_all(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str
         elif x.tracked:
             give(x, "leaf", None)
         else:
-            labels[x] = constant(x.array)
+            labels[x] = format_constant(x.array)
     for value in values:
         if value.name:
             give(value, value.name, time_step(node_of(value).scope))
@@ -188,46 +157,46 @@ def _start(found: int | None, used: int | None, made: set[int]) -> int | None:
     return None
 
 
-def constant(x: Any) -> str:
+def format_constant(x: Any) -> str:
     """A number by its value, an array by its shape."""
     x = getattr(x, "array", x)
     shape = getattr(x, "shape", ())
     return f"{x:g}".replace("-", "−") if shape == () else f"array{shape}"
 
 
-def setting(x: Any) -> str:
+def format_setting(x: Any) -> str:
     """A setting as it was written: slices with colons, arrays by their shape."""
     if isinstance(x, slice):
-        bounds = ("" if bound is None else setting(bound) for bound in (x.start, x.stop))
-        return ":".join(bounds) + ("" if x.step is None else f":{setting(x.step)}")
+        bounds = ("" if bound is None else format_setting(bound) for bound in (x.start, x.stop))
+        return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
     if isinstance(x, tuple):
-        return ", ".join(map(setting, x))
+        return ", ".join(map(format_setting, x))
     if x is Ellipsis:
         return "…"
     shape = getattr(x, "shape", ())
-    return f"array{shape}" if shape else printable(str(x))
+    return f"array{shape}" if shape else escape_unprintable(str(x))
 
 
-def settings(node: Node) -> dict[str, str]:
+def format_settings(node: Node) -> dict[str, str]:
     """The settings of a node that its formula leaves out and that are not at their defaults."""
-    mentioned = {field for _, field, _, _ in pieces(node.op.formula)}
+    mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
-        name: f"({setting(value)})" if isinstance(value, tuple) else setting(value)
+        name: f"({format_setting(value)})" if isinstance(value, tuple) else format_setting(value)
         for name, value in node.params.items()
         if name not in mentioned and repr(value) != repr(defaults.get(name))
     }
 
 
 @cache
-def pieces(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
+def parse_formula(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
     """A formula cut at its placeholders."""
     return list(Formatter().parse(formula))
 
 
 def symbol(node: Node) -> str:
     """What stands for the op in a picture: the one sign or function name in its formula, else the name of the op."""
-    text = "".join(literal for literal, *_ in pieces(node.op.formula))
+    text = "".join(literal for literal, *_ in parse_formula(node.op.formula))
     signs = "".join(" " if c in "()[]|," else c for c in text).split()
     return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name
 
@@ -237,16 +206,28 @@ def caption(node: Node, labels: Mapping[Value, str]) -> str:
 
     What has no name comes along an edge; a dot stands for it.
     """
-    others = "".join(f", {name}={value}" for name, value in settings(node).items())[2:]
+    others = "".join(f", {name}={value}" for name, value in format_settings(node).items())[2:]
     if node.op.variadic:
         return f"{symbol(node)}({others})" if others else symbol(node)
     filled, plain = {}, symbol(node) != node.op.name
     for name, x, array in zip(node.op.inputs, node.inputs, node.arrays, strict=True):
-        number = getattr(array, "ndim", 0) == 0 and not (isinstance(x, Value) and (x.node or x.tracked or x.name))
-        filled[name] = constant(array) if number else labels.get(x, "·") if isinstance(x, Value) and x.name else "·"
+        number = getattr(array, "ndim", 0) == 0 and not (
+            isinstance(x, Value) and (x.node or x.tracked or x.name)
+        )
+        filled[name] = (
+            format_constant(array)
+            if number
+            else labels.get(x, "·")
+            if isinstance(x, Value) and x.name
+            else "·"
+        )
         plain = plain and not number
-    for name in node.params.keys() & {field for _, field, _, _ in pieces(node.op.formula) if field}:
-        filled[name] = re.sub(r"array\([\d, ]*\)(, array\([\d, ]*\))*", "…", setting(node.params[name]))
+    for name in node.params.keys() & {
+        field for _, field, _, _ in parse_formula(node.op.formula) if field
+    }:
+        filled[name] = re.sub(
+            r"array\([\d, ]*\)(, array\([\d, ]*\))*", "…", format_setting(node.params[name])
+        )
         plain = False
     if plain or set(filled.values()) == {"·"}:
         return f"{symbol(node)}({others})" if others else symbol(node)

@@ -17,13 +17,15 @@ from ..graph import Value
 HERE = str(Path(__file__).parents[1])
 
 
-def place(frame: FrameType | None) -> str:
+def user_location(frame: FrameType | None) -> str:
     """The innermost line that is not of this library."""
     innermost = frame
     while frame is not None and frame.f_code.co_filename.startswith(HERE):
         frame = frame.f_back
     frame = frame or innermost
-    return line(frame.f_code.co_filename, frame.f_lineno) if frame else "an unknown place"
+    return (
+        format_location(frame.f_code.co_filename, frame.f_lineno) if frame else "an unknown place"
+    )
 
 
 def frames_to_the_user() -> int:
@@ -34,12 +36,12 @@ def frames_to_the_user() -> int:
     return level
 
 
-def line(file: str, number: int) -> str:
+def format_location(file: str, number: int) -> str:
     text = linecache.getline(file, number).strip()
     return f"{file}, line {number}" + (f": {text}" if text else "")
 
 
-def named_in(step: TracebackType) -> tuple[list[tuple[str, np.ndarray]], bool]:
+def arrays_named_in(step: TracebackType) -> tuple[list[tuple[str, np.ndarray]], bool]:
     """The arrays that a step of a traceback may have written to, as the program calls them; and whether it says which one it was.
 
     Of the statements in a line Python knows which one failed: of ``x[0] = 1; y[0] = 2`` the target, of a call the call.
@@ -54,7 +56,11 @@ def named_in(step: TracebackType) -> tuple[list[tuple[str, np.ndarray]], bool]:
     else:
         target = _target(tree) if part else None
         sure = target is not None
-        texts = [ast.unparse(node) for node in ([target] if target else ast.walk(tree)) if isinstance(node, ast.Name | ast.Attribute)]
+        texts = [
+            ast.unparse(node)
+            for node in ([target] if target else ast.walk(tree))
+            if isinstance(node, ast.Name | ast.Attribute)
+        ]
     found = []
     for name in dict.fromkeys(texts):
         first, *rest = name.split(".")

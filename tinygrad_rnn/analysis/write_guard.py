@@ -9,12 +9,12 @@ from zlib import crc32
 
 import numpy as np
 
-from ..errors import WrittenError, complaint, describe
-from .source_location import HERE, line, named_in
+from ..errors import WrittenError, argument_message, describe
+from .source_location import HERE, arrays_named_in, format_location
 
 
 @dataclass
-class Held:
+class GuardedArray:
     """An array that live graphs need.
 
     Attributes
@@ -54,16 +54,18 @@ class Guard:
     """
 
     def __init__(self) -> None:
-        self.held: dict[int, Held] = {}
+        self.held: dict[int, GuardedArray] = {}
         self.idle: set[int] = set()
 
-    def hold(self, array: np.ndarray, use: str) -> list[Held]:
+    def hold(self, array: np.ndarray, use: str) -> list[GuardedArray]:
         """Somebody needs an array, and so what it is a view of; returns what to let go later."""
         arrays = chain(array)
         for a in reversed(arrays):
             held = self.held.get(id(a))
             if held is None:
-                held = self.held[id(a)] = Held(a, 0, 0, use, _checksum(a), a.flags.writeable and _can_be_opened(a))
+                held = self.held[id(a)] = GuardedArray(
+                    a, 0, 0, use, _checksum(a), a.flags.writeable and _can_be_opened(a)
+                )
                 if held.locked:
                     a.flags.writeable = False
             held.count += 1
@@ -71,7 +73,7 @@ class Guard:
         self.held[id(array)].itself += 1
         return [self.held[id(a)] for a in arrays]
 
-    def let_go(self, several: Iterable[list[Held]]) -> None:
+    def let_go(self, several: Iterable[list[GuardedArray]]) -> None:
         """What `hold` returned, several times: arrays can be written to again, if no other needs them."""
         for those in several:
             those[0].itself -= 1
@@ -81,7 +83,11 @@ class Guard:
                     self.idle.add(id(held.array))
         freed = True
         while freed:
-            freed = {key for key in self.idle if not isinstance(self.held[key].array.base, np.ndarray) or self._open(key)}
+            freed = {
+                key
+                for key in self.idle
+                if not isinstance(self.held[key].array.base, np.ndarray) or self._open(key)
+            }
             for key in freed:
                 _unlock(self.held.pop(key))
             self.idle -= freed
@@ -111,30 +117,46 @@ class Guard:
         while trace is not None:
             steps.append(trace)
             trace = trace.tb_next
-        for step in reversed([step for step in steps if not step.tb_frame.f_code.co_filename.startswith(HERE)]):
-            named, sure = named_in(step)
-            found = {label: array for label, array in named if not array.flags.writeable and self._near(array)}
+        for step in reversed(
+            [step for step in steps if not step.tb_frame.f_code.co_filename.startswith(HERE)]
+        ):
+            named, sure = arrays_named_in(step)
+            found = {
+                label: array
+                for label, array in named
+                if not array.flags.writeable and self._near(array)
+            }
             if found:
-                array, where = next(iter(found.values())), line(step.tb_frame.f_code.co_filename, step.tb_lineno)
-                got = f"a write to {next(iter(found))} at {where}" if sure else f"a write, perhaps to {' or '.join(found)}, at {where}"
+                array, where = (
+                    next(iter(found.values())),
+                    format_location(step.tb_frame.f_code.co_filename, step.tb_lineno),
+                )
+                got = (
+                    f"a write to {next(iter(found))} at {where}"
+                    if sure
+                    else f"a write, perhaps to {' or '.join(found)}, at {where}"
+                )
                 return _complaint(array, self._near(array)[0], got)
         return None
 
-    def _near(self, array: np.ndarray) -> list[Held]:
+    def _near(self, array: np.ndarray) -> list[GuardedArray]:
         """What is held in the memory of an array; first what somebody needs that it is, or is a view of."""
         near = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
         return sorted(near, key=lambda held: not held.needs(array))
 
 
-def _complaint(array: np.ndarray, held: Held, got: str) -> str:
-    wanted, remedy = f"the numbers that {held.use} was computed with, for a live graph needs them", "write to a copy, or after backward"
+def _complaint(array: np.ndarray, held: GuardedArray, got: str) -> str:
+    wanted, fix = (
+        f"the numbers that {held.use} was computed with, for a live graph needs them",
+        "write to a copy, or after backward",
+    )
     if not held.needs(array):
         wanted = f"no write to an array of which {held.use} took a part, for a live graph needs that and NumPy locks the whole"
-        remedy += "; or compute with a copy of the part"
-    return complaint("debug", f"array {describe(array)}", expected=wanted, got=got, remedy=remedy)
+        fix += "; or compute with a copy of the part"
+    return argument_message("debug", f"array {describe(array)}", expected=wanted, got=got, fix=fix)
 
 
-def _unlock(held: Held) -> None:
+def _unlock(held: GuardedArray) -> None:
     if held.locked:
         held.array.flags.writeable = True
 

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from ..errors import complaint
+from ..errors import argument_error
 from ..nn import GRU, LSTM, RNN, Embedding, Linear, Module
 from ..nn.init import Rng, generator
 from ..serialize import load_metadata, load_with_metadata, save
@@ -63,14 +63,20 @@ class Architecture:
 
     def __post_init__(self) -> None:
         if self.cell not in LAYERS:
-            raise ValueError(
-                complaint("CharModel", "cell", expected="'rnn', 'gru' or 'lstm'", got=repr(self.cell), remedy="use one of these")
+            raise argument_error(
+                "CharModel",
+                "cell",
+                expected="'rnn', 'gru' or 'lstm'",
+                got=repr(self.cell),
+                fix="use one of these",
             )
         for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
             size = getattr(self, name)
             if not isinstance(size, int) or not least <= size < LARGEST:
                 wanted = f"an integer, at least {least} and below {LARGEST:,}"
-                raise ValueError(complaint("CharModel", name, expected=wanted, got=repr(size), remedy="check it"))
+                raise argument_error(
+                    "CharModel", name, expected=wanted, got=repr(size), fix="check it"
+                )
 
 
 class CharModel(Module):
@@ -99,12 +105,16 @@ class CharModel(Module):
         self.vocab, self.architecture = vocab, architecture
         width = architecture.embedding or len(vocab)
         self.embedding = Embedding(len(vocab), width, rng=rng) if architecture.embedding else None
-        self.recurrent = LAYERS[architecture.cell](width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng)
+        self.recurrent = LAYERS[architecture.cell](
+            width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng
+        )
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Integers (T, B) to logits (T, B, vocabulary) and the state after the last step."""
-        rows = one_hot(x, len(self.vocab), self.dtype) if self.embedding is None else self.embedding(x)
+        rows = (
+            one_hot(x, len(self.vocab), self.dtype) if self.embedding is None else self.embedding(x)
+        )
         hidden, state = self.recurrent(rows, state)
         return self.output(hidden), state
 
@@ -140,13 +150,21 @@ def save_model(
     >>> again.vocab, arrays, notes
     (CharVocab('Maht'), {}, {'epoch': 3})
     """
-    everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(arrays or {})
-    header = {"characters": model.vocab.characters, "architecture": asdict(model.architecture), "notes": dict(notes or {})}
+    everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(
+        arrays or {}
+    )
+    header = {
+        "characters": model.vocab.characters,
+        "architecture": asdict(model.architecture),
+        "notes": dict(notes or {}),
+    }
     header["checksums"] = _checksums(header, everything)
     save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
-def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
+def load_model(
+    path: str | os.PathLike[str],
+) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
     """Read what `save_model` wrote: the model, the arrays and the notes beside it.
 
     Parameters
@@ -180,20 +198,25 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
     11
     """
     if load_metadata(path).get("format") != FORMAT:  # before its arrays, of any size, are read
-        raise ValueError(
-            complaint(
-                "load_model",
-                "path",
-                expected="a character model",
-                got=f"{str(path)!r}, another safetensors file",
-                remedy="give a file that train wrote",
-            )
+        raise argument_error(
+            "load_model",
+            "path",
+            expected="a character model",
+            got=f"{str(path)!r}, another safetensors file",
+            fix="give a file that train wrote",
         )
     arrays, metadata = load_with_metadata(path)
     try:
         header = json.loads(metadata["header"])
-        vocab, architecture = CharVocab(header["characters"], order="given"), Architecture(**header["architecture"])
-        weights = {name.removeprefix("model."): array for name, array in arrays.items() if name.startswith("model.")}
+        vocab, architecture = (
+            CharVocab(header["characters"], order="given"),
+            Architecture(**header["architecture"]),
+        )
+        weights = {
+            name.removeprefix("model."): array
+            for name, array in arrays.items()
+            if name.startswith("model.")
+        }
         _check_weights(weights, len(vocab), architecture)
         model = CharModel(vocab, architecture, rng=0)
         dtypes = {array.dtype for array in weights.values()}
@@ -202,17 +225,32 @@ def load_model(path: str | os.PathLike[str]) -> tuple[CharModel, dict[str, np.nd
         _check_checksums(header, arrays)  # last, for what is wrong in itself says more
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         why = f"without {error}" if isinstance(error, KeyError) else error
-        raise ValueError(
-            complaint("load_model", "path", expected="a whole character model", got=f"{str(path)!r} ({why})", remedy="train it again")
+        raise argument_error(
+            "load_model",
+            "path",
+            expected="a whole character model",
+            got=f"{str(path)!r} ({why})",
+            fix="train it again",
         ) from error
-    return model, {name: array for name, array in arrays.items() if not name.startswith("model.")}, notes
+    return (
+        model,
+        {name: array for name, array in arrays.items() if not name.startswith("model.")},
+        notes,
+    )
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
     """The CRC of everything in a file, by name, so that a damaged one can say where."""
     parts = {**header, **header["notes"]}
-    sums = {name: crc32(json.dumps(part, sort_keys=True).encode()) for name, part in parts.items() if name not in ("checksums", "notes")}
-    return sums | {name: crc32(f"{array.dtype} {array.shape} ".encode() + array.tobytes()) for name, array in arrays.items()}
+    sums = {
+        name: crc32(json.dumps(part, sort_keys=True).encode())
+        for name, part in parts.items()
+        if name not in ("checksums", "notes")
+    }
+    return sums | {
+        name: crc32(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+        for name, array in arrays.items()
+    }
 
 
 def _check_checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -229,12 +267,16 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
     """Refuse weights that are not finite, or of other sizes than the header says, before a model of these sizes is built."""
     shape = weights["output.weight"].shape
     if shape != (characters, sizes.hidden):
-        raise ValueError(f"its header says {characters} characters and hidden size {sizes.hidden}, its output.weight has shape {shape}")
+        raise ValueError(
+            f"its header says {characters} characters and hidden size {sizes.hidden}, its output.weight has shape {shape}"
+        )
     if sizes.layers > len(weights):
         raise ValueError(f"its header says {sizes.layers} layers, it has {len(weights)} arrays")
     for name, expected in _large_weights(characters, sizes).items():
         if weights[name].shape != expected:
-            raise ValueError(f"its header asks for a {name} of shape {expected}, its own has shape {weights[name].shape}")
+            raise ValueError(
+                f"its header asks for a {name} of shape {expected}, its own has shape {weights[name].shape}"
+            )
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")
@@ -242,8 +284,16 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
 
 def _large_weights(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
     """The shapes of the matrices in a model of these sizes: with these in a file the model is no larger than the file."""
-    rows, width = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden, sizes.embedding or characters
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (characters, width)} if sizes.embedding else {}
+    rows, width = (
+        {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden,
+        sizes.embedding or characters,
+    )
+    shapes: dict[str, tuple[int, ...]] = (
+        {"embedding.weight": (characters, width)} if sizes.embedding else {}
+    )
     for i in range(sizes.layers):
-        shapes |= {f"recurrent.weight_ih_l{i}": (rows, sizes.hidden if i else width), f"recurrent.weight_hh_l{i}": (rows, sizes.hidden)}
+        shapes |= {
+            f"recurrent.weight_ih_l{i}": (rows, sizes.hidden if i else width),
+            f"recurrent.weight_hh_l{i}": (rows, sizes.hidden),
+        }
     return shapes

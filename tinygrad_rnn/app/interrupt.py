@@ -13,7 +13,9 @@ INTERRUPTED = 130
 def is_command() -> bool:
     """Whether this process is the command `tinygrad-rnn`, however it was started, and not a program that imports the library."""
     started = sys.argv[0] if sys.argv else ""
-    return (started == "-m" and MODULE in sys.orig_argv) or os.path.basename(started).split(".")[0] == "tinygrad-rnn"  # noqa: PTH119
+    return (started == "-m" and MODULE in sys.orig_argv) or os.path.basename(started).split(".")[
+        0
+    ] == "tinygrad-rnn"  # noqa: PTH119
 
 
 def leave(number: int, frame: FrameType | None) -> None:

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from .char_model import Architecture, CharModel, load_model, save_model
-from ..errors import complaint, plural
+from ..errors import argument_error, format_count
 from ..graph import no_grad
-from ..nn.module import evaluating
+from ..nn.module import eval_mode
 from ..optim import Adam
 from ..scan import detach
 from ..tensor import Tensor
 from ..text import CharVocab, batches, count_batches
+from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
 HOPELESS = 1e6
@@ -78,11 +78,21 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps"):
             if getattr(self, name) < 1:
-                raise ValueError(complaint("train", name, expected="a positive integer", got=repr(getattr(self, name)), remedy="check it"))
+                raise argument_error(
+                    "train",
+                    name,
+                    expected="a positive integer",
+                    got=repr(getattr(self, name)),
+                    fix="check it",
+                )
         for name, most in (("lr", float("inf")), ("clip", float("inf")), ("holdout", 0.5 + 1e-9)):
             if not 0 < getattr(self, name) < most:
-                expected = "a number above 0" if name != "holdout" else "a share above 0 and at most 0.5"
-                raise ValueError(complaint("train", name, expected=expected, got=repr(getattr(self, name)), remedy="check it"))
+                expected = (
+                    "a number above 0" if name != "holdout" else "a share above 0 and at most 0.5"
+                )
+                raise argument_error(
+                    "train", name, expected=expected, got=repr(getattr(self, name)), fix="check it"
+                )
 
 
 @dataclass(frozen=True)
@@ -167,14 +177,14 @@ class Trainer:
         self.digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         self.cut = len(text) - max(2, round(len(text) * options.holdout))
         if self.cut < 2 * options.batch_size:
-            raise ValueError(
-                complaint(
-                    "train",
-                    "text",
-                    expected=f"at least {2 * options.batch_size} characters besides those held out, for {options.batch_size} streams",
-                    got=plural(len(text), "character"),
-                    remedy="use a longer text or a smaller batch size" if text else "the text is empty; use another",
-                )
+            raise argument_error(
+                "train",
+                "text",
+                expected=f"at least {2 * options.batch_size} characters besides those held out, for {options.batch_size} streams",
+                got=format_count(len(text), "character"),
+                fix="use a longer text or a smaller batch size"
+                if text
+                else "the text is empty; use another",
             )
         self.batches = count_batches(self.cut, options.batch_size, options.steps)
 
@@ -283,7 +293,16 @@ class Trainer:
                 elapsed = perf_counter() - start
                 if on_batch is not None:
                     left = elapsed / done * (todo - done)
-                    on_batch(Progress(self.epoch, self.batch, self.batches, float(np.mean(losses[-20:])), seen / elapsed, left))
+                    on_batch(
+                        Progress(
+                            self.epoch,
+                            self.batch,
+                            self.batches,
+                            float(np.mean(losses[-20:])),
+                            seen / elapsed,
+                            left,
+                        )
+                    )
             self.epoch, self.batch, self.state = self.epoch + 1, 0, None
             if on_epoch is not None:
                 held_out = self.evaluate()
@@ -294,7 +313,7 @@ class Trainer:
     def evaluate(self) -> float:
         """The mean loss on the held-out text, in nats a character, read from its start with an empty state."""
         total, state = 0.0, None
-        with evaluating(self.model), no_grad():
+        with eval_mode(self.model), no_grad():
             for x, y in batches(self.held_out, 1, 256):
                 logits, state = self._run_model(x, state)
                 total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
@@ -302,7 +321,13 @@ class Trainer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that the next step depends on to `path`, whole or not at all."""
-        states = () if self.state is None else (self.state,) if isinstance(self.state, Tensor) else self.state
+        states = (
+            ()
+            if self.state is None
+            else (self.state,)
+            if isinstance(self.state, Tensor)
+            else self.state
+        )
         carried = dict(zip(("state", "state_c"), states, strict=False))
         arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {name: tensor.data for name, tensor in carried.items()}
@@ -316,7 +341,9 @@ class Trainer:
         save_model(self.model, path, arrays=arrays, notes=notes)
 
     @classmethod
-    def resume(cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None) -> Trainer:
+    def resume(
+        cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None
+    ) -> Trainer:
         """Go on from what `save` wrote.
 
         Parameters
@@ -364,16 +391,26 @@ class Trainer:
             trainer.model = model
             trainer._encode(text)
             trainer.optimizer = Adam(model.parameters(), lr=options.lr)
-            trainer.optimizer.load_state_dict({n.removeprefix("optimizer."): a for n, a in arrays.items() if n.startswith("optimizer.")})
+            trainer.optimizer.load_state_dict(
+                {
+                    n.removeprefix("optimizer."): a
+                    for n, a in arrays.items()
+                    if n.startswith("optimizer.")
+                }
+            )
             model.recurrent.rng.bit_generator.state = notes["rng"]
             trainer.epoch, trainer.batch = notes["epoch"], notes["batch"]
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                complaint(
-                    "train", "resume", expected="a checkpoint of this text", got=f"{str(path)!r} ({error})", remedy="train without --resume"
-                )
+            raise argument_error(
+                "train",
+                "resume",
+                expected="a checkpoint of this text",
+                got=f"{str(path)!r} ({error})",
+                fix="train without --resume",
             ) from error
-        carried: list[Any] = [Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays]
+        carried: list[Any] = [
+            Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays
+        ]
         trainer.state = None if not carried else carried[0] if len(carried) == 1 else tuple(carried)
         if epochs is not None:
             trainer.options = replace(options, epochs=epochs)
@@ -387,8 +424,14 @@ def _check_loss(loss: float, where: str) -> None:
 
 
 def _diverged(got: str) -> ValueError:
-    remedy = "use a smaller --lr, or clip harder with a smaller --clip; what was saved before stays as it is"
-    return ValueError(complaint("train", "lr", expected=f"a loss below {HOPELESS:,.0f} and finite gradients", got=got, remedy=remedy))
+    fix = "use a smaller --lr, or clip harder with a smaller --clip; what was saved before stays as it is"
+    return argument_error(
+        "train",
+        "lr",
+        expected=f"a loss below {HOPELESS:,.0f} and finite gradients",
+        got=got,
+        fix=fix,
+    )
 
 
 def demo_text() -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ..dtypes import require_flag
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 
 if TYPE_CHECKING:
     from .layer import CompiledModule
@@ -75,12 +75,19 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
             ... = np.dot(h_prev, ...
     """
     if not callable(target) or isinstance(target, type):
-        wanted, remedy = "a Module, a cell or a function that walks through time", "pass nn.GRU(...), say"
-        raise TypeError(complaint("compile", "target", expected=wanted, got=describe(target), remedy=remedy))
-    fallback = require_flag("compile", "fallback", fallback)
+        wanted, fix = (
+            "a Module, a cell or a function that walks through time",
+            "pass nn.GRU(...), say",
+        )
+        raise argument_error(
+            "compile", "target", expected=wanted, got=describe(target), fix=fix, kind=TypeError
+        )
+    fallback = check.flag("compile", "fallback", fallback)
     if not isinstance(backend, str) or backend not in BACKENDS:
-        got, remedy = repr(backend), "take one of them"
-        raise ValueError(complaint("compile", "backend", expected=" or ".join(map(repr, BACKENDS)), got=got, remedy=remedy))
+        got, fix = repr(backend), "take one of them"
+        raise argument_error(
+            "compile", "backend", expected=" or ".join(map(repr, BACKENDS)), got=got, fix=fix
+        )
     missing = [package for package in BACKENDS[backend] if find_spec(package) is None]
     if missing:
         raise ImportError(f"compile: expected {' and '.join(missing)} for backend={backend!r}, got none; "

@@ -9,7 +9,9 @@ import numpy as np
 from .lines import UFUNCS, VIEWS, Line
 from .plan import Plan, Stage
 
-WRITE_INTO = frozenset({*UFUNCS, "dot", "concatenate", "sum", "prod", "max", "min", "copy"}) - {"where"}
+WRITE_INTO = frozenset({*UFUNCS, "dot", "concatenate", "sum", "prod", "max", "min", "copy"}) - {
+    "where"
+}
 
 
 def spare(plan: Plan, name: str) -> str:
@@ -28,13 +30,25 @@ class Buffers:
         For each value the array that it is written into.
     """
 
-    def __init__(self, plan: Plan, loop: Stage, lines: list[Line], kept: set[str], carried: list[str], following: list[Any]):
+    def __init__(
+        self,
+        plan: Plan,
+        loop: Stage,
+        lines: list[Line],
+        kept: set[str],
+        carried: list[str],
+        following: list[Any],
+    ):
         self.made: dict[str, tuple[tuple[int, ...], np.dtype]] = {}
         self.out: dict[str, str] = {}
         owner: dict[str, str] = {}
         last: dict[str, int] = {}
         for i, line in enumerate(lines):
-            owner[line.name] = owner.get(line.uses[0], line.uses[0]) if line.fn in VIEWS and line.uses else line.name
+            owner[line.name] = (
+                owner.get(line.uses[0], line.uses[0])
+                if line.fn in VIEWS and line.uses
+                else line.name
+            )
             for use in line.uses:
                 last[owner.get(use, use)] = i
         for name in following:
@@ -51,7 +65,9 @@ class Buffers:
                 continue
             key = (line.shape, line.dtype)
             dying = [
-                u for u in dict.fromkeys(line.uses) if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)
+                u
+                for u in dict.fromkeys(line.uses)
+                if u in taken and owner[u] == u and last.get(u) == i and (self.key(plan, u) == key)
             ]
             if line.fn in UFUNCS and dying:
                 place = taken.pop(dying[0])
@@ -70,7 +86,9 @@ class Buffers:
         return plan.lines[name].shape, plan.lines[name].dtype
 
 
-def taken_over(plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wanted: set[str]) -> dict[str, str]:
+def taken_over(
+    plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wanted: set[str]
+) -> dict[str, str]:
     """For values that a loop keeps: an array over time that was made before it, and of which this step is not read any more."""
     position = {line.name: i for i, line in enumerate(lines)}
     last: dict[str, int] = {}
@@ -84,7 +102,12 @@ def taken_over(plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wante
     viewed = {use for line in lines if line.fn in VIEWS for use in line.uses}
     before = Stage.BACK_BEFORE if loop.backwards else Stage.BEFORE
     fresh = [
-        n for n, x in plan.lines.items() if plan.stages[n] == before and x.fn in WRITE_INTO and n not in elsewhere | viewed and n in last
+        n
+        for n, x in plan.lines.items()
+        if plan.stages[n] == before
+        and x.fn in WRITE_INTO
+        and n not in elsewhere | viewed
+        and n in last
     ]
     found: dict[str, str] = {}
     for line in lines:
@@ -92,7 +115,9 @@ def taken_over(plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wante
             continue
         for name in fresh:
             made = plan.lines[name]
-            over = last[name] < position[line.name] or (last[name] == position[line.name] and line.fn in UFUNCS)
+            over = last[name] < position[line.name] or (
+                last[name] == position[line.name] and line.fn in UFUNCS
+            )
             if over and (made.shape, made.dtype) == (line.shape, line.dtype):
                 found[line.name] = name
                 fresh.remove(name)
@@ -104,7 +129,12 @@ def in_place(plan: Plan, lines: list[Line], wanted: set[str]) -> dict[str, str]:
     """For lines outside of loops: which of their arguments nobody reads any more, so that the result can take its place."""
     here = {line.name: line for line in lines}
     stage = plan.stages[lines[0].name]
-    viewed = {use for line in plan.lines.values() if line.fn in VIEWS or plan.stages[line.name] != stage for use in line.uses}
+    viewed = {
+        use
+        for line in plan.lines.values()
+        if line.fn in VIEWS or plan.stages[line.name] != stage
+        for use in line.uses
+    }
     last = {use: line.name for line in lines for use in line.uses}
     found: dict[str, str] = {}
     for line in lines:
@@ -112,8 +142,17 @@ def in_place(plan: Plan, lines: list[Line], wanted: set[str]) -> dict[str, str]:
             continue
         for use in line.uses:
             other = here.get(use)
-            fresh = other is not None and (other.fn in UFUNCS or other.fn == "dot") and use not in viewed | wanted
-            if other is not None and fresh and last[use] == line.name and (other.shape, other.dtype) == (line.shape, line.dtype):
+            fresh = (
+                other is not None
+                and (other.fn in UFUNCS or other.fn == "dot")
+                and use not in viewed | wanted
+            )
+            if (
+                other is not None
+                and fresh
+                and last[use] == line.name
+                and (other.shape, other.dtype) == (line.shape, line.dtype)
+            ):
                 found[line.name] = use
                 break
     return found

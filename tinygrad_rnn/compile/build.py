@@ -13,7 +13,13 @@ from .program import Program, Text
 from .trace import Traced
 
 
-def build(traced: Traced, gradients: Gradients | None, arguments: list[Any], title: str, backend: str = "numpy") -> Program:
+def build(
+    traced: Traced,
+    gradients: Gradients | None,
+    arguments: list[Any],
+    title: str,
+    backend: str = "numpy",
+) -> Program:
     """Compile what was recorded: one pass after another over the lines."""
     plan = written(traced, gradients, arguments)
     one_for_all(plan)
@@ -42,10 +48,22 @@ def numbered(plan: Plan) -> None:
     def new(name: Any) -> Any:
         return names.get(name, name) if isinstance(name, str) else name
 
-    lines = {new(n): replace(line, name=new(n), args=tuple(map(new, line.args))) for n, line in plan.lines.items()}
+    lines = {
+        new(n): replace(line, name=new(n), args=tuple(map(new, line.args)))
+        for n, line in plan.lines.items()
+    }
     plan.stages = {new(name): plan.stages[name] for name in plan.lines}
-    handed = {*plan.inputs, *plan.states, *plan.arguments, *plan.arriving, *plan.carried, *w.constants}
-    w.arrays = {new(name): array for name, array in w.arrays.items() if name in plan.lines or name in handed}
+    handed = {
+        *plan.inputs,
+        *plan.states,
+        *plan.arguments,
+        *plan.arriving,
+        *plan.carried,
+        *w.constants,
+    }
+    w.arrays = {
+        new(name): array for name, array in w.arrays.items() if name in plan.lines or name in handed
+    }
     w.notes = {new(name): note for name, note in w.notes.items() if name in plan.lines}
     plan.lines = lines
     for roots in ("outputs", "new", "to_inputs", "to_states", "to_arguments"):

@@ -47,7 +47,9 @@ def captured(cell: Any) -> Held:
     found = Held()
     seen: dict[int, int] = {}
     waiting: list[Any] = [cell]
-    alive: list[Any] = []  # lists that are made on the way must not go: another one would have the same place in memory
+    alive: list[
+        Any
+    ] = []  # lists that are made on the way must not go: another one would have the same place in memory
     while waiting:
         x = waiting.pop()
         alive.append(x)

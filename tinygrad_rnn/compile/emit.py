@@ -58,7 +58,11 @@ class Emitter:
         """What a line in the loop calls a value."""
         plan = self.plan
         here = plan.stages.get(name) == self.loop
-        if here or not self.plan.varies(name) or name in (plan.carried if self.loop.backwards else plan.states):
+        if (
+            here
+            or not self.plan.varies(name)
+            or name in (plan.carried if self.loop.backwards else plan.states)
+        ):
             return name
         if name in self.bound:
             return name
@@ -102,7 +106,11 @@ class Emitter:
             return f"{a}{_transposition((0, *(i + 1 for i in s['axes'])) if over else s['axes'])}"
         if line.fn in ("reshape", "broadcast"):
             shape = f"({', '.join(['T', *map(str, s['shape'])])},)" if over else repr(s["shape"])
-            return f"{a}.reshape({shape})" if line.fn == "reshape" else f"np.broadcast_to({a}, {shape})"
+            return (
+                f"{a}.reshape({shape})"
+                if line.fn == "reshape"
+                else f"np.broadcast_to({a}, {shape})"
+            )
         if line.fn == "index":
             return f"{a}[{self.index(s['index'], over)}]"
         if line.fn == "concatenate":
@@ -151,8 +159,12 @@ class Emitter:
     def index(self, index: Any, over: bool) -> str:
         """What stands in the brackets."""
         entries = index if isinstance(index, tuple) else (index,)
-        texts = ([":"] if over and entries[0] is not Ellipsis else []) + [_slice(e) for e in entries]
-        return ", ".join(texts) + ("," if isinstance(index, tuple) and len(texts) == 1 else "") or "()"
+        texts = ([":"] if over and entries[0] is not Ellipsis else []) + [
+            _slice(e) for e in entries
+        ]
+        return (
+            ", ".join(texts) + ("," if isinstance(index, tuple) and len(texts) == 1 else "") or "()"
+        )
 
     def call(self, line: Line, args: list[str]) -> str:
         """A function that is called as it is."""
@@ -193,7 +205,9 @@ def _number(value: Any) -> str:
 
 def _slice(e: Any) -> str:
     if isinstance(e, slice):
-        start, stop, step = ("" if part is None else str(part) for part in (e.start, e.stop, e.step))
+        start, stop, step = (
+            "" if part is None else str(part) for part in (e.start, e.stop, e.step)
+        )
         return f"{start}:{stop}" + (f":{step}" if step else "")
     return "..." if e is Ellipsis else literal(e)
 

@@ -55,7 +55,9 @@ def _reshaped(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]
 
 
 def _broadcast(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    return ["0" if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :], strict=True)]
+    return [
+        "0" if n == 1 else i for n, i in zip(shape, index[len(index) - len(shape) :], strict=True)
+    ]
 
 
 def _indexed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ..notation import source
-from ..op import Op
+from ..op import Op, rule_source
 from .lines import UFUNCS, Ref, axes_from_the_end, compute
 
 if TYPE_CHECKING:
@@ -24,18 +23,25 @@ class NotAnExpressionError(Exception):
 class Expression:
     """The forward of an op, or a rule, as lines: its source, taken apart."""
 
-    def __init__(self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str | None):
+    def __init__(
+        self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str | None
+    ):
         self.writer, self.wish = writer, wish
         function = inspect.unwrap(op.forward)
         self.scope = getattr(function, "__globals__", {})
-        self.names: dict[str, Any] = {**dict(zip(_arguments(function), args, strict=False)), **params}
+        self.names: dict[str, Any] = {
+            **dict(zip(_arguments(function), args, strict=False)),
+            **params,
+        }
         self.body = _body(function)
 
     def result(self) -> Ref:
         """Write the lines; the name of the result."""
         *before, last = self.body
         for statement in before:
-            if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
+            if not (
+                isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+            ):
                 raise NotAnExpressionError
             self.names[statement.targets[0].id] = self.value(statement.value)
         if not isinstance(last, ast.Return) or last.value is None:
@@ -51,11 +57,19 @@ class Expression:
                 return self.names[e.id]
             case ast.UnaryOp(op=ast.USub()):
                 inner = self.value(e.operand)
-                return self.writer.write("negative", inner, wish=wish) if isinstance(inner, str) else -inner
+                return (
+                    self.writer.write("negative", inner, wish=wish)
+                    if isinstance(inner, str)
+                    else -inner
+                )
             case ast.BinOp() if type(e.op) in BINARY:
-                return self._applied(BINARY[type(e.op)], [self.value(e.left), self.value(e.right)], wish)
+                return self._applied(
+                    BINARY[type(e.op)], [self.value(e.left), self.value(e.right)], wish
+                )
             case ast.Compare(ops=[found]) if type(found) in COMPARES:
-                return self._applied(COMPARES[type(found)], [self.value(e.left), self.value(e.comparators[0])], wish)
+                return self._applied(
+                    COMPARES[type(found)], [self.value(e.left), self.value(e.comparators[0])], wish
+                )
             case ast.Call():
                 return self._call(e, wish)
         raise NotAnExpressionError
@@ -78,17 +92,44 @@ class Expression:
             return self._applied(plain, args, wish)
         if function in REDUCED:
             settings = {keyword.arg: self.value(keyword.value) for keyword in e.keywords}
-            axis = axes_from_the_end(self.writer.shape(args[0]), args[1] if len(args) > 1 else settings.get("axis"))
-            return self.writer.write(REDUCED[function], args[0], axis=axis, keepdims=bool(settings.get("keepdims")), wish=wish)
+            axis = axes_from_the_end(
+                self.writer.shape(args[0]), args[1] if len(args) > 1 else settings.get("axis")
+            )
+            return self.writer.write(
+                REDUCED[function],
+                args[0],
+                axis=axis,
+                keepdims=bool(settings.get("keepdims")),
+                wish=wish,
+            )
         known = self.scope.get(function)
         if isinstance(known, Op) and not e.keywords and not known.variadic and not known.defaults:
             return Expression(self.writer, known, args, {}, wish).result()
         raise NotAnExpressionError
 
 
-BINARY = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power", ast.BitAnd: "logical_and"}
-COMPARES = {ast.Eq: "equal", ast.NotEq: "not_equal", ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal"}
-REDUCED = {"np.add.reduce": "sum", "np.multiply.reduce": "prod", "np.maximum.reduce": "max", "np.minimum.reduce": "min"}
+BINARY = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.BitAnd: "logical_and",
+}
+COMPARES = {
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+}
+REDUCED = {
+    "np.add.reduce": "sum",
+    "np.multiply.reduce": "prod",
+    "np.maximum.reduce": "max",
+    "np.minimum.reduce": "min",
+}
 
 
 @cache
@@ -105,7 +146,7 @@ def _body(function: Callable[..., Any]) -> list[ast.stmt]:
     """The statements of a function; of a lambda the one that returns."""
     try:
         if function.__name__ == "<lambda>":
-            return [ast.Return(ast.parse(source(function), mode="eval").body)]
+            return [ast.Return(ast.parse(rule_source(function), mode="eval").body)]
         (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, SyntaxError, ValueError, TypeError) as error:
         raise NotAnExpressionError from error

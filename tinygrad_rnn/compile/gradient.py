@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backward import sweep
-from ..graph import Value, history, node_of, recorded
-from ..notation import source
-from ..op import Op, apply
+from ..backward import backward_pass
+from ..graph import Value, enable_grad, node_of, toposort
+from ..op import Op, apply, rule_source
 from ..tensor import Tensor
 from .trace import Traced, other_numbers, seeing
 
@@ -67,34 +66,62 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
 
     `wanted` says of a leaf whether its gradient is asked for. States always are.
     """
-    found = Gradients([_seed(y, "g_output") for y in traced.outputs], [_seed(s, f"d{s.name or 'h'}_next") for s in traced.new])
+    found = Gradients(
+        [_seed(y, "g_output") for y in traced.outputs],
+        [_seed(s, f"d{s.name or 'h'}_next") for s in traced.new],
+    )
     inside = dependent(traced)
     flowing = _flowing((*traced.outputs, *traced.new), traced.values)
     order = [value for value in flowing if id(value) in inside]
     shared = [value for value in flowing if id(value) not in inside]
-    with recorded(), seeing(_refused_comparison), np.errstate(all="ignore"), _rules_as_nodes(traced.values):
+    with (
+        enable_grad(),
+        seeing(_refused_comparison),
+        np.errstate(all="ignore"),
+        _rules_as_nodes(traced.values),
+    ):
         seeds: dict[Value, Any] = {}
-        for y, g in zip((*traced.outputs, *traced.new), (*found.arriving, *found.carried), strict=True):
+        for y, g in zip(
+            (*traced.outputs, *traced.new), (*found.arriving, *found.carried), strict=True
+        ):
             seeds[y] = seeds[y] + g if y in seeds else g
         flows = {}
         inner = set(order)
-        for value, g in sweep({y: g for y, g in seeds.items() if y.tracked}, order, record=True, interior=True):
+        for value, g in backward_pass(
+            {y: g for y, g in seeds.items() if y.tracked}, order, record=True, interior=True
+        ):
             if value not in inner:
                 flows[value] = g
             if value.name and g.name is None:
                 g.name = f"d{value.name}"
-        found.to_inputs = [flows.pop(x, None) if isinstance(x, Value) else None for x in traced.inputs]
+        found.to_inputs = [
+            flows.pop(x, None) if isinstance(x, Value) else None for x in traced.inputs
+        ]
         found.to_states = [flows.pop(s, None) for s in traced.states]
         asked = {leaf for leaf in flows if leaf.node is None and wanted(leaf)}
-        asked |= {v for v in flows if v.node is not None and any(wanted(leaf) for leaf in _leaves(v))}
+        asked |= {
+            v for v in flows if v.node is not None and any(wanted(leaf) for leaf in _leaves(v))
+        }
         found.to_shared = {value: g for value, g in flows.items() if value in asked}
-        found.totals = {value: _seed(value, f"d{value.name}" if value.name else "g") for value in found.to_shared}
-        leaves = dict(sweep(dict(found.totals), _flowing(found.totals, shared[::-1]), record=True))
-        found.to_leaves = {leaf: g for leaf, g in leaves.items() if leaf.node is None and wanted(leaf)}
+        found.totals = {
+            value: _seed(value, f"d{value.name}" if value.name else "g")
+            for value in found.to_shared
+        }
+        leaves = dict(
+            backward_pass(dict(found.totals), _flowing(found.totals, shared[::-1]), record=True)
+        )
+        found.to_leaves = {
+            leaf: g for leaf, g in leaves.items() if leaf.node is None and wanted(leaf)
+        }
         for leaf, g in found.to_leaves.items():
             g.name = g.name or f"d{leaf.name or 'w'}"
-        roots = [*found.to_inputs, *found.to_states, *found.to_shared.values(), *found.to_leaves.values()]
-    values = {v for root in roots if root is not None for v in history(root)} - set(traced.values)
+        roots = [
+            *found.to_inputs,
+            *found.to_states,
+            *found.to_shared.values(),
+            *found.to_leaves.values(),
+        ]
+    values = {v for root in roots if root is not None for v in toposort(root)} - set(traced.values)
     found.values = sorted(values, key=lambda v: node_of(v).index)
     return found
 
@@ -111,7 +138,12 @@ def _flowing(roots: Iterable[Value], values: list[Value]) -> list[Value]:
 
 
 def _leaves(value: Value) -> set[Value]:
-    return {x for v in history(value) for x in node_of(v).inputs if isinstance(x, Value) and x.node is None and x.tracked}
+    return {
+        x
+        for v in toposort(value)
+        for x in node_of(v).inputs
+        if isinstance(x, Value) and x.node is None and x.tracked
+    }
 
 
 def _seed(y: Value, name: str) -> Tensor:
@@ -162,7 +194,7 @@ def rule_op(rule: Callable[..., Any]) -> Op:
     def forward(*args: Any, **params: Any) -> Any:
         return rule(*args, **params)
 
-    made = Op(forward, source(rule).replace("{", "{{").replace("}", "}}"))
+    made = Op(forward, rule_source(rule).replace("{", "{{").replace("}", "}}"))
     made.name, made.partial = "rule", False
     forward.__wrapped__ = rule  # type: ignore[attr-defined]
     return made

@@ -10,8 +10,7 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..notation import source
-from ..op import Op
+from ..op import Op, rule_source
 
 
 class Helpers:
@@ -59,10 +58,15 @@ class Helpers:
         """Add what a function finds under the name `free`."""
         if isinstance(what, ModuleType):
             if free != "np":
-                self.imports.add(f"import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
+                self.imports.add(
+                    f"import {what.__name__}" + ("" if what.__name__ == free else f" as {free}")
+                )
             return
         if isinstance(what, type):
-            self.imports.add(f"from {what.__module__} import {what.__name__}" + ("" if what.__name__ == free else f" as {free}"))
+            self.imports.add(
+                f"from {what.__module__} import {what.__name__}"
+                + ("" if what.__name__ == free else f" as {free}")
+            )
             return
         function = inspect.unwrap(what.forward) if isinstance(what, Op) else what
         if isinstance(function, FunctionType):
@@ -80,7 +84,7 @@ def _text(function: Any, name: str) -> str:
         raise TypeError
     if function.__name__ == "<lambda>":
         arguments = str(inspect.signature(function))
-        return f"def {name}{arguments}:\\n    return {source(function)}".replace("\\n", "\n")
+        return f"def {name}{arguments}:\\n    return {rule_source(function)}".replace("\\n", "\n")
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     if not isinstance(made, ast.FunctionDef):
         raise TypeError

@@ -20,8 +20,15 @@ def into_the_loop(plan: Plan) -> None:
     """What only a loop reads, and is computed entry by entry, moves into it: there it needs no array."""
     users: dict[str, set[Stage]] = {}
     for name, line in reversed(list(plan.lines.items())):
-        stage, loop = plan.stages[name], Stage.LOOP if plan.stages[name] == Stage.BEFORE else Stage.BACK_LOOP
-        if stage in (Stage.BEFORE, Stage.BACK_BEFORE) and line.fn in UFUNCS and users.get(name) == {loop}:
+        stage, loop = (
+            plan.stages[name],
+            Stage.LOOP if plan.stages[name] == Stage.BEFORE else Stage.BACK_LOOP,
+        )
+        if (
+            stage in (Stage.BEFORE, Stage.BACK_BEFORE)
+            and line.fn in UFUNCS
+            and users.get(name) == {loop}
+        ):
             plan.stages[name] = stage = loop
         for use in line.uses:
             users.setdefault(use, set()).add(stage)
@@ -59,7 +66,9 @@ def tanh(x: Any) -> Any:
     e = exp(f32(-2) * abs(x))
     far = (f32(1) - e) / (f32(1) + e)
     s = x * x
-    near = x * (f32(1) + s * (f32(-1 / 3) + s * (f32(2 / 15) + s * (f32(-17 / 315) + s * f32(62 / 2835)))))
+    near = x * (
+        f32(1) + s * (f32(-1 / 3) + s * (f32(2 / 15) + s * (f32(-17 / 315) + s * f32(62 / 2835))))
+    )
     return near if s < f32(0.09) else (far if x > f32(0) else -far)
 
 
@@ -69,8 +78,12 @@ def folded(call: str, margin: str) -> str:
         return margin + call
     head, _, rest = call.partition("(")
     inner, mark, end = rest.rpartition(")")
-    lines = textwrap.wrap(inner, WIDE - len(margin) - 4, break_long_words=False, break_on_hyphens=False)
-    return "\n".join([f"{margin}{head}(", *(f"{margin}    {line}" for line in lines), f"{margin}{mark}{end}"])
+    lines = textwrap.wrap(
+        inner, WIDE - len(margin) - 4, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(
+        [f"{margin}{head}(", *(f"{margin}    {line}" for line in lines), f"{margin}{mark}{end}"]
+    )
 
 
 LARGE = 2**19
@@ -140,28 +153,37 @@ class JitText(Text):
         (self._carry_nests_back if back else self._carry_nests_on)(e, nests)
         e.say()
         e.say("# the loop, last step first" if back else "# the loop, step by step")
-        made = self._made(e, nests, carried, starts, [*later, *(name for name in self.plan.lines if name in kept)])
+        made = self._made(
+            e, nests, carried, starts, [*later, *(name for name in self.plan.lines if name in kept)]
+        )
         (self._nest_by_nest if nests.work > LARGE else self._at_once)(e, nests, made, carried)
 
     def _at_once(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
         """The loop as one function, which is compiled."""
         back, name = e.loop.backwards, e.loop.name.lower()
         used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
-        given, arrays = [array for array in used if array not in made], [array for array in used if array in made]
+        given, arrays = (
+            [array for array in used if array not in made],
+            [array for array in used if array in made],
+        )
         forms = [f"*plain({', '.join(given)})"] if given else []
         call = f"{name}({', '.join(['T', *arrays, *forms])})"
         e.text += folded(f"{', '.join(carried)} = {call}" if back else call, "    ").splitlines()
         text = [DECORATED, folded(f"def {name}({', '.join(['T', *arrays, *given])}):", "")]
         text.append("    for t in range(T - 1, -1, -1):" if back else "    for t in range(T):")
         text += [f"        {line}" for part in nests.parts for line in part.text]
-        self.loops.append("\n".join([*text, *([f"    return {', '.join(carried)}"] if back else [])]))
+        self.loops.append(
+            "\n".join([*text, *([f"    return {', '.join(carried)}"] if back else [])])
+        )
 
     def _nest_by_nest(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
         """The loop as it is, but what lies between its products as functions, which are compiled: large products are NumPy's."""
         used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
         given = [array for array in used if array not in made]
         if given:
-            e.text += folded(f"{', '.join(given)}{',' * (len(given) == 1)} = plain({', '.join(given)})", "    ").splitlines()
+            e.text += folded(
+                f"{', '.join(given)}{',' * (len(given) == 1)} = plain({', '.join(given)})", "    "
+            ).splitlines()
         e.say("for t in reversed(range(T)):" if e.loop.backwards else "for t in range(T):")
         for number, part in enumerate(nests.parts, 1):
             if part.whole:
@@ -170,30 +192,56 @@ class JitText(Text):
             name = f"{'back_' if e.loop.backwards else ''}nest{number}"
             arguments = ", ".join(["t", *part.used])
             e.text += folded(f"{name}({arguments})", "        ").splitlines()
-            text = [DECORATED, folded(f"def {name}({arguments}):", ""), *(f"    {line}" for line in part.text)]
+            text = [
+                DECORATED,
+                folded(f"def {name}({arguments}):", ""),
+                *(f"    {line}" for line in part.text),
+            ]
             self.loops.append("\n".join(text))
 
     def _nests(self, e: Emitter, kept: set[str]) -> Nests:
         """The lines of a loop, and where what it keeps is written."""
         plan, back = self.plan, e.loop.backwards
         following = plan.to_states if back else plan.new
-        pairs = [(g, self.next(name)) for name, g in zip(plan.carried, following, strict=True) if g is not None] if back else []
+        pairs = (
+            [
+                (g, self.next(name))
+                for name, g in zip(plan.carried, following, strict=True)
+                if g is not None
+            ]
+            if back
+            else []
+        )
         spares = {g: place for g, place in pairs if [h for h, _ in pairs].count(g) == 1}
-        nests = Nests(e, {line.name: line for line in self._lines(e.loop)}, e.kept, {g for g in following if g is not None}, spares)
+        nests = Nests(
+            e,
+            {line.name: line for line in self._lines(e.loop)},
+            e.kept,
+            {g for g in following if g is not None},
+            spares,
+        )
         ordered = [nests.lines[name] for group in nests.groups() for name in group]
-        over = taken_over(plan, e.loop, ordered, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots})
+        over = taken_over(
+            plan, e.loop, ordered, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots}
+        )
         nests.over = {self.plural(name): self.plural(other) for name, other in over.items()}
         return nests
 
-    def _made(self, e: Emitter, nests: Nests, carried: list[str], starts: list[str], kept: list[str]) -> set[str]:
+    def _made(
+        self, e: Emitter, nests: Nests, carried: list[str], starts: list[str], kept: list[str]
+    ) -> set[str]:
         """Say how the arrays are made that a loop fills; returns their names."""
         plan, made = self.plan, set(nests.over.values())
         for name, start in zip(carried, starts, strict=True):
             if e.loop.backwards:
-                e.say(f'{name}, {self.next(name)} = np.array({start}, order="C"), np.empty({plan.shape(name)}, np.{plan.dtype(name)})')
+                e.say(
+                    f'{name}, {self.next(name)} = np.array({start}, order="C"), np.empty({plan.shape(name)}, np.{plan.dtype(name)})'
+                )
                 made |= {name, self.next(name)}
             else:
-                e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})")
+                e.say(
+                    f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})"
+                )
                 e.say(f"{self.plural(name)}[0] = {start}")
                 made.add(self.plural(name))
         for name in kept:

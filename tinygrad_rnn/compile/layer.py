@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import NotCompilable, complaint, describe
-from ..graph import Value
-from ..nn.module import Module, watcher
+from .. import tree
 from ..analysis.source_location import frames_to_the_user
-from ..scan import mapped, scan, walker
+from ..errors import NotCompilable, argument_error, argument_message, describe
+from ..graph import Value
+from ..nn.module import Module, call_hook
+from ..scan import scan, scan_hook
 from ..tensor import Tensor
 from .capture import Held, captured
 from .explain import explain
@@ -61,34 +62,46 @@ class CompiledModule(Module):
         super().__init__()
         scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
         self.__dict__.update(
-            target=target, fallback=fallback, backend=backend, refused={}, _programs=OrderedDict(), _plain=set(), _scope=scope
+            target=target,
+            fallback=fallback,
+            backend=backend,
+            refused={},
+            _programs=OrderedDict(),
+            _plain=set(),
+            _scope=scope,
         )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the target computes; every walk through time in it is compiled."""
         inner = self.target.forward if isinstance(self.target, Module) else self.target
-        if watcher.get() is not None:  # somebody wants to see the layers themselves
+        if call_hook.get() is not None:  # somebody wants to see the layers themselves
             return inner(*args, **kwargs)
-        token = walker.set(self._walk)
+        token = scan_hook.set(self._walk)
         try:
             return inner(*args, **kwargs)
         finally:
-            walker.reset(token)
+            scan_hook.reset(token)
 
-    def walk_through_time(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         """A `scan` with this as the cell."""
         return self._walk(self.target, inputs, state, reverse)
 
     def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         several = isinstance(inputs, tuple)
-        state = mapped(lambda part: Tensor(part) if isinstance(part, np.ndarray) else part, state)
+        state = tree.map(lambda part: Tensor(part) if isinstance(part, np.ndarray) else part, state)
         xs, states = list(inputs) if several else [inputs], []
-        mapped(states.append, state)
+        tree.map(states.append, state)
         held = captured(cell)
         tracked = asked(xs, states, held.tensors)
         form = (*[_form(x, 1) for x in xs], *[_form(s, 0) for s in states])
-        structure = mapped(lambda _: 0, state) if not isinstance(state, Value) else 0
-        key = (held.key, form, several, repr(structure), None if tracked is None else tuple(tracked))
+        structure = tree.map(lambda _: 0, state) if not isinstance(state, Value) else 0
+        key = (
+            held.key,
+            form,
+            several,
+            repr(structure),
+            None if tracked is None else tuple(tracked),
+        )
         found = self._programs.get(key)
         if found is None:
             found = self._made(key, cell, xs, several, state, held, tracked)
@@ -96,7 +109,16 @@ class CompiledModule(Module):
             return _as_it_is(cell, inputs, state, reverse)
         return run(found, cell, xs, states, held.tensors, reverse)
 
-    def _made(self, key: Any, cell: Any, xs: list[Any], several: bool, state: Any, held: Held, tracked: Any) -> Compiled | None:
+    def _made(
+        self,
+        key: Any,
+        cell: Any,
+        xs: list[Any],
+        several: bool,
+        state: Any,
+        held: Held,
+        tracked: Any,
+    ) -> Compiled | None:
         """The program for a new cell or a new form, or None if there is none and the cell is to run as it is."""
         if key in self._plain:
             return None
@@ -119,22 +141,36 @@ class CompiledModule(Module):
 
     def _warn_of_many(self, name: str, key: Any) -> None:
         """Say it if one cell is written again and again for arguments of one form, and what is another each time."""
-        alike = [other for other in self._programs if other[1:] == key[1:] and other[0][:1] == key[0][:1]]
+        alike = [
+            other for other in self._programs if other[1:] == key[1:] and other[0][:1] == key[0][:1]
+        ]
         if len(alike) != MANY:
             return
         pairs = zip(alike[-1][0], key[0], strict=False)
         old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
         got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
-        remedy = "hand what changes over as an input, a state or a Tensor"
-        text = complaint(f"compile({name})", "cell", expected="one that stays the same", got=got, remedy=remedy)
+        fix = "hand what changes over as an input, a state or a Tensor"
+        text = argument_message(
+            f"compile({name})", "cell", expected="one that stays the same", got=got, fix=fix
+        )
         warnings.warn(text, stacklevel=frames_to_the_user())
 
     # -- what was written ------------------------------------------------------------------------------
 
     def _written(self, wanted: str) -> list[Compiled]:
         if not self._programs:
-            name, remedy = type(self.target).__name__, "call it once, on data of the form that it is for"
-            raise RuntimeError(complaint(f"compile({name})", wanted, expected="a program that was written", got="none yet", remedy=remedy))
+            name, fix = (
+                type(self.target).__name__,
+                "call it once, on data of the form that it is for",
+            )
+            raise argument_error(
+                f"compile({name})",
+                wanted,
+                expected="a program that was written",
+                got="none yet",
+                fix=fix,
+                kind=RuntimeError,
+            )
         return list({made.program.source: made for made in self._programs.values()}.values())
 
     @property
@@ -160,7 +196,10 @@ class CompiledModule(Module):
         >>> print(fast.explain().splitlines()[0])
         RNNCell: one step is 8 NumPy calls forwards and 8 backwards
         """
-        return "\n\n".join(explain(made.title, made.program.plan, made.program.saved) for made in self._written("explain"))
+        return "\n\n".join(
+            explain(made.title, made.program.plan, made.program.saved)
+            for made in self._written("explain")
+        )
 
     def graph(self, program: int = -1, **options: Any) -> Graph:
         """One step, drawn: what the one node of a walk has in it.
@@ -233,11 +272,11 @@ def _shown(part: Any) -> str:
 
 
 def _as_it_is(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-    token = walker.set(None)
+    token = scan_hook.set(None)
     try:
         return scan(cell, inputs, state, reverse=reverse)
     finally:
-        walker.reset(token)
+        scan_hook.reset(token)
 
 
 def _form(x: Any, first: int) -> Any:
@@ -251,8 +290,18 @@ def _form(x: Any, first: int) -> Any:
 def _require_open(name: str, held: Held) -> None:
     """Refuse a cell that holds what can change without a word."""
     if held.closed:
-        wanted, got = "to see all that a cell holds, for its program is written for that", f"{describe(held.closed[0])}, which can change"
-        raise NotCompilable(refusal(name, wanted, got, "keep numbers in lists, dicts, arrays, attributes or Tensors, or hand them in"))
+        wanted, got = (
+            "to see all that a cell holds, for its program is written for that",
+            f"{describe(held.closed[0])}, which can change",
+        )
+        raise NotCompilable(
+            refusal(
+                name,
+                wanted,
+                got,
+                "keep numbers in lists, dicts, arrays, attributes or Tensors, or hand them in",
+            )
+        )
 
 
 def _title(cell: Any) -> str:

@@ -19,7 +19,14 @@ UFUNCS = {name: getattr(np, name) for name in ELEMENTWISE.split()}
 """Functions that work element by element: their arguments broadcast, and all but `where` write into ``out=``."""
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
-COMPARED = {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
+COMPARED = {
+    "equal": "==",
+    "not_equal": "!=",
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+}
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 Ref = str | float | int | bool
@@ -61,7 +68,9 @@ def compute(fn: str, args: list[Any], settings: dict[str, Any]) -> np.ndarray:
     if fn in UFUNCS:
         return np.asarray(UFUNCS[fn](*args))
     if fn in REDUCTIONS:
-        return np.asarray(REDUCTIONS[fn].reduce(args[0], settings["axis"], keepdims=settings["keepdims"]))
+        return np.asarray(
+            REDUCTIONS[fn].reduce(args[0], settings["axis"], keepdims=settings["keepdims"])
+        )
     return np.asarray(OTHERS[fn](*args, **settings))
 
 

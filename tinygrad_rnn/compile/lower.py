@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.equations import expression
+from ..analysis.equations import format_expression
 from ..errors import NotCompilable
 from ..graph import Node, Value
 from .expressions import Expression, NotAnExpressionError
@@ -49,7 +49,11 @@ class Recorder:
         wish = value.name or None
         name = self.op(node, args, wish)
         dtype = value.array.dtype
-        if isinstance(name, str) and self.writer.arrays[name].dtype != dtype and self.writer.arrays[name].dtype.kind != "b":
+        if (
+            isinstance(name, str)
+            and self.writer.arrays[name].dtype != dtype
+            and self.writer.arrays[name].dtype.kind != "b"
+        ):
             name = self.writer.write("astype", name, dtype=dtype, wish=wish)
         self.writer.names[id(value.array)] = name
         self.kept.append(value)
@@ -57,8 +61,12 @@ class Recorder:
 
     def _note(self, value: Value, node: Node, name: str, args: list[Ref]) -> None:
         """The formula of a line, with those of unnamed results in it, for the comment beside it."""
-        labels = {x: arg for x, arg in zip(node.inputs, args, strict=True) if isinstance(x, Value) and isinstance(arg, str)}
-        formula, level = expression(node, labels, self.inline)
+        labels = {
+            x: arg
+            for x, arg in zip(node.inputs, args, strict=True)
+            if isinstance(x, Value) and isinstance(arg, str)
+        }
+        formula, level = format_expression(node, labels, self.inline)
         self.writer.notes[name] = formula.replace(" [axes=(1, 0)]", "")
         if not value.name:
             self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
@@ -93,7 +101,10 @@ class Recorder:
             named = (
                 args
                 if name in COMPARED
-                else [a if isinstance(a, str) else self.constant(b) for a, b in zip(args, node.arrays, strict=True)]
+                else [
+                    a if isinstance(a, str) else self.constant(b)
+                    for a, b in zip(args, node.arrays, strict=True)
+                ]
             )
             return ARRANGED[name](w, named, params, wish)
         mark = dict(w.lines), set(w.taken)
@@ -112,7 +123,13 @@ class Recorder:
 
 def _reduced(fn: str) -> Callable[..., str]:
     def write(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
-        return w.write(fn, args[0], axis=axes_from_the_end(w.shape(args[0]), params["axis"]), keepdims=bool(params["keepdims"]), wish=wish)
+        return w.write(
+            fn,
+            args[0],
+            axis=axes_from_the_end(w.shape(args[0]), params["axis"]),
+            keepdims=bool(params["keepdims"]),
+            wish=wish,
+        )
 
     return write
 
@@ -135,8 +152,16 @@ def _clipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | Non
     if not all(isinstance(bound, int | float | type(None)) for bound in (low, high)):
         bounds = {name: getattr(bound, "array", bound) for name, bound in params.items()}
         return w.write("call", *args, function=clipped, keywords=bounds, wish=wish)
-    y = args[0] if low is None else w.write("maximum", args[0], low, wish=None if high is not None else wish)
-    return str(y) if high is None and low is not None else w.write("minimum", y, float("inf") if high is None else high, wish=wish)
+    y = (
+        args[0]
+        if low is None
+        else w.write("maximum", args[0], low, wish=None if high is not None else wish)
+    )
+    return (
+        str(y)
+        if high is None and low is not None
+        else w.write("minimum", y, float("inf") if high is None else high, wish=wish)
+    )
 
 
 def _reshape(shape: Callable[[np.ndarray, dict[str, Any]], tuple[int, ...]]) -> Callable[..., str]:
@@ -150,14 +175,25 @@ def _reshape(shape: Callable[[np.ndarray, dict[str, Any]], tuple[int, ...]]) -> 
 def _transposed(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     n = len(w.shape(args[0]))
     axes = params["axes"]
-    order = tuple(reversed(range(n))) if axes is None else (0,) * (n == 1) if np.ndim(axes) == 0 else tuple(int(i) % n for i in axes)
+    order = (
+        tuple(reversed(range(n)))
+        if axes is None
+        else (0,) * (n == 1)
+        if np.ndim(axes) == 0
+        else tuple(int(i) % n for i in axes)
+    )
     return w.write("transpose", args[0], axes=order, wish=wish)
 
 
 def _flipped(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
     n = len(w.shape(args[0]))
     axes = axes_from_the_end(w.shape(args[0]), params["axis"])
-    return w.write("index", args[0], index=(..., *(slice(None, None, -1 if i - n in axes else None) for i in range(n))), wish=wish)
+    return w.write(
+        "index",
+        args[0],
+        index=(..., *(slice(None, None, -1 if i - n in axes else None) for i in range(n))),
+        wish=wish,
+    )
 
 
 def _stacked(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
@@ -223,7 +259,9 @@ def _linear(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None
     return w.write("add", y, bias, wish=wish)
 
 
-def _compared(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None, name: str) -> str:
+def _compared(
+    w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None, name: str
+) -> str:
     return w.write(name, *args, wish=wish)
 
 
@@ -246,4 +284,6 @@ ARRANGED: dict[str, Callable[..., str]] = {
 
 def w_shape(w: Writer, args: list[Ref], params: dict[str, Any]) -> tuple[int, ...]:
     """The shape that a broadcast gives."""
-    return np.broadcast_to(w.arrays[args[0]] if isinstance(args[0], str) else args[0], params["shape"]).shape
+    return np.broadcast_to(
+        w.arrays[args[0]] if isinstance(args[0], str) else args[0], params["shape"]
+    ).shape

@@ -82,7 +82,11 @@ class Nests:
     @property
     def work(self) -> int:
         """How many numbers are multiplied in the products of one step."""
-        return sum(prod(x.shape) * self.e.plan.shape(str(x.args[0]))[-1] for x in self.lines.values() if self.is_plain_product(x))
+        return sum(
+            prod(x.shape) * self.e.plan.shape(str(x.args[0]))[-1]
+            for x in self.lines.values()
+            if self.is_plain_product(x)
+        )
 
     def is_plain_product(self, line: Line) -> bool:
         """Whether a line is one product of two matrices."""
@@ -110,7 +114,10 @@ class Nests:
             return without_ones(self.e.plan.shape(str(line.args[0]))) == without_ones(line.shape)
         if line.fn == "index":
             index = line.settings["index"]
-            return all(type(i) in (int, slice, type(None), type(...)) for i in (index if isinstance(index, tuple) else (index,)))
+            return all(
+                type(i) in (int, slice, type(None), type(...))
+                for i in (index if isinstance(index, tuple) else (index,))
+            )
         return line.fn in VIEWS
 
     def levels(self) -> list[list[str]]:
@@ -125,11 +132,19 @@ class Nests:
                 if base not in level:
                     continue
                 made = self.lines[str(base)]
-                beside = self.entrywise(name) and (not self.entrywise(made.name) or (use == base and made.shape == line.shape))
+                beside = self.entrywise(name) and (
+                    not self.entrywise(made.name) or (use == base and made.shape == line.shape)
+                )
                 found = max(found, level[made.name] + (not beside))
             level[name] = found
-        order = [[name for name in level if level[name] == n] for n in range(max(level.values(), default=-1) + 1)]
-        return [[*(n for n in names if not self.entrywise(n)), *(n for n in names if self.entrywise(n))] for names in order]
+        order = [
+            [name for name in level if level[name] == n]
+            for n in range(max(level.values(), default=-1) + 1)
+        ]
+        return [
+            [*(n for n in names if not self.entrywise(n)), *(n for n in names if self.entrywise(n))]
+            for names in order
+        ]
 
     def groups(self) -> list[list[str]]:
         """Lines that share a nest; one on whole arrays is a group by itself."""
@@ -137,7 +152,10 @@ class Nests:
         for names in self.levels():
             found += [[name] for name in names if not self.entrywise(name)]
             shapes = dict.fromkeys(self.lines[name].shape for name in names if self.entrywise(name))
-            found += [[n for n in names if self.entrywise(n) and self.lines[n].shape == shape] for shape in shapes]
+            found += [
+                [n for n in names if self.entrywise(n) and self.lines[n].shape == shape]
+                for shape in shapes
+            ]
         return found
 
     # -- text ------------------------------------------------------------------------------------------
@@ -161,7 +179,9 @@ class Nests:
         for dtype in (line.dtype, *map(self.e.plan.dtype, line.uses)):
             if dtype.kind not in "biuf" or dtype in (np.float16, np.longdouble):
                 raise NotInNestsError(str(dtype))
-        if max(len(shape) for shape in (line.shape, *map(self.e.plan.shape, line.uses))) > len(AXES):
+        if max(len(shape) for shape in (line.shape, *map(self.e.plan.shape, line.uses))) > len(
+            AXES
+        ):
             raise NotInNestsError(f"an array of more than {len(AXES)} axes")
 
     def _stored(self, names: list[str]) -> None:
@@ -169,7 +189,9 @@ class Nests:
         here = set(names) if self.entrywise(names[0]) else set()
         for name in names:
             outside = name in map(self.base, self.wanted) or any(
-                self.base(use) == name and (n not in here or use != name) for n, x in self.lines.items() for use in x.uses
+                self.base(use) == name and (n not in here or use != name)
+                for n, x in self.lines.items()
+                for use in x.uses
             )
             if name in self.spares and name not in self.kept:
                 self.buffers[name] = self.spares[name]
@@ -183,7 +205,11 @@ class Nests:
         for name in names:
             line, index = self.lines[name], self.letters(shape)
             args = [self.entry(arg, index, line.shape, local) for arg in line.args]
-            self.say(len(shape), f"{name} = {scalar(line, args, self.computed_in(line))}", self.e.plan.writer.notes.get(name, ""))
+            self.say(
+                len(shape),
+                f"{name} = {scalar(line, args, self.computed_in(line))}",
+                self.e.plan.writer.notes.get(name, ""),
+            )
             if name in self.kept or name in self.buffers:
                 self.say(len(shape), f"{self.place(name, index)} = {name}")
             local.add(name)
@@ -205,14 +231,18 @@ class Nests:
 
     # -- entries ---------------------------------------------------------------------------------------
 
-    def entry(self, arg: Ref, index: list[str], shape: tuple[int, ...], local: set[str] | None = None) -> str:
+    def entry(
+        self, arg: Ref, index: list[str], shape: tuple[int, ...], local: set[str] | None = None
+    ) -> str:
         """How a line that computes the entry at `index` of `shape` names the entry of an argument."""
         if not isinstance(arg, str):
             return literal(float(arg) if isinstance(arg, int) and abs(arg) > 2**62 else arg)
         if arg in (local or ()):
             return arg
         of = self.e.plan.shape(arg)
-        index = ["0" if n == 1 else i for n, i in zip(of, index[len(shape) - len(of) :], strict=True)]
+        index = [
+            "0" if n == 1 else i for n, i in zip(of, index[len(shape) - len(of) :], strict=True)
+        ]
         line = self.lines.get(arg)
         if line is not None and self.is_view(line):
             inner = self.e.plan.shape(str(line.args[0]))
@@ -261,13 +291,21 @@ class Nests:
         elif line.fn == "call" and line.settings["function"] is scattered:
             self.scattering(line)
         elif line.fn == "reshape":
-            self.say(0, f"{array}[...] = np.ascontiguousarray({self.whole(str(line.args[0]))}).reshape({line.shape})", note)
+            self.say(
+                0,
+                f"{array}[...] = np.ascontiguousarray({self.whole(str(line.args[0]))}).reshape({line.shape})",
+                note,
+            )
         else:
-            raise NotInNestsError(getattr(line.settings.get("function"), "__name__", line.fn).lstrip("_"))
+            raise NotInNestsError(
+                getattr(line.settings.get("function"), "__name__", line.fn).lstrip("_")
+            )
 
     def product(self, line: Line, array: str, note: str) -> None:
         """A product of matrices by BLAS; of stacked ones, one after another; with a vector, its entries."""
-        if {self.e.plan.dtype(str(arg)) for arg in line.args} != {line.dtype} or line.dtype.kind != "f":
+        if {self.e.plan.dtype(str(arg)) for arg in line.args} != {
+            line.dtype
+        } or line.dtype.kind != "f":
             raise NotInNestsError("a product of two dtypes")
         a, b = (self.contiguous(str(arg)) for arg in line.args)
         shapes = [self.e.plan.shape(str(arg)) for arg in line.args]
@@ -282,8 +320,13 @@ class Nests:
                 raise NotInNestsError("matmul")
             self.loops(stack)
             at = ", ".join(self.letters(stack))
-            parts = [f"np.ascontiguousarray({x}[{at}])" if len(shape) > 2 else x for x, shape in zip((a, b), shapes, strict=True)]
-            self.say(len(stack), f"{self.filled(array, stack, at)} = np.dot({', '.join(parts)})", note)
+            parts = [
+                f"np.ascontiguousarray({x}[{at}])" if len(shape) > 2 else x
+                for x, shape in zip((a, b), shapes, strict=True)
+            ]
+            self.say(
+                len(stack), f"{self.filled(array, stack, at)} = np.dot({', '.join(parts)})", note
+            )
 
     def contiguous(self, name: str) -> str:
         """The array of a value as BLAS takes it: a view is copied, but of a transposed matrix it takes the order."""
@@ -291,7 +334,11 @@ class Nests:
         if (
             line is None
             or not self.is_view(line)
-            or (line.fn == "transpose" and str(line.args[0]) == self.base(name) and len(line.shape) <= 2)
+            or (
+                line.fn == "transpose"
+                and str(line.args[0]) == self.base(name)
+                and len(line.shape) <= 2
+            )
         ):
             return text
         return f"np.ascontiguousarray({text})"
@@ -299,20 +346,35 @@ class Nests:
     def filled(self, array: str, shape: tuple[int, ...], at: str = "") -> str:
         """All entries of an array, or of the part of it at an index, as what is assigned to."""
         inner = at or ("..." if shape else "()")
-        return f"{array[:-1]}, {inner}]" if array.endswith("]") and inner != "()" else array if array.endswith("]") else f"{array}[{inner}]"
+        return (
+            f"{array[:-1]}, {inner}]"
+            if array.endswith("]") and inner != "()"
+            else array
+            if array.endswith("]")
+            else f"{array}[{inner}]"
+        )
 
     def reduction(self, line: Line, note: str) -> None:
         """A sum, or its like: entry after entry into the place of the result."""
         arg, s = str(line.args[0]), line.settings
         shape = self.e.plan.shape(arg)
         self.loops(line.shape)
-        self.say(len(line.shape), f"{self.place(line.name, self.letters(line.shape))} = {literal(EMPTY[line.fn])}", note)
+        self.say(
+            len(line.shape),
+            f"{self.place(line.name, self.letters(line.shape))} = {literal(EMPTY[line.fn])}",
+            note,
+        )
         reduced = {axis % len(shape) for axis in s["axis"]} if shape else set()
-        index = [("0" if s["keepdims"] else "") if axis in reduced else self.letters(shape)[axis] for axis in range(len(shape))]
+        index = [
+            ("0" if s["keepdims"] else "") if axis in reduced else self.letters(shape)[axis]
+            for axis in range(len(shape))
+        ]
         target = self.place(line.name, [i for i in index if i])
         self.loops(shape)
         of = self.entry(arg, self.letters(shape), shape)
-        step = {"sum": f"{target} + {of}", "prod": f"{target} * {of}"}.get(line.fn, f"np.{line.fn}imum({target}, {of})")
+        step = {"sum": f"{target} + {of}", "prod": f"{target} * {of}"}.get(
+            line.fn, f"np.{line.fn}imum({target}, {of})"
+        )
         self.say(len(shape), f"{target} = {step}")
 
     def concatenation(self, line: Line) -> None:
@@ -355,6 +417,8 @@ class Nests:
         index = self.letters(shape)
         self.loops(shape)
         rest = ", ".join(index)
-        place = (f"{to[:-1]}, {rest}]" if rest else to) if to.endswith("]") else f"{to}[{rest or '()'}]"
+        place = (
+            (f"{to[:-1]}, {rest}]" if rest else to) if to.endswith("]") else f"{to}[{rest or '()'}]"
+        )
         self.parts[-1].used[to.partition("[")[0]] = None
         self.say(len(shape), f"{place} = {self.entry(name, index, shape)}")

@@ -60,9 +60,15 @@ def parts_of(x: Any) -> list[Any] | None:
     elif isinstance(x, FunctionType):
         return None if unchanging(x) else _of_function(x)
     elif isinstance(x, type):
-        return None if unchanging(x) else [part for base in x.__mro__ if not unchanging(base) for part in _of_class(base)]
+        return (
+            None
+            if unchanging(x)
+            else [part for base in x.__mro__ if not unchanging(base) for part in _of_class(base)]
+        )
     elif isinstance(x, BuiltinFunctionType | MethodWrapperType):
-        return None if isinstance(x.__self__, ModuleType | type | None) else [x.__name__, x.__self__]
+        return (
+            None if isinstance(x.__self__, ModuleType | type | None) else [x.__name__, x.__self__]
+        )
     elif isinstance(x, MethodType):
         return [x.__func__, x.__self__]
     elif isinstance(x, partial):
@@ -87,8 +93,17 @@ def parts_of(x: Any) -> list[Any] | None:
     if not known or whole or unchanging(x):
         return None
     hidden = HIDDEN if isinstance(x, Module) else ()
-    own = [part for name, value in attributes.items() if name not in hidden for part in (name, value)] if attributes else []
-    return [*(inside or ()), *own, *[getattr(x, name, None) for name in slots], *([type(x)] if written else [])]
+    own = (
+        [part for name, value in attributes.items() if name not in hidden for part in (name, value)]
+        if attributes
+        else []
+    )
+    return [
+        *(inside or ()),
+        *own,
+        *[getattr(x, name, None) for name in slots],
+        *([type(x)] if written else []),
+    ]
 
 
 forms: WeakKeyDictionary[type, tuple[list[str], bool, bool]] = WeakKeyDictionary()
@@ -100,7 +115,12 @@ def _form(x: Any) -> tuple[list[str], bool, bool]:
     found = forms.get(kind)
     if found is None:
         own = [base for base in kind.__mro__ if not unchanging(base)]
-        slots = [name for base in own for name, slot in vars(base).items() if isinstance(slot, MemberDescriptorType)]
+        slots = [
+            name
+            for base in own
+            for name, slot in vars(base).items()
+            if isinstance(slot, MemberDescriptorType)
+        ]
         found = forms[kind] = slots, bool(own), draws(x) or bytes_of(x) is not None
     return found
 
@@ -156,13 +176,21 @@ def can_change(x: Any) -> bool:
 def _of_class(kind: type) -> list[Any]:
     """The methods and the attributes of a class that somebody wrote."""
     found = vars(kind).items()
-    return [x for name, x in found if isinstance(x, FunctionType) or not (name.startswith("__") or name == "_abc_impl")]
+    return [
+        x
+        for name, x in found
+        if isinstance(x, FunctionType) or not (name.startswith("__") or name == "_abc_impl")
+    ]
 
 
 def _of_function(function: FunctionType) -> list[Any]:
     """Code, what it finds around it, and what it was given."""
     inside = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
-    given = [function.__defaults__, function.__kwdefaults__, *([function.__dict__] if function.__dict__ else [])]
+    given = [
+        function.__defaults__,
+        function.__kwdefaults__,
+        *([function.__dict__] if function.__dict__ else []),
+    ]
     return [function.__code__, inside, _around(function, inside), *given]
 
 
@@ -174,8 +202,15 @@ def _around(function: FunctionType, inside: list[Any]) -> list[Any]:
     modules = [x for x in (*found, *inside) if isinstance(x, ModuleType)]
     for module in modules:
         space = vars(module)
-        if module.__name__ in ("random", "numpy.random"):  # their functions are methods of a generator
-            found += [x for x in (getattr(space.get(name), "__self__", None) for name in names) if draws(x)]
+        if module.__name__ in (
+            "random",
+            "numpy.random",
+        ):  # their functions are methods of a generator
+            found += [
+                x
+                for x in (getattr(space.get(name), "__self__", None) for name in names)
+                if draws(x)
+            ]
             continue
         others = _of_others(module.__name__)
         if others and "random" not in names:
@@ -194,7 +229,11 @@ def _names(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     codes = [code]
     while codes:
         code = codes.pop()
-        outside += [step.argval for step in dis.get_instructions(code) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+        outside += [
+            step.argval
+            for step in dis.get_instructions(code)
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+        ]
         names += code.co_names
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return tuple(dict.fromkeys(outside)), tuple(dict.fromkeys(names))

@@ -17,7 +17,9 @@ def one_for_all(plan: Plan) -> None:
     names: dict[str, str] = {}
     lines: dict[str, Line] = {}
     for name, line in plan.lines.items():
-        line = replace(line, args=tuple(names.get(a, a) if isinstance(a, str) else a for a in line.args))
+        line = replace(
+            line, args=tuple(names.get(a, a) if isinstance(a, str) else a for a in line.args)
+        )
         args = tuple(sorted(line.args, key=repr)) if line.fn in ("add", "multiply") else line.args
         key = (line.fn, args, _alike(line.settings)) if line.fn != "call" else name
         if key in seen:
@@ -84,7 +86,12 @@ def sums(plan: Plan) -> None:
 def _is_term(plan: Plan, use: str, line: Line) -> bool:
     """Whether a value is a sum within a sum; one that its author named stays as it is."""
     made = plan.lines.get(use)
-    return made is not None and made.fn == "add" and plan.writer.temporary(use) and made.dtype == line.dtype
+    return (
+        made is not None
+        and made.fn == "add"
+        and plan.writer.temporary(use)
+        and made.dtype == line.dtype
+    )
 
 
 def _terms(plan: Plan, line: Line, inner: set[str]) -> list[Ref]:
@@ -99,7 +106,14 @@ def _terms(plan: Plan, line: Line, inner: set[str]) -> list[Ref]:
     return found
 
 
-def _written(plan: Plan, lines: dict[str, Line], fn: str, args: tuple[Ref, ...], name: str | None, **settings: Any) -> str:
+def _written(
+    plan: Plan,
+    lines: dict[str, Line],
+    fn: str,
+    args: tuple[Ref, ...],
+    name: str | None,
+    **settings: Any,
+) -> str:
     """Add a new line, under `name` or one of its own."""
     made = plan.writer.write(fn, *args, **settings)
     line = plan.writer.lines[made]
@@ -112,7 +126,10 @@ def _written(plan: Plan, lines: dict[str, Line], fn: str, args: tuple[Ref, ...],
 
 def _ranks(plan: Plan) -> dict[str, int]:
     """How long each value must wait: 0 for nothing, 1 for its step, 2 for the state or the gradient carried."""
-    rank = {**dict.fromkeys((*plan.inputs, *plan.arriving), 1), **dict.fromkeys((*plan.states, *plan.carried), 2)}
+    rank = {
+        **dict.fromkeys((*plan.inputs, *plan.arriving), 1),
+        **dict.fromkeys((*plan.states, *plan.carried), 2),
+    }
     for name, line in plan.lines.items():
         rank[name] = max((rank.get(use, 0) for use in line.uses), default=0)
     return rank
@@ -124,7 +141,12 @@ def products_of_joined(plan: Plan) -> None:
     lines: dict[str, Line] = {}
     for name, line in plan.lines.items():
         joined = plan.lines.get(str(line.args[0])) if line.fn == "dot" else None
-        if joined is None or joined.fn != "concatenate" or joined.settings["axis"] != -1 or len(plan.shape(str(line.args[1]))) != 2:
+        if (
+            joined is None
+            or joined.fn != "concatenate"
+            or joined.settings["axis"] != -1
+            or len(plan.shape(str(line.args[1]))) != 2
+        ):
             lines[name] = line
             continue
         if len({rank.get(str(arg), 0) for arg in joined.args}) == 1:
@@ -133,10 +155,16 @@ def products_of_joined(plan: Plan) -> None:
         start, total = 0, None
         for k, arg in enumerate(joined.args):
             size = plan.shape(str(arg))[-1]
-            part = _written(plan, lines, "index", (line.args[1],), None, index=slice(start, start + size))
+            part = _written(
+                plan, lines, "index", (line.args[1],), None, index=slice(start, start + size)
+            )
             term = _written(plan, lines, "dot", (arg, part), None)
             last = k == len(joined.args) - 1
-            total = term if total is None else _written(plan, lines, "add", (total, term), name if last else None)
+            total = (
+                term
+                if total is None
+                else _written(plan, lines, "add", (total, term), name if last else None)
+            )
             start += size
     plan.lines = needed(lines, [*plan.forward_roots, *plan.backward_roots])
 
@@ -151,7 +179,12 @@ def parts_of_products(plan: Plan) -> None:
     lines: dict[str, Line] = {}
     for name, line in plan.lines.items():
         product = plan.lines.get(line.uses[0]) if line.fn == "index" else None
-        if product is None or product.fn != "dot" or product.name in roots or _axes(plan, product) != (2, 2):
+        if (
+            product is None
+            or product.fn != "dot"
+            or product.name in roots
+            or _axes(plan, product) != (2, 2)
+        ):
             lines[name] = line
             continue
         if not all(_is_part(plan, user) for user in users[product.name]):
@@ -177,7 +210,13 @@ def _is_part(plan: Plan, line: Line) -> bool:
     """Whether a line is a part of the last axis of a matrix, and nothing else."""
     index = line.settings.get("index")
     whole = (slice(None), ...)
-    return line.fn == "index" and isinstance(index, tuple) and len(index) == 2 and index[0] in whole and isinstance(index[1], slice)
+    return (
+        line.fn == "index"
+        and isinstance(index, tuple)
+        and len(index) == 2
+        and index[0] in whole
+        and isinstance(index[1], slice)
+    )
 
 
 def views_again(plan: Plan) -> None:
@@ -187,17 +226,32 @@ def views_again(plan: Plan) -> None:
 
     for name, line in plan.lines.items():
         stage = plan.stages[name]
-        lines[name] = replace(line, args=tuple(_again(plan, lines, copies, arg, stage) for arg in line.args))
+        lines[name] = replace(
+            line, args=tuple(_again(plan, lines, copies, arg, stage) for arg in line.args)
+        )
     plan.lines = lines
 
 
-def _again(plan: Plan, lines: dict[str, Line], copies: dict[tuple[str, Stage], str], use: Ref, stage: Stage) -> Ref:
+def _again(
+    plan: Plan, lines: dict[str, Line], copies: dict[tuple[str, Stage], str], use: Ref, stage: Stage
+) -> Ref:
     """What stands for `use` in a later stage: a view of its own if it is one of what a loop makes, else the same."""
     line = plan.lines.get(use) if isinstance(use, str) else None
-    if line is None or line.fn not in VIEWS or plan.stages[line.name] not in LOOPS or plan.stages[line.name] == stage:
+    if (
+        line is None
+        or line.fn not in VIEWS
+        or plan.stages[line.name] not in LOOPS
+        or plan.stages[line.name] == stage
+    ):
         return use
     made = plan.stages[line.name]
-    stage = Stage.BACK_AFTER if made == Stage.BACK_LOOP else Stage.AFTER if stage == Stage.AFTER else Stage.BACK_BEFORE
+    stage = (
+        Stage.BACK_AFTER
+        if made == Stage.BACK_LOOP
+        else Stage.AFTER
+        if stage == Stage.AFTER
+        else Stage.BACK_BEFORE
+    )
     key = (line.name, stage)
     if key not in copies:
         args = tuple(_again(plan, lines, copies, arg, stage) for arg in line.args)
@@ -229,13 +283,17 @@ def _total(plan: Plan, name: str, total: str | None = None) -> str:
     line = plan.lines.get(name)
     if line is None or plan.stages[name] not in LIFTED:
         return last("sum_over_time", name, axis=())
-    if line.fn == "add" and all(isinstance(a, str) and plan.shape(a) == line.shape and plan.varies(a) for a in line.args):
+    if line.fn == "add" and all(
+        isinstance(a, str) and plan.shape(a) == line.shape and plan.varies(a) for a in line.args
+    ):
         return last("add", *(_total(plan, str(a)) for a in line.args))
     if line.fn in ("transpose", "reshape"):
         return last(line.fn, _total(plan, str(line.args[0])), **line.settings)
     if line.fn == "sum" and not line.settings["keepdims"]:
         return last("sum_over_time", line.args[0], axis=line.settings["axis"])
-    if line.fn == "dot" and all(plan.varies(str(a)) and len(plan.shape(str(a))) == 2 for a in line.args):
+    if line.fn == "dot" and all(
+        plan.varies(str(a)) and len(plan.shape(str(a))) == 2 for a in line.args
+    ):
         left = plan.lines.get(str(line.args[0]))
         if left is not None and left.fn == "transpose" and plan.stages[left.name] in LIFTED:
             return last("dot_over_time", left.args[0], line.args[1])

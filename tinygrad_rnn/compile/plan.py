@@ -86,7 +86,16 @@ class Plan:
     @property
     def backward_roots(self) -> list[str]:
         """What the program that runs backwards is for."""
-        return [name for name in (*self.to_inputs, *self.to_states, *self.to_arguments, *self.totals.values()) if name is not None]
+        return [
+            name
+            for name in (
+                *self.to_inputs,
+                *self.to_states,
+                *self.to_arguments,
+                *self.totals.values(),
+            )
+            if name is not None
+        ]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a value, in one step."""
@@ -111,17 +120,30 @@ def written(traced: Traced, gradients: Gradients | None, arguments: list[Value])
     names = [w.given(a, a.name or "w") for a in arguments]
     for value in traced.values:
         recorder.record(value)
-    plan = Plan(w.lines, w, inputs, states, names, _named(recorder, traced.outputs), _named(recorder, traced.new))
+    plan = Plan(
+        w.lines,
+        w,
+        inputs,
+        states,
+        names,
+        _named(recorder, traced.outputs),
+        _named(recorder, traced.new),
+    )
     if gradients is not None:
         plan.arriving = [w.given(g, "g_output") for g in gradients.arriving]
         plan.carried = [w.given(g, g.name or "dh") for g in gradients.carried]
-        totals = {value: w.given(stand_in, stand_in.name or "g") for value, stand_in in gradients.totals.items()}
+        totals = {
+            value: w.given(stand_in, stand_in.name or "g")
+            for value, stand_in in gradients.totals.items()
+        }
         for value in gradients.values:
             recorder.record(value)
         plan.to_inputs = _named(recorder, gradients.to_inputs)
         plan.to_states = _named(recorder, gradients.to_states)
         plan.to_arguments = _named(recorder, [gradients.to_leaves.get(a) for a in arguments])
-        plan.totals = {totals[value]: w.names[id(g.array)] for value, g in gradients.to_shared.items()}
+        plan.totals = {
+            totals[value]: w.names[id(g.array)] for value, g in gradients.to_shared.items()
+        }
     plan.lines = needed(w.lines, [*plan.forward_roots, *plan.backward_roots])
     return plan
 
@@ -159,7 +181,12 @@ def place(plan: Plan) -> None:
         if name in forwards:
             before, loop, later, feeding = Stage.BEFORE, Stage.LOOP, Stage.AFTER, feeds
         else:
-            before, loop, later, feeding = Stage.BACK_BEFORE, Stage.BACK_LOOP, Stage.BACK_AFTER, back_feeds
+            before, loop, later, feeding = (
+                Stage.BACK_BEFORE,
+                Stage.BACK_LOOP,
+                Stage.BACK_AFTER,
+                back_feeds,
+            )
         if not depends and latest <= before and lifting:
             plan.stages[name] = before
         else:
@@ -190,7 +217,10 @@ def lifts(plan: Plan, line: Line, steps: set[str]) -> bool:
         return True
     if line.fn == "index":
         index = line.settings["index"]
-        return all(type(i) in (int, slice, type(None), type(...)) for i in (index if isinstance(index, tuple) else (index,)))
+        return all(
+            type(i) in (int, slice, type(None), type(...))
+            for i in (index if isinstance(index, tuple) else (index,))
+        )
     if line.fn == "concatenate":
         return all(lifted)
     if line.fn == "dot":

@@ -56,8 +56,15 @@ class Text:
         """The text, and the functions that it defines."""
         functions = [self.forward(), *([self.backward()] if self.plan.arriving else [])]
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
-        parts = [f'"""{self.title}: a program that runs on its own."""\n\n' + "\n".join(imports), *self.helpers.texts.values()]
-        if constants := [f"{name} = {literal(array)}" for name, array in self.plan.writer.constants.items() if self._used(name)]:
+        parts = [
+            f'"""{self.title}: a program that runs on its own."""\n\n' + "\n".join(imports),
+            *self.helpers.texts.values(),
+        ]
+        if constants := [
+            f"{name} = {literal(array)}"
+            for name, array in self.plan.writer.constants.items()
+            if self._used(name)
+        ]:
             parts.append("\n".join(constants))
         source = "\n\n\n".join([*parts, *functions]) + "\n"
         space: dict[str, Any] = dict(self.helpers.handed)
@@ -77,9 +84,15 @@ class Text:
         """The function that runs forwards."""
         plan = self.plan
         e = Emitter(plan, Stage.LOOP, self._kept(Stage.LOOP), self.helpers)
-        starts = [plan.writer.beside(state, f"{state.removesuffix('_prev')}_0") for state in plan.states]
+        starts = [
+            plan.writer.beside(state, f"{state.removesuffix('_prev')}_0") for state in plan.states
+        ]
         handed = [*map(self.plural, plan.inputs), *starts, *plan.arguments]
-        self._shapes(e, handed, [("T", x) for x in plan.inputs] + [("", x) for x in (*plan.states, *plan.arguments)])
+        self._shapes(
+            e,
+            handed,
+            [("T", x) for x in plan.inputs] + [("", x) for x in (*plan.states, *plan.arguments)],
+        )
         e.say(f"T = len({self.plural(plan.inputs[0])})")
         self._stage(e, "once", self._lines(Stage.ONCE))
         self._stage(e, "before the loop, for all steps at once", self._lines(Stage.BEFORE))
@@ -87,23 +100,34 @@ class Text:
         self._stage(e, "after the loop, for all steps at once", self._lines(Stage.AFTER))
         last = [f"{self.plural(state)}[T]" for state in plan.states]
         e.say()
-        e.say(f"return {_tuple(self._result(e, y) for y in plan.outputs)}, {_tuple(last)}, {_tuple(self._handed_on(e))}")
+        e.say(
+            f"return {_tuple(self._result(e, y) for y in plan.outputs)}, {_tuple(last)}, {_tuple(self._handed_on(e))}"
+        )
         return "\n".join([f"def forward({', '.join(handed)}):", *e.text])
 
     def backward(self) -> str:
         """The function that runs backwards."""
         plan = self.plan
         e = Emitter(plan, Stage.BACK_LOOP, self._kept(Stage.BACK_LOOP), self.helpers)
-        lasts = [plan.writer.beside(name, f"{name.removesuffix('_next')}_T") for name in plan.carried]
+        lasts = [
+            plan.writer.beside(name, f"{name.removesuffix('_next')}_T") for name in plan.carried
+        ]
         handed = [*map(self.plural, plan.arriving), *lasts, *self._handed_on(e)]
-        self._shapes(e, [*map(self.plural, plan.arriving), *lasts], [("T", x) for x in plan.arriving] + [("", x) for x in plan.carried])
+        self._shapes(
+            e,
+            [*map(self.plural, plan.arriving), *lasts],
+            [("T", x) for x in plan.arriving] + [("", x) for x in plan.carried],
+        )
         e.say(f"T = len({self.plural(plan.arriving[0])})")
         self._stage(e, "before the loop, for all steps at once", self._lines(Stage.BACK_BEFORE))
         self._loop(e, "for t in reversed(range(T)):", lasts)
         self._stage(e, "after the loop, for all steps at once", self._lines(Stage.BACK_AFTER))
         self._stage(e, "sums over all steps", self._lines(Stage.BACK_ONCE))
         results = [None if x is None else self._result(e, x) for x in plan.to_inputs]
-        results += [None if g is None else name for name, g in zip(plan.carried, plan.to_states, strict=True)]
+        results += [
+            None if g is None else name
+            for name, g in zip(plan.carried, plan.to_states, strict=True)
+        ]
         e.say()
         e.say(f"return {_tuple(map(str, [*results, *plan.to_arguments]))}")
         return "\n".join([f"def backward({', '.join(handed)}):", *e.text])
@@ -159,14 +183,22 @@ class Text:
     def _kept(self, loop: Stage) -> set[str]:
         """Values made in a loop that are wanted after it."""
         plan = self.plan
-        later = {use for name, line in plan.lines.items() if plan.stages[name] != loop for use in line.uses}
+        later = {
+            use
+            for name, line in plan.lines.items()
+            if plan.stages[name] != loop
+            for use in line.uses
+        }
         later |= {*plan.outputs, *plan.new, *(x for x in plan.to_inputs if x)}
         return {name for name in later if plan.stages.get(name) == loop}
 
     def _wanted_later(self, name: str) -> bool:
         """Whether the gradients carried are wanted after the loop, those of all steps."""
         plan = self.plan
-        later = any(name in line.uses and plan.stages[n] in (Stage.BACK_AFTER, Stage.BACK_ONCE) for n, line in plan.lines.items())
+        later = any(
+            name in line.uses and plan.stages[n] in (Stage.BACK_AFTER, Stage.BACK_ONCE)
+            for n, line in plan.lines.items()
+        )
         return later or name in plan.to_inputs
 
     # -- stages ----------------------------------------------------------------------------------------
@@ -181,10 +213,16 @@ class Text:
         e.say()
         e.say(f"# {comment}")
         lifted = self.plan.stages[lines[0].name] in LIFTED
-        over = in_place(self.plan, lines, {*self.saved, *self.plan.forward_roots, *self.plan.backward_roots})
+        over = in_place(
+            self.plan, lines, {*self.saved, *self.plan.forward_roots, *self.plan.backward_roots}
+        )
         for line in lines:
             out = over.get(line.name, "")
-            text = e.expression(line, lifted=lifted or line.fn.endswith("_over_time"), out=self.plural(out) if out and lifted else out)
+            text = e.expression(
+                line,
+                lifted=lifted or line.fn.endswith("_over_time"),
+                out=self.plural(out) if out and lifted else out,
+            )
             self._say(e, line, f"{self.plural(line.name) if lifted else line.name} = {text}")
 
     def _say(self, e: Emitter, line: Line, text: str) -> None:
@@ -204,17 +242,25 @@ class Text:
         e.say("# the loop, last step first" if back else "# the loop, step by step")
         buffers = Buffers(plan, e.loop, lines, e.kept, carried, following)
         kept = {name for name in e.kept if not e.becomes_state(name)}
-        over = taken_over(plan, e.loop, lines, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots})
+        over = taken_over(
+            plan, e.loop, lines, kept, {*self.saved, *plan.forward_roots, *plan.backward_roots}
+        )
         for name, start in zip(carried, starts, strict=True):
             if back:
                 e.say(f"{name}, {self.next(name)} = np.array({start}), np.empty_like({start})")
             else:
-                e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})")
+                e.say(
+                    f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})"
+                )
                 e.say(f"{self.plural(name)}[0] = {name} = {start}")
         for name in [*later, *(name for name in plan.lines if name in kept and name not in over)]:
-            e.say(f"{self.plural(name)} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})")
+            e.say(
+                f"{self.plural(name)} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})"
+            )
         for name, other in over.items():
-            self._comment(e, f"{self.plural(name)} = {self.plural(other)}", "written over it, step by step")
+            self._comment(
+                e, f"{self.plural(name)} = {self.plural(other)}", "written over it, step by step"
+            )
         for name, (shape, dtype) in buffers.made.items():
             e.say(f"{name} = np.empty({shape}, np.{dtype})")
         e.say(head)
@@ -250,7 +296,9 @@ class Text:
         if kept and not direct:
             e.say(f"{place} = {line.name}")
 
-    def _carry_on(self, e: Emitter, buffers: Buffers, states: list[str], new: Sequence[Any]) -> None:
+    def _carry_on(
+        self, e: Emitter, buffers: Buffers, states: list[str], new: Sequence[Any]
+    ) -> None:
         """The new state to its place, and on to the next step."""
         plan = self.plan
         for i, (state, value) in enumerate(zip(states, new, strict=True)):
@@ -259,7 +307,9 @@ class Text:
         for state in states:
             e.say(f"{state} = {self.plural(state)}[t + 1]")
 
-    def _carry_back(self, e: Emitter, buffers: Buffers, carried: list[str], to: Sequence[Any]) -> None:
+    def _carry_back(
+        self, e: Emitter, buffers: Buffers, carried: list[str], to: Sequence[Any]
+    ) -> None:
         """The gradient of the state to the step before."""
         for name, g in zip(carried, to, strict=True):
             if g is None:

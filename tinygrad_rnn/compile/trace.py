@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NotCompilable, complaint, describe
-from ..graph import Value, history, node_of, onlooker, recorded
+from .. import tree
+from ..errors import NotCompilable, argument_message, describe
+from ..graph import Value, enable_grad, node_of, read_hook, toposort
 from ..op import Op, apply
-from ..scan import alike, form, mapped
 from ..tensor import Tensor
 from .capture import Held
 from .parts import position, put_back
@@ -32,7 +32,14 @@ COMPARISONS = {
 }  # fmt: skip
 
 
-SIGNS = {"equal": "=", "not_equal": "≠", "less": "<", "less_equal": "≤", "greater": ">", "greater_equal": "≥"}
+SIGNS = {
+    "equal": "=",
+    "not_equal": "≠",
+    "less": "<",
+    "less_equal": "≤",
+    "greater": ">",
+    "greater_equal": "≥",
+}
 
 
 @dataclass(slots=True)
@@ -60,7 +67,9 @@ class Traced:
     values: list[Value]
 
 
-def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, held: Held) -> Traced:
+def trace(
+    name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, held: Held
+) -> Traced:
     """Run `cell`, of which `held` is what it holds, on numbers like those of the first step, on their opposites and on large ones.
 
     Returns the first recording.
@@ -72,12 +81,16 @@ def trace(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool,
     """
     frozen = [t for t in held.tensors if not t.tracked and t.array.dtype.kind == "f"]
     with _LOCK:
-        for t in frozen:  # so that what is made of them is recorded too, and follows when they change
+        for (
+            t
+        ) in frozen:  # so that what is made of them is recorded too, and follows when they change
             t.tracked = True
         try:
             before = [position(generator) for generator in held.generators]
             first = _run(name, cell, inputs, several, state, SHIFTS[0])
-            start = [position(generator) for generator in held.generators]  # what it makes when it first runs it may draw
+            start = [
+                position(generator) for generator in held.generators
+            ]  # what it makes when it first runs it may draw
             others = [_run(name, cell, inputs, several, state, shift) for shift in SHIFTS[1:]]
         finally:
             for t in frozen:
@@ -92,33 +105,59 @@ _LOCK = Lock()
 SHIFTS = ("like", "opposite", "large")
 
 
-def _run(name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, shift: str) -> Traced:
+def _run(
+    name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, shift: str
+) -> Traced:
     xs = [_stand_in(x[0], f"x{i}" if several else "x", shift) for i, x in enumerate(inputs)]
     old: list[Any] = []
 
     def replaced(part: Any) -> Any:
         if not isinstance(getattr(part, "array", part), np.ndarray):
-            raise NotCompilable(refusal(name, "a state of arrays", form(state), "start from zeros, say"))
+            raise NotCompilable(
+                refusal(name, "a state of arrays", tree.describe(state), "start from zeros, say")
+            )
         old.append(_stand_in(part, f"{getattr(part, 'name', None) or 'h'}_prev", shift))
         return old[-1]
 
-    stand_ins = mapped(replaced, state)
-    with recorded(), seeing(partial(_recorded_comparison, name)), np.errstate(all="ignore"):
+    stand_ins = tree.map(replaced, state)
+    with enable_grad(), seeing(partial(_recorded_comparison, name)), np.errstate(all="ignore"):
         try:
             result = cell(tuple(xs) if several else xs[0], stand_ins)
         except NotCompilable:
             raise
         except Exception as error:
-            remedy = "look up before the walk what integers point to" if isinstance(error, IndexError) else "see the message"
-            raise NotCompilable(refusal(name, "a cell that runs on stand-ins for its arguments", str(error), remedy)) from error
+            fix = (
+                "look up before the walk what integers point to"
+                if isinstance(error, IndexError)
+                else "see the message"
+            )
+            raise NotCompilable(
+                refusal(name, "a cell that runs on stand-ins for its arguments", str(error), fix)
+            ) from error
     if not (isinstance(result, tuple) and len(result) == 2):
-        raise NotCompilable(refusal(name, "a cell that returns (output, state)", form(result), "return h, h, say"))
-    if not alike(stand_ins, result[1]):
-        remedy = "start from a state as the cell returns it; a state is not broadcast"
-        raise NotCompilable(refusal(name, f"a state as before the step, {form(stand_ins)}", form(result[1]), remedy))
+        raise NotCompilable(
+            refusal(
+                name,
+                "a cell that returns (output, state)",
+                tree.describe(result),
+                "return h, h, say",
+            )
+        )
+    if not tree.same_structure(stand_ins, result[1]):
+        fix = "start from a state as the cell returns it; a state is not broadcast"
+        raise NotCompilable(
+            refusal(
+                name,
+                f"a state as before the step, {tree.describe(stand_ins)}",
+                tree.describe(result[1]),
+                fix,
+            )
+        )
     outputs, output = _parts(name, result[0])
     new, structure = _parts(name, result[1], stand_ins)
-    values = sorted({v for root in (*outputs, *new) for v in history(root)}, key=lambda v: node_of(v).index)
+    values = sorted(
+        {v for root in (*outputs, *new) for v in toposort(root)}, key=lambda v: node_of(v).index
+    )
     return Traced(xs, old, outputs, new, output, structure, values)
 
 
@@ -127,10 +166,17 @@ def _stand_in(x: Any, name: str, shift: str) -> Any:
     array = np.array(getattr(x, "array", x))
     if array.dtype.kind == "f":
         array = np.nan_to_num(array) + other_numbers(array.shape)
-        array = np.asarray({"like": array, "opposite": -array, "large": 30 * array}[shift], dtype=getattr(x, "dtype", None))
+        array = np.asarray(
+            {"like": array, "opposite": -array, "large": 30 * array}[shift],
+            dtype=getattr(x, "dtype", None),
+        )
         return Tensor(array, requires_grad=True, name=name) if isinstance(x, Value) else array
     if shift != "like":
-        array = ~array if array.dtype.kind == "b" else _other_integers(array, 1 if shift == "opposite" else 1000)
+        array = (
+            ~array
+            if array.dtype.kind == "b"
+            else _other_integers(array, 1 if shift == "opposite" else 1000)
+        )
     return Tensor(array, name=name) if isinstance(x, Value) else array
 
 
@@ -153,30 +199,34 @@ def _parts(name: str, structure: Any, like: Any = None) -> tuple[list[Value], An
 
     def add(*parts: Any) -> int:
         if not isinstance(parts[-1], Value):
-            raise NotCompilable(refusal(name, "Tensors as output and state", form(parts[-1]), "return Tensors"))
+            raise NotCompilable(
+                refusal(
+                    name, "Tensors as output and state", tree.describe(parts[-1]), "return Tensors"
+                )
+            )
         found.append(parts[-1])
         return len(found) - 1
 
-    return found, mapped(add, structure) if like is None else mapped(add, like, structure)
+    return found, tree.map(add, structure) if like is None else tree.map(add, like, structure)
 
 
 # -- what a cell may not do --------------------------------------------------------------------------
 
 
-def refusal(name: str, expected: str, got: str, remedy: str) -> str:
+def refusal(name: str, expected: str, got: str, fix: str) -> str:
     """Why a cell cannot be compiled."""
-    remedy += "; or compile(..., fallback=True), which runs it as it is"
-    return complaint("compile", name, expected=expected, got=got, remedy=remedy)
+    fix += "; or compile(..., fallback=True), which runs it as it is"
+    return argument_message("compile", name, expected=expected, got=got, fix=fix)
 
 
 @contextmanager
 def seeing(watch: Callable[..., Any]) -> Any:
     """A block in which `watch` is called in place of what looks at numbers."""
-    token = onlooker.set(watch)
+    token = read_hook.set(watch)
     try:
         yield
     finally:
-        onlooker.reset(token)
+        read_hook.reset(token)
 
 
 def _require_still(name: str, generators: list[Any], before: list[Any], start: list[Any]) -> None:
@@ -185,19 +235,37 @@ def _require_still(name: str, generators: list[Any], before: list[Any], start: l
     if moved:
         for generator, old in zip(generators, before, strict=True):
             put_back(generator, old)
-        raise NotCompilable(refusal(name, "a cell that draws no random numbers", f"one that draws from {describe(moved[0])}", _PURE))
+        raise NotCompilable(
+            refusal(
+                name,
+                "a cell that draws no random numbers",
+                f"one that draws from {describe(moved[0])}",
+                _PURE,
+            )
+        )
 
 
 def _recorded_comparison(name: str, look: Callable[..., Any], t: Value, *others: Any) -> Any:
     """A comparison as a node, for masks are made so; whatever turns numbers into Python's is refused."""
     if look not in COMPARISONS and look in (Tensor.detach, np.asarray):
-        remedy = "hand in with the input what gradients are not to reach, and numbers to be read"
-        raise NotCompilable(refusal(name, "values that are only handed to ops", "one that was read, with .data or .detach()", remedy))
+        fix = "hand in with the input what gradients are not to reach, and numbers to be read"
+        raise NotCompilable(
+            refusal(
+                name,
+                "values that are only handed to ops",
+                "one that was read, with .data or .detach()",
+                fix,
+            )
+        )
     if not any(isinstance(x, Value) and (x.tracked or x.node is not None) for x in (t, *others)):
         return look(t.array, *[getattr(x, "array", x) for x in others])
     if look not in COMPARISONS:
-        remedy = "write it with ops: tg.where, tg.maximum, tg.relu"
-        raise NotCompilable(refusal(name, "no look at the numbers, which differ from step to step", look.__name__, remedy))
+        fix = "write it with ops: tg.where, tg.maximum, tg.relu"
+        raise NotCompilable(
+            refusal(
+                name, "no look at the numbers, which differ from step to step", look.__name__, fix
+            )
+        )
     mask = apply(comparison(COMPARISONS[look]), (t, *others), {})
     mask.tracked = False  # nothing flows back to it
     return mask
@@ -220,20 +288,46 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
     """Refuse a cell whose two runs differ in more than the numbers of their arguments."""
     places: dict[Any, Any] = {}
     for ours, theirs in ((first.inputs, second.inputs), (first.states, second.states)):
-        places.update((id(getattr(a, "array", a)), id(getattr(b, "array", b))) for a, b in zip(ours, theirs, strict=True))
+        places.update(
+            (id(getattr(a, "array", a)), id(getattr(b, "array", b)))
+            for a, b in zip(ours, theirs, strict=True)
+        )
     same = len(first.values) == len(second.values)
     for mine, other in zip(first.values, second.values, strict=False):
         a, b = node_of(mine), node_of(other)
         if not same or a.op.name != b.op.name or len(a.arrays) != len(b.arrays):
-            raise NotCompilable(refusal(name, "the same ops whatever the numbers are", f"{a.op.name} once and {b.op.name} then", _PURE))
+            raise NotCompilable(
+                refusal(
+                    name,
+                    "the same ops whatever the numbers are",
+                    f"{a.op.name} once and {b.op.name} then",
+                    _PURE,
+                )
+            )
         places[id(mine.array)] = id(other.array)
         for p, q in zip(a.arrays, b.arrays, strict=True):
             if places.get(id(p)) != id(q) and not _equal(p, q):
-                raise NotCompilable(refusal(name, f"constants that are the same in every run, in {a.op.name}", "two that differ", _PURE))
+                raise NotCompilable(
+                    refusal(
+                        name,
+                        f"constants that are the same in every run, in {a.op.name}",
+                        "two that differ",
+                        _PURE,
+                    )
+                )
         if not _equal(a.params, b.params):
-            raise NotCompilable(refusal(name, f"settings that are the same in every run, of {a.op.name}", "two that differ", _PURE))
+            raise NotCompilable(
+                refusal(
+                    name,
+                    f"settings that are the same in every run, of {a.op.name}",
+                    "two that differ",
+                    _PURE,
+                )
+            )
     if not same:
-        raise NotCompilable(refusal(name, "the same ops whatever the numbers are", "more of them in one run", _PURE))
+        raise NotCompilable(
+            refusal(name, "the same ops whatever the numbers are", "more of them in one run", _PURE)
+        )
 
 
 _PURE = "draw random numbers outside, and hand them in with the input; combine masks with tg.where; let no value decide what is computed"

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..errors import NotCompilable, plural
-from ..graph import Value, context, history, node_of
+from .. import ops, tree
+from ..errors import NotCompilable, format_count
+from ..graph import Value, context, node_of, toposort
 from ..op import Op, apply
-from ..scan import mapped, scan, walker
+from ..scan import scan, scan_hook
 from ..tensor import Tensor
 from ..transforms import grad
 from .build import build
@@ -74,36 +74,56 @@ class Walk:
     steps: int = 0
 
     def __repr__(self) -> str:
-        return plural(self.steps, "step")
+        return format_count(self.steps, "step")
 
 
 @np.errstate(all="ignore")  # what stand-ins overflow in is nobody's number
 def make(
-    title: str, cell: Any, inputs: list[Any], several: bool, state: Any, held: Held, tracked: list[bool] | None, backend: str
+    title: str,
+    cell: Any,
+    inputs: list[Any],
+    several: bool,
+    state: Any,
+    held: Held,
+    tracked: list[bool] | None,
+    backend: str,
 ) -> Compiled:
     """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
-    token = walker.set(None)
+    token = scan_hook.set(None)
     try:
         traced = trace(title, cell, inputs, several, state, held)
     finally:
-        walker.reset(token)
+        scan_hook.reset(token)
     _require_one_dtype(title, traced)
     leaves = _leaves(traced, held.tensors)
     gradients = None
     if tracked is not None:
         gradients = differentiate(traced, lambda leaf: leaf.tracked)
-        gradients.to_inputs = [g if asked else None for g, asked in zip(gradients.to_inputs, tracked, strict=True)]
+        gradients.to_inputs = [
+            g if asked else None for g, asked in zip(gradients.to_inputs, tracked, strict=True)
+        ]
     program = build(traced, gradients, leaves, title, backend)
     places = {id(t): i for i, t in enumerate(held.tensors)}
-    return Compiled(title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several)
+    return Compiled(
+        title, traced, program, [places.get(id(leaf), leaf) for leaf in leaves], several
+    )
 
 
 def _require_one_dtype(title: str, traced: Traced) -> None:
     """Refuse results that one array cannot hold."""
     dtypes = {str(y.array.dtype) for y in (*traced.outputs, *traced.new)}
-    if len(dtypes) > 1 or not all(y.array.dtype.kind == "f" for y in (*traced.outputs, *traced.new)):
+    if len(dtypes) > 1 or not all(
+        y.array.dtype.kind == "f" for y in (*traced.outputs, *traced.new)
+    ):
         got = ", ".join(sorted(dtypes))
-        raise NotCompilable(refusal(title, "outputs and a state of one floating dtype", got, "keep counts and masks outside"))
+        raise NotCompilable(
+            refusal(
+                title,
+                "outputs and a state of one floating dtype",
+                got,
+                "keep counts and masks outside",
+            )
+        )
 
 
 def _leaves(traced: Traced, tensors: list[Value]) -> list[Value]:
@@ -113,11 +133,22 @@ def _leaves(traced: Traced, tensors: list[Value]) -> list[Value]:
     found: dict[int, Value] = {}
     for value in (*traced.values, *traced.outputs, *traced.new):
         sources = value.node.inputs if value.node else (value,)
-        found.update((id(x), x) for x in sources if isinstance(x, Value) and x.node is None and id(x) not in own)
+        found.update(
+            (id(x), x)
+            for x in sources
+            if isinstance(x, Value) and x.node is None and id(x) not in own
+        )
     return [x for x in found.values() if x.tracked or x.name or x.array.ndim or id(x) in held]
 
 
-def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], tensors: list[Value], reverse: bool) -> tuple[Any, Any]:
+def run(
+    compiled: Compiled,
+    cell: Any,
+    inputs: list[Any],
+    states: list[Any],
+    tensors: list[Value],
+    reverse: bool,
+) -> tuple[Any, Any]:
     """Walk through time; returns the outputs and the state, put together as the cell does."""
     walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
     handed = (*inputs, *states, *compiled.leaves(tensors))
@@ -128,8 +159,11 @@ def run(compiled: Compiled, cell: Any, inputs: list[Any], states: list[Any], ten
     outputs, tail = _unpacked(walk, y)
     end = 0 if reverse else -1
     # A copy, for who carries a state on may reset parts of it, and the way back needs the numbers as they are.
-    last = [tail[i] if i in tail else ops.copy(outputs[plan.outputs.index(new)][end]) for i, new in enumerate(plan.new)]
-    return mapped(lambda i: outputs[i], traced.output), mapped(lambda i: last[i], traced.state)
+    last = [
+        tail[i] if i in tail else ops.copy(outputs[plan.outputs.index(new)][end])
+        for i, new in enumerate(plan.new)
+    ]
+    return tree.map(lambda i: outputs[i], traced.output), tree.map(lambda i: last[i], traced.state)
 
 
 def _narrowed(compiled: Compiled, handed: Iterable[Any]) -> dict[str, Any]:
@@ -181,7 +215,9 @@ def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
 
 
 def _back(g: Any, y: Any, *inputs: Any, compiled: Walk, dtype: Any = None) -> list[Any]:
-    return _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
+    return (
+        _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
+    )
 
 
 def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
@@ -190,13 +226,18 @@ def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
     outputs, tail = _unpacked(walk, g)
     if walk.reverse:
         outputs = [part[::-1] for part in outputs]
-    carried = [tail[i] if i in tail else np.zeros(plan.shape(s), plan.dtype(s)) for i, s in enumerate(plan.states)]
+    carried = [
+        tail[i] if i in tail else np.zeros(plan.shape(s), plan.dtype(s))
+        for i, s in enumerate(plan.states)
+    ]
     assert program.backward is not None
     with np.errstate(over="ignore", under="ignore"):
         flows = list(program.backward(*outputs, *carried, *walk.saved))
     if walk.reverse:
         flows[:n] = [None if flow is None else flow[::-1] for flow in flows[:n]]
-    return [np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, arrays, strict=True)]
+    return [
+        np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, arrays, strict=True)
+    ]
 
 
 def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
@@ -204,12 +245,12 @@ def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
     compiled = walk.compiled
     n, _ = walk.counts
     xs = tuple(inputs[:n]) if compiled.several else inputs[0]
-    states = mapped(lambda i: inputs[n + i], compiled.traced.state)
-    token = walker.set(None)
+    states = tree.map(lambda i: inputs[n + i], compiled.traced.state)
+    token = scan_hook.set(None)
     try:
         output, last = scan(walk.cell, xs, states, reverse=walk.reverse)
     finally:
-        walker.reset(token)
+        scan_hook.reset(token)
     y = _packed(compiled, output, last)
     tracked = [x for x in inputs if isinstance(x, Value) and x.tracked]
     found = dict(zip(tracked, _gradients(y, tracked, g), strict=True))
@@ -218,7 +259,7 @@ def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
 
 def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
     """The gradients of y, zeros where it does not depend on one."""
-    used = {x for v in history(y) for x in node_of(v).inputs if isinstance(x, Value)}
+    used = {x for v in toposort(y) for x in node_of(v).inputs if isinstance(x, Value)}
     asked = [x for x in tracked if x in used]
     found = dict(zip(asked, grad(y, asked, grad_output=g, create_graph=True), strict=True))
     return [found.get(x, Tensor(np.zeros_like(x.array))) for x in tracked]
@@ -226,11 +267,11 @@ def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
 
 def _packed(compiled: Compiled, output: Any, last: Any) -> Any:
     outputs: list[Any] = []
-    mapped(outputs.append, output)
+    tree.map(outputs.append, output)
     if compiled.single:
         return outputs[0]
     states: list[Any] = []
-    mapped(states.append, last)
+    tree.map(states.append, last)
     parts = [*outputs, *(states[i] for i in compiled.tail)]
     return ops.concatenate([part.reshape(-1) for part in parts])
 

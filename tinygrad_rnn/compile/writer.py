@@ -11,8 +11,30 @@ import numpy as np
 
 from .lines import Line, Ref, compute
 
-WORDS = ["np", "T", "t", "len", "range", "reversed", "saved", "forward", "backward", "abs", "min", "max"]
-OF_LOOPS = ["loop", "back_loop", *(f"{back}nest{n}" for back in ("", "back_") for n in range(1, 30)), "njit", "plain", "exp", "tanh", "f32"]
+WORDS = [
+    "np",
+    "T",
+    "t",
+    "len",
+    "range",
+    "reversed",
+    "saved",
+    "forward",
+    "backward",
+    "abs",
+    "min",
+    "max",
+]
+OF_LOOPS = [
+    "loop",
+    "back_loop",
+    *(f"{back}nest{n}" for back in ("", "back_") for n in range(1, 30)),
+    "njit",
+    "plain",
+    "exp",
+    "tanh",
+    "f32",
+]
 RESERVED = frozenset({*WORDS, *OF_LOOPS, *keyword.kwlist})
 """Names that a program has uses for."""
 
@@ -45,7 +67,10 @@ class Writer:
     def fresh(self, wish: str) -> str:
         """A name that is not taken: the wish, or with a number behind it."""
         if not (wish.isascii() and wish.isidentifier()):
-            wish = "".join(c if f"a{c}".isidentifier() else "_" for c in normalize("NFKC", wish)) or "v"  # as Python reads names
+            wish = (
+                "".join(c if f"a{c}".isidentifier() else "_" for c in normalize("NFKC", wish))
+                or "v"
+            )  # as Python reads names
         wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
         name, n = f"{wish}_" if wish in RESERVED else wish, 1
         while name in self.taken or name in RESERVED:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from ..analysis.scopes import Loop, loop_of
 from ..graph import Scope
 from .picture import Picture, Vertex, common
-from .steps import Loop, loop_of, loops
+from .steps import loops
 
 TIES = 4
 """How many invisible edges tie a time step to its place: enough to keep it there, few enough to take no room."""
@@ -40,11 +41,15 @@ def levels_of(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
     for vertex in picture.vertices.values():
         place = loop_of(vertex.scope)
         if vertex.kind == "state" and place and (place, vertex.values[0].name) in made:
-            found.setdefault(place[0], []).append((vertex.id, made[place, vertex.values[0].name], True))
+            found.setdefault(place[0], []).append(
+                (vertex.id, made[place, vertex.values[0].name], True)
+            )
     return found
 
 
-def add_axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: str) -> None:
+def add_axis(
+    part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: str
+) -> None:
     """Put the steps of a loop side by side, and both ends of a state on one level, so that time flows along a line.
 
     Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points on either side
@@ -55,7 +60,9 @@ def add_axis(part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str
     if len(columns) < 2:
         return
     for row in ("early", "late"):
-        points = [f"t{number}_{i}_{end}_{row}" for i in range(len(columns)) for end in ("in", "made")]
+        points = [
+            f"t{number}_{i}_{end}_{row}" for i in range(len(columns)) for end in ("in", "made")
+        ]
         line = graphviz.Digraph(graph_attr={"rank": "same"}, node_attr=POINT)
         for before, after in pairwise(points):
             line.edge(before, after, style="invis")
@@ -99,7 +106,9 @@ def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
     found: dict[Scope, list[list[list[Vertex]]]] = {}
     for pair, at in entered.items():
         if at == {min(steps.get(pair[1], at))} and len(columns[pair[1]]) > 1:
-            found.setdefault(common(*pair), []).append([[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]])
+            found.setdefault(common(*pair), []).append(
+                [[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]]
+            )
     return found
 
 
@@ -107,10 +116,17 @@ def companions_of(picture: Picture) -> list[tuple[Scope, Scope, int]]:
     """Two loops, of which one goes along with the other and takes what its steps make, as a loss does; and how many steps it takes."""
     found: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
     for edge in picture.edges:
-        source, target = loop_of(picture.vertices[edge.source].scope), loop_of(picture.vertices[edge.target].scope)
+        source, target = (
+            loop_of(picture.vertices[edge.source].scope),
+            loop_of(picture.vertices[edge.target].scope),
+        )
         if source and target and source[0] != target[0]:
             found.setdefault((source[0], target[0]), set()).add((source[1], target[1]))
-    return [(*pair, len(steps)) for pair, steps in found.items() if len(steps) > 1 and all(made == used for made, used in steps)]
+    return [
+        (*pair, len(steps))
+        for pair, steps in found.items()
+        if len(steps) > 1 and all(made == used for made, used in steps)
+    ]
 
 
 def add_companion(drawing: Any, number: int, companion: int, steps: int) -> None:

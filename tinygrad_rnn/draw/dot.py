@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.labels import escape_unprintable
+from ..analysis.scopes import loop_of
 from ..graph import Scope, Value
 from .axis import add_axis, add_companion, columns_of, companions_of, levels_of, walks_of
-from ..analysis.labels import printable
 from .picture import Edge, Picture, Terms, Vertex
-from .steps import Rolled, Skipped, loop_of
+from .steps import Rolled, Skipped
 from .themes import Theme
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -93,17 +94,28 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         for depth in range(1, len(vertex.scope) + 1):
             inside.setdefault(vertex.scope[:depth], [])
         inside[vertex.scope].append(vertex)
-    columns, levels, walks = ({}, {}, {}) if look.direction == "right" else (columns_of(picture), levels_of(picture), walks_of(picture))
+    columns, levels, walks = (
+        ({}, {}, {})
+        if look.direction == "right"
+        else (columns_of(picture), levels_of(picture), walks_of(picture))
+    )
     lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
     numbers = {scope: number for number, scope in enumerate(inside)}
-    frames = {scope: graphviz.Digraph(name=f"cluster{number}") if scope else drawing for scope, number in numbers.items()}
+    frames = {
+        scope: graphviz.Digraph(name=f"cluster{number}") if scope else drawing
+        for scope, number in numbers.items()
+    }
     for scope, vertices in inside.items():
         if scope:
             frames[scope].attr(**_frame(scope[-1], look.theme))
         for vertex in vertices:
             frames[scope].node(vertex.id, **_vertex(vertex, look, lags.get(vertex.id, 0)))
 
-    def when(scope: Scope) -> tuple[int, int]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
+    def when(
+        scope: Scope,
+    ) -> tuple[
+        int, int
+    ]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
         return -len(scope), scope[-1] if isinstance(scope[-1], int) else -1
 
     for scope in [*sorted((scope for scope in inside if scope), key=when), ()]:
@@ -113,13 +125,24 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         if scope:
             frames[scope[:-1]].subgraph(frames[scope])
     for loop, companion, steps in companions_of(picture) if columns else ():
-        add_companion(drawing, numbers[loop], numbers[companion], min(steps, len(columns[loop]), len(columns[companion])))
+        add_companion(
+            drawing,
+            numbers[loop],
+            numbers[companion],
+            min(steps, len(columns[loop]), len(columns[companion])),
+        )
 
 
 def _frame(part: str | int, theme: Theme) -> dict[str, str]:
     """The frame of a scope: a time step stands out, and the terms of a gate have no title, for the gate has its name."""
     step = isinstance(part, int | Rolled)
-    title = "" if isinstance(part, Terms | Skipped) else f"t = {part}" if isinstance(part, int) else part
+    title = (
+        ""
+        if isinstance(part, Terms | Skipped)
+        else f"t = {part}"
+        if isinstance(part, int)
+        else part
+    )
     style = {
         "style": "rounded,filled",
         "fontcolor": theme.faint,
@@ -128,15 +151,23 @@ def _frame(part: str | int, theme: Theme) -> dict[str, str]:
         "penwidth": "0.7",
         "color": theme.faint,
     }
-    return {**style, "label": _html(title) if title else "", "fillcolor": theme.step if step else theme.cluster}
+    return {
+        **style,
+        "label": _html(title) if title else "",
+        "fillcolor": theme.step if step else theme.cluster,
+    }
 
 
 def _vertex(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
     theme = look.theme
-    fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(vertex.kind, theme.leaf)
+    fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
+        vertex.kind, theme.leaf
+    )
     style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look, lag)}
     style["tooltip"] = _plain(" / ".join(map(str, vertex.scope)) or "outside of all scopes")
-    return style | ({"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {})
+    return style | (
+        {"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {}
+    )
 
 
 def _label(vertex: Vertex, look: Look, lag: int) -> str:
@@ -147,7 +178,11 @@ def _label(vertex: Vertex, look: Look, lag: int) -> str:
         # Where the edge ends, for a label along it would lie across frames.
         rows += [_small(f"t{-lag:+} → t".replace("-", "−"), theme.state) + "&#160;"] if lag else []
         return f"<{'  '.join(rows)}>"
-    if "shape" in look.show and vertex.shapes and not (vertex.kind in ("input", "constant") and not vertex.name):
+    if (
+        "shape" in look.show
+        and vertex.shapes
+        and not (vertex.kind in ("input", "constant") and not vertex.name)
+    ):
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
         rows.append(_small(" ".join(shapes), theme.faint))
     if len(vertex.values) == 1:
@@ -156,7 +191,10 @@ def _label(vertex: Vertex, look: Look, lag: int) -> str:
             rows += [_small(line, theme.faint) for line in _numbers(value.array)]
         if "grad" in look.show and value.tracked:
             lines = _numbers(value.grad) if value.grad is not None and look.graded else ["—"]
-            rows += [_small(("∂ " if i == 0 else "") + line, theme.gradient) for i, line in enumerate(lines)]
+            rows += [
+                _small(("∂ " if i == 0 else "") + line, theme.gradient)
+                for i, line in enumerate(lines)
+            ]
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
 
@@ -186,14 +224,20 @@ def _edge(edge: Edge, picture: Picture, look: Look, weight: float | None) -> dic
     before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
     if edge.lag or (before and after and before[0] == after[0] and before[1] != after[1]):
         style = {"color": theme.state, "penwidth": "1.8"}
-    if look.direction != "right" and (style or (before and picture.vertices[edge.source].kind == "state")):
+    if look.direction != "right" and (
+        style or (before and picture.vertices[edge.source].kind == "state")
+    ):
         style["constraint"] = "false"
     if edge.when:
         style |= {"label": _html(edge.when), "style": "dashed"}
     if weight is not None:
         style |= {"color": theme.gradient, "penwidth": f"{weight:.2f}"}
     if look.marked is not None:
-        style |= {"color": theme.gradient, "penwidth": "2.4"} if look.marks(edge.values) else {"style": "dotted"}
+        style |= (
+            {"color": theme.gradient, "penwidth": "2.4"}
+            if look.marks(edge.values)
+            else {"style": "dotted"}
+        )
     return style
 
 
@@ -230,11 +274,15 @@ def _html(*lines: str) -> str:
 
 def _escaped(text: str) -> str:
     """`text` so that it stands for itself in an HTML-like label; what cannot be printed is written as its escape."""
-    return escape(printable(text), quote=True).replace("\\", "\\\\")  # or Graphviz takes it for an escape of its own
+    return escape(escape_unprintable(text), quote=True).replace(
+        "\\", "\\\\"
+    )  # or Graphviz takes it for an escape of its own
 
 
 def _plain(text: str) -> str:
     """`text` so that it stands for itself in a tooltip, whose escapes Graphviz reads twice."""
     import graphviz
 
-    return graphviz.nohtml(graphviz.escape(printable(text).replace("&", "&amp;").replace("\\", "\\\\")))
+    return graphviz.nohtml(
+        graphviz.escape(escape_unprintable(text).replace("&", "&amp;").replace("\\", "\\\\"))
+    )

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import complaint, describe, plural
+from ..analysis.equations import format_graph as equations
+from ..analysis.labels import label_values, recorded_values
+from ..analysis.scopes import loop_of
+from ..errors import argument_error, describe, format_count
 from ..graph import Value, node_of
 from . import options, views
 from .fit import MOST, fitted
-from ..analysis.labels import label_all, recorded
 from .picture import Edge, Picture, Vertex, observe
-from .steps import keep_steps, loop_of, states
+from .steps import keep_steps, states
 from .steps import roll as rolled
-from ..analysis.equations import text as equations
 from .themes import theme_named
 
 if TYPE_CHECKING:
@@ -42,7 +43,14 @@ class Graph:
     ['forward only · 3 ops']
     """
 
-    def __init__(self, values: list[Value], picture: Picture, look: dict[str, Any], marked: frozenset[Value] | None, paths: int | None):
+    def __init__(
+        self,
+        values: list[Value],
+        picture: Picture,
+        look: dict[str, Any],
+        marked: frozenset[Value] | None,
+        paths: int | None,
+    ):
         self._values, self._picture, self._look, self._marked = values, picture, look, marked
         self.paths = paths
 
@@ -64,7 +72,7 @@ class Graph:
     @property
     def notes(self) -> list[str]:
         """What the figure says about itself, beginning with its status and its size; then what it leaves out and how to see it."""
-        return [f"{self.status} · {plural(len(self._values), 'op')}", *self._picture.notes]
+        return [f"{self.status} · {format_count(len(self._values), 'op')}", *self._picture.notes]
 
     def text(self, *, shapes: bool = True) -> str:
         """The whole graph as numbered equations that read like the program that ran, grouped by time step.
@@ -108,14 +116,12 @@ class Graph:
         from .dot import Look, write
 
         if len(self._picture.vertices) > MOST:
-            raise ValueError(
-                complaint(
-                    "graph.dot",
-                    "fold",
-                    expected=f"at most {MOST} visible nodes",
-                    got=f"{len(self._picture.vertices):,}, which no scope or time step groups into fewer",
-                    remedy="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
-                )
+            raise argument_error(
+                "graph.dot",
+                "fold",
+                expected=f"at most {MOST} visible nodes",
+                got=f"{len(self._picture.vertices):,}, which no scope or time step groups into fewer",
+                fix="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
             )
         look = Look(**self._look, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
         return write(self._picture, look, "\n".join(self.notes))
@@ -200,12 +206,25 @@ class Graph:
             "status": self.status,
             "notes": self.notes,
             "nodes": [
-                {"id": v.id, "kind": v.kind, "name": v.name, "text": v.text, "scope": list(v.scope), "shapes": v.shapes, "ops": v.ops}
+                {
+                    "id": v.id,
+                    "kind": v.kind,
+                    "name": v.name,
+                    "text": v.text,
+                    "scope": list(v.scope),
+                    "shapes": v.shapes,
+                    "ops": v.ops,
+                }
                 for v in self.nodes
             ],
-            "edges": [{"source": e.source, "target": e.target, "lag": e.lag, "when": e.when} for e in self.edges],
+            "edges": [
+                {"source": e.source, "target": e.target, "lag": e.lag, "when": e.when}
+                for e in self.edges
+            ],
             "scopes": list(dict.fromkeys(v.scope for v in self.nodes if v.scope)),
-            "steps": sorted({place[1] for v in self.nodes if (place := loop_of(v.scope)) and v.kind != "steps"}),
+            "steps": sorted(
+                {place[1] for v in self.nodes if (place := loop_of(v.scope)) and v.kind != "steps"}
+            ),
         }
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -281,9 +300,11 @@ def graph(
     >>> g.paths
     2
     """
-    values = recorded("graph", output)
+    values = recorded_values("graph", output)
     kept, folds = options.bounds(steps, roll=roll), options.folds(fold)
-    parameters = options.one_of("parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide"))
+    parameters = options.one_of(
+        "parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide")
+    )
     options.one_of("direction", direction, ("up", "down", "right"))
     look = {"show": options.shown(show), "theme": theme_named(theme), "direction": direction}
     picture = observe(values)
@@ -295,13 +316,17 @@ def graph(
     for by in folds:
         picture = views.fold(picture, by)
     if parameters != "once":
-        picture = views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
+        picture = (
+            views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
+        )
     picture = fitted(picture, steps_chosen=steps is not None)
     marked, paths = None, None
     if highlight is not None:
         marked, paths = _paths(values, highlight)
         hidden = ", which is hidden" if parameters == "hide" and highlight.node is None else ""
-        picture.notes.append(f"{plural(paths, 'path')} to {label_all(values).get(highlight, 'what is marked')}{hidden}")
+        picture.notes.append(
+            f"{format_count(paths, 'path')} to {label_values(values).get(highlight, 'what is marked')}{hidden}"
+        )
     return Graph(values, picture, look, marked, paths)
 
 
@@ -310,16 +335,16 @@ def _paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
 
     Counted by dynamic programming: the paths to a value are those to all its uses together.
     """
-    inside = set(values) | {x for value in values for x in node_of(value).inputs if isinstance(x, Value)}
+    inside = set(values) | {
+        x for value in values for x in node_of(value).inputs if isinstance(x, Value)
+    }
     if not isinstance(highlight, Value) or highlight not in inside or not highlight.tracked:
-        raise ValueError(
-            complaint(
-                "graph",
-                "highlight",
-                expected="a Tensor with gradients in this graph",
-                got=describe(highlight),
-                remedy="pass a parameter it uses",
-            )
+        raise argument_error(
+            "graph",
+            "highlight",
+            expected="a Tensor with gradients in this graph",
+            got=describe(highlight),
+            fix="pass a parameter it uses",
         )
     reached = {highlight}
     for value in values:

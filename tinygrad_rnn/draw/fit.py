@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import reduce
 
-from ..errors import plural
+from ..errors import format_count
 from ..graph import Derivative
 from .picture import Picture, Vertex, common, outside_time, quotient
 from .steps import keep_steps, loops
@@ -38,15 +38,23 @@ def fitted(picture: Picture, *, steps_chosen: bool) -> Picture:
     for option, view in _ways(picture, steps_chosen):
         smaller = view()
         if len(smaller.vertices) <= MOST:
-            smaller.notes.append(f"{visible:,} nodes: drawn with {option}; choose steps, roll or fold yourself to see other parts")
+            smaller.notes.append(
+                f"{visible:,} nodes: drawn with {option}; choose steps, roll or fold yourself to see other parts"
+            )
             return smaller
     if sum(vertex.ops for vertex in picture.vertices.values()) > LARGEST:
         return picture
     for keep in ENDS:
-        smaller = chips(_ends(picture, keep))  # for edges along a chain of hundreds take Graphviz minutes
+        smaller = chips(
+            _ends(picture, keep)
+        )  # for edges along a chain of hundreds take Graphviz minutes
         if len(smaller.vertices) <= MOST:
-            smaller.notes.append(f"{visible:,} nodes: drawn with one box for those between the first and the last {keep}")
-            smaller.notes.append("record parts of the program under tg.scope(name), and fold=1 shows them all")
+            smaller.notes.append(
+                f"{visible:,} nodes: drawn with one box for those between the first and the last {keep}"
+            )
+            smaller.notes.append(
+                "record parts of the program under tg.scope(name), and fold=1 shows them all"
+            )
             return smaller
     return picture
 
@@ -59,11 +67,19 @@ def _ways(picture: Picture, steps_chosen: bool) -> Iterator[tuple[str, Callable[
             yield others[2:], lambda part=part: part
         if loops(part) and not steps_chosen:
             yield f'steps="first:2,last:1"{others}', lambda part=part: keep_steps(part, 2, 1)
-            if not any(isinstance(piece, Derivative) for vertex in part.vertices.values() for piece in vertex.scope):
+            if not any(
+                isinstance(piece, Derivative)
+                for vertex in part.vertices.values()
+                for piece in vertex.scope
+            ):
                 yield f"roll=True{others}", lambda part=part: rolled(part)
-        depths = range(1, 1 + max((len(v.scope) for v in part.vertices.values() if v.kind == "op"), default=0))
+        depths = range(
+            1, 1 + max((len(v.scope) for v in part.vertices.values() if v.kind == "op"), default=0)
+        )
         # The deeper, the more is visible; so the deepest of those that are small enough is found by halving.
-        if deepest := bisect_right(depths, MOST, key=lambda depth, part=part: len(fold(part, depth).vertices)):
+        if deepest := bisect_right(
+            depths, MOST, key=lambda depth, part=part: len(fold(part, depth).vertices)
+        ):
             yield f"fold={deepest}{others}", lambda part=part, depth=deepest: fold(part, depth)
 
 
@@ -74,7 +90,11 @@ def _ends(picture: Picture, keep: int) -> Picture:
     """
     between = dict.fromkeys(list(picture.vertices)[keep:-keep])
     outside = {edge.source for edge in picture.edges if edge.target not in between}
-    inside = [vertex for name in between if (vertex := picture.vertices[name]).ops or name not in outside]
+    inside = [
+        vertex for name in between if (vertex := picture.vertices[name]).ops or name not in outside
+    ]
     scope = outside_time(reduce(common, (vertex.scope for vertex in inside)))
-    box = Vertex("between", "fold", "…", plural(sum(vertex.ops for vertex in inside), "op"), scope)
+    box = Vertex(
+        "between", "fold", "…", format_count(sum(vertex.ops for vertex in inside), "op"), scope
+    )
     return quotient(picture, {vertex.id: box for vertex in inside})

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from ..analysis.equations import format_expression
+from ..analysis.labels import caption, format_constant, label_values
+from ..analysis.scopes import resolve_scopes
 from ..graph import Scope, Value, node_of
-from ..analysis.labels import caption, constant, label_all, scopes_of
-from ..analysis.equations import expression
 
 LONGEST = 48
 """How many characters of a formula fit into a box."""
@@ -127,7 +128,9 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
     for number, edge in enumerate(picture.edges):
         source, target = image[edge.source].id, image[edge.target].id
         if source != target or edge.lag:
-            own = 0 if edge.source in stands_for or edge.target in stands_for else number  # two uses of one value stay two
+            own = (
+                0 if edge.source in stands_for or edge.target in stands_for else number
+            )  # two uses of one value stay two
             edges.setdefault((source, target, edge.lag, edge.when, own), []).extend(edge.values)
         if source != target:
             leaving.setdefault(source, {}).update(dict.fromkeys(edge.values))
@@ -141,7 +144,10 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
         v.id: replace(v, values=tuple(leaving.get(v.id, ())), ops=ops[v.id]) if v.id in new else v
         for v in {v.id: v for v in image.values()}.values()
     }
-    merged = [Edge(source, target, tuple(dict.fromkeys(values)), lag, when) for (source, target, lag, when, _), values in edges.items()]
+    merged = [
+        Edge(source, target, tuple(dict.fromkeys(values)), lag, when)
+        for (source, target, lag, when, _), values in edges.items()
+    ]
     return Picture(vertices, merged, list(picture.notes))
 
 
@@ -151,7 +157,7 @@ def observe(values: Iterable[Value]) -> Picture:
     A plain number is part of the op that uses it (``1 − ·``), not a vertex.
     """
     values = list(values)
-    labels, scopes, found = label_all(values, apart=False), _scopes(values), Picture({}, [])
+    labels, scopes, found = label_values(values, apart=False), _scopes(values), Picture({}, [])
     ids: dict[Any, str] = {}
     inline: dict[Value, tuple[str, int]] = {}
     counts = {"op": 0, "parameter": 0, "input": 0, "constant": 0}
@@ -170,11 +176,16 @@ def observe(values: Iterable[Value]) -> Picture:
             if isinstance(x, Value):
                 kind = "parameter" if x.tracked else "input"
                 add(
-                    x, kind, name=labels[x] if x.name or x.tracked else "", text="" if x.name else constant(x), scope=scopes[x], values=(x,)
+                    x,
+                    kind,
+                    name=labels[x] if x.name or x.tracked else "",
+                    text="" if x.name else format_constant(x),
+                    scope=scopes[x],
+                    values=(x,),
                 )
             else:
-                add(key, "constant", text=constant(array), scope=scopes[key])
-        formula, level = expression(node, labels, inline)
+                add(key, "constant", text=format_constant(array), scope=scopes[key])
+        formula, level = format_expression(node, labels, inline)
         if not value.name and scopes[value] and isinstance(scopes[value][-1], Terms):
             inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
         written = formula if value.name and len(formula) <= LONGEST else ""
@@ -190,7 +201,9 @@ def observe(values: Iterable[Value]) -> Picture:
         )
         for key in sources:
             if key is not None:
-                found.edges.append(Edge(ids[key], ids[value], (key,) if isinstance(key, Value) else ()))
+                found.edges.append(
+                    Edge(ids[key], ids[value], (key,) if isinstance(key, Value) else ())
+                )
     return found
 
 
@@ -207,7 +220,7 @@ def _scopes(values: list[Value]) -> dict[Any, Scope]:
     An op is in the scope in which it was recorded, and there with the named result that it is for: the unnamed
     terms of a gate belong to the gate. A leaf is where all its uses are; a parameter belongs to no time step.
     """
-    within = scopes_of(values)
+    within = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
     users: dict[Value, list[Value]] = {}
     for value in reversed(values):
@@ -237,7 +250,9 @@ def _scopes(values: list[Value]) -> dict[Any, Scope]:
 
 def common(a: Scope, b: Scope) -> Scope:
     """The scope around both."""
-    return tuple(part for part, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+    return tuple(
+        part for part, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))
+    )
 
 
 def outside_time(scope: Scope) -> Scope:

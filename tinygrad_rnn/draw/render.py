@@ -63,4 +63,6 @@ def render(dot: str, form: str) -> bytes:
             return done.stdout
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reasons.append(lines[-1] if lines else "it crashed")
-    raise RuntimeError(f"draw: Graphviz could not draw this as {form}: {reasons[0]}; fold more of the graph")
+    raise RuntimeError(
+        f"draw: Graphviz could not draw this as {form}: {reasons[0]}; fold more of the graph"
+    )

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import complaint, describe
+from ..errors import argument_error, describe
 from .render import FORMATS, render
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def save(figure: Graph, path: Any) -> Path:
     """The figure in the file `path`, in the form that its ending says."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-        wanted, remedy = "the name of a file", 'give one like "loss.svg"'
-        raise ValueError(complaint("graph.save", "path", expected=wanted, got=describe(path), remedy=remedy))
+        wanted, fix = "the name of a file", 'give one like "loss.svg"'
+        raise argument_error("graph.save", "path", expected=wanted, got=describe(path), fix=fix)
     path = Path(path)
     form = path.suffix[1:].lower()
     writers = {
@@ -29,19 +29,33 @@ def save(figure: Graph, path: Any) -> Path:
     }
     try:
         if not path.parent.is_dir():
-            wanted, remedy = "a file in a folder that is there", "make the folder first"
-            raise FileNotFoundError(complaint("graph.save", "path", expected=wanted, got=repr(str(path)), remedy=remedy))
+            wanted, fix = "a file in a folder that is there", "make the folder first"
+            raise argument_error(
+                "graph.save",
+                "path",
+                expected=wanted,
+                got=repr(str(path)),
+                fix=fix,
+                kind=FileNotFoundError,
+            )
         if form not in writers:
             wanted = f"a name that ends in {', '.join(f'.{name}' for name in writers)}"
-            raise ValueError(complaint("graph.save", "path", expected=wanted, got=repr(str(path)), remedy="rename it"))
+            raise argument_error(
+                "graph.save", "path", expected=wanted, got=repr(str(path)), fix="rename it"
+            )
         path.write_bytes(writers[form]())
     except OSError as error:
         if error.strerror is None:
             raise
         got = repr(str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}...")
         reason = error.strerror[0].lower() + error.strerror[1:]
-        raise type(error)(
-            complaint("graph.save", "path", expected="a file that can be written", got=got, remedy=f"the system says: {reason}")
+        raise argument_error(
+            "graph.save",
+            "path",
+            expected="a file that can be written",
+            got=got,
+            fix=f"the system says: {reason}",
+            kind=type(error),
         ) from None
     return path
 

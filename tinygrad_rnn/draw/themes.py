@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import complaint
+from ..errors import argument_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +46,11 @@ THEMES = {
 def theme_named(name: str) -> Theme:
     """The theme called `name`."""
     if name not in list(THEMES):
-        raise ValueError(complaint("graph", "theme", expected=" or ".join(map(repr, THEMES)), got=repr(name), remedy="use one of these"))
+        raise argument_error(
+            "graph",
+            "theme",
+            expected=" or ".join(map(repr, THEMES)),
+            got=repr(name),
+            fix="use one of these",
+        )
     return THEMES[name]

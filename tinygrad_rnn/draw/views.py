@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import complaint, plural
-from ..graph import Derivative, Scope, Value, node_of
 from ..analysis.labels import SUBSCRIPTS
+from ..analysis.scopes import loop_of
+from ..errors import argument_error, format_count
+from ..graph import Derivative, Scope, Value, node_of
 from .picture import Picture, Terms, Vertex, quotient
-from .steps import Rolled, loop_of
+from .steps import Rolled
 
 
 def fold(picture: Picture, by: int | str) -> Picture:
@@ -25,9 +26,21 @@ def fold(picture: Picture, by: int | str) -> Picture:
     """
     folded = _folded(picture, lambda scope: _folded_at(scope, by))
     if folded is None and by != "names":
-        known = sorted({part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)})
-        remedy = f"scopes here are {', '.join(known)}" if known else "record with tg.scope(name), or in a Module"
-        raise ValueError(complaint("graph", "fold", expected="the name or the depth of a scope in the graph", got=repr(by), remedy=remedy))
+        known = sorted(
+            {part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)}
+        )
+        fix = (
+            f"scopes here are {', '.join(known)}"
+            if known
+            else "record with tg.scope(name), or in a Module"
+        )
+        raise argument_error(
+            "graph",
+            "fold",
+            expected="the name or the depth of a scope in the graph",
+            got=repr(by),
+            fix=fix,
+        )
     return folded or picture
 
 
@@ -38,13 +51,17 @@ def fold_gradients(picture: Picture) -> Picture:
     """
 
     def prefix(scope: Scope) -> Scope | None:
-        return next((scope[: i + 1] for i, part in enumerate(scope) if isinstance(part, Derivative)), None)
+        return next(
+            (scope[: i + 1] for i, part in enumerate(scope) if isinstance(part, Derivative)), None
+        )
 
     found = (prefix(vertex.scope) for vertex in picture.vertices.values())
     if not any(isinstance(part, int) for scope in found if scope for part in scope):
         return picture
     folded = _folded(picture, prefix) or picture
-    folded.notes.append("the gradient of each scope is one box, for it is not the same in all time steps; steps shows its ops")
+    folded.notes.append(
+        "the gradient of each scope is one box, for it is not the same in all time steps; steps shows its ops"
+    )
     return folded
 
 
@@ -59,7 +76,13 @@ def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Pic
             continue
         if prefix not in folds:
             # A time step stays in its frame, which has its title and its place.
-            folds[prefix] = Vertex(f"fold{before + len(folds) + 1}", "fold", _title(prefix), "", prefix if in_time(prefix) else prefix[:-1])
+            folds[prefix] = Vertex(
+                f"fold{before + len(folds) + 1}",
+                "fold",
+                _title(prefix),
+                "",
+                prefix if in_time(prefix) else prefix[:-1],
+            )
         if vertex.formula and isinstance(prefix[-1], Terms):
             folds[prefix] = replace(folds[prefix], text=vertex.formula)
         within[name] = prefix
@@ -67,18 +90,24 @@ def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Pic
         return None
     folded = quotient(picture, {name: folds[prefix] for name, prefix in within.items()})
     for name, vertex in folded.vertices.items():
-        if (prefix := prefix_of(vertex.scope)) in folds:  # a leaf of a scope that has become a box is beside it
+        if (
+            prefix := prefix_of(vertex.scope)
+        ) in folds:  # a leaf of a scope that has become a box is beside it
             folded.vertices[name] = replace(vertex, scope=folds[prefix].scope)
     for name, vertex in folded.vertices.items():
         if vertex.kind == "fold" and not vertex.text:
-            folded.vertices[name] = replace(vertex, text=plural(vertex.ops, "op"))
+            folded.vertices[name] = replace(vertex, text=format_count(vertex.ops, "op"))
     return folded
 
 
 def _enters(vertex: Vertex, prefix: Scope) -> bool:
     """Whether a leaf is an input with a name, which is seen outside of the box; unless the box holds the steps that it is one of."""
     place = loop_of(vertex.scope)
-    return vertex.kind == "input" and bool(vertex.name) and (place is None or len(prefix) > len(place[0]))
+    return (
+        vertex.kind == "input"
+        and bool(vertex.name)
+        and (place is None or len(prefix) > len(place[0]))
+    )
 
 
 def _folded_at(scope: Scope, by: int | str) -> Scope | None:
@@ -88,7 +117,10 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
         return scope if scope and isinstance(scope[-1], Terms) else None
     for path in ([by], by.split(" / ")):
         for end in range(len(path), len(scope) + 1):
-            if all(name in (part, getattr(part, "name", part)) for name, part in zip(path, scope[end - len(path) : end], strict=True)):
+            if all(
+                name in (part, getattr(part, "name", part))
+                for name, part in zip(path, scope[end - len(path) : end], strict=True)
+            ):
                 return scope[:end]
     return None
 
@@ -127,7 +159,13 @@ def shared(picture: Picture) -> set[str]:
         modules = [part for part in vertex.scope if not isinstance(part, Terms)]
         outside = modules and not any(isinstance(part, int | Rolled) for part in modules)
         sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
-        made = vertex.kind == "op" and outside and name in used and sources and found.issuperset(sources)
+        made = (
+            vertex.kind == "op"
+            and outside
+            and name in used
+            and sources
+            and found.issuperset(sources)
+        )
         if vertex.kind == "parameter" or (made and _rearranges(vertex.values[0])):
             found.add(name)
     return found
@@ -136,10 +174,20 @@ def shared(picture: Picture) -> set[str]:
 def _rearranges(value: Value) -> bool:
     """Whether an op moves numbers of parameters, adds some up, or leaves some out (a mask), and no data says which."""
     node = node_of(value)
-    settings = [x for setting in node.params.values() for x in (setting if isinstance(setting, tuple) else (setting,))]
-    data = [array for x, array in zip(node.inputs, node.arrays, strict=True) if not isinstance(x, Value) and np.ndim(array)]
+    settings = [
+        x
+        for setting in node.params.values()
+        for x in (setting if isinstance(setting, tuple) else (setting,))
+    ]
+    data = [
+        array
+        for x, array in zip(node.inputs, node.arrays, strict=True)
+        if not isinstance(x, Value) and np.ndim(array)
+    ]
     if node.op.name == "multiply":
-        return bool(data) and all(array.shape == value.array.shape and np.isin(array, (0, 1)).all() for array in data)
+        return bool(data) and all(
+            array.shape == value.array.shape and np.isin(array, (0, 1)).all() for array in data
+        )
     return node.op.name in REARRANGED and not data and not any(np.ndim(x) for x in settings)
 
 
@@ -157,9 +205,18 @@ def chips(picture: Picture) -> Picture:
     edges = list(kept.edges)
     copies: Counter[str] = Counter()
     for edge in picture.edges:
-        if edge.source in hidden and edge.target in kept.vertices and kept.vertices[edge.target].kind != "steps":
+        if (
+            edge.source in hidden
+            and edge.target in kept.vertices
+            and kept.vertices[edge.target].kind != "steps"
+        ):
             copies[edge.source] += 1
-            chip = replace(picture.vertices[edge.source], id=f"{edge.source}_use{copies[edge.source]}", kind="parameter", ops=0)
+            chip = replace(
+                picture.vertices[edge.source],
+                id=f"{edge.source}_use{copies[edge.source]}",
+                kind="parameter",
+                ops=0,
+            )
             vertices[chip.id] = replace(chip, scope=kept.vertices[edge.target].scope)
             edges.append(replace(edge, source=chip.id))
     return Picture({**vertices, **kept.vertices}, edges, list(picture.notes))
@@ -169,5 +226,9 @@ def _only(picture: Picture, names: set[str]) -> Picture:
     """The part of a picture with these vertices; a constant that nothing uses any more goes too."""
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     used = {end for edge in edges for end in (edge.source, edge.target)}
-    vertices = {name: v for name, v in picture.vertices.items() if name in names and (v.kind == "op" or name in used or v.kind == "fold")}
+    vertices = {
+        name: v
+        for name, v in picture.vertices.items()
+        if name in names and (v.kind == "op" or name in used or v.kind == "fold")
+    }
     return Picture(vertices, edges, list(picture.notes))

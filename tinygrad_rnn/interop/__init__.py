@@ -5,8 +5,8 @@ ONNX, "Dive into Deep Learning", the MathMath tutorial. What cannot be converted
 """
 
 from .d2l import from_d2l, from_tutorial, to_d2l, to_tutorial
-from .onnx.export import to_onnx
 from .keras import from_keras, to_keras
+from .onnx.export import to_onnx
 from .onnx.weights import from_onnx_weights, to_onnx_weights
 from .pytorch import from_pytorch, to_pytorch
 from .report import Report, compare, load_into

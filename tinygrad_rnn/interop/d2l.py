@@ -11,8 +11,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import complaint, describe
-from .layout import LETTERS, Part, as_arrays, gates_of, one_bias, parts_of, require_form, require_shape, two_biases, written
+from ..errors import argument_error, describe
+from .layout import (
+    LETTERS,
+    Part,
+    as_arrays,
+    gates_of,
+    one_bias,
+    parts_of,
+    require_form,
+    require_shape,
+    two_biases,
+    written,
+)
 
 
 class Names(NamedTuple):
@@ -23,16 +34,25 @@ class Names(NamedTuple):
 
 
 def _d2l(letters: str, theirs: str) -> Names:
-    return Names({ours: (f"W_x{t}", f"W_h{t}", f"b_{t}") for ours, t in zip(letters, theirs, strict=True)}, ("W_hq", "b_q"))
+    return Names(
+        {ours: (f"W_x{t}", f"W_h{t}", f"b_{t}") for ours, t in zip(letters, theirs, strict=True)},
+        ("W_hq", "b_q"),
+    )
 
 
 D2L = {3: _d2l("rzn", "rzh"), 4: _d2l("ifgo", "ifco"), 1: _d2l("h", "h")}
-TUTORIAL = {3: Names({"r": ("Wr", "Ur", "br"), "z": ("Wz", "Uz", "bz"), "n": ("Wh", "Uh", "bh")}, ("Wy", "by"))}
+TUTORIAL = {
+    3: Names(
+        {"r": ("Wr", "Ur", "br"), "z": ("Wz", "Uz", "bz"), "n": ("Wh", "Uh", "bh")}, ("Wy", "by")
+    )
+}
 PREFIXES = ("recurrent.", "output.")
 BEFORE = "this source resets the state before the product"
 
 
-def from_d2l(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
+def from_d2l(
+    weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
+) -> dict[str, np.ndarray]:
     """The matrices of an RNN, GRU or LSTM written out in "Dive into Deep Learning" as the state dict of a model of ours.
 
     A GRU has ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h`` and, with the linear layer, ``W_hq b_q``: eleven. An LSTM has the
@@ -70,7 +90,11 @@ def from_d2l(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: 
 
 
 def to_d2l(
-    state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES, merge_biases: bool = False
+    state: Mapping[str, Any],
+    *,
+    reset: str | None = None,
+    prefixes: tuple[str, str] = PREFIXES,
+    merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
     """The state dict of a model with one recurrent layer as the matrices of "Dive into Deep Learning"; see `from_d2l`.
 
@@ -105,7 +129,9 @@ def to_d2l(
     return _to("to_d2l", state, D2L, reset, prefixes, merge_biases)
 
 
-def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES) -> dict[str, np.ndarray]:
+def from_tutorial(
+    weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
+) -> dict[str, np.ndarray]:
     """The eleven matrices of the tutorial (`tinygrad_rnn.app.mathmath.network`) as the state dict of a model with a GRU and a linear layer.
 
     ``Wz Wr Wh`` are (I, H), ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
@@ -144,7 +170,11 @@ def from_tutorial(weights: Mapping[str, Any], *, reset: str | None = None, prefi
 
 
 def to_tutorial(
-    state: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES, merge_biases: bool = False
+    state: Mapping[str, Any],
+    *,
+    reset: str | None = None,
+    prefixes: tuple[str, str] = PREFIXES,
+    merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
     """The state dict of a model with a GRU and a linear layer as the tutorial's eleven matrices; see `from_tutorial`.
 
@@ -179,27 +209,42 @@ def to_tutorial(
 
 
 def _from(
-    operation: str, weights: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str]
+    operation: str,
+    weights: Mapping[str, Any],
+    table: dict[int, Names],
+    reset: str | None,
+    prefixes: tuple[str, str],
 ) -> dict[str, np.ndarray]:
     _require_prefixes(operation, prefixes)
     arrays = as_arrays(operation, "weights", weights, "pass the matrices by name")
     # The kind is the first whose own gate is there; what then lacks or is too much is named.
-    gates = next((n for n, names in table.items() if names.gates[LETTERS[n][0]][0] in arrays), next(iter(table)))
+    gates = next(
+        (n for n, names in table.items() if names.gates[LETTERS[n][0]][0] in arrays),
+        next(iter(table)),
+    )
     names = table[gates]
     wanted = [name for letter in LETTERS[gates] for name in names.gates[letter]]
     missing = [name for name in wanted if name not in arrays]
-    missing += [name for name in names.output if name not in arrays and set(names.output) & set(arrays)]
+    missing += [
+        name for name in names.output if name not in arrays and set(names.output) & set(arrays)
+    ]
     unknown = [str(name) for name in arrays if name not in (*wanted, *names.output)]
     if missing or unknown:
-        got = "; ".join([f"missing {name}" for name in missing] + [f"unexpected {name}" for name in unknown])
+        got = "; ".join(
+            [f"missing {name}" for name in missing] + [f"unexpected {name}" for name in unknown]
+        )
         expected = f"{', '.join(wanted)} and perhaps {' and '.join(names.output)}"
-        raise ValueError(complaint(operation, "weights", expected=expected, got=got, remedy="check the names"))
+        raise argument_error(
+            operation, "weights", expected=expected, got=got, fix="check the names"
+        )
     require_form(operation, gates, reset, "before", because=BEFORE)
     hidden = arrays[wanted[1]].shape[-1] if arrays[wanted[1]].ndim else 0
     inputs = arrays[wanted[0]].shape[0] if arrays[wanted[0]].ndim else 0
     shapes = ((inputs, hidden), (hidden, hidden), (hidden,))
     for i, name in enumerate(wanted):
-        require_shape(operation, name, arrays[name], shapes[i % 3], ("(I, H)", "(H, H)", "(H,)")[i % 3])
+        require_shape(
+            operation, name, arrays[name], shapes[i % 3], ("(I, H)", "(H, H)", "(H,)")[i % 3]
+        )
     W, U, b = (np.concatenate([arrays[name].T for name in wanted[i::3]]) for i in range(3))
     state = written(operation, [Part(W, U, *two_biases(b))], 0, prefixes[0])
     if names.output[0] not in arrays:
@@ -211,23 +256,48 @@ def _from(
 
 
 def _to(
-    operation: str, state: Mapping[str, Any], table: dict[int, Names], reset: str | None, prefixes: tuple[str, str], merge: bool
+    operation: str,
+    state: Mapping[str, Any],
+    table: dict[int, Names],
+    reset: str | None,
+    prefixes: tuple[str, str],
+    merge: bool,
 ) -> dict[str, np.ndarray]:
     _require_prefixes(operation, prefixes)
     parts = parts_of(operation, state, 0, prefixes[0])
     gates = gates_of(parts[0])
     if gates not in table:
         wanted, got = "a GRU (3 gates)", f"{gates} gates"
-        raise ValueError(complaint(operation, "state", expected=wanted, got=got, remedy="use to_d2l, which has names for every kind"))
-    layer, (weight, bias) = f"{prefixes[0]}weight_ih_l1", (f"{prefixes[1]}{name}" for name in ("weight", "bias"))
+        raise argument_error(
+            operation,
+            "state",
+            expected=wanted,
+            got=got,
+            fix="use to_d2l, which has names for every kind",
+        )
+    layer, (weight, bias) = (
+        f"{prefixes[0]}weight_ih_l1",
+        (f"{prefixes[1]}{name}" for name in ("weight", "bias")),
+    )
     if len(parts) == 2 or layer in state:
         got = "two directions" if len(parts) == 2 else layer
-        raise ValueError(complaint(operation, "state", expected="one layer in one direction", got=got, remedy="it has names for no more"))
+        raise argument_error(
+            operation,
+            "state",
+            expected="one layer in one direction",
+            got=got,
+            fix="it has names for no more",
+        )
     require_form(operation, gates, reset, "before", because=BEFORE)
     part, b = parts[0], one_bias(operation, parts[0], merge)
     if b is None:
-        name, remedy = f"{prefixes[0]}bias_ih_l0", "build the layer with bias=True, and make its biases zeros"
-        raise ValueError(complaint(operation, name, expected="biases, for there is one for each gate", got="none", remedy=remedy))
+        name, fix = (
+            f"{prefixes[0]}bias_ih_l0",
+            "build the layer with bias=True, and make its biases zeros",
+        )
+        raise argument_error(
+            operation, name, expected="biases, for there is one for each gate", got="none", fix=fix
+        )
     stacked = [part.W, part.U, b]
     arrays = {}
     for k, letter in enumerate(LETTERS[gates]):
@@ -236,12 +306,30 @@ def _to(
     if weight not in state:
         return arrays
     if bias not in state:
-        raise ValueError(complaint(operation, bias, expected="an array under this name", got="none", remedy="pass zeros if it has none"))
+        raise argument_error(
+            operation,
+            bias,
+            expected="an array under this name",
+            got="none",
+            fix="pass zeros if it has none",
+        )
     output = as_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
-    return arrays | {table[gates].output[0]: output[weight].T.copy(), table[gates].output[1]: output[bias]}
+    return arrays | {
+        table[gates].output[0]: output[weight].T.copy(),
+        table[gates].output[1]: output[bias],
+    }
 
 
 def _require_prefixes(operation: str, prefixes: Any) -> None:
-    if not isinstance(prefixes, tuple | list) or len(prefixes) != 2 or not all(isinstance(prefix, str) for prefix in prefixes):
-        wanted, remedy = "two str, one for the recurrent layer and one for the linear one", 'use ("", "output.") for a layer by itself'
-        raise TypeError(complaint(operation, "prefixes", expected=wanted, got=describe(prefixes), remedy=remedy))
+    if (
+        not isinstance(prefixes, tuple | list)
+        or len(prefixes) != 2
+        or not all(isinstance(prefix, str) for prefix in prefixes)
+    ):
+        wanted, fix = (
+            "two str, one for the recurrent layer and one for the linear one",
+            'use ("", "output.") for a layer by itself',
+        )
+        raise argument_error(
+            operation, "prefixes", expected=wanted, got=describe(prefixes), fix=fix, kind=TypeError
+        )

@@ -7,14 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint, describe
-from .layout import LETTERS, Part, as_array, count_gates, gates_of, in_order, one_bias, parts_of, require_directions, require_form, require_shape, two_biases, written
+from ..errors import argument_error, describe
+from .layout import (
+    LETTERS,
+    Part,
+    as_array,
+    count_gates,
+    gates_of,
+    in_order,
+    one_bias,
+    parts_of,
+    require_directions,
+    require_form,
+    require_shape,
+    two_biases,
+    written,
+)
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
 """Keras's order of the gates: z, r, h of a GRU; i, f, c, o of an LSTM, which is ours."""
 
 
-def from_keras(weights: Sequence[Any], *, reset: str | None = None, layer: int = 0) -> dict[str, np.ndarray]:
+def from_keras(
+    weights: Sequence[Any], *, reset: str | None = None, layer: int = 0
+) -> dict[str, np.ndarray]:
     """The weights of a Keras `SimpleRNN`, `GRU` or `LSTM`, or of `Bidirectional` around one, as the state dict of ours.
 
     Keras keeps ``kernel`` (I, gates · H), ``recurrent_kernel`` (H, gates · H) and ``bias``, the gates in the order z, r, h or
@@ -54,16 +70,28 @@ def from_keras(weights: Sequence[Any], *, reset: str | None = None, layer: int =
     """
     name = "from_keras"
     if isinstance(weights, Mapping) or not isinstance(weights, Sequence):
-        remedy = "pass layer.get_weights()"
-        raise TypeError(complaint(name, "weights", expected="a list of arrays", got=describe(weights), remedy=remedy))
+        fix = "pass layer.get_weights()"
+        raise argument_error(
+            name,
+            "weights",
+            expected="a list of arrays",
+            got=describe(weights),
+            fix=fix,
+            kind=TypeError,
+        )
     if len(weights) not in (2, 3, 4, 6):
-        wanted, remedy = "2 or 3 arrays for one direction, 4 or 6 for two", "pass layer.get_weights() of one layer"
-        raise ValueError(complaint(name, "weights", expected=wanted, got=f"{len(weights)}", remedy=remedy))
+        wanted, fix = (
+            "2 or 3 arrays for one direction, 4 or 6 for two",
+            "pass layer.get_weights() of one layer",
+        )
+        raise argument_error(name, "weights", expected=wanted, got=f"{len(weights)}", fix=fix)
     arrays = [as_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
     each = 3 if len(arrays) % 3 == 0 else 2
     parts = [_part(name, arrays[i : i + each], i, reset) for i in range(0, len(arrays), each)]
     if len(parts) == 2:
-        require_directions(name, [f"weights[{i}]" for i in range(each, 2 * each)], arrays[:each], arrays[each:])
+        require_directions(
+            name, [f"weights[{i}]" for i in range(each, 2 * each)], arrays[:each], arrays[each:]
+        )
     return written(name, parts, layer)
 
 
@@ -72,21 +100,47 @@ def _part(name: str, arrays: list[np.ndarray], first: int, reset: str | None) ->
     kernel, recurrent = arrays[:2]
     hidden = len(recurrent) if recurrent.ndim else 0
     gates = count_gates(name, f"weights[{first + 1}]", recurrent, hidden, 1)
-    require_shape(name, f"weights[{first}]", kernel, (len(kernel) if kernel.ndim else 0, gates * hidden), "(I, gates · H)")
+    require_shape(
+        name,
+        f"weights[{first}]",
+        kernel,
+        (len(kernel) if kernel.ndim else 0, gates * hidden),
+        "(I, gates · H)",
+    )
     require_form(name, gates, reset)
     bias = arrays[2] if len(arrays) == 3 else None
     biases = two_biases(bias)
     if bias is not None and gates == 3 and bias.shape in ((2, 3 * hidden), (3 * hidden,)):
         theirs = "after" if bias.ndim == 2 else "before"
-        require_form(name, gates, reset, theirs, because=f"a bias of shape {bias.shape} is that of reset_after={theirs == 'after'}")
+        require_form(
+            name,
+            gates,
+            reset,
+            theirs,
+            because=f"a bias of shape {bias.shape} is that of reset_after={theirs == 'after'}",
+        )
         biases = (bias[0], bias[1]) if bias.ndim == 2 else biases
     elif bias is not None:
         meaning = "(2, 3H)" if reset == "after" else "(gates · H,)"
-        require_shape(name, f"weights[{first + 2}]", bias, (2, 3 * hidden) if reset == "after" else (gates * hidden,), meaning)
-    return in_order(Part(kernel.T.copy(), recurrent.T.copy(), *biases), ORDER[gates], LETTERS[gates])
+        require_shape(
+            name,
+            f"weights[{first + 2}]",
+            bias,
+            (2, 3 * hidden) if reset == "after" else (gates * hidden,),
+            meaning,
+        )
+    return in_order(
+        Part(kernel.T.copy(), recurrent.T.copy(), *biases), ORDER[gates], LETTERS[gates]
+    )
 
 
-def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int = 0, merge_biases: bool = False) -> list[np.ndarray]:
+def to_keras(
+    state: Mapping[str, Any],
+    *,
+    reset: str | None = None,
+    layer: int = 0,
+    merge_biases: bool = False,
+) -> list[np.ndarray]:
     """One layer of our state dict as the list of arrays that Keras's ``layer.set_weights`` takes; see `from_keras`.
 
     Parameters
@@ -127,5 +181,9 @@ def to_keras(state: Mapping[str, Any], *, reset: str | None = None, layer: int =
         part = in_order(part, LETTERS[gates], ORDER[gates])
         arrays += [part.W.T.copy(), part.U.T.copy()]
         if part.b_i is not None and part.b_h is not None:
-            arrays.append(np.stack([part.b_i, part.b_h]) if reset == "after" else one_bias("to_keras", part, merge_biases))
+            arrays.append(
+                np.stack([part.b_i, part.b_h])
+                if reset == "after"
+                else one_bias("to_keras", part, merge_biases)
+            )
     return arrays

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint
+from ..errors import argument_error
 from .layout import as_arrays, gates_of, parts_of, require_form
 
-RECURRENT = re.compile(r"(?P<prefix>.*?)(?:weight|bias)_(?P<what>ih|hh|hr)_l(?P<layer>\d+)(?:_reverse)?")
+RECURRENT = re.compile(
+    r"(?P<prefix>.*?)(?:weight|bias)_(?P<what>ih|hh|hr)_l(?P<layer>\d+)(?:_reverse)?"
+)
 
 
 def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
@@ -82,15 +84,21 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     return _checked("to_pytorch", "state", state, reset)
 
 
-def _checked(operation: str, argument: str, weights: Mapping[str, Any], reset: str) -> dict[str, np.ndarray]:
+def _checked(
+    operation: str, argument: str, weights: Mapping[str, Any], reset: str
+) -> dict[str, np.ndarray]:
     arrays = as_arrays(operation, argument, weights, "pass module.state_dict()")
     layers: dict[tuple[str, int], None] = {}
     for name in arrays:
         found = RECURRENT.fullmatch(str(name))
         if found and found["what"] == "hr":
             wanted = "a layer without projections"
-            raise ValueError(
-                complaint(operation, name, expected=wanted, got="one with proj_size > 0", remedy="ours hands on h as it is; train without")
+            raise argument_error(
+                operation,
+                name,
+                expected=wanted,
+                got="one with proj_size > 0",
+                fix="ours hands on h as it is; train without",
             )
         if found:
             layers[found["prefix"], int(found["layer"])] = None

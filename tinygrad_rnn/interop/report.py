@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint, describe, plural
+from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..nn import Module
 from .layout import as_arrays
 
-DTYPES = {"BOOL": "?", "BF16": "<u2"} | {f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)}
+DTYPES = {"BOOL": "?", "BF16": "<u2"} | {
+    f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
+}
 DTYPES |= {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
 """The dtypes of a file's entries, as their bytes are read."""
 
@@ -60,15 +62,21 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.module}: {len(self.fitting)} of {self._parameters()} fit"]
-        for title, entries in (("missing", self.missing), ("unexpected", self.unexpected), ("of another shape or dtype", self.misfits)):
+        for title, entries in (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape or dtype", self.misfits),
+        ):
             lines += [f"{title}:", *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join(lines)
 
     def _parameters(self) -> str:
-        return plural(len(self.fitting) + len(self.missing) + len(self.misfits), "parameter")
+        return format_count(len(self.fitting) + len(self.missing) + len(self.misfits), "parameter")
 
 
-def compare(module: Module, source: Any, *, rename: Rename | None = None, cast: bool = False) -> Report:
+def compare(
+    module: Module, source: Any, *, rename: Rename | None = None, cast: bool = False
+) -> Report:
     """What `load_into` would find, as a `Report`; nothing changes.
 
     Parameters
@@ -101,7 +109,14 @@ def compare(module: Module, source: Any, *, rename: Rename | None = None, cast: 
     return _compared("compare", module, source, rename, cast)[0]
 
 
-def load_into(module: Module, source: Any, *, strict: bool = True, rename: Rename | None = None, cast: bool = False) -> Report:
+def load_into(
+    module: Module,
+    source: Any,
+    *,
+    strict: bool = True,
+    rename: Rename | None = None,
+    cast: bool = False,
+) -> Report:
     """Load weights into a module by name: a ``.safetensors`` file as PyTorch or Hugging Face write them, or arrays by name.
 
     Everything is compared before anything changes. Of a parameter that the module has under two names, one is enough: such
@@ -147,16 +162,28 @@ def load_into(module: Module, source: Any, *, strict: bool = True, rename: Renam
     """
     report, arrays = _compared("load_into", module, source, rename, cast)
     if strict and not report.complete:
-        wanted, remedy = "an array for each parameter and no others", "rename, cast, or strict=False to load what fits"
-        raise ValueError(complaint("load_into", "source", expected=wanted, got=f"\n{report}\n", remedy=remedy))
+        wanted, fix = (
+            "an array for each parameter and no others",
+            "rename, cast, or strict=False to load what fits",
+        )
+        raise argument_error("load_into", "source", expected=wanted, got=f"\n{report}\n", fix=fix)
     module.load_state_dict(module.state_dict() | arrays)
     return report
 
 
-def _compared(operation: str, module: Module, source: Any, rename: Rename | None, cast: bool) -> tuple[Report, dict[str, np.ndarray]]:
+def _compared(
+    operation: str, module: Module, source: Any, rename: Rename | None, cast: bool
+) -> tuple[Report, dict[str, np.ndarray]]:
     """The report, and the fitting arrays by the parameters' names, of shared ones under each of their names."""
     if not isinstance(module, Module):
-        raise TypeError(complaint(operation, "module", expected="a Module", got=describe(module), remedy="build the model first"))
+        raise argument_error(
+            operation,
+            "module",
+            expected="a Module",
+            got=describe(module),
+            fix="build the model first",
+            kind=TypeError,
+        )
     own = dict(module._named())
     given = _renamed(operation, _arrays(operation, source), rename)
     names: dict[Value, list[str]] = {}
@@ -183,7 +210,9 @@ def _compared(operation: str, module: Module, source: Any, rename: Rename | None
                 fitting |= {other: array for other in shared if other == name or other not in there}
     unexpected = [f"{name} {describe(array)}" for name, array in given.items() if name not in own]
     fits = tuple(name for name in fitting if name in given)
-    return Report(type(module).__name__, fits, tuple(missing), tuple(unexpected), tuple(misfits)), fitting
+    return Report(
+        type(module).__name__, fits, tuple(missing), tuple(unexpected), tuple(misfits)
+    ), fitting
 
 
 def _arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
@@ -194,34 +223,52 @@ def _arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
 
     path = Path(source)
     if not path.is_file():
-        got, remedy = f"'{path}', which is none", "check the path"
-        raise FileNotFoundError(complaint(operation, "source", expected="a file", got=got, remedy=remedy))
+        got, fix = f"'{path}', which is none", "check the path"
+        raise argument_error(
+            operation, "source", expected="a file", got=got, fix=fix, kind=FileNotFoundError
+        )
     try:
         entries = deserialize(path.read_bytes())
     except SafetensorError as error:
-        got, remedy = f"'{path}' ({error})", "it may be damaged or of another format"
-        raise ValueError(complaint(operation, "source", expected="a whole safetensors file", got=got, remedy=remedy)) from error
+        got, fix = f"'{path}' ({error})", "it may be damaged or of another format"
+        raise argument_error(
+            operation, "source", expected="a whole safetensors file", got=got, fix=fix
+        ) from error
     return {name: _entry(operation, name, entry) for name, entry in entries}
 
 
 def _entry(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
     """One array of a file. Which dtypes NumPy knows depends on what else is imported; here they are always the same."""
     if entry["dtype"] not in DTYPES:
-        wanted, remedy = f"a dtype among {', '.join(DTYPES)}", "convert it before it is saved, or leave it out"
-        raise ValueError(complaint(operation, f"source[{name!r}]", expected=wanted, got=entry["dtype"], remedy=remedy))
+        wanted, fix = (
+            f"a dtype among {', '.join(DTYPES)}",
+            "convert it before it is saved, or leave it out",
+        )
+        raise argument_error(
+            operation, f"source[{name!r}]", expected=wanted, got=entry["dtype"], fix=fix
+        )
     array = np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
     if entry["dtype"] == "BF16":  # the first half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _renamed(operation: str, arrays: dict[str, np.ndarray], rename: Rename | None) -> dict[str, np.ndarray]:
+def _renamed(
+    operation: str, arrays: dict[str, np.ndarray], rename: Rename | None
+) -> dict[str, np.ndarray]:
     """The arrays under their new names, refused if two get the same."""
     if rename is None:
         return arrays
     if not isinstance(rename, Mapping) and not callable(rename):
-        remedy = 'use lambda name: name.removeprefix("model."), say'
-        raise TypeError(complaint(operation, "rename", expected="a function or a mapping of names", got=describe(rename), remedy=remedy))
+        fix = 'use lambda name: name.removeprefix("model."), say'
+        raise argument_error(
+            operation,
+            "rename",
+            expected="a function or a mapping of names",
+            got=describe(rename),
+            fix=fix,
+            kind=TypeError,
+        )
     renamed: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         new = rename.get(name, name) if isinstance(rename, Mapping) else rename(name)
@@ -229,6 +276,12 @@ def _renamed(operation: str, arrays: dict[str, np.ndarray], rename: Rename | Non
             continue
         if not isinstance(new, str) or new in renamed:
             got = f"{new!r} for {name!r}" + (" and for another" if new in renamed else "")
-            raise ValueError(complaint(operation, "rename", expected="a name of its own for each", got=got, remedy="None leaves one out"))
+            raise argument_error(
+                operation,
+                "rename",
+                expected="a name of its own for each",
+                got=got,
+                fix="None leaves one out",
+            )
         renamed[new] = array
     return renamed

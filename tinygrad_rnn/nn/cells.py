@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import require_count, require_flag
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..ops import lerp, linear, relu, sigmoid, split, tanh
 from ..tensor import Tensor
 from . import init
-from .layers import expect_last
-from .module import Module, floating_input
+from .layers import check_last_axis
+from .module import Module, as_input
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -58,16 +58,25 @@ class Cell(Module):
     gates: int = 1
     letters: str = ""
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None):
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None
+    ):
         super().__init__()
         name = type(self).__name__
-        self.input_size, self.hidden_size = require_count(name, "input_size", input_size), require_count(name, "hidden_size", hidden_size)
-        bias = require_flag(name, "bias", bias)
+        self.input_size, self.hidden_size = (
+            check.count(name, "input_size", input_size),
+            check.count(name, "hidden_size", hidden_size),
+        )
+        bias = check.flag(name, "bias", bias)
         rng, bound, rows = init.generator(rng), 1 / sqrt(hidden_size), self.gates * hidden_size
         self.weight_ih = Tensor(init.uniform((rows, input_size), bound, rng), requires_grad=True)
         self.weight_hh = Tensor(init.uniform((rows, hidden_size), bound, rng), requires_grad=True)
-        self.bias_ih = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
-        self.bias_hh = Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
+        self.bias_ih = (
+            Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
+        )
+        self.bias_hh = (
+            Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
+        )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """The part of the work that does not wait for the state, and the step that does the rest.
@@ -103,7 +112,9 @@ class Cell(Module):
         >>> outputs.shape
         (7, 5, 2)
         """
-        raise TypeError(f"{type(self).__name__}: expected a method unroll, got none; define it in the class")
+        raise TypeError(
+            f"{type(self).__name__}: expected a method unroll, got none; define it in the class"
+        )
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
         """The state before the first step: zeros of shape ``(*batch, H)``."""
@@ -142,20 +153,26 @@ class Cell(Module):
         ((2,), (2,), (2,))
         """
         name = type(self).__name__
-        x = floating_input(name, x, self.dtype)
-        expect_last(name, x, self.input_size, "input_size")
+        x = as_input(name, x, self.dtype)
+        check_last_axis(name, x, self.input_size, "input_size")
         if x.ndim > 2:
             wanted = f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)"
-            remedy = "use a layer, or tg.scan, for several"
-            raise ValueError(complaint(name, "x", expected=wanted, got=describe(x), remedy=remedy))
+            fix = "use a layer, or tg.scan, for several"
+            raise argument_error(name, "x", expected=wanted, got=describe(x), fix=fix)
         batch = x.shape[:-1]
-        state = self.zero_state(batch) if state is None else self.check_state(name, state, (*batch, self.hidden_size))
+        state = (
+            self.zero_state(batch)
+            if state is None
+            else self.check_state(name, state, (*batch, self.hidden_size))
+        )
         inputs, step = self.unroll(x)
         return step(inputs, state)
 
     def describe(self) -> str:
         """Sizes."""
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias_ih is not None else ", bias=False")
+        return f"{self.input_size}, {self.hidden_size}" + (
+            "" if self.bias_ih is not None else ", bias=False"
+        )
 
     def _biases(self) -> tuple[Any, Any]:
         """b_i and b_h; of a cell without biases, zeros."""
@@ -174,7 +191,12 @@ class Cell(Module):
 
     def _inputs(self, x: Any, bias: Any) -> tuple[Any, ...]:
         """x W + b, gate by gate."""
-        parts = [linear(x, W, b) for W, b in zip(self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), strict=True)]
+        parts = [
+            linear(x, W, b)
+            for W, b in zip(
+                self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), strict=True
+            )
+        ]
         for part, gate in zip(parts, self.letters, strict=True):
             part.name = f"x_{gate}"
         return tuple(parts)
@@ -212,10 +234,20 @@ class RNNCell(Cell):
     (5, 2)
     """
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, nonlinearity: str = "tanh", rng: init.Rng = None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        nonlinearity: str = "tanh",
+        rng: init.Rng = None,
+    ):
         if nonlinearity not in ("tanh", "relu"):
-            got, remedy = repr(nonlinearity), "use one of these"
-            raise ValueError(complaint("RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=got, remedy=remedy))
+            got, fix = repr(nonlinearity), "use one of these"
+            raise argument_error(
+                "RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=got, fix=fix
+            )
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
 
@@ -280,10 +312,20 @@ class GRUCell(Cell):
 
     gates, letters = 3, "rzn"
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset: str = "after", rng: init.Rng = None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        reset: str = "after",
+        rng: init.Rng = None,
+    ):
         if reset not in ("after", "before"):
             wanted = "'after' (PyTorch's form) or 'before' (ONNX's default)"
-            raise ValueError(complaint("GRUCell", "reset", expected=wanted, got=repr(reset), remedy="use one of these"))
+            raise argument_error(
+                "GRUCell", "reset", expected=wanted, got=repr(reset), fix="use one of these"
+            )
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.reset = reset
 
@@ -361,8 +403,18 @@ class LSTMCell(Cell):
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
         """`state` as the tuple (h, c)."""
         if not isinstance(state, tuple | list) or len(state) != 2:
-            raise TypeError(complaint(operation, "state", expected="a tuple (h, c)", got=describe(state), remedy="an LSTM carries both"))
-        return tuple(checked_state(operation, f"state[{i}]", s, shape, self.dtype) for i, s in enumerate(state))
+            raise argument_error(
+                operation,
+                "state",
+                expected="a tuple (h, c)",
+                got=describe(state),
+                fix="an LSTM carries both",
+                kind=TypeError,
+            )
+        return tuple(
+            checked_state(operation, f"state[{i}]", s, shape, self.dtype)
+            for i, s in enumerate(state)
+        )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
         """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
@@ -390,10 +442,14 @@ def _masked(h: Any, mask: Any) -> Any:
     return h if mask is None else h * mask
 
 
-def checked_state(operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+def checked_state(
+    operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype
+) -> Tensor:
     """One Tensor of a state, refused if its shape or dtype differs."""
-    state = floating_input(operation, state, dtype, argument)
+    state = as_input(operation, state, dtype, argument)
     if state.shape != shape:
-        remedy = "make it for this batch; a state is not broadcast"
-        raise ValueError(complaint(operation, argument, expected=f"shape {shape}", got=describe(state), remedy=remedy))
+        fix = "make it for this batch; a state is not broadcast"
+        raise argument_error(
+            operation, argument, expected=f"shape {shape}", got=describe(state), fix=fix
+        )
     return state

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import complaint, describe
-from ..looks import each_once, gradient_of
+from .. import check
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 
 
-def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0) -> float:
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0
+) -> float:
     """Scale all gradients by one factor so that the norm of all of them together is at most `max_norm`.
 
     ::
@@ -61,21 +63,27 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
     for argument, value, usual in (("max_norm", max_norm, "1.0"), ("norm_type", norm_type, "2.0")):
         _require_positive("clip_grad_norm_", argument, value, f"{usual} is common")
     total = _norm([g for _, g in with_grad], norm_type)
-    if not 0 < total < inf:  # a power may be out of range where the norm is not: once more, in units of about the largest entry
+    if (
+        not 0 < total < inf
+    ):  # a power may be out of range where the norm is not: once more, in units of about the largest entry
         wide = [g.astype(np.float64) for _, g in with_grad]
         peak = float(np.max([np.abs(g).max(initial=0.0) for g in wide], initial=0.0))
         unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, which costs no digit
         total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
         if not isfinite(total):
-            worst = [p.name or f"of shape {p.shape}" for p, g in with_grad if not np.isfinite(g.astype(np.float64)).all()]
-            raise ValueError(
-                complaint(
-                    "clip_grad_norm_",
-                    "parameters",
-                    expected="finite gradients, and a norm that a float64 holds",
-                    got=f"{total} in the gradient of parameter {worst[0]}" if worst else f"{total}, of entries up to {peak:.3g}",
-                    remedy="lower the learning rate, or look for what is not finite in the forward pass",
-                )
+            worst = [
+                p.name or f"of shape {p.shape}"
+                for p, g in with_grad
+                if not np.isfinite(g.astype(np.float64)).all()
+            ]
+            raise argument_error(
+                "clip_grad_norm_",
+                "parameters",
+                expected="finite gradients, and a norm that a float64 holds",
+                got=f"{total} in the gradient of parameter {worst[0]}"
+                if worst
+                else f"{total}, of entries up to {peak:.3g}",
+                fix="lower the learning rate, or look for what is not finite in the forward pass",
             )
     factor = max_norm / (total + 1e-6)
     if factor < 1:
@@ -87,7 +95,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, *, n
 def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
     """The norm of all entries together; infinite, or 0, if the sum of their powers is beyond a float64."""
     with np.errstate(over="ignore", under="ignore"):
-        norms = [np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size]
+        norms = [
+            np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size
+        ]
         return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
 
 
@@ -128,22 +138,45 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
 
 
-def _require_positive(operation: str, argument: str, value: Any, remedy: str) -> None:
+def _require_positive(operation: str, argument: str, value: Any, fix: str) -> None:
     """Refuse what is no number above 0."""
     if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
-        raise ValueError(complaint(operation, argument, expected="a positive number", got=repr(value), remedy=remedy))
+        raise argument_error(
+            operation, argument, expected="a positive number", got=repr(value), fix=fix
+        )
 
 
-def _with_grad(operation: str, parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, np.ndarray]]:
+def _with_grad(
+    operation: str, parameters: Tensor | Iterable[Tensor]
+) -> list[tuple[Tensor, np.ndarray]]:
     """The parameters that have a gradient, each with it."""
     if not isinstance(parameters, Iterable):  # a Tensor is one too
-        wanted, remedy = "Tensors", "pass module.parameters()"
-        raise TypeError(complaint(operation, "parameters", expected=wanted, got=describe(parameters), remedy=remedy))
+        wanted, fix = "Tensors", "pass module.parameters()"
+        raise argument_error(
+            operation,
+            "parameters",
+            expected=wanted,
+            got=describe(parameters),
+            fix=fix,
+            kind=TypeError,
+        )
     every = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     for i, p in enumerate(every):
         if not isinstance(p, Tensor):
-            remedy = "pass module.parameters()"
-            raise TypeError(complaint(operation, f"parameters[{i}]", expected="a Tensor", got=describe(p), remedy=remedy))
-    each_once(operation, "parameters", every, "leave it out, or it would count twice; module.parameters() gives each once")
-    found = [(p, gradient_of(operation, p, i)) for i, p in enumerate(every)]
+            fix = "pass module.parameters()"
+            raise argument_error(
+                operation,
+                f"parameters[{i}]",
+                expected="a Tensor",
+                got=describe(p),
+                fix=fix,
+                kind=TypeError,
+            )
+    check.unique(
+        operation,
+        "parameters",
+        every,
+        "leave it out, or it would count twice; module.parameters() gives each once",
+    )
+    found = [(p, check.gradient(operation, p, i)) for i, p in enumerate(every)]
     return [(p, g) for p, g in found if g is not None]

@@ -12,9 +12,8 @@ from __future__ import annotations
 from math import nextafter
 from typing import Any
 
-from .. import ops
-from ..dtypes import as_numbers, check_probability, require_flag, require_floating, require_number
-from ..errors import complaint
+from .. import check, ops
+from ..errors import argument_error
 from ..tensor import Tensor
 from . import loss_terms as terms
 from .init import Rng, generator
@@ -23,7 +22,13 @@ __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_
 
 
 def cross_entropy(
-    logits: Any, target: Any, *, ignore_index: int | None = None, weight: Any = None, label_smoothing: float = 0.0, reduction: str = "mean"
+    logits: Any,
+    target: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
 ) -> Tensor:
     """The cross-entropy between targets and the softmax of logits.
 
@@ -74,37 +79,48 @@ def cross_entropy(
     name = "cross_entropy"
     logits = terms.as_logits(name, "logits", logits)
     classes = logits.shape[-1]
-    up_to_one = {"below": nextafter(1, 2), "remedy": "0.1 is common"}
-    label_smoothing = require_number(name, "label_smoothing", label_smoothing, "a number in [0, 1]", **up_to_one)
+    up_to_one = {"below": nextafter(1, 2), "fix": "0.1 is common"}
+    label_smoothing = check.number(
+        name, "label_smoothing", label_smoothing, "a number in [0, 1]", **up_to_one
+    )
     weight = terms.class_weight(name, weight, logits)
     target = terms.as_plain(name, "target", target)
     if target.dtype.kind == "f" or isinstance(target, Tensor):
         if target.shape != logits.shape:
-            raise ValueError(terms.unfit(name, target, logits))
+            raise terms.target_error(name, target, logits)
         if ignore_index is not None:
-            wanted, remedy = "None with probability targets", "use integer targets"
-            raise ValueError(complaint(name, "ignore_index", expected=wanted, got=str(ignore_index), remedy=remedy))
+            wanted, fix = "None with probability targets", "use integer targets"
+            raise argument_error(
+                name, "ignore_index", expected=wanted, got=str(ignore_index), fix=fix
+            )
         terms.require_probabilities(name, target, "divide by the sum, say; classes are integers")
         terms.require_distributions(name, target, logits)
         p = target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
         p = p * (1 - label_smoothing) + label_smoothing / classes if label_smoothing else p
         p = p if weight is None else p * weight
-        return terms.reduced(name, -(terms.without_unused(ops.log_softmax(logits), p) * p).sum(axis=-1), reduction)
+        return terms.reduce_loss(
+            name, -(terms.drop_unused(ops.log_softmax(logits), p) * p).sum(axis=-1), reduction
+        )
     if target.shape != logits.shape[:-1]:
-        terms.which_count(name, target, classes, ignore_index)
-        raise ValueError(terms.unfit(name, target, logits))
-    log_p = ops.log_softmax(terms.only_read(name, logits, target, ignore_index))
-    share, safe = terms.shares(name, target, log_p, ignore_index, weight)
-    loss = terms.weighed(-ops.pick(log_p, index=safe), share)
+        terms.counted_positions(name, target, classes, ignore_index)
+        raise terms.target_error(name, target, logits)
+    log_p = ops.log_softmax(terms.mask_ignored(name, logits, target, ignore_index))
+    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
+    loss = terms.weighted(-ops.pick(log_p, index=safe), share)
     if label_smoothing:
         counted = None if ignore_index is None else target != ignore_index
-        spread = terms.weighed(-terms.weighed(log_p, weight).mean(axis=-1), counted)
-        loss = terms.weighed(loss, 1 - label_smoothing) + spread * label_smoothing
-    return terms.reduced(name, loss, reduction, share)
+        spread = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
+        loss = terms.weighted(loss, 1 - label_smoothing) + spread * label_smoothing
+    return terms.reduce_loss(name, loss, reduction, share)
 
 
 def nll_loss(
-    log_probabilities: Any, target: Any, *, ignore_index: int | None = None, weight: Any = None, reduction: str = "mean"
+    log_probabilities: Any,
+    target: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """The negative log-likelihood: `cross_entropy` is this after `log_softmax`.
 
@@ -142,13 +158,15 @@ def nll_loss(
     name = "nll_loss"
     log_p = terms.as_logits(name, "log_probabilities", log_probabilities)
     weight = terms.class_weight(name, weight, log_p)
-    target = as_numbers(name, "target", target)
+    target = check.real_array(name, "target", target)
     if target.shape != log_p.shape[:-1]:
-        terms.which_count(name, target, log_p.shape[-1], ignore_index)
-        raise ValueError(terms.unfit(name, target, log_p))
-    log_p = terms.only_read(name, log_p, target, ignore_index)
-    share, safe = terms.shares(name, target, log_p, ignore_index, weight)
-    return terms.reduced(name, terms.weighed(-ops.pick(log_p, index=safe), share), reduction, share)
+        terms.counted_positions(name, target, log_p.shape[-1], ignore_index)
+        raise terms.target_error(name, target, log_p)
+    log_p = terms.mask_ignored(name, log_p, target, ignore_index)
+    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
+    return terms.reduce_loss(
+        name, terms.weighted(-ops.pick(log_p, index=safe), share), reduction, share
+    )
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
@@ -186,9 +204,9 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     >>> tg.nn.functional.mse_loss(tg.Tensor([1.0, 2.0]), [1.0, 4.0])
     Tensor(2.)
     """
-    input, target = terms.both("mse_loss", input, target)
+    input, target = terms.match_shapes("mse_loss", input, target)
     difference = input - target
-    return terms.reduced("mse_loss", difference * difference, reduction)
+    return terms.reduce_loss("mse_loss", difference * difference, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -234,13 +252,19 @@ def binary_cross_entropy_with_logits(
     Tensor(0.)
     """
     name = "binary_cross_entropy_with_logits"
-    logits, target = terms.both(name, logits, target, "logits")
+    logits, target = terms.match_shapes(name, logits, target, "logits")
     terms.require_probabilities(name, target, "write (y + 1) / 2 for labels of -1 and 1, say")
-    positive = target if pos_weight is None else target * terms.factor_for(name, "pos_weight", pos_weight, logits)
+    positive = (
+        target
+        if pos_weight is None
+        else target * terms.broadcast_weight(name, "pos_weight", pos_weight, logits)
+    )
     negative = 1 - target
-    loss = terms.weighed(ops.softplus(-logits), positive) + terms.weighed(ops.softplus(logits), negative)
-    share = None if weight is None else terms.factor_for(name, "weight", weight, logits)
-    return terms.reduced(name, terms.weighed(loss, share), reduction)
+    loss = terms.weighted(ops.softplus(-logits), positive) + terms.weighted(
+        ops.softplus(logits), negative
+    )
+    share = None if weight is None else terms.broadcast_weight(name, "weight", weight, logits)
+    return terms.reduce_loss(name, terms.weighted(loss, share), reduction)
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -273,11 +297,13 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     >>> tg.nn.functional.dropout(tg.Tensor([1.0, 2.0]), 0.5, training=False)
     Tensor([1., 2.])
     """
-    check_probability("dropout", "p", p)
-    training = require_flag("dropout", "training", training)
+    check.probability("dropout", "p", p)
+    training = check.flag("dropout", "training", training)
     x = x if isinstance(x, Tensor) else Tensor(x)
-    require_floating("dropout", "x", x.data)
+    check.floating("dropout", "x", x.data)
     if not training or p == 0:
         return x
     kept = generator(rng).random(x.shape) >= p
-    return ops.where(kept, x, 0) * (1 / (1 - p))  # a factor 0 would make nan of inf, there and in the gradient
+    return ops.where(kept, x, 0) * (
+        1 / (1 - p)
+    )  # a factor 0 would make nan of inf, there and in the gradient

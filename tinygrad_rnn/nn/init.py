@@ -7,10 +7,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..dtypes import get_default_dtype, require_count, require_number
-from ..errors import complaint, describe
+from .. import check
+from ..dtypes import get_default_dtype
+from ..errors import argument_error, describe
 
-__all__ = ["generator", "kaiming_uniform", "normal", "ones", "orthogonal", "uniform", "xavier_normal", "xavier_uniform", "zeros"]
+__all__ = [
+    "generator",
+    "kaiming_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
 # A string, for NumPy loads its random numbers only when they are asked for.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
@@ -34,7 +45,7 @@ def generator(rng: Rng) -> np.random.Generator:
     """
     if rng is None or isinstance(rng, np.random.Generator):
         return rng or np.random.default_rng()
-    return np.random.default_rng(require_count("generator", "rng (a seed)", rng, low=0))
+    return np.random.default_rng(check.count("generator", "rng (a seed)", rng, low=0))
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray:
@@ -63,7 +74,7 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     >>> tg.nn.init.uniform((2, 3), 0.1, rng=0).shape
     (2, 3)
     """
-    bound = require_number("init", "bound", bound)
+    bound = check.number("init", "bound", bound)
     return generator(rng).uniform(-bound, bound, sizes(shape)).astype(get_default_dtype())
 
 
@@ -91,7 +102,7 @@ def normal(shape: tuple[int, ...], std: float = 1.0, rng: Rng = None) -> np.ndar
     >>> round(float(tg.nn.init.normal((1000, 10), 0.5, rng=0).std()), 2)
     0.5
     """
-    std = require_number("init", "std", std)
+    std = check.number("init", "std", std)
     return (generator(rng).standard_normal(sizes(shape)) * std).astype(get_default_dtype())
 
 
@@ -280,7 +291,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """(out, in) of a weight."""
     shape = sizes(shape)
     if len(shape) < 2:
-        raise ValueError(f"init: argument shape: expected at least two axes (out, in), got {shape}; use uniform or normal")
+        raise ValueError(
+            f"init: argument shape: expected at least two axes (out, in), got {shape}; use uniform or normal"
+        )
     return shape[0], prod(shape[1:])
 
 
@@ -289,10 +302,17 @@ def sizes(shape: Any) -> tuple[int, ...]:
     if isinstance(shape, int | np.integer):
         shape = (shape,)
     if not isinstance(shape, tuple | list):
-        raise TypeError(complaint("init", "shape", expected="a tuple of integers", got=describe(shape), remedy="pass weight.shape, say"))
-    return tuple(require_count("init", "shape", n, low=0) for n in shape)
+        raise argument_error(
+            "init",
+            "shape",
+            expected="a tuple of integers",
+            got=describe(shape),
+            fix="pass weight.shape, say",
+            kind=TypeError,
+        )
+    return tuple(check.count("init", "shape", n, low=0) for n in shape)
 
 
 def factor(gain: Any) -> float:
     """The gain, refused if it is no number."""
-    return require_number("init", "gain", gain)
+    return check.number("init", "gain", gain)

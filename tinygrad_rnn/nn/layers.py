@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..dtypes import as_numbers, check_classes, check_probability, require_count, require_flag, require_number
-from ..errors import complaint, describe
+from .. import check, ops
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 from . import functional, init
-from .module import Module, floating_input
+from .module import Module, as_input
 
 
 class Linear(Module):
@@ -54,23 +53,33 @@ class Linear(Module):
     (5, 2)
     """
 
-    def __init__(self, in_features: int, out_features: int, *, bias: bool = True, rng: init.Rng = None):
+    def __init__(
+        self, in_features: int, out_features: int, *, bias: bool = True, rng: init.Rng = None
+    ):
         super().__init__()
-        self.in_features = require_count("Linear", "in_features", in_features, low=0)
-        self.out_features = require_count("Linear", "out_features", out_features, low=0)
+        self.in_features = check.count("Linear", "in_features", in_features, low=0)
+        self.out_features = check.count("Linear", "out_features", out_features, low=0)
         rng, bound = init.generator(rng), 1 / sqrt(max(in_features, 1))
-        self.weight = Tensor(init.uniform((out_features, in_features), bound, rng), requires_grad=True)
-        self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True) if require_flag("Linear", "bias", bias) else None
+        self.weight = Tensor(
+            init.uniform((out_features, in_features), bound, rng), requires_grad=True
+        )
+        self.bias = (
+            Tensor(init.uniform((out_features,), bound, rng), requires_grad=True)
+            if check.flag("Linear", "bias", bias)
+            else None
+        )
 
     def forward(self, x: Any) -> Tensor:
         """x (..., in_features) to y (..., out_features)."""
-        x = floating_input("Linear", x, self.weight.dtype)
-        expect_last("Linear", x, self.in_features, "in_features")
+        x = as_input("Linear", x, self.weight.dtype)
+        check_last_axis("Linear", x, self.in_features, "in_features")
         return ops.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
         """Sizes."""
-        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+        return f"{self.in_features}, {self.out_features}" + (
+            "" if self.bias is not None else ", bias=False"
+        )
 
 
 class Embedding(Module):
@@ -107,14 +116,16 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: init.Rng = None):
         super().__init__()
-        self.num_embeddings = require_count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = require_count("Embedding", "embedding_dim", embedding_dim)
-        self.weight = Tensor(init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True)
+        self.num_embeddings = check.count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = check.count("Embedding", "embedding_dim", embedding_dim)
+        self.weight = Tensor(
+            init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True
+        )
 
     def forward(self, index: Any) -> Tensor:
         """Integers of any shape (...) to rows (..., embedding_dim)."""
-        index = as_numbers("Embedding", "index", index)
-        return self.weight[check_classes("Embedding", "index", index, self.num_embeddings)]
+        index = check.real_array("Embedding", "index", index)
+        return self.weight[check.class_indices("Embedding", "index", index, self.num_embeddings)]
 
     def describe(self) -> str:
         """Sizes."""
@@ -148,7 +159,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, *, rng: init.Rng = None):
         super().__init__()
-        check_probability("Dropout", "p", p)
+        check.probability("Dropout", "p", p)
         self.p, self.rng = p, init.generator(rng)
 
     def forward(self, x: Any) -> Any:
@@ -199,12 +210,18 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5):
         super().__init__()
-        sizes = normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
-        self.normalized_shape = tuple(require_count("LayerNorm", "normalized_shape", n) for n in sizes)
+        sizes = (
+            normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        )
+        self.normalized_shape = tuple(
+            check.count("LayerNorm", "normalized_shape", n) for n in sizes
+        )
         if not sizes:
-            remedy = "of one number the mean is itself; LayerNorm(1), say"
-            raise ValueError(complaint("LayerNorm", "normalized_shape", expected="at least one axis", got="none", remedy=remedy))
-        self.eps = require_number("LayerNorm", "eps", eps)
+            fix = "of one number the mean is itself; LayerNorm(1), say"
+            raise argument_error(
+                "LayerNorm", "normalized_shape", expected="at least one axis", got="none", fix=fix
+            )
+        self.eps = check.number("LayerNorm", "eps", eps)
         self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
 
@@ -216,11 +233,15 @@ class LayerNorm(Module):
         ValueError
             If the last axes of x are not `normalized_shape`.
         """
-        x = floating_input("LayerNorm", x, self.weight.dtype)
+        x = as_input("LayerNorm", x, self.weight.dtype)
         n = len(self.normalized_shape)
         if x.shape[x.ndim - n :] != self.normalized_shape:
-            raise ValueError(
-                complaint("LayerNorm", "x", expected=f"last axes {self.normalized_shape}", got=describe(x), remedy="check normalized_shape")
+            raise argument_error(
+                "LayerNorm",
+                "x",
+                expected=f"last axes {self.normalized_shape}",
+                got=describe(x),
+                fix="check normalized_shape",
             )
         axes = tuple(range(-n, 0))
         centred = x - x.mean(axis=axes, keepdims=True)
@@ -261,8 +282,13 @@ class Sequential(Module):
         super().__init__()
         for i, step in enumerate(steps):
             if not callable(step):
-                raise TypeError(
-                    complaint("Sequential", f"steps[{i}]", expected="a Module or a function", got=describe(step), remedy="leave it out")
+                raise argument_error(
+                    "Sequential",
+                    f"steps[{i}]",
+                    expected="a Module or a function",
+                    got=describe(step),
+                    fix="leave it out",
+                    kind=TypeError,
                 )
             setattr(self, str(i), step)
         self.steps = tuple(str(i) for i in range(len(steps)))
@@ -307,8 +333,15 @@ class ModuleList(Module):
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
         if not isinstance(modules, Iterable):
-            remedy = "put it in a list"
-            raise TypeError(complaint("ModuleList", "modules", expected="several Modules", got=describe(modules), remedy=remedy))
+            fix = "put it in a list"
+            raise argument_error(
+                "ModuleList",
+                "modules",
+                expected="several Modules",
+                got=describe(modules),
+                fix=fix,
+                kind=TypeError,
+            )
         for module in modules:
             self.append(module)
 
@@ -321,8 +354,13 @@ class ModuleList(Module):
             If it is no Module.
         """
         if not isinstance(module, Module):
-            raise TypeError(
-                complaint("ModuleList", "module", expected="a Module", got=describe(module), remedy="use a plain list for others")
+            raise argument_error(
+                "ModuleList",
+                "module",
+                expected="a Module",
+                got=describe(module),
+                fix="use a plain list for others",
+                kind=TypeError,
             )
         setattr(self, str(len(self)), module)
 
@@ -340,11 +378,24 @@ def _at(operation: str, i: Any, n: int) -> int:
     """The place of an item among n, counted from the end if it is negative."""
     if not isinstance(i, int | np.integer) or not -n <= i < n:
         error = IndexError if isinstance(i, int | np.integer) else TypeError
-        raise error(complaint(operation, "i", expected=f"an integer from {-n} to {n - 1}", got=describe(i), remedy="it counts from 0"))
+        raise argument_error(
+            operation,
+            "i",
+            expected=f"an integer from {-n} to {n - 1}",
+            got=describe(i),
+            fix="it counts from 0",
+            kind=error,
+        )
     return int(i)
 
 
-def expect_last(operation: str, x: Tensor, size: int, name: str) -> None:
+def check_last_axis(operation: str, x: Tensor, size: int, name: str) -> None:
     """Refuse an input whose last axis is not of the module's size."""
     if x.ndim == 0 or x.shape[-1] != size:
-        raise ValueError(complaint(operation, "x", expected=f"a last axis of size {name}={size}", got=describe(x), remedy=f"check {name}"))
+        raise argument_error(
+            operation,
+            "x",
+            expected=f"a last axis of size {name}={size}",
+            got=describe(x),
+            fix=f"check {name}",
+        )

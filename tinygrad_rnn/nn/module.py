@@ -10,12 +10,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..dtypes import as_dtype, as_numbers, require_flag, require_mapping
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..graph import Call, clock, context
 from ..tensor import Tensor
 
-watcher: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar("tinygrad_rnn.watcher", default=None)
+call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
+    "tinygrad_rnn.watcher", default=None
+)
 """What is called in place of `forward`, if anything: for who must see layers as wholes, to export them for example."""
 
 
@@ -50,31 +52,49 @@ class Module:
     _scope: str
 
     def __init__(self) -> None:
-        self.__dict__.update(_parameters={}, _modules={}, training=True, _scope=type(self).__name__.lower())
+        self.__dict__.update(
+            _parameters={}, _modules={}, training=True, _scope=type(self).__name__.lower()
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = self.__dict__
         if "_parameters" not in known:
-            raise AttributeError(f"{type(self).__name__}: call super().__init__() before assigning {name}")
+            raise AttributeError(
+                f"{type(self).__name__}: call super().__init__() before assigning {name}"
+            )
         kind = type(self).__name__
-        leaf = value if isinstance(value, Tensor) and value.requires_grad and value.node is None else None
+        leaf = (
+            value
+            if isinstance(value, Tensor) and value.requires_grad and value.node is None
+            else None
+        )
         if name in known["_parameters"] and leaf is not value:
-            wanted, remedy = "a leaf Tensor with requires_grad=True, or None", "assign parameter.data to change its numbers"
-            raise TypeError(complaint(kind, name, expected=wanted, got=describe(value), remedy=remedy))
+            wanted, fix = (
+                "a leaf Tensor with requires_grad=True, or None",
+                "assign parameter.data to change its numbers",
+            )
+            raise argument_error(
+                kind, name, expected=wanted, got=describe(value), fix=fix, kind=TypeError
+            )
         if isinstance(value, list | tuple | dict) and _holds_modules(value):
-            raise TypeError(
-                complaint(
-                    kind,
-                    name,
-                    expected="a Module",
-                    got=f"a {type(value).__name__} of them, whose parameters would not be found",
-                    remedy="use nn.ModuleList",
-                )
+            raise argument_error(
+                kind,
+                name,
+                expected="a Module",
+                got=f"a {type(value).__name__} of them, whose parameters would not be found",
+                fix="use nn.ModuleList",
+                kind=TypeError,
             )
         if isinstance(value, Module) and self in value.modules():
-            got = "this module itself" if value is self else f"a {type(value).__name__} that has this module in it"
-            remedy = "put what both use into a third module, or hand it to forward"
-            raise ValueError(complaint(kind, name, expected="a Module without this one in it", got=got, remedy=remedy))
+            got = (
+                "this module itself"
+                if value is self
+                else f"a {type(value).__name__} that has this module in it"
+            )
+            fix = "put what both use into a third module, or hand it to forward"
+            raise argument_error(
+                kind, name, expected="a Module without this one in it", got=got, fix=fix
+            )
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
         if leaf is not None:
@@ -117,14 +137,16 @@ class Module:
         >>> Double()(tg.Tensor([1.0, 2.0]))
         Tensor([2., 4.])
         """
-        raise TypeError(f"{type(self).__name__}: expected a method forward, got none; define it in the class")
+        raise TypeError(
+            f"{type(self).__name__}: expected a method forward, got none; define it in the class"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
         call = Call(self._scope)
         call.entry, call.of = next(clock), id(self)
         token = context.set((recording, (*here, call)))
-        watch = watcher.get()
+        watch = call_hook.get()
         try:
             return self.forward(*args, **kwargs) if watch is None else watch(self, args, kwargs)
         finally:
@@ -216,8 +238,15 @@ class Module:
         """
         own = dict(self._named())
         operation = f"{type(self).__name__}.load_state_dict"
-        state = require_mapping(operation, "state", state, "pass module.state_dict(), or what tg.load gives")
-        given = {name: as_numbers(operation, name, value.data if isinstance(value, Tensor) else value) for name, value in state.items()}
+        state = check.mapping(
+            operation, "state", state, "pass module.state_dict(), or what tg.load gives"
+        )
+        given = {
+            name: check.real_array(
+                operation, name, value.data if isinstance(value, Tensor) else value
+            )
+            for name, value in state.items()
+        }
         faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in given]
         faults += [f"unexpected {name}" for name in given if name not in own]
         faults += [
@@ -232,10 +261,15 @@ class Module:
             )
         for name, parameter in own.items():
             shared = [other for other in own if own[other] is parameter]
-            if not all(np.array_equal(given[name], given[other], equal_nan=True) for other in shared):
-                wanted, got = f"the same numbers under {' and '.join(shared)}, which are one parameter", "different ones"
-                remedy = "leave the module with a parameter for each, or give both the same"
-                raise ValueError(complaint(operation, name, expected=wanted, got=got, remedy=remedy))
+            if not all(
+                np.array_equal(given[name], given[other], equal_nan=True) for other in shared
+            ):
+                wanted, got = (
+                    f"the same numbers under {' and '.join(shared)}, which are one parameter",
+                    "different ones",
+                )
+                fix = "leave the module with a parameter for each, or give both the same"
+                raise argument_error(operation, name, expected=wanted, got=got, fix=fix)
         for name, parameter in own.items():
             parameter.data = given[name].copy()
 
@@ -266,7 +300,7 @@ class Module:
         >>> dropout.eval().training, dropout.train().training
         (False, True)
         """
-        mode = require_flag("train", "mode", mode)
+        mode = check.flag("train", "mode", mode)
         for module in self.modules():
             module.training = mode
         return self
@@ -289,9 +323,16 @@ class Module:
         >>> tg.nn.Linear(2, 3, rng=0).astype("float64").dtype
         dtype('float64')
         """
-        dtype = as_dtype("astype", dtype)
+        dtype = check.dtype("astype", dtype)
         if dtype.kind != "f":
-            raise TypeError(complaint("astype", "dtype", expected="a floating dtype", got=str(dtype), remedy="use float32 or float64"))
+            raise argument_error(
+                "astype",
+                "dtype",
+                expected="a floating dtype",
+                got=str(dtype),
+                fix="use float32 or float64",
+                kind=TypeError,
+            )
         for parameter in self.parameters():
             parameter.array = parameter.array.astype(dtype)
             parameter.data = parameter.array
@@ -312,7 +353,9 @@ class Module:
         raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")
 
     def __repr__(self) -> str:
-        children = "".join(f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children())
+        children = "".join(
+            f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()
+        )
         return f"{type(self).__name__}({self.describe()}{children + chr(10) if children else ''})"
 
     def describe(self) -> str:
@@ -329,9 +372,13 @@ class Module:
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
+def eval_mode(model: Any) -> Iterator[None]:
     """A block in which a Module is in evaluation mode; each part of it is as it was afterwards. Anything else is left alone."""
-    before = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
+    before = (
+        [(module, module.training) for module in model.modules()]
+        if isinstance(model, Module)
+        else []
+    )
     try:
         for module, _ in before:
             module.training = False
@@ -353,23 +400,27 @@ def _holds_modules(value: Any) -> bool:
     return False
 
 
-def floating_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
+def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
     """`x` as a Tensor, refused if its floating dtype is not the module's."""
     if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
-        got, remedy = f"a tuple of {len(x)}", "a recurrent layer returns (output, state): hand on the output"
-        raise TypeError(complaint(operation, argument, expected="one Tensor", got=got, remedy=remedy))
+        got, fix = (
+            f"a tuple of {len(x)}",
+            "a recurrent layer returns (output, state): hand on the output",
+        )
+        raise argument_error(
+            operation, argument, expected="one Tensor", got=got, fix=fix, kind=TypeError
+        )
     if not isinstance(x, Tensor):
         x = Tensor(x)
     if x.dtype != dtype:
-        raise TypeError(
-            complaint(
-                operation,
-                argument,
-                expected=f"dtype {dtype}, that of the parameters",
-                got=describe(x),
-                remedy=f"use {argument}.astype(np.{dtype}), or {operation.lower()}.astype(np.{x.dtype}) for the module"
-                if x.dtype.kind == "f"
-                else f"use {argument}.astype(np.{dtype}); one-hot rows come from tg.text.one_hot",
-            )
+        raise argument_error(
+            operation,
+            argument,
+            expected=f"dtype {dtype}, that of the parameters",
+            got=describe(x),
+            fix=f"use {argument}.astype(np.{dtype}), or {operation.lower()}.astype(np.{x.dtype}) for the module"
+            if x.dtype.kind == "f"
+            else f"use {argument}.astype(np.{dtype}); one-hot rows come from tg.text.one_hot",
+            kind=TypeError,
         )
     return x

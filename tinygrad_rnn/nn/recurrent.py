@@ -8,18 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..dtypes import check_probability, require_count, require_flag
-from ..errors import complaint, describe
+from .. import check, ops, tree
+from ..errors import argument_error, describe
 from ..graph import scope
-from ..scan import form, leaves, mapped, scan, walker
+from ..scan import scan, scan_hook
 from ..tensor import Tensor
 from . import functional, init
 from .cells import Cell
-from .layers import expect_last
-from .sequence_masks import dropping, ending, filled, only_within, variational, within, zoneout
-from .module import Module, floating_input
-from .stacked_states import joined, separate
+from .layers import check_last_axis
+from .module import Module, as_input
+from .sequence_masks import (
+    freeze_finished,
+    length_mask,
+    pad_with_first_step,
+    sample_mask,
+    with_state_dropout,
+    with_zoneout,
+    zero_finished,
+)
+from .stacked_states import stack_states, unstack_states
 
 MAKER = "cell(input_size, rng) returns a Module, or a function of (x, state)"
 
@@ -75,7 +82,7 @@ class Recurrent(Module):
     References
     ----------
     `state_dropout` and `input_dropout`: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
-    networks" (2016). `zoneout`: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations" (2017).
+    networks" (2016). `with_zoneout`: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations" (2017).
 
     Examples
     --------
@@ -111,17 +118,22 @@ class Recurrent(Module):
     ):
         super().__init__()
         name = type(self).__name__
-        require_count(name, "num_layers", num_layers)
-        chances = {"dropout": dropout, "input_dropout": input_dropout, "state_dropout": state_dropout, "zoneout": zoneout}
+        check.count(name, "num_layers", num_layers)
+        chances = {
+            "dropout": dropout,
+            "input_dropout": input_dropout,
+            "state_dropout": state_dropout,
+            "zoneout": zoneout,
+        }
         for argument, p in chances.items():
-            check_probability(name, argument, p)
-        self.batch_first = require_flag(name, "batch_first", batch_first)
-        self.bidirectional = require_flag(name, "bidirectional", bidirectional)
+            check.probability(name, argument, p)
+        self.batch_first = check.flag(name, "batch_first", batch_first)
+        self.bidirectional = check.flag(name, "bidirectional", bidirectional)
         self.directions = 2 if bidirectional else 1
         self.dropout, self.input_dropout, self.state_dropout, self.zoneout = chances.values()
         self.rng = init.generator(rng)
         self.cells: list[list[Any]] = []
-        self.input_size, self.num_layers = require_count(name, "input_size", input_size), num_layers
+        self.input_size, self.num_layers = check.count(name, "input_size", input_size), num_layers
         _require_maker(name, cell)
         for k in range(num_layers):
             size = input_size if k == 0 else self.directions * self.hidden_size
@@ -166,8 +178,14 @@ class Recurrent(Module):
             if own != name and own in cell._parameters:
                 shape = cell._parameters[own].shape
                 if isinstance(value, Tensor) and value.shape != shape:
-                    remedy = "build a layer of other sizes"
-                    raise ValueError(complaint(type(self).__name__, name, expected=f"shape {shape}", got=describe(value), remedy=remedy))
+                    fix = "build a layer of other sizes"
+                    raise argument_error(
+                        type(self).__name__,
+                        name,
+                        expected=f"shape {shape}",
+                        got=describe(value),
+                        fix=fix,
+                    )
                 setattr(cell, own, value)
                 return
         super().__setattr__(name, value)
@@ -222,7 +240,7 @@ class Recurrent(Module):
         if swap:
             x = x.swapaxes(0, 1)
         name, batch = type(self).__name__, x.shape[1:-1]
-        going = None if lengths is None else within(name, lengths, len(x), batch)
+        going = None if lengths is None else length_mask(name, lengths, len(x), batch)
         states = self._states(name, state, batch, x.dtype)
         last = []
         for k, cells in enumerate(self.cells):
@@ -231,64 +249,112 @@ class Recurrent(Module):
             outputs = []
             for d, cell in enumerate(cells):
                 with scope(f"layer {k}", *(("reverse",) if d else ())):
-                    output, end = self._walk(cell, x, states[k * self.directions + d], bool(d), going)
+                    output, end = self._walk(
+                        cell, x, states[k * self.directions + d], bool(d), going
+                    )
                 outputs.append(output)
                 last.append(end)
             if self.bidirectional or swap or going is not None:
                 self._require_sequences(outputs, x.shape[:-1])
-            x = mapped(lambda *parts: ops.concatenate(parts, axis=-1), *outputs) if self.bidirectional else outputs[0]
+            x = (
+                tree.map(lambda *parts: ops.concatenate(parts, axis=-1), *outputs)
+                if self.bidirectional
+                else outputs[0]
+            )
         if going is not None:
-            x = only_within(going, x)
-        return mapped(lambda part: part.swapaxes(0, 1), x) if swap else x, joined(name, last)
+            x = zero_finished(going, x)
+        return tree.map(lambda part: part.swapaxes(0, 1), x) if swap else x, stack_states(
+            name, last
+        )
 
     def _between(self, x: Any) -> Any:
         """The output of one layer as the input of the next."""
         if isinstance(x, tuple):
-            wanted, remedy = "one array as the output of each layer but the last", "put the parts side by side, or use one layer"
-            raise ValueError(complaint(type(self).__name__, "cell", expected=wanted, got=f"a tuple, {form(x)}", remedy=remedy))
-        return functional.dropout(x, self.dropout, training=self.training, rng=self.rng) if self.dropout else x
+            wanted, fix = (
+                "one array as the output of each layer but the last",
+                "put the parts side by side, or use one layer",
+            )
+            raise argument_error(
+                type(self).__name__,
+                "cell",
+                expected=wanted,
+                got=f"a tuple, {tree.describe(x)}",
+                fix=fix,
+            )
+        return (
+            functional.dropout(x, self.dropout, training=self.training, rng=self.rng)
+            if self.dropout
+            else x
+        )
 
     def _require_sequences(self, outputs: list[Any], lead: tuple[int, ...]) -> None:
         """Refuse outputs that have lost the axis of the batch: nothing could tell the sequences apart, or put features side by side."""
-        for part in leaves(outputs):
+        for part in tree.leaves(outputs):
             if part.ndim <= len(lead) or part.shape[: len(lead)] != lead:
-                wanted = f"an output of shape ({', '.join([*map(str, lead[1:]), '...'])}) at each step"
-                got, remedy = f"{part.dtype} {part.shape[1:]}", "keep the axis of the batch, and one of features, if only of size 1"
-                raise ValueError(complaint(type(self).__name__, "cell", expected=wanted, got=got, remedy=remedy))
+                wanted = (
+                    f"an output of shape ({', '.join([*map(str, lead[1:]), '...'])}) at each step"
+                )
+                got, fix = (
+                    f"{part.dtype} {part.shape[1:]}",
+                    "keep the axis of the batch, and one of features, if only of size 1",
+                )
+                raise argument_error(type(self).__name__, "cell", expected=wanted, got=got, fix=fix)
 
     def _input(self, x: Any) -> Tensor:
         """x as a Tensor, refused if its dtype or its shape does not fit."""
         name = type(self).__name__
-        x = floating_input(name, x, next((p.dtype for _, p in self._named()), np.asarray(getattr(x, "array", x)).dtype))
+        x = as_input(
+            name,
+            x,
+            next((p.dtype for _, p in self._named()), np.asarray(getattr(x, "array", x)).dtype),
+        )
         if x.ndim not in (2, 3):
             batch = "B, T" if self.batch_first else "T, B"
             wanted = f"shape ({batch}, {self.input_size}) or (T, {self.input_size})"
-            raise ValueError(complaint(name, "x", expected=wanted, got=describe(x), remedy="use reshape"))
-        expect_last(name, x, self.input_size, "input_size")
+            raise argument_error(name, "x", expected=wanted, got=describe(x), fix="use reshape")
+        check_last_axis(name, x, self.input_size, "input_size")
         if x.shape[1 if self.batch_first and x.ndim == 3 else 0] == 0:
-            raise ValueError(
-                complaint(name, "x", expected="at least one time step", got=describe(x), remedy="keep the state as it is instead")
+            raise argument_error(
+                name,
+                "x",
+                expected="at least one time step",
+                got=describe(x),
+                fix="keep the state as it is instead",
             )
         return x
 
-    def _walk(self, cell: Any, x: Tensor, state: Any, reverse: bool, going: np.ndarray | None) -> tuple[Any, Any]:
+    def _walk(
+        self, cell: Any, x: Tensor, state: Any, reverse: bool, going: np.ndarray | None
+    ) -> tuple[Any, Any]:
         """One layer in one direction: all that need not wait, then step by step."""
         if self.training and self.input_dropout:
-            mask = variational(self.input_dropout, x.shape[1:], x.dtype, self.rng)
+            mask = sample_mask(self.input_dropout, x.shape[1:], x.dtype, self.rng)
             x = ops.where(mask, x, 0) * mask
         if going is not None:
-            x = filled(going, x, reverse)
-        name, drops, ours = type(self).__name__, self.training and self.state_dropout, hasattr(cell, "unroll")
+            x = pad_with_first_step(going, x, reverse)
+        name, drops, ours = (
+            type(self).__name__,
+            self.training and self.state_dropout,
+            hasattr(cell, "unroll"),
+        )
         if ours:
             shape = (*x.shape[1:-1], self.hidden_size)
-            mask = variational(self.state_dropout, shape, x.dtype, self.rng) if drops else None
-            inputs, step = cell.unroll(x, mask) if walker.get() is None else _stepwise(cell, x, mask)
+            mask = sample_mask(self.state_dropout, shape, x.dtype, self.rng) if drops else None
+            inputs, step = (
+                cell.unroll(x, mask) if scan_hook.get() is None else _stepwise(cell, x, mask)
+            )
         else:
-            step, inputs = dropping(name, cell, x, state, self.state_dropout, self.rng, len(x)) if drops else (cell, x)
+            step, inputs = (
+                with_state_dropout(name, cell, x, state, self.state_dropout, self.rng, len(x))
+                if drops
+                else (cell, x)
+            )
         if self.zoneout:
-            step, inputs = zoneout(name, step, inputs, state, self.zoneout, self.rng if self.training else None, len(x))
+            step, inputs = with_zoneout(
+                name, step, inputs, state, self.zoneout, self.rng if self.training else None, len(x)
+            )
         if going is not None:
-            step, inputs = ending(name, step, inputs, state, going, again=not ours)
+            step, inputs = freeze_finished(name, step, inputs, state, going, again=not ours)
         return scan(step, inputs, state, reverse=reverse)
 
     def _states(self, name: str, state: Any, batch: tuple[int, ...], dtype: np.dtype) -> list[Any]:
@@ -298,8 +364,8 @@ class Recurrent(Module):
             return [self._zero_state(cell, batch, dtype) for cell in cells]
         if hasattr(cells[0], "check_state"):
             whole = cells[0].check_state(name, state, (len(cells), *batch, self.hidden_size))
-            return [mapped(lambda part, i=i: part[i], whole) for i in range(len(cells))]
-        return separate(name, state, self._zero_state(cells[0], batch, dtype), len(cells))
+            return [tree.map(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+        return unstack_states(name, state, self._zero_state(cells[0], batch, dtype), len(cells))
 
     def _zero_state(self, cell: Any, batch: tuple[int, ...], dtype: np.dtype) -> Any:
         if hasattr(cell, "zero_state"):
@@ -310,7 +376,14 @@ class Recurrent(Module):
         """Sizes and options."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
-        known = ("batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional")
+        known = (
+            "batch_first",
+            "dropout",
+            "input_dropout",
+            "state_dropout",
+            "zoneout",
+            "bidirectional",
+        )
         options += [f"{name}={value}" for name in known if (value := getattr(self, name))]
         return ", ".join(options)
 
@@ -331,21 +404,41 @@ def _stepwise(cell: Any, x: Tensor, mask: Any) -> tuple[Any, Any]:
 
 def _require_maker(name: str, cell: Any) -> None:
     """Refuse what is a cell, or makes one of other arguments, in place of a function that makes one of (input_size, rng)."""
-    remedy = MAKER
-    if isinstance(cell, type) and issubclass(cell, Cell) and "hidden_size" in inspect.signature(cell).parameters:
-        remedy = f"use lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng), say"
+    fix = MAKER
+    if (
+        isinstance(cell, type)
+        and issubclass(cell, Cell)
+        and "hidden_size" in inspect.signature(cell).parameters
+    ):
+        fix = f"use lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng), say"
     elif callable(cell) and not isinstance(cell, Module):
         return
     wanted = "a function that makes a cell"
-    raise TypeError(complaint(name, "cell", expected=wanted, got=describe(cell).replace("\n", " "), remedy=remedy))
+    raise argument_error(
+        name,
+        "cell",
+        expected=wanted,
+        got=describe(cell).replace("\n", " "),
+        fix=fix,
+        kind=TypeError,
+    )
 
 
 def _size_of(name: str, cell: Any, known: int | None) -> int:
     """The hidden size of a cell, refused if it cannot be called, has none, or another than is known."""
     if not callable(cell):
-        raise TypeError(complaint(name, "cell", expected="a function that makes a cell", got=describe(cell), remedy=MAKER))
-    size = require_count(name, "hidden_size", getattr(cell, "hidden_size", known))
+        raise argument_error(
+            name,
+            "cell",
+            expected="a function that makes a cell",
+            got=describe(cell),
+            fix=MAKER,
+            kind=TypeError,
+        )
+    size = check.count(name, "hidden_size", getattr(cell, "hidden_size", known))
     if known is not None and size != known:
-        remedy = "make all cells of one size, or a Recurrent for each layer"
-        raise ValueError(complaint(name, "cell", expected=f"cells of hidden_size {known}", got=f"one of {size}", remedy=remedy))
+        fix = "make all cells of one size, or a Recurrent for each layer"
+        raise argument_error(
+            name, "cell", expected=f"cells of hidden_size {known}", got=f"one of {size}", fix=fix
+        )
     return size

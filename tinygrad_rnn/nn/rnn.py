@@ -72,7 +72,14 @@ class RNN(Recurrent):
             return RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng)
 
         super().__init__(
-            cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng, **more
+            cell,
+            input_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            rng=rng,
+            **more,
         )
 
 
@@ -144,7 +151,14 @@ class GRU(Recurrent):
             return GRUCell(size, hidden_size, bias, reset=reset, rng=rng)
 
         super().__init__(
-            cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng, **more
+            cell,
+            input_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            rng=rng,
+            **more,
         )
         self.reset = reset
 
@@ -211,5 +225,12 @@ class LSTM(Recurrent):
             return LSTMCell(size, hidden_size, bias, rng=rng)
 
         super().__init__(
-            cell, input_size, num_layers, batch_first=batch_first, dropout=dropout, bidirectional=bidirectional, rng=rng, **more
+            cell,
+            input_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            rng=rng,
+            **more,
         )

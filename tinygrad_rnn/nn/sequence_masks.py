@@ -9,37 +9,49 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..errors import complaint, describe
-from ..scan import alike, form, leaves, mapped
+from .. import ops, tree
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
-_drawn: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar("tinygrad_rnn.drawn", default=None)
+_drawn: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
+    "tinygrad_rnn.drawn", default=None
+)
 
 
 # -- sequences of different lengths ------------------------------------------------------------------
 
 
-def within(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]) -> np.ndarray:
+def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]) -> np.ndarray:
     """Where each sequence still goes on, booleans of shape (T, B); `lengths` refused if there is not one for each, in [0, T]."""
     try:
         given = np.asarray(lengths.data if isinstance(lengths, Tensor) else lengths)
     except ValueError:  # rows of different lengths
         given = np.array(None)
     if len(batch) != 1 or given.shape != batch or (given.dtype.kind not in "iu" and given.size):
-        wanted = f"one integer for each sequence, shape {batch}" if batch else "none, for x is a single sequence"
+        wanted = (
+            f"one integer for each sequence, shape {batch}"
+            if batch
+            else "none, for x is a single sequence"
+        )
         got = describe(given if given.dtype.kind != "O" else lengths)
-        raise ValueError(complaint(operation, "lengths", expected=wanted, got=got, remedy="give x a batch, and lengths (B,)"))
+        raise argument_error(
+            operation, "lengths", expected=wanted, got=got, fix="give x a batch, and lengths (B,)"
+        )
     wrong = np.flatnonzero((given < 0) | (given > steps))
     if wrong.size:
-        wanted, got = f"lengths from 0 to {steps}, the number of time steps", f"{given[wrong[0]]} at position {wrong[0]}"
-        raise ValueError(complaint(operation, "lengths", expected=wanted, got=got, remedy="pad x, or correct the length"))
+        wanted, got = (
+            f"lengths from 0 to {steps}, the number of time steps",
+            f"{given[wrong[0]]} at position {wrong[0]}",
+        )
+        raise argument_error(
+            operation, "lengths", expected=wanted, got=got, fix="pad x, or correct the length"
+        )
     return np.arange(steps)[:, None] < given
 
 
-def filled(going: np.ndarray, x: Any, reverse: bool) -> Any:
+def pad_with_first_step(going: np.ndarray, x: Any, reverse: bool) -> Any:
     """x of shape (T, B, ...), and where a sequence has ended the numbers of its first step in this direction, without gradient.
 
     The cell runs there too, and what it gives is not used. But a derivative that is infinite, of √x at 0 for example, is nan when
@@ -53,33 +65,44 @@ def filled(going: np.ndarray, x: Any, reverse: bool) -> Any:
     return ops.where(_like(going, x.ndim), x, getattr(x, "array", x)[(lengths - 1) * reverse, rows])
 
 
-def only_within(going: np.ndarray, output: Any) -> Any:
+def zero_finished(going: np.ndarray, output: Any) -> Any:
     """An output of shape (T, B, ...), or a tuple of such, and 0 where a sequence has ended."""
-    return mapped(lambda part: ops.where(_like(going, part.ndim), part, 0), output)
+    return tree.map(lambda part: ops.where(_like(going, part.ndim), part, 0), output)
 
 
-def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarray, again: bool) -> tuple[Step, Any]:
+def freeze_finished(
+    operation: str, step: Step, inputs: Any, state: Any, going: np.ndarray, again: bool
+) -> tuple[Step, Any]:
     """A step after which the state of a sequence that has ended is as it was; and its inputs, which say which have.
 
-    With `again` the step sees for these, in place of their last state, the one that they started from: together with `filled` their
+    With `again` the step sees for these, in place of their last state, the one that they started from: together with `pad_with_first_step` their
     first step once more, whose derivatives are as finite as they are. A cell that has no infinite ones need not.
     """
-    arrays = [part for part in leaves(state) if is_array(part)]
+    arrays = [part for part in tree.leaves(state) if is_array(part)]
     if any(np.shape(part)[:1] != going.shape[1:] for part in arrays):
-        wanted, remedy = f"arrays with the sequences of the batch on the first axis, ({going.shape[1]}, ...)", "see zero_state(batch)"
-        raise ValueError(complaint(operation, "state", expected=wanted, got=form(state), remedy=remedy))
-    starts = [_every(len(going), getattr(part, "array", part)[_rows(going)]) for part in arrays] if again else []
+        wanted, fix = (
+            f"arrays with the sequences of the batch on the first axis, ({going.shape[1]}, ...)",
+            "see zero_state(batch)",
+        )
+        raise argument_error(operation, "state", expected=wanted, got=tree.describe(state), fix=fix)
+    starts = (
+        [_every(len(going), getattr(part, "array", part)[_rows(going)]) for part in arrays]
+        if again
+        else []
+    )
 
     def restart(masks_and_starts: Any, state: Any) -> Any:
         half = len(masks_and_starts) // 2
         pairs = zip(masks_and_starts[:half], masks_and_starts[half:], strict=True)
-        return mapped(lambda part: _started(part, *next(pairs)) if is_array(part) else part, state)
+        return tree.map(
+            lambda part: _started(part, *next(pairs)) if is_array(part) else part, state
+        )
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
         if type(new) is not type(old) or new != old:  # has each sequence its own? nothing says so
-            raise ValueError(_no_array(operation, "lengths", old, new))
+            raise _no_array(operation, "lengths", old, new)
         return new
 
     masks = [_like(going, part.ndim + 1) for part in arrays]
@@ -89,7 +112,15 @@ def ending(operation: str, step: Step, inputs: Any, state: Any, going: np.ndarra
 # -- dropout and zoneout -----------------------------------------------------------------------------
 
 
-def zoneout(operation: str, step: Step, inputs: Any, state: Any, p: float, rng: np.random.Generator | None, steps: int) -> tuple[Step, Any]:
+def with_zoneout(
+    operation: str,
+    step: Step,
+    inputs: Any,
+    state: Any,
+    p: float,
+    rng: np.random.Generator | None,
+    steps: int,
+) -> tuple[Step, Any]:
     """A step after which each entry of the state is as it was with probability p; and its inputs (Krueger et al., 2017).
 
     ``h' = m ⊙ h' + (1 − m) ⊙ h`` with a mask m of its own at every step; without `rng`, for evaluation, its mean. What is no
@@ -103,35 +134,57 @@ def zoneout(operation: str, step: Step, inputs: Any, state: Any, p: float, rng: 
         if _is_floating(old):
             return ops.lerp(new, old, p) if rng is None else ops.where(mask, new, old)
         if is_array(new) and not is_array(old):
-            raise ValueError(_no_array(operation, "zoneout", old, new))
+            raise _no_array(operation, "zoneout", old, new)
         return new
 
-    masks = [] if rng is None else [rng.random((steps, *part.shape)) >= p for part in leaves(state) if _is_floating(part)]
+    masks = (
+        []
+        if rng is None
+        else [
+            rng.random((steps, *part.shape)) >= p
+            for part in tree.leaves(state)
+            if _is_floating(part)
+        ]
+    )
     return _holding(step, inputs, masks, lambda part: rng is not None and _is_floating(part), keep)
 
 
-def dropping(operation: str, step: Step, inputs: Any, state: Any, p: float, rng: np.random.Generator, steps: int) -> tuple[Step, Any]:
+def with_state_dropout(
+    operation: str,
+    step: Step,
+    inputs: Any,
+    state: Any,
+    p: float,
+    rng: np.random.Generator,
+    steps: int,
+) -> tuple[Step, Any]:
     """A step that sees what one mask for each array of floats in the state leaves of it, all else as it is; and its inputs."""
     own = inputs if isinstance(inputs, tuple) else (inputs,)
     several, count = isinstance(inputs, tuple), len(own)
-    arrays, floating = mapped(is_array, state), mapped(_is_floating, state)
-    masks = [_every(steps, variational(p, part.shape, part.dtype, rng)) for part in leaves(state) if _is_floating(part)]
+    arrays, floating = tree.map(is_array, state), tree.map(_is_floating, state)
+    masks = [
+        _every(steps, sample_mask(p, part.shape, part.dtype, rng))
+        for part in tree.leaves(state)
+        if _is_floating(part)
+    ]
 
     def dropped(x: Any, state: Any) -> tuple[Any, Any]:
         now = iter(x[count:])
 
         def seen(was_array: bool, was_floating: bool, part: Any) -> Any:
             if not was_array and is_array(part):
-                raise ValueError(_no_array(operation, "state_dropout", None, part))
+                raise _no_array(operation, "state_dropout", None, part)
             return part * next(now) if was_floating else part
 
-        return step(x[:count] if several else x[0], mapped(seen, arrays, floating, state))
+        return step(x[:count] if several else x[0], tree.map(seen, arrays, floating, state))
 
     dropped.__name__ = getattr(step, "__name__", type(step).__name__)
     return dropped, (*own, *masks)
 
 
-def variational(p: float, shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+def sample_mask(
+    p: float, shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator
+) -> np.ndarray:
     """One mask for a whole sequence: 0 with probability p, else 1 / (1 − p) (Gal and Ghahramani, 2016)."""
     drawn = _drawn.get()
     if drawn is not None and (known := next(drawn[1], None)) is not None:
@@ -143,8 +196,8 @@ def variational(p: float, shape: tuple[int, ...], dtype: np.dtype, rng: np.rando
 
 
 @contextmanager
-def same_masks(masks: list[np.ndarray]) -> Iterator[None]:
-    """Within it `variational` gives the masks in the list, in their order, and then new ones, which join the list.
+def reuse_masks(masks: list[np.ndarray]) -> Iterator[None]:
+    """Within it `sample_mask` gives the masks in the list, in their order, and then new ones, which join the list.
 
     So that several calls of a model on parts of one sequence see one mask.
     """
@@ -167,11 +220,18 @@ def _is_floating(part: Any) -> bool:
     return is_array(part) and part.dtype.kind == "f"
 
 
-def _no_array(operation: str, option: str, old: Any, new: Any) -> str:
+def _no_array(operation: str, option: str, old: Any, new: Any) -> Exception:
     """The refusal of a part of the state that has no entries for each sequence to keep."""
-    wanted, got = f"arrays from the first step on for {option}", f"{form(old)}, and {form(new)} after a step"
-    return complaint(
-        operation, "state", expected=wanted, got=got, remedy="give the cell a zero_state(batch) of arrays, (B, 1) for a number"
+    wanted, got = (
+        f"arrays from the first step on for {option}",
+        f"{tree.describe(old)}, and {tree.describe(new)} after a step",
+    )
+    return argument_error(
+        operation,
+        "state",
+        expected=wanted,
+        got=got,
+        fix="give the cell a zero_state(batch) of arrays, (B, 1) for a number",
     )
 
 
@@ -218,7 +278,9 @@ def _holding(
     def held(x: Any, state: Any) -> tuple[Any, Any]:
         seen = state if before is None else before(x[count:], state)
         result = step(x[:count] if several else x[0], seen)
-        if not (isinstance(result, tuple) and len(result) == 2 and alike(state, result[1])):
+        if not (
+            isinstance(result, tuple) and len(result) == 2 and tree.same_structure(state, result[1])
+        ):
             return result  # which scan refuses
         output, new = result
         now, kept = iter(x[count:]), {}
@@ -230,8 +292,8 @@ def _holding(
             kept[id(part)] = found
             return found
 
-        new = mapped(hold, state, new)
-        return mapped(lambda part: kept.get(id(part), part), output), new
+        new = tree.map(hold, state, new)
+        return tree.map(lambda part: kept.get(id(part), part), output), new
 
     held.__name__ = getattr(step, "__name__", type(step).__name__)
     return held, (*own, *masks, *given)

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..errors import complaint
-from ..scan import alike, form, leaves, mapped
+from .. import ops, tree
+from ..errors import argument_error
 from ..tensor import Tensor
 from .sequence_masks import is_array
 
 
-def joined(operation: str, states: Sequence[Any]) -> Any:
+def stack_states(operation: str, states: Sequence[Any]) -> Any:
     """The states as one: arrays stacked, Python's numbers as an array of shape (n,), and None where all have None."""
 
     def join(*parts: Any) -> Any:
@@ -23,28 +22,39 @@ def joined(operation: str, states: Sequence[Any]) -> Any:
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            wanted, got = "parts that are arrays of one shape, numbers or None in all layers", " and ".join(map(form, parts))
-            raise ValueError(complaint(operation, "state", expected=wanted, got=got, remedy="use a Recurrent for each layer"))
+            wanted, got = (
+                "parts that are arrays of one shape, numbers or None in all layers",
+                " and ".join(map(tree.describe, parts)),
+            )
+            raise argument_error(
+                operation, "state", expected=wanted, got=got, fix="use a Recurrent for each layer"
+            )
         return None
 
-    return mapped(join, *states)
+    return tree.map(join, *states)
 
 
-def separate(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
-    """What `joined` gave as n states again; refused if it is not n times one like `zeros`."""
-    whole = mapped(lambda part: part if part is None or isinstance(part, Tensor) else Tensor(part), state)
-    wanted = mapped(lambda part: _times(n, part), zeros)
-    if not alike(wanted, whole) or any(part.shape[:1] != (n,) for part in leaves(whole)):
-        remedy = "one for each layer and direction, on a first axis; a state is not broadcast"
-        raise ValueError(complaint(operation, "state", expected=form(wanted), got=form(whole), remedy=remedy))
+def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
+    """What `stack_states` gave as n states again; refused if it is not n times one like `zeros`."""
+    whole = tree.map(
+        lambda part: part if part is None or isinstance(part, Tensor) else Tensor(part), state
+    )
+    wanted = tree.map(lambda part: _times(n, part), zeros)
+    if not tree.same_structure(wanted, whole) or any(
+        part.shape[:1] != (n,) for part in tree.leaves(whole)
+    ):
+        fix = "one for each layer and direction, on a first axis; a state is not broadcast"
+        raise argument_error(
+            operation, "state", expected=tree.describe(wanted), got=tree.describe(whole), fix=fix
+        )
 
     def one(i: int) -> Any:
         def pick(zero: Any, part: Any) -> Any:
             if zero is None or part is None:
-                return mapped(lambda inner: None if inner is None else inner[i], part)
+                return tree.map(lambda inner: None if inner is None else inner[i], part)
             return part[i] if is_array(zero) else part[i].item()
 
-        return mapped(pick, zeros, whole)
+        return tree.map(pick, zeros, whole)
 
     return [one(i) for i in range(n)]
 

@@ -6,11 +6,56 @@ other branch of `where`, an entry that an index leaves out. Integers have no nan
 """
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
-from .elementwise import abs, astype, clip, copy, cos, exp, expm1, log, log1p, relu, sigmoid, sign, sin, softplus, sqrt, square, tanh
+from .elementwise import (
+    abs,
+    astype,
+    clip,
+    copy,
+    cos,
+    exp,
+    expm1,
+    log,
+    log1p,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    square,
+    tanh,
+)
 from .indexing import getitem, pick, repeat, scatter, take_along_axis, unpick, where
 from .products import einsum, linear, matmul, outer
-from .reductions import all, any, cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, std, sum, var
-from .shapes import broadcast_to, concatenate, expand_dims, flip, moveaxis, ravel, reshape, split, squeeze, stack, swapaxes, transpose
+from .reductions import (
+    all,
+    any,
+    cumsum,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from .shapes import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flip,
+    moveaxis,
+    ravel,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    transpose,
+)
 
 __all__ = [
     "abs", "add", "all", "any", "astype", "broadcast_to", "clip", "concatenate", "copy", "cos", "cumsum", "divide", "einsum",

@@ -13,7 +13,12 @@ from .indexing import where
 BROADCAST = "two shapes fit if, counted from the right, sizes are equal or one of them is 1; use reshape or expand_dims"
 
 
-@op("{a} + {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "{a} + {b}",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def add(a: Any, b: Any) -> Any:
     """a + b. Rounded once; of opposite infinities it is nan.
 
@@ -29,7 +34,12 @@ def add(a: Any, b: Any) -> Any:
 add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 
-@op("{a} − {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "{a} − {b}",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def subtract(a: Any, b: Any) -> Any:
     """a − b. Rounded once; where the two nearly agree, the digits that they share are lost.
 
@@ -45,7 +55,12 @@ def subtract(a: Any, b: Any) -> Any:
 subtract.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: -g)
 
 
-@op("{a} ⊙ {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "{a} ⊙ {b}",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def multiply(a: Any, b: Any) -> Any:
     """The elementwise product a ⊙ b. Rounded once; 0 times inf is nan.
 
@@ -61,7 +76,12 @@ def multiply(a: Any, b: Any) -> Any:
 multiply.vjps(a=lambda g, y, a, b: g * b, b=lambda g, y, a, b: g * a)
 
 
-@op("{a} / {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "{a} / {b}",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def divide(a: Any, b: Any) -> Any:
     """a / b. Division by zero gives what NumPy gives: inf or nan, and its warning.
 
@@ -77,7 +97,12 @@ def divide(a: Any, b: Any) -> Any:
 divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
 
 
-@op("{a} ** {b}", shapes="(…), (…) → (…)", sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (r.positive(3), 1.5)], remedy=BROADCAST)
+@op(
+    "{a} ** {b}",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (r.positive(3), 1.5)],
+    fix=BROADCAST,
+)
 def power(a: Any, b: Any) -> Any:
     """a to the power b.
 
@@ -115,7 +140,12 @@ def negative(a: Any) -> Any:
 negative.vjps(a=lambda g, y, a: -g)
 
 
-@op("max({a}, {b})", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "max({a}, {b})",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def maximum(a: Any, b: Any) -> Any:
     """The larger of a and b, element by element. Where they are equal each gets half of the gradient.
 
@@ -135,7 +165,12 @@ maximum.vjps(
 )
 
 
-@op("min({a}, {b})", shapes="(…), (…) → (…)", sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))], remedy=BROADCAST)
+@op(
+    "min({a}, {b})",
+    shapes="(…), (…) → (…)",
+    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
+    fix=BROADCAST,
+)
 def minimum(a: Any, b: Any) -> Any:
     """The smaller of a and b, element by element. Where they are equal each gets half of the gradient.
 
@@ -158,7 +193,7 @@ minimum.vjps(
     "{a} + {w} ⊙ ({b} − {a})",
     shapes="(…), (…), (…) → (…)",
     sample=lambda r: [(r(3, 4), r(3, 4), r(3, 4)), (r(3, 1), r(4), r(3, 4))],
-    remedy=BROADCAST,
+    fix=BROADCAST,
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
     """Linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it is b up to rounding.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import real
+from .. import check
 from ..graph import Value
 from ..op import op
 
@@ -244,7 +244,11 @@ def softplus(a: Any) -> Any:
 softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
 
 
-@op("clip({a}, {min}, {max})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4), {"min": -0.5, "max": 0.7}), (r(5), {"max": 0.1})])
+@op(
+    "clip({a}, {min}, {max})",
+    shapes="(…) → (…)",
+    sample=lambda r: [(r(3, 4), {"min": -0.5, "max": 0.7}), (r(5), {"max": 0.1})],
+)
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     """a, but at least `min` and at most `max` (numbers or arrays, constants). Where it cuts, the derivative is 0.
 
@@ -256,7 +260,9 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     >>> tg.clip(tg.Tensor([2.0, -3.0]), -1, 1)
     Tensor([ 1., -1.])
     """
-    return np.clip(a, *(np.asarray(bound) if isinstance(bound, Value) else bound for bound in (min, max)))
+    return np.clip(
+        a, *(np.asarray(bound) if isinstance(bound, Value) else bound for bound in (min, max))
+    )
 
 
 clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
@@ -290,7 +296,7 @@ def astype(a: Any, *, dtype: Any) -> Any:
     >>> tg.astype(tg.Tensor([1.0, 2.0]), "float64").dtype
     dtype('float64')
     """
-    return np.asarray(a).astype(real(dtype))
+    return np.asarray(a).astype(check.real_dtype(dtype))
 
 
 astype.vjps(a=lambda g, y, a, dtype: g)

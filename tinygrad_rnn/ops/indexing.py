@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..backward import Part
-from ..errors import complaint, describe
+from ..backward import SparseGrad
+from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import op
 
@@ -24,7 +24,7 @@ from ..op import op
         (r(4, 3), {"index": (Ellipsis, None, slice(0, 2))}),
         (r(4, 3), {"index": np.arange(12).reshape(4, 3) % 2 == 0}),
     ],
-    remedy="an index is an integer, a slice, None, ..., or an array of integers or booleans, or a tuple of these",
+    fix="an index is an integer, a slice, None, ..., or an array of integers or booleans, or a tuple of these",
 )
 def getitem(a: Any, *, index: Any) -> Any:
     """a[index], with everything that NumPy indexing takes. Exact; an entry picked twice gets both gradients.
@@ -38,13 +38,16 @@ def getitem(a: Any, *, index: Any) -> Any:
     return a[index]
 
 
-getitem.vjps(a=lambda g, y, a, index: Part(scatter, g, index))
+getitem.vjps(a=lambda g, y, a, index: SparseGrad(scatter, g, index))
 
 
 @op(
     "scatter({parts})",
     shapes="those of x[index] → shape",
-    sample=lambda r: ((r(2), r(2, 2), r(2)), {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)}),
+    sample=lambda r: (
+        (r(2), r(2, 2), r(2)),
+        {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)},
+    ),
 )
 def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
     """An array of zeros of `shape`, with each part added at its index: the reverse of `getitem`. Where indices repeat,
@@ -57,7 +60,9 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
     >>> tg.scatter([np.array([1.0, 2.0]), 5.0], indices=[[0, 0], 2], shape=(3,))
     array([3., 0., 5.])
     """
-    whole = np.zeros(shape, dtype=parts[0].dtype if isinstance(parts[0], np.ndarray) else np.result_type(*parts))
+    whole = np.zeros(
+        shape, dtype=parts[0].dtype if isinstance(parts[0], np.ndarray) else np.result_type(*parts)
+    )
     for part, index in zip(parts, indices, strict=True):
         index = index.array if isinstance(index, Value) else index
         if _may_repeat(index):
@@ -70,7 +75,11 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
 scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in indices])
 
 
-@op("where({condition}, {a}, {b})", shapes="(…), (…), (…) → (…)", sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)))
+@op(
+    "where({condition}, {a}, {b})",
+    shapes="(…), (…), (…) → (…)",
+    sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)),
+)
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where `condition` holds, else b; the three broadcast. `condition` is a constant.
 
@@ -96,8 +105,11 @@ where.vjps(
 @op(
     "{a}[…, {index}]",
     shapes="(…, n) → (…)",
-    sample=lambda r: [(r(3, 4), {"index": np.array([0, 2, 2])}), (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])})],
-    remedy="index has an integer in [0, n) for each row of a, whose last axis has n entries",
+    sample=lambda r: [
+        (r(3, 4), {"index": np.array([0, 2, 2])}),
+        (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])}),
+    ],
+    fix="index has an integer in [0, n) for each row of a, whose last axis has n entries",
 )
 def pick(a: Any, *, index: Any) -> Any:
     """Of each row of `a`, its last axis, the entry that `index` says: y[…] = a[…, index[…]], the log-probability of a class for example.
@@ -113,7 +125,9 @@ def pick(a: Any, *, index: Any) -> Any:
     """
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
-        raise ValueError(f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}")
+        raise ValueError(
+            f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}"
+        )
     _require_places(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
     return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
@@ -123,7 +137,7 @@ def pick(a: Any, *, index: Any) -> Any:
     "unpick({a}, {index}, {size})",
     shapes="(…) → (…, size)",
     sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
-    remedy="index has an integer in [0, size) for each entry of a",
+    fix="index has an integer in [0, size) for each entry of a",
 )
 def unpick(a: Any, *, index: Any, size: int) -> Any:
     """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
@@ -170,14 +184,12 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     """
     a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
-        raise ValueError(
-            complaint(
-                "take_along_axis",
-                "indices",
-                expected=f"integers, with {len(a.shape)} axes as a has",
-                got=describe(indices),
-                remedy="use expand_dims, or a[indices]",
-            )
+        raise argument_error(
+            "take_along_axis",
+            "indices",
+            expected=f"integers, with {len(a.shape)} axes as a has",
+            got=describe(indices),
+            fix="use expand_dims, or a[indices]",
         )
     index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])
     index[normalize_axis_index(axis, len(a.shape), "take_along_axis")] = indices
@@ -187,8 +199,12 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
 @op(
     "repeat({a}, {repeats})",
     shapes="(…, n, …) → (…, Σ repeats, …)",
-    sample=lambda r: [(r(3, 2), {"repeats": 2}), (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}), (r(2, 3), {"repeats": 3, "axis": -1})],
-    remedy="repeats is an integer, or one for each entry along axis",
+    sample=lambda r: [
+        (r(3, 2), {"repeats": 2}),
+        (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}),
+        (r(2, 3), {"repeats": 3, "axis": -1}),
+    ],
+    fix="repeats is an integer, or one for each entry along axis",
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
     """Each entry along `axis`, or of all entries in order, `repeats` times: an integer, or one for each. Exact; the gradients of
@@ -207,7 +223,9 @@ def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
 
 
 repeat.vjps(
-    a=lambda g, y, a, repeats, axis: scatter([g], [copied(a, repeats, axis)], (a.size,) if axis is None else a.shape).reshape(a.shape),
+    a=lambda g, y, a, repeats, axis: scatter(
+        [g], [copied(a, repeats, axis)], (a.size,) if axis is None else a.shape
+    ).reshape(a.shape)
 )
 
 
@@ -228,4 +246,8 @@ def _may_repeat(index: Any) -> bool:
     if type(index) is int or type(index) is slice:
         return False
     entries = index if isinstance(index, tuple) else (index,)
-    return any(np.ndim(i) and np.asarray(i).dtype.kind in "iu" for i in entries if not isinstance(i, int | slice | None | EllipsisType))
+    return any(
+        np.ndim(i) and np.asarray(i).dtype.kind in "iu"
+        for i in entries
+        if not isinstance(i, int | slice | None | EllipsisType)
+    )

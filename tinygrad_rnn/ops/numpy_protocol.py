@@ -12,31 +12,59 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import complaint, describe
+from ..errors import argument_error, describe
 from ..graph import Value
 
 about_values = {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
-    *(np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all, np.searchsorted),
-    *(np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size, np.zeros_like, np.ones_like),
+    *(
+        np.argmax,
+        np.argmin,
+        np.argsort,
+        np.nonzero,
+        np.count_nonzero,
+        np.any,
+        np.all,
+        np.searchsorted,
+    ),
+    *(
+        np.allclose,
+        np.isclose,
+        np.array_equal,
+        np.shape,
+        np.ndim,
+        np.size,
+        np.zeros_like,
+        np.ones_like,
+    ),
     *(np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
 }
 """Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
 
 shared = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
-differentiable: dict[Any, Callable[..., Any]] = {f: ours for f, ours in shared.items() if f not in about_values} | {
+differentiable: dict[Any, Callable[..., Any]] = {
+    f: ours for f, ours in shared.items() if f not in about_values
+} | {
     np.absolute: ops.abs,
     np.amax: ops.max,
     np.amin: ops.min,
     np.true_divide: ops.divide,
     np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_stretched(a, b)), axis=0),
     np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _refuse("dot", "matmul"),
-    np.take: lambda a, indices, axis=None: _take(a, indices, axis) if axis is not None else _take(ops.reshape(a, (-1,)), indices, 0),
-    np.vstack: lambda arrays: ops.concatenate([ops.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in arrays]),
+    np.take: lambda a, indices, axis=None: (
+        _take(a, indices, axis) if axis is not None else _take(ops.reshape(a, (-1,)), indices, 0)
+    ),
+    np.vstack: lambda arrays: ops.concatenate(
+        [ops.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in arrays]
+    ),
     np.hstack: lambda arrays: ops.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1),
-    np.clip: lambda a, a_min=None, a_max=None, **bounds: ops.clip(a, **{"min": a_min, "max": a_max, **bounds}),
-    np.full_like: lambda a, fill_value, **settings: np.full_like(_plain(a), fill_value, **settings),  # refuses a Tensor to fill with
+    np.clip: lambda a, a_min=None, a_max=None, **bounds: ops.clip(
+        a, **{"min": a_min, "max": a_max, **bounds}
+    ),
+    np.full_like: lambda a, fill_value, **settings: np.full_like(
+        _plain(a), fill_value, **settings
+    ),  # refuses a Tensor to fill with
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
 }
@@ -115,7 +143,9 @@ def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> An
     return array_function(ufunc, inputs, {}, name)
 
 
-def array_function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = "") -> Any:
+def array_function(
+    func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = ""
+) -> Any:
     """The answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
     if func in differentiable:
         try:
@@ -123,10 +153,19 @@ def array_function(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], 
         except TypeError as error:
             if "unexpected keyword argument" not in str(error):
                 raise
-            known = f"the arguments of tg.{name or func.__name__}" if hasattr(ops, name or func.__name__) else "its other arguments"
+            known = (
+                f"the arguments of tg.{name or func.__name__}"
+                if hasattr(ops, name or func.__name__)
+                else "its other arguments"
+            )
             got = ", ".join(f"{key}=" for key in kwargs)
-            raise TypeError(
-                complaint(f"np.{func.__name__}", got, expected=known, got="one that is unknown here", remedy="leave it out")
+            raise argument_error(
+                f"np.{func.__name__}",
+                got,
+                expected=known,
+                got="one that is unknown here",
+                fix="leave it out",
+                kind=TypeError,
             ) from error
     if func in about_values:
         return func(*_plain(args), **_plain(kwargs))
@@ -138,7 +177,9 @@ def _take(a: Any, indices: Any, axis: int) -> Any:
     """`a`, indexed along one axis."""
     picked = np.asarray(indices)
     if picked.dtype.kind not in "iu":
-        raise TypeError(f"np.take: argument indices: expected integers, got {describe(picked)}; use a[indices] for a mask")
+        raise TypeError(
+            f"np.take: argument indices: expected integers, got {describe(picked)}; use a[indices] for a mask"
+        )
     return a[(slice(None),) * range(np.ndim(a))[axis] + (picked,)]
 
 
@@ -162,7 +203,11 @@ def _plain(x: Any) -> Any:
 def _no_derivative(name: str) -> TypeError:
     """The refusal, with the nearest thing that has one."""
     similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
-    nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar) or "an op of your own made with tg.op"
+    nearest = (
+        alternatives.get(name)
+        or " or ".join(f"tg.{s}" for s in similar)
+        or "an op of your own made with tg.op"
+    )
     return TypeError(
         f"np.{name}: argument x: expected plain arrays, for it has no derivative here, got a Tensor; "
         f"use {nearest}; or x.detach().numpy() if no gradient is needed"

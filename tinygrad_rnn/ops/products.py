@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import as_constant, not_numbers
-from ..errors import complaint, describe, plural
+from .. import check
+from ..dtypes import as_constant
+from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..op import apply, op
 from .shapes import expand_dims, reshape, squeeze
@@ -33,9 +34,9 @@ def array(operation: str, argument: str, x: Any, beside: Any) -> Any:
     if isinstance(x, Value | np.ndarray):
         return x
     try:
-        return np.asarray(as_constant(x, (beside,)))
+        return np.asarray(as_constant(x, [beside.array] if isinstance(beside, Value) else []))
     except (TypeError, ValueError) as error:
-        raise TypeError(not_numbers(operation, argument, x)) from error
+        raise check.numbers_error(operation, argument, x) from error
 
 
 def product(a: Any, b: Any) -> Any:
@@ -46,8 +47,13 @@ def product(a: Any, b: Any) -> Any:
 @op(
     "{a} @ {b}",
     shapes="(…, m, k), (…, k, n) → (…, m, n)",
-    sample=lambda r: [(r(3, 4), r(4, 2)), (r(2, 3, 4), r(4, 2)), (r(2, 3, 4), r(2, 4, 3)), (r(3, 4), r(2, 4, 3))],
-    remedy=FITS,
+    sample=lambda r: [
+        (r(3, 4), r(4, 2)),
+        (r(2, 3, 4), r(4, 2)),
+        (r(2, 3, 4), r(2, 4, 3)),
+        (r(3, 4), r(2, 4, 3)),
+    ],
+    fix=FITS,
 )
 def _matmul(a: Any, b: Any) -> Any:
     """The product of matrices, or of stacks of matrices along leading axes that broadcast. Summed in the order of the BLAS that
@@ -95,14 +101,12 @@ def matmul(a: Any, b: Any) -> Any:
     if a_axes > 1 and b_axes > 1:
         return _matmul(a, b)
     if a_axes == 0 or b_axes == 0:
-        raise ValueError(
-            complaint(
-                "matmul",
-                "b" if a_axes else "a",
-                expected="an array with at least one axis",
-                got=describe(b if a_axes else a),
-                remedy="use * to multiply by a number",
-            )
+        raise argument_error(
+            "matmul",
+            "b" if a_axes else "a",
+            expected="an array with at least one axis",
+            got=describe(b if a_axes else a),
+            fix="use * to multiply by a number",
         )
     y = _matmul(expand_dims(a, 0) if a_axes == 1 else a, expand_dims(b, 1) if b_axes == 1 else b)
     return squeeze(y, tuple(axis for axis, n in ((-2, a_axes), (-1, b_axes)) if n == 1))
@@ -111,8 +115,13 @@ def matmul(a: Any, b: Any) -> Any:
 @op(
     "{x} @ {weight}ᵀ + {bias}",
     shapes="(…, in), (out, in), (…, out) → (…, out)",
-    sample=lambda r: [(r(3, 4), r(2, 4), r(2)), (r(2, 3, 4), r(2, 4), r(2)), (r(4), r(2, 4), r(2)), (r(3, 4), r(2, 4), r(3, 2))],
-    remedy="expected x (..., in), weight (out, in), bias (out,) or (..., out)",
+    sample=lambda r: [
+        (r(3, 4), r(2, 4), r(2)),
+        (r(2, 3, 4), r(2, 4), r(2)),
+        (r(4), r(2, 4), r(2)),
+        (r(3, 4), r(2, 4), r(3, 2)),
+    ],
+    fix="expected x (..., in), weight (out, in), bias (out,) or (..., out)",
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
     """x Wᵀ + b, as one node. Summed as in `matmul`."""
@@ -152,7 +161,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> tg.linear(tg.Tensor([1.0, 2.0]), np.eye(2, dtype="float32"), np.ones(2, dtype="float32"))
     Tensor([2., 3.])
     """
-    return _linear(x, weight, bias) if bias is not None else matmul(x, array("linear", "weight", weight, x).mT)
+    return (
+        _linear(x, weight, bias)
+        if bias is not None
+        else matmul(x, array("linear", "weight", weight, x).mT)
+    )
 
 
 def outer(a: Any, b: Any) -> Any:
@@ -177,7 +190,7 @@ def outer(a: Any, b: Any) -> Any:
         ((r(3, 4),), {"subscripts": "ij->j"}),
         ((r(2, 3), r(2, 3), r(3)), {"subscripts": "bi,bi,i->b"}),
     ],
-    remedy="subscripts name every axis of every operand, as in 'ij,jk->ik'",
+    fix="subscripts name every axis of every operand, as in 'ij,jk->ik'",
 )
 def _einsum(*operands: Any, subscripts: str) -> Any:
     """A sum of products over named axes, the axes of the output named too. Of three operands and more, NumPy chooses
@@ -211,38 +224,47 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 def _explicit(subscripts: str, counts: list[int]) -> str:
     """`subscripts` with every axis a letter of its own, and the output written out."""
     if not isinstance(subscripts, str):
-        raise TypeError(
-            complaint("einsum", "subscripts", expected="a string such as 'ij,jk->ik'", got=describe(subscripts), remedy="put it first")
+        raise argument_error(
+            "einsum",
+            "subscripts",
+            expected="a string such as 'ij,jk->ik'",
+            got=describe(subscripts),
+            fix="put it first",
+            kind=TypeError,
         )
     given, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = given.split(",")
     if len(terms) != len(counts):
-        raise ValueError(
-            complaint(
-                "einsum",
-                "operands",
-                expected=f"{plural(len(terms), 'array')}, one for each term of {subscripts!r}",
-                got=str(len(counts)),
-                remedy="terms are separated by commas, as in 'ij,jk->ik'",
-            )
+        raise argument_error(
+            "einsum",
+            "operands",
+            expected=f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}",
+            got=str(len(counts)),
+            fix="terms are separated by commas, as in 'ij,jk->ik'",
         )
     free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
-    hidden = max((n - len(term) + 3 for term, n in zip(terms, counts, strict=True) if "..." in term), default=0)
+    hidden = max(
+        (n - len(term) + 3 for term, n in zip(terms, counts, strict=True) if "..." in term),
+        default=0,
+    )
     rest = "".join(free[:hidden])
-    terms = [t.replace("...", rest[hidden - (n - len(t) + 3) :]) if "..." in t else t for t, n in zip(terms, counts, strict=True)]
+    terms = [
+        t.replace("...", rest[hidden - (n - len(t) + 3) :]) if "..." in t else t
+        for t, n in zip(terms, counts, strict=True)
+    ]
     if not arrow:
         letters = "".join(terms)
-        output = rest + "".join(sorted(c for c in set(letters) if letters.count(c) == 1 and c not in rest))
+        output = rest + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1 and c not in rest)
+        )
     for term in terms:
         if len(set(term)) < len(term):
-            raise ValueError(
-                complaint(
-                    "einsum",
-                    "subscripts",
-                    expected="each letter at most once an operand",
-                    got=repr(subscripts),
-                    remedy="take the diagonal first: a[i, i] with i = np.arange(n)",
-                )
+            raise argument_error(
+                "einsum",
+                "subscripts",
+                expected="each letter at most once an operand",
+                got=repr(subscripts),
+                fix="take the diagonal first: a[i, i] with i = np.arange(n)",
             )
     return f"{','.join(terms)}->{output.replace('...', rest)}"
 
@@ -258,7 +280,15 @@ def _einsum_flows(g: Any, operands: tuple[Any, ...], subscripts: str) -> list[An
     for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
         others = [(t, x) for j, (t, x) in enumerate(zip(terms, operands, strict=True)) if j != i]
         known = {c for t, _ in others for c in t} | set(output)
-        alone = [(c, np.ones(n, dtype=g.dtype)) for c, n in zip(term, operand.shape, strict=True) if c not in known]
+        alone = [
+            (c, np.ones(n, dtype=g.dtype))
+            for c, n in zip(term, operand.shape, strict=True)
+            if c not in known
+        ]
         factors = [(output, g), *others, *alone]
-        flows.append(_einsum([x for _, x in factors], subscripts=f"{','.join(t for t, _ in factors)}->{term}"))
+        flows.append(
+            _einsum(
+                [x for _, x in factors], subscripts=f"{','.join(t for t, _ in factors)}->{term}"
+            )
+        )
     return flows

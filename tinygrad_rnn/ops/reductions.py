@@ -32,7 +32,15 @@ def share(y: Any, a: Any) -> float:
     return a.size / y.size if y.size else 0.0
 
 
-@op("Σ({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op(
+    "Σ({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
+    ],
+)
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum over `axis` (an integer, a tuple, or None for all). NumPy adds in pairs along what is contiguous, which keeps errors
     near those of log n additions.
@@ -49,7 +57,15 @@ def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 sum.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis))
 
 
-@op("mean({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op(
+    "mean({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
+    ],
+)
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The arithmetic mean over `axis`. Summed as `sum`, and float16 in float32. Of no entries it is nan, with NumPy's warning.
 
@@ -68,7 +84,15 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 mean.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) / share(y, a))
 
 
-@op("Π({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3, 2), {"axis": (0, -1), "keepdims": True})])
+@op(
+    "Π({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
+    ],
+)
 def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The product over `axis`. Its derivative with respect to an entry is the product of the others, zeros among them or not.
 
@@ -86,7 +110,15 @@ prod.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * others(a, axis))
 
 def others(a: Any, axis: Any) -> Any:
     """For each entry the product of all others along `axis`: of those before it and those after it, for y / a may be 0 / 0."""
-    along = () if not a.ndim else range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    along = (
+        ()
+        if not a.ndim
+        else range(a.ndim)
+        if axis is None
+        else axis
+        if isinstance(axis, tuple)
+        else (axis,)
+    )
     along = tuple(i % a.ndim for i in along)
     order = (*along, *(i for i in range(a.ndim) if i not in along))
     moved = transpose(a, order)
@@ -97,14 +129,25 @@ def others(a: Any, axis: Any) -> Any:
 
 def preceding(a: Any) -> Any:
     """For each entry the product of all before it on the first axis, 1, a₀, a₀ a₁, …, in log₂ n multiplications of arrays."""
-    x, reach = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]]), 1  # in x so far: the product of the last `reach` before it
+    x, reach = (
+        concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]]),
+        1,
+    )  # in x so far: the product of the last `reach` before it
     while reach < len(a):
         x = concatenate([x[:reach], x[reach:] * x[:-reach]])
         reach *= 2
     return x
 
 
-@op("var({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0, "ddof": 1}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op(
+    "var({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0, "ddof": 1}),
+        (r(2, 3), {"axis": -1, "keepdims": True}),
+    ],
+)
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """The mean squared distance from the mean over `axis`: Σ (a − mean)² / (n − ddof), as `numpy.var`. In two
     passes, so that a large mean costs no digits.
@@ -120,7 +163,11 @@ def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     return np.var(a, axis, ddof=ddof, keepdims=keepdims)
 
 
-var.vjps(a=lambda g, y, a, axis, ddof, keepdims: kept(g, a, axis) * ((a - mean(a, axis=axis, keepdims=True)) / ((share(y, a) - ddof) / 2)))
+var.vjps(
+    a=lambda g, y, a, axis, ddof, keepdims: (
+        kept(g, a, axis) * ((a - mean(a, axis=axis, keepdims=True)) / ((share(y, a) - ddof) / 2))
+    )
+)
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
@@ -138,7 +185,15 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     return where(none, 0, sqrt(where(none, 1, v)))
 
 
-@op("max({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op(
+    "max({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3), {"axis": -1, "keepdims": True}),
+    ],
+)
 def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The largest entry over `axis`. Equal ones share the gradient; a nan is larger than all.
 
@@ -151,10 +206,22 @@ def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.maximum.reduce(a, axis, keepdims=keepdims)
 
 
-max.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype))
+max.vjps(
+    a=lambda g, y, a, axis, keepdims: (
+        kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype)
+    )
+)
 
 
-@op("min({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op(
+    "min({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3), {"axis": -1, "keepdims": True}),
+    ],
+)
 def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """The smallest entry over `axis`. Equal ones share the gradient; a nan is smaller than all.
 
@@ -167,7 +234,11 @@ def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.minimum.reduce(a, axis, keepdims=keepdims)
 
 
-min.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype))
+min.vjps(
+    a=lambda g, y, a, axis, keepdims: (
+        kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype)
+    )
+)
 
 
 def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
@@ -175,7 +246,11 @@ def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
     return (chosen / chosen.sum(axis=axis, keepdims=True)).astype(dtype)
 
 
-@op("cumsum({a})", shapes="(…) → (…), without axis (size,)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})])
+@op(
+    "cumsum({a})",
+    shapes="(…) → (…), without axis (size,)",
+    sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})],
+)
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
     """Running sums along `axis`, or over all entries in order. Added one by one: errors grow with n.
 
@@ -191,7 +266,15 @@ def cumsum(a: Any, *, axis: int | None = None) -> Any:
 cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).reshape(a.shape))
 
 
-@op("logsumexp({a})", shapes=REDUCED, sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), {"axis": -1, "keepdims": True})])
+@op(
+    "logsumexp({a})",
+    shapes=REDUCED,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3), {"axis": -1, "keepdims": True}),
+    ],
+)
 @np.errstate(under="ignore")
 def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """log Σ exp(a) over `axis`. Without overflow: the largest entry is taken out first; where every entry is −inf so is the result.
@@ -204,12 +287,16 @@ def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """
     top = np.maximum.reduce(a, axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):  # the log of 0, where every entry is -inf, is the -inf that is wanted
+    with np.errstate(
+        divide="ignore"
+    ):  # the log of 0, where every entry is -inf, is the -inf that is wanted
         y = np.log(np.add.reduce(np.exp(a - top), axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, tuple(range(np.ndim(a))) if axis is None else axis)
 
 
-logsumexp.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - finite(kept(y, a, axis))))
+logsumexp.vjps(
+    a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - finite(kept(y, a, axis)))
+)
 
 
 def finite(y: Any) -> Any:

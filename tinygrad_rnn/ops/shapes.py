@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..errors import complaint, describe
+from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import op
 
@@ -50,7 +50,11 @@ def ravel(a: Any) -> Any:
 @op(
     "{a}ᵀ",
     shapes="(i, …, j) → (j, …, i), or as axes say",
-    sample=lambda r: [(r(3, 4),), (r(2, 3, 4), {"axes": (1, 2, 0)}), (r(2, 3, 4), {"axes": (0, -1, 1)})],
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(2, 3, 4), {"axes": (1, 2, 0)}),
+        (r(2, 3, 4), {"axes": (0, -1, 1)}),
+    ],
 )
 def transpose(a: Any, *, axes: Any = None) -> Any:
     """The axes of `a` in reverse order, or in the order `axes`. Exact, a view.
@@ -85,7 +89,10 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     (2, 1)
     """
     n = np.ndim(a)
-    first, second = normalize_axis_index(axis1, n, "swapaxes: axis1"), normalize_axis_index(axis2, n, "swapaxes: axis2")
+    first, second = (
+        normalize_axis_index(axis1, n, "swapaxes: axis1"),
+        normalize_axis_index(axis2, n, "swapaxes: axis2"),
+    )
     axes = list(range(n))
     axes[first], axes[second] = second, first
     return transpose(a, tuple(axes))
@@ -106,14 +113,20 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     places = normalize_axis_tuple(destination, n, "moveaxis: destination")
     if len(starts) != len(places):
         wanted, got = f"as many places as axes, {len(starts)}", f"{len(places)}, {destination}"
-        raise ValueError(complaint("moveaxis", "destination", expected=wanted, got=got, remedy="give one for each in source"))
+        raise argument_error(
+            "moveaxis", "destination", expected=wanted, got=got, fix="give one for each in source"
+        )
     axes = [axis for axis in range(n) if axis not in starts]
     for place, start in sorted(zip(places, starts, strict=True)):
         axes.insert(place, start)
     return transpose(a, tuple(axes))
 
 
-@op("squeeze({a})", shapes="(…, 1, …) → (…)", sample=lambda r: [(r(3, 1, 2, 1),), (r(3, 1, 2, 1), {"axis": 1})])
+@op(
+    "squeeze({a})",
+    shapes="(…, 1, …) → (…)",
+    sample=lambda r: [(r(3, 1, 2, 1),), (r(3, 1, 2, 1), {"axis": 1})],
+)
 def squeeze(a: Any, *, axis: Any = None) -> Any:
     """`a` without its axes of size 1, or without those in `axis`. Exact, a view.
 
@@ -129,7 +142,11 @@ def squeeze(a: Any, *, axis: Any = None) -> Any:
 squeeze.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 
 
-@op("expand_dims({a}, {axis})", shapes="(…) → (…, 1, …)", sample=lambda r: [(r(3, 2), {"axis": 1}), (r(3), {"axis": (0, -1)})])
+@op(
+    "expand_dims({a}, {axis})",
+    shapes="(…) → (…, 1, …)",
+    sample=lambda r: [(r(3, 2), {"axis": 1}), (r(3), {"axis": (0, -1)})],
+)
 def expand_dims(a: Any, *, axis: Any) -> Any:
     """`a` with new axes of size 1 at `axis`. Exact, a view.
 
@@ -145,7 +162,11 @@ def expand_dims(a: Any, *, axis: Any) -> Any:
 expand_dims.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 
 
-@op("broadcast({a}, {shape})", shapes="(…) → shape", sample=lambda r: [(r(3, 1), {"shape": (2, 3, 4)}), (r(), {"shape": (2,)})])
+@op(
+    "broadcast({a}, {shape})",
+    shapes="(…) → shape",
+    sample=lambda r: [(r(3, 1), {"shape": (2, 3, 4)}), (r(), {"shape": (2,)})],
+)
 def broadcast_to(a: Any, *, shape: Any) -> Any:
     """`a` repeated along axes of size 1 and new leading axes until it has `shape`. Exact; a read-only view, no copy.
 
@@ -182,7 +203,7 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
     "[{arrays}]",
     shapes="(…, m, …), (…, n, …), … → (…, m + n + …, …)",
     sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
-    remedy="give a list of at least one array; all must have the same sizes, except along axis",
+    fix="give a list of at least one array; all must have the same sizes, except along axis",
 )
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
     """Arrays one after another along an axis that they have. Exact, a copy.
@@ -210,7 +231,7 @@ def seams(arrays: Any, axis: int) -> list[int]:
     "stack({arrays})",
     shapes="k of (…) → (…, k, …)",
     sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})],
-    remedy="give a list of at least one array; all must have the same shape",
+    fix="give a list of at least one array; all must have the same shape",
 )
 def stack(*arrays: Any, axis: int = 0) -> Any:
     """Arrays of one shape, one after another along a new axis. Exact, a copy.
@@ -246,12 +267,21 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
         expected, got = "an integer, or places to cut at", describe(indices_or_sections)
-        raise TypeError(complaint("split", "indices_or_sections", expected=expected, got=got, remedy="give whole numbers"))
+        raise argument_error(
+            "split",
+            "indices_or_sections",
+            expected=expected,
+            got=got,
+            fix="give whole numbers",
+            kind=TypeError,
+        )
     size = a.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
-            raise ValueError(f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at")
+            raise ValueError(
+                f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at"
+            )
         cuts = [size // sections * i for i in range(1, sections)]
     else:
         cuts = [index(i) for i in indices_or_sections]

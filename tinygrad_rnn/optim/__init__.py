@@ -2,7 +2,14 @@
 
 from .optimizer import Optimizer
 from .optimizers import SGD, Adam, AdamW, RMSprop
-from .schedules import CosineAnnealingLR, ExponentialLR, LinearLR, ReduceLROnPlateau, Schedule, StepLR
+from .schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    ReduceLROnPlateau,
+    Schedule,
+    StepLR,
+)
 
 __all__ = [
     "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LinearLR", "Optimizer", "RMSprop", "ReduceLROnPlateau",

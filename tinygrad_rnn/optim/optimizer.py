@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..dtypes import as_numbers, require_count, require_number
-from ..errors import complaint, describe
-from ..looks import each_once, gradient_of
+from .. import check
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 
 
@@ -52,20 +51,28 @@ class Optimizer:
     def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
         self.name = type(self).__name__
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            wanted, remedy = "an iterable of Tensors", "pass module.parameters(), or a list"
-            raise TypeError(complaint(self.name, "params", expected=wanted, got=describe(params), remedy=remedy))
-        self.params = list(params)
-        if not self.params or any(not isinstance(p, Tensor) or p.node is not None or not p.requires_grad for p in self.params):
-            raise ValueError(
-                complaint(
-                    self.name,
-                    "params",
-                    expected="at least one leaf Tensor with requires_grad=True, and no other",
-                    got=", ".join(describe(p) for p in self.params) or "none",
-                    remedy="pass module.parameters()",
-                )
+            wanted, fix = "an iterable of Tensors", "pass module.parameters(), or a list"
+            raise argument_error(
+                self.name, "params", expected=wanted, got=describe(params), fix=fix, kind=TypeError
             )
-        each_once(self.name, "params", self.params, "leave it out, or it would be stepped twice; module.parameters() gives each once")
+        self.params = list(params)
+        if not self.params or any(
+            not isinstance(p, Tensor) or p.node is not None or not p.requires_grad
+            for p in self.params
+        ):
+            raise argument_error(
+                self.name,
+                "params",
+                expected="at least one leaf Tensor with requires_grad=True, and no other",
+                got=", ".join(describe(p) for p in self.params) or "none",
+                fix="pass module.parameters()",
+            )
+        check.unique(
+            self.name,
+            "params",
+            self.params,
+            "leave it out, or it would be stepped twice; module.parameters() gives each once",
+        )
         self._numbers = ("lr", *numbers)
         self._check({"lr": lr, **numbers})
         self.lr = float(lr)
@@ -76,9 +83,9 @@ class Optimizer:
         """Refuse a setting that is no number, or out of range."""
         for name, value in numbers.items():
             if name in ("beta1", "beta2", "alpha"):
-                require_number(self.name, name, value, "a number in [0, 1)", below=1)
+                check.number(self.name, name, value, "a number in [0, 1)", below=1)
             else:
-                require_number(self.name, name, value)
+                check.number(self.name, name, value)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters.
@@ -120,8 +127,10 @@ class Optimizer:
         0.25
         """
         for i, p in enumerate(self.params):
-            gradient_of(self.name, p, i)
-        self._check({name: getattr(self, name, 0.0) for name in self._numbers})  # which a schedule, or a person, may have set since
+            check.gradient(self.name, p, i)
+        self._check(
+            {name: getattr(self, name, 0.0) for name in self._numbers}
+        )  # which a schedule, or a person, may have set since
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
@@ -170,7 +179,11 @@ class Optimizer:
         >>> {name: array.item() for name, array in optimizer.state_dict().items()}
         {'lr': 0.5, 'steps': 1, '0.velocity': 2.0}
         """
-        kept = {f"{i}.{name}": array.copy() for i, state in enumerate(self.state) for name, array in state.items()}
+        kept = {
+            f"{i}.{name}": array.copy()
+            for i, state in enumerate(self.state)
+            for name, array in state.items()
+        }
         return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -201,10 +214,17 @@ class Optimizer:
         """
         operation = f"{self.name}.load_state_dict"
         if not isinstance(state, Mapping):
-            wanted, remedy = "a state_dict of an optimizer", "pass optimizer.state_dict(), or what tg.load gives of it"
-            raise TypeError(complaint(operation, "state", expected=wanted, got=describe(state), remedy=remedy))
+            wanted, fix = (
+                "a state_dict of an optimizer",
+                "pass optimizer.state_dict(), or what tg.load gives of it",
+            )
+            raise argument_error(
+                operation, "state", expected=wanted, got=describe(state), fix=fix, kind=TypeError
+            )
         known = {f"{i}.{name}": (i, name) for i in range(len(self.params)) for name in self.keeps()}
-        given = {name: as_numbers(operation, str(name), array) for name, array in state.items()}
+        given = {
+            name: check.real_array(operation, str(name), array) for name, array in state.items()
+        }
         loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
         faults = [f"missing {name}" for name in ("lr", "steps") if name not in given]
         for key in given.keys() - {"lr", "steps"}:
@@ -212,29 +232,31 @@ class Optimizer:
             if not name:
                 faults.append(f"unexpected {key}")
             elif given[key].shape != (() if name == "t" else self.params[i].shape):
-                faults.append(f"{key} {given[key].shape} for a parameter of shape {self.params[i].shape}")
+                faults.append(
+                    f"{key} {given[key].shape} for a parameter of shape {self.params[i].shape}"
+                )
             elif name in ("square", "largest") and (given[key] < 0).any():
                 faults.append(f"{key} below 0, which no square is")
             else:
                 loaded[i][name] = given[key].copy()
         # A parameter that had no gradient yet has nothing; one that had has everything.
         begun = {known[key][0] for key in given.keys() & known.keys()}
-        faults += [f"missing {key}" for key, (i, _) in known.items() if i in begun and key not in given]
+        faults += [
+            f"missing {key}" for key, (i, _) in known.items() if i in begun and key not in given
+        ]
         if faults:
-            raise ValueError(
-                complaint(
-                    operation,
-                    "state",
-                    expected="that of the same optimizer with the same parameters",
-                    got="; ".join(sorted(faults)),
-                    remedy="build both alike",
-                )
+            raise argument_error(
+                operation,
+                "state",
+                expected="that of the same optimizer with the same parameters",
+                got="; ".join(sorted(faults)),
+                fix="build both alike",
             )
-        lr = require_number(operation, "lr", given["lr"])
-        steps = require_count(operation, "steps", given["steps"][()], low=0)
+        lr = check.number(operation, "lr", given["lr"])
+        steps = check.count(operation, "steps", given["steps"][()], low=0)
         for i, kept in enumerate(loaded):
             if "t" in kept:
-                require_count(operation, f"{i}.t", kept["t"][()])
+                check.count(operation, f"{i}.t", kept["t"][()])
         self.lr, self.steps, self.state = float(lr), steps, loaded
 
     def keeps(self) -> set[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..dtypes import require_flag
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -54,11 +54,24 @@ class SGD(Optimizer):
     0.8
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False):
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
-        self.nesterov = require_flag("SGD", "nesterov", nesterov)
+        self.nesterov = check.flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
-            raise ValueError(complaint("SGD", "nesterov", expected="a momentum above 0", got="momentum=0", remedy="momentum=0.9 is common"))
+            raise argument_error(
+                "SGD",
+                "nesterov",
+                expected="a momentum above 0",
+                got="momentum=0",
+                fix="momentum=0.9 is common",
+            )
         self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
     def keeps(self) -> set[str]:
@@ -70,7 +83,9 @@ class SGD(Optimizer):
         if self.weight_decay:
             g = g + self.weight_decay * w
         if self.momentum:
-            v = state["velocity"] = self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
+            v = state["velocity"] = (
+                self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
+            )
             g = g + self.momentum * v if self.nesterov else v
         return w - self.lr * g
 
@@ -125,13 +140,24 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         centered: bool = False,
     ):
-        super().__init__(params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum)
-        self.alpha, self.eps, self.weight_decay, self.momentum = float(alpha), float(eps), float(weight_decay), float(momentum)
-        self.centered = require_flag("RMSprop", "centered", centered)
+        super().__init__(
+            params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum
+        )
+        self.alpha, self.eps, self.weight_decay, self.momentum = (
+            float(alpha),
+            float(eps),
+            float(weight_decay),
+            float(momentum),
+        )
+        self.centered = check.flag("RMSprop", "centered", centered)
 
     def keeps(self) -> set[str]:
         """The mean square, and as far as they are asked for the mean and the velocity."""
-        return {"square"} | ({"mean"} if self.centered else set()) | ({"velocity"} if self.momentum else set())
+        return (
+            {"square"}
+            | ({"mean"} if self.centered else set())
+            | ({"velocity"} if self.momentum else set())
+        )
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """w − η g / (√s + ε)."""
@@ -204,9 +230,14 @@ class Adam(Optimizer):
         amsgrad: bool = False,
     ):
         self.betas = betas
-        super().__init__(params, lr, beta1=self.beta1, beta2=self.beta2, eps=eps, weight_decay=weight_decay)
+        super().__init__(
+            params, lr, beta1=self.beta1, beta2=self.beta2, eps=eps, weight_decay=weight_decay
+        )
         self.beta1, self.beta2, self.eps = float(self.beta1), float(self.beta2), float(eps)
-        self.weight_decay, self.amsgrad = float(weight_decay), require_flag(self.name, "amsgrad", amsgrad)
+        self.weight_decay, self.amsgrad = (
+            float(weight_decay),
+            check.flag(self.name, "amsgrad", amsgrad),
+        )
 
     @property
     def betas(self) -> tuple[float, float]:
@@ -225,8 +256,10 @@ class Adam(Optimizer):
     @betas.setter
     def betas(self, betas: Sequence[float]) -> None:
         if not isinstance(betas, Sequence) or len(betas) != 2:
-            name, remedy = type(self).__name__, "(0.9, 0.999) is common"
-            raise ValueError(complaint(name, "betas", expected="two numbers in [0, 1)", got=describe(betas), remedy=remedy))
+            name, fix = type(self).__name__, "(0.9, 0.999) is common"
+            raise argument_error(
+                name, "betas", expected="two numbers in [0, 1)", got=describe(betas), fix=fix
+            )
         self.beta1, self.beta2 = betas
 
     def keeps(self) -> set[str]:

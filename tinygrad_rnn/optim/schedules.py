@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import as_numbers, require_count, require_mapping, require_number
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -29,8 +29,13 @@ class Resumable:
     def __init__(self, optimizer: Optimizer):
         if not isinstance(optimizer, Optimizer):
             name = type(self).__name__
-            raise TypeError(
-                complaint(name, "optimizer", expected="an Optimizer", got=describe(optimizer), remedy="pass tg.optim.SGD(...), say")
+            raise argument_error(
+                name,
+                "optimizer",
+                expected="an Optimizer",
+                got=describe(optimizer),
+                fix="pass tg.optim.SGD(...), say",
+                kind=TypeError,
             )
         self.optimizer = optimizer
 
@@ -44,7 +49,10 @@ class Resumable:
         >>> {name: array.item() for name, array in tg.optim.StepLR(optimizer, step_size=2).state_dict().items()}
         {'lr': 1.0, 'base': 1.0, 'epoch': 0}
         """
-        return {"lr": np.array(self.optimizer.lr), **{name: np.array(getattr(self, name)) for name in self.kept}}
+        return {
+            "lr": np.array(self.optimizer.lr),
+            **{name: np.array(getattr(self, name)) for name in self.kept},
+        }
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from `state`, the `state_dict` of a schedule made alike. Sets the optimizer's rate too.
@@ -73,22 +81,35 @@ class Resumable:
         """
         names, operation = ("lr", *self.kept), f"{type(self).__name__}.load_state_dict"
         numbers = {
-            name: np.asarray(array) for name, array in require_mapping(operation, "state", state, "pass schedule.state_dict()").items()
+            name: np.asarray(array)
+            for name, array in check.mapping(
+                operation, "state", state, "pass schedule.state_dict()"
+            ).items()
         }
         faults = [f"missing {name}" for name in names if name not in numbers] + [
             f"unexpected {name}" for name in numbers if name not in names
         ]
-        faults += [f"{name} {describe(n)}" for name, n in numbers.items() if name in names and (n.ndim or n.dtype.kind not in "iuf")]
+        faults += [
+            f"{name} {describe(n)}"
+            for name, n in numbers.items()
+            if name in names and (n.ndim or n.dtype.kind not in "iuf")
+        ]
         if faults:
             wanted = f"one number for each of {', '.join(names)}"
-            raise ValueError(complaint(operation, "state", expected=wanted, got="; ".join(faults), remedy="build both schedules alike"))
+            raise argument_error(
+                operation,
+                "state",
+                expected=wanted,
+                got="; ".join(faults),
+                fix="build both schedules alike",
+            )
         for name in names:
             if name in ("epoch", "waited"):
-                require_count(operation, name, numbers[name][()], low=0)
+                check.count(operation, name, numbers[name][()], low=0)
             elif name == "best":
                 _require_metric(operation, name, numbers[name])
             else:
-                require_number(operation, name, numbers[name])
+                check.number(operation, name, numbers[name])
         for name in self.kept:
             setattr(self, name, numbers[name].item())
         self.optimizer.lr = float(numbers["lr"])
@@ -144,7 +165,9 @@ class Schedule(Resumable):
         >>> schedule.rate(), schedule.optimizer.lr
         (0.5, 0.5)
         """
-        raise TypeError(f"{type(self).__name__}: expected a method rate, got none; define it in the class")
+        raise TypeError(
+            f"{type(self).__name__}: expected a method rate, got none; define it in the class"
+        )
 
     def step(self) -> None:
         """An epoch has passed."""
@@ -183,7 +206,10 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        self.step_size, self.gamma = require_count("StepLR", "step_size", step_size), require_number("StepLR", "gamma", gamma)
+        self.step_size, self.gamma = (
+            check.count("StepLR", "step_size", step_size),
+            check.number("StepLR", "gamma", gamma),
+        )
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -219,7 +245,7 @@ class ExponentialLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
-        self.gamma = require_number("ExponentialLR", "gamma", gamma)
+        self.gamma = check.number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -259,12 +285,17 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         name = "CosineAnnealingLR"
-        self.T_max, self.eta_min = require_count(name, "T_max", T_max), require_number(name, "eta_min", eta_min)
+        self.T_max, self.eta_min = (
+            check.count(name, "T_max", T_max),
+            check.number(name, "eta_min", eta_min),
+        )
         super().__init__(optimizer)
 
     def rate(self) -> float:
         """eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2."""
-        return self.eta_min + (self.base - self.eta_min) * (1 + cos(pi * self.epoch / self.T_max)) / 2
+        return (
+            self.eta_min + (self.base - self.eta_min) * (1 + cos(pi * self.epoch / self.T_max)) / 2
+        )
 
 
 class LinearLR(Schedule):
@@ -299,10 +330,16 @@ class LinearLR(Schedule):
     [0.5, 0.75, 1.0, 1.0]
     """
 
-    def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5):
-        self.start_factor = require_number("LinearLR", "start_factor", start_factor)
-        self.end_factor = require_number("LinearLR", "end_factor", end_factor)
-        self.total_iters = require_count("LinearLR", "total_iters", total_iters)
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+    ):
+        self.start_factor = check.number("LinearLR", "start_factor", start_factor)
+        self.end_factor = check.number("LinearLR", "end_factor", end_factor)
+        self.total_iters = check.count("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -347,8 +384,8 @@ class ReduceLROnPlateau(Resumable):
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10):
         super().__init__(optimizer)
         name, wanted = "ReduceLROnPlateau", "a number in [0, 1)"
-        self.factor = require_number(name, "factor", factor, wanted, below=1, remedy="0.1 is common")
-        self.patience = require_count(name, "patience", patience, low=0)
+        self.factor = check.number(name, "factor", factor, wanted, below=1, fix="0.1 is common")
+        self.patience = check.count(name, "patience", patience, low=0)
         self.best, self.waited = inf, 0
 
     def step(self, metric: float) -> None:
@@ -362,7 +399,11 @@ class ReduceLROnPlateau(Resumable):
             If it is nan: a training that has diverged does not wait for a lower rate.
         """
         metric = _require_metric("ReduceLROnPlateau.step", "metric", metric)
-        better = metric < self.best - 1e-4 * abs(self.best) if isfinite(self.best) else metric < self.best
+        better = (
+            metric < self.best - 1e-4 * abs(self.best)
+            if isfinite(self.best)
+            else metric < self.best
+        )
         self.best, self.waited = (metric, 0) if better else (self.best, self.waited + 1)
         if self.waited > self.patience:
             self.optimizer.lr *= self.factor
@@ -371,9 +412,26 @@ class ReduceLROnPlateau(Resumable):
 
 def _require_metric(operation: str, argument: str, value: Any) -> float:
     """A result as one number, refused if it is none or nan; infinite it may be."""
-    number = as_numbers(operation, argument, float(value) if isinstance(value, Tensor) and value.ndim == 0 else value)
+    number = check.real_array(
+        operation,
+        argument,
+        float(value) if isinstance(value, Tensor) and value.ndim == 0 else value,
+    )
     if number.ndim or number.dtype.kind == "b":
-        raise TypeError(complaint(operation, argument, expected="one number", got=describe(value), remedy="pass loss.item(), say"))
+        raise argument_error(
+            operation,
+            argument,
+            expected="one number",
+            got=describe(value),
+            fix="pass loss.item(), say",
+            kind=TypeError,
+        )
     if isnan(number):
-        raise ValueError(complaint(operation, argument, expected="a number", got="nan", remedy="training diverged: lower the rate, clip"))
+        raise argument_error(
+            operation,
+            argument,
+            expected="a number",
+            got="nan",
+            fix="training diverged: lower the rate, clip",
+        )
     return float(number)

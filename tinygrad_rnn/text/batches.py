@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..dtypes import require_count
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
@@ -41,25 +41,31 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
            [1, 4],
            [2, 5]])
     """
-    indices, batch_size = np.asarray(indices), require_count("columns", "batch_size", batch_size)
+    indices, batch_size = np.asarray(indices), check.count("columns", "batch_size", batch_size)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         wanted = "an encoded text, integers of shape (length,)"
-        raise ValueError(complaint("columns", "indices", expected=wanted, got=describe(indices), remedy="use vocab.encode(text)"))
+        raise argument_error(
+            "columns",
+            "indices",
+            expected=wanted,
+            got=describe(indices),
+            fix="use vocab.encode(text)",
+        )
     length = len(indices) // batch_size
     if length < 2:
-        raise ValueError(
-            complaint(
-                "columns",
-                "batch_size",
-                expected=f"at most {len(indices) // 2}, so that each stream has two characters",
-                got=str(batch_size),
-                remedy="use a smaller batch or a longer text",
-            )
+        raise argument_error(
+            "columns",
+            "batch_size",
+            expected=f"at most {len(indices) // 2}, so that each stream has two characters",
+            got=str(batch_size),
+            fix="use a smaller batch or a longer text",
         )
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
 
-def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(
+    indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *, start: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches for truncated BPTT: inputs and targets of shape (steps, batch_size), one pass through the text.
 
     The target of a character is the one after it. Consecutive batches continue each other, so carry
@@ -93,12 +99,21 @@ def batches(indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *,
     [[0, 4], [1, 5]] [[1, 5], [2, 6]]
     [[2, 6]] [[3, 7]]
     """
-    steps, start = require_count("batches", "steps", steps), require_count("batches", "start", start, low=0)
+    steps, start = (
+        check.count("batches", "steps", steps),
+        check.count("batches", "start", start, low=0),
+    )
     streams = columns(indices, batch_size)
     most = -(-(len(streams) - 1) // steps)
     if start > most:
         expected = f"at most {most}, the number of batches"
-        raise ValueError(complaint("batches", "start", expected=expected, got=str(start), remedy="give the steps that it was counted with"))
+        raise argument_error(
+            "batches",
+            "start",
+            expected=expected,
+            got=str(start),
+            fix="give the steps that it was counted with",
+        )
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
         yield streams[first:last], streams[first + 1 : last + 1]
@@ -123,6 +138,9 @@ def count_batches(characters: int, batch_size: int, steps: int) -> int:
     >>> tg.text.count_batches(8, batch_size=2, steps=2)
     2
     """
-    characters = require_count("count_batches", "characters", characters, low=0)
-    batch_size, steps = require_count("count_batches", "batch_size", batch_size), require_count("count_batches", "steps", steps)
+    characters = check.count("count_batches", "characters", characters, low=0)
+    batch_size, steps = (
+        check.count("count_batches", "batch_size", batch_size),
+        check.count("count_batches", "steps", steps),
+    )
     return max(-(-(characters // batch_size - 1) // steps), 0)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..dtypes import require_callable, require_count, require_number
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..graph import Value, no_grad
 from ..nn.init import Rng, generator
-from ..nn.module import evaluating
+from ..nn.module import eval_mode
 
 if TYPE_CHECKING:
     from .vocabulary import CharVocab
@@ -68,18 +68,29 @@ def sample(
     'ababab'
     """
     if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
-        raise TypeError(complaint("sample", "vocab", expected="a CharVocab", got=describe(vocab), remedy="use tg.text.CharVocab(text)"))
-    if not prime:
-        raise ValueError(
-            complaint("sample", "prime", expected="at least one character", got="''", remedy=f"start with {vocab.characters[0]!r}, say")
+        raise argument_error(
+            "sample",
+            "vocab",
+            expected="a CharVocab",
+            got=describe(vocab),
+            fix="use tg.text.CharVocab(text)",
+            kind=TypeError,
         )
-    temperature = require_number("sample", "temperature", temperature, remedy="1.0 is as trained")
-    top_k = None if top_k is None else require_count("sample", "top_k", top_k)
-    length, rng = require_count("sample", "length", length, low=0), generator(rng)
-    wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
-    require_callable("sample", "model", model, wanted, remedy)
+    if not prime:
+        raise argument_error(
+            "sample",
+            "prime",
+            expected="at least one character",
+            got="''",
+            fix=f"start with {vocab.characters[0]!r}, say",
+        )
+    temperature = check.number("sample", "temperature", temperature, fix="1.0 is as trained")
+    top_k = None if top_k is None else check.count("sample", "top_k", top_k)
+    length, rng = check.count("sample", "length", length, low=0), generator(rng)
+    wanted, fix = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
+    check.callable("sample", "model", model, wanted, fix)
     written = [int(i) for i in vocab.encode(prime)]
-    with evaluating(model), no_grad():
+    with eval_mode(model), no_grad():
         logits, state = _called(model, np.array(written)[:, None], None)
         for _ in range(length):
             chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)
@@ -92,8 +103,18 @@ def _called(model: Any, x: np.ndarray, state: Any) -> tuple[Any, Any]:
     """What the model says, refused if it is not (logits, state)."""
     result = model(x, state)
     if not (isinstance(result, tuple) and len(result) == 2):
-        wanted, remedy = "a function that returns (logits, state)", "hand on the state of the recurrent layer"
-        raise TypeError(complaint("sample", "model", expected=wanted, got=describe(result).replace("\n", " "), remedy=remedy))
+        wanted, fix = (
+            "a function that returns (logits, state)",
+            "hand on the state of the recurrent layer",
+        )
+        raise argument_error(
+            "sample",
+            "model",
+            expected=wanted,
+            got=describe(result).replace("\n", " "),
+            fix=fix,
+            kind=TypeError,
+        )
     return result
 
 
@@ -101,19 +122,26 @@ def _last(logits: Any, classes: int) -> np.ndarray:
     """The logits after the last step, in float64; refused if there is not one for each character."""
     array = logits.array if isinstance(logits, Value) else np.asarray(logits)
     if array.ndim != 3 or array.shape[1:] != (1, classes):
-        wanted, remedy = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary", "use the model's own vocabulary"
-        raise ValueError(complaint("sample", "model", expected=wanted, got=describe(logits), remedy=remedy))
+        wanted, fix = (
+            f"logits of shape (T, 1, {classes}), one for each character of the vocabulary",
+            "use the model's own vocabulary",
+        )
+        raise argument_error("sample", "model", expected=wanted, got=describe(logits), fix=fix)
     last = array[-1, 0].astype(np.float64)
     if np.isnan(last).any() or last.max() == np.inf:
-        raise ValueError(
-            complaint(
-                "sample", "model", expected="logits that are numbers", got="nan or inf", remedy="look at its parameters: training diverged"
-            )
+        raise argument_error(
+            "sample",
+            "model",
+            expected="logits that are numbers",
+            got="nan or inf",
+            fix="look at its parameters: training diverged",
         )
     return last
 
 
-def _draw(logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator) -> int:
+def _draw(
+    logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
+) -> int:
     """One index from softmax(logits / temperature), among the `top_k` largest."""
     if temperature == 0:
         return int(logits.argmax())

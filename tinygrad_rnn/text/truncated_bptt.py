@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dtypes import require_callable, require_count
-from ..errors import complaint, describe
+from .. import check
+from ..errors import argument_error, describe
 from ..graph import no_grad
 from ..nn.functional import cross_entropy
-from ..nn.sequence_masks import same_masks
+from ..nn.sequence_masks import reuse_masks
 from ..ops import concatenate
 from ..scan import detach
-
 from .batches import columns
 
 
@@ -77,19 +76,36 @@ def bptt(
     ...     loss.backward()
     ...     optimizer.step()
     """
-    k1 = require_count("text.bptt", "k1", k1)
-    k2 = k1 if k2 is None else require_count("text.bptt", "k2", k2)
+    k1 = check.count("text.bptt", "k1", k1)
+    k2 = k1 if k2 is None else check.count("text.bptt", "k2", k2)
     if not callable(model):
-        wanted, remedy = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
-        raise TypeError(complaint("text.bptt", "model", expected=wanted, got=describe(model), remedy=remedy))
-    require_callable("text.bptt", "loss", loss, "a function of (logits, targets)", "tg.nn.functional.cross_entropy is usual")
+        wanted, fix = (
+            "a function of (x, state) that returns (logits, state)",
+            "pass the Module itself",
+        )
+        raise argument_error(
+            "text.bptt", "model", expected=wanted, got=describe(model), fix=fix, kind=TypeError
+        )
+    check.callable(
+        "text.bptt",
+        "loss",
+        loss,
+        "a function of (logits, targets)",
+        "tg.nn.functional.cross_entropy is usual",
+    )
     return _windows(model, columns(indices, batch_size), k1, k2, loss)
 
 
-def _windows(model: Any, streams: np.ndarray, k1: int, k2: int, loss: Callable[[Any, np.ndarray], Any]) -> Iterator[Any]:
+def _windows(
+    model: Any, streams: np.ndarray, k1: int, k2: int, loss: Callable[[Any, np.ndarray], Any]
+) -> Iterator[Any]:
     """The losses of `bptt`, one window after another."""
     steps = len(streams) - 1
-    start, state, done = 0, None, 0  # where the state that was kept stands, and how far losses have come
+    start, state, done = (
+        0,
+        None,
+        0,
+    )  # where the state that was kept stands, and how far losses have come
     while done < steps:
         masks: list[np.ndarray] = []
         end = min(done + k1, steps)
@@ -112,11 +128,19 @@ def _windows(model: Any, streams: np.ndarray, k1: int, k2: int, loss: Callable[[
 
 def _run(model: Any, x: np.ndarray, state: Any, masks: list[np.ndarray]) -> tuple[Any, Any]:
     """The model on some steps of a window, with the masks that were drawn for it."""
-    with same_masks(masks):
+    with reuse_masks(masks):
         result = model(x, state)
     if not (isinstance(result, tuple) and len(result) == 2):
-        wanted, remedy = "a function that returns (logits, state)", "hand on the state of the recurrent layer"
-        raise TypeError(complaint("text.bptt", "model", expected=wanted, got=describe(result).replace("\n", " "), remedy=remedy))
+        wanted, fix = (
+            "a function that returns (logits, state)",
+            "hand on the state of the recurrent layer",
+        )
+        raise argument_error(
+            "text.bptt",
+            "model",
+            expected=wanted,
+            got=describe(result).replace("\n", " "),
+            fix=fix,
+            kind=TypeError,
+        )
     return result
-
-

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import as_numbers, check_classes, get_default_dtype, real, require_count
-from ..errors import complaint, describe
+from .. import check
+from ..dtypes import get_default_dtype
+from ..errors import argument_error, describe
 
 
 class CharVocab:
@@ -51,12 +52,31 @@ class CharVocab:
         try:
             unique = dict.fromkeys("".join(characters))
         except TypeError as error:
-            got, remedy = describe(characters), "decode bytes to a str"
-            raise TypeError(complaint("CharVocab", "characters", expected="a text, or its characters", got=got, remedy=remedy)) from error
+            got, fix = describe(characters), "decode bytes to a str"
+            raise argument_error(
+                "CharVocab",
+                "characters",
+                expected="a text, or its characters",
+                got=got,
+                fix=fix,
+                kind=TypeError,
+            ) from error
         if not unique:
-            raise ValueError(complaint("CharVocab", "characters", expected="at least one character", got="none", remedy="pass a text"))
+            raise argument_error(
+                "CharVocab",
+                "characters",
+                expected="at least one character",
+                got="none",
+                fix="pass a text",
+            )
         if order not in ("sorted", "given"):
-            raise ValueError(complaint("CharVocab", "order", expected="'sorted' or 'given'", got=repr(order), remedy="use one of these"))
+            raise argument_error(
+                "CharVocab",
+                "order",
+                expected="'sorted' or 'given'",
+                got=repr(order),
+                fix="use one of these",
+            )
         self.characters = "".join(sorted(unique) if order == "sorted" else unique)
         self.index = {c: i for i, c in enumerate(self.characters)}
 
@@ -77,19 +97,24 @@ class CharVocab:
             If `text` is no str.
         """
         if not isinstance(text, str):
-            raise TypeError(complaint("CharVocab.encode", "text", expected="a str", got=describe(text), remedy="decode bytes to one"))
+            raise argument_error(
+                "CharVocab.encode",
+                "text",
+                expected="a str",
+                got=describe(text),
+                fix="decode bytes to one",
+                kind=TypeError,
+            )
         try:
             return np.array([self.index[c] for c in text], dtype=np.int64)
         except KeyError as error:
             position = next(i for i, c in enumerate(text) if c not in self.index)
-            raise ValueError(
-                complaint(
-                    "CharVocab.encode",
-                    "text",
-                    expected=f"characters of the vocabulary {_shortened(self.characters)}",
-                    got=f"{text[position]!r} at position {position}",
-                    remedy="leave it out, or build the vocabulary from a text that has it",
-                )
+            raise argument_error(
+                "CharVocab.encode",
+                "text",
+                expected=f"characters of the vocabulary {_shortened(self.characters)}",
+                got=f"{text[position]!r} at position {position}",
+                fix="leave it out, or build the vocabulary from a text that has it",
             ) from error
 
     def decode(self, indices: Iterable[int]) -> str:
@@ -105,10 +130,14 @@ class CharVocab:
         several = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
         array = np.asarray(list(indices)) if several else np.array(None)
         if array.ndim != 1:
-            raise ValueError(
-                complaint("CharVocab.decode", "indices", expected="a sequence of integers", got=describe(indices), remedy="use ravel()")
+            raise argument_error(
+                "CharVocab.decode",
+                "indices",
+                expected="a sequence of integers",
+                got=describe(indices),
+                fix="use ravel()",
             )
-        check_classes("CharVocab.decode", "indices", array, len(self))
+        check.class_indices("CharVocab.decode", "indices", array, len(self))
         return "".join(self.characters[i] for i in array.tolist())
 
     def __repr__(self) -> str:
@@ -143,9 +172,12 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    indices, classes = as_numbers("one_hot", "indices", indices), require_count("one_hot", "classes", classes)
-    indices = check_classes("one_hot", "indices", indices, classes)
-    return np.eye(classes, dtype=real(dtype or get_default_dtype(), "one_hot"))[indices]
+    indices, classes = (
+        check.real_array("one_hot", "indices", indices),
+        check.count("one_hot", "classes", classes),
+    )
+    indices = check.class_indices("one_hot", "indices", indices, classes)
+    return np.eye(classes, dtype=check.real_dtype(dtype or get_default_dtype(), "one_hot"))[indices]
 
 
 def _shortened(characters: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from io import TextIOWrapper
 from pathlib import Path
 
-from ...errors import complaint
+from ...errors import argument_error
 from . import chapters, numbers
 
 
@@ -36,15 +36,30 @@ def mathmath(*, plain: bool = False, as_json: bool = False, directory: Path = Pa
     """
     directory = Path(directory)
     if not directory.is_dir():
-        remedy = "make it first, or leave the argument out"
-        raise NotADirectoryError(complaint("mathmath", "directory", expected="a directory", got=str(directory), remedy=remedy))
+        fix = "make it first, or leave the argument out"
+        raise argument_error(
+            "mathmath",
+            "directory",
+            expected="a directory",
+            got=str(directory),
+            fix=fix,
+            kind=NotADirectoryError,
+        )
     lesson = numbers.Lesson()
     files = _write(lesson, directory)
     if as_json:
-        print(json.dumps(numbers.everything(lesson) | {"files": [str(path) for path in files if path.exists()]}, ensure_ascii=True))
+        print(
+            json.dumps(
+                numbers.everything(lesson)
+                | {"files": [str(path) for path in files if path.exists()]},
+                ensure_ascii=True,
+            )
+        )
         return 0
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show σ gets a question mark, not a traceback
+        sys.stdout.reconfigure(
+            errors="replace"
+        )  # a terminal that cannot show σ gets a question mark, not a traceback
     page = chapters.Page(plain=plain or not sys.stdout.isatty())
     for chapter in chapters.CHAPTERS:
         chapter(page, lesson)
@@ -66,14 +81,26 @@ def _write(lesson: numbers.Lesson, directory: Path) -> dict[Path, str]:
         told[svg] = f"not drawn: {str(error).partition(': ')[2]}"
     taken = [path for path in files if path.exists()]
     if taken and not _begins_like(equations, files[equations]):
-        expected, remedy = f"no {taken[0].name} in it but an earlier walk's", "move it away, or use another --directory"
-        raise FileExistsError(complaint("mathmath", "directory", expected=expected, got=f"{taken[0]}, something else", remedy=remedy))
+        expected, fix = (
+            f"no {taken[0].name} in it but an earlier walk's",
+            "move it away, or use another --directory",
+        )
+        raise argument_error(
+            "mathmath",
+            "directory",
+            expected=expected,
+            got=f"{taken[0]}, something else",
+            fix=fix,
+            kind=FileExistsError,
+        )
     for path, content in files.items():
         try:
             path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
         except OSError as error:
-            got, remedy = f"{directory} ({path.name}: {error.strerror})", "use another --directory"
-            raise OSError(complaint("mathmath", "directory", expected="one to write to", got=got, remedy=remedy)) from error
+            got, fix = f"{directory} ({path.name}: {error.strerror})", "use another --directory"
+            raise argument_error(
+                "mathmath", "directory", expected="one to write to", got=got, fix=fix, kind=OSError
+            ) from error
     return told
 
 

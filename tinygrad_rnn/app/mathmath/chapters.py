@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import plural
-from .network import CHARACTERS, INDEX, NAMES, TEXT, MathMath, one_hot, sample
+from ...errors import format_count
 from . import numbers
+from .network import CHARACTERS, INDEX, NAMES, TEXT, MathMath, one_hot, sample
 from .numbers import Lesson
 from .page import Block, Page, matrix
 
@@ -36,7 +36,11 @@ def introduction(page: Page, lesson: Lesson) -> None:
 def dictionary(page: Page, lesson: Lesson) -> None:
     """Characters to numbers."""
     page.heading("1. From text to numbers")
-    page.say(f"\nThe text is {TEXT}, and its dictionary is " + ", ".join(f"{c}={i}" for c, i in INDEX.items()) + ".")
+    page.say(
+        f"\nThe text is {TEXT}, and its dictionary is "
+        + ", ".join(f"{c}={i}" for c, i in INDEX.items())
+        + "."
+    )
     page.say("Each character becomes a one-hot row: 1 in its own column, 0 elsewhere.")
     rows = matrix(" ".join(CHARACTERS), one_hot("Math"), 0)
     page.show(["", *"Math"], " ", rows)
@@ -55,13 +59,20 @@ def anatomy(page: Page, lesson: Lesson) -> None:
         return " ".join(CHARACTERS[i] for i in rows.argmax(-1))
 
     table = [
-        [f"step {t}", *(f"{letters(x[t])}  →  {letters(y[t])}" for x, y in zip(lesson.X, lesson.Y, strict=True))]
+        [
+            f"step {t}",
+            *(
+                f"{letters(x[t])}  →  {letters(y[t])}"
+                for x, y in zip(lesson.X, lesson.Y, strict=True)
+            ),
+        ]
         for t in range(lesson.X.shape[1])
     ]
     page.table(["", "batch 1: X → Y", "batch 2: X → Y", "batch 3: X → Y"], table)
     page.say("The first batch in one-hot rows, one row for each sequence:")
     inputs, targets = (
-        spaced(matrix(f"{name}{SUBSCRIPT[t]}", x, 0) for t, x in enumerate(rows)) for name, rows in (("x", lesson.X[0]), ("y", lesson.Y[0]))
+        spaced(matrix(f"{name}{SUBSCRIPT[t]}", x, 0) for t, x in enumerate(rows))
+        for name, rows in (("x", lesson.X[0]), ("y", lesson.Y[0]))
     )
     page.show(*inputs, "      ", *targets)
 
@@ -69,7 +80,9 @@ def anatomy(page: Page, lesson: Lesson) -> None:
 def parameters(page: Page, lesson: Lesson) -> None:
     """The eleven matrices."""
     page.heading("3. The eleven matrices")
-    page.say("\nW acts on the character, U on the state; z is the update gate, r the reset gate, h the candidate.")
+    page.say(
+        "\nW acts on the character, U on the state; z is the update gate, r the reset gate, h the candidate."
+    )
     p = dict(lesson.model.named_parameters())
     for kind in ("W", "U", "b"):
         page.show(*spaced(matrix(f"{kind}{gate}", p[f"{kind}{gate}"].data) for gate in "zrh"))
@@ -90,11 +103,32 @@ def gates(page: Page, lesson: Lesson) -> None:
         characters = " and ".join(CHARACTERS[i] for i in lesson.X[0, t].argmax(-1))
         page.line(f"\nTime step {t}: the sequences read {characters}", "bold")
         page.show(matrix(f"x{s}", lesson.X[0, t], 0), "  ", matrix(last, before))
-        for gate, letter, squeeze, state in (("z", "z", "σ", last), ("r", "r", "σ", last), ("candidate", "h̃", "tanh", f"r{s}⊙{last}")):
+        for gate, letter, squeeze, state in (
+            ("z", "z", "σ", last),
+            ("r", "r", "σ", last),
+            ("candidate", "h̃", "tanh", f"r{s}⊙{last}"),
+        ):
             kind = "h" if gate == "candidate" else letter
-            names = (f"x{s} W{kind}", f"({state}) U{kind}" if "⊙" in state else f"{state} U{kind}", f"b{kind}")
-            a, b, c = (matrix(name, term) for name, term in zip(names, numbers.terms(getattr(step, gate)), strict=True))
-            page.show(f"{squeeze}(", a, " + ", b, " + ", c, ")= ", matrix(f"{letter}{s}", getattr(step, gate).data), indent=0)
+            names = (
+                f"x{s} W{kind}",
+                f"({state}) U{kind}" if "⊙" in state else f"{state} U{kind}",
+                f"b{kind}",
+            )
+            a, b, c = (
+                matrix(name, term)
+                for name, term in zip(names, numbers.terms(getattr(step, gate)), strict=True)
+            )
+            page.show(
+                f"{squeeze}(",
+                a,
+                " + ",
+                b,
+                " + ",
+                c,
+                ")= ",
+                matrix(f"{letter}{s}", getattr(step, gate).data),
+                indent=0,
+            )
         kept = matrix(f"z{s}", step.z.data), " ⊙ ", matrix(last, before)
         taken = matrix(f"1 - z{s}", 1 - step.z.data), " ⊙ ", matrix(f"h̃{s}", step.candidate.data)
         page.show(f"h{s} = ", *kept, " + ", *taken, indent=0)
@@ -105,11 +139,17 @@ def gates(page: Page, lesson: Lesson) -> None:
 def states(page: Page, lesson: Lesson) -> None:
     """From step to step and from batch to batch."""
     page.heading("5. The state, from step to step and from batch to batch")
-    page.say("\nEvery batch starts from the last state of the one before; only the first starts from zeros.")
+    page.say(
+        "\nEvery batch starts from the last state of the one before; only the first starts from zeros."
+    )
     number = 0
     for k, batch in enumerate(lesson.batches, 1):
         page.line(f"\n  batch {k}")
-        page.show(*spaced(matrix(f"h{SUBSCRIPT[number + t]}", step.h.data) for t, step in enumerate(batch)))
+        page.show(
+            *spaced(
+                matrix(f"h{SUBSCRIPT[number + t]}", step.h.data) for t, step in enumerate(batch)
+            )
+        )
         number += len(batch)
     page.say(
         "\nA detail: with the text cut as it is, the first sequence of batch 2 (thM) does not go on where that of batch 1 (Mat) ended, so "
@@ -134,7 +174,12 @@ def output(page: Page, lesson: Lesson) -> None:
     shifted = o - o.max(-1, keepdims=True)
     exponentials = np.exp(shifted)
     page.show("o₀ - max = ", matrix("", shifted))
-    page.show("  exp(…) = ", matrix("", exponentials), "  sum ", matrix("", exponentials.sum(-1, keepdims=True)))
+    page.show(
+        "  exp(…) = ",
+        matrix("", exponentials),
+        "  sum ",
+        matrix("", exponentials.sum(-1, keepdims=True)),
+    )
     for t, s in enumerate(lesson.steps):
         page.show(f"ŷ{SUBSCRIPT[t]} = ", matrix(COLUMNS, s.probabilities.data))
 
@@ -143,7 +188,9 @@ def loss(page: Page, lesson: Lesson) -> None:
     """The cross-entropy in three terms."""
     found = lesson.loss
     page.heading("7. The cross-entropy, in three terms")
-    page.say("\nTerm 1: y ⊙ log ŷ. Of each row only the entry of the character that really came next is left.")
+    page.say(
+        "\nTerm 1: y ⊙ log ŷ. Of each row only the entry of the character that really came next is left."
+    )
     for t, term in enumerate(found.term_1):
         page.show(f"step {t}: ", matrix(COLUMNS, term.data))
     page.say("\nTerm 2: its sum over the characters, one number for each step and sequence.")
@@ -152,7 +199,9 @@ def loss(page: Page, lesson: Lesson) -> None:
     page.show(matrix("", [term.item() for term in found.term_3]))
     page.line(f"\n  loss = {found.loss.item():.4f}", "bold yellow")
     guessing = np.log(len(CHARACTERS))
-    page.say(f"\nIt is the mean over the steps. Guessing among four characters gives log 4 = {guessing:.4f}: the network knows little yet.")
+    page.say(
+        f"\nIt is the mean over the steps. Guessing among four characters gives log 4 = {guessing:.4f}: the network knows little yet."
+    )
 
 
 def backward(page: Page, lesson: Lesson) -> None:
@@ -164,7 +213,9 @@ def backward(page: Page, lesson: Lesson) -> None:
     )
     gradients = [(t, step.h.grad) for t, step in enumerate(lesson.steps)]
     page.show(*spaced(matrix(f"∂loss/∂h{SUBSCRIPT[t]}", g) for t, g in gradients))
-    page.say("\nThe eleven gradients, each the sum over all three steps, in the shapes of the parameters:")
+    page.say(
+        "\nThe eleven gradients, each the sum over all three steps, in the shapes of the parameters:"
+    )
     g = {name: p.grad for name, p in lesson.model.named_parameters()}
     for start in range(0, 9, 3):
         page.show(*spaced(matrix(f"∂loss/∂{name}", g[name]) for name in NAMES[start : start + 3]))
@@ -176,7 +227,7 @@ def slips(page: Page, lesson: Lesson) -> None:
     slow = numbers.outcome(numbers.TUTORIAL)
     page.heading("9. Why the tutorial's network could not write")
     page.say(
-        f"\nThe tutorial trains for {plural(len(slow.losses), 'epoch')}, gets Matttttttttt, and blames the tiny text. "
+        f"\nThe tutorial trains for {format_count(len(slow.losses), 'epoch')}, gets Matttttttttt, and blames the tiny text. "
         "Its code has four slips:"
     )
     page.say(
@@ -189,7 +240,7 @@ def slips(page: Page, lesson: Lesson) -> None:
     )
     page.say(f'\n"{numbers.without_detach()}"')
     page.say(
-        f"\n4. SGD with a learning rate of 0.01 is far too slow: in {plural(len(slow.losses), 'epoch')} the mean loss goes from "
+        f"\n4. SGD with a learning rate of 0.01 is far too slow: in {format_count(len(slow.losses), 'epoch')} the mean loss goes from "
         f"{slow.losses[0]:.2f} to {slow.losses[-1]:.2f}. With a right sampler this network writes {slow.written}.",
         "\nSlips 1 and 4 each suffice to spoil the text, whatever is done about the others; slip 2 garbles what is printed unless the two "
         "orders happen to agree. Slip 3 makes wrong gradients, but mending it alone does not help: the figures above "
@@ -206,13 +257,25 @@ def learning(page: Page, lesson: Lesson) -> None:
     )
     epoch, written = page.follow(numbers.until_learned(MathMath()), numbers.EPOCHS)
     page.line(f"\n  {written}", "bold green")
-    page.say(f"\nThat is after {plural(epoch.number, 'epoch')}, at a loss of {epoch.mean:.4f}. All {numbers.EPOCHS} epochs, in three ways:")
+    page.say(
+        f"\nThat is after {format_count(epoch.number, 'epoch')}, at a loss of {epoch.mean:.4f}. All {numbers.EPOCHS} epochs, in three ways:"
+    )
     rows = []
     for recipe in numbers.RECIPES:
         o = numbers.outcome(recipe)
         right = "never" if o.learned is None else str(o.learned)
         rows.append([o.name, f"{o.losses[0]:.3f} → {o.losses[-1]:.3f}", right, o.written, o.reread])
-    page.table(["optimizer", "mean loss", "right\nafter", "writes,\nfeeding back", "writes,\nre-reading Ma"], rows, right=[2])
+    page.table(
+        [
+            "optimizer",
+            "mean loss",
+            "right\nafter",
+            "writes,\nfeeding back",
+            "writes,\nre-reading Ma",
+        ],
+        rows,
+        right=[2],
+    )
     page.say(f"Untrained, the network writes {sample(lesson.model)}.")
 
 
@@ -224,4 +287,16 @@ def the_files(page: Page, files: dict[Path, str]) -> None:
         page.line(f"  {path}  {what}")
 
 
-CHAPTERS = (introduction, dictionary, anatomy, parameters, gates, states, output, loss, backward, slips, learning)
+CHAPTERS = (
+    introduction,
+    dictionary,
+    anatomy,
+    parameters,
+    gates,
+    states,
+    output,
+    loss,
+    backward,
+    slips,
+    learning,
+)

@@ -23,14 +23,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ...errors import complaint
+from ...errors import argument_error
 from ...graph import no_grad, scope
 from ...nn import Module
 from ...ops import log, mean, sigmoid, softmax, stack, tanh
 from ...ops import sum as total
 from ...tensor import Tensor
 
-LESSON: dict[str, Any] = json.loads((files(__package__) / "mathmath.json").read_text(encoding="utf-8"))
+LESSON: dict[str, Any] = json.loads(
+    (files(__package__) / "mathmath.json").read_text(encoding="utf-8")
+)
 TEXT: str = LESSON["text"]
 INDEX: dict[str, int] = LESSON["char_to_index"]
 CHARACTERS: str = "".join(sorted(INDEX, key=INDEX.__getitem__))
@@ -39,7 +41,7 @@ STEPS: int = LESSON["sequence_length"]
 NAMES: tuple[str, ...] = tuple(LESSON["parameters"])
 
 
-class Step(NamedTuple):
+class StepValues(NamedTuple):
     """One time step: the gates, the candidate, the new state, the logits and the probabilities."""
 
     z: Tensor
@@ -82,8 +84,14 @@ def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
     """
     unknown = sorted(set(characters) - set(INDEX))
     if unknown:
-        remedy = f"use the characters of {TEXT!r}"
-        raise ValueError(complaint("one_hot", "characters", expected=f"characters of {CHARACTERS!r}", got=repr(unknown[0]), remedy=remedy))
+        fix = f"use the characters of {TEXT!r}"
+        raise argument_error(
+            "one_hot",
+            "characters",
+            expected=f"characters of {CHARACTERS!r}",
+            got=repr(unknown[0]),
+            fix=fix,
+        )
     rows = np.zeros((len(characters), len(INDEX)), dtype)
     rows[np.arange(len(characters)), [INDEX[c] for c in characters]] = 1
     return rows
@@ -106,7 +114,12 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
     (['M', 'a', 't'], ['a', 't', 'h'])
     """
     used = (len(TEXT) - 1) // (SEQUENCES * STEPS) * SEQUENCES * STEPS
-    X, Y = (one_hot(TEXT[start : start + used], dtype).reshape(-1, SEQUENCES, STEPS, len(INDEX)).swapaxes(1, 2) for start in (0, 1))
+    X, Y = (
+        one_hot(TEXT[start : start + used], dtype)
+        .reshape(-1, SEQUENCES, STEPS, len(INDEX))
+        .swapaxes(1, 2)
+        for start in (0, 1)
+    )
     return X, Y
 
 
@@ -144,7 +157,7 @@ class MathMath(Module):
         """The state before the first step: zeros of shape (sequences, 2)."""
         return Tensor(np.zeros((sequences, self.Uz.shape[0]), self.dtype), name="h₋₁")
 
-    def step(self, x: Any, h: Tensor) -> Step:
+    def step(self, x: Any, h: Tensor) -> StepValues:
         """One time step: from the characters x (B, 4) and the state h (B, 2) to the new state and what it predicts."""
         x = Tensor(x, name="x")
         z = sigmoid(x @ self.Wz + h @ self.Uz + self.bz)
@@ -154,9 +167,9 @@ class MathMath(Module):
         o = h @ self.Wy + self.by
         y = softmax(o)
         z.name, r.name, n.name, h.name, o.name, y.name = "z", "r", "h̃", "h", "o", "ŷ"
-        return Step(z, r, n, h, o, y)
+        return StepValues(z, r, n, h, o, y)
 
-    def forward(self, X: Any, h: Tensor | None = None) -> list[Step]:
+    def forward(self, X: Any, h: Tensor | None = None) -> list[StepValues]:
         """All steps of one batch X (3, B, 4), from the state h (zeros if missing)."""
         state = self.start(X.shape[1]) if h is None else h
         steps = []
@@ -167,7 +180,7 @@ class MathMath(Module):
         return steps
 
 
-def cross_entropy(steps: list[Step], Y: Any) -> Loss:
+def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
     """How surprised the network was by the characters Y (3, B, 4) that came next: the three terms, and the loss."""
     terms_1, terms_2, terms_3 = [], [], []
     for t, (step, y) in enumerate(zip(steps, Y, strict=True)):
@@ -214,7 +227,9 @@ def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]
         yield Epoch(number, tuple(losses))
 
 
-def sample(model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_back: bool = True) -> str:
+def sample(
+    model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_back: bool = True
+) -> str:
     """Write: read the primer, then always take the most probable character and read that next.
 
     Parameters
@@ -230,7 +245,9 @@ def sample(model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_
     'Mathth'
     """
     if not prime:
-        raise ValueError(complaint("sample", "prime", expected="at least one character", got="''", remedy="start from 'Ma'"))
+        raise argument_error(
+            "sample", "prime", expected="at least one character", got="''", fix="start from 'Ma'"
+        )
     text, unread, h = prime, prime, model.start(1)
     with no_grad():
         while len(text) < length:

@@ -9,9 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...graph import Value
-from .network import CHARACTERS, INDEX, TEXT, Epoch, MathMath, Step, batches, cross_entropy, sample, train
 from ...optim import SGD, Adam
 from ...tensor import Tensor
+from .network import (
+    CHARACTERS,
+    INDEX,
+    TEXT,
+    Epoch,
+    MathMath,
+    StepValues,
+    batches,
+    cross_entropy,
+    sample,
+    train,
+)
 
 EPOCHS = 100
 """How long the tutorial trained."""
@@ -38,7 +49,7 @@ class Lesson:
         self.model = MathMath()
         self.X, self.Y = batches()
         self.start = h = self.model.start()
-        self.batches: list[list[Step]] = []
+        self.batches: list[list[StepValues]] = []
         for x in self.X:
             self.batches.append(self.model(x, h))
             h = self.batches[-1][-1].h.detach()
@@ -128,7 +139,10 @@ def everything(lesson: Lesson) -> dict[str, Any]:
     """All the numbers as one plain object, for ``--json``."""
     steps, loss, model = lesson.steps, lesson.loss, lesson.model
     flat = [step for batch in lesson.batches for step in batch]
-    training = [{"epoch": e.number, "loss": e.mean, "losses": list(e.losses), "written": w} for e, w in until_learned(MathMath())]
+    training = [
+        {"epoch": e.number, "loss": e.mean, "losses": list(e.losses), "written": w}
+        for e, w in until_learned(MathMath())
+    ]
     return {
         "text": TEXT,
         "dictionary": INDEX,
@@ -141,13 +155,18 @@ def everything(lesson: Lesson) -> dict[str, Any]:
             "z": [step.z.tolist() for step in steps],
             "r": [step.r.tolist() for step in steps],
             "candidate": [step.candidate.tolist() for step in steps],
-            "terms": {gate: [[term.tolist() for term in terms(getattr(step, gate))] for step in steps] for gate in ("z", "r", "candidate")},
+            "terms": {
+                gate: [[term.tolist() for term in terms(getattr(step, gate))] for step in steps]
+                for gate in ("z", "r", "candidate")
+            },
             "logits": [step.logits.tolist() for step in steps],
             "cross_entropy_term_1": [term.tolist() for term in loss.term_1],
             "cross_entropy_term_2": [term.tolist() for term in loss.term_2],
             "cross_entropy_term_3": [term.item() for term in loss.term_3],
             "loss": loss.loss.item(),
-            "gradients": {name: p.grad.tolist() for name, p in model.named_parameters() if p.grad is not None},
+            "gradients": {
+                name: p.grad.tolist() for name, p in model.named_parameters() if p.grad is not None
+            },
             "dloss_dh": [step.h.grad.tolist() for step in steps if step.h.grad is not None],
         },
         "training": {"recipe": OURS.name, "epochs": training},

@@ -10,7 +10,7 @@ from unicodedata import combining
 
 import numpy as np
 
-from ...errors import plural
+from ...errors import format_count
 from .network import Epoch
 
 PAUSE = 0.06
@@ -28,7 +28,9 @@ class Page:
 
         self.plain = plain
         if plain:
-            self.console = Console(width=80, color_system=None, force_terminal=False, no_color=True, highlight=False)
+            self.console = Console(
+                width=80, color_system=None, force_terminal=False, no_color=True, highlight=False
+            )
         else:
             self.console = Console(highlight=False)
             self.console.width = min(self.console.width, 100)
@@ -38,12 +40,18 @@ class Page:
         from rich.panel import Panel
         from rich.text import Text
 
-        self.console.print(Panel(Text(text, justify="center"), style="bold cyan", width=min(self.console.width, 80)))
+        self.console.print(
+            Panel(
+                Text(text, justify="center"), style="bold cyan", width=min(self.console.width, 80)
+            )
+        )
 
     def heading(self, text: str) -> None:
         """The heading of a chapter."""
         self.console.print()
-        self.line(f"── {text} " + "─" * max(0, min(self.console.width, 80) - len(text) - 4), "bold cyan")
+        self.line(
+            f"── {text} " + "─" * max(0, min(self.console.width, 80) - len(text) - 4), "bold cyan"
+        )
 
     def say(self, *paragraphs: str) -> None:
         """Prose, filled to the width of the page; a paragraph that starts with a line break has an empty line above it."""
@@ -68,13 +76,21 @@ class Page:
         for line in lines:
             self.line((" " * indent + line).rstrip())
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
+    def table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()
+    ) -> None:
         """A table; the columns `right` are flush right."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, header_style="green", pad_edge=False, padding=(0, 1), collapse_padding=True)
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            header_style="green",
+            pad_edge=False,
+            padding=(0, 1),
+            collapse_padding=True,
+        )
         for i, heading in enumerate(headings):
             table.add_column(Text(heading), justify="right" if i in right else "left", no_wrap=True)
         for row in rows:
@@ -88,7 +104,9 @@ class Page:
             self.line()
             for epoch, written in seen:
                 if epoch.number & (epoch.number - 1) == 0 or epoch is seen[-1][0]:
-                    self.line(f"  epoch {epoch.number:3}   loss {epoch.mean:.4f}   writes {written}")
+                    self.line(
+                        f"  epoch {epoch.number:3}   loss {epoch.mean:.4f}   writes {written}"
+                    )
         return seen[-1]
 
     def _live(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> list[tuple[Epoch, str]]:
@@ -98,16 +116,20 @@ class Page:
         columns = (
             TextColumn("  epoch {task.completed:3.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
-            TextColumn("loss [bold]{task.fields[loss]}[/]  writes [bold green]{task.fields[written]}[/]"),
+            TextColumn(
+                "loss [bold]{task.fields[loss]}[/]  writes [bold green]{task.fields[written]}[/]"
+            ),
         )
         self.line()
         with Progress(*columns, console=self.console, refresh_per_second=30) as progress:
             task = progress.add_task("", total=at_most, loss="…", written="")
             for epoch, written in epochs:
                 seen.append((epoch, written))
-                progress.update(task, completed=epoch.number, loss=f"{epoch.mean:.4f}", written=written)
+                progress.update(
+                    task, completed=epoch.number, loss=f"{epoch.mean:.4f}", written=written
+                )
                 time.sleep(PAUSE)
-        self.line(f"  learned after {plural(len(seen), 'epoch')}", "dim")
+        self.line(f"  learned after {format_count(len(seen), 'epoch')}", "dim")
         return seen
 
 
@@ -122,7 +144,9 @@ def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
     ⎣0.0 10.0⎦
     """
     array = np.atleast_2d(np.asarray(numbers))
-    cells = [[f"{0.0 if x == 0 else x:.{decimals}f}" for x in row] for row in array]  # no minus before a zero
+    cells = [
+        [f"{0.0 if x == 0 else x:.{decimals}f}" for x in row] for row in array
+    ]  # no minus before a zero
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
     last = len(rows) - 1

@@ -9,22 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import complaint, describe
+from ... import tree
+from ...errors import argument_error, describe
 from ...graph import Value
 from ...nn import Module, Recurrent
-from ...scan import leaves, mapped
 from ...serialize import write_atomically
 from ...tensor import Tensor
+from .graph_builder import IR_VERSION, OPSET, GraphBuilder, Site
 from .layer_nodes import LAYERS
+from .module_trace import require_equal_traces, trace
 from .op_nodes import OPS
-from .module_trace import require_alike, trace
-from .graph_builder import IR_VERSION, OPSET, Site, Writer
 
 Axes = Mapping[str, Sequence[str | None]]
 
 
 def to_onnx(
-    model: Module, example_input: Any, path: str | os.PathLike[str], *, lengths: Any = None, axes: Axes | None = None
+    model: Module,
+    example_input: Any,
+    path: str | os.PathLike[str],
+    *,
+    lengths: Any = None,
+    axes: Axes | None = None,
 ) -> dict[str, tuple[str | None, ...]]:
     """Write a model as an ONNX file (opset 18), for sequences and batches of any size.
 
@@ -79,17 +84,24 @@ def to_onnx(
     onnx = _onnx()
     _require_evaluation(model)
     if not isinstance(path, str | os.PathLike):
-        remedy = 'pass "model.onnx", say'
-        raise TypeError(complaint("to_onnx", "path", expected="the name of a file", got=describe(path), remedy=remedy))
+        fix = 'pass "model.onnx", say'
+        raise argument_error(
+            "to_onnx",
+            "path",
+            expected="the name of a file",
+            got=describe(path),
+            fix=fix,
+            kind=TypeError,
+        )
     args = _plain(example_input if isinstance(example_input, tuple) else (example_input,))
     kwargs = {} if lengths is None else {"lengths": _plain(lengths)}
-    names, arrays = _input_names(model, args, kwargs), leaves((args, kwargs))
+    names, arrays = _input_names(model, args, kwargs), tree.leaves((args, kwargs))
     known = _axes(model, names, arrays, axes)
     sizes = _sizes(names, arrays, known)
     first = trace(model, args, kwargs)
     second = _second_run(model, args, kwargs, known, sizes)
-    require_alike(first, second)
-    writer = Writer(onnx, model, first, second, {pair: name for name, pair in sizes.items()})
+    require_equal_traces(first, second)
+    writer = GraphBuilder(onnx, model, first, second, {pair: name for name, pair in sizes.items()})
     writer.names.update(zip(first.inputs, names, strict=True))
     for step, other in zip(first.steps, second.steps, strict=True):
         _write(writer, Site(writer, step, other))
@@ -99,7 +111,7 @@ def to_onnx(
     return known
 
 
-def _write(writer: Writer, site: Site) -> None:
+def _write(writer: GraphBuilder, site: Site) -> None:
     """Add the nodes of one step, and name its outputs."""
     step = site.step
     if step.module is not None:
@@ -107,17 +119,22 @@ def _write(writer: Writer, site: Site) -> None:
     elif step.name in OPS:
         results = [OPS[step.name](site)]
     else:
-        wanted, remedy = "ops that can be exported", f"compute it outside of the model, or with {', '.join(OPS)}"
-        raise ValueError(complaint("to_onnx", "model", expected=wanted, got=step.name, remedy=remedy))
+        wanted, fix = (
+            "ops that can be exported",
+            f"compute it outside of the model, or with {', '.join(OPS)}",
+        )
+        raise argument_error("to_onnx", "model", expected=wanted, got=step.name, fix=fix)
     writer.names.update(zip(step.outputs, results, strict=True))
 
 
-def _whole(writer: Writer, name: str, known: Mapping[str, tuple[str | None, ...]]) -> Any:
+def _whole(writer: GraphBuilder, name: str, known: Mapping[str, tuple[str | None, ...]]) -> Any:
     """The model as ONNX has it: the graph, its inputs and its outputs."""
     helper = writer.onnx.helper
 
     def info(name: str, array: np.ndarray, shape: Sequence[int | str | None]) -> Any:
-        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), shape)
+        return helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(array.dtype), shape
+        )
 
     inputs = [
         info(name, x.data, [axis or n for axis, n in zip(axes, x.shape, strict=True)])
@@ -126,16 +143,32 @@ def _whole(writer: Writer, name: str, known: Mapping[str, tuple[str | None, ...]
     outputs = []
     for i, (a, b) in enumerate(zip(writer.first.outputs, writer.second.outputs, strict=True)):
         value = writer.value("the output", f"output {i}", a, b, a.array.dtype)
-        writer.nodes.append(helper.make_node("Identity", [value], [f"output_{i}"], name=f"output_{i}"))
+        writer.nodes.append(
+            helper.make_node("Identity", [value], [f"output_{i}"], name=f"output_{i}")
+        )
         pairs = zip(a.array.shape, b.array.shape, strict=True)
-        outputs.append(info(f"output_{i}", a.array, [m if m == n else writer.sizes.get((m, n)) for m, n in pairs]))
-    graph = helper.make_graph(writer.nodes, name, inputs, outputs, list(writer.initializers.values()))
+        outputs.append(
+            info(
+                f"output_{i}",
+                a.array,
+                [m if m == n else writer.sizes.get((m, n)) for m, n in pairs],
+            )
+        )
+    graph = helper.make_graph(
+        writer.nodes, name, inputs, outputs, list(writer.initializers.values())
+    )
     opset = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="tinygrad_rnn")
+    return helper.make_model(
+        graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="tinygrad_rnn"
+    )
 
 
 def _second_run(
-    model: Module, args: Any, kwargs: Any, known: Mapping[str, tuple[str | None, ...]], sizes: dict[str, tuple[int, int]]
+    model: Module,
+    args: Any,
+    kwargs: Any,
+    known: Mapping[str, tuple[str | None, ...]],
+    sizes: dict[str, tuple[int, int]],
 ) -> Any:
     """The run on other numbers and sizes, refused if the model does not take them."""
     axes = iter(known.values())
@@ -143,16 +176,21 @@ def _second_run(
     def other(array: np.ndarray | None) -> np.ndarray | None:
         if array is None:
             return None
-        shape = [sizes[name][1] if name else n for name, n in zip(next(axes), array.shape, strict=True)]
+        shape = [
+            sizes[name][1] if name else n for name, n in zip(next(axes), array.shape, strict=True)
+        ]
         return _other(array, shape)
 
-    args, kwargs = mapped(other, (args, kwargs))
+    args, kwargs = tree.map(other, (args, kwargs))
     try:
         return trace(model, args, kwargs)
     except Exception as error:
-        wanted, got = f"one that takes other sizes of {', '.join(sizes) or 'nothing'} and other numbers", f"{type(error).__name__}: {error}"
-        remedy = 'fix what must not change with axes=, as in {"x": (None, "batch", None)}'
-        raise ValueError(complaint("to_onnx", "model", expected=wanted, got=got, remedy=remedy)) from error
+        wanted, got = (
+            f"one that takes other sizes of {', '.join(sizes) or 'nothing'} and other numbers",
+            f"{type(error).__name__}: {error}",
+        )
+        fix = 'fix what must not change with axes=, as in {"x": (None, "batch", None)}'
+        raise argument_error("to_onnx", "model", expected=wanted, got=got, fix=fix) from error
 
 
 def _other(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
@@ -167,8 +205,10 @@ def _plain(x: Any) -> Any:
         return x if x is None else tuple(map(_plain, x))
     array = x.array if isinstance(x, Value) else Tensor(x).array
     if not array.size:
-        remedy = "give an example with a few steps and sequences"
-        raise ValueError(complaint("to_onnx", "example_input", expected="arrays with entries", got=describe(array), remedy=remedy))
+        fix = "give an example with a few steps and sequences"
+        raise argument_error(
+            "to_onnx", "example_input", expected="arrays with entries", got=describe(array), fix=fix
+        )
     return array
 
 
@@ -178,19 +218,26 @@ def _input_names(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     try:
         given = signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        wanted, remedy = f"what forward{signature} takes", "put several arguments in a tuple; lengths= is for who takes it"
-        raise TypeError(complaint("to_onnx", "example_input", expected=wanted, got=str(error), remedy=remedy)) from error
+        wanted, fix = (
+            f"what forward{signature} takes",
+            "put several arguments in a tuple; lengths= is for who takes it",
+        )
+        raise argument_error(
+            "to_onnx", "example_input", expected=wanted, got=str(error), fix=fix, kind=TypeError
+        ) from error
     for name, value in given.items():
         if isinstance(value, dict):  # what **kwargs collects
             names += list(value)
         elif isinstance(value, tuple):
-            names += [f"{name}_{i}" for i in range(len(leaves(value)))]
+            names += [f"{name}_{i}" for i in range(len(tree.leaves(value)))]
         elif value is not None:
             names.append(name)
     return names
 
 
-def _axes(model: Module, names: list[str], arrays: list[np.ndarray], given: Axes | None) -> dict[str, tuple[str | None, ...]]:
+def _axes(
+    model: Module, names: list[str], arrays: list[np.ndarray], given: Axes | None
+) -> dict[str, tuple[str | None, ...]]:
     """For each input the names of its axes, None where the size is fixed."""
     layers = [module for module in model.modules() if isinstance(module, Recurrent)]
     order = ("batch", "time") if any(layer.batch_first for layer in layers) else ("time", "batch")
@@ -203,37 +250,58 @@ def _axes(model: Module, names: list[str], arrays: list[np.ndarray], given: Axes
         elif array.ndim == 3 and array.dtype.kind == "f" and "batch" in next(iter(found.values())):
             found[name] = (None, "batch", None)
         else:
-            found[name] = ("batch",) if array.ndim == 1 and array.dtype.kind in "iu" else (None,) * array.ndim
+            found[name] = (
+                ("batch",) if array.ndim == 1 and array.dtype.kind in "iu" else (None,) * array.ndim
+            )
     for name, axes in (given or {}).items():
-        if name not in found or len(axes) != len(found[name]) or not all(axis is None or isinstance(axis, str) for axis in axes):
+        if (
+            name not in found
+            or len(axes) != len(found[name])
+            or not all(axis is None or isinstance(axis, str) for axis in axes)
+        ):
             wanted = f"for one of {', '.join(names)} a name or None for each axis"
-            remedy = 'as in {"x": ("time", "batch", None)}'
-            raise ValueError(complaint("to_onnx", "axes", expected=wanted, got=f"{name!r}: {axes!r}", remedy=remedy))
+            fix = 'as in {"x": ("time", "batch", None)}'
+            raise argument_error(
+                "to_onnx", "axes", expected=wanted, got=f"{name!r}: {axes!r}", fix=fix
+            )
         found[name] = tuple(axes)
     return found
 
 
-def _sizes(names: list[str], arrays: list[np.ndarray], known: Mapping[str, tuple[str | None, ...]]) -> dict[str, tuple[int, int]]:
+def _sizes(
+    names: list[str], arrays: list[np.ndarray], known: Mapping[str, tuple[str | None, ...]]
+) -> dict[str, tuple[int, int]]:
     """For each named axis its size in the first run and in the second; each grows by another number, to be told apart."""
     sizes: dict[str, tuple[int, int]] = {}
     for name, array in zip(names, arrays, strict=True):
         for axis, n in zip(known[name], array.shape, strict=True):
             if axis and sizes.setdefault(axis, (n, n + 2 + len(sizes)))[0] != n:
-                wanted, remedy = (
+                wanted, fix = (
                     f"the size {sizes[axis][0]} of {axis} that another input has",
                     "make the examples fit, or name it with axes=",
                 )
-                raise ValueError(complaint("to_onnx", name, expected=wanted, got=describe(array), remedy=remedy))
+                raise argument_error("to_onnx", name, expected=wanted, got=describe(array), fix=fix)
     return sizes
 
 
 def _require_evaluation(model: Module) -> None:
     if not isinstance(model, Module):
-        raise TypeError(complaint("to_onnx", "model", expected="a Module", got=describe(model), remedy="put the function into a Module"))
+        raise argument_error(
+            "to_onnx",
+            "model",
+            expected="a Module",
+            got=describe(model),
+            fix="put the function into a Module",
+            kind=TypeError,
+        )
     if any(module.training for module in model.modules()):
-        remedy = "call model.eval() first"
-        raise ValueError(
-            complaint("to_onnx", "model", expected="evaluation mode, where dropout does nothing", got="training", remedy=remedy)
+        fix = "call model.eval() first"
+        raise argument_error(
+            "to_onnx",
+            "model",
+            expected="evaluation mode, where dropout does nothing",
+            got="training",
+            fix=fix,
         )
 
 
@@ -245,5 +313,7 @@ def _onnx() -> Any:
         import onnx.helper
         import onnx.numpy_helper
     except ImportError as error:
-        raise ImportError("to_onnx: expected the package onnx, got none; run: pip install 'tinygrad_rnn[onnx]'") from error
+        raise ImportError(
+            "to_onnx: expected the package onnx, got none; run: pip install 'tinygrad_rnn[onnx]'"
+        ) from error
     return onnx

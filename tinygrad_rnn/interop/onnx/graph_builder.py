@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import complaint, describe
+from ...errors import argument_error, describe
 from ...graph import Value
 from ...nn import Module
-from .module_trace import Step, Trace
+from .module_trace import Trace, TracedCall
 
 OPSET, IR_VERSION = 18, 8
 """Of ONNX 1.13 (2022): the first with LayerNormalization and with axes as inputs, so that older runtimes read it too."""
 
 
-class Writer:
+class GraphBuilder:
     """Collects what the graph will hold. Every value in it is referred to by its name.
 
     Attributes
@@ -31,9 +31,18 @@ class Writer:
         The axes whose size is not fixed: from their sizes in the two runs to the name of the size.
     """
 
-    def __init__(self, onnx: Any, model: Module, first: Trace, second: Trace, sizes: dict[tuple[int, int], str]):
+    def __init__(
+        self,
+        onnx: Any,
+        model: Module,
+        first: Trace,
+        second: Trace,
+        sizes: dict[tuple[int, int], str],
+    ):
         self.onnx, self.first, self.second, self.sizes = onnx, first, second, sizes
-        self.parameters: dict[Value, str] = {parameter: name for name, parameter in model.named_parameters()}
+        self.parameters: dict[Value, str] = {
+            parameter: name for name, parameter in model.named_parameters()
+        }
         self.paths = _paths(model)
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
@@ -49,20 +58,26 @@ class Writer:
         """Add a node with one output, and return the output's name. An input that is left out is ""."""
         return self.nodes_of(kind, inputs, 1, **attributes)[0]
 
-    def nodes_of(self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+    def nodes_of(
+        self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any
+    ) -> list[str]:
         """Add a node with several outputs, and return their names."""
         given = list(inputs)
         while given and not given[-1]:
             given.pop()
         names = [self.fresh(kind) for _ in range(outputs)]
-        self.nodes.append(self.onnx.helper.make_node(kind, given, names, name=names[0], **attributes))
+        self.nodes.append(
+            self.onnx.helper.make_node(kind, given, names, name=names[0], **attributes)
+        )
         return names
 
     def constant(self, array: Any, name: str | None = None) -> str:
         """The name of an array that is part of the model."""
         name = name or self.fresh("constant")
         if name not in self.initializers:
-            self.initializers[name] = self.onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(np.shape(array)), name)
+            self.initializers[name] = self.onnx.numpy_helper.from_array(
+                np.ascontiguousarray(array).reshape(np.shape(array)), name
+            )
         return name
 
     def ints(self, *numbers: int) -> str:
@@ -82,7 +97,9 @@ class Writer:
                     return self.node("Shape", self.names[a], start=axis, end=axis + 1)
         raise KeyError(name)
 
-    def shape(self, operation: str, first: Sequence[int], second: Sequence[int], *, infer: bool) -> str:
+    def shape(
+        self, operation: str, first: Sequence[int], second: Sequence[int], *, infer: bool
+    ) -> str:
         """A vector of sizes, from those of the two runs: fixed ones, those of the inputs' axes, and one to infer."""
         parts, inferred = [], 0
         varying = [pair for pair in zip(first, second, strict=True) if pair[0] != pair[1]]
@@ -95,10 +112,15 @@ class Writer:
                 inferred += 1
                 parts.append(self.ints(-1))
         if inferred > infer:
-            wanted, got = f"sizes that are fixed or those of {', '.join(self.sizes.values()) or 'no axis'}", f"{tuple(first)}"
-            remedy = "fix more axes with axes=, or do it in two steps"
-            raise ValueError(complaint("to_onnx", operation, expected=wanted, got=got, remedy=remedy))
-        return self.node("Concat", *parts, axis=0) if parts else self.constant(np.zeros(0, np.int64))
+            wanted, got = (
+                f"sizes that are fixed or those of {', '.join(self.sizes.values()) or 'no axis'}",
+                f"{tuple(first)}",
+            )
+            fix = "fix more axes with axes=, or do it in two steps"
+            raise argument_error("to_onnx", operation, expected=wanted, got=got, fix=fix)
+        return (
+            self.node("Concat", *parts, axis=0) if parts else self.constant(np.zeros(0, np.int64))
+        )
 
     def value(self, operation: str, argument: str, x: Any, other: Any, dtype: np.dtype) -> str:
         """The name of an input of a step, in `dtype`: `x` in the first run, `other` in the second."""
@@ -106,24 +128,35 @@ class Writer:
             return self.names[x] if x.array.dtype == dtype else self.cast(self.names[x], dtype)
         name = self.parameters.get(x) if isinstance(x, Value) else None
         here, there = (np.asarray(v.array if isinstance(v, Value) else v) for v in (x, other))
-        if here.shape == there.shape and np.array_equal(here, there, equal_nan=here.dtype.kind == "f"):
+        if here.shape == there.shape and np.array_equal(
+            here, there, equal_nan=here.dtype.kind == "f"
+        ):
             return self.constant(here.astype(dtype), name if here.dtype == dtype else None)
-        if here.ndim == there.ndim and here.size and np.all(here == here.flat[0]) and np.all(there == here.flat[0]):
+        if (
+            here.ndim == there.ndim
+            and here.size
+            and np.all(here == here.flat[0])
+            and np.all(there == here.flat[0])
+        ):
             filled = self.constant(here.flat[0].astype(dtype))
-            return self.node("Expand", filled, self.shape(operation, here.shape, there.shape, infer=False))
+            return self.node(
+                "Expand", filled, self.shape(operation, here.shape, there.shape, infer=False)
+            )
         wanted = "what is the same in every run, or computed by ops"
         got = f"numbers that changed with the inputs and were not recorded, {_shortly(here)} and then {_shortly(there)}"
-        remedy = (
+        fix = (
             "compute them from the Tensors, without len, shape, .data, detach, no_grad and comparisons, use mean for a sum by "
             "a length, or make them an input"
         )
-        raise ValueError(complaint("to_onnx", f"{argument} of {operation}", expected=wanted, got=got, remedy=remedy))
+        raise argument_error(
+            "to_onnx", f"{argument} of {operation}", expected=wanted, got=got, fix=fix
+        )
 
 
 class Site:
     """One step as it is written: its two runs, and the graph in the making."""
 
-    def __init__(self, writer: Writer, step: Step, other: Step):
+    def __init__(self, writer: GraphBuilder, step: TracedCall, other: TracedCall):
         self.writer, self.step, self.other = writer, step, other
         self.node = writer.node
         self.out = step.outputs[0].array
@@ -131,7 +164,13 @@ class Site:
 
     def input(self, i: int, dtype: np.dtype | None = None) -> str:
         """The name of input i, in the dtype of the output unless another is asked for."""
-        return self.writer.value(self.step.name, f"input {i}", self.step.inputs[i], self.other.inputs[i], dtype or self.dtype)
+        return self.writer.value(
+            self.step.name,
+            f"input {i}",
+            self.step.inputs[i],
+            self.other.inputs[i],
+            dtype or self.dtype,
+        )
 
     def inputs(self) -> list[str]:
         """The names of all inputs, in the dtype of the output."""
@@ -145,14 +184,17 @@ class Site:
     def setting(self, name: str) -> Any:
         """A setting of the op, refused if the two runs differ in it."""
         here, there = self.step.params[name], self.other.params[name]
-        if not same(here, there):
-            remedy = "count from the end (x[-1]), or fix the axis with axes="
-            if name == "index" and any(isinstance(entry, np.ndarray) for entry in (here if isinstance(here, tuple) else (here,))):
-                remedy = (
+        if not equal(here, there):
+            fix = "count from the end (x[-1]), or fix the axis with axes="
+            if name == "index" and any(
+                isinstance(entry, np.ndarray)
+                for entry in (here if isinstance(here, tuple) else (here,))
+            ):
+                fix = (
                     "places that depend on an input are no constant: the last state of each sequence is the state that a "
                     "recurrent layer returns; pick others by a product with a mask that is an input"
                 )
-            self.refuse(name, "the same in every run", f"{here!r} and then {there!r}", remedy)
+            self.refuse(name, "the same in every run", f"{here!r} and then {there!r}", fix)
         return here
 
     def axes(self, name: str = "axis", i: int = 0) -> list[int] | None:
@@ -160,11 +202,16 @@ class Site:
         axis = self.setting(name)
         if axis is None:
             return None
-        return [int(a) % max(self.array(i).ndim, 1) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+        return [
+            int(a) % max(self.array(i).ndim, 1)
+            for a in (axis if isinstance(axis, tuple | list) else (axis,))
+        ]
 
-    def refuse(self, argument: str, wanted: str, got: str, remedy: str) -> None:
+    def refuse(self, argument: str, wanted: str, got: str, fix: str) -> None:
         """Say what of this step cannot be exported."""
-        raise ValueError(complaint("to_onnx", f"{argument} of {self.step.name}", expected=wanted, got=got, remedy=remedy))
+        raise argument_error(
+            "to_onnx", f"{argument} of {self.step.name}", expected=wanted, got=got, fix=fix
+        )
 
 
 def _shortly(array: np.ndarray) -> str:
@@ -172,12 +219,12 @@ def _shortly(array: np.ndarray) -> str:
     return describe(array) if array.ndim else str(array)
 
 
-def same(a: Any, b: Any) -> bool:
+def equal(a: Any, b: Any) -> bool:
     """Whether two settings are alike: numbers, slices, arrays, and tuples and lists of them."""
     if isinstance(a, slice) and isinstance(b, slice):
         return (a.start, a.stop, a.step) == (b.start, b.stop, b.step)
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(equal, a, b))
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.array_equal(np.asarray(a), np.asarray(b))
     return type(a) is type(b) and a == b

@@ -71,7 +71,11 @@ def _clip(site: Site) -> str:
     y = site.input(0)
     for name, kind in (("min", "Max"), ("max", "Min")):
         bound = site.setting(name)
-        y = y if bound is None else site.node(kind, y, site.writer.constant(np.asarray(bound, site.dtype)))
+        y = (
+            y
+            if bound is None
+            else site.node(kind, y, site.writer.constant(np.asarray(bound, site.dtype)))
+        )
     return y
 
 
@@ -82,22 +86,33 @@ def _where(site: Site) -> str:
 def _reduce(site: Site) -> str:
     axes = site.axes()
     given = () if axes is None else (site.writer.ints(*axes),)
-    return site.node(REDUCTIONS[site.step.name], site.input(0), *given, keepdims=int(site.setting("keepdims")))
+    return site.node(
+        REDUCTIONS[site.step.name], site.input(0), *given, keepdims=int(site.setting("keepdims"))
+    )
 
 
 def _var(site: Site) -> str:
     if site.setting("ddof") != 0:
-        site.refuse("ddof", "0", repr(site.setting("ddof")), "divide by n − ddof outside, or use ddof=0")
+        site.refuse(
+            "ddof", "0", repr(site.setting("ddof")), "divide by n − ddof outside, or use ddof=0"
+        )
     axes, x = site.axes(), site.input(0)
     given = () if axes is None else (site.writer.ints(*axes),)
     centred = site.node("Sub", x, site.node("ReduceMean", x, *given, keepdims=1))
-    return site.node("ReduceMean", site.node("Mul", centred, centred), *given, keepdims=int(site.setting("keepdims")))
+    return site.node(
+        "ReduceMean",
+        site.node("Mul", centred, centred),
+        *given,
+        keepdims=int(site.setting("keepdims")),
+    )
 
 
 def _cumsum(site: Site) -> str:
     axes, x = site.axes(), site.input(0)
     x = site.node("Reshape", x, site.writer.ints(-1)) if axes is None else x
-    return site.node("CumSum", x, site.writer.constant(np.array(0 if axes is None else axes[0], np.int64)))
+    return site.node(
+        "CumSum", x, site.writer.constant(np.array(0 if axes is None else axes[0], np.int64))
+    )
 
 
 def _along_axis(kind: str) -> Callable[[Site], str]:
@@ -111,21 +126,33 @@ def _reshape(site: Site) -> str:
 
 def _broadcast_to(site: Site) -> str:
     shapes = site.out.shape, site.other.outputs[0].array.shape
-    return site.node("Expand", site.input(0), site.writer.shape("broadcast_to", *shapes, infer=False))
+    return site.node(
+        "Expand", site.input(0), site.writer.shape("broadcast_to", *shapes, infer=False)
+    )
 
 
 def _transpose(site: Site) -> str:
     axes = site.axes("axes")
-    return site.node("Transpose", site.input(0), perm=list(range(site.out.ndim))[::-1] if axes is None else axes)
+    return site.node(
+        "Transpose", site.input(0), perm=list(range(site.out.ndim))[::-1] if axes is None else axes
+    )
 
 
 def _squeeze(site: Site) -> str:
     axes = site.axes()
     if axes is None:
-        shapes = site.array().shape, np.shape(getattr(site.other.inputs[0], "array", site.other.inputs[0]))
+        shapes = (
+            site.array().shape,
+            np.shape(getattr(site.other.inputs[0], "array", site.other.inputs[0])),
+        )
         axes, again = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
         if axes != again:
-            site.refuse("axis", "axes of size 1 in every run", f"shapes {shapes[0]} and {shapes[1]}", "name the axis")
+            site.refuse(
+                "axis",
+                "axes of size 1 in every run",
+                f"shapes {shapes[0]} and {shapes[1]}",
+                "name the axis",
+            )
     return site.node("Squeeze", site.input(0), site.writer.ints(*axes))
 
 
@@ -139,7 +166,9 @@ def _flip(site: Site) -> str:
     axes = site.axes()
     axes = list(range(site.out.ndim)) if axes is None else axes
     ints, n = site.writer.ints, len(axes)
-    return site.node("Slice", site.input(0), ints(*[-1] * n), ints(*[FIRST] * n), ints(*axes), ints(*[-1] * n))
+    return site.node(
+        "Slice", site.input(0), ints(*[-1] * n), ints(*[FIRST] * n), ints(*axes), ints(*[-1] * n)
+    )
 
 
 def _concatenate(site: Site) -> str:
@@ -148,7 +177,11 @@ def _concatenate(site: Site) -> str:
 
 def _stack(site: Site) -> str:
     axis = int(site.setting("axis")) % site.out.ndim
-    return site.node("Concat", *(site.node("Unsqueeze", x, site.writer.ints(axis)) for x in site.inputs()), axis=axis)
+    return site.node(
+        "Concat",
+        *(site.node("Unsqueeze", x, site.writer.ints(axis)) for x in site.inputs()),
+        axis=axis,
+    )
 
 
 def _einsum(site: Site) -> str:
@@ -170,7 +203,14 @@ def _getitem(site: Site) -> str:
             if (entry.start, entry.stop, entry.step) != (None, None, None):
                 step = 1 if entry.step is None else int(entry.step)
                 start = (0 if step > 0 else LAST) if entry.start is None else int(entry.start)
-                cuts.append((start, (LAST if step > 0 else FIRST) if entry.stop is None else int(entry.stop), axis, step))
+                cuts.append(
+                    (
+                        start,
+                        (LAST if step > 0 else FIRST) if entry.stop is None else int(entry.stop),
+                        axis,
+                        step,
+                    )
+                )
             places += 1
         else:
             picked.append((axis, np.asarray(entry, np.int64)))
@@ -189,12 +229,28 @@ def _entries(site: Site) -> list[Any]:
     index = site.setting("index")
     entries = list(index) if isinstance(index, tuple) else [index]
     arrays = [entry for entry in entries if np.ndim(entry) and not isinstance(entry, slice)]
-    whole = [entry for entry in entries if isinstance(entry, int | np.integer) and not isinstance(entry, bool)]
+    whole = [
+        entry
+        for entry in entries
+        if isinstance(entry, int | np.integer) and not isinstance(entry, bool)
+    ]
     known = (int, np.integer, slice, EllipsisType, type(None), np.ndarray)
     plain = all(isinstance(entry, known) and not isinstance(entry, bool) for entry in entries)
-    if not plain or any(array.dtype.kind not in "iu" for array in arrays) or len(arrays) > 1 or (arrays and whole):
-        wanted = "integers, slices, None and ..., or one array of integers and no integers beside it"
-        site.refuse("index", wanted, repr(index).replace("\n", " "), "index in several steps; choose by a mask with tg.where")
+    if (
+        not plain
+        or any(array.dtype.kind not in "iu" for array in arrays)
+        or len(arrays) > 1
+        or (arrays and whole)
+    ):
+        wanted = (
+            "integers, slices, None and ..., or one array of integers and no integers beside it"
+        )
+        site.refuse(
+            "index",
+            wanted,
+            repr(index).replace("\n", " "),
+            "index in several steps; choose by a mask with tg.where",
+        )
     used = sum(entry is not None and entry is not Ellipsis for entry in entries)
     rest = [slice(None)] * (site.array().ndim - used)
     if not any(entry is Ellipsis for entry in entries):
@@ -204,7 +260,10 @@ def _entries(site: Site) -> list[Any]:
 
 
 OPS: dict[str, Callable[[Site], str]] = {
-    **{name: lambda site, kind=kind: site.node(kind, *site.inputs()) for name, kind in ALIKE.items()},
+    **{
+        name: lambda site, kind=kind: site.node(kind, *site.inputs())
+        for name, kind in ALIKE.items()
+    },
     **dict.fromkeys(REDUCTIONS, _reduce),
     "lerp": _lerp,
     "square": lambda site: site.node("Mul", site.input(0), site.input(0)),

@@ -7,15 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import complaint, describe
-from ..layout import LETTERS, Part, as_arrays, count_gates, gates_of, in_order, parts_of, require_form, require_shape, written
+from ...errors import argument_error, describe
+from ..layout import (
+    LETTERS,
+    Part,
+    as_arrays,
+    count_gates,
+    gates_of,
+    in_order,
+    parts_of,
+    require_form,
+    require_shape,
+    written,
+)
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
 """ONNX's order of the gates: z, r, h of a GRU; i, o, f, c of an LSTM."""
 
 
 def from_onnx_weights(
-    weights: Mapping[str, Any], *, reset: str | None = None, linear_before_reset: int | None = None, layer: int = 0
+    weights: Mapping[str, Any],
+    *,
+    reset: str | None = None,
+    linear_before_reset: int | None = None,
+    layer: int = 0,
 ) -> dict[str, np.ndarray]:
     """The inputs W, R and B of an ONNX node RNN, GRU or LSTM as the state dict of our layer.
 
@@ -57,25 +72,48 @@ def from_onnx_weights(
     arrays = as_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
     unknown = sorted(str(key) for key in arrays if key not in ("W", "R", "B"))
     if unknown or "W" not in arrays or "R" not in arrays:
-        got = f"unknown {unknown[0]!r}" if unknown else f"only {', '.join(map(repr, arrays)) or 'nothing'}"
-        remedy = "our LSTM has no peepholes (P); sequence_lens and initial states are no weights"
-        raise ValueError(complaint(name, "weights", expected="'W', 'R' and perhaps 'B'", got=got, remedy=remedy))
+        got = (
+            f"unknown {unknown[0]!r}"
+            if unknown
+            else f"only {', '.join(map(repr, arrays)) or 'nothing'}"
+        )
+        fix = "our LSTM has no peepholes (P); sequence_lens and initial states are no weights"
+        raise argument_error(name, "weights", expected="'W', 'R' and perhaps 'B'", got=got, fix=fix)
     W, R, B = arrays["W"], arrays["R"], arrays.get("B")
     if R.ndim != 3 or len(R) not in (1, 2):
-        remedy = "keep the axis of the directions"
-        raise ValueError(complaint(name, "R", expected="shape (1 or 2, gates · H, H)", got=describe(R), remedy=remedy))
+        fix = "keep the axis of the directions"
+        raise argument_error(
+            name, "R", expected="shape (1 or 2, gates · H, H)", got=describe(R), fix=fix
+        )
     directions, hidden = len(R), R.shape[2]
     gates = count_gates(name, "R", R[0], hidden, 0)
-    require_shape(name, "W", W, (directions, gates * hidden, W.shape[-1] if W.ndim else 0), "(D, gates · H, I)")
+    require_shape(
+        name,
+        "W",
+        W,
+        (directions, gates * hidden, W.shape[-1] if W.ndim else 0),
+        "(D, gates · H, I)",
+    )
     if B is not None:
         require_shape(name, "B", B, (directions, 2 * gates * hidden), "(D, 2 · gates · H)")
     _require_form(name, gates, reset, linear_before_reset)
     biases = [(None, None) if B is None else np.split(B[d], 2) for d in range(directions)]
-    return written(name, [in_order(Part(W[d], R[d], *biases[d]), ORDER[gates], LETTERS[gates]) for d in range(directions)], layer)
+    return written(
+        name,
+        [
+            in_order(Part(W[d], R[d], *biases[d]), ORDER[gates], LETTERS[gates])
+            for d in range(directions)
+        ],
+        layer,
+    )
 
 
 def to_onnx_weights(
-    state: Mapping[str, Any], *, reset: str | None = None, linear_before_reset: int | None = None, layer: int = 0
+    state: Mapping[str, Any],
+    *,
+    reset: str | None = None,
+    linear_before_reset: int | None = None,
+    layer: int = 0,
 ) -> dict[str, np.ndarray]:
     """One layer of our state dict as the inputs W, R and B of an ONNX node; see `from_onnx_weights`.
 
@@ -113,24 +151,45 @@ def to_onnx_weights(
     _require_form(name, gates, reset, linear_before_reset)
     parts = [in_order(part, LETTERS[gates], ORDER[gates]) for part in parts]
     arrays = {"W": np.stack([part.W for part in parts]), "R": np.stack([part.U for part in parts])}
-    biases = [np.concatenate([part.b_i, part.b_h]) for part in parts if part.b_i is not None and part.b_h is not None]
+    biases = [
+        np.concatenate([part.b_i, part.b_h])
+        for part in parts
+        if part.b_i is not None and part.b_h is not None
+    ]
     return arrays | ({"B": np.stack(biases)} if biases else {})
 
 
-def _require_form(name: str, gates: int, reset: str | None, linear_before_reset: int | None) -> None:
+def _require_form(
+    name: str, gates: int, reset: str | None, linear_before_reset: int | None
+) -> None:
     """Refuse a GRU whose form on either side is not named, or not the same on both."""
     require_form(name, gates, reset)
     if gates != 3:
         if linear_before_reset is not None:
-            remedy = "leave it out"
-            raise ValueError(
-                complaint(name, "linear_before_reset", expected="None, for it is no GRU", got=repr(linear_before_reset), remedy=remedy)
+            fix = "leave it out"
+            raise argument_error(
+                name,
+                "linear_before_reset",
+                expected="None, for it is no GRU",
+                got=repr(linear_before_reset),
+                fix=fix,
             )
         return
     if not isinstance(linear_before_reset, int | np.integer):
-        remedy = "pass that of the node, 0 if it has none, for the arrays do not tell"
-        raise TypeError(
-            complaint(name, "linear_before_reset", expected="0 or 1 for a GRU", got=describe(linear_before_reset), remedy=remedy)
+        fix = "pass that of the node, 0 if it has none, for the arrays do not tell"
+        raise argument_error(
+            name,
+            "linear_before_reset",
+            expected="0 or 1 for a GRU",
+            got=describe(linear_before_reset),
+            fix=fix,
+            kind=TypeError,
         )
     theirs = "after" if linear_before_reset else "before"
-    require_form(name, gates, reset, theirs, because=f"linear_before_reset={int(linear_before_reset)} is that form")
+    require_form(
+        name,
+        gates,
+        reset,
+        theirs,
+        because=f"linear_before_reset={int(linear_before_reset)} is that form",
+    )

@@ -1,0 +1,114 @@
+"""Wrong commands: each says one line that names the option, and leaves with 2."""
+
+import re
+
+import pytest
+from internals import main
+
+COMMANDS = {
+    "mathmath --directory none": "mathmath: argument directory: expected .* got none",
+    "mathmath extra": "unrecognized arguments: extra",
+    "mathmath --seed 3": "unrecognized arguments: --seed 3",
+    "mathmath --directory cat.txt": r"mathmath: argument directory: expected .* got cat\.txt",
+    "train cat.txt --demo": "train: argument --demo: not allowed with argument FILE",
+    "train cat.txt --batch-size 10000": "train: argument text: expected .* got 960 characters",
+    "train cat.txt --steps 0": "train: argument steps: expected .* got 0",
+    "train cat.txt --layers 0": "CharModel: argument layers: expected .* got 0",
+    "train cat.txt --layers 1.5": r"train: argument --layers: invalid int value: '1\.5'",
+    "train cat.txt --embedding -1": "CharModel: argument embedding: expected .* got -1",
+    "train cat.txt --clip 0": r"train: argument clip: expected .* got 0\.0",
+    "train cat.txt --clip nan": "train: argument clip: expected .* got nan",
+    "train cat.txt --dropout nan": "GRU: argument dropout: expected .* got nan",
+    "train cat.txt --dropout -0.1": r"GRU: argument dropout: expected .* got -0\.1",
+    "train cat.txt --holdout 0": r"train: argument holdout: expected .* got 0\.0",
+    "train cat.txt --lr inf": "train: argument lr: expected .* got inf",
+    "train cat.txt --lr fast": "train: argument --lr: invalid float value: 'fast'",
+    "train cat.txt --cell GRU": "train: argument --cell: invalid choice: 'GRU'",
+    "train cat.txt more.txt": r"unrecognized arguments: more\.txt",
+    "train cat.txt --resume --hidden 9": "train: argument --hidden: expected .* got 9",
+    "train --resume": "train: one of the arguments FILE --demo is required",
+    "sample": "sample: the following arguments are required: MODEL",
+    "sample cat.safetensors --length x": "sample: argument --length: invalid int value: 'x'",
+    "sample cat.safetensors --temperature inf": "sample: argument temperature: expected .* got inf",
+    "sample cat.safetensors --top-k 1.5": r"sample: argument --top-k: invalid int value: '1\.5'",
+    "sample cat.safetensors --prime Ω": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",
+    "draw": "draw: one of the arguments MODEL --demo is required",
+    "draw none": "load: argument path: expected .* got 'none', which is none",
+    "draw cat.txt": r"load: argument path: expected .* got 'cat\.txt'",
+    "draw cat.safetensors --text a": "draw: argument --text: expected .* got 'a'",
+    "draw cat.safetensors --text Ω!": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",
+    "draw cat.safetensors --length 0": "draw: argument --length: expected .* got 0",
+    "draw cat.safetensors --out x.foo": r"graph\.save: argument path: expected .* got 'x\.foo'",
+    "draw --demo --out x.foo": r"graph\.save: argument path: expected .* got 'x\.foo'",
+    "draw --demo --out no/x.svg": r"graph\.save: argument path: expected .* got 'no",
+    "draw --demo --theme pink": "graph: argument theme: expected .* got 'pink'",
+    "draw --demo --fold nowhere": "graph: argument fold: expected .* got 'nowhere'",
+    "draw --demo --steps 9": "graph: argument steps: expected .* got '9'",
+    "draw --demo --show weights": "graph: argument show: expected .* got 'weights'",
+    "draw --demo --direction left": "graph: argument direction: expected .* got 'left'",
+    "draw --demo --highlight nobody": "draw: argument --highlight: expected .* got 'nobody'",
+    "draw --demo --parameters x": "graph: argument parameters: expected .* got 'x'",
+    "draw --demo --roll --steps last:1": "graph: argument steps: expected .* got 'last:1'",
+    "draw --demo cat.safetensors": "draw: argument MODEL: not allowed with argument --demo",
+    "draw --demo --text Maxi": r"CharVocab\.encode: argument text: expected .* got 'x' at position 2",
+    "compile": "compile: the following arguments are required: CELL",
+    "compile tree": "compile: argument CELL: expected .* got 'tree'",
+    "compile gru --input 0": "compile: argument --input: expected .* got 0",
+    "compile gru --hidden -1": "compile: argument --hidden: expected .* got -1",
+    "compile gru --batch x": "compile: argument --batch: invalid int value: 'x'",
+    "compile gru --backend cuda": "compile: argument backend: expected .* got 'cuda'",
+    "compile none.py:cell": r"compile: argument CELL: expected .* got 'none\.py'",
+    "compile cat.txt:cell": r"compile: argument CELL: expected .* got 'cat\.txt:cell'",
+    "compile gru lstm": "unrecognized arguments: lstm",
+    "check extra": "unrecognized arguments: extra",
+    "check --op tanh": "unrecognized arguments: --op tanh",
+    "fly": "argument COMMAND: invalid choice: 'fly'",
+    "": "the following arguments are required: COMMAND",
+    "--bogus": "the following arguments are required: COMMAND",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a text and a small model of it."""
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "cat.txt").write_text("the cat sat on the mat. " * 40, encoding="utf-8")
+    sizes = [
+        "--hidden",
+        "8",
+        "--embedding",
+        "4",
+        "--batch-size",
+        "4",
+        "--steps",
+        "10",
+        "--epochs",
+        "1",
+    ]
+    assert (
+        main(["train", str(folder / "cat.txt"), "--out", str(folder / "cat.safetensors"), *sizes])
+        == 0
+    )
+    return folder
+
+
+@pytest.mark.parametrize(("command", "message"), COMMANDS.items(), ids=COMMANDS)
+def test_a_wrong_command_says_one_line_and_leaves_with_2(
+    command, message, trained, capsys, monkeypatch
+):
+    monkeypatch.chdir(trained)
+    try:
+        code = main(command.split())
+    except SystemExit as leaving:
+        code = leaving.code
+    told = capsys.readouterr()
+    assert code == 2
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert re.search(message, told.err)
+
+
+def test_every_subcommand_has_wrong_commands():
+    for name in ("mathmath", "train", "sample", "draw", "compile", "check"):
+        assert sum(command.startswith(name) for command in COMMANDS) >= 2
+    assert len(COMMANDS) >= 50

@@ -1,0 +1,86 @@
+"""The one door to the inside of the package: where a room moves, this file changes and no test does."""
+
+from tinygrad_rnn import backward, serialize, tree
+from tinygrad_rnn.analysis.labels import escape_unprintable
+from tinygrad_rnn.app import cli, interrupt, mathmath
+from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
+from tinygrad_rnn.app.cli import main
+from tinygrad_rnn.app.mathmath import network, numbers
+from tinygrad_rnn.app.mathmath.network import (
+    TEXT,
+    MathMath,
+    batches,
+    cross_entropy,
+    one_hot,
+    sample,
+    train,
+)
+from tinygrad_rnn.app.mathmath.numbers import Lesson
+from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
+from tinygrad_rnn.app.train import Options, Trainer, demo_text
+from tinygrad_rnn.backward import backward_pass
+from tinygrad_rnn.compile import jit
+from tinygrad_rnn.compile.capture import captured
+from tinygrad_rnn.draw import render
+from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
+from tinygrad_rnn.gradcheck import Sampler, cases, check_op
+from tinygrad_rnn.graph import Node, Value, observers, toposort
+from tinygrad_rnn.nn.sequence_masks import reuse_masks
+from tinygrad_rnn.op import Op, registry
+from tinygrad_rnn.ops import numpy_protocol
+from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save
+from tinygrad_rnn.tensor import Tensor
+
+__all__ = [
+    "Architecture",
+    "CharModel",
+    "FORMAT",
+    "Lesson",
+    "MathMath",
+    "Node",
+    "NonFiniteError",
+    "NotCompilable",
+    "Op",
+    "Options",
+    "PAUSE",
+    "Page",
+    "Sampler",
+    "TEXT",
+    "Tensor",
+    "Trainer",
+    "Value",
+    "WrittenError",
+    "backward",
+    "backward_pass",
+    "batches",
+    "captured",
+    "cases",
+    "check_op",
+    "cli",
+    "cross_entropy",
+    "demo_text",
+    "escape_unprintable",
+    "interrupt",
+    "jit",
+    "load_metadata",
+    "load_model",
+    "load_with_metadata",
+    "main",
+    "mathmath",
+    "matrix",
+    "network",
+    "numbers",
+    "numpy_protocol",
+    "observers",
+    "one_hot",
+    "registry",
+    "render",
+    "reuse_masks",
+    "sample",
+    "save",
+    "save_model",
+    "serialize",
+    "toposort",
+    "train",
+    "tree",
+]

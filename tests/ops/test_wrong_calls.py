@@ -1,0 +1,111 @@
+"""Wrong calls of ops: each is refused with an error that names the operation and the argument."""
+
+import numpy as np
+from wrong_calls import assert_refused, every, leaf
+
+import tinygrad_rnn as tg
+
+AREAS = {
+    "indexing": {
+        "a row that is not there": (
+            lambda: leaf(3, 2)[3],
+            IndexError,
+            "getitem: index 3 is out of bounds for axis 0 with",
+        ),
+        "a row between two": (
+            lambda: leaf(3, 2)[1.0],
+            IndexError,
+            r"getitem: only integers, slices \(`:`\), ellipsis \(`",
+        ),
+        "more indices than axes": (
+            lambda: leaf(3, 2)[0, 0, 0],
+            IndexError,
+            "getitem: too many indices for array: array is 2-d",
+        ),
+        "a mask of another size": (
+            lambda: leaf(3, 2)[[True, False]],
+            IndexError,
+            "getitem: boolean index did not match indexed arra",
+        ),
+        "an assignment": (
+            lambda: leaf(3, 2).__setitem__(0, 1.0),
+            TypeError,
+            r"Tensor\[\.\.\.\] = value: argument self: .* got a Tensor, whose numbers its gr",
+        ),
+        "a pick beyond the row": (
+            lambda: tg.pick(leaf(3, 2), index=np.array([0, 1, 2])),
+            IndexError,
+            "pick: index 2 is out of bounds for axis 1 with",
+        ),
+        "a pick from the end": (
+            lambda: tg.pick(leaf(3, 2), index=np.array([0, 1, -1])),
+            IndexError,
+            r"pick: expected integers in \[0, 2\) in index, go",
+        ),
+        "a pick between two": (
+            lambda: tg.pick(leaf(3, 2), index=np.array([0.0, 1.0, 1.0])),
+            IndexError,
+            r"pick: expected integers in \[0, 2\) in index, go",
+        ),
+        "a place from the end": (
+            lambda: tg.unpick(leaf(3), index=np.array([0, 1, -1]), size=2),
+            IndexError,
+            r"unpick: expected integers in \[0, 2\) in index, go",
+        ),
+        "places for other entries": (
+            lambda: tg.unpick(leaf(3), index=np.array([0, 1]), size=2),
+            ValueError,
+            "unpick: expected an index of the shape of a, got",
+        ),
+        "one entry for several places": (
+            lambda: tg.unpick(leaf(1), index=np.array([0, 1]), size=2),
+            ValueError,
+            "unpick: expected an index of the shape of a, got",
+        ),
+        "a place that is not there": (
+            lambda: tg.scatter([leaf(2)], [5], (3, 2)),
+            IndexError,
+            "scatter: index 5 is out of bounds for axis 0 with",
+        ),
+        "more places than parts": (
+            lambda: tg.scatter([leaf(2)], [0, 1], (3, 2)),
+            ValueError,
+            r"scatter: zip\(\) argument 2 is longer than argument",
+        ),
+        "an axis to take along that is not there": (
+            lambda: tg.take_along_axis(leaf(3, 2), [[0]], 2),
+            np.exceptions.AxisError,
+            "take_along_axis: axis 2 is out of bounds for array of dim",
+        ),
+        "an entry to take that is not there": (
+            lambda: tg.take_along_axis(leaf(3, 2), [[5]], 0),
+            IndexError,
+            "getitem: index 5 is out of bounds for axis 0 with",
+        ),
+        "a condition of another shape": (
+            lambda: tg.where(np.ones(4) > 0, leaf(3, 2), 0.0),
+            ValueError,
+            "where: operands could not be broadcast together",
+        ),
+        "a repetition below none": (
+            lambda: leaf(3, 2).repeat(-1),
+            ValueError,
+            "repeat: negative dimensions are not allowed; got",
+        ),
+        "half a repetition": (
+            lambda: leaf(3, 2).repeat(1.5),
+            TypeError,
+            r"repeat: Cannot cast scalar from dtype\('float64'\)",
+        ),
+    }
+}
+
+
+@every(AREAS)
+def test_a_wrong_call_of_ops_is_refused_by_name(call, error, message):
+    assert_refused(call, error, message)
+
+
+def test_wrong_calls_of_ops_have_rows_of_every_area():
+    assert AREAS.keys() == {"indexing"}
+    assert min(map(len, AREAS.values())) >= 4

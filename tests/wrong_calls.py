@@ -1,0 +1,134 @@
+"""Wrong calls, room by room: what they are made of, and the one test that all of them pass through."""
+
+import numpy as np
+import pytest
+from internals import registry
+
+import tinygrad_rnn as tg
+from tinygrad_rnn import nn, optim, text
+
+X = np.arange(6.0, dtype=np.float32).reshape(3, 2)
+SEQUENCE = np.ones((4, 3, 2), np.float32)
+VOCAB = text.CharVocab("ab")
+
+
+def alternate(x, state):
+    """A model that writes the other character."""
+    return tg.Tensor(10 * np.eye(2, dtype=np.float32)[1 - x]), state
+
+
+def echo(x, h):
+    """A cell whose output is its state."""
+    return h, h
+
+
+def loss():
+    """A loss with a graph."""
+    return nn.GRU(2, 2, rng=0)(X)[0].sum()
+
+
+def used():
+    """A loss whose graph a backward pass went through."""
+    gone = loss()
+    gone.backward()
+    return gone
+
+
+def diverged():
+    """A parameter whose gradient is nan."""
+    w = weight()
+    w.grad = np.full(3, np.nan)
+    return w
+
+
+def weight():
+    """A parameter."""
+    return tg.Tensor(np.ones(3), requires_grad=True)
+
+
+def leaf(*shape):
+    """A leaf of ones of this shape."""
+    return tg.Tensor(np.ones(shape, np.float32), requires_grad=True)
+
+
+def linear_state(**others):
+    """The state dict of an affine map, with other entries."""
+    return {**nn.Linear(2, 2, rng=0).state_dict(), **others}
+
+
+def sgd():
+    """An optimizer without memory."""
+    return optim.SGD([weight()], 0.1)
+
+
+def with_gradient(gradient=None, **settings):
+    """Step once with this gradient, after settings were changed."""
+    with_settings(sgd(), gradient, **settings)
+
+
+def with_settings(optimizer, gradient=None, **settings):
+    """Step an optimizer once with this gradient, after settings were changed."""
+    optimizer.params[0].grad = np.ones(3) if gradient is None else gradient
+    for name, value in settings.items():
+        setattr(optimizer, name, value)
+    optimizer.step()
+
+
+def with_gradients(*gradients):
+    """Parameters with these gradients."""
+    found = [weight() for _ in gradients]
+    for p, g in zip(found, gradients, strict=True):
+        p.grad = g
+    return found
+
+
+def adam():
+    """An optimizer that has not stepped yet."""
+    return optim.Adam([weight()])
+
+
+def stepped(optimizer):
+    """The optimizer after one step."""
+    for p in optimizer.params:
+        p.grad = np.ones_like(p.data)
+    optimizer.step()
+    return optimizer
+
+
+def backward_onto(grad):
+    """Add a gradient to another that somebody put there."""
+    w = weight()
+    w.grad = grad
+    (w * w).sum().backward()
+
+
+def through(flow):
+    """Go backward through a rule that gives `flow`."""
+
+    @tg.op("shrunk({a})")
+    def shrunk(a):
+        return a / 2
+
+    del registry["shrunk"]
+    shrunk.vjps(a=lambda g, y, a: flow)
+    shrunk(weight()).sum().backward()
+
+
+def define(formula):
+    """Define an op with this formula."""
+
+    @tg.op(formula)
+    def halved(a):
+        return a / 2
+
+
+def every(areas):
+    """Mark a test that runs with each wrong call of these areas, an error and its message."""
+    rows = {f"{area}: {what}": row for area, calls in areas.items() for what, row in calls.items()}
+    return pytest.mark.parametrize(("call", "error", "message"), rows.values(), ids=rows)
+
+
+def assert_refused(call, error, message):
+    """Assert that a call raises this error, with this message."""
+    with pytest.raises(error, match=message):
+        call()

@@ -1,0 +1,77 @@
+"""Nested structures: tuples, lists, dicts and namedtuples of arrays. The state of a cell is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .errors import describe as describe_leaf
+
+
+def map(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
+    """Apply `f` to every leaf, and to the leaves of `others` in the same place; keep the structure.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn import tree
+    >>> tree.map(max, (1, [2, 3]), (4, [0, 5]))
+    (4, [2, 5])
+    """
+    if isinstance(structure, dict):
+        return {k: map(f, part, *[other[k] for other in others]) for k, part in structure.items()}
+    if isinstance(structure, tuple | list):
+        make = getattr(type(structure), "_make", type(structure))  # of a namedtuple
+        return make([map(f, *parts) for parts in zip(structure, *others, strict=True)])
+    return f(structure, *others)
+
+
+def leaves(structure: Any) -> list[Any]:
+    """Return the leaves in order. None is left out.
+
+    Examples
+    --------
+    >>> from tinygrad_rnn import tree
+    >>> tree.leaves({"a": (1, None), "b": [2]})
+    [1, 2]
+    """
+    found: list[Any] = []
+    map(found.append, structure)
+    return [leaf for leaf in found if leaf is not None]
+
+
+def same_structure(old: Any, new: Any) -> bool:
+    """Return whether two structures agree in their form and in the shapes and dtypes of arrays.
+
+    Where `old` has something other than an array, None for example, `new` may have anything.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_rnn import tree
+    >>> tree.same_structure((np.zeros(2), None), (np.ones(2), 3))
+    True
+    >>> tree.same_structure((np.zeros(2), None), (np.ones(3), None))
+    False
+    """
+    if isinstance(old, tuple | list):
+        fits = isinstance(new, tuple | list) and len(old) == len(new)
+        return fits and all(same_structure(a, b) for a, b in zip(old, new, strict=True))
+    if isinstance(old, dict):
+        fits = isinstance(new, dict) and old.keys() == new.keys()
+        return fits and all(same_structure(part, new[name]) for name, part in old.items())
+    before, after = getattr(old, "array", old), getattr(new, "array", new)
+    if not isinstance(before, np.ndarray):
+        return True
+    is_array = isinstance(after, np.ndarray | np.generic)
+    return is_array and before.shape == after.shape and before.dtype == after.dtype
+
+
+def describe(structure: Any) -> str:
+    """Describe a structure in a message: its form, and the dtypes and shapes of its arrays."""
+    if isinstance(structure, tuple | list):
+        return f"({', '.join([describe(part) for part in structure])})"
+    if isinstance(structure, dict):
+        return f"{{{', '.join([f'{name}: {describe(part)}' for name, part in structure.items()])}}}"
+    return describe_leaf(structure)
