@@ -9,28 +9,22 @@ import numpy as np
 __all__ = ["NoEngineError", "NonFiniteError", "NotCompilable", "WrittenError"]
 
 
-def argument_message(operation: str, argument: str, *, expected: str, got: str, fix: str) -> str:
-    """Return the text of an error that a user can act on.
-
-    Examples
-    --------
-    >>> argument_message("gru", "x", expected="(T, B, 4)", got="(3, 2, 5)", fix="use x[..., :4]")
-    'gru: argument x: expected (T, B, 4), got (3, 2, 5); use x[..., :4]'
-    """
-    return f"{operation}: argument {argument}: expected {expected}, got {got}; {fix}"
-
-
 def argument_error(
     operation: str,
     argument: str,
-    *,
     expected: str,
     got: str,
     fix: str,
     kind: type[Exception] = ValueError,
 ) -> Exception:
-    """Return an exception of type `kind` with the text of `argument_message`, to be raised."""
-    return kind(argument_message(operation, argument, expected=expected, got=got, fix=fix))
+    """Return an exception that a user can act on, to be raised by the caller.
+
+    Examples
+    --------
+    >>> argument_error("gru", "x", "(T, B, 4)", "(3, 2, 5)", "use x[..., :4]")
+    ValueError('gru: argument x: expected (T, B, 4), got (3, 2, 5); use x[..., :4]')
+    """
+    return kind(f"{operation}: argument {argument}: expected {expected}, got {got}; {fix}")
 
 
 def describe(x: Any) -> str:

@@ -123,6 +123,11 @@ class Value:
     __hash__ = object.__hash__
 
 
+def unwrap(x: Any) -> Any:
+    """Return the array of a Value, and anything else unchanged."""
+    return x.array if isinstance(x, Value) else x
+
+
 IMMUTABLE = frozenset({int, float, bool, str, slice, type(...), type(None)})
 """Types of settings, and of entries of an index, that nobody can write to."""
 

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from ..errors import WrittenError, argument_message, describe
+from ..errors import WrittenError, argument_error, describe
 from .source_location import HERE, arrays_named_in, format_location
 
 
@@ -153,7 +153,9 @@ def _complaint(array: np.ndarray, held: GuardedArray, got: str) -> str:
     if not held.needs(array):
         wanted = f"no write to an array of which {held.use} took a part, for a live graph needs that and NumPy locks the whole"
         fix += "; or compute with a copy of the part"
-    return argument_message("debug", f"array {describe(array)}", expected=wanted, got=got, fix=fix)
+    return str(
+        argument_error("debug", f"array {describe(array)}", expected=wanted, got=got, fix=fix)
+    )
 
 
 def _unlock(held: GuardedArray) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import tree
 from ..analysis.source_location import frames_to_the_user
-from ..errors import NotCompilable, argument_error, argument_message, describe
+from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value
 from ..nn.module import Module, call_hook
 from ..scan import scan, scan_hook
@@ -150,8 +150,10 @@ class CompiledModule(Module):
         old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
         got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
         fix = "hand what changes over as an input, a state or a Tensor"
-        text = argument_message(
-            f"compile({name})", "cell", expected="one that stays the same", got=got, fix=fix
+        text = str(
+            argument_error(
+                f"compile({name})", "cell", expected="one that stays the same", got=got, fix=fix
+            )
         )
         warnings.warn(text, stacklevel=frames_to_the_user())
 

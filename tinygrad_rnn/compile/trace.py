@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..errors import NotCompilable, argument_message, describe
+from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, enable_grad, node_of, read_hook, toposort
 from ..op import Op, apply
 from ..tensor import Tensor
@@ -216,7 +216,7 @@ def _parts(name: str, structure: Any, like: Any = None) -> tuple[list[Value], An
 def refusal(name: str, expected: str, got: str, fix: str) -> str:
     """Why a cell cannot be compiled."""
     fix += "; or compile(..., fallback=True), which runs it as it is"
-    return argument_message("compile", name, expected=expected, got=got, fix=fix)
+    return str(argument_error("compile", name, expected=expected, got=got, fix=fix))
 
 
 @contextmanager
