@@ -9,6 +9,7 @@ import inspect
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
+from math import inf
 from types import MethodType
 from typing import Any
 
@@ -22,6 +23,9 @@ from .graph import IMMUTABLE, Node, Value, clock, context, frozen_copy, notify, 
 new = object.__new__
 PLAIN = frozenset({ndarray, float, int, bool})
 """Constants that an op takes as they are."""
+
+REAL = (-inf, inf)
+"""The domain of an op that takes every real number."""
 
 registry: dict[str, Op] = {}
 """Every op by name. The tests, `tinygrad-rnn check` and the documentation are written from it."""
@@ -57,12 +61,14 @@ class Op:
     __slots__ = (
         "__dict__",
         "defaults",
+        "domain",
         "formula",
         "forward",
         "inputs",
         "name",
         "partial",
         "fix",
+        "reference",
         "required",
         "rules",
         "rules_in_order",
@@ -79,6 +85,8 @@ class Op:
         shapes: str = "",
         sample: Callable[..., Any] | None = None,
         fix: str = "",
+        reference: Callable[..., Any] | None = None,
+        domain: Any = REAL,
     ):
         arguments = inspect.signature(forward).parameters.values()
         settings = [p for p in arguments if p.kind is p.KEYWORD_ONLY]
@@ -88,6 +96,8 @@ class Op:
         self.shapes = shapes
         self.sample = sample
         self.fix = fix
+        self.reference = reference
+        self.domain = domain
         self.inputs = tuple(p.name for p in arguments if p.kind is not p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         self.defaults = {p.name: p.default for p in settings}
@@ -238,7 +248,13 @@ class Op:
 
 
 def op(
-    formula: str, *, shapes: str = "", sample: Callable[..., Any] | None = None, fix: str = ""
+    formula: str,
+    *,
+    shapes: str = "",
+    sample: Callable[..., Any] | None = None,
+    fix: str = "",
+    reference: Callable[..., Any] | None = None,
+    domain: Any = REAL,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Make an op of a function on plain arrays. Its positional arguments are arrays, its keywords settings.
 
@@ -251,9 +267,16 @@ def op(
     sample : callable, optional
         ``sample(r)`` gives arguments to check it with (a tuple of arrays, with a dict of settings
         last if it has any; or a list of such tuples), where ``r(3, 4)`` draws an array with no two
-        entries equal and none near zero, and ``r.positive(3, 4)`` one of positive numbers.
+        entries equal and none near zero, and ``r.positive(3, 4)`` one of positive numbers. An op
+        without one is checked on arrays drawn from its domain, if `shapes` has only … in it.
     fix : str, optional
         What an error message should advise.
+    reference : callable, optional
+        The same function, written independently of the op: NumPy's, or another formula. It takes
+        the same arguments. Tests compare values with it, and gradients with its differences.
+    domain : tuple or dict, optional
+        The open interval in which the inputs may lie: ``(0, inf)`` for a logarithm. A dict gives
+        one for each input by name; ``bool`` stands for an array of booleans.
 
     Raises
     ------
@@ -276,7 +299,7 @@ def op(
     """
 
     def register(forward: Callable[..., Any]) -> Op:
-        made = Op(forward, formula, shapes, sample, fix)
+        made = Op(forward, formula, shapes, sample, fix, reference, domain)
         known = registry.get(made.name)
         if known and _home(known.forward) != _home(forward):
             expected, got = (
