@@ -36,6 +36,12 @@ def callable(operation: str, argument: str, value: Any, expected: str, fix: str)
     return instance(operation, argument, value, Callable, expected, fix)
 
 
+def iterable(operation: str, argument: str, value: Any, expected: str, fix: str) -> Iterable[Any]:
+    """Return `value` if it is an iterable other than a Tensor; else raise TypeError."""
+    kinds = () if hasattr(value, "tracked") else Iterable
+    return instance(operation, argument, value, kinds, expected, fix)
+
+
 def mapping(operation: str, argument: str, value: Any, fix: str) -> Mapping[str, Any]:
     """Return `value` if it is a mapping; else raise TypeError."""
     return instance(operation, argument, value, Mapping, "a mapping of names to arrays", fix)

@@ -38,7 +38,7 @@ def describe(x: Any) -> str:
     array = getattr(x, "array", x)  # a Value; this file knows nothing of the layers above it
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
-    text = repr(x)
+    text = repr(x).replace("\n", " ")
     return f"{type(x).__name__} {text if len(text) <= 40 else text[:37] + '...'}"
 
 

@@ -1,4 +1,7 @@
-"""Training in several processes: each has a part of the batch, and one call averages their gradients. Needs the extra ``mpi``."""
+"""Data-parallel training: each process takes a part of the batch, and one call averages gradients.
+
+It needs the extra ``mpi``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import check
 from .errors import argument_error, describe
 from .tensor import Tensor
 
@@ -15,17 +19,17 @@ __all__ = ["average_gradients", "broadcast", "world"]
 
 
 def world() -> Any:
-    """The communicator of all processes that were started together, from `mpi4py`.
+    """Return the communicator of all processes that were started together, from `mpi4py`.
 
     Returns
     -------
     mpi4py.MPI.Comm
-        ``world().rank`` is the number of this process, ``world().size`` how many there are.
+        ``world().rank`` is the number of this process, ``world().size`` the number of processes.
 
     Raises
     ------
     ImportError
-        If there is no mpi4py, or no MPI for it to run on.
+        If mpi4py, or the MPI library that it needs, is not installed.
 
     Examples
     --------
@@ -36,40 +40,44 @@ def world() -> Any:
     >>> world.rank, world.size
     (0, 1)
 
-    In several, ``if world.rank == 0`` is true in one of them: the one to write files.
+    In several processes ``world.rank == 0`` is true in one only. Let that one write the files.
     """
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
     except (ImportError, RuntimeError) as error:
         raise ImportError(
-            f"tg.parallel: expected mpi4py and an MPI, got none ({error}); run: pip install 'tinygrad_rnn[mpi]'"
+            f"tg.parallel: expected mpi4py and an MPI library, but one is missing ({error}); "
+            "run: pip install 'tinygrad_rnn[mpi]'"
         ) from error
 
 
 def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) -> None:
-    """Make every process's gradients the mean over all processes: with equal parts of a batch, the gradient of the whole.
+    """Replace the gradients in every process by their mean over all processes.
 
-    Call it between ``backward`` and ``step``, in every process, with the same parameters in the same order. Losses that are means
-    over parts of equal size have the gradient of the mean over all as their mean.
+    Call it between ``backward`` and ``step``, in every process, with the same parameters in the
+    same order. If the processes have parts of equal size of a batch, and each loss is a mean over
+    its part, the mean of the gradients is the gradient of the mean loss over the whole batch.
 
     Parameters
     ----------
     parameters : iterable of Tensor
-        A parameter without a gradient here counts as zero; without one anywhere it stays without.
+        A parameter without a gradient in this process counts as zero. One that has no gradient in
+        any process stays without.
     communicator : mpi4py.MPI.Comm, optional
         All processes if missing.
 
     Raises
     ------
     TypeError
-        If something else than Tensors, or than a communicator, is given.
+        If `parameters` contains anything but Tensors, or `communicator` is not a communicator.
     ValueError
-        If the processes have not parameters of the same shapes and dtypes. No gradient has changed then.
+        If shapes or dtypes of the parameters differ between processes. No gradient has changed
+        then.
 
     Examples
     --------
-    One process has the whole batch, and the mean is what it has. With ``mpiexec -n 2 python app/train.py`` the same lines average over
-    two; see ``examples/data_parallel.py``.
+    A single process has the whole batch, so the mean is its own gradient. Under ``mpiexec -n 2``
+    the same lines average over two processes; see ``examples/data_parallel.py``.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1, rng=0)
@@ -80,35 +88,36 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     array([[1., 2.]], dtype=float32)
     >>> optimizer.step()
     """
-    own, everywhere = _agreed("average_gradients", parameters, communicator)
-    given = everywhere.allreduce(np.array([p.grad is not None for p in own], dtype=np.int64))
-    for p, count in zip(own, given, strict=True):
+    parameters, communicator = _require_same_parameters(
+        "average_gradients", parameters, communicator
+    )
+    has_grad = np.array([p.grad is not None for p in parameters], dtype=np.int64)
+    for p, count in zip(parameters, communicator.allreduce(has_grad), strict=True):
         if count:
             total = np.empty(p.shape, p.dtype)
-            everywhere.Allreduce(
-                np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad), total
-            )
-            p.grad = np.asarray(total / everywhere.size)  # of one number NumPy makes a scalar
+            own = np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad)
+            communicator.Allreduce(own, total)
+            p.grad = np.asarray(total / communicator.size)  # 0-d / int is a NumPy scalar
 
 
 def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
-    """Give every process the parameters of the first one: how to start alike, whatever was drawn or loaded.
+    """Copy the parameters of rank 0 to every process, so that all start from the same weights.
 
     Parameters
     ----------
     parameters : iterable of Tensor
-        In every process as many, of the same shapes and dtypes. Those of rank 0 are kept.
+        The same number, shapes and dtypes in every process.
     communicator : mpi4py.MPI.Comm, optional
         All processes if missing.
 
     Raises
     ------
     TypeError, ValueError
-        As `average_gradients`. No parameter has changed then.
+        As in `average_gradients`. No parameter has changed then.
 
     Examples
     --------
-    Without a seed every process draws weights of its own. After this all have those of the first.
+    Without a seed every process draws its own weights. After this all have those of the first.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1)
@@ -116,53 +125,39 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     >>> model.weight.shape
     (1, 2)
     """
-    own, everywhere = _agreed("broadcast", parameters, communicator)
-    for p in own:
+    parameters, communicator = _require_same_parameters("broadcast", parameters, communicator)
+    for p in parameters:
         array = np.array(p.data, order="C")
-        everywhere.Bcast(array, root=0)
+        communicator.Bcast(array, root=0)
         p.data = array
 
 
-def _agreed(operation: str, parameters: Any, communicator: Any) -> tuple[list[Tensor], Any]:
-    """The parameters and the communicator, refused if they are none, or if the processes' differ in shapes or dtypes."""
+def _require_same_parameters(
+    operation: str, parameters: Any, communicator: Any
+) -> tuple[list[Tensor], Any]:
+    """Return the parameters as a list, and the communicator; raise an error if they do not fit.
+
+    All processes must have the same number of parameters, of the same shapes and dtypes.
+    """
     fix = "pass model.parameters()"
-    if not isinstance(parameters, Iterable) or isinstance(parameters, Tensor):
-        got = describe(parameters).replace("\n", " ")
-        raise argument_error(
-            operation,
-            "parameters",
-            expected="an iterable of Tensors",
-            got=got,
-            fix=fix,
-            kind=TypeError,
-        )
-    own = list(parameters)
-    for i, p in enumerate(own):
-        if not isinstance(p, Tensor):
-            raise argument_error(
-                operation,
-                f"parameters[{i}]",
-                expected="a Tensor",
-                got=describe(p),
-                fix=fix,
-                kind=TypeError,
-            )
-    everywhere = world() if communicator is None else communicator
-    if not all(hasattr(everywhere, method) for method in ("allgather", "Allreduce", "Bcast")):
-        wanted, fix = "a communicator of mpi4py", "pass tg.parallel.world(), or leave it out"
+    tensors = list(
+        check.iterable(operation, "parameters", parameters, "an iterable of Tensors", fix)
+    )
+    for i, p in enumerate(tensors):
+        check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
+    communicator = world() if communicator is None else communicator
+    if not all(hasattr(communicator, method) for method in ("allgather", "Allreduce", "Bcast")):
         raise argument_error(
             operation,
             "communicator",
-            expected=wanted,
-            got=describe(everywhere),
-            fix=fix,
+            expected="a communicator of mpi4py",
+            got=describe(communicator),
+            fix="pass tg.parallel.world(), or leave it out",
             kind=TypeError,
         )
-    forms = everywhere.allgather([(p.shape, str(p.dtype)) for p in own])
+    forms = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
     if any(form != forms[0] for form in forms):
         got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
-        fix = "build the same model everywhere"
-        raise argument_error(
-            operation, "parameters", expected="the same in all processes", got=got, fix=fix
-        )
-    return own, everywhere
+        expected, fix = "the same in all processes", "build the same model everywhere"
+        raise argument_error(operation, "parameters", expected=expected, got=got, fix=fix)
+    return tensors, communicator

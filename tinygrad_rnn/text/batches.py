@@ -1,4 +1,4 @@
-"""Batches of an encoded text for truncated backpropagation through time."""
+"""Batches of an encoded text, for truncated backpropagation through time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from ..errors import argument_error, describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
-    """A text as `batch_size` streams that run side by side: shape (length, batch_size), time first.
+    """Return a text as `batch_size` parallel streams: shape (length, batch_size), time first.
 
-    Stream b is the b-th stretch of the text, so that a state carried from one batch to the next
-    continues where that stream stopped. What does not fill all streams is left out at the end.
+    Stream b is the b-th stretch of the text. A state carried from one batch to the next therefore
+    continues where its stream stopped. Characters at the end that do not fill all streams are
+    dropped.
 
     Parameters
     ----------
     indices : sequence of int
         An encoded text.
     batch_size : int
-        How many streams.
+        The number of streams.
 
     Returns
     -------
@@ -31,7 +32,8 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `indices` are not integers along one axis, or a stream would have less than two characters.
+        If `indices` are not integers along one axis, or a stream would have fewer than two
+        characters.
 
     Examples
     --------
@@ -43,44 +45,35 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     """
     indices, batch_size = np.asarray(indices), check.count("columns", "batch_size", batch_size)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
-        wanted = "an encoded text, integers of shape (length,)"
-        raise argument_error(
-            "columns",
-            "indices",
-            expected=wanted,
-            got=describe(indices),
-            fix="use vocab.encode(text)",
-        )
+        expected, fix = "an encoded text, integers of shape (length,)", "use vocab.encode(text)"
+        got = describe(indices)
+        raise argument_error("columns", "indices", expected=expected, got=got, fix=fix)
     length = len(indices) // batch_size
     if length < 2:
-        raise argument_error(
-            "columns",
-            "batch_size",
-            expected=f"at most {len(indices) // 2}, so that each stream has two characters",
-            got=str(batch_size),
-            fix="use a smaller batch or a longer text",
-        )
+        expected = f"at most {len(indices) // 2}, so that each stream has two characters"
+        got, fix = str(batch_size), "use a smaller batch or a longer text"
+        raise argument_error("columns", "batch_size", expected=expected, got=got, fix=fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
 
 def batches(
     indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *, start: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches for truncated BPTT: inputs and targets of shape (steps, batch_size), one pass through the text.
+    """Yield inputs and targets of shape (steps, batch_size), reading the text once.
 
-    The target of a character is the one after it. Consecutive batches continue each other, so carry
-    the state over, detached. The last batch may have fewer steps.
+    The target of a character is the one after it. Each batch continues the one before, so pass the
+    last state on to the next batch, detached. The last batch may have fewer steps.
 
     Parameters
     ----------
     indices : sequence of int
         An encoded text.
     batch_size : int
-        Streams that are read side by side.
+        The number of parallel streams; see `columns`.
     steps : int
         Characters of each stream in one batch.
     start : int
-        How many batches to pass over: where to go on after an interruption.
+        The number of batches to skip, to continue after an interruption.
 
     Returns
     -------
@@ -89,7 +82,8 @@ def batches(
     Raises
     ------
     ValueError
-        When the first is asked for: if the text is too short for the streams, or `start` is beyond its end.
+        When the first batch is requested, if the text is too short for the streams, or `start` is
+        beyond its end.
 
     Examples
     --------
@@ -99,28 +93,21 @@ def batches(
     [[0, 4], [1, 5]] [[1, 5], [2, 6]]
     [[2, 6]] [[3, 7]]
     """
-    steps, start = (
-        check.count("batches", "steps", steps),
-        check.count("batches", "start", start, low=0),
-    )
+    steps = check.count("batches", "steps", steps)
+    start = check.count("batches", "start", start, low=0)
     streams = columns(indices, batch_size)
-    most = -(-(len(streams) - 1) // steps)
-    if start > most:
-        expected = f"at most {most}, the number of batches"
-        raise argument_error(
-            "batches",
-            "start",
-            expected=expected,
-            got=str(start),
-            fix="give the steps that it was counted with",
-        )
+    total = -(-(len(streams) - 1) // steps)
+    if start > total:
+        expected = f"at most {total}, the number of batches"
+        fix = "use the same steps as when start was counted"
+        raise argument_error("batches", "start", expected=expected, got=str(start), fix=fix)
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
         yield streams[first:last], streams[first + 1 : last + 1]
 
 
 def count_batches(characters: int, batch_size: int, steps: int) -> int:
-    """How many batches `batches` yields for a text of so many characters.
+    """Return the number of batches that `batches` yields for a text of this many characters.
 
     Parameters
     ----------
@@ -130,7 +117,7 @@ def count_batches(characters: int, batch_size: int, steps: int) -> int:
     Returns
     -------
     int
-        0 for a text that is too short for one.
+        0 if the text is too short for one batch.
 
     Examples
     --------
@@ -139,8 +126,6 @@ def count_batches(characters: int, batch_size: int, steps: int) -> int:
     2
     """
     characters = check.count("count_batches", "characters", characters, low=0)
-    batch_size, steps = (
-        check.count("count_batches", "batch_size", batch_size),
-        check.count("count_batches", "steps", steps),
-    )
+    batch_size = check.count("count_batches", "batch_size", batch_size)
+    steps = check.count("count_batches", "steps", steps)
     return max(-(-(characters // batch_size - 1) // steps), 0)

@@ -1,4 +1,4 @@
-"""A model that writes: each character that is drawn is what it reads next."""
+"""Sampling text from a character model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..errors import argument_error, describe
 from ..graph import Value, no_grad
 from ..nn.init import Rng, generator
 from ..nn.module import eval_mode
+from .call_model import call_model
 
 if TYPE_CHECKING:
     from .vocabulary import CharVocab
@@ -26,37 +27,40 @@ def sample(
     top_k: int | None = None,
     rng: Rng = None,
 ) -> str:
-    """Let a model write: each character that is drawn is what the model reads next.
+    """Write text with a model: draw one character at a time and feed it back as the next input.
 
-    A Module writes in evaluation mode, without dropout, and is in the mode it was in afterwards.
+    A Module runs in evaluation mode, without dropout, and gets its former mode back afterwards.
 
     Parameters
     ----------
     model : callable
-        ``model(x, state) -> (logits, state)``, where x is integers of shape (T, 1) and logits (T, 1, len(vocab)).
+        ``model(x, state) -> (logits, state)``, with integers x of shape (T, 1) and logits of shape
+        (T, 1, len(vocab)).
     vocab : CharVocab
     prime : str
-        What it reads first; at least one character.
+        The text that the model reads first; at least one character.
     length : int
-        How many characters it writes after that.
+        The number of characters to write after it.
     temperature : float
-        Logits are divided by it: below 1 bolder choices, above 1 more even ones. 0 always takes the likeliest.
+        Divides the logits. Below 1 likely characters become more likely; above 1 the choice becomes
+        more even. 0 always takes the most likely character.
     top_k : int, optional
-        Draw among the k likeliest only.
+        Draw among the k most likely characters only.
     rng : numpy.random.Generator or int, optional
 
     Returns
     -------
     str
-        `prime` and what was written.
+        `prime`, followed by the text that was written.
 
     Raises
     ------
     ValueError
-        If a setting is out of range, `prime` is empty or has an unknown character, or the model's logits are not one finite number
-        for each character.
+        If a setting is out of range, if `prime` is empty or has an unknown character, if the logits
+        are not one number for each character, or if one of them is NaN or +inf.
     TypeError
-        If `vocab` is no CharVocab, or `model` cannot be called or does not return (logits, state).
+        If `vocab` is not a CharVocab, `model` is not callable, or it does not return (logits,
+        state).
 
     Examples
     --------
@@ -68,88 +72,56 @@ def sample(
     'ababab'
     """
     if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
-        raise argument_error(
-            "sample",
-            "vocab",
-            expected="a CharVocab",
-            got=describe(vocab),
-            fix="use tg.text.CharVocab(text)",
-            kind=TypeError,
-        )
+        expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
+        raise argument_error("sample", "vocab", expected=expected, got=got, fix=fix, kind=TypeError)
     if not prime:
-        raise argument_error(
-            "sample",
-            "prime",
-            expected="at least one character",
-            got="''",
-            fix=f"start with {vocab.characters[0]!r}, say",
-        )
+        fix = f"start with {vocab.characters[0]!r}, for example"
+        expected = "at least one character"
+        raise argument_error("sample", "prime", expected=expected, got="''", fix=fix)
     temperature = check.number("sample", "temperature", temperature, fix="1.0 is as trained")
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
-    wanted, fix = "a function of (x, state) that returns (logits, state)", "pass the Module itself"
-    check.callable("sample", "model", model, wanted, fix)
-    written = [int(i) for i in vocab.encode(prime)]
+    expected, fix = (
+        "a function of (x, state) that returns (logits, state)",
+        "pass the Module itself",
+    )
+    check.callable("sample", "model", model, expected, fix)
+    indices = [int(i) for i in vocab.encode(prime)]
     with eval_mode(model), no_grad():
-        logits, state = _called(model, np.array(written)[:, None], None)
+        logits, state = call_model("sample", model, np.array(indices)[:, None], None)
         for _ in range(length):
-            chosen = _draw(_last(logits, len(vocab)), temperature, top_k, rng)
-            written.append(chosen)
-            logits, state = _called(model, np.array([[chosen]]), state)
-    return vocab.decode(written)
+            drawn = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
+            indices.append(drawn)
+            logits, state = call_model("sample", model, np.array([[drawn]]), state)
+    return vocab.decode(indices)
 
 
-def _called(model: Any, x: np.ndarray, state: Any) -> tuple[Any, Any]:
-    """What the model says, refused if it is not (logits, state)."""
-    result = model(x, state)
-    if not (isinstance(result, tuple) and len(result) == 2):
-        wanted, fix = (
-            "a function that returns (logits, state)",
-            "hand on the state of the recurrent layer",
-        )
-        raise argument_error(
-            "sample",
-            "model",
-            expected=wanted,
-            got=describe(result).replace("\n", " "),
-            fix=fix,
-            kind=TypeError,
-        )
-    return result
-
-
-def _last(logits: Any, classes: int) -> np.ndarray:
-    """The logits after the last step, in float64; refused if there is not one for each character."""
+def _last_logits(logits: Any, classes: int) -> np.ndarray:
+    """Return the logits of the last step in float64; raise ValueError if they cannot be sampled."""
     array = logits.array if isinstance(logits, Value) else np.asarray(logits)
     if array.ndim != 3 or array.shape[1:] != (1, classes):
-        wanted, fix = (
-            f"logits of shape (T, 1, {classes}), one for each character of the vocabulary",
-            "use the model's own vocabulary",
-        )
-        raise argument_error("sample", "model", expected=wanted, got=describe(logits), fix=fix)
+        expected = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary"
+        got, fix = describe(logits), "use the model's own vocabulary"
+        raise argument_error("sample", "model", expected=expected, got=got, fix=fix)
     last = array[-1, 0].astype(np.float64)
     if np.isnan(last).any() or last.max() == np.inf:
-        raise argument_error(
-            "sample",
-            "model",
-            expected="logits that are numbers",
-            got="nan or inf",
-            fix="look at its parameters: training diverged",
-        )
+        expected, got = "logits that are numbers", "nan or inf"
+        fix = "load parameters from before the training diverged"
+        raise argument_error("sample", "model", expected=expected, got=got, fix=fix)
     return last
 
 
 def _draw(
     logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
 ) -> int:
-    """One index from softmax(logits / temperature), among the `top_k` largest."""
+    """Draw an index from softmax(logits / temperature), among the `top_k` largest."""
     if temperature == 0:
         return int(logits.argmax())
     if top_k is not None and top_k < len(logits):
-        # Exactly k, also where several are equal: the earlier ones, as argmax would.
-        worst = np.argsort(-logits, kind="stable")[top_k:]
+        # Among equal logits the earlier ones are kept, as argmax does, so that exactly k remain.
+        dropped = np.argsort(-logits, kind="stable")[top_k:]
         logits = logits.copy()
-        logits[worst] = -np.inf
+        logits[dropped] = -np.inf
     shifted = (logits - logits.max()) / temperature
     p = np.exp(shifted)
     return int(rng.choice(len(p), p=p / p.sum()))

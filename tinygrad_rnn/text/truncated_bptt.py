@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
 from ..graph import no_grad
 from ..nn.functional import cross_entropy
 from ..nn.sequence_masks import reuse_masks
 from ..ops import concatenate
 from ..scan import detach
 from .batches import columns
+from .call_model import call_model
 
 
 def bptt(
@@ -26,38 +26,47 @@ def bptt(
     *,
     loss: Callable[[Any, np.ndarray], Any] = cross_entropy,
 ) -> Iterator[Any]:
-    """Truncated backpropagation through time, TBPTT(k1, k2): every k1 steps a loss, whose gradient goes back through k2 steps.
+    """Yield the losses of truncated backpropagation through time, TBPTT(k1, k2).
 
-    Each character counts in one loss. With k2 above k1 windows overlap: the steps before those that count are run again from the
-    state that was kept there, so that the gradient of every loss goes back through at least k2 − k1 steps more.
-    With k2 below k1 only the last k2 steps of each stretch count; the others carry the state along. Nothing of an
-    earlier window is kept but its state, without its graph. All steps of one window see one mask of variational dropout.
+    There is one loss for every k1 steps; its gradient goes back through k2 steps. Every character
+    counts in one loss.
+
+    - k2 > k1: windows overlap. The steps before those that count are run again, from a state saved
+      at the start of the window, so that every loss has a gradient through at least k2 − k1 more
+      steps.
+    - k2 < k1: only the last k2 steps of each stretch count. The others just carry the state along.
+
+    An earlier window leaves nothing but its state, without a graph. All steps of one window share
+    one mask of variational dropout.
 
     Parameters
     ----------
     model : callable
-        ``model(x, state) -> (logits, state)``, where x is integers of shape (T, B), and the first state is None.
+        ``model(x, state) -> (logits, state)``, with integers x of shape (T, B). The first state is
+        None.
     indices : sequence of int
-        An encoded text; read as `batch_size` streams side by side, see `columns`.
+        An encoded text, which is read as `batch_size` parallel streams; see `columns`.
     batch_size, k1 : int
     k2 : int, optional
-        k1 if missing: then the windows lie one behind the other.
+        k1 if missing, so that windows follow each other without overlap.
     loss : callable
-        ``loss(logits, targets)`` of the steps that count.
+        ``loss(logits, targets)``, called with the steps that count.
 
     Returns
     -------
     iterator of Tensor
-        Each is a loss to call `backward` on, and then to step the optimizer, before the next one is asked for.
+        The losses. Call `backward` on each, and step the optimizer, before you take the next one.
 
     Raises
     ------
     ValueError, TypeError
-        If k1, k2 or the text does not fit, or `model` is no function; and when a loss is asked for, if it does not return (logits, state).
+        If k1, k2 or the text does not fit, or `model` or `loss` is not callable. When a loss is
+        taken from the iterator: if the model does not return (logits, state).
 
     Notes
     -----
-    TBPTT(k1, k2) is the algorithm of Williams and Peng (1990) by the name that Sutskever's thesis (2013) gave it.
+    The algorithm is that of Williams and Peng (1990); the name TBPTT(k1, k2) is from Sutskever's
+    thesis (2013).
 
     Examples
     --------
@@ -78,69 +87,49 @@ def bptt(
     """
     k1 = check.count("text.bptt", "k1", k1)
     k2 = k1 if k2 is None else check.count("text.bptt", "k2", k2)
-    if not callable(model):
-        wanted, fix = (
-            "a function of (x, state) that returns (logits, state)",
-            "pass the Module itself",
-        )
-        raise argument_error(
-            "text.bptt", "model", expected=wanted, got=describe(model), fix=fix, kind=TypeError
-        )
-    check.callable(
-        "text.bptt",
-        "loss",
-        loss,
-        "a function of (logits, targets)",
-        "tg.nn.functional.cross_entropy is usual",
+    expected, fix = (
+        "a function of (x, state) that returns (logits, state)",
+        "pass the Module itself",
     )
-    return _windows(model, columns(indices, batch_size), k1, k2, loss)
+    check.callable("text.bptt", "model", model, expected, fix)
+    expected, fix = "a function of (logits, targets)", "tg.nn.functional.cross_entropy is usual"
+    check.callable("text.bptt", "loss", loss, expected, fix)
+    return _window_losses(model, columns(indices, batch_size), k1, k2, loss)
 
 
-def _windows(
+def _window_losses(
     model: Any, streams: np.ndarray, k1: int, k2: int, loss: Callable[[Any, np.ndarray], Any]
 ) -> Iterator[Any]:
-    """The losses of `bptt`, one window after another."""
+    """Yield the losses of `bptt`, one for each window.
+
+    `saved` is the state before step `saved_at`. The steps before `done` have counted in a loss. A
+    window runs from `first` to `end`, and the next one will start at `next_first`.
+    """
     steps = len(streams) - 1
-    start, state, done = (
-        0,
-        None,
-        0,
-    )  # where the state that was kept stands, and how far losses have come
+    saved, saved_at, done = None, 0, 0
     while done < steps:
         masks: list[np.ndarray] = []
         end = min(done + k1, steps)
-        first = max(start, end - k2)
-        if start < first:
+        first = max(saved_at, end - k2)
+        if saved_at < first:
             with no_grad():
-                state = detach(_run(model, streams[start:first], state, masks)[1])
-        follow = min(max(first, min(end + k1, steps) - k2), end)  # where the next window begins
-        logits, now, kept = [], state, state
-        for a, b in ((first, follow), (follow, end)):
-            if a < b:
-                output, now = _run(model, streams[a:b], now, masks)
+                _, state = _run_steps(model, streams[saved_at:first], saved, masks)
+            saved = detach(state)
+        next_first = min(max(first, min(end + k1, steps) - k2), end)
+        logits, state = [], saved
+        for begin, stop in ((first, next_first), (next_first, end)):
+            if begin < stop:
+                output, state = _run_steps(model, streams[begin:stop], state, masks)
                 logits.append(output)
-            kept = detach(now) if b == follow else kept
+            if stop == next_first:
+                saved = detach(state)
         counted = max(done, first)
-        whole = concatenate(logits) if len(logits) > 1 else logits[0]
-        yield loss(whole[counted - first :], streams[counted + 1 : end + 1])
-        start, state, done = follow, kept, end
+        joined = concatenate(logits) if len(logits) > 1 else logits[0]
+        yield loss(joined[counted - first :], streams[counted + 1 : end + 1])
+        saved_at, done = next_first, end
 
 
-def _run(model: Any, x: np.ndarray, state: Any, masks: list[np.ndarray]) -> tuple[Any, Any]:
-    """The model on some steps of a window, with the masks that were drawn for it."""
+def _run_steps(model: Any, x: np.ndarray, state: Any, masks: list[np.ndarray]) -> tuple[Any, Any]:
+    """Run the model on some steps of a window, with the dropout masks drawn for that window."""
     with reuse_masks(masks):
-        result = model(x, state)
-    if not (isinstance(result, tuple) and len(result) == 2):
-        wanted, fix = (
-            "a function that returns (logits, state)",
-            "hand on the state of the recurrent layer",
-        )
-        raise argument_error(
-            "text.bptt",
-            "model",
-            expected=wanted,
-            got=describe(result).replace("\n", " "),
-            fix=fix,
-            kind=TypeError,
-        )
-    return result
+        return call_model("text.bptt", model, x, state)

@@ -20,21 +20,22 @@ class CharVocab:
     characters : iterable of str
         A text, or its characters. Each is kept once.
     order : {"sorted", "given"}
-        Sorted by code point, so that the order does not depend on the text; or in the order of first occurrence.
+        ``"sorted"`` sorts by code point, so that the order does not depend on the text;
+        ``"given"`` keeps the order of first occurrence.
 
     Attributes
     ----------
     characters : str
-        Those of the vocabulary, in order.
+        The characters of the vocabulary, in order.
     index : dict of str to int
-        The place of each.
+        The index of each character.
 
     Raises
     ------
     ValueError
-        If there are no characters, or `order` is neither.
+        If there are no characters, or `order` is not one of the two.
     TypeError
-        If `characters` are no text, bytes for example.
+        If `characters` is not text; bytes are not, for example.
 
     Examples
     --------
@@ -52,31 +53,15 @@ class CharVocab:
         try:
             unique = dict.fromkeys("".join(characters))
         except TypeError as error:
+            expected = "a text, or its characters"
             got, fix = describe(characters), "decode bytes to a str"
             raise argument_error(
-                "CharVocab",
-                "characters",
-                expected="a text, or its characters",
-                got=got,
-                fix=fix,
-                kind=TypeError,
+                "CharVocab", "characters", expected=expected, got=got, fix=fix, kind=TypeError
             ) from error
         if not unique:
-            raise argument_error(
-                "CharVocab",
-                "characters",
-                expected="at least one character",
-                got="none",
-                fix="pass a text",
-            )
-        if order not in ("sorted", "given"):
-            raise argument_error(
-                "CharVocab",
-                "order",
-                expected="'sorted' or 'given'",
-                got=repr(order),
-                fix="use one of these",
-            )
+            expected, fix = "at least one character", "pass a text"
+            raise argument_error("CharVocab", "characters", expected=expected, got="none", fix=fix)
+        check.one_of("CharVocab", "order", order, ("sorted", "given"))
         self.characters = "".join(sorted(unique) if order == "sorted" else unique)
         self.index = {c: i for i, c in enumerate(self.characters)}
 
@@ -87,56 +72,43 @@ class CharVocab:
         return character in self.index
 
     def encode(self, text: str) -> np.ndarray:
-        """The indices of the characters of `text`, int64 of shape (len(text),).
+        """Return the indices of the characters of `text`, int64 of shape (len(text),).
 
         Raises
         ------
         ValueError
             If a character is unknown; the message names it and its position.
         TypeError
-            If `text` is no str.
+            If `text` is not a str.
         """
-        if not isinstance(text, str):
-            raise argument_error(
-                "CharVocab.encode",
-                "text",
-                expected="a str",
-                got=describe(text),
-                fix="decode bytes to one",
-                kind=TypeError,
-            )
+        check.instance("CharVocab.encode", "text", text, str, "a str", "decode bytes to a str")
         try:
             return np.array([self.index[c] for c in text], dtype=np.int64)
         except KeyError as error:
             position = next(i for i, c in enumerate(text) if c not in self.index)
+            expected = f"characters of the vocabulary {_shorten(self.characters)}"
+            got = f"{text[position]!r} at position {position}"
+            fix = "leave it out, or build the vocabulary from a text that has it"
             raise argument_error(
-                "CharVocab.encode",
-                "text",
-                expected=f"characters of the vocabulary {_shortened(self.characters)}",
-                got=f"{text[position]!r} at position {position}",
-                fix="leave it out, or build the vocabulary from a text that has it",
+                "CharVocab.encode", "text", expected=expected, got=got, fix=fix
             ) from error
 
     def decode(self, indices: Iterable[int]) -> str:
-        """The text of a sequence of indices.
+        """Return the text that a sequence of indices stands for.
 
         Raises
         ------
         ValueError
-            If an index is not in [0, len(vocab)) (the message names it and its position), or there is more than one axis.
+            If there is more than one axis, or an index is not in [0, len(vocab)); the message names
+            it and its position.
         TypeError
-            If there are other things than integers.
+            If the indices are not integers.
         """
-        several = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
-        array = np.asarray(list(indices)) if several else np.array(None)
+        is_sequence = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
+        array = np.asarray(list(indices)) if is_sequence else np.array(None)
         if array.ndim != 1:
-            raise argument_error(
-                "CharVocab.decode",
-                "indices",
-                expected="a sequence of integers",
-                got=describe(indices),
-                fix="use ravel()",
-            )
+            expected, got, fix = "a sequence of integers", describe(indices), "use ravel()"
+            raise argument_error("CharVocab.decode", "indices", expected=expected, got=got, fix=fix)
         check.class_indices("CharVocab.decode", "indices", array, len(self))
         return "".join(self.characters[i] for i in array.tolist())
 
@@ -145,7 +117,7 @@ class CharVocab:
 
 
 def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
-    """Rows of zeros with a one at the index: shape (..., classes), of the default dtype unless told otherwise.
+    """Return rows of zeros with a one at each index: shape (..., classes).
 
     Parameters
     ----------
@@ -161,9 +133,9 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     Raises
     ------
     ValueError
-        If an index is not in [0, classes): −1 never means the last.
+        If an index is not in [0, classes); −1 never means the last class.
     TypeError
-        If there are other things than integers.
+        If `indices` are not integers, or `dtype` is not a dtype of real numbers.
 
     Examples
     --------
@@ -172,13 +144,12 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    indices, classes = (
-        check.real_array("one_hot", "indices", indices),
-        check.count("one_hot", "classes", classes),
-    )
+    indices = check.real_array("one_hot", "indices", indices)
+    classes = check.count("one_hot", "classes", classes)
     indices = check.class_indices("one_hot", "indices", indices, classes)
     return np.eye(classes, dtype=check.real_dtype(dtype or get_default_dtype(), "one_hot"))[indices]
 
 
-def _shortened(characters: str) -> str:
+def _shorten(characters: str) -> str:
+    """Return the repr of a string, cut after 37 characters if it has more than 40."""
     return repr(characters) if len(characters) <= 40 else repr(characters[:37]) + "…"

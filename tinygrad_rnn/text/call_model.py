@@ -1,0 +1,22 @@
+"""One call of a text model, ``model(x, state) -> (logits, state)``, with a check of its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import argument_error, describe
+
+
+def call_model(operation: str, model: Any, x: np.ndarray, state: Any) -> tuple[Any, Any]:
+    """Return ``model(x, state)``; raise TypeError if it is not a pair (logits, state)."""
+    result = model(x, state)
+    if not (isinstance(result, tuple) and len(result) == 2):
+        expected = "a function that returns (logits, state)"
+        fix = "return the new state of the recurrent layer too"
+        got = describe(result)
+        raise argument_error(
+            operation, "model", expected=expected, got=got, fix=fix, kind=TypeError
+        )
+    return result
