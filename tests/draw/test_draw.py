@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from drawings import boxes, describe_picture, end_of_value, read_dot
 from internals import escape_unprintable, toposort
 
 import tinygrad_rnn as tg
@@ -111,7 +112,7 @@ GOLDEN = {
         recurrence(3), roll=True, theme="print", direction="right"
     ),
 }
-"""Pictures that are kept, in fixtures/. ``python tests/draw/test_draw.py`` writes them anew."""
+"""The programs of the pictures in fixtures/. ``python tests/draw/test_draw.py`` rewrites them."""
 
 
 def equations(output):
@@ -120,40 +121,17 @@ def equations(output):
     return [re.sub(r" +\([\d, ]*\)$", "", line[6:]) for line in lines]
 
 
-def attribute(dot, i):
-    """Where the value of an attribute that begins at `i` ends: a quoted text, or an HTML-like one in balanced brackets."""
-    if dot[i] == '"':
-        return re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL).match(dot, i).end()
-    depth = 0
-    while True:
-        depth += {"<": 1, ">": -1}.get(dot[i], 0)
-        i += 1
-        if not depth:
-            return i
-
-
 def emptied(dot):
     """DOT text without the values of its attributes, which is all that a name may change; and the HTML-like ones."""
     rest, labels, i = "", [], 0
     while i < len(dot):
         if dot[i] in '"<':
-            end = attribute(dot, i)
+            end = end_of_value(dot, i)
             labels += [dot[i + 1 : end - 1]] if dot[i] == "<" else []
             rest, i = rest + "_", end
         else:
             rest, i = rest + dot[i], i + 1
     return re.sub(r"=[^\s\]]+", "=_", rest), labels
-
-
-def boxes(drawn):
-    """What stands in each box of a picture, line by line."""
-    found = {}
-    for line in drawn.dot().splitlines():
-        if box := re.match(r"\s*(\w+) \[label=(?=<)", line):
-            inner = line[box.end() + 1 : attribute(line, box.end()) - 1]
-            rows = re.findall(r"<td>(.*?)</td>", inner) or [inner]
-            found[box[1]] = [html.unescape(re.sub(r"<[^<>]*>", "", row)) for row in rows]
-    return found
 
 
 # -- equations ---------------------------------------------------------------------------------------
@@ -292,9 +270,135 @@ def test_an_unknown_option_is_refused(options, message):
 # -- pictures ----------------------------------------------------------------------------------------
 
 
+def read_fixture(name):
+    return (FIXTURES / f"{name}.dot").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_picture_is_the_one_that_is_kept(name):
-    assert GOLDEN[name]().dot() == (FIXTURES / f"{name}.dot").read_text(encoding="utf-8")
+def test_a_picture_shows_the_same_as_its_fixture(name):
+    assert describe_picture(GOLDEN[name]().dot()) == describe_picture(read_fixture(name))
+
+
+EDGE = re.compile(r"^\s+(\w+) -> (\w+)\b(?! \[style=invis).*\n", re.MULTILINE)
+"""A visible edge with its line."""
+
+WRONG = {
+    "an edge is missing": lambda dot: EDGE.sub("", dot, count=1),
+    "an edge is there twice": lambda dot: EDGE.sub(r"\g<0>\g<0>", dot, count=1),
+    "an edge goes back": lambda dot: EDGE.sub(r"\2 -> \1\n", dot, count=1),
+    "an edge starts elsewhere": lambda dot: dot.replace("op2 -> op3", "op1 -> op3"),
+    "an edge is dashed": lambda dot: EDGE.sub(r"\1 -> \2 [style=dashed]\n", dot, count=1),
+    "an edge has a label": lambda dot: EDGE.sub(r"\1 -> \2 [label=<at first>]\n", dot, count=1),
+    "an edge has another width": lambda dot: re.sub(r"penwidth=(3.80|1.8)\]", "penwidth=3]", dot),
+    "a node is missing": lambda dot: re.sub(
+        r"\n\s+op2 \[.*|\n\s+(?:op2 -> |\w+ -> op2\b).*", "", dot
+    ),
+    "a node is there too often": lambda dot: re.sub(r"(\n\s+)op2( \[.*)", r"\g<0>\1op99\2", dot),
+    "a node says something else": lambda dot: dot.replace("<td>Σ</td>", "<td>Π</td>").replace(
+        "</b>  Σ", "</b>  Π"
+    ),
+    "a shape is wrong": lambda dot: dot.replace("(2,)", "(3,)", 1).replace("(2, 2)", "(2, 3)", 1),
+    "a name is not bold": lambda dot: re.sub("<b>(.*?)</b>", r"\1", dot, count=1),
+    "a node has another outline": lambda dot: re.sub(
+        r"shape=(box|cds)", "shape=ellipse", dot, count=1
+    ),
+    "a title says something else": lambda dot: dot.replace("ops>", "steps>"),
+    "data flows down": lambda dot: re.sub("rankdir=(BT|LR)", "rankdir=TB", dot),
+}
+WRONG_IN_FRAMES = {
+    "a frame has another title": lambda dot: dot.replace("<t = 0", "<t = 5"),
+    "a node is outside of its frame": lambda dot: re.sub(
+        r"(\tsubgraph cluster\d+ \{\n)([^{}]*)\n(\s+input1 \[.*)", r"\3\n\1\2", dot, count=1
+    ),
+    "a state is an op": lambda dot: dot.replace("shape=cds", "shape=box", 1),
+}
+WRONG_RANKS = {
+    "a state has another rank": lambda dot: dot.replace(
+        "\t\top6\n\t\top6_in1\n", "\t\top6\n\t\top9\n"
+    ),
+    "no rank is shared": lambda dot: dot.replace("\t\top6\n\t\top6_in1\n", ""),
+}
+HARMLESS = {
+    "nothing": lambda dot: dot,
+    "edges in another order": lambda dot: (
+        EDGE.sub("", dot)[:-2] + "".join(reversed([edge[0] for edge in EDGE.finditer(dot)])) + "}\n"
+    ),
+    "other names of nodes": lambda dot: re.sub(r"\b(op|input|parameter)(?=\d)", r"\1_number_", dot),
+    "other colours": lambda dot: re.sub('color="#[0-9a-f]{6}"', 'color="#123456"', dot),
+    "another attribute": lambda dot: dot.replace("nodesep=0.18", "nodesep=0.2 splines=ortho"),
+    "attributes in another order": lambda dot: re.sub(
+        r' (fillcolor="\S+") (shape=\w+)', r" \2 \1", dot
+    ),
+    "other invisible points": lambda dot: re.sub(r"\n.*t0_\w+_late.*", "", dot),
+}
+
+
+def pictures_with(changes, names=tuple(GOLDEN)):
+    """Mark a test that runs with each of these pictures and each of these changes."""
+    rows = [(name, change) for name in names for change in changes.values()]
+    ids = [f"{name}: {what}" for name in names for what in changes]
+    return pytest.mark.parametrize(("name", "change"), rows, ids=ids)
+
+
+@pictures_with(WRONG)
+def test_a_wrong_picture_differs_from_its_fixture(name, change):
+    assert_differs(name, change)
+
+
+@pictures_with(WRONG_IN_FRAMES, ["drawn_recurrence", "drawn_recurrence_rolled"])
+def test_wrong_frames_differ_from_the_fixture(name, change):
+    assert_differs(name, change)
+
+
+@pictures_with(WRONG_RANKS, ["drawn_recurrence"])
+def test_wrong_ranks_differ_from_the_fixture(name, change):
+    assert_differs(name, change)
+
+
+def assert_differs(name, change):
+    wrong = change(read_fixture(name))
+    assert wrong != read_fixture(name)
+    assert describe_picture(wrong) != describe_picture(read_fixture(name))
+
+
+@pictures_with(HARMLESS)
+def test_a_harmless_change_of_the_text_keeps_the_description(name, change):
+    assert describe_picture(change(read_fixture(name))) == describe_picture(read_fixture(name))
+
+
+def test_equal_nodes_are_told_apart_by_their_neighbours():
+    """In both graphs there are two edges from "a" to "b", and two from "b" to "c"."""
+    box = 'shape=box style="" tooltip=""]'
+    title = "digraph {\ngraph [label=<> rankdir=BT]\n"
+    nodes = "".join(f"{name} [label=<{name[0]}> {box}\n" for name in ("a1", "a2", "b1", "b2", "c1"))
+    two_and_two = "a1 -> b1\na2 -> b2\nb1 -> c1\nb2 -> c1\n}\n"
+    both_to_one = "a1 -> b1\na2 -> b1\nb1 -> c1\nb2 -> c1\n}\n"
+    crossed = "a2 -> b1\na1 -> b2\nb1 -> c1\nb2 -> c1\n}\n"
+    assert describe_picture(title + nodes + two_and_two) != describe_picture(
+        title + nodes + both_to_one
+    )
+    assert describe_picture(title + nodes + two_and_two) == describe_picture(
+        title + nodes + crossed
+    )
+
+
+def test_a_fixture_is_read_completely():
+    said = read_dot(read_fixture("drawn_recurrence"))
+    assert said.title == ("forward only · 14 ops",)
+    assert said.direction == "BT"
+    assert said.nodes["op6_in1"] == (("h₀",), ("h₀",), ("state", "filled", "1"), "1", ("t = 1",))
+    assert said.nodes["op2"][0] == ("z₀ σ", "(2, 2)")
+    assert said.nodes["op2"][4] == ("t = 0", "")
+    assert (len(said.nodes), len(said.edges), len(said.frames)) == (19, 23, 7)
+    assert ("op6", "op6_in1", ("", "", "1.8")) in said.edges
+    assert said.ranks == [("op6", "op6_in1"), ("input2", "op6"), ("op6_in1", "op12")]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "print"])
+def test_the_edge_of_a_state_has_the_colour_of_states(theme):
+    dot = tg.graph(recurrence(), theme=theme).dot()
+    color = {"light": "#0072b2", "dark": "#56b4e9", "print": "#000000"}[theme]
+    assert re.findall(r"-> .*color=\"(.*?)\"", dot) == [color]
 
 
 PROGRAM = """

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from drawings import layer_loss
 from internals import Architecture, CharModel, toposort
 
 import tinygrad_rnn as tg
@@ -29,14 +30,6 @@ def language_model(steps, cell="gru", *, embedding=8, layers=1):
     x = np.arange(steps + 1) % 4
     logits, _ = model(x[:-1, None])
     loss = functional.cross_entropy(logits, x[1:, None])
-    loss.name = "loss"
-    return loss
-
-
-def layer_loss(kind, steps, layers=1, *, bidirectional=False):
-    layer = getattr(tg.nn, kind)(3, 2, layers, bidirectional=bidirectional, rng=0)
-    output, _ = layer(tg.Tensor(np.ones((steps, 1, 3)), dtype="float32"))
-    loss = (output * output).sum()
     loss.name = "loss"
     return loss
 

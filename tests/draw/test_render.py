@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from drawings import layer_loss
 from internals import Architecture, CharModel, Lesson, escape_unprintable, main, render, save_model
 
 import tinygrad_rnn as tg
@@ -83,14 +84,6 @@ def leaf(shape=(2,), name="w"):
     return tg.Tensor(
         np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True, name=name
     )
-
-
-def layer_loss(kind, steps, layers=1, *, bidirectional=False):
-    layer = getattr(tg.nn, kind)(3, 2, layers, bidirectional=bidirectional, rng=0)
-    output, _ = layer(tg.Tensor(np.ones((steps, 1, 3)), dtype="float32"))
-    loss = (output * output).sum()
-    loss.name = "loss"
-    return loss
 
 
 def groups(root, kind):
