@@ -105,7 +105,7 @@ AREAS = {
                 {**stepped(adam()).state_dict(), "0.square": -np.ones(3)}
             ),
             ValueError,
-            r"Adam\.load_state_dict: argument state: .* got 0\.square below 0, which no square is;",
+            r"Adam\.load_state_dict: argument state: .* got 0\.square with entries below 0, but it is a mean of squares;",
         ),
         "betas of 1 afterwards": (
             lambda: with_settings(adam(), betas=(1.0, 1.0)),

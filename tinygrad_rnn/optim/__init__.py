@@ -12,6 +12,6 @@ from .schedules import (
 )
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LinearLR", "Optimizer", "RMSprop", "ReduceLROnPlateau",
-    "Schedule", "StepLR",
+    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LinearLR", "Optimizer",
+    "RMSprop", "ReduceLROnPlateau", "Schedule", "StepLR",
 ]  # fmt: skip

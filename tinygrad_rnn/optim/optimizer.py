@@ -1,7 +1,7 @@
-"""What all optimizers have in common: the parameters, what is kept of each, and how both are put on disk.
+"""The base class of all optimizers: parameters, the state of each, and saving and loading.
 
-Only an optimizer writes parameters, and only by putting a new array in `.data`. The old array is never written into, so what still
-refers to it (a graph, a copy for comparison) keeps it.
+Only an optimizer writes parameters, and only by assigning a new array to `.data`. It never writes
+into the old array, so whatever still refers to that array (a graph, for example) stays valid.
 """
 
 from __future__ import annotations
@@ -16,79 +16,71 @@ from ..tensor import Tensor
 
 
 class Optimizer:
-    """Base: holds the parameters and, for each, the arrays that its `update` keeps between steps.
+    """Base class: holds the parameters and, for each, the arrays that `update` keeps between steps.
+
+    A subclass defines `update`. If it keeps state, it also defines `state_names`, so that a state
+    can be checked when it is loaded.
 
     Parameters
     ----------
     params : iterable of Tensors
         Leaves with ``requires_grad=True``.
     lr : float
-        The learning rate η, at least 0. May be changed at any time, by a schedule for example.
+        The learning rate η, at least 0. It may be changed at any time, by a schedule for example.
     **numbers : float
-        Further settings of a subclass, to be checked: at least 0; ``beta1``, ``beta2`` and ``alpha`` below 1.
+        Other settings of a subclass, which are checked here and before each step: at least 0;
+        ``beta1``, ``beta2`` and ``alpha`` also below 1.
 
     Raises
     ------
     TypeError
-        If `params` is no iterable, or a setting no number.
+        If `params` is not an iterable, or a setting is not a number.
     ValueError
-        If there are no parameters, one is given twice, or a number is out of range.
+        If there are no parameters, a parameter is given twice, or a number is out of range.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> class Signs(tg.optim.Optimizer):
+    >>> class SignSGD(tg.optim.Optimizer):
     ...     def update(self, w, g, state):
     ...         return w - self.lr * np.sign(g)
     >>> w = tg.Tensor([1.0, -3.0], requires_grad=True)
     >>> (w * w).sum().backward()
-    >>> Signs([w], lr=0.5).step()
+    >>> SignSGD([w], lr=0.5).step()
     >>> w.data
     array([ 0.5, -2.5], dtype=float32)
     """
 
     def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
         self.name = type(self).__name__
-        if isinstance(params, Tensor) or not isinstance(params, Iterable):
-            wanted, fix = "an iterable of Tensors", "pass module.parameters(), or a list"
-            raise argument_error(
-                self.name, "params", expected=wanted, got=describe(params), fix=fix, kind=TypeError
-            )
-        self.params = list(params)
-        if not self.params or any(
-            not isinstance(p, Tensor) or p.node is not None or not p.requires_grad
-            for p in self.params
-        ):
-            raise argument_error(
-                self.name,
-                "params",
-                expected="at least one leaf Tensor with requires_grad=True, and no other",
-                got=", ".join(describe(p) for p in self.params) or "none",
-                fix="pass module.parameters()",
-            )
-        check.unique(
-            self.name,
-            "params",
-            self.params,
-            "leave it out, or it would be stepped twice; module.parameters() gives each once",
+        fix = "pass module.parameters(), or a list"
+        self.params = list(
+            check.iterable(self.name, "params", params, "an iterable of Tensors", fix)
         )
-        self._numbers = ("lr", *numbers)
-        self._check({"lr": lr, **numbers})
+        if not self.params or not all(map(_is_parameter, self.params)):
+            expected = "at least one leaf Tensor with requires_grad=True, and nothing else"
+            got = ", ".join(describe(p) for p in self.params) or "none"
+            fix = "pass module.parameters()"
+            raise argument_error(self.name, "params", expected=expected, got=got, fix=fix)
+        fix = "leave it out, or it would be stepped twice; module.parameters() gives each once"
+        check.unique(self.name, "params", self.params, fix)
+        self._settings = ("lr", *numbers)
+        self._check_settings({"lr": lr, **numbers})
         self.lr = float(lr)
         self.steps = 0
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
 
-    def _check(self, numbers: Mapping[str, object]) -> None:
-        """Refuse a setting that is no number, or out of range."""
-        for name, value in numbers.items():
+    def _check_settings(self, settings: Mapping[str, object]) -> None:
+        """Raise TypeError or ValueError if a setting is not a number, or out of range."""
+        for name, value in settings.items():
             if name in ("beta1", "beta2", "alpha"):
                 check.number(self.name, name, value, "a number in [0, 1)", below=1)
             else:
                 check.number(self.name, name, value)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters.
+        """Set the gradients of all parameters to None.
 
         Examples
         --------
@@ -104,14 +96,15 @@ class Optimizer:
             p.grad = None
 
     def step(self) -> None:
-        """Change every parameter that has a gradient.
+        """Update every parameter that has a gradient.
 
         Raises
         ------
         ValueError
-            If a gradient has not the shape of its parameter, or a setting was set to what is out of range. Nothing has changed then.
+            If a gradient does not have the shape of its parameter, or a setting is now out of
+            range. Nothing has changed then.
         TypeError
-            If a setting was set to what is no number.
+            If a setting is no longer a number. Nothing has changed then.
 
         Examples
         --------
@@ -128,33 +121,33 @@ class Optimizer:
         """
         for i, p in enumerate(self.params):
             check.gradient(self.name, p, i)
-        self._check(
-            {name: getattr(self, name, 0.0) for name in self._numbers}
-        )  # which a schedule, or a person, may have set since
+        # A schedule or the user may have changed the settings since the last step.
+        self._check_settings({name: getattr(self, name, 0.0) for name in self._settings})
         self.steps += 1
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
                 p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """The new parameter; subclasses say which.
+        """Return the new value of a parameter. Each subclass defines this.
 
         Parameters
         ----------
         w, g : ndarray
-            The parameter and its gradient, of one shape. Neither may be written into.
+            The parameter and its gradient, of the same shape. Do not write into them.
         state : dict of ndarray
-            What this parameter keeps from step to step, empty at first.
+            The arrays that belong to this parameter, empty at first. Write into it what the next
+            step needs.
 
         Returns
         -------
         ndarray
-            Of the shape of w; its dtype is converted to that of w.
+            An array of the shape of w. `step` converts it to the dtype of w.
 
         Raises
         ------
         TypeError
-            If the class does not define it.
+            If the class does not define `update`.
 
         Examples
         --------
@@ -167,7 +160,9 @@ class Optimizer:
         raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """What steps have left behind, and the learning rate: arrays by name, for `tg.save`. Other settings are the constructor's.
+        """Return the learning rate and the state of all parameters: arrays by name, for `tg.save`.
+
+        The other settings are not in it; pass them to the constructor again.
 
         Examples
         --------
@@ -179,27 +174,30 @@ class Optimizer:
         >>> {name: array.item() for name, array in optimizer.state_dict().items()}
         {'lr': 0.5, 'steps': 1, '0.velocity': 2.0}
         """
-        kept = {
+        arrays = {
             f"{i}.{name}": array.copy()
             for i, state in enumerate(self.state)
             for name, array in state.items()
         }
-        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **kept}
+        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **arrays}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, a `state_dict` of an optimizer of the same kind for the same parameters.
+        """Continue from `state`, which an optimizer of the same class and parameters returned.
 
         Parameters
         ----------
         state : mapping of str to ndarray
-            The learning rate, the number of steps, and what is kept of each parameter. The parameters are not in it.
+            A `state_dict`: the learning rate, the number of steps, and the state of each parameter.
+            It does not contain the parameters themselves.
 
         Raises
         ------
         ValueError
-            If a name, a shape or a number does not fit, or something is missing. Nothing has changed then.
+            If a name, a shape or a number does not fit, or something is missing. Nothing has
+            changed then.
         TypeError
-            If something is no array of real numbers, or a count no integer. Nothing has changed then.
+            If a value is not an array of real numbers, or a count is not an integer. Nothing has
+            changed then.
 
         Examples
         --------
@@ -213,60 +211,61 @@ class Optimizer:
         (0.1, 1)
         """
         operation = f"{self.name}.load_state_dict"
-        if not isinstance(state, Mapping):
-            wanted, fix = (
-                "a state_dict of an optimizer",
-                "pass optimizer.state_dict(), or what tg.load gives of it",
-            )
-            raise argument_error(
-                operation, "state", expected=wanted, got=describe(state), fix=fix, kind=TypeError
-            )
-        known = {f"{i}.{name}": (i, name) for i in range(len(self.params)) for name in self.keeps()}
-        given = {
-            name: check.real_array(operation, str(name), array) for name, array in state.items()
-        }
-        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
-        faults = [f"missing {name}" for name in ("lr", "steps") if name not in given]
-        for key in given.keys() - {"lr", "steps"}:
-            i, name = known.get(key, (0, ""))
-            if not name:
-                faults.append(f"unexpected {key}")
-            elif given[key].shape != (() if name == "t" else self.params[i].shape):
-                faults.append(
-                    f"{key} {given[key].shape} for a parameter of shape {self.params[i].shape}"
-                )
-            elif name in ("square", "largest") and (given[key] < 0).any():
-                faults.append(f"{key} below 0, which no square is")
-            else:
-                loaded[i][name] = given[key].copy()
-        # A parameter that had no gradient yet has nothing; one that had has everything.
-        begun = {known[key][0] for key in given.keys() & known.keys()}
-        faults += [
-            f"missing {key}" for key, (i, _) in known.items() if i in begun and key not in given
-        ]
+        fix = "pass optimizer.state_dict(), or what tg.load returns for a file of it"
+        check.instance(operation, "state", state, Mapping, "a state_dict of an optimizer", fix)
+        arrays = {name: check.real_array(operation, str(name), a) for name, a in state.items()}
+        loaded, faults = self._split_by_parameter(arrays)
         if faults:
-            raise argument_error(
-                operation,
-                "state",
-                expected="that of the same optimizer with the same parameters",
-                got="; ".join(sorted(faults)),
-                fix="build both alike",
-            )
-        lr = check.number(operation, "lr", given["lr"])
-        steps = check.count(operation, "steps", given["steps"][()], low=0)
-        for i, kept in enumerate(loaded):
-            if "t" in kept:
-                check.count(operation, f"{i}.t", kept["t"][()])
+            expected = "that of the same optimizer with the same parameters"
+            got, fix = "; ".join(sorted(faults)), "build both optimizers alike"
+            raise argument_error(operation, "state", expected=expected, got=got, fix=fix)
+        lr = check.number(operation, "lr", arrays["lr"])
+        steps = check.count(operation, "steps", arrays["steps"][()], low=0)
+        for i, entries in enumerate(loaded):
+            if "t" in entries:
+                check.count(operation, f"{i}.t", entries["t"][()])
         self.lr, self.steps, self.state = float(lr), steps, loaded
 
-    def keeps(self) -> set[str]:
-        """The names of what `update` keeps for each parameter from step to step.
+    def _split_by_parameter(
+        self, arrays: Mapping[str, np.ndarray]
+    ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
+        """Return the state of each parameter, and a description of each entry that does not fit."""
+        names = {f"{i}.{n}": (i, n) for i in range(len(self.params)) for n in self.state_names()}
+        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+        faults = [f"missing {key}" for key in ("lr", "steps") if key not in arrays]
+        for key in arrays.keys() - {"lr", "steps"}:
+            array, (i, name) = arrays[key], names.get(key, (0, ""))
+            shape = self.params[i].shape
+            if not name:
+                faults.append(f"unexpected {key}")
+            elif array.shape != (() if name == "t" else shape):
+                faults.append(f"{key} {array.shape} for a parameter of shape {shape}")
+            elif name in ("square", "largest") and (array < 0).any():
+                faults.append(f"{key} with entries below 0, but it is a mean of squares")
+            else:
+                loaded[i][name] = array.copy()
+        # A parameter that never had a gradient has no entries. Any other parameter has all of them.
+        stepped = {names[key][0] for key in arrays.keys() & names.keys()}
+        faults += [
+            f"missing {key}" for key, (i, _) in names.items() if i in stepped and key not in arrays
+        ]
+        return loaded, faults
+
+    def state_names(self) -> set[str]:
+        """Return the names of the arrays that `update` keeps for each parameter between steps.
 
         Examples
         --------
         >>> import tinygrad_rnn as tg
         >>> w = tg.Tensor(1.0, requires_grad=True)
-        >>> tg.optim.SGD([w], lr=0.1).keeps(), tg.optim.SGD([w], lr=0.1, momentum=0.9).keeps()
-        (set(), {'velocity'})
+        >>> tg.optim.SGD([w], lr=0.1).state_names()
+        set()
+        >>> tg.optim.SGD([w], lr=0.1, momentum=0.9).state_names()
+        {'velocity'}
         """
         return set()
+
+
+def _is_parameter(p: object) -> bool:
+    """Return whether `p` is a leaf Tensor that requires gradients."""
+    return isinstance(p, Tensor) and p.node is None and p.requires_grad

@@ -1,4 +1,7 @@
-"""The optimizers. Each `update` is one equation: w is the parameter, g its gradient, η the learning rate ``lr``."""
+"""The optimizers. Each `update` is one equation.
+
+In it w is the parameter, g its gradient and η the learning rate ``lr``.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +16,36 @@ from .optimizer import Optimizer
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if that is wanted.
+    """Stochastic gradient descent, optionally with momentum.
 
     ::
 
         g ← g + λ w
-        v ← μ v + g                      v starts as the first g
+        v ← μ v + g                      at the first step v ← g
         w ← w − η v                      nesterov: w ← w − η (g + μ v)
 
     Parameters
     ----------
     params, lr
-        As `Optimizer`.
+        As in `Optimizer`.
     momentum : float
-        μ, at least 0. With 0 no v is kept: w ← w − η g.
+        μ, at least 0. With 0 there is no v: w ← w − η g.
     weight_decay : float
         λ, at least 0.
     nesterov : bool
-        Look ahead. Needs a momentum.
+        Use Nesterov momentum. It needs a momentum above 0.
 
     Raises
     ------
     ValueError
-        If `nesterov` is True and `momentum` 0; and as `Optimizer`.
+        If `nesterov` is True and `momentum` is 0; and as in `Optimizer`.
 
     References
     ----------
-    Robbins and Monro, "A stochastic approximation method" (1951); Polyak, "Some methods of speeding up the convergence of iteration
-    methods" (1964); Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013). The form, with η
-    outside of v, is PyTorch's.
+    Robbins and Monro, "A stochastic approximation method" (1951); Polyak, "Some methods of speeding
+    up the convergence of iteration methods" (1964); Sutskever et al., "On the importance of
+    initialization and momentum in deep learning" (2013). The form, with η outside of v, is
+    PyTorch's.
 
     Examples
     --------
@@ -65,33 +69,27 @@ class SGD(Optimizer):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
         self.nesterov = check.flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
-            raise argument_error(
-                "SGD",
-                "nesterov",
-                expected="a momentum above 0",
-                got="momentum=0",
-                fix="momentum=0.9 is common",
-            )
+            expected, fix = "a momentum above 0", "momentum=0.9 is common"
+            raise argument_error("SGD", "nesterov", expected=expected, got="momentum=0", fix=fix)
         self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
-    def keeps(self) -> set[str]:
-        """The velocity, if there is momentum."""
+    def state_names(self) -> set[str]:
+        """Return ``{"velocity"}`` if there is momentum, else an empty set."""
         return {"velocity"} if self.momentum else set()
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """w − η g, or with the velocity v in the place of g."""
+        """Return w − η g, or w − η v with momentum."""
         if self.weight_decay:
             g = g + self.weight_decay * w
         if self.momentum:
-            v = state["velocity"] = (
-                self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
-            )
+            v = self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
+            state["velocity"] = v
             g = g + self.momentum * v if self.nesterov else v
         return w - self.lr * g
 
 
 class RMSprop(Optimizer):
-    """Each entry's gradient divided by its running root mean square.
+    """Gradient descent that divides each gradient entry by its running root mean square.
 
     ::
 
@@ -103,7 +101,7 @@ class RMSprop(Optimizer):
     Parameters
     ----------
     params, lr
-        As `Optimizer`.
+        As in `Optimizer`.
     alpha : float in [0, 1)
         α.
     eps : float
@@ -117,7 +115,8 @@ class RMSprop(Optimizer):
 
     References
     ----------
-    Tieleman and Hinton, "Lecture 6.5: RMSprop" (2012). Centered: Graves, "Generating sequences with recurrent neural networks" (2013).
+    Tieleman and Hinton, "Lecture 6.5: RMSprop" (2012). Centered: Graves, "Generating sequences with
+    recurrent neural networks" (2013).
 
     Examples
     --------
@@ -143,31 +142,24 @@ class RMSprop(Optimizer):
         super().__init__(
             params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum
         )
-        self.alpha, self.eps, self.weight_decay, self.momentum = (
-            float(alpha),
-            float(eps),
-            float(weight_decay),
-            float(momentum),
-        )
+        self.alpha, self.eps = float(alpha), float(eps)
+        self.weight_decay, self.momentum = float(weight_decay), float(momentum)
         self.centered = check.flag("RMSprop", "centered", centered)
 
-    def keeps(self) -> set[str]:
-        """The mean square, and as far as they are asked for the mean and the velocity."""
-        return (
-            {"square"}
-            | ({"mean"} if self.centered else set())
-            | ({"velocity"} if self.momentum else set())
-        )
+    def state_names(self) -> set[str]:
+        """Return ``"square"``, with ``"mean"`` if centered and ``"velocity"`` if with momentum."""
+        optional = {"mean": self.centered, "velocity": self.momentum}
+        return {"square", *(name for name, is_used in optional.items() if is_used)}
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """w − η g / (√s + ε)."""
+        """Return w − η g / (√s + ε)."""
         if self.weight_decay:
             g = g + self.weight_decay * w
         zero = np.zeros_like(w)
         s = state["square"] = self.alpha * state.get("square", zero) + (1 - self.alpha) * g * g
         if self.centered:
             m = state["mean"] = self.alpha * state.get("mean", zero) + (1 - self.alpha) * g
-            s = np.maximum(s - m * m, 0)  # a variance; rounding can make it negative
+            s = np.maximum(s - m * m, 0)  # a variance, which rounding can make negative
         step = g / (np.sqrt(s) + self.eps)
         if self.momentum:
             step = state["velocity"] = self.momentum * state.get("velocity", zero) + step
@@ -175,39 +167,39 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Running means of gradient and squared gradient, corrected for their start at zero.
+    """Gradient descent with running means of g and g², corrected for their start at zero.
 
     ::
 
         g ← g + λ w
         m ← β₁ m + (1 − β₁) g
-        s ← β₂ s + (1 − β₂) g²           amsgrad: in ŝ the largest s so far
+        s ← β₂ s + (1 − β₂) g²           amsgrad: ŝ uses the largest s so far
         w ← w − η m̂ / (√ŝ + ε)           m̂ = m / (1 − β₁ᵗ),  ŝ = s / (1 − β₂ᵗ)
 
-    t counts the steps of each parameter for itself.
+    t counts the steps of each parameter separately.
 
     Parameters
     ----------
     params, lr
-        As `Optimizer`.
+        As in `Optimizer`.
     betas : tuple of two floats in [0, 1)
         β₁ and β₂.
     eps : float
         ε, at least 0.
     weight_decay : float
-        λ, at least 0: a part of the gradient; see `AdamW` for the other way.
+        λ, at least 0. The decay is added to the gradient; `AdamW` keeps it separate.
     amsgrad : bool
-        Never let a step grow because s has shrunk.
+        Divide by the largest s so far, so that no step grows because s has shrunk.
 
     Raises
     ------
     ValueError
-        If `betas` are not two numbers; and as `Optimizer`.
+        If `betas` are not two numbers; and as in `Optimizer`.
 
     References
     ----------
-    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On the convergence of Adam and beyond"
-    (2018).
+    Kingma and Ba, "Adam: a method for stochastic optimization" (2015); Reddi, Kale and Kumar, "On
+    the convergence of Adam and beyond" (2018).
 
     Examples
     --------
@@ -234,14 +226,12 @@ class Adam(Optimizer):
             params, lr, beta1=self.beta1, beta2=self.beta2, eps=eps, weight_decay=weight_decay
         )
         self.beta1, self.beta2, self.eps = float(self.beta1), float(self.beta2), float(eps)
-        self.weight_decay, self.amsgrad = (
-            float(weight_decay),
-            check.flag(self.name, "amsgrad", amsgrad),
-        )
+        self.weight_decay = float(weight_decay)
+        self.amsgrad = check.flag(self.name, "amsgrad", amsgrad)
 
     @property
     def betas(self) -> tuple[float, float]:
-        """β₁ and β₂.
+        """The pair (β₁, β₂).
 
         Examples
         --------
@@ -257,22 +247,21 @@ class Adam(Optimizer):
     def betas(self, betas: Sequence[float]) -> None:
         if not isinstance(betas, Sequence) or len(betas) != 2:
             name, fix = type(self).__name__, "(0.9, 0.999) is common"
-            raise argument_error(
-                name, "betas", expected="two numbers in [0, 1)", got=describe(betas), fix=fix
-            )
+            expected, got = "two numbers in [0, 1)", describe(betas)
+            raise argument_error(name, "betas", expected=expected, got=got, fix=fix)
         self.beta1, self.beta2 = betas
 
-    def keeps(self) -> set[str]:
-        """The steps of this parameter, both means, and the largest mean square if it is asked for."""
+    def state_names(self) -> set[str]:
+        """Return ``"t"``, ``"mean"`` and ``"square"``, with ``"largest"`` for amsgrad."""
         return {"t", "mean", "square"} | ({"largest"} if self.amsgrad else set())
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """w − η m̂ / (√ŝ + ε)."""
+        """Return w − η m̂ / (√ŝ + ε)."""
         if self.weight_decay:
             g = g + self.weight_decay * w
         beta1, beta2 = self.betas
         zero = np.zeros_like(w)
-        # A parameter's own count: one that had no gradient at first starts its means later than the others.
+        # Each parameter counts its own steps: its means start when it first has a gradient.
         t = int(state.get("t", np.array(0))) + 1
         state["t"] = np.array(t)
         m = state["mean"] = beta1 * state.get("mean", zero) + (1 - beta1) * g
@@ -283,7 +272,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay apart from the gradient.
+    """Adam with weight decay decoupled from the gradient.
 
     ::
 
@@ -292,7 +281,7 @@ class AdamW(Adam):
     Parameters
     ----------
     params, lr, betas, eps, amsgrad
-        As `Adam`.
+        As in `Adam`.
     weight_decay : float
         λ, at least 0.
 
@@ -322,8 +311,8 @@ class AdamW(Adam):
     ):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
         self.decay, self.weight_decay = self.weight_decay, 0.0
-        self._numbers = (*self._numbers, "decay")
+        self._settings = (*self._settings, "decay")
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Adam's update of (1 − η λ) w."""
+        """Return Adam's update of (1 − η λ) w."""
         return super().update(w * (1 - self.lr * self.decay), g, state)

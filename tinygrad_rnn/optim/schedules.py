@@ -1,4 +1,4 @@
-"""Learning-rate schedules: what ``optimizer.lr`` is after so many epochs."""
+"""Learning-rate schedules: they set ``optimizer.lr`` after each epoch."""
 
 from __future__ import annotations
 
@@ -14,60 +14,56 @@ from ..tensor import Tensor
 from .optimizer import Optimizer
 
 
-class Resumable:
-    """What sets an optimizer's rate and can go on where another left off.
+class ResumableSchedule:
+    """A schedule whose state can be saved, so that another one continues from there.
 
     Attributes
     ----------
     optimizer : Optimizer
-    kept : tuple of str
-        The attributes, numbers, that the next rate depends on besides the settings.
+    state_names : tuple of str
+        The attributes, all numbers, that the next rate depends on besides the settings.
     """
 
-    kept: tuple[str, ...] = ()
+    state_names: tuple[str, ...] = ()
 
     def __init__(self, optimizer: Optimizer):
-        if not isinstance(optimizer, Optimizer):
-            name = type(self).__name__
-            raise argument_error(
-                name,
-                "optimizer",
-                expected="an Optimizer",
-                got=describe(optimizer),
-                fix="pass tg.optim.SGD(...), say",
-                kind=TypeError,
-            )
+        name, fix = type(self).__name__, "pass tg.optim.SGD(...), for example"
+        check.instance(name, "optimizer", optimizer, Optimizer, "an Optimizer", fix)
         self.optimizer = optimizer
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """All that the next rate depends on besides the settings, and the rate as it is: arrays by name, for `tg.save`.
+        """Return the current rate and the state of the schedule: arrays by name, for `tg.save`.
+
+        The settings are not in it; pass them to the constructor again.
 
         Examples
         --------
         >>> import tinygrad_rnn as tg
         >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
-        >>> {name: array.item() for name, array in tg.optim.StepLR(optimizer, step_size=2).state_dict().items()}
+        >>> schedule = tg.optim.StepLR(optimizer, step_size=2)
+        >>> {name: array.item() for name, array in schedule.state_dict().items()}
         {'lr': 1.0, 'base': 1.0, 'epoch': 0}
         """
-        return {
-            "lr": np.array(self.optimizer.lr),
-            **{name: np.array(getattr(self, name)) for name in self.kept},
-        }
+        state = {name: np.array(getattr(self, name)) for name in self.state_names}
+        return {"lr": np.array(self.optimizer.lr), **state}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, the `state_dict` of a schedule made alike. Sets the optimizer's rate too.
+        """Continue from `state`, the `state_dict` of a schedule of the same class and settings.
+
+        This sets the optimizer's learning rate too.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            The rate, and a number for each attribute that it depends on.
+            The rate, and one number for each of `state_names`.
 
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or what it names is not one number that can stand there. Nothing has changed then.
+            If a name is missing or unknown, or its value is not one number in the right range.
+            Nothing has changed then.
         TypeError
-            If `state` is no mapping, or a count no integer. Nothing has changed then.
+            If `state` is not a mapping, or a count is not an integer. Nothing has changed then.
 
         Examples
         --------
@@ -79,59 +75,51 @@ class Resumable:
         >>> optimizer.lr
         0.125
         """
-        names, operation = ("lr", *self.kept), f"{type(self).__name__}.load_state_dict"
-        numbers = {
-            name: np.asarray(array)
-            for name, array in check.mapping(
-                operation, "state", state, "pass schedule.state_dict()"
-            ).items()
-        }
-        faults = [f"missing {name}" for name in names if name not in numbers] + [
-            f"unexpected {name}" for name in numbers if name not in names
-        ]
-        faults += [
-            f"{name} {describe(n)}"
-            for name, n in numbers.items()
-            if name in names and (n.ndim or n.dtype.kind not in "iuf")
-        ]
+        names, operation = ("lr", *self.state_names), f"{type(self).__name__}.load_state_dict"
+        check.mapping(operation, "state", state, "pass schedule.state_dict()")
+        numbers = {name: np.asarray(number) for name, number in state.items()}
+        faults = [f"missing {name}" for name in names if name not in numbers]
+        for name, number in numbers.items():
+            if name not in names:
+                faults.append(f"unexpected {name}")
+            elif number.ndim or number.dtype.kind not in "iuf":
+                faults.append(f"{name} {describe(number)}")
         if faults:
-            wanted = f"one number for each of {', '.join(names)}"
-            raise argument_error(
-                operation,
-                "state",
-                expected=wanted,
-                got="; ".join(faults),
-                fix="build both schedules alike",
+            expected, fix = (
+                f"one number for each of {', '.join(names)}",
+                "build both schedules alike",
             )
+            got = "; ".join(faults)
+            raise argument_error(operation, "state", expected=expected, got=got, fix=fix)
         for name in names:
             if name in ("epoch", "waited"):
                 check.count(operation, name, numbers[name][()], low=0)
             elif name == "best":
-                _require_metric(operation, name, numbers[name])
+                _check_metric(operation, name, numbers[name])
             else:
                 check.number(operation, name, numbers[name])
-        for name in self.kept:
+        for name in self.state_names:
             setattr(self, name, numbers[name].item())
         self.optimizer.lr = float(numbers["lr"])
 
 
-class Schedule(Resumable):
-    """Base of the schedules: sets ``optimizer.lr`` from the number of epochs that have passed.
+class Schedule(ResumableSchedule):
+    """Base class: sets ``optimizer.lr`` from the number of epochs that have passed.
 
-    Call `step` after each epoch. The rate is a function of the starting rate and of `epoch` alone.
+    Call `step` after each epoch. The rate depends on the starting rate and on `epoch` only.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its ``lr`` at this moment is the starting rate, ``base``.
+        Its current ``lr`` becomes the starting rate, ``base``.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> def made():
+    >>> def make_schedule():
     ...     optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     ...     return tg.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> first, second = made(), made()
+    >>> first, second = make_schedule(), make_schedule()
     >>> first.step()
     >>> second.load_state_dict(first.state_dict())
     >>> second.step()
@@ -139,7 +127,7 @@ class Schedule(Resumable):
     0.25
     """
 
-    kept = ("base", "epoch")
+    state_names = ("base", "epoch")
 
     def __init__(self, optimizer: Optimizer):
         super().__init__(optimizer)
@@ -147,20 +135,20 @@ class Schedule(Resumable):
         optimizer.lr = self.rate()
 
     def rate(self) -> float:
-        """The learning rate at `epoch`.
+        """Return the learning rate for `epoch`. Each subclass defines this.
 
         Raises
         ------
         TypeError
-            If the class does not define it.
+            If the class does not define `rate`.
 
         Examples
         --------
         >>> import tinygrad_rnn as tg
-        >>> class Halves(tg.optim.Schedule):
+        >>> class InverseDecay(tg.optim.Schedule):
         ...     def rate(self):
         ...         return self.base / (1 + self.epoch)
-        >>> schedule = Halves(tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0))
+        >>> schedule = InverseDecay(tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0))
         >>> schedule.step()
         >>> schedule.rate(), schedule.optimizer.lr
         (0.5, 0.5)
@@ -170,13 +158,13 @@ class Schedule(Resumable):
         )
 
     def step(self) -> None:
-        """An epoch has passed."""
+        """Count one more epoch, and set the rate for it."""
         self.epoch += 1
         self.optimizer.lr = self.rate()
 
 
 class StepLR(Schedule):
-    """The rate times gamma after every `step_size` epochs.
+    """Multiply the rate by gamma after every `step_size` epochs.
 
     ::
 
@@ -206,19 +194,17 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        self.step_size, self.gamma = (
-            check.count("StepLR", "step_size", step_size),
-            check.number("StepLR", "gamma", gamma),
-        )
+        self.step_size = check.count("StepLR", "step_size", step_size)
+        self.gamma = check.number("StepLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """base · gamma^⌊epoch / step_size⌋."""
+        """Return base · gamma^⌊epoch / step_size⌋."""
         return self.base * self.gamma ** (self.epoch // self.step_size)
 
 
 class ExponentialLR(Schedule):
-    """The rate times gamma after every epoch.
+    """Multiply the rate by gamma after every epoch.
 
     ::
 
@@ -249,12 +235,12 @@ class ExponentialLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """base · gamma^epoch."""
+        """Return base · gamma^epoch."""
         return self.base * self.gamma**self.epoch
 
 
 class CosineAnnealingLR(Schedule):
-    """Half a cosine from the starting rate to `eta_min` in `T_max` epochs, and up again after that.
+    """Lower the rate to `eta_min` in `T_max` epochs along half a cosine, then raise it again.
 
     ::
 
@@ -264,13 +250,14 @@ class CosineAnnealingLR(Schedule):
     ----------
     optimizer : Optimizer
     T_max : int
-        Epochs from the highest rate to the lowest.
+        The number of epochs from the highest rate to the lowest.
     eta_min : float
         The lowest rate, at least 0.
 
     References
     ----------
-    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation 5, without the restarts.
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation
+    5, without the restarts.
 
     Examples
     --------
@@ -284,22 +271,18 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
-        name = "CosineAnnealingLR"
-        self.T_max, self.eta_min = (
-            check.count(name, "T_max", T_max),
-            check.number(name, "eta_min", eta_min),
-        )
+        self.T_max = check.count("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = check.number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2."""
-        return (
-            self.eta_min + (self.base - self.eta_min) * (1 + cos(pi * self.epoch / self.T_max)) / 2
-        )
+        """Return eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2."""
+        wave = 1 + cos(pi * self.epoch / self.T_max)
+        return self.eta_min + (self.base - self.eta_min) * wave / 2
 
 
 class LinearLR(Schedule):
-    """From start_factor to end_factor times the rate, in `total_iters` epochs: a warm-up.
+    """Change the rate linearly, as a warm-up: from start_factor to end_factor times the base rate.
 
     ::
 
@@ -311,11 +294,12 @@ class LinearLR(Schedule):
     start_factor, end_factor : float
         At least 0.
     total_iters : int
-        Epochs from the one to the other; after that the rate stays.
+        The number of epochs from the first factor to the last. After that the rate stays constant.
 
     References
     ----------
-    As `torch.optim.lr_scheduler.LinearLR`. Warm-up: Goyal et al., "Accurate, large minibatch SGD" (2017).
+    As `torch.optim.lr_scheduler.LinearLR`. Warm-up: Goyal et al., "Accurate, large minibatch SGD"
+    (2017).
 
     Examples
     --------
@@ -343,26 +327,27 @@ class LinearLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """base times a factor on the line between the two."""
+        """Return base times the factor, interpolated between the two."""
         done = min(self.epoch / self.total_iters, 1.0)
         return self.base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
-class ReduceLROnPlateau(Resumable):
-    """The rate times `factor` once the metric has not fallen for more than `patience` epochs.
+class ReduceLROnPlateau(ResumableSchedule):
+    """Multiply the rate by `factor` once the metric has not fallen for over `patience` epochs.
 
     ::
 
         lr ← lr · factor   after more than patience epochs without metric < best − 10⁻⁴ |best|
 
-    A fall counts if it is more than a ten-thousandth of the best value so far, as in PyTorch.
+    A fall counts only if it is more than a ten-thousandth of the best value so far, as in PyTorch.
 
     Parameters
     ----------
     optimizer : Optimizer
     factor : float in [0, 1)
     patience : int
-        Epochs without a fall that are let pass. Counting starts again after each reduction.
+        The number of epochs without a fall that are tolerated. Counting starts again after each
+        reduction.
 
     References
     ----------
@@ -379,59 +364,44 @@ class ReduceLROnPlateau(Resumable):
     0.5
     """
 
-    kept = ("best", "waited")
+    state_names = ("best", "waited")
 
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10):
         super().__init__(optimizer)
-        name, wanted = "ReduceLROnPlateau", "a number in [0, 1)"
-        self.factor = check.number(name, "factor", factor, wanted, below=1, fix="0.1 is common")
+        name, expected = "ReduceLROnPlateau", "a number in [0, 1)"
+        self.factor = check.number(name, "factor", factor, expected, below=1, fix="0.1 is common")
         self.patience = check.count(name, "patience", patience, low=0)
         self.best, self.waited = inf, 0
 
     def step(self, metric: float) -> None:
-        """An epoch has passed, with the result `metric`: less is better.
+        """Count one more epoch, whose result is `metric` (lower is better), and set the rate.
 
         Raises
         ------
         TypeError
-            If it is not one number.
+            If `metric` is not one number.
         ValueError
-            If it is nan: a training that has diverged does not wait for a lower rate.
+            If it is NaN, because a lower rate does not help once training has diverged.
         """
-        metric = _require_metric("ReduceLROnPlateau.step", "metric", metric)
-        better = (
-            metric < self.best - 1e-4 * abs(self.best)
-            if isfinite(self.best)
-            else metric < self.best
-        )
-        self.best, self.waited = (metric, 0) if better else (self.best, self.waited + 1)
+        metric = _check_metric("ReduceLROnPlateau.step", "metric", metric)
+        margin = 1e-4 * abs(self.best) if isfinite(self.best) else 0.0
+        has_fallen = metric < self.best - margin
+        self.best, self.waited = (metric, 0) if has_fallen else (self.best, self.waited + 1)
         if self.waited > self.patience:
             self.optimizer.lr *= self.factor
             self.waited = 0
 
 
-def _require_metric(operation: str, argument: str, value: Any) -> float:
-    """A result as one number, refused if it is none or nan; infinite it may be."""
-    number = check.real_array(
-        operation,
-        argument,
-        float(value) if isinstance(value, Tensor) and value.ndim == 0 else value,
-    )
+def _check_metric(operation: str, argument: str, value: Any) -> float:
+    """Return a metric as a float, ±inf included; raise an error if it is NaN or not one number."""
+    is_scalar = isinstance(value, Tensor) and value.ndim == 0
+    number = check.real_array(operation, argument, float(value) if is_scalar else value)
     if number.ndim or number.dtype.kind == "b":
+        expected, got, fix = "one number", describe(value), "pass loss.item(), for example"
         raise argument_error(
-            operation,
-            argument,
-            expected="one number",
-            got=describe(value),
-            fix="pass loss.item(), say",
-            kind=TypeError,
+            operation, argument, expected=expected, got=got, fix=fix, kind=TypeError
         )
     if isnan(number):
-        raise argument_error(
-            operation,
-            argument,
-            expected="a number",
-            got="nan",
-            fix="training diverged: lower the rate, clip",
-        )
+        fix = "training diverged: lower the learning rate, or clip gradients"
+        raise argument_error(operation, argument, expected="a number", got="nan", fix=fix)
     return float(number)
