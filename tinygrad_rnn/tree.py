@@ -68,6 +68,33 @@ def same_structure(old: Any, new: Any) -> bool:
     return is_array and before.shape == after.shape and before.dtype == after.dtype
 
 
+def equal(a: Any, b: Any) -> bool:
+    """Return whether two structures hold the same values, where NaN equals NaN.
+
+    Leaves are equal if they are equal arrays or equal values of one type. A tuple may equal a list.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_rnn import tree
+    >>> tree.equal((np.array([1.0, np.nan]), [2]), (np.array([1.0, np.nan]), [2]))
+    True
+    >>> tree.equal((1, 2), (1, 2.0))
+    False
+    """
+    if isinstance(a, dict):
+        same = isinstance(b, dict) and a.keys() == b.keys()
+        return same and all(equal(part, b[name]) for name, part in a.items())
+    if isinstance(a, tuple | list):
+        same = isinstance(b, tuple | list) and len(a) == len(b)
+        return same and all(equal(*parts) for parts in zip(a, b, strict=True))
+    a, b = getattr(a, "array", a), getattr(b, "array", b)
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        floats = np.asarray(a).dtype.kind == np.asarray(b).dtype.kind == "f"
+        return a is b or np.array_equal(a, b, equal_nan=floats)
+    return type(a) is type(b) and (a is b or a == b)
+
+
 def describe(structure: Any) -> str:
     """Describe a structure in a message: its form, and the dtypes and shapes of its arrays."""
     if isinstance(structure, tuple | list):

@@ -231,7 +231,7 @@ def seeing(watch: Callable[..., Any]) -> Any:
 
 def _require_still(name: str, generators: list[Any], before: list[Any], start: list[Any]) -> None:
     """Refuse a cell that moved a generator from where it started, and put all back to where they were before."""
-    moved = [g for g, old in zip(generators, start, strict=True) if not _equal(position(g), old)]
+    moved = [g for g, old in zip(generators, start, strict=True) if not tree.equal(position(g), old)]
     if moved:
         for generator, old in zip(generators, before, strict=True):
             put_back(generator, old)
@@ -306,7 +306,7 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
             )
         places[id(mine.array)] = id(other.array)
         for p, q in zip(a.arrays, b.arrays, strict=True):
-            if places.get(id(p)) != id(q) and not _equal(p, q):
+            if places.get(id(p)) != id(q) and not tree.equal(p, q):
                 raise NotCompilable(
                     refusal(
                         name,
@@ -315,7 +315,7 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
                         _PURE,
                     )
                 )
-        if not _equal(a.params, b.params):
+        if not tree.equal(a.params, b.params):
             raise NotCompilable(
                 refusal(
                     name,
@@ -331,14 +331,3 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
 
 
 _PURE = "draw random numbers outside, and hand them in with the input; combine masks with tg.where; let no value decide what is computed"
-
-
-def _equal(a: Any, b: Any) -> bool:
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
-    if isinstance(a, tuple | list):
-        return isinstance(b, tuple | list) and len(a) == len(b) and all(map(_equal, a, b))
-    a, b = (x.array if isinstance(x, Value) else x for x in (a, b))
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return a is b or np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
-    return type(a) is type(b) and (a == b or a is b)
