@@ -31,6 +31,23 @@ def instance(operation: str, argument: str, value: Any, kinds: Any, expected: st
     return value
 
 
+def require(
+    holds: Any,
+    operation: str,
+    argument: str,
+    expected: str,
+    got: str,
+    fix: str,
+    kind: type[Exception] = ValueError,
+) -> None:
+    """Raise an argument error of type `kind` unless `holds`. For code that is not hot.
+
+    The message is built in any case.
+    """
+    if not holds:
+        raise argument_error(operation, argument, expected, got, fix, kind)
+
+
 def callable(operation: str, argument: str, value: Any, expected: str, fix: str) -> Any:
     """Return `value` if it can be called; else raise TypeError."""
     return instance(operation, argument, value, Callable, expected, fix)

@@ -421,7 +421,7 @@ def test_directions_of_two_layers_are_refused_by_every_conversion(forward, rever
     for operation, call in calls.items():
         with pytest.raises(
             ValueError,
-            match=rf"{operation}: argument {name}: expected .*, as in the forward direction, got {got}; both",
+            match=rf"{operation}: argument {name}: expected .*, as in the forward direction, got {got}; give both",
         ):
             call()
     if "bias" not in name:
@@ -505,7 +505,7 @@ REFUSED = {
     "Keras recurrent kernel of two gates": (
         lambda: interop.from_keras([AFTER[0], AFTER[1][:, :4]], reset="after"),
         ValueError,
-        r"from_keras: argument weights\[1\]: expected a matrix with 1, 3 or 4 times 2",
+        r"from_keras: argument weights\[1\]: expected a matrix with 1, 3 or 4 times as many columns as rows, ",
     ),
     "Keras bias of another size": (
         lambda: interop.from_keras([*AFTER[:2], np.ones(5)], reset="after"),

@@ -1,7 +1,8 @@
-"""Other libraries' weights, and models for other runtimes: `tg.interop`.
+"""Weights of other libraries, and models for other runtimes: `tg.interop`.
 
-Conversions are functions between our state dict and what the other side calls its weights, one pair for each: PyTorch, Keras,
-ONNX, "Dive into Deep Learning", the MathMath tutorial. What cannot be converted is refused, and the message says why.
+Each source has a pair of functions that convert between its weights and our state dict: PyTorch,
+Keras, ONNX, "Dive into Deep Learning" and the MathMath tutorial. A conversion that is impossible
+raises an error that says why.
 """
 
 from .d2l import from_d2l, from_tutorial, to_d2l, to_tutorial
@@ -12,6 +13,18 @@ from .pytorch import from_pytorch, to_pytorch
 from .report import Report, compare, load_into
 
 __all__ = [
-    "Report", "compare", "from_d2l", "from_keras", "from_onnx_weights", "from_pytorch", "from_tutorial", "load_into", "to_d2l", "to_keras",
-    "to_onnx", "to_onnx_weights", "to_pytorch", "to_tutorial",
-]  # fmt: skip
+    "Report",
+    "compare",
+    "from_d2l",
+    "from_keras",
+    "from_onnx_weights",
+    "from_pytorch",
+    "from_tutorial",
+    "load_into",
+    "to_d2l",
+    "to_keras",
+    "to_onnx",
+    "to_onnx_weights",
+    "to_pytorch",
+    "to_tutorial",
+]

@@ -1,48 +1,62 @@
-"""One matrix a gate, each by its name: the networks of "Dive into Deep Learning", and the eleven matrices of the MathMath tutorial.
+"""Weights with one matrix a gate: "Dive into Deep Learning", and the MathMath tutorial.
 
-Both multiply from the left, x @ W with W (I, H), have one bias a gate, and a linear layer behind the recurrent one. Their GRU
-resets the state before the product.
+Both sources compute x @ W with W (I, H), have one bias a gate, and put a linear layer behind the
+recurrent one. Their GRU multiplies the state by the reset gate before the product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import argument_error, describe
+from .. import check
+from ..errors import describe
 from .layout import (
-    LETTERS,
-    Part,
-    as_arrays,
-    gates_of,
-    one_bias,
-    parts_of,
+    LayerWeights,
+    build_state_dict,
+    copy_arrays,
+    merge_into_one_bias,
+    read_layer,
     require_form,
     require_shape,
-    two_biases,
-    written,
+    split_into_two_biases,
 )
 
 
-class Names(NamedTuple):
-    """What a source calls the matrices for x and for h and the bias of each of our gates, and its linear layer's two."""
+class MatrixNames(NamedTuple):
+    """Names that a source gives to the matrices of one kind of layer.
+
+    Attributes
+    ----------
+    gates : dict
+        For each of our gates the names of its matrix for x, its matrix for h, and its bias.
+    output : tuple
+        The names of the linear layer's matrix and bias.
+    """
 
     gates: dict[str, tuple[str, str, str]]
     output: tuple[str, str]
 
-
-def _d2l(letters: str, theirs: str) -> Names:
-    return Names(
-        {ours: (f"W_x{t}", f"W_h{t}", f"b_{t}") for ours, t in zip(letters, theirs, strict=True)},
-        ("W_hq", "b_q"),
-    )
+    @property
+    def recurrent(self) -> list[str]:
+        """Return the names of the recurrent layer, gate by gate in our order."""
+        return [name for names in self.gates.values() for name in names]
 
 
-D2L = {3: _d2l("rzn", "rzh"), 4: _d2l("ifgo", "ifco"), 1: _d2l("h", "h")}
+def _name_like_d2l(ours: str, theirs: str) -> MatrixNames:
+    pairs = zip(ours, theirs, strict=True)
+    return MatrixNames({k: (f"W_x{g}", f"W_h{g}", f"b_{g}") for k, g in pairs}, ("W_hq", "b_q"))
+
+
+D2L = {
+    3: _name_like_d2l("rzn", "rzh"),
+    4: _name_like_d2l("ifgo", "ifco"),
+    1: _name_like_d2l("h", "h"),
+}
 TUTORIAL = {
-    3: Names(
+    3: MatrixNames(
         {"r": ("Wr", "Ur", "br"), "z": ("Wz", "Uz", "bz"), "n": ("Wh", "Uh", "bh")}, ("Wy", "by")
     )
 }
@@ -53,40 +67,42 @@ BEFORE = "this source resets the state before the product"
 def from_d2l(
     weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
 ) -> dict[str, np.ndarray]:
-    """The matrices of an RNN, GRU or LSTM written out in "Dive into Deep Learning" as the state dict of a model of ours.
+    """Return our state dict of an RNN, GRU or LSTM written out in "Dive into Deep Learning".
 
-    A GRU has ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h`` and, with the linear layer, ``W_hq b_q``: eleven. An LSTM has the
-    letters i, f, o and c, an RNN only h. ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·`` (H,), ``W_hq`` (H, O), ``b_q`` (O,).
-    The bias becomes ``bias_ih``, and ``bias_hh`` is zero. Conventions: d2l.ai, chapters "Recurrent Neural Networks" and
-    "Modern Recurrent Neural Networks", the sections that implement each from scratch.
+    A GRU has ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h`` and, with the linear layer,
+    ``W_hq b_q``: eleven arrays. An LSTM has the letters i, f, o and c, an RNN only h. ``W_x·`` is
+    (I, H), ``W_h·`` (H, H), ``b_·`` (H,), ``W_hq`` (H, O), ``b_q`` (O,). The bias becomes
+    ``bias_ih``, and ``bias_hh`` is zero. Conventions: d2l.ai, chapters "Recurrent Neural Networks"
+    and "Modern Recurrent Neural Networks", the sections that implement each from scratch.
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        For a GRU, and for nothing else: the form of our layer, which must be "before".
+        The form of our GRU, which must be "before"; None for other layers.
     prefixes : tuple of two str
-        What stands before the names of the recurrent layer and of the linear layer in our model's state dict.
+        The prefixes of the recurrent layer and of the linear layer in our model's state dict.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``; without the linear layer if `weights` has none.
+        For ``load_state_dict``. It has no linear layer if `weights` has none.
 
     Raises
     ------
     ValueError
-        If a name is missing or unknown, a shape does not fit, or `reset` is "after", which cannot be converted.
+        If a name is missing or unknown, a shape does not fit, or `reset` is "after", because that
+        form cannot be converted.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> rnn = {"W_xh": np.ones((3, 2), "float32"), "W_hh": np.ones((2, 2), "float32"), "b_h": np.zeros(2, "float32")}
-    >>> layer = tg.nn.RNN(3, 2)
+    >>> rnn = {"W_xh": np.ones((3, 2)), "W_hh": np.ones((2, 2)), "b_h": np.zeros(2)}
+    >>> layer = tg.nn.RNN(3, 2).astype(np.float64)
     >>> layer.load_state_dict(tg.interop.from_d2l(rnn, prefixes=("", "output.")))
     """
-    return _from("from_d2l", weights, D2L, reset, prefixes)
+    return _read_matrices("from_d2l", weights, D2L, reset, prefixes)
 
 
 def to_d2l(
@@ -96,7 +112,9 @@ def to_d2l(
     prefixes: tuple[str, str] = PREFIXES,
     merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The state dict of a model with one recurrent layer as the matrices of "Dive into Deep Learning"; see `from_d2l`.
+    """Return the matrices of "Dive into Deep Learning" from our model with one recurrent layer.
+
+    The names are described at `from_d2l`.
 
     Parameters
     ----------
@@ -104,9 +122,10 @@ def to_d2l(
     reset, prefixes
         As `from_d2l`.
     merge_biases : bool
-        There is one bias there. Make it the sum of our two: the same network, for where the state is reset before the product
-        both biases of the candidate are outside of it. But the round trip is not exact: what comes back has all of it in
-        ``bias_ih``, and zeros in ``bias_hh``. Without it our ``bias_hh`` must be zero, as `from_d2l` makes it.
+        Add our two biases, because the other side has one. The network is the same, because both
+        biases of the candidate are outside of the reset. But the round trip is not exact: it
+        returns the sum as ``bias_ih``, and zeros as ``bias_hh``. If False, our ``bias_hh`` must be
+        zero, as `from_d2l` makes it.
 
     Returns
     -------
@@ -116,38 +135,41 @@ def to_d2l(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, two biases would become one, or there are none; or if `reset` is "after": that
-        form does not exist there, and its b_hn, which the reset gate multiplies, has no place.
+        If a name is missing, a shape does not fit, two biases would have to become one, or there
+        are none. If `reset` is "after": that form has a b_hn, which the reset gate multiplies, and
+        the other side has no place for it.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> gru = tg.nn.GRU(3, 2, reset="before")
-    >>> list(tg.interop.to_d2l(gru.state_dict(), reset="before", prefixes=("", "output."), merge_biases=True))
+    >>> state = tg.nn.GRU(3, 2, reset="before").state_dict()
+    >>> settings = {"reset": "before", "prefixes": ("", "output."), "merge_biases": True}
+    >>> list(tg.interop.to_d2l(state, **settings))
     ['W_xr', 'W_hr', 'b_r', 'W_xz', 'W_hz', 'b_z', 'W_xh', 'W_hh', 'b_h']
     """
-    return _to("to_d2l", state, D2L, reset, prefixes, merge_biases)
+    return _write_matrices("to_d2l", state, D2L, reset, prefixes, merge_biases)
 
 
 def from_tutorial(
     weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
 ) -> dict[str, np.ndarray]:
-    """The eleven matrices of the tutorial (`tinygrad_rnn.app.mathmath.network`) as the state dict of a model with a GRU and a linear layer.
+    """Return our state dict of the tutorial's network: a GRU and a linear layer.
 
-    ``Wz Wr Wh`` are (I, H), ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
+    Its eleven matrices are those of `tinygrad_rnn.app.mathmath.network`: ``Wz Wr Wh`` are (I, H),
+    ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        The form of our layer, which must be "before".
+        The form of our GRU, which must be "before".
     prefixes : tuple of two str
-        What stands before the names of the GRU and of the linear layer in our model's state dict.
+        The prefixes of the GRU and of the linear layer in our model's state dict.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``; without the linear layer if `weights` has none.
+        For ``load_state_dict``. It has no linear layer if `weights` has none.
 
     Raises
     ------
@@ -162,11 +184,12 @@ def from_tutorial(
     --------
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn.app.mathmath.network import MathMath
-    >>> state = tg.interop.from_tutorial(MathMath().state_dict(), reset="before", prefixes=("gru.", "output."))
+    >>> weights, prefixes = MathMath().state_dict(), ("gru.", "output.")
+    >>> state = tg.interop.from_tutorial(weights, reset="before", prefixes=prefixes)
     >>> {name: array.shape for name, array in state.items() if "bias" not in name}
     {'gru.weight_ih_l0': (6, 4), 'gru.weight_hh_l0': (6, 2), 'output.weight': (4, 2)}
     """
-    return _from("from_tutorial", weights, TUTORIAL, reset, prefixes)
+    return _read_matrices("from_tutorial", weights, TUTORIAL, reset, prefixes)
 
 
 def to_tutorial(
@@ -176,7 +199,9 @@ def to_tutorial(
     prefixes: tuple[str, str] = PREFIXES,
     merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The state dict of a model with a GRU and a linear layer as the tutorial's eleven matrices; see `from_tutorial`.
+    """Return the tutorial's eleven matrices from our model with a GRU and a linear layer.
+
+    The names are described at `from_tutorial`.
 
     Parameters
     ----------
@@ -184,152 +209,125 @@ def to_tutorial(
     reset, prefixes
         As `from_tutorial`.
     merge_biases : bool
-        Make the one bias there the sum of our two; as `to_d2l`.
+        Add our two biases, because the tutorial has one; as `to_d2l`.
 
     Returns
     -------
     dict of str to ndarray
-        Nine of them if `state` has no linear layer.
+        Nine matrices if `state` has no linear layer.
 
     Raises
     ------
     ValueError
-        As `to_d2l`; or if it is no GRU.
+        As `to_d2l`. If the recurrent layer is not a GRU.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> from tinygrad_rnn.app.mathmath.network import MathMath
     >>> weights = MathMath().state_dict()
-    >>> again = tg.interop.to_tutorial(tg.interop.from_tutorial(weights, reset="before"), reset="before")
-    >>> again.keys() == weights.keys()
+    >>> state = tg.interop.from_tutorial(weights, reset="before")
+    >>> tg.interop.to_tutorial(state, reset="before").keys() == weights.keys()
     True
     """
-    return _to("to_tutorial", state, TUTORIAL, reset, prefixes, merge_biases)
+    return _write_matrices("to_tutorial", state, TUTORIAL, reset, prefixes, merge_biases)
 
 
-def _from(
+def _read_matrices(
     operation: str,
     weights: Mapping[str, Any],
-    table: dict[int, Names],
+    table: dict[int, MatrixNames],
     reset: str | None,
     prefixes: tuple[str, str],
 ) -> dict[str, np.ndarray]:
-    _require_prefixes(operation, prefixes)
-    arrays = as_arrays(operation, "weights", weights, "pass the matrices by name")
-    # The kind is the first whose own gate is there; what then lacks or is too much is named.
-    gates = next(
-        (n for n, names in table.items() if names.gates[LETTERS[n][0]][0] in arrays),
-        next(iter(table)),
-    )
+    """Return our state dict from the matrices of a source whose names are in `table`."""
+    recurrent, linear = _require_prefixes(operation, prefixes)
+    arrays = copy_arrays(operation, "weights", weights, "pass the matrices by name")
+    # The kind is the first whose own gate is there. The error names what is missing then.
+    own_gates = ((n, names.recurrent[0]) for n, names in table.items())
+    gates = next((n for n, name in own_gates if name in arrays), next(iter(table)))
     names = table[gates]
-    wanted = [name for letter in LETTERS[gates] for name in names.gates[letter]]
-    missing = [name for name in wanted if name not in arrays]
-    missing += [
-        name for name in names.output if name not in arrays and set(names.output) & set(arrays)
-    ]
-    unknown = [str(name) for name in arrays if name not in (*wanted, *names.output)]
-    if missing or unknown:
-        got = "; ".join(
-            [f"missing {name}" for name in missing] + [f"unexpected {name}" for name in unknown]
-        )
-        expected = f"{', '.join(wanted)} and perhaps {' and '.join(names.output)}"
-        raise argument_error(
-            operation, "weights", expected=expected, got=got, fix="check the names"
-        )
-    require_form(operation, gates, reset, "before", because=BEFORE)
-    hidden = arrays[wanted[1]].shape[-1] if arrays[wanted[1]].ndim else 0
-    inputs = arrays[wanted[0]].shape[0] if arrays[wanted[0]].ndim else 0
-    shapes = ((inputs, hidden), (hidden, hidden), (hidden,))
-    for i, name in enumerate(wanted):
-        require_shape(
-            operation, name, arrays[name], shapes[i % 3], ("(I, H)", "(H, H)", "(H,)")[i % 3]
-        )
-    W, U, b = (np.concatenate([arrays[name].T for name in wanted[i::3]]) for i in range(3))
-    state = written(operation, [Part(W, U, *two_biases(b))], 0, prefixes[0])
+    _require_names(operation, arrays, names)
+    require_form(operation, gates, reset, "before", BEFORE)
+    W, U = (arrays[name] for name in names.recurrent[:2])
+    inputs, hidden = W.shape[0] if W.ndim else 0, U.shape[-1] if U.ndim else 0
+    shapes = {"(I, H)": (inputs, hidden), "(H, H)": (hidden, hidden), "(H,)": (hidden,)}
+    for matrices in names.gates.values():
+        for name, (letters, shape) in zip(matrices, shapes.items(), strict=True):
+            require_shape(operation, name, arrays[name], shape, letters)
+    stack = [np.concatenate([arrays[name].T for name in names.recurrent[i::3]]) for i in range(3)]
+    layer = LayerWeights(*stack[:2], *split_into_two_biases(stack[2]))
+    state = build_state_dict(operation, [layer], 0, recurrent)
     if names.output[0] not in arrays:
         return state
     matrix, bias = (arrays[name] for name in names.output)
     outputs = len(bias) if bias.ndim else 0
     require_shape(operation, names.output[0], matrix, (hidden, outputs), "(H, O)")
-    return state | {f"{prefixes[1]}weight": matrix.T.copy(), f"{prefixes[1]}bias": bias}
+    return state | {f"{linear}weight": matrix.T.copy(), f"{linear}bias": bias}
 
 
-def _to(
+def _require_names(operation: str, arrays: Mapping[str, Any], names: MatrixNames) -> None:
+    """Raise ValueError unless the arrays are those of one layer, with or without a linear layer."""
+    has_output = any(name in arrays for name in names.output)
+    needed = [*names.recurrent, *(names.output if has_output else ())]
+    wrong = [f"missing {name}" for name in needed if name not in arrays]
+    wrong += [f"unexpected {name}" for name in arrays if name not in needed]
+    expected = f"{', '.join(names.recurrent)} and perhaps {' and '.join(names.output)}"
+    fix = "add what is missing and leave out what is not expected"
+    check.require(not wrong, operation, "weights", expected, "; ".join(wrong), fix)
+
+
+def _write_matrices(
     operation: str,
     state: Mapping[str, Any],
-    table: dict[int, Names],
+    table: dict[int, MatrixNames],
     reset: str | None,
     prefixes: tuple[str, str],
     merge: bool,
 ) -> dict[str, np.ndarray]:
-    _require_prefixes(operation, prefixes)
-    parts = parts_of(operation, state, 0, prefixes[0])
-    gates = gates_of(parts[0])
-    if gates not in table:
-        wanted, got = "a GRU (3 gates)", f"{gates} gates"
-        raise argument_error(
-            operation,
-            "state",
-            expected=wanted,
-            got=got,
-            fix="use to_d2l, which has names for every kind",
-        )
-    layer, (weight, bias) = (
-        f"{prefixes[0]}weight_ih_l1",
-        (f"{prefixes[1]}{name}" for name in ("weight", "bias")),
-    )
-    if len(parts) == 2 or layer in state:
-        got = "two directions" if len(parts) == 2 else layer
-        raise argument_error(
-            operation,
-            "state",
-            expected="one layer in one direction",
-            got=got,
-            fix="it has names for no more",
-        )
-    require_form(operation, gates, reset, "before", because=BEFORE)
-    part, b = parts[0], one_bias(operation, parts[0], merge)
-    if b is None:
-        name, fix = (
-            f"{prefixes[0]}bias_ih_l0",
-            "build the layer with bias=True, and make its biases zeros",
-        )
-        raise argument_error(
-            operation, name, expected="biases, for there is one for each gate", got="none", fix=fix
-        )
-    stacked = [part.W, part.U, b]
-    arrays = {}
-    for k, letter in enumerate(LETTERS[gates]):
-        for name, array in zip(table[gates].gates[letter], stacked, strict=True):
-            arrays[name] = np.split(array, gates)[k].T.copy()
-    if weight not in state:
-        return arrays
-    if bias not in state:
-        raise argument_error(
-            operation,
-            bias,
-            expected="an array under this name",
-            got="none",
-            fix="pass zeros if it has none",
-        )
-    output = as_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
-    return arrays | {
-        table[gates].output[0]: output[weight].T.copy(),
-        table[gates].output[1]: output[bias],
+    """Return the matrices of a source, whose names are in `table`, from our state dict."""
+    recurrent, linear = _require_prefixes(operation, prefixes)
+    directions = read_layer(operation, state, 0, recurrent)
+    layer, gates = directions[0], directions[0].gates
+    fix = "use to_d2l, which takes every kind of layer"
+    known = gates in table
+    check.require(known, operation, "state", "a GRU (3 gates)", f"{gates} gates", fix)
+    second = f"{recurrent}weight_ih_l1"
+    single = len(directions) == 1 and second not in state
+    got = second if len(directions) == 1 else "two directions"
+    fix = "convert a model with one layer, because there are no names for more"
+    check.require(single, operation, "state", "one layer in one direction", got, fix)
+    require_form(operation, gates, reset, "before", BEFORE)
+    bias = merge_into_one_bias(operation, layer, merge)
+    expected, fix = "biases, because each gate has one", "add biases of zeros to the state dict"
+    check.require(bias is not None, operation, f"{recurrent}bias_ih_l0", expected, "none", fix)
+    blocks = zip(*(np.split(a, gates) for a in (layer.W, layer.U, bias)), strict=True)
+    arrays = {
+        name: block.T.copy()
+        for names, of_gate in zip(table[gates].gates.values(), blocks, strict=True)
+        for name, block in zip(names, of_gate, strict=True)
     }
+    return arrays | dict(_write_linear(operation, state, linear, table[gates].output))
 
 
-def _require_prefixes(operation: str, prefixes: Any) -> None:
-    if (
-        not isinstance(prefixes, tuple | list)
-        or len(prefixes) != 2
-        or not all(isinstance(prefix, str) for prefix in prefixes)
-    ):
-        wanted, fix = (
-            "two str, one for the recurrent layer and one for the linear one",
-            'use ("", "output.") for a layer by itself',
-        )
-        raise argument_error(
-            operation, "prefixes", expected=wanted, got=describe(prefixes), fix=fix, kind=TypeError
-        )
+def _write_linear(
+    operation: str, state: Mapping[str, Any], prefix: str, names: tuple[str, str]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the matrix and the bias of the linear layer under these names, if there is one."""
+    weight, bias = f"{prefix}weight", f"{prefix}bias"
+    if weight in state:
+        expected, fix = "an array of this name", "add zeros if the layer has no bias"
+        check.require(bias in state, operation, bias, expected, "none", fix)
+        arrays = copy_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
+        yield names[0], arrays[weight].T.copy()
+        yield names[1], arrays[bias]
+
+
+def _require_prefixes(operation: str, prefixes: Any) -> tuple[str, str]:
+    """Return the two prefixes; raise TypeError unless they are two str."""
+    pair = isinstance(prefixes, tuple | list) and len(prefixes) == 2
+    valid = pair and all(isinstance(prefix, str) for prefix in prefixes)
+    expected = "two str, one for the recurrent layer and one for the linear one"
+    fix = 'use ("", "output.") for a layer by itself'
+    check.require(valid, operation, "prefixes", expected, describe(prefixes), fix, TypeError)
+    return prefixes

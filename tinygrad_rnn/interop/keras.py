@@ -1,4 +1,4 @@
-"""Keras: the lists of arrays that `layer.get_weights()` gives and `layer.set_weights()` takes."""
+"""Weights of Keras: the lists of arrays of `layer.get_weights()` and `layer.set_weights()`."""
 
 from __future__ import annotations
 
@@ -7,131 +7,110 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import argument_error, describe
+from .. import check
+from ..errors import describe
 from .layout import (
     LETTERS,
-    Part,
-    as_array,
+    LayerWeights,
+    build_state_dict,
+    copy_array,
     count_gates,
-    gates_of,
-    in_order,
-    one_bias,
-    parts_of,
-    require_directions,
+    merge_into_one_bias,
+    read_layer,
+    require_equal_shapes,
     require_form,
     require_shape,
-    two_biases,
-    written,
+    split_into_two_biases,
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
-"""Keras's order of the gates: z, r, h of a GRU; i, f, c, o of an LSTM, which is ours."""
+"""Keras's order of the gates in our letters: z, r, h (GRU), and i, f, c, o (LSTM)."""
 
 
 def from_keras(
     weights: Sequence[Any], *, reset: str | None = None, layer: int = 0
 ) -> dict[str, np.ndarray]:
-    """The weights of a Keras `SimpleRNN`, `GRU` or `LSTM`, or of `Bidirectional` around one, as the state dict of ours.
+    """Return our state dict of a Keras `SimpleRNN`, `GRU` or `LSTM`, or `Bidirectional` around one.
 
-    Keras keeps ``kernel`` (I, gates · H), ``recurrent_kernel`` (H, gates · H) and ``bias``, the gates in the order z, r, h or
-    i, f, c, o. A GRU's bias is (2, 3H) with ``reset_after=True``, for x and for h, and (3H,) with ``reset_after=False``; the
-    bias of the others is (gates · H,). Where there is one bias it becomes ``bias_ih``, and ``bias_hh`` is zero. Our layer reads
-    Keras's (B, T, I) with ``batch_first=True``. Conventions: keras.io/api/layers/recurrent_layers, checked against recorded outputs.
+    Keras keeps ``kernel`` (I, gates · H), ``recurrent_kernel`` (H, gates · H) and ``bias``. The
+    gates of a GRU are in the order z, r, h, those of an LSTM in the order i, f, c, o. A GRU with
+    ``reset_after=True`` has a bias (2, 3H), one row for x and one for h; every other layer has a
+    bias (gates · H,), which becomes ``bias_ih``, and ``bias_hh`` is zero. Keras's inputs are
+    (B, T, I): build our layer with ``batch_first=True``. Conventions:
+    keras.io/api/layers/recurrent_layers, checked against recorded outputs.
 
     Parameters
     ----------
     weights : sequence of arrays
-        ``layer.get_weights()``: two arrays without biases, three with; of `Bidirectional` the forward ones, then the backward ones.
+        ``layer.get_weights()``: two arrays without biases, three with. `Bidirectional` has those
+        of the forward layer, then those of the backward layer.
     reset : {"after", "before"}
-        For a GRU, and for nothing else: the form of our layer. ``reset_after=True`` is "after".
+        The form of our GRU; None for other layers. ``reset_after=True`` is "after".
     layer : int
-        The number k in our names ``weight_ih_l{k}``: Keras stacks whole layers, ours are numbered.
+        The number k in our names ``weight_ih_l{k}``. Keras stacks whole layers; ours are numbered.
 
     Returns
     -------
     dict of str to ndarray
-        ``weight_ih_l{k}`` (gates · H, I) and so on, for ``load_state_dict``; several layers are joined by ``|``.
+        ``weight_ih_l{k}`` (gates · H, I) and so on, for ``load_state_dict``. Join those of several
+        layers with ``|``.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, those of two directions are not of one layer, or the bias is that of the other form of the GRU,
-        which cannot be converted.
+        If shapes do not fit, two directions are not of one layer, or the bias is that of the other
+        form of the GRU, which cannot be converted.
     TypeError
-        If `weights` is no list of arrays.
+        If `weights` is not a list of arrays.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> keras = [np.ones((3, 6), "float32"), np.ones((2, 6), "float32"), np.zeros((2, 6), "float32")]
+    >>> ones, zeros = np.ones((3, 6), "float32"), np.zeros((2, 6), "float32")
     >>> gru = tg.nn.GRU(3, 2)
-    >>> gru.load_state_dict(tg.interop.from_keras(keras, reset="after"))
+    >>> gru.load_state_dict(tg.interop.from_keras([ones, ones[:2], zeros], reset="after"))
     """
-    name = "from_keras"
-    if isinstance(weights, Mapping) or not isinstance(weights, Sequence):
-        fix = "pass layer.get_weights()"
-        raise argument_error(
-            name,
-            "weights",
-            expected="a list of arrays",
-            got=describe(weights),
-            fix=fix,
-            kind=TypeError,
-        )
-    if len(weights) not in (2, 3, 4, 6):
-        wanted, fix = (
-            "2 or 3 arrays for one direction, 4 or 6 for two",
-            "pass layer.get_weights() of one layer",
-        )
-        raise argument_error(name, "weights", expected=wanted, got=f"{len(weights)}", fix=fix)
-    arrays = [as_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
-    each = 3 if len(arrays) % 3 == 0 else 2
-    parts = [_part(name, arrays[i : i + each], i, reset) for i in range(0, len(arrays), each)]
-    if len(parts) == 2:
-        require_directions(
-            name, [f"weights[{i}]" for i in range(each, 2 * each)], arrays[:each], arrays[each:]
-        )
-    return written(name, parts, layer)
+    name, fix = "from_keras", "pass layer.get_weights() of one layer"
+    listed = isinstance(weights, Sequence) and not isinstance(weights, Mapping)
+    check.require(listed, name, "weights", "a list of arrays", describe(weights), fix, TypeError)
+    n, expected = len(weights), "2 or 3 arrays for one direction, 4 or 6 for two"
+    check.require(n in (2, 3, 4, 6), name, "weights", expected, f"{n}", fix)
+    arrays = [copy_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
+    each = 3 if n % 3 == 0 else 2
+    directions = [_read_direction(name, arrays[i : i + each], i, reset) for i in range(0, n, each)]
+    if len(directions) == 2:
+        names = [f"weights[{i}]" for i in range(each, n)]
+        require_equal_shapes(name, names, arrays[:each], arrays[each:])
+    return build_state_dict(name, directions, layer)
 
 
-def _part(name: str, arrays: list[np.ndarray], first: int, reset: str | None) -> Part:
-    """One direction, from kernel, recurrent kernel and bias; `first` is the place of its kernel in the whole list."""
+def _read_direction(
+    operation: str, arrays: list[np.ndarray], first: int, reset: str | None
+) -> LayerWeights:
+    """Return the weights of one direction from its kernel, recurrent kernel and bias.
+
+    `first` is the index of the kernel in the whole list, for the message.
+    """
     kernel, recurrent = arrays[:2]
-    hidden = len(recurrent) if recurrent.ndim else 0
-    gates = count_gates(name, f"weights[{first + 1}]", recurrent, hidden, 1)
-    require_shape(
-        name,
-        f"weights[{first}]",
-        kernel,
-        (len(kernel) if kernel.ndim else 0, gates * hidden),
-        "(I, gates · H)",
-    )
-    require_form(name, gates, reset)
+    gates = count_gates(operation, f"weights[{first + 1}]", recurrent, axis=1)
+    columns = recurrent.shape[1]
+    require_shape(operation, f"weights[{first}]", kernel, (None, columns), "(I, gates · H)")
+    require_form(operation, gates, reset)
     bias = arrays[2] if len(arrays) == 3 else None
-    biases = two_biases(bias)
-    if bias is not None and gates == 3 and bias.shape in ((2, 3 * hidden), (3 * hidden,)):
-        theirs = "after" if bias.ndim == 2 else "before"
-        require_form(
-            name,
-            gates,
-            reset,
-            theirs,
-            because=f"a bias of shape {bias.shape} is that of reset_after={theirs == 'after'}",
-        )
-        biases = (bias[0], bias[1]) if bias.ndim == 2 else biases
+    biases = split_into_two_biases(bias)
+    if bias is not None and gates == 3 and bias.shape in ((2, columns), (columns,)):
+        after = bias.ndim == 2
+        because = f"a bias of shape {bias.shape} belongs to reset_after={after}"
+        require_form(operation, gates, reset, "after" if after else "before", because)
+        biases = (bias[0], bias[1]) if after else biases
     elif bias is not None:
-        meaning = "(2, 3H)" if reset == "after" else "(gates · H,)"
-        require_shape(
-            name,
-            f"weights[{first + 2}]",
-            bias,
-            (2, 3 * hidden) if reset == "after" else (gates * hidden,),
-            meaning,
-        )
-    return in_order(
-        Part(kernel.T.copy(), recurrent.T.copy(), *biases), ORDER[gates], LETTERS[gates]
-    )
+        shape, letters = (columns,), "(gates · H,)"
+        if reset == "after":
+            shape, letters = (2, columns), "(2, 3H)"
+        require_shape(operation, f"weights[{first + 2}]", bias, shape, letters)
+    weights = LayerWeights(kernel.T.copy(), recurrent.T.copy(), *biases)
+    return weights.reorder_gates(ORDER[gates], LETTERS[gates])
 
 
 def to_keras(
@@ -141,49 +120,56 @@ def to_keras(
     layer: int = 0,
     merge_biases: bool = False,
 ) -> list[np.ndarray]:
-    """One layer of our state dict as the list of arrays that Keras's ``layer.set_weights`` takes; see `from_keras`.
+    """Return one layer of our state dict as the arrays for Keras's ``layer.set_weights``.
+
+    The layout is described at `from_keras`.
 
     Parameters
     ----------
     state : mapping of str to array
         ``layer.state_dict()`` of an RNN, a GRU or an LSTM.
     reset : {"after", "before"}
-        For a GRU, and for nothing else: the form that our layer has. The Keras layer is made with ``reset_after=(reset == "after")``.
+        The form of our GRU; None for other layers. Build the Keras layer with
+        ``reset_after=(reset == "after")``.
     layer : int
-        Which layer of a stack.
+        The layer's number in the stack.
     merge_biases : bool
-        Where Keras has one bias, all but a GRU with ``reset="after"``, make it the sum of our two. That is the same network, but the
-        round trip is not exact: what comes back has all of it in ``bias_ih``, and zeros in ``bias_hh``. Without it our
-        ``bias_hh`` must be zero, as `from_keras` makes it, and the round trip is exact.
+        Add our two biases where Keras has one, in all layers but a GRU with ``reset="after"``.
+        The network is the same, but the round trip is not exact: it returns the sum as
+        ``bias_ih``, and zeros as ``bias_hh``. If False, our ``bias_hh`` must be zero, as
+        `from_keras` makes it, and the round trip is exact.
 
     Returns
     -------
     list of ndarray
-        ``kernel``, ``recurrent_kernel`` and, if ours has biases, ``bias``; twice of a bidirectional layer, for `Bidirectional`.
+        ``kernel``, ``recurrent_kernel`` and, if our layer has biases, ``bias``. A bidirectional
+        layer gives them twice, for `Bidirectional`.
 
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or two biases would become one.
+        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or two biases
+        would have to become one.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> [array.shape for array in tg.interop.to_keras(tg.nn.GRU(3, 2).state_dict(), reset="after")]
+    >>> keras = tg.interop.to_keras(tg.nn.GRU(3, 2).state_dict(), reset="after")
+    >>> [array.shape for array in keras]
     [(3, 6), (2, 6), (2, 6)]
-    >>> [array.shape for array in tg.interop.to_keras(tg.nn.LSTM(3, 2).state_dict(), merge_biases=True)]
+    >>> keras = tg.interop.to_keras(tg.nn.LSTM(3, 2).state_dict(), merge_biases=True)
+    >>> [array.shape for array in keras]
     [(3, 8), (2, 8), (8,)]
     """
+    name = "to_keras"
     arrays = []
-    for part in parts_of("to_keras", state, layer):
-        gates = gates_of(part)
-        require_form("to_keras", gates, reset)
-        part = in_order(part, LETTERS[gates], ORDER[gates])
-        arrays += [part.W.T.copy(), part.U.T.copy()]
-        if part.b_i is not None and part.b_h is not None:
-            arrays.append(
-                np.stack([part.b_i, part.b_h])
-                if reset == "after"
-                else one_bias("to_keras", part, merge_biases)
-            )
+    for weights in read_layer(name, state, layer):
+        gates = weights.gates
+        require_form(name, gates, reset)
+        weights = weights.reorder_gates(LETTERS[gates], ORDER[gates])
+        arrays += [weights.W.T.copy(), weights.U.T.copy()]
+        if weights.b_i is not None and weights.b_h is not None:
+            both = np.stack([weights.b_i, weights.b_h])
+            one = both if reset == "after" else merge_into_one_bias(name, weights, merge_biases)
+            arrays.append(one)
     return arrays

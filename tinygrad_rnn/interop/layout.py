@@ -1,6 +1,7 @@
-"""Our side of every conversion: the parameters of one layer of a recurrent network, under PyTorch's names and in its layout.
+"""Weights of one recurrent layer in our layout. Every conversion reads or builds them here.
 
-PyTorch's documentation of `torch.nn.RNN`, `LSTM` and `GRU` is the source of the names, the shapes and the order of the gates.
+The names, the shapes and the order of the gates are PyTorch's, from its documentation of
+`torch.nn.RNN`, `LSTM` and `GRU`.
 """
 
 from __future__ import annotations
@@ -11,240 +12,230 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
-from ..graph import Value
+from ..errors import describe
+from ..graph import unwrap
 
 LETTERS = {1: "h", 3: "rzn", 4: "ifgo"}
-"""The gates in our order, by how many there are: RNN, GRU, LSTM."""
+"""Letters of the gates in our order, by their number: RNN, GRU, LSTM."""
 
 KINDS = {1: "an RNN", 3: "a GRU", 4: "an LSTM"}
 
+NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+"""First part of our parameter names, in the order of the fields of `LayerWeights`."""
+
 TWO_FORMS = (
-    "the two forms cannot be converted into each other: in one, r multiplies h U_n + b_hn, in the other it multiplies h before "
-    "the product; build the layer with the form that the weights were trained in"
+    "the two forms cannot be converted into each other, because r multiplies h U_n + b_hn in "
+    "'after' and h alone in 'before'; build the layer with the form that the weights were "
+    "trained in"
 )
 
 
-class Part(NamedTuple):
-    """One layer in one direction: W (gates · H, I), U (gates · H, H), and the biases (gates · H,), or None twice."""
+class LayerWeights(NamedTuple):
+    """Weights of one layer in one direction, with the gates stacked along the first axis.
+
+    W is (gates · H, I), U is (gates · H, H), and each bias is (gates · H,). Without biases both
+    are None.
+    """
 
     W: np.ndarray
     U: np.ndarray
     b_i: np.ndarray | None = None
     b_h: np.ndarray | None = None
 
+    @property
+    def gates(self) -> int:
+        """Return the number of gates."""
+        return len(self.U) // self.U.shape[1]
 
-def as_arrays(operation: str, argument: str, given: Any, fix: str) -> dict[str, np.ndarray]:
-    """Arrays by name, refused if `given` is no mapping, or holds what is no array of real numbers."""
-    if not isinstance(given, Mapping):
-        raise argument_error(
-            operation,
-            argument,
-            expected="a mapping of names to arrays",
-            got=describe(given),
-            fix=fix,
-            kind=TypeError,
-        )
-    return {
-        name: as_array(operation, f"{argument}[{name!r}]", value) for name, value in given.items()
-    }
+    def reorder_gates(self, old: str, new: str) -> LayerWeights:
+        """Return the weights with the gates in the order `new` instead of `old`."""
+        return LayerWeights(*(None if a is None else reorder_blocks(a, old, new) for a in self))
 
 
-def as_array(operation: str, argument: str, value: Any) -> np.ndarray:
-    """A copy of `value` as a plain array in this machine's byte order, refused if it holds no real numbers."""
+def copy_arrays(operation: str, argument: str, arrays: Any, fix: str) -> dict[str, np.ndarray]:
+    """Return copies of named arrays, as `copy_array` makes them.
+
+    Raises
+    ------
+    TypeError
+        If `arrays` is not a mapping, or one of its values is not an array of real numbers.
+    """
+    arrays = check.mapping(operation, argument, arrays, fix)
+    return {name: copy_array(operation, f"{argument}[{name!r}]", a) for name, a in arrays.items()}
+
+
+def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
+    """Return a copy of `value` as a plain array in the byte order of the machine.
+
+    Raises
+    ------
+    TypeError
+        If it is not an array of real numbers.
+    """
     try:
-        array = np.array(value.array if isinstance(value, Value) else value)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ):  # rows of different lengths, or a tensor that NumPy cannot read
-        array = np.array(None)
-    if array.dtype.kind not in "biuf":
-        fix = "convert it first, with .detach().cpu().numpy() for a tensor of PyTorch"
-        raise argument_error(
-            operation,
-            argument,
-            expected="an array of real numbers",
-            got=describe(value),
-            fix=fix,
-            kind=TypeError,
-        )
+        array = np.array(unwrap(value))
+    except (TypeError, ValueError, RuntimeError):
+        array = np.array(None)  # rows of different lengths, or a tensor that NumPy cannot read
+    fix = "convert it first; for a tensor of PyTorch call .detach().cpu().numpy()"
+    real, got = array.dtype.kind in "biuf", describe(value)
+    check.require(real, operation, argument, "an array of real numbers", got, fix, TypeError)
     return array.astype(np.dtype(array.dtype.type), copy=False)
 
 
 def require_shape(
-    operation: str, argument: str, array: np.ndarray, shape: tuple[int, ...], meaning: str
+    operation: str, argument: str, array: np.ndarray, shape: tuple[int | None, ...], letters: str
 ) -> None:
-    """Refuse an array of another shape; `meaning` says in letters what the shape is."""
-    if array.shape != shape:
-        fix = "check that all arrays are of one layer"
-        raise argument_error(
-            operation, argument, expected=f"shape {meaning} = {shape}", got=describe(array), fix=fix
-        )
+    """Raise ValueError unless `array` has this shape, where None stands for any size.
+
+    `letters` is the shape in letters, for the message.
+    """
+    sizes = zip(shape, array.shape, strict=False)
+    fits = array.ndim == len(shape) and all(n is None or n == size for n, size in sizes)
+    expected = f"shape {letters} = {shape}".replace("None", "any")
+    fix = "pass arrays that belong to one layer"
+    check.require(fits, operation, argument, expected, describe(array), fix)
 
 
-def count_gates(operation: str, argument: str, array: np.ndarray, hidden: int, axis: int) -> int:
-    """How many gates stand side by side along `axis` of a matrix: 1 of an RNN, 3 of a GRU, 4 of an LSTM."""
-    wanted = f"a matrix with 1, 3 or 4 times {hidden} (the number of hidden units) entries along axis {axis}"
-    if array.ndim == 2 and hidden and array.shape[axis] in [gates * hidden for gates in LETTERS]:
-        return array.shape[axis] // hidden
-    raise argument_error(
-        operation,
-        argument,
-        expected=wanted,
-        got=describe(array),
-        fix="check that it is of an RNN, GRU or LSTM",
-    )
+def count_gates(operation: str, argument: str, U: np.ndarray, axis: int = 0) -> int:
+    """Return the number of gates stacked along `axis` of the recurrent matrix.
+
+    It is 1 for an RNN, 3 for a GRU and 4 for an LSTM. Any other raises ValueError.
+    """
+    hidden = U.shape[1 - axis] if U.ndim == 2 else 0
+    gates = U.shape[axis] / hidden if hidden else 0
+    long, short = ("columns", "rows") if axis else ("rows", "columns")
+    expected = f"a matrix with 1, 3 or 4 times as many {long} as {short}"
+    fix = "pass the weights of an RNN, GRU or LSTM"
+    check.require(gates in LETTERS, operation, argument, expected, describe(U), fix)
+    return int(gates)
 
 
 def require_form(
-    operation: str, gates: int, reset: str | None, theirs: str | None = None, *, because: str = ""
+    operation: str, gates: int, reset: str | None, stored: str | None = None, because: str = ""
 ) -> None:
-    """Refuse a `reset` that is missing for a GRU, given for another layer, or not the form that the weights have."""
+    """Raise ValueError unless `reset` is right for a layer with this number of gates.
+
+    For a GRU it is "after" or "before", and equal to `stored` where the form of the weights is
+    known; `because` tells how. For other layers it is None.
+    """
+    got = repr(reset)
     if gates != 3:
-        if reset is not None:
-            fix = "leave it out"
-            raise argument_error(
-                operation, "reset", expected=f"None for {KINDS[gates]}", got=repr(reset), fix=fix
-            )
+        expected = f"None for {KINDS[gates]}"
+        check.require(reset is None, operation, "reset", expected, got, "leave it out")
         return
-    if reset not in ("after", "before"):
-        fix = "name the form of the tg.nn.GRU on our side, for the arrays do not tell"
-        raise argument_error(
-            operation, "reset", expected="'after' or 'before' for a GRU", got=repr(reset), fix=fix
-        )
-    if theirs is not None and reset != theirs:
-        raise argument_error(
-            operation,
-            "reset",
-            expected=f"{theirs!r}, for {because}",
-            got=repr(reset),
-            fix=TWO_FORMS,
-        )
+    expected = "'after' or 'before' for a GRU"
+    fix = "name the form of the tg.nn.GRU on our side, because the arrays do not show it"
+    check.require(reset in ("after", "before"), operation, "reset", expected, got, fix)
+    expected = f"{stored!r}, because {because}"
+    check.require(stored in (None, reset), operation, "reset", expected, got, TWO_FORMS)
 
 
-def reordered(stacked: np.ndarray, old: str, new: str) -> np.ndarray:
-    """The blocks of the gates along the first axis, from the order of the letters `old` to that of `new`.
+def reorder_blocks(stacked: np.ndarray, old: str, new: str) -> np.ndarray:
+    """Return the blocks of the gates along the first axis in the order `new` instead of `old`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> reordered(np.array([1, 2, 3]), "rzn", "zrn")
+    >>> reorder_blocks(np.array([1, 2, 3]), "rzn", "zrn")
     array([2, 1, 3])
     """
     blocks = dict(zip(old, np.split(stacked, len(old)), strict=True))
     return np.concatenate([blocks[letter] for letter in new])
 
 
-def in_order(part: Part, old: str, new: str) -> Part:
-    """All arrays of a part with the gates in another order."""
-    biases = (None if bias is None else reordered(bias, old, new) for bias in part[2:])
-    return Part(reordered(part.W, old, new), reordered(part.U, old, new), *biases)
+def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> np.ndarray | None:
+    """Return one bias instead of two: b_i if b_h is zero, else their sum if `merge` is true.
+
+    Raises
+    ------
+    ValueError
+        If b_h is not zero and `merge` is false, because the sum cannot be converted back exactly.
+    """
+    b_i, b_h = weights.b_i, weights.b_h
+    if b_i is None or b_h is None or not b_h.any():  # b_i itself, so that -0.0 comes back as -0.0
+        return b_i
+    expected = "bias_hh of zeros, because the other side has one bias, which becomes bias_ih"
+    fix = (
+        "pass merge_biases=True to add bias_hh to it: the same network, but converted back its "
+        "bias_hh is zero"
+    )
+    check.require(merge, operation, "state", expected, "two biases that are not zero", fix)
+    return b_i + b_h
 
 
-def one_bias(operation: str, part: Part, merge: bool) -> np.ndarray | None:
-    """The two biases as one: b_i if b_h is zero, so that what came with one bias goes as it came; their sum only if that is asked for."""
-    if part.b_i is None or part.b_h is None or not part.b_h.any():
-        return part.b_i
-    if not merge:
-        wanted = "bias_hh of zeros, for the other side has one bias, which comes back as bias_ih"
-        fix = "pass merge_biases=True for their sum: the same network, but what comes back has all of it in bias_ih"
-        raise argument_error(
-            operation, "state", expected=wanted, got="two biases that are not zero", fix=fix
-        )
-    return part.b_i + part.b_h
-
-
-def two_biases(bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """One bias as b_i, and zeros as b_h."""
+def split_into_two_biases(bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return one bias as the pair (b_i, b_h), where b_h is zero; (None, None) for None."""
     return (None, None) if bias is None else (bias, np.zeros_like(bias))
 
 
-def written(
-    operation: str, parts: Sequence[Part], layer: int, prefix: str = ""
+def build_state_dict(
+    operation: str, directions: Sequence[LayerWeights], layer: int, prefix: str = ""
 ) -> dict[str, np.ndarray]:
-    """The state dict of one layer: its parts, forward and reverse, under our names."""
-    state, layer = {}, check.count(operation, "layer", layer, low=0)
-    for part, direction in zip(parts, ("", "_reverse"), strict=False):
-        for name, array in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), part, strict=True):
-            if array is not None:
-                state[f"{prefix}{name}_l{layer}{direction}"] = array
-    return state
+    """Return the state dict of one layer from its weights, forward and then reverse."""
+    layer = check.count(operation, "layer", layer, low=0)
+    return {
+        f"{prefix}{name}_l{layer}{suffix}": array
+        for weights, suffix in zip(directions, ("", "_reverse"), strict=False)
+        for name, array in zip(NAMES, weights, strict=True)
+        if array is not None
+    }
 
 
-def parts_of(operation: str, state: Mapping[str, Any], layer: int, prefix: str = "") -> list[Part]:
-    """The parts of one layer in a state dict, forward and reverse, their shapes checked. Other names are passed over."""
-    arrays, layer = (
-        as_arrays(operation, "state", state, "pass layer.state_dict()"),
-        check.count(operation, "layer", layer, low=0),
-    )
-    parts = []
-    for direction in ("", "_reverse"):
-        names = [
-            f"{prefix}{name}_l{layer}{direction}"
-            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
-        if not any(name in arrays for name in names) and direction:
+def read_layer(
+    operation: str, state: Mapping[str, Any], layer: int, prefix: str = ""
+) -> list[LayerWeights]:
+    """Return the weights of one layer in a state dict: forward and, where there is one, reverse.
+
+    Other names in the state dict are ignored.
+
+    Raises
+    ------
+    ValueError
+        If a name is missing, or the shapes are not those of one layer.
+    """
+    arrays = copy_arrays(operation, "state", state, "pass layer.state_dict()")
+    layer = check.count(operation, "layer", layer, low=0)
+    got = f"none; there are {', '.join(map(str, arrays)) or 'no arrays'}"
+    fix = "pass the state_dict() of one recurrent layer"
+    directions: list[LayerWeights] = []
+    for suffix in ("", "_reverse"):
+        names = [f"{prefix}{name}_l{layer}{suffix}" for name in NAMES]
+        if suffix and not any(name in arrays for name in names):
             continue
-        wanted = names if names[2] in arrays or names[3] in arrays else names[:2]
-        missing = [name for name in wanted if name not in arrays]
-        if missing:
-            got, fix = (
-                f"none; there are {', '.join(map(str, arrays)) or 'no arrays'}",
-                "pass the state_dict() of one recurrent layer",
-            )
-            raise argument_error(
-                operation, missing[0], expected="an array under this name", got=got, fix=fix
-            )
-        part = Part(*(arrays[name] for name in wanted))
-        check_part(operation, part, names)
-        if parts:
-            require_directions(operation, names, parts[0], part)
-        parts.append(part)
-    return parts
+        needed = names if names[2] in arrays or names[3] in arrays else names[:2]
+        for name in needed:
+            check.require(name in arrays, operation, name, "an array of this name", got, fix)
+        weights = LayerWeights(*(arrays[name] for name in needed))
+        require_one_layer(operation, weights, names)
+        if directions:
+            require_equal_shapes(operation, names, directions[0], weights)
+        directions.append(weights)
+    return directions
 
 
-def require_directions(
+def require_equal_shapes(
     operation: str, names: Sequence[str], forward: Sequence[Any], reverse: Sequence[Any]
 ) -> None:
-    """Refuse arrays of two directions that are not of one layer: of another kind or size, or with biases in one only.
+    """Raise ValueError unless the arrays of both directions can belong to one layer.
 
-    `names` are those of the reverse direction, with which the message begins.
+    They are of the same kind and sizes, and both have biases or none. `names` are those of the
+    reverse direction, for the message.
     """
-    for i in (1, 0, *range(2, len(names))):  # U first, for it tells the kind and the size
-        name = names[i]
-        there, here = (
-            "none" if part[i] is None else f"shape {part[i].shape}" for part in (forward, reverse)
+    fix = "give both directions the same sizes and biases, or convert two layers one by one"
+    for i in (1, 0, *range(2, len(names))):  # U first, because it shows the kind and the size
+        first, second = (
+            "none" if arrays[i] is None else f"shape {arrays[i].shape}"
+            for arrays in (forward, reverse)
         )
-        if there != here:
-            fix = "both directions of a layer have the same sizes and biases; convert several layers one by one"
-            raise argument_error(
-                operation, name, expected=f"{there}, as in the forward direction", got=here, fix=fix
-            )
+        expected = f"{first}, as in the forward direction"
+        check.require(first == second, operation, names[i], expected, second, fix)
 
 
-def check_part(operation: str, part: Part, names: Sequence[str]) -> int:
-    """Refuse arrays whose shapes are not those of one layer; the number of its gates."""
-    if part.U.ndim != 2:
-        raise argument_error(
-            operation, names[1], expected="a matrix", got=describe(part.U), fix="check the names"
-        )
-    hidden = part.U.shape[1]
-    gates = count_gates(operation, names[1], part.U, hidden, 0)
-    require_shape(
-        operation,
-        names[0],
-        part.W,
-        (gates * hidden, part.W.shape[-1] if part.W.ndim else 0),
-        "(gates · H, I)",
-    )
-    for bias, name in zip(part[2:], names[2:], strict=True):
+def require_one_layer(operation: str, weights: LayerWeights, names: Sequence[str]) -> None:
+    """Raise ValueError unless the shapes are those of one layer; `names` are for the message."""
+    W, U, *biases = weights
+    rows = count_gates(operation, names[1], U) * U.shape[1]
+    require_shape(operation, names[0], W, (rows, None), "(gates · H, I)")
+    for bias, name in zip(biases, names[2:], strict=True):
         if bias is not None:
-            require_shape(operation, name, bias, (gates * hidden,), "(gates · H,)")
-    return gates
-
-
-def gates_of(part: Part) -> int:
-    """How many gates a checked part has."""
-    return len(part.U) // part.U.shape[1]
+            require_shape(operation, name, bias, (rows,), "(gates · H,)")

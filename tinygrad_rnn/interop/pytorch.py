@@ -1,4 +1,4 @@
-"""PyTorch's state dicts, which are ours: only the names and shapes of recurrent layers are checked."""
+"""State dicts of PyTorch, which are ours too: only the recurrent layers in them are checked."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import argument_error
-from .layout import as_arrays, gates_of, parts_of, require_form
+from .. import check
+from .layout import copy_arrays, read_layer, require_form
 
 RECURRENT = re.compile(
-    r"(?P<prefix>.*?)(?:weight|bias)_(?P<what>ih|hh|hr)_l(?P<layer>\d+)(?:_reverse)?"
+    r"(?P<prefix>.*?)(?:weight|bias)_(?P<matrix>ih|hh|hr)_l(?P<layer>\d+)(?:_reverse)?"
 )
 
 
 def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
-    """A state dict of PyTorch as plain arrays under the same names: the identity, checked.
+    """Return a state dict of PyTorch as plain arrays under the same names, after checking it.
 
-    Names and layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`, `Embedding` and `LayerNorm` are those of our layers, and
-    `torch.nn.GRU` is our GRU with ``reset="after"``. Conventions: the documentation of these classes.
+    Our layers have the names and the layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`,
+    `Embedding` and `LayerNorm`, and `torch.nn.GRU` is our GRU with ``reset="after"``. Conventions:
+    the documentation of these classes.
 
     Parameters
     ----------
     weights : mapping of str to array or tensor
-        Of one layer, or of a whole model.
+        The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs, if there are any: "before" is refused, for PyTorch has the other.
+        The form of our GRUs, if there are any. "before" raises ValueError, because PyTorch has
+        the other form.
 
     Returns
     -------
@@ -37,10 +39,11 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     Raises
     ------
     ValueError
-        If the arrays of a recurrent layer do not belong together, it has projections (``weight_hr``), which ours have not, or
-        it is a GRU and `reset` is "before", which cannot be converted.
+        If the arrays of a recurrent layer do not belong together, it has projections
+        (``weight_hr``), which our layers do not have, or it is a GRU and `reset` is "before",
+        which cannot be converted.
     TypeError
-        If an entry cannot be read as an array.
+        If an entry is not an array of real numbers.
 
     Examples
     --------
@@ -49,21 +52,23 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     >>> list(tg.interop.from_pytorch(gru.state_dict()))
     ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
-    return _checked("from_pytorch", "weights", weights, reset)
+    return _copy_checked("from_pytorch", "weights", weights, reset)
 
 
 def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
-    """Our state dict for PyTorch: the same names and arrays, checked; see `from_pytorch`.
+    """Return our state dict for PyTorch: the same names and arrays, after checking them.
 
-    ``module.load_state_dict({name: torch.from_numpy(array) for name, array in to_pytorch(state).items()})`` takes it. Say
-    ``reset="before"`` if that is the form of your GRU: it is refused then, while the arrays alone do not tell.
+    Load it with ``module.load_state_dict({name: torch.from_numpy(array) for name, array in
+    to_pytorch(state).items()})``. The arrays do not show the form of a GRU: pass
+    ``reset="before"`` if your GRU has that form, and the call raises instead of converting it
+    wrongly.
 
     Parameters
     ----------
     state : mapping of str to array
-        Of one layer, or of a whole model.
+        The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs, if there are any: "before" is refused.
+        The form of our GRUs, if there are any. "before" raises ValueError.
 
     Returns
     -------
@@ -81,29 +86,23 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     >>> tg.interop.to_pytorch(tg.nn.Linear(3, 2, rng=0).state_dict())["weight"].shape
     (2, 3)
     """
-    return _checked("to_pytorch", "state", state, reset)
+    return _copy_checked("to_pytorch", "state", state, reset)
 
 
-def _checked(
+def _copy_checked(
     operation: str, argument: str, weights: Mapping[str, Any], reset: str
 ) -> dict[str, np.ndarray]:
-    arrays = as_arrays(operation, argument, weights, "pass module.state_dict()")
+    """Return copies of the arrays, after checking every recurrent layer among them."""
+    arrays = copy_arrays(operation, argument, weights, "pass module.state_dict()")
+    expected, got = "a layer without projections", "one with proj_size > 0"
+    fix = "train without proj_size, because our LSTM has no projections"
     layers: dict[tuple[str, int], None] = {}
     for name in arrays:
         found = RECURRENT.fullmatch(str(name))
-        if found and found["what"] == "hr":
-            wanted = "a layer without projections"
-            raise argument_error(
-                operation,
-                name,
-                expected=wanted,
-                got="one with proj_size > 0",
-                fix="ours hands on h as it is; train without",
-            )
         if found:
+            check.require(found["matrix"] != "hr", operation, name, expected, got, fix)
             layers[found["prefix"], int(found["layer"])] = None
     for prefix, layer in layers:
-        parts = parts_of(operation, arrays, layer, prefix)
-        if gates_of(parts[0]) == 3:
-            require_form(operation, 3, reset, "after", because="torch.nn.GRU has that form")
+        if read_layer(operation, arrays, layer, prefix)[0].gates == 3:
+            require_form(operation, 3, reset, "after", "torch.nn.GRU has that form")
     return arrays

@@ -1,4 +1,4 @@
-"""Weights that others wrote, loaded by name: first a report of what fits and what does not, and only then a change."""
+"""Load weights of other sources by name. A report says what fits before anything changes."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 import numpy as np
 
+from .. import check
 from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..nn import Module
-from .layout import as_arrays
+from .layout import copy_arrays
 
-DTYPES = {"BOOL": "?", "BF16": "<u2"} | {
+DTYPES = {"BOOL": "?", "BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
     f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
 }
-DTYPES |= {"F16": "<f2", "F32": "<f4", "F64": "<f8"}
-"""The dtypes of a file's entries, as their bytes are read."""
+"""NumPy's dtype for the bytes of each dtype of a safetensors file."""
 
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What weights and a module have in common.
+    """A comparison of the parameters of a module with arrays by name.
 
     Attributes
     ----------
     module : str
-        The kind of the module.
+        The class name of the module.
     fitting : tuple of str
-        The parameters for which there is an array of their shape and dtype.
+        The parameters that have an array of their shape and dtype.
     missing : tuple of str
-        The parameters for which there is none, each with its dtype and shape.
+        The parameters without an array, each with its dtype and shape.
     unexpected : tuple of str
-        The arrays for which there is no parameter, each with its dtype and shape.
+        The arrays without a parameter, each with its dtype and shape.
     misfits : tuple of str
-        The parameters whose array has another shape or dtype, with what was expected and what came.
+        The parameters whose array has another shape or dtype, with both.
 
     Examples
     --------
@@ -57,11 +57,12 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Whether every parameter has its array, and every array its parameter."""
+        """Return True if every parameter has its array, and every array its parameter."""
         return not (self.missing or self.unexpected or self.misfits)
 
     def __str__(self) -> str:
-        lines = [f"{self.module}: {len(self.fitting)} of {self._parameters()} fit"]
+        total = len(self.fitting) + len(self.missing) + len(self.misfits)
+        lines = [f"{self.module}: {len(self.fitting)} of {format_count(total, 'parameter')} fit"]
         for title, entries in (
             ("missing", self.missing),
             ("unexpected", self.unexpected),
@@ -70,14 +71,11 @@ class Report:
             lines += [f"{title}:", *(f"  {entry}" for entry in entries)] if entries else []
         return "\n".join(lines)
 
-    def _parameters(self) -> str:
-        return format_count(len(self.fitting) + len(self.missing) + len(self.misfits), "parameter")
-
 
 def compare(
     module: Module, source: Any, *, rename: Rename | None = None, cast: bool = False
 ) -> Report:
-    """What `load_into` would find, as a `Report`; nothing changes.
+    """Return the report that `load_into` would return, and change nothing.
 
     Parameters
     ----------
@@ -91,13 +89,14 @@ def compare(
     Raises
     ------
     ValueError, FileNotFoundError, TypeError
-        If `source` cannot be read, or two names become the same. What does not fit is no error here.
+        If `source` cannot be read, or `rename` gives two arrays one name. Arrays that do not fit
+        are no error here.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> weights = tg.nn.Linear(3, 2, rng=0).state_dict()
-    >>> print(tg.interop.compare(tg.nn.Linear(3, 4), {"weight": weights["weight"], "scale": weights["bias"]}))
+    >>> weight, bias = tg.nn.Linear(3, 2, rng=0).state_dict().values()
+    >>> print(tg.interop.compare(tg.nn.Linear(3, 4), {"weight": weight, "scale": bias}))
     Linear: 0 of 2 parameters fit
     missing:
       bias float32 (4,)
@@ -106,7 +105,7 @@ def compare(
     of another shape or dtype:
       weight: expected float32 (4, 3), got float32 (2, 3)
     """
-    return _compared("compare", module, source, rename, cast)[0]
+    return _match("compare", module, source, rename, cast)[0]
 
 
 def load_into(
@@ -117,23 +116,27 @@ def load_into(
     rename: Rename | None = None,
     cast: bool = False,
 ) -> Report:
-    """Load weights into a module by name: a ``.safetensors`` file as PyTorch or Hugging Face write them, or arrays by name.
+    """Load weights into a module by name, and return a report.
 
-    Everything is compared before anything changes. Of a parameter that the module has under two names, one is enough: such
-    files keep shared weights once.
+    All names, shapes and dtypes are compared before anything changes. If the module has one
+    parameter under two names, the source needs only one of them, because such files keep shared
+    weights once.
 
     Parameters
     ----------
     module : Module
     source : path-like, or mapping of str to array
-        Entries of dtype bfloat16 in a file, which NumPy has not, are read as float32, exactly.
+        A ``.safetensors`` file as PyTorch or Hugging Face write it, or arrays by name. A file's
+        entries of dtype bfloat16, which NumPy does not have, are read as float32, exactly.
     strict : bool
-        Refuse anything that does not fit. If False, what fits is loaded, and the report says what was left.
+        Raise ValueError if anything does not fit. If False, load what fits; the report names the
+        rest.
     rename : callable or mapping, optional
-        From a name in `source` to the parameter's name; None leaves the entry out. Names that a mapping does not have stay.
+        From a name in `source` to the parameter's name; None leaves the entry out. A name that a
+        mapping does not have is kept.
     cast : bool
-        Convert between floating dtypes, float16 to float32 for example. Otherwise another dtype is a misfit, and so is an array
-        with a number that would become infinite.
+        Convert between floating dtypes, float16 to float32 for example. An array with a number
+        that would become infinite does not fit. If False, an array of another dtype does not fit.
 
     Returns
     -------
@@ -142,9 +145,10 @@ def load_into(
     Raises
     ------
     ValueError
-        If `strict` and something does not fit: the message is the report. If two names become the same. Nothing has changed then.
+        If `strict` and something does not fit; the message contains the report. If `rename` gives
+        two arrays one name. Nothing has changed then.
     FileNotFoundError, TypeError
-        If `source` is no file, or no arrays by name.
+        If `source` is not a file, or not a mapping of names to arrays.
 
     Notes
     -----
@@ -154,134 +158,118 @@ def load_into(
     --------
     >>> import os, tempfile
     >>> import tinygrad_rnn as tg
+    >>> weights = tg.nn.GRU(3, 2, rng=0).state_dict()
+    >>> def rename(name):
+    ...     return name.removeprefix("rnn.")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "model.safetensors")
-    ...     tg.save({f"rnn.{name}": array for name, array in tg.nn.GRU(3, 2, rng=0).state_dict().items()}, path)
-    ...     print(tg.interop.load_into(tg.nn.GRU(3, 2), path, rename=lambda name: name.removeprefix("rnn.")))
+    ...     tg.save({f"rnn.{name}": array for name, array in weights.items()}, path)
+    ...     print(tg.interop.load_into(tg.nn.GRU(3, 2), path, rename=rename))
     GRU: 4 of 4 parameters fit
     """
-    report, arrays = _compared("load_into", module, source, rename, cast)
-    if strict and not report.complete:
-        wanted, fix = (
-            "an array for each parameter and no others",
-            "rename, cast, or strict=False to load what fits",
-        )
-        raise argument_error("load_into", "source", expected=wanted, got=f"\n{report}\n", fix=fix)
+    report, arrays = _match("load_into", module, source, rename, cast)
+    expected = "an array for each parameter and no others"
+    fix = "pass rename= or cast=, or strict=False to load what fits"
+    fits = report.complete or not strict
+    check.require(fits, "load_into", "source", expected, f"\n{report}\n", fix)
     module.load_state_dict(module.state_dict() | arrays)
     return report
 
 
-def _compared(
+def _match(
     operation: str, module: Module, source: Any, rename: Rename | None, cast: bool
 ) -> tuple[Report, dict[str, np.ndarray]]:
-    """The report, and the fitting arrays by the parameters' names, of shared ones under each of their names."""
-    if not isinstance(module, Module):
-        raise argument_error(
-            operation,
-            "module",
-            expected="a Module",
-            got=describe(module),
-            fix="build the model first",
-            kind=TypeError,
-        )
-    own = dict(module._named())
-    given = _renamed(operation, _arrays(operation, source), rename)
+    """Return the report, and the fitting arrays by the parameters' names.
+
+    The array of a shared parameter is there under each of its names.
+    """
+    check.instance(operation, "module", module, Module, "a Module", "build the model first")
+    parameters = dict(module._named())
+    arrays = _rename_arrays(operation, _read_arrays(operation, source), rename)
     names: dict[Value, list[str]] = {}
-    for name, parameter in own.items():
+    for name, parameter in parameters.items():
         names.setdefault(parameter, []).append(name)
     fitting: dict[str, np.ndarray] = {}
     missing, misfits = [], []
     for parameter, shared in names.items():
-        there = [name for name in shared if name in given]
-        if not there:
+        present = [name for name in shared if name in arrays]
+        if not present:
             missing.append(f"{shared[0]} {describe(parameter)}")
-        for name in there:
-            array = given[name]
-            if cast and array.dtype.kind == parameter.array.dtype.kind == "f":
-                with np.errstate(over="ignore"):
-                    array = array.astype(parameter.array.dtype)
-                if np.isinf(array).sum() > np.isinf(given[name]).sum():
-                    got = f"{describe(given[name])} with numbers beyond {np.finfo(array.dtype).max}"
-                    misfits.append(f"{name}: expected {describe(parameter)}, got {got}")
-                    continue
-            if (array.shape, array.dtype) != (parameter.array.shape, parameter.array.dtype):
-                misfits.append(f"{name}: expected {describe(parameter)}, got {describe(array)}")
-            else:
-                fitting |= {other: array for other in shared if other == name or other not in there}
-    unexpected = [f"{name} {describe(array)}" for name, array in given.items() if name not in own]
-    fits = tuple(name for name in fitting if name in given)
-    return Report(
-        type(module).__name__, fits, tuple(missing), tuple(unexpected), tuple(misfits)
-    ), fitting
+        for name in present:
+            array, misfit = _fit(arrays[name], parameter.array, cast)
+            if misfit:
+                misfits.append(f"{name}: expected {describe(parameter)}, got {misfit}")
+                continue
+            absent = [other for other in shared if other not in present]
+            fitting |= dict.fromkeys((name, *absent), array)
+    fits = tuple(name for name in fitting if name in arrays)
+    unexpected = [f"{name} {describe(a)}" for name, a in arrays.items() if name not in parameters]
+    kind = type(module).__name__
+    return Report(kind, fits, tuple(missing), tuple(unexpected), tuple(misfits)), fitting
 
 
-def _arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
-    """Arrays by name, from a file or as they are."""
+def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str]:
+    """Return the array for a parameter, cast if asked, and its description if it does not fit."""
+    if cast and array.dtype.kind == parameter.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            converted = array.astype(parameter.dtype)
+        if np.isinf(converted).sum() > np.isinf(array).sum():
+            return array, f"{describe(array)} with numbers beyond {np.finfo(parameter.dtype).max}"
+        array = converted
+    fits = (array.shape, array.dtype) == (parameter.shape, parameter.dtype)
+    return array, "" if fits else describe(array)
+
+
+def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
+    """Return the arrays of a file or a mapping by name."""
     if not isinstance(source, str | os.PathLike):
-        return as_arrays(operation, "source", source, "pass a path, or a state dict")
+        return copy_arrays(operation, "source", source, "pass a path, or a state dict")
     from safetensors import SafetensorError, deserialize
 
     path = Path(source)
-    if not path.is_file():
-        got, fix = f"'{path}', which is none", "check the path"
-        raise argument_error(
-            operation, "source", expected="a file", got=got, fix=fix, kind=FileNotFoundError
-        )
+    got, fix = f"'{path}', where there is no file", "pass the path of a .safetensors file"
+    check.require(path.is_file(), operation, "source", "a file", got, fix, FileNotFoundError)
     try:
         entries = deserialize(path.read_bytes())
     except SafetensorError as error:
-        got, fix = f"'{path}' ({error})", "it may be damaged or of another format"
-        raise argument_error(
-            operation, "source", expected="a whole safetensors file", got=got, fix=fix
-        ) from error
-    return {name: _entry(operation, name, entry) for name, entry in entries}
+        expected, got = "a whole safetensors file", f"'{path}' ({error})"
+        fix = "download or save it again, or convert it from another format"
+        raise argument_error(operation, "source", expected, got, fix) from error
+    return {name: _decode(operation, name, entry) for name, entry in entries}
 
 
-def _entry(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    """One array of a file. Which dtypes NumPy knows depends on what else is imported; here they are always the same."""
-    if entry["dtype"] not in DTYPES:
-        wanted, fix = (
-            f"a dtype among {', '.join(DTYPES)}",
-            "convert it before it is saved, or leave it out",
-        )
-        raise argument_error(
-            operation, f"source[{name!r}]", expected=wanted, got=entry["dtype"], fix=fix
-        )
-    array = np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    if entry["dtype"] == "BF16":  # the first half of a float32
+def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
+    """Return one array of a file.
+
+    The bytes are read here, because the dtypes that safetensors gives to NumPy depend on which
+    other packages are imported.
+    """
+    dtype, expected = entry["dtype"], f"a dtype among {', '.join(DTYPES)}"
+    fix = "convert it before saving, or leave it out"
+    check.require(dtype in DTYPES, operation, f"source[{name!r}]", expected, dtype, fix)
+    array = np.frombuffer(entry["data"], DTYPES[dtype]).reshape(entry["shape"])
+    if dtype == "BF16":  # the first half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _renamed(
+def _rename_arrays(
     operation: str, arrays: dict[str, np.ndarray], rename: Rename | None
 ) -> dict[str, np.ndarray]:
-    """The arrays under their new names, refused if two get the same."""
+    """Return the arrays under their new names; raise ValueError if two would get one name."""
     if rename is None:
         return arrays
-    if not isinstance(rename, Mapping) and not callable(rename):
-        fix = 'use lambda name: name.removeprefix("model."), say'
-        raise argument_error(
-            operation,
-            "rename",
-            expected="a function or a mapping of names",
-            got=describe(rename),
-            fix=fix,
-            kind=TypeError,
-        )
+    expected, fix = "a function or a mapping of names", 'use lambda name: name.removeprefix("rnn.")'
+    check.instance(operation, "rename", rename, Callable | Mapping, expected, fix)
+    get = (lambda name: rename.get(name, name)) if isinstance(rename, Mapping) else rename
+    expected, fix = "a name of its own for each array", "return None to leave one out"
     renamed: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
-        new = rename.get(name, name) if isinstance(rename, Mapping) else rename(name)
+        new = get(name)
         if new is None:
             continue
-        if not isinstance(new, str) or new in renamed:
-            got = f"{new!r} for {name!r}" + (" and for another" if new in renamed else "")
-            raise argument_error(
-                operation,
-                "rename",
-                expected="a name of its own for each",
-                got=got,
-                fix="None leaves one out",
-            )
+        got = f"{new!r} for {name!r}" + (" and for another" if new in renamed else "")
+        fresh = isinstance(new, str) and new not in renamed
+        check.require(fresh, operation, "rename", expected, got, fix)
         renamed[new] = array
     return renamed

@@ -1,4 +1,4 @@
-"""ONNX: the inputs W, R and B of its operators RNN, GRU and LSTM."""
+"""Weights of ONNX's operators RNN, GRU and LSTM: their inputs W, R and B."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import argument_error, describe
+from ... import check
+from ...errors import describe
 from ..layout import (
     LETTERS,
-    Part,
-    as_arrays,
+    LayerWeights,
+    build_state_dict,
+    copy_arrays,
     count_gates,
-    gates_of,
-    in_order,
-    parts_of,
+    read_layer,
     require_form,
     require_shape,
-    written,
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
-"""ONNX's order of the gates: z, r, h of a GRU; i, o, f, c of an LSTM."""
+"""ONNX's order of the gates in our letters: z, r, h (GRU), and i, o, f, c (LSTM)."""
 
 
 def from_onnx_weights(
@@ -32,80 +31,73 @@ def from_onnx_weights(
     linear_before_reset: int | None = None,
     layer: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The inputs W, R and B of an ONNX node RNN, GRU or LSTM as the state dict of our layer.
+    """Return our state dict from the inputs W, R and B of an ONNX node RNN, GRU or LSTM.
 
-    W is (D, gates · H, I), R (D, gates · H, H) and B (D, 2 · gates · H), the biases for x before those for h, with D = 2 for
-    ``direction="bidirectional"`` and else 1. Conventions: onnx.ai/onnx/operators, pages RNN, GRU and LSTM.
+    W is (D, gates · H, I), R is (D, gates · H, H), and B is (D, 2 · gates · H): the biases for x,
+    then those for h. D is 2 for ``direction="bidirectional"`` and else 1. Conventions:
+    onnx.ai/onnx/operators, pages RNN, GRU and LSTM.
 
     Parameters
     ----------
     weights : mapping of str to array
-        "W", "R" and, if the node has it, "B". A node with ``direction="reverse"`` has weights like any other, but our layer
-        then reads the flipped sequence.
+        "W", "R" and, if the node has it, "B". A node with ``direction="reverse"`` has the same
+        weights as a forward one; flip the sequence that our layer reads.
     reset : {"after", "before"}
-        For a GRU, and for nothing else: the form of our layer.
+        The form of our GRU; None for other layers.
     linear_before_reset : int
-        For a GRU: the node's attribute, 0 if it is not there. Not 0 is ``reset="after"``, 0 is "before".
+        The attribute of a GRU's node, 0 if the node does not have it. 0 is ``reset="before"``, any
+        other number is "after".
     layer : int
-        The number k in our names ``weight_ih_l{k}``: ONNX has one node a layer, ours are numbered.
+        The number k in our names ``weight_ih_l{k}``. ONNX has one node a layer; ours are numbered.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``; several layers are joined by ``|``.
+        For ``load_state_dict``. Join those of several layers with ``|``.
 
     Raises
     ------
     ValueError
-        If a name is missing or unknown (an LSTM's peepholes "P", which ours has not), a shape does not fit, or the node has the
-        other form of the GRU, which cannot be converted.
+        If a name is missing or unknown (an LSTM's peepholes "P", which our LSTM does not have), a
+        shape does not fit, or the node has the other form of the GRU, which cannot be converted.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> node = {"W": np.ones((1, 6, 3), "float32"), "R": np.ones((1, 6, 2), "float32"), "B": np.zeros((1, 12), "float32")}
-    >>> gru = tg.nn.GRU(3, 2, reset="before")
-    >>> gru.load_state_dict(tg.interop.from_onnx_weights(node, reset="before", linear_before_reset=0))
+    >>> ones, zeros = np.ones((1, 6, 3), "float32"), np.zeros((1, 12), "float32")
+    >>> node, form = {"W": ones, "R": ones[..., :2], "B": zeros}, {"reset": "before"}
+    >>> gru = tg.nn.GRU(3, 2, **form)
+    >>> gru.load_state_dict(tg.interop.from_onnx_weights(node, linear_before_reset=0, **form))
     """
     name = "from_onnx_weights"
-    arrays = as_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
-    unknown = sorted(str(key) for key in arrays if key not in ("W", "R", "B"))
-    if unknown or "W" not in arrays or "R" not in arrays:
-        got = (
-            f"unknown {unknown[0]!r}"
-            if unknown
-            else f"only {', '.join(map(repr, arrays)) or 'nothing'}"
-        )
-        fix = "our LSTM has no peepholes (P); sequence_lens and initial states are no weights"
-        raise argument_error(name, "weights", expected="'W', 'R' and perhaps 'B'", got=got, fix=fix)
+    arrays = copy_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
+    _require_names(name, arrays)
     W, R, B = arrays["W"], arrays["R"], arrays.get("B")
-    if R.ndim != 3 or len(R) not in (1, 2):
-        fix = "keep the axis of the directions"
-        raise argument_error(
-            name, "R", expected="shape (1 or 2, gates · H, H)", got=describe(R), fix=fix
-        )
-    directions, hidden = len(R), R.shape[2]
-    gates = count_gates(name, "R", R[0], hidden, 0)
-    require_shape(
-        name,
-        "W",
-        W,
-        (directions, gates * hidden, W.shape[-1] if W.ndim else 0),
-        "(D, gates · H, I)",
-    )
+    stacked, expected = R.ndim == 3 and len(R) in (1, 2), "shape (1 or 2, gates · H, H)"
+    fix = "keep the axis of the directions"
+    check.require(stacked, name, "R", expected, describe(R), fix)
+    directions, gates = len(R), count_gates(name, "R", R[0])
+    rows = R.shape[1]
+    require_shape(name, "W", W, (directions, rows, None), "(D, gates · H, I)")
     if B is not None:
-        require_shape(name, "B", B, (directions, 2 * gates * hidden), "(D, 2 · gates · H)")
+        require_shape(name, "B", B, (directions, 2 * rows), "(D, 2 · gates · H)")
     _require_form(name, gates, reset, linear_before_reset)
-    biases = [(None, None) if B is None else np.split(B[d], 2) for d in range(directions)]
-    return written(
-        name,
-        [
-            in_order(Part(W[d], R[d], *biases[d]), ORDER[gates], LETTERS[gates])
-            for d in range(directions)
-        ],
-        layer,
-    )
+    biases = [() if B is None else np.split(B[d], 2) for d in range(directions)]
+    layers = [LayerWeights(W[d], R[d], *biases[d]) for d in range(directions)]
+    layers = [weights.reorder_gates(ORDER[gates], LETTERS[gates]) for weights in layers]
+    return build_state_dict(name, layers, layer)
+
+
+def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the names are W, R and perhaps B."""
+    unknown = sorted(str(name) for name in arrays if name not in ("W", "R", "B"))
+    got = f"only {', '.join(map(repr, arrays)) or 'nothing'}"
+    fix = "our LSTM has no peepholes (P); sequence_lens and initial states are no weights"
+    if unknown:
+        got = f"unknown {unknown[0]!r}"
+    known = not unknown and "W" in arrays and "R" in arrays
+    check.require(known, operation, "weights", "'W', 'R' and perhaps 'B'", got, fix)
 
 
 def to_onnx_weights(
@@ -115,23 +107,26 @@ def to_onnx_weights(
     linear_before_reset: int | None = None,
     layer: int = 0,
 ) -> dict[str, np.ndarray]:
-    """One layer of our state dict as the inputs W, R and B of an ONNX node; see `from_onnx_weights`.
+    """Return one layer of our state dict as the inputs W, R and B of an ONNX node.
+
+    The layout is described at `from_onnx_weights`.
 
     Parameters
     ----------
     state : mapping of str to array
         ``layer.state_dict()`` of an RNN, a GRU or an LSTM.
     reset : {"after", "before"}
-        For a GRU, and for nothing else: the form that our layer has.
+        The form of our GRU; None for other layers.
     linear_before_reset : int
-        For a GRU: the attribute that the node will have.
+        The attribute that a GRU's node will have.
     layer : int
-        Which layer of a stack.
+        The layer's number in the stack.
 
     Returns
     -------
     dict of str to ndarray
-        "W" (D, gates · H, I), "R" (D, gates · H, H) and, if ours has biases, "B" (D, 2 · gates · H).
+        "W" (D, gates · H, I), "R" (D, gates · H, H) and, if our layer has biases, "B"
+        (D, 2 · gates · H).
 
     Raises
     ------
@@ -146,50 +141,38 @@ def to_onnx_weights(
     {'W': (2, 8, 3), 'R': (2, 8, 2), 'B': (2, 16)}
     """
     name = "to_onnx_weights"
-    parts = parts_of(name, state, layer)
-    gates = gates_of(parts[0])
+    directions = read_layer(name, state, layer)
+    gates = directions[0].gates
     _require_form(name, gates, reset, linear_before_reset)
-    parts = [in_order(part, LETTERS[gates], ORDER[gates]) for part in parts]
-    arrays = {"W": np.stack([part.W for part in parts]), "R": np.stack([part.U for part in parts])}
-    biases = [
-        np.concatenate([part.b_i, part.b_h])
-        for part in parts
-        if part.b_i is not None and part.b_h is not None
-    ]
-    return arrays | ({"B": np.stack(biases)} if biases else {})
+    directions = [weights.reorder_gates(LETTERS[gates], ORDER[gates]) for weights in directions]
+    arrays = {
+        "W": np.stack([weights.W for weights in directions]),
+        "R": np.stack([weights.U for weights in directions]),
+    }
+    if directions[0].b_i is not None:
+        arrays["B"] = np.stack([np.concatenate(weights[2:]) for weights in directions])
+    return arrays
 
 
 def _require_form(
-    name: str, gates: int, reset: str | None, linear_before_reset: int | None
+    operation: str, gates: int, reset: str | None, linear_before_reset: int | None
 ) -> None:
-    """Refuse a GRU whose form on either side is not named, or not the same on both."""
-    require_form(name, gates, reset)
+    """Raise an error unless both sides name one form of the GRU, and none for other layers.
+
+    Raises
+    ------
+    ValueError
+        If the forms differ, or one is given for a layer that is not a GRU.
+    TypeError
+        If `linear_before_reset` is not an integer for a GRU.
+    """
+    require_form(operation, gates, reset)
+    argument, value = "linear_before_reset", linear_before_reset
     if gates != 3:
-        if linear_before_reset is not None:
-            fix = "leave it out"
-            raise argument_error(
-                name,
-                "linear_before_reset",
-                expected="None, for it is no GRU",
-                got=repr(linear_before_reset),
-                fix=fix,
-            )
+        absent, expected = value is None, "None, because the layer is not a GRU"
+        check.require(absent, operation, argument, expected, repr(value), "leave it out")
         return
-    if not isinstance(linear_before_reset, int | np.integer):
-        fix = "pass that of the node, 0 if it has none, for the arrays do not tell"
-        raise argument_error(
-            name,
-            "linear_before_reset",
-            expected="0 or 1 for a GRU",
-            got=describe(linear_before_reset),
-            fix=fix,
-            kind=TypeError,
-        )
-    theirs = "after" if linear_before_reset else "before"
-    require_form(
-        name,
-        gates,
-        reset,
-        theirs,
-        because=f"linear_before_reset={int(linear_before_reset)} is that form",
-    )
+    fix = "pass that of the node, 0 if it has none, because the arrays do not show it"
+    check.instance(operation, argument, value, int | np.integer, "0 or 1 for a GRU", fix)
+    stored = "after" if value else "before"
+    require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} is that form")
