@@ -257,9 +257,12 @@ def test_what_has_no_graph_is_refused(form, output):
     [
         ({"show": "shapes"}, "argument show: expected shape, value or grad, got 'shapes'"),
         ({"show": ["shape", "norm"]}, "argument show: expected"),
-        ({"parameters": "twice"}, "argument parameters: expected once, chips, hide, got 'twice'"),
-        ({"direction": "left"}, "argument direction: expected up, down, right, got 'left'"),
-        ({"theme": "neon"}, "argument theme: expected 'light' or 'dark' or 'print', got 'neon'"),
+        (
+            {"parameters": "twice"},
+            "argument parameters: expected 'once', 'chips' or 'hide', got 'twice'",
+        ),
+        ({"direction": "left"}, "argument direction: expected 'up', 'down' or 'right', got 'left'"),
+        ({"theme": "neon"}, "argument theme: expected 'light', 'dark' or 'print', got 'neon'"),
     ],
 )
 def test_an_unknown_option_is_refused(options, message):

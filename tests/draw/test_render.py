@@ -62,10 +62,10 @@ def engine(request, monkeypatch, tmp_path):
     """Every engine in turn: pygraphviz without a dot, a dot that stands in for the system's, and the system's if there is one."""
     if request.param == "pygraphviz":
         monkeypatch.setattr("tinygrad_rnn.draw.render.shutil.which", lambda name: None)
-        assert [command[0] for command in render.engines("svg")] == [sys.executable]
+        assert [command[0] for command in render.find_engines("svg")] == [sys.executable]
     elif request.param == "dot":
         program = put_first(monkeypatch, tmp_path, STAND_IN)
-        assert render.engines("svg")[0] == [str(program), "-Tsvg"]
+        assert render.find_engines("svg")[0] == [str(program), "-Tsvg"]
     return request.param
 
 
@@ -657,7 +657,7 @@ def test_a_file_that_cannot_be_written_is_refused_by_name(tmp_path, name):
     (tmp_path / name[:10]).mkdir() if name.startswith("folder") else None
     with pytest.raises(
         OSError,
-        match=r"^graph.save: argument path: expected a file (that can be written|in a folder that is there), got ",
+        match=r"^graph.save: argument path: expected a file (that can be written|in an existing folder), got ",
     ):
         tg.graph(leaf() * 2).save(tmp_path / name)
 
@@ -800,7 +800,10 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         (["--demo", "--fold", "nope"], "argument fold: expected the name or the depth of a scope"),
         (["--demo", "--fold", "99"], "argument fold: expected the name or the depth of a scope"),
         (["--demo", "--fold", "²"], "argument fold: expected the name or the depth of a scope"),
-        (["--demo", "--parameters", "some"], "argument parameters: expected once, chips, hide"),
+        (
+            ["--demo", "--parameters", "some"],
+            "argument parameters: expected 'once', 'chips' or 'hide', got 'some'",
+        ),
         (
             ["--demo", "--highlight", "nope"],
             "argument --highlight: expected one of recurrent.weight_ih_l0, ",
@@ -808,7 +811,7 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         (["--demo", "--theme", "neon"], "argument theme: expected"),
         (["--demo", "--direction", "left"], "argument direction: expected"),
         (["--demo", "--out", "x.gif"], "expected a name that ends in .svg"),
-        (["--demo", "--out", "none/x.svg"], "expected a file in a folder that is there"),
+        (["--demo", "--out", "none/x.svg"], "expected a file in an existing folder"),
         (["--demo", "--out", "."], "expected a name that ends in .svg"),
         (["--demo", "--turn"], "unrecognized arguments: --turn"),
     ],

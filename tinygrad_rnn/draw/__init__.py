@@ -1,4 +1,4 @@
-"""The graph that a program recorded, to look at: as data, as numbered equations, and as a figure."""
+"""The graph that a program recorded: as data, as numbered equations and as a figure."""
 
 from ..analysis.equations import format_graph as text
 from ..errors import NoEngineError

@@ -1,4 +1,4 @@
-"""`graph`: what a user calls, and the figure that it gives."""
+"""`graph`, the function that draws, and the figure that it returns."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import check
 from ..analysis.equations import format_graph as equations
 from ..analysis.labels import label_values, recorded_values
 from ..analysis.scopes import loop_of
@@ -16,7 +17,7 @@ from .fit import MOST, fitted
 from .picture import Edge, Picture, Vertex, observe
 from .steps import keep_steps, states
 from .steps import roll as rolled
-from .themes import theme_named
+from .themes import THEMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 class Graph:
     """The graph of a result, as data and as a figure.
 
-    `graph` and ``CompiledModule.graph`` make it. In a notebook it shows itself.
+    `graph` and ``CompiledModule.graph`` return one. A notebook shows it as a picture.
 
     Attributes
     ----------
     paths : int or None
-        With ``highlight``: along how many paths the gradient reaches it.
+        The number of paths along which the gradient reaches ``highlight``; None without it.
 
     Examples
     --------
@@ -56,31 +57,35 @@ class Graph:
 
     @property
     def nodes(self) -> list[Vertex]:
-        """What is visible, in the order of computation."""
+        """The visible vertices, in the order of computation."""
         return list(self._picture.vertices.values())
 
     @property
     def edges(self) -> list[Edge]:
-        """Who uses what."""
+        """The visible edges, from each value to its uses."""
         return list(self._picture.edges)
 
     @property
     def status(self) -> str:
-        """Whether a backward pass went through the graph."""
+        """``"backward done"`` after a backward pass through the graph, else ``"forward only"``."""
         return "backward done" if node_of(self._values[-1]).used else "forward only"
 
     @property
     def notes(self) -> list[str]:
-        """What the figure says about itself, beginning with its status and its size; then what it leaves out and how to see it."""
+        """The lines below the figure.
+
+        The first has the status and the size of the graph. Others say what the figure leaves out
+        and how to see it.
+        """
         return [f"{self.status} · {format_count(len(self._values), 'op')}", *self._picture.notes]
 
     def text(self, *, shapes: bool = True) -> str:
-        """The whole graph as numbered equations that read like the program that ran, grouped by time step.
+        """Return the whole graph as numbered equations, in the order of the program, by time step.
 
         Parameters
         ----------
         shapes : bool, keyword-only
-            The shape of each result at the end of its line. Without them the equations stand alone.
+            Whether to write the shape of each result at the end of its line.
 
         Returns
         -------
@@ -99,12 +104,12 @@ class Graph:
         return equations(self._values[-1], shapes=shapes)
 
     def dot(self) -> str:
-        """This view in the DOT language.
+        """Return this view in the DOT language.
 
         Raises
         ------
         ValueError
-            If more is visible than can be drawn; the message says how to fold it.
+            If more is visible than can be drawn. The message says how to fold it.
 
         Examples
         --------
@@ -116,23 +121,24 @@ class Graph:
         from .dot import Look, write
 
         if len(self._picture.vertices) > MOST:
+            count = f"{len(self._picture.vertices):,}"
             raise argument_error(
                 "graph.dot",
                 "fold",
                 expected=f"at most {MOST} visible nodes",
-                got=f"{len(self._picture.vertices):,}, which no scope or time step groups into fewer",
+                got=f"{count}, which no scope or time step groups into fewer",
                 fix="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
             )
         look = Look(**self._look, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
         return write(self._picture, look, "\n".join(self.notes))
 
     def svg(self) -> str:
-        """This view as SVG text.
+        """Return this view as SVG text.
 
         Raises
         ------
         NoEngineError
-            If nothing here draws pictures; `text`, `dot` and `data` need nothing that does.
+            If this machine has no Graphviz. `text`, `dot` and `data` work without it.
 
         Examples
         --------
@@ -147,28 +153,30 @@ class Graph:
         return drawn[drawn.index("<svg") :]
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure to `path`; its ending says how: .svg, .png, .pdf, .dot, .txt or .json.
+        """Write the figure to `path`, in the format that the suffix of the name asks for.
 
         Parameters
         ----------
         path : path-like
-            An .svg, .png or .pdf needs what draws; a .dot, .txt or .json does not.
+            A name that ends in .svg, .png, .pdf, .dot, .txt or .json. The first three need
+            Graphviz; the others do not.
 
         Returns
         -------
         pathlib.Path
-            Where it is.
+            The path of the file.
 
         Raises
         ------
         ValueError
-            If the ending is none of these.
+            If the name has another suffix.
         OSError
             If the file cannot be written.
         NoEngineError
-            If nothing here draws pictures. The DOT text is then saved beside `path`, and the message says so.
+            If this machine has no Graphviz. The DOT text is then saved in the same folder, and
+            the message names that file.
         RuntimeError
-            If what draws them fails; the DOT text is saved beside `path` as well.
+            If Graphviz fails. The DOT text is saved in this case too.
 
         Examples
         --------
@@ -180,17 +188,18 @@ class Graph:
         ...     print(path.name, path.stat().st_size > 0)
         graph.txt True
         """
-        from .save_figure import save
+        from .save_figure import save_figure
 
-        return save(self, path)
+        return save_figure(self, path)
 
     def data(self) -> dict[str, Any]:
-        """The view as plain dicts and lists, for JSON.
+        """Return this view as plain dicts and lists, for JSON.
 
         Returns
         -------
         dict
-            ``"nodes"`` and ``"edges"``, which name nodes by ``"id"``; ``"scopes"``, ``"steps"``, ``"status"`` and ``"notes"``.
+            ``"nodes"``; ``"edges"``, which refer to nodes by ``"id"``; ``"scopes"``, ``"steps"``,
+            ``"status"`` and ``"notes"``.
 
         Examples
         --------
@@ -228,7 +237,10 @@ class Graph:
         }
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """In a notebook: the drawing if there is an engine, and always the equations. Never raises."""
+        """Return what a notebook shows: the equations and, if it can be drawn, the picture.
+
+        Never raises.
+        """
         bundle = {"text/plain": repr(self)}
         try:
             bundle["text/plain"] = self.text()
@@ -238,7 +250,8 @@ class Graph:
         return bundle
 
     def __repr__(self) -> str:
-        return f"<graph: {len(self.nodes)} nodes, {len(self.edges)} edges visible; {'; '.join(self.notes)}>"
+        size = f"{len(self.nodes)} nodes, {len(self.edges)} edges visible"
+        return f"<graph: {size}; {'; '.join(self.notes)}>"
 
 
 def graph(
@@ -253,31 +266,38 @@ def graph(
     theme: str = "light",
     direction: str = "up",
 ) -> Graph:
-    """The computation graph of `output`, to read, to draw and to save.
+    """Return the computation graph of `output`, to read, to draw and to save.
 
-    Nothing is computed or changed: the graph is what was recorded. It can be taken before or after `backward`.
+    Nothing is computed or changed: the graph is the one that was recorded. It can be taken before
+    or after `backward`.
 
     Parameters
     ----------
     output : Tensor
-        The result of a computation, such as a loss; or a gradient made with ``create_graph=True``.
-    show : {"shape", "value", "grad"}, one or several, with commas
-        What stands below each name. A gradient that is not there reads "—"; interior ones need ``backward(retain_grads=True)``.
-        With "grad" the width of an edge follows the norm of the gradient of what it carries, which is that over all its uses.
+        The result of a computation, for example a loss, or a gradient made with
+        ``create_graph=True``.
+    show : {"shape", "value", "grad"}, or several, separated by commas
+        The details to write under each name. A missing gradient reads "—"; those of results need
+        ``backward(retain_grads=True)``. With "grad", the width of an edge follows the norm of the
+        gradient of the value that it carries. This gradient is the sum over all uses of the value.
     steps : str, optional
-        ``"first:2,last:1"``: of every loop the first two time steps and the last; one mark stands for the rest. Not with `roll`.
+        The time steps to draw of every loop: ``"first:2,last:1"`` keeps the first two and the last.
+        One mark stands for the others. Not with `roll`.
     roll : bool
         Draw one time step for all, with an edge t−1 that carries the state.
     fold : int or str, or a sequence of them
-        A box in place of each scope at this depth, of this name, or on this path (``"gru / layer 0"``): a module's, a layer's, or
-        that of a named result with its unnamed terms. ``"names"`` gives every such result a box with its whole formula.
+        Draw one box for each scope at this depth, with this name, or on this path (for example
+        ``"gru / layer 0"``). A scope is a module, a layer, or a named result with its unnamed
+        terms. ``"names"`` gives every named result a box with its whole formula.
     parameters : {"once", "chips", "hide"}, optional
-        Draw a parameter once, at each of its uses, or not at all; at each of its uses if rolled, else once.
+        Draw a parameter once, at each of its uses, or not at all. The default is "chips" if `roll`
+        is true, else "once".
     highlight : Tensor, optional
-        Mark every path along which the gradient travels from `output` to it, and count them.
+        Mark every path along which the gradient travels from `output` to this Tensor, and count
+        the paths.
     theme : {"light", "dark", "print"}
     direction : {"up", "down", "right"}
-        Where the data flows; with "up" and "down", time goes to the right.
+        The direction in which data flows. With "up" and "down", time goes to the right.
 
     Returns
     -------
@@ -288,7 +308,7 @@ def graph(
     TypeError
         If `output` has no graph.
     ValueError
-        If an option is not one of these.
+        If an option has another value.
 
     Examples
     --------
@@ -301,12 +321,14 @@ def graph(
     2
     """
     values = recorded_values("graph", output)
-    kept, folds = options.bounds(steps, roll=roll), options.folds(fold)
-    parameters = options.one_of(
-        "parameters", parameters or ("chips" if roll else "once"), ("once", "chips", "hide")
-    )
-    options.one_of("direction", direction, ("up", "down", "right"))
-    look = {"show": options.shown(show), "theme": theme_named(theme), "direction": direction}
+    kept, folds = options.parse_steps(steps, roll=roll), options.parse_fold(fold)
+    parameters = parameters or ("chips" if roll else "once")
+    check.one_of("graph", "parameters", parameters, ("once", "chips", "hide"))
+    look = {
+        "direction": check.one_of("graph", "direction", direction, ("up", "down", "right")),
+        "show": options.parse_show(show),
+        "theme": THEMES[check.one_of("graph", "theme", theme, THEMES)],
+    }
     picture = observe(values)
     picture = states(views.fold_gradients(picture) if roll else picture)
     if kept is not None:
@@ -322,37 +344,31 @@ def graph(
     picture = fitted(picture, steps_chosen=steps is not None)
     marked, paths = None, None
     if highlight is not None:
-        marked, paths = _paths(values, highlight)
+        marked, paths = _find_paths(values, highlight)
+        target = label_values(values).get(highlight, "what is marked")
         hidden = ", which is hidden" if parameters == "hide" and highlight.node is None else ""
-        picture.notes.append(
-            f"{format_count(paths, 'path')} to {label_values(values).get(highlight, 'what is marked')}{hidden}"
-        )
+        picture.notes.append(f"{format_count(paths, 'path')} to {target}{hidden}")
     return Graph(values, picture, look, marked, paths)
 
 
-def _paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
-    """What lies on a path of the gradient from the output to `highlight`, and how many paths there are.
+def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
+    """Return the values on a path from `highlight` to the output, and the number of such paths.
 
-    Counted by dynamic programming: the paths to a value are those to all its uses together.
+    The count is by dynamic programming: the paths through a value are those through all its uses.
     """
     inside = set(values) | {
         x for value in values for x in node_of(value).inputs if isinstance(x, Value)
     }
     if not isinstance(highlight, Value) or highlight not in inside or not highlight.tracked:
-        raise argument_error(
-            "graph",
-            "highlight",
-            expected="a Tensor with gradients in this graph",
-            got=describe(highlight),
-            fix="pass a parameter it uses",
-        )
+        expected, fix = "a Tensor with gradients in this graph", "pass a parameter it uses"
+        raise argument_error("graph", "highlight", expected, describe(highlight), fix)
     reached = {highlight}
     for value in values:
         if any(isinstance(x, Value) and x in reached for x in node_of(value).inputs):
             reached.add(value)
-    ways: Counter[Value] = Counter({values[-1]: 1})
+    paths: Counter[Value] = Counter({values[-1]: 1})
     for value in reversed(values):
         for x in node_of(value).inputs:
             if isinstance(x, Value) and x in reached and value in reached:
-                ways[x] += ways[value]
-    return frozenset(reached), ways[highlight]
+                paths[x] += paths[value]
+    return frozenset(reached), paths[highlight]

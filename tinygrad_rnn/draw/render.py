@@ -1,4 +1,4 @@
-"""From DOT text to a picture: by a system ``dot``, else by the Graphviz that `pygraphviz` carries."""
+"""Drawing DOT text with a system ``dot``, or else with the Graphviz inside `pygraphviz`."""
 
 from __future__ import annotations
 
@@ -18,45 +18,48 @@ sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="dot"))
 """
 
 
-def engines(form: str) -> list[list[str]]:
-    """The commands that draw DOT from their standard input as `form`, the first choice first.
+def find_engines(form: str) -> list[list[str]]:
+    """Return the commands that draw DOT text from standard input as `form`, the preferred one first.
 
-    The Graphviz inside pygraphviz has a process of its own too: what it writes to the terminal stays there,
-    and so would a crash.
+    The Graphviz inside pygraphviz runs in a process of its own too. Its messages do not reach the
+    terminal, and a crash does not end this process.
 
     Raises
     ------
     NoEngineError
         If there is neither a system ``dot`` nor `pygraphviz`.
     """
-    found = []
+    engines = []
     if dot := shutil.which("dot"):
-        found.append([dot, f"-T{form}"])
+        engines.append([dot, f"-T{form}"])
     if find_spec("pygraphviz"):
-        found.append([sys.executable, "-c", _PYGRAPHVIZ, form])
-    if not found:
+        engines.append([sys.executable, "-c", _PYGRAPHVIZ, form])
+    if not engines:
         raise NoEngineError(
-            f"draw: expected a system dot or pygraphviz to draw {form}, got neither; install Graphviz "
-            "(https://graphviz.org/download), or run: pip install 'tinygrad_rnn[render]'"
+            f"draw: expected a system dot or pygraphviz to draw {form}, got neither; "
+            "install Graphviz (https://graphviz.org/download), "
+            "or run: pip install 'tinygrad_rnn[render]'"
         )
-    return found
+    return engines
 
 
 def render(dot: str, form: str) -> bytes:
-    """`dot` drawn as ``"svg"``, ``"png"`` or ``"pdf"``, by the first engine that can.
+    """Draw DOT text as ``"svg"``, ``"png"`` or ``"pdf"`` and return the bytes of the file.
+
+    The engines are tried in order; the first one that succeeds is used.
 
     Raises
     ------
     NoEngineError
-        If nothing here draws.
+        If this machine has no engine.
     RuntimeError
         If every engine fails.
     """
     reasons = []
-    for command in engines(form):
+    for command in find_engines(form):
         try:
             done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
-        except OSError as error:  # what is called dot is no program
+        except OSError as error:  # the file called dot is not a program
             reasons.append(error.strerror or str(error))
             continue
         if done.stdout and not done.returncode:

@@ -1,4 +1,4 @@
-"""Writing a figure to a file."""
+"""Saving a figure in the format that the name of the file asks for."""
 
 from __future__ import annotations
 
@@ -14,62 +14,54 @@ if TYPE_CHECKING:
     from .figure import Graph
 
 
-def save(figure: Graph, path: Any) -> Path:
-    """The figure in the file `path`, in the form that its ending says."""
+def save_figure(figure: Graph, path: Any) -> Path:
+    """Write a figure to `path` in the format of its suffix, and return the path."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-        wanted, fix = "the name of a file", 'give one like "loss.svg"'
-        raise argument_error("graph.save", "path", expected=wanted, got=describe(path), fix=fix)
+        fix = 'give one like "loss.svg"'
+        raise argument_error("graph.save", "path", "the name of a file", describe(path), fix)
     path = Path(path)
-    form = path.suffix[1:].lower()
-    writers = {
-        **{form: lambda form=form: _drawn(figure, path, form) for form in FORMATS},
-        "dot": lambda: _text(figure.dot()),
-        "txt": lambda: _text(figure.text()),
-        "json": lambda: _text(json.dumps(figure.data(), indent=1)),
-    }
     try:
-        if not path.parent.is_dir():
-            wanted, fix = "a file in a folder that is there", "make the folder first"
-            raise argument_error(
-                "graph.save",
-                "path",
-                expected=wanted,
-                got=repr(str(path)),
-                fix=fix,
-                kind=FileNotFoundError,
-            )
-        if form not in writers:
-            wanted = f"a name that ends in {', '.join(f'.{name}' for name in writers)}"
-            raise argument_error(
-                "graph.save", "path", expected=wanted, got=repr(str(path)), fix="rename it"
-            )
-        path.write_bytes(writers[form]())
+        path.write_bytes(_contents(figure, path))
     except OSError as error:
-        if error.strerror is None:
+        if error.strerror is None:  # raised below, with its whole message
             raise
-        got = repr(str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}...")
-        reason = error.strerror[0].lower() + error.strerror[1:]
-        raise argument_error(
-            "graph.save",
-            "path",
-            expected="a file that can be written",
-            got=got,
-            fix=f"the system says: {reason}",
-            kind=type(error),
-        ) from None
+        name = str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}..."
+        fix = f"choose another path (the system says: {error.strerror.lower()})"
+        expected = "a file that can be written"
+        raise argument_error("graph.save", "path", expected, repr(name), fix, type(error)) from None
     return path
 
 
-def _text(text: str) -> bytes:
+def _contents(figure: Graph, path: Path) -> bytes:
+    """Return the bytes to write to `path`; raise an error if its folder or suffix does not fit."""
+    form = path.suffix[1:].lower()
+    writers = {
+        **{form: lambda form=form: _draw(figure, path, form) for form in FORMATS},
+        "dot": lambda: _encode(figure.dot()),
+        "txt": lambda: _encode(figure.text()),
+        "json": lambda: _encode(json.dumps(figure.data(), indent=1)),
+    }
+    got = repr(str(path))
+    if not path.parent.is_dir():
+        expected, fix = "a file in an existing folder", "create the folder first"
+        raise argument_error("graph.save", "path", expected, got, fix, FileNotFoundError)
+    if form not in writers:
+        expected = f"a name that ends in {', '.join(f'.{name}' for name in writers)}"
+        raise argument_error("graph.save", "path", expected, got, "rename it")
+    return writers[form]()
+
+
+def _encode(text: str) -> bytes:
+    """Return the text as UTF-8 with one newline at its end."""
     return (text.rstrip("\n") + "\n").encode()
 
 
-def _drawn(figure: Graph, path: Path, form: str) -> bytes:
-    """The picture; if nothing draws it, the DOT text is saved beside it for a program elsewhere that does."""
+def _draw(figure: Graph, path: Path, form: str) -> bytes:
+    """Return the drawing. If that fails, save the DOT text beside `path`, for use elsewhere."""
     try:
         return figure.svg().encode() if form == "svg" else render(figure.dot(), form)
     except RuntimeError as error:
-        beside = path.with_suffix(".dot")
-        beside = path.with_name(path.name + ".dot") if beside.exists() else beside
-        beside.write_text(figure.dot(), encoding="utf-8")
-        raise type(error)(f"{error}; the DOT text is in {beside}") from None
+        dot_path = path.with_suffix(".dot")
+        dot_path = path.with_name(path.name + ".dot") if dot_path.exists() else dot_path
+        dot_path.write_text(figure.dot(), encoding="utf-8")
+        raise type(error)(f"{error}; the DOT text is in {dot_path}") from None
