@@ -46,11 +46,6 @@ def weight():
     return tg.Tensor(np.ones(3), requires_grad=True)
 
 
-def leaf(*shape):
-    """A leaf of ones of this shape."""
-    return tg.Tensor(np.ones(shape, np.float32), requires_grad=True)
-
-
 def linear_state(**others):
     """The state dict of an affine map, with other entries."""
     return {**nn.Linear(2, 2, rng=0).state_dict(), **others}

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from helpers import leaf_with
 from internals import toposort
 
 import tinygrad_rnn as tg
@@ -16,10 +17,6 @@ W, U = (
 )
 
 
-def leaf(array, name=None):
-    return tg.Tensor(np.array(array), requires_grad=True, name=name)
-
-
 def of_layer(kind, layers=1, *, bidirectional=False):
     """A loss of a recurrent layer, and its parameters."""
     layer = getattr(tg.nn, kind)(3, 4, layers, bidirectional=bidirectional, rng=0)
@@ -29,8 +26,8 @@ def of_layer(kind, layers=1, *, bidirectional=False):
 
 def op_by_op():
     """A cell of small ops that uses its state and its weights many times, reads slices, and broadcasts."""
-    w, u, b = leaf(W, "W"), leaf(U, "U"), leaf(W[0], "b")
-    x, h = leaf(X, "x"), leaf(np.zeros((2, 3), np.float32), "h")
+    w, u, b = leaf_with(W, "W"), leaf_with(U, "U"), leaf_with(W[0], "b")
+    x, h = leaf_with(X, "x"), leaf_with(np.zeros((2, 3), np.float32), "h")
     for t in range(4):
         with tg.scope("cell", t):
             z = tg.sigmoid(x[t] @ w + h @ u + b)
@@ -158,7 +155,7 @@ def test_a_graph_that_was_used_is_refused():
 
 
 def test_numbers_that_were_replaced_are_refused_and_nothing_changes():
-    w, x = leaf([1.0, 2.0], "w"), leaf([3.0, 4.0], "x")
+    w, x = leaf_with([1.0, 2.0], "w"), leaf_with([3.0, 4.0], "x")
     loss = (tg.exp(x) * w).sum()
     w.data = np.array([5.0, 6.0])
     with pytest.raises(
@@ -170,7 +167,7 @@ def test_numbers_that_were_replaced_are_refused_and_nothing_changes():
 
 
 def test_gradients_are_added_to_what_is_there():
-    w = leaf([1.0, 2.0], "w")
+    w = leaf_with([1.0, 2.0], "w")
     (w * w).sum().backward()
     list(tg.backward_steps((w * 3).sum()))
     assert w.grad.tolist() == [5.0, 7.0]
@@ -181,7 +178,7 @@ def test_gradients_are_added_to_what_is_there():
 
 def test_the_gradient_that_arrives_can_be_given():
     u = RNG.standard_normal((2, 3)).astype(np.float32)
-    a, b = leaf(W, "w"), leaf(W, "w")
+    a, b = leaf_with(W, "w"), leaf_with(W, "w")
     steps = list(tg.backward_steps(tg.tanh(tg.Tensor(X[0]) @ a), u))
     tg.tanh(tg.Tensor(X[0]) @ b).backward(u)
     np.testing.assert_array_equal(steps[0].gradient, u)
@@ -192,7 +189,7 @@ def test_the_gradient_that_arrives_can_be_given():
     ("gradient", "got"), [(None, "got none"), (np.ones(3), r"got float64 \(3,\)"), ("no", "got")]
 )
 def test_a_gradient_that_does_not_fit_is_refused(gradient, got):
-    w = leaf([1.0, 2.0])
+    w = leaf_with([1.0, 2.0])
     with pytest.raises(ValueError, match=rf"^backward_steps: argument gradient: expected .*{got}"):
         next(tg.backward_steps(w * 2, gradient))
     assert w.grad is None
@@ -213,7 +210,7 @@ def test_what_is_no_tensor_is_refused(loss):
 
 
 def test_a_leaf_alone_has_no_steps_and_gets_its_gradient():
-    w, other = leaf(2.0), leaf(2.0)
+    w, other = leaf_with(2.0), leaf_with(2.0)
     assert list(tg.backward_steps(w)) == []
     other.backward()
     assert w.grad == other.grad == 1
@@ -223,7 +220,7 @@ def test_a_leaf_alone_has_no_steps_and_gets_its_gradient():
 
 
 def test_slices_contribute_in_their_places():
-    x = leaf([1.0, 2.0, 4.0], "x")
+    x = leaf_with([1.0, 2.0, 4.0], "x")
     found = {str(s.equation): s for s in tg.backward_steps((x[0] * x[1:] + x[[2, 2]]).sum())}
     parts = [c for s in found.values() for c in s.contributions if c.input is x]
     assert [c.gradient.tolist() for c in parts] == [[0, 0, 2], [0, 1, 1], [6, 0, 0]]
@@ -232,7 +229,7 @@ def test_slices_contribute_in_their_places():
 
 
 def test_a_slice_and_the_whole_add_up():
-    x = leaf([1.0, 2.0], "x")
+    x = leaf_with([1.0, 2.0], "x")
     parts = [
         c
         for s in tg.backward_steps((x[0] * x).sum() + x[1])
@@ -246,9 +243,9 @@ def test_a_slice_and_the_whole_add_up():
 
 def test_broadcasting_is_undone():
     a, b, c = (
-        leaf(np.ones((2, 3), np.float32), "a"),
-        leaf(np.full(3, 2.0, np.float32), "b"),
-        leaf(np.float32(3.0), "c"),
+        leaf_with(np.ones((2, 3), np.float32), "a"),
+        leaf_with(np.full(3, 2.0, np.float32), "b"),
+        leaf_with(np.float32(3.0), "c"),
     )
     steps = list(tg.backward_steps((a * b * c).sum()))
     found = {x.label: x.gradient for s in steps for x in s.contributions}
@@ -259,7 +256,7 @@ def test_broadcasting_is_undone():
 
 
 def test_an_op_of_many_inputs_contributes_to_each():
-    a, b = leaf([1.0], "a"), leaf([2.0], "b")
+    a, b = leaf_with([1.0], "a"), leaf_with([2.0], "b")
     step = next(
         tg.backward_steps(tg.concatenate([a, b, np.ones(1, np.float32), a]), [1.0, 2.0, 3.0, 4.0])
     )
@@ -271,7 +268,7 @@ def test_an_op_of_many_inputs_contributes_to_each():
 
 
 def test_constants_get_nothing():
-    w, x = leaf([1.0, 2.0], "w"), tg.Tensor([3.0, 4.0], name="x")
+    w, x = leaf_with([1.0, 2.0], "w"), tg.Tensor([3.0, 4.0], name="x")
     steps = list(tg.backward_steps((w * x + 1).sum()))
     assert [c.input for s in steps for c in s.contributions if c.label in ("w", "x")] == [w]
     assert x.grad is None
@@ -317,7 +314,7 @@ PRINTED = """\
 
 def small():
     """Seven ops: a product that broadcasts, slices, a named gate, and a sum. What arrives can be checked by hand."""
-    w, x = leaf([1.0, 0.0], "w"), leaf([[2.0, 4.0], [1.0, 1.0]], "x")
+    w, x = leaf_with([1.0, 0.0], "w"), leaf_with([[2.0, 4.0], [1.0, 1.0]], "x")
     with tg.scope("cell", 0):
         z = tg.sigmoid((w * x)[0] - 1)
         z.name = "z"
@@ -333,7 +330,7 @@ def test_steps_in_a_terminal():
 
 
 def test_a_large_array_is_shown_by_its_norm():
-    w = leaf(np.full((3, 4), 2.0), "w")
+    w = leaf_with(np.full((3, 4), 2.0), "w")
     first, second = map(str, tg.backward_steps((w * w).sum()))
     assert "shape (3, 4), norm 3.464" in first
     assert second.count("shape (3, 4), norm 6.928") == 2
@@ -341,7 +338,7 @@ def test_a_large_array_is_shown_by_its_norm():
 
 
 def test_rules_are_the_source_of_what_ran():
-    w = leaf([0.5, 1.0], "w")
+    w = leaf_with([0.5, 1.0], "w")
     for step in tg.backward_steps(tg.tanh(w).sum()):
         for c in step.contributions:
             assert c.rule == step.tensor.node.op.rule_text("a")
@@ -351,7 +348,7 @@ def test_rules_are_the_source_of_what_ran():
 
 
 def test_numbers_that_are_not_finite_are_shown():
-    w = leaf([np.inf, np.nan, 1.0], "w")
+    w = leaf_with([np.inf, np.nan, 1.0], "w")
     shown = "\n".join(map(str, tg.backward_steps((w * w).sum())))
     assert "[inf nan 1]" in shown
     assert "[inf nan 2]" in shown
@@ -360,7 +357,7 @@ def test_numbers_that_are_not_finite_are_shown():
 @pytest.mark.parametrize("name", ["line\nbreak", "\x1b[31mred", "\u202eabc", "back\\", "{x}", "%s"])
 def test_any_name_is_shown_on_one_line(name):
     with tg.scope(name, 0):
-        output = tg.exp(leaf([1.0], name) * 2)
+        output = tg.exp(leaf_with([1.0], name) * 2)
         output.name = name
     for step in tg.backward_steps(output):
         assert all(c == "\n" or c.isprintable() for c in str(step))

@@ -49,7 +49,7 @@ def plain_loss(nudge):
     return total + (h**3).sum()
 
 
-def layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **options):
+def float64_layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **options):
     """A recurrent layer in float64, and a loss that looks at all of its outputs."""
     layer = getattr(tg.nn, kind)(
         D, H, layers, bidirectional=bidirectional, rng=0, **options
@@ -102,7 +102,7 @@ def test_gradients_of_states_are_those_that_backward_retains(reverse):
 
 @pytest.mark.parametrize(("kind", "states"), [("RNN", ["h"]), ("GRU", ["h"]), ("LSTM", ["h", "c"])])
 def test_gradients_of_a_layer_are_those_that_backward_retains(kind, states):
-    _, loss = layer_loss(kind)
+    _, loss = float64_layer_loss(kind)
     found = tg.bptt.flow(loss, states)
     assert set(found.gradients) == set(states)
     loss.backward(retain_grads=True)
@@ -165,7 +165,7 @@ def test_contributions_are_the_gradients_of_a_copy_for_each_step():
     ],
 )
 def test_contributions_add_up_to_the_gradients(kind, layers, bidirectional, options):
-    layer, loss = layer_loss(kind, layers, bidirectional=bidirectional, **options)
+    layer, loss = float64_layer_loss(kind, layers, bidirectional=bidirectional, **options)
     named = contributions(tg.bptt.flow(loss), layer)
     loss.backward()
     assert named.keys() == dict(layer.named_parameters()).keys()
@@ -282,7 +282,7 @@ def test_values_are_those_of_the_gates():
 
 
 def test_values_of_a_gru_are_its_equations():
-    layer, loss = layer_loss("GRU")
+    layer, loss = float64_layer_loss("GRU")
     found = tg.bptt.flow(loss).values
     assert set(found) == {"r", "z", "n", "h"}
     r, z, n, h = (found[name] for name in "rznh")
@@ -330,7 +330,7 @@ def test_steps_keep_their_numbers(steps):
 
 
 def test_names_carry_the_loop_if_there_are_several():
-    _, loss = layer_loss("GRU", 2, bidirectional=True)
+    _, loss = float64_layer_loss("GRU", 2, bidirectional=True)
     found = tg.bptt.flow(loss)
     loops = ["gru / layer 0", "gru / layer 0 / reverse", "gru / layer 1", "gru / layer 1 / reverse"]
     assert set(found.gradients) == {f"{loop} / h" for loop in loops}
@@ -432,7 +432,10 @@ class Axes:
 
 def test_plot_draws_the_norms_of_each_state():
     axes = Axes()
-    rnn, lstm = tg.bptt.flow(layer_loss("RNN")[1]), tg.bptt.flow(layer_loss("LSTM")[1], ("h", "c"))
+    rnn, lstm = (
+        tg.bptt.flow(float64_layer_loss("RNN")[1]),
+        tg.bptt.flow(float64_layer_loss("LSTM")[1], ("h", "c")),
+    )
     assert rnn.plot(axes, label="RNN") is axes
     assert lstm.plot(axes, "LSTM") is axes
     assert [label for *_, label in axes.drawn] == [
@@ -476,8 +479,8 @@ def test_plot_makes_axes_if_there_are_none(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
 def test_the_graph_is_left_as_it_was(kind):
-    layer, loss = layer_loss(kind, 2)
-    other, same = layer_loss(kind, 2)
+    layer, loss = float64_layer_loss(kind, 2)
+    other, same = float64_layer_loss(kind, 2)
     first, second = tg.bptt.flow(loss), tg.bptt.flow(loss)
     assert not any(v.node.used or v.grad is not None for v in toposort(loss))
     assert all(p.grad is None for p in layer.parameters())

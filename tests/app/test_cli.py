@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from helpers import run_command
 from internals import (
     FORMAT,
     Architecture,
@@ -18,7 +19,6 @@ from internals import (
     interrupt,
     load_model,
     load_with_metadata,
-    main,
     registry,
     save,
     save_model,
@@ -42,29 +42,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*arguments):
-    """The exit code, also where argparse exits by itself."""
-    try:
-        return main([str(a) for a in arguments])
-    except SystemExit as leaving:
-        return leaving.code
-
-
 def test_train_sample_resume(folder, capsys):
-    assert run("train", "cat.txt", *SMALL) == 0
+    assert run_command("train", "cat.txt", *SMALL) == 0
     out = capsys.readouterr().out
     for word in ("held out", "bits/char", "tokens/s", "left", "cat.safetensors"):
         assert word in out
     assert "\x1b" not in out
-    assert run("train", "cat.txt", "--resume", "--epochs", "3") == 0
+    assert run_command("train", "cat.txt", "--resume", "--epochs", "3") == 0
     out = capsys.readouterr().out
     assert "\n2/3  loss" in out
     assert "\n1/3  loss" not in out
-    assert run("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1) == 0
+    assert (
+        run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
+        == 0
+    )
     first = capsys.readouterr().out
     assert first.startswith("the ")
     assert len(first) == 4 + 20 + 1
-    run("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
+    run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
     assert capsys.readouterr().out == first
 
 
@@ -107,7 +102,7 @@ def test_train_sample_resume(folder, capsys):
     ],
 )
 def test_errors_are_one_line_and_exit_code_2(folder, capsys, arguments, message):
-    assert run(*arguments) == 2
+    assert run_command(*arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.count("\n") == 1
@@ -132,7 +127,7 @@ def test_a_package_that_is_missing_is_one_line_and_exit_code_2(
 ):
     for name in [name for name in sys.modules if name.split(".")[0] == package] + [package]:
         monkeypatch.setitem(sys.modules, name, None)
-    assert run(*arguments) == 2
+    assert run_command(*arguments) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -149,9 +144,9 @@ def test_a_package_that_is_missing_is_one_line_and_exit_code_2(
     ],
 )
 def test_bad_numbers_for_sample(folder, capsys, option, value):
-    run("train", "cat.txt", *SMALL)
+    run_command("train", "cat.txt", *SMALL)
     capsys.readouterr()
-    assert run("sample", "cat.safetensors", f"{option}={value}") == 2
+    assert run_command("sample", "cat.safetensors", f"{option}={value}") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert option.strip("-").replace("-", "_") in error or "character" in error or "seed" in error
@@ -166,7 +161,7 @@ def built_in(monkeypatch):
 
 
 def test_check_goes_over_every_op(built_in, capsys):
-    assert run("check") == 0
+    assert run_command("check") == 0
     out = capsys.readouterr().out
     assert f"{len(registry)} of {len(registry)} ops" in out
     assert "g * (1 - y * y)" in out
@@ -174,14 +169,14 @@ def test_check_goes_over_every_op(built_in, capsys):
 
 
 def test_a_strange_file_name_is_shown_as_it_is(folder, capsys):
-    assert run("train", "cat.txt", "--out", "a[bold]b c.st", *SMALL) == 0
+    assert run_command("train", "cat.txt", "--out", "a[bold]b c.st", *SMALL) == 0
     assert "tinygrad-rnn sample 'a[bold]b c.st'" in " ".join(capsys.readouterr().out.split())
 
 
 def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):
     tanh = registry["tanh"]
     monkeypatch.setattr(tanh, "rules_in_order", (lambda g, y, a: g * (1 - y * y) * 1.001,))
-    assert run("check") == 1
+    assert run_command("check") == 1
     assert "FAILED" in capsys.readouterr().out
 
 
@@ -223,7 +218,7 @@ def test_ctrl_c_saves_and_resume_goes_on(folder):
 @pytest.fixture
 def model(folder, capsys):
     """A small model, trained for an epoch."""
-    assert run("train", "cat.txt", *SMALL) == 0
+    assert run_command("train", "cat.txt", *SMALL) == 0
     capsys.readouterr()
     return folder / "cat.safetensors"
 
@@ -256,7 +251,7 @@ def test_resume_refuses_an_option_that_contradicts_the_checkpoint(
     model, capsys, option, kept, given
 ):
     before = model.read_bytes()
-    assert run("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
+    assert run_command("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
     error = one_line(capsys)
     assert (
         f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
@@ -267,7 +262,7 @@ def test_resume_refuses_an_option_that_contradicts_the_checkpoint(
 
 def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, capsys):
     assert (
-        run(
+        run_command(
             "train",
             "cat.txt",
             "--resume",
@@ -282,7 +277,7 @@ def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, cap
         == 0
     )
     assert "\n2/2  loss" in capsys.readouterr().out
-    assert run("train", "cat.txt", "--resume", "--epochs", "0") == 2
+    assert run_command("train", "cat.txt", "--resume", "--epochs", "0") == 2
     assert one_line(capsys).startswith(
         "tinygrad-rnn: train: argument epochs: expected a positive integer, got 0"
     )
@@ -290,13 +285,13 @@ def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, cap
 
 def test_resume_refuses_another_text(model, capsys):
     (model.parent / "cat.txt").write_text(TEXT + TEXT)
-    assert run("train", "cat.txt", "--resume") == 2
+    assert run_command("train", "cat.txt", "--resume") == 2
     assert "another text" in one_line(capsys)
 
 
 def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
     before = model.read_bytes()
-    assert run("train", "cat.txt", *SMALL, "--lr", "1e30") == 2
+    assert run_command("train", "cat.txt", *SMALL, "--lr", "1e30") == 2
     assert model.read_bytes() == before
     assert "what was saved before stays as it is" in capsys.readouterr().err
 
@@ -312,7 +307,7 @@ def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
     arrays, metadata = load_with_metadata(model)
     arrays["model.output.weight"][:] = number
     save(arrays, model, metadata=metadata)
-    assert run("sample", model.name) == 2
+    assert run_command("sample", model.name) == 2
     assert message in one_line(capsys)
 
 
@@ -320,7 +315,7 @@ def test_sample_says_that_a_training_diverged(model, capsys):
     loaded = load_model(model)[0]
     loaded.output.weight.data = np.full_like(loaded.output.weight.data, 3e38)
     save_model(loaded, model)
-    assert run("sample", model.name) == 2
+    assert run_command("sample", model.name) == 2
     assert "expected finite logits, got nan or inf" in one_line(capsys)
 
 
@@ -335,7 +330,7 @@ def test_a_model_of_others_does_not_steer_the_terminal(
 ):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     save_model(CharModel(CharVocab(STEERING, order="given"), Architecture(hidden=2), rng=0), "m")
-    assert run("sample", "m", "--prime", STEERING, "--length", 0) == 0
+    assert run_command("sample", "m", "--prime", STEERING, "--length", 0) == 0
     assert capsys.readouterr().out == shown + "\n"
 
 
@@ -343,7 +338,7 @@ def test_a_message_about_a_file_of_others_does_not_steer_the_terminal(folder, ca
     weights = {"model.output.weight": np.zeros(2), "model.\x1b[2J": np.zeros(2)}
     header = {"characters": "ab\x1b[2J", "architecture": {"\x1b[2J": 1}}
     save(weights, "m", metadata={"format": FORMAT, "header": json.dumps(header)})
-    assert run("sample", "m") == 2
+    assert run_command("sample", "m") == 2
     assert "\x1b" not in one_line(capsys)
 
 
@@ -351,12 +346,12 @@ def test_sample_notices_one_flipped_bit(model, capsys):
     content = bytearray(model.read_bytes())
     content[-1] ^= 1
     model.write_bytes(bytes(content))
-    assert run("sample", model.name) == 2
+    assert run_command("sample", model.name) == 2
     assert "missing or altered since it was written: " in one_line(capsys)
 
 
 def test_version(capsys):
-    assert run("--version") == 0
+    assert run_command("--version") == 0
     assert capsys.readouterr().out == f"tinygrad-rnn {tg.__version__}\n"
 
 
@@ -368,7 +363,7 @@ def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, cha
     header = json.loads(metadata["header"])
     header["characters"] = change(header["characters"])
     save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
-    assert run("sample", model.name) == 2
+    assert run_command("sample", model.name) == 2
     rows = len(arrays["model.output.bias"])
     assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(
         capsys
@@ -377,14 +372,14 @@ def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, cha
 
 def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
     (folder / "link").symlink_to("models/cat")
-    assert run("train", "cat.txt", *SMALL, "--out", "link") == 2
+    assert run_command("train", "cat.txt", *SMALL, "--out", "link") == 2
     assert "folder that exists" in one_line(capsys)
     (folder / "models").mkdir()
     for _ in range(2):
-        assert run("train", "cat.txt", *SMALL, "--out", "link") == 0
+        assert run_command("train", "cat.txt", *SMALL, "--out", "link") == 0
         assert (folder / "link").is_symlink()
         assert [path.name for path in (folder / "models").iterdir()] == ["cat"]
-    assert run("sample", "link") == 0
+    assert run_command("sample", "link") == 0
 
 
 # -- leaving early -----------------------------------------------------------------------------------
@@ -395,7 +390,7 @@ def test_ctrl_c_while_starting_is_one_line(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_parser", interrupted)
-    assert run("mathmath") == 130
+    assert run_command("mathmath") == 130
     assert one_line(capsys) == "tinygrad-rnn: interrupted\n"
 
 

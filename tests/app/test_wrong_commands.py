@@ -69,7 +69,7 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def model_folder(tmp_path_factory):
     """A folder with a text and a small model of it."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / "cat.txt").write_text("the cat sat on the mat. " * 40, encoding="utf-8")
@@ -94,9 +94,9 @@ def trained(tmp_path_factory):
 
 @pytest.mark.parametrize(("command", "message"), COMMANDS.items(), ids=COMMANDS)
 def test_a_wrong_command_says_one_line_and_leaves_with_2(
-    command, message, trained, capsys, monkeypatch
+    command, message, model_folder, capsys, monkeypatch
 ):
-    monkeypatch.chdir(trained)
+    monkeypatch.chdir(model_folder)
     try:
         code = main(command.split())
     except SystemExit as leaving:

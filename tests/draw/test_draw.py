@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from drawings import boxes, describe_picture, end_of_value, read_dot
+from helpers import ramp
 from internals import escape_unprintable, toposort
 
 import tinygrad_rnn as tg
@@ -52,14 +53,8 @@ HOSTILE = [
 ]
 
 
-def leaf(shape=(2,), name="w", *, grad=True):
-    return tg.Tensor(
-        np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name
-    )
-
-
 def recurrence(steps=2):
-    w = leaf((2, 2), "W")
+    w = ramp((2, 2), "W")
 
     def cell(x, h):
         x.name = "x"
@@ -76,7 +71,7 @@ def recurrence(steps=2):
 
 def product():
     """Two parameters, a number and a sum, after the backward pass."""
-    loss = (leaf(name="a") * (leaf(name="b") + 1)).sum()
+    loss = (ramp((2,), "a") * (ramp((2,), "b") + 1)).sum()
     loss.backward(retain_grads=True)
     return loss
 
@@ -177,11 +172,11 @@ def test_text_is_of_the_whole_graph_in_any_view():
     ],
 )
 def test_formulas_keep_their_meaning(program, written):
-    assert equations(program(leaf(name="a"), leaf(name="b")))[-1].split(" = ", 1)[1] == written
+    assert equations(program(ramp((2,), "a"), ramp((2,), "b")))[-1].split(" = ", 1)[1] == written
 
 
 def test_a_shared_result_is_written_once():
-    w = leaf()
+    w = ramp((2,))
     shared = tg.tanh(w)
     output = shared * shared + shared
     assert equations(output) == ["#1 = tanh(w)", "#2 = #1 ⊙ #1 + #1"]
@@ -197,7 +192,7 @@ def test_a_shared_result_is_written_once():
 
 
 def test_equal_names_stay_apart():
-    a, b = leaf(name="w"), leaf(name="w")
+    a, b = ramp((2,), "w"), ramp((2,), "w")
     assert equations(a + b) == ["#1 = w + w⁽²⁾"]
     assert len([node for node in tg.graph(a + b).nodes if node.kind == "parameter"]) == 2
 
@@ -212,7 +207,7 @@ def test_equal_names_stay_apart():
     ids=["from 0", "from 1", "backwards"],
 )
 def test_the_first_state_is_that_of_the_step_before(steps, written):
-    w, h = leaf((2, 2), "W"), leaf((1, 2), "h", grad=False)
+    w, h = ramp((2, 2), "W"), ramp((1, 2), "h", grad=False)
     for t in steps:
         with tg.scope("loop", t):
             h = tg.tanh(h @ w)
@@ -221,7 +216,7 @@ def test_the_first_state_is_that_of_the_step_before(steps, written):
 
 
 def test_a_constant_in_a_later_step_is_no_first_state():
-    w, h = leaf((2, 2), "W"), leaf((1, 2), "start", grad=False)
+    w, h = ramp((2, 2), "W"), ramp((1, 2), "start", grad=False)
     for t in range(4):
         with tg.scope("loop", t):
             h = tg.tanh(h @ w)
@@ -237,7 +232,7 @@ def test_a_custom_op_is_drawn_by_its_formula():
     from internals import Op
 
     twice = Op(lambda a: a * 2, "twice ⟨{a}⟩").vjps(a=lambda g, y, a: g * 2)
-    assert equations(twice(leaf()))[0].startswith("#1 = twice ⟨w⟩")
+    assert equations(twice(ramp((2,))))[0].startswith("#1 = twice ⟨w⟩")
 
 
 @pytest.mark.parametrize("form", [draw.text, tg.graph])
@@ -267,7 +262,7 @@ def test_what_has_no_graph_is_refused(form, output):
 )
 def test_an_unknown_option_is_refused(options, message):
     with pytest.raises(ValueError, match=f"^graph: {message}"):
-        tg.graph(leaf() * 2, **options)
+        tg.graph(ramp((2,)) * 2, **options)
 
 
 # -- pictures ----------------------------------------------------------------------------------------
@@ -446,7 +441,7 @@ def test_the_same_program_gives_the_same_drawing_in_every_process():
 )
 def test_the_same_program_gives_the_same_drawing(form):
     first = form(recurrence(5))
-    keep = [leaf() * 2 for _ in range(3)]  # what else is alive does not matter
+    keep = [ramp((2,)) * 2 for _ in range(3)]  # what else is alive does not matter
     assert form(recurrence(5)) == first
     assert len(keep) == 3
 
@@ -460,7 +455,7 @@ def test_the_shape_stands_in_every_box():
 
 
 def test_the_shape_does_not_depend_on_a_name():
-    w, b = leaf((2, 2), "subarray"), leaf(name="b")
+    w, b = ramp((2, 2), "subarray"), ramp((2,), "b")
     drawn = tg.graph(tg.linear(tg.Tensor(np.ones((3, 2))), w, b).sum())
     (box,) = [found for found in boxes(drawn).values() if "subarrayᵀ" in found[0]]
     assert box[1:] == ["(3, 2)"]
@@ -481,7 +476,7 @@ def test_nothing_but_what_was_asked_for():
 
 
 def test_a_gradient_that_is_not_there_is_no_zero():
-    a, b = leaf(name="a"), leaf(name="b")
+    a, b = ramp((2,), "a"), ramp((2,), "b")
     loss = (a * b).sum()
     before = tg.graph(loss, show="value,grad")
     assert before.status == "forward only"
@@ -509,7 +504,7 @@ def test_gradients_after_backward_are_numbers():
 
 
 def test_constants_have_no_gradient():
-    drawn = tg.graph((leaf(name="a") * tg.Tensor([1.0, 2.0], name="x")).sum(), show="value,grad")
+    drawn = tg.graph((ramp((2,), "a") * tg.Tensor([1.0, 2.0], name="x")).sum(), show="value,grad")
     assert [box for box in boxes(drawn).values() if box[0] == "x"] == [["x", "1  2"]]
 
 
@@ -538,7 +533,7 @@ def test_any_shape_and_dtype_can_be_shown(shape, dtype):
 
 
 def test_integers_and_booleans_are_shown():
-    w = leaf(name="w")
+    w = ramp((2,), "w")
     found = boxes(
         tg.graph(
             tg.where(tg.Tensor([True, False], name="c"), w * tg.Tensor([3, 4], name="i"), 0.0),
@@ -661,12 +656,12 @@ def test_a_gradient_stands_in_the_time_step_and_the_scope_of_what_it_differentia
 
 
 def test_the_scope_is_as_before_when_a_gradient_was_recorded():
-    x = leaf(name="x")
+    x = ramp((2,), "x")
     with tg.scope("outer", 1):
         tg.grad((x * x).sum(), x, create_graph=True)
         after = x * 2
         with pytest.raises(RuntimeError, match="does not depend"):
-            tg.grad(after.sum(), leaf(), create_graph=True)
+            tg.grad(after.sum(), ramp((2,)), create_graph=True)
         assert (x * 2).node.scope == ("outer", 1)
     assert after.node.scope == ("outer", 1)
     assert (x * 2).node.scope == ()
@@ -695,7 +690,7 @@ def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
 def named(name):
     """A program whose every name is `name`."""
     with tg.scope(name or "module", 0, name or "part"):
-        output = leaf(name=name or None) * 2
+        output = ramp((2,), name or None) * 2
         output.name = name or None
         output = tg.exp(output) + tg.Tensor([1.0, 2.0], name=name or None)
     output = output.sum()
@@ -773,7 +768,7 @@ def test_over_600_nodes_it_folds_by_itself_and_says_so():
 
 
 def test_without_time_it_folds_scopes_by_itself():
-    x = leaf((), "x")
+    x = ramp((), "x")
     for part in range(9):
         with tg.scope(f"part {part}", "inner"):
             for _ in range(70):
@@ -785,7 +780,7 @@ def test_without_time_it_folds_scopes_by_itself():
 
 
 def test_600_nodes_are_drawn_as_they_are():
-    x = leaf((), "x")
+    x = ramp((), "x")
     for _ in range(599):
         x = tg.tanh(x)
     assert len(tg.graph(x).nodes) == 600
@@ -795,7 +790,7 @@ def test_600_nodes_are_drawn_as_they_are():
 
 def wide(parameters, scope=()):
     with tg.scope(*scope):
-        return tg.stack([leaf((), f"w{i}") for i in range(parameters)]).sum()
+        return tg.stack([ramp((), f"w{i}") for i in range(parameters)]).sum()
 
 
 @pytest.mark.parametrize("options", [{}, {"fold": 1}, {"fold": "part"}])
@@ -841,16 +836,16 @@ def test_of_what_nothing_groups_the_two_ends_are_drawn(length):
 
 
 def test_a_parameter_that_is_used_at_an_end_stays_beside_the_box():
-    h, w = leaf((), "h"), leaf((), "w")
+    h, w = ramp((), "h"), ramp((), "w")
     for i in range(1_500):
-        h = tg.tanh(h * w if i == 1_499 else h * leaf((), "v") if i == 700 else h * 2)
+        h = tg.tanh(h * w if i == 1_499 else h * ramp((), "v") if i == 700 else h * 2)
     drawn = tg.graph(h)
     assert {"h", "w"} <= {node.name for node in drawn.nodes}
     assert "v" not in {node.name for node in drawn.nodes}
 
 
 def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
-    h, w = leaf((), "h"), leaf((), "w")
+    h, w = ramp((), "h"), ramp((), "w")
     for _ in range(900):
         h = tg.tanh(h * w)
     drawn = tg.graph(h)
@@ -859,7 +854,7 @@ def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
 
 
 def test_scopes_of_great_depth_are_folded_fast():
-    x = leaf((), "x")
+    x = ramp((), "x")
     for depth in range(1_500):
         with tg.scope(*(f"s{i}" for i in range(depth))):
             x = tg.tanh(x)
@@ -870,7 +865,7 @@ def test_scopes_of_great_depth_are_folded_fast():
 
 
 def chain(length):
-    x = leaf((), "x")
+    x = ramp((), "x")
     for _ in range(length):
         x = x * 1.0
     return x
@@ -933,7 +928,7 @@ def test_the_way_of_a_state_is_written_without_escapes():
 def test_a_long_loop_is_viewed_in_linear_time(view, most):
     seconds = []
     for length in (500, 8_000):
-        w, h = leaf((), "w"), leaf((), "h", grad=False)
+        w, h = ramp((), "w"), ramp((), "h", grad=False)
         for t in range(length):
             with tg.scope("loop", t):
                 h = tg.tanh(w * h)

@@ -7,17 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawings import layer_loss
+from helpers import layer_loss, ramp
 from internals import Architecture, CharModel, toposort
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.nn import functional
 from tinygrad_rnn.text import CharVocab
-
-
-def leaf(shape=(2, 2), name="w", *, grad=True):
-    return tg.Tensor(
-        np.linspace(-0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=grad, name=name
-    )
 
 
 def language_model(steps, cell="gru", *, embedding=8, layers=1):
@@ -36,7 +31,7 @@ def language_model(steps, cell="gru", *, embedding=8, layers=1):
 
 def scanned(cell, steps=4, *, reverse=False, h=None):
     """The last state of a cell of one's own, started from a constant named h."""
-    h = leaf(name="h", grad=False) if h is None else h
+    h = ramp(name="h", grad=False) if h is None else h
     _, h = tg.scan(cell, tg.Tensor(np.ones((steps, 2, 2)), name="xs"), h, reverse=reverse)
     return h.sum()
 
@@ -85,7 +80,7 @@ MODELS = {
     "lstm": lambda: language_model(5, "lstm", layers=2),
     "both directions": lambda: layer_loss("RNN", 5, 2, bidirectional=True),
     "one step": lambda: layer_loss("GRU", 1),
-    "no time": lambda: (leaf() @ tg.tanh(leaf(name="v"))).sum(),
+    "no time": lambda: (ramp() @ tg.tanh(ramp(name="v"))).sum(),
 }
 VIEWS = {
     "plain": {},
@@ -268,7 +263,7 @@ def rnn_cell(x, h, w):
 
 
 def test_a_walk_backwards_takes_its_state_from_the_next_step():
-    w = leaf(name="W")
+    w = ramp(name="W")
     drawn = tg.graph(scanned(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
     (carries,) = [e for e in drawn.edges if e.lag]
     assert carries.lag == -1
@@ -280,8 +275,8 @@ def test_a_walk_backwards_takes_its_state_from_the_next_step():
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("first", ["constant named h", "parameter", "computed"])
 def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
-    w, start = leaf(name="W"), leaf(name="start")
-    h = {"constant named h": leaf(name="h", grad=False), "parameter": start, "computed": start * 2}[
+    w, start = ramp(name="W"), ramp(name="start")
+    h = {"constant named h": ramp(name="h", grad=False), "parameter": start, "computed": start * 2}[
         first
     ]
     drawn = tg.graph(
@@ -305,8 +300,8 @@ def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
 
 
 def test_a_state_of_the_step_before_last_has_lag_2():
-    w, v = leaf(name="W"), leaf(name="V")
-    before = [leaf(name="h", grad=False)] * 2
+    w, v = ramp(name="W"), ramp(name="V")
+    before = [ramp(name="h", grad=False)] * 2
     for t in range(6):
         with tg.scope("loop", t):
             h = tg.tanh(before[-1] @ w + before[-2] @ v)
@@ -319,7 +314,7 @@ def test_a_state_of_the_step_before_last_has_lag_2():
 
 def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
     """In the first step 0.5 ⊙ h is a constant and not recorded, so w ⊙ x is the first product there, and the second one later."""
-    w = leaf((2,), "w")
+    w = ramp((2,), "w")
 
     def leaky(x, h):
         h = 0.5 * h + w * x
@@ -342,7 +337,7 @@ def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
 
 def test_a_start_without_a_name_is_not_taken_for_an_input():
     """In the first step there are two arrays without a name, the state and x; later there is only x."""
-    w = leaf(name="W")
+    w = ramp(name="W")
 
     def cell(x, h):
         h = tg.tanh(h @ w + x)
@@ -374,7 +369,7 @@ def test_a_start_without_a_name_is_not_taken_for_an_input():
 )
 def test_numpy_integers_are_time_steps_too(view):
     def loss(steps):
-        w, h = leaf(name="W"), leaf(name="h", grad=False)
+        w, h = ramp(name="W"), ramp(name="h", grad=False)
         for t in steps:
             with tg.scope("loop", t):
                 h = tg.tanh(h @ w)
@@ -389,7 +384,7 @@ def test_numpy_integers_are_time_steps_too(view):
 
 @pytest.mark.parametrize("name", ["h₁", "x₂₀", "h0", "h1", "ₜ", "t", "h̃"])
 def test_names_that_have_digits_themselves_are_rolled_up_too(name):
-    w = leaf(name="W")
+    w = ramp(name="W")
 
     def cell(x, h):
         h = tg.tanh(h @ w + x)
@@ -403,8 +398,8 @@ def test_names_that_have_digits_themselves_are_rolled_up_too(name):
 
 @pytest.mark.parametrize("steps", [2, 3, 4])
 def test_an_index_that_is_the_same_in_every_step_stays_a_number(steps):
-    w = leaf(name="W")
-    bias = leaf((4, 2), "b")
+    w = ramp(name="W")
+    bias = ramp((4, 2), "b")
 
     def cell(x, h):
         h = tg.tanh(h @ w + x + bias[1])
@@ -488,7 +483,7 @@ def test_the_state_goes_through_the_mark():
 def test_steps_that_hide_nothing_change_nothing(steps):
     loss = layer_loss("GRU", 5)
     assert tg.graph(loss, steps=steps).dot() == tg.graph(loss).dot()
-    without = (leaf() * 2).sum()
+    without = (ramp() * 2).sum()
     assert tg.graph(without, steps=steps).dot() == tg.graph(without).dot()
 
 
@@ -501,8 +496,8 @@ def test_every_loop_has_its_own_mark():
 
 def test_marks_of_two_loops_stay_joined():
     """Two layers written by hand: step t of the second reads step t of the first."""
-    w, v = leaf(name="W"), leaf(name="V")
-    a = b = leaf(name="start", grad=False)
+    w, v = ramp(name="W"), ramp(name="V")
+    a = b = ramp(name="start", grad=False)
     for t in range(6):
         with tg.scope("first", t):
             a = tg.tanh(a @ w)
@@ -562,7 +557,7 @@ def test_a_scope_is_folded_by_its_path(fold):
 
 
 def test_of_two_scopes_of_one_name_a_path_folds_one():
-    x = leaf()
+    x = ramp()
     for module in ("a", "b"):
         with tg.scope(module, "part"):
             x = tg.tanh(x * 2)
@@ -664,7 +659,7 @@ def test_every_named_result_is_folded_with_its_formula():
 
 
 def test_several_scopes_are_folded_each_into_its_own_box():
-    w = leaf()
+    w = ramp()
     with tg.scope("a"):
         x = tg.tanh(w) * 2
     with tg.scope("b"):
@@ -701,7 +696,7 @@ def test_a_fold_that_is_not_there_is_refused(fold):
 
 def test_without_scopes_a_fold_says_how_to_make_some():
     with pytest.raises(ValueError, match=r"got 1; record with tg\.scope\(name\), or in a Module$"):
-        tg.graph((leaf() * 2).sum(), fold=1)
+        tg.graph((ramp() * 2).sum(), fold=1)
 
 
 # -- parameters --------------------------------------------------------------------------------------
@@ -732,7 +727,7 @@ def test_chips_stand_at_each_use():
 
 
 def test_every_use_of_a_parameter_has_its_chip():
-    w = leaf()
+    w = ramp()
     h = tg.Tensor(np.ones((1, 2)), name="x")
     for _ in range(5):
         h = tg.tanh(h @ w)
@@ -753,9 +748,9 @@ def test_hidden_parameters_are_not_there():
 @pytest.mark.parametrize(
     "program",
     [
-        lambda: (leaf() * leaf(name="v")).sum(),
-        lambda: ((np.ones((4, 2)) @ leaf((2,)) - np.ones(4)) ** 2).mean(),
-        lambda: tg.tanh(leaf()),
+        lambda: (ramp() * ramp(name="v")).sum(),
+        lambda: ((np.ones((4, 2)) @ ramp((2,)) - np.ones(4)) ** 2).mean(),
+        lambda: tg.tanh(ramp()),
     ],
     ids=["penalty", "linear regression", "one op"],
 )
@@ -838,7 +833,7 @@ def test_paths_are_as_many_as_walking_finds(seed):
 
 def gru_by_hand(steps):
     """From one state to the next there are five ways: h itself, z twice, r, and the product with U."""
-    u, h = leaf((), "U"), tg.Tensor(0.1, requires_grad=True, name="start")
+    u, h = ramp((), "U"), tg.Tensor(0.1, requires_grad=True, name="start")
     first = h
     for t in range(steps):
         with tg.scope("gru", t):
@@ -879,8 +874,8 @@ def test_paths_are_the_same_in_every_view(view):
 @pytest.mark.parametrize(
     "other",
     [
-        lambda: leaf(),
-        lambda: leaf() * 2,
+        lambda: ramp(),
+        lambda: ramp() * 2,
         lambda: tg.Tensor([1.0]),
         lambda: np.ones(2),
         lambda: "w",
@@ -892,13 +887,13 @@ def test_what_is_not_in_the_graph_cannot_be_highlighted(other):
         ValueError,
         match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, got .*; pass a parameter",
     ):
-        tg.graph((leaf() * 2).sum(), highlight=other())
+        tg.graph((ramp() * 2).sum(), highlight=other())
 
 
 def test_a_constant_cannot_be_highlighted():
     x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
     with pytest.raises(ValueError, match="argument highlight"):
-        tg.graph((leaf() * x).sum(), highlight=x)
+        tg.graph((ramp() * x).sum(), highlight=x)
 
 
 def test_each_call_of_a_module_has_its_own_scope():
@@ -927,7 +922,7 @@ def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_call_by_call():
 
 
 def test_two_walks_of_scan_in_one_scope_are_two_loops():
-    w, x = leaf((2,)), tg.Tensor(np.ones((3, 2)))
+    w, x = ramp((2,)), tg.Tensor(np.ones((3, 2)))
 
     def cell(x, h):
         h = tg.tanh(w * h + x)
@@ -953,7 +948,7 @@ def test_rolled_and_folded_a_gate_takes_its_input_at_t():
 
 
 def test_time_steps_that_are_not_consecutive():
-    w, h = leaf((2,)), tg.Tensor(np.zeros(2), name="h")
+    w, h = ramp((2,)), tg.Tensor(np.zeros(2), name="h")
     for t in (10, 20, 30, 40):
         with tg.scope(t):
             h = tg.tanh(h * w + t)
@@ -996,7 +991,7 @@ def test_two_states_that_start_from_one_tensor_each_start_from_it():
         h.name, c.name = "h", "c"
         return h, (h, c)
 
-    w, z = leaf((2,)), tg.Tensor(np.zeros(2), name="z")
+    w, z = ramp((2,)), tg.Tensor(np.zeros(2), name="z")
     _, (h, _) = tg.scan(cell, w * np.ones((4, 2)), (z, z))
     rolled = tg.graph(h.sum(), roll=True)
     nodes = by_id(rolled)
@@ -1034,13 +1029,13 @@ def test_folded_names_are_folded_further_by_steps_if_there_are_too_many():
 
 def test_nothing_to_fold_by_names_is_no_fault():
     with tg.scope("q"):
-        y = leaf() * leaf(name="v")
+        y = ramp() * ramp(name="v")
         y.name = "y"
     assert len(tg.graph(y, fold="names").nodes) == 3
 
 
 def test_gradients_of_another_loss_are_not_shown():
-    w = leaf((2,))
+    w = ramp((2,))
     h = tg.tanh(w * 2)
     first, second = (h * h).sum(), (h * h * h).sum()
     first.backward(retain_graph=True, retain_grads=True)
@@ -1102,7 +1097,7 @@ def test_constant_data_is_no_parameter_either():
 
 
 def test_an_op_that_computes_is_no_part_of_a_parameter():
-    w = leaf()
+    w = ramp()
     with tg.scope("layer"):
         y = tg.tanh(tg.tanh(w @ w) * w[0])
     drawn = tg.graph(y.sum(), parameters="chips")
@@ -1118,7 +1113,7 @@ def test_an_op_that_computes_is_no_part_of_a_parameter():
 
 def second_order(steps, w):
     """hₜ = tanh(hₜ₋₁ @ W + hₜ₋₂), from two constants named h."""
-    states = [leaf((1, 2), "h", grad=False), leaf((1, 2), "h", grad=False)]
+    states = [ramp((1, 2), "h", grad=False), ramp((1, 2), "h", grad=False)]
     for t in range(steps):
         with tg.scope(t):
             h = tg.tanh(states[-1] @ w + states[-2])
@@ -1128,7 +1123,7 @@ def second_order(steps, w):
 
 
 def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_before():
-    lines = tg.graph(second_order(4, leaf(name="W"))).text().splitlines()
+    lines = tg.graph(second_order(4, ramp(name="W"))).text().splitlines()
     written = [
         line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line
     ]
@@ -1141,7 +1136,7 @@ def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_be
 
 
 def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
-    drawn = tg.graph(second_order(5, leaf(name="W")), roll=True)
+    drawn = tg.graph(second_order(5, ramp(name="W")), roll=True)
     nodes = by_id(drawn)
     ends = sorted(
         (nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text)
@@ -1163,7 +1158,7 @@ def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
 
 
 def test_an_input_with_the_name_of_the_state_has_its_own_step():
-    w = leaf(name="w")
+    w = ramp(name="w")
 
     def cell(x, h):
         y = tg.tanh(x + h @ w)
@@ -1186,8 +1181,8 @@ def test_an_input_with_the_name_of_the_state_has_its_own_step():
 
 def decoder(steps):
     """A cell in a module, that reads its own output, as a decoder does."""
-    w, v = leaf(name="W"), leaf(name="V")
-    y = leaf((1, 2), "y", grad=False)
+    w, v = ramp(name="W"), ramp(name="V")
+    y = ramp((1, 2), "y", grad=False)
     for t in range(steps):
         with tg.scope("decoder", t):
             with tg.scope("cell"):
@@ -1220,10 +1215,10 @@ def test_two_results_of_one_name_in_one_step_are_told_apart_as_in_the_text():
 
 
 def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
-    w, total = leaf(name="W"), tg.Tensor(0.0)
+    w, total = ramp(name="W"), tg.Tensor(0.0)
     for t in range(3):
         with tg.scope(t):
-            h = leaf((1, 2), "h", grad=False)
+            h = ramp((1, 2), "h", grad=False)
             for k in range(2):
                 with tg.scope(k):
                     h = tg.tanh(h @ w)
@@ -1258,7 +1253,7 @@ def test_a_named_input_stays_outside_of_the_box_that_uses_it(fold):
 
 
 def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():
-    w = leaf(name="W")
+    w = ramp(name="W")
 
     def cell(x, h):
         x.name = "x"

@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from drawings import layer_loss
-from internals import Architecture, CharModel, Lesson, escape_unprintable, main, render, save_model
+from helpers import layer_loss, ramp, run_command
+from internals import Architecture, CharModel, Lesson, escape_unprintable, render, save_model
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.draw import NoEngineError
@@ -78,12 +79,6 @@ def no_pygraphviz(monkeypatch):
 def no_engine(monkeypatch):
     monkeypatch.setattr("tinygrad_rnn.draw.render.shutil.which", lambda name: None)
     monkeypatch.setattr("tinygrad_rnn.draw.render.find_spec", lambda name: None)
-
-
-def leaf(shape=(2,), name="w"):
-    return tg.Tensor(
-        np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape), requires_grad=True, name=name
-    )
 
 
 def groups(root, kind):
@@ -204,7 +199,7 @@ def test_every_engine_draws_what_is_in_the_graph(engine, options):
 
 
 def test_two_uses_are_two_edges(engine):
-    w = leaf()
+    w = ramp((2,))
     drawn = tg.graph((w * w).sum())
     assert len(groups(ElementTree.fromstring(drawn.svg()), "edge")) == 3
 
@@ -311,7 +306,7 @@ def test_steps_that_are_left_out_stand_where_they_belong():
 
 @pytest.mark.parametrize(("direction", "sign"), [("up", -1), ("down", 1)])
 def test_data_flows_where_the_direction_says(direction, sign):
-    drawn = tg.graph(tg.exp(tg.tanh(leaf())).sum(), direction=direction)
+    drawn = tg.graph(tg.exp(tg.tanh(ramp((2,)))).sum(), direction=direction)
     root = check_structure(drawn, drawn.svg())
     tops = {g.findtext(f"{SVG}title"): outline(g)[2] for g in groups(root, "node")}
     order = [tops[name] * sign for name in ("parameter1", "op1", "op2", "op3")]
@@ -334,9 +329,9 @@ def test_themes_change_the_colours_and_nothing_else():
 
 
 def test_kinds_differ_in_their_outlines_not_only_in_colour():
-    w = leaf()
+    w = ramp((2,))
     output = tg.linear(
-        tg.Tensor(np.ones((3, 2)), name="x"), tg.tanh(leaf((2, 2), "W")), w
+        tg.Tensor(np.ones((3, 2)), name="x"), tg.tanh(ramp((2, 2), "W")), w
     ) + np.ones(2)
     root = ElementTree.fromstring(tg.graph(output, theme="print").svg())
     kinds = {}
@@ -395,10 +390,10 @@ BACKSLASHES = [
 
 def drawn_with(names):
     """A graph in which each name is that of a scope, of a parameter and of a result."""
-    total = leaf(name="start").sum()
+    total = ramp((2,), "start").sum()
     for name in names:
         with tg.scope(name):
-            part = (leaf(name=name) * 2).sum()
+            part = (ramp((2,), name) * 2).sum()
             part.name = name
             total = total + part
     return tg.graph(total, show="shape,value,grad")
@@ -536,7 +531,7 @@ def test_a_notebook_outlives_any_engine(script, no_pygraphviz, monkeypatch, tmp_
 
 
 def test_a_notebook_gets_the_reason_for_what_is_too_large():
-    x = leaf(())
+    x = ramp(())
     for _ in range(20_001):
         x = x * 1.0
     bundle = tg.graph(x)._repr_mimebundle_()
@@ -556,7 +551,7 @@ def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(
     script, reason, no_pygraphviz, monkeypatch, tmp_path
 ):
     put_first(monkeypatch, tmp_path, script)
-    drawn = tg.graph(leaf() * 2)
+    drawn = tg.graph(ramp((2,)) * 2)
     wanted = f"draw: Graphviz could not draw this as png: {reason}; fold more of the graph; the DOT text is in {tmp_path / 'x.dot'}"
     with pytest.raises(RuntimeError, match=f"^{re.escape(wanted)}$"):
         drawn.save(tmp_path / "x.png")
@@ -583,7 +578,7 @@ def test_nothing_of_a_name_reaches_a_command(monkeypatch):
         return subprocess.CompletedProcess(command, 0, stdout=b"<svg/>", stderr=b"")
 
     monkeypatch.setattr("tinygrad_rnn.draw.render.subprocess.run", run)
-    tg.graph(leaf(name="$(touch x); `touch y`") * 2).svg()
+    tg.graph(ramp(name="$(touch x); `touch y`") * 2).svg()
     ((command, options),) = seen
     assert "touch" not in " ".join(command)
     assert b"touch" in options["input"]
@@ -628,7 +623,7 @@ def test_every_text_is_what_its_name_says(tmp_path, form, start):
 def test_a_file_is_replaced(tmp_path):
     path = tmp_path / "x.txt"
     path.write_text("much longer than what comes after it" * 1000)
-    tg.graph(leaf() * 2).save(path)
+    tg.graph(ramp((2,)) * 2).save(path)
     assert path.read_text(encoding="utf-8").startswith("parameters: w (2,)")
     assert len(path.read_text(encoding="utf-8")) < 200
 
@@ -639,14 +634,14 @@ def test_other_endings_are_refused(tmp_path, name):
         ValueError,
         match=r"^graph\.save: argument path: expected a name that ends in \.svg, \.png, \.pdf, \.dot, \.txt, \.json, got ",
     ):
-        tg.graph(leaf() * 2).save(tmp_path / name)
+        tg.graph(ramp((2,)) * 2).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["svg", "dot", "json"])
 def test_a_folder_that_is_not_there(tmp_path, form):
     with pytest.raises(FileNotFoundError):
-        tg.graph(leaf() * 2).save(tmp_path / "none" / f"x.{form}")
+        tg.graph(ramp((2,)) * 2).save(tmp_path / "none" / f"x.{form}")
 
 
 @pytest.mark.parametrize(
@@ -659,7 +654,7 @@ def test_a_file_that_cannot_be_written_is_refused_by_name(tmp_path, name):
         OSError,
         match=r"^graph.save: argument path: expected a file (that can be written|in an existing folder), got ",
     ):
-        tg.graph(leaf() * 2).save(tmp_path / name)
+        tg.graph(ramp((2,)) * 2).save(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -706,14 +701,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*arguments):
-    """The exit code, also where argparse exits by itself."""
-    try:
-        return main(["draw", *map(str, arguments)])
-    except SystemExit as leaving:
-        return leaving.code
-
-
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
@@ -741,7 +728,7 @@ def run(*arguments):
     ids=lambda value: " ".join(map(str, value)),
 )
 def test_the_command_takes_every_option(folder, capsys, options, wanted):
-    assert run("--demo", "--out", "x.dot", *options) == 0
+    assert run_command("draw", "--demo", "--out", "x.dot", *options) == 0
     drawing = (folder / "x.dot").read_text(encoding="utf-8")
     for text in wanted:
         assert text in html.unescape(drawing)
@@ -750,7 +737,7 @@ def test_the_command_takes_every_option(folder, capsys, options, wanted):
 
 
 def test_hidden_parameters_by_command(folder, capsys):
-    assert run("--demo", "--parameters", "hide", "--out", "x.json") == 0
+    assert run_command("draw", "--demo", "--parameters", "hide", "--out", "x.json") == 0
     assert not [
         node
         for node in json.loads((folder / "x.json").read_text(encoding="utf-8"))["nodes"]
@@ -759,13 +746,13 @@ def test_hidden_parameters_by_command(folder, capsys):
 
 
 def test_the_command_draws_by_itself(folder, capsys):
-    assert run("--demo") == 0
+    assert run_command("draw", "--demo") == 0
     assert (folder / "graph.svg").read_bytes().startswith(b"<svg ")
     assert capsys.readouterr().out.startswith("graph.svg: forward only · ")
 
 
 def test_the_command_prints_equations(folder, capsys):
-    assert run("--demo", "--out", "-") == 0
+    assert run_command("draw", "--demo", "--out", "-") == 0
     out = capsys.readouterr().out
     assert out.startswith("parameters: ")
     assert "h₃ = " in out
@@ -779,9 +766,15 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         ),
         "cat.safetensors",
     )
-    assert run("cat.safetensors", "--roll", "--text", "the cat", "--out", "cat.svg") == 0
+    assert (
+        run_command("draw", "cat.safetensors", "--roll", "--text", "the cat", "--out", "cat.svg")
+        == 0
+    )
     assert "t = 0 … 5" in (folder / "cat.svg").read_text(encoding="utf-8")
-    assert run("cat.safetensors", "--highlight", "weight_hh_l0", "--out", "cat.txt") == 0
+    assert (
+        run_command("draw", "cat.safetensors", "--highlight", "weight_hh_l0", "--out", "cat.txt")
+        == 0
+    )
     assert "paths to weight_hh" in capsys.readouterr().out
 
 
@@ -817,7 +810,7 @@ def test_the_command_draws_a_trained_model(folder, capsys):
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(folder, capsys, arguments, message):
-    assert run(*arguments) == 2
+    assert run_command("draw", *arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.count("\n") == 1
@@ -826,18 +819,18 @@ def test_what_a_user_gets_wrong_is_one_line(folder, capsys, arguments, message):
 
 
 def test_without_an_engine_the_command_says_so_in_one_line(folder, capsys, no_engine):
-    assert run("--demo", "--out", "x.svg") == 2
+    assert run_command("draw", "--demo", "--out", "x.svg") == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "pip install 'tinygrad_rnn[render]'" in captured.err
     assert [path.name for path in folder.iterdir()] == ["x.dot"]
-    assert run("--demo", "--out", "x.txt") == 0
+    assert run_command("draw", "--demo", "--out", "x.txt") == 0
 
 
 def test_an_engine_that_fails_is_one_line_of_the_command(folder, capsys, monkeypatch):
     put_first(monkeypatch, folder, BROKEN)
     monkeypatch.setattr("tinygrad_rnn.draw.render.find_spec", lambda name: None)
-    assert run("--demo", "--out", "x.svg") == 2
+    assert run_command("draw", "--demo", "--out", "x.svg") == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "Error: the reason" in captured.err

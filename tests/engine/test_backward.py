@@ -13,35 +13,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from internals import registry
+from helpers import leaf, normal
 
 import tinygrad_rnn as tg
 
 
-def draw(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
-
-
-def leaf(*shape, seed=0, name=None):
-    return tg.Tensor(np.asarray(draw(*shape, seed=seed)), requires_grad=True, name=name)
-
-
 @pytest.fixture
-def custom_op():
-    """`tg.op`, with what it registers taken out again."""
-    before = dict(registry)
-    yield tg.op
-    registry.clear()
-    registry.update(before)
-
-
-@pytest.fixture
-def no_gc():
-    """The cycle collector switched off, so that only reference counting frees memory."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
+def custom_op(restored_registry):
+    """Return `tg.op`; what it registers is forgotten after the test."""
+    return tg.op
 
 
 def assert_no_shared_memory(*arrays):
@@ -53,19 +33,19 @@ def assert_no_shared_memory(*arrays):
 
 
 def test_a_plus_a():
-    a, u = leaf(3), draw(3, seed=1)
+    a, u = leaf(3), normal(3, seed=1)
     (a + a).backward(u)
     np.testing.assert_allclose(a.grad, 2 * u, rtol=1e-15)
 
 
 def test_a_times_a_times_a():
-    a, u = leaf(3), draw(3, seed=1)
+    a, u = leaf(3), normal(3, seed=1)
     (a * a * a).backward(u)
     np.testing.assert_allclose(a.grad, 3 * a.data**2 * u, rtol=1e-14)
 
 
 def test_diamond():
-    x, u = leaf(4), draw(4, seed=1)
+    x, u = leaf(4), normal(4, seed=1)
     left, right = tg.sin(x), tg.exp(x)
     (left * right).backward(u)
     np.testing.assert_allclose(
@@ -74,7 +54,7 @@ def test_diamond():
 
 
 def test_branches_of_different_length_meet():
-    x, u = leaf(4), draw(4, seed=1)
+    x, u = leaf(4), normal(4, seed=1)
     y = x * 2.0
     z = tg.tanh(tg.tanh(tg.tanh(y))) + y
     (z * y).backward(u)
@@ -96,7 +76,7 @@ def test_sixty_diamonds_in_a_row_are_visited_once_each():
 
 
 def test_a_tensor_used_a_thousand_times():
-    x, w, u = leaf(5), draw(1000, 5, seed=1), draw(5, seed=2)
+    x, w, u = leaf(5), normal(1000, 5, seed=1), normal(5, seed=2)
     total = x * w[0]
     for row in w[1:]:
         total = total + x * row
@@ -105,7 +85,7 @@ def test_a_tensor_used_a_thousand_times():
 
 
 def test_a_thousand_inputs_of_one_op():
-    x, u = leaf(2), draw(1000, 2, seed=1)
+    x, u = leaf(2), normal(1000, 2, seed=1)
     tg.stack([x] * 1000).backward(u)
     np.testing.assert_allclose(x.grad, u.sum(axis=0), rtol=1e-11)
 
@@ -123,14 +103,14 @@ PRODUCTS = {
 def test_a_weight_used_at_many_steps_and_in_other_ways(product, dtype):
     """Products of several shapes, slices and whole uses of one weight add up, plain and recorded."""
     near = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
-    w, b = (tg.Tensor(draw(*s, seed=1).astype(dtype), requires_grad=True) for s in ((3, 2), (2,)))
+    w, b = (tg.Tensor(normal(*s, seed=1).astype(dtype), requires_grad=True) for s in ((3, 2), (2,)))
     shapes = [(4, 3), (1, 3), (4, 3), (5, 2, 3), (0, 3), (4, 3), (2, 3), (3, 3)]
     xs = [
-        tg.Tensor(draw(*s, seed=i).astype(dtype), requires_grad=i % 2 == 0)
+        tg.Tensor(normal(*s, seed=i).astype(dtype), requires_grad=i % 2 == 0)
         for i, s in enumerate(shapes)
     ]
-    us = [draw(*s[:-1], 2, seed=10 + i) for i, s in enumerate(shapes)]
-    v = draw(3, 2, seed=30)
+    us = [normal(*s[:-1], 2, seed=10 + i) for i, s in enumerate(shapes)]
+    v = normal(3, 2, seed=30)
     terms = [(product(x, w, b) * u.astype(dtype)).sum() for x, u in zip(xs, us, strict=True)]
     terms += [
         (w * v.astype(dtype)).sum(),
@@ -152,14 +132,14 @@ def test_a_weight_used_at_many_steps_and_in_other_ways(product, dtype):
     for x, u in zip(leaves, us[::2], strict=True):
         np.testing.assert_allclose(x.grad, u @ w.data.T, **near)
     assert_no_shared_memory(w.data, w.grad, *[x.grad for x in leaves], *[x.data for x in leaves])
-    by_x = tg.grad(recorded, leaves, grad_output=draw(3, 2, seed=31).astype(dtype))
+    by_x = tg.grad(recorded, leaves, grad_output=normal(3, 2, seed=31).astype(dtype))
     for u, found in zip(us[::2], by_x, strict=True):
-        np.testing.assert_allclose(found.data, u @ draw(3, 2, seed=31).T, **near)
+        np.testing.assert_allclose(found.data, u @ normal(3, 2, seed=31).T, **near)
 
 
 def test_gradient_reaches_through_constants_only_where_it_should():
-    a, b, c = leaf(3), tg.Tensor(draw(3, seed=1)), leaf(3, seed=2)
-    u = draw(3, seed=3)
+    a, b, c = leaf(3), tg.Tensor(normal(3, seed=1)), leaf(3, seed=2)
+    u = normal(3, seed=3)
     (a * b + c.detach() * a).backward(u)
     np.testing.assert_allclose(a.grad, u * (b.data + c.data), rtol=1e-14)
     assert b.grad is None
@@ -168,7 +148,7 @@ def test_gradient_reaches_through_constants_only_where_it_should():
 
 def test_backward_adds_to_what_is_there():
     x = leaf(3)
-    us = draw(4, 3, seed=1)
+    us = normal(4, 3, seed=1)
     for u in us:
         tg.sin(x).backward(u)
     np.testing.assert_allclose(x.grad, us.sum(axis=0) * np.cos(x.data), rtol=1e-13)
@@ -180,10 +160,10 @@ def test_backward_adds_to_what_is_there():
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 2)], ids=str)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_grad_is_always_an_array_of_the_shape_and_dtype_of_data(shape, dtype):
-    x = tg.Tensor(np.asarray(draw(*shape)).astype(dtype), requires_grad=True)
+    x = tg.Tensor(np.asarray(normal(*shape)).astype(dtype), requires_grad=True)
     for _ in range(3):
         y = tg.tanh(x * 2 + 1) + x[...]
-        y.backward(np.asarray(draw(*shape, seed=1)), retain_grads=True)
+        y.backward(np.asarray(normal(*shape, seed=1)), retain_grads=True)
         for t in (x, y):
             assert type(t.grad) is np.ndarray
             assert (t.grad.shape, t.grad.dtype) == (shape, dtype)
@@ -244,8 +224,8 @@ def test_gradient_of_another_shape_is_refused(seed):
     with pytest.raises(ValueError, match=r"backward: argument gradient: expected float64 \(2, 3\)"):
         y.backward(seed)
     assert x.grad is None
-    y.backward(draw(2, 3, seed=1))
-    np.testing.assert_allclose(x.grad, 2 * draw(2, 3, seed=1))
+    y.backward(normal(2, 3, seed=1))
+    np.testing.assert_allclose(x.grad, 2 * normal(2, 3, seed=1))
 
 
 GOOD_SEEDS = {
@@ -261,7 +241,7 @@ GOOD_SEEDS = {
 
 @pytest.mark.parametrize("seed", GOOD_SEEDS.values(), ids=GOOD_SEEDS)
 def test_gradient_of_any_kind_takes_the_dtype_of_the_output(seed):
-    x = tg.Tensor(draw(2, 2).astype(np.float32), requires_grad=True)
+    x = tg.Tensor(normal(2, 2).astype(np.float32), requires_grad=True)
     (x * 2).backward(seed)
     assert x.grad.dtype == np.float32
     np.testing.assert_array_equal(x.grad, [[2, 4], [6, 8]])
@@ -305,26 +285,26 @@ def test_second_backward_says_where_the_tensor_was_made():
     x = leaf(3)
     with tg.scope("gru", 7):
         h = tg.tanh(x)
-    h.backward(draw(3))
+    h.backward(normal(3))
     with pytest.raises(RuntimeError, match="made by tanh in gru / t=7"):
-        h.backward(draw(3))
+        h.backward(normal(3))
 
 
 def test_truncated_bptt_with_detach():
-    w, h = leaf(2, 2), tg.Tensor(draw(2, seed=1))
+    w, h = leaf(2, 2), tg.Tensor(normal(2, seed=1))
     expected = np.zeros((2, 2))
     for step in range(3):
         w_then = w.data
         start = h.data
         h = tg.tanh(h.detach() @ w)
-        u = draw(2, seed=step)
+        u = normal(2, seed=step)
         h.backward(u)
         expected += np.outer(start, u * (1 - np.tanh(start @ w_then) ** 2))
     np.testing.assert_allclose(w.grad, expected, rtol=1e-13)
 
 
 def test_retain_graph():
-    x, u = leaf(3), draw(3, seed=1)
+    x, u = leaf(3), normal(3, seed=1)
     y = tg.exp(x)
     y.backward(u, retain_graph=True)
     y.backward(2 * u, retain_graph=True)
@@ -337,18 +317,18 @@ def test_retain_graph():
 def test_two_losses_share_a_graph():
     x = leaf(3)
     h = tg.tanh(x)
-    a, b = (h * draw(3, seed=1)).sum(), (h * draw(3, seed=2)).sum()
+    a, b = (h * normal(3, seed=1)).sum(), (h * normal(3, seed=2)).sum()
     a.backward(retain_graph=True)
     b.backward()
     np.testing.assert_allclose(
-        x.grad, (1 - h.data**2) * (draw(3, seed=1) + draw(3, seed=2)), rtol=1e-13
+        x.grad, (1 - h.data**2) * (normal(3, seed=1) + normal(3, seed=2)), rtol=1e-13
     )
 
 
 def test_the_graph_can_be_looked_at_after_backward():
     x = leaf(3, name="x")
     y = tg.exp(x * 2)
-    y.backward(draw(3))
+    y.backward(normal(3))
     assert y.node.op is tg.exp
     product = y.node.inputs[0]
     assert product.node.op is tg.multiply
@@ -360,7 +340,7 @@ def test_the_graph_can_be_looked_at_after_backward():
 
 
 def test_retain_grads_keeps_every_interior_gradient():
-    x, w, u = leaf(3), leaf(3, seed=1), draw(3, seed=2)
+    x, w, u = leaf(3), leaf(3, seed=1), normal(3, seed=2)
     a = x * w
     b = tg.tanh(a)
     c = b + a
@@ -377,7 +357,7 @@ def test_without_retain_grads_only_leaves_have_one():
     x = leaf(3)
     a = x * 2
     b = tg.tanh(a)
-    b.backward(draw(3))
+    b.backward(normal(3))
     assert x.grad is not None
     assert a.grad is None
     assert b.grad is None
@@ -391,7 +371,7 @@ def test_retained_grads_equal_grad_with_respect_to_interior_tensors():
     for part in parts[1:]:
         h = tg.tanh(h * 0.5 + part)
         states.append(h)
-    loss = (tg.stack(states) * draw(3, 3, seed=1)).sum()
+    loss = (tg.stack(states) * normal(3, 3, seed=1)).sum()
     expected = tg.grad(loss, [x, *parts, *states])
     loss.backward(retain_grads=True)
     for t, g in zip([x, *parts, *states], expected, strict=True):
@@ -402,9 +382,9 @@ def test_interior_gradients_add_up_over_calls():
     x = leaf(3)
     y = tg.sin(x)
     z = y * 3.0
-    z.backward(draw(3), retain_graph=True, retain_grads=True)
-    z.backward(draw(3), retain_grads=True)
-    np.testing.assert_allclose(y.grad, 6 * draw(3), rtol=1e-14)
+    z.backward(normal(3), retain_graph=True, retain_grads=True)
+    z.backward(normal(3), retain_grads=True)
+    np.testing.assert_allclose(y.grad, 6 * normal(3), rtol=1e-14)
 
 
 # -- nobody's array is written or shared -------------------------------------------------------------
@@ -432,7 +412,7 @@ def passing_on(x, w):
 
 @pytest.mark.parametrize("kind", passing_on(leaf(2, 2), leaf(2, 2)))
 def test_grads_share_memory_with_nothing(kind):
-    a, b, u = draw(2, 2), draw(2, 2, seed=1), draw(2, 2, seed=2)
+    a, b, u = normal(2, 2), normal(2, 2, seed=1), normal(2, 2, seed=2)
     x, w = tg.Tensor(a, requires_grad=True), tg.Tensor(b, requires_grad=True)
     originals = [array.copy() for array in (a, b, u)]
     for array in (a, b, u):
@@ -450,17 +430,17 @@ def test_grads_share_memory_with_nothing(kind):
 
 def test_a_grad_that_someone_holds_does_not_change():
     x = leaf(3)
-    (x * 2).backward(draw(3))
+    (x * 2).backward(normal(3))
     held = x.grad
     before = held.copy()
-    (x * 2).backward(draw(3))
+    (x * 2).backward(normal(3))
     np.testing.assert_array_equal(held, before)
     np.testing.assert_allclose(x.grad, 2 * before)
 
 
 def test_gradients_in_flight_are_not_shared():
     """x's gradient arrives as the same array along two ways, and is added to while it is still needed."""
-    x, y, u = leaf(3), leaf(3, seed=1), draw(3, seed=2)
+    x, y, u = leaf(3), leaf(3, seed=1), normal(3, seed=2)
     total = (x + y) + (x + (y + y)) + x
     total.backward(u, retain_grads=True)
     np.testing.assert_allclose(x.grad, 3 * u, rtol=1e-15)
@@ -469,7 +449,7 @@ def test_gradients_in_flight_are_not_shared():
 
 
 def test_tensor_wraps_the_array_and_functions_of_gradients_copy():
-    a, u = draw(3), draw(3, seed=1)
+    a, u = normal(3), normal(3, seed=1)
     x = tg.Tensor(a, requires_grad=True)
     assert x.data is a
     g = tg.grad(x + 0.0, x, grad_output=u)
@@ -482,7 +462,7 @@ def test_tensor_wraps_the_array_and_functions_of_gradients_copy():
 
 
 def test_stale_data_is_noticed():
-    w, x = leaf(3, name="weight"), draw(3, seed=1)
+    w, x = leaf(3, name="weight"), normal(3, seed=1)
     loss = (w * x).sum() + (w * w).sum()
     w.data = w.data - 0.1
     for differentiate in (
@@ -540,11 +520,11 @@ def test_freezing_and_thawing():
     x, w = leaf(3), leaf(3, seed=1)
     w.requires_grad = False
     y = x * w
-    y.backward(draw(3))
+    y.backward(normal(3))
     assert w.grad is None
     w.requires_grad = True
-    (x * w).backward(draw(3))
-    np.testing.assert_allclose(w.grad, x.data * draw(3))
+    (x * w).backward(normal(3))
+    np.testing.assert_allclose(w.grad, x.data * normal(3))
 
 
 def test_a_leaf_that_is_thawed_between_forward_and_backward_is_refused():
@@ -603,22 +583,22 @@ def test_a_rule_that_raises_leaves_everything_as_it_was(custom_op):
     np.testing.assert_array_equal(x.grad, [1, 2, 3])
     assert w.grad is None
     assert h.grad is None
-    h.backward(draw(3))
-    np.testing.assert_allclose(w.grad, draw(3) * (1 - h.data**2))
+    h.backward(normal(3))
+    np.testing.assert_allclose(w.grad, normal(3) * (1 - h.data**2))
 
 
 def test_a_used_part_leaves_the_fresh_part_as_it_was():
     x, w = leaf(3), leaf(3, seed=1)
     used = tg.tanh(x)
-    used.backward(draw(3))
+    used.backward(normal(3))
     x_grad = x.grad.copy()
     fresh = tg.tanh(w)
     with pytest.raises(RuntimeError, match="detach"):
-        (fresh * used).backward(draw(3), retain_grads=True)
+        (fresh * used).backward(normal(3), retain_grads=True)
     np.testing.assert_array_equal(x.grad, x_grad)
     assert w.grad is None
     assert fresh.grad is None
-    fresh.backward(draw(3))
+    fresh.backward(normal(3))
     assert w.grad is not None
 
 
@@ -630,7 +610,7 @@ def test_a_rule_of_the_wrong_shape_is_named(custom_op):
     crooked.vjps(a=lambda g, y, a: g[:2])
     x = leaf(3)
     with pytest.raises(ValueError, match=r"crooked.*\(3,\).*\(2,\).*correct the rule"):
-        crooked(x).backward(draw(3))
+        crooked(x).backward(normal(3))
     assert x.grad is None
 
 
@@ -644,7 +624,7 @@ def test_a_rule_whose_result_would_stretch_the_input_is_named(custom_op):
     elongated.vjps(a=lambda g, y, a: g.sum(axis=0) * [1, 2, 3])
     x = leaf(1, 1)
     with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*correct the rule"):
-        elongated(x).backward(draw(1, 1))
+        elongated(x).backward(normal(1, 1))
     assert x.grad is None
 
 
@@ -662,11 +642,11 @@ def test_a_rule_may_leave_its_result_small_or_wide(custom_op):
         return np.broadcast_to(a, (2, *a.shape))
 
     spread.vjps(a=lambda g, y, a: g.astype(np.float64))
-    x = tg.Tensor(draw(3, 1).astype(np.float32), requires_grad=True)
+    x = tg.Tensor(normal(3, 1).astype(np.float32), requires_grad=True)
     total(x).backward(2.5)
     np.testing.assert_array_equal(x.grad, np.full((3, 1), 2.5))
     x.grad = None
-    u = draw(2, 3, 1).astype(np.float32)
+    u = normal(2, 3, 1).astype(np.float32)
     spread(x).backward(u)
     assert x.grad.dtype == np.float32
     np.testing.assert_allclose(x.grad, u.sum(axis=0), rtol=1e-6)
@@ -695,8 +675,8 @@ def test_results_that_are_integers_do_not_require_gradients():
     assert not x.astype(np.int64).requires_grad
     assert not (tg.Tensor([1, 2]) + tg.Tensor([3, 4])).requires_grad
     y = x.astype(np.int64) * x
-    y.backward(draw(3))
-    np.testing.assert_array_equal(x.grad, draw(3) * x.data.astype(np.int64))
+    y.backward(normal(3))
+    np.testing.assert_array_equal(x.grad, normal(3) * x.data.astype(np.int64))
 
 
 # -- depth -------------------------------------------------------------------------------------------
@@ -790,11 +770,14 @@ def test_memory_goes_with_the_last_tensor(after):
         z.backward(retain_grads=True)
     elif after == "second order":
         g = tg.grad(z, x, create_graph=True)
-        refs += [weakref.ref(g), weakref.ref(tg.grad(g, w, grad_output=draw(3), create_graph=True))]
+        refs += [
+            weakref.ref(g),
+            weakref.ref(tg.grad(g, w, grad_output=normal(3), create_graph=True)),
+        ]
         del g
     elif after == "error":
         with pytest.raises(ValueError, match="gradient"):
-            z.backward(draw(2))
+            z.backward(normal(2))
     del h, y, z
     assert [r() for r in refs + arrays] == [None] * len(refs + arrays)
 
@@ -815,7 +798,7 @@ def test_detach_lets_the_past_go():
 @pytest.mark.usefixtures("no_gc")
 def test_live_tensors_do_not_grow_over_1000_training_steps():
     w, b, h = leaf(4, 3), leaf(3, seed=1), tg.Tensor(np.zeros((2, 3)))
-    data = draw(5, 2, 4, seed=2)
+    data = normal(5, 2, 4, seed=2)
     counts = []
     for step in range(1000):
         h = h.detach()
@@ -852,7 +835,7 @@ def test_second_order_training_does_not_grow_either():
 def test_no_grad_records_nothing():
     x = leaf(3)
     with tg.no_grad():
-        y = tg.tanh(x) @ draw(3)
+        y = tg.tanh(x) @ normal(3)
     assert y.node is None
     assert not y.requires_grad
     assert (x * 2).requires_grad
@@ -943,8 +926,8 @@ def test_backward_works_inside_no_grad():
     x = leaf(3)
     y = tg.sin(x)
     with tg.no_grad():
-        y.backward(draw(3))
-    np.testing.assert_allclose(x.grad, draw(3) * np.cos(x.data))
+        y.backward(normal(3))
+    np.testing.assert_allclose(x.grad, normal(3) * np.cos(x.data))
 
 
 def test_no_grad_holds_in_its_thread_only():
@@ -1024,7 +1007,7 @@ def test_many_threads_differentiate_at_once():
         y = x
         for _ in range(50):
             y = tg.tanh(y) + 0.1 * x
-        y.backward(draw(50, seed=seed + 1))
+        y.backward(normal(50, seed=seed + 1))
         return x.grad
 
     alone = [work(seed) for seed in range(8)]
@@ -1048,9 +1031,9 @@ COPIES = {
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
 @pytest.mark.parametrize("tracked", [True, False])
 def test_leaves_can_be_copied(duplicate, tracked):
-    t = tg.Tensor(draw(2, 3).T, requires_grad=tracked, name="w")
+    t = tg.Tensor(normal(2, 3).T, requires_grad=tracked, name="w")
     if tracked:
-        (t * 2).backward(draw(3, 2))
+        (t * 2).backward(normal(3, 2))
     twin = duplicate(t)
     assert type(twin) is tg.Tensor
     assert twin is not t
@@ -1065,9 +1048,9 @@ def test_leaves_can_be_copied(duplicate, tracked):
     if tracked:
         np.testing.assert_array_equal(twin.grad, t.grad)
         assert_no_shared_memory(twin.grad, t.grad)
-        (twin * 3).backward(draw(3, 2))
-        np.testing.assert_allclose(twin.grad, 5 * draw(3, 2))
-        np.testing.assert_allclose(t.grad, 2 * draw(3, 2))
+        (twin * 3).backward(normal(3, 2))
+        np.testing.assert_allclose(twin.grad, 5 * normal(3, 2))
+        np.testing.assert_allclose(t.grad, 2 * normal(3, 2))
     else:
         assert twin.grad is None
 

@@ -17,13 +17,7 @@ OPS = {
     if op.forward.__module__.startswith("tinygrad_rnn.ops")
 }
 
-
-@pytest.fixture(autouse=True)
-def registry_as_it_was():
-    before = dict(registry)
-    yield
-    registry.clear()
-    registry.update(before)
+pytestmark = pytest.mark.usefixtures("restored_registry")
 
 
 def made(forward, formula="f({a})", **rules):

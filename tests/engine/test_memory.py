@@ -96,7 +96,7 @@ def refused(folder):
     assert len(kept) == 4
 
 
-def trained(folder, **options):
+def train_model(folder, **options):
     architecture = Architecture(hidden=4, embedding=2, layers=2, dropout=0.1)
     trainer = Trainer(TEXT, architecture, Options(epochs=1, batch_size=2, steps=10, **options))
     trainer.run(on_batch=lambda now: None, on_epoch=lambda *_: trainer.save(folder / "m"))
@@ -142,8 +142,8 @@ SCENES = {
     "sgd": lambda folder: learned(lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9)),
     "adam": lambda folder: learned(tg.optim.Adam),
     "rmsprop": lambda folder: learned(tg.optim.RMSprop),
-    "training, sampling, checkpoints": trained,
-    "training compiled": lambda folder: trained(folder, compile=True),
+    "training, sampling, checkpoints": train_model,
+    "training compiled": lambda folder: train_model(folder, compile=True),
     "weights": saved,
     "compiled layer": lambda folder: differentiated(lambda: tg.compile(nn.GRU(3, 4, rng=0))),
     "compiled cell": compiled_cell,

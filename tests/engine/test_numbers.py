@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import with_negative_strides
 from internals import cases, registry, reuse_masks
 
 import tinygrad_rnn as tg
@@ -546,14 +547,9 @@ def test_losses_of_numbers_without_axes():
 # -- other layouts and byte orders -------------------------------------------------------------------
 
 
-def reversed_in_memory(a):
-    backwards = (..., *[slice(None, None, -1)] * a.ndim)
-    return a[backwards].copy()[backwards]
-
-
 LAYOUTS = {
     "fortran": lambda a: np.array(a, order="F"),
-    "negative strides": reversed_in_memory,
+    "negative strides": with_negative_strides,
     "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
     "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
 }

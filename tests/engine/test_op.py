@@ -2,27 +2,21 @@
 
 import numpy as np
 import pytest
+from helpers import leaf_with
 from internals import Node, backward_pass, registry, toposort
 
 import tinygrad_rnn as tg
 
 
 @pytest.fixture
-def made():
-    """Ops of a test's own, forgotten after it."""
-    known = dict(registry)
+def made(restored_registry):
+    """Register an op that is forgotten after the test."""
 
     @tg.op("half({a}, {b})", fix="give it halves")
     def half_known(a, b, *, scale=1.0):
         return np.multiply(a, b) * scale
 
-    yield half_known
-    registry.clear()
-    registry.update(known)
-
-
-def leaf(*numbers):
-    return tg.Tensor(np.array(numbers, "float32"), requires_grad=True)
+    return half_known
 
 
 def test_an_op_shows_how_it_is_called():
@@ -52,11 +46,11 @@ def test_another_call_is_refused_with_the_signature(call):
         TypeError,
         match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\)), got",
     ):
-        call(leaf(1, 2))
+        call(leaf_with(np.float32([1, 2])))
 
 
 def test_arrays_may_be_given_by_name_and_settings_by_place():
-    x = leaf(1, 2)
+    x = leaf_with(np.float32([1, 2]))
     assert tg.add(x, b=x).data.tolist() == tg.add(a=x, b=x).data.tolist() == [2, 4]
     assert (
         tg.mean(x, 0, True).shape
@@ -76,7 +70,7 @@ def test_a_variadic_op_takes_a_sequence(wrong):
 
 
 def test_what_numpy_says_comes_with_the_arguments_and_the_remedy(made):
-    wide, long = leaf(1, 2), leaf(1, 2, 3)
+    wide, long = leaf_with(np.float32([1, 2])), leaf_with(np.float32([1, 2, 3]))
     with pytest.raises(
         ValueError,
         match=r"^half_known: .*broadcast.*; got a: .*\(2,\).*, b: .*\(3,\).*; give it halves$",
@@ -98,14 +92,14 @@ def test_an_explained_error_is_not_explained_again():
 
     try:
         with pytest.raises(ValueError, match=r"^reshape: ") as found:
-            outer_explained(leaf(1, 2))
+            outer_explained(leaf_with(np.float32([1, 2])))
         assert "outer_explained" not in str(found.value)
     finally:
         registry.pop("outer_explained")
 
 
 def test_a_tracked_input_without_a_rule_is_refused_by_name_and_a_constant_is_not(made):
-    x, y = leaf(1, 2), leaf(3, 4)
+    x, y = leaf_with(np.float32([1, 2])), leaf_with(np.float32([3, 4]))
     for rules, refused in (
         ({}, "a"),
         ({"a": lambda g, y, a, b, scale: g * b}, "b"),
@@ -121,7 +115,7 @@ def test_a_tracked_input_without_a_rule_is_refused_by_name_and_a_constant_is_not
 
 
 def test_what_is_recorded_starts_unused_and_unchanged():
-    y = tg.tanh(leaf(1, 2))
+    y = tg.tanh(leaf_with(np.float32([1, 2])))
     assert isinstance(y.node, Node)
     assert (y.node.used, y.changed, y.grad, y.name) == (0, 0, None, None)
     assert y.tracked
@@ -158,20 +152,20 @@ def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
 
 def test_an_op_that_was_never_given_rules_is_refused(made):
     with pytest.raises(TypeError, match="half_known has no derivative"):
-        made(leaf(1, 2), 2.0)
+        made(leaf_with(np.float32([1, 2])), 2.0)
 
     @tg.op("several({arrays})")
     def several(*arrays):
         return sum(arrays)
 
     assert several([tg.Tensor([1.0]), [2.0], 3.0]).data.tolist() == [6]
-    for arrays in ([leaf(1), 2.0], [1.0, leaf(2)]):
+    for arrays in ([leaf_with(np.float32([1])), 2.0], [1.0, leaf_with(np.float32([2]))]):
         with pytest.raises(TypeError, match="several has no derivative"):
             several(arrays)
 
 
 def test_the_sweep_yields_leaves_and_only_if_asked_what_is_on_the_way():
-    x = leaf(1, 2)
+    x = leaf_with(np.float32([1, 2]))
     y = tg.tanh(tg.exp(x))
     on_the_way = [value for value, _ in backward_pass({y: y.array}, toposort(y), interior=True)]
     assert [value for value, _ in backward_pass({y: y.array}, toposort(y))] == [x]
@@ -185,7 +179,7 @@ def test_after_a_contribution_to_a_part_the_other_inputs_get_theirs(made):
         a=lambda g, y, a, b, scale: tg.getitem.rules["a"](g[:1], y, a, slice(0, 1)),
         b=lambda g, y, a, b, scale: g,
     )
-    x, y = leaf(1, 2), leaf(3, 4)
+    x, y = leaf_with(np.float32([1, 2])), leaf_with(np.float32([3, 4]))
     made(x, y).backward(np.array([5, 6], "float32"))
     assert x.grad.tolist() == [5, 0]
     assert y.grad.tolist() == [5, 6]

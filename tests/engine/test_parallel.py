@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 
 
-def run(script, processes=2):
+def run_under_mpi(script, processes=2):
     found = subprocess.run(
         [MPIEXEC, "-n", str(processes), sys.executable, *script],
         capture_output=True,
@@ -26,7 +26,7 @@ def run(script, processes=2):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_processes_on_parts_of_a_batch_are_one_on_the_whole(processes):
-    code, told = run([str(EXAMPLE)], processes)
+    code, told = run_under_mpi([str(EXAMPLE)], processes)
     assert code == 0, told
     lines = told.strip().splitlines()
     assert len(lines) == processes
@@ -59,7 +59,7 @@ assert w.grad.tolist() == [1.5, 1.5]
 
 
 def test_missing_gradients_count_as_zero_and_different_models_are_refused():
-    code, told = run(["-c", MISSING])
+    code, told = run_under_mpi(["-c", MISSING])
     assert code == 0, told
     assert (
         told.count(
@@ -83,7 +83,7 @@ for p in (np.arange(6.0).reshape((3, 2) if rank else (2, 3)), np.zeros(1) if ran
 
 
 def test_parameters_of_different_shapes_are_not_broadcast():
-    code, told = run(["-c", DIFFERENT])
+    code, told = run_under_mpi(["-c", DIFFERENT])
     assert code == 0, told
     assert (
         told.count(

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import TEXT, array_bits, train_and_sample
 from internals import Architecture, Options, Trainer, backward
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
-from tinygrad_rnn.text import sample
-
-TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
 
 
 @pytest.fixture
@@ -31,24 +29,6 @@ def hasty():
     sys.setswitchinterval(before)
 
 
-def bits(arrays):
-    return {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}
-
-
-def trained(seed, cell="gru", compile=False, steps=12):
-    """The weights after some steps of training, and what the model writes then."""
-    options = Options(epochs=9, batch_size=2, steps=7, seed=seed, compile=compile)
-    trainer = Trainer(
-        TEXT, Architecture(cell=cell, hidden=6, embedding=4, layers=2, dropout=0.2), options
-    )
-    left = iter(range(steps))
-    trainer.run(stop=lambda: next(left, None) is None)
-    trainer.model.eval()
-    return bits(trainer.model.state_dict()), sample(
-        trainer.model, trainer.model.vocab, "the", 20, rng=seed
-    )
-
-
 # -- threads and tasks -------------------------------------------------------------------------------
 
 
@@ -56,7 +36,7 @@ def trained(seed, cell="gru", compile=False, steps=12):
 @pytest.mark.parametrize("compile", [False, True], ids=["as it is", "compiled"])
 def test_models_trained_at_once_are_those_trained_one_after_the_other(compile):
     runs = [
-        partial(trained, seed, cell, compile)
+        partial(train_and_sample, seed, cell, compile)
         for seed, cell in enumerate(("rnn", "gru", "lstm", "gru"))
     ]
     alone = [run() for run in runs]
@@ -86,7 +66,7 @@ def test_models_trained_in_tasks_that_take_turns_are_those_trained_one_after_the
                 optimizer.step()
                 optimizer.zero_grad()
                 turns.append(seed)
-            return bits(gru.state_dict())
+            return array_bits(gru.state_dict())
 
     async def both(turns):
         return await asyncio.gather(run(0, turns), run(1, turns))
@@ -151,10 +131,10 @@ def test_no_gradient_is_lost_however_long_adding_takes():
 FORKED = """
 import os, sys, threading
 import numpy as np
-sys.path[:0] = sys.argv[1:3]
+sys.path[:0] = sys.argv[1:2]
 import tinygrad_rnn as tg
 from tinygrad_rnn import backward
-from test_state import trained
+from helpers import train_and_sample
 
 def in_child(work):
     read, write = os.pipe()
@@ -176,8 +156,8 @@ def carried_on():
     return [p.grad.tobytes() for p in model.parameters()]
 
 # Before, after and beside a training in the parent, with a graph that was begun before the fork, and while a thread adds gradients.
-here = [trained(1), trained(2, "lstm", True)]
-children = [in_child(lambda: trained(1)), in_child(lambda: trained(2, "lstm", True))]
+here = [train_and_sample(1), train_and_sample(2, "lstm", True)]
+children = [in_child(lambda: train_and_sample(1)), in_child(lambda: train_and_sample(2, "lstm", True))]
 assert children == [repr(found) for found in here]
 model, x = tg.nn.GRU(3, 4, rng=0), np.ones((5, 2, 3), "f4")
 loss = (model(x)[0] ** 2).sum()
@@ -203,7 +183,7 @@ assert len(different) == 3  # without a seed each process draws from entropy of 
 
 
 def test_a_fork_trains_and_writes_what_its_parent_does():
-    command = [sys.executable, "-W", "ignore", "-c", FORKED, *map(str, Path(__file__).parents[:2])]
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(Path(__file__).parents[1])]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (0, "")
 
@@ -232,7 +212,11 @@ def everything_random():
         getattr(nn.init, name)((3, 4), rng=0)
         for name in ("xavier_uniform", "xavier_normal", "kaiming_uniform", "orthogonal")
     ]
-    return [array.tobytes() for array in drawn], trained(0), trained(0, "lstm", True)
+    return (
+        [array.tobytes() for array in drawn],
+        train_and_sample(0),
+        train_and_sample(0, "lstm", True),
+    )
 
 
 def test_there_are_global_functions_to_look_for():
@@ -312,7 +296,7 @@ def test_a_copy_of_a_module_computes_what_it_does_and_shares_nothing(make, used,
     if used:
         loss_of(module).backward()
     twin = duplicate(module)
-    assert bits(twin.state_dict()) == bits(module.state_dict())
+    assert array_bits(twin.state_dict()) == array_bits(module.state_dict())
     assert len(list(twin.parameters())) == len(list(module.parameters()))
     both = list(zip(module.parameters(), twin.parameters(), strict=True))
     for a, b in both:
@@ -352,13 +336,13 @@ def test_a_module_copied_with_its_optimizer_and_schedule_trains_on_alike(make, d
             loss_of(module).backward()
             optimizer.step()
             schedule.step()
-        return bits(module.state_dict()), optimizer.lr
+        return array_bits(module.state_dict()), optimizer.lr
 
     go_on(module, optimizer, schedule)
     twins = duplicate((module, optimizer, schedule))
-    before = bits(module.state_dict())
+    before = array_bits(module.state_dict())
     went = go_on(*twins)
-    assert bits(module.state_dict()) == before != went[0]
+    assert array_bits(module.state_dict()) == before != went[0]
     assert go_on(module, optimizer, schedule) == went
 
 
@@ -372,7 +356,7 @@ def test_a_copy_of_a_training_trains_on_alike(duplicate):
     assert trainer.run()
     assert twin.batch == 5
     assert twin.run()
-    assert bits(twin.model.state_dict()) == bits(trainer.model.state_dict())
+    assert array_bits(twin.model.state_dict()) == array_bits(trainer.model.state_dict())
 
 
 @every_copy

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import leaf_with
 
 import tinygrad_rnn as tg
 
@@ -40,10 +41,6 @@ def g_hessian(x):
     return hessian
 
 
-def leaf(a=X):
-    return tg.Tensor(np.array(a), requires_grad=True)
-
-
 def two(a, b):
     """Two inputs of different shapes, two outputs' worth of entries."""
     return tg.sin(a)[:2] * b * b
@@ -65,7 +62,7 @@ def two_jacobians(a, b):
 
 
 def test_grad_of_one_number():
-    x = leaf()
+    x = leaf_with(X)
     slope = tg.grad(g(x), x)
     assert type(slope) is tg.Tensor
     assert not slope.requires_grad
@@ -73,7 +70,7 @@ def test_grad_of_one_number():
 
 
 def test_grad_with_grad_output():
-    x, u = leaf(), RNG.standard_normal(3)
+    x, u = leaf_with(X), RNG.standard_normal(3)
     for given in (u, u.tolist(), tg.Tensor(u), tg.Tensor(u, requires_grad=True)):
         np.testing.assert_allclose(
             tg.grad(f(x), x, grad_output=given).data, u @ f_jacobian(X), rtol=1e-12
@@ -81,7 +78,7 @@ def test_grad_with_grad_output():
 
 
 def test_grad_returns_what_it_was_asked_in():
-    a, b = leaf(A2), leaf(B2)
+    a, b = leaf_with(A2), leaf_with(B2)
     u = RNG.standard_normal((2, 2))
     expected = [np.tensordot(u, j, 2) for j in two_jacobians(A2, B2)]
     for inputs in ([a, b], (a, b)):
@@ -95,7 +92,7 @@ def test_grad_returns_what_it_was_asked_in():
 
 
 def test_grad_with_respect_to_interior_tensors():
-    x = leaf()
+    x = leaf_with(X)
     h = tg.sin(x)
     k = h * h
     y = (k * x).sum()
@@ -109,7 +106,7 @@ def test_grad_with_respect_to_interior_tensors():
 
 
 def test_grad_of_a_leaf_with_respect_to_itself():
-    x, u = leaf(), RNG.standard_normal(4)
+    x, u = leaf_with(X), RNG.standard_normal(4)
     for create_graph in (False, True):
         np.testing.assert_array_equal(
             tg.grad(x, x, grad_output=u, create_graph=create_graph).data, u
@@ -117,7 +114,7 @@ def test_grad_of_a_leaf_with_respect_to_itself():
 
 
 def test_grad_can_be_asked_again_and_again():
-    x = leaf()
+    x = leaf_with(X)
     y = g(x)
     for _ in range(3):
         np.testing.assert_allclose(tg.grad(y, x).data, g_gradient(X), rtol=1e-13)
@@ -129,7 +126,7 @@ def test_grad_can_be_asked_again_and_again():
 
 @pytest.mark.parametrize("create_graph", [False, True], ids=["plain", "recorded"])
 def test_no_transform_touches_grad(create_graph):
-    x, y = leaf(), leaf(V)
+    x, y = leaf_with(X), leaf_with(V)
     x.grad, before = np.full(4, 7.0), np.full(4, 7.0)
     h = tg.sin(x) * y
     k = {"create_graph": create_graph}
@@ -156,7 +153,7 @@ def test_grad_dtype_is_that_of_the_input():
 
 
 def test_an_input_that_was_not_reached_is_named():
-    x, other = leaf(), tg.Tensor(V, requires_grad=True, name="other")
+    x, other = leaf_with(X), tg.Tensor(V, requires_grad=True, name="other")
     y = g(x)
     with pytest.raises(
         RuntimeError, match=r"grad: argument inputs\[1\].*other of shape \(4,\).*zero"
@@ -171,13 +168,13 @@ def test_an_input_that_was_not_reached_is_named():
     "bad", [tg.Tensor(X), X, 1.0, None], ids=["untracked", "array", "number", "none"]
 )
 def test_an_input_that_cannot_have_a_gradient_is_named(bad):
-    x = leaf()
+    x = leaf_with(X)
     with pytest.raises(TypeError, match=r"grad: argument inputs\[1\].*requires_grad=True"):
         tg.grad(g(x), [x, bad])
 
 
 def test_grad_refuses_what_backward_refuses():
-    x = leaf()
+    x = leaf_with(X)
     with pytest.raises(ValueError, match="grad: argument gradient"):
         tg.grad(f(x), x)
     with pytest.raises(ValueError, match="grad: argument gradient"):
@@ -194,7 +191,7 @@ def test_grad_refuses_what_backward_refuses():
 
 
 def test_gradients_of_gradients():
-    x = leaf(0.7)
+    x = leaf_with(0.7)
     y = tg.sin(x)
     expected = [np.cos(0.7), -np.sin(0.7), -np.cos(0.7), np.sin(0.7), np.cos(0.7)]
     for value in expected:
@@ -203,7 +200,7 @@ def test_gradients_of_gradients():
 
 
 def test_powers_down_to_zero():
-    x = leaf(1.5)
+    x = leaf_with(1.5)
     y = x**4
     for value in (4 * 1.5**3, 12 * 1.5**2, 24 * 1.5, 24):
         y = tg.grad(y, x, create_graph=True)
@@ -212,21 +209,21 @@ def test_powers_down_to_zero():
 
 def test_backward_through_a_gradient():
     """The gradient penalty: |∇g|², differentiated by backward."""
-    x = leaf()
+    x = leaf_with(X)
     slope = tg.grad(g(x), x, create_graph=True)
     (slope * slope).sum().backward()
     np.testing.assert_allclose(x.grad, 2 * g_hessian(X) @ g_gradient(X), rtol=1e-12)
 
 
 def test_a_recorded_gradient_depends_on_grad_output_too():
-    x, u = leaf(), leaf(RNG.standard_normal(3))
+    x, u = leaf_with(X), leaf_with(RNG.standard_normal(3))
     slope = tg.grad(f(x), x, grad_output=u, create_graph=True)
     found = tg.grad(slope, u, grad_output=V)
     np.testing.assert_allclose(found.data, f_jacobian(X) @ V, rtol=1e-12)
 
 
 def test_a_recorded_gradient_depends_on_interior_tensors():
-    x = leaf()
+    x = leaf_with(X)
     h = tg.exp(x)
     slope = tg.grad((h * h * h).sum(), h, create_graph=True)
     np.testing.assert_allclose(tg.grad(slope, h, grad_output=V).data, 6 * np.exp(X) * V, rtol=1e-13)
@@ -236,7 +233,7 @@ def test_a_recorded_gradient_depends_on_interior_tensors():
 
 
 def test_recorded_gradients_inside_no_grad_have_no_graph():
-    x = leaf()
+    x = leaf_with(X)
     y = g(x)
     with tg.no_grad():
         slope = tg.grad(y, x, create_graph=True)
@@ -245,7 +242,7 @@ def test_recorded_gradients_inside_no_grad_have_no_graph():
 
 
 def test_a_linear_function_has_a_constant_gradient():
-    x, w = leaf(), leaf(V)
+    x, w = leaf_with(X), leaf_with(V)
     slope = tg.grad((x * w).sum(), x, create_graph=True)
     np.testing.assert_array_equal(slope.data, V)
     with pytest.raises(RuntimeError, match="does not depend"):
@@ -257,7 +254,9 @@ def test_a_linear_function_has_a_constant_gradient():
 
 
 @pytest.mark.parametrize(
-    "primal", [X, X.tolist(), tg.Tensor(X), leaf()], ids=["array", "list", "tensor", "tracked"]
+    "primal",
+    [X, X.tolist(), tg.Tensor(X), leaf_with(X)],
+    ids=["array", "list", "tensor", "tracked"],
 )
 def test_vjp(primal):
     y, pull = tg.vjp(f, primal)
@@ -278,9 +277,9 @@ def test_vjp_of_several_inputs():
 
 
 def test_vjp_recorded():
-    x = leaf()
+    x = leaf_with(X)
     _, pull = tg.vjp(f, x)
-    u = leaf(RNG.standard_normal(3))
+    u = leaf_with(RNG.standard_normal(3))
     pulled = pull(u, create_graph=True)
     np.testing.assert_allclose(
         tg.jacobian(lambda u: tg.vjp(f, x)[1](u, create_graph=True), u).data,
@@ -300,7 +299,7 @@ def test_vjp_of_an_input_that_does_not_matter_is_zero():
 
 
 def test_one_tensor_given_twice_is_two_variables():
-    x = leaf()
+    x = leaf_with(X)
 
     def h(a, b):
         return a * b * b
@@ -320,7 +319,9 @@ def test_one_tensor_given_twice_is_two_variables():
 
 
 @pytest.mark.parametrize(
-    "tangent", [V, V.tolist(), tg.Tensor(V), leaf(V)], ids=["array", "list", "tensor", "tracked"]
+    "tangent",
+    [V, V.tolist(), tg.Tensor(V), leaf_with(V)],
+    ids=["array", "list", "tensor", "tracked"],
 )
 def test_jvp(tangent):
     y, along = tg.jvp(f, X, tangent)
@@ -350,7 +351,7 @@ def test_jvp_of_several_inputs():
 
 def test_jvp_recorded_is_differentiable():
     """⟨∇g(x), v⟩ differentiated by x is H v, and by v is ∇g."""
-    x, v = leaf(), leaf(V)
+    x, v = leaf_with(X), leaf_with(V)
     _, along = tg.jvp(g, x, v, create_graph=True)
     by_x, by_v = tg.grad(along, [x, v])
     np.testing.assert_allclose(by_x.data, g_hessian(X) @ V, rtol=1e-12)
@@ -449,7 +450,7 @@ def test_hvp_of_several_inputs():
 
 
 def test_hvp_recorded():
-    x = leaf()
+    x = leaf_with(X)
     _, product = tg.hvp(lambda x: (x**4).sum(), x, V, create_graph=True)
     np.testing.assert_allclose(tg.grad(product, x, grad_output=V).data, 24 * X * V * V, rtol=1e-12)
 
@@ -648,7 +649,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
 def test_refused_by_name(call, error, message):
-    x = leaf()
+    x = leaf_with(X)
     with pytest.raises(error, match=message):
         call(x)
     assert x.grad is None
@@ -681,7 +682,7 @@ def test_under_no_grad_a_transform_differentiates_all_the_same(transform):
 
 
 def test_what_f_uses_besides_its_argument_is_a_constant():
-    x = leaf()
+    x = leaf_with(X)
     expected = np.diag(X.ravel()).reshape(X.shape * 2)
     np.testing.assert_allclose(tg.jacobian(lambda s: s * x, x).data, expected)
     _, pull = tg.vjp(lambda s: s * x, x)

@@ -1,6 +1,7 @@
 """Wrong calls of the engine: each is refused with an error that names the operation and the argument."""
 
 import numpy as np
+from helpers import leaf
 from wrong_calls import (
     X,
     assert_refused,
@@ -8,7 +9,6 @@ from wrong_calls import (
     define,
     echo,
     every,
-    leaf,
     loss,
     through,
     used,
@@ -400,12 +400,12 @@ AREAS = {
         "the truth of many": (
             lambda: bool(leaf(3)),
             ValueError,
-            r"bool: argument t: .* got float32 \(3,\)",
+            r"bool: argument t: .* got float64 \(3,\)",
         ),
         "the item of many": (
             lambda: leaf(3).item(),
             ValueError,
-            r"item: argument t: .* got float32 \(3,\)",
+            r"item: argument t: .* got float64 \(3,\)",
         ),
         "a float of many": (
             lambda: float(tg.Tensor(X)),
@@ -515,7 +515,7 @@ AREAS = {
         "the place of the largest of none": (
             lambda: leaf(0, 3).argmax(),
             ValueError,
-            r"argmax: argument t: .* got float32 \(0, 3\)",
+            r"argmax: argument t: .* got float64 \(0, 3\)",
         ),
         "the place along no axis": (
             lambda: leaf(3, 2).argmax(5),

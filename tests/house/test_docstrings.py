@@ -10,29 +10,13 @@ import re
 import textwrap
 from dataclasses import fields, is_dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from types import FunctionType, ModuleType
 
 import pytest
+from public_names import CLASSES, MEMBERS, PUBLIC, members
 
 import tinygrad_rnn as tg
 
-MODULES = [
-    "",
-    ".nn",
-    ".nn.functional",
-    ".nn.init",
-    ".optim",
-    ".text",
-    ".analysis.gradient_flow",
-    ".interop",
-    ".parallel",
-    ".errors",
-    ".draw",
-    ".analysis.backward_steps",
-]
-MODULES += [".gradcheck", ".serialize", ".compile.layer", ".app.char_model", ".app.train"]
 ORDER = [
     "Parameters",
     "Attributes",
@@ -44,7 +28,6 @@ ORDER = [
     "References",
     "Examples",
 ]
-OPS = {*tg.ops.__all__, *(getattr(tg.ops, name) for name in tg.ops.__all__), "op", tg.op}
 EXCEPT = {
     **dict.fromkeys(
         [".nn.Module", ".nn.ModuleList", ".nn.Cell"], "equation References"
@@ -61,66 +44,12 @@ EXCEPT = {
     ),  # tg.graph and tg.compile make them
     ".analysis.gradient_flow.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
 }
-INNER = {
-    "debug": {"accumulated", "after", "before", "used", "contribution"},
-    "Cell": {"check_state"},
-    "LSTMCell": {"check_state"},
-}
-INNER["CompiledModule"] = {"run_scan"}  # methods that the library calls, and nobody else
 CALLED = {  # what the library calls where a class says how it does it: the base has the example of the method, the class one of its caller
     "forward": "to call a module is to call it",
     "describe": "repr does",
     "unroll": "to call a cell is to call it, and scan does",
     "update": "Optimizer.step does",
     "keeps": "Optimizer.load_state_dict does",
-}
-
-
-def public_names():
-    """Names below the package, and what they are: each thing once, under the first of its names."""
-    found = {}
-    for module in MODULES:
-        home = import_module(f"tinygrad_rnn{module}")
-        things = {
-            f"{module}.{name}": getattr(home, name)
-            for name in home.__all__
-            if module or name not in OPS
-        }
-        found |= {
-            name: x
-            for name, x in things.items()
-            if not isinstance(x, ModuleType) and x not in found.values()
-        }
-    return found
-
-
-PUBLIC = public_names()
-CLASSES = {thing for thing in PUBLIC.values() if inspect.isclass(thing)}
-
-
-def members(kind):
-    """The methods and properties of a class by name, its own and those of bases that no public class of it has; of a Tensor no ops."""
-    above = {base for other in kind.__mro__[1:] if other in CLASSES for base in other.__mro__}
-    several = {
-        name: value
-        for base in reversed(kind.__mro__)
-        if base not in above
-        for name, value in vars(base).items()
-    }
-    left_out = {*INNER.get(kind.__name__, ()), *(OPS if kind is tg.Tensor else ())}
-    sorts = FunctionType | property | cached_property | classmethod
-    return {
-        n: value
-        for n, value in several.items()
-        if n[0] != "_" and isinstance(value, sorts) and not {n, value} & left_out
-    }
-
-
-MEMBERS = {
-    f"{name}.{member}": (kind, member)
-    for name, kind in PUBLIC.items()
-    if kind in CLASSES
-    for member in members(kind)
 }
 
 

@@ -93,7 +93,7 @@ def test_a_run_that_fails_is_not_kept(tmp_path, monkeypatch):
             example_runs.run("broken")
 
 
-def run(name):
+def run_example(name):
     """Run an example as its users do; what it printed, and the pictures that it made."""
     found = example_runs.run(name)
     assert found.seconds < 60
@@ -102,7 +102,7 @@ def run(name):
 
 @pytest.mark.study
 def test_the_adding_problem_is_solved_by_a_gru_and_not_by_an_rnn():
-    told, pictures = run("adding_problem")
+    told, pictures = run_example("adding_problem")
     rnn, gru = map(float, re.search(r"RNN: ([\d.]+), GRU: ([\d.]+)", told).groups())
     assert rnn > 0.15  # always 1 is wrong by 0.1667
     assert gru < 0.01
@@ -111,7 +111,7 @@ def test_the_adding_problem_is_solved_by_a_gru_and_not_by_an_rnn():
 
 @pytest.mark.study
 def test_the_character_model_needs_fewer_bits_than_bz2():
-    told, pictures = run("character_model")
+    told, pictures = run_example("character_model")
     model, bz2 = map(float, re.search(r"held out: model ([\d.]+), bz2 ([\d.]+)", told).groups())
     assert model < bz2 - 0.05
     assert "character_model_graph.svg" in pictures
@@ -119,7 +119,7 @@ def test_the_character_model_needs_fewer_bits_than_bz2():
 
 @pytest.mark.study
 def test_the_forecast_is_better_than_a_linear_one():
-    told, pictures = run("forecast")
+    told, pictures = run_example("forecast")
     last, linear, gru = map(
         float,
         re.search(r"the last value: ([\d.]+); linear: ([\d.]+); GRU: ([\d.]+)", told).groups(),
@@ -130,6 +130,6 @@ def test_the_forecast_is_better_than_a_linear_one():
 
 @pytest.mark.study
 def test_brackets_of_every_length_are_judged():
-    told, pictures = run("balanced")
+    told, pictures = run_example("balanced")
     assert float(re.search(r"all: ([\d.]+)", told)[1]) > 0.97
     assert "balanced_graph.svg" in pictures

@@ -7,7 +7,7 @@ import inspect
 import re
 from pathlib import Path
 
-from test_docstrings import MEMBERS, PUBLIC
+from public_names import MEMBERS, PUBLIC
 
 import tinygrad_rnn as tg
 

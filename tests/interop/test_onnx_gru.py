@@ -38,7 +38,9 @@ def ours_from(gates):
     return np.concatenate([reset, update, new])
 
 
-def run(X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_reset=0, layout=0):
+def run_gru(
+    X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_reset=0, layout=0
+):
     """Y and Y_h of the ONNX operator, computed by tg.nn.GRU."""
     directions, _, hidden = R.shape
     layer = tg.nn.GRU(
@@ -68,7 +70,7 @@ def run(X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_r
     return (Y, np.swapaxes(Y_h, 0, 1)) if layout else (np.swapaxes(Y, 1, 2), Y_h)
 
 
-def assert_close(actual, expected):
+def assert_close_in_float32(actual, expected):
     assert actual.dtype == np.float32
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
@@ -83,10 +85,10 @@ def test_official_case(name):
     attributes = {a.name: get_attribute_value(a) for a in node.attribute if a.name != "hidden_size"}
     if "direction" in attributes:
         attributes["direction"] = attributes["direction"].decode()
-    Y, Y_h = run(**inputs, **attributes)
-    assert_close(Y_h, expected["Y_h"])
+    Y, Y_h = run_gru(**inputs, **attributes)
+    assert_close_in_float32(Y_h, expected["Y_h"])
     if "Y" in expected:
-        assert_close(Y, expected["Y"])
+        assert_close_in_float32(Y, expected["Y"])
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
@@ -104,7 +106,7 @@ def test_random_weights_against_the_reference_of_the_package(direction, linear_b
     }
     inputs = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     settings = {"direction": direction, "linear_before_reset": linear_before_reset}
-    Y, Y_h = run(**inputs, **settings)
+    Y, Y_h = run_gru(**inputs, **settings)
     expected_Y, expected_Y_h = onnx_gru.GRUHelper(**inputs, **settings).step()
-    assert_close(Y, expected_Y)
-    assert_close(Y_h, expected_Y_h)
+    assert_close_in_float32(Y, expected_Y)
+    assert_close_in_float32(Y_h, expected_Y_h)

@@ -10,7 +10,7 @@ CASES = cases("recurrent.npz")
 every_case = every(CASES)
 
 
-def run(case):
+def run_layer(case):
     """The layer, its inputs and its results, both by the names they are recorded under."""
     layer = build(case)
     inputs = {
@@ -35,7 +35,7 @@ def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
 
 @every_case
 def test_output_and_final_state(case):
-    _, _, results = run(case)
+    _, _, results = run_layer(case)
     assert list(results) == [
         name.removeprefix("cotangent_")
         for name in case.dtype.names
@@ -47,7 +47,7 @@ def test_output_and_final_state(case):
 
 @every_case
 def test_gradients_of_parameters_input_and_initial_state(case):
-    layer, inputs, results = run(case)
+    layer, inputs, results = run_layer(case)
     sum((case[f"cotangent_{name}"] * result).sum() for name, result in results.items()).backward()
     gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
     assert gradients.keys() == fields(case, "grad/").keys()

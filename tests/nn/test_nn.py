@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import state_parts
 from internals import toposort
 
 import tinygrad_rnn as tg
@@ -15,10 +16,6 @@ from tinygrad_rnn.nn import functional as F
 RECURRENT = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 CELLS = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}
 every_layer = pytest.mark.parametrize("kind", RECURRENT)
-
-
-def flat(state):
-    return list(state) if isinstance(state, tuple) else [state]
 
 
 @every_layer
@@ -65,7 +62,7 @@ def test_a_layer_is_its_cell_step_by_step(kind):
         y, state = cell(x[t], state)
         by_hand.append(y.data)
     np.testing.assert_allclose(output.data, by_hand, atol=1e-6)
-    for ours, theirs in zip(flat(last), flat(state), strict=True):
+    for ours, theirs in zip(state_parts(last), state_parts(state), strict=True):
         np.testing.assert_allclose(ours.data[0], theirs.data, atol=1e-6)
 
 
@@ -77,7 +74,7 @@ def test_a_carried_state_continues_the_sequence(kind):
     first, state = layer(x[:2])
     second, last = layer(x[2:], state)
     np.testing.assert_allclose(whole.data, np.concatenate([first.data, second.data]), atol=1e-6)
-    for ours, theirs in zip(flat(end), flat(last), strict=True):
+    for ours, theirs in zip(state_parts(end), state_parts(last), strict=True):
         np.testing.assert_allclose(ours.data, theirs.data, atol=1e-6)
 
 
@@ -86,7 +83,7 @@ def test_an_empty_batch_works_and_no_steps_is_an_error(kind):
     layer = RECURRENT[kind](3, 4, rng=0)
     output, state = layer(np.zeros((5, 0, 3), "float32"))
     assert output.shape == (5, 0, 4)
-    assert flat(state)[0].shape == (1, 0, 4)
+    assert state_parts(state)[0].shape == (1, 0, 4)
     with pytest.raises(ValueError, match="at least one time step"):
         layer(np.zeros((0, 2, 3), "float32"))
     with pytest.raises(ValueError, match="argument x: expected at least one time step"):

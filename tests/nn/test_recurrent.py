@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import state_parts
 from internals import tree
 
 import tinygrad_rnn as tg
@@ -50,19 +51,15 @@ def first_state(layer, n=B, seed=2):
     )
 
 
-def parts(state):
-    return list(state) if isinstance(state, tuple) else [state]
-
-
 def picked(state, b):
-    found = tuple(tg.Tensor(part.data[:, b : b + 1]) for part in parts(state))
+    found = tuple(tg.Tensor(part.data[:, b : b + 1]) for part in state_parts(state))
     return found if isinstance(state, tuple) else found[0]
 
 
 def weighed(output, state, weights):
     """A number that depends on every entry of the output and of the last state, each in its own way."""
     return (output * weights[: len(output), :, : output.shape[2]]).sum() + sum(
-        (part * (i + 0.5)).sum() for i, part in enumerate(parts(state))
+        (part * (i + 0.5)).sum() for i, part in enumerate(state_parts(state))
     )
 
 
@@ -89,10 +86,11 @@ def test_sequences_of_different_lengths_are_as_each_by_itself(kind, options):
     for b, n in enumerate(LENGTHS):
         if n == 0:
             assert not output.data[:, b].any()
-            for one, all_of in zip(parts(start), parts(end), strict=True):
+            for one, all_of in zip(state_parts(start), state_parts(end), strict=True):
                 np.testing.assert_array_equal(all_of.data[:, b], one.data[:, b])
             parts_sum = sum(
-                ((part[:, b : b + 1]) * (i + 0.5)).sum() for i, part in enumerate(parts(start))
+                ((part[:, b : b + 1]) * (i + 0.5)).sum()
+                for i, part in enumerate(state_parts(start))
             )
             assert not parts_sum.requires_grad
             continue
@@ -100,7 +98,7 @@ def test_sequences_of_different_lengths_are_as_each_by_itself(kind, options):
         alone, last = layer(own, picked(start, b))
         np.testing.assert_allclose(output.data[:n, b : b + 1], alone.data, rtol=1e-12, atol=1e-12)
         assert not output.data[n:, b].any()
-        for one, all_of in zip(parts(last), parts(end), strict=True):
+        for one, all_of in zip(state_parts(last), state_parts(end), strict=True):
             np.testing.assert_allclose(all_of.data[:, b : b + 1], one.data, rtol=1e-12, atol=1e-12)
         weighed(alone, last, weights[:, b : b + 1]).backward()
         np.testing.assert_allclose(inputs.grad[:n, b : b + 1], own.grad, rtol=1e-12, atol=1e-12)
@@ -115,7 +113,7 @@ def test_full_lengths_change_nothing(kind):
     plain, end = layer(x)
     masked, last = layer(x, lengths=np.full(B, T))
     np.testing.assert_array_equal(plain.data, masked.data)
-    for a, b in zip(parts(end), parts(last), strict=True):
+    for a, b in zip(state_parts(end), state_parts(last), strict=True):
         np.testing.assert_array_equal(a.data, b.data)
 
 
@@ -180,7 +178,7 @@ def each_alone(layer, x, lengths, weights):
         if n:
             own = tg.Tensor(x.data[:n, b : b + 1], requires_grad=True)
             alone, last = layer(own)
-            for one, whole in zip(parts(last), parts(end), strict=True):
+            for one, whole in zip(state_parts(last), state_parts(end), strict=True):
                 np.testing.assert_allclose(
                     whole.data[:, b : b + 1], one.data, rtol=1e-12, atol=1e-12
                 )

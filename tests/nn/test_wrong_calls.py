@@ -1,6 +1,7 @@
 """Wrong calls of networks: each is refused with an error that names the operation and the argument."""
 
 import numpy as np
+from helpers import leaf
 from wrong_calls import (
     SEQUENCE,
     X,
@@ -8,7 +9,6 @@ from wrong_calls import (
     diverged,
     echo,
     every,
-    leaf,
     linear_state,
     weight,
     with_gradients,
@@ -375,7 +375,7 @@ AREAS = {
         "a parameter of another size in its place": (
             lambda: setattr(nn.GRU(2, 2), "weight_hh_l0", leaf(2, 2)),
             ValueError,
-            r"GRU: argument weight_hh_l0: .* got float32 \(2, 2\)",
+            r"GRU: argument weight_hh_l0: .* got float64 \(2, 2\)",
         ),
     },
     "cells": {
@@ -648,7 +648,7 @@ AREAS = {
         "weights with gradients": (
             lambda: F.cross_entropy(X, [0, 1, 1], weight=leaf(2)),
             TypeError,
-            r"cross_entropy: argument weight: .* got a Tensor with gradients, float32 \(2,\)",
+            r"cross_entropy: argument weight: .* got a Tensor with gradients, float64 \(2,\)",
         ),
         "probabilities below 0": (
             lambda: F.cross_entropy(X, -X),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers import with_gaps, with_negative_strides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import (
@@ -504,21 +505,10 @@ def test_of_integers(name, data):
     np.testing.assert_allclose(y.data, reference(name, floats, params), rtol=1e-5, atol=1e-6)
 
 
-def reversed_in_memory(a):
-    backwards = (..., *[slice(None, None, -1)] * a.ndim)
-    return a[backwards].copy()[backwards]
-
-
-def every_second(a):
-    wide = np.zeros([2 * n for n in a.shape], a.dtype)
-    wide[(..., *[slice(None, None, 2)] * a.ndim)] = a
-    return wide[(..., *[slice(None, None, 2)] * a.ndim)]
-
-
 LAYOUTS = {
     "fortran": lambda a: np.array(a, order="F"),
-    "negative strides": reversed_in_memory,
-    "every second": every_second,
+    "negative strides": with_negative_strides,
+    "every second": with_gaps,
     "other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
     "fortran in the other byte order": lambda a: np.array(a, a.dtype.newbyteorder(), order="F"),
 }

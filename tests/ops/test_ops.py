@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers import with_gaps, with_negative_strides
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
@@ -395,22 +396,10 @@ def test_astype_refuses_what_is_no_real_number(dtype):
 # -- layouts -----------------------------------------------------------------------------------------
 
 
-def negative_strides(a):
-    backwards = (..., *[slice(None, None, -1)] * a.ndim)
-    return a[backwards].copy()[backwards]
-
-
-def every_second(a):
-    wide = np.zeros([2 * n for n in a.shape], a.dtype)
-    picked = wide[(..., *[slice(None, None, 2)] * a.ndim)]
-    picked[...] = a
-    return picked
-
-
 LAYOUTS = {
     "fortran": lambda a: np.array(a, order="F"),
-    "negative strides": negative_strides,
-    "every second": every_second,
+    "negative strides": with_negative_strides,
+    "every second": with_gaps,
     "offset": lambda a: np.concatenate([[0], a.ravel()]).astype(a.dtype)[1:].reshape(a.shape),
 }
 
@@ -438,7 +427,7 @@ def test_a_cotangent_of_odd_layout_is_taken_as_it_is(name, arrays, params):
     y = call(name, inputs, params)
     u = cotangent(y.shape)
     expected = tg.grad(y, wanted, grad_output=u)
-    odd = negative_strides(np.array(u, order="F"))
+    odd = with_negative_strides(np.array(u, order="F"))
     odd.flags.writeable = False
     for a, b in zip(expected, tg.grad(y, wanted, grad_output=odd), strict=True):
         np.testing.assert_allclose(a.data, b.data, rtol=1e-13, atol=1e-14)

@@ -1,7 +1,8 @@
 """Wrong calls of ops: each is refused with an error that names the operation and the argument."""
 
 import numpy as np
-from wrong_calls import assert_refused, every, leaf
+from helpers import leaf
+from wrong_calls import assert_refused, every
 
 import tinygrad_rnn as tg
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import leaf_with
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import optim
@@ -17,14 +18,10 @@ SCHEDULES = {
 METRICS = [3.0, 2.5, 2.6, 2.7, 2.4, 2.45, 2.5, 2.4, 2.3, 2.35]
 
 
-def leaf(name=None):
-    return tg.Tensor(np.array([1.0, -2.0]), requires_grad=True, name=name)
-
-
 # -- schedules ---------------------------------------------------------------------------------------
 
 
-def run(schedule, w, epochs):
+def learning_rates(schedule, w, epochs):
     """Train for these epochs; the learning rate of each."""
     rates = []
     for epoch in epochs:
@@ -39,12 +36,12 @@ def run(schedule, w, epochs):
 @pytest.mark.parametrize("stop", [0, 3, 7])
 @pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
 def test_a_resumed_run_equals_the_uninterrupted_one(make, stop, first, tmp_path):
-    w = leaf()
-    whole = run(make(optim.SGD([w], lr=0.1, momentum=0.9)), w, range(10))
+    w = leaf_with([1.0, -2.0])
+    whole = learning_rates(make(optim.SGD([w], lr=0.1, momentum=0.9)), w, range(10))
 
-    v = leaf()
+    v = leaf_with([1.0, -2.0])
     schedule = make(optim.SGD([v], lr=0.1, momentum=0.9))
-    before = run(schedule, v, range(stop))
+    before = learning_rates(schedule, v, range(stop))
     tg.save(schedule.state_dict(), tmp_path / "schedule")
     tg.save(schedule.optimizer.state_dict(), tmp_path / "optimizer")
     optimizer = optim.SGD([v], lr=0.1, momentum=0.9)
@@ -55,14 +52,14 @@ def test_a_resumed_run_equals_the_uninterrupted_one(make, stop, first, tmp_path)
     if first == "schedule":
         optimizer.load_state_dict(tg.load(tmp_path / "optimizer"))
     assert optimizer.lr == schedule.optimizer.lr
-    assert before + run(resumed, v, range(stop, 10)) == whole
+    assert before + learning_rates(resumed, v, range(stop, 10)) == whole
     np.testing.assert_array_equal(v.data, w.data)
 
 
 def test_the_rate_of_the_middle_of_an_epoch_is_kept():
-    schedule = SCHEDULES["StepLR"](optim.SGD([leaf()], lr=0.1))
+    schedule = SCHEDULES["StepLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
     schedule.optimizer.lr = 0.123
-    other = SCHEDULES["StepLR"](optim.SGD([leaf()], lr=0.1))
+    other = SCHEDULES["StepLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
     other.load_state_dict(schedule.state_dict())
     assert other.optimizer.lr == 0.123
 
@@ -78,7 +75,7 @@ def test_the_rate_of_the_middle_of_an_epoch_is_kept():
     ids=["missing", "unexpected", "array", "text"],
 )
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):
-    schedule = SCHEDULES["ExponentialLR"](optim.SGD([leaf()], lr=0.1))
+    schedule = SCHEDULES["ExponentialLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
     schedule.step()
     before = schedule.state_dict()
     state = {**before, "lr": 7.0}
@@ -125,7 +122,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
     ],
 )
 def test_schedules_refuse(call, error, message):
-    optimizer = optim.SGD([leaf()], lr=0.1)
+    optimizer = optim.SGD([leaf_with([1.0, -2.0])], lr=0.1)
     with pytest.raises(error, match=message):
         call(optimizer)
     assert optimizer.lr == 0.1
@@ -136,7 +133,7 @@ def test_schedules_refuse(call, error, message):
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_parameter_given_twice_is_refused_by_name(kind):
-    w, v = leaf("w"), leaf()
+    w, v = leaf_with([1.0, -2.0], "w"), leaf_with([1.0, -2.0])
     with pytest.raises(
         ValueError,
         match=rf"{kind.__name__}: argument params\[2\]: .*got w of shape \(2,\), which is params\[0\] too",
@@ -144,7 +141,9 @@ def test_a_parameter_given_twice_is_refused_by_name(kind):
         kind([w, v, w], lr=0.1)
     with pytest.raises(ValueError, match=r"params\[1\]: .*a Tensor of shape"):
         kind([v, v], lr=0.1)
-    kind([w, v, leaf("w")], lr=0.1)  # equal names and numbers are not the same parameter
+    kind(
+        [w, v, leaf_with([1.0, -2.0], "w")], lr=0.1
+    )  # equal names and numbers are not the same parameter
 
 
 NUMBERS = {
@@ -157,7 +156,17 @@ NUMBERS = {
 
 @pytest.mark.parametrize(
     "value",
-    ["0.1", None, [0.1], np.ones(2), 1j, leaf().sum(), float("nan"), -0.1, float("inf")],
+    [
+        "0.1",
+        None,
+        [0.1],
+        np.ones(2),
+        1j,
+        leaf_with([1.0, -2.0]).sum(),
+        float("nan"),
+        -0.1,
+        float("inf"),
+    ],
     ids=str,
 )
 @pytest.mark.parametrize(
@@ -171,7 +180,7 @@ def test_settings_that_are_no_fitting_numbers_are_refused(kind, argument, value)
     with pytest.raises(
         (TypeError, ValueError), match=f"^{kind.__name__}: argument {argument}: expected a .*number"
     ):
-        kind([leaf()], **{"lr": 0.1, **settings})
+        kind([leaf_with([1.0, -2.0])], **{"lr": 0.1, **settings})
 
 
 @pytest.mark.parametrize("betas", [(0.9,), (0.9, 0.99, 0.999), 0.9, None, "ab"], ids=str)
@@ -181,21 +190,23 @@ def test_betas_are_two_numbers(kind, betas):
         (TypeError, ValueError),
         match=rf"{kind.__name__}: argument beta(s|1): expected .*number.*in \[0, 1\)",
     ):
-        kind([leaf()], betas=betas)
+        kind([leaf_with([1.0, -2.0])], betas=betas)
 
 
 @pytest.mark.parametrize("value", [1.0, 1.5])
 def test_what_must_be_below_one(value):
     for call in (
-        lambda: optim.Adam([leaf()], betas=(0.9, value)),
-        lambda: optim.RMSprop([leaf()], alpha=value),
+        lambda: optim.Adam([leaf_with([1.0, -2.0])], betas=(0.9, value)),
+        lambda: optim.RMSprop([leaf_with([1.0, -2.0])], alpha=value),
     ):
         with pytest.raises(ValueError, match=r"in \[0, 1\)"):
             call()
 
 
 @pytest.mark.parametrize(
-    "params", [leaf(), tg.Tensor(1.0, requires_grad=True), None, tg.nn.Linear(2, 2), 3], ids=str
+    "params",
+    [leaf_with([1.0, -2.0]), tg.Tensor(1.0, requires_grad=True), None, tg.nn.Linear(2, 2), 3],
+    ids=str,
 )
 def test_params_must_be_an_iterable_of_parameters(params):
     with pytest.raises(
@@ -248,7 +259,7 @@ def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
     ids=str,
 )
 def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
-    w, v = leaf(), leaf()
+    w, v = leaf_with([1.0, -2.0]), leaf_with([1.0, -2.0])
     w.grad, v.grad = w.data.copy(), v.data * 2
     optimizer = optim.Adam([w, v])
     optimizer.step()
@@ -267,7 +278,7 @@ def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
     ids=str,
 )
 def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wrong):
-    w, v = leaf(), leaf()
+    w, v = leaf_with([1.0, -2.0]), leaf_with([1.0, -2.0])
     w.grad, v.grad = w.data.copy(), v.data * 2
     optimizer = optim.Adam([w, v])
     optimizer.step()
@@ -281,7 +292,7 @@ def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wro
 
 
 def test_betas_are_read_and_set_as_two():
-    w = leaf()
+    w = leaf_with([1.0, -2.0])
     optimizer = optim.Adam([w])
     assert optimizer.betas == (0.9, 0.999)
     optimizer.betas = (0.0, 0.0)

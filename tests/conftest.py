@@ -1,0 +1,29 @@
+"""Fixtures that the tests of several rooms share."""
+
+import gc
+
+import pytest
+from internals import registry
+
+collect_ignore = [
+    "fixtures/record_keras.py",
+    "fixtures/record_pytorch.py",
+]  # they need Keras and PyTorch, which the tests do not
+
+
+@pytest.fixture
+def restored_registry():
+    """Forget the ops that a test registers, after it."""
+    before = dict(registry)
+    yield registry
+    registry.clear()
+    registry.update(before)
+
+
+@pytest.fixture
+def no_gc():
+    """Switch the cycle collector off, so that only reference counting frees memory."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

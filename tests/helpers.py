@@ -1,0 +1,94 @@
+"""Values, networks and calls that the tests of several rooms share."""
+
+import numpy as np
+from internals import Architecture, Options, Trainer, main
+
+import tinygrad_rnn as tg
+from tinygrad_rnn.text import sample
+
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+def normal(*shape, seed=0):
+    """Return an array of this shape, drawn from the normal distribution."""
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape))
+
+
+def leaf(*shape, seed=0, name=None):
+    """Return a Tensor of this shape that requires a gradient, drawn from the normal distribution."""
+    return tg.Tensor(normal(*shape, seed=seed), requires_grad=True, name=name)
+
+
+def leaf_with(values, name=None):
+    """Return a Tensor that holds a copy of these values and requires a gradient."""
+    return tg.Tensor(np.array(values), requires_grad=True, name=name)
+
+
+def ramp(shape=(2, 2), name="w", *, grad=True):
+    """Return a named Tensor whose elements go from 0.5 to 1 in equal steps."""
+    values = np.linspace(0.5, 1.0, int(np.prod(shape))).reshape(shape)
+    return tg.Tensor(values, requires_grad=grad, name=name)
+
+
+def state_parts(state):
+    """Return the Tensors of a recurrent state in a list: h, or h and c."""
+    return list(state) if isinstance(state, tuple) else [state]
+
+
+# -- the same numbers, in another order in memory ----------------------------------------------------
+
+
+def with_negative_strides(array):
+    """Return an equal array that lies in memory back to front."""
+    backwards = (..., *[slice(None, None, -1)] * array.ndim)
+    return array[backwards].copy()[backwards]
+
+
+def with_gaps(array):
+    """Return an equal array that uses every second element of a larger one, along every axis."""
+    every_second = (..., *[slice(None, None, 2)] * array.ndim)
+    view = np.zeros([2 * n for n in array.shape], array.dtype)[every_second]
+    view[...] = array
+    return view
+
+
+# -- networks ----------------------------------------------------------------------------------------
+
+
+def layer_loss(kind, steps, layers=1, *, bidirectional=False):
+    """Return the loss, named so, of a small recurrent layer over a sequence of ones."""
+    layer = getattr(tg.nn, kind)(3, 2, layers, bidirectional=bidirectional, rng=0)
+    output, _ = layer(tg.Tensor(np.ones((steps, 1, 3)), dtype="float32"))
+    loss = (output * output).sum()
+    loss.name = "loss"
+    return loss
+
+
+def array_bits(arrays):
+    """Return the dtype and the bytes of each array of a dict, to compare exactly."""
+    return {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}
+
+
+def train_and_sample(seed, cell="gru", compile=False, steps=12):
+    """Train a character model for a few steps; return its weights bit by bit, and what it writes."""
+    options = Options(epochs=9, batch_size=2, steps=7, seed=seed, compile=compile)
+    architecture = Architecture(cell=cell, hidden=6, embedding=4, layers=2, dropout=0.2)
+    trainer = Trainer(TEXT, architecture, options)
+    steps_left = iter(range(steps))
+    trainer.run(stop=lambda: next(steps_left, None) is None)
+    model = trainer.model.eval()
+    return array_bits(model.state_dict()), sample(model, model.vocab, "the", 20, rng=seed)
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+def run_command(*arguments):
+    """Run the command with these arguments; return its exit code, argparse's own exits included."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as leaving:
+        return leaving.code
