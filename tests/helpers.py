@@ -58,15 +58,6 @@ def with_gaps(array):
 # -- networks ----------------------------------------------------------------------------------------
 
 
-def layer_loss(kind, steps, layers=1, *, bidirectional=False):
-    """Return the loss, named so, of a small recurrent layer over a sequence of ones."""
-    layer = getattr(tg.nn, kind)(3, 2, layers, bidirectional=bidirectional, rng=0)
-    output, _ = layer(tg.Tensor(np.ones((steps, 1, 3)), dtype="float32"))
-    loss = (output * output).sum()
-    loss.name = "loss"
-    return loss
-
-
 def array_bits(arrays):
     """Return the dtype and the bytes of each array of a dict, to compare exactly."""
     return {name: (array.dtype, array.tobytes()) for name, array in arrays.items()}

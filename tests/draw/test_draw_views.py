@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from drawings import layer_loss
-from helpers import layer_loss, ramp
+from helpers import ramp
 from internals import Architecture, CharModel, toposort
 
 import tinygrad_rnn as tg

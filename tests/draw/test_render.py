@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from drawings import layer_loss
-from helpers import layer_loss, ramp, run_command
+from helpers import ramp, run_command
 from internals import Architecture, CharModel, Lesson, escape_unprintable, render, save_model
 
 import tinygrad_rnn as tg
