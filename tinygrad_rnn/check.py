@@ -139,6 +139,13 @@ def probability(operation: str, argument: str, p: Any) -> float:
     return number(operation, argument, p, expected, below=1, fix="0.5 is common")
 
 
+def shape(operation: str, argument: str, x: Any, expected: tuple[int, ...], fix: str) -> Any:
+    """Return `x`, an array or Tensor, if it has this shape; else raise ValueError."""
+    if x.shape != expected:
+        raise argument_error(operation, argument, f"shape {expected}", describe(x), fix)
+    return x
+
+
 def floating(operation: str, argument: str, array: np.ndarray) -> None:
     """Raise TypeError if `array` cannot have a gradient, because its dtype is not floating."""
     if array.dtype.kind != "f":

@@ -1,4 +1,4 @@
-"""Time: the one way in which a layer walks through a sequence."""
+"""The scan: the loop through time that every recurrent layer uses."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from .errors import argument_error, describe
 from .graph import TimeStep, clock, context
 from .tensor import Tensor
 
-Cell = Callable[[Any, Any], tuple[Any, Any]]
-"""A pure function ``(x, state) -> (output, state)``."""
+RETURNS_A_PAIR = "a function that returns (output, state)"
 
-scan_hook: ContextVar[Callable[[Cell, Any, Any, bool], tuple[Any, Any]] | None] = ContextVar(
-    "tinygrad_rnn.walker", default=None
+StepFunction = Callable[[Any, Any], tuple[Any, Any]]
+"""A pure function ``(x, state) -> (output, state)``: a cell, or a part of one."""
+
+scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] | None] = (
+    ContextVar("tinygrad_rnn.scan_hook", default=None)
 )
-"""What walks through time in place of the loop in `scan`, if anything: what compiles the cell."""
+"""Function that `scan` calls in place of its loop. The compiler sets it, to run a program."""
 
 
-def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
-    """Call `cell` once for each time step; return the outputs, stacked, and the last state.
+def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
+    """Call `cell` once for each time step; return the stacked outputs and the last state.
 
     ::
 
         for t in 0 … T−1:  output[t], state = cell(inputs[t], state)
 
-    Every node is recorded under its step, so that drawings show time, and backpropagation through
-    time is the backward pass through what was recorded.
+    Every node is recorded with its time step, so drawings show time. Backpropagation through time
+    is the backward pass through these nodes.
 
     Parameters
     ----------
     cell : callable
         A pure function ``(x, state) -> (output, state)``: a Module, or any function of Tensors.
     inputs : array of shape (T, ...), or a tuple of such arrays
-        Time comes first. The cell gets ``inputs[t]``, of a tuple a tuple.
+        Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple.
     state : Tensor, or any structure of Tensors that the cell takes
-        What the first step starts from. It keeps its structure, shapes and dtypes; only what is no array
-        there, None for example, the first step may replace by one.
+        The state before the first step. Its structure, shapes and dtypes must stay the same. Only
+        a part that is not an array, None for example, may become one in the first step.
     reverse : bool
-        Walk from the last step to the first; outputs stay in their places in time.
+        Start at the last step and end at the first. Each output keeps its place in time.
 
     Returns
     -------
@@ -50,10 +52,11 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     Raises
     ------
     ValueError
-        If there are no steps, or the inputs of a tuple disagree about how many; or if the cell
-        returns a state of another structure, shape or dtype than it got, or outputs of several shapes.
+        If there are no steps, or the inputs of a tuple differ in the number of steps. If the cell
+        returns a state of another structure, shape or dtype than it got. If outputs differ in
+        shape.
     TypeError
-        If the cell does not return (output, state), or outputs that are no arrays.
+        If the cell does not return (output, state), or an output is not an array.
 
     Examples
     --------
@@ -64,27 +67,13 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
     >>> tg.scan(leaky, tg.Tensor([1.0, 0.0, 0.0]), tg.Tensor(0.0))
     (Tensor([1.  , 0.5 , 0.25]), Tensor(0.25))
     """
-    check.callable(
-        "scan",
-        "cell",
-        cell,
-        "a function that returns (output, state)",
-        "pass a Module, or any function of (x, state)",
-    )
+    fix = "pass a Module, or any function of (x, state)"
+    check.callable("scan", "cell", cell, RETURNS_A_PAIR, fix)
     reverse, several = check.flag("scan", "reverse", reverse), isinstance(inputs, tuple)
-    lengths = {_steps(x) for x in inputs} if several else {_steps(inputs)}
-    if len(lengths) != 1 or 0 in lengths:
-        raise argument_error(
-            "scan",
-            "inputs",
-            expected="at least one time step, the same number for all inputs",
-            got=", ".join(describe(x) for x in (inputs if several else [inputs])),
-            fix="put time on the first axis, and several inputs in a tuple",
-        )
-    walk = getattr(cell, "run_scan", None) or scan_hook.get()
-    if walk is not None:
-        return walk(cell, inputs, state, reverse)
-    steps = range(lengths.pop())
+    steps = range(_count_steps(inputs if several else (inputs,)))
+    run_scan = getattr(cell, "run_scan", None) or scan_hook.get()
+    if run_scan is not None:
+        return run_scan(cell, inputs, state, reverse)
     outputs = []
     recording, here = context.get()
     token, walk = context.set((recording, here)), next(clock)
@@ -94,69 +83,76 @@ def scan(cell: Cell, inputs: Any, state: Any, *, reverse: bool = False) -> tuple
             now.entry = walk
             context.set((recording, (*here, now)))
             x = tuple([x[t] for x in inputs]) if several else inputs[t]
-            result = cell(x, state)
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise argument_error(
-                    "scan",
-                    "cell",
-                    expected="a function that returns (output, state)",
-                    got=describe(result),
-                    fix="return h, h, say",
-                    kind=TypeError,
-                )
-            output, new = result
-            if not tree.same_structure(state, new):
-                wanted = f"after step {t} a state as before it, {tree.describe(state)}"
-                fix = "start from a state as the cell returns it, or reshape and astype in the cell; a state is not broadcast"
-                raise argument_error(
-                    "scan", "cell", expected=wanted, got=tree.describe(new), fix=fix
-                )
-            state = new
+            output, state = _require_pair(cell(x, state), state, t)
             outputs.append(output)
     finally:
         context.reset(token)
     if reverse:
         outputs.reverse()
-    return _stacked(outputs), state
+    return _stack_outputs(outputs), state
 
 
-def _stacked(outputs: list[Any]) -> Any:
-    """The outputs of all steps along a new first axis, of tuples a tuple; refused if they are no arrays of one shape."""
+def _count_steps(inputs: tuple[Any, ...]) -> int:
+    """Return the number of time steps; raise ValueError if there are none or inputs disagree."""
+    lengths = {_count_entries(x) for x in inputs}
+    if len(lengths) != 1 or 0 in lengths:
+        expected, got = (
+            "at least one time step, the same number for all inputs",
+            map(describe, inputs),
+        )
+        fix = "put time on the first axis, and several inputs in a tuple"
+        raise argument_error("scan", "inputs", expected, ", ".join(got), fix)
+    return lengths.pop()
+
+
+def _count_entries(x: Any) -> int:
+    """Return the length of the first axis; 0 for anything without one.
+
+    A list of arrays of unequal shapes has none, because it cannot become an array.
+    """
+    if isinstance(x, list) and len({part.shape for part in x if hasattr(part, "shape")}) > 1:
+        return 0
+    if getattr(x, "ndim", 1) == 0 or not hasattr(x, "__len__") or isinstance(x, str | bytes | dict):
+        return 0
+    return len(x)
+
+
+def _require_pair(result: Any, state: Any, t: int) -> tuple[Any, Any]:
+    """Return the cell's (output, new state) of step `t` if the new state is like the old one."""
+    if not (isinstance(result, tuple) and len(result) == 2):
+        got, fix = describe(result), "return h, h for example"
+        raise argument_error("scan", "cell", RETURNS_A_PAIR, got, fix, TypeError)
+    if not tree.same_structure(state, result[1]):
+        expected = f"after step {t} a state as before it, {tree.describe(state)}"
+        fix = (
+            "start from a state as the cell returns it, or reshape and astype in the cell; "
+            "a state is not broadcast"
+        )
+        raise argument_error("scan", "cell", expected, tree.describe(result[1]), fix)
+    return result
+
+
+def _stack_outputs(outputs: list[Any]) -> Any:
+    """Return the outputs of all steps along a new first axis; for tuples, a tuple of these.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the outputs are not arrays of one shape.
+    """
     try:
         if isinstance(outputs[0], tuple):
             return tuple(ops.stack(column) for column in zip(*outputs, strict=True))
         return ops.stack(outputs)
     except (TypeError, ValueError) as error:
-        forms = list(dict.fromkeys(map(tree.describe, outputs)))
-        wanted, fix = (
-            "an output that is one array, or a tuple of arrays, of one shape at all steps",
-            "return h, h, say",
-        )
-        raise argument_error(
-            "scan",
-            "cell",
-            expected=wanted,
-            got=" and then ".join(forms[:2]),
-            fix=fix,
-            kind=type(error),
-        ) from error
-
-
-def _steps(x: Any) -> int:
-    """How many time steps a sequence has; none if it has no axis for them, or is no array, nor a list of arrays of one shape."""
-    if isinstance(x, list) and len({part.shape for part in x if hasattr(part, "shape")}) > 1:
-        return 0
-    return (
-        0
-        if getattr(x, "ndim", 1) == 0
-        or not hasattr(x, "__len__")
-        or isinstance(x, str | bytes | dict)
-        else len(x)
-    )
+        expected = "an output that is one array, or a tuple of arrays, of one shape at all steps"
+        got = " and then ".join(list(dict.fromkeys(map(tree.describe, outputs)))[:2])
+        fix = "return h, h for example"
+        raise argument_error("scan", "cell", expected, got, fix, type(error)) from error
 
 
 def detach(state: Any) -> Any:
-    """A state without its graph, of any structure: what to carry from batch to batch in truncated BPTT.
+    """Return a state without its graph, to carry from batch to batch in truncated BPTT.
 
     Parameters
     ----------
@@ -166,7 +162,7 @@ def detach(state: Any) -> Any:
     Returns
     -------
     as `state`
-        With the same arrays in leaves that require no gradients; what is no Tensor stays as it is.
+        Tensors become leaves with the same arrays that require no gradients. Other parts stay.
 
     Examples
     --------
