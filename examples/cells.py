@@ -1,7 +1,8 @@
-"""Five recurrent cells, each written from its equations, and none with more code than that.
+"""Five recurrent cells, each with little more code than its equations.
 
-`tg.nn.Recurrent(Cell, input_size)` walks any of them through time: layers, both directions, sequences of different lengths,
-dropout, drawings and gradients come with it. Run it with ``python examples/cells.py``; it takes about a second.
+`tg.nn.Recurrent(Cell, input_size)` scans any of them over sequences. Layers, both directions,
+sequences of different lengths, dropout, drawings and gradients come with it. Run it with
+``python examples/cells.py``; it takes about a second.
 """
 
 from functools import partial
@@ -14,17 +15,17 @@ HIDDEN = 6
 
 
 def matrix(rng, rows, columns):
-    """A parameter that starts uniform in ±1/√columns."""
+    """Return a parameter that starts uniform in ±1/√columns."""
     return tg.Tensor(tg.nn.init.uniform((rows, columns), columns**-0.5, rng), requires_grad=True)
 
 
 def vector(rng, size):
-    """A parameter that starts near 1."""
+    """Return a parameter that starts near 1."""
     return tg.Tensor(1 + tg.nn.init.uniform((size,), 0.1, rng), requires_grad=True)
 
 
 class MGU(tg.nn.Module):
-    """The minimal gated unit: one gate that both resets and updates (Zhou et al., 2016)."""
+    """The minimal gated unit: one gate both resets and updates (Zhou et al., 2016)."""
 
     def __init__(self, size, rng, hidden=HIDDEN):
         super().__init__()
@@ -49,9 +50,8 @@ class PeepholeLSTM(tg.nn.LSTMCell):
         self.p_i, self.p_f, self.p_o = (vector(rng, hidden) for _ in "ifo")
 
     def unroll(self, x, mask=None):
-        return tg.linear(x, self.weight_ih, self.bias_ih + self.bias_hh), partial(
-            self.step, mask=mask
-        )
+        inputs = tg.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)
+        return inputs, partial(self.step, mask=mask)
 
     def step(self, x, state, mask):
         h, c = state
@@ -63,7 +63,7 @@ class PeepholeLSTM(tg.nn.LSTMCell):
 
 
 class LayerNormGRU(tg.nn.Module):
-    """A GRU whose sums are normalised before they are squashed (Ba et al., 2016)."""
+    """A GRU that normalises its sums before the nonlinearity (Ba et al., 2016)."""
 
     def __init__(self, size, rng, hidden=HIDDEN):
         super().__init__()
@@ -81,7 +81,7 @@ class LayerNormGRU(tg.nn.Module):
 
 
 class IndRNN(tg.nn.Module):
-    """Every unit sees its own past only: h' = relu(x W + u ⊙ h + b) (Li et al., 2018)."""
+    """Each unit sees only its own past: h' = relu(x W + u ⊙ h + b) (Li et al., 2018)."""
 
     def __init__(self, size, rng, hidden=HIDDEN):
         super().__init__()
@@ -95,7 +95,7 @@ class IndRNN(tg.nn.Module):
 
 
 def moving_average(x, h):
-    """A cell without parameters: half of what was, half of what is. A plain function is a cell too."""
+    """Return the mean of state and input: a cell without parameters, as a plain function."""
     h = 0.5 * h + 0.5 * x
     h.name = "h"
     return h, h
@@ -110,14 +110,14 @@ CELLS = {
 
 
 def layers(**options):
-    """Each cell as a layer that reads vectors of three numbers; and the moving average, which keeps their number."""
-    made = {name: tg.nn.Recurrent(cell, 3, rng=0, **options) for name, cell in CELLS.items()}
+    """Return a layer of each cell by name. All read vectors of three numbers."""
+    found = {name: tg.nn.Recurrent(cell, 3, rng=0, **options) for name, cell in CELLS.items()}
     average = tg.nn.Recurrent(lambda size, rng: moving_average, 3, hidden_size=3, rng=0)
-    return {**made, "moving average": average}
+    return {**found, "moving average": average}
 
 
 def main():
-    """Walk each cell through three sequences of different lengths, and say how far its gradients are right."""
+    """Scan each cell over three sequences of different lengths, and check its gradients."""
     x = tg.Tensor(np.random.default_rng(0).standard_normal((5, 3, 3)), requires_grad=True)
     for name, layer in layers().items():
         parameters = [p for _, p in layer.named_parameters()]

@@ -46,7 +46,7 @@ def test_the_gradient_vanishes_in_an_rnn_and_not_in_a_remembering_gru(tmp_path, 
     assert "at the first" in capsys.readouterr().out
 
 
-def test_cells_of_every_kind_walk_and_are_right(capsys):
+def test_every_example_cell_runs_and_its_gradients_are_right(capsys):
     runpy.run_path(str(EXAMPLES / "cells.py"))["main"]()
     told = capsys.readouterr().out.splitlines()
     assert len(told) == 5

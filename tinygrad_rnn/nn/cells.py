@@ -1,16 +1,17 @@
-"""One time step: the vanilla RNN, the GRU in both of its forms, and the LSTM.
+"""Recurrent cells, one time step each: the vanilla RNN, both forms of the GRU, and the LSTM.
 
-A cell is called ``output, state = cell(x, state)`` and is a pure function of these and its
-parameters, which have PyTorch's names and layout: the gates one below the other. σ is the logistic
-function, ⊙ the elementwise product; x is (B, I), h is (B, H), W acts on x and U on h.
+A cell is called ``output, state = cell(x, state)``. It is a pure function of these and of its
+parameters. The parameters have PyTorch's names and layout: the rows of the first gate come first,
+then those of the second, and so on. σ is the logistic function, ⊙ the elementwise product.
+x is (B, I) and h is (B, H). W acts on x and U on h.
 
-What a cell does to x alone does not wait for the state. `Cell.unroll` does that part for all time
-steps at once and hands back the function that does the rest, step by step.
+Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once, and
+returns the function that does the rest step by step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from math import sqrt
 from typing import Any
 
@@ -19,16 +20,15 @@ import numpy as np
 from .. import check
 from ..errors import argument_error, describe
 from ..ops import lerp, linear, relu, sigmoid, split, tanh
+from ..scan import StepFunction
 from ..tensor import Tensor
 from . import init
 from .layers import check_last_axis
 from .module import Module, as_input
 
-Step = Callable[[Any, Any], tuple[Any, Any]]
-
 
 class Cell(Module):
-    """Base of the cells: sizes, parameters, the zero state and the checks.
+    """Base class of the cells: sizes, parameters, the zero state and the checks.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class Cell(Module):
     hidden_size : int
         H, the size of the state.
     bias : bool
-        Without it there are no ``bias_ih`` and ``bias_hh``.
+        If False, there are no ``bias_ih`` and ``bias_hh``.
     rng : numpy.random.Generator or int, optional
-        Parameters start uniform in ±1/√H, as PyTorch's.
+        Parameters start uniform in ±1/√H, as in PyTorch.
 
     Attributes
     ----------
@@ -51,8 +51,10 @@ class Cell(Module):
     --------
     >>> import tinygrad_rnn as tg
     >>> cell = tg.nn.GRUCell(3, 2, rng=0)
-    >>> isinstance(cell, tg.nn.Cell), cell.weight_ih.shape, cell.weight_hh.shape, cell.bias_hh.shape, cell.zero_state((5,)).shape
-    (True, (6, 3), (6, 2), (6,), (5, 2))
+    >>> isinstance(cell, tg.nn.Cell), cell.zero_state((5,)).shape
+    (True, (5, 2))
+    >>> cell.weight_ih.shape, cell.weight_hh.shape, cell.bias_hh.shape
+    ((6, 3), (6, 2), (6,))
     """
 
     gates: int = 1
@@ -63,42 +65,41 @@ class Cell(Module):
     ):
         super().__init__()
         name = type(self).__name__
-        self.input_size, self.hidden_size = (
-            check.count(name, "input_size", input_size),
-            check.count(name, "hidden_size", hidden_size),
-        )
+        self.input_size = check.count(name, "input_size", input_size)
+        self.hidden_size = check.count(name, "hidden_size", hidden_size)
         bias = check.flag(name, "bias", bias)
         rng, bound, rows = init.generator(rng), 1 / sqrt(hidden_size), self.gates * hidden_size
-        self.weight_ih = Tensor(init.uniform((rows, input_size), bound, rng), requires_grad=True)
-        self.weight_hh = Tensor(init.uniform((rows, hidden_size), bound, rng), requires_grad=True)
-        self.bias_ih = (
-            Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
-        )
-        self.bias_hh = (
-            Tensor(init.uniform((rows,), bound, rng), requires_grad=True) if bias else None
-        )
 
-    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
-        """The part of the work that does not wait for the state, and the step that does the rest.
+        def parameter(*shape: int) -> Tensor:
+            return Tensor(init.uniform(shape, bound, rng), requires_grad=True)
+
+        self.weight_ih = parameter(rows, input_size)
+        self.weight_hh = parameter(rows, hidden_size)
+        self.bias_ih = parameter(rows) if bias else None
+        self.bias_hh = parameter(rows) if bias else None
+
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
+        """Compute what does not depend on the state; return it with the step that does the rest.
 
         Parameters
         ----------
         x : Tensor of shape (..., I)
             One step, or all of them with time on the first axis.
         mask : array of shape (B, H), optional
-            Variational dropout: a factor for h wherever it enters a product, the same at every step.
+            Variational dropout: a factor for h wherever it enters a product, the same at every
+            step.
 
         Returns
         -------
         inputs
-            What `scan` hands to `step`, time still on the first axis.
+            The inputs of `scan`, with time still on the first axis.
         step : callable
             ``(inputs[t], state) -> (output, state)``
 
         Raises
         ------
         TypeError
-            If the class does not define it.
+            If the class does not define this method.
 
         Examples
         --------
@@ -112,26 +113,25 @@ class Cell(Module):
         >>> outputs.shape
         (7, 5, 2)
         """
-        raise TypeError(
-            f"{type(self).__name__}: expected a method unroll, got none; define it in the class"
-        )
+        name = type(self).__name__
+        raise TypeError(f"{name}: expected a method unroll, got none; define it in the class")
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """The state before the first step: zeros of shape ``(*batch, H)``."""
+        """Return the default state before the first step: zeros of shape ``(*batch, H)``."""
         return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """`state` as Tensors, refused if a shape or dtype differs: a state is never broadcast."""
-        return checked_state(operation, "state", state, shape, self.dtype)
+        """Return `state` as Tensors; raise if a shape or dtype differs. It is not broadcast."""
+        return as_state(operation, "state", state, shape, self.dtype)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
-        """One step.
+        """Compute one step.
 
         Parameters
         ----------
         x : Tensor of shape (B, I) or (I,)
         state : Tensor of shape (B, H) or (H,), optional
-            Zeros if missing. An LSTM's is a tuple (h, c).
+            Zeros if missing. For an LSTM a tuple (h, c).
 
         Returns
         -------
@@ -141,7 +141,7 @@ class Cell(Module):
         Raises
         ------
         ValueError
-            If x has more than two axes, or a shape does not fit: a state is never broadcast.
+            If x has more than two axes, or a shape does not fit. A state is never broadcast.
         TypeError
             If a dtype is not that of the parameters.
 
@@ -156,50 +156,32 @@ class Cell(Module):
         x = as_input(name, x, self.dtype)
         check_last_axis(name, x, self.input_size, "input_size")
         if x.ndim > 2:
-            wanted = f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)"
+            expected = f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)"
             fix = "use a layer, or tg.scan, for several"
-            raise argument_error(name, "x", expected=wanted, got=describe(x), fix=fix)
+            raise argument_error(name, "x", expected, describe(x), fix)
         batch = x.shape[:-1]
-        state = (
-            self.zero_state(batch)
-            if state is None
-            else self.check_state(name, state, (*batch, self.hidden_size))
-        )
+        if state is None:
+            state = self.zero_state(batch)
+        else:
+            state = self.check_state(name, state, (*batch, self.hidden_size))
         inputs, step = self.unroll(x)
         return step(inputs, state)
 
     def describe(self) -> str:
-        """Sizes."""
-        return f"{self.input_size}, {self.hidden_size}" + (
-            "" if self.bias_ih is not None else ", bias=False"
-        )
+        """Return the sizes."""
+        bias = "" if self.bias_ih is not None else ", bias=False"
+        return f"{self.input_size}, {self.hidden_size}{bias}"
 
     def _biases(self) -> tuple[Any, Any]:
-        """b_i and b_h; of a cell without biases, zeros."""
+        """Return b_i and b_h: the biases, or zeros for a cell without them."""
         if self.bias_ih is not None:
             return self.bias_ih, self.bias_hh
         zeros = np.zeros(self.gates * self.hidden_size, self.dtype)
         return zeros, zeros
 
-    def _by_gate(self, stacked: Any, letter: str) -> list[Any]:
-        """`stacked` cut into the parts of the gates, each with its name in the equations: ``W_r``."""
-        parts = split(stacked, self.gates)
-        if isinstance(stacked, Tensor):  # the zeros of a cell without biases are a plain array
-            for part, gate in zip(parts, self.letters, strict=True):
-                part.name = f"{letter}_{gate}"
-        return parts
-
-    def _inputs(self, x: Any, bias: Any) -> tuple[Any, ...]:
-        """x W + b, gate by gate."""
-        parts = [
-            linear(x, W, b)
-            for W, b in zip(
-                self._by_gate(self.weight_ih, "W"), self._by_gate(bias, "b"), strict=True
-            )
-        ]
-        for part, gate in zip(parts, self.letters, strict=True):
-            part.name = f"x_{gate}"
-        return tuple(parts)
+    def _split_gates(self, stacked: Any, prefix: str) -> list[Any]:
+        """Return the rows of each gate, named as in the equations: ``W_r``, ``W_z``, ``W_n``."""
+        return name_gates(split(stacked, self.gates), prefix, self.letters)
 
 
 class RNNCell(Cell):
@@ -243,47 +225,45 @@ class RNNCell(Cell):
         nonlinearity: str = "tanh",
         rng: init.Rng = None,
     ):
-        if nonlinearity not in ("tanh", "relu"):
-            got, fix = repr(nonlinearity), "use one of these"
-            raise argument_error(
-                "RNNCell", "nonlinearity", expected="'tanh' or 'relu'", got=got, fix=fix
-            )
+        check.one_of("RNNCell", "nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
 
-    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
-        """x W + b_i + b_h first; see `Cell.unroll`."""
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
+        """Compute x W + b_i + b_h first; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
+        W, U = self.weight_ih, self.weight_hh
         b_i, b_h = self._biases()
-        U = self.weight_hh
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
-            h = activation(linear(_masked(h, mask), U, x))
+            u = _apply_mask(h, mask)
+            h = activation(linear(u, U, x))  # x + u @ U, as one node
             h.name = "h"
             return h, h
 
-        return linear(x, self.weight_ih, b_i + b_h), step
+        return linear(x, W, b_i + b_h), step
 
 
 class GRUCell(Cell):
-    """The gated recurrent unit, one step: it keeps the old state where z is 1.
+    """The gated recurrent unit, one step. It keeps the old state where z is 1.
 
     ::
 
         r  = σ(x W_r + b_ir + h U_r + b_hr)
         z  = σ(x W_z + b_iz + h U_z + b_hz)
-        n  = tanh(x W_n + b_in + r ⊙ (h U_n + b_hn))      reset="after": PyTorch, cuDNN, Keras by default
-        n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before": the papers' later form, ONNX by default
+        n  = tanh(x W_n + b_in + r ⊙ (h U_n + b_hn))      reset="after"
+        n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before"
         h' = z ⊙ h + (1 − z) ⊙ n
 
-    The two forms cannot be converted into each other.
+    "after" is the form of PyTorch and cuDNN, and the default of Keras. "before" is the later form
+    of the papers, and the default of ONNX. Neither can be converted into the other.
 
     Parameters
     ----------
     input_size, hidden_size, bias, rng
         As `Cell`.
     reset : {"after", "before"}
-        Whether the reset gate acts after the product with U_n or before it.
+        Where the reset gate acts: after the product with U_n, or before it.
 
     Attributes
     ----------
@@ -297,8 +277,9 @@ class GRUCell(Cell):
 
     References
     ----------
-    Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation" (2014), whose first
-    version has the form "after", and later ones "before". Names and layout are those of `torch.nn.GRUCell`.
+    Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation" (2014): its first version has the form "after", later ones have "before". Names
+    and layout are those of `torch.nn.GRUCell`.
 
     Examples
     --------
@@ -321,27 +302,30 @@ class GRUCell(Cell):
         reset: str = "after",
         rng: init.Rng = None,
     ):
-        if reset not in ("after", "before"):
-            wanted = "'after' (PyTorch's form) or 'before' (ONNX's default)"
-            raise argument_error(
-                "GRUCell", "reset", expected=wanted, got=repr(reset), fix="use one of these"
-            )
+        check.one_of("GRUCell", "reset", reset, ("after", "before"))
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.reset = reset
 
-    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
-        """x W + b_i + b_h of the three gates first, except b_hn where the reset gate acts on it; see `Cell.unroll`."""
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
+        """Compute x W + b of each gate first; see `Cell.unroll`.
+
+        b is b_i + b_h, except where the reset gate acts on b_hn.
+        """
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
-        b_hn = b_h[2 * H :]
-        if isinstance(b_hn, Tensor):
-            b_hn.name = "b_hn"
-        inputs = self._inputs(x, b_i + b_h * (before | (np.arange(3 * H) < 2 * H)))
-        U_r, U_z, U_n = self._by_gate(self.weight_hh, "U")
+        W_r, W_z, W_n = self._split_gates(self.weight_ih, "W_")
+        U_r, U_z, U_n = self._split_gates(self.weight_hh, "U_")
+        b_r, b_z, b_n = self._split_gates(b_i + b_h, "b_")
+        b_in, b_hn = name_gates([b_i[2 * H :], b_h[2 * H :]], "b_", ("in", "hn"))
+        x_r = linear(x, W_r, b_r)
+        x_z = linear(x, W_z, b_z)
+        x_n = linear(x, W_n, b_n if before else b_in)
+        x_r.name, x_z.name, x_n.name = "x_r", "x_z", "x_n"
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
-            u = _masked(h, mask)
+            u = _apply_mask(h, mask)
+            # linear(u, U_r, x_r) is x_r + u @ U_r as one node, which is faster than two.
             r = sigmoid(linear(u, U_r, x_r))
             z = sigmoid(linear(u, U_z, x_z))
             n = tanh(linear(r * u, U_n, x_n) if before else x_n + r * linear(u, U_n, b_hn))
@@ -349,10 +333,10 @@ class GRUCell(Cell):
             r.name, z.name, n.name, h.name = "r", "z", "n", "h"
             return h, h
 
-        return inputs, step
+        return (x_r, x_z, x_n), step
 
     def describe(self) -> str:
-        """Sizes and form."""
+        """Return the sizes and the form."""
         return f"{super().describe()}, reset={self.reset!r}"
 
 
@@ -366,7 +350,7 @@ class LSTMCell(Cell):
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')
 
-    The state is the tuple (h, c), the output is h'.
+    The state is the tuple (h, c). The output is h'.
 
     Parameters
     ----------
@@ -380,8 +364,8 @@ class LSTMCell(Cell):
 
     References
     ----------
-    Hochreiter and Schmidhuber, "Long short-term memory" (1997); the forget gate is that of Gers, Schmidhuber and Cummins, "Learning to
-    forget" (2000). Names and layout are those of `torch.nn.LSTMCell`.
+    Hochreiter and Schmidhuber, "Long short-term memory" (1997). The forget gate: Gers, Schmidhuber
+    and Cummins, "Learning to forget" (2000). Names and layout are those of `torch.nn.LSTMCell`.
 
     Examples
     --------
@@ -396,36 +380,34 @@ class LSTMCell(Cell):
     gates, letters = 4, "ifgo"
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """Zeros for h and for c."""
+        """Return zeros for h and for c."""
         h = super().zero_state(batch)
         return h, Tensor(np.zeros_like(h.data), name="c")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """`state` as the tuple (h, c)."""
+        """Return `state` as the tuple (h, c) of Tensors; raise if a shape or dtype differs."""
         if not isinstance(state, tuple | list) or len(state) != 2:
-            raise argument_error(
-                operation,
-                "state",
-                expected="a tuple (h, c)",
-                got=describe(state),
-                fix="an LSTM carries both",
-                kind=TypeError,
-            )
-        return tuple(
-            checked_state(operation, f"state[{i}]", s, shape, self.dtype)
-            for i, s in enumerate(state)
+            got, fix = describe(state), "pass both states of the LSTM"
+            raise argument_error(operation, "state", "a tuple (h, c)", got, fix, TypeError)
+        h, c = state
+        return (
+            as_state(operation, "state[0]", h, shape, self.dtype),
+            as_state(operation, "state[1]", c, shape, self.dtype),
         )
 
-    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, Step]:
-        """x W + b_i + b_h of the four gates first; see `Cell.unroll`."""
+    def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
+        """Compute x W + b_i + b_h of each gate first; see `Cell.unroll`."""
         b_i, b_h = self._biases()
-        inputs = self._inputs(x, b_i + b_h)
-        U_i, U_f, U_g, U_o = self._by_gate(self.weight_hh, "U")
+        weights = self._split_gates(self.weight_ih, "W_")
+        biases = self._split_gates(b_i + b_h, "b_")
+        U_i, U_f, U_g, U_o = self._split_gates(self.weight_hh, "U_")
+        inputs = [linear(x, W, b) for W, b in zip(weights, biases, strict=True)]
 
         def step(x: Any, state: Any) -> tuple[Any, Any]:
             x_i, x_f, x_g, x_o = x
             h, c = state
-            u = _masked(h, mask)
+            u = _apply_mask(h, mask)
+            # linear(u, U_i, x_i) is x_i + u @ U_i as one node, which is faster than two.
             i = sigmoid(linear(u, U_i, x_i))
             f = sigmoid(linear(u, U_f, x_f))
             g = tanh(linear(u, U_g, x_g))
@@ -435,21 +417,26 @@ class LSTMCell(Cell):
             i.name, f.name, g.name, o.name, c.name, h.name = "i", "f", "g", "o", "c", "h"
             return h, (h, c)
 
-        return inputs, step
+        return tuple(name_gates(inputs, "x_", self.letters)), step
 
 
-def _masked(h: Any, mask: Any) -> Any:
-    return h if mask is None else h * mask
+def name_gates(parts: list[Any], prefix: str, letters: Iterable[str]) -> list[Any]:
+    """Give each Tensor the name of its gate, ``x_r`` for example; return the list."""
+    for part, letter in zip(parts, letters, strict=True):
+        if isinstance(part, Tensor):  # a cell without biases has plain zeros
+            part.name = prefix + letter
+    return parts
 
 
-def checked_state(
+def as_state(
     operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype
 ) -> Tensor:
-    """One Tensor of a state, refused if its shape or dtype differs."""
+    """Return one part of a state as a Tensor; raise if its shape or dtype differs."""
     state = as_input(operation, state, dtype, argument)
-    if state.shape != shape:
-        fix = "make it for this batch; a state is not broadcast"
-        raise argument_error(
-            operation, argument, expected=f"shape {shape}", got=describe(state), fix=fix
-        )
-    return state
+    fix = "make it for this batch; a state is not broadcast"
+    return check.shape(operation, argument, state, shape, fix)
+
+
+def _apply_mask(h: Any, mask: Any) -> Any:
+    """Return h ⊙ mask, or h if there is no mask."""
+    return h if mask is None else h * mask
