@@ -147,17 +147,12 @@ def _require_same_parameters(
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
     communicator = world() if communicator is None else communicator
     if not all(hasattr(communicator, method) for method in ("allgather", "Allreduce", "Bcast")):
-        raise argument_error(
-            operation,
-            "communicator",
-            expected="a communicator of mpi4py",
-            got=describe(communicator),
-            fix="pass tg.parallel.world(), or leave it out",
-            kind=TypeError,
-        )
+        got, fix = describe(communicator), "pass tg.parallel.world(), or leave it out"
+        expected = "a communicator of mpi4py"
+        raise argument_error(operation, "communicator", expected, got, fix, TypeError)
     forms = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
     if any(form != forms[0] for form in forms):
         got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
         expected, fix = "the same in all processes", "build the same model everywhere"
-        raise argument_error(operation, "parameters", expected=expected, got=got, fix=fix)
+        raise argument_error(operation, "parameters", expected, got, fix)
     return tensors, communicator

@@ -1,4 +1,7 @@
-"""Weights on disk: safetensors files, written atomically, checked before anything is changed. No pickle."""
+"""Saving and loading arrays as safetensors files. No pickle.
+
+Files are written atomically, and checked by their header before any array is read.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ import numpy as np
 
 from . import check
 from .errors import argument_error, describe
-from .graph import Value
+from .graph import unwrap
 
 __all__ = ["load", "load_metadata", "load_with_metadata", "save"]
 DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
-"""What a file says of arrays that `save` writes and `load` reads."""
+"""The dtypes that `save` writes and `load` reads, as the header of a file names them."""
+
+HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""The errors that `_check_header` raises for a header that is not of the right form."""
 
 
 def save(
@@ -24,26 +30,30 @@ def save(
     *,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write arrays by name to a safetensors file, which PyTorch and others read too.
+    """Write arrays by name to a safetensors file, which PyTorch and other libraries read too.
 
-    The file appears whole or not at all: it is written beside its place, flushed to disk, and moved there. It has the permissions of
-    the file that it replaces; where `path` is a link, the file that it points to is replaced.
+    The file appears whole or not at all: a temporary file in the same folder is written, flushed to
+    disk, and renamed. The new file keeps the permissions of the file that it replaces. If `path` is
+    a symbolic link, the file that it points to is replaced.
 
     Parameters
     ----------
     state : mapping of str to array or Tensor
-        A ``state_dict()``, for example. Any memory layout; what is stored is C-contiguous. Booleans, integers and floats of
-        up to 64 bits.
+        A ``state_dict()``, for example. The arrays are booleans, integers and floats of up to 64
+        bits, in any memory layout; they are stored C-contiguous.
     path : path-like
     metadata : mapping of str to str, optional
-        Text to keep in the file's header.
+        Text to store in the file's header.
 
     Raises
     ------
     TypeError
-        If a name is no text, or an array not of a dtype that such a file can hold. Nothing is written then.
+        If a name is not a str, or a file cannot hold the dtype of an array. Nothing is written
+        then.
     ValueError
-        If a name is the one that the format keeps for itself, ``__metadata__``. Nothing is written then.
+        If an array is named ``__metadata__``, which the format reserves. Nothing is written then.
+    FileNotFoundError
+        If the folder does not exist, or `path` is a folder.
 
     Examples
     --------
@@ -56,115 +66,74 @@ def save(
     array([[1.],
            [2.]], dtype=float32)
     """
-    from safetensors.numpy import save as serialized
+    from safetensors.numpy import save as serialize_arrays
 
-    if not isinstance(state, Mapping):
-        wanted, fix = "a mapping of names to arrays", "pass module.state_dict()"
-        raise argument_error(
-            "save", "state", expected=wanted, got=describe(state), fix=fix, kind=TypeError
-        )
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise argument_error(
-            "save",
-            "path",
-            expected="a path",
-            got=describe(path),
-            fix="pass a file's name",
-            kind=TypeError,
-        )
-    if metadata is not None and not isinstance(metadata, Mapping):
-        raise argument_error(
-            "save",
-            "metadata",
-            expected="text by name",
-            got=describe(metadata),
-            fix="pass a dict",
-            kind=TypeError,
-        )
-    arrays = {_name(name): _stored(name, value) for name, value in state.items()}
+    check.mapping("save", "state", state, "pass module.state_dict()")
+    _check_path("save", path)
+    check.instance("save", "metadata", metadata, Mapping | None, "text by name", "pass a dict")
+    arrays = {_check_name(name): _to_storable(name, value) for name, value in state.items()}
     for name, text in (metadata or {}).items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise argument_error(
-                "save",
-                f"metadata[{name!r}]",
-                expected="text by name",
-                got=describe(text),
-                fix="use str(...)",
-                kind=TypeError,
-            )
-    # Of empty metadata in a file without arrays safetensors makes a header that cannot be read.
-    write_atomically(path, serialized(arrays, metadata=dict(metadata) if metadata else None))
+        for part in (name, text):
+            argument, fix = f"metadata[{name!r}]", "use str(...)"
+            check.instance("save", argument, part, str, "text by name", fix)
+    # For empty metadata and no arrays safetensors would write a header that it cannot read.
+    write_atomically(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
 
 
-def _name(name: Any) -> str:
-    """A name of an array, refused if it cannot stand in a file."""
-    if not isinstance(name, str):
-        fix = "use str(...), and see that no two names become the same"
-        raise argument_error(
-            "save",
-            "state",
-            expected="names that are text",
-            got=describe(name),
-            fix=fix,
-            kind=TypeError,
-        )
+def _check_path(operation: str, path: Any) -> None:
+    """Raise TypeError if `path` is not a path."""
+    kinds = str | bytes | os.PathLike
+    check.instance(operation, "path", path, kinds, "a path", "pass the name of a file")
+
+
+def _check_name(name: Any) -> str:
+    """Return the name of an array; raise an error if a file cannot hold it."""
+    fix = "use str(...), and make sure that no two names become the same"
+    check.instance("save", "state", name, str, "names that are text", fix)
     if name == "__metadata__":
-        wanted = "any other name, for the format keeps this one for itself"
-        raise argument_error(
-            "save",
-            "state",
-            expected=wanted,
-            got=repr(name),
-            fix="rename it; text goes into metadata=",
-        )
+        expected = "any other name, because the format reserves this one"
+        fix = "rename it; text goes into metadata="
+        raise argument_error("save", "state", expected, repr(name), fix)
     return name
 
 
-def _stored(name: str, value: Any) -> np.ndarray:
-    """An array as a file holds it, refused if it cannot."""
+def _to_storable(name: str, value: Any) -> np.ndarray:
+    """Return `value` as a C-contiguous array; raise TypeError if a file cannot hold it."""
     if hasattr(value, "mask"):
         raise check.numbers_error("save", f"state[{name!r}]", value)
     try:
-        array = value.array if isinstance(value, Value) else np.asarray(value)
+        array = np.asarray(unwrap(value))
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        wanted, fix = (
-            "an array of booleans, integers or floats of up to 64 bits",
-            "use astype, or leave it out",
-        )
-        raise argument_error(
-            "save",
-            f"state[{name!r}]",
-            expected=wanted,
-            got=describe(value),
-            fix=fix,
-            kind=TypeError,
-        )
+        expected = "an array of booleans, integers or floats of up to 64 bits"
+        got, fix = describe(value), "convert it with astype, or leave it out"
+        raise argument_error("save", f"state[{name!r}]", expected, got, fix, TypeError)
     return np.ascontiguousarray(array).reshape(array.shape)
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a safetensors file: arrays by name.
+    """Return the arrays of a safetensors file, by name.
 
     Parameters
     ----------
     path : path-like
-        A file that `save`, PyTorch's safetensors or another library wrote.
+        A file that `save`, PyTorch or another library wrote.
 
     Returns
     -------
     dict of str to ndarray
-        In memory, writable, in the dtypes of the file.
+        Writable arrays in memory, in the dtypes of the file.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a whole safetensors file, has a name twice, or a dtype that NumPy has not, bfloat16 for example.
+        If it is not a whole safetensors file, has a name twice, or has a dtype that NumPy lacks,
+        bfloat16 for example.
     TypeError
-        If `path` is no path.
+        If `path` is not a path.
 
     Examples
     --------
@@ -184,7 +153,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def load_with_metadata(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """As `load`, with the text kept in the header.
+    """Return the arrays of a safetensors file, as `load` does, and the text in its header.
 
     Parameters
     ----------
@@ -194,12 +163,12 @@ def load_with_metadata(
     -------
     arrays : dict of str to ndarray
     metadata : dict of str to str
-        Empty if there is none.
+        Empty if the file has no metadata.
 
     Raises
     ------
     FileNotFoundError, ValueError, TypeError
-        As `load`.
+        As in `load`.
 
     Examples
     --------
@@ -213,12 +182,13 @@ def load_with_metadata(
     ...     load_with_metadata(path)
     ({'w': array([0., 0.])}, {'epoch': '3'})
     """
-    with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    with _open_checked(path) as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return arrays, dict(file.metadata() or {})
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The text kept in the header alone; the file is checked as by `load`, and no array is read.
+    """Return the text in the header of a safetensors file. The file is checked; no array is read.
 
     Parameters
     ----------
@@ -227,12 +197,12 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Empty if there is none.
+        Empty if the file has no metadata.
 
     Raises
     ------
     FileNotFoundError, ValueError, TypeError
-        As `load`.
+        As in `load`.
 
     Examples
     --------
@@ -246,114 +216,86 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ...     load_metadata(path)
     {'epoch': '3'}
     """
-    with _opened(path) as file:
+    with _open_checked(path) as file:
         return dict(file.metadata() or {})
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """A safetensors file to read arrays from, refused by its header alone if it is not whole."""
+def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a safetensors file for reading arrays, after checking its header.
+
+    Any error that a damaged file causes, here or in the ``with`` block, becomes one ValueError.
+    """
     from safetensors import SafetensorError, safe_open
 
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise argument_error(
-            "load",
-            "path",
-            expected="a path",
-            got=describe(path),
-            fix="pass a file's name",
-            kind=TypeError,
-        )
-    where = os.fspath(
-        path
-    )  # importing pathlib for this would cost every import of the package 10 ms
+    _check_path("load", path)
+    where = os.fspath(path)  # pathlib would add 10 ms to every import of the package
     if not os.path.isfile(where):  # noqa: PTH113
-        raise argument_error(
-            "load",
-            "path",
-            expected="a file",
-            got=f"{str(where)!r}, which is none",
-            fix="check the path",
-            kind=FileNotFoundError,
-        )
+        got, fix = f"{str(where)!r}, which is not a file", "give the path of an existing file"
+        raise argument_error("load", "path", "a file", got, fix, FileNotFoundError)
     try:
         with safe_open(where, framework="numpy") as file:
             _check_header(where)
             yield file
-    except (
-        SafetensorError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        raise argument_error(
-            "load",
-            "path",
-            expected="a whole safetensors file",
-            got=f"{str(where)!r} ({error})",
-            fix="it may be damaged or of another format",
-        ) from error
+    except (SafetensorError, *HEADER_ERRORS) as error:
+        expected, got = "a whole safetensors file", f"{str(where)!r} ({error})"
+        fix = "write it again, because it is damaged or of another format"
+        raise argument_error("load", "path", expected, got, fix) from error
 
 
 def _check_header(where: str | bytes) -> None:
-    """Refuse what safetensors lets pass, or finds out only when other arrays are in memory: a name given twice, a dtype NumPy lacks."""
+    """Raise an error for a header with a name twice, or with a dtype that NumPy lacks.
+
+    safetensors accepts the first, and reports the second only after it has read other arrays.
+    """
     import json
 
     with open(where, "rb") as file:  # noqa: PTH123
-        header = json.loads(
-            file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=_each_once
-        )
+        text = file.read(int.from_bytes(file.read(8), "little"))
+    header = json.loads(text, object_pairs_hook=_make_dict_of_unique)
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] not in DTYPES:
             raise ValueError(
-                f"{name} is of dtype {entry['dtype']}, which is none of {', '.join(DTYPES)}"
+                f"{name} has dtype {entry['dtype']}, expected one of {', '.join(DTYPES)}"
             )
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a header as a dict; refused if a name stands in it twice, for which of the two is meant nobody can know."""
-    found: dict[str, Any] = {}
+def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dict of `pairs`; raise ValueError if a name occurs twice, which is ambiguous."""
+    entries: dict[str, Any] = {}
     for name, entry in pairs:
-        if name in found:
-            raise ValueError(f"{name!r} stands twice in its header")
-        found[name] = entry
-    return found
+        if name in entries:
+            raise ValueError(f"{name!r} occurs twice in its header")
+        entries[name] = entry
+    return entries
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Put `content` where `path` says, all of it or nothing: a crash leaves the old file as it was.
+    """Write `content` to `path`, all of it or nothing: a crash leaves the old file unchanged.
 
-    A link is followed: what it points to is written. A file that was there hands its permissions on, and nobody else can
-    look into the new one while it is written.
+    A symbolic link is followed. The new file keeps the permissions of the old one, and has them
+    from the start, so that it cannot be read by others while it is written.
     """
     from pathlib import Path
     from stat import S_IMODE
 
     where = Path(os.path.realpath(os.fsdecode(path)))
     if not where.parent.is_dir() or where.is_dir():
-        wanted = "a file in a folder that exists"
-        raise argument_error(
-            "save",
-            "path",
-            expected=wanted,
-            got=repr(os.fsdecode(path)),
-            fix="make the folder, or use another name",
-            kind=FileNotFoundError,
-        )
+        expected, fix = "a file in a folder that exists", "make the folder, or use another name"
+        got = repr(os.fsdecode(path))
+        raise argument_error("save", "path", expected, got, fix, FileNotFoundError)
     mode = S_IMODE(where.stat().st_mode) if where.exists() else None
+
+    def create(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o666 if mode is None else mode)
+
     draft = where.with_name(f".{where.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with open(
-            draft,
-            "xb",
-            opener=lambda name, flags: os.open(name, flags, 0o666 if mode is None else mode),
-        ) as file:
+        with open(draft, "xb", opener=create) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:  # of which the umask may have taken away some
+        if mode is not None:  # the umask may have removed some permissions
             draft.chmod(mode)
         draft.replace(where)
     except BaseException:

@@ -33,7 +33,7 @@ COMMANDS = {
     "sample cat.safetensors --top-k 1.5": r"sample: argument --top-k: invalid int value: '1\.5'",
     "sample cat.safetensors --prime Ω": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",
     "draw": "draw: one of the arguments MODEL --demo is required",
-    "draw none": "load: argument path: expected .* got 'none', which is none",
+    "draw none": "load: argument path: expected .* got 'none', which is not a file",
     "draw cat.txt": r"load: argument path: expected .* got 'cat\.txt'",
     "draw cat.safetensors --text a": "draw: argument --text: expected .* got 'a'",
     "draw cat.safetensors --text Ω!": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",

@@ -34,12 +34,12 @@ AREAS = {
         "a file that is not there": (
             lambda: tg.load("/nonexistent/x.safetensors"),
             FileNotFoundError,
-            r"load: argument path: .* got '/nonexistent/x\.safetensors', which is none",
+            r"load: argument path: .* got '/nonexistent/x\.safetensors', which is not a file",
         ),
         "a folder as a file": (
             lambda: tg.load("/tmp"),
             FileNotFoundError,
-            "load: argument path: .* got '/tmp', which is none",
+            "load: argument path: .* got '/tmp', which is not a file",
         ),
         "a list of arrays": (
             lambda: tg.save([X], "x.safetensors"),

@@ -62,7 +62,7 @@ class Optimizer:
             expected = "at least one leaf Tensor with requires_grad=True, and nothing else"
             got = ", ".join(describe(p) for p in self.params) or "none"
             fix = "pass module.parameters()"
-            raise argument_error(self.name, "params", expected=expected, got=got, fix=fix)
+            raise argument_error(self.name, "params", expected, got, fix)
         fix = "leave it out, or it would be stepped twice; module.parameters() gives each once"
         check.unique(self.name, "params", self.params, fix)
         self._settings = ("lr", *numbers)
@@ -218,7 +218,7 @@ class Optimizer:
         if faults:
             expected = "that of the same optimizer with the same parameters"
             got, fix = "; ".join(sorted(faults)), "build both optimizers alike"
-            raise argument_error(operation, "state", expected=expected, got=got, fix=fix)
+            raise argument_error(operation, "state", expected, got, fix)
         lr = check.number(operation, "lr", arrays["lr"])
         steps = check.count(operation, "steps", arrays["steps"][()], low=0)
         for i, entries in enumerate(loaded):

@@ -70,7 +70,7 @@ class SGD(Optimizer):
         self.nesterov = check.flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
             expected, fix = "a momentum above 0", "momentum=0.9 is common"
-            raise argument_error("SGD", "nesterov", expected=expected, got="momentum=0", fix=fix)
+            raise argument_error("SGD", "nesterov", expected, "momentum=0", fix)
         self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
     def state_names(self) -> set[str]:
@@ -248,7 +248,7 @@ class Adam(Optimizer):
         if not isinstance(betas, Sequence) or len(betas) != 2:
             name, fix = type(self).__name__, "(0.9, 0.999) is common"
             expected, got = "two numbers in [0, 1)", describe(betas)
-            raise argument_error(name, "betas", expected=expected, got=got, fix=fix)
+            raise argument_error(name, "betas", expected, got, fix)
         self.beta1, self.beta2 = betas
 
     def state_names(self) -> set[str]:

@@ -90,7 +90,7 @@ class ResumableSchedule:
                 "build both schedules alike",
             )
             got = "; ".join(faults)
-            raise argument_error(operation, "state", expected=expected, got=got, fix=fix)
+            raise argument_error(operation, "state", expected, got, fix)
         for name in names:
             if name in ("epoch", "waited"):
                 check.count(operation, name, numbers[name][()], low=0)
@@ -398,10 +398,8 @@ def _check_metric(operation: str, argument: str, value: Any) -> float:
     number = check.real_array(operation, argument, float(value) if is_scalar else value)
     if number.ndim or number.dtype.kind == "b":
         expected, got, fix = "one number", describe(value), "pass loss.item(), for example"
-        raise argument_error(
-            operation, argument, expected=expected, got=got, fix=fix, kind=TypeError
-        )
+        raise argument_error(operation, argument, expected, got, fix, TypeError)
     if isnan(number):
         fix = "training diverged: lower the learning rate, or clip gradients"
-        raise argument_error(operation, argument, expected="a number", got="nan", fix=fix)
+        raise argument_error(operation, argument, "a number", "nan", fix)
     return float(number)

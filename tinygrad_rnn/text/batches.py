@@ -47,12 +47,12 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         expected, fix = "an encoded text, integers of shape (length,)", "use vocab.encode(text)"
         got = describe(indices)
-        raise argument_error("columns", "indices", expected=expected, got=got, fix=fix)
+        raise argument_error("columns", "indices", expected, got, fix)
     length = len(indices) // batch_size
     if length < 2:
         expected = f"at most {len(indices) // 2}, so that each stream has two characters"
         got, fix = str(batch_size), "use a smaller batch or a longer text"
-        raise argument_error("columns", "batch_size", expected=expected, got=got, fix=fix)
+        raise argument_error("columns", "batch_size", expected, got, fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
 
@@ -100,7 +100,7 @@ def batches(
     if start > total:
         expected = f"at most {total}, the number of batches"
         fix = "use the same steps as when start was counted"
-        raise argument_error("batches", "start", expected=expected, got=str(start), fix=fix)
+        raise argument_error("batches", "start", expected, str(start), fix)
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
         yield streams[first:last], streams[first + 1 : last + 1]

@@ -16,7 +16,5 @@ def call_model(operation: str, model: Any, x: np.ndarray, state: Any) -> tuple[A
         expected = "a function that returns (logits, state)"
         fix = "return the new state of the recurrent layer too"
         got = describe(result)
-        raise argument_error(
-            operation, "model", expected=expected, got=got, fix=fix, kind=TypeError
-        )
+        raise argument_error(operation, "model", expected, got, fix, TypeError)
     return result

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
-from ..graph import Value, no_grad
+from ..graph import no_grad, unwrap
 from ..nn.init import Rng, generator
 from ..nn.module import eval_mode
 from .call_model import call_model
@@ -73,11 +73,11 @@ def sample(
     """
     if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
         expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
-        raise argument_error("sample", "vocab", expected=expected, got=got, fix=fix, kind=TypeError)
+        raise argument_error("sample", "vocab", expected, got, fix, TypeError)
     if not prime:
         fix = f"start with {vocab.characters[0]!r}, for example"
         expected = "at least one character"
-        raise argument_error("sample", "prime", expected=expected, got="''", fix=fix)
+        raise argument_error("sample", "prime", expected, "''", fix)
     temperature = check.number("sample", "temperature", temperature, fix="1.0 is as trained")
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
@@ -98,16 +98,16 @@ def sample(
 
 def _last_logits(logits: Any, classes: int) -> np.ndarray:
     """Return the logits of the last step in float64; raise ValueError if they cannot be sampled."""
-    array = logits.array if isinstance(logits, Value) else np.asarray(logits)
+    array = np.asarray(unwrap(logits))
     if array.ndim != 3 or array.shape[1:] != (1, classes):
         expected = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary"
         got, fix = describe(logits), "use the model's own vocabulary"
-        raise argument_error("sample", "model", expected=expected, got=got, fix=fix)
+        raise argument_error("sample", "model", expected, got, fix)
     last = array[-1, 0].astype(np.float64)
     if np.isnan(last).any() or last.max() == np.inf:
         expected, got = "logits that are numbers", "nan or inf"
         fix = "load parameters from before the training diverged"
-        raise argument_error("sample", "model", expected=expected, got=got, fix=fix)
+        raise argument_error("sample", "model", expected, got, fix)
     return last
 
 

@@ -56,11 +56,11 @@ class CharVocab:
             expected = "a text, or its characters"
             got, fix = describe(characters), "decode bytes to a str"
             raise argument_error(
-                "CharVocab", "characters", expected=expected, got=got, fix=fix, kind=TypeError
+                "CharVocab", "characters", expected, got, fix, TypeError
             ) from error
         if not unique:
             expected, fix = "at least one character", "pass a text"
-            raise argument_error("CharVocab", "characters", expected=expected, got="none", fix=fix)
+            raise argument_error("CharVocab", "characters", expected, "none", fix)
         check.one_of("CharVocab", "order", order, ("sorted", "given"))
         self.characters = "".join(sorted(unique) if order == "sorted" else unique)
         self.index = {c: i for i, c in enumerate(self.characters)}
@@ -89,9 +89,7 @@ class CharVocab:
             expected = f"characters of the vocabulary {_shorten(self.characters)}"
             got = f"{text[position]!r} at position {position}"
             fix = "leave it out, or build the vocabulary from a text that has it"
-            raise argument_error(
-                "CharVocab.encode", "text", expected=expected, got=got, fix=fix
-            ) from error
+            raise argument_error("CharVocab.encode", "text", expected, got, fix) from error
 
     def decode(self, indices: Iterable[int]) -> str:
         """Return the text that a sequence of indices stands for.
@@ -108,7 +106,7 @@ class CharVocab:
         array = np.asarray(list(indices)) if is_sequence else np.array(None)
         if array.ndim != 1:
             expected, got, fix = "a sequence of integers", describe(indices), "use ravel()"
-            raise argument_error("CharVocab.decode", "indices", expected=expected, got=got, fix=fix)
+            raise argument_error("CharVocab.decode", "indices", expected, got, fix)
         check.class_indices("CharVocab.decode", "indices", array, len(self))
         return "".join(self.characters[i] for i in array.tolist())
 
