@@ -2,6 +2,7 @@
 
 from tinygrad_rnn import backward, serialize, tree
 from tinygrad_rnn.analysis.labels import escape_unprintable
+from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt, mathmath
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
 from tinygrad_rnn.app.cli import main
@@ -73,6 +74,7 @@ __all__ = [
     "numpy_protocol",
     "observers",
     "one_hot",
+    "plain_scope",
     "registry",
     "render",
     "reuse_masks",

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .errors import argument_error, describe
-from .graph import Node, Value, notify, observers
+from .graph import Node, Value, format_scope, notify, observers
 from .op import Op, apply
 
 
@@ -257,9 +257,5 @@ def _changed(x: Value, node: Node) -> Exception:
 def _named(x: Value) -> str:
     """How to point at a value in an error message: its name, what made it, and where."""
     made = f" made by {x.node.op.name}" if x.node else ""
-    where = (
-        "".join(f" / t={part}" if isinstance(part, int) else f" / {part}" for part in x.node.scope)
-        if x.node
-        else ""
-    )
-    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in' + where[2:] if where else ''})"
+    where = format_scope(x.node.scope) if x.node else ""
+    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in ' + where if where else ''})"

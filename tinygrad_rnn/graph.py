@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from itertools import count
@@ -27,27 +28,61 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Scope = tuple[str | int, ...]
-"""Where a node was recorded: module and attribute names, and time steps as integers."""
 
 
-class TimeStep(int):
-    """A time step that knows its walk through time, for one scope can hold several (`entry`)."""
+@dataclass(frozen=True, slots=True)
+class ScopePart:
+    """One part of the place where a node was recorded.
 
-    entry: int
+    Parts of two calls, or of two scans, differ in `call`. `analysis.scopes.resolve_scopes` replaces
+    modules and times by ordinals that a person can read.
 
-
-class Call(str):
-    """The name of a module that knows its call, for one can be called several times in one scope (`entry`), and two can have
-    one name (`of`, the module's identity).
+    Attributes
+    ----------
+    kind : str
+        ``"name"`` (given to `scope`), ``"call"`` (of a module), ``"step"`` (a time step), or
+        ``"gradient"`` (the gradient of what was recorded in the scope around this part).
+        Resolved scopes hold ``"module"`` for a call, and ``"loop"`` for a second scan in one scope.
+        Drawings add ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (left out)
+        and ``"rolled"`` (one step for all).
+    name : str
+        The name of the scope or the module; empty for a time step.
+    index : int
+        The number of a time step; the `id` of the module in a ``"call"``; the ordinal of a
+        ``"module"`` among those of its name.
+    call : int
+        The `clock` when the call or the scan began; the ordinal of the call once it is resolved.
     """
 
-    entry: int
-    of: int
+    kind: str
+    name: str = ""
+    index: int = 0
+    call: int = 0
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this is a time step, or stands for several that are left out."""
+        return self.kind in ("step", "steps")
+
+    def format(self, step: str = "t={}") -> str:
+        """Return ``gru``, ``gru (2), call 3`` or ``t=3``; `step` is the template of a time step."""
+        if self.is_step:
+            return step.format(self.index)
+        if self.kind not in ("module", "loop"):
+            return self.name
+        other = f" ({self.index})" if self.index > 1 else ""
+        return f"{self.name}{other}" + (f", call {self.call}" if self.call > 1 else "")
+
+    __str__ = format
 
 
-class Derivative(str):
-    """The part of a scope that holds the gradient of what was recorded in it, and is no name that anybody gave."""
+Scope = tuple[ScopePart, ...]
+"""Where a node was recorded, outermost part first."""
+
+
+def format_scope(scope: Scope, step: str = "t={}", separator: str = " / ") -> str:
+    """Return the parts of a scope in one line: ``gru / t=3``."""
+    return separator.join([part.format(step) for part in scope])
 
 
 clock = count(1)
@@ -69,8 +104,8 @@ class Node:
         Its settings (``axis``, ``keepdims``, …).
     index : int
         When: a later node has a larger index.
-    scope : tuple of str and int
-        Where: ``("gru", 3, "reset gate")`` is time step 3 of the module ``gru``.
+    scope : tuple of ScopePart
+        Where: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
     used : int
         0 until a backward pass goes through it; then 1 if that was with ``retain_graph=True``, so that another one may, else 2.
     """
@@ -86,7 +121,7 @@ class Node:
     used: int
 
     def __repr__(self) -> str:
-        where = " / ".join(f"t={part}" if isinstance(part, int) else part for part in self.scope)
+        where = format_scope(self.scope)
         return f"Node({self.op.name}, index={self.index}{', scope=' + where if where else ''})"
 
 
@@ -287,16 +322,19 @@ def scope(*parts: str | int) -> Block:
     >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
     >>> with tg.scope("encoder", 0):
     ...     y = x * 2
-    >>> y.node.scope
-    ('encoder', 0)
+    >>> [str(part) for part in y.node.scope]
+    ['encoder', 't=0']
     """
-    inner = tuple(int(part) if isinstance(part, np.integer) else part for part in parts)
-    for i, part in enumerate(inner):
-        if not isinstance(part, str | int) or isinstance(part, bool):
+    for i, part in enumerate(parts):
+        if not isinstance(part, str | int | np.integer) or isinstance(part, bool):
             wanted, fix = "a name (str) or a time step (int)", "use str(...)"
             raise argument_error(
                 "scope", f"parts[{i}]", expected=wanted, got=repr(part), fix=fix, kind=TypeError
             )
+    inner = tuple(
+        ScopePart("name", part) if isinstance(part, str) else ScopePart("step", index=int(part))
+        for part in parts
+    )
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
 
 

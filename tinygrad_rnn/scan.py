@@ -8,7 +8,7 @@ from typing import Any
 
 from . import check, ops, tree
 from .errors import argument_error, describe
-from .graph import TimeStep, clock, context
+from .graph import ScopePart, clock, context
 from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"
@@ -79,9 +79,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     token, walk = context.set((recording, here)), next(clock)
     try:
         for t in reversed(steps) if reverse else steps:
-            now = TimeStep(t)
-            now.entry = walk
-            context.set((recording, (*here, now)))
+            context.set((recording, (*here, ScopePart("step", "", t, walk))))
             x = tuple([x[t] for x in inputs]) if several else inputs[t]
             output, state = _require_pair(cell(x, state), state, t)
             outputs.append(output)

@@ -14,7 +14,7 @@ import numpy as np
 from . import check
 from .backward import backward_pass
 from .errors import argument_error, describe
-from .graph import Derivative, Value, context, enable_grad, scope, toposort
+from .graph import ScopePart, Value, context, enable_grad, scope, toposort
 from .ops import stack
 from .tensor import Tensor, seed_cotangent
 
@@ -309,7 +309,7 @@ def _where_made(order: list[Value]) -> Iterator[Value]:
     """
     for value in order:
         recording, _ = context.get()
-        context.set((recording, (*getattr(value.node, "scope", ()), Derivative("gradient"))))
+        context.set((recording, (*getattr(value.node, "scope", ()), ScopePart("gradient", "gradient"))))
         yield value
 
 

@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 from drawings import layer_loss
 from helpers import ramp, run_command
-from internals import Architecture, CharModel, Lesson, escape_unprintable, render, save_model
+from internals import (
+    Architecture,
+    CharModel,
+    Lesson,
+    escape_unprintable,
+    plain_scope,
+    render,
+    save_model,
+)
 
 import tinygrad_rnn as tg
 from tinygrad_rnn.draw import NoEngineError
@@ -149,7 +157,11 @@ def check_structure(drawn, svg):
     assert sorted(g.findtext(f"{SVG}title") for g in edges) == sorted(
         f"{e.source}->{e.target}" for e in drawn.edges
     )
-    scopes = {node.scope[: depth + 1] for node in drawn.nodes for depth in range(len(node.scope))}
+    scopes = {
+        plain_scope(node.scope)[: depth + 1]
+        for node in drawn.nodes
+        for depth in range(len(node.scope))
+    }
     clusters = frames(root)
     assert len(clusters) == len(scopes)
     for i, (_, a) in enumerate(clusters):
@@ -267,13 +279,13 @@ def test_a_state_enters_its_step_on_the_left(options, steps, direction):
     check_order(found, steps)
     boxes = {g.findtext(f"{SVG}title"): outline(g) for g in groups(root, "node")}
     made = {
-        node.scope[2]: boxes[node.id]
+        plain_scope(node.scope)[2]: boxes[node.id]
         for node in drawn.nodes
         if node.kind == "op" and node.name.startswith("h")
     }
     for node in drawn.nodes:
         if node.kind == "state":
-            assert boxes[node.id][1] <= made[node.scope[2]][0]
+            assert boxes[node.id][1] <= made[plain_scope(node.scope)[2]][0]
 
 
 @pytest.mark.parametrize("parameters", ["once", "chips", "hide"])
@@ -448,12 +460,16 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(
         g.findtext(f"{SVG}title"): outline(g)
         for g in groups(ElementTree.fromstring(drawn.svg()), "node")
     }
-    walked = [node for node in drawn.nodes if any(isinstance(part, int) for part in node.scope)]
-    reading = [boxes[node.id] for node in walked if "encoder" in node.scope]
+    walked = [
+        node
+        for node in drawn.nodes
+        if any(isinstance(part, int) for part in plain_scope(node.scope))
+    ]
+    reading = [boxes[node.id] for node in walked if "encoder" in plain_scope(node.scope)]
     writing = {}
     for node in walked:
-        if "encoder" not in node.scope:
-            writing.setdefault(node.scope[1], []).append(boxes[node.id])
+        if "encoder" not in plain_scope(node.scope):
+            writing.setdefault(plain_scope(node.scope)[1], []).append(boxes[node.id])
     columns = [reading, *(writing[step] for step in sorted(writing))]
     assert all(
         max(box[1] for box in left) < min(box[0] for box in right)
@@ -468,8 +484,10 @@ def test_a_loss_of_every_step_stands_behind_the_first_step():
         g.findtext(f"{SVG}title"): outline(g)
         for g in groups(ElementTree.fromstring(drawn.svg()), "node")
     }
-    first = [boxes[node.id] for node in drawn.nodes if node.scope[:2] == ("mathmath", 0)]
-    losses = [boxes[node.id] for node in drawn.nodes if "loss" in node.scope]
+    first = [
+        boxes[node.id] for node in drawn.nodes if plain_scope(node.scope)[:2] == ("mathmath", 0)
+    ]
+    losses = [boxes[node.id] for node in drawn.nodes if "loss" in plain_scope(node.scope)]
     assert min(box[0] for box in losses) > max(box[1] for box in first)
 
 
@@ -674,13 +692,13 @@ def test_json_says_what_the_graph_says(tmp_path, options):
             node.text,
             node.ops,
         )
-        assert kept["scope"] == list(node.scope)
+        assert kept["scope"] == list(plain_scope(node.scope))
         assert kept["shapes"] == [list(shape) for shape in node.shapes]
     assert [(e["source"], e["target"], e["lag"], e["when"]) for e in found["edges"]] == [
         (e.source, e.target, e.lag, e.when) for e in drawn.edges
     ]
     assert {tuple(scope) for scope in found["scopes"]} == {
-        node.scope for node in drawn.nodes if node.scope
+        plain_scope(node.scope) for node in drawn.nodes if node.scope
     }
     assert found["notes"] == drawn.notes
 

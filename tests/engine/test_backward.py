@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from helpers import leaf, normal
+from internals import plain_scope
 
 import tinygrad_rnn as tg
 
@@ -903,7 +904,7 @@ def test_scope_as_a_decorator():
     def twice(x):
         return x * 2
 
-    assert twice(leaf(3)).node.scope == ("part", 3)
+    assert plain_scope(twice(leaf(3)).node.scope) == ("part", 3)
     assert twice.__name__ == "twice"
 
 
@@ -996,9 +997,9 @@ def test_scope_nests_and_ends_with_an_exception():
         except KeyError:
             pass
         z = x * 3
-    assert y.node.scope == ("encoder", "gru", 3)
-    assert z.node.scope == ("encoder",)
-    assert (x * 4).node.scope == ()
+    assert plain_scope(y.node.scope) == ("encoder", "gru", 3)
+    assert plain_scope(z.node.scope) == ("encoder",)
+    assert plain_scope((x * 4).node.scope) == ()
 
 
 def test_many_threads_differentiate_at_once():

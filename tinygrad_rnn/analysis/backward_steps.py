@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
-from ..graph import Scope, Value, node_of, toposort
+from ..graph import Scope, Value, format_scope, node_of, toposort
 from ..tensor import Tensor, seed_cotangent
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
@@ -63,7 +63,7 @@ class Step:
         The op's result.
     equation : str
         What the op computed, as `Graph.text` writes it.
-    scope : tuple of str and int
+    scope : tuple of ScopePart
         Where it was recorded.
     gradient : ndarray
         The gradient of the loss with respect to `tensor`, now complete.
@@ -88,10 +88,7 @@ class Step:
     contributions: tuple[Contribution, ...]
 
     def __str__(self) -> str:
-        place = " / ".join(
-            f"t = {part}" if isinstance(part, int) else escape_unprintable(part)
-            for part in self.scope
-        )
+        place = escape_unprintable(format_scope(self.scope, "t = {}"))
         lines = [
             f"{self.number:>4} of {self.of}  {self.equation}" + (f"    [{place}]" if place else "")
         ]

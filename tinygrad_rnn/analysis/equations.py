@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any
 from unicodedata import combining
 
-from ..graph import Node, Value, node_of
+from ..graph import Node, Value, format_scope, node_of
 from .labels import (
+    escape_unprintable,
     format_constant,
-    format_scope,
     format_setting,
     format_settings,
     label_values,
@@ -94,7 +94,8 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
         labels.setdefault(value, f"#{number}")
         if scopes[value] != here:
             here = scopes[value]
-            lines += ["", format_scope(here) or "outside of time"]
+            heading = escape_unprintable(format_scope(here, "time step {}", ", "))
+            lines += ["", heading or "outside of time"]
         equation = f"{labels[value]} = {written}"
         marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
         lines.append(

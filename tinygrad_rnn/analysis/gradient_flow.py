@@ -350,7 +350,7 @@ def _by_name(scopes: Mapping[Value, Scope]) -> dict[tuple[Scope, str], dict[int,
     inside: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
     for value, scope in scopes.items():
         if value.name and (loop := loop_of(scope)):
-            module = tuple(part for part in scope[len(loop[0]) + 1 :] if not isinstance(part, int))
+            module = tuple(part for part in scope[len(loop[0]) + 1 :] if not part.is_step)
             inside.setdefault((loop[0], value.name), {}).setdefault(module, {})[loop[1]] = value
     found = {
         (loop, name if len(modules) == 1 else " / ".join([*map(str, module), name])): by_step

@@ -33,13 +33,6 @@ def recorded_values(operation: str, output: Any) -> list[Value]:
     return toposort(output)[::-1]
 
 
-def format_scope(scope: Scope) -> str:
-    """A scope as a heading: ``gru, time step 3``; empty outside of all scopes."""
-    return escape_unprintable(
-        ", ".join(f"time step {part}" if isinstance(part, int) else part for part in scope)
-    )
-
-
 def escape_unprintable(name: str) -> str:
     """`name` on one line, what cannot be printed written as its escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
@@ -91,8 +84,9 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
 def _walk(scope: Scope) -> tuple | None:
     """The loop around a node, its time step, and what tells one walk and one module from another; None outside of time."""
     for i in range(len(scope) - 1, -1, -1):
-        if isinstance(part := scope[i], int):
-            return scope[:i], part, scope[i + 1 :], getattr(part, "entry", 0)
+        if (part := scope[i]).is_step:
+            before, after = tuple(map(str, scope[:i])), tuple(map(str, scope[i + 1 :]))
+            return before, part.index, after, part.call
     return None
 
 

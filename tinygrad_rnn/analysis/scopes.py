@@ -1,74 +1,89 @@
-"""Where results were recorded: scopes of modules and loops, and the time steps in them."""
+"""The scopes of recorded results: calls of modules and scans told apart, loops and their time steps.
+
+Each node carries its scope as it was recorded (`graph.ScopePart`): a call of a module and a scan are
+identified by the time at which they began. `resolve_scopes` turns these times into ordinals.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 
-from ..graph import Call, Scope, TimeStep, Value, node_of
+from ..graph import Scope, ScopePart, Value, node_of
 
 Loop = tuple[Scope, int]
 """The scope of a loop, and a time step of it."""
 
 
-class Again(str):
-    """A scope whose `name` another one has: ``gru, call 2`` is the second call of gru, ``linear (2)`` another module of that name."""
-
-    name: str
-
-    def __new__(cls, title: str, name: str) -> Again:
-        """The scope of that name, with a title of its own."""
-        again = super().__new__(cls, title)
-        again.name = name
-        return again
-
-
 def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
-    """The scope of every result, oldest first; a module that is called twice, and a second walk through time, have their own.
+    """Return the scope of each result, with a scope of its own for each call of a module and each scan.
 
-    So what happened at one time step of one call is never mixed with what happened there in another.
+    What happened at a time step of one call is therefore never mixed with that step of another call.
+
+    - A second module of one name becomes ``linear (2)``, its third call ``linear (2), call 3``.
+    - A scan has no name. A second scan in the scope ``gru`` turns this into ``gru, call 2``; outside of all
+      names it gets the scope ``loop, call 2``.
+
+    Parameters
+    ----------
+    values : iterable of Value
+        Results, oldest first: calls are counted in this order.
     """
     known: dict[tuple, dict[int, int]] = {}
 
-    def turn(key: tuple, number: int) -> int:
-        return known.setdefault(key, {}).setdefault(number, len(known[key]) + 1)
+    def ordinal(key: tuple, identity: int) -> int:
+        """Return the place of `identity` among all that were met under `key`, counted from 1."""
+        met = known.setdefault(key, {})
+        return met.setdefault(identity, len(met) + 1)
 
-    def apart(scope: Scope) -> Scope:
-        found: list[str | int] = []
+    @cache
+    def resolve(scope: Scope) -> Scope:
+        resolved: list[ScopePart] = []
         for part in scope:
-            if isinstance(part, Call):
-                place = (*found, str(part))
-                module = turn((*place, "modules"), part.of)
-                call = turn((*place, "calls", module), part.entry)
-                title = (
-                    str(part)
-                    + (f" ({module})" if module > 1 else "")
-                    + (f", call {call}" if call > 1 else "")
-                )
-                found.append(part if title == part else Again(title, str(part)))
-                continue
-            walk = turn((*found, "walks"), part.entry) if isinstance(part, TimeStep) else 1
-            if walk > 1:  # a walk has no name of its own: it gets that of the scope around it
-                name = str(found.pop()) if found and isinstance(found[-1], str) else "loop"
-                found.append(Again(f"{name}, call {walk}", name))
-            found.append(part)
-        return tuple(found)
+            if part.kind == "call":
+                here = (*resolved, part.name)
+                module = ordinal((*here, "modules"), part.index)
+                call = ordinal((*here, "calls", module), part.call)
+                resolved.append(ScopePart("module", part.name, module, call))
+            elif part.is_step:
+                scan = ordinal((*resolved, "scans"), part.call) if part.call else 1
+                if scan > 1:
+                    has_name = resolved and not resolved[-1].is_step
+                    name = str(resolved.pop()) if has_name else "loop"
+                    resolved.append(ScopePart("loop", name, call=scan))
+                resolved.append(replace(part, call=0))
+            else:
+                resolved.append(part)
+        return tuple(resolved)
 
-    return {value: apart(node_of(value).scope) for value in values}
+    return {value: resolve(node_of(value).scope) for value in values}
+
+
+def plain_scope(scope: Scope) -> tuple[str | int, ...]:
+    """Return a scope as JSON keeps it: the numbers of time steps as int, all other parts as str.
+
+    Examples
+    --------
+    >>> plain_scope((ScopePart("name", "encoder"), ScopePart("step", index=3)))
+    ('encoder', 3)
+    """
+    return tuple(part.index if part.is_step else str(part) for part in scope)
 
 
 def time_step(scope: Scope) -> int | None:
-    """The innermost time step of a scope, None outside of time."""
-    return next((part for part in reversed(scope) if isinstance(part, int)), None)
+    """Return the innermost time step of a scope; None outside of time."""
+    return next((part.index for part in reversed(scope) if part.is_step), None)
 
 
 def loop_of(scope: Scope) -> Loop | None:
-    """The loop that a scope is in, and the time step; None outside of time. Of nested loops, the outermost."""
+    """Return the outermost loop around a scope, and the time step in it; None outside of time."""
     for i, part in enumerate(scope):
-        if isinstance(part, int):
-            return scope[:i], part
+        if part.is_step:
+            return scope[:i], part.index
     return None
 
 
 def nests(scope: Scope) -> bool:
-    """Whether a scope is in a loop that is in a time step of another."""
-    return sum(isinstance(part, int) for part in scope) > 1
+    """Return whether a scope lies in a loop inside a time step of another loop."""
+    return sum(part.is_step for part in scope) > 1

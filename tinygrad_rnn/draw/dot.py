@@ -11,10 +11,9 @@ import numpy as np
 
 from ..analysis.labels import escape_unprintable
 from ..analysis.scopes import loop_of
-from ..graph import Scope, Value
+from ..graph import Scope, ScopePart, Value, format_scope
 from .axis import add_axis, add_companion, columns_of, companions_of, levels_of, walks_of
-from .picture import Edge, Picture, Terms, Vertex
-from .steps import Rolled, Skipped
+from .picture import Edge, Picture, Vertex
 from .themes import Theme
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -116,7 +115,7 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
     ) -> tuple[
         int, int
     ]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
-        return -len(scope), scope[-1] if isinstance(scope[-1], int) else -1
+        return -len(scope), scope[-1].index if scope[-1].is_step else -1
 
     for scope in [*sorted((scope for scope in inside if scope), key=when), ()]:
         add_axis(frames[scope], columns.get(scope, []), levels.get(scope, []), str(numbers[scope]))
@@ -133,16 +132,10 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         )
 
 
-def _frame(part: str | int, theme: Theme) -> dict[str, str]:
+def _frame(part: ScopePart, theme: Theme) -> dict[str, str]:
     """The frame of a scope: a time step stands out, and the terms of a gate have no title, for the gate has its name."""
-    step = isinstance(part, int | Rolled)
-    title = (
-        ""
-        if isinstance(part, Terms | Skipped)
-        else f"t = {part}"
-        if isinstance(part, int)
-        else part
-    )
+    step = part.is_step or part.kind == "rolled"
+    title = "" if part.kind in ("terms", "steps") else part.format("t = {}")
     style = {
         "style": "rounded,filled",
         "fontcolor": theme.faint,
@@ -164,7 +157,7 @@ def _vertex(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
         vertex.kind, theme.leaf
     )
     style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look, lag)}
-    style["tooltip"] = _plain(" / ".join(map(str, vertex.scope)) or "outside of all scopes")
+    style["tooltip"] = _plain(format_scope(vertex.scope, "{}") or "outside of all scopes")
     return style | (
         {"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {}
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import check
 from ..analysis.equations import format_graph as equations
 from ..analysis.labels import label_values, recorded_values
-from ..analysis.scopes import loop_of
+from ..analysis.scopes import loop_of, plain_scope
 from ..errors import argument_error, describe, format_count
 from ..graph import Value, node_of
 from . import options, views
@@ -220,7 +220,7 @@ class Graph:
                     "kind": v.kind,
                     "name": v.name,
                     "text": v.text,
-                    "scope": list(v.scope),
+                    "scope": list(plain_scope(v.scope)),
                     "shapes": v.shapes,
                     "ops": v.ops,
                 }
@@ -230,7 +230,7 @@ class Graph:
                 {"source": e.source, "target": e.target, "lag": e.lag, "when": e.when}
                 for e in self.edges
             ],
-            "scopes": list(dict.fromkeys(v.scope for v in self.nodes if v.scope)),
+            "scopes": list(dict.fromkeys(plain_scope(v.scope) for v in self.nodes if v.scope)),
             "steps": sorted(
                 {place[1] for v in self.nodes if (place := loop_of(v.scope)) and v.kind != "steps"}
             ),

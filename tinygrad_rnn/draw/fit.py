@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 
 from ..errors import format_count
-from ..graph import Derivative
 from .picture import Picture, Vertex, common, outside_time, quotient
 from .steps import keep_steps, loops
 from .steps import roll as rolled
@@ -68,7 +67,7 @@ def _ways(picture: Picture, steps_chosen: bool) -> Iterator[tuple[str, Callable[
         if loops(part) and not steps_chosen:
             yield f'steps="first:2,last:1"{others}', lambda part=part: keep_steps(part, 2, 1)
             if not any(
-                isinstance(piece, Derivative)
+                piece.kind == "gradient"
                 for vertex in part.vertices.values()
                 for piece in vertex.scope
             ):

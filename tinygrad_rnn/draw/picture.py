@@ -15,14 +15,10 @@ from typing import Any
 from ..analysis.equations import format_expression
 from ..analysis.labels import caption, format_constant, label_values
 from ..analysis.scopes import resolve_scopes
-from ..graph import Scope, Value, node_of
+from ..graph import Scope, ScopePart, Value, node_of
 
 LONGEST = 48
 """How many characters of a formula fit into a box."""
-
-
-class Terms(str):
-    """The part of a scope that holds a named result and the unnamed terms that are for it alone: a gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +36,8 @@ class Vertex:
         What its author calls it, with its time step (``h₁``); empty if it has no name.
     text : str
         What it does: the sign or the formula of an op, the value of a constant, the contents of a fold.
-    scope : tuple of str and int
-        The clusters around it, outermost first; an int is a time step.
+    scope : tuple of ScopePart
+        The clusters around it, outermost first.
     values : tuple of Value
         The result of an op, or a leaf; of a fold all results that leave it.
     ops : int
@@ -186,7 +182,7 @@ def observe(values: Iterable[Value]) -> Picture:
             else:
                 add(key, "constant", text=format_constant(array), scope=scopes[key])
         formula, level = format_expression(node, labels, inline)
-        if not value.name and scopes[value] and isinstance(scopes[value][-1], Terms):
+        if not value.name and scopes[value] and scopes[value][-1].kind == "terms":
             inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
         written = formula if value.name and len(formula) <= LONGEST else ""
         add(
@@ -237,7 +233,9 @@ def _scopes(values: list[Value]) -> dict[Any, Scope]:
         sizes[head] = sizes.get(head, 0) + 1
     for value in values:
         node, head, here = node_of(value), heads[value], within[value]
-        scopes[value] = (*here, Terms(head.name)) if head is not None and sizes[head] > 1 else here
+        scopes[value] = here
+        if head is not None and sizes[head] > 1:  # a named result and the unnamed terms for it
+            scopes[value] = (*here, ScopePart("terms", head.name or ""))
         for x, array in zip(node.inputs, node.arrays, strict=True):
             key = _key(x, array)
             if key is None or (isinstance(x, Value) and x.node is not None):
@@ -257,4 +255,4 @@ def common(a: Scope, b: Scope) -> Scope:
 
 def outside_time(scope: Scope) -> Scope:
     """The scope around the outermost time step."""
-    return tuple(takewhile(lambda part: not isinstance(part, int), scope))
+    return tuple(takewhile(lambda part: not part.is_step, scope))

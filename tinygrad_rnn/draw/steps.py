@@ -9,19 +9,11 @@ from dataclasses import replace
 
 from ..analysis.labels import SUBSCRIPTS, escape_unprintable, find_initial_states
 from ..analysis.scopes import Loop, loop_of, nests
-from ..graph import Scope, Value
+from ..graph import Scope, ScopePart, Value
 from .picture import Edge, Picture, Vertex, quotient
 
 SUBSCRIPT = re.compile("₋?[₀-₉]+")
 INDEX = re.compile(r"\[(\d+)(?=[],])")
-
-
-class Skipped(int):
-    """The first of several time steps that a picture leaves out; it stands for all of them."""
-
-
-class Rolled(str):
-    """The part of a scope that stands for all time steps."""
 
 
 def loops(picture: Picture) -> dict[Scope, list[int]]:
@@ -62,7 +54,7 @@ def states(picture: Picture) -> Picture:
                 "state",
                 source.name,
                 text,
-                (*after[0], after[1]),
+                (*after[0], ScopePart("step", index=after[1])),
                 source.values,
                 reach=abs(after[1] - made[1]),
             )
@@ -80,7 +72,7 @@ def states(picture: Picture) -> Picture:
             vertex = replace(
                 vertex,
                 kind="state",
-                scope=(*loop, step),
+                scope=(*loop, ScopePart("step", index=step)),
                 reach=abs(step - starts[vertex.values[0]]),
             )
         elif (
@@ -89,7 +81,8 @@ def states(picture: Picture) -> Picture:
             and (inside[0], vertex.values[0].name) in named
             and vertex.values[0].name not in numbered
         ):
-            vertex = replace(vertex, kind="state", scope=(*inside[0], inside[1]), reach=1)
+            here = (*inside[0], ScopePart("step", index=inside[1]))
+            vertex = replace(vertex, kind="state", scope=here, reach=1)
         if name in first_use and first_use[name] not in vertices:
             vertices[first_use[name]] = places[first_use[name]]
         vertices[name] = vertex
@@ -131,9 +124,8 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
             if place and place[0] == loop and place[1] in within:
                 source = passing.get(name)
                 key = (source.scope[len(loop) + 1 :], *_form(source)[1:]) if source else ()
-                stands_for[name] = Vertex(
-                    f"steps{number}", "steps", "…", title, (*loop, Skipped(hidden[0]))
-                )
+                left_out = (*loop, ScopePart("steps", index=hidden[0]))
+                stands_for[name] = Vertex(f"steps{number}", "steps", "…", title, left_out)
                 if key:
                     marks.setdefault(
                         key,
@@ -237,7 +229,7 @@ def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope
         reach = members[model].reach
         written = (
             texts
-            if nests((0, *rest))
+            if any(part.is_step for part in rest)
             else {t: _in_terms_of_t(texts[t], t, *numbers[t], reach, counted) for t in inner}
         )
         found = list(dict.fromkeys(written[t] for t in inner))
@@ -255,7 +247,7 @@ def _at_t(members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope
         if vertex.name
         else ""
     )
-    scope = (*loop, Rolled(f"t = {steps[0]} … {steps[-1]}"), *rest)
+    scope = (*loop, ScopePart("rolled", f"t = {steps[0]} … {steps[-1]}"), *rest)
     text, formula = (
         at_t({t: v.text for t, v in members.items()}),
         at_t({t: v.formula for t, v in members.items()}),

@@ -11,9 +11,8 @@ import numpy as np
 from ..analysis.labels import SUBSCRIPTS
 from ..analysis.scopes import loop_of
 from ..errors import argument_error, format_count
-from ..graph import Derivative, Scope, Value, node_of
-from .picture import Picture, Terms, Vertex, quotient
-from .steps import Rolled
+from ..graph import Scope, ScopePart, Value, node_of
+from .picture import Picture, Vertex, quotient
 
 
 def fold(picture: Picture, by: int | str) -> Picture:
@@ -27,7 +26,7 @@ def fold(picture: Picture, by: int | str) -> Picture:
     folded = _folded(picture, lambda scope: _folded_at(scope, by))
     if folded is None and by != "names":
         known = sorted(
-            {part for v in picture.vertices.values() for part in v.scope if isinstance(part, str)}
+            {str(part) for v in picture.vertices.values() for part in v.scope if not part.is_step}
         )
         fix = (
             f"scopes here are {', '.join(known)}"
@@ -52,11 +51,11 @@ def fold_gradients(picture: Picture) -> Picture:
 
     def prefix(scope: Scope) -> Scope | None:
         return next(
-            (scope[: i + 1] for i, part in enumerate(scope) if isinstance(part, Derivative)), None
+            (scope[: i + 1] for i, part in enumerate(scope) if part.kind == "gradient"), None
         )
 
     found = (prefix(vertex.scope) for vertex in picture.vertices.values())
-    if not any(isinstance(part, int) for scope in found if scope for part in scope):
+    if not any(part.is_step for scope in found if scope for part in scope):
         return picture
     folded = _folded(picture, prefix) or picture
     folded.notes.append(
@@ -81,9 +80,9 @@ def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Pic
                 "fold",
                 _title(prefix),
                 "",
-                prefix if in_time(prefix) else prefix[:-1],
+                prefix if is_time(prefix[-1]) else prefix[:-1],
             )
-        if vertex.formula and isinstance(prefix[-1], Terms):
+        if vertex.formula and prefix[-1].kind == "terms":
             folds[prefix] = replace(folds[prefix], text=vertex.formula)
         within[name] = prefix
     if not within:
@@ -114,31 +113,31 @@ def _folded_at(scope: Scope, by: int | str) -> Scope | None:
     if isinstance(by, int):
         return scope[:by] if len(scope) >= by > 0 else None
     if by == "names":
-        return scope if scope and isinstance(scope[-1], Terms) else None
+        return scope if scope and scope[-1].kind == "terms" else None
     for path in ([by], by.split(" / ")):
         for end in range(len(path), len(scope) + 1):
             if all(
-                name in (part, getattr(part, "name", part))
+                not part.is_step and name in (part.name, str(part))
                 for name, part in zip(path, scope[end - len(path) : end], strict=True)
             ):
                 return scope[:end]
     return None
 
 
-def in_time(scope: Scope) -> bool:
-    """Whether a scope is a time step, or the one that stands for all."""
-    return isinstance(scope[-1], int | Rolled)
+def is_time(part: ScopePart) -> bool:
+    """Return whether a part of a scope is a time step, or stands for several or for all."""
+    return part.is_step or part.kind == "rolled"
 
 
 def _title(scope: Scope) -> str:
     """A fold's name: its scope's; of a gate with its time step."""
     last = scope[-1]
-    if in_time(scope):
+    if is_time(last):
         return ""
-    time = next((part for part in reversed(scope) if isinstance(part, int | Rolled)), None)
-    if time is None or not isinstance(last, Terms):
+    time = next((part for part in reversed(scope) if is_time(part)), None)
+    if time is None or last.kind != "terms":
         return str(last)
-    return last + ("ₜ" if isinstance(time, Rolled) else str(time).translate(SUBSCRIPTS))
+    return last.name + ("ₜ" if time.kind == "rolled" else str(time.index).translate(SUBSCRIPTS))
 
 
 REARRANGED = {"add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"}
@@ -156,8 +155,8 @@ def shared(picture: Picture) -> set[str]:
     used = {edge.source for edge in picture.edges}
     found: set[str] = set()
     for name, vertex in picture.vertices.items():
-        modules = [part for part in vertex.scope if not isinstance(part, Terms)]
-        outside = modules and not any(isinstance(part, int | Rolled) for part in modules)
+        modules = [part for part in vertex.scope if part.kind != "terms"]
+        outside = modules and not any(is_time(part) for part in modules)
         sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
         made = (
             vertex.kind == "op"

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from .. import check
 from ..errors import argument_error, describe
-from ..graph import Call, clock, context
+from ..graph import ScopePart, clock, context
 from ..tensor import Tensor
 
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
@@ -143,8 +143,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
-        call = Call(self._scope)
-        call.entry, call.of = next(clock), id(self)
+        call = ScopePart("call", self._scope, id(self), next(clock))
         token = context.set((recording, (*here, call)))
         watch = call_hook.get()
         try:
