@@ -76,6 +76,10 @@ def train_and_sample(seed, cell="gru", compile=False, steps=12):
 
 # -- the command -------------------------------------------------------------------------------------
 
+SMALL_SIZES = "--hidden 8 --embedding 4 --batch-size 4 --steps 10".split()
+"""Options of ``train`` for a model that trains in an instant."""
+SMALL = [*SMALL_SIZES, "--epochs", "1"]
+
 
 def run_command(*arguments):
     """Run the command with these arguments; return its exit code, argparse's own exits included."""
@@ -83,3 +87,11 @@ def run_command(*arguments):
         return main([str(argument) for argument in arguments])
     except SystemExit as leaving:
         return leaving.code
+
+
+def read_one_line(capsys):
+    """Return the line on stderr, which must be the only one that was printed."""
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    return error

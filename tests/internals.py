@@ -3,7 +3,7 @@
 from tinygrad_rnn import backward, serialize, tree
 from tinygrad_rnn.analysis.labels import escape_unprintable
 from tinygrad_rnn.analysis.scopes import plain_scope
-from tinygrad_rnn.app import cli, interrupt, mathmath
+from tinygrad_rnn.app import cli, interrupt
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
 from tinygrad_rnn.app.cli import main
 from tinygrad_rnn.app.mathmath import network, numbers
@@ -18,6 +18,7 @@ from tinygrad_rnn.app.mathmath.network import (
 )
 from tinygrad_rnn.app.mathmath.numbers import Lesson
 from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
+from tinygrad_rnn.app.mathmath_command import tell_tutorial
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.backward import backward_pass
 from tinygrad_rnn.compile import jit
@@ -33,9 +34,11 @@ from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
+    "FORMAT",
+    "PAUSE",
+    "TEXT",
     "Architecture",
     "CharModel",
-    "FORMAT",
     "Lesson",
     "MathMath",
     "Node",
@@ -43,10 +46,8 @@ __all__ = [
     "NotCompilable",
     "Op",
     "Options",
-    "PAUSE",
     "Page",
     "Sampler",
-    "TEXT",
     "Tensor",
     "Trainer",
     "Value",
@@ -67,7 +68,6 @@ __all__ = [
     "load_model",
     "load_with_metadata",
     "main",
-    "mathmath",
     "matrix",
     "network",
     "numbers",
@@ -82,6 +82,7 @@ __all__ = [
     "save",
     "save_model",
     "serialize",
+    "tell_tutorial",
     "toposort",
     "train",
     "tree",

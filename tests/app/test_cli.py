@@ -1,4 +1,4 @@
-"""The command: what people type, and what they see."""
+"""The command `tinygrad-rnn`: what it prints, what it writes, and how it ends."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from helpers import run_command
+from helpers import SMALL, SMALL_SIZES, read_one_line, run_command
 from internals import (
     FORMAT,
     Architecture,
@@ -28,7 +28,6 @@ import tinygrad_rnn as tg
 from tinygrad_rnn.text import CharVocab
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
-SMALL = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10", "--epochs", "1"]
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_train_sample_resume(folder, capsys):
+def test_a_model_is_trained_resumed_and_sampled(folder, capsys):
     assert run_command("train", "cat.txt", *SMALL) == 0
     out = capsys.readouterr().out
     for word in ("held out", "bits/char", "tokens/s", "left", "cat.safetensors"):
@@ -56,11 +55,11 @@ def test_train_sample_resume(folder, capsys):
         run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
         == 0
     )
-    first = capsys.readouterr().out
-    assert first.startswith("the ")
-    assert len(first) == 4 + 20 + 1
+    text = capsys.readouterr().out
+    assert text.startswith("the ")
+    assert len(text) == 4 + 20 + 1
     run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
-    assert capsys.readouterr().out == first
+    assert capsys.readouterr().out == text
 
 
 @pytest.mark.parametrize(
@@ -143,24 +142,23 @@ def test_a_package_that_is_missing_is_one_line_and_exit_code_2(
         ("--seed", "-1"),
     ],
 )
-def test_bad_numbers_for_sample(folder, capsys, option, value):
+def test_a_wrong_option_of_sample_is_one_line_that_names_it(folder, capsys, option, value):
     run_command("train", "cat.txt", *SMALL)
     capsys.readouterr()
     assert run_command("sample", "cat.safetensors", f"{option}={value}") == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    error = read_one_line(capsys)
     assert option.strip("-").replace("-", "_") in error or "character" in error or "seed" in error
 
 
 @pytest.fixture
-def built_in(monkeypatch):
-    """Only the library's own ops: other tests register theirs."""
+def built_in_ops(monkeypatch):
+    """Leave only the library's own ops in the registry: other tests register theirs."""
     for name, op in list(registry.items()):
         if not op.forward.__module__.startswith("tinygrad_rnn.ops."):
             monkeypatch.delitem(registry, name)
 
 
-def test_check_goes_over_every_op(built_in, capsys):
+def test_check_checks_every_op(built_in_ops, capsys):
     assert run_command("check") == 0
     out = capsys.readouterr().out
     assert f"{len(registry)} of {len(registry)} ops" in out
@@ -173,7 +171,7 @@ def test_a_strange_file_name_is_shown_as_it_is(folder, capsys):
     assert "tinygrad-rnn sample 'a[bold]b c.st'" in " ".join(capsys.readouterr().out.split())
 
 
-def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):
+def test_check_shows_a_wrong_rule(built_in_ops, capsys, monkeypatch):
     tanh = registry["tanh"]
     monkeypatch.setattr(tanh, "rules_in_order", (lambda g, y, a: g * (1 - y * y) * 1.001,))
     assert run_command("check") == 1
@@ -181,19 +179,13 @@ def test_check_shows_a_wrong_rule(built_in, capsys, monkeypatch):
 
 
 def test_ctrl_c_saves_and_resume_goes_on(folder):
-    command = [
-        sys.executable,
-        "-m",
-        "tinygrad_rnn.app.cli",
-        "train",
-        "cat.txt",
-        "--epochs",
-        "100000",
-        *SMALL[:-2],
-        "--out",
-        "m",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--out", "m"]
+    process = subprocess.Popen(
+        [*command, "--epochs", "100000", *SMALL_SIZES],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 60
     while not (folder / "m").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -203,32 +195,21 @@ def test_ctrl_c_saves_and_resume_goes_on(folder):
     assert err == ""
     assert "Go on with --resume" in out
     again = subprocess.run(
-        [*command[:4], "cat.txt", "--resume", "--epochs", "1", "--out", "m"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [*command, "--resume", "--epochs", "1"], capture_output=True, text=True, check=False
     )
     assert again.returncode == 0
     assert "are done" in again.stdout
 
 
-# -- checkpoints that do not fit, and models that are not whole ---------------------------------------
+# -- checkpoints that do not fit, and models that are not whole ------------------------------------
 
 
 @pytest.fixture
 def model(folder, capsys):
-    """A small model, trained for an epoch."""
+    """Return the path of a small model, trained for an epoch."""
     assert run_command("train", "cat.txt", *SMALL) == 0
     capsys.readouterr()
     return folder / "cat.safetensors"
-
-
-def one_line(capsys):
-    """What an error left: a line on stderr, nothing on stdout."""
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    return err
 
 
 @pytest.mark.parametrize(
@@ -247,12 +228,12 @@ def one_line(capsys):
         ("--seed", "0", "1"),
     ],
 )
-def test_resume_refuses_an_option_that_contradicts_the_checkpoint(
+def test_resume_rejects_an_option_that_contradicts_the_checkpoint(
     model, capsys, option, kept, given
 ):
     before = model.read_bytes()
     assert run_command("train", "cat.txt", "--resume", "--epochs", "2", option, given) == 2
-    error = one_line(capsys)
+    error = read_one_line(capsys)
     assert (
         f"{option}: expected {kept}, as in the checkpoint 'cat.safetensors', got {given}; " in error
     )
@@ -260,33 +241,20 @@ def test_resume_refuses_an_option_that_contradicts_the_checkpoint(
     assert model.read_bytes() == before
 
 
-def test_resume_takes_options_that_agree_and_another_number_of_epochs(model, capsys):
-    assert (
-        run_command(
-            "train",
-            "cat.txt",
-            "--resume",
-            *SMALL[:-2],
-            "--lr",
-            "2e-3",
-            "--cell",
-            "gru",
-            "--epochs",
-            "2",
-        )
-        == 0
-    )
+def test_resume_accepts_options_that_agree_and_another_number_of_epochs(model, capsys):
+    agreeing = [*SMALL_SIZES, "--lr", "2e-3", "--cell", "gru"]
+    assert run_command("train", "cat.txt", "--resume", *agreeing, "--epochs", "2") == 0
     assert "\n2/2  loss" in capsys.readouterr().out
     assert run_command("train", "cat.txt", "--resume", "--epochs", "0") == 2
-    assert one_line(capsys).startswith(
+    assert read_one_line(capsys).startswith(
         "tinygrad-rnn: train: argument epochs: expected a positive integer, got 0"
     )
 
 
-def test_resume_refuses_another_text(model, capsys):
+def test_resume_rejects_another_text(model, capsys):
     (model.parent / "cat.txt").write_text(TEXT + TEXT)
     assert run_command("train", "cat.txt", "--resume") == 2
-    assert "another text" in one_line(capsys)
+    assert "another text" in read_one_line(capsys)
 
 
 def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
@@ -308,7 +276,7 @@ def test_sample_says_that_a_model_is_damaged(model, capsys, number, message):
     arrays["model.output.weight"][:] = number
     save(arrays, model, metadata=metadata)
     assert run_command("sample", model.name) == 2
-    assert message in one_line(capsys)
+    assert message in read_one_line(capsys)
 
 
 def test_sample_says_that_a_training_diverged(model, capsys):
@@ -316,7 +284,7 @@ def test_sample_says_that_a_training_diverged(model, capsys):
     loaded.output.weight.data = np.full_like(loaded.output.weight.data, 3e38)
     save_model(loaded, model)
     assert run_command("sample", model.name) == 2
-    assert "expected finite logits, got nan or inf" in one_line(capsys)
+    assert "expected finite logits, got nan or inf" in read_one_line(capsys)
 
 
 STEERING = "\x1b\r\x07\u202e\n\té"
@@ -325,7 +293,7 @@ STEERING = "\x1b\r\x07\u202e\n\té"
 @pytest.mark.parametrize(
     ("terminal", "shown"), [(True, "\\x1b\\r\\x07\\u202e\n\té"), (False, STEERING)]
 )
-def test_a_model_of_others_does_not_steer_the_terminal(
+def test_text_from_an_untrusted_model_does_not_steer_the_terminal(
     folder, capsys, monkeypatch, terminal, shown
 ):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
@@ -334,12 +302,12 @@ def test_a_model_of_others_does_not_steer_the_terminal(
     assert capsys.readouterr().out == shown + "\n"
 
 
-def test_a_message_about_a_file_of_others_does_not_steer_the_terminal(folder, capsys):
+def test_a_message_about_an_untrusted_file_does_not_steer_the_terminal(folder, capsys):
     weights = {"model.output.weight": np.zeros(2), "model.\x1b[2J": np.zeros(2)}
     header = {"characters": "ab\x1b[2J", "architecture": {"\x1b[2J": 1}}
     save(weights, "m", metadata={"format": FORMAT, "header": json.dumps(header)})
     assert run_command("sample", "m") == 2
-    assert "\x1b" not in one_line(capsys)
+    assert "\x1b" not in read_one_line(capsys)
 
 
 def test_sample_notices_one_flipped_bit(model, capsys):
@@ -347,10 +315,10 @@ def test_sample_notices_one_flipped_bit(model, capsys):
     content[-1] ^= 1
     model.write_bytes(bytes(content))
     assert run_command("sample", model.name) == 2
-    assert "missing or altered since it was written: " in one_line(capsys)
+    assert "missing or altered since it was written: " in read_one_line(capsys)
 
 
-def test_version(capsys):
+def test_the_version_is_that_of_the_package(capsys):
     assert run_command("--version") == 0
     assert capsys.readouterr().out == f"tinygrad-rnn {tg.__version__}\n"
 
@@ -364,16 +332,15 @@ def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, cha
     header["characters"] = change(header["characters"])
     save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
     assert run_command("sample", model.name) == 2
-    rows = len(arrays["model.output.bias"])
-    assert f"characters and hidden size 8, its output.weight has shape ({rows}, 8)" in one_line(
-        capsys
-    )
+    shape = (len(arrays["model.output.bias"]), 8)
+    expected = f"characters and hidden size 8, its output.weight has shape {shape}"
+    assert expected in read_one_line(capsys)
 
 
 def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
     (folder / "link").symlink_to("models/cat")
     assert run_command("train", "cat.txt", *SMALL, "--out", "link") == 2
-    assert "folder that exists" in one_line(capsys)
+    assert "folder that exists" in read_one_line(capsys)
     (folder / "models").mkdir()
     for _ in range(2):
         assert run_command("train", "cat.txt", *SMALL, "--out", "link") == 0
@@ -382,16 +349,16 @@ def test_a_link_is_followed_when_the_model_is_written(folder, capsys):
     assert run_command("sample", "link") == 0
 
 
-# -- leaving early -----------------------------------------------------------------------------------
+# -- leaving early ---------------------------------------------------------------------------------
 
 
 def test_ctrl_c_while_starting_is_one_line(capsys, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_parser", interrupted)
+    monkeypatch.setattr(cli, "build_parser", interrupted)
     assert run_command("mathmath") == 130
-    assert one_line(capsys) == "tinygrad-rnn: interrupted\n"
+    assert read_one_line(capsys) == "tinygrad-rnn: interrupted\n"
 
 
 @pytest.mark.parametrize(
@@ -404,7 +371,7 @@ def test_ctrl_c_while_starting_is_one_line(capsys, monkeypatch):
         (["train", "cat.txt", "--epochs", "1000", "--out", "m"], 141),
     ],
 )
-def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
+def test_a_closed_pipe_ends_the_command_quietly(model, arguments, code):
     read, write = os.pipe()
     os.close(read)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
@@ -423,48 +390,38 @@ def test_a_closed_pipe_ends_it_quietly(model, arguments, code):
 
 
 def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
-    """While modules are read, and after: Python's own start, before ours, is not ours."""
-    command = [
-        sys.executable,
-        "-X",
-        "importtime",
-        "-m",
-        "tinygrad_rnn.app.cli",
-        "train",
-        "cat.txt",
-        "--epochs",
-        "100000",
-        *SMALL[:-2],
-    ]
-    ready = partial(
-        signal.signal, signal.SIGINT, signal.SIG_DFL
-    )  # a suite that runs in the background ignores it
+    """Ctrl-C arrives after `interrupt` is imported. Python's own start before that is not ours."""
+    # Python prints a line for every module that it has imported.
+    python = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.app.cli"]
+    command = [*python, "train", "cat.txt", "--epochs", "100000", *SMALL_SIZES, "--out", "m"]
+    # A test suite that runs in the background ignores SIGINT, and the command would inherit that.
+    handle_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):
         process = subprocess.Popen(
-            [*command, "--out", "m"],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=ready,
+            preexec_fn=handle_sigint,
         )
-        for line in process.stderr:  # Python reports every module that it has read
+        for line in process.stderr:
             if line.strip().endswith("tinygrad_rnn.app.interrupt"):
                 break
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        said = "".join(
-            line for line in err.splitlines(keepends=True) if not line.startswith("import time:")
+        out, error = process.communicate(timeout=60)
+        printed = "".join(
+            line for line in error.splitlines(keepends=True) if not line.startswith("import time:")
         )
-        # under -m Python itself ends by the signal where the interrupt went through a text that it ran, as dataclasses do; a shell says 130
+        # Python ends by the signal itself if it was running code from a string, as dataclasses
+        # do, when the signal came. A shell reports 130 then as well.
         assert process.returncode in (130, -signal.SIGINT)
-        assert said == "tinygrad-rnn: interrupted\n" or (
-            said == "" and "Go on with --resume" in out
-        )
+        is_saved = printed == "" and "Go on with --resume" in out
+        assert printed == "tinygrad-rnn: interrupted\n" or is_saved
 
 
 @pytest.mark.parametrize(
-    ("started", "watched"),
+    ("started", "is_command"),
     [
         (["-m", "tinygrad_rnn.app.cli"], True),
         (["-m", "pytest"], False),
@@ -475,16 +432,16 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
     ],
     ids=str,
 )
-def test_only_the_command_handles_ctrl_c(started, watched, monkeypatch):
-    """Importing the library leaves a program's signals alone."""
+def test_only_the_command_handles_ctrl_c(started, is_command, monkeypatch):
+    """A program that imports the library keeps its own handlers."""
     outside, before = signal.getsignal(signal.SIGINT), signal.default_int_handler
     signal.signal(signal.SIGINT, before)
     monkeypatch.setattr(sys, "argv", started)
     monkeypatch.setattr(sys, "orig_argv", ["python", *started])
     try:
-        interrupt.watch()
-        assert (signal.getsignal(signal.SIGINT) is interrupt.leave) == watched
-        interrupt.over()
+        interrupt.install_handler()
+        assert (signal.getsignal(signal.SIGINT) is interrupt.exit_at_once) == is_command
+        interrupt.remove_handler()
         assert signal.getsignal(signal.SIGINT) is before
     finally:
         signal.signal(signal.SIGINT, outside)
@@ -494,9 +451,9 @@ def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it(monkeypatch):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     monkeypatch.setattr(sys, "argv", ["tinygrad-rnn"])
     try:
-        interrupt.watch()
+        interrupt.install_handler()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        interrupt.over()
+        interrupt.remove_handler()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""The tutorial's network against its recorded numbers, and the walk through it."""
+"""The tutorial's network against its recorded numbers, and the tutorial in the terminal."""
 
 import io
 import json
@@ -14,14 +14,15 @@ from internals import (
     Page,
     batches,
     cross_entropy,
+    main,
     matrix,
+    network,
     numbers,
     one_hot,
     sample,
+    tell_tutorial,
     train,
 )
-from internals import mathmath as walk
-from internals import network as mathmath
 
 import tinygrad_rnn as tg
 
@@ -42,90 +43,94 @@ def recorded(dtype):
 
 
 @pytest.fixture
-def first(dtype):
-    """The first batch, after its backward pass: model, steps and loss."""
+def first_batch(dtype):
+    """Return the model, the steps and the loss of the first batch, after its backward pass."""
     model, (X, Y) = MathMath(dtype), batches(dtype)
     steps = model(X[0])
-    found = cross_entropy(steps, Y[0])
-    found.loss.backward(retain_grads=True)
-    return model, steps, found
+    result = cross_entropy(steps, Y[0])
+    result.loss.backward(retain_grads=True)
+    return model, steps, result
 
 
-def same(got, expected, dtype):
+def assert_close(got, expected, dtype):
     got = np.asarray(got)
     assert got.dtype == dtype
     np.testing.assert_allclose(got, expected, rtol=0, atol=TOLERANCE[dtype])
 
 
-# -- the recorded numbers ----------------------------------------------------------------------------
+# -- the recorded numbers --------------------------------------------------------------------------
 
 
-def test_batches(recorded, dtype):
+def test_batches_are_the_recorded_ones(recorded, dtype):
     for got, expected in zip(batches(dtype), (recorded["X"], recorded["Y"]), strict=True):
         assert got.dtype == dtype
         assert got.shape == (3, 3, 2, 4)
         np.testing.assert_array_equal(got, expected)
 
 
-def test_the_lesson_ships_the_recorded_parameters(recorded, dtype):
-    assert RECORDED["char_to_index"] == mathmath.INDEX
-    assert tuple(RECORDED["init_order"]) == mathmath.NAMES
+def test_the_package_ships_the_recorded_parameters(recorded, dtype):
+    assert RECORDED["char_to_index"] == network.INDEX
+    assert tuple(RECORDED["init_order"]) == network.NAMES
     for name, p in MathMath(dtype).named_parameters():
         np.testing.assert_array_equal(p.data, recorded["parameters"][name])
 
 
-def test_states_and_probabilities_of_all_batches(recorded, dtype):
+def test_states_and_probabilities_of_all_batches_are_the_recorded_ones(recorded, dtype):
     model, (X, _) = MathMath(dtype), batches(dtype)
     h, flat = None, []
     for x in X:
         flat += model(x, h)
         h = flat[-1].h.detach()
-    same([step.h.data for step in flat], recorded["hidden_states"], dtype)
-    same([step.probabilities.data for step in flat], recorded["probabilities"], dtype)
+    assert_close([step.h.data for step in flat], recorded["hidden_states"], dtype)
+    assert_close([step.probabilities.data for step in flat], recorded["probabilities"], dtype)
 
 
 @pytest.mark.parametrize("name", ["z", "r", "candidate", "logits"])
-def test_gates_and_logits(first, recorded, dtype, name):
-    same([getattr(step, name).data for step in first[1]], recorded["batch_1"][name], dtype)
+def test_gates_and_logits_are_the_recorded_ones(first_batch, recorded, dtype, name):
+    _, steps, _ = first_batch
+    assert_close([getattr(step, name).data for step in steps], recorded["batch_1"][name], dtype)
 
 
-def test_cross_entropy(first, recorded, dtype):
+def test_the_cross_entropy_is_the_recorded_one_term_by_term(first_batch, recorded, dtype):
+    _, _, result = first_batch
     for i in (1, 2, 3):
-        same(
-            [term.data for term in first[2][i - 1]],
-            recorded["batch_1"][f"cross_entropy_term_{i}"],
-            dtype,
-        )
-    same(first[2].loss.data, recorded["batch_1"]["loss"], dtype)
-    assert f"{first[2].loss:.4f}" == "1.2602"
+        term = [step.data for step in result[i - 1]]
+        assert_close(term, recorded["batch_1"][f"cross_entropy_term_{i}"], dtype)
+    assert_close(result.loss.data, recorded["batch_1"]["loss"], dtype)
+    assert f"{result.loss:.4f}" == "1.2602"
 
 
 @pytest.mark.parametrize("name", RECORDED["init_order"])
-def test_gradients(first, recorded, dtype, name):
-    same(getattr(first[0], name).grad, recorded["batch_1"]["gradients"][name], dtype)
+def test_gradients_of_parameters_are_the_recorded_ones(first_batch, recorded, dtype, name):
+    model, _, _ = first_batch
+    assert_close(getattr(model, name).grad, recorded["batch_1"]["gradients"][name], dtype)
 
 
-def test_gradient_at_every_state(first, recorded, dtype):
-    same([step.h.grad for step in first[1]], recorded["batch_1"]["dloss_dh"], dtype)
+def test_gradients_at_states_are_the_recorded_ones(first_batch, recorded, dtype):
+    _, steps, _ = first_batch
+    assert_close([step.h.grad for step in steps], recorded["batch_1"]["dloss_dh"], dtype)
 
 
-def test_the_terms_of_a_gate_add_up(first, dtype):
-    for step in first[1]:
-        z, n = sum(numbers.terms(step.z)), sum(numbers.terms(step.candidate))
-        same(step.z.data, 1 / (1 + np.exp(-z)), dtype)
-        same(step.candidate.data, np.tanh(n), dtype)
+def test_the_terms_of_a_gate_add_up(first_batch, dtype):
+    _, steps, _ = first_batch
+    for step in steps:
+        z, n = sum(numbers.read_terms(step.z)), sum(numbers.read_terms(step.candidate))
+        assert_close(step.z.data, 1 / (1 + np.exp(-z)), dtype)
+        assert_close(step.candidate.data, np.tanh(n), dtype)
 
 
-def test_its_own_cross_entropy_is_the_librarys(first, dtype):
+def test_the_tutorials_cross_entropy_is_the_librarys(first_batch, dtype):
+    _, steps, result = first_batch
     _, Y = batches(dtype)
-    logits = np.stack([step.logits.data for step in first[1]])
-    same(tg.nn.functional.cross_entropy(tg.Tensor(logits), Y[0]).data, first[2].loss.data, dtype)
+    logits = np.stack([step.logits.data for step in steps])
+    expected = tg.nn.functional.cross_entropy(tg.Tensor(logits), Y[0])
+    assert_close(expected.data, result.loss.data, dtype)
 
 
-# -- training ----------------------------------------------------------------------------------------
+# -- training --------------------------------------------------------------------------------------
 
 
-def test_the_tutorials_training_is_followed(recorded, dtype):
+def test_training_as_in_the_tutorial_gives_the_recorded_losses_and_parameters(recorded, dtype):
     model = MathMath(dtype)
     losses = [epoch.mean for epoch in train(model, tg.optim.SGD(model.parameters(), 0.01), 100)]
     path, atol = recorded["sgd_lr0.01_100_epochs"], {"float64": 1e-12, "float32": 1e-5}[dtype]
@@ -137,7 +142,7 @@ def test_the_tutorials_training_is_followed(recorded, dtype):
 @pytest.mark.parametrize(
     ("recipe", "last"), [(numbers.RECIPES[1], 0.02), (numbers.RECIPES[2], 0.005)]
 )
-def test_a_right_sampler_and_enough_steps_write_the_text(recipe, last, dtype):
+def test_a_correct_sampler_and_enough_steps_write_the_text(recipe, last, dtype):
     model = MathMath(dtype)
     epochs = list(train(model, recipe.optimizer(model.parameters()), 100))
     assert sample(model) == TEXT
@@ -145,30 +150,30 @@ def test_a_right_sampler_and_enough_steps_write_the_text(recipe, last, dtype):
     assert sample(model, feed_back=False) == "Ma" + "t" * 18
 
 
-def test_the_tutorials_steps_are_not_enough():
-    found = numbers.outcome(numbers.TUTORIAL)
-    assert (f"{found.losses[0]:.2f}", f"{found.losses[-1]:.2f}") == ("1.33", "1.08")
-    assert found.learned is None
-    assert found.written != TEXT
-    assert found.reread.startswith("Matttttttttt")
+def test_the_tutorials_steps_do_not_learn_the_text():
+    outcome = numbers.compute_outcome(numbers.TUTORIAL)
+    assert (f"{outcome.losses[0]:.2f}", f"{outcome.losses[-1]:.2f}") == ("1.33", "1.08")
+    assert outcome.learned is None
+    assert outcome.written != TEXT
+    assert outcome.reread.startswith("Matttttttttt")
 
 
 def test_a_state_that_is_not_detached_is_refused():
-    assert "detach()" in numbers.without_detach()
+    assert "detach()" in numbers.try_without_detach()
 
 
-def test_sample_refuses_what_it_cannot_read():
+def test_sample_rejects_unknown_characters_and_an_empty_primer():
     with pytest.raises(ValueError, match="'x'; use the characters of"):
         one_hot("Max")
     with pytest.raises(ValueError, match="prime: expected at least one character"):
         sample(MathMath(), "")
 
 
-def test_misread_by_the_alphabet():
+def test_numbers_are_misread_in_alphabetical_order():
     assert numbers.misread("Math") == "tahM"
 
 
-# -- the walk ----------------------------------------------------------------------------------------
+# -- the tutorial in the terminal ------------------------------------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -177,19 +182,19 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """The plain walk, told once: its text and its directory."""
-    directory, out, stdout = tmp_path_factory.mktemp("walk"), io.StringIO(), sys.stdout
-    sys.stdout = out
+def plain_tutorial(tmp_path_factory):
+    """Tell the tutorial once, and return its text and the directory of its files."""
+    directory, stdout = tmp_path_factory.mktemp("tutorial"), sys.stdout
+    sys.stdout = out = io.StringIO()
     try:
-        assert walk.mathmath(plain=True, directory=directory) == 0
+        tell_tutorial(plain=True, directory=directory)
     finally:
         sys.stdout = stdout
     return out.getvalue(), directory
 
 
-def test_the_walk_tells_everything(told):
-    text, _ = told
+def test_the_tutorial_prints_all_its_numbers(plain_tutorial):
+    text, _ = plain_tutorial
     for number in (
         "1.2602",
         "[1.6710 1.3337 0.7760]",
@@ -199,25 +204,19 @@ def test_the_walk_tells_everything(told):
     ):
         assert number in text
     assert f"\n  {TEXT}\n" in text
-    assert all(f"∂loss/∂{name}" in text for name in mathmath.NAMES)
+    assert all(f"∂loss/∂{name}" in text for name in network.NAMES)
     assert all(f"∂loss/∂h{t}" in text for t in "₀₁₂")
 
 
-def test_plain_has_no_control_characters_and_fits(told):
-    text, _ = told
+def test_the_plain_tutorial_has_no_control_characters_and_fits(plain_tutorial):
+    text, _ = plain_tutorial
     assert all(c == "\n" or c.isprintable() for c in text)
-    assert (
-        max(
-            sum(c != "\u0303" for c in line)
-            for line in text.splitlines()
-            if "mathmath." not in line
-        )
-        <= 80
-    )
+    lines = [line for line in text.splitlines() if "mathmath." not in line]
+    assert max(sum(c != "\u0303" for c in line) for line in lines) <= 80
 
 
-def test_the_walk_writes_the_graph(told):
-    text, directory = told
+def test_the_tutorial_writes_its_graph(plain_tutorial):
+    text, directory = plain_tutorial
     assert sorted(path.name for path in directory.iterdir()) == [
         "mathmath.dot",
         "mathmath.svg",
@@ -239,14 +238,14 @@ def test_in_a_terminal_there_is_colour_and_progress(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr("tinygrad_rnn.app.mathmath.page.PAUSE", 0)
     assert PAUSE > 0
-    walk.mathmath(directory=tmp_path)
+    tell_tutorial(directory=tmp_path)
     assert "\x1b[" in out.getvalue()
     assert "epoch  12/100" in out.getvalue()
     assert "1.2602" in out.getvalue()
 
 
-def test_json_holds_the_numbers(capsys, tmp_path):
-    assert walk.mathmath(as_json=True, directory=tmp_path) == 0
+def test_the_json_of_the_tutorial_has_the_recorded_numbers(capsys, tmp_path):
+    tell_tutorial(as_json=True, directory=tmp_path)
     found, recorded = json.loads(capsys.readouterr().out), RECORDED["float64"]
     for name in ("X", "Y", "hidden_states", "probabilities"):
         np.testing.assert_allclose(found[name], recorded[name], rtol=0, atol=1e-12)
@@ -271,44 +270,46 @@ def test_json_holds_the_numbers(capsys, tmp_path):
 def test_a_terminal_without_greek_letters_gets_question_marks(monkeypatch, tmp_path):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    assert walk.mathmath(plain=True, directory=tmp_path) == 0
+    assert main(["mathmath", "--plain", "--directory", str(tmp_path)]) == 0
     sys.stdout.flush()
     assert b"1.2602" in raw.getvalue()
 
 
-def test_a_missing_directory_is_refused_first(capsys, tmp_path):
+def test_a_missing_directory_is_reported_before_anything_is_printed(capsys, tmp_path):
     with pytest.raises(NotADirectoryError, match="mathmath: argument directory"):
-        walk.mathmath(plain=True, directory=tmp_path / "missing")
+        tell_tutorial(plain=True, directory=tmp_path / "missing")
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("name", ["mathmath.txt", "mathmath.dot"])
 @pytest.mark.parametrize("as_json", [False, True])
-def test_what_somebody_else_wrote_is_kept(capsys, tmp_path, name, as_json):
+def test_a_file_that_the_tutorial_did_not_write_is_kept(capsys, tmp_path, name, as_json):
     (tmp_path / name).write_text("digraph {\n my own\n}\n")
     with pytest.raises(FileExistsError, match=rf"{name}, something else; move it away"):
-        walk.mathmath(plain=True, as_json=as_json, directory=tmp_path)
+        tell_tutorial(plain=True, as_json=as_json, directory=tmp_path)
     assert capsys.readouterr().out == ""
     assert [path.read_text() for path in tmp_path.iterdir()] == ["digraph {\n my own\n}\n"]
 
 
-def test_an_earlier_walks_graph_is_written_anew(capsys, tmp_path, told):
-    first_line = (told[1] / "mathmath.txt").read_text(encoding="utf-8").splitlines()[0]
+def test_the_graph_of_an_earlier_run_is_overwritten(capsys, tmp_path, plain_tutorial):
+    first_line = (plain_tutorial[1] / "mathmath.txt").read_text(encoding="utf-8").splitlines()[0]
     (tmp_path / "mathmath.txt").write_text(f"{first_line}\nof an older version", encoding="utf-8")
-    assert walk.mathmath(as_json=True, directory=tmp_path) == 0
+    tell_tutorial(as_json=True, directory=tmp_path)
     assert "older version" not in (tmp_path / "mathmath.txt").read_text(encoding="utf-8")
 
 
-def test_a_directory_that_cannot_be_written_to_is_refused_first(capsys, tmp_path, monkeypatch):
-    def refuse(*_, **__):
+def test_a_directory_that_cannot_be_written_to_is_reported_before_anything_is_printed(
+    capsys, tmp_path, monkeypatch
+):
+    def deny(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "write_text", deny)
     with pytest.raises(
         OSError,
         match=r"expected one to write to, got .* \(mathmath.txt: Permission denied\); use another",
     ):
-        walk.mathmath(plain=True, directory=tmp_path)
+        tell_tutorial(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""
 
 
@@ -317,7 +318,7 @@ def test_matrices_are_aligned():
     assert matrix("", [[1.0], [-2.0], [3.0]], 0)[1:] == ["⎡ 1⎤", "⎢-2⎥", "⎣ 3⎦"]
 
 
-def test_prose_is_filled(capsys):
+def test_prose_is_wrapped(capsys):
     Page(plain=True).say("\n" + "word " * 40)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == ""

@@ -1,4 +1,4 @@
-"""Training: it learns, it resumes bit for bit, and the state is carried and detached."""
+"""Training: it learns, it resumes bit for bit, and its state is carried over and detached."""
 
 import json
 
@@ -22,6 +22,7 @@ OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
 
 
 def weights(trainer):
+    """Return the weights of the model that is trained."""
     return trainer.model.state_dict()
 
 
@@ -74,7 +75,7 @@ def test_the_held_out_tail_is_not_trained_on():
     assert (trainer.held_out == z).all()
 
 
-def test_a_model_round_trip(tmp_path):
+def test_a_model_is_read_as_it_was_written(tmp_path):
     trainer = Trainer(TEXT, Architecture("lstm", 4, hidden=6, layers=2), OPTIONS)
     save_model(trainer.model, tmp_path / "m", notes={"a": 1})
     model, _, notes = load_model(tmp_path / "m")
@@ -84,7 +85,7 @@ def test_a_model_round_trip(tmp_path):
         np.testing.assert_array_equal(model.state_dict()[name], array)
 
 
-def test_what_resume_refuses(tmp_path):
+def test_resume_rejects_files_that_are_no_checkpoint_of_the_text(tmp_path):
     trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
     path = tmp_path / "m"
     trainer.save(path)
@@ -100,7 +101,7 @@ def test_what_resume_refuses(tmp_path):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """What an interrupted training wrote: its path, and its arrays and header to tamper with."""
+    """Return the path, the arrays, the header and the format of an interrupted training's file."""
     trainer = Trainer(TEXT, Architecture(hidden=4), OPTIONS)
     batches = iter(range(3))
     trainer.run(stop=lambda: next(batches, None) is None)
@@ -113,13 +114,13 @@ def checkpoint(tmp_path):
     "name", ["optimizer.2.mean", "optimizer.0.t", "optimizer.lr", "optimizer.steps", "state"]
 )
 @pytest.mark.parametrize("damage", ["missing", "altered"])
-def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, damage):
-    path, arrays, header, form = checkpoint
+def test_resume_rejects_arrays_that_are_missing_or_altered(checkpoint, name, damage):
+    path, arrays, header, file_format = checkpoint
     if damage == "missing":
         del arrays[name]
     else:
         arrays[name] = arrays[name] + 1
-    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    save(arrays, path, metadata={"format": file_format, "header": json.dumps(header)})
     with pytest.raises(
         ValueError, match=rf"missing or altered since it was written: {name}\); train it again"
     ):
@@ -139,35 +140,36 @@ def test_resume_refuses_arrays_that_are_missing_or_altered(checkpoint, name, dam
         ("digest", ""),
     ],
 )
-def test_resume_refuses_notes_that_were_altered(checkpoint, name, value):
-    path, arrays, header, form = checkpoint
+def test_resume_rejects_notes_that_were_altered(checkpoint, name, value):
+    path, arrays, header, file_format = checkpoint
     header["notes"][name] = value
-    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    save(arrays, path, metadata={"format": file_format, "header": json.dumps(header)})
     with pytest.raises(ValueError, match=f"missing or altered since it was written: {name}\\)"):
         Trainer.resume(path, TEXT)
 
 
-def test_resume_refuses_a_generator_elsewhere_and_other_dropout(checkpoint):
-    path, arrays, header, form = checkpoint
+def test_resume_rejects_an_altered_generator_and_an_altered_dropout(checkpoint):
+    path, arrays, header, file_format = checkpoint
     header["notes"]["rng"]["state"]["state"] += 1
     header["architecture"]["dropout"] = 0.5
-    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    save(arrays, path, metadata={"format": file_format, "header": json.dumps(header)})
     with pytest.raises(ValueError, match="altered since it was written: architecture, rng"):
         Trainer.resume(path, TEXT)
 
 
 @pytest.mark.parametrize("notes", [{}, {"checksums": 3}, {"options": {}}, None])
-def test_resume_refuses_a_model_without_a_training(checkpoint, notes):
-    path, arrays, header, form = checkpoint
-    save(arrays, path, metadata={"format": form, "header": json.dumps(header | {"notes": notes})})
+def test_resume_rejects_a_model_without_a_training(checkpoint, notes):
+    path, arrays, header, file_format = checkpoint
+    header = json.dumps(header | {"notes": notes})
+    save(arrays, path, metadata={"format": file_format, "header": header})
     with pytest.raises(ValueError, match=r"no training to go on from|whole character model"):
         Trainer.resume(path, TEXT)
 
 
-def test_weights_that_are_not_finite_are_refused(checkpoint):
-    path, arrays, header, form = checkpoint
+def test_weights_that_are_not_finite_are_rejected(checkpoint):
+    path, arrays, header, file_format = checkpoint
     arrays["model.output.bias"][0] = -np.inf
-    save(arrays, path, metadata={"format": form, "header": json.dumps(header)})
+    save(arrays, path, metadata={"format": file_format, "header": json.dumps(header)})
     with pytest.raises(ValueError, match=r"nan or inf in output\.bias"):
         load_model(path)
 
@@ -180,7 +182,7 @@ def test_a_link_is_kept_and_its_target_written(tmp_path):
     assert Trainer.resume(tmp_path / "target", TEXT).epoch == 0
 
 
-# -- divergence --------------------------------------------------------------------------------------
+# -- divergence ------------------------------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -237,7 +239,7 @@ def test_options_are_checked(wrong):
         Options(**wrong)
 
 
-def test_a_text_too_short_says_how_much_it_takes():
+def test_a_text_that_is_too_short_says_how_much_it_takes():
     with pytest.raises(ValueError, match="at least 32 characters besides those held out"):
         Trainer("short", Architecture(), Options())
 

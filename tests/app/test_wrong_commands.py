@@ -1,10 +1,12 @@
-"""Wrong commands: each says one line that names the option, and leaves with 2."""
+"""Wrong commands. Each prints one line that names the option, and exits with code 2."""
 
 import re
 
 import pytest
-from internals import main
+from helpers import SMALL, read_one_line, run_command
 
+UNKNOWN = r"CharVocab\.encode: argument text: expected .* got '{}' at position {}"
+"""The message about a character that the model does not know."""
 COMMANDS = {
     "mathmath --directory none": "mathmath: argument directory: expected .* got none",
     "mathmath extra": "unrecognized arguments: extra",
@@ -31,12 +33,12 @@ COMMANDS = {
     "sample cat.safetensors --length x": "sample: argument --length: invalid int value: 'x'",
     "sample cat.safetensors --temperature inf": "sample: argument temperature: expected .* got inf",
     "sample cat.safetensors --top-k 1.5": r"sample: argument --top-k: invalid int value: '1\.5'",
-    "sample cat.safetensors --prime Ω": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",
+    "sample cat.safetensors --prime Ω": UNKNOWN.format("Ω", 0),
     "draw": "draw: one of the arguments MODEL --demo is required",
     "draw none": "load: argument path: expected .* got 'none', which is not a file",
     "draw cat.txt": r"load: argument path: expected .* got 'cat\.txt'",
     "draw cat.safetensors --text a": "draw: argument --text: expected .* got 'a'",
-    "draw cat.safetensors --text Ω!": r"CharVocab\.encode: argument text: expected .* got 'Ω' at position 0",
+    "draw cat.safetensors --text Ω!": UNKNOWN.format("Ω", 0),
     "draw cat.safetensors --length 0": "draw: argument --length: expected .* got 0",
     "draw cat.safetensors --out x.foo": r"graph\.save: argument path: expected .* got 'x\.foo'",
     "draw --demo --out x.foo": r"graph\.save: argument path: expected .* got 'x\.foo'",
@@ -50,7 +52,7 @@ COMMANDS = {
     "draw --demo --parameters x": "graph: argument parameters: expected .* got 'x'",
     "draw --demo --roll --steps last:1": "graph: argument steps: expected .* got 'last:1'",
     "draw --demo cat.safetensors": "draw: argument MODEL: not allowed with argument --demo",
-    "draw --demo --text Maxi": r"CharVocab\.encode: argument text: expected .* got 'x' at position 2",
+    "draw --demo --text Maxi": UNKNOWN.format("x", 2),
     "compile": "compile: the following arguments are required: CELL",
     "compile tree": "compile: argument CELL: expected .* got 'tree'",
     "compile gru --input 0": "compile: argument --input: expected .* got 0",
@@ -70,25 +72,11 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    """A folder with a text and a small model of it."""
+    """Return a folder with a text and a small model of it."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / "cat.txt").write_text("the cat sat on the mat. " * 40, encoding="utf-8")
-    sizes = [
-        "--hidden",
-        "8",
-        "--embedding",
-        "4",
-        "--batch-size",
-        "4",
-        "--steps",
-        "10",
-        "--epochs",
-        "1",
-    ]
-    assert (
-        main(["train", str(folder / "cat.txt"), "--out", str(folder / "cat.safetensors"), *sizes])
-        == 0
-    )
+    text, out = folder / "cat.txt", folder / "cat.safetensors"
+    assert run_command("train", text, "--out", out, *SMALL) == 0
     return folder
 
 
@@ -97,18 +85,11 @@ def test_a_wrong_command_says_one_line_and_leaves_with_2(
     command, message, model_folder, capsys, monkeypatch
 ):
     monkeypatch.chdir(model_folder)
-    try:
-        code = main(command.split())
-    except SystemExit as leaving:
-        code = leaving.code
-    told = capsys.readouterr()
-    assert code == 2
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert re.search(message, told.err)
+    assert run_command(*command.split()) == 2
+    assert re.search(message, read_one_line(capsys))
 
 
-def test_every_subcommand_has_wrong_commands():
+def test_every_subcommand_is_given_wrong_commands():
     for name in ("mathmath", "train", "sample", "draw", "compile", "check"):
         assert sum(command.startswith(name) for command in COMMANDS) >= 2
     assert len(COMMANDS) >= 50

@@ -346,7 +346,7 @@ def test_d2l_equations_and_round_trip(kind, letters):
 
 
 def test_the_tutorials_eleven_matrices_give_its_recorded_states_and_come_back():
-    lesson = mathmath.LESSON
+    lesson = mathmath.DATA
     weights = {name: np.array(numbers) for name, numbers in lesson["parameters"].items()}
     model = Model(nn.GRU(4, 2, reset="before"), 4).astype(np.float64)
     model.load_state_dict(interop.from_tutorial(weights, reset="before"))

@@ -1,1 +1,1 @@
-"""What people run: the command `tinygrad-rnn`, the character model it trains, and the tutorial it retells."""
+"""The command `tinygrad-rnn`: training and sampling, drawing, compiling, and the tutorial."""

@@ -1,4 +1,4 @@
-"""A character model: what `tinygrad-rnn train` trains and `tinygrad-rnn sample` lets write."""
+"""The character model that `tinygrad-rnn train` trains and `tinygrad-rnn sample` reads."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
+from .. import check
 from ..errors import argument_error
 from ..nn import GRU, LSTM, RNN, Embedding, Linear, Module
 from ..nn.init import Rng, generator
@@ -21,10 +22,8 @@ from ..text import CharVocab, one_hot
 __all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
-
-
-LARGEST = 10**12
-"""No size is as large: what is, is a slip."""
+SIZE_LIMIT = 10**12
+"""Sizes are smaller than this. A larger one is a typing error."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +34,18 @@ class Architecture:
     ----------
     cell : {"rnn", "gru", "lstm"}
     embedding : int
-        How long the vector of a character is; 0 for one-hot.
+        The length of a character's vector; 0 for one-hot.
     hidden : int
         The size of the state.
     layers : int
-        How many recurrent layers.
+        The number of recurrent layers.
     dropout : float in [0, 1)
-        Between layers.
+        The probability of dropout between layers.
 
     Raises
     ------
     ValueError
-        If `cell` is none of these, or a size no integer in its bounds.
+        If `cell` is another string, or a size is not an integer in its range.
 
     Examples
     --------
@@ -62,25 +61,17 @@ class Architecture:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.cell not in LAYERS:
-            raise argument_error(
-                "CharModel",
-                "cell",
-                expected="'rnn', 'gru' or 'lstm'",
-                got=repr(self.cell),
-                fix="use one of these",
-            )
+        check.one_of("CharModel", "cell", self.cell, LAYERS)
         for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
             size = getattr(self, name)
-            if not isinstance(size, int) or not least <= size < LARGEST:
-                wanted = f"an integer, at least {least} and below {LARGEST:,}"
-                raise argument_error(
-                    "CharModel", name, expected=wanted, got=repr(size), fix="check it"
-                )
+            if not isinstance(size, int) or not least <= size < SIZE_LIMIT:
+                expected = f"an integer, at least {least} and below {SIZE_LIMIT:,}"
+                fix = "give a whole number in this range"
+                raise argument_error("CharModel", name, expected, repr(size), fix)
 
 
 class CharModel(Module):
-    """Characters to logits of the next character: embedding, recurrent layers, linear layer.
+    """A network that predicts the next character: embedding, recurrent layers, linear layer.
 
     Parameters
     ----------
@@ -111,11 +102,12 @@ class CharModel(Module):
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
-        """Integers (T, B) to logits (T, B, vocabulary) and the state after the last step."""
-        rows = (
-            one_hot(x, len(self.vocab), self.dtype) if self.embedding is None else self.embedding(x)
-        )
-        hidden, state = self.recurrent(rows, state)
+        """Map integers (T, B) to logits (T, B, vocabulary) and the state after the last step."""
+        if self.embedding is None:
+            vectors = one_hot(x, len(self.vocab), self.dtype)
+        else:
+            vectors = self.embedding(x)
+        hidden, state = self.recurrent(vectors, state)
         return self.output(hidden), state
 
 
@@ -126,16 +118,19 @@ def save_model(
     arrays: Mapping[str, np.ndarray] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model, whole or not at all: weights as ``model.*``, vocabulary and sizes in the header, a checksum of each.
+    """Write a model to a file, completely or not at all.
+
+    The weights are arrays named ``model.*``. The header has the vocabulary, the sizes, and a
+    checksum of each part of the file.
 
     Parameters
     ----------
     model : CharModel
     path : path-like
     arrays : mapping of str to ndarray, optional
-        What is kept beside the model: what training needs to go on.
+        Further arrays to store: those that training needs to go on, for example.
     notes : mapping of str to JSON values, optional
-        As `arrays`.
+        Further values to store.
 
     Examples
     --------
@@ -150,22 +145,21 @@ def save_model(
     >>> again.vocab, arrays, notes
     (CharVocab('Maht'), {}, {'epoch': 3})
     """
-    everything = {f"model.{name}": array for name, array in model.state_dict().items()} | dict(
-        arrays or {}
-    )
+    weights = {f"model.{name}": array for name, array in model.state_dict().items()}
+    all_arrays = weights | dict(arrays or {})
     header = {
         "characters": model.vocab.characters,
         "architecture": asdict(model.architecture),
         "notes": dict(notes or {}),
     }
-    header["checksums"] = _checksums(header, everything)
-    save(everything, path, metadata={"format": FORMAT, "header": json.dumps(header)})
+    header["checksums"] = _checksums(header, all_arrays)
+    save(all_arrays, path, metadata={"format": FORMAT, "header": json.dumps(header)})
 
 
 def load_model(
     path: str | os.PathLike[str],
 ) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `save_model` wrote: the model, the arrays and the notes beside it.
+    """Read a model, with its further arrays and notes, from a file that `save_model` wrote.
 
     Parameters
     ----------
@@ -174,7 +168,7 @@ def load_model(
     Returns
     -------
     model : CharModel
-        In training mode; say ``model.eval()`` before it writes.
+        In training mode; call ``model.eval()`` before sampling.
     arrays : dict of str to ndarray
     notes : dict
 
@@ -197,103 +191,101 @@ def load_model(
     >>> len(sample(model, model.vocab, "M", 10, rng=0))
     11
     """
-    if load_metadata(path).get("format") != FORMAT:  # before its arrays, of any size, are read
-        raise argument_error(
-            "load_model",
-            "path",
-            expected="a character model",
-            got=f"{str(path)!r}, another safetensors file",
-            fix="give a file that train wrote",
-        )
+    if load_metadata(path).get("format") != FORMAT:  # before the arrays, of any size, are read
+        expected, got = "a character model", f"{str(path)!r}, another safetensors file"
+        fix = "give a file that train wrote"
+        raise argument_error("load_model", "path", expected, got, fix)
     arrays, metadata = load_with_metadata(path)
     try:
         header = json.loads(metadata["header"])
-        vocab, architecture = (
-            CharVocab(header["characters"], order="given"),
-            Architecture(**header["architecture"]),
-        )
-        weights = {
-            name.removeprefix("model."): array
-            for name, array in arrays.items()
-            if name.startswith("model.")
-        }
-        _check_weights(weights, len(vocab), architecture)
-        model = CharModel(vocab, architecture, rng=0)
-        dtypes = {array.dtype for array in weights.values()}
-        model.astype(dtypes.pop() if len(dtypes) == 1 else np.float32).load_state_dict(weights)
+        model = _build_model(header, arrays)
         notes = dict(header["notes"])
-        _check_checksums(header, arrays)  # last, for what is wrong in itself says more
+        _check_checksums(header, arrays)  # last, because the other checks say more
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        why = f"without {error}" if isinstance(error, KeyError) else error
-        raise argument_error(
-            "load_model",
-            "path",
-            expected="a whole character model",
-            got=f"{str(path)!r} ({why})",
-            fix="train it again",
-        ) from error
-    return (
-        model,
-        {name: array for name, array in arrays.items() if not name.startswith("model.")},
-        notes,
-    )
+        reason = f"without {error}" if isinstance(error, KeyError) else error
+        expected, got = "a whole character model", f"{str(path)!r} ({reason})"
+        raise argument_error("load_model", "path", expected, got, "train it again") from error
+    others = {name: array for name, array in arrays.items() if not name.startswith("model.")}
+    return model, others, notes
+
+
+def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> CharModel:
+    """Return the model with the sizes of the header and the weights among the arrays."""
+    vocab = CharVocab(header["characters"], order="given")
+    architecture = Architecture(**header["architecture"])
+    weights = {
+        name.removeprefix("model."): array
+        for name, array in arrays.items()
+        if name.startswith("model.")
+    }
+    _check_weights(weights, len(vocab), architecture)
+    dtypes = {array.dtype for array in weights.values()}
+    dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
+    model = CharModel(vocab, architecture, rng=0)
+    model.astype(dtype).load_state_dict(weights)
+    return model
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """The CRC of everything in a file, by name, so that a damaged one can say where."""
+    """Return the CRC of each part of a file by its name, so that an error can name the part."""
     parts = {**header, **header["notes"]}
-    sums = {
+    values = {
         name: crc32(json.dumps(part, sort_keys=True).encode())
         for name, part in parts.items()
         if name not in ("checksums", "notes")
     }
-    return sums | {
+    return values | {
         name: crc32(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
         for name, array in arrays.items()
     }
 
 
 def _check_checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Refuse a file in which something is not what `save_model` wrote."""
-    kept, found = header["checksums"], _checksums(header, arrays)
-    wrong = sorted(name for name in kept.keys() | found.keys() if kept.get(name) != found.get(name))
+    """Raise ValueError if a part of a file is missing or differs from what `save_model` wrote."""
+    stored, computed = header["checksums"], _checksums(header, arrays)
+    names = stored.keys() | computed.keys()
+    wrong = sorted(name for name in names if stored.get(name) != computed.get(name))
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        names = ", ".join(name.removeprefix("model.") for name in wrong[:3])
-        raise ValueError(f"missing or altered since it was written: {names}{more}")
+        listed = ", ".join(name.removeprefix("model.") for name in wrong[:3])
+        raise ValueError(f"missing or altered since it was written: {listed}{more}")
 
 
 def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Architecture) -> None:
-    """Refuse weights that are not finite, or of other sizes than the header says, before a model of these sizes is built."""
+    """Raise ValueError if weights are not finite, or of other sizes than the header says.
+
+    This comes before a model of these sizes is built, because they may be too large for memory.
+    """
     shape = weights["output.weight"].shape
     if shape != (characters, sizes.hidden):
         raise ValueError(
-            f"its header says {characters} characters and hidden size {sizes.hidden}, its output.weight has shape {shape}"
+            f"its header says {characters} characters and hidden size {sizes.hidden}, "
+            f"its output.weight has shape {shape}"
         )
     if sizes.layers > len(weights):
         raise ValueError(f"its header says {sizes.layers} layers, it has {len(weights)} arrays")
-    for name, expected in _large_weights(characters, sizes).items():
+    for name, expected in _large_weight_shapes(characters, sizes).items():
         if weights[name].shape != expected:
             raise ValueError(
-                f"its header asks for a {name} of shape {expected}, its own has shape {weights[name].shape}"
+                f"its header asks for a {name} of shape {expected}, "
+                f"its own has shape {weights[name].shape}"
             )
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")
 
 
-def _large_weights(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
-    """The shapes of the matrices in a model of these sizes: with these in a file the model is no larger than the file."""
-    rows, width = (
-        {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden,
-        sizes.embedding or characters,
-    )
-    shapes: dict[str, tuple[int, ...]] = (
-        {"embedding.weight": (characters, width)} if sizes.embedding else {}
-    )
+def _large_weight_shapes(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the matrices in a model of these sizes.
+
+    A file that has them all is as large as the model, so the model fits in memory as well.
+    """
+    rows = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden
+    shapes: dict[str, tuple[int, ...]] = {}
+    if sizes.embedding:
+        shapes["embedding.weight"] = (characters, sizes.embedding)
     for i in range(sizes.layers):
-        shapes |= {
-            f"recurrent.weight_ih_l{i}": (rows, sizes.hidden if i else width),
-            f"recurrent.weight_hh_l{i}": (rows, sizes.hidden),
-        }
+        width = sizes.hidden if i else sizes.embedding or characters
+        shapes[f"recurrent.weight_ih_l{i}"] = (rows, width)
+        shapes[f"recurrent.weight_hh_l{i}"] = (rows, sizes.hidden)
     return shapes

@@ -1,20 +1,24 @@
-"""The command `tinygrad-rnn compile`: the program of a cell, printed."""
+"""The command `tinygrad-rnn compile`: the compiled program of a cell."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import check
 from ..errors import argument_error
+from .console import add_plain_option
 
+HELP = "print the program that backpropagation through time through a cell is"
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which cell, and its sizes."""
+    """Add the cell, its sizes, and the form of the program."""
     parser.add_argument(
         "cell",
         metavar="CELL",
@@ -25,9 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("hidden", 4, "size of the state"),
         ("batch", 2, "sequences"),
     ):
-        parser.add_argument(
-            f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default {default})"
-        )
+        text = f"{text} (default {default})"
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=text)
     parser.add_argument(
         "--backend",
         default="numpy",
@@ -37,92 +40,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="say in words what was moved where, and why"
     )
-    parser.set_defaults(run=run)
+    add_plain_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compile the cell for sizes, and print its program."""
+    """Compile the cell by calling it once, and print its program."""
     from ..compile import compile
-    from ..nn import Recurrent
 
     for name in ("input", "hidden", "batch"):
-        if getattr(options, name) < 1:
-            raise argument_error(
-                "compile",
-                f"--{name}",
-                expected="a positive number",
-                got=str(getattr(options, name)),
-                fix="3, say",
-            )
-    factory = _factory(options)
-    try:
-        size = getattr(
-            factory(options.input, np.random.default_rng(0)), "hidden_size", options.hidden
-        )
-    except TypeError as error:
-        wanted = "what makes a cell, NAME(input_size, rng)"
-        got, fix = (
-            f"{options.cell!r} ({error})",
-            "give it these two arguments; of a cell that is a function, one that returns it",
-        )
-        raise argument_error("compile", "CELL", expected=wanted, got=got, fix=fix) from error
-    layer = Recurrent(factory, options.input, hidden_size=size, rng=0)
-    fast = compile(layer, backend=options.backend)
-    fast(
-        np.zeros(
-            (2, options.batch, options.input),
-            next((p.dtype for p in layer.parameters()), np.dtype(np.float32)),
-        )
-    )
+        check.count("compile", f"--{name}", getattr(options, name))
+    layer = _build_layer(options)
+    compiled = compile(layer, backend=options.backend)
+    dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
+    compiled(np.zeros((2, options.batch, options.input), dtype))
     if options.explain:
-        print(fast.explain())
+        print(compiled.explain())
     elif options.plain or not sys.stdout.isatty():
-        print(fast.source, end="")
+        print(compiled.source, end="")
     else:
         from rich.console import Console
         from rich.syntax import Syntax
 
-        Console().print(Syntax(fast.source, "python", background_color="default"))
+        Console().print(Syntax(compiled.source, "python", background_color="default"))
     return 0
 
 
-def _factory(options: argparse.Namespace) -> Any:
-    """What makes the cell."""
+def _build_layer(options: argparse.Namespace) -> Any:
+    """Return a recurrent layer of the cell. A cell that knows its hidden size decides it."""
+    from ..nn import Recurrent
+
+    factory = _find_factory(options)
+    try:
+        cell = factory(options.input, np.random.default_rng(0))
+    except TypeError as error:
+        expected, got = "a factory NAME(input_size, rng)", f"{options.cell!r} ({error})"
+        fix = "give it these two arguments, or write a function with them that returns the cell"
+        raise argument_error("compile", "CELL", expected, got, fix) from error
+    size = getattr(cell, "hidden_size", options.hidden)
+    return Recurrent(factory, options.input, hidden_size=size, rng=0)
+
+
+def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
+    """Return the function that makes the cell, from its name or from a Python file."""
     from ..nn import GRUCell, LSTMCell, RNNCell
 
-    own = {
+    built_in = {
         "rnn": lambda size, rng: RNNCell(size, options.hidden, rng=rng),
         "gru": lambda size, rng: GRUCell(size, options.hidden, rng=rng),
         "gru-before": lambda size, rng: GRUCell(size, options.hidden, reset="before", rng=rng),
         "lstm": lambda size, rng: LSTMCell(size, options.hidden, rng=rng),
     }
-    if options.cell in own:
-        return own[options.cell]
-    path, mark, name = options.cell.rpartition(":")
-    if not mark or not path.endswith(".py"):
-        wanted = f"{', '.join(CELLS)}, or FILE.py:NAME"
-        raise argument_error(
-            "compile", "CELL", expected=wanted, got=repr(options.cell), fix="use one of these"
-        )
+    if options.cell in built_in:
+        return built_in[options.cell]
+    path, colon, name = options.cell.rpartition(":")
+    if not colon or not path.endswith(".py"):
+        expected = f"{', '.join(CELLS)}, or FILE.py:NAME"
+        fix = "write gru, for example"
+        raise argument_error("compile", "CELL", expected, repr(options.cell), fix)
     from runpy import run_path
 
     try:
-        made = run_path(path)
+        namespace = run_path(path)
     except Exception as error:
-        raise argument_error(
-            "compile",
-            "CELL",
-            expected="a file that runs",
-            got=f"{path!r} ({error})",
-            fix="correct it",
-        ) from error
-    if not callable(made.get(name)):
-        known = ", ".join(key for key, value in made.items() if isinstance(value, type)) or "none"
-        raise argument_error(
-            "compile",
-            "CELL",
-            expected=f"a name in {path!r}, such as {known}",
-            got=repr(name),
-            fix="correct it",
-        )
-    return made[name]
+        got, fix = f"{path!r} ({error})", "correct the file, or its path"
+        raise argument_error("compile", "CELL", "a file that runs", got, fix) from error
+    factory = namespace.get(name)
+    if not callable(factory):
+        classes = [key for key, value in namespace.items() if isinstance(value, type)]
+        expected = f"a name in {path!r}, such as {', '.join(classes) or 'none'}"
+        fix = "write the name of a class or a function in the file"
+        raise argument_error("compile", "CELL", expected, repr(name), fix)
+    return factory

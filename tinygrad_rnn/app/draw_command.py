@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .. import check
 from ..draw import graph
 from ..errors import argument_error
 
+HELP = "draw the computation graph of a model"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `graph`, and what to draw."""
+    """Add the model, the text that it reads, the file, and the options of `graph`."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train wrote"
@@ -37,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run the backward pass first, so that gradients can be shown",
     )
+    _add_view_arguments(parser)
+
+
+def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that are passed to `graph`."""
     parser.add_argument(
         "--show",
         default="shape",
@@ -66,16 +74,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--direction", default="up", metavar="WHERE", help="up, down or right (default up)"
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Draw the loss of a model on a line of text."""
     from ..nn import functional
 
-    model = _model(options)
-    text = _text(options, model)
-    x = model.vocab.encode(text)
+    model = _load_model(options)
+    x = model.vocab.encode(_choose_text(options, model))
     logits, _ = model(x[:-1, None])
     loss = functional.cross_entropy(logits, x[1:, None])
     loss.name = "loss"
@@ -86,9 +92,9 @@ def run(options: argparse.Namespace) -> int:
         show=options.show,
         steps=options.steps,
         roll=options.roll,
-        fold=[int(by) if by.isdecimal() else by for by in options.fold],
+        fold=[int(scope) if scope.isdecimal() else scope for scope in options.fold],
         parameters=options.parameters,
-        highlight=None if options.highlight is None else _parameter(model, options.highlight),
+        highlight=None if options.highlight is None else _find_parameter(model, options.highlight),
         theme=options.theme,
         direction=options.direction,
     )
@@ -96,14 +102,15 @@ def run(options: argparse.Namespace) -> int:
         print(drawn.text())
         return 0
     try:
-        written = drawn.save(options.out)
-    except RuntimeError as error:  # no engine, or one that fails
+        path = drawn.save(options.out)
+    except RuntimeError as error:  # Graphviz is missing, or it failed
         raise OSError(str(error)) from error
-    print(f"{written}: {'; '.join(drawn.notes)}")
+    print(f"{path}: {'; '.join(drawn.notes)}")
     return 0
 
 
-def _model(options: argparse.Namespace) -> Any:
+def _load_model(options: argparse.Namespace) -> Any:
+    """Return the model of the checkpoint, or the small one of ``--demo``."""
     from ..text import CharVocab
     from .char_model import Architecture, CharModel, load_model
 
@@ -112,42 +119,27 @@ def _model(options: argparse.Namespace) -> Any:
     return load_model(options.model)[0].eval()
 
 
-def _text(options: argparse.Namespace, model: Any) -> str:
-    """What to read: one character more than there are time steps, for each step predicts the next."""
+def _choose_text(options: argparse.Namespace, model: Any) -> str:
+    """Return the text to read, one character longer than there are time steps.
+
+    Each step predicts the next character, so the last character is predicted only.
+    """
     if options.text is not None:
         if len(options.text) < 2:
-            raise argument_error(
-                "draw",
-                "--text",
-                expected="at least two characters",
-                got=repr(options.text),
-                fix="one is predicted",
-            )
+            expected, got = "at least two characters", repr(options.text)
+            fix = "write two or more: the model reads all but the last, and predicts that"
+            raise argument_error("draw", "--text", expected, got, fix)
         return options.text
-    if options.length < 1:
-        raise argument_error(
-            "draw",
-            "--length",
-            expected="a positive number",
-            got=str(options.length),
-            fix="4 is readable",
-        )
-    known = model.vocab.characters
-    return (known * (options.length // len(known) + 2))[: options.length + 1]
+    length = check.count("draw", "--length", options.length) + 1
+    characters = model.vocab.characters
+    return (characters * (length // len(characters) + 1))[:length]
 
 
-def _parameter(model: Any, name: str) -> Any:
-    """The parameter of a model by its name, or by the end of its name."""
-    found = [
-        p for known, p in model.named_parameters() if known == name or known.endswith("." + name)
-    ]
-    if len(found) != 1:
-        known = ", ".join(known for known, _ in model.named_parameters())
-        raise argument_error(
-            "draw",
-            "--highlight",
-            expected=f"one of {known}",
-            got=repr(name),
-            fix="give the whole name",
-        )
-    return found[0]
+def _find_parameter(model: Any, name: str) -> Any:
+    """Return the parameter with this name, or the only one whose name ends with it."""
+    parameters = dict(model.named_parameters())
+    matches = [p for full, p in parameters.items() if full == name or full.endswith("." + name)]
+    if len(matches) != 1:
+        expected, fix = f"one of {', '.join(parameters)}", "give the whole name"
+        raise argument_error("draw", "--highlight", expected, repr(name), fix)
+    return matches[0]

@@ -1,4 +1,8 @@
-"""The first moments of the command: Ctrl-C while Python reads modules ends it with one line, for there is nothing to save yet."""
+"""Ctrl-C while the command starts: one line and exit code 130.
+
+The package imports this file first, so it imports nothing but the standard library. Until the
+command has read its arguments there is nothing to save, and Ctrl-C may end the process at once.
+"""
 
 import os
 import signal
@@ -8,36 +12,43 @@ from typing import Any
 
 MODULE = "tinygrad_rnn.app.cli"
 INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 + SIGINT."""
 
 
 def is_command() -> bool:
-    """Whether this process is the command `tinygrad-rnn`, however it was started, and not a program that imports the library."""
+    """Return True if this process is the command `tinygrad-rnn`, run as a script or as a module.
+
+    A program that imports the library is not the command.
+    """
     started = sys.argv[0] if sys.argv else ""
-    return (started == "-m" and MODULE in sys.orig_argv) or os.path.basename(started).split(".")[
-        0
-    ] == "tinygrad-rnn"  # noqa: PTH119
+    name = os.path.basename(started)  # noqa: PTH119
+    return (started == "-m" and MODULE in sys.orig_argv) or name.split(".")[0] == "tinygrad-rnn"
 
 
-def leave(number: int, frame: FrameType | None) -> None:
-    """Leave at once. Raised inside of an import KeyboardInterrupt ends in a traceback, or as another error of a half-read module."""
+def exit_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process in a signal handler.
+
+    KeyboardInterrupt would not do: raised inside an import it ends in a traceback, or becomes
+    another error of a half-imported module.
+    """
     os.write(2, b"tinygrad-rnn: interrupted\n")
     os._exit(INTERRUPTED)
 
 
-def watch() -> None:
-    """Let Ctrl-C leave at once, if this is the command and nobody else handles it."""
+def install_handler() -> None:
+    """Let Ctrl-C end the command at once. Leave other programs and other handlers alone."""
     if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         try:
-            signal.signal(signal.SIGINT, leave)
-        except ValueError:  # outside of the main thread nobody is interrupted
+            signal.signal(signal.SIGINT, exit_at_once)
+        except ValueError:  # Ctrl-C interrupts the main thread only, and this is another
             return
 
 
-def over() -> None:
-    """From here on Ctrl-C raises KeyboardInterrupt, as usual."""
-    now: Any = signal.getsignal(signal.SIGINT)
-    if now is leave:
+def remove_handler() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt again, if `install_handler` changed that."""
+    handler: Any = signal.getsignal(signal.SIGINT)
+    if handler is exit_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-watch()
+install_handler()

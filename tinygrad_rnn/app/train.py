@@ -1,7 +1,8 @@
-"""Training a character model: truncated BPTT, checkpoints, and going on from one bit for bit.
+"""Training of a character model with truncated BPTT and checkpoints.
 
 `Trainer` holds everything that the next step depends on. `Trainer.save` writes all of it and
-`Trainer.resume` reads it back, so a run that was interrupted ends with the same bits as one that was not.
+`Trainer.resume` reads it back, so an interrupted run ends with the same bits as an uninterrupted
+one.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from math import log
+from math import log, ulp
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from .. import nn
+from .. import check, nn
 from ..errors import argument_error, format_count
 from ..graph import no_grad
 from ..nn.module import eval_mode
@@ -28,20 +29,23 @@ from ..text import CharVocab, batches, count_batches
 from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
-HOPELESS = 1e6
-"""Nats a character at which a training has diverged, finite as they may be: a blind guess costs the log of the vocabulary's size."""
+DIVERGED_LOSS = 1e6
+"""Nats per character at which a training counts as diverged, although the loss is finite.
+
+A blind guess costs the logarithm of the vocabulary's size.
+"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to train.
+    """The settings of a training.
 
     Attributes
     ----------
     epochs : int
         Passes through the text.
     batch_size : int
-        Streams that are read side by side.
+        Number of streams that are read side by side.
     steps : int
         Characters between truncations of BPTT.
     lr : float
@@ -49,8 +53,9 @@ class Options:
     clip : float
         The largest norm of all gradients together.
     holdout : float in (0, 0.5]
-        The share of the text, at its end, that is only for evaluation.
+        The share of the text, at its end, that is used for evaluation only.
     seed : int
+        Seed of the initial weights and of dropout.
     compile : bool
         Run the recurrent layers as NumPy programs; see `tinygrad_rnn.compile`.
 
@@ -62,8 +67,9 @@ class Options:
     Examples
     --------
     >>> from tinygrad_rnn.app.train import Options
-    >>> Options(epochs=3, lr=0.01)
-    Options(epochs=3, batch_size=16, steps=32, lr=0.01, clip=1.0, holdout=0.1, seed=0, compile=False)
+    >>> options = Options(epochs=3, lr=0.01)
+    >>> options.epochs, options.batch_size, options.lr
+    (3, 16, 0.01)
     """
 
     epochs: int = 10
@@ -77,46 +83,38 @@ class Options:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "steps"):
-            if getattr(self, name) < 1:
-                raise argument_error(
-                    "train",
-                    name,
-                    expected="a positive integer",
-                    got=repr(getattr(self, name)),
-                    fix="check it",
-                )
-        for name, most in (("lr", float("inf")), ("clip", float("inf")), ("holdout", 0.5 + 1e-9)):
-            if not 0 < getattr(self, name) < most:
-                expected = (
-                    "a number above 0" if name != "holdout" else "a share above 0 and at most 0.5"
-                )
-                raise argument_error(
-                    "train", name, expected=expected, got=repr(getattr(self, name)), fix="check it"
-                )
+            check.count("train", name, getattr(self, name))
+        positive = ulp(0.0)  # the smallest number above 0
+        for name in ("lr", "clip"):
+            check.number("train", name, getattr(self, name), "a number above 0", low=positive)
+        expected = "a share above 0 and at most 0.5"
+        check.number("train", "holdout", self.holdout, expected, low=positive, below=0.5 + 1e-9)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training is, as `Trainer.run` tells it after every batch.
+    """The progress of a training, as `Trainer.run` reports it after every batch.
 
     Attributes
     ----------
     epoch : int
-        Counted from 0.
+        The number of the epoch, from 0.
     batch : int
-        How many of this epoch are done.
+        The number of batches of this epoch that are done.
     batches : int
-        How many there are in an epoch.
+        The number of batches in an epoch.
     loss : float
-        The mean over the last twenty batches, in nats a character.
+        The mean over the last twenty batches, in nats per character.
     characters_per_second : float
     seconds_left : float
-        Of all epochs, at the speed so far.
+        The time until all epochs are done, at the speed so far.
 
     Examples
     --------
     >>> from tinygrad_rnn.app.train import Progress
-    >>> round(Progress(epoch=0, batch=3, batches=10, loss=0.6931, characters_per_second=1e5, seconds_left=2.0).bits, 3)
+    >>> progress = Progress(epoch=0, batch=3, batches=10, loss=0.6931,
+    ...                     characters_per_second=1e5, seconds_left=2.0)
+    >>> round(progress.bits, 3)
     1.0
     """
 
@@ -129,17 +127,17 @@ class Progress:
 
     @property
     def bits(self) -> float:
-        """Bits per character."""
+        """The loss in bits per character."""
         return self.loss / log(2)
 
 
 class Trainer:
-    """One run of training: model, optimizer, the state that is carried, and the place in the text.
+    """One run of training: the model, the optimizer, the carried state and the place in the text.
 
     Parameters
     ----------
     text : str
-        What to learn: its characters are the vocabulary. The end of it is held out.
+        The text to learn. Its characters are the vocabulary, and its end is held out.
     architecture : Architecture
     options : Options
 
@@ -172,29 +170,30 @@ class Trainer:
         self.epoch, self.batch, self.state = 0, 0, None
 
     def _prepare(self, text: str, options: Options) -> None:
-        """Cut the text in two and check that both parts are long enough."""
-        self.options, self.length = options, len(text)
-        self.digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        """Choose where the held-out text begins, and check that both parts are long enough."""
+        self.options, self.digest = options, _digest(text)
         self.cut = len(text) - max(2, round(len(text) * options.holdout))
-        if self.cut < 2 * options.batch_size:
-            raise argument_error(
-                "train",
-                "text",
-                expected=f"at least {2 * options.batch_size} characters besides those held out, for {options.batch_size} streams",
-                got=format_count(len(text), "character"),
-                fix="use a longer text or a smaller batch size"
-                if text
-                else "the text is empty; use another",
+        streams = options.batch_size
+        if self.cut < 2 * streams:
+            expected = (
+                f"at least {2 * streams} characters besides those held out, for {streams} streams"
             )
-        self.batches = count_batches(self.cut, options.batch_size, options.steps)
+            fix = "the text is empty; use another"
+            if text:
+                fix = "use a longer text or a smaller batch size"
+            raise argument_error(
+                "train", "text", expected, format_count(len(text), "character"), fix
+            )
+        self.batches = count_batches(self.cut, streams, options.steps)
 
     def _encode(self, text: str) -> None:
+        """Store the text as indices, in its two parts."""
         indices = self.model.vocab.encode(text)
         self.training, self.held_out = indices[: self.cut], indices[self.cut :]
 
     @cached_property
-    def _run_model(self) -> Callable[..., Any]:
-        """The model, compiled if that is wanted."""
+    def _runnable_model(self) -> Callable[..., Any]:
+        """The model, compiled if the options say so."""
         if not self.options.compile:
             return self.model
         from ..compile import compile
@@ -202,22 +201,23 @@ class Trainer:
         return compile(self.model)
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
-        """One batch: forward, backward, clip, update.
+        """Train on one batch: forward, backward, clip, update.
 
         Parameters
         ----------
         x, y : integers of shape (T, B)
-            Characters, and those that follow them.
+            Characters, and the characters that follow them.
 
         Returns
         -------
         float
-            The loss, in nats a character.
+            The loss before the update, in nats per character.
 
         Raises
         ------
         ValueError
-            If the training has diverged: a loss out of all bounds, or a gradient that is not finite. Nothing is updated then.
+            If the training has diverged: the loss is NaN or too large, or a gradient is not
+            finite. Nothing is updated then.
 
         Examples
         --------
@@ -229,16 +229,16 @@ class Trainer:
         >>> trainer.step(x, y) > trainer.step(x, y)
         True
         """
-        where = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
-        logits, state = self._run_model(x, self.state)
+        place = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
+        logits, state = self._runnable_model(x, self.state)
         loss = nn.functional.cross_entropy(logits, y)
-        _check_loss(loss.item(), where)
+        _check_loss(loss.item(), place)
         self.optimizer.zero_grad()
         loss.backward()
         try:
             nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
         except ValueError as error:
-            raise _diverged(f"a gradient that is not finite {where}") from error
+            raise _divergence_error(f"a gradient that is not finite {place}") from error
         self.optimizer.step()
         self.state = detach(state)
         return loss.item()
@@ -250,59 +250,54 @@ class Trainer:
         on_epoch: Callable[[int, float, float], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> bool:
-        """Train until all epochs are done or `stop` says so, which is asked between batches.
+        """Train until all epochs are done, or until `stop` returns True.
 
         Parameters
         ----------
         on_batch : callable, optional
             Called with a `Progress` after every batch.
         on_epoch : callable, optional
-            ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch, in nats a character.
+            Called as ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch, with
+            losses in nats per character.
         stop : callable, optional
+            Called before every batch.
 
         Returns
         -------
         bool
-            Whether all epochs are done.
+            True if all epochs are done.
 
         Raises
         ------
         ValueError
-            If the training has diverged; `on_epoch` is not called for that epoch.
+            If the training has diverged. `on_epoch` is not called for that epoch.
 
         Examples
         --------
         >>> from tinygrad_rnn.app.char_model import Architecture
         >>> from tinygrad_rnn.app.train import Options, Trainer
-        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), Options(epochs=2, batch_size=2, steps=8))
+        >>> options = Options(epochs=2, batch_size=2, steps=8)
+        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), options)
         >>> trainer.run(on_epoch=lambda epoch, loss, held_out: print(epoch))
         1
         2
         True
         """
-        options, start, seen, done = self.options, perf_counter(), 0, 0
+        options, start, characters, done = self.options, perf_counter(), 0, 0
         todo = (options.epochs - self.epoch) * self.batches - self.batch
         self.model.train()
         while self.epoch < options.epochs:
-            losses = []
+            losses: list[float] = []
             for x, y in batches(self.training, options.batch_size, options.steps, start=self.batch):
                 if stop is not None and stop():
                     return False
                 losses.append(self.step(x, y))
-                self.batch, done, seen = self.batch + 1, done + 1, seen + x.size
+                self.batch, done, characters = self.batch + 1, done + 1, characters + x.size
                 elapsed = perf_counter() - start
                 if on_batch is not None:
-                    left = elapsed / done * (todo - done)
-                    on_batch(
-                        Progress(
-                            self.epoch,
-                            self.batch,
-                            self.batches,
-                            float(np.mean(losses[-20:])),
-                            seen / elapsed,
-                            left,
-                        )
-                    )
+                    loss = float(np.mean(losses[-20:]))
+                    speed, left = characters / elapsed, elapsed / done * (todo - done)
+                    on_batch(Progress(self.epoch, self.batch, self.batches, loss, speed, left))
             self.epoch, self.batch, self.state = self.epoch + 1, 0, None
             if on_epoch is not None:
                 held_out = self.evaluate()
@@ -311,26 +306,24 @@ class Trainer:
         return True
 
     def evaluate(self) -> float:
-        """The mean loss on the held-out text, in nats a character, read from its start with an empty state."""
+        """Return the mean loss on the held-out text, in nats per character.
+
+        The text is read from its start with an initial state of zeros.
+        """
         total, state = 0.0, None
         with eval_mode(self.model), no_grad():
             for x, y in batches(self.held_out, 1, 256):
-                logits, state = self._run_model(x, state)
+                logits, state = self._runnable_model(x, state)
                 total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
         return total / (len(self.held_out) - 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that the next step depends on to `path`, whole or not at all."""
-        states = (
-            ()
-            if self.state is None
-            else (self.state,)
-            if isinstance(self.state, Tensor)
-            else self.state
-        )
-        carried = dict(zip(("state", "state_c"), states, strict=False))
+        """Write everything that the next step depends on to `path`, completely or not at all."""
+        states = self.state if isinstance(self.state, tuple) else (self.state,)
         arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
-        arrays |= {name: tensor.data for name, tensor in carried.items()}
+        for name, state in zip(("state", "state_c"), states, strict=False):
+            if state is not None:
+                arrays[name] = state.data
         notes = {
             "options": asdict(self.options),
             "digest": self.digest,
@@ -344,34 +337,36 @@ class Trainer:
     def resume(
         cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None
     ) -> Trainer:
-        """Go on from what `save` wrote.
+        """Return a Trainer that goes on from a checkpoint that `save` wrote.
 
         Parameters
         ----------
         path : path-like
         text : str
-            The same as before.
+            The text of the checkpoint's training.
         epochs : int, optional
-            More of them than before, or fewer, in all.
+            A new total number of epochs, larger or smaller than that of the checkpoint.
 
         Returns
         -------
         Trainer
-            Its next step is, bit for bit, the one that would have come.
+            Its next step is the same, bit for bit, as if the training had not been interrupted.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged or was altered, holds no training state, or belongs to another text.
+            If the file is damaged or was altered, has no training state, or belongs to another
+            text.
 
         Examples
         --------
         >>> import os, tempfile
         >>> from tinygrad_rnn.app.char_model import Architecture
         >>> from tinygrad_rnn.app.train import Options, Trainer
-        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), Options(epochs=1, batch_size=2, steps=8))
+        >>> options = Options(epochs=1, batch_size=2, steps=8)
+        >>> trainer = Trainer("Math" * 40, Architecture(hidden=8), options)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = os.path.join(folder, "model.safetensors")
         ...     trainer.save(path)
@@ -384,58 +379,56 @@ class Trainer:
             if not isinstance(notes.get("options"), dict):
                 raise ValueError("it holds no training to go on from")
             options = Options(**notes["options"])
-            if notes["digest"] != hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest():
+            if notes["digest"] != _digest(text):
                 raise ValueError("it was trained on another text")
             trainer = cls.__new__(cls)
             trainer._prepare(text, options)
             trainer.model = model
             trainer._encode(text)
             trainer.optimizer = Adam(model.parameters(), lr=options.lr)
-            trainer.optimizer.load_state_dict(
-                {
-                    n.removeprefix("optimizer."): a
-                    for n, a in arrays.items()
-                    if n.startswith("optimizer.")
-                }
-            )
+            optimizer_state = {
+                name.removeprefix("optimizer."): array
+                for name, array in arrays.items()
+                if name.startswith("optimizer.")
+            }
+            trainer.optimizer.load_state_dict(optimizer_state)
             model.recurrent.rng.bit_generator.state = notes["rng"]
             trainer.epoch, trainer.batch = notes["epoch"], notes["batch"]
         except (KeyError, TypeError, ValueError) as error:
-            raise argument_error(
-                "train",
-                "resume",
-                expected="a checkpoint of this text",
-                got=f"{str(path)!r} ({error})",
-                fix="train without --resume",
-            ) from error
-        carried: list[Any] = [
-            Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays
-        ]
-        trainer.state = None if not carried else carried[0] if len(carried) == 1 else tuple(carried)
+            expected, got = "a checkpoint of this text", f"{str(path)!r} ({error})"
+            fix = "train without --resume"
+            raise argument_error("train", "resume", expected, got, fix) from error
+        states = tuple(Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays)
+        trainer.state = states if len(states) > 1 else states[0] if states else None
         if epochs is not None:
             trainer.options = replace(options, epochs=epochs)
         return trainer
 
 
-def _check_loss(loss: float, where: str) -> None:
-    """Refuse to go on from a loss that is nan or beyond hope."""
-    if not loss < HOPELESS:
-        raise _diverged(f"a loss of {loss:.3g} {where}")
+def _digest(text: str) -> str:
+    """Return a digest by which a checkpoint recognizes its text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _diverged(got: str) -> ValueError:
-    fix = "use a smaller --lr, or clip harder with a smaller --clip; what was saved before stays as it is"
+def _check_loss(loss: float, place: str) -> None:
+    """Raise ValueError if the loss shows that the training has diverged. NaN does."""
+    if not loss < DIVERGED_LOSS:
+        raise _divergence_error(f"a loss of {loss:.3g} {place}")
+
+
+def _divergence_error(got: str) -> Exception:
+    expected = f"a loss below {DIVERGED_LOSS:,.0f} and finite gradients"
+    fix = "use a smaller --lr, or clip harder with a smaller --clip"
     return argument_error(
-        "train",
-        "lr",
-        expected=f"a loss below {HOPELESS:,.0f} and finite gradients",
-        got=got,
-        fix=fix,
+        "train", "lr", expected, got, f"{fix}; what was saved before stays as it is"
     )
 
 
 def demo_text() -> str:
-    """English prose that ships with Python: the language reference's help topics, in alphabetical order."""
+    """Return English prose that ships with Python.
+
+    It is the help topics of the language reference, in alphabetical order.
+    """
     from pydoc_data.topics import topics
 
     return "\n\n".join(topics[name] for name in sorted(topics))[:150_000]

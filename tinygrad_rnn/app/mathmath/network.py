@@ -1,7 +1,9 @@
-"""The network of the tutorial this project grew from, op by op: a GRU with two hidden units that learns to write MathMath.
+"""The network of the tutorial that this project grew from, written op by op.
 
-"Gated Recurrent Units explained with matrices", parts 1 and 2 (Russell-Puleri and Puleri, 2019). Its equations, with one row
-for each sequence of the batch (x is (2, 4), h is (2, 2)), σ the logistic function and ⊙ the elementwise product::
+It is a GRU with two hidden units that learns to write MathMath, from "Gated Recurrent Units
+explained with matrices", parts 1 and 2 (Russell-Puleri and Puleri, 2019). The batch has one row
+for each sequence: x is (2, 4) and h is (2, 2). With σ the logistic function and ⊙ the elementwise
+product, its equations are::
 
     z  = σ(x Wz + h Uz + bz)                the update gate: how much of the old state is kept
     r  = σ(x Wr + h Ur + br)                the reset gate: how much of it the candidate sees
@@ -9,8 +11,8 @@ for each sequence of the batch (x is (2, 4), h is (2, 2)), σ the logistic funct
     h' = z ⊙ h + (1 − z) ⊙ h̃                the new state
     o  = h' Wy + by,   ŷ = softmax(o)       the linear layer, and the probability of each character
 
-and its cross-entropy in three terms: y ⊙ log ŷ; its sum over the characters; minus the mean of that over the sequences of one
-time step. The loss is the mean over the time steps.
+The cross-entropy has three terms: y ⊙ log ŷ; its sum over the characters; and minus the mean of
+that sum over the sequences of one time step. The loss is the mean over the time steps.
 """
 
 from __future__ import annotations
@@ -30,19 +32,20 @@ from ...ops import log, mean, sigmoid, softmax, stack, tanh
 from ...ops import sum as total
 from ...tensor import Tensor
 
-LESSON: dict[str, Any] = json.loads(
+DATA: dict[str, Any] = json.loads(
     (files(__package__) / "mathmath.json").read_text(encoding="utf-8")
 )
-TEXT: str = LESSON["text"]
-INDEX: dict[str, int] = LESSON["char_to_index"]
+TEXT: str = DATA["text"]
+INDEX: dict[str, int] = DATA["char_to_index"]
 CHARACTERS: str = "".join(sorted(INDEX, key=INDEX.__getitem__))
-SEQUENCES: int = LESSON["batch_size"]
-STEPS: int = LESSON["sequence_length"]
-NAMES: tuple[str, ...] = tuple(LESSON["parameters"])
+SEQUENCES: int = DATA["batch_size"]
+STEPS: int = DATA["sequence_length"]
+NAMES: tuple[str, ...] = tuple(DATA["parameters"])
+"""The names of the parameters, in the tutorial's order."""
 
 
 class StepValues(NamedTuple):
-    """One time step: the gates, the candidate, the new state, the logits and the probabilities."""
+    """The values of a time step: gates, candidate, new state, logits and probabilities."""
 
     z: Tensor
     r: Tensor
@@ -53,7 +56,7 @@ class StepValues(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The cross-entropy of one batch: its three terms, one Tensor for each time step, and their mean."""
+    """The cross-entropy of a batch: three terms with a Tensor for each time step, and the loss."""
 
     term_1: list[Tensor]
     term_2: list[Tensor]
@@ -62,7 +65,7 @@ class Loss(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """What one pass over the three batches leaves: their losses, each from before its update."""
+    """The losses of a pass over the three batches, each computed before the batch's update."""
 
     number: int
     losses: tuple[float, ...]
@@ -74,7 +77,7 @@ class Epoch(NamedTuple):
 
 
 def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
-    """One row for each character: 1 in its own column, 0 elsewhere.
+    """Return a row for each character, with 1 in its own column and 0 elsewhere.
 
     Examples
     --------
@@ -84,34 +87,28 @@ def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
     """
     unknown = sorted(set(characters) - set(INDEX))
     if unknown:
-        fix = f"use the characters of {TEXT!r}"
-        raise argument_error(
-            "one_hot",
-            "characters",
-            expected=f"characters of {CHARACTERS!r}",
-            got=repr(unknown[0]),
-            fix=fix,
-        )
+        expected, fix = f"characters of {CHARACTERS!r}", f"use the characters of {TEXT!r}"
+        raise argument_error("one_hot", "characters", expected, repr(unknown[0]), fix)
     rows = np.zeros((len(characters), len(INDEX)), dtype)
     rows[np.arange(len(characters)), [INDEX[c] for c in characters]] = 1
     return rows
 
 
 def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
-    """The text as the tutorial cut it: pieces of three characters, two pieces to a batch, time before the sequences.
+    """Return the text as the tutorial cuts it: two pieces of three characters in each batch.
 
     Returns
     -------
     X, Y : ndarrays of shape (batch 3, step 3, sequence 2, character 4)
-        Y is X one character later in the text.
+        Y is one character later in the text than X.
 
     Examples
     --------
     >>> X, Y = batches()
     >>> X.shape
     (3, 3, 2, 4)
-    >>> [CHARACTERS[i] for i in X[0, :, 0].argmax(-1)], [CHARACTERS[i] for i in Y[0, :, 0].argmax(-1)]
-    (['M', 'a', 't'], ['a', 't', 'h'])
+    >>> ["".join(CHARACTERS[i] for i in rows[0, :, 0].argmax(-1)) for rows in (X, Y)]
+    ['Mat', 'ath']
     """
     used = (len(TEXT) - 1) // (SEQUENCES * STEPS) * SEQUENCES * STEPS
     X, Y = (
@@ -150,15 +147,15 @@ class MathMath(Module):
 
     def __init__(self, dtype: DTypeLike = "float64") -> None:
         super().__init__()
-        for name, numbers in LESSON["parameters"].items():
+        for name, numbers in DATA["parameters"].items():
             setattr(self, name, Tensor(numbers, requires_grad=True, dtype=dtype))
 
-    def start(self, sequences: int = SEQUENCES) -> Tensor:
-        """The state before the first step: zeros of shape (sequences, 2)."""
+    def initial_state(self, sequences: int = SEQUENCES) -> Tensor:
+        """Return the state before the first step: zeros of shape (sequences, 2)."""
         return Tensor(np.zeros((sequences, self.Uz.shape[0]), self.dtype), name="h₋₁")
 
     def step(self, x: Any, h: Tensor) -> StepValues:
-        """One time step: from the characters x (B, 4) and the state h (B, 2) to the new state and what it predicts."""
+        """Compute a time step from the characters x (B, 4) and the state h (B, 2)."""
         x = Tensor(x, name="x")
         z = sigmoid(x @ self.Wz + h @ self.Uz + self.bz)
         r = sigmoid(x @ self.Wr + h @ self.Ur + self.br)
@@ -170,8 +167,8 @@ class MathMath(Module):
         return StepValues(z, r, n, h, o, y)
 
     def forward(self, X: Any, h: Tensor | None = None) -> list[StepValues]:
-        """All steps of one batch X (3, B, 4), from the state h (zeros if missing)."""
-        state = self.start(X.shape[1]) if h is None else h
+        """Compute all steps of a batch X (3, B, 4), from the state h (zeros by default)."""
+        state = self.initial_state(X.shape[1]) if h is None else h
         steps = []
         for t, x in enumerate(X):
             with scope(t):
@@ -181,7 +178,7 @@ class MathMath(Module):
 
 
 def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
-    """How surprised the network was by the characters Y (3, B, 4) that came next: the three terms, and the loss."""
+    """Compute the cross-entropy of a batch, term by term, from its targets Y (3, B, 4)."""
     terms_1, terms_2, terms_3 = [], [], []
     for t, (step, y) in enumerate(zip(steps, Y, strict=True)):
         with scope("loss", t):
@@ -199,10 +196,10 @@ def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
 
 
 def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]:
-    """Train, handing back every epoch as it ends: truncated backpropagation through time.
+    """Train with truncated backpropagation through time, and yield each epoch as it ends.
 
-    The state goes on from batch to batch within an epoch, detached: the numbers are kept, the graph behind them
-    is not, so that each backward pass stays within its own batch.
+    Within an epoch, each batch starts from the last state of the one before. That state is
+    detached: it keeps its numbers but not its graph, so each backward pass stays within its batch.
 
     Examples
     --------
@@ -215,7 +212,7 @@ def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]
     """
     X, Y = batches(model.dtype)
     for number in range(1, epochs + 1):
-        h, losses = model.start(), []
+        h, losses = model.initial_state(), []
         for x, y in zip(X, Y, strict=True):
             steps = model(x, h)
             loss = cross_entropy(steps, y).loss
@@ -230,14 +227,17 @@ def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]
 def sample(
     model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_back: bool = True
 ) -> str:
-    """Write: read the primer, then always take the most probable character and read that next.
+    """Let the network write: read the primer, then always take the most probable character.
 
     Parameters
     ----------
+    prime : str
+        The primer: the first characters of the text.
     length : int
-        How long the text gets, the primer included.
+        The length of the text, including the primer.
     feed_back : bool
-        False repeats the tutorial's slip: what was drawn is dropped, and the primer is read again before every character.
+        Read each chosen character next. False repeats the tutorial's slip: the network reads the
+        primer again before every character.
 
     Examples
     --------
@@ -245,15 +245,14 @@ def sample(
     'Mathth'
     """
     if not prime:
-        raise argument_error(
-            "sample", "prime", expected="at least one character", got="''", fix="start from 'Ma'"
-        )
-    text, unread, h = prime, prime, model.start(1)
+        expected, fix = "at least one character", "start from 'Ma'"
+        raise argument_error("sample", "prime", expected, "''", fix)
+    text, unread, h = prime, prime, model.initial_state(1)
     with no_grad():
         while len(text) < length:
             step = model(one_hot(unread, model.dtype)[:, None], h)[-1]
             h = step.h
-            drawn = CHARACTERS[int(step.probabilities.argmax())]
-            text += drawn
-            unread = drawn if feed_back else prime
+            likeliest = CHARACTERS[int(step.probabilities.argmax())]
+            text += likeliest
+            unread = likeliest if feed_back else prime
     return text

@@ -1,4 +1,4 @@
-"""The numbers of the walk, computed by the library; nothing is printed here."""
+"""The numbers of the tutorial, computed by the library. Nothing is printed here."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from .network import (
 )
 
 EPOCHS = 100
-"""How long the tutorial trained."""
+"""The number of epochs that the tutorial trains for."""
 
 
 class Lesson:
-    """The tutorial's three batches before any training, in float64: the first with its loss and gradients.
+    """The tutorial's three batches before any training, in float64, and the gradients of the first.
 
     Attributes
     ----------
     model : MathMath
     X, Y : ndarray of shape (3, 3, 2, 4)
-    start : Tensor
+    initial_state : Tensor
         The state before the first step.
-    batches : list of list of Step
-        All steps of the three batches, the state handed on.
-    steps : list of Step
-        Those of the first batch, which the chapters look at.
+    batches : list of list of StepValues
+        All steps of the three batches. Each batch starts from the last state of the one before.
+    steps : list of StepValues
+        The steps of the first batch, which the chapters show.
     loss : Loss
-        Of the first batch, after its backward pass.
+        The loss of the first batch, after its backward pass.
     """
 
     def __init__(self) -> None:
         self.model = MathMath()
         self.X, self.Y = batches()
-        self.start = h = self.model.start()
+        self.initial_state = h = self.model.initial_state()
         self.batches: list[list[StepValues]] = []
         for x in self.X:
             self.batches.append(self.model(x, h))
@@ -59,7 +59,7 @@ class Lesson:
 
 
 class Recipe(NamedTuple):
-    """A way to train: its name, and the optimizer it makes for some parameters."""
+    """A way to train: a name, and a function from parameters to an optimizer."""
 
     name: str
     optimizer: Callable[[Any], Any]
@@ -71,7 +71,7 @@ RECIPES = (TUTORIAL, Recipe("SGD 0.5", lambda parameters: SGD(parameters, 0.5)),
 
 
 class Outcome(NamedTuple):
-    """What 100 epochs of a recipe lead to."""
+    """The result of 100 epochs with a recipe."""
 
     name: str
     losses: list[float]
@@ -79,25 +79,31 @@ class Outcome(NamedTuple):
     learned: int | None
     """The first epoch after which greedy sampling writes the text."""
     written: str
-    """What the trained network writes, feeding back what it drew."""
+    """The text of the trained network when each drawn character is read next."""
     reread: str
-    """What it writes when it reads the primer again before every character, as the tutorial's sampler did."""
+    """Its text when the primer is read again before every character, as in the tutorial."""
 
 
-def terms(gate: Tensor) -> list[np.ndarray]:
-    """Term 1 + term 2 + term 3 of a gate, read off its graph: the products with x and with h, and the bias."""
-    (total,) = _made_from(gate)
-    products, bias = _made_from(total)
-    return [value.array for value in (*_made_from(products), bias)]
+def read_terms(gate: Tensor) -> list[np.ndarray]:
+    """Return the three terms of a gate: the products with x and with h, and the bias.
+
+    They are read off the graph, in which a gate is a function of (term 1 + term 2) + term 3.
+    """
+    (total,) = _inputs_of(gate)
+    products, bias = _inputs_of(total)
+    return [value.array for value in (*_inputs_of(products), bias)]
 
 
-def _made_from(value: Value) -> list[Value]:
+def _inputs_of(value: Value) -> list[Value]:
     assert value.node is not None
     return list(value.node.inputs)
 
 
-def until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tuple[Epoch, str]]:
-    """Train until greedy sampling writes the text, 100 epochs at most: after each epoch its loss and what is written."""
+def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tuple[Epoch, str]]:
+    """Yield each epoch and the text written after it, until it is the right one.
+
+    Training stops after 100 epochs at most.
+    """
     for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
         written = sample(model)
         yield epoch, written
@@ -106,8 +112,8 @@ def until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tuple[Epoc
 
 
 @cache
-def outcome(recipe: Recipe) -> Outcome:
-    """Train for the tutorial's 100 epochs, whatever is written on the way."""
+def compute_outcome(recipe: Recipe) -> Outcome:
+    """Train for all of the tutorial's 100 epochs and return the result."""
     model, losses, learned = MathMath(), [], None
     for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
         losses.append(epoch.mean)
@@ -117,14 +123,14 @@ def outcome(recipe: Recipe) -> Outcome:
 
 
 def misread(text: str) -> str:
-    """`text` as it looks when numbers given by one order of the characters are read in another, here the alphabet's."""
+    """Number the characters in the tutorial's order and read the numbers in alphabetical order."""
     return "".join(sorted(CHARACTERS)[INDEX[c]] for c in text)
 
 
-def without_detach() -> str:
-    """What the library says when the state goes to the next batch with its graph."""
+def try_without_detach() -> str:
+    """Train with a state that keeps its graph, and return the message of the error."""
     model, (X, Y) = MathMath(), batches()
-    h = model.start()
+    h = model.initial_state()
     try:
         for x, y in zip(X, Y, strict=True):
             steps = model(x, h)
@@ -135,42 +141,46 @@ def without_detach() -> str:
     return ""
 
 
-def everything(lesson: Lesson) -> dict[str, Any]:
-    """All the numbers as one plain object, for ``--json``."""
-    steps, loss, model = lesson.steps, lesson.loss, lesson.model
-    flat = [step for batch in lesson.batches for step in batch]
+def collect_numbers(lesson: Lesson) -> dict[str, Any]:
+    """Return all the numbers in plain lists and dicts, for ``--json``."""
+    steps = [step for batch in lesson.batches for step in batch]
     training = [
-        {"epoch": e.number, "loss": e.mean, "losses": list(e.losses), "written": w}
-        for e, w in until_learned(MathMath())
+        {"epoch": epoch.number, "loss": epoch.mean, "losses": list(epoch.losses), "written": text}
+        for epoch, text in train_until_learned(MathMath())
     ]
     return {
         "text": TEXT,
         "dictionary": INDEX,
         "X": lesson.X.tolist(),
         "Y": lesson.Y.tolist(),
-        "parameters": {name: p.tolist() for name, p in model.named_parameters()},
-        "hidden_states": [step.h.tolist() for step in flat],
-        "probabilities": [step.probabilities.tolist() for step in flat],
-        "batch_1": {
-            "z": [step.z.tolist() for step in steps],
-            "r": [step.r.tolist() for step in steps],
-            "candidate": [step.candidate.tolist() for step in steps],
-            "terms": {
-                gate: [[term.tolist() for term in terms(getattr(step, gate))] for step in steps]
-                for gate in ("z", "r", "candidate")
-            },
-            "logits": [step.logits.tolist() for step in steps],
-            "cross_entropy_term_1": [term.tolist() for term in loss.term_1],
-            "cross_entropy_term_2": [term.tolist() for term in loss.term_2],
-            "cross_entropy_term_3": [term.item() for term in loss.term_3],
-            "loss": loss.loss.item(),
-            "gradients": {
-                name: p.grad.tolist() for name, p in model.named_parameters() if p.grad is not None
-            },
-            "dloss_dh": [step.h.grad.tolist() for step in steps if step.h.grad is not None],
-        },
+        "parameters": {name: p.tolist() for name, p in lesson.model.named_parameters()},
+        "hidden_states": [step.h.tolist() for step in steps],
+        "probabilities": [step.probabilities.tolist() for step in steps],
+        "batch_1": _collect_first_batch(lesson),
         "training": {"recipe": OURS.name, "epochs": training},
-        "outcomes": [outcome(recipe)._asdict() for recipe in RECIPES],
-        "without_detach": without_detach(),
+        "outcomes": [compute_outcome(recipe)._asdict() for recipe in RECIPES],
+        "without_detach": try_without_detach(),
         "written": training[-1]["written"],
+    }
+
+
+def _collect_first_batch(lesson: Lesson) -> dict[str, Any]:
+    """Return the gates, the terms, the loss and the gradients of the first batch."""
+    steps, loss = lesson.steps, lesson.loss
+    gradients = {name: p.grad for name, p in lesson.model.named_parameters()}
+    return {
+        "z": [step.z.tolist() for step in steps],
+        "r": [step.r.tolist() for step in steps],
+        "candidate": [step.candidate.tolist() for step in steps],
+        "terms": {
+            gate: [[term.tolist() for term in read_terms(getattr(step, gate))] for step in steps]
+            for gate in ("z", "r", "candidate")
+        },
+        "logits": [step.logits.tolist() for step in steps],
+        "cross_entropy_term_1": [term.tolist() for term in loss.term_1],
+        "cross_entropy_term_2": [term.tolist() for term in loss.term_2],
+        "cross_entropy_term_3": [term.item() for term in loss.term_3],
+        "loss": loss.loss.item(),
+        "gradients": {name: g.tolist() for name, g in gradients.items() if g is not None},
+        "dloss_dh": [step.h.grad.tolist() for step in steps if step.h.grad is not None],
     }

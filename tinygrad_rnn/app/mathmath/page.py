@@ -1,4 +1,4 @@
-"""The page the walk is written on: headings, prose, matrices side by side, tables and progress."""
+"""The page on which the tutorial is printed: headings, prose, matrices, tables and progress."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from ...errors import format_count
 from .network import Epoch
 
 PAUSE = 0.06
-"""Seconds that one epoch stays in view; the training itself is faster than eyes."""
+"""Seconds for which an epoch stays in view. The training itself is too fast to watch."""
+WIDTH = 80
+"""Columns that prose and headings fill at most."""
 
 Block = list[str]
-"""Lines of one width: a matrix under its name, or a sign between two matrices."""
+"""Lines of equal width: a name above a matrix, or a sign between two matrices."""
 
 
 class Page:
-    """A terminal, or with `plain` a stream of lines without colour, animation or control characters, 80 columns wide."""
+    """A terminal to print on.
+
+    Parameters
+    ----------
+    plain : bool
+        Print without colour, animation and control characters, 80 columns wide.
+    """
 
     def __init__(self, plain: bool):
         from rich.console import Console
@@ -29,48 +37,54 @@ class Page:
         self.plain = plain
         if plain:
             self.console = Console(
-                width=80, color_system=None, force_terminal=False, no_color=True, highlight=False
+                width=WIDTH, color_system=None, force_terminal=False, no_color=True, highlight=False
             )
         else:
             self.console = Console(highlight=False)
             self.console.width = min(self.console.width, 100)
 
+    @property
+    def width(self) -> int:
+        """The columns that prose and headings fill."""
+        return min(self.console.width, WIDTH)
+
     def title(self, text: str) -> None:
-        """The heading of the whole page."""
+        """Print the title of the page."""
         from rich.panel import Panel
         from rich.text import Text
 
-        self.console.print(
-            Panel(
-                Text(text, justify="center"), style="bold cyan", width=min(self.console.width, 80)
-            )
-        )
+        title = Text(text, justify="center")
+        self.console.print(Panel(title, style="bold cyan", width=self.width))
 
     def heading(self, text: str) -> None:
-        """The heading of a chapter."""
+        """Print the heading of a chapter."""
         self.console.print()
-        self.line(
-            f"── {text} " + "─" * max(0, min(self.console.width, 80) - len(text) - 4), "bold cyan"
-        )
+        self.line(f"── {text} " + "─" * max(0, self.width - len(text) - 4), "bold cyan")
 
-    def say(self, *paragraphs: str) -> None:
-        """Prose, filled to the width of the page; a paragraph that starts with a line break has an empty line above it."""
-        for paragraph in paragraphs:
-            if paragraph.startswith("\n"):
+    def say(self, text: str) -> None:
+        """Print prose, wrapped to the width of the page.
+
+        Empty lines separate paragraphs, as in a docstring. A text that begins with a line break
+        has an empty line above it.
+        """
+        if text.startswith("\n"):
+            self.line()
+        for i, paragraph in enumerate(text.strip().split("\n\n")):
+            if i:
                 self.line()
-            for line in wrap(paragraph.strip(), min(self.console.width, 80)):
+            for line in wrap(" ".join(paragraph.split()), self.width):
                 self.line(line)
 
     def line(self, text: str = "", style: str = "") -> None:
-        """One line, as it is."""
+        """Print a line as it is."""
         from rich.text import Text
 
         self.console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
 
     def show(self, *parts: Block | str, indent: int = 2) -> None:
-        """Matrices side by side, and signs between them."""
+        """Print matrices side by side, with signs between them."""
         self.console.print()
-        names, *lines = beside(*parts)
+        names, *lines = join_blocks(*parts)
         if names.strip():
             self.line((" " * indent + names).rstrip(), "green")
         for line in lines:
@@ -79,7 +93,7 @@ class Page:
     def table(
         self, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()
     ) -> None:
-        """A table; the columns `right` are flush right."""
+        """Print a table, with the columns `right` aligned on the right."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -97,22 +111,29 @@ class Page:
             table.add_row(*map(Text, row))
         self.console.print(table)
 
-    def follow(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> tuple[Epoch, str]:
-        """Show a training as it runs and hand back its last epoch: live in a terminal, else in a few lines."""
-        seen = list(epochs) if self.plain else self._live(epochs, at_most)
-        if self.plain:
-            self.line()
-            for epoch, written in seen:
-                if epoch.number & (epoch.number - 1) == 0 or epoch is seen[-1][0]:
-                    self.line(
-                        f"  epoch {epoch.number:3}   loss {epoch.mean:.4f}   writes {written}"
-                    )
-        return seen[-1]
+    def show_training(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> tuple[Epoch, str]:
+        """Run a training, show its progress, and return its last epoch and what was written then.
 
-    def _live(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> list[tuple[Epoch, str]]:
+        A terminal shows every epoch as it ends. A plain page shows epochs 1, 2, 4, 8 … and the
+        last one.
+        """
+        if not self.plain:
+            return self._show_live(epochs, at_most)[-1]
+        results = list(epochs)
+        self.line()
+        for epoch, written in results:
+            is_power_of_2 = epoch.number & (epoch.number - 1) == 0
+            if is_power_of_2 or epoch is results[-1][0]:
+                self.line(f"  epoch {epoch.number:3}   loss {epoch.mean:.4f}   writes {written}")
+        return results[-1]
+
+    def _show_live(
+        self, epochs: Iterator[tuple[Epoch, str]], at_most: int
+    ) -> list[tuple[Epoch, str]]:
+        """Run a training with a progress bar and return all its epochs."""
         from rich.progress import BarColumn, Progress, TextColumn
 
-        seen = []
+        results = []
         columns = (
             TextColumn("  epoch {task.completed:3.0f}/{task.total:.0f}"),
             BarColumn(bar_width=20),
@@ -124,17 +145,16 @@ class Page:
         with Progress(*columns, console=self.console, refresh_per_second=30) as progress:
             task = progress.add_task("", total=at_most, loss="…", written="")
             for epoch, written in epochs:
-                seen.append((epoch, written))
-                progress.update(
-                    task, completed=epoch.number, loss=f"{epoch.mean:.4f}", written=written
-                )
+                results.append((epoch, written))
+                loss = f"{epoch.mean:.4f}"
+                progress.update(task, completed=epoch.number, loss=loss, written=written)
                 time.sleep(PAUSE)
-        self.line(f"  learned after {format_count(len(seen), 'epoch')}", "dim")
-        return seen
+        self.line(f"  learned after {format_count(len(results), 'epoch')}", "dim")
+        return results
 
 
 def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
-    """A matrix (a vector is a row) in brackets under its name, its columns aligned.
+    """Return a matrix in brackets below its name, with aligned columns. A vector is a row.
 
     Examples
     --------
@@ -144,34 +164,42 @@ def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
     ⎣0.0 10.0⎦
     """
     array = np.atleast_2d(np.asarray(numbers))
-    cells = [
-        [f"{0.0 if x == 0 else x:.{decimals}f}" for x in row] for row in array
-    ]  # no minus before a zero
+    # -0.0 is written without its sign.
+    cells = [[f"{0.0 if x == 0 else x:.{decimals}f}" for x in row] for row in array]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
     last = len(rows) - 1
-    ends = ["[]"] if last == 0 else ["⎡⎤", *["⎢⎥"] * (last - 1), "⎣⎦"]
-    lines = [left + row + right for row, (left, right) in zip(rows, ends, strict=True)]
-    return [_centred(name, len(lines[0])), *lines]
+    brackets = ["[]"] if last == 0 else ["⎡⎤", *["⎢⎥"] * (last - 1), "⎣⎦"]
+    lines = [left + row + right for row, (left, right) in zip(rows, brackets, strict=True)]
+    return [_center(name, len(lines[0])), *lines]
 
 
-def beside(*parts: Block | str) -> Block:
-    """Blocks next to each other: names in the first line, matrices centred below, signs, with their spaces, in the middle."""
+def space_out(blocks: Iterable[Block]) -> list[Block | str]:
+    """Return the blocks with two spaces between them."""
+    return [part for block in blocks for part in (block, "  ")][:-1]
+
+
+def join_blocks(*parts: Block | str) -> Block:
+    """Join blocks side by side.
+
+    The names are in the first line. The matrices are centred vertically below it, and so are the
+    signs between them, which keep their spaces.
+    """
     height = max(len(part) for part in parts if not isinstance(part, str)) - 1
     columns = []
     for part in parts:
         title, body = ("", [part]) if isinstance(part, str) else (part[0], part[1:])
-        width = max(map(_width, [title, *body]))
+        width = max(map(_measure_width, [title, *body]))
         above = (height - len(body)) // 2
         lines = [title, *[""] * above, *body, *[""] * (height - len(body) - above)]
-        columns.append([line + " " * (width - _width(line)) for line in lines])
+        columns.append([line + " " * (width - _measure_width(line)) for line in lines])
     return ["".join(row) for row in zip(*columns, strict=True)]
 
 
-def _width(text: str) -> int:
-    """Columns on the screen: the tilde of h̃ takes none."""
+def _measure_width(text: str) -> int:
+    """Return the number of columns on the screen. The tilde of h̃ takes none."""
     return sum(not combining(c) for c in text)
 
 
-def _centred(text: str, width: int) -> str:
-    return " " * max(0, (width - _width(text)) // 2) + text
+def _center(text: str, width: int) -> str:
+    return " " * max(0, (width - _measure_width(text)) // 2) + text

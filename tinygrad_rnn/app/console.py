@@ -1,0 +1,63 @@
+"""Printing in the terminal, with or without colour, and with text from files shown literally."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from ..analysis.labels import escape_unprintable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+
+def add_plain_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option ``--plain`` to a subcommand that uses colour."""
+    parser.add_argument("--plain", action="store_true", help="no colour, no animation")
+
+
+def make_console(plain: bool) -> Console:
+    """Return a console for stdout, without colour and animation if `plain` or not a terminal."""
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty()
+    if not plain and is_terminal:
+        return Console(highlight=False, emoji=False)
+    return Console(
+        color_system=None,
+        force_terminal=False,
+        force_interactive=False,
+        highlight=False,
+        width=None if is_terminal else 100,
+        emoji=False,
+    )
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a line without markup. In a file or a pipe it is not wrapped."""
+    console.print(text, markup=False, soft_wrap=not console.is_terminal)
+
+
+def as_literal(text: str) -> Text:
+    """Return the text for rich, with brackets as brackets instead of markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+def escape_for_terminal(text: str) -> str:
+    """Return text from a model that anyone may have made, safe to print.
+
+    On a terminal, characters that would steer it are written as escapes. A file or a pipe gets
+    the text unchanged.
+    """
+    if not sys.stdout.isatty():
+        return text
+    return "".join(c if c in "\n\t" else escape_unprintable(c) for c in text)
+
+
+def format_error(error: BaseException) -> str:
+    """Return the message of an error as one printable line."""
+    return escape_unprintable(" ".join(str(error).split()))

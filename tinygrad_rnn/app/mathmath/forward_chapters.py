@@ -1,0 +1,186 @@
+"""Chapters 1 to 7 of the tutorial: from the text to the loss.
+
+The prose is here, the numbers are in `numbers`, and the layout is in `page`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .network import CHARACTERS, INDEX, TEXT, StepValues, one_hot
+from .numbers import Lesson, read_terms
+from .page import Page, matrix, space_out
+
+SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉"
+COLUMNS = "  ".join(f"{c:^5}" for c in CHARACTERS)
+"""The characters above the columns of four-decimal numbers."""
+
+
+def introduction(page: Page, lesson: Lesson) -> None:
+    """Say what the tutorial is about."""
+    page.title("MathMath: a gated recurrent unit, with every matrix")
+    page.say("""
+        A network with two hidden units reads a text and learns, at each character, which one
+        comes next. We follow "Gated Recurrent Units explained with matrices" (Russell-Puleri and
+        Puleri, 2019) and start from its own initial weights. Every number below is computed as
+        you read.
+    """)
+
+
+def dictionary(page: Page, lesson: Lesson) -> None:
+    """Turn characters into numbers."""
+    page.heading("1. From text to numbers")
+    indices = ", ".join(f"{c}={i}" for c, i in INDEX.items())
+    page.say(f"\nThe text is {TEXT}, and its dictionary is {indices}.")
+    page.say("Each character becomes a one-hot row: 1 in its own column, 0 elsewhere.")
+    rows = matrix(" ".join(CHARACTERS), one_hot("Math"), 0)
+    page.show(["", *"Math"], " ", rows)
+
+
+def batches(page: Page, lesson: Lesson) -> None:
+    """Show how the text is cut into batches."""
+    page.heading("2. The anatomy of a batch")
+    shape = " x ".join(map(str, lesson.X.shape))
+    page.say(f"""
+        X is {shape}: 3 batches of 3 time steps, each with 2 sequences of 4-long one-hot rows.
+        Read a sequence downwards, one character at each step. Y, the target, is the same text,
+        one character later.
+    """)
+    headings, rows = [""], [[f"step {t}"] for t in range(lesson.X.shape[1])]
+    for number, (X, Y) in enumerate(zip(lesson.X, lesson.Y, strict=True), 1):
+        headings.append(f"batch {number}: X → Y")
+        for row, x, y in zip(rows, X, Y, strict=True):
+            row.append(f"{' '.join(_decode(x))}  →  {' '.join(_decode(y))}")
+    page.table(headings, rows)
+    page.say("The first batch in one-hot rows, one row for each sequence:")
+    inputs, targets = (
+        space_out(matrix(f"{name}{SUBSCRIPT[t]}", x, 0) for t, x in enumerate(rows))
+        for name, rows in (("x", lesson.X[0]), ("y", lesson.Y[0]))
+    )
+    page.show(*inputs, "      ", *targets)
+
+
+def _decode(rows: np.ndarray) -> list[str]:
+    """Return the characters of one-hot rows."""
+    return [CHARACTERS[i] for i in rows.argmax(-1)]
+
+
+def parameters(page: Page, lesson: Lesson) -> None:
+    """Show the eleven parameters."""
+    page.heading("3. The eleven matrices")
+    page.say("""
+        W acts on the character, U on the state; z is the update gate, r the reset gate, h the
+        candidate.
+    """)
+    p = dict(lesson.model.named_parameters())
+    for kind in ("W", "U", "b"):
+        page.show(*space_out(matrix(f"{kind}{gate}", p[f"{kind}{gate}"].data) for gate in "zrh"))
+    page.show(*space_out(matrix(name, p[name].data) for name in ("Wy", "by")))
+
+
+def gates(page: Page, lesson: Lesson) -> None:
+    """Compute the three time steps of batch 1, gate by gate."""
+    page.heading("4. Three time steps of the first batch")
+    page.say("""
+        Each gate is the sum of three terms: term 1 = x W, term 2 = h U, term 3 = b. The sigmoid σ
+        squeezes a gate between 0 and 1, tanh the candidate h̃ between -1 and 1. The new state is
+        z ⊙ h + (1 - z) ⊙ h̃: where z is near 1 the old state stays. These terms are read off the
+        graph that the run recorded.
+    """)
+    state, name = lesson.initial_state.data, "h₋₁"
+    for t, step in enumerate(lesson.steps):
+        s = SUBSCRIPT[t]
+        page.line(
+            f"\nTime step {t}: the sequences read {' and '.join(_decode(lesson.X[0, t]))}", "bold"
+        )
+        page.show(matrix(f"x{s}", lesson.X[0, t], 0), "  ", matrix(name, state))
+        _show_gates(page, step, s, name)
+        kept = matrix(f"z{s}", step.z.data), " ⊙ ", matrix(name, state)
+        new = matrix(f"1 - z{s}", 1 - step.z.data), " ⊙ ", matrix(f"h̃{s}", step.candidate.data)
+        page.show(f"h{s} = ", *kept, " + ", *new, indent=0)
+        state, name = step.h.data, f"h{s}"
+        page.show("   = ", matrix(name, state), indent=0)
+
+
+def _show_gates(page: Page, step: StepValues, s: str, h: str) -> None:
+    """Show the gates and the candidate of a step as functions of their terms.
+
+    `s` is the subscript of the step, and `h` the name of the state before it.
+    """
+    for letter, gate, function, kind, state in (
+        ("z", step.z, "σ", "z", h),
+        ("r", step.r, "σ", "r", h),
+        ("h̃", step.candidate, "tanh", "h", f"(r{s}⊙{h})"),
+    ):
+        names = (f"x{s} W{kind}", f"{state} U{kind}", f"b{kind}")
+        x_term, h_term, bias = map(matrix, names, read_terms(gate))
+        result = matrix(f"{letter}{s}", gate.data)
+        page.show(f"{function}(", x_term, " + ", h_term, " + ", bias, ")= ", result, indent=0)
+
+
+def states(page: Page, lesson: Lesson) -> None:
+    """Follow the state from step to step and from batch to batch."""
+    page.heading("5. The state, from step to step and from batch to batch")
+    page.say("""
+        Every batch starts from the last state of the one before; only the first starts from
+        zeros.
+    """)
+    number = 0
+    for k, batch in enumerate(lesson.batches, 1):
+        page.line(f"\n  batch {k}")
+        blocks = (matrix(f"h{SUBSCRIPT[number + t]}", s.h.data) for t, s in enumerate(batch))
+        page.show(*space_out(blocks))
+        number += len(batch)
+    page.say("""
+        A detail: the first sequence of batch 2 (thM) does not continue the first sequence of
+        batch 1 (Mat), so the state that is carried over belongs to another place in the text. It
+        does no harm here, because each character of this text determines the next.
+    """)
+
+
+def output(page: Page, lesson: Lesson) -> None:
+    """Compute the linear layer and the softmax."""
+    page.heading("6. The linear layer and the softmax")
+    page.say("\nTwo hidden units become four scores, one for each character: o = h Wy + by.")
+    step = lesson.steps[0]
+    page.show("term 1: ", matrix("h₀", step.h.data), " @ ", matrix("Wy", lesson.model.Wy.data))
+    page.show("term 2: ", matrix("by", lesson.model.by.data))
+    for t, s in enumerate(lesson.steps):
+        page.show(f"o{SUBSCRIPT[t]} = ", matrix(COLUMNS, s.logits.data))
+    page.say("""
+        Softmax turns them into probabilities: exp(o), divided by its sum. The largest score is
+        subtracted first: the quotient stays the same, and exp cannot overflow. In numbers, for
+        time step 0:
+    """)
+    o = step.logits.data
+    shifted = o - o.max(-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    sums = exponentials.sum(-1, keepdims=True)
+    page.show("o₀ - max = ", matrix("", shifted))
+    page.show("  exp(…) = ", matrix("", exponentials), "  sum ", matrix("", sums))
+    for t, s in enumerate(lesson.steps):
+        page.show(f"ŷ{SUBSCRIPT[t]} = ", matrix(COLUMNS, s.probabilities.data))
+
+
+def loss(page: Page, lesson: Lesson) -> None:
+    """Compute the cross-entropy in three terms."""
+    result = lesson.loss
+    page.heading("7. The cross-entropy, in three terms")
+    page.say("""
+        Term 1: y ⊙ log ŷ. Each row keeps only the entry of the character that really came next.
+    """)
+    for t, term in enumerate(result.term_1):
+        page.show(f"step {t}: ", matrix(COLUMNS, term.data))
+    page.say("\nTerm 2: its sum over the characters, one number for each step and sequence.")
+    page.show(matrix("", np.stack([term.data for term in result.term_2])))
+    page.say("\nTerm 3: minus the mean over the two sequences, one number for each step.")
+    page.show(matrix("", [term.item() for term in result.term_3]))
+    page.line(f"\n  loss = {result.loss.item():.4f}", "bold yellow")
+    guessing = np.log(len(CHARACTERS))
+    page.say(f"""
+        The loss is the mean over the steps. Guessing among four characters costs log 4 =
+        {guessing:.4f}: the network knows little yet.
+    """)
+
+
+CHAPTERS = (introduction, dictionary, batches, parameters, gates, states, output, loss)

@@ -1,0 +1,69 @@
+"""The command `tinygrad-rnn sample`: text that a trained model writes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import argument_error
+from .console import escape_for_terminal
+
+HELP = "let a trained model write"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model, the start of the text, and the settings of the sampling."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that train wrote")
+    parser.add_argument(
+        "--prime",
+        metavar="TEXT",
+        help="what it reads first (default: the first character it knows)",
+    )
+    parser.add_argument(
+        "--length", type=int, default=400, metavar="N", help="characters to write (default 400)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.8,
+        metavar="X",
+        help="0 takes the likeliest, above 1 is more even (default 0.8)",
+    )
+    parser.add_argument("--top-k", type=int, metavar="N", help="draw among the likeliest N only")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Load a model, let it write, and print the text."""
+    from ..text import sample
+    from .char_model import load_model
+
+    path = str(options.model)
+    model, _, _ = load_model(path)
+    model.eval()
+
+    def predict(x: np.ndarray, state: Any) -> Any:
+        logits, state = model(x, state)
+        if not np.isfinite(logits.array).all():
+            fix = "it is damaged, or its training diverged; train it again"
+            raise argument_error(
+                "sample", "MODEL", "finite logits", f"nan or inf from {path!r}", fix
+            )
+        return logits, state
+
+    prime = model.vocab.characters[0] if options.prime is None else options.prime
+    with np.errstate(over="ignore", invalid="ignore"):  # `predict` reports what is not finite
+        text = sample(
+            predict,
+            model.vocab,
+            prime,
+            options.length,
+            temperature=options.temperature,
+            top_k=options.top_k,
+            rng=options.seed,
+        )
+    print(escape_for_terminal(text))
+    return 0
