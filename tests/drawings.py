@@ -29,7 +29,7 @@ def layer_loss(kind, steps, layers=1, *, bidirectional=False):
 
 
 def end_of_value(dot, start):
-    """Return the end of the value that starts at `start`: quoted, in balanced brackets, or a word."""
+    """Return the end of the value at `start`: a quoted text, balanced brackets, or a word."""
     if dot[start] == '"':
         return re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL).match(dot, start).end()
     if dot[start] != "<":

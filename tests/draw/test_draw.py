@@ -1,4 +1,4 @@
-"""Drawings of the graph: equations and DOT, small and exact, deterministic, safe with any name, fast."""
+"""Drawings of graphs as equations and as DOT: exact, deterministic, safe with any name, fast."""
 
 import gc
 import html
@@ -111,13 +111,16 @@ GOLDEN = {
 
 
 def equations(output):
-    """The equations of a drawing, without numbers and shapes."""
+    """Return the equations of a graph, without numbers and shapes."""
     lines = [line for line in tg.graph(output).text().splitlines() if re.match(r" *\d+  ", line)]
     return [re.sub(r" +\([\d, ]*\)$", "", line[6:]) for line in lines]
 
 
 def emptied(dot):
-    """DOT text without the values of its attributes, which is all that a name may change; and the HTML-like ones."""
+    """Return DOT text without the values of attributes, and the HTML-like values.
+
+    A name may change nothing but the values.
+    """
     rest, labels, i = "", [], 0
     while i < len(dot):
         if dot[i] in '"<':
@@ -129,7 +132,7 @@ def emptied(dot):
     return re.sub(r"=[^\s\]]+", "=_", rest), labels
 
 
-# -- equations ---------------------------------------------------------------------------------------
+# -- equations ----------------------------------------------------------------------------------
 
 
 def test_text_of_a_recurrence():
@@ -239,7 +242,7 @@ def test_a_custom_op_is_drawn_by_its_formula():
 @pytest.mark.parametrize(
     "output", [tg.Tensor([1.0]), tg.Tensor([1.0], requires_grad=True), np.ones(2), 3.0, None]
 )
-def test_what_has_no_graph_is_refused(form, output):
+def test_a_value_without_a_graph_cannot_be_drawn(form, output):
     with pytest.raises(
         TypeError,
         match=r"^(draw\.text|graph): argument output: expected a Tensor that was computed",
@@ -260,12 +263,12 @@ def test_what_has_no_graph_is_refused(form, output):
         ({"theme": "neon"}, "argument theme: expected 'light', 'dark' or 'print', got 'neon'"),
     ],
 )
-def test_an_unknown_option_is_refused(options, message):
+def test_an_unknown_option_raises_an_error(options, message):
     with pytest.raises(ValueError, match=f"^graph: {message}"):
         tg.graph(ramp((2,)) * 2, **options)
 
 
-# -- pictures ----------------------------------------------------------------------------------------
+# -- pictures -----------------------------------------------------------------------------------
 
 
 def read_fixture(name):
@@ -408,8 +411,14 @@ lstm = tg.nn.LSTM(3, 4, 2, bidirectional=True, rng=0)
 output, _ = lstm(tg.Tensor(np.ones((4, 2, 3)), dtype="float32"))
 loss = (output * output).mean()
 loss.backward(retain_grads=True)
-for options in ({}, {"roll": True}, {"steps": "first:1,last:1", "show": "value,grad"}, {"fold": ["layer 0", 2], "parameters": "chips"},
-                {"parameters": "hide", "fold": "names"}, {"highlight": lstm.weight_hh_l0, "theme": "dark"}):
+for options in (
+    {},
+    {"roll": True},
+    {"steps": "first:1,last:1", "show": "value,grad"},
+    {"fold": ["layer 0", 2], "parameters": "chips"},
+    {"parameters": "hide", "fold": "names"},
+    {"highlight": lstm.weight_hh_l0, "theme": "dark"},
+):
     drawn = tg.graph(loss, **options)
     sys.stdout.buffer.write(drawn.dot().encode())
     sys.stdout.buffer.write(repr(drawn.data()).encode())
@@ -446,7 +455,7 @@ def test_the_same_program_gives_the_same_drawing(form):
     assert len(keep) == 3
 
 
-def test_the_shape_stands_in_every_box():
+def test_every_box_shows_the_shape():
     drawn = tg.graph(recurrence())
     found = boxes(drawn)
     for node in drawn.nodes:
@@ -461,7 +470,7 @@ def test_the_shape_does_not_depend_on_a_name():
     assert box[1:] == ["(3, 2)"]
 
 
-def test_nothing_but_what_was_asked_for():
+def test_a_box_shows_only_the_requested_details():
     for show, lines in (
         ([], 1),
         ("shape", 2),
@@ -472,10 +481,10 @@ def test_nothing_but_what_was_asked_for():
         assert {len(box) for box in boxes(tg.graph(product(), show=show)).values()} == {lines}
 
 
-# -- values, gradients, status -----------------------------------------------------------------------
+# -- values, gradients, status ------------------------------------------------------------------
 
 
-def test_a_gradient_that_is_not_there_is_no_zero():
+def test_a_missing_gradient_is_not_shown_as_zero():
     a, b = ramp((2,), "a"), ramp((2,), "b")
     loss = (a * b).sum()
     before = tg.graph(loss, show="value,grad")
@@ -608,7 +617,7 @@ def test_the_figure_says_whether_backward_is_done(run, status):
     assert drawn.notes[0] in repr(drawn)
 
 
-# -- the graph of a gradient -------------------------------------------------------------------------
+# -- the graph of a gradient --------------------------------------------------------------------
 
 
 def test_the_graph_of_a_gradient_is_drawn_too():
@@ -639,7 +648,7 @@ def test_the_graph_of_a_gradient_through_time():
     assert tg.graph(output).status == "backward done"
 
 
-def test_a_gradient_stands_in_the_time_step_and_the_scope_of_what_it_differentiates():
+def test_a_gradient_is_drawn_in_the_time_step_and_scope_of_its_value():
     drawn = tg.graph(gru_loss(3, create_graph=True))
     headings = [line for line in drawn.text().splitlines() if line.endswith("gradient")]
     assert headings == [
@@ -655,7 +664,7 @@ def test_a_gradient_stands_in_the_time_step_and_the_scope_of_what_it_differentia
     } == {0, 1}
 
 
-def test_the_scope_is_as_before_when_a_gradient_was_recorded():
+def test_recording_a_gradient_restores_the_scope():
     x = ramp((2,), "x")
     with tg.scope("outer", 1):
         tg.grad((x * x).sum(), x, create_graph=True)
@@ -684,7 +693,7 @@ def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
     assert len(drawn.nodes) == len(tg.graph(gru_loss(50, create_graph=True), roll=True).nodes)
 
 
-# -- any name ----------------------------------------------------------------------------------------
+# -- any name -----------------------------------------------------------------------------------
 
 
 def named(name):
@@ -724,11 +733,11 @@ def test_any_name_is_in_the_data(name):
     assert any(node["name"] == (escape_unprintable(name) or "leaf") for node in data["nodes"])
 
 
-# -- size --------------------------------------------------------------------------------------------
+# -- size ---------------------------------------------------------------------------------------
 
 
 def test_a_drawing_of_a_hundred_steps_is_fast():
-    """The language model of the requirement: 100 steps of a GRU with an embedding and an output layer."""
+    """The graph is that of a language model: an embedding, 100 steps of a GRU, an output layer."""
     from internals import Architecture, CharModel
 
     from tinygrad_rnn.text import CharVocab
@@ -747,7 +756,7 @@ def test_a_drawing_of_a_hundred_steps_is_fast():
     assert time.perf_counter() - start < 2
 
 
-def test_over_600_nodes_it_folds_by_itself_and_says_so():
+def test_a_graph_of_over_600_nodes_is_folded_and_a_note_says_so():
     drawn = tg.graph(gru_loss(100))
     assert len(drawn.nodes) <= 600
     (note,) = drawn.notes[1:]
@@ -767,7 +776,7 @@ def test_over_600_nodes_it_folds_by_itself_and_says_so():
     assert tg.graph(gru_loss(100), roll=True).notes == drawn.notes[:1]
 
 
-def test_without_time_it_folds_scopes_by_itself():
+def test_a_large_graph_without_time_steps_is_folded_by_scope():
     x = ramp((), "x")
     for part in range(9):
         with tg.scope(f"part {part}", "inner"):
@@ -794,7 +803,7 @@ def wide(parameters, scope=()):
 
 
 @pytest.mark.parametrize("options", [{}, {"fold": 1}, {"fold": "part"}])
-def test_hundreds_of_parameters_are_hidden_by_themselves(options):
+def test_hundreds_of_parameters_are_hidden_automatically(options):
     drawn = tg.graph(wide(700, ["part"]), **options)
     assert len(drawn.nodes) <= 2
     assert sum(node.ops for node in drawn.nodes) == 2
@@ -806,7 +815,7 @@ def test_hundreds_of_parameters_are_hidden_by_themselves(options):
         tg.graph(wide(700, ["part"]), fold="parts")
 
 
-def test_steps_that_were_asked_for_stay_however_many_nodes_there_are():
+def test_requested_steps_stay_however_many_nodes_there_are():
     drawn = tg.graph(gru_loss(100), steps="first:60", parameters="hide")
     assert {
         plain_scope(node.scope)[2]
@@ -821,7 +830,7 @@ def test_steps_that_were_asked_for_stay_however_many_nodes_there_are():
 
 
 @pytest.mark.parametrize("length", [601, 5_000, 19_999])
-def test_of_what_nothing_groups_the_two_ends_are_drawn(length):
+def test_the_two_ends_of_an_ungrouped_graph_are_drawn(length):
     drawn = tg.graph(chain(length))
     assert len(drawn.nodes) == 501
     assert [node.text for node in drawn.nodes if node.kind == "fold"] == [
@@ -874,7 +883,10 @@ def chain(length):
 
 
 def timed(work, runs=1):
-    """The result and the shortest time of several runs, without the garbage collector, whose time is not linear."""
+    """Return the result and the shortest time of several runs.
+
+    The garbage collector is off because its time is not linear.
+    """
     seconds = []
     gc.collect()
     gc.disable()
@@ -901,22 +913,23 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
     assert seconds[1] < 4 * seconds[0] * 2 + 1, (
         "four times as much takes much more than four times as long"
     )
-    refusal = (
-        r"^graph.dot: argument fold: expected at most 600 visible nodes, got 100,001, which no scope or time step groups into fewer; "
+    message = (
+        r"^graph.dot: argument fold: expected at most 600 visible nodes, "
+        r"got 100,001, which no scope or time step groups into fewer; "
         r"record parts under tg.scope\(name\) and fold=1, or use text\(\), which has no limit$"
     )
-    for refused in (
+    for draw_all in (
         drawn.dot,
         drawn.svg,
         lambda: drawn.save(tmp_path / "chain.svg"),
         lambda: drawn.save(tmp_path / "chain.dot"),
     ):
-        with pytest.raises(ValueError, match=refusal):
-            refused()
+        with pytest.raises(ValueError, match=message):
+            draw_all()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_way_of_a_state_is_written_without_escapes():
+def test_the_lag_of_a_state_is_written_without_escapes():
     drawn = tg.graph(recurrence(4), roll=True)
     (state,) = [lines for lines in boxes(drawn).values() if "t−1 → t" in "".join(lines)]
     assert "".join("".join(state).split()) == "hₜ₋₁t−1→t"
@@ -944,7 +957,7 @@ def test_a_long_loop_is_viewed_in_linear_time(view, most):
     )
 
 
-def test_edges_join_what_is_there_in_the_order_of_computation():
+def test_edges_follow_the_order_of_computation():
     drawn = tg.graph(gru_loss(4))
     order = {node.id: i for i, node in enumerate(drawn.nodes)}
     assert len(order) == len(drawn.nodes)

@@ -1,4 +1,4 @@
-"""Views of the graph: fewer steps, one step for all, folded scopes, parameters elsewhere, and the paths of the gradient."""
+"""Views of a graph: fewer steps, rolled steps, folded scopes, parameters, paths."""
 
 import re
 from collections import Counter
@@ -45,7 +45,7 @@ def by_id(drawn):
 
 
 def holds(node, value):
-    """Whether `value` is among those of a vertex; ``in`` would compare numbers."""
+    """Return whether a vertex holds `value` itself; ``in`` would compare numbers."""
     return any(v is value for v in node.values)
 
 
@@ -98,7 +98,7 @@ each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 
 
-# -- of all views ------------------------------------------------------------------------------------
+# -- of all views -------------------------------------------------------------------------------
 
 
 @each_model
@@ -132,7 +132,7 @@ def test_every_op_is_counted_once(model, view):
 
 @each_model
 @each_view
-def test_without_the_edges_in_time_nothing_goes_in_circles(model, view):
+def test_without_lagged_edges_there_is_no_cycle(model, view):
     drawn = tg.graph(model(), **view)
     waiting = {node.id: 0 for node in drawn.nodes}
     edges = [e for e in drawn.edges if not e.lag]
@@ -190,7 +190,7 @@ def test_drawing_leaves_the_graph_alone(view):
         np.testing.assert_array_equal(a.grad, b.grad)
 
 
-# -- rolled ------------------------------------------------------------------------------------------
+# -- rolled -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("embedding", [0, 8], ids=["one-hot", "embedding"])
@@ -264,7 +264,7 @@ def rnn_cell(x, h, w):
     return h, h
 
 
-def test_a_walk_backwards_takes_its_state_from_the_next_step():
+def test_a_reverse_scan_takes_its_state_from_the_next_step():
     w = ramp(name="W")
     drawn = tg.graph(scanned(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
     (carries,) = [e for e in drawn.edges if e.lag]
@@ -315,7 +315,10 @@ def test_a_state_of_the_step_before_last_has_lag_2():
 
 
 def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
-    """In the first step 0.5 ⊙ h is a constant and not recorded, so w ⊙ x is the first product there, and the second one later."""
+    """In the first step 0.5 ⊙ h is a constant, so it is not recorded.
+
+    The product w ⊙ x is therefore the first one there, and the second one in later steps.
+    """
     w = ramp((2,), "w")
 
     def leaky(x, h):
@@ -338,7 +341,7 @@ def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
 
 
 def test_a_start_without_a_name_is_not_taken_for_an_input():
-    """In the first step there are two arrays without a name, the state and x; later there is only x."""
+    """The first step has two arrays without a name, the state and x; later steps have only x."""
     w = ramp(name="W")
 
     def cell(x, h):
@@ -423,7 +426,7 @@ def test_one_step_is_rolled_up_as_it_is():
     assert {"rₜ", "zₜ", "nₜ", "hₜ"} <= set(names(drawn))
 
 
-# -- fewer steps -------------------------------------------------------------------------------------
+# -- fewer steps --------------------------------------------------------------------------------
 
 
 def visible_steps(drawn):
@@ -539,7 +542,7 @@ def test_marks_of_two_loops_stay_joined():
         *((steps, "keep at least one step") for steps in ("first:0,last:0", "first:0", "last:0")),
     ],
 )
-def test_steps_that_cannot_be_read_are_refused(steps, fix):
+def test_steps_of_another_form_raise_an_error(steps, fix):
     with pytest.raises(
         ValueError,
         match=rf'^graph: argument steps: expected text like "first:2,last:1", got .*; {fix}$',
@@ -600,7 +603,7 @@ def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
     assert tg.graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
 
 
-# -- folded ------------------------------------------------------------------------------------------
+# -- folded -------------------------------------------------------------------------------------
 
 
 def test_a_scope_is_folded_by_its_name():
@@ -695,10 +698,11 @@ def test_folds_fold_again():
 
 
 @pytest.mark.parametrize("fold", ["nope", 99, 0, -1, "", ["layer 0", "nope"]])
-def test_a_fold_that_is_not_there_is_refused(fold):
+def test_an_unknown_fold_raises_an_error(fold):
     with pytest.raises(
         ValueError,
-        match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, got .*; scopes here are gru, ",
+        match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, "
+        r"got .*; scopes here are gru, ",
     ):
         tg.graph(layer_loss("GRU", 2), fold=fold)
 
@@ -708,10 +712,10 @@ def test_without_scopes_a_fold_says_how_to_make_some():
         tg.graph((ramp() * 2).sum(), fold=1)
 
 
-# -- parameters --------------------------------------------------------------------------------------
+# -- parameters ---------------------------------------------------------------------------------
 
 
-def test_chips_stand_at_each_use():
+def test_each_use_of_a_parameter_has_a_chip_in_its_scope():
     loss = layer_loss("GRU", 4)
     once, chips = tg.graph(loss), tg.graph(loss, parameters="chips")
     out = Counter(e.source for e in chips.edges)
@@ -764,18 +768,18 @@ def test_hidden_parameters_are_not_there():
     ids=["penalty", "linear regression", "one op"],
 )
 def test_ops_of_parameters_alone_are_still_drawn(parameters, program):
-    """What is left when parameters go is the computation, not an empty sheet."""
+    """Without parameters, the drawing still shows the computation."""
     output = program()
     drawn = tg.graph(output, parameters=parameters)
     assert drawn.nodes
     assert holds(drawn.nodes[-1], output)
 
 
-# -- the paths of the gradient -----------------------------------------------------------------------
+# -- the paths of the gradient ------------------------------------------------------------------
 
 
 def random_program(seed):
-    """A small graph with shared results, two uses of one input, constants, and things that lead nowhere."""
+    """Return a small graph with shared results, two uses of an input, constants and dead ends."""
     rng = np.random.default_rng(seed)
     leaves = [tg.Tensor(0.5 + i, requires_grad=i < 2, name=f"leaf{i}") for i in range(3)]
     values = list(leaves)
@@ -805,7 +809,7 @@ def walks(value, target):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_paths_are_as_many_as_walking_finds(seed):
+def test_the_number_of_paths_equals_that_of_an_exhaustive_search(seed):
     leaves, output = random_program(seed)
     interior = toposort(output)[len(toposort(output)) // 2]
     for target in (leaves[0], leaves[1], interior, output):
@@ -841,7 +845,7 @@ def test_paths_are_as_many_as_walking_finds(seed):
 
 
 def gru_by_hand(steps):
-    """From one state to the next there are five ways: h itself, z twice, r, and the product with U."""
+    """Return a GRU with five paths from state to state: h, z twice, r, and the product with U."""
     u, h = ramp((), "U"), tg.Tensor(0.1, requires_grad=True, name="start")
     first = h
     for t in range(steps):
@@ -854,7 +858,7 @@ def gru_by_hand(steps):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 200])
-def test_paths_through_time_are_counted_and_not_walked(steps):
+def test_paths_through_time_are_counted_without_enumeration(steps):
     first, u, h = gru_by_hand(steps)
     assert tg.graph(h, highlight=first, roll=True).paths == 5**steps
     drawn = tg.graph(h, highlight=u, steps="first:1,last:1")
@@ -891,10 +895,11 @@ def test_paths_are_the_same_in_every_view(view):
         lambda: 0,
     ],
 )
-def test_what_is_not_in_the_graph_cannot_be_highlighted(other):
+def test_a_value_outside_the_graph_cannot_be_highlighted(other):
     with pytest.raises(
         ValueError,
-        match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, got .*; pass a parameter",
+        match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, "
+        r"got .*; pass a parameter",
     ):
         tg.graph((ramp() * 2).sum(), highlight=other())
 
@@ -933,7 +938,7 @@ def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_call_by_call():
     assert len({v.ops for v in folded.nodes if v.kind == "fold"}) == 1
 
 
-def test_two_walks_of_scan_in_one_scope_are_two_loops():
+def test_two_scans_in_one_scope_are_two_loops():
     w, x = ramp((2,)), tg.Tensor(np.ones((3, 2)))
 
     def cell(x, h):
@@ -1041,7 +1046,7 @@ def test_folded_names_are_folded_further_by_steps_if_there_are_too_many():
     assert 'drawn with steps="first:2,last:1"' in drawn.notes[-1]
 
 
-def test_nothing_to_fold_by_names_is_no_fault():
+def test_folding_by_names_without_names_changes_nothing():
     with tg.scope("q"):
         y = ramp() * ramp(name="v")
         y.name = "y"
@@ -1080,8 +1085,8 @@ class Reader(tg.nn.Module):
     [{"roll": True}, {"parameters": "chips"}, {"parameters": "hide", "fold": "names"}],
     ids=str,
 )
-def test_what_data_enters_is_no_parameter(view):
-    """An embedding is parameters and whole numbers alone, and is what the network computes all the same."""
+def test_an_op_with_data_inputs_is_not_hidden_with_the_parameters(view):
+    """An embedding has only parameters and integers as inputs, but the network computes it."""
     loss = functional.cross_entropy(
         Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int)
     )
@@ -1101,7 +1106,7 @@ def test_what_data_enters_is_no_parameter(view):
         assert {"rₜ", "zₜ", "nₜ", "hₜ", "hₜ₋₁", "loss"} <= set(names(drawn))
 
 
-def test_constant_data_is_no_parameter_either():
+def test_constant_data_is_not_drawn_as_a_parameter():
     output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((5, 1, 3), np.float32))
     drawn = tg.graph(output, parameters="chips")
     assert [
@@ -1110,7 +1115,7 @@ def test_constant_data_is_no_parameter_either():
     assert all((5, 1, 2) not in node.shapes for node in drawn.nodes if node.kind == "parameter")
 
 
-def test_an_op_that_computes_is_no_part_of_a_parameter():
+def test_an_op_that_computes_is_not_part_of_a_parameter():
     w = ramp()
     with tg.scope("layer"):
         y = tg.tanh(tg.tanh(w @ w) * w[0])

@@ -1,4 +1,4 @@
-"""From DOT to pictures: what every engine draws, what happens without one, files, notebooks, and the command."""
+"""From DOT to pictures: every engine and none, files, notebooks, and the command."""
 
 import html
 import json
@@ -33,7 +33,7 @@ LINK = "{http://www.w3.org/1999/xlink}"
 SYSTEM_DOT = shutil.which("dot")
 
 STAND_IN = f"""#!{sys.executable}
-# Stands in for the program dot: draws with the Graphviz that pygraphviz carries, and writes down how it was called.
+# Stands in for the program dot: draws with the Graphviz of pygraphviz, and logs its arguments.
 import pathlib, sys, pygraphviz
 with pathlib.Path(__file__).with_name("calls").open("a") as calls:
     print(*sys.argv[1:], file=calls)
@@ -68,7 +68,7 @@ def put_first(monkeypatch, folder, script):
 
 @pytest.fixture(params=["pygraphviz", "dot", *(["system dot"] if SYSTEM_DOT else [])])
 def engine(request, monkeypatch, tmp_path):
-    """Every engine in turn: pygraphviz without a dot, a dot that stands in for the system's, and the system's if there is one."""
+    """Every engine in turn: pygraphviz alone, a stand-in for dot, and the system dot if any."""
     if request.param == "pygraphviz":
         monkeypatch.setattr("tinygrad_rnn.draw.render.shutil.which", lambda name: None)
         assert [command[0] for command in render.find_engines("svg")] == [sys.executable]
@@ -94,7 +94,7 @@ def groups(root, kind):
 
 
 def outline(group):
-    """The box around the first shape of a group: left, right, top, bottom. Plain text has the places of its lines."""
+    """Return left, right, top and bottom of the first shape of a group, or of its lines of text."""
     shape = next(
         (
             e
@@ -148,7 +148,7 @@ def loops(root):
 
 
 def check_structure(drawn, svg):
-    """What any picture of any view must have."""
+    """Assert what holds for every picture of every view, and return its SVG."""
     root = ElementTree.fromstring(svg)
     assert root.tag == f"{SVG}svg"
     nodes, edges = groups(root, "node"), groups(root, "edge")
@@ -185,7 +185,7 @@ def check_structure(drawn, svg):
     return root
 
 
-# -- structure ---------------------------------------------------------------------------------------
+# -- structure ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -289,14 +289,14 @@ def test_a_state_enters_its_step_on_the_left(options, steps, direction):
 
 
 @pytest.mark.parametrize("parameters", ["once", "chips", "hide"])
-def test_with_the_data_to_the_right_time_goes_there_too(parameters):
+def test_with_data_to_the_right_time_goes_to_the_right(parameters):
     drawn = tg.graph(layer_loss("LSTM", 4), parameters=parameters, direction="right")
     (found,) = loops(check_structure(drawn, drawn.svg()))
     lefts = [box[0] for _, box in found]
     assert lefts == sorted(lefts)
 
 
-def test_with_the_data_to_the_right_a_walk_backwards_goes_to_the_left():
+def test_with_data_to_the_right_a_reverse_scan_goes_to_the_left():
     drawn = tg.graph(layer_loss("RNN", 4, bidirectional=True), direction="right")
     found = loops(check_structure(drawn, drawn.svg()))
     ends = [[box[1] for _, box in loop] for loop in found]  # where each step ends
@@ -304,7 +304,7 @@ def test_with_the_data_to_the_right_a_walk_backwards_goes_to_the_left():
     assert any(row == sorted(row, reverse=True) for row in ends)
 
 
-def test_steps_that_are_left_out_stand_where_they_belong():
+def test_steps_left_out_are_marked_at_their_place():
     drawn = tg.graph(layer_loss("GRU", 9), steps="first:2,last:2")
     root = check_structure(drawn, drawn.svg())
     (mark,) = [
@@ -358,7 +358,7 @@ def test_kinds_differ_in_their_outlines_not_only_in_colour():
     assert len({tuple(look) for look in kinds.values()}) == 4
 
 
-# -- any name ----------------------------------------------------------------------------------------
+# -- any name -----------------------------------------------------------------------------------
 
 NAMES = [
     *(
@@ -425,7 +425,7 @@ def test_names_neither_break_nor_enter_a_picture(engine):
 
 
 def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
-    """Graphviz would write the id of the node for \\N, in HTML-like labels too, and reads tooltips twice."""
+    """Graphviz replaces \\N by the id of the node, even in HTML, and reads tooltips twice."""
     root = ElementTree.fromstring(drawn_with(BACKSLASHES).svg())
     texts = [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
     tips = [a.get(f"{LINK}title").replace("\xa0", " ") for a in root.iter(f"{SVG}a")]
@@ -437,9 +437,7 @@ def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
 @pytest.mark.parametrize(
     ("steps", "read", "written"), [("first:1,last:1", 3, 3), ("first:2,last:1", 5, 4)]
 )
-def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(
-    parameters, steps, read, written
-):
+def test_with_steps_left_out_a_decoder_is_right_of_its_encoder(parameters, steps, read, written):
     encoder, cell, out = (
         tg.nn.GRU(3, 4, rng=0),
         tg.nn.GRUCell(5, 4, rng=1),
@@ -477,7 +475,7 @@ def test_a_decoder_stands_on_the_right_of_its_encoder_when_steps_are_left_out(
     )
 
 
-def test_a_loss_of_every_step_stands_behind_the_first_step():
+def test_a_loss_of_every_step_is_right_of_the_first_step():
     """The tutorial's batch: its loss walks along with the recurrence."""
     drawn = tg.graph(Lesson().loss.loss, parameters="chips")
     boxes = {
@@ -491,7 +489,7 @@ def test_a_loss_of_every_step_stands_behind_the_first_step():
     assert min(box[0] for box in losses) > max(box[1] for box in first)
 
 
-# -- without an engine -------------------------------------------------------------------------------
+# -- without an engine --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", render.FORMATS)
@@ -570,7 +568,8 @@ def test_an_engine_that_fails_is_one_sentence_and_the_dot_is_kept(
 ):
     put_first(monkeypatch, tmp_path, script)
     drawn = tg.graph(ramp((2,)) * 2)
-    wanted = f"draw: Graphviz could not draw this as png: {reason}; fold more of the graph; the DOT text is in {tmp_path / 'x.dot'}"
+    kept = f"the DOT text is in {tmp_path / 'x.dot'}"
+    wanted = f"draw: Graphviz could not draw this as png: {reason}; fold more of the graph; {kept}"
     with pytest.raises(RuntimeError, match=f"^{re.escape(wanted)}$"):
         drawn.save(tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
@@ -603,7 +602,7 @@ def test_nothing_of_a_name_reaches_a_command(monkeypatch):
     assert not options.get("shell")
 
 
-# -- files -------------------------------------------------------------------------------------------
+# -- files --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -647,17 +646,18 @@ def test_a_file_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x", "x.gif", "x.svgz", ".svg", "x.", "x.svg.bak", "", "x.dot "])
-def test_other_endings_are_refused(tmp_path, name):
+def test_another_suffix_raises_an_error(tmp_path, name):
     with pytest.raises(
         ValueError,
-        match=r"^graph\.save: argument path: expected a name that ends in \.svg, \.png, \.pdf, \.dot, \.txt, \.json, got ",
+        match=r"^graph\.save: argument path: expected a name that ends in "
+        r"\.svg, \.png, \.pdf, \.dot, \.txt, \.json, got ",
     ):
         tg.graph(ramp((2,)) * 2).save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("form", ["svg", "dot", "json"])
-def test_a_folder_that_is_not_there(tmp_path, form):
+def test_a_missing_folder_raises_an_error(tmp_path, form):
     with pytest.raises(FileNotFoundError):
         tg.graph(ramp((2,)) * 2).save(tmp_path / "none" / f"x.{form}")
 
@@ -666,11 +666,12 @@ def test_a_folder_that_is_not_there(tmp_path, form):
     "name",
     ["folder.svg", "folder.txt", "x" * 300 + ".svg", "x" * 300 + ".json", "f/" * 3000 + "x.dot"],
 )
-def test_a_file_that_cannot_be_written_is_refused_by_name(tmp_path, name):
+def test_a_file_that_cannot_be_written_raises_an_error_with_its_name(tmp_path, name):
     (tmp_path / name[:10]).mkdir() if name.startswith("folder") else None
     with pytest.raises(
         OSError,
-        match=r"^graph.save: argument path: expected a file (that can be written|in an existing folder), got ",
+        match=r"^graph.save: argument path: "
+        r"expected a file (that can be written|in an existing folder), got ",
     ):
         tg.graph(ramp((2,)) * 2).save(tmp_path / name)
 
@@ -710,7 +711,7 @@ def test_json_takes_any_name(tmp_path):
     }
 
 
-# -- the command -------------------------------------------------------------------------------------
+# -- the command --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -827,7 +828,7 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         (["--demo", "--turn"], "unrecognized arguments: --turn"),
     ],
 )
-def test_what_a_user_gets_wrong_is_one_line(folder, capsys, arguments, message):
+def test_a_wrong_command_prints_one_line(folder, capsys, arguments, message):
     assert run_command("draw", *arguments) == 2
     captured = capsys.readouterr()
     assert message in captured.err

@@ -1,4 +1,4 @@
-"""Wrong calls of drawing: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of drawing: each raises an error that names the operation and the argument."""
 
 from wrong_calls import X, assert_refused, every, loss
 
