@@ -1,7 +1,7 @@
-"""Derivatives as values: what `Tensor.backward` leaves in `.grad`, these return. All are the same reverse sweep.
+"""Derivatives as values: these functions return gradients, and leave every ``.grad`` unchanged.
 
-Signatures follow JAX and torch.func. With `create_graph` the results have a graph of their own, so
-that they can be differentiated again.
+All of them are built on one backward pass. Signatures follow JAX and torch.func. With
+`create_graph` the results have a graph of their own, so that they can be differentiated again.
 """
 
 from __future__ import annotations
@@ -22,30 +22,33 @@ from .tensor import Tensor, seed_cotangent
 def grad(
     output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False
 ) -> Any:
-    """The gradient of `output` with respect to `inputs`, without touching any ``.grad``.
+    """Return the gradient of `output` with respect to `inputs`, without changing any ``.grad``.
 
     Parameters
     ----------
     output : Tensor
     inputs : Tensor or iterable of Tensors
-        Leaves or interior tensors that `output` was computed from.
+        Leaves or intermediate tensors that `output` was computed from.
     grad_output : array_like or Tensor of output's shape, optional
-        The gradient that arrives at `output`; 1 if that is one number.
+        The cotangent, with which the backward pass starts at `output`. If missing it is 1, and
+        `output` must be one number.
     create_graph : bool
-        Record the computation of the gradient, so that it can be differentiated, and drawn.
+        Record the computation of the gradient, so that it can be differentiated and drawn.
 
     Returns
     -------
-    Tensor or tuple of Tensors, as `inputs`: of the same shapes and dtypes
+    Tensor or tuple of Tensors
+        As `inputs`, with the same shapes and dtypes.
 
     Raises
     ------
     TypeError
         If `output` or one of the inputs is not a Tensor, or an input does not require gradients.
     ValueError
-        If there are no inputs.
+        If there are no inputs, or `grad_output` does not have the shape of `output`.
     RuntimeError
-        If `output` does not depend on one of the inputs, or a backward pass used the graph before.
+        If `output` does not depend on one of the inputs, or an earlier backward pass used the
+        graph.
 
     Examples
     --------
@@ -55,58 +58,50 @@ def grad(
     >>> slope.item(), tg.grad(slope, x).item()
     (27.0, 18.0)
     """
-    several = isinstance(inputs, Iterable) and not isinstance(inputs, Tensor)
-    wanted: tuple[Any, ...] = tuple(inputs) if several else (inputs,)
-    _require_tensor("grad", "output", output, "pass a loss, say")
-    _require_some("grad", "inputs", wanted)
-    for i, x in enumerate(wanted):
-        if not (isinstance(x, Tensor) and x.requires_grad):
-            raise argument_error(
-                "grad",
-                f"inputs[{i}]",
-                expected="a Tensor that requires gradients",
-                got=describe(x),
-                fix="make it with requires_grad=True",
-                kind=TypeError,
-            )
-    found = _swept("grad", output, wanted, grad_output, create_graph)
-    for i, (x, g) in enumerate(zip(wanted, found, strict=True)):
+    is_single = isinstance(inputs, Tensor) or not isinstance(inputs, Iterable)
+    sources: tuple[Any, ...] = (inputs,) if is_single else tuple(inputs)
+    check.instance("grad", "output", output, Tensor, "a Tensor", "pass a loss, for example")
+    _require_some("grad", "inputs", sources)
+    for i, x in enumerate(sources):
+        if not (isinstance(x, Tensor) and x.tracked):
+            expected, fix = "a Tensor that requires gradients", "make it with requires_grad=True"
+            raise argument_error("grad", f"inputs[{i}]", expected, describe(x), fix, TypeError)
+    gradients = _compute_gradients("grad", output, sources, grad_output, create_graph)
+    for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
         if g is None:
-            raise argument_error(
-                "grad",
-                f"inputs[{i}]",
-                expected="a Tensor that the output was computed from",
-                got=f"{x.name or 'one'} of shape {x.shape} that it does not depend on",
-                fix="leave it out; its gradient is zero",
-                kind=RuntimeError,
-            )
-    return found if several else found[0]
+            expected = "a Tensor that the output was computed from"
+            got = f"{x.name or 'one'} of shape {x.shape} that it does not depend on"
+            fix = "leave it out; its gradient is zero"
+            raise argument_error("grad", f"inputs[{i}]", expected, got, fix, RuntimeError)
+    return gradients[0] if is_single else gradients
 
 
 @enable_grad()
 def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., Any]]:
-    """``f(*primals)``, and the function v ↦ vᵀJ that pulls a gradient at the output back to the inputs.
+    """Return ``f(*primals)``, and the function v ↦ vᵀJ that pulls a cotangent back to the inputs.
 
     Parameters
     ----------
     f : callable
         A function of Tensors that returns one Tensor.
     *primals : array_like
-        Where to evaluate it. Floating dtypes; Python floats take the default dtype.
+        The point at which to evaluate `f`, of floating dtypes. Python floats take the default
+        dtype.
 
     Returns
     -------
     output : Tensor
     pull : callable
-        ``pull(v)``, with v of the output's shape, returns a Tensor of the primal's shape, for several primals a tuple of them. An input
-        that the output does not depend on gets zeros. ``pull(v, create_graph=True)`` records it.
+        ``pull(v)``, with v of the output's shape, returns a Tensor of the primal's shape, or a
+        tuple of them for several primals. An input that the output does not depend on gets zeros.
+        ``pull(v, create_graph=True)`` records the computation.
 
     Raises
     ------
     TypeError
-        If `f` does not return a Tensor, or a primal is not floating.
+        If `f` does not return a Tensor, or the dtype of a primal is not floating.
     ValueError
-        If there are no primals; or when `pull` is called, if v has not the shape of the output.
+        If there are no primals. When `pull` is called: if v does not have the shape of the output.
 
     Examples
     --------
@@ -115,22 +110,19 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     >>> pull([1.0, 0.0])
     Tensor([1., 0.])
     """
-    variables = _variables("vjp", primals)
-    output = _applied("vjp", f, variables)
+    variables = _make_variables("vjp", primals)
+    output = _call("vjp", f, variables)
 
     @enable_grad()
     def pull(v: Any, *others: Any, create_graph: bool = False) -> Any:
         if others:
-            wanted, got = "one gradient, of the shape of the output", f"{1 + len(others)} arguments"
-            raise argument_error(
-                "vjp",
-                "v",
-                expected=wanted,
-                got=got,
-                fix="put them together as f puts its outputs together",
-                kind=TypeError,
+            expected, got = (
+                "one gradient, of the shape of the output",
+                f"{1 + len(others)} arguments",
             )
-        gradients = _gradients("vjp", output, variables, v, create_graph)
+            fix = "join them in the same way as f joins its outputs"
+            raise argument_error("vjp", "v", expected, got, fix, TypeError)
+        gradients = _compute_gradients_or_zeros("vjp", output, variables, v, create_graph)
         return gradients if len(primals) > 1 else gradients[0]
 
     return output, pull
@@ -140,17 +132,17 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
 def jvp(
     f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """``f(*primals)`` and Jv: how fast the output changes as the inputs move along `tangents`.
+    """Return ``f(*primals)`` and Jv, the derivative of `f` in the direction v = `tangents`.
 
-    A reverse sweep is linear in the gradient u that it starts from: uᵀJ. Differentiating that with
-    respect to u, along v, gives Jv; so the forward direction needs no second set of rules.
+    A backward pass is linear in the cotangent u that it starts from: it computes uᵀJ. The
+    derivative of uᵀJv with respect to u is Jv, so forward mode needs no second set of rules.
 
     Parameters
     ----------
     f : callable
         A function of Tensors that returns one Tensor.
     primals, tangents : array_like, or tuples of them for several inputs
-        Where to evaluate it, and in which direction to move: of the same shapes.
+        The point at which to evaluate `f`, and the direction v, of the same shapes.
     create_graph : bool
         Record the computation of Jv, so that it can be differentiated.
 
@@ -163,13 +155,14 @@ def jvp(
     Raises
     ------
     ValueError
-        If the shapes of primals and tangents differ.
+        If there are no primals, or the shapes of primals and tangents differ.
     TypeError
-        If `f` does not return a Tensor, or a primal is not floating.
+        If `f` does not return a Tensor, or the dtype of a primal is not floating.
 
     References
     ----------
-    The transpose of the transpose: Townsend, "A new trick for calculating Jacobian vector products" (2017).
+    The transpose of the transpose: Townsend, "A new trick for calculating Jacobian vector products"
+    (2017).
 
     Examples
     --------
@@ -177,38 +170,42 @@ def jvp(
     >>> tg.jvp(lambda x: x * x, [1.0, 2.0], [1.0, 10.0])[1]
     Tensor([ 2., 40.])
     """
-    variables = _variables("jvp", _tuple(primals))
-    directions = _directions("jvp", variables, _tuple(tangents))
-    output = _applied("jvp", f, variables)
+    variables = _make_variables("jvp", _as_tuple(primals))
+    directions = _make_directions("jvp", variables, _as_tuple(tangents))
+    output = _call("jvp", f, variables)
     u = Tensor(np.zeros_like(output.data), requires_grad=True)
-    total = _inner(_gradients("jvp", output, variables, u, create_graph=True), directions)
-    return output, _gradients("jvp", total, (u,), None, create_graph)[0]
+    gradients = _compute_gradients_or_zeros("jvp", output, variables, u, create_graph=True)
+    total = _compute_inner_product(gradients, directions)
+    (product,) = _compute_gradients_or_zeros("jvp", total, (u,), None, create_graph)
+    return output, product
 
 
 @enable_grad()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
-    """All partial derivatives of ``f(*inputs)``: for each input an array of shape ``output.shape + input.shape``.
+    """Return all partial derivatives of ``f(*inputs)``.
 
     Parameters
     ----------
     f : callable
-        A function of Tensors that returns one Tensor, of any shape. It runs once; each entry of its output takes one sweep.
+        A function of Tensors that returns one Tensor, of any shape. It runs once. Each entry of its
+        output takes one backward pass.
     *inputs : array_like
-        Where to evaluate it.
+        The point at which to evaluate `f`.
     create_graph : bool
         Record the computation, so that the result can be differentiated.
 
     Returns
     -------
     Tensor, or a tuple of Tensors for several inputs
-        Zeros where the output does not depend on an input.
+        For each input a Tensor of shape ``output.shape + input.shape``, of zeros if the output does
+        not depend on that input.
 
     Raises
     ------
     ValueError
         If there are no inputs.
     TypeError
-        If `f` does not return a Tensor, or an input is not floating.
+        If `f` does not return a Tensor, or the dtype of an input is not floating.
 
     Examples
     --------
@@ -217,33 +214,34 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     Tensor([[2., 0.],
             [0., 4.]])
     """
-    variables = _variables("jacobian", inputs, "inputs")
-    output = _applied("jacobian", f, variables)
+    variables = _make_variables("jacobian", inputs, "inputs")
+    output = _call("jacobian", f, variables)
     rows = [
-        _gradients("jacobian", output, variables, e.reshape(output.shape), create_graph)
-        for e in np.eye(output.size, dtype=output.dtype)
+        _compute_gradients_or_zeros(
+            "jacobian", output, variables, unit_vector.reshape(output.shape), create_graph
+        )
+        for unit_vector in np.eye(output.size, dtype=output.dtype)
     ]
-    columns = [
-        stack([row[i] for row in rows]).reshape(output.shape + x.shape)
-        if rows
-        else Tensor(np.zeros(output.shape + x.shape, x.dtype))
-        for i, x in enumerate(variables)
-    ]
-    return tuple(columns) if len(inputs) > 1 else columns[0]
+    jacobians = []
+    for i, x in enumerate(variables):
+        shape = output.shape + x.shape
+        by_x = [row[i] for row in rows]
+        jacobians.append(stack(by_x).reshape(shape) if by_x else Tensor(np.zeros(shape, x.dtype)))
+    return tuple(jacobians) if len(inputs) > 1 else jacobians[0]
 
 
 @enable_grad()
 def hvp(
     f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False
 ) -> tuple[Tensor, Any]:
-    """``f(*primals)``, one number, and the product of its Hessian with `tangents`: ∂(∇f · v)/∂x.
+    """Return ``f(*primals)`` and the Hessian-vector product Hv = ∂(∇f · v)/∂x, v = `tangents`.
 
     Parameters
     ----------
     f : callable
         A function of Tensors that returns one number.
     primals, tangents : array_like, or tuples of them for several inputs
-        Where to evaluate it, and the vector v: of the same shapes.
+        The point at which to evaluate `f`, and the vector v, of the same shapes.
     create_graph : bool
         Record the computation, so that the product can be differentiated.
 
@@ -251,14 +249,16 @@ def hvp(
     -------
     output : Tensor
     product : Tensor, or a tuple of Tensors for several inputs
-        Of the shapes of the primals. The Hessian itself is never made: two sweeps, whatever its size.
+        Hv, of the shapes of the primals. It takes two backward passes, whatever the size of the
+        Hessian, which is never built.
 
     Raises
     ------
     ValueError
-        If `f` gives more than one number, or the shapes of primals and tangents differ.
+        If there are no primals, `f` returns more than one number, or the shapes of primals and
+        tangents differ.
     TypeError
-        If `f` does not return a Tensor, or a primal is not floating.
+        If `f` does not return a Tensor, or the dtype of a primal is not floating.
 
     References
     ----------
@@ -270,42 +270,38 @@ def hvp(
     >>> tg.hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 0.0])[1]
     Tensor([6., 0.])
     """
-    variables = _variables("hvp", _tuple(primals))
-    directions = _directions("hvp", variables, _tuple(tangents))
-    output = _applied("hvp", f, variables)
-    total = _inner(_gradients("hvp", output, variables, None, create_graph=True), directions)
-    product = _gradients("hvp", total, variables, None, create_graph)
+    variables = _make_variables("hvp", _as_tuple(primals))
+    directions = _make_directions("hvp", variables, _as_tuple(tangents))
+    output = _call("hvp", f, variables)
+    gradients = _compute_gradients_or_zeros("hvp", output, variables, None, create_graph=True)
+    total = _compute_inner_product(gradients, directions)
+    product = _compute_gradients_or_zeros("hvp", total, variables, None, create_graph)
     return output, product if len(variables) > 1 else product[0]
 
 
-def _swept(
-    operation: str, output: Tensor, wanted: tuple[Tensor, ...], grad_output: Any, create_graph: bool
+def _compute_gradients(
+    operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of `output` with respect to `wanted`; None where it does not depend on one."""
-    start: Any = seed_cotangent(output, grad_output, operation)
+    """Return the gradient of `output` for each input, None if it does not depend on the input."""
+    cotangent: Any = seed_cotangent(output, grad_output, operation)
     if create_graph:
-        start = (
-            grad_output.astype(output.dtype) if isinstance(grad_output, Tensor) else Tensor(start)
-        )
-    asked, order = set(wanted), toposort(output)
-    with scope():  # after which the scope is as before
-        arriving = backward_pass(
-            {output: start},
-            _where_made(order) if create_graph else order,
-            record=create_graph,
-            interior=True,
-        )
-        found = {value: g for value, g in arriving if value in asked}
-    return tuple(
-        None if x not in found else found[x] if create_graph else Tensor(np.array(found[x]))
-        for x in wanted
-    )
+        is_tensor = isinstance(grad_output, Tensor)
+        cotangent = grad_output.astype(output.dtype) if is_tensor else Tensor(cotangent)
+    requested, order = set(inputs), toposort(output)
+    with scope():  # restores the scope that _enter_scopes changes
+        visited = _enter_scopes(order) if create_graph else order
+        arriving = backward_pass({output: cotangent}, visited, record=create_graph, interior=True)
+        gradients = {value: g for value, g in arriving if value in requested}
+    if create_graph:
+        return tuple(gradients.get(x) for x in inputs)
+    return tuple(Tensor(np.array(gradients[x])) if x in gradients else None for x in inputs)
 
 
-def _where_made(order: list[Value]) -> Iterator[Value]:
-    """The values in this order; what is recorded while the turn of one lasts is recorded where that was, as part of its gradient.
+def _enter_scopes(order: list[Value]) -> Iterator[Value]:
+    """Yield the values in order, each in the scope where it was recorded, marked as a gradient.
 
-    So a time step holds the gradients of what happened in it, and a drawing shows both side by side.
+    The gradient ops that are recorded next therefore belong to the time step of the value, and a
+    drawing shows the two side by side.
     """
     for value in order:
         recording, _ = context.get()
@@ -313,104 +309,75 @@ def _where_made(order: list[Value]) -> Iterator[Value]:
         yield value
 
 
-def _gradients(
-    operation: str,
-    output: Tensor,
-    variables: tuple[Tensor, ...],
-    grad_output: Any,
-    create_graph: bool,
+def _compute_gradients_or_zeros(
+    operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor, ...]:
-    """As `_swept`, with zeros where the output does not depend on a variable."""
-    found = (
-        _swept(operation, output, variables, grad_output, create_graph)
-        if output.requires_grad
-        else (None,) * len(variables)
-    )
+    """Return the gradient of `output` for each input, zeros if it does not depend on the input."""
+    gradients: tuple[Tensor | None, ...] = (None,) * len(inputs)
+    if output.tracked:
+        gradients = _compute_gradients(operation, output, inputs, grad_output, create_graph)
     return tuple(
         Tensor(np.zeros_like(x.data)) if g is None else g
-        for x, g in zip(variables, found, strict=True)
+        for x, g in zip(inputs, gradients, strict=True)
     )
 
 
-def _inner(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    """Σ aᵢ · bᵢ over all entries of all pairs."""
+def _compute_inner_product(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    """Return Σ aᵢ · bᵢ, over all entries of all pairs."""
     products = [(x * y).sum() for x, y in zip(a, b, strict=True)]
     return stack(products).sum()
 
 
-def _tuple(x: Any) -> tuple[Any, ...]:
-    """Several inputs come as a tuple, or as a list of Tensors; anything else is one input."""
-    several = isinstance(x, tuple) or (
-        isinstance(x, list) and any(isinstance(item, Tensor) for item in x)
-    )
-    return tuple(x) if several else (x,)
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    """Return a tuple of inputs: several from a tuple or a list with Tensors, else `x` alone."""
+    if isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(i, Tensor) for i in x)):
+        return tuple(x)
+    return (x,)
 
 
-def _applied(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
-    """f(*variables), refused if it is not one Tensor."""
-    wanted = "a function that returns a Tensor"
-    check.callable(operation, "f", f, wanted, "pass an op, a Module or a function")
-    output = f(*variables)
-    _require_tensor(
-        operation,
-        "f",
-        output,
-        "return a Tensor; tg.concatenate puts several together",
-        wanted=wanted,
-    )
-    return output
-
-
-def _require_tensor(
-    operation: str, argument: str, x: Any, fix: str, wanted: str = "a Tensor"
-) -> None:
-    if not isinstance(x, Tensor):
-        raise argument_error(
-            operation, argument, expected=wanted, got=describe(x), fix=fix, kind=TypeError
-        )
+def _call(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
+    """Return ``f(*variables)``; raise TypeError if it is not one Tensor."""
+    expected = "a function that returns a Tensor"
+    check.callable(operation, "f", f, expected, "pass an op, a Module or a function")
+    fix = "return a Tensor; tg.concatenate joins several"
+    return check.instance(operation, "f", f(*variables), Tensor, expected, fix)
 
 
 def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
+    """Raise ValueError if there is nothing to differentiate with respect to."""
     if not inputs:
-        raise argument_error(
-            operation,
-            argument,
-            expected="at least one Tensor",
-            got="none",
-            fix="say what to differentiate by",
-        )
+        expected, fix = "at least one Tensor", "pass what to differentiate with respect to"
+        raise argument_error(operation, argument, expected, "none", fix)
 
 
-def _variables(
+def _make_variables(
     operation: str, primals: tuple[Any, ...], argument: str = "primals"
 ) -> tuple[Tensor, ...]:
-    """What to differentiate with respect to: new leaves; of a tracked Tensor a copy in its graph, so that calls nest.
+    """Return new Tensors to differentiate with respect to, one for each primal.
 
-    The Tensor itself would not do: where f uses it besides its argument, that is a constant, and given twice it is two variables.
+    A primal without gradients becomes a leaf. A tracked Tensor becomes a copy in its own graph, so
+    that calls can be nested. It is not used itself, for two reasons: if `f` also refers to it
+    directly, that use counts as a constant; and if it is given twice, it is two variables.
     """
     _require_some(operation, argument, primals)
-    tracked = [isinstance(x, Tensor) and x.requires_grad for x in primals]
     return tuple(
-        x.reshape(x.shape) if own else Tensor(x, requires_grad=True)
-        for x, own in zip(primals, tracked, strict=True)
+        x.reshape(x.shape) if isinstance(x, Tensor) and x.tracked else Tensor(x, requires_grad=True)
+        for x in primals
     )
 
 
-def _directions(
+def _make_directions(
     operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]
 ) -> tuple[Tensor, ...]:
-    """The tangents as Tensors, checked against the primals."""
+    """Return the tangents as Tensors; raise ValueError if their shapes are not the primals'."""
     dtypes = [x.dtype for x in variables] + [None] * len(tangents)
     directions = tuple(
         v if isinstance(v, Tensor) else Tensor(v, dtype=dtype)
         for v, dtype in zip(tangents, dtypes, strict=False)
     )
-    if [v.shape for v in directions] != [x.shape for x in variables]:
-        raise argument_error(
-            operation,
-            "tangents",
-            expected=f"shapes {[x.shape for x in variables]}, as the primals",
-            got=str([v.shape for v in directions]),
-            fix="give one tangent for each primal",
-        )
+    shapes = [x.shape for x in variables]
+    if [v.shape for v in directions] != shapes:
+        expected, got = f"shapes {shapes}, as the primals", str([v.shape for v in directions])
+        fix = "give one tangent for each primal"
+        raise argument_error(operation, "tangents", expected, got, fix)
     return directions
