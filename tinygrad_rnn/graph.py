@@ -51,7 +51,7 @@ class ScopePart:
         The number of a time step; the `id` of the module in a ``"call"``; the ordinal of a
         ``"module"`` among those of its name.
     call : int
-        The `clock` when the call or the scan began; the ordinal of the call once it is resolved.
+        The `clock` when the call or the scan began; its ordinal once it is resolved.
     """
 
     kind: str
@@ -71,7 +71,8 @@ class ScopePart:
         if self.kind not in ("module", "loop"):
             return self.name
         other = f" ({self.index})" if self.index > 1 else ""
-        return f"{self.name}{other}" + (f", call {self.call}" if self.call > 1 else "")
+        what = "scan" if self.kind == "loop" else "call"
+        return f"{self.name}{other}" + (f", {what} {self.call}" if self.call > 1 else "")
 
     __str__ = format
 

@@ -602,6 +602,26 @@ def test_the_calls_of_one_layer_are_kept_apart():
         )
 
 
+def test_two_scans_in_a_module_that_is_called_twice_are_four_loops():
+    class Twice(tg.nn.Module):
+        def forward(self, xs, h):
+            for _ in range(2):
+                xs, h = tg.scan(cell, xs, h)
+            return xs, h
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ w)
+        h.name = "h"
+        return h, h
+
+    w, module = parameter(U, "U"), Twice()
+    outputs, h = module(*module(tg.Tensor(X[:, :, :H]), tg.Tensor(H0)))
+    found = tg.bptt.flow(outputs.sum())
+    loops = ("twice", "twice, scan 2", "twice, call 2", "twice, call 2, scan 2")
+    assert list(found.gradients) == [f"{loop} / h" for loop in loops]
+    np.testing.assert_array_equal(found.values["twice, call 2, scan 2 / h"], outputs.data)
+
+
 def test_a_state_that_changes_its_shape_is_refused():
     w, h = parameter(np.ones(1), "w"), tg.Tensor(np.ones(1))
     for t in range(3):

@@ -951,7 +951,7 @@ def test_two_scans_in_one_scope_are_two_loops():
     scopes = {
         plain_scope(v.scope) for v in tg.graph(h.sum()).nodes if v.name == "h₂" and v.kind == "op"
     }
-    assert {scope[: scope.index(2) + 1] for scope in scopes} == {(2,), ("loop, call 2", 2)}
+    assert {scope[: scope.index(2) + 1] for scope in scopes} == {(2,), ("loop, scan 2", 2)}
     assert sum(v.name == "hₜ" for v in tg.graph(h.sum(), roll=True).nodes) == 2
 
 

@@ -1,7 +1,7 @@
-"""The scopes of recorded results: calls of modules and scans told apart, loops and their time steps.
+"""Scopes of recorded results: each call of a module and each scan by itself, and their time steps.
 
-Each node carries its scope as it was recorded (`graph.ScopePart`): a call of a module and a scan are
-identified by the time at which they began. `resolve_scopes` turns these times into ordinals.
+A node carries its scope as it was recorded (`graph.ScopePart`), in which a call and a scan are
+known by the time at which they began. `resolve_scopes` turns these times into ordinals.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Loop = tuple[Scope, int]
 
 
 def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
-    """Return the scope of each result, with a scope of its own for each call of a module and each scan.
+    """Return the scope of each result; each call of a module and each scan has a scope of its own.
 
-    What happened at a time step of one call is therefore never mixed with that step of another call.
+    So a time step of one call is never mixed with the same time step of another call.
 
     - A second module of one name becomes ``linear (2)``, its third call ``linear (2), call 3``.
-    - A scan has no name. A second scan in the scope ``gru`` turns this into ``gru, call 2``; outside of all
-      names it gets the scope ``loop, call 2``.
+    - A second scan in the scope ``gru`` turns this into ``gru, scan 2``; outside of all names it gets
+      the scope ``loop, scan 2``.
 
     Parameters
     ----------
@@ -84,6 +84,6 @@ def loop_of(scope: Scope) -> Loop | None:
     return None
 
 
-def nests(scope: Scope) -> bool:
+def is_nested(scope: Scope) -> bool:
     """Return whether a scope lies in a loop inside a time step of another loop."""
     return sum(part.is_step for part in scope) > 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..analysis.labels import SUBSCRIPTS, escape_unprintable, find_initial_states
-from ..analysis.scopes import Loop, loop_of, nests
+from ..analysis.scopes import Loop, is_nested, loop_of
 from ..graph import Scope, ScopePart, Value
 from .picture import Edge, Picture, Vertex, quotient
 
@@ -95,7 +95,7 @@ def _begin(picture: Picture, starts: Mapping[Value, int]) -> dict[str, set[Loop]
     for edge in picture.edges:
         source, scope = picture.vertices[edge.source], picture.vertices[edge.target].scope
         if source.kind == "input" and source.values[0] in starts:
-            found.setdefault(edge.source, set()).add(None if nests(scope) else loop_of(scope))
+            found.setdefault(edge.source, set()).add(None if is_nested(scope) else loop_of(scope))
     known = {name: {use for use in uses if use} for name, uses in found.items() if None not in uses}
     return {name: uses for name, uses in known.items() if len({loop for loop, _ in uses}) == 1}
 
@@ -192,7 +192,7 @@ def roll(picture: Picture) -> Picture:
     }
     edges = [_rolled(edge, picture, order) for edge in picture.edges]
     rolled = quotient(Picture(picture.vertices, edges, picture.notes), stands_for)
-    if any(nests(vertex.scope) for vertex in picture.vertices.values()):
+    if any(is_nested(vertex.scope) for vertex in picture.vertices.values()):
         rolled.notes.append(
             "a loop inside of a time step is drawn step by step; the outer one is rolled up"
         )
