@@ -1,16 +1,18 @@
-"""The checker: derivatives from the rules against differences of the function itself."""
+"""The gradient check: derivatives by the rules against differences of the function itself."""
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import check
-from .errors import argument_error, describe
-from .graph import Value, enable_grad, toposort
+from .errors import argument_error
+from .graph import enable_grad, toposort, unwrap
 from .op import Op
 from .ops import concatenate
 from .tensor import Tensor
@@ -23,6 +25,19 @@ class GradcheckError(AssertionError):
     """A derivative that does not agree with the function."""
 
 
+@dataclass(frozen=True)
+class Tolerance:
+    """The step of the differences, and how far a derivative may be from their quotient."""
+
+    eps: float
+    rtol: float
+    atol: float
+
+    def allowed(self, quotient: float) -> float:
+        """Return the largest error that is accepted beside this quotient."""
+        return self.atol + self.rtol * abs(quotient)
+
+
 @enable_grad()
 def gradcheck(
     f: Callable[..., Any],
@@ -33,22 +48,26 @@ def gradcheck(
     atol: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> bool:
-    """Compare the gradient of ⟨u, f(inputs)⟩, for random u, with central differences in every entry of every input.
+    """Compare the gradient of ⟨u, f(inputs)⟩, where u is random, with central differences.
+
+    Every entry of every input is checked.
 
     Parameters
     ----------
     f : callable
-        A function of Tensors that returns a Tensor or a tuple of Tensors; an op, a Module, a composition.
+        A function of Tensors that returns a Tensor or a tuple of Tensors: an op, a Module, a
+        composition.
     inputs : array_like
-        Those of floating dtype are checked; others are passed on. Use float64.
+        Inputs of floating dtype are checked; the others are passed to `f` as they are. Use float64.
     order : int
         1 for gradients; 2 also checks the gradient of the gradient, and so on.
     eps : float, optional
         The step to either side: 1e-6, and 1e-2 for smaller dtypes than float64.
     rtol, atol : float, optional
-        The largest difference allowed is ``atol + rtol * |difference quotient|``: 1e-5 and 1e-7, for smaller dtypes 1e-2 and 1e-2.
+        The largest error allowed is ``atol + rtol * |difference quotient|``. They are 1e-5 and
+        1e-7, and 1e-2 and 1e-2 for smaller dtypes.
     rng : numpy.random.Generator, optional
-        Where u is drawn from. A u of ones would not notice a transposed or a missing factor.
+        The generator that draws u. A u of ones would hide a transposed or missing factor.
 
     Returns
     -------
@@ -58,7 +77,7 @@ def gradcheck(
     Raises
     ------
     GradcheckError
-        Names the op or function, the argument, the index of the entry, both values and the tolerance.
+        Names the op or function, the argument, the entry, both values and the tolerance.
     TypeError
         If no input has a floating dtype, or a setting is of the wrong kind.
 
@@ -78,126 +97,121 @@ def gradcheck(
         "gradcheck", "f", f, "a function of Tensors", "pass an op, a Module or a function"
     )
     order = check.count("gradcheck", "order", order)
-    for argument, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
-        low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
-        if number is not None:
-            check.number(
-                "gradcheck",
-                argument,
-                number,
-                "a finite number" + (" above 0" if low else ", at least 0"),
-                low=low,
-            )
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        fix = "use np.random.default_rng(0), say"
-        raise argument_error(
-            "gradcheck",
-            "rng",
-            expected="a numpy.random.Generator",
-            got=describe(rng),
-            fix=fix,
-            kind=TypeError,
-        )
-    rng = rng or np.random.default_rng(0)
-    arrays = [np.array(x.array if isinstance(x, Value) else x) for x in inputs]
+    if rng is not None:
+        kind, fix = np.random.Generator, "use np.random.default_rng(0)"
+        check.instance("gradcheck", "rng", rng, kind, "a numpy.random.Generator", fix)
+    arrays = [np.array(unwrap(x)) for x in inputs]
     small = [a.dtype for a in arrays if a.dtype.kind == "f" and a.dtype.itemsize < 8]
+    tolerance = choose_tolerance(eps, rtol, atol, coarse=bool(small))
     if small:
-        warnings.warn(
-            f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs",
-            stacklevel=2,
-        )
-    usual = (1e-2, 1e-2, 1e-2) if small else (1e-6, 1e-5, 1e-7)
-    eps, rtol, atol = (
-        default if given is None else given
-        for given, default in zip((eps, rtol, atol), usual, strict=True)
-    )
+        text = f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs"
+        warnings.warn(text, stacklevel=2)
     if not any(a.dtype.kind == "f" for a in arrays):
-        raise TypeError(
-            "gradcheck: argument inputs: expected at least one of floating dtype, got none; write 1.0 instead of 1"
-        )
-    _check(
-        f,
-        arrays,
-        order,
-        eps,
-        rtol,
-        atol,
-        rng,
-        getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f),
-    )
+        expected, fix = "at least one of floating dtype", "write 1.0 instead of 1"
+        raise argument_error("gradcheck", "inputs", expected, "none", fix, TypeError)
+    name = getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f)
+    compare(f, arrays, order, tolerance, rng or np.random.default_rng(0), name)
     return True
 
 
-def _check(
+def choose_tolerance(
+    eps: float | None, rtol: float | None, atol: float | None, *, coarse: bool
+) -> Tolerance:
+    """Return the given numbers, after a check, with the usual ones in the place of None."""
+    usual = (1e-2, 1e-2, 1e-2) if coarse else (1e-6, 1e-5, 1e-7)
+    chosen = []
+    given = {"eps": eps, "rtol": rtol, "atol": atol}
+    for (argument, value), default in zip(given.items(), usual, strict=True):
+        if value is not None:
+            low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
+            expected = "a finite number" + (" above 0" if low else ", at least 0")
+            check.number("gradcheck", argument, value, expected, low=low)
+        chosen.append(default if value is None else value)
+    return Tolerance(*chosen)
+
+
+def compare(
     f: Callable[..., Any],
     arrays: list[np.ndarray],
     order: int,
-    eps: float,
-    rtol: float,
-    atol: float,
+    tolerance: Tolerance,
     rng: np.random.Generator,
     name: str,
 ) -> None:
+    """Compare each derivative with its difference quotient, then, up to `order`, the next ones.
+
+    Raises
+    ------
+    GradcheckError
+        If one of them differs, or if `f` writes into its arguments.
+    """
     before = [a.copy() for a in arrays]
-    output = _joined(f(*[Tensor(a) for a in arrays]))
-    _require_unwritten(name, before, arrays)
-    u = rng.standard_normal(output.shape)
-    names = _names(f, len(arrays))
+    output = join_outputs(f(*[Tensor(a) for a in arrays]))
+    require_unchanged(name, before, arrays)
+    u = Tensor(rng.standard_normal(output.shape))
     floating = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
 
     def projected(*some: Any) -> Tensor:
         """⟨u, f⟩ as a function of the floating inputs."""
-        every: list[Any] = [Tensor(a) for a in arrays]
-        for i, x in zip(floating, some, strict=True):
-            every[i] = x
-        return (_joined(f(*every)) * Tensor(u)).sum()
+        chosen = dict(zip(floating, some, strict=True))
+        every = [chosen[i] if i in chosen else Tensor(a) for i, a in enumerate(arrays)]
+        return (join_outputs(f(*every)) * u).sum()
 
     points = [arrays[i].copy() for i in floating]
     value, pull = vjp(projected, *points)
-    flows = pull(None)
-    for i, point, flow in zip(
-        floating, points, flows if isinstance(flows, tuple) else (flows,), strict=True
-    ):
-        for index in np.ndindex(point.shape):
-            middle = point[index]
-            sides = []
-            for step in (eps, -eps):
-                point[index] = middle + step
-                sides.append(projected(*[Tensor(p.copy()) for p in points]).item())
-            point[index] = middle
-            quotient, derivative = (sides[0] - sides[1]) / (2 * eps), flow.data[index]
-            tolerance = atol + rtol * abs(quotient)
-            if not abs(quotient - derivative) <= tolerance:
-                raise GradcheckError(
-                    f"gradcheck: {name}: argument {names[i]}{list(index)}: expected the difference quotient {quotient:.10g}, got the "
-                    f"derivative {derivative:.10g} (tolerance {tolerance:.1e}; ops: {_ops(value)}); "
-                    f"look for a wrong rule, or a detach, on the way from {names[i]}"
-                )
+    gradients = pull(None)
+    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+    names = argument_names(f, len(arrays))
+    for i, point, gradient in zip(floating, points, gradients, strict=True):
+        for index, quotient in difference_quotients(projected, points, point, tolerance.eps):
+            derivative, allowed = gradient.data[index], tolerance.allowed(quotient)
+            if not abs(quotient - derivative) <= allowed:
+                where, of = f"{names[i]}{list(index)}", f"gradcheck: {name}"
+                expected = f"the difference quotient {quotient:.10g}"
+                limits = f"(tolerance {allowed:.1e}; ops: {list_ops(value)})"
+                got = f"the derivative {derivative:.10g} {limits}"
+                fix = f"look for a wrong rule, or a detach, on the way from {names[i]}"
+                raise argument_error(of, where, expected, got, fix, GradcheckError)
     if order > 1:
 
-        def gradients(*some: Any) -> Any:
-            return grad(projected(*some), [*some], create_graph=True)
-
         def recorded(*some: Tensor) -> Any:
-            return gradients(
-                *[x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in some]
-            )
+            xs = [x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in some]
+            return grad(projected(*xs), xs, create_graph=True)
 
-        _check(recorded, points, order - 1, eps, rtol, atol * 10, rng, f"gradient of {name}")
+        wider = Tolerance(tolerance.eps, tolerance.rtol, tolerance.atol * 10)
+        compare(recorded, points, order - 1, wider, rng, f"gradient of {name}")
 
 
-def _require_unwritten(name: str, before: list[np.ndarray], after: list[np.ndarray]) -> None:
-    """Refuse a function that has written into what it was given: whoever calls it next calls it with other numbers."""
+def difference_quotients(
+    f: Callable[..., Tensor], points: list[np.ndarray], point: np.ndarray, eps: float
+) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Yield (index, central difference quotient) for each entry of `point`, one of `points`."""
+    for index in np.ndindex(point.shape):
+        middle = point[index]
+        sides = []
+        for step in (eps, -eps):
+            point[index] = middle + step
+            sides.append(f(*[Tensor(p.copy()) for p in points]).item())
+        point[index] = middle
+        yield index, (sides[0] - sides[1]) / (2 * eps)
+
+
+def require_unchanged(name: str, before: list[np.ndarray], after: list[np.ndarray]) -> None:
+    """Raise GradcheckError if a function has written into one of its arguments."""
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
         if not np.array_equal(old, new, equal_nan=old.dtype.kind == "f"):
-            raise GradcheckError(
-                f"gradcheck: {name}: argument inputs[{i}]: expected an array that is only read, got one that it wrote into; "
-                "make a new array in place of it"
+            raise argument_error(
+                f"gradcheck: {name}",
+                f"inputs[{i}]",
+                "an array that is only read",
+                "one that it wrote into",
+                "make a new array in place of it",
+                GradcheckError,
             )
 
 
-def _joined(outputs: Any) -> Tensor:
-    """Every entry of every output in one vector: the sum over outputs becomes one sum."""
+def join_outputs(outputs: Any) -> Tensor:
+    """Return every entry of every output in one vector, so that a sum over outputs is one sum."""
     if isinstance(outputs, Tensor):
         return outputs.reshape(-1)
     flat: list[Any] = []
@@ -209,14 +223,13 @@ def _joined(outputs: Any) -> Tensor:
         elif isinstance(item, Tensor):
             flat.append(item.reshape(-1))
         else:
-            raise TypeError(
-                f"gradcheck: argument f: expected a function that returns Tensors, got {type(item).__name__}; return a Tensor"
-            )
+            expected, got = "a function that returns Tensors", type(item).__name__
+            raise argument_error("gradcheck", "f", expected, got, "return a Tensor", TypeError)
     return concatenate(flat)
 
 
-def _names(f: Callable[..., Any], n: int) -> list[str]:
-    """What the arguments of `f`, or of what it wraps, are called."""
+def argument_names(f: Callable[..., Any], n: int) -> list[str]:
+    """Return the names of the `n` arguments of `f`, or of the op that it wraps."""
     f = getattr(f, "__wrapped__", f)
     if isinstance(f, Op) and not f.variadic:
         return list(f.inputs)
@@ -225,17 +238,14 @@ def _names(f: Callable[..., Any], n: int) -> list[str]:
     return [known[i] if i < len(known) else f"inputs[{i}]" for i in range(n)]
 
 
-def _ops(value: Tensor) -> str:
-    """The names of the ops between inputs and output, for the message."""
-    return (
-        ", ".join(sorted({v.node.op.name for v in toposort(value) if v.node is not None}))
-        if value.node
-        else "none"
-    )
+def list_ops(value: Tensor) -> str:
+    """Return the names of the ops between inputs and output, for the message."""
+    nodes = [v.node for v in toposort(value) if v.node is not None] if value.node else []
+    return ", ".join(sorted({node.op.name for node in nodes})) or "none"
 
 
 class Sampler:
-    """What draws the sample inputs of an op: ``r(3, 4)``, ``r.positive(3, 4)``; all in float64.
+    """Draws the sample inputs of an op in float64: ``r(3, 4)``, ``r.positive(3, 4)``.
 
     No two entries of one array are equal and none is near zero, where abs, relu and max have kinks.
     """
@@ -244,22 +254,53 @@ class Sampler:
         self.rng = rng
 
     def __call__(self, *shape: int) -> np.ndarray:
-        """An array of numbers between 0.2 and 2 in size, of either sign, distinct."""
-        return np.asarray(self.positive(*shape) * self.rng.choice([-1.0, 1.0], shape))
+        """Draw distinct numbers between 0.2 and 2 in size, of either sign."""
+        return self.inside((-np.inf, np.inf), *shape)
 
     def positive(self, *shape: int) -> np.ndarray:
-        """An array of distinct numbers between 0.2 and 2."""
+        """Draw distinct numbers between 0.2 and 2."""
+        return self.inside((0, np.inf), *shape)
+
+    def inside(self, domain: Any, *shape: int) -> np.ndarray:
+        """Draw distinct numbers inside a domain of `tinygrad_rnn.op`, away from 0 and its ends."""
         n = int(np.prod(shape))
         steps = self.rng.permutation(n) + self.rng.uniform(0.25, 0.75, n)
-        return (0.2 + 1.8 * steps / max(n, 1)).reshape(shape)
+        return place_inside(domain, steps.reshape(shape) / max(n, 1), self.rng)
+
+
+def place_inside(domain: Any, units: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return numbers inside an open interval, away from 0 and its ends, for numbers in (0, 1).
+
+    Numbers of either sign are drawn where the interval has both. For ``bool``, return booleans.
+    """
+    if domain is bool:
+        return np.asarray(units > 0.5)
+    low, high = domain
+    if low > 0 or high < 0:
+        start, width = (low if low > 0 else max(low, high - 2)), min(2.0, high - low)
+        return np.asarray(start + width * (0.1 + 0.8 * units))
+    sizes = {sign: min(2.0, 0.8 * end) for sign, end in ((-1.0, -low), (1.0, high)) if end > 0}
+    signs = rng.choice(list(sizes), units.shape)
+    limits = np.where(signs > 0, sizes.get(1.0, 0.0), sizes.get(-1.0, 0.0))
+    return np.asarray(signs * limits * (0.1 + 0.9 * units))
+
+
+def is_elementwise(op: Op) -> bool:
+    """Return whether an op works element by element, on arrays that broadcast: see `Op.shapes`."""
+    return not op.variadic and bool(re.fullmatch(r"\(…\)(, \(…\))* → \(…\)", op.shapes))
 
 
 def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """The sample calls of an op: for each its arrays and its settings (all of them, defaults included)."""
+    """Return the sample calls of an op: for each its arrays and all its settings.
+
+    An op that has no `sample` and works element by element gets arrays drawn from its domain.
+    """
+    draw = Sampler(rng)
     if op.sample is None:
-        return []
-    samples = op.sample(Sampler(rng))
-    found = []
+        several = draw_elementwise(op, draw) if is_elementwise(op) else []
+        return [(arrays, dict(op.defaults)) for arrays in several]
+    samples = op.sample(draw)
+    calls = []
     for sample in samples if isinstance(samples, list) else [samples]:
         *arrays, last = sample
         settings = last if isinstance(last, dict) else {}
@@ -267,26 +308,47 @@ def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[
             arrays.append(last)
         if op.variadic and len(arrays) == 1 and isinstance(arrays[0], tuple):
             arrays = list(arrays[0])
-        found.append((tuple(arrays), {**op.defaults, **settings}))
-    return found
+        calls.append((tuple(arrays), {**op.defaults, **settings}))
+    return calls
+
+
+def draw_elementwise(op: Op, draw: Sampler) -> list[tuple[np.ndarray, ...]]:
+    """Draw the arrays of one or two sample calls, of shapes that broadcast."""
+    domains, n = domain_of_inputs(op), len(op.inputs)
+    shapes = [[(3, 4)]]
+    if n > 1:
+        shapes = [[(3, 4)] * (n - 1) + [(4,)], ([(2, 1), (1, 3)] * n)[:n]]
+    return [
+        tuple(draw.inside(domain, *shape) for domain, shape in zip(domains, several, strict=True))
+        for several in shapes
+    ]
+
+
+def domain_of_inputs(op: Op) -> list[Any]:
+    """Return the domain of each input of an op, in order."""
+    if isinstance(op.domain, dict):
+        return [op.domain.get(name, (-np.inf, np.inf)) for name in op.inputs]
+    return [op.domain] * len(op.inputs)
 
 
 def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) -> int:
-    """Gradcheck every sample of one op, to second order.
+    """Check the gradients of every sample of one op, to second order.
 
     Parameters
     ----------
     op : Op
-        A function made by ``tg.op``. Its ``sample`` says what it is called with; without one nothing is checked.
+        A function made by ``tg.op``. Its ``sample`` gives the arguments to check it with. Without
+        one they are drawn from its ``domain`` if it works element by element; else nothing is
+        checked.
     order : int
         How often the function is differentiated; see `gradcheck`.
     rng : numpy.random.Generator, optional
-        Where the samples are drawn from; a fixed seed if missing.
+        The generator that draws the samples; one with a fixed seed if missing.
 
     Returns
     -------
     int
-        How many calls were checked.
+        The number of calls that were checked.
 
     Raises
     ------
@@ -301,13 +363,13 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     1
     """
     rng = rng or np.random.default_rng(0)
-    found = cases(op, rng)
-    for arrays, params in found:
+    calls = cases(op, rng)
+    for arrays, params in calls:
 
-        def called(*inputs: Any, params: dict[str, Any] = params) -> Any:
+        def call(*inputs: Any, params: dict[str, Any] = params) -> Any:
             return op(inputs, **params) if op.variadic else op(*inputs, **params)
 
-        called.__name__ = op.name
-        vars(called)["__wrapped__"] = op
-        gradcheck(called, *arrays, order=order, rng=rng)
-    return len(found)
+        call.__name__ = op.name
+        vars(call)["__wrapped__"] = op
+        gradcheck(call, *arrays, order=order, rng=rng)
+    return len(calls)
