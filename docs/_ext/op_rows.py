@@ -1,4 +1,7 @@
-"""What the table of ops says, from the registry. An op without a complete row is refused."""
+"""The rows of the table of ops, written from the registry.
+
+`Row.of` raises an error for an op whose paragraph leaves a part of its row empty.
+"""
 
 import inspect
 import re
@@ -8,12 +11,12 @@ from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op
 
 SECTION = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
-"""The title of a section of a docstring, with the line under it."""
+"""A pattern for the title of a section of a docstring, with the line under it."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the table says of one op; every part of it is there."""
+    """One row of the table of ops; no part of it is empty."""
 
     name: str
     formula: str
@@ -23,7 +26,7 @@ class Row:
 
     @classmethod
     def of(cls, op: Op) -> "Row":
-        """The row of an op; refused if something is missing."""
+        """Return the row of an op; raise ValueError if a part of it is missing."""
         prose = SECTION.split(inspect.cleandoc(op.__doc__ or ""))[0]
         _, _, notes = " ".join(prose.split()).partition(". ")
         rules = {name: op.rule_text(name) if name in op.rules else "constant" for name in op.inputs}
@@ -38,23 +41,23 @@ class Row:
         missing += ["rules"] if not op.rules or "(source not available)" in rules.values() else []
         if missing:
             raise ValueError(
-                f"the op {op.name} has no {' and no '.join(missing)}: give @op its formula and shapes=, .vjps its rules, and its "
-                "docstring a second sentence that says how it behaves at the limits"
+                f"the op {op.name} has no {' and no '.join(missing)}: give @op its formula and "
+                "shapes=, .vjps its rules, and its docstring a second sentence that says how it "
+                "behaves at the limits"
             )
         return row
 
     def __str__(self) -> str:
-        written = [
+        rules = " <br> ".join(
             f"∂{name}: " + ("none, a constant" if rule == "constant" else f"`{rule}`")
             for name, rule in self.rules.items()
-        ]
-        rules = " <br> ".join(written)
+        )
         name = f"{{py:func}}`{self.name} <tinygrad_rnn.{self.name}>`"
         return f"* - {name}\n  - `{self.formula}`\n  - {rules}\n  - {self.shapes}\n  - {self.notes}"
 
 
 def helpers(made: list[Op]) -> dict[str, str]:
-    """The functions, no ops themselves, that the rules of these ops call: each with the first line of its docstring."""
+    """Return the functions that the rules of these ops call, with their summaries; without ops."""
     found = {}
     for rule in (rule for op in made for rule in op.rules.values()):
         for name in rule.__code__.co_names:

@@ -1,6 +1,6 @@
-"""The directive ``{ops}``: a table of every op, and an entry for every function, written from the registry.
+"""The directive ``{ops}``: a table of every op and an entry for every function, from the registry.
 
-An op without a complete row fails the build, for `Row.of` raises.
+An op without a complete row fails the build, because `Row.of` raises an error.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op, registry
 
-ROOMS = ("arithmetic", "elementwise", "linear", "reduce", "shape", "index")
+FILES = ("arithmetic", "elementwise", "products", "reductions", "shapes", "indexing")
 TABLE = """
 :::{{list-table}}
 :header-rows: 1
@@ -30,8 +30,8 @@ TABLE = """
 """
 
 
-def room(name: str) -> Iterator[str]:
-    """The part of the page about one file of ops: heading, table, helpers, and the functions that people call."""
+def section(name: str) -> Iterator[str]:
+    """Yield the section about one file of ops: heading, table, helpers, and public functions."""
     module = import_module(f"tinygrad_rnn.ops.{name}")
     made = [op for op in registry.values() if op.forward.__module__ == module.__name__]
     yield f"## {(module.__doc__ or '').partition('.')[0]}\n"
@@ -50,7 +50,7 @@ def room(name: str) -> Iterator[str]:
 
 
 def _home(function: object) -> str:
-    """The module in which a function, or the forward of an op, is written."""
+    """Return the module that defines a function, or the forward of an op."""
     return function.forward.__module__ if isinstance(function, Op) else function.__module__
 
 
@@ -58,13 +58,13 @@ class Ops(SphinxDirective):
     """``{ops}``: no arguments."""
 
     def run(self) -> list:
-        """The nodes of all rooms."""
+        """Return the nodes of all sections."""
         return self.parse_text_to_nodes(
-            "\n".join(line for name in ROOMS for line in room(name)), allow_section_headings=True
+            "\n".join(line for name in FILES for line in section(name)), allow_section_headings=True
         )
 
 
 def setup(app: Sphinx) -> dict:
-    """Enter the directive."""
+    """Register the directive."""
     app.add_directive("ops", Ops)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

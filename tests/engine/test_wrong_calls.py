@@ -453,22 +453,22 @@ AREAS = {
             r"matmul: shapes \(3,2\) and \(3,2\) not aligned: 2 \(d",
         ),
         "places for fewer rows": (
-            lambda: tg.pick(leaf(3, 2), [0, 1]),
+            lambda: tg.gather(leaf(3, 2), [0, 1]),
             ValueError,
-            r"pick: expected rows, and an index .*, got shape \(2,\)",
+            r"gather: expected rows, and an index .*, got shape \(2,\)",
         ),
         "a place in a number": (
-            lambda: tg.pick(leaf(), 0),
+            lambda: tg.gather(leaf(), 0),
             ValueError,
-            r"pick: expected rows, and an index .*, got shape \(\)",
+            r"gather: expected rows, and an index .*, got shape \(\)",
         ),
         "a place below 0": (
-            lambda: tg.pick(leaf(3, 2), [0, -1, 1]),
+            lambda: tg.gather(leaf(3, 2), [0, -1, 1]),
             IndexError,
             r"expected integers in \[0, 2\) in index, got -1",
         ),
         "half a place": (
-            lambda: tg.pick(leaf(3, 2), [0, 0.5, 1]),
+            lambda: tg.gather(leaf(3, 2), [0, 0.5, 1]),
             IndexError,
             r"expected integers in \[0, 2\) in index, got dtype float",
         ),

@@ -268,12 +268,12 @@ def draw_places(d, shape, size):
     return d.rng.integers(0, size, shape).astype(d(st.sampled_from([np.int64, np.int32, np.uint8])))
 
 
-def draw_pick(d):
+def draw_gather(d):
     shape = (*d.shape(max_dims=2), d(st.integers(1, 4)))
     return (d.array(shape),), {"index": draw_places(d, shape[:-1], shape[-1])}
 
 
-def draw_unpick(d):
+def draw_scatter_rows(d):
     shape, size = d.shape(max_dims=2), d(st.integers(1, 4))
     return (d.array(shape),), {"index": draw_places(d, shape, size), "size": size}
 
@@ -346,14 +346,14 @@ CALLS = {
     "getitem": draw_getitem,
     "linear": draw_linear,
     "matmul": draw_matmul,
-    "pick": draw_pick,
+    "gather": draw_gather,
     "repeat": draw_repeat,
     "reshape": draw_reshape,
     "scatter": draw_scatter,
     "squeeze": draw_squeeze,
     "stack": draw_stack,
     "transpose": draw_transpose,
-    "unpick": draw_unpick,
+    "scatter_rows": draw_scatter_rows,
     "where": draw_where,
 }
 every_op = pytest.mark.parametrize("name", sorted(CALLS))
@@ -380,7 +380,7 @@ NUMPY = {
     "linear": lambda x, weight, bias=0.0: np.einsum("...i,oi->...o", x, weight) + bias,
     "log_softmax": lambda a, axis: a - log_of_sum(a, axis, keepdims=True),
     "logsumexp": log_of_sum,
-    "pick": lambda a, index: np.take_along_axis(a, index[..., None].astype(int), -1)[..., 0],
+    "gather": lambda a, index: np.take_along_axis(a, index[..., None].astype(int), -1)[..., 0],
     "relu": lambda a: np.where(a > 0, a, 0),
     "repeat": lambda a, repeats, axis: np.repeat(a, np.asarray(repeats, int), axis),
     "scatter": scattered,
@@ -388,7 +388,7 @@ NUMPY = {
     "softmax": lambda a, axis: np.exp(a - log_of_sum(a, axis, keepdims=True)),
     "softplus": lambda a: np.log1p(np.exp(a)),
     "stack": lambda *arrays, axis: np.stack(arrays, axis),
-    "unpick": lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
+    "scatter_rows": lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
 }
 """What an op is in NumPy's words, where NumPy has no function of its name."""
 

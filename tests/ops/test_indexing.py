@@ -223,8 +223,8 @@ INDEXED = {
     "[Tensor]": lambda w, b: w[tg.Tensor(b)],
     "[:, index]": lambda w, b: w[:, b],
     "getitem": lambda w, b: tg.getitem(w, index=(b, 1)),
-    "pick": lambda w, b: tg.pick(w[:2], index=b),
-    "pick Tensor": lambda w, b: tg.pick(w[:2], tg.Tensor(b)),
+    "gather": lambda w, b: tg.gather(w[:2], index=b),
+    "gather Tensor": lambda w, b: tg.gather(w[:2], tg.Tensor(b)),
     "take_along_axis": lambda w, b: tg.take_along_axis(w[:2], b[:, None], 1),
     "repeat": lambda w, b: w.repeat(b, axis=1),
     "cross_entropy": lambda w, b: tg.nn.functional.cross_entropy(w[:2], b),
@@ -249,7 +249,7 @@ def test_an_index_array_that_is_reused_counts_as_it_was(use):
 def test_an_index_in_a_list_and_a_mask_count_as_they_were():
     mask, places = np.array([True, False, False]), [0]
     w = tg.Tensor(A[0, :, 0], requires_grad=True)
-    y = w[mask].sum() + tg.pick(tg.expand_dims(w, 0), places).sum()
+    y = w[mask].sum() + tg.gather(tg.expand_dims(w, 0), places).sum()
     mask[:], places[0] = [False, False, True], 1
     y.backward()
     np.testing.assert_array_equal(w.grad, [2, 0, 0])

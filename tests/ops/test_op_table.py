@@ -67,7 +67,7 @@ def test_an_incomplete_row_is_refused(incomplete, missing):
 
 def test_helpers_of_rules_are_explained():
     found = helpers([tg.sum, tg.max])
-    assert set(found) == {"kept", "evenly"}
+    assert set(found) == {"restore_axes", "split_evenly"}
     assert all(found.values())
 
 

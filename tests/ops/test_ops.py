@@ -55,7 +55,7 @@ REFERENCE = {
     "minimum": np.minimum,
     "multiply": np.multiply,
     "negative": np.negative,
-    "pick": lambda a, index: np.take_along_axis(a, index[..., None], -1)[..., 0],
+    "gather": lambda a, index: np.take_along_axis(a, index[..., None], -1)[..., 0],
     "power": np.power,
     "prod": np.prod,
     "relu": lambda a: np.where(a > 0, a, 0),
@@ -75,7 +75,7 @@ REFERENCE = {
     "sum": np.sum,
     "tanh": np.tanh,
     "transpose": np.transpose,
-    "unpick": lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
+    "scatter_rows": lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
     "var": np.var,
     "where": np.where,
 }
@@ -480,9 +480,9 @@ ZERO_D += [
     ("softmax", 1, {}),
     ("log_softmax", 1, {}),
     ("einsum", 2, {"subscripts": ",->"}),
-    ("unpick", 1, {"index": np.array(1), "size": 3}),
+    ("scatter_rows", 1, {"index": np.array(1), "size": 3}),
 ]
-NEED_AN_AXIS = {"matmul", "linear", "concatenate", "pick"}
+NEED_AN_AXIS = {"matmul", "linear", "concatenate", "gather"}
 
 
 def test_every_op_says_whether_it_takes_0_d():
@@ -524,7 +524,7 @@ def test_0_d_is_refused_by_name(name):
         "concatenate": lambda: tg.concatenate(arrays),
         "linear": lambda: tg.linear(*arrays),
         "matmul": lambda: tg.matmul(*arrays[:2]),
-        "pick": lambda: tg.pick(arrays[0], index=np.array(0)),
+        "gather": lambda: tg.gather(arrays[0], index=np.array(0)),
     }
     with pytest.raises((ValueError, IndexError), match=name):
         calls[name]()
@@ -545,8 +545,8 @@ EMPTY += [
     ("getitem", [(4, 3)], {"index": np.zeros(0, dtype=np.intp)}),
     ("getitem", [(4, 3)], {"index": slice(2, 2)}),
     ("scatter", [(0, 3), (2, 3)], {"indices": [slice(0, 0), [1, 1]], "shape": (2, 3)}),
-    ("pick", [(0, 3)], {"index": np.zeros(0, dtype=np.intp)}),
-    ("unpick", [(0,)], {"index": np.zeros(0, dtype=np.intp), "size": 3}),
+    ("gather", [(0, 3)], {"index": np.zeros(0, dtype=np.intp)}),
+    ("scatter_rows", [(0,)], {"index": np.zeros(0, dtype=np.intp), "size": 3}),
     ("prod", [(0, 3)], {"axis": 0}),
     ("prod", [(0, 3)], {}),
     ("repeat", [(0, 3)], {"repeats": 2}),

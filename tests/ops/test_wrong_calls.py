@@ -33,35 +33,35 @@ AREAS = {
             TypeError,
             r"Tensor\[\.\.\.\] = value: argument self: .* got a Tensor, whose numbers its gr",
         ),
-        "a pick beyond the row": (
-            lambda: tg.pick(leaf(3, 2), index=np.array([0, 1, 2])),
+        "an index beyond the row": (
+            lambda: tg.gather(leaf(3, 2), index=np.array([0, 1, 2])),
             IndexError,
-            "pick: index 2 is out of bounds for axis 1 with",
+            "gather: index 2 is out of bounds for axis 1 with",
         ),
-        "a pick from the end": (
-            lambda: tg.pick(leaf(3, 2), index=np.array([0, 1, -1])),
+        "an index from the end": (
+            lambda: tg.gather(leaf(3, 2), index=np.array([0, 1, -1])),
             IndexError,
-            r"pick: expected integers in \[0, 2\) in index, go",
+            r"gather: expected integers in \[0, 2\) in index, go",
         ),
-        "a pick between two": (
-            lambda: tg.pick(leaf(3, 2), index=np.array([0.0, 1.0, 1.0])),
+        "an index between two": (
+            lambda: tg.gather(leaf(3, 2), index=np.array([0.0, 1.0, 1.0])),
             IndexError,
-            r"pick: expected integers in \[0, 2\) in index, go",
+            r"gather: expected integers in \[0, 2\) in index, go",
         ),
         "a place from the end": (
-            lambda: tg.unpick(leaf(3), index=np.array([0, 1, -1]), size=2),
+            lambda: tg.scatter_rows(leaf(3), index=np.array([0, 1, -1]), size=2),
             IndexError,
-            r"unpick: expected integers in \[0, 2\) in index, go",
+            r"scatter_rows: expected integers in \[0, 2\) in index, go",
         ),
         "places for other entries": (
-            lambda: tg.unpick(leaf(3), index=np.array([0, 1]), size=2),
+            lambda: tg.scatter_rows(leaf(3), index=np.array([0, 1]), size=2),
             ValueError,
-            "unpick: expected an index of the shape of a, got",
+            "scatter_rows: expected an index of the shape of a, got",
         ),
         "one entry for several places": (
-            lambda: tg.unpick(leaf(1), index=np.array([0, 1]), size=2),
+            lambda: tg.scatter_rows(leaf(1), index=np.array([0, 1]), size=2),
             ValueError,
-            "unpick: expected an index of the shape of a, got",
+            "scatter_rows: expected an index of the shape of a, got",
         ),
         "a place that is not there": (
             lambda: tg.scatter([leaf(2)], [5], (3, 2)),

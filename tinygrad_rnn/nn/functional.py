@@ -106,7 +106,7 @@ def cross_entropy(
         raise terms.target_error(name, target, logits)
     log_p = ops.log_softmax(terms.mask_ignored(name, logits, target, ignore_index))
     share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
-    loss = terms.weighted(-ops.pick(log_p, index=safe), share)
+    loss = terms.weighted(-ops.gather(log_p, index=safe), share)
     if label_smoothing:
         counted = None if ignore_index is None else target != ignore_index
         spread = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
@@ -165,7 +165,7 @@ def nll_loss(
     log_p = terms.mask_ignored(name, log_p, target, ignore_index)
     share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
     return terms.reduce_loss(
-        name, terms.weighted(-ops.pick(log_p, index=safe), share), reduction, share
+        name, terms.weighted(-ops.gather(log_p, index=safe), share), reduction, share
     )
 
 

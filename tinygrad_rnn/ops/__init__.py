@@ -1,8 +1,13 @@
-"""The maths: one paragraph an op. Forward, formula, derivative rules and a sample to check them with stand together.
+"""The mathematics: one paragraph an op.
 
-Nan and inf are numbers like others: an op gives what NumPy gives, and replaces nothing. A nan in an entry that is read is nan in
-the result, of `max`, `relu` and `clip` too, and a gradient of nan goes on through every rule. Only what is not read stops it: the
-other branch of `where`, an entry that an index leaves out. Integers have no nan: ``tg.Tensor([nan], dtype=int)`` is refused.
+Forward, formula, derivative rules, and what its tests need stand together: a reference function
+that computes the same in another way, the domain of the inputs, and samples.
+
+NaN and inf are numbers like any other: an op gives what NumPy gives, and replaces nothing. NaN in
+an entry that is read makes NaN in the result (of `max`, `relu` and `clip` too), and every rule
+passes on a gradient of NaN. Only an entry that is not read has no effect: in the branch of `where`
+that is not taken, for example, or where an index leaves it out. Integers have no NaN:
+``tg.Tensor([nan], dtype=int)`` raises an error.
 """
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
@@ -25,7 +30,7 @@ from .elementwise import (
     square,
     tanh,
 )
-from .indexing import getitem, pick, repeat, scatter, take_along_axis, unpick, where
+from .indexing import gather, getitem, repeat, scatter, scatter_rows, take_along_axis, where
 from .products import einsum, linear, matmul, outer
 from .reductions import (
     all,
@@ -58,9 +63,11 @@ from .shapes import (
 )
 
 __all__ = [
-    "abs", "add", "all", "any", "astype", "broadcast_to", "clip", "concatenate", "copy", "cos", "cumsum", "divide", "einsum",
-    "exp", "expand_dims", "expm1", "flip", "getitem", "lerp", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul",
-    "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "outer", "pick", "power", "prod", "ravel",
-    "relu", "repeat", "reshape", "scatter", "sigmoid", "sign", "sin", "softmax", "softplus", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "swapaxes", "take_along_axis", "tanh", "transpose", "unpick", "var", "where",
+    "abs", "add", "all", "any", "astype", "broadcast_to", "clip", "concatenate", "copy", "cos",
+    "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "flip", "gather", "getitem",
+    "lerp", "linear", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "moveaxis", "multiply", "negative", "outer", "power", "prod",
+    "ravel", "relu", "repeat", "reshape", "scatter", "scatter_rows", "sigmoid", "sign", "sin",
+    "softmax", "softplus", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract",
+    "sum", "swapaxes", "take_along_axis", "tanh", "transpose", "var", "where",
 ]  # fmt: skip

@@ -1,7 +1,11 @@
-"""Sums, products and powers. Shapes broadcast as in NumPy; rules ignore that, the engine undoes it."""
+"""Sums, products and powers. Shapes broadcast as in NumPy.
+
+The rules do not undo broadcasting: the engine does.
+"""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -10,17 +14,15 @@ from ..op import op
 from .elementwise import log
 from .indexing import where
 
-BROADCAST = "two shapes fit if, counted from the right, sizes are equal or one of them is 1; use reshape or expand_dims"
-
-
-@op(
-    "{a} + {b}",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
+BROADCAST = (
+    "two shapes fit if, counted from the right, sizes are equal or one of them is 1; "
+    "use reshape or expand_dims"
 )
+
+
+@op("{a} + {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.add)
 def add(a: Any, b: Any) -> Any:
-    """a + b. Rounded once; of opposite infinities it is nan.
+    """Return a + b. It is rounded once; the sum of inf and −inf is NaN.
 
     Examples
     --------
@@ -34,14 +36,9 @@ def add(a: Any, b: Any) -> Any:
 add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 
-@op(
-    "{a} − {b}",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
-)
+@op("{a} − {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.subtract)
 def subtract(a: Any, b: Any) -> Any:
-    """a − b. Rounded once; where the two nearly agree, the digits that they share are lost.
+    """Return a − b. It is rounded once; where a and b nearly agree, their common digits are lost.
 
     Examples
     --------
@@ -55,14 +52,9 @@ def subtract(a: Any, b: Any) -> Any:
 subtract.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: -g)
 
 
-@op(
-    "{a} ⊙ {b}",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
-)
+@op("{a} ⊙ {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.multiply)
 def multiply(a: Any, b: Any) -> Any:
-    """The elementwise product a ⊙ b. Rounded once; 0 times inf is nan.
+    """Return the elementwise product a ⊙ b. It is rounded once; 0 times inf is NaN.
 
     Examples
     --------
@@ -76,14 +68,9 @@ def multiply(a: Any, b: Any) -> Any:
 multiply.vjps(a=lambda g, y, a, b: g * b, b=lambda g, y, a, b: g * a)
 
 
-@op(
-    "{a} / {b}",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
-)
+@op("{a} / {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.divide)
 def divide(a: Any, b: Any) -> Any:
-    """a / b. Division by zero gives what NumPy gives: inf or nan, and its warning.
+    """Return a / b. Division by zero gives inf or NaN, with NumPy's warning.
 
     Examples
     --------
@@ -102,12 +89,12 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
     shapes="(…), (…) → (…)",
     sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (r.positive(3), 1.5)],
     fix=BROADCAST,
+    reference=np.power,
+    domain={"a": (0, inf)},
 )
 def power(a: Any, b: Any) -> Any:
-    """a to the power b.
-
-    The derivatives are b a^(b−1) and a^b log a. Where a and b are 0 the first is 0, and where a is 0 the
-    second is 0, not the nan of 0 · inf.
+    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where a and b are 0 the
+    first is taken to be 0; where a is 0 the second is 0, not the NaN of 0 · inf.
 
     Examples
     --------
@@ -124,9 +111,9 @@ power.vjps(
 )
 
 
-@op("−{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("−{a}", shapes="(…) → (…)", reference=np.negative)
 def negative(a: Any) -> Any:
-    """−a. Exact.
+    """Return −a. It is exact.
 
     Examples
     --------
@@ -140,14 +127,10 @@ def negative(a: Any) -> Any:
 negative.vjps(a=lambda g, y, a: -g)
 
 
-@op(
-    "max({a}, {b})",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
-)
+@op("max({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.maximum)
 def maximum(a: Any, b: Any) -> Any:
-    """The larger of a and b, element by element. Where they are equal each gets half of the gradient.
+    """Return the larger of a and b, element by element. Where they are equal, each gets half of the
+    gradient.
 
     Examples
     --------
@@ -158,21 +141,17 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-# Where one is nan they are not unlike either: both get a share, so that a nan that arrives goes on.
+# NaN is neither larger nor smaller: then both get a share, so that a gradient of NaN is passed on.
 maximum.vjps(
     a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
     b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
 )
 
 
-@op(
-    "min({a}, {b})",
-    shapes="(…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(4)), (r(2, 1), r(1, 3))],
-    fix=BROADCAST,
-)
+@op("min({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.minimum)
 def minimum(a: Any, b: Any) -> Any:
-    """The smaller of a and b, element by element. Where they are equal each gets half of the gradient.
+    """Return the smaller of a and b, element by element. Where they are equal, each gets half of
+    the gradient.
 
     Examples
     --------
@@ -192,11 +171,12 @@ minimum.vjps(
 @op(
     "{a} + {w} ⊙ ({b} − {a})",
     shapes="(…), (…), (…) → (…)",
-    sample=lambda r: [(r(3, 4), r(3, 4), r(3, 4)), (r(3, 1), r(4), r(3, 4))],
     fix=BROADCAST,
+    reference=lambda a, b, w: (1 - w) * a + w * b,
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
-    """Linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it is b up to rounding.
+    """Return the linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it
+    is b up to rounding.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

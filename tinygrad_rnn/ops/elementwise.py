@@ -1,7 +1,11 @@
-"""Functions of one array, element by element: each with its local derivative, written in y where that is cheaper."""
+"""Functions of one array, element by element, each with its local derivative.
+
+A derivative is written in the output y where that is cheaper.
+"""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -11,10 +15,11 @@ from ..graph import Value
 from ..op import op
 
 
-@op("exp({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("exp({a})", shapes="(…) → (…)", reference=np.exp)
 @np.errstate(under="ignore")
 def exp(a: Any) -> Any:
-    """e to the power a. Above 88.7 in float32 (709.7 in float64) it is inf, with NumPy's warning; what underflows is 0, without.
+    """Return e to the power a. Above 88.7 in float32 (709.7 in float64) it is inf, with NumPy's
+    warning; a result too small for the dtype is 0, without a warning.
 
     Examples
     --------
@@ -29,9 +34,10 @@ def exp(a: Any) -> Any:
 exp.vjps(a=lambda g, y, a: g * y)
 
 
-@op("expm1({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("expm1({a})", shapes="(…) → (…)", reference=np.expm1)
 def expm1(a: Any) -> Any:
-    """exp(a) − 1. Accurate near a = 0, where the subtraction would lose every digit; inf where `exp` is.
+    """Return exp(a) − 1. It is accurate near a = 0, where the subtraction would lose every digit,
+    and inf where `exp` is.
 
     Examples
     --------
@@ -45,9 +51,10 @@ def expm1(a: Any) -> Any:
 expm1.vjps(a=lambda g, y, a: g * (y + 1))
 
 
-@op("log({a})", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
+@op("log({a})", shapes="(…) → (…)", reference=np.log, domain=(0, inf))
 def log(a: Any) -> Any:
-    """The natural logarithm. 0 gives −inf and a negative number nan, with NumPy's warning.
+    """Return the natural logarithm of a. 0 gives −inf and a negative number NaN, with NumPy's
+    warning.
 
     Examples
     --------
@@ -62,9 +69,10 @@ def log(a: Any) -> Any:
 log.vjps(a=lambda g, y, a: g / a)
 
 
-@op("log1p({a})", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
+@op("log1p({a})", shapes="(…) → (…)", reference=np.log1p, domain=(-1, inf))
 def log1p(a: Any) -> Any:
-    """log(1 + a). Accurate near a = 0, where the sum would lose a's digits; at −1 it is −inf, below nan, with NumPy's warning.
+    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of a. At −1
+    it is −inf and below it is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -78,9 +86,10 @@ def log1p(a: Any) -> Any:
 log1p.vjps(a=lambda g, y, a: g / (1 + a))
 
 
-@op("√{a}", shapes="(…) → (…)", sample=lambda r: (r.positive(3, 4),))
+@op("√{a}", shapes="(…) → (…)", reference=np.sqrt, domain=(0, inf))
 def sqrt(a: Any) -> Any:
-    """The square root. At 0 its derivative is inf; a negative number gives nan, with NumPy's warning.
+    """Return the square root of a. Its derivative is inf at 0; a negative number gives NaN, with
+    NumPy's warning.
 
     Examples
     --------
@@ -94,9 +103,9 @@ def sqrt(a: Any) -> Any:
 sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 
-@op("{a}²", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """a ⊙ a. Above 1.8e19 in float32 it is inf, with NumPy's warning.
+    """Return a ⊙ a. Where a is above 1.8e19 in float32 it is inf, with NumPy's warning.
 
     Examples
     --------
@@ -110,9 +119,9 @@ def square(a: Any) -> Any:
 square.vjps(a=lambda g, y, a: g * (2 * a))
 
 
-@op("sign({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("sign({a})", shapes="(…) → (…)", reference=np.sign)
 def sign(a: Any) -> Any:
-    """−1, 0 or 1. Its derivative is 0 everywhere, at the jump too.
+    """Return the sign of a: −1, 0 or 1. Its derivative is 0 everywhere, also at the jump.
 
     Examples
     --------
@@ -126,9 +135,9 @@ def sign(a: Any) -> Any:
 sign.vjps(a=lambda g, y, a: g * 0)
 
 
-@op("|{a}|", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("|{a}|", shapes="(…) → (…)", reference=np.abs)
 def abs(a: Any) -> Any:
-    """The absolute value. At 0 its derivative is taken to be 0.
+    """Return the absolute value of a. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -142,9 +151,9 @@ def abs(a: Any) -> Any:
 abs.vjps(a=lambda g, y, a: g * sign(a))
 
 
-@op("sin({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("sin({a})", shapes="(…) → (…)", reference=np.sin)
 def sin(a: Any) -> Any:
-    """The sine of a in radians. Of inf it is nan, with NumPy's warning.
+    """Return the sine of a, in radians. The sine of inf is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -158,9 +167,9 @@ def sin(a: Any) -> Any:
 sin.vjps(a=lambda g, y, a: g * cos(a))
 
 
-@op("cos({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("cos({a})", shapes="(…) → (…)", reference=np.cos)
 def cos(a: Any) -> Any:
-    """The cosine of a in radians. Of inf it is nan, with NumPy's warning.
+    """Return the cosine of a, in radians. The cosine of inf is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -174,10 +183,10 @@ def cos(a: Any) -> Any:
 cos.vjps(a=lambda g, y, a: g * -sin(a))
 
 
-@op("tanh({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("tanh({a})", shapes="(…) → (…)", reference=np.tanh)
 def tanh(a: Any) -> Any:
-    """The hyperbolic tangent, between −1 and 1. Its derivative is 1 − y², and 0 where y has
-    rounded to ±1: beyond 10 in float32, 20 in float64.
+    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y², and 0 where y
+    has rounded to ±1: beyond 10 in float32, 20 in float64.
 
     Examples
     --------
@@ -191,13 +200,13 @@ def tanh(a: Any) -> Any:
 tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 
 
-@op("σ({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("σ({a})", shapes="(…) → (…)", reference=lambda a: (1 + np.tanh(a / 2)) / 2)
 @np.errstate(over="ignore", under="ignore")
 def sigmoid(a: Any) -> Any:
-    """The logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
+    """Return the logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
 
-    Right at any a: where exp(−a) overflows to inf, 1 / (1 + inf) is the 0 that is wanted. The derivative is 0 where y has rounded to 1:
-    above 17 in float32, 37 in float64.
+    It is right for any a: where exp(−a) overflows to inf, 1 / (1 + inf) is 0, as it should be. The
+    derivative is 0 where y has rounded to 1: above 17 in float32, 37 in float64.
 
     Examples
     --------
@@ -211,9 +220,9 @@ def sigmoid(a: Any) -> Any:
 sigmoid.vjps(a=lambda g, y, a: g * (y * (1 - y)))
 
 
-@op("relu({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("relu({a})", shapes="(…) → (…)", reference=lambda a: np.where(a > 0, a, 0))
 def relu(a: Any) -> Any:
-    """a where it is positive, else 0. At 0 its derivative is taken to be 0.
+    """Return a where it is positive, else 0. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -227,10 +236,11 @@ def relu(a: Any) -> Any:
 relu.vjps(a=lambda g, y, a: g * (y > 0))
 
 
-@op("softplus({a})", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
-@np.errstate(under="ignore", invalid="ignore")  # of nan it is nan, which logaddexp would warn of
+@op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
+@np.errstate(under="ignore", invalid="ignore")  # logaddexp would warn of NaN
 def softplus(a: Any) -> Any:
-    """log(1 + exp(a)). Without overflow: it is a where a is large, and goes to 0 where it is not; −softplus(−a) is log σ(a).
+    """Return log(1 + exp(a)). It cannot overflow: for large a it is a, for very negative a it is 0;
+    −softplus(−a) is log σ(a).
 
     Examples
     --------
@@ -248,11 +258,13 @@ softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
     "clip({a}, {min}, {max})",
     shapes="(…) → (…)",
     sample=lambda r: [(r(3, 4), {"min": -0.5, "max": 0.7}), (r(5), {"max": 0.1})],
+    reference=np.clip,
 )
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
-    """a, but at least `min` and at most `max` (numbers or arrays, constants). Where it cuts, the derivative is 0.
+    """Return a, raised to `min` where it is below and lowered to `max` where it is above. The
+    bounds are constants, numbers or arrays. The derivative is 0 where a is outside of them.
 
-    For bounds that have gradients themselves compose `maximum` and `minimum`.
+    If a bound needs a gradient of its own, use `maximum` and `minimum`.
 
     Examples
     --------
@@ -268,11 +280,12 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
 clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 
-@op("{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4),))
+@op("{a}", shapes="(…) → (…)", reference=np.copy)
 def copy(a: Any) -> Any:
-    """The same numbers in memory of their own. Gradients flow back through it, as through any op.
+    """Return the same numbers in memory of their own. Gradients flow back through it, as through
+    any op.
 
-    For a copy without gradients use ``t.detach().copy()``, for a parameter of its own `copy.deepcopy`.
+    Use ``t.detach().copy()`` for a copy without gradients, and `copy.deepcopy` for a new parameter.
 
     Examples
     --------
@@ -286,9 +299,15 @@ def copy(a: Any) -> Any:
 copy.vjps(a=lambda g, y, a: g)
 
 
-@op("{a}", shapes="(…) → (…)", sample=lambda r: (r(3, 4), {"dtype": np.dtype(np.float64)}))
+@op(
+    "{a}",
+    shapes="(…) → (…)",
+    sample=lambda r: (r(3, 4), {"dtype": np.dtype(np.float64)}),
+    reference=lambda a, dtype: a.astype(dtype.newbyteorder("=")),
+)
 def astype(a: Any, *, dtype: Any) -> Any:
-    """`a` in another dtype. The gradient comes back in the dtype of `a`. What is too large for it is inf, with NumPy's warning.
+    """Return `a` in another dtype. The gradient is cast back to the dtype of `a`. A number too
+    large for the new dtype is inf, with NumPy's warning.
 
     Examples
     --------

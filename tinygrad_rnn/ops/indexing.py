@@ -1,4 +1,4 @@
-"""Picking entries out of arrays and putting them back."""
+"""Taking entries out of arrays and putting them back."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ from ..op import op
         (r(4, 3), {"index": (Ellipsis, None, slice(0, 2))}),
         (r(4, 3), {"index": np.arange(12).reshape(4, 3) % 2 == 0}),
     ],
-    fix="an index is an integer, a slice, None, ..., or an array of integers or booleans, or a tuple of these",
+    fix=(
+        "an index is an integer, a slice, None, ..., or an array of integers or booleans, "
+        "or a tuple of these"
+    ),
+    reference=lambda a, index: np.take(a, np.arange(a.size).reshape(a.shape)[index]),
 )
 def getitem(a: Any, *, index: Any) -> Any:
-    """a[index], with everything that NumPy indexing takes. Exact; an entry picked twice gets both gradients.
+    """Return a[index], for everything that NumPy indexing takes. It is exact; an entry taken twice
+    gets both gradients.
 
     Examples
     --------
@@ -41,6 +46,14 @@ def getitem(a: Any, *, index: Any) -> Any:
 getitem.vjps(a=lambda g, y, a, index: SparseGrad(scatter, g, index))
 
 
+def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
+    """Return what `scatter` does, entry by entry: the reference for its tests."""
+    whole = np.zeros(shape, parts[0].dtype)
+    for part, index in zip(parts, indices, strict=True):
+        np.add.at(whole, index, part)
+    return whole
+
+
 @op(
     "scatter({parts})",
     shapes="those of x[index] → shape",
@@ -48,10 +61,11 @@ getitem.vjps(a=lambda g, y, a, index: SparseGrad(scatter, g, index))
         (r(2), r(2, 2), r(2)),
         {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)},
     ),
+    reference=_add_one_by_one,
 )
 def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
-    """An array of zeros of `shape`, with each part added at its index: the reverse of `getitem`. Where indices repeat,
-    parts add up in the order given.
+    """Return zeros of `shape`, with each part added at its index: the adjoint of `getitem`. Where
+    indices repeat, parts are added in the order given.
 
     Examples
     --------
@@ -60,12 +74,12 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
     >>> tg.scatter([np.array([1.0, 2.0]), 5.0], indices=[[0, 0], 2], shape=(3,))
     array([3., 0., 5.])
     """
-    whole = np.zeros(
-        shape, dtype=parts[0].dtype if isinstance(parts[0], np.ndarray) else np.result_type(*parts)
-    )
+    first = parts[0]
+    dtype = first.dtype if isinstance(first, np.ndarray) else np.result_type(*parts)
+    whole = np.zeros(shape, dtype=dtype)
     for part, index in zip(parts, indices, strict=True):
         index = index.array if isinstance(index, Value) else index
-        if _may_repeat(index):
+        if _has_integer_array(index):
             np.add.at(whole, index, part)
         else:
             whole[index] += part
@@ -75,16 +89,30 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
 scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in indices])
 
 
+def _has_integer_array(index: Any) -> bool:
+    """Return whether several integers are in an index: only then can it name an entry twice."""
+    if type(index) is int or type(index) is slice:
+        return False
+    entries = index if isinstance(index, tuple) else (index,)
+    return any(
+        np.ndim(i) and np.asarray(i).dtype.kind in "iu"
+        for i in entries
+        if not isinstance(i, int | slice | None | EllipsisType)
+    )
+
+
 @op(
     "where({condition}, {a}, {b})",
     shapes="(…), (…), (…) → (…)",
-    sample=lambda r: (r(3, 4) > 0, r(3, 4), r(4)),
+    reference=lambda condition, a, b: np.choose(condition, np.broadcast_arrays(b, a)),
+    domain={"condition": bool},
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """a where `condition` holds, else b; the three broadcast. `condition` is a constant.
+    """Return a where `condition` holds, else b; the three broadcast. `condition` is a constant.
 
-    A nan in what is not chosen goes no further, and its gradient is 0; but what lies behind it may make nan of that 0, as
-    the rule of ``log(0)`` does (0 / 0). Put the `where`, or a `clip`, before such a function too.
+    A NaN in the branch not taken does not reach the result, and its gradient is 0. A rule further
+    back may still make NaN of that 0, as the rule of ``log(0)`` does (0 / 0). Therefore put the
+    `where`, or a `clip`, before such a function too.
 
     Examples
     --------
@@ -110,70 +138,76 @@ where.vjps(
         (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])}),
     ],
     fix="index has an integer in [0, n) for each row of a, whose last axis has n entries",
+    reference=lambda a, index: np.take_along_axis(a, index[..., None].astype(int), -1)[..., 0],
 )
-def pick(a: Any, *, index: Any) -> Any:
-    """Of each row of `a`, its last axis, the entry that `index` says: y[…] = a[…, index[…]], the log-probability of a class for example.
+def gather(a: Any, *, index: Any) -> Any:
+    """Return one entry of each row of `a`, its last axis: y[…] = a[…, index[…]]. It is exact. A
+    negative index raises IndexError, because −1 would silently mean the last entry.
 
-    Exact. A negative place is refused: −1 is not the last one.
+    It takes the log-probability of each target class, for example.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> tg.pick(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), index=np.array([1, 0]))
+    >>> tg.gather(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), index=np.array([1, 0]))
     Tensor([2., 3.])
     """
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
-        raise ValueError(
-            f"expected rows, and an index of the shape of a without its last axis, got shape {index.shape}"
-        )
-    _require_places(index, a.shape[-1])
+        expected = "rows, and an index of the shape of a without its last axis"
+        raise ValueError(f"expected {expected}, got shape {index.shape}")
+    _require_indices_within(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
     return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
 
 
 @op(
-    "unpick({a}, {index}, {size})",
+    "scatter_rows({a}, {index}, {size})",
     shapes="(…) → (…, size)",
     sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
     fix="index has an integer in [0, size) for each entry of a",
+    reference=lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
 )
-def unpick(a: Any, *, index: Any, size: int) -> Any:
-    """Rows of `size` zeros, in each the entry of `a` at the place that `index` says: the reverse of `pick`.
-
-    Exact. A negative place is refused.
+def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
+    """Return rows of `size` zeros, each with one entry of `a` at its index: the adjoint of
+    `gather`. It is exact. A negative index raises IndexError.
 
     Examples
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> tg.unpick(np.array([5.0, 6.0]), index=np.array([1, 0]), size=3)
+    >>> tg.scatter_rows(np.array([5.0, 6.0]), index=np.array([1, 0]), size=3)
     array([[0., 5., 0.],
            [6., 0., 0.]])
     """
     index, a = np.asarray(index), np.asarray(a)
     if index.shape != a.shape:
         raise ValueError(f"expected an index of the shape of a, got shape {index.shape}")
-    _require_places(index, size)
+    _require_indices_within(index, size)
     rows = np.zeros((index.size, size), dtype=a.dtype)
     rows[np.arange(index.size), index.reshape(-1)] = a.reshape(-1)
     return rows.reshape(*index.shape, size)
 
 
-def _require_places(index: np.ndarray, size: int) -> None:
-    """Refuse what is no place in a row: −1 never means the last one."""
+def _require_indices_within(index: np.ndarray, size: int) -> None:
+    """Raise IndexError unless all entries are integers, and not negative; NumPy checks the rest."""
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
         got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
         raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
 
 
-pick.vjps(a=lambda g, y, a, index: unpick(g, index=index, size=a.shape[-1]))
-unpick.vjps(a=lambda g, y, a, index, size: pick(g, index=index))
+gather.vjps(a=lambda g, y, a, index: scatter_rows(g, index=index, size=a.shape[-1]))
+scatter_rows.vjps(a=lambda g, y, a, index, size: gather(g, index=index))
 
 
 def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
-    """For each position in `indices`, the entry of `a` that lies that far along `axis`; see `numpy.take_along_axis`.
+    """Return, for each index, the entry of `a` at this place along `axis`, as NumPy's function.
+
+    Raises
+    ------
+    ValueError
+        If `indices` are not integers with as many axes as `a`.
 
     Examples
     --------
@@ -184,13 +218,11 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     """
     a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
-        raise argument_error(
-            "take_along_axis",
-            "indices",
-            expected=f"integers, with {len(a.shape)} axes as a has",
-            got=describe(indices),
-            fix="use expand_dims, or a[indices]",
+        expected, fix = (
+            f"integers, with {len(a.shape)} axes as a has",
+            "use expand_dims, or a[indices]",
         )
+        raise argument_error("take_along_axis", "indices", expected, describe(indices), fix)
     index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])
     index[normalize_axis_index(axis, len(a.shape), "take_along_axis")] = indices
     return a[tuple(index)]
@@ -205,10 +237,13 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
         (r(2, 3), {"repeats": 3, "axis": -1}),
     ],
     fix="repeats is an integer, or one for each entry along axis",
+    reference=lambda a, repeats, axis: np.repeat(a, np.asarray(repeats, int), axis),
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
-    """Each entry along `axis`, or of all entries in order, `repeats` times: an integer, or one for each. Exact; the gradients of
-    the copies add up.
+    """Return each entry along `axis`, or of all entries in order, `repeats` times. It is exact; the
+    gradients of the copies add up.
+
+    `repeats` is an integer, or one for each entry.
 
     Examples
     --------
@@ -219,35 +254,26 @@ def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
             [3., 4.],
             [3., 4.]])
     """
-    return np.repeat(a, _counts(repeats), axis)
+    return np.repeat(a, _as_counts(repeats), axis)
 
 
 repeat.vjps(
     a=lambda g, y, a, repeats, axis: scatter(
-        [g], [copied(a, repeats, axis)], (a.size,) if axis is None else a.shape
+        [g], [index_of_source(a, repeats, axis)], (a.size,) if axis is None else a.shape
     ).reshape(a.shape)
 )
 
 
-def copied(a: Any, repeats: Any, axis: int | None) -> Any:
-    """The index of the entry that each entry of ``repeat(a)`` is a copy of: in `a`, or without an axis in ``ravel(a)``."""
-    picked = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), _counts(repeats))
-    return picked if axis is None else (*(slice(None),) * (axis % a.ndim), picked)
+def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
+    """Return the index of the entry that each entry of ``repeat(a)`` is a copy of.
+
+    It is an index of `a`, or of ``ravel(a)`` if `axis` is None.
+    """
+    source = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), _as_counts(repeats))
+    return source if axis is None else (*(slice(None),) * (axis % a.ndim), source)
 
 
-def _counts(repeats: Any) -> np.ndarray:
-    """How often to repeat, as an array; an empty list is one of integers too, for an axis without entries."""
+def _as_counts(repeats: Any) -> np.ndarray:
+    """Return `repeats` as an array of integers; an empty list would be one of floats."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
-
-
-def _may_repeat(index: Any) -> bool:
-    """Whether an index can name the same entry twice: only several integers can, an array of them, a list, a range."""
-    if type(index) is int or type(index) is slice:
-        return False
-    entries = index if isinstance(index, tuple) else (index,)
-    return any(
-        np.ndim(i) and np.asarray(i).dtype.kind in "iu"
-        for i in entries
-        if not isinstance(i, int | slice | None | EllipsisType)
-    )

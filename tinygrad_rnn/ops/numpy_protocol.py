@@ -1,7 +1,8 @@
-"""NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`, and what has no derivative here says so.
+"""NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`.
 
-NumPy asks a Tensor what to do through `__array_ufunc__` and `__array_function__` (NEP 13 and NEP 18).
-The answer is ours or a TypeError; it is never a plain array that silently left the graph.
+NumPy asks a Tensor what to do through `__array_ufunc__` and `__array_function__` (NEP 13, NEP 18).
+The answer is a Tensor, or a TypeError that names an alternative. It is never a plain array without
+the graph.
 """
 
 from __future__ import annotations
@@ -15,43 +16,29 @@ from .. import ops
 from ..errors import argument_error, describe
 from ..graph import Value
 
-about_values = {
-    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
-    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
-    *(
-        np.argmax,
-        np.argmin,
-        np.argsort,
-        np.nonzero,
-        np.count_nonzero,
-        np.any,
-        np.all,
-        np.searchsorted,
-    ),
-    *(
-        np.allclose,
-        np.isclose,
-        np.array_equal,
-        np.shape,
-        np.ndim,
-        np.size,
-        np.zeros_like,
-        np.ones_like,
-    ),
-    *(np.empty_like, np.array_repr, np.array_str, np.array2string, np.result_type, np.iscomplexobj),
-}
-"""Functions whose answer is about the numbers (a comparison, an index, a shape): plain arrays, no gradient lost."""
+value_functions = {
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not,
+    np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all,
+    np.searchsorted, np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size,
+    np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string,
+    np.result_type, np.iscomplexobj,
+}  # fmt: skip
+"""The functions that compare numbers, or return an index, a shape or a text.
 
-shared = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
+They return plain arrays: no gradient is lost.
+"""
+
+same_name = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
 differentiable: dict[Any, Callable[..., Any]] = {
-    f: ours for f, ours in shared.items() if f not in about_values
+    f: ours for f, ours in same_name.items() if f not in value_functions
 } | {
     np.absolute: ops.abs,
     np.amax: ops.max,
     np.amin: ops.min,
     np.true_divide: ops.divide,
-    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_stretched(a, b)), axis=0),
-    np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _refuse("dot", "matmul"),
+    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_broadcast_together(a, b)), axis=0),
+    np.dot: lambda a, b: ops.matmul(a, b) if np.ndim(b) < 3 else _reject_dot(),
     np.take: lambda a, indices, axis=None: (
         _take(a, indices, axis) if axis is not None else _take(ops.reshape(a, (-1,)), indices, 0)
     ),
@@ -63,12 +50,12 @@ differentiable: dict[Any, Callable[..., Any]] = {
         a, **{"min": a_min, "max": a_max, **bounds}
     ),
     np.full_like: lambda a, fill_value, **settings: np.full_like(
-        _plain(a), fill_value, **settings
-    ),  # refuses a Tensor to fill with
+        _without_tensors(a), fill_value, **settings
+    ),  # raises TypeError if fill_value is a Tensor
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
 }
-"""NumPy's function: ours."""
+"""The function of this package for each function of NumPy that has a derivative here."""
 
 alternatives = {
     "multiply.reduce": "prod",
@@ -125,94 +112,85 @@ alternatives = {
     "copyto": "where",
     "put": "where",
 }
+"""The expression to use in the place of each function that has no derivative here."""
 
 
 def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """The answer to `ufunc(*inputs)` where one of the inputs, or ``out=``, is a Tensor."""
+    """Return the answer to `ufunc(*inputs)` where an input, or ``out=``, is a Tensor."""
     name = ufunc.__name__
     if method != "__call__":
         if ufunc is np.add and method == "reduce":
             return ops.sum(*inputs, **{"axis": 0, **kwargs})
-        raise _no_derivative(f"{name}.{method}")
+        raise _no_derivative_error(f"{name}.{method}")
     if kwargs:
-        given = ", ".join(f"{key}=" for key in kwargs)
-        raise TypeError(
-            f"np.{name}: argument {given}: expected none of it with Tensors, whose numbers are not changed in place, "
-            f"got it; write y = {name}(...) instead of out= or an in-place operator on an array"
-        )
+        names = ", ".join(f"{key}=" for key in kwargs)
+        expected = "no such argument, because the numbers of a Tensor are not changed in place"
+        fix = f"write y = {name}(...) instead of out= or an in-place operator on an array"
+        raise argument_error(f"np.{name}", names, expected, "one", fix, TypeError)
     return array_function(ufunc, inputs, {}, name)
 
 
 def array_function(
     func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = ""
 ) -> Any:
-    """The answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
+    """Return the answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
     if func in differentiable:
         try:
             return differentiable[func](*args, **kwargs)
         except TypeError as error:
             if "unexpected keyword argument" not in str(error):
                 raise
-            known = (
-                f"the arguments of tg.{name or func.__name__}"
-                if hasattr(ops, name or func.__name__)
-                else "its other arguments"
+            ours = name or func.__name__
+            expected = (
+                f"the arguments of tg.{ours}" if hasattr(ops, ours) else "its other arguments"
             )
-            got = ", ".join(f"{key}=" for key in kwargs)
+            names = ", ".join(f"{key}=" for key in kwargs)
+            got, fix = "one that is unknown here", "leave it out"
             raise argument_error(
-                f"np.{func.__name__}",
-                got,
-                expected=known,
-                got="one that is unknown here",
-                fix="leave it out",
-                kind=TypeError,
+                f"np.{func.__name__}", names, expected, got, fix, TypeError
             ) from error
-    if func in about_values:
-        return func(*_plain(args), **_plain(kwargs))
+    if func in value_functions:
+        return func(*_without_tensors(args), **_without_tensors(kwargs))
     module = getattr(func, "__module__", "numpy").removeprefix("numpy").lstrip(".")
-    raise _no_derivative(name or f"{module}.{func.__name__}".lstrip("."))
+    raise _no_derivative_error(name or f"{module}.{func.__name__}".lstrip("."))
 
 
 def _take(a: Any, indices: Any, axis: int) -> Any:
-    """`a`, indexed along one axis."""
-    picked = np.asarray(indices)
-    if picked.dtype.kind not in "iu":
-        raise TypeError(
-            f"np.take: argument indices: expected integers, got {describe(picked)}; use a[indices] for a mask"
-        )
-    return a[(slice(None),) * range(np.ndim(a))[axis] + (picked,)]
+    """Return `a`, indexed along one axis."""
+    index = np.asarray(indices)
+    if index.dtype.kind not in "iu":
+        got, fix = describe(index), "use a[indices] for a mask"
+        raise argument_error("np.take", "indices", "integers", got, fix, TypeError)
+    return a[(slice(None),) * range(np.ndim(a))[axis] + (index,)]
 
 
-def _stretched(*arrays: Any) -> list[Any]:
-    """The arrays, each broadcast to the shape that all of them have together."""
+def _broadcast_together(*arrays: Any) -> list[Any]:
+    """Return the arrays, each broadcast to the shape that they have together."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
     return [ops.broadcast_to(a, shape) for a in arrays]
 
 
-def _plain(x: Any) -> Any:
-    """The same arguments with arrays, read-only, in the place of Tensors."""
+def _without_tensors(x: Any) -> Any:
+    """Return the arguments with read-only arrays in the place of Tensors."""
     if isinstance(x, Value):
         array = x.array.view()
         array.flags.writeable = False
         return array
     if isinstance(x, list | tuple):
-        return type(x)(_plain(item) for item in x)
-    return {key: _plain(item) for key, item in x.items()} if isinstance(x, dict) else x
+        return type(x)(_without_tensors(item) for item in x)
+    return {key: _without_tensors(item) for key, item in x.items()} if isinstance(x, dict) else x
 
 
-def _no_derivative(name: str) -> TypeError:
-    """The refusal, with the nearest thing that has one."""
+def _no_derivative_error(name: str) -> Exception:
+    """Return the TypeError for a function without a derivative; it names an alternative."""
     similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
-    nearest = (
-        alternatives.get(name)
-        or " or ".join(f"tg.{s}" for s in similar)
-        or "an op of your own made with tg.op"
-    )
-    return TypeError(
-        f"np.{name}: argument x: expected plain arrays, for it has no derivative here, got a Tensor; "
-        f"use {nearest}; or x.detach().numpy() if no gradient is needed"
-    )
+    nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar)
+    fix = f"use {nearest or 'an op of your own made with tg.op'}"
+    fix += "; or x.detach().numpy() if no gradient is needed"
+    expected = "plain arrays, because it has no derivative here"
+    return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)
 
 
-def _refuse(name: str, instead: str) -> Any:
-    raise TypeError(f"np.{name}: argument b: expected at most two axes, got more; use tg.{instead}")
+def _reject_dot() -> Any:
+    """Raise TypeError: `numpy.dot` of more than two axes is not a product of stacked matrices."""
+    raise argument_error("np.dot", "b", "at most two axes", "more", "use tg.matmul", TypeError)

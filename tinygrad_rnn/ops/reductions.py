@@ -1,4 +1,4 @@
-"""Many entries to one: along an axis, several axes, or all."""
+"""Reductions: from many entries to one, along an axis, several axes, or all."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Value
+from ..graph import unwrap
 from ..op import op
 from .elementwise import exp, sqrt
 from .indexing import where
-from .shapes import concatenate, flip, inverse, transpose
+from .shapes import concatenate, flip, invert_permutation, transpose
 
 REDUCED = "any → that without axis, or of size 1 there with keepdims"
 
 
-def kept(g: Any, a: Any, axis: Any) -> Any:
-    """`g` with the axes of `a` that were reduced put back with size 1, so that it broadcasts against `a`."""
+def sample_reduction(r: Any) -> list[Any]:
+    """Draw calls over all axes, one axis, the last axis and two axes, with and without keepdims."""
+    return [
+        (r(3, 4),),
+        (r(3, 4), {"axis": 0}),
+        (r(2, 3), {"axis": -1, "keepdims": True}),
+        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
+    ]
+
+
+def restore_axes(g: Any, a: Any, axis: Any) -> Any:
+    """Return `g` with the reduced axes of `a` put back with size 1, so that it broadcasts."""
     if axis is None or not a.ndim:
         return g.reshape((1,) * a.ndim)
     shape = list(a.shape)
@@ -27,23 +37,15 @@ def kept(g: Any, a: Any, axis: Any) -> Any:
     return g.reshape(shape)
 
 
-def share(y: Any, a: Any) -> float:
-    """How many entries of `a` went into one of `y`."""
+def reduction_factor(y: Any, a: Any) -> float:
+    """Return how many entries of `a` were reduced to one of `y`."""
     return a.size / y.size if y.size else 0.0
 
 
-@op(
-    "Σ({a})",
-    shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
-    ],
-)
+@op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The sum over `axis` (an integer, a tuple, or None for all). NumPy adds in pairs along what is contiguous, which keeps errors
-    near those of log n additions.
+    """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy adds in pairs along
+    a contiguous axis, which keeps the error near that of log n additions.
 
     Examples
     --------
@@ -54,20 +56,13 @@ def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.add.reduce(a, axis, keepdims=keepdims)
 
 
-sum.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis))
+sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 
-@op(
-    "mean({a})",
-    shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
-    ],
-)
+@op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The arithmetic mean over `axis`. Summed as `sum`, and float16 in float32. Of no entries it is nan, with NumPy's warning.
+    """Return the arithmetic mean over `axis`. It is summed as in `sum`, float16 in float32. The
+    mean of no entries is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -76,25 +71,18 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor([2., 3.])
     """
     if a.dtype == np.float16:
-        return np.mean(a, axis, keepdims=keepdims)  # which adds them up in float32
+        return np.mean(a, axis, keepdims=keepdims)  # which adds in float32
     total = np.add.reduce(a, axis, keepdims=keepdims)
-    return total / share(total, a)
+    return total / reduction_factor(total, a)
 
 
-mean.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) / share(y, a))
+mean.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) / reduction_factor(y, a))
 
 
-@op(
-    "Π({a})",
-    shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3, 2), {"axis": (0, -1), "keepdims": True}),
-    ],
-)
+@op("Π({a})", shapes=REDUCED, sample=sample_reduction, reference=np.prod)
 def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The product over `axis`. Its derivative with respect to an entry is the product of the others, zeros among them or not.
+    """Return the product over `axis`. The derivative with respect to an entry is the product of the
+    other entries, which is right also where some of them are 0.
 
     Examples
     --------
@@ -105,54 +93,47 @@ def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.multiply.reduce(a, axis, keepdims=keepdims)
 
 
-prod.vjps(a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * others(a, axis))
+prod.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) * multiply_others(a, axis))
 
 
-def others(a: Any, axis: Any) -> Any:
-    """For each entry the product of all others along `axis`: of those before it and those after it, for y / a may be 0 / 0."""
-    along = (
-        ()
-        if not a.ndim
-        else range(a.ndim)
-        if axis is None
-        else axis
-        if isinstance(axis, tuple)
-        else (axis,)
-    )
-    along = tuple(i % a.ndim for i in along)
+def multiply_others(a: Any, axis: Any) -> Any:
+    """Return, for each entry, the product of all other entries along `axis`.
+
+    It is the product of those before it times that of those after it, because y / a may be 0 / 0.
+    """
+    along = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    along = tuple(i % a.ndim for i in along) if a.ndim else ()
     order = (*along, *(i for i in range(a.ndim) if i not in along))
     moved = transpose(a, order)
     flat = moved.reshape((math.prod(moved.shape[: len(along)]), *moved.shape[len(along) :]))
-    found = preceding(flat) * flip(preceding(flip(flat, 0)), 0)
-    return transpose(found.reshape(moved.shape), inverse(order))
+    others = exclusive_cumprod(flat) * flip(exclusive_cumprod(flip(flat, 0)), 0)
+    return transpose(others.reshape(moved.shape), invert_permutation(order))
 
 
-def preceding(a: Any) -> Any:
-    """For each entry the product of all before it on the first axis, 1, a₀, a₀ a₁, …, in log₂ n multiplications of arrays."""
-    x, reach = (
-        concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]]),
-        1,
-    )  # in x so far: the product of the last `reach` before it
-    while reach < len(a):
-        x = concatenate([x[:reach], x[reach:] * x[:-reach]])
-        reach *= 2
+def exclusive_cumprod(a: Any) -> Any:
+    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry the product of those before it.
+
+    It takes log₂ n multiplications of arrays.
+    """
+    x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
+    factors = 1  # each entry of x is the product of so many entries before it
+    while factors < len(a):
+        x = concatenate([x[:factors], x[factors:] * x[:-factors]])
+        factors *= 2
     return x
 
 
 @op(
     "var({a})",
     shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0, "ddof": 1}),
-        (r(2, 3), {"axis": -1, "keepdims": True}),
-    ],
+    sample=lambda r: [*sample_reduction(r), (r(3, 4), {"axis": 0, "ddof": 1})],
+    reference=np.var,
 )
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The mean squared distance from the mean over `axis`: Σ (a − mean)² / (n − ddof), as `numpy.var`. In two
+    """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var`. It takes two
     passes, so that a large mean costs no digits.
 
-    PyTorch divides by n − 1 unless told otherwise: that is ``ddof=1`` here.
+    PyTorch divides by n − 1 by default: that is ``ddof=1`` here.
 
     Examples
     --------
@@ -165,14 +146,17 @@ def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
 
 var.vjps(
     a=lambda g, y, a, axis, ddof, keepdims: (
-        kept(g, a, axis) * ((a - mean(a, axis=axis, keepdims=True)) / ((share(y, a) - ddof) / 2))
+        restore_axes(g, a, axis)
+        * ((a - mean(a, axis=axis, keepdims=True)) / ((reduction_factor(y, a) - ddof) / 2))
     )
 )
 
 
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The square root of the variance; see `var`. Where all entries are equal its gradient is 0: it has a kink there, and the root an
-    infinite slope.
+    """Return the standard deviation, the square root of the variance; see `var`.
+
+    Where all entries are equal it has a kink, and the root has an infinite slope: its gradient is
+    taken to be 0 there.
 
     Examples
     --------
@@ -185,17 +169,10 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     return where(none, 0, sqrt(where(none, 1, v)))
 
 
-@op(
-    "max({a})",
-    shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3), {"axis": -1, "keepdims": True}),
-    ],
-)
+@op("max({a})", shapes=REDUCED, sample=sample_reduction, reference=np.max)
 def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The largest entry over `axis`. Equal ones share the gradient; a nan is larger than all.
+    """Return the largest entry over `axis`. Equal entries share the gradient; NaN counts as the
+    largest.
 
     Examples
     --------
@@ -208,22 +185,15 @@ def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 max.vjps(
     a=lambda g, y, a, axis, keepdims: (
-        kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype)
+        restore_axes(g, a, axis) * split_evenly(a == restore_axes(y, a, axis), axis, g.dtype)
     )
 )
 
 
-@op(
-    "min({a})",
-    shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3), {"axis": -1, "keepdims": True}),
-    ],
-)
+@op("min({a})", shapes=REDUCED, sample=sample_reduction, reference=np.min)
 def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """The smallest entry over `axis`. Equal ones share the gradient; a nan is smaller than all.
+    """Return the smallest entry over `axis`. Equal entries share the gradient; NaN counts as the
+    smallest.
 
     Examples
     --------
@@ -236,13 +206,13 @@ def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 min.vjps(
     a=lambda g, y, a, axis, keepdims: (
-        kept(g, a, axis) * evenly(a == kept(y, a, axis), axis, g.dtype)
+        restore_axes(g, a, axis) * split_evenly(a == restore_axes(y, a, axis), axis, g.dtype)
     )
 )
 
 
-def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
-    """One, shared out among the entries that are `chosen` (booleans) along `axis`."""
+def split_evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
+    """Return weights that sum to 1 along `axis`, equal where `chosen` is True and 0 elsewhere."""
     return (chosen / chosen.sum(axis=axis, keepdims=True)).astype(dtype)
 
 
@@ -250,9 +220,11 @@ def evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
     "cumsum({a})",
     shapes="(…) → (…), without axis (size,)",
     sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})],
+    reference=np.cumsum,
 )
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
-    """Running sums along `axis`, or over all entries in order. Added one by one: errors grow with n.
+    """Return the running sums along `axis`, or over all entries in order. They are added one by
+    one, so errors grow with n.
 
     Examples
     --------
@@ -269,15 +241,13 @@ cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).resh
 @op(
     "logsumexp({a})",
     shapes=REDUCED,
-    sample=lambda r: [
-        (r(3, 4),),
-        (r(3, 4), {"axis": 0}),
-        (r(2, 3), {"axis": -1, "keepdims": True}),
-    ],
+    sample=sample_reduction,
+    reference=lambda a, axis, keepdims=False: np.log(np.exp(a).sum(axis, keepdims=keepdims)),
 )
 @np.errstate(under="ignore")
 def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """log Σ exp(a) over `axis`. Without overflow: the largest entry is taken out first; where every entry is −inf so is the result.
+    """Return log Σ exp(a) over `axis`. It cannot overflow, because the largest entry is taken out
+    first; where every entry is −inf so is the result.
 
     Examples
     --------
@@ -287,27 +257,36 @@ def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """
     top = np.maximum.reduce(a, axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(
-        divide="ignore"
-    ):  # the log of 0, where every entry is -inf, is the -inf that is wanted
+    with np.errstate(divide="ignore"):  # where every entry is -inf, log(0) is rightly -inf
         y = np.log(np.add.reduce(np.exp(a - top), axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, tuple(range(np.ndim(a))) if axis is None else axis)
 
 
 logsumexp.vjps(
-    a=lambda g, y, a, axis, keepdims: kept(g, a, axis) * exp(a - finite(kept(y, a, axis)))
+    a=lambda g, y, a, axis, keepdims: (
+        restore_axes(g, a, axis) * exp(a - replace_minus_inf(restore_axes(y, a, axis)))
+    )
 )
 
 
-def finite(y: Any) -> Any:
-    """`y`, but 0 where it is −inf: there every entry a was −inf, and exp(a − 0) is the 0 that exp(a − y) has as its limit."""
+def replace_minus_inf(y: Any) -> Any:
+    """Return `y` with 0 in the place of −inf.
+
+    Where y is −inf every entry a is, and exp(a − 0) is 0, which is the limit of exp(a − y).
+    """
     return where(y == -math.inf, 0, y)
 
 
-@op("softmax({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op(
+    "softmax({a})",
+    shapes="(…) → (…)",
+    sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})],
+    reference=lambda a, axis: np.exp(a) / np.exp(a).sum(axis, keepdims=True),
+)
 @np.errstate(under="ignore")
 def softmax(a: Any, *, axis: int = -1) -> Any:
-    """exp(a) / Σ exp(a) along `axis`: positive, and one in sum. Shifted by the largest entry, so exp cannot overflow.
+    """Return exp(a) / Σ exp(a) along `axis`: positive numbers whose sum is 1. The largest entry is
+    subtracted first, so exp cannot overflow.
 
     Examples
     --------
@@ -322,10 +301,16 @@ def softmax(a: Any, *, axis: int = -1) -> Any:
 softmax.vjps(a=lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
 
 
-@op("log_softmax({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op(
+    "log_softmax({a})",
+    shapes="(…) → (…)",
+    sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})],
+    reference=lambda a, axis: a - np.log(np.exp(a).sum(axis, keepdims=True)),
+)
 @np.errstate(under="ignore")
 def log_softmax(a: Any, *, axis: int = -1) -> Any:
-    """log softmax(a) = a − log Σ exp(a) along `axis`. Right where softmax itself would round to 0: the largest entry is taken out first.
+    """Return log softmax(a) = a − log Σ exp(a) along `axis`. It is right also where softmax itself
+    would round to 0, because the largest entry is subtracted first.
 
     Examples
     --------
@@ -341,7 +326,7 @@ log_softmax.vjps(a=lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=
 
 
 def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Whether some entry over `axis` is not zero: a plain array of booleans, or one.
+    """Return whether some entry over `axis` is not zero: a plain array of booleans, or one.
 
     Examples
     --------
@@ -349,11 +334,11 @@ def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.any(tg.Tensor([[0.0, 2.0], [0.0, 0.0]]), axis=1)
     array([ True, False])
     """
-    return np.any(_looked_at("any", a, axis), axis, keepdims=keepdims)
+    return np.any(_as_array("any", a, axis), axis, keepdims=keepdims)
 
 
 def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Whether every entry over `axis` is not zero: a plain array of booleans, or one.
+    """Return whether every entry over `axis` is not zero: a plain array of booleans, or one.
 
     Examples
     --------
@@ -361,12 +346,12 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.all(tg.Tensor([[0.0, 2.0], [1.0, 3.0]]), axis=1)
     array([False,  True])
     """
-    return np.all(_looked_at("all", a, axis), axis, keepdims=keepdims)
+    return np.all(_as_array("all", a, axis), axis, keepdims=keepdims)
 
 
-def _looked_at(operation: str, a: Any, axis: Any) -> np.ndarray:
-    """`a` as an array, refused if it has not these axes."""
-    array = np.asarray(a.array if isinstance(a, Value) else a)
+def _as_array(operation: str, a: Any, axis: Any) -> np.ndarray:
+    """Return `a` as an array; raise AxisError if it does not have these axes."""
+    array = np.asarray(unwrap(a))
     if axis is not None:
         normalize_axis_tuple(axis, array.ndim, f"{operation}: axis")
     return array

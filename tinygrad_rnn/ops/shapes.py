@@ -1,4 +1,4 @@
-"""The same entries in another arrangement."""
+"""Ops that arrange the same entries in another shape or order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from ..op import op
     "reshape({a}, {shape})",
     shapes="any → shape, of as many entries",
     sample=lambda r: [(r(3, 4), {"shape": (2, -1)}), (r(2, 2), {"shape": (4,)})],
+    reference=np.reshape,
 )
 def reshape(a: Any, *, shape: Any) -> Any:
-    """The entries of `a`, in the order of its axes, in another shape; one size may be −1. Exact; a view where NumPy can give one.
+    """Return the entries of `a`, in the order of its axes, in another shape. One size may be −1. It
+    is exact, and a view where NumPy can give one.
 
     Examples
     --------
@@ -36,7 +38,7 @@ reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
 
 
 def ravel(a: Any) -> Any:
-    """All entries of `a` along one axis, in the order of its axes.
+    """Return all entries of `a` along one axis, in the order of its axes.
 
     Examples
     --------
@@ -55,9 +57,10 @@ def ravel(a: Any) -> Any:
         (r(2, 3, 4), {"axes": (1, 2, 0)}),
         (r(2, 3, 4), {"axes": (0, -1, 1)}),
     ],
+    reference=np.transpose,
 )
 def transpose(a: Any, *, axes: Any = None) -> Any:
-    """The axes of `a` in reverse order, or in the order `axes`. Exact, a view.
+    """Return `a` with its axes in reverse order, or in the order `axes`. It is exact, and a view.
 
     Examples
     --------
@@ -69,18 +72,18 @@ def transpose(a: Any, *, axes: Any = None) -> Any:
     return np.transpose(a, axes)
 
 
-transpose.vjps(a=lambda g, y, a, axes: transpose(g, inverse(axes)))
+transpose.vjps(a=lambda g, y, a, axes: transpose(g, invert_permutation(axes)))
 
 
-def inverse(axes: Any) -> Any:
-    """The order of axes that undoes the order `axes`."""
-    if axes is None or np.ndim(axes) == 0:  # of one axis
+def invert_permutation(axes: Any) -> Any:
+    """Return the order of axes that undoes the order `axes`."""
+    if axes is None or np.ndim(axes) == 0:  # reversed, or a single axis
         return None
     return tuple(int(i) for i in np.argsort([axis % len(axes) for axis in axes]))
 
 
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """`a` with two axes exchanged.
+    """Return `a` with two axes exchanged.
 
     Examples
     --------
@@ -89,17 +92,15 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     (2, 1)
     """
     n = np.ndim(a)
-    first, second = (
-        normalize_axis_index(axis1, n, "swapaxes: axis1"),
-        normalize_axis_index(axis2, n, "swapaxes: axis2"),
-    )
+    first = normalize_axis_index(axis1, n, "swapaxes: axis1")
+    second = normalize_axis_index(axis2, n, "swapaxes: axis2")
     axes = list(range(n))
     axes[first], axes[second] = second, first
     return transpose(a, tuple(axes))
 
 
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """`a` with one axis moved to another place, or several to as many, the others in their order.
+    """Return `a` with one or several axes moved to new places; the others keep their order.
 
     Examples
     --------
@@ -112,10 +113,9 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     starts = normalize_axis_tuple(source, n, "moveaxis: source")
     places = normalize_axis_tuple(destination, n, "moveaxis: destination")
     if len(starts) != len(places):
-        wanted, got = f"as many places as axes, {len(starts)}", f"{len(places)}, {destination}"
-        raise argument_error(
-            "moveaxis", "destination", expected=wanted, got=got, fix="give one for each in source"
-        )
+        expected, got = f"as many places as axes, {len(starts)}", f"{len(places)}, {destination}"
+        fix = "give one for each in source"
+        raise argument_error("moveaxis", "destination", expected, got, fix)
     axes = [axis for axis in range(n) if axis not in starts]
     for place, start in sorted(zip(places, starts, strict=True)):
         axes.insert(place, start)
@@ -126,9 +126,10 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     "squeeze({a})",
     shapes="(…, 1, …) → (…)",
     sample=lambda r: [(r(3, 1, 2, 1),), (r(3, 1, 2, 1), {"axis": 1})],
+    reference=np.squeeze,
 )
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """`a` without its axes of size 1, or without those in `axis`. Exact, a view.
+    """Return `a` without its axes of size 1, or without those in `axis`. It is exact, and a view.
 
     Examples
     --------
@@ -146,9 +147,10 @@ squeeze.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
     "expand_dims({a}, {axis})",
     shapes="(…) → (…, 1, …)",
     sample=lambda r: [(r(3, 2), {"axis": 1}), (r(3), {"axis": (0, -1)})],
+    reference=np.expand_dims,
 )
 def expand_dims(a: Any, *, axis: Any) -> Any:
-    """`a` with new axes of size 1 at `axis`. Exact, a view.
+    """Return `a` with new axes of size 1 at `axis`. It is exact, and a view.
 
     Examples
     --------
@@ -166,9 +168,11 @@ expand_dims.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
     "broadcast({a}, {shape})",
     shapes="(…) → shape",
     sample=lambda r: [(r(3, 1), {"shape": (2, 3, 4)}), (r(), {"shape": (2,)})],
+    reference=np.broadcast_to,
 )
 def broadcast_to(a: Any, *, shape: Any) -> Any:
-    """`a` repeated along axes of size 1 and new leading axes until it has `shape`. Exact; a read-only view, no copy.
+    """Return `a` repeated along axes of size 1, and along new leading axes, so that it has `shape`.
+    It is exact: a read-only view, not a copy.
 
     Examples
     --------
@@ -183,9 +187,14 @@ def broadcast_to(a: Any, *, shape: Any) -> Any:
 broadcast_to.vjps(a=lambda g, y, a, shape: g)
 
 
-@op("flip({a})", shapes="(…) → (…)", sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})])
+@op(
+    "flip({a})",
+    shapes="(…) → (…)",
+    sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})],
+    reference=np.flip,
+)
 def flip(a: Any, *, axis: Any = None) -> Any:
-    """`a` with the order along `axis`, or along all axes, reversed. Exact, a view.
+    """Return `a` with the order along `axis`, or along all axes, reversed. It is exact, and a view.
 
     Examples
     --------
@@ -204,9 +213,10 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
     shapes="(…, m, …), (…, n, …), … → (…, m + n + …, …)",
     sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
     fix="give a list of at least one array; all must have the same sizes, except along axis",
+    reference=lambda *arrays, axis: np.concatenate(arrays, axis),
 )
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
-    """Arrays one after another along an axis that they have. Exact, a copy.
+    """Join arrays one after another along an axis that they have. It is exact: a copy.
 
     Examples
     --------
@@ -219,11 +229,11 @@ def concatenate(*arrays: Any, axis: int = 0) -> Any:
     return np.concatenate(arrays, axis)
 
 
-concatenate.vjps(arrays=lambda g, y, *arrays, axis: split(g, seams(arrays, axis), axis))
+concatenate.vjps(arrays=lambda g, y, *arrays, axis: split(g, split_points(arrays, axis), axis))
 
 
-def seams(arrays: Any, axis: int) -> list[int]:
-    """Where one of the concatenated arrays ends and the next begins."""
+def split_points(arrays: Any, axis: int) -> list[int]:
+    """Return the indices along `axis` at which the concatenated arrays begin, without the first."""
     return list(accumulate(a.shape[axis] for a in arrays[:-1]))
 
 
@@ -232,9 +242,10 @@ def seams(arrays: Any, axis: int) -> list[int]:
     shapes="k of (…) → (…, k, …)",
     sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})],
     fix="give a list of at least one array; all must have the same shape",
+    reference=lambda *arrays, axis: np.stack(arrays, axis),
 )
 def stack(*arrays: Any, axis: int = 0) -> Any:
-    """Arrays of one shape, one after another along a new axis. Exact, a copy.
+    """Join arrays of one shape along a new axis. It is exact: a copy.
 
     Examples
     --------
@@ -250,12 +261,16 @@ stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis 
 
 
 def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """`a` cut along `axis` into equal sections (an integer) or at the given places, as `numpy.split`.
+    """Return the parts of `a`, cut along `axis`, as `numpy.split`.
+
+    An integer gives the number of equal sections; a list gives the places to cut at.
 
     Raises
     ------
     ValueError
         If the axis cannot be cut into that many equal sections.
+    TypeError
+        If the number or the places are not integers.
 
     Examples
     --------
@@ -267,21 +282,14 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
         expected, got = "an integer, or places to cut at", describe(indices_or_sections)
-        raise argument_error(
-            "split",
-            "indices_or_sections",
-            expected=expected,
-            got=got,
-            fix="give whole numbers",
-            kind=TypeError,
-        )
+        fix = "give whole numbers"
+        raise argument_error("split", "indices_or_sections", expected, got, fix, TypeError)
     size = a.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
-            raise ValueError(
-                f"split: argument indices_or_sections: expected a divisor of {size}, got {sections}; give places to cut at"
-            )
+            expected, fix = f"a divisor of {size}", "give places to cut at"
+            raise argument_error("split", "indices_or_sections", expected, str(sections), fix)
         cuts = [size // sections * i for i in range(1, sections)]
     else:
         cuts = [index(i) for i in indices_or_sections]
