@@ -420,13 +420,13 @@ REFUSED = {
         lambda: (Loop().eval(), X),
         {},
         ValueError,
-        "to_onnx: argument model: expected the same steps.*nn.GRU.*axes=",
+        "to_onnx: argument model: expected the same calls.*nn.GRU.*axes=",
     ),
     "a branch on the data": (
         lambda: (only(lambda x: tg.tanh(x) if x.data[0, 0, 0] == X[0, 0, 0] else tg.exp(x)), X),
         {},
         ValueError,
-        "to_onnx: argument model: expected the same steps",
+        "to_onnx: argument model: expected the same calls",
     ),
     "a branch that picks": (
         lambda: (

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import check
-from ..errors import describe
+from ..errors import argument_error, describe
 from .layout import (
     LayerWeights,
     build_state_dict,
@@ -249,14 +249,14 @@ def _read_matrices(
     names = table[gates]
     _require_names(operation, arrays, names)
     require_form(operation, gates, reset, "before", BEFORE)
-    W, U = (arrays[name] for name in names.recurrent[:2])
-    inputs, hidden = W.shape[0] if W.ndim else 0, U.shape[-1] if U.ndim else 0
+    W_x, W_h = (arrays[name] for name in names.recurrent[:2])
+    inputs, hidden = W_x.shape[0] if W_x.ndim else 0, W_h.shape[-1] if W_h.ndim else 0
     shapes = {"(I, H)": (inputs, hidden), "(H, H)": (hidden, hidden), "(H,)": (hidden,)}
     for matrices in names.gates.values():
         for name, (letters, shape) in zip(matrices, shapes.items(), strict=True):
             require_shape(operation, name, arrays[name], shape, letters)
-    stack = [np.concatenate([arrays[name].T for name in names.recurrent[i::3]]) for i in range(3)]
-    layer = LayerWeights(*stack[:2], *split_into_two_biases(stack[2]))
+    W, U, b = (np.concatenate([arrays[name].T for name in names.recurrent[i::3]]) for i in range(3))
+    layer = LayerWeights(W, U, *split_into_two_biases(b))
     state = build_state_dict(operation, [layer], 0, recurrent)
     if names.output[0] not in arrays:
         return state
@@ -300,7 +300,8 @@ def _write_matrices(
     require_form(operation, gates, reset, "before", BEFORE)
     bias = merge_into_one_bias(operation, layer, merge)
     expected, fix = "biases, because each gate has one", "add biases of zeros to the state dict"
-    check.require(bias is not None, operation, f"{recurrent}bias_ih_l0", expected, "none", fix)
+    if bias is None:
+        raise argument_error(operation, f"{recurrent}bias_ih_l0", expected, "none", fix)
     blocks = zip(*(np.split(a, gates) for a in (layer.W, layer.U, bias)), strict=True)
     arrays = {
         name: block.T.copy()
@@ -330,4 +331,5 @@ def _require_prefixes(operation: str, prefixes: Any) -> tuple[str, str]:
     expected = "two str, one for the recurrent layer and one for the linear one"
     fix = 'use ("", "output.") for a layer by itself'
     check.require(valid, operation, "prefixes", expected, describe(prefixes), fix, TypeError)
-    return prefixes
+    recurrent, linear = prefixes
+    return recurrent, linear

@@ -49,7 +49,9 @@ class LayerWeights(NamedTuple):
 
     def reorder_gates(self, old: str, new: str) -> LayerWeights:
         """Return the weights with the gates in the order `new` instead of `old`."""
-        return LayerWeights(*(None if a is None else reorder_blocks(a, old, new) for a in self))
+        W, U, *biases = self
+        biases = (None if b is None else reorder_blocks(b, old, new) for b in biases)
+        return LayerWeights(reorder_blocks(W, old, new), reorder_blocks(U, old, new), *biases)
 
 
 def copy_arrays(operation: str, argument: str, arrays: Any, fix: str) -> dict[str, np.ndarray]:

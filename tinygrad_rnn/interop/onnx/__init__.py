@@ -1,1 +1,1 @@
-"""ONNX: export a model, and exchange the weights of its recurrent layers."""
+"""ONNX: export a model, and convert the weights of its recurrent layers."""

@@ -1,4 +1,4 @@
-"""A model as an ONNX file, which other runtimes run."""
+"""Export a model as an ONNX file, which other runtimes run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ... import tree
+from ... import check, tree
 from ...errors import argument_error, describe
-from ...graph import Value
+from ...graph import unwrap
 from ...nn import Module, Recurrent
 from ...serialize import write_atomically
 from ...tensor import Tensor
-from .graph_builder import IR_VERSION, OPSET, GraphBuilder, Site
+from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
-from .module_trace import require_equal_traces, trace
+from .module_trace import Trace, require_same_calls, trace_model
 from .op_nodes import OPS
 
 Axes = Mapping[str, Sequence[str | None]]
@@ -33,43 +33,52 @@ def to_onnx(
 ) -> dict[str, tuple[str | None, ...]]:
     """Write a model as an ONNX file (opset 18), for sequences and batches of any size.
 
-    ``nn.GRU``, ``nn.LSTM`` and ``nn.RNN`` become one node GRU, LSTM or RNN for each layer, both directions in one, the GRU's
-    ``linear_before_reset`` as its form is; ``nn.Embedding`` a Gather, ``nn.LayerNorm`` a LayerNormalization; everything else the
-    ops that it is made of. The model runs twice to see what it does, the second time on other numbers and sizes made from the
-    example: what Python decided or computed outside of ops, a loop over time or an ``if``, is refused where the runs show it,
-    and is fixed as it was where they do not.
+    Each layer of ``nn.GRU``, ``nn.LSTM`` and ``nn.RNN`` becomes one node GRU, LSTM or RNN with both
+    directions in it; the form of a GRU becomes its ``linear_before_reset``. ``nn.Embedding``
+    becomes a Gather, ``nn.LayerNorm`` a LayerNormalization, and any other module the ops that it
+    consists of.
+
+    The model runs twice, the second time on other numbers and sizes made from the example. What
+    Python decides or computes outside of ops, a loop over time or an ``if`` for example, raises
+    ValueError where the two runs show it. Where they do not, the file always does what Python did
+    in these runs.
 
     Parameters
     ----------
     model : Module
         In evaluation mode.
     example_input : array, or tuple of the arguments that the model takes
-        For an LSTM's state a tuple (h, c) within.
+        The state of an LSTM is a tuple (h, c) within.
     path : path-like
-        Where the file is written, whole or not at all.
+        The file to write. It is written as a whole or not at all.
     lengths : integers of shape (B,), optional
-        What the model is called with as ``lengths=``.
+        The argument ``lengths=`` of the model.
     axes : mapping of str to sequence, optional
-        For an input by name, the name of each axis whose size is free, None where it is fixed: ``{"x": (None, "batch", None)}``
-        fixes the length, and a loop over time can then be exported, unrolled. Axes of one name have one size. Without it the
-        first input is taken for (time, batch, features), or (batch, time, features) if a layer is `batch_first`, integers for the
-        same without features, a further array of three axes for a state (layers, batch, hidden), and of one for (batch,).
+        For an input by name, the name of each axis whose size is free, and None where it is fixed.
+        Axes of one name have one size. ``{"x": (None, "batch", None)}`` fixes the length; a loop
+        over time can then be exported, unrolled. By default the first input is (time, batch,
+        features), or (batch, time, features) if a layer is `batch_first`; integers have no
+        features. A further array of three axes is a state (layers, batch, hidden), and integers
+        of one axis are (batch,).
 
     Returns
     -------
     dict of str to tuple
-        The inputs of the file, in order, and their axes as in `axes`. They are called as the arguments of ``model.forward``, parts
-        of a tuple ``state_0``, ``state_1``; the outputs are ``output_0``, ``output_1``, …
+        The inputs of the file, in order, and their axes as in `axes`. Their names are those of the
+        arguments of ``model.forward``; the parts of a tuple are ``state_0``, ``state_1``. The
+        outputs are ``output_0``, ``output_1``, …
 
     Raises
     ------
     ImportError
-        If the package `onnx` is not there.
+        If the package `onnx` is not installed.
     TypeError
-        If `model` is no Module, gives what is no Tensor, or takes the numbers out of an input, or `path` is no path.
+        If `model` is not a Module, returns something other than Tensors, or takes the numbers out
+        of an input, or `path` is not a path.
     ValueError
-        If the model is in training mode, an op has no counterpart, a recurrent layer is in float64, which runtimes do not have, or
-        its steps depend on the numbers or sizes; the message says which op. No file is written then.
+        If the model is in training mode, an op has no counterpart, a recurrent layer is in float64,
+        which runtimes do not have, or the calls depend on the numbers or sizes of the inputs. The
+        message names the op. No file is written then.
 
     Examples
     --------
@@ -81,152 +90,142 @@ def to_onnx(
     ...     tg.interop.to_onnx(gru, np.ones((7, 5, 3), "float32"), os.path.join(folder, "gru.onnx"))
     {'x': ('time', 'batch', None)}
     """
-    onnx = _onnx()
+    onnx = _import_onnx()
     _require_evaluation(model)
-    if not isinstance(path, str | os.PathLike):
-        fix = 'pass "model.onnx", say'
-        raise argument_error(
-            "to_onnx",
-            "path",
-            expected="the name of a file",
-            got=describe(path),
-            fix=fix,
-            kind=TypeError,
-        )
-    args = _plain(example_input if isinstance(example_input, tuple) else (example_input,))
-    kwargs = {} if lengths is None else {"lengths": _plain(lengths)}
-    names, arrays = _input_names(model, args, kwargs), tree.leaves((args, kwargs))
-    known = _axes(model, names, arrays, axes)
-    sizes = _sizes(names, arrays, known)
-    first = trace(model, args, kwargs)
-    second = _second_run(model, args, kwargs, known, sizes)
-    require_equal_traces(first, second)
-    writer = GraphBuilder(onnx, model, first, second, {pair: name for name, pair in sizes.items()})
-    writer.names.update(zip(first.inputs, names, strict=True))
-    for step, other in zip(first.steps, second.steps, strict=True):
-        _write(writer, Site(writer, step, other))
-    whole = _whole(writer, type(model).__name__, known)
-    onnx.checker.check_model(whole, full_check=True)
-    write_atomically(path, whole.SerializeToString())
+    fix = 'pass "model.onnx", for example'
+    check.instance("to_onnx", "path", path, str | os.PathLike, "the name of a file", fix)
+    args = _to_arrays(example_input if isinstance(example_input, tuple) else (example_input,))
+    kwargs = {} if lengths is None else {"lengths": _to_arrays(lengths)}
+    names, arrays = _name_inputs(model, args, kwargs), tree.leaves((args, kwargs))
+    known = _name_axes(model, names, arrays, axes)
+    sizes = _choose_sizes(names, arrays, known)
+    first = trace_model(model, args, kwargs)
+    second = _trace_variation(model, args, kwargs, known, sizes)
+    require_same_calls(first, second)
+    pairs = {pair: name for name, pair in sizes.items()}
+    builder = GraphBuilder(onnx, model, first, second, pairs)
+    builder.names.update(zip(first.inputs, names, strict=True))
+    for a, b in zip(first.calls, second.calls, strict=True):
+        _export_call(builder, ExportedCall(builder, a, b))
+    file = _build_model(builder, type(model).__name__, known)
+    onnx.checker.check_model(file, full_check=True)
+    write_atomically(path, file.SerializeToString())
     return known
 
 
-def _write(writer: GraphBuilder, site: Site) -> None:
-    """Add the nodes of one step, and name its outputs."""
-    step = site.step
-    if step.module is not None:
-        results = LAYERS[step.name](site)
-    elif step.name in OPS:
-        results = [OPS[step.name](site)]
+def _export_call(builder: GraphBuilder, call: ExportedCall) -> None:
+    """Add the nodes of one call, and name its outputs."""
+    name = call.first.name
+    if call.first.module is not None:
+        results = LAYERS[name](call)
     else:
-        wanted, fix = (
-            "ops that can be exported",
-            f"compute it outside of the model, or with {', '.join(OPS)}",
-        )
-        raise argument_error("to_onnx", "model", expected=wanted, got=step.name, fix=fix)
-    writer.names.update(zip(step.outputs, results, strict=True))
+        fix = f"compute it outside of the model, or with {', '.join(OPS)}"
+        check.require(name in OPS, "to_onnx", "model", "ops that can be exported", name, fix)
+        results = [OPS[name](call)]
+    builder.names.update(zip(call.first.outputs, results, strict=True))
 
 
-def _whole(writer: GraphBuilder, name: str, known: Mapping[str, tuple[str | None, ...]]) -> Any:
-    """The model as ONNX has it: the graph, its inputs and its outputs."""
-    helper = writer.onnx.helper
+def _build_model(
+    builder: GraphBuilder, name: str, known: Mapping[str, tuple[str | None, ...]]
+) -> Any:
+    """Return the model in ONNX's form: the graph with its inputs and outputs."""
+    helper = builder.onnx.helper
 
-    def info(name: str, array: np.ndarray, shape: Sequence[int | str | None]) -> Any:
-        return helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(array.dtype), shape
-        )
+    def describe_value(name: str, array: np.ndarray, shape: Sequence[int | str | None]) -> Any:
+        dtype = helper.np_dtype_to_tensor_dtype(array.dtype)
+        return helper.make_tensor_value_info(name, dtype, shape)
 
-    inputs = [
-        info(name, x.data, [axis or n for axis, n in zip(axes, x.shape, strict=True)])
-        for (name, axes), x in zip(known.items(), writer.first.inputs, strict=True)
-    ]
+    inputs = []
+    for (input_name, axes), x in zip(known.items(), builder.first.inputs, strict=True):
+        shape = [axis or n for axis, n in zip(axes, x.shape, strict=True)]
+        inputs.append(describe_value(input_name, x.array, shape))
     outputs = []
-    for i, (a, b) in enumerate(zip(writer.first.outputs, writer.second.outputs, strict=True)):
-        value = writer.value("the output", f"output {i}", a, b, a.array.dtype)
-        writer.nodes.append(
-            helper.make_node("Identity", [value], [f"output_{i}"], name=f"output_{i}")
-        )
+    for i, (a, b) in enumerate(zip(builder.first.outputs, builder.second.outputs, strict=True)):
+        value = builder.resolve("the output", f"output {i}", a, b, a.array.dtype)
+        output_name = f"output_{i}"
+        node = helper.make_node("Identity", [value], [output_name], name=output_name)
+        builder.nodes.append(node)
         pairs = zip(a.array.shape, b.array.shape, strict=True)
-        outputs.append(
-            info(
-                f"output_{i}",
-                a.array,
-                [m if m == n else writer.sizes.get((m, n)) for m, n in pairs],
-            )
-        )
-    graph = helper.make_graph(
-        writer.nodes, name, inputs, outputs, list(writer.initializers.values())
-    )
-    opset = [helper.make_opsetid("", OPSET)]
-    return helper.make_model(
-        graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="tinygrad_rnn"
-    )
+        shape = [m if m == n else builder.sizes.get((m, n)) for m, n in pairs]
+        outputs.append(describe_value(output_name, a.array, shape))
+    constants = list(builder.initializers.values())
+    graph = helper.make_graph(builder.nodes, name, inputs, outputs, constants)
+    versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
+    return helper.make_model(graph, producer_name="tinygrad_rnn", **versions)
 
 
-def _second_run(
+def _trace_variation(
     model: Module,
     args: Any,
     kwargs: Any,
     known: Mapping[str, tuple[str | None, ...]],
     sizes: dict[str, tuple[int, int]],
-) -> Any:
-    """The run on other numbers and sizes, refused if the model does not take them."""
+) -> Trace:
+    """Return the trace of a run on other numbers and sizes.
+
+    Raises
+    ------
+    ValueError
+        If the model does not take them.
+    """
     axes = iter(known.values())
 
-    def other(array: np.ndarray | None) -> np.ndarray | None:
+    def vary(array: np.ndarray | None) -> np.ndarray | None:
         if array is None:
             return None
-        shape = [
-            sizes[name][1] if name else n for name, n in zip(next(axes), array.shape, strict=True)
-        ]
-        return _other(array, shape)
+        pairs = zip(next(axes), array.shape, strict=True)
+        return _change_numbers(array, [sizes[name][1] if name else n for name, n in pairs])
 
-    args, kwargs = tree.map(other, (args, kwargs))
+    args, kwargs = tree.map(vary, (args, kwargs))
     try:
-        return trace(model, args, kwargs)
+        return trace_model(model, args, kwargs)
     except Exception as error:
-        wanted, got = (
-            f"one that takes other sizes of {', '.join(sizes) or 'nothing'} and other numbers",
-            f"{type(error).__name__}: {error}",
-        )
+        names = ", ".join(sizes) or "nothing"
+        expected = f"one that takes other sizes of {names} and other numbers"
+        got = f"{type(error).__name__}: {error}"
         fix = 'fix what must not change with axes=, as in {"x": (None, "batch", None)}'
-        raise argument_error("to_onnx", "model", expected=wanted, got=got, fix=fix) from error
+        raise argument_error("to_onnx", "model", expected, got, fix) from error
 
 
-def _other(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Other numbers of the same kind: those of the example backwards, which classes and lengths can be too; floats moved a little."""
-    turned = np.resize(array.ravel()[::-1], shape)
-    return (turned * 0.75 + 0.1).astype(array.dtype) if array.dtype.kind == "f" else turned
+def _change_numbers(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Return other numbers of the same kind in another shape.
+
+    They are those of the example backwards, which are valid as classes and lengths too. Floats are
+    changed a little.
+    """
+    backwards = np.resize(array.ravel()[::-1], shape)
+    return (backwards * 0.75 + 0.1).astype(array.dtype) if array.dtype.kind == "f" else backwards
 
 
-def _plain(x: Any) -> Any:
-    """An example as an array, in a tuple each, None as it is; refused if it has no entries to make another from."""
+def _to_arrays(x: Any) -> Any:
+    """Return an example as an array, or a tuple of them; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If an array has no entries, because then no other example can be made from it.
+    """
     if x is None or isinstance(x, tuple):
-        return x if x is None else tuple(map(_plain, x))
-    array = x.array if isinstance(x, Value) else Tensor(x).array
-    if not array.size:
-        fix = "give an example with a few steps and sequences"
-        raise argument_error(
-            "to_onnx", "example_input", expected="arrays with entries", got=describe(array), fix=fix
-        )
+        return x if x is None else tuple(_to_arrays(part) for part in x)
+    array = Tensor(unwrap(x)).array
+    expected, fix = "arrays with entries", "give an example with a few steps and sequences"
+    check.require(array.size, "to_onnx", "example_input", expected, describe(array), fix)
     return array
 
 
-def _input_names(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
-    """The names of the arguments of `forward`, with a number behind where it is one of a tuple."""
+def _name_inputs(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+    """Return the names of the arguments of `forward`, numbered where they are parts of a tuple."""
     names, signature = [], inspect.signature(model.forward)
     try:
         given = signature.bind(*args, **kwargs).arguments
     except TypeError as error:
-        wanted, fix = (
-            f"what forward{signature} takes",
-            "put several arguments in a tuple; lengths= is for who takes it",
-        )
+        expected = f"arguments that forward{signature} takes"
+        fix = "put several arguments in a tuple, and pass lengths= only if forward takes it"
         raise argument_error(
-            "to_onnx", "example_input", expected=wanted, got=str(error), fix=fix, kind=TypeError
+            "to_onnx", "example_input", expected, str(error), fix, TypeError
         ) from error
     for name, value in given.items():
-        if isinstance(value, dict):  # what **kwargs collects
+        if isinstance(value, dict):  # the arguments in **kwargs
             names += list(value)
         elif isinstance(value, tuple):
             names += [f"{name}_{i}" for i in range(len(tree.leaves(value)))]
@@ -235,85 +234,69 @@ def _input_names(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return names
 
 
-def _axes(
+def _name_axes(
     model: Module, names: list[str], arrays: list[np.ndarray], given: Axes | None
 ) -> dict[str, tuple[str | None, ...]]:
-    """For each input the names of its axes, None where the size is fixed."""
+    """Return for each input the names of its axes, with None where the size is fixed."""
     layers = [module for module in model.modules() if isinstance(module, Recurrent)]
     order = ("batch", "time") if any(layer.batch_first for layer in layers) else ("time", "batch")
-    found: dict[str, tuple[str | None, ...]] = {}
+    known: dict[str, tuple[str | None, ...]] = {}
     for i, (name, array) in enumerate(zip(names, arrays, strict=True)):
-        free = array.ndim - (array.dtype.kind == "f")
+        kind, ndim = array.dtype.kind, array.ndim
+        known[name] = (None,) * ndim
         if i == 0:
-            lead = order if free > 1 else ("time",) if layers else ("batch",)
-            found[name] = (*lead[:free], *(None,) * (array.ndim - len(lead[:free])))
-        elif array.ndim == 3 and array.dtype.kind == "f" and "batch" in next(iter(found.values())):
-            found[name] = (None, "batch", None)
-        else:
-            found[name] = (
-                ("batch",) if array.ndim == 1 and array.dtype.kind in "iu" else (None,) * array.ndim
-            )
+            free = ndim - (kind == "f")
+            leading = order if free > 1 else ("time",) if layers else ("batch",)
+            known[name] = (*leading[:free], *(None,) * (ndim - len(leading[:free])))
+        elif ndim == 3 and kind == "f" and "batch" in next(iter(known.values())):
+            known[name] = (None, "batch", None)
+        elif ndim == 1 and kind in "iu":
+            known[name] = ("batch",)
+    expected = f"for one of {', '.join(names)} a name or None for each axis"
+    fix = 'pass {"x": ("time", "batch", None)}, for example'
     for name, axes in (given or {}).items():
-        if (
-            name not in found
-            or len(axes) != len(found[name])
-            or not all(axis is None or isinstance(axis, str) for axis in axes)
-        ):
-            wanted = f"for one of {', '.join(names)} a name or None for each axis"
-            fix = 'as in {"x": ("time", "batch", None)}'
-            raise argument_error(
-                "to_onnx", "axes", expected=wanted, got=f"{name!r}: {axes!r}", fix=fix
-            )
-        found[name] = tuple(axes)
-    return found
+        fits = name in known and len(axes) == len(known[name])
+        valid = fits and all(axis is None or isinstance(axis, str) for axis in axes)
+        check.require(valid, "to_onnx", "axes", expected, f"{name!r}: {axes!r}", fix)
+        known[name] = tuple(axes)
+    return known
 
 
-def _sizes(
+def _choose_sizes(
     names: list[str], arrays: list[np.ndarray], known: Mapping[str, tuple[str | None, ...]]
 ) -> dict[str, tuple[int, int]]:
-    """For each named axis its size in the first run and in the second; each grows by another number, to be told apart."""
+    """Return the size of each named axis in the first run and in the second.
+
+    Each grows by another number, so that the sizes tell the axes apart.
+    """
     sizes: dict[str, tuple[int, int]] = {}
+    fix = "give examples of equal size, or give the axis another name with axes="
     for name, array in zip(names, arrays, strict=True):
         for axis, n in zip(known[name], array.shape, strict=True):
-            if axis and sizes.setdefault(axis, (n, n + 2 + len(sizes)))[0] != n:
-                wanted, fix = (
-                    f"the size {sizes[axis][0]} of {axis} that another input has",
-                    "make the examples fit, or name it with axes=",
-                )
-                raise argument_error("to_onnx", name, expected=wanted, got=describe(array), fix=fix)
+            if axis:
+                size, _ = sizes.setdefault(axis, (n, n + 2 + len(sizes)))
+                expected = f"the size {size} of {axis} that another input has"
+                check.require(size == n, "to_onnx", name, expected, describe(array), fix)
     return sizes
 
 
 def _require_evaluation(model: Module) -> None:
-    if not isinstance(model, Module):
-        raise argument_error(
-            "to_onnx",
-            "model",
-            expected="a Module",
-            got=describe(model),
-            fix="put the function into a Module",
-            kind=TypeError,
-        )
-    if any(module.training for module in model.modules()):
-        fix = "call model.eval() first"
-        raise argument_error(
-            "to_onnx",
-            "model",
-            expected="evaluation mode, where dropout does nothing",
-            got="training",
-            fix=fix,
-        )
+    """Raise an error unless `model` is a Module in evaluation mode."""
+    fix = "put the function into a Module"
+    check.instance("to_onnx", "model", model, Module, "a Module", fix)
+    expected, fix = "evaluation mode, in which dropout does nothing", "call model.eval() first"
+    training = any(module.training for module in model.modules())
+    check.require(not training, "to_onnx", "model", expected, "training mode", fix)
 
 
-def _onnx() -> Any:
-    """The package `onnx`, which is loaded only here."""
+def _import_onnx() -> Any:
+    """Return the package `onnx`, which is imported only here."""
     try:
         import onnx
         import onnx.checker
         import onnx.helper
         import onnx.numpy_helper
     except ImportError as error:
-        raise ImportError(
-            "to_onnx: expected the package onnx, got none; run: pip install 'tinygrad_rnn[onnx]'"
-        ) from error
+        message = "to_onnx: expected the package onnx, got none; "
+        raise ImportError(message + "run: pip install 'tinygrad_rnn[onnx]'") from error
     return onnx

@@ -1,6 +1,7 @@
-"""How each layer is written in ONNX: a function of its `Site` that returns the names of its outputs.
+"""Export of layers to ONNX: for each layer a function of its call that returns its outputs' names.
 
-A recurrent layer is one node GRU, LSTM or RNN for each layer of a stack, both directions in one; the other nodes put axes in order.
+Each layer of a recurrent stack is one node GRU, LSTM or RNN, with both directions in it. The other
+nodes bring axes into order.
 """
 
 from __future__ import annotations
@@ -11,101 +12,91 @@ from typing import Any
 import numpy as np
 
 from ...nn import RNNCell
-from .graph_builder import Site
+from .graph_builder import ExportedCall
 from .weights import to_onnx_weights
 
 
-def _embedding(site: Site) -> list[str]:
-    layer: Any = site.step.module
-    index = site.array()
-    table = site.writer.value("Embedding", "weight", layer.weight, layer.weight, site.dtype)
-    return [
-        site.node(
-            "Gather",
-            table,
-            site.input(0, np.dtype(np.int64) if index.dtype != np.int32 else index.dtype),
-            axis=0,
-        )
-    ]
+def _embedding(call: ExportedCall) -> list[str]:
+    weight = _add_parameter(call, "weight")
+    dtype = call.array().dtype
+    index = call.input(0, dtype if dtype == np.int32 else np.dtype(np.int64))
+    return [call.add("Gather", weight, index, axis=0)]
 
 
-def _layer_norm(site: Site) -> list[str]:
-    layer: Any = site.step.module
-    weight, bias = (
-        site.writer.value("LayerNorm", "weight", p, p, site.dtype)
-        for p in (layer.weight, layer.bias)
-    )
-    axis = -len(layer.normalized_shape)
-    return [
-        site.node(
-            "LayerNormalization", site.input(0), weight, bias, axis=axis, epsilon=float(layer.eps)
-        )
-    ]
+def _layer_norm(call: ExportedCall) -> list[str]:
+    layer: Any = call.first.module
+    weight, bias = (_add_parameter(call, name) for name in ("weight", "bias"))
+    attributes = {"axis": -len(layer.normalized_shape), "epsilon": float(layer.eps)}
+    return [call.add("LayerNormalization", call.input(0), weight, bias, **attributes)]
 
 
-def _recurrent(site: Site) -> list[str]:
-    """All layers of a stack, and their states."""
-    layer: Any = site.step.module
-    if getattr(layer, "zoneout", 0):
-        site.refuse(
-            "zoneout",
-            "0",
-            repr(layer.zoneout),
-            "ONNX has no zoneout: leave it out, or export the cell with axes= for a fixed length",
-        )
-    if site.dtype == np.float64:
-        fix = "runtimes have no double one: export after model.astype(np.float32), with an example in float32"
-        site.refuse("dtype", "float32 or float16", "float64", fix)
-    node, ints = site.node, site.writer.ints
-    x, axes = site.input(0), site.array().ndim
-    x = (
-        node("Unsqueeze", x, ints(1))
-        if axes == 2
-        else node("Transpose", x, perm=[1, 0, 2])
-        if layer.batch_first
-        else x
-    )
-    given = [i for i in range(1, len(site.step.inputs) - 1) if site.step.inputs[i] is not None]
-    states = [
-        node("Unsqueeze", site.input(i), ints(1)) if axes == 2 else site.input(i) for i in given
-    ]
-    last = len(site.step.inputs) - 1
-    lengths = "" if site.step.inputs[last] is None else site.input(last, np.dtype(np.int32))
-    ends: list[list[str]] = []
+def _add_parameter(call: ExportedCall, name: str) -> str:
+    """Return the name of a layer's parameter in the dtype of its output."""
+    parameter = getattr(call.first.module, name)
+    return call.builder.resolve(call.first.name, name, parameter, parameter, call.dtype)
+
+
+def _recurrent(call: ExportedCall) -> list[str]:
+    """Add all layers of a stack, and return the names of the output and of the last states."""
+    layer: Any = call.first.module
+    _require_exportable(call, layer)
+    add, ints = call.add, call.ints
+    single = call.array().ndim == 2  # one sequence, without a batch
+    x, *states, lengths = _add_inputs(call, layer, single)
+    finals: list[list[str]] = []
     for k in range(layer.num_layers):
-        initial = (
-            [_rows(site, state, k * layer.directions, layer.directions) for state in states]
-            if layer.num_layers > 1
-            else states
-        )
-        Y, *end = _one_layer(site, layer, k, x, lengths, initial)
-        ends.append(
-            [_where_empty(site, lengths, *pair) for pair in zip(initial, end, strict=True)]
-            if lengths and initial
-            else end
-        )
+        initial = states
+        if layer.num_layers > 1:
+            start = k * layer.directions
+            initial = [_add_rows(call, s, start, layer.directions) for s in states]
+        Y, *final = _add_layer(call, layer, k, x, lengths, initial)
+        if lengths and initial:
+            pairs = zip(initial, final, strict=True)
+            final = [_keep_initial_if_empty(call, lengths, *pair) for pair in pairs]
+        finals.append(final)
         if layer.bidirectional:  # Y is (T, directions, B, H)
-            x = node(
-                "Reshape",
-                node("Transpose", Y, perm=[0, 2, 1, 3]),
-                ints(0, 0, 2 * layer.hidden_size),
-            )
+            batch_first = add("Transpose", Y, perm=[0, 2, 1, 3])
+            x = add("Reshape", batch_first, ints(0, 0, 2 * layer.hidden_size))
         else:
-            x = node("Squeeze", Y, ints(1))
-    finals = [
-        node("Concat", *parts, axis=0) if layer.num_layers > 1 else parts[0]
-        for parts in map(list, zip(*ends, strict=True))
-    ]
-    if axes == 2:
-        return [node("Squeeze", value, ints(1)) for value in (x, *finals)]
-    return [node("Transpose", x, perm=[1, 0, 2]) if layer.batch_first else x, *finals]
+            x = add("Squeeze", Y, ints(1))
+    last = finals[0]
+    if layer.num_layers > 1:
+        last = [add("Concat", *parts, axis=0) for parts in zip(*finals, strict=True)]
+    if single:
+        return [add("Squeeze", value, ints(1)) for value in (x, *last)]
+    return [add("Transpose", x, perm=[1, 0, 2]) if layer.batch_first else x, *last]
 
 
-def _one_layer(
-    site: Site, layer: Any, k: int, x: str, lengths: str, initial: list[str]
+def _require_exportable(call: ExportedCall, layer: Any) -> None:
+    """Raise ValueError if a recurrent layer does what no runtime does."""
+    zoneout = getattr(layer, "zoneout", 0)
+    fix = "train without zoneout, or export the cell with axes= for a fixed length"
+    call.require(not zoneout, "zoneout", "0", repr(zoneout), fix)
+    fix = (
+        "runtimes have no recurrent layers in float64: export after model.astype(np.float32), "
+        "with an example in float32"
+    )
+    call.require(call.dtype != np.float64, "dtype", "float32 or float16", "float64", fix)
+
+
+def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
+    """Return the names of x (T, B, I), the given states (layers, B, H), and the lengths or ""."""
+    x, last = call.input(0), len(call.first.inputs) - 1
+    if single:
+        x = call.add("Unsqueeze", x, call.ints(1))
+    elif layer.batch_first:
+        x = call.add("Transpose", x, perm=[1, 0, 2])
+    given = [call.input(i) for i in range(1, last) if call.first.inputs[i] is not None]
+    states = [call.add("Unsqueeze", s, call.ints(1)) for s in given] if single else given
+    has_lengths = call.first.inputs[last] is not None
+    return [x, *states, call.input(last, np.dtype(np.int32)) if has_lengths else ""]
+
+
+def _add_layer(
+    call: ExportedCall, layer: Any, k: int, x: str, lengths: str, initial: list[str]
 ) -> list[str]:
-    """One node: Y, Y_h and, of an LSTM, Y_c."""
-    kind = site.step.name
+    """Add the node of layer k, and return the names of Y and Y_h, and of Y_c in an LSTM."""
+    kind = call.first.name
     attributes: dict[str, Any] = {"hidden_size": layer.hidden_size}
     form: dict[str, Any] = {}
     if kind == "GRU":
@@ -117,28 +108,30 @@ def _one_layer(
     if layer.bidirectional:
         attributes["direction"] = "bidirectional"
     weights = to_onnx_weights(layer.state_dict(), layer=k, **form)
-    prefix = site.writer.paths.get(layer, kind.lower())
+    prefix = call.builder.paths.get(layer, kind.lower())
     W, R, B = (
-        site.writer.constant(weights[name], f"{prefix}.{name}_l{k}") if name in weights else ""
+        call.builder.add_constant(weights[name], f"{prefix}.{name}_l{k}") if name in weights else ""
         for name in "WRB"
     )
-    outputs = 3 if kind == "LSTM" else 2
-    return site.writer.nodes_of(kind, [x, W, R, B, lengths, *initial], outputs, **attributes)
+    inputs, outputs = [x, W, R, B, lengths, *initial], 3 if kind == "LSTM" else 2
+    return call.builder.add_multiple(kind, inputs, outputs, **attributes)
 
 
-def _rows(site: Site, state: str, start: int, count: int) -> str:
-    """The states of one layer, from those of all layers and directions along the first axis."""
-    ints = site.writer.ints
-    return site.node("Slice", state, ints(start), ints(start + count), ints(0))
+def _add_rows(call: ExportedCall, state: str, start: int, count: int) -> str:
+    """Add a slice of a state along its first axis, that of layers and directions."""
+    return call.add("Slice", state, call.ints(start), call.ints(start + count), call.ints(0))
 
 
-def _where_empty(site: Site, lengths: str, initial: str, end: str) -> str:
-    """The last state; of a sequence without steps the initial one, which the operators do not promise."""
-    empty = site.node("Equal", lengths, site.writer.constant(np.zeros(1, np.int32)))
-    return site.node("Where", site.node("Unsqueeze", empty, site.writer.ints(-1)), initial, end)
+def _keep_initial_if_empty(call: ExportedCall, lengths: str, initial: str, final: str) -> str:
+    """Add the last state, which is the initial one where a sequence has no steps.
+
+    The operators do not promise that.
+    """
+    empty = call.add("Equal", lengths, call.builder.add_constant(np.zeros(1, np.int32)))
+    return call.add("Where", call.add("Unsqueeze", empty, call.ints(-1)), initial, final)
 
 
-LAYERS: dict[str, Callable[[Site], list[str]]] = {
+LAYERS: dict[str, Callable[[ExportedCall], list[str]]] = {
     "Embedding": _embedding,
     "LayerNorm": _layer_norm,
     **dict.fromkeys(("RNN", "GRU", "LSTM"), _recurrent),

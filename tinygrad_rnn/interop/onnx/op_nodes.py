@@ -1,6 +1,6 @@
-"""How each op is written in ONNX: a function of its `Site` that returns the name of the result.
+"""Export of ops to ONNX: for each op a function of its call that returns the result's name.
 
-What the operators do is in ONNX's own documentation, onnx.ai/onnx/operators, opset 18.
+The operators are documented at onnx.ai/onnx/operators, opset 18.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from .graph_builder import Site
+from ...graph import unwrap
+from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+"""Ends of a Slice that reach the last entry, or with a negative step the first one."""
 
-ALIKE = {
+SAME_MEANING = {
     "add": "Add",
     "subtract": "Sub",
     "multiply": "Mul",
@@ -51,224 +53,197 @@ REDUCTIONS = {
 }
 
 
-def _one(site: Site) -> str:
-    """The constant 1."""
-    return site.writer.constant(np.ones((), site.dtype))
+def _add_one(call: ExportedCall) -> str:
+    """Add the constant 1."""
+    return call.builder.add_constant(np.ones((), call.dtype))
 
 
-def _lerp(site: Site) -> str:
-    a, b, w = site.inputs()
-    return site.node("Add", a, site.node("Mul", w, site.node("Sub", b, a)))
+def _lerp(call: ExportedCall) -> str:
+    a, b, w = call.inputs()
+    return call.add("Add", a, call.add("Mul", w, call.add("Sub", b, a)))
 
 
-def _linear(site: Site) -> str:
-    x, weight, bias = site.inputs()
-    y = site.node("MatMul", x, site.node("Transpose", weight, perm=[1, 0]))
-    return site.node("Add", y, bias)
+def _linear(call: ExportedCall) -> str:
+    x, weight, bias = call.inputs()
+    y = call.add("MatMul", x, call.add("Transpose", weight, perm=[1, 0]))
+    return call.add("Add", y, bias)
 
 
-def _clip(site: Site) -> str:
-    y = site.input(0)
+def _clip(call: ExportedCall) -> str:
+    y = call.input(0)
     for name, kind in (("min", "Max"), ("max", "Min")):
-        bound = site.setting(name)
-        y = (
-            y
-            if bound is None
-            else site.node(kind, y, site.writer.constant(np.asarray(bound, site.dtype)))
-        )
+        bound = call.setting(name)
+        if bound is not None:
+            y = call.add(kind, y, call.builder.add_constant(np.asarray(bound, call.dtype)))
     return y
 
 
-def _where(site: Site) -> str:
-    return site.node("Where", site.input(0, np.dtype(bool)), site.input(1), site.input(2))
+def _where(call: ExportedCall) -> str:
+    return call.add("Where", call.input(0, np.dtype(bool)), call.input(1), call.input(2))
 
 
-def _reduce(site: Site) -> str:
-    axes = site.axes()
-    given = () if axes is None else (site.writer.ints(*axes),)
-    return site.node(
-        REDUCTIONS[site.step.name], site.input(0), *given, keepdims=int(site.setting("keepdims"))
-    )
+def _reduce_with(call: ExportedCall, kind: str, x: str, **attributes: int) -> str:
+    """Add a reduction of `x` along the axes that the op's setting names."""
+    axes = call.axes()
+    return call.add(kind, x, *(() if axes is None else (call.ints(*axes),)), **attributes)
 
 
-def _var(site: Site) -> str:
-    if site.setting("ddof") != 0:
-        site.refuse(
-            "ddof", "0", repr(site.setting("ddof")), "divide by n − ddof outside, or use ddof=0"
-        )
-    axes, x = site.axes(), site.input(0)
-    given = () if axes is None else (site.writer.ints(*axes),)
-    centred = site.node("Sub", x, site.node("ReduceMean", x, *given, keepdims=1))
-    return site.node(
-        "ReduceMean",
-        site.node("Mul", centred, centred),
-        *given,
-        keepdims=int(site.setting("keepdims")),
-    )
+def _reduce(call: ExportedCall) -> str:
+    kind, keepdims = REDUCTIONS[call.first.name], int(call.setting("keepdims"))
+    return _reduce_with(call, kind, call.input(0), keepdims=keepdims)
 
 
-def _cumsum(site: Site) -> str:
-    axes, x = site.axes(), site.input(0)
-    x = site.node("Reshape", x, site.writer.ints(-1)) if axes is None else x
-    return site.node(
-        "CumSum", x, site.writer.constant(np.array(0 if axes is None else axes[0], np.int64))
-    )
+def _var(call: ExportedCall) -> str:
+    ddof, fix = call.setting("ddof"), "divide by n − ddof outside, or use ddof=0"
+    call.require(ddof == 0, "ddof", "0", repr(ddof), fix)
+    x = call.input(0)
+    centred = call.add("Sub", x, _reduce_with(call, "ReduceMean", x, keepdims=1))
+    square, keepdims = call.add("Mul", centred, centred), int(call.setting("keepdims"))
+    return _reduce_with(call, "ReduceMean", square, keepdims=keepdims)
 
 
-def _along_axis(kind: str) -> Callable[[Site], str]:
-    return lambda site: site.node(kind, site.input(0), axis=(site.axes() or [0])[0])
-
-
-def _reshape(site: Site) -> str:
-    shapes = site.out.shape, site.other.outputs[0].array.shape
-    return site.node("Reshape", site.input(0), site.writer.shape("reshape", *shapes, infer=True))
-
-
-def _broadcast_to(site: Site) -> str:
-    shapes = site.out.shape, site.other.outputs[0].array.shape
-    return site.node(
-        "Expand", site.input(0), site.writer.shape("broadcast_to", *shapes, infer=False)
-    )
-
-
-def _transpose(site: Site) -> str:
-    axes = site.axes("axes")
-    return site.node(
-        "Transpose", site.input(0), perm=list(range(site.out.ndim))[::-1] if axes is None else axes
-    )
-
-
-def _squeeze(site: Site) -> str:
-    axes = site.axes()
+def _cumsum(call: ExportedCall) -> str:
+    axes, x = call.axes(), call.input(0)
     if axes is None:
-        shapes = (
-            site.array().shape,
-            np.shape(getattr(site.other.inputs[0], "array", site.other.inputs[0])),
-        )
+        axes, x = [0], call.add("Reshape", x, call.ints(-1))
+    return call.add("CumSum", x, call.builder.add_constant(np.array(axes[0], np.int64)))
+
+
+def _along_axis(kind: str) -> Callable[[ExportedCall], str]:
+    return lambda call: call.add(kind, call.input(0), axis=(call.axes() or [0])[0])
+
+
+def _add_output_shape(call: ExportedCall, infer: bool) -> str:
+    """Add the shape of the output as a vector of sizes."""
+    shapes = call.output.shape, call.second.outputs[0].array.shape
+    return call.builder.add_shape(call.first.name, *shapes, infer=infer)
+
+
+def _reshape(call: ExportedCall) -> str:
+    return call.add("Reshape", call.input(0), _add_output_shape(call, infer=True))
+
+
+def _broadcast_to(call: ExportedCall) -> str:
+    return call.add("Expand", call.input(0), _add_output_shape(call, infer=False))
+
+
+def _transpose(call: ExportedCall) -> str:
+    axes = call.axes("axes")
+    perm = [*reversed(range(call.output.ndim))] if axes is None else axes
+    return call.add("Transpose", call.input(0), perm=perm)
+
+
+def _squeeze(call: ExportedCall) -> str:
+    axes = call.axes()
+    if axes is None:
+        shapes = call.array().shape, np.shape(unwrap(call.second.inputs[0]))
         axes, again = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
-        if axes != again:
-            site.refuse(
-                "axis",
-                "axes of size 1 in every run",
-                f"shapes {shapes[0]} and {shapes[1]}",
-                "name the axis",
-            )
-    return site.node("Squeeze", site.input(0), site.writer.ints(*axes))
+        got = f"shapes {shapes[0]} and {shapes[1]}"
+        call.require(axes == again, "axis", "axes of size 1 in every run", got, "name the axis")
+    return call.add("Squeeze", call.input(0), call.ints(*axes))
 
 
-def _expand_dims(site: Site) -> str:
-    axis = site.setting("axis")
-    axes = [int(a) % site.out.ndim for a in (axis if isinstance(axis, tuple | list) else (axis,))]
-    return site.node("Unsqueeze", site.input(0), site.writer.ints(*axes))
-
-
-def _flip(site: Site) -> str:
-    axes = site.axes()
-    axes = list(range(site.out.ndim)) if axes is None else axes
-    ints, n = site.writer.ints, len(axes)
-    return site.node(
-        "Slice", site.input(0), ints(*[-1] * n), ints(*[FIRST] * n), ints(*axes), ints(*[-1] * n)
+def _expand_dims(call: ExportedCall) -> str:
+    axis = call.setting("axis")
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    return call.add(
+        "Unsqueeze", call.input(0), call.ints(*(int(a) % call.output.ndim for a in axes))
     )
 
 
-def _concatenate(site: Site) -> str:
-    return site.node("Concat", *site.inputs(), axis=int(site.setting("axis")))
+def _flip(call: ExportedCall) -> str:
+    axes = call.axes()
+    axes = list(range(call.output.ndim)) if axes is None else axes
+    minus_ones, ends = call.ints(*[-1] * len(axes)), call.ints(*[FIRST] * len(axes))
+    return call.add("Slice", call.input(0), minus_ones, ends, call.ints(*axes), minus_ones)
 
 
-def _stack(site: Site) -> str:
-    axis = int(site.setting("axis")) % site.out.ndim
-    return site.node(
-        "Concat",
-        *(site.node("Unsqueeze", x, site.writer.ints(axis)) for x in site.inputs()),
-        axis=axis,
-    )
+def _concatenate(call: ExportedCall) -> str:
+    return call.add("Concat", *call.inputs(), axis=int(call.setting("axis")))
 
 
-def _einsum(site: Site) -> str:
-    return site.node("Einsum", *site.inputs(), equation=site.setting("subscripts"))
+def _stack(call: ExportedCall) -> str:
+    axis = int(call.setting("axis")) % call.output.ndim
+    parts = [call.add("Unsqueeze", x, call.ints(axis)) for x in call.inputs()]
+    return call.add("Concat", *parts, axis=axis)
 
 
-def _getitem(site: Site) -> str:
-    """Slices first, then what takes an axis away from the last axis to the first, then what adds one."""
-    entries, ints = _entries(site), site.writer.ints
-    x, axis = site.input(0), 0
-    cuts, picked, added = [], [], []
-    places = 0  # among the axes of the result
-    for entry in entries:
+def _einsum(call: ExportedCall) -> str:
+    return call.add("Einsum", *call.inputs(), equation=call.setting("subscripts"))
+
+
+def _getitem(call: ExportedCall) -> str:
+    """Add the nodes of an index: slices, then integers from the last axis on, then new axes."""
+    x, axis = call.input(0), 0
+    slices, gathers, new_axes = [], [], []
+    output_axis = 0
+    for entry in _expand_index(call):
         if entry is None:
-            added.append(places)
-            places += 1
+            new_axes.append(output_axis)
+            output_axis += 1
             continue
         if isinstance(entry, slice):
-            if (entry.start, entry.stop, entry.step) != (None, None, None):
-                step = 1 if entry.step is None else int(entry.step)
-                start = (0 if step > 0 else LAST) if entry.start is None else int(entry.start)
-                cuts.append(
-                    (
-                        start,
-                        (LAST if step > 0 else FIRST) if entry.stop is None else int(entry.stop),
-                        axis,
-                        step,
-                    )
-                )
-            places += 1
+            if entry != slice(None):
+                slices.append((*_slice_bounds(entry), axis))
+            output_axis += 1
         else:
-            picked.append((axis, np.asarray(entry, np.int64)))
-            places += np.ndim(entry)
+            gathers.append((axis, np.asarray(entry, np.int64)))
+            output_axis += np.ndim(entry)
         axis += 1
-    if cuts:
-        starts, stops, axes, steps = zip(*cuts, strict=True)
-        x = site.node("Slice", x, ints(*starts), ints(*stops), ints(*axes), ints(*steps))
-    for axis, places_there in reversed(picked):
-        x = site.node("Gather", x, site.writer.constant(places_there), axis=axis)
-    return site.node("Unsqueeze", x, ints(*added)) if added else x
+    if slices:
+        starts, stops, steps, axes = (call.ints(*numbers) for numbers in zip(*slices, strict=True))
+        x = call.add("Slice", x, starts, stops, axes, steps)
+    for axis, index in reversed(gathers):
+        x = call.add("Gather", x, call.builder.add_constant(index), axis=axis)
+    return call.add("Unsqueeze", x, call.ints(*new_axes)) if new_axes else x
 
 
-def _entries(site: Site) -> list[Any]:
-    """An index as one entry for each axis, and None for each that is added; refused if ONNX has no short way to write it."""
-    index = site.setting("index")
+def _slice_bounds(entry: slice) -> tuple[int, int, int]:
+    """Return the start, stop and step of a slice as integers, for any size of the axis."""
+    step = 1 if entry.step is None else int(entry.step)
+    start, stop = (0, LAST) if step > 0 else (LAST, FIRST)
+    return (
+        start if entry.start is None else int(entry.start),
+        stop if entry.stop is None else int(entry.stop),
+        step,
+    )
+
+
+def _expand_index(call: ExportedCall) -> list[Any]:
+    """Return an index with one entry for each axis, and None for each new axis.
+
+    Raises
+    ------
+    ValueError
+        If the index has no short form in ONNX.
+    """
+    index = call.setting("index")
     entries = list(index) if isinstance(index, tuple) else [index]
     arrays = [entry for entry in entries if np.ndim(entry) and not isinstance(entry, slice)]
-    whole = [
-        entry
-        for entry in entries
-        if isinstance(entry, int | np.integer) and not isinstance(entry, bool)
-    ]
-    known = (int, np.integer, slice, EllipsisType, type(None), np.ndarray)
+    integers = any(isinstance(entry, int | np.integer) for entry in entries)
+    known = int | np.integer | slice | EllipsisType | None | np.ndarray
     plain = all(isinstance(entry, known) and not isinstance(entry, bool) for entry in entries)
-    if (
-        not plain
-        or any(array.dtype.kind not in "iu" for array in arrays)
-        or len(arrays) > 1
-        or (arrays and whole)
-    ):
-        wanted = (
-            "integers, slices, None and ..., or one array of integers and no integers beside it"
-        )
-        site.refuse(
-            "index",
-            wanted,
-            repr(index).replace("\n", " "),
-            "index in several steps; choose by a mask with tg.where",
-        )
+    valid = plain and all(array.dtype.kind in "iu" for array in arrays)
+    valid = valid and (not arrays or (len(arrays) == 1 and not integers))
+    expected = "integers, slices, None and ..., or one array of integers and no other integers"
+    fix = "index in several steps; choose by a mask with tg.where"
+    call.require(valid, "index", expected, repr(index).replace("\n", " "), fix)
     used = sum(entry is not None and entry is not Ellipsis for entry in entries)
-    rest = [slice(None)] * (site.array().ndim - used)
-    if not any(entry is Ellipsis for entry in entries):
-        return entries + rest
-    place = next(i for i, entry in enumerate(entries) if entry is Ellipsis)
-    return entries[:place] + rest + entries[place + 1 :]
+    rest = [slice(None)] * (call.array().ndim - used)
+    i = next((i for i, entry in enumerate(entries) if entry is Ellipsis), len(entries))
+    return entries[:i] + rest + entries[i + 1 :]
 
 
-OPS: dict[str, Callable[[Site], str]] = {
+OPS: dict[str, Callable[[ExportedCall], str]] = {
     **{
-        name: lambda site, kind=kind: site.node(kind, *site.inputs())
-        for name, kind in ALIKE.items()
+        name: lambda call, kind=kind: call.add(kind, *call.inputs())
+        for name, kind in SAME_MEANING.items()
     },
     **dict.fromkeys(REDUCTIONS, _reduce),
     "lerp": _lerp,
-    "square": lambda site: site.node("Mul", site.input(0), site.input(0)),
-    "expm1": lambda site: site.node("Sub", site.node("Exp", site.input(0)), _one(site)),
-    "log1p": lambda site: site.node("Log", site.node("Add", site.input(0), _one(site))),
+    "square": lambda call: call.add("Mul", call.input(0), call.input(0)),
+    "expm1": lambda call: call.add("Sub", call.add("Exp", call.input(0)), _add_one(call)),
+    "log1p": lambda call: call.add("Log", call.add("Add", call.input(0), _add_one(call))),
     "linear": _linear,
     "clip": _clip,
     "where": _where,
@@ -287,4 +262,4 @@ OPS: dict[str, Callable[[Site], str]] = {
     "einsum": _einsum,
     "getitem": _getitem,
 }
-"""The ops that can be exported; `repeat` and `scatter` cannot."""
+"""The ops that can be exported. A model with any other, `repeat` for example, raises ValueError."""
