@@ -27,7 +27,7 @@ from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
 from tinygrad_rnn.gradcheck import Sampler, cases, check_op
 from tinygrad_rnn.graph import Node, Value, observers, toposort
-from tinygrad_rnn.nn.sequence_masks import reuse_masks
+from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import numpy_protocol
 from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save

@@ -239,7 +239,7 @@ def test_gradients_through_lengths_are_right():
 def test_wrong_lengths_are_refused(lengths, error):
     with pytest.raises(ValueError, match=error):
         built("GRU")(sequences(), lengths=lengths)
-    with pytest.raises(ValueError, match="expected none, for x is a single sequence"):
+    with pytest.raises(ValueError, match="expected none, because x is a single sequence"):
         built("GRU")(sequences()[:, 0], lengths=lengths)
 
 
@@ -690,10 +690,10 @@ def test_a_class_of_cells_makes_them():
 @pytest.mark.parametrize(
     ("cell", "fix"),
     [
-        (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\), say"),
+        (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\) for example"),
         (
             nn.GRUCell(3, 4, rng=0),
-            r"GRUCell GRUCell\(3, 4, .*\); cell\(input_size, rng\) returns a Module",
+            r"GRUCell GRUCell\(3, 4, .*\); pass a function: cell\(input_size, rng\) returns a Module",
         ),
     ],
     ids=["a class of other arguments", "a cell"],

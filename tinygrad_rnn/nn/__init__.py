@@ -5,8 +5,7 @@ from .cells import Cell, GRUCell, LSTMCell, RNNCell
 from .clip import clip_grad_norm_, clip_grad_value_
 from .layers import Dropout, Embedding, LayerNorm, Linear, ModuleList, Sequential
 from .module import Module
-from .recurrent import Recurrent
-from .rnn import GRU, LSTM, RNN
+from .recurrent import GRU, LSTM, RNN, Recurrent
 
 __all__ = [
     "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm", "Linear", "Module", "ModuleList", "RNNCell",

@@ -16,7 +16,7 @@ from .. import check, ops
 from ..errors import argument_error
 from ..tensor import Tensor
 from . import loss_terms as terms
-from .init import Rng, generator
+from .dropout import dropout
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_loss", "nll_loss"]
 
@@ -265,45 +265,3 @@ def binary_cross_entropy_with_logits(
     )
     share = None if weight is None else terms.broadcast_weight(name, "weight", weight, logits)
     return terms.reduce_loss(name, terms.weighted(loss, share), reduction)
-
-
-def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
-    """Zero each entry with probability p and make up for it; unchanged if not `training`.
-
-    ::
-
-        m ⊙ x / (1 − p),   each entry of m drawn for itself: 0 with probability p, else 1
-
-    Parameters
-    ----------
-    x : array of floats
-    p : float in [0, 1)
-    training : bool
-    rng : numpy.random.Generator or int, optional
-        Where m is drawn from.
-
-    Returns
-    -------
-    Tensor
-        Of the shape and dtype of x.
-
-    References
-    ----------
-    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
-
-    Examples
-    --------
-    >>> import tinygrad_rnn as tg
-    >>> tg.nn.functional.dropout(tg.Tensor([1.0, 2.0]), 0.5, training=False)
-    Tensor([1., 2.])
-    """
-    check.probability("dropout", "p", p)
-    training = check.flag("dropout", "training", training)
-    x = x if isinstance(x, Tensor) else Tensor(x)
-    check.floating("dropout", "x", x.data)
-    if not training or p == 0:
-        return x
-    kept = generator(rng).random(x.shape) >= p
-    return ops.where(kept, x, 0) * (
-        1 / (1 - p)
-    )  # a factor 0 would make nan of inf, there and in the gradient

@@ -11,7 +11,8 @@ import numpy as np
 from .. import check, ops
 from ..errors import argument_error, describe
 from ..tensor import Tensor
-from . import functional, init
+from . import init
+from .dropout import dropout
 from .module import Module, as_input
 
 
@@ -164,7 +165,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """x of any shape, to the same shape."""
-        return functional.dropout(x, self.p, training=self.training, rng=self.rng)
+        return dropout(x, self.p, training=self.training, rng=self.rng)
 
     def describe(self) -> str:
         """The probability."""

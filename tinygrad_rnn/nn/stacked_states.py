@@ -1,4 +1,4 @@
-"""The states of all layers and directions as one: each part has them on a new first axis."""
+"""States of all layers and directions, stacked: each part has them on a new first axis."""
 
 from __future__ import annotations
 
@@ -9,57 +9,90 @@ import numpy as np
 
 from .. import ops, tree
 from ..errors import argument_error
+from ..graph import unwrap
 from ..tensor import Tensor
-from .sequence_masks import is_array
+from .step_wrappers import is_array
+
+
+def initial_states(
+    operation: str,
+    cells: Sequence[Any],
+    state: Any,
+    batch: tuple[int, ...],
+    hidden_size: int,
+    dtype: np.dtype,
+) -> list[Any]:
+    """Return the initial state of each cell: its part of the stacked `state`, or zeros for None."""
+
+    def zero_state(cell: Any) -> Any:
+        if hasattr(cell, "zero_state"):
+            return cell.zero_state(batch)
+        return Tensor(np.zeros((*batch, hidden_size), dtype), name="h")
+
+    if state is None:
+        return [zero_state(cell) for cell in cells]
+    if hasattr(cells[0], "check_state"):
+        whole = cells[0].check_state(operation, state, (len(cells), *batch, hidden_size))
+        return [tree.map(lambda part, i=i: part[i], whole) for i in range(len(cells))]
+    return unstack_states(operation, state, zero_state(cells[0]), len(cells))
 
 
 def stack_states(operation: str, states: Sequence[Any]) -> Any:
-    """The states as one: arrays stacked, Python's numbers as an array of shape (n,), and None where all have None."""
+    """Return the states as one.
 
-    def join(*parts: Any) -> Any:
+    Arrays are stacked, and Python numbers become an array of shape (n,). A part that is None in
+    all states stays None.
+
+    Raises
+    ------
+    ValueError
+        If a part is an array in one state and none in another, or shapes differ.
+    """
+
+    def stack(*parts: Any) -> Any:
         if all(map(is_array, parts)) and all(part.shape == parts[0].shape for part in parts[1:]):
             return ops.stack(parts) if len(parts) > 1 else ops.expand_dims(*parts, axis=0)
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            wanted, got = (
-                "parts that are arrays of one shape, numbers or None in all layers",
-                " and ".join(map(tree.describe, parts)),
-            )
-            raise argument_error(
-                operation, "state", expected=wanted, got=got, fix="use a Recurrent for each layer"
-            )
+            expected = "parts that are arrays of one shape, numbers or None in all layers"
+            got, fix = " and ".join(map(tree.describe, parts)), "use a Recurrent for each layer"
+            raise argument_error(operation, "state", expected, got, fix)
         return None
 
-    return tree.map(join, *states)
+    return tree.map(stack, *states)
 
 
 def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
-    """What `stack_states` gave as n states again; refused if it is not n times one like `zeros`."""
+    """Return the n states that `stack_states` made `state` from.
+
+    Raises
+    ------
+    ValueError
+        If `state` is not n times a state like `zeros`.
+    """
     whole = tree.map(
         lambda part: part if part is None or isinstance(part, Tensor) else Tensor(part), state
     )
-    wanted = tree.map(lambda part: _times(n, part), zeros)
-    if not tree.same_structure(wanted, whole) or any(
-        part.shape[:1] != (n,) for part in tree.leaves(whole)
-    ):
-        fix = "one for each layer and direction, on a first axis; a state is not broadcast"
-        raise argument_error(
-            operation, "state", expected=tree.describe(wanted), got=tree.describe(whole), fix=fix
-        )
+    expected = tree.map(lambda part: _repeat(n, part), zeros)
+    has_n_rows = all(part.shape[:1] == (n,) for part in tree.leaves(whole))
+    if not (tree.same_structure(expected, whole) and has_n_rows):
+        fix = "pass one for each layer and direction, on a first axis; a state is not broadcast"
+        got = tree.describe(whole)
+        raise argument_error(operation, "state", tree.describe(expected), got, fix)
 
-    def one(i: int) -> Any:
-        def pick(zero: Any, part: Any) -> Any:
+    def unstack(i: int) -> Any:
+        def select(zero: Any, part: Any) -> Any:
             if zero is None or part is None:
                 return tree.map(lambda inner: None if inner is None else inner[i], part)
             return part[i] if is_array(zero) else part[i].item()
 
-        return tree.map(pick, zeros, whole)
+        return tree.map(select, zeros, whole)
 
-    return [one(i) for i in range(n)]
+    return [unstack(i) for i in range(n)]
 
 
-def _times(n: int, part: Any) -> Any:
-    """An array as large as n of a part; None stays."""
-    array = getattr(part, "array", part)
+def _repeat(n: int, part: Any) -> Any:
+    """Return an array of n times the part, without copying; None stays None."""
+    array = unwrap(part)
     return None if array is None else np.broadcast_to(array, (n, *np.shape(array)))

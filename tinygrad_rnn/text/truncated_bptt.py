@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import check
 from ..graph import no_grad
+from ..nn.dropout import reuse_masks
 from ..nn.functional import cross_entropy
-from ..nn.sequence_masks import reuse_masks
 from ..ops import concatenate
 from ..scan import detach
 from .batches import columns

@@ -1,0 +1,185 @@
+"""Dropout: of single entries, of inputs and states with one mask for a sequence, and zoneout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from .. import check, ops, tree
+from ..scan import StepFunction
+from ..tensor import Tensor
+from .init import Rng, generator
+from .step_wrappers import (
+    append_inputs,
+    array_error,
+    is_array,
+    is_floating,
+    keep_state,
+    name_of,
+    repeat_over_time,
+)
+
+_reused: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
+    "tinygrad_rnn.reused_masks", default=None
+)
+"""Inside `reuse_masks`: the list to append new masks to, and an iterator over the known ones."""
+
+
+def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
+    """Zero each entry with probability p and scale the rest up; return x if not `training`.
+
+    ::
+
+        m ⊙ x / (1 − p),   each entry of m is 0 with probability p, else 1, independently
+
+    Parameters
+    ----------
+    x : array of floats
+    p : float in [0, 1)
+    training : bool
+    rng : numpy.random.Generator or int, optional
+        The source of m.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and dtype of x.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting" (2014).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.dropout(tg.Tensor([1.0, 2.0]), 0.5, training=False)
+    Tensor([1., 2.])
+    """
+    check.probability("dropout", "p", p)
+    training = check.flag("dropout", "training", training)
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    check.floating("dropout", "x", x.data)
+    if not training or p == 0:
+        return x
+    kept = generator(rng).random(x.shape) >= p
+    # Not a factor 0, which would turn inf into NaN, here and in the gradient.
+    return ops.where(kept, x, 0) * (1 / (1 - p))
+
+
+# -- one mask for a sequence -------------------------------------------------------------------------
+
+
+def sample_mask(
+    p: float, shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator
+) -> np.ndarray:
+    """Return a mask for a whole sequence: each entry is 0 with probability p, else 1 / (1 − p).
+
+    Source: Gal and Ghahramani (2016).
+    """
+    reused = _reused.get()
+    if reused is not None and (known := next(reused[1], None)) is not None:
+        return known
+    mask = ((rng.random(shape) >= p) / (1 - p)).astype(dtype)
+    if reused is not None:
+        reused[0].append(mask)
+    return mask
+
+
+@contextmanager
+def reuse_masks(masks: list[np.ndarray]) -> Iterator[None]:
+    """Make `sample_mask` return the masks of the list in order; new ones join the list.
+
+    Several calls of a model on parts of one sequence then share their masks.
+    """
+    token = _reused.set((masks, iter(list(masks))))
+    try:
+        yield
+    finally:
+        _reused.reset(token)
+
+
+def drop_input(p: float, x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return x of shape (T, ...) after dropout with the same mask at every step."""
+    mask = sample_mask(p, x.shape[1:], x.dtype, rng)
+    return ops.where(mask, x, 0) * mask
+
+
+def with_state_dropout(
+    operation: str,
+    step: StepFunction,
+    inputs: Any,
+    state: Any,
+    p: float,
+    rng: np.random.Generator,
+    steps: int,
+) -> tuple[StepFunction, Any]:
+    """Return a step that gets the state after dropout, and its inputs.
+
+    Each array of floats in the state has one mask for all steps. Other parts stay as they are.
+    """
+    was_array, was_floating = tree.map(is_array, state), tree.map(is_floating, state)
+    parts = [part for part in tree.leaves(state) if is_floating(part)]
+    masks = [repeat_over_time(steps, sample_mask(p, a.shape, a.dtype, rng)) for a in parts]
+    inputs, split = append_inputs(inputs, masks)
+
+    def dropping(x: Any, state: Any) -> tuple[Any, Any]:
+        own, added = split(x)
+        step_masks = iter(added)
+
+        def drop(was_array: bool, was_floating: bool, part: Any) -> Any:
+            if not was_array and is_array(part):
+                raise array_error(operation, "state_dropout", None, part)
+            return part * next(step_masks) if was_floating else part
+
+        return step(own, tree.map(drop, was_array, was_floating, state))
+
+    dropping.__name__ = name_of(step)
+    return dropping, inputs
+
+
+def with_zoneout(
+    operation: str,
+    step: StepFunction,
+    inputs: Any,
+    state: Any,
+    p: float,
+    rng: np.random.Generator | None,
+    steps: int,
+) -> tuple[StepFunction, Any]:
+    """Return a step after which each entry of the state is unchanged with probability p.
+
+    ::
+
+        h' = m ⊙ h' + (1 − m) ⊙ h,   m drawn anew at every step
+
+    The second result is the inputs of this step. Without `rng`, for evaluation, the step computes
+    the expected value. Only arrays of floats are affected; a count of steps, for example, is not.
+
+    An output follows the state if it *is* a part of the new state, as in ``return h, h``: the same
+    object, alone or in a tuple. In ``return V @ h, h`` the cell computes the output before zoneout
+    acts, so it does not change.
+
+    Source: Krueger et al. (2017).
+    """
+    is_masked, masks = _nothing, []
+    if rng is not None:
+        parts = [part for part in tree.leaves(state) if is_floating(part)]
+        is_masked, masks = is_floating, [rng.random((steps, *a.shape)) >= p for a in parts]
+
+    def keep(mask: Any, new: Any, old: Any) -> Any:
+        if is_floating(old):
+            return ops.lerp(new, old, p) if rng is None else ops.where(mask, new, old)
+        if is_array(new) and not is_array(old):
+            raise array_error(operation, "zoneout", old, new)
+        return new
+
+    return keep_state(step, inputs, masks, is_masked, keep)
+
+
+def _nothing(part: Any) -> bool:
+    """Return False: no part of the state has a mask."""
+    return False

@@ -1,0 +1,97 @@
+"""Checks of the recurrent layers: the function that makes cells, the input, and cells' outputs."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from .. import check, tree
+from ..errors import argument_error, describe
+from ..tensor import Tensor
+from .cells import Cell
+from .layers import check_last_axis
+from .module import Module, as_input
+
+MAKER = "a function that makes a cell"
+MAKER_FIX = "pass a function: cell(input_size, rng) returns a Module, or a function of (x, state)"
+
+
+def require_cell_maker(operation: str, cell: Any) -> None:
+    """Raise TypeError if `cell` is not a function of (input_size, rng), but a cell for example."""
+    fix = MAKER_FIX
+    is_cell_class = isinstance(cell, type) and issubclass(cell, Cell)
+    if is_cell_class and "hidden_size" in inspect.signature(cell).parameters:
+        fix = f"use lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng) for example"
+    elif callable(cell) and not isinstance(cell, Module):
+        return
+    raise argument_error(
+        operation, "cell", MAKER, describe(cell).replace("\n", " "), fix, TypeError
+    )
+
+
+def hidden_size_of(operation: str, cell: Any, known: int | None) -> int:
+    """Return the hidden size of a cell, or the known one if the cell does not have one.
+
+    Raises
+    ------
+    TypeError
+        If the cell cannot be called, or there is no size.
+    ValueError
+        If the cell's size is not the known one.
+    """
+    check.callable(operation, "cell", cell, MAKER, MAKER_FIX)
+    size = check.count(operation, "hidden_size", getattr(cell, "hidden_size", known))
+    if known is not None and size != known:
+        expected, fix = f"cells of hidden_size {known}", "make all cells of one size"
+        fix += ", or a Recurrent for each layer"
+        raise argument_error(operation, "cell", expected, f"one of {size}", fix)
+    return size
+
+
+def as_sequences(
+    operation: str, x: Any, dtype: np.dtype, input_size: int, batch_first: bool
+) -> Tensor:
+    """Return the input of a layer as a Tensor of shape (T, B, I), (B, T, I) or (T, I).
+
+    Raises
+    ------
+    TypeError
+        If its dtype is not that of the parameters.
+    ValueError
+        If its shape does not fit, or there is no time step.
+    """
+    x = as_input(operation, x, dtype)
+    if x.ndim not in (2, 3):
+        batch = "B, T" if batch_first else "T, B"
+        expected = f"shape ({batch}, {input_size}) or (T, {input_size})"
+        raise argument_error(operation, "x", expected, describe(x), "use reshape")
+    check_last_axis(operation, x, input_size, "input_size")
+    if x.shape[1 if batch_first and x.ndim == 3 else 0] == 0:
+        fix = "keep the state as it is instead"
+        raise argument_error(operation, "x", "at least one time step", describe(x), fix)
+    return x
+
+
+def require_one_array(operation: str, output: Any) -> None:
+    """Raise ValueError if the output of a layer is a tuple, which no further layer can read."""
+    if isinstance(output, tuple):
+        expected = "one array as the output of each layer but the last"
+        got, fix = f"a tuple, {tree.describe(output)}", "concatenate the parts, or use one layer"
+        raise argument_error(operation, "cell", expected, got, fix)
+
+
+def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if an output does not start with the axes of time and batch in `shape`.
+
+    Without the axis of the batch, sequences cannot be told apart. Without one of features, the
+    outputs of both directions cannot be concatenated.
+    """
+    for part in tree.leaves(outputs):
+        if part.ndim <= len(shape) or part.shape[: len(shape)] != shape:
+            axes = ", ".join([*map(str, shape[1:]), "..."])
+            expected = f"an output of shape ({axes}) at each step"
+            fix = "keep the axis of the batch, and one of features, even if it has size 1"
+            got = f"{part.dtype} {part.shape[1:]}"
+            raise argument_error(operation, "cell", expected, got, fix)
