@@ -123,7 +123,7 @@ def test_a_hostile_file_is_refused_before_memory_is_taken(content, read, tmp_pat
     assert refused(read, path, "whole safetensors file|a character model, got") < MEGABYTE
 
 
-def test_the_hostile_files_are_refused_without_memory_of_the_library_below_either(tmp_path):
+def test_hostile_files_take_no_memory_in_the_safetensors_library_either(tmp_path):
     """What is not Python's own memory, tracemalloc does not see; the process as a whole does."""
     for i, content in enumerate(HOSTILE.values()):
         (tmp_path / f"{i}.safetensors").write_bytes(content)
@@ -161,7 +161,7 @@ def test_the_check_on_memory_can_fail(tmp_path):
     assert refused(read_and_refuse, path, "no") > 8 * MEGABYTE
 
 
-def test_headers_that_others_write_are_read(tmp_path):
+def test_headers_written_by_other_libraries_are_read(tmp_path):
     """Spaces behind a header, which align the data, no metadata, and names in any order."""
     path = tmp_path / "x.safetensors"
     numbers = np.arange(3, dtype="<f4")
@@ -302,7 +302,7 @@ def test_a_checkpoint_with_a_strange_header_is_refused(text, checkpoint, tmp_pat
         load_model(path)
 
 
-def test_a_large_file_of_another_kind_is_refused_by_its_header(tmp_path):
+def test_a_large_file_of_another_kind_is_rejected_by_its_header(tmp_path):
     path = tmp_path / "x.safetensors"
     save({"a": np.zeros(4 * MEGABYTE, np.float32)}, path, metadata={"format": "pt"})
     assert refused(load_model, path, "another safetensors file") < MEGABYTE

@@ -220,7 +220,7 @@ HOLDERS = {
 
 
 @pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
-def test_what_holds_tensors_lets_them_go(make):
+def test_a_deleted_holder_frees_its_tensors(make):
     with garbage():
         held = make()
         if isinstance(held, nn.Module):
@@ -329,7 +329,7 @@ def test_memory_is_flat_over_a_thousand_steps(scene, tmp_path):
 
 
 @pytest.mark.parametrize(("scene", "steps"), [("drawing('svg')", 25), ("following()", 250)])
-def test_memory_is_flat_over_what_takes_longer(scene, steps, tmp_path):
+def test_memory_is_flat_over_rendering_and_backward_steps(scene, steps, tmp_path):
     """Drawings that are rendered, and gradients that are followed backwards and through time."""
     grown, tensors = growth(scene, tmp_path, steps)
     assert tensors == 0

@@ -25,7 +25,7 @@ def run_under_mpi(script, processes=2):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_processes_on_parts_of_a_batch_are_one_on_the_whole(processes):
+def test_processes_with_parts_of_a_batch_train_like_one_with_the_whole(processes):
     code, told = run_under_mpi([str(EXAMPLE)], processes)
     assert code == 0, told
     lines = told.strip().splitlines()
@@ -58,7 +58,7 @@ assert w.grad.tolist() == [1.5, 1.5]
 """
 
 
-def test_missing_gradients_count_as_zero_and_different_models_are_refused():
+def test_missing_gradients_count_as_zero_and_different_models_are_an_error():
     code, told = run_under_mpi(["-c", MISSING])
     assert code == 0, told
     assert (
@@ -94,7 +94,7 @@ def test_parameters_of_different_shapes_are_not_broadcast():
 
 
 @pytest.mark.parametrize("call", [tg.parallel.average_gradients, tg.parallel.broadcast])
-def test_what_is_no_parameter_or_no_communicator_is_refused(call):
+def test_a_wrong_parameter_or_communicator_is_an_error(call):
     with pytest.raises(
         TypeError, match=rf"{call.__name__}: argument parameters\[0\]: expected a Tensor, got int 5"
     ):

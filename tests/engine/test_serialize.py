@@ -32,7 +32,7 @@ def test_round_trip_of_every_layout_and_dtype(tmp_path):
         assert loaded[name].shape == expected.shape
 
 
-def test_a_module_through_a_file(tmp_path):
+def test_a_module_is_saved_and_loaded(tmp_path):
     gru, other = tg.nn.GRU(3, 4, num_layers=2, rng=0), tg.nn.GRU(3, 4, num_layers=2, rng=1)
     tg.save(gru.state_dict(), tmp_path / "gru.safetensors")
     other.load_state_dict(tg.load(tmp_path / "gru.safetensors"))
@@ -55,7 +55,7 @@ def test_an_interrupted_save_leaves_the_old_file_and_no_litter(tmp_path, monkeyp
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions")
-def test_a_file_that_is_replaced_hands_its_permissions_on(tmp_path):
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
     path, beside = tmp_path / "x.safetensors", tmp_path / "y"
     beside.touch()
     tg.save({"a": np.ones(3)}, path)
@@ -67,7 +67,7 @@ def test_a_file_that_is_replaced_hands_its_permissions_on(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions")
-def test_nobody_looks_into_a_file_that_is_being_written(tmp_path, monkeypatch):
+def test_others_cannot_read_a_file_while_it_is_written(tmp_path, monkeypatch):
     path, seen = tmp_path / "x", []
     tg.save({"a": np.ones(3)}, path)
     path.chmod(0o600)
@@ -108,7 +108,7 @@ def test_what_is_not_a_safetensors_file_is_refused(tmp_path):
         tg.save({"a": np.array(["text"])}, path)
 
 
-def test_nothing_but_metadata_round_trips(tmp_path):
+def test_metadata_round_trips_with_and_without_arrays(tmp_path):
     path = tmp_path / "x.safetensors"
     for metadata in (None, {}, {"a": "b"}):
         tg.save({}, path, metadata=metadata)
@@ -147,7 +147,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("state", "error", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_a_file_cannot_hold_is_refused_before_anything_is_written(
+def test_a_state_that_a_file_cannot_hold_is_an_error_before_anything_is_written(
     state, error, message, tmp_path
 ):
     path = tmp_path / "x.safetensors"
@@ -162,7 +162,7 @@ def test_what_a_file_cannot_hold_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}], ids=str)
-def test_metadata_is_text(metadata, tmp_path):
+def test_metadata_must_be_text(metadata, tmp_path):
     with pytest.raises(TypeError, match=r"save: argument metadata\[.*expected text"):
         tg.save({}, tmp_path / "x", metadata=metadata)
     assert not list(tmp_path.iterdir())

@@ -61,7 +61,7 @@ def two_jacobians(a, b):
 # -- grad --------------------------------------------------------------------------------------------
 
 
-def test_grad_of_one_number():
+def test_grad_of_a_scalar_function_agrees_with_the_formula():
     x = leaf_with(X)
     slope = tg.grad(g(x), x)
     assert type(slope) is tg.Tensor
@@ -69,7 +69,7 @@ def test_grad_of_one_number():
     np.testing.assert_allclose(slope.data, g_gradient(X), rtol=1e-13)
 
 
-def test_grad_with_grad_output():
+def test_grad_output_is_multiplied_with_the_jacobian():
     x, u = leaf_with(X), RNG.standard_normal(3)
     for given in (u, u.tolist(), tg.Tensor(u), tg.Tensor(u, requires_grad=True)):
         np.testing.assert_allclose(
@@ -77,7 +77,7 @@ def test_grad_with_grad_output():
         )
 
 
-def test_grad_returns_what_it_was_asked_in():
+def test_grad_returns_a_tuple_for_several_inputs():
     a, b = leaf_with(A2), leaf_with(B2)
     u = RNG.standard_normal((2, 2))
     expected = [np.tensordot(u, j, 2) for j in two_jacobians(A2, B2)]
@@ -91,7 +91,7 @@ def test_grad_returns_what_it_was_asked_in():
     np.testing.assert_allclose(tg.grad(two(a, b), b, grad_output=u).data, expected[1], rtol=1e-12)
 
 
-def test_grad_with_respect_to_interior_tensors():
+def test_grad_with_respect_to_intermediate_tensors():
     x = leaf_with(X)
     h = tg.sin(x)
     k = h * h
@@ -113,7 +113,7 @@ def test_grad_of_a_leaf_with_respect_to_itself():
         )
 
 
-def test_grad_can_be_asked_again_and_again():
+def test_grad_can_be_called_repeatedly():
     x = leaf_with(X)
     y = g(x)
     for _ in range(3):
@@ -125,7 +125,7 @@ def test_grad_can_be_asked_again_and_again():
 
 
 @pytest.mark.parametrize("create_graph", [False, True], ids=["plain", "recorded"])
-def test_no_transform_touches_grad(create_graph):
+def test_no_transform_changes_the_grad_attribute(create_graph):
     x, y = leaf_with(X), leaf_with(V)
     x.grad, before = np.full(4, 7.0), np.full(4, 7.0)
     h = tg.sin(x) * y
@@ -152,7 +152,7 @@ def test_grad_dtype_is_that_of_the_input():
             assert (by_x.dtype, by_wide.dtype, by_y.dtype) == (np.float32, np.float64, np.float64)
 
 
-def test_an_input_that_was_not_reached_is_named():
+def test_an_input_that_the_output_does_not_depend_on_is_named():
     x, other = leaf_with(X), tg.Tensor(V, requires_grad=True, name="other")
     y = g(x)
     with pytest.raises(
@@ -173,7 +173,7 @@ def test_an_input_that_cannot_have_a_gradient_is_named(bad):
         tg.grad(g(x), [x, bad])
 
 
-def test_grad_refuses_what_backward_refuses():
+def test_grad_raises_the_errors_of_backward():
     x = leaf_with(X)
     with pytest.raises(ValueError, match="grad: argument gradient"):
         tg.grad(f(x), x)
@@ -190,7 +190,7 @@ def test_grad_refuses_what_backward_refuses():
 # -- higher orders -----------------------------------------------------------------------------------
 
 
-def test_gradients_of_gradients():
+def test_grad_of_sin_up_to_fifth_order():
     x = leaf_with(0.7)
     y = tg.sin(x)
     expected = [np.cos(0.7), -np.sin(0.7), -np.cos(0.7), np.sin(0.7), np.cos(0.7)]
@@ -199,7 +199,7 @@ def test_gradients_of_gradients():
         np.testing.assert_allclose(y.data, value, rtol=1e-13)
 
 
-def test_powers_down_to_zero():
+def test_derivatives_of_a_power_down_to_a_constant():
     x = leaf_with(1.5)
     y = x**4
     for value in (4 * 1.5**3, 12 * 1.5**2, 24 * 1.5, 24):
@@ -222,7 +222,7 @@ def test_a_recorded_gradient_depends_on_grad_output_too():
     np.testing.assert_allclose(found.data, f_jacobian(X) @ V, rtol=1e-12)
 
 
-def test_a_recorded_gradient_depends_on_interior_tensors():
+def test_a_recorded_gradient_depends_on_intermediate_tensors():
     x = leaf_with(X)
     h = tg.exp(x)
     slope = tg.grad((h * h * h).sum(), h, create_graph=True)
@@ -258,7 +258,7 @@ def test_a_linear_function_has_a_constant_gradient():
     [X, X.tolist(), tg.Tensor(X), leaf_with(X)],
     ids=["array", "list", "tensor", "tracked"],
 )
-def test_vjp(primal):
+def test_vjp_agrees_with_the_jacobian(primal):
     y, pull = tg.vjp(f, primal)
     tolerance = 1e-12 if not isinstance(primal, list) else 1e-5
     np.testing.assert_allclose(y.data, f_plain(X), rtol=tolerance)
@@ -276,7 +276,7 @@ def test_vjp_of_several_inputs():
         np.testing.assert_allclose(found_one.data, np.tensordot(u, expected, 2), rtol=1e-12)
 
 
-def test_vjp_recorded():
+def test_a_recorded_vjp_can_be_differentiated():
     x = leaf_with(X)
     _, pull = tg.vjp(f, x)
     u = leaf_with(RNG.standard_normal(3))
@@ -289,7 +289,7 @@ def test_vjp_recorded():
     assert pulled.requires_grad
 
 
-def test_vjp_of_an_input_that_does_not_matter_is_zero():
+def test_vjp_is_zero_for_an_input_that_the_output_does_not_depend_on():
     _, pull = tg.vjp(lambda a, b: a * 2.0, X, B2)
     by_a, by_b = pull(V)
     np.testing.assert_array_equal(by_a.data, 2 * V)
@@ -323,7 +323,7 @@ def test_one_tensor_given_twice_is_two_variables():
     [V, V.tolist(), tg.Tensor(V), leaf_with(V)],
     ids=["array", "list", "tensor", "tracked"],
 )
-def test_jvp(tangent):
+def test_jvp_agrees_with_the_jacobian_and_with_differences(tangent):
     y, along = tg.jvp(f, X, tangent)
     np.testing.assert_allclose(y.data, f_plain(X), rtol=1e-13)
     np.testing.assert_allclose(along.data, f_jacobian(X) @ V, rtol=1e-12)
@@ -349,7 +349,7 @@ def test_jvp_of_several_inputs():
     )
 
 
-def test_jvp_recorded_is_differentiable():
+def test_a_recorded_jvp_can_be_differentiated():
     """⟨∇g(x), v⟩ differentiated by x is H v, and by v is ∇g."""
     x, v = leaf_with(X), leaf_with(V)
     _, along = tg.jvp(g, x, v, create_graph=True)
@@ -358,7 +358,7 @@ def test_jvp_recorded_is_differentiable():
     np.testing.assert_allclose(by_v.data, g_gradient(X), rtol=1e-12)
 
 
-def test_jvp_of_what_does_not_depend_on_its_input():
+def test_jvp_of_a_constant_function_is_zero():
     y, along = tg.jvp(lambda x: tg.Tensor(np.ones(2)), X, V)
     np.testing.assert_array_equal(along.data, np.zeros(2))
     assert y.shape == along.shape
@@ -385,7 +385,7 @@ def test_tangents_must_fit(transform, primals, tangents):
 # -- jacobian ----------------------------------------------------------------------------------------
 
 
-def test_jacobian():
+def test_jacobian_agrees_with_the_formula():
     found = tg.jacobian(f, X)
     assert found.shape == (3, 4)
     np.testing.assert_allclose(found.data, f_jacobian(X), rtol=1e-12)
@@ -402,7 +402,7 @@ def test_jacobian_of_several_inputs_of_any_shape():
 @pytest.mark.parametrize(
     ("shape", "out"), [((), ()), ((2, 3), ()), ((), (2,)), ((0,), (2,)), ((2,), (0,))], ids=str
 )
-def test_jacobian_shapes(shape, out):
+def test_jacobian_has_the_axes_of_the_output_and_of_the_input(shape, out):
     found = tg.jacobian(lambda x: tg.broadcast_to((x * x).sum(), out), RNG.standard_normal(shape))
     assert found.shape == out + shape
     assert found.dtype == np.float64
@@ -431,7 +431,7 @@ def test_third_derivatives_by_three_jacobians():
 # -- hvp ---------------------------------------------------------------------------------------------
 
 
-def test_hvp():
+def test_hvp_agrees_with_the_formula_and_with_differences():
     y, product = tg.hvp(g, X, V)
     assert y.item() == pytest.approx((X**3).sum() + np.exp(X[0] * X[1]))
     np.testing.assert_allclose(product.data, g_hessian(X) @ V, rtol=1e-12)
@@ -449,7 +449,7 @@ def test_hvp_of_several_inputs():
     np.testing.assert_allclose(products[1].data, 2 * V * va + 2 * X * vb, rtol=1e-13)
 
 
-def test_hvp_recorded():
+def test_a_recorded_hvp_can_be_differentiated():
     x = leaf_with(X)
     _, product = tg.hvp(lambda x: (x**4).sum(), x, V, create_graph=True)
     np.testing.assert_allclose(tg.grad(product, x, grad_output=V).data, 24 * X * V * V, rtol=1e-12)
@@ -459,7 +459,7 @@ def test_hvp_of_a_linear_function_is_zero():
     np.testing.assert_array_equal(tg.hvp(lambda x: (x * 3.0).sum(), X, V)[1].data, np.zeros(4))
 
 
-def test_hvp_wants_one_number():
+def test_hvp_requires_a_scalar_function():
     with pytest.raises(ValueError, match="one number"):
         tg.hvp(f, X, V)
 
@@ -513,7 +513,7 @@ def test_gru_step_to_third_order(reset):
     )
 
 
-def test_hessian_of_a_gru_over_three_steps_by_two_ways():
+def test_the_hessian_of_a_gru_over_three_steps_agrees_with_differences():
     """⟨v, H v⟩ by hvp, and by differences of the loss itself; symmetric in its two directions."""
     x, h, w, u, b, c = gru_arrays()
     xs = np.random.default_rng(4).standard_normal((3, *x.shape))
@@ -547,7 +547,7 @@ def test_hessian_of_a_gru_over_three_steps_by_two_ways():
     assert inner(product(v), v) == pytest.approx(curvature, rel=1e-6)
 
 
-def test_gradient_of_a_gradient_through_scanned_time():
+def test_gradient_of_a_gradient_through_time():
     """The gradient of the last state with respect to the first input, as a function of the weight, differentiated."""
 
     def first_input_matters(w):
@@ -648,14 +648,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
-def test_refused_by_name(call, error, message):
+def test_a_wrong_call_of_a_transform_is_an_error_that_names_the_argument(call, error, message):
     x = leaf_with(X)
     with pytest.raises(error, match=message):
         call(x)
     assert x.grad is None
 
 
-def test_grad_by_any_iterable():
+def test_grad_takes_any_iterable_of_inputs():
     layer = tg.nn.Linear(4, 1, rng=0).astype(np.float64)
     found = tg.grad(layer(X).sum(), layer.parameters())
     np.testing.assert_allclose(found[0].data, X[None], rtol=1e-14)
@@ -663,7 +663,7 @@ def test_grad_by_any_iterable():
 
 
 @pytest.mark.parametrize("transform", ["vjp", "jvp", "jacobian", "hvp"])
-def test_under_no_grad_a_transform_differentiates_all_the_same(transform):
+def test_a_transform_differentiates_inside_no_grad(transform):
     def cubes(x):
         return (x**3).sum() if transform == "hvp" else x**3
 
@@ -681,7 +681,7 @@ def test_under_no_grad_a_transform_differentiates_all_the_same(transform):
     assert np.any(expected.data)
 
 
-def test_what_f_uses_besides_its_argument_is_a_constant():
+def test_a_tensor_that_f_refers_to_directly_is_a_constant():
     x = leaf_with(X)
     expected = np.diag(X.ravel()).reshape(X.shape * 2)
     np.testing.assert_allclose(tg.jacobian(lambda s: s * x, x).data, expected)

@@ -48,7 +48,7 @@ def follow(case, optimizer, parameters, steps):
 
 
 @cases("optimizer/")
-def test_every_step(case):
+def test_every_optimizer_step_is_that_of_pytorch(case):
     parameters = parameters_at({name: PROBLEM[f"initial/{name}"] for name in NAMES})
     follow(case, optimizer_of(case, parameters), parameters, range(STEPS))
 
@@ -65,7 +65,7 @@ def test_a_new_optimizer_continues_from_the_state_dict(case):
 
 
 @cases("schedule/")
-def test_learning_rate_of_every_epoch(case):
+def test_the_learning_rate_of_every_epoch_is_that_of_pytorch(case):
     optimizer = tg.optim.SGD(
         [tg.Tensor(np.zeros(1), requires_grad=True)], lr=float(case["base_lr"])
     )
@@ -78,7 +78,7 @@ def test_learning_rate_of_every_epoch(case):
 
 
 @cases("clip/")
-def test_clipping(case):
+def test_clipped_gradients_are_those_of_pytorch(case):
     parameters = {
         name: tg.Tensor(np.zeros_like(case[f"before/{name}"]), requires_grad=True) for name in NAMES
     }

@@ -56,7 +56,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(make, stop, first, tmp_path)
     np.testing.assert_array_equal(v.data, w.data)
 
 
-def test_the_rate_of_the_middle_of_an_epoch_is_kept():
+def test_a_schedule_restores_a_rate_that_the_user_set():
     schedule = SCHEDULES["StepLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
     schedule.optimizer.lr = 0.123
     other = SCHEDULES["StepLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
@@ -74,7 +74,7 @@ def test_the_rate_of_the_middle_of_an_epoch_is_kept():
     ],
     ids=["missing", "unexpected", "array", "text"],
 )
-def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, message):
+def test_a_wrong_schedule_state_is_an_error_and_changes_nothing(change, message):
     schedule = SCHEDULES["ExponentialLR"](optim.SGD([leaf_with([1.0, -2.0])], lr=0.1))
     schedule.step()
     before = schedule.state_dict()
@@ -121,7 +121,7 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(change, messag
         ),
     ],
 )
-def test_schedules_refuse(call, error, message):
+def test_a_wrong_setting_of_a_schedule_is_an_error(call, error, message):
     optimizer = optim.SGD([leaf_with([1.0, -2.0])], lr=0.1)
     with pytest.raises(error, match=message):
         call(optimizer)
@@ -132,7 +132,7 @@ def test_schedules_refuse(call, error, message):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_parameter_given_twice_is_refused_by_name(kind):
+def test_a_parameter_given_twice_is_an_error_with_its_name(kind):
     w, v = leaf_with([1.0, -2.0], "w"), leaf_with([1.0, -2.0])
     with pytest.raises(
         ValueError,
@@ -173,7 +173,7 @@ NUMBERS = {
     ("kind", "argument"),
     [(kind, argument) for kind, names in NUMBERS.items() for argument in names],
 )
-def test_settings_that_are_no_fitting_numbers_are_refused(kind, argument, value):
+def test_a_setting_of_the_wrong_type_or_range_is_an_error(kind, argument, value):
     settings = {"beta1": {"betas": (value, 0.9)}, "beta2": {"betas": (0.9, value)}}.get(
         argument, {argument: value}
     )
@@ -194,7 +194,7 @@ def test_betas_are_two_numbers(kind, betas):
 
 
 @pytest.mark.parametrize("value", [1.0, 1.5])
-def test_what_must_be_below_one(value):
+def test_betas_and_alpha_must_be_below_one(value):
     for call in (
         lambda: optim.Adam([leaf_with([1.0, -2.0])], betas=(0.9, value)),
         lambda: optim.RMSprop([leaf_with([1.0, -2.0])], alpha=value),
@@ -219,7 +219,7 @@ def test_params_must_be_an_iterable_of_parameters(params):
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
+def test_settings_from_numpy_do_not_change_the_dtype_of_the_state(kind):
     w = tg.Tensor(np.ones(2, np.float32), requires_grad=True)
     wide = np.float64(0.1)
     settings = (
@@ -258,7 +258,7 @@ def test_settings_from_numpy_leave_the_dtype_of_what_is_kept(kind):
     ],
     ids=str,
 )
-def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
+def test_a_wrong_optimizer_state_is_an_error_and_changes_nothing(wrong):
     w, v = leaf_with([1.0, -2.0]), leaf_with([1.0, -2.0])
     w.grad, v.grad = w.data.copy(), v.data * 2
     optimizer = optim.Adam([w, v])
@@ -277,7 +277,7 @@ def test_a_state_that_an_optimizer_refuses_changes_nothing(wrong):
     [("betas", (0.9, 1.0)), ("eps", "x"), ("weight_decay", -1.0), ("lr", None)],
     ids=str,
 )
-def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wrong):
+def test_a_wrong_setting_is_an_error_before_any_parameter_changes(name, wrong):
     w, v = leaf_with([1.0, -2.0]), leaf_with([1.0, -2.0])
     w.grad, v.grad = w.data.copy(), v.data * 2
     optimizer = optim.Adam([w, v])
@@ -291,7 +291,7 @@ def test_a_setting_that_was_set_wrong_is_refused_before_anything_steps(name, wro
     assert optimizer.state == before
 
 
-def test_betas_are_read_and_set_as_two():
+def test_betas_are_read_and_set_as_a_pair():
     w = leaf_with([1.0, -2.0])
     optimizer = optim.Adam([w])
     assert optimizer.betas == (0.9, 0.999)
@@ -312,7 +312,7 @@ def test_centered_rmsprop_stays_finite_on_a_constant_gradient():
 
 @pytest.mark.parametrize("make", [tg.optim.SGD, tg.optim.RMSprop, tg.optim.Adam, tg.optim.AdamW])
 @pytest.mark.parametrize("momentum", [{}, {"momentum": 0.9}], ids=["plain", "momentum"])
-def test_a_step_between_forward_and_backward_is_noticed(make, momentum):
+def test_an_optimizer_step_between_forward_and_backward_is_an_error(make, momentum):
     """No optimizer touches an array of a live graph without the next backward noticing, in its first step or a later one."""
     if momentum and make not in (tg.optim.SGD, tg.optim.RMSprop):
         momentum = {"weight_decay": 0.1}

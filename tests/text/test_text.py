@@ -9,7 +9,7 @@ import tinygrad_rnn as tg
 from tinygrad_rnn.text import CharVocab, batches, columns, count_batches, one_hot, sample
 
 
-def test_vocab_round_trip_and_order():
+def test_a_vocabulary_round_trips_text_and_has_the_requested_order():
     vocab = CharVocab("straße ∂ß")
     assert vocab.decode(vocab.encode("aß∂")) == "aß∂"
     assert vocab.characters == "".join(sorted(set("straße ∂ß")))
@@ -33,7 +33,7 @@ def test_batches_are_consecutive_and_targets_come_one_later(length, batch_size, 
         np.testing.assert_array_equal(rest[0][0], found[k][0])
 
 
-def test_greedy_sampling_feeds_back_what_it_wrote():
+def test_greedy_sampling_feeds_each_character_back():
     vocab = CharVocab("Math")
     follow = dict(zip("Math", "athM", strict=True))
     seen = []
@@ -70,7 +70,7 @@ def test_sampling_follows_the_softmax_and_top_k():
     assert sample(model, vocab, "a", 50, rng=3) == sample(model, vocab, "a", 50, rng=3)
 
 
-def test_a_module_writes_without_dropout_and_is_then_in_the_mode_it_was_in():
+def test_sampling_runs_in_eval_mode_and_restores_the_former_mode():
     class Model(tg.nn.Module):
         def __init__(self):
             super().__init__()
@@ -96,7 +96,7 @@ def test_a_module_writes_without_dropout_and_is_then_in_the_mode_it_was_in():
     assert not model.training
 
 
-def test_sampling_records_nothing():
+def test_sampling_records_no_graph():
     gru = tg.nn.GRU(3, 4, rng=0)
     states = []
 
@@ -126,7 +126,7 @@ def test_sampling_records_nothing():
         (lambda v: one_hot([4], 4), "4 at position"),
     ],
 )
-def test_refused(call, message):
+def test_a_text_setting_out_of_range_is_an_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(CharVocab("Mathi"))
 
@@ -147,7 +147,7 @@ def test_refused(call, message):
     ],
     ids=str,
 )
-def test_decode_refuses_what_is_no_index(indices, error, message):
+def test_decode_raises_an_error_for_anything_but_indices(indices, error, message):
     with pytest.raises(error, match=f"CharVocab.decode: argument indices: .*{message}"):
         CharVocab("Mathi").decode(indices)
 
@@ -168,7 +168,7 @@ def test_decode_takes_any_sequence_of_integers():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 4), (1, 1, 6), (1, 5), (1, 2, 5), (5,)], ids=str)
-def test_sampling_refuses_logits_of_another_vocabulary(shape):
+def test_logits_of_another_vocabulary_are_an_error(shape):
     wanted = r"sample: argument model: expected logits of shape \(T, 1, 5\), one for each character"
     for logits in (tg.Tensor(np.zeros(shape, "float32")), np.zeros(shape)):
         with pytest.raises(ValueError, match=wanted):
@@ -233,7 +233,7 @@ def by_definition(model, indices, batch_size, k1, k2):
     [(1, 1), (1, 5), (3, 3), (3, 7), (4, 6), (5, 2), (2, 100), (100, 3), (100, 100), (7, 21)],
 )
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
-def test_truncated_bptt_is_what_its_definition_says(kind, k1, k2):
+def test_truncated_bptt_agrees_with_its_definition(kind, k1, k2):
     model, text = Reader(kind), np.random.default_rng(0).integers(0, 5, 50)
     expected = list(by_definition(model, text, 2, k1, k2))
     found = []
@@ -247,7 +247,7 @@ def test_truncated_bptt_is_what_its_definition_says(kind, k1, k2):
             np.testing.assert_allclose(g, by_name_2[name], rtol=1e-10, atol=1e-14, err_msg=name)
 
 
-def test_without_k2_windows_lie_one_behind_the_other():
+def test_without_k2_windows_do_not_overlap():
     model, text = Reader(), np.random.default_rng(0).integers(0, 5, 50)
     found = [loss.item() for loss in tg.text.bptt(model, text, 2, 5)]
     state, expected = None, []
@@ -274,7 +274,7 @@ def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(2, 6), (3, 3), (6, 2)])
-def test_all_steps_of_a_window_see_one_mask(k1, k2):
+def test_all_steps_of_a_window_share_one_dropout_mask(k1, k2):
     seen = []
 
     def look(x, h):
@@ -299,7 +299,7 @@ def test_all_steps_of_a_window_see_one_mask(k1, k2):
     assert len({mask.tobytes() for mask in windows}) == len(windows)  # each window has its own
 
 
-def test_the_loss_of_truncated_bptt_can_be_another():
+def test_truncated_bptt_takes_another_loss_function():
     model = Reader()
     losses = tg.text.bptt(
         model,
