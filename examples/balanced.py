@@ -1,15 +1,15 @@
-"""Classify sequences of different lengths: are these brackets balanced? One batch, `lengths`, and nothing to pack.
+"""Classify sequences of different lengths: are these brackets balanced?
 
-Half of the sequences are balanced; the others have two brackets exchanged, so that counting each kind does not help.
+All sequences are in one batch, padded at their ends; `lengths` says where each ends. Half of them
+are balanced. The others have two brackets exchanged, so that counting each kind does not help.
 Run it with ``python examples/balanced.py [FOLDER]``; it takes about twenty seconds.
 """
 
 import os
 import sys
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # the matrices are small: threads would wait for each other
+# The matrices are small: more threads would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from pictures import draw, plot
@@ -20,8 +20,8 @@ LONGEST, BATCH, HIDDEN, STEPS = 40, 64, 24, 400
 VOCAB = tg.text.CharVocab("()")
 
 
-def balanced(rng, pairs):
-    """A random balanced text of so many pairs."""
+def write_balanced(rng, pairs):
+    """Return a random balanced text with this number of pairs."""
     text, depth, left = "", 0, pairs
     while len(text) < 2 * pairs:
         opens = depth == 0 or (left > 0 and rng.random() < left / (left + depth))
@@ -30,10 +30,10 @@ def balanced(rng, pairs):
     return text
 
 
-def spoiled(rng, pairs):
-    """A text with as many brackets of each kind that is not balanced."""
+def write_unbalanced(rng, pairs):
+    """Return a text that is not balanced, with the same number of brackets of each kind."""
     while True:
-        text = list(balanced(rng, pairs))
+        text = list(write_balanced(rng, pairs))
         i, j = rng.choice(2 * pairs, 2, replace=False)
         text[i], text[j] = text[j], text[i]
         depths = np.cumsum([1 if c == "(" else -1 for c in text])
@@ -42,12 +42,12 @@ def spoiled(rng, pairs):
 
 
 def batch(rng):
-    """One-hot sequences (LONGEST, BATCH, 2), padded behind their ends, their lengths, and 1 where balanced."""
+    """Return one-hot sequences (LONGEST, BATCH, 2), their lengths, and 1 where balanced, else 0."""
     answers = rng.integers(0, 2, BATCH)
-    texts = [
-        (balanced if answer else spoiled)(rng, rng.integers(2, LONGEST // 2 + 1))
-        for answer in answers
-    ]
+    texts = []
+    for answer in answers:
+        write = write_balanced if answer else write_unbalanced
+        texts.append(write(rng, rng.integers(2, LONGEST // 2 + 1)))
     x = np.zeros((LONGEST, BATCH, 2), "float32")
     for b, text in enumerate(texts):
         x[: len(text), b] = tg.text.one_hot(VOCAB.encode(text), 2)
@@ -63,7 +63,7 @@ def main(folder="."):
     for _ in range(STEPS):
         x, lengths, answers = batch(rng)
         optimizer.zero_grad()
-        _, state = gru(x, lengths=lengths)  # the state after each sequence's own last step
+        _, state = gru(x, lengths=lengths)  # each sequence's state after its own last step
         loss = tg.nn.functional.cross_entropy(head(state[0]), answers)
         loss.backward()
         tg.nn.clip_grad_norm_(parameters, 1.0)
@@ -77,16 +77,11 @@ def main(folder="."):
             sizes.append(lengths)
     right, sizes = np.concatenate(right), np.concatenate(sizes)
     for low, high in ((4, 14), (14, 28), (28, 41)):
-        print(
-            f"{low} to {high - 1} brackets: {right[(sizes >= low) & (sizes < high)].mean():.3f} right"
-        )
+        accuracy = right[(sizes >= low) & (sizes < high)].mean()
+        print(f"{low} to {high - 1} brackets: {accuracy:.3f} right")
     print(f"all: {right.mean():.3f} of {len(right)}")
-    plot(
-        folder,
-        "balanced",
-        {"loss": np.convolve(curve, np.ones(10) / 10, "valid")},
-        y="cross-entropy",
-    )
+    smooth = np.convolve(curve, np.ones(10) / 10, "valid")
+    plot(folder, "balanced", {"loss": smooth}, y="cross-entropy")
     draw(folder, "balanced_graph", loss, roll=True, fold="names", parameters="hide")
     return float(right.mean())
 

@@ -1,16 +1,16 @@
-"""A character model on English prose that ships with Python, against bz2 on the same held-out text.
+"""A character model on English prose that ships with Python, compared with bz2.
 
-Run it with ``python examples/character_model.py [FOLDER]``; it takes well under a minute. The model has never seen the held-out
-tenth, nor has bz2. (A compressor that has read the other nine tenths first does better than both: that is printed too.)
+Both are measured on the last tenth of the text, which neither has seen before. (A compressor that
+has read the other nine tenths does better than both: that is printed too.) Run it with
+``python examples/character_model.py [FOLDER]``; it takes well under a minute.
 """
 
 import bz2
 import os
 import sys
 
-os.environ.setdefault(
-    "OPENBLAS_NUM_THREADS", "1"
-)  # the matrices are small: threads would wait for each other
+# The matrices are small: more threads would only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 from pictures import draw, plot
@@ -20,8 +20,8 @@ from tinygrad_rnn.app.char_model import Architecture
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 
 
-def compressed(text, before=""):
-    """bz2's bits per character of `text`, what stands before it not counted."""
+def measure_bz2(text, before=""):
+    """Return bz2's bits per character of `text`, when it has compressed `before` already."""
     sizes = [len(bz2.compress(part.encode())) if part else 0 for part in (before + text, before)]
     return 8 * (sizes[0] - sizes[1]) / len(text)
 
@@ -29,25 +29,25 @@ def compressed(text, before=""):
 def main(folder="."):
     """Train for five epochs, print the bits per character, and return them."""
     text = demo_text()
-    trainer = Trainer(
-        text,
-        Architecture(hidden=128, embedding=32),
-        Options(epochs=5, batch_size=16, steps=64, lr=4e-3, seed=0),
-    )
+    options = Options(epochs=5, batch_size=16, steps=64, lr=4e-3, seed=0)
+    trainer = Trainer(text, Architecture(hidden=128, embedding=32), options)
     bits = []
 
     def report(epoch, loss, held_out):
         bits.append(held_out / np.log(2))
+        training = loss / np.log(2)
         print(
-            f"epoch {epoch}: {loss / np.log(2):.3f} bits per character in training, {bits[-1]:.3f} held out",
+            f"epoch {epoch}: {training:.3f} bits per character in training, "
+            f"{bits[-1]:.3f} held out",
             flush=True,
         )
 
-    trainer.run(on_batch=lambda progress: None, on_epoch=report, stop=lambda: False)
+    trainer.run(on_epoch=report)
     held_out = text[-len(trainer.held_out) :]
-    baseline, primed = compressed(held_out), compressed(held_out, text[: -len(held_out)])
+    baseline, primed = measure_bz2(held_out), measure_bz2(held_out, text[: -len(held_out)])
     print(
-        f"held out: model {bits[-1]:.3f}, bz2 {baseline:.3f}, bz2 after the training text {primed:.3f} bits per character"
+        f"held out: model {bits[-1]:.3f}, bz2 {baseline:.3f}, "
+        f"bz2 after the training text {primed:.3f} bits per character"
     )
     vocab = trainer.model.vocab
     print(repr(tg.text.sample(trainer.model, vocab, "The ", 120, temperature=0.6, rng=0)))
@@ -61,14 +61,8 @@ def main(folder="."):
     )
     x = vocab.encode("The state")
     logits, _ = trainer.model(x[:-1, None])
-    draw(
-        folder,
-        "character_model_graph",
-        tg.nn.functional.cross_entropy(logits, x[1:, None]),
-        roll=True,
-        fold="names",
-        parameters="hide",
-    )
+    loss = tg.nn.functional.cross_entropy(logits, x[1:, None])
+    draw(folder, "character_model_graph", loss, roll=True, fold="names", parameters="hide")
     return bits[-1], baseline
 
 

@@ -1,8 +1,9 @@
 """One model, trained by several processes that share each batch.
 
-Every process builds the same model, takes its own part of the sequences, and averages the gradients with the others before each
-step. The parameters are those of one process on the whole batch, but for rounding, which is printed. Needs the extra ``mpi``.
-Run it with ``mpiexec -n 2 python examples/data_parallel.py``; it takes a second or two.
+Every process builds the same model and takes its own part of the sequences. Before each step the
+processes average their gradients. The parameters then equal those of one process on the whole
+batch, except for rounding, which is printed. Needs the extra ``mpi``. Run it with
+``mpiexec -n 2 python examples/data_parallel.py``; it takes a second or two.
 """
 
 import sys
@@ -14,21 +15,21 @@ import tinygrad_rnn as tg
 STEPS, T, B, D, H = 20, 10, 8, 3, 6
 
 
-def built():
-    """A GRU, a linear layer, and an optimizer for both."""
+def build():
+    """Return a GRU with a linear layer, and an optimizer for both."""
     model = tg.nn.ModuleList([tg.nn.GRU(D, H, rng=0), tg.nn.Linear(H, 1, rng=1)])
     return model, tg.optim.Adam(model.parameters(), lr=0.01)
 
 
 def batch(step):
-    """Sequences, and the sum of each of their three columns weighed by time."""
+    """Return sequences, and the sum of each over its columns and steps, weighted by time."""
     x = np.random.default_rng(step).standard_normal((T, B, D)).astype("float32")
     return x, (x.sum(2) * np.linspace(0, 1, T, dtype="float32")[:, None]).sum(0)[:, None]
 
 
 def train(part=slice(None), communicator=None):
-    """Twenty steps on a part of each batch; the model after them."""
-    model, optimizer = built()
+    """Train on a part of each batch, and return the model and its last loss."""
+    model, optimizer = build()
     gru, head = model
     for step in range(STEPS):
         x, y = batch(step)
@@ -44,18 +45,19 @@ def train(part=slice(None), communicator=None):
 
 def main():
     """Train together, then alone on everything, and compare."""
-    everywhere = tg.parallel.world()
-    size = B // everywhere.size
-    together, loss = train(slice(everywhere.rank * size, (everywhere.rank + 1) * size), everywhere)
+    world = tg.parallel.world()
+    size = B // world.size
+    together, loss = train(slice(world.rank * size, (world.rank + 1) * size), world)
     alone, _ = train()
     pairs = zip(together.parameters(), alone.parameters(), strict=True)
-    apart = max(np.abs(p.data - q.data).max() for p, q in pairs)
-    lines = everywhere.gather(
-        f"process {everywhere.rank} of {everywhere.size}: loss {loss:.4f}, parameters apart by at most {apart:.1e}"
+    difference = max(np.abs(p.data - q.data).max() for p, q in pairs)
+    lines = world.gather(
+        f"process {world.rank} of {world.size}: loss {loss:.4f}, "
+        f"parameters apart by at most {difference:.1e}"
     )
     if lines:
         print("\n".join(lines))
-    return 0 if apart < 1e-6 else 1
+    return 0 if difference < 1e-6 else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A cell of your own, unrolled, drawn, and watched.
+"""A cell of your own, unrolled, drawn, and followed backwards step by step.
 
-The cell knows nothing about drawing. Names make the picture readable: what carries one is in bold, with its time step, and
-the unnamed terms that are for it alone are framed with it. Run it with ``python examples/draw_own_cell.py [FOLDER]``; it takes
-about a second.
+The cell knows nothing about drawing. Names make the picture readable: a named value is in bold,
+with its time step, and a frame holds it together with the unnamed values that only it needs. Run it
+with ``python examples/draw_own_cell.py [FOLDER]``; it takes about a second.
 """
 
 import sys
@@ -16,7 +16,7 @@ rng = np.random.default_rng(0)
 
 
 def weight(name, *shape):
-    """A named parameter."""
+    """Return a named parameter with random entries."""
     return tg.Tensor(rng.normal(0, 0.5, shape), requires_grad=True, name=name)
 
 
@@ -24,7 +24,10 @@ W, U, V = weight("W", 3, 2), weight("U", 2, 2), weight("V", 3, 2)
 
 
 def leaky(x, h):
-    """A leaky unit: a = σ(x V) says how much of the old state stays, h' = a ⊙ h + (1 − a) ⊙ tanh(x W + h U)."""
+    """Compute a step of a leaky unit: h' = a ⊙ h + (1 − a) ⊙ tanh(x W + h U).
+
+    The gate a = σ(x V) says how much of the old state stays.
+    """
     a = tg.sigmoid(x @ V)
     h = a * h + (1 - a) * tg.tanh(x @ W + h @ U)
     x.name, a.name, h.name = "x", "a", "h"
@@ -32,10 +35,9 @@ def leaky(x, h):
 
 
 def main(folder=Path()):
-    """Draw, and return what was written."""
-    _, h = tg.scan(
-        leaky, tg.Tensor(rng.normal(size=(4, 2, 3))), tg.Tensor(np.zeros((2, 2)), name="h")
-    )
+    """Draw the graph in two ways, and return the paths of the files."""
+    x = tg.Tensor(rng.normal(size=(4, 2, 3)))
+    _, h = tg.scan(leaky, x, tg.Tensor(np.zeros((2, 2)), name="h"))
     loss = (h**2).sum()
     loss.name = "loss"
     print(tg.graph(loss).text())
@@ -44,12 +46,9 @@ def main(folder=Path()):
     for step in tg.backward_steps(loss):
         if step.number <= 3:
             print(step)
-    return [
-        paths.save(Path(folder) / "own_cell_paths.svg"),
-        tg.graph(loss, steps="first:1,last:1", show="shape,value,grad", parameters="chips").save(
-            Path(folder) / "own_cell_steps.svg"
-        ),
-    ]
+    ends = tg.graph(loss, steps="first:1,last:1", show="shape,value,grad", parameters="chips")
+    folder = Path(folder)
+    return [paths.save(folder / "own_cell_paths.svg"), ends.save(folder / "own_cell_steps.svg")]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The graph of the tutorial's batch, drawn three ways.
+"""The graph of the tutorial's batch, drawn in three ways.
 
-The 2019 tutorial computes a GRU by hand on three characters of two sequences. Here the same numbers go through the
-library, and the graph that they leave is drawn: every op with a column for each time step, with the gradients of the
-backward pass, and folded to one box a gate. Run it with ``python examples/draw_tutorial.py [FOLDER]``; it takes about a second.
+The 2019 tutorial computes a GRU by hand, on three characters of two sequences. Here the library
+computes the same numbers and records a graph, which is drawn three times: every op, with a column
+for each time step; one time step for all, with loops; and a box for each gate. Run it with
+``python examples/draw_tutorial.py [FOLDER]``; it takes about a second.
 """
 
 import sys
@@ -13,7 +14,7 @@ from tinygrad_rnn.app.mathmath.numbers import Lesson
 
 
 def main(folder=Path()):
-    """Draw, and return what was written."""
+    """Draw the graph in three ways, and return the paths of the files."""
     loss = Lesson().loss.loss
     views = {
         "unrolled": tg.graph(loss, fold="loss", parameters="chips"),
@@ -21,9 +22,8 @@ def main(folder=Path()):
         "gates": tg.graph(loss, fold=["names", "loss"], parameters="hide"),
     }
     for name, view in views.items():
-        print(
-            f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {view.notes[0].split(' · ')[-1]}"
-        )
+        ops = view.notes[0].split(" · ")[-1]
+        print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {ops}")
     return [view.save(Path(folder) / f"tutorial_{name}.svg") for name, view in views.items()]
 
 

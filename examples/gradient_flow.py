@@ -1,7 +1,7 @@
-"""Why a GRU remembers: the gradient on its way back through fifty steps, beside that of a vanilla RNN.
+"""Why a GRU remembers: its gradient through fifty steps, compared with that of a vanilla RNN.
 
-Run it with ``python examples/gradient_flow.py [FOLDER]``; with Matplotlib (the extra ``plot``) it draws them as well.
-It takes about two seconds.
+Run it with ``python examples/gradient_flow.py [FOLDER]``; with Matplotlib (the extra ``plot``) it
+draws the gradients as well. It takes about two seconds.
 """
 
 import sys
@@ -15,15 +15,15 @@ import tinygrad_rnn as tg
 STEPS, HIDDEN = 50, 16
 
 
-def flow(layer):
-    """How the gradient of what the last state says travels back to the first."""
+def measure_flow(layer):
+    """Return the gradient flow from a loss of the last state back to the first."""
     x = np.random.default_rng(0).normal(size=(STEPS, 1, 4)).astype(np.float32)
     output, _ = layer(x)
     return tg.bptt.flow((output[-1] ** 2).sum())
 
 
-def remembering(gru):
-    """The same GRU with the bias of its update gate at 2, so that most of the old state stays at first."""
+def keep_old_state(gru):
+    """Set the bias of the update gate to 2, so that most of the old state stays at first."""
     bias = gru.bias_ih_l0.data.copy()
     bias[HIDDEN : 2 * HIDDEN] = 2
     gru.bias_ih_l0.data = bias
@@ -31,27 +31,28 @@ def remembering(gru):
 
 
 def main(folder=Path()):
-    """Print the norms, and draw them if that is possible; return them by name."""
+    """Print the norms, draw them if Matplotlib is installed, and return them by name."""
     flows = {
-        "RNN": flow(tg.nn.RNN(4, HIDDEN, rng=0)),
-        "GRU": flow(tg.nn.GRU(4, HIDDEN, rng=0)),
-        "GRU, update bias 2": flow(remembering(tg.nn.GRU(4, HIDDEN, rng=0))),
+        "RNN": measure_flow(tg.nn.RNN(4, HIDDEN, rng=0)),
+        "GRU": measure_flow(tg.nn.GRU(4, HIDDEN, rng=0)),
+        "GRU, update bias 2": measure_flow(keep_old_state(tg.nn.GRU(4, HIDDEN, rng=0))),
     }
-    for name, found in flows.items():
-        norms = found.norms("h")
+    for name, flow in flows.items():
+        norms = flow.norms("h")
         print(
-            f"{name:<20} ‖∂L/∂h‖ at the last step {norms[-1]:.2e}, 25 steps before {norms[-26]:.2e}, at the first {norms[0]:.2e}"
+            f"{name:<20} ‖∂L/∂h‖ at the last step {norms[-1]:.2e}, "
+            f"25 steps before {norms[-26]:.2e}, at the first {norms[0]:.2e}"
         )
     if find_spec("matplotlib"):
         axes = None
-        for name, found in flows.items():
-            axes = found.plot(axes, label=name)
+        for name, flow in flows.items():
+            axes = flow.plot(axes, label=name)
         path = Path(folder) / "gradient_flow.svg"
         axes.figure.savefig(path)
         print(path)
     else:
         print("no picture without Matplotlib: pip install 'tinygrad_rnn[plot]'")
-    return {name: found.norms("h") for name, found in flows.items()}
+    return {name: flow.norms("h") for name, flow in flows.items()}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A recurrent cell of your own in a few lines: the minimal gated unit, trained to remember.
 
-The network reads ten random numbers and must say at the end what the first one was. Nothing about
-backpropagation through time is written here: `tg.scan` walks the cell, and the gradient comes out of
-the graph. Run it with ``python examples/own_cell.py``; it takes a few seconds.
+The network reads ten random numbers and must say at the end what the first one was. Backpropagation
+through time is not written here: `tg.scan` calls the cell at every step, and the gradient comes out
+of the graph. Run it with ``python examples/own_cell.py``; it takes a few seconds.
 """
 
 import numpy as np
@@ -11,7 +11,10 @@ import tinygrad_rnn as tg
 
 
 class MGU(tg.nn.Module):
-    """f = σ(x W_f + h U_f + b_f), n = tanh(x W_n + (f ⊙ h) U_n + b_n), h' = (1 − f) ⊙ h + f ⊙ n (Zhou et al., 2016)."""
+    """The minimal gated unit (Zhou et al., 2016).
+
+    f = σ(x W_f + h U_f + b_f), n = tanh(x W_n + (f ⊙ h) U_n + b_n), h' = (1 − f) ⊙ h + f ⊙ n
+    """
 
     def __init__(self, inputs, hidden, rng):
         super().__init__()
@@ -51,5 +54,6 @@ def main(steps=600, length=10, batch=32, hidden=16, seed=0):
 if __name__ == "__main__":
     before, after = main()
     print(
-        f"mean squared error: {before:.3f} at first, {after:.4f} after training (guessing 0 gives {1 / 3:.3f})"
+        f"mean squared error: {before:.3f} at first, {after:.4f} after training "
+        f"(guessing 0 gives {1 / 3:.3f})"
     )

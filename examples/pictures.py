@@ -1,4 +1,4 @@
-"""What the examples share: a graph into a file, and a plot if there is Matplotlib."""
+"""Helpers of the examples: a picture of a graph, and a plot if Matplotlib is installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +7,7 @@ import tinygrad_rnn as tg
 
 
 def draw(folder, name, loss, **options):
-    """Draw the graph of a loss, as far as something here draws; else leave its DOT text."""
+    """Draw the graph of a loss. Without Graphviz, write its DOT text instead."""
     path = Path(folder) / f"{name}.svg"
     try:
         print("graph:", tg.graph(loss, **options).save(path))
@@ -16,7 +16,7 @@ def draw(folder, name, loss, **options):
 
 
 def plot(folder, name, curves, x="training step", y="loss", first=0, log=False):
-    """Plot curves by name, from x = `first` on; say so if there is nothing to plot with."""
+    """Plot named curves, from x = `first` on. Without Matplotlib, print how to install it."""
     if not find_spec("matplotlib"):
         print("no plot without Matplotlib: pip install 'tinygrad_rnn[plot]'")
         return

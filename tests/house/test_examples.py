@@ -1,4 +1,4 @@
-"""The examples run and reach what they state."""
+"""The examples run and reach the results that they state."""
 
 import re
 import runpy
@@ -13,14 +13,19 @@ sys.path.insert(0, str(ROOT / "docs" / "_ext"))
 import example_runs  # noqa: E402
 
 
+def load_main(name):
+    """Return the function `main` of an example."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
+
+
 def test_own_cell_learns_to_remember():
-    before, after = runpy.run_path(str(EXAMPLES / "own_cell.py"))["main"]()
+    before, after = load_main("own_cell")()
     assert before > 0.2
     assert after < 0.05
 
 
-def test_the_tutorial_is_drawn(tmp_path):
-    paths = runpy.run_path(str(EXAMPLES / "draw_tutorial.py"))["main"](tmp_path)
+def test_the_graph_of_the_tutorial_is_drawn(tmp_path):
+    paths = load_main("draw_tutorial")(tmp_path)
     assert [path.name for path in paths] == [
         "tutorial_unrolled.svg",
         "tutorial_rolled.svg",
@@ -30,27 +35,27 @@ def test_the_tutorial_is_drawn(tmp_path):
     assert "z₁ ⊙ h₀ + (1 − z₁) ⊙ h̃₁" in gates
 
 
-def test_an_own_cell_is_drawn_and_watched(tmp_path, capsys):
-    paths = runpy.run_path(str(EXAMPLES / "draw_own_cell.py"))["main"](tmp_path)
-    told = capsys.readouterr().out
-    assert "h₁ = a₁ ⊙ h₀ + (1 − a₁) ⊙ tanh(x₁ @ W + h₀ @ U)" in told
-    assert "The gradient reaches U along 15 paths." in told
-    assert "1 of 42  loss = Σ(#41)" in told
+def test_an_own_cell_is_drawn_and_followed_backwards(tmp_path, capsys):
+    paths = load_main("draw_own_cell")(tmp_path)
+    printed = capsys.readouterr().out
+    assert "h₁ = a₁ ⊙ h₀ + (1 − a₁) ⊙ tanh(x₁ @ W + h₀ @ U)" in printed
+    assert "The gradient reaches U along 15 paths." in printed
+    assert "1 of 42  loss = Σ(#41)" in printed
     assert all(path.read_text(encoding="utf-8").startswith("<svg") for path in paths)
 
 
 def test_the_gradient_vanishes_in_an_rnn_and_not_in_a_remembering_gru(tmp_path, capsys):
-    norms = runpy.run_path(str(EXAMPLES / "gradient_flow.py"))["main"](tmp_path)
+    norms = load_main("gradient_flow")(tmp_path)
     assert norms["RNN"][0] < 1e-6 * norms["RNN"][-1]
     assert norms["GRU, update bias 2"][0] > 1e-3 * norms["GRU, update bias 2"][-1]
     assert "at the first" in capsys.readouterr().out
 
 
 def test_every_example_cell_runs_and_its_gradients_are_right(capsys):
-    runpy.run_path(str(EXAMPLES / "cells.py"))["main"]()
-    told = capsys.readouterr().out.splitlines()
-    assert len(told) == 5
-    assert all(line.endswith("gradients right: True") for line in told)
+    load_main("cells")()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert all(line.endswith("gradients right: True") for line in lines)
 
 
 def test_the_documentation_shows_every_example():
@@ -63,23 +68,22 @@ def test_the_documentation_shows_every_example():
 
 
 def test_a_run_is_kept_until_something_changes(tmp_path, monkeypatch):
-    made = []
+    runs = []
 
-    def making(name, folder):
-        made.append(name)
+    def record_run(name, folder):
+        runs.append(name)
         (folder / "told.txt").write_text("done", encoding="utf-8")
         (folder / "seconds.txt").write_text("1.5", encoding="utf-8")
         return example_runs.kept(folder)
 
-    monkeypatch.setattr(example_runs, "made", making)
+    monkeypatch.setattr(example_runs, "made", record_run)
     monkeypatch.setenv("EXAMPLE_RUNS", str(tmp_path))
-    assert (
-        example_runs.run("cells") == example_runs.run("cells") == example_runs.Run("done", [], 1.5)
-    )
-    assert made == ["cells"]
+    expected = example_runs.Run("done", [], 1.5)
+    assert example_runs.run("cells") == example_runs.run("cells") == expected
+    assert runs == ["cells"]
     monkeypatch.setattr(example_runs, "state", lambda name: "another")
     example_runs.run("cells")
-    assert made == ["cells", "cells"]
+    assert runs == ["cells", "cells"]
 
 
 def test_a_run_that_fails_is_not_kept(tmp_path, monkeypatch):
@@ -94,16 +98,16 @@ def test_a_run_that_fails_is_not_kept(tmp_path, monkeypatch):
 
 
 def run_example(name):
-    """Run an example as its users do; what it printed, and the pictures that it made."""
-    found = example_runs.run(name)
-    assert found.seconds < 60
-    return found.told, [path.name for path in found.pictures]
+    """Run an example as its users do; return what it printed, and the names of its pictures."""
+    result = example_runs.run(name)
+    assert result.seconds < 60
+    return result.told, [path.name for path in result.pictures]
 
 
 @pytest.mark.study
 def test_the_adding_problem_is_solved_by_a_gru_and_not_by_an_rnn():
-    told, pictures = run_example("adding_problem")
-    rnn, gru = map(float, re.search(r"RNN: ([\d.]+), GRU: ([\d.]+)", told).groups())
+    printed, pictures = run_example("adding_problem")
+    rnn, gru = map(float, re.search(r"RNN: ([\d.]+), GRU: ([\d.]+)", printed).groups())
     assert rnn > 0.15  # always 1 is wrong by 0.1667
     assert gru < 0.01
     assert "adding_problem_graph.svg" in pictures
@@ -111,18 +115,18 @@ def test_the_adding_problem_is_solved_by_a_gru_and_not_by_an_rnn():
 
 @pytest.mark.study
 def test_the_character_model_needs_fewer_bits_than_bz2():
-    told, pictures = run_example("character_model")
-    model, bz2 = map(float, re.search(r"held out: model ([\d.]+), bz2 ([\d.]+)", told).groups())
+    printed, pictures = run_example("character_model")
+    model, bz2 = map(float, re.search(r"held out: model ([\d.]+), bz2 ([\d.]+)", printed).groups())
     assert model < bz2 - 0.05
     assert "character_model_graph.svg" in pictures
 
 
 @pytest.mark.study
 def test_the_forecast_is_better_than_a_linear_one():
-    told, pictures = run_example("forecast")
+    printed, pictures = run_example("forecast")
     last, linear, gru = map(
         float,
-        re.search(r"the last value: ([\d.]+); linear: ([\d.]+); GRU: ([\d.]+)", told).groups(),
+        re.search(r"the last value: ([\d.]+); linear: ([\d.]+); GRU: ([\d.]+)", printed).groups(),
     )
     assert gru < linear / 2 < last / 2
     assert "forecast_graph.svg" in pictures
@@ -130,6 +134,6 @@ def test_the_forecast_is_better_than_a_linear_one():
 
 @pytest.mark.study
 def test_brackets_of_every_length_are_judged():
-    told, pictures = run_example("balanced")
-    assert float(re.search(r"all: ([\d.]+)", told)[1]) > 0.97
+    printed, pictures = run_example("balanced")
+    assert float(re.search(r"all: ([\d.]+)", printed)[1]) > 0.97
     assert "balanced_graph.svg" in pictures
