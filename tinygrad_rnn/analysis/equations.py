@@ -1,4 +1,4 @@
-"""A graph as numbered equations that read like the program that ran, time step by time step."""
+"""A graph as numbered equations that read like the program that ran, grouped by time step."""
 
 from __future__ import annotations
 
@@ -20,27 +20,34 @@ from .labels import (
 from .scopes import resolve_scopes
 
 WIDTH = 64
-"""The column of equations; a longer one pushes its shape to the right."""
+"""The column at which shapes begin; a longer equation pushes its shape to the right."""
 
 INLINE = 40
-"""How long the text of an unnamed result may be that is written where it is used."""
+"""The greatest length of an unnamed result that is written where it is used."""
 
 SHOWN = 8
-"""How many of the inputs of one op are written out."""
+"""The greatest number of inputs of one op that are written out."""
+
+PARAMETERS_WIDTH = 80
+"""The greatest width of the lines that list the parameters."""
+
+Inline = dict[Value, tuple[str, int]]
+"""Results that are written where they are used: the text, and how tightly it binds (`_precedence`)."""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:
-    """The graph of `output` as equations in the order in which they were computed.
+    """Return the graph of `output` as equations in the order in which they were computed.
 
-    Named results carry their time step (``h₁``). A result without a name is written where it is used, if that is one place and
-    short enough; else it has the number of its equation (``#7``). Shapes stand on the right.
+    Named results carry their time step (``h₁``). A result without a name is written where it is
+    used if that is one place and the text is short. Otherwise it has the number of its equation
+    (``#7``).
 
     Parameters
     ----------
     output : Tensor
         The result of a computation, such as a loss.
     shapes : bool
-        Whether the shape of each result stands on the right.
+        Whether to write the shape of each result on the right.
 
     Returns
     -------
@@ -75,20 +82,18 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     labels, scopes = label_values(values), resolve_scopes(values)
     uses = Counter(x for value in values for x in node_of(value).inputs if isinstance(x, Value))
     consumer = {x: value for value in values for x in node_of(value).inputs if isinstance(x, Value)}
-    inline: dict[
-        Value, tuple[str, int]
-    ] = {}  # the text of a result that will be written where it is used, and how tightly it binds
-    lines, here, number = _leaves(values, labels), None, 0
+    inline: Inline = {}
+    lines, here, number = _list_parameters(labels), None, 0
     for value in values:
-        node = node_of(value)
-        written, level = format_expression(node, labels, inline)
-        short = not value.name and uses[value] == 1 and len(written) <= INLINE
+        text, level = format_expression(node_of(value), labels, inline)
         if (
-            short
+            not value.name
+            and uses[value] == 1
+            and len(text) <= INLINE
             and scopes[value] == scopes[consumer[value]]
-            and _fits(value, node_of(consumer[value]))
+            and _occurs_once(value, node_of(consumer[value]))
         ):
-            inline[value] = written, level
+            inline[value] = text, level
             continue
         number += 1
         labels.setdefault(value, f"#{number}")
@@ -96,48 +101,63 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
             here = scopes[value]
             heading = escape_unprintable(format_scope(here, "time step {}", ", "))
             lines += ["", heading or "outside of time"]
-        equation = f"{labels[value]} = {written}"
-        marks = sum(map(bool, map(combining, equation)))  # the tilde of h̃ takes no room of its own
-        lines.append(
-            f"{number:4}  {equation:<{WIDTH + marks}}  {value.array.shape}"
-            if shapes
-            else f"{number:4}  {equation}"
-        )
+        equation = f"{labels[value]} = {text}"
+        if shapes:
+            marks = sum(
+                map(bool, map(combining, equation))
+            )  # the tilde of h̃ has no width of its own
+            equation = f"{equation:<{WIDTH + marks}}  {value.array.shape}"
+        lines.append(f"{number:4}  {equation}")
     return "\n".join(lines)
 
 
 def format_equation(value: Value, labels: dict[Value, str]) -> str:
-    """One result by itself: ``z = σ(#3)``, with every input by its label."""
+    """Return the equation of one result, with every input by its label: ``z = σ(#3)``."""
     return f"{labels[value]} = {format_expression(node_of(value), labels, {})[0]}"
 
 
-def _leaves(values: list[Value], labels: dict[Value, str]) -> list[str]:
-    """One line of parameters, wrapped; constants appear where they are used."""
-    parts = [
-        f"{label} {x.array.shape}" for x, label in labels.items() if x.node is None and x.tracked
-    ]
+def _list_parameters(labels: dict[Value, str]) -> list[str]:
+    """Return the parameters with their shapes, in lines of limited width."""
+    parameters = [(x, label) for x, label in labels.items() if x.node is None and x.tracked]
     lines, line = [], "parameters:"
-    for i, part in enumerate(parts):
-        piece = part + ("," if i + 1 < len(parts) else "")
-        if len(line) + len(piece) >= 80:
+    for i, (x, label) in enumerate(parameters, 1):
+        text = f"{label} {x.array.shape}" + ("," if i < len(parameters) else "")
+        if len(line) + len(text) >= PARAMETERS_WIDTH:
             lines.append(line)
             line = " " * len("parameters:")
-        line += " " + piece
+        line += " " + text
     return [*lines, line]
 
 
-def _fits(value: Value, user: Node) -> bool:
-    """Whether a result may be written where it is used: in one place of the formula."""
+def _occurs_once(value: Value, user: Node) -> bool:
+    """Return whether the formula of `user` shows its input `value` in exactly one place."""
     if user.op.variadic:
         return False
     position = next(i for i, x in enumerate(user.inputs) if x is value)
     return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1
 
 
-def format_expression(
-    node: Node, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]
-) -> tuple[str, int]:
-    """The formula of a node with its inputs filled in, and how tightly it binds."""
+def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
+    """Return the formula of a node with its inputs filled in, and how tightly it binds."""
+    operands = _operands(node, labels, inline)
+    parts = parse_formula(node.op.formula)
+    result = ""
+    for i, (literal, field, _, _) in enumerate(parts):
+        result += literal
+        if field is not None:
+            operand, level = operands.get(field, ("{" + field + "}", 4))
+            after = parts[i + 1][0] if i + 1 < len(parts) else ""
+            result += f"({operand})" if level < _required_precedence(literal, after) else operand
+    others = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
+    if others and result.endswith(")"):
+        result = f"{result[:-1]}, {others})"
+    elif others:
+        result += f" [{others}]"
+    return result, _precedence(node.op.formula)
+
+
+def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, tuple[str, int]]:
+    """Return the text for each placeholder of the formula, and how tightly that text binds."""
     inputs = [_operand(x, labels, inline) for x in node.inputs]
     if node.op.variadic:
         shown = [text for text, _ in inputs]
@@ -146,34 +166,21 @@ def format_expression(
         operands = {node.op.inputs[0]: (", ".join(shown), 4)}
     else:
         operands = dict(zip(node.op.inputs, inputs, strict=True))
-    operands |= {name: (format_setting(value), 4) for name, value in node.params.items()}
-    parts = parse_formula(node.op.formula)
-    result = ""
-    for i, (literal, field, _, _) in enumerate(parts):
-        result += literal
-        if field is not None:
-            operand, level = operands.get(field, ("{" + field + "}", 4))
-            after = parts[i + 1][0] if i + 1 < len(parts) else ""
-            result += f"({operand})" if level < _needed(literal, after) else operand
-    others = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
-    if others and result.endswith(")"):
-        result = f"{result[:-1]}, {others})"
-    elif others:
-        result += f" [{others}]"
-    return result, _level(node.op.formula)
+    return operands | {name: (format_setting(value), 4) for name, value in node.params.items()}
 
 
-def _operand(
-    x: Any, labels: dict[Value, str], inline: dict[Value, tuple[str, int]]
-) -> tuple[str, int]:
+def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
     if not isinstance(x, Value):
         return format_constant(x), 4
     return inline[x] if x in inline else (labels.get(x, "·"), 4)
 
 
 @cache
-def _level(formula: str) -> int:
-    """How tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 what needs no parentheses anywhere."""
+def _precedence(formula: str) -> int:
+    """Return how tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 everything else.
+
+    A text of level 4 never needs parentheses.
+    """
     outside, depth = "", 0
     for literal, *_ in parse_formula(formula):
         for c in literal:
@@ -187,8 +194,8 @@ def _level(formula: str) -> int:
 
 
 @cache
-def _needed(before: str, after: str) -> int:
-    """How tightly an operand must bind to stand between these two pieces of a formula without parentheses."""
+def _required_precedence(before: str, after: str) -> int:
+    """Return how tightly an operand must bind to need no parentheses between these two texts."""
     left, right = before.strip()[-1:], after.strip()[:1]
     if right == "[" or (after and right in "²ᵀ") or left == "√":
         return 4

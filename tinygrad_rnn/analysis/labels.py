@@ -1,16 +1,16 @@
-"""What drawings call things: values by their names and time steps, ops by their symbols, settings by their values."""
+"""Labels in drawings and equations: names with time steps, symbols of ops, values of settings."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import groupby
 from string import Formatter
 from typing import Any
 
 from ..errors import argument_error, describe
-from ..graph import Node, Scope, Value, node_of, toposort
+from ..graph import Node, Scope, Value, node_of, toposort, unwrap
 from .scopes import resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
@@ -18,102 +18,68 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def recorded_values(operation: str, output: Any) -> list[Value]:
-    """Everything that was recorded on the way to `output`, oldest first; refused if nothing was."""
+    """Return all recorded values that `output` was computed from, oldest first, itself included.
+
+    Raises
+    ------
+    TypeError
+        If `output` has no graph.
+    """
     if not isinstance(output, Value) or output.node is None:
+        graphless = "a Tensor without a graph, " if isinstance(output, Value) else ""
         raise argument_error(
             operation,
             "output",
-            expected="a Tensor that was computed from tensors with requires_grad=True",
-            got=f"a Tensor without a graph, {describe(output)}"
-            if isinstance(output, Value)
-            else describe(output),
-            fix="draw the result of a computation, for example the loss, and compute it outside of tg.no_grad()",
-            kind=TypeError,
+            "a Tensor that was computed from tensors with requires_grad=True",
+            graphless + describe(output),
+            "draw the result of a computation, for example the loss, and compute it outside of "
+            "tg.no_grad()",
+            TypeError,
         )
     return toposort(output)[::-1]
 
 
 def escape_unprintable(name: str) -> str:
-    """`name` on one line, what cannot be printed written as its escape."""
+    """Return `name` on one line, with escape sequences for characters that cannot be printed."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
-    """The time step before a loop that a first state stands for, and with it the leaves that are first states.
-
-    A leaf is one if, where it enters an op, the same op of another step takes what an earlier step made under the same name:
-    how far back that reaches, it reaches back too. Ops are paired from the end of a step, for the first one may lack what has
-    a constant start.
-    """
-    turns: Counter[tuple] = Counter()
-    alike: dict[tuple, dict[int, Node]] = {}
-    for value in reversed(list(values)):
-        node = node_of(value)
-        here = _walk(node.scope)
-        if here is not None:
-            turns[(*here, node.op.name)] += 1
-            alike.setdefault((here[0], here[2:], node.op.name, turns[(*here, node.op.name)]), {})[
-                here[1]
-            ] = node
-    found: dict[Value, int] = {}
-    for by_step in alike.values():
-        if max(by_step) - min(by_step) >= len(by_step):
-            continue  # steps that do not follow each other have no number between them
-        reach: dict[tuple[int, str], set[int]] = {}
-        for step, node in by_step.items():
-            for i, x in enumerate(node.inputs):
-                if (
-                    isinstance(x, Value)
-                    and x.node
-                    and x.name
-                    and (made := time_step(x.node.scope)) not in (None, step)
-                ):
-                    reach.setdefault((i, x.name), set()).add(step - made)
-        for step, node in by_step.items() if reach else ():
-            for i, x in enumerate(node.inputs):
-                if (
-                    isinstance(x, Value)
-                    and x.node is None
-                    and x.name
-                    and len(lags := reach.get((i, x.name), set())) == 1
-                ):
-                    found.setdefault(x, step - next(iter(lags)))
-    return found
+# -- labels of values ----------------------------------------------------------------------------
 
 
-def _walk(scope: Scope) -> tuple | None:
-    """The loop around a node, its time step, and what tells one walk and one module from another; None outside of time."""
-    for i in range(len(scope) - 1, -1, -1):
-        if (part := scope[i]).is_step:
-            before, after = tuple(map(str, scope[:i])), tuple(map(str, scope[i + 1 :]))
-            return before, part.index, after, part.call
-    return None
+def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value, str]:
+    """Return a label for each named result and each leaf that was used.
 
+    A result carries its time step (``h₃``). A leaf carries none, because a parameter belongs to all
+    steps, with two exceptions. If several constants of one name are used in one step each, each
+    carries that step (``x₃``). An initial state carries the step before the loop (``h₋₁``).
 
-def label_values(values: Iterable[Value], *, apart: bool = True) -> dict[Value, str]:
-    """A label for every named value and every leaf that was used; with `apart` no two are alike, else no two in one scope.
-
-    A result carries its time step (``h₃``). A leaf carries none, for a parameter belongs to all steps; but where several
-    constants of one name were used, one in each step (``x``), each carries its own; and a first state that of the step
-    before (``h₋₁``).
+    Parameters
+    ----------
+    values : iterable of Value
+        Results, oldest first.
+    unique : bool
+        Whether all labels differ; otherwise those in one scope do. Of equal labels, the second and
+        later ones get a number (``h⁽²⁾``).
     """
     values = list(values)
-    leaves: dict[Value, set[int | None]] = {}
-    scopes: dict[Value, Any] = {} if apart else resolve_scopes(values)
-    made: dict[str | None, set[int]] = {}
+    scopes: dict[Value, Any] = {} if unique else resolve_scopes(values)
+    used_in: dict[Value, set[int | None]] = {}
+    made_in: dict[str | None, set[int]] = {}
     for value in values:
-        if (step := time_step(node_of(value).scope)) is not None:
-            made.setdefault(value.name, set()).add(step)
+        step = time_step(node_of(value).scope)
+        if step is not None:
+            made_in.setdefault(value.name, set()).add(step)
         for x in node_of(value).inputs:
             if isinstance(x, Value) and x.node is None:
-                leaves.setdefault(x, set()).add(step)
-                if not apart:
+                used_in.setdefault(x, set()).add(step)
+                if not unique:
                     scopes.setdefault(x, x if step is None or x.tracked else scopes[value])
-    names, starts = Counter(x.name for x in leaves), find_initial_states(values)
+    counts, initial = Counter(x.name for x in used_in), find_initial_states(values)
     labels: dict[Value, str] = {}
     taken: Counter[Any] = Counter()
 
-    def give(x: Value, name: str, step: int | None) -> None:
+    def add(x: Value, name: str, step: int | None) -> None:
         label = escape_unprintable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
         where = scopes.get(x)
         taken[label, where] += 1
@@ -122,44 +88,118 @@ def label_values(values: Iterable[Value], *, apart: bool = True) -> dict[Value, 
             taken[label, where] += 1
         labels[x] = label
 
-    for x, steps in leaves.items():
+    for x, steps in used_in.items():
         step = next(iter(steps)) if len(steps) == 1 and not x.tracked else None
-        if x.name and not x.tracked and (x in starts or names[x.name] == 1):
-            give(x, x.name, _start(starts.get(x), step, made.get(x.name, set())))
+        if x.name and not x.tracked and (x in initial or counts[x.name] == 1):
+            add(x, x.name, _initial_step(initial.get(x), step, made_in.get(x.name, set())))
         elif x.name:
-            give(x, x.name, step if names[x.name] > 1 else None)
+            add(x, x.name, step if counts[x.name] > 1 else None)
         elif x.tracked:
-            give(x, "leaf", None)
+            add(x, "leaf", None)
         else:
-            labels[x] = format_constant(x.array)
+            labels[x] = format_constant(x)
     for value in values:
         if value.name:
-            give(value, value.name, time_step(node_of(value).scope))
+            add(value, value.name, time_step(node_of(value).scope))
     return labels
 
 
-def _start(found: int | None, used: int | None, made: set[int]) -> int | None:
-    """The number of a first state; if no other step says it, that next to the one step in which it is used, if that is at an end."""
-    if found is not None:
-        return found
-    if used is None or not made:
-        return None
+def _initial_step(known: int | None, used: int | None, made: set[int]) -> int | None:
+    """Return the time step of a constant that may be an initial state, or None.
+
+    Parameters
+    ----------
+    known : int or None
+        The step that `find_initial_states` found.
+    used : int or None
+        The one step in which the constant is used.
+    made : set of int
+        The steps in which a result of the same name is computed. Without a known step, a constant
+        used in the first of these belongs to the step before it. A scan in reverse starts at the
+        last step, so a constant used there belongs to the step after it.
+    """
+    if known is not None or used is None or not made:
+        return known
     if used == min(made):
         return used - 1 if used + 1 in made or len(made) == 1 else None
-    if used == max(made):  # a walk backwards begins at the last step
+    if used == max(made):
         return used + 1 if used - 1 in made else None
     return None
 
 
+def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
+    """Return the leaves that are initial states, each with the time step that it stands for.
+
+    Suppose that an op takes, at one step, a value ``h`` computed k steps before. If the same op
+    takes a leaf ``h`` at step t, this is an initial state, and stands for step t − k.
+
+    Parameters
+    ----------
+    values : iterable of Value
+        Results, oldest first.
+    """
+    found: dict[Value, int] = {}
+    for by_step in _group_repeated_ops(values):
+        if max(by_step) - min(by_step) >= len(by_step):
+            continue  # with gaps between the steps, no number lies one step before
+        lags: dict[tuple[int, str], set[int]] = {}
+        for step, node in by_step.items():
+            for i, x in _named_inputs(node):
+                made = time_step(x.node.scope) if x.node else None
+                if made is not None and made != step:
+                    lags.setdefault((i, x.name or ""), set()).add(step - made)
+        for step, node in by_step.items() if lags else ():
+            for i, x in _named_inputs(node):
+                at_input = lags.get((i, x.name or ""), set())
+                if x.node is None and len(at_input) == 1:
+                    found.setdefault(x, step - next(iter(at_input)))
+    return found
+
+
+def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
+    """Return, for each op in the body of a loop, its nodes by time step.
+
+    Ops are counted from the end of a step, because the first step may lack some: those that
+    combine the state with something, if the initial state is a constant.
+    """
+    counts: Counter[tuple] = Counter()
+    groups: dict[tuple, dict[int, Node]] = {}
+    for value in reversed(list(values)):
+        node = node_of(value)
+        if place := _place_in_loop(node.scope):
+            loop, step = place
+            counts[loop, step, node.op.name] += 1
+            key = loop, node.op.name, counts[loop, step, node.op.name]
+            groups.setdefault(key, {})[step] = node
+    return groups.values()
+
+
+def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
+    """Return what identifies the innermost loop and the scope inside a step of it, and the step."""
+    for i in reversed(range(len(scope))):
+        if scope[i].is_step:
+            before, after = map(str, scope[:i]), map(str, scope[i + 1 :])
+            return (tuple(before), scope[i].call, tuple(after)), scope[i].index
+    return None
+
+
+def _named_inputs(node: Node) -> list[tuple[int, Value]]:
+    """Return the inputs of a node that are Values with a name, with their positions."""
+    return [(i, x) for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.name]
+
+
+# -- settings and ops ----------------------------------------------------------------------------
+
+
 def format_constant(x: Any) -> str:
-    """A number by its value, an array by its shape."""
-    x = getattr(x, "array", x)
+    """Return a number by its value, and an array by its shape."""
+    x = unwrap(x)
     shape = getattr(x, "shape", ())
     return f"{x:g}".replace("-", "−") if shape == () else f"array{shape}"
 
 
 def format_setting(x: Any) -> str:
-    """A setting as it was written: slices with colons, arrays by their shape."""
+    """Return a setting as it is written in code: a slice with colons, an array by its shape."""
     if isinstance(x, slice):
         bounds = ("" if bound is None else format_setting(bound) for bound in (x.start, x.stop))
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
@@ -171,8 +211,17 @@ def format_setting(x: Any) -> str:
     return f"array{shape}" if shape else escape_unprintable(str(x))
 
 
+def _format_short_setting(x: Any) -> str:
+    """Return a setting as `format_setting` does, with one ``…`` for arrays that follow each other."""
+    parts = x if isinstance(x, tuple) else (x,)
+    runs = groupby(parts, lambda part: bool(getattr(part, "shape", ())))
+    return ", ".join(
+        "…" if is_array else ", ".join(map(format_setting, run)) for is_array, run in runs
+    )
+
+
 def format_settings(node: Node) -> dict[str, str]:
-    """The settings of a node that its formula leaves out and that are not at their defaults."""
+    """Return the settings of a node that its formula does not show and that differ from defaults."""
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
@@ -184,46 +233,37 @@ def format_settings(node: Node) -> dict[str, str]:
 
 @cache
 def parse_formula(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
-    """A formula cut at its placeholders."""
+    """Return the pieces of a formula between and at its placeholders."""
     return list(Formatter().parse(formula))
 
 
-def symbol(node: Node) -> str:
-    """What stands for the op in a picture: the one sign or function name in its formula, else the name of the op."""
+def op_symbol(node: Node) -> str:
+    """Return the only sign or function name in the formula of the op, or else the op's name."""
     text = "".join(literal for literal, *_ in parse_formula(node.op.formula))
     signs = "".join(" " if c in "()[]|," else c for c in text).split()
     return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name
 
 
-def caption(node: Node, labels: Mapping[Value, str]) -> str:
-    """What a vertex of a picture says about its op: its sign, or its formula with names and numbers in it.
+def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
+    """Return the text of an op in a drawing: its symbol, or its formula with names and numbers.
 
-    What has no name comes along an edge; a dot stands for it.
+    A dot stands for each input without a name, which an edge brings.
     """
-    others = "".join(f", {name}={value}" for name, value in format_settings(node).items())[2:]
-    if node.op.variadic:
-        return f"{symbol(node)}({others})" if others else symbol(node)
-    filled, plain = {}, symbol(node) != node.op.name
-    for name, x, array in zip(node.op.inputs, node.inputs, node.arrays, strict=True):
-        number = getattr(array, "ndim", 0) == 0 and not (
-            isinstance(x, Value) and (x.node or x.tracked or x.name)
-        )
-        filled[name] = (
-            format_constant(array)
-            if number
-            else labels.get(x, "·")
-            if isinstance(x, Value) and x.name
-            else "·"
-        )
-        plain = plain and not number
-    for name in node.params.keys() & {
-        field for _, field, _, _ in parse_formula(node.op.formula) if field
-    }:
-        filled[name] = re.sub(
-            r"array\([\d, ]*\)(, array\([\d, ]*\))*", "…", format_setting(node.params[name])
-        )
-        plain = False
-    if plain or set(filled.values()) == {"·"}:
-        return f"{symbol(node)}({others})" if others else symbol(node)
-    text = node.op.formula.format(**filled)
-    return f"{text} [{others}]" if others else text
+    symbol = op_symbol(node)
+    settings = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
+    has_number, operands = False, {}
+    if not node.op.variadic:
+        for name, x, array in zip(node.op.inputs, node.inputs, node.arrays, strict=True):
+            is_value = isinstance(x, Value)
+            operands[name] = labels.get(x, "·") if is_value and x.name else "·"
+            if getattr(array, "ndim", 0) == 0 and not (
+                is_value and (x.node or x.tracked or x.name)
+            ):
+                has_number, operands[name] = True, format_constant(array)
+        shown = {field for _, field, _, _ in parse_formula(node.op.formula)} & node.params.keys()
+        operands |= {name: _format_short_setting(node.params[name]) for name in shown}
+        says_more = symbol == node.op.name or has_number or shown
+        if says_more and set(operands.values()) != {"·"}:
+            text = node.op.formula.format(**operands)
+            return f"{text} [{settings}]" if settings else text
+    return f"{symbol}({settings})" if settings else symbol

@@ -13,7 +13,7 @@ from itertools import takewhile
 from typing import Any
 
 from ..analysis.equations import format_expression
-from ..analysis.labels import caption, format_constant, label_values
+from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import resolve_scopes
 from ..graph import Scope, ScopePart, Value, node_of
 
@@ -153,7 +153,7 @@ def observe(values: Iterable[Value]) -> Picture:
     A plain number is part of the op that uses it (``1 − ·``), not a vertex.
     """
     values = list(values)
-    labels, scopes, found = label_values(values, apart=False), _scopes(values), Picture({}, [])
+    labels, scopes, found = label_values(values, unique=False), _scopes(values), Picture({}, [])
     ids: dict[Any, str] = {}
     inline: dict[Value, tuple[str, int]] = {}
     counts = {"op": 0, "parameter": 0, "input": 0, "constant": 0}
@@ -189,7 +189,7 @@ def observe(values: Iterable[Value]) -> Picture:
             value,
             "op",
             name=labels.get(value, ""),
-            text=caption(node, labels),
+            text=format_caption(node, labels),
             scope=scopes[value],
             values=(value,),
             ops=1,
