@@ -70,7 +70,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     return ops.where(kept, x, 0) * (1 / (1 - p))
 
 
-# -- one mask for a sequence -------------------------------------------------------------------------
+# -- one mask for a sequence -----------------------------------------------------------------------
 
 
 def sample_mask(

@@ -61,7 +61,7 @@ def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
 
 
 def zero_finished(running: np.ndarray, output: Any) -> Any:
-    """Return an output of shape (T, B, ...), or a tuple of such, with 0 after each sequence's end."""
+    """Return an output of shape (T, B, ...), or a tuple of such, with 0 in the padding."""
     return tree.map(lambda part: ops.where(_align(running, part.ndim), part, 0), output)
 
 

@@ -1,0 +1,252 @@
+"""Losses: functions of Tensors, composed of ops.
+
+NaN among logits or targets that count makes the loss NaN, as in every op, `max`, `relu` and `clip`
+included. What does not count is not read, so NaN and inf there reach neither the loss nor a
+gradient: a row whose target is ``ignore_index``, a time step after the end of a sequence
+(``lengths``), an entry that dropout drops.
+
+A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0;
+it gets no gradient. NaN still propagates. Infinite logits have their limits, where these exist. A
+softmax of inf, or of −inf alone, has no limit: it is NaN, with NumPy's warning.
+"""
+
+from __future__ import annotations
+
+from math import nextafter
+from typing import Any
+
+from .. import check, ops
+from ..errors import argument_error
+from ..tensor import Tensor
+from . import loss_terms as terms
+
+
+def cross_entropy(
+    logits: Any,
+    target: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the cross-entropy between targets and the softmax of logits.
+
+    ::
+
+        −Σ_c p_c log softmax(logits)_c,   p the target: one-hot of an integer, or a distribution
+
+    Parameters
+    ----------
+    logits : Tensor of shape (..., C)
+        The classes are the last axis.
+    target : integers of shape (...), or probabilities of shape (..., C)
+        The correct class of each position, in [0, C). Or a distribution over the classes, one-hot
+        for example: entries in [0, 1] that sum to 1.
+    ignore_index : int, optional
+        Positions with this integer target do not count, and their logits are not read. If no
+        position counts, the sum is 0 and the mean raises ValueError.
+    weight : array of shape (C,), optional
+        A nonnegative factor for each class. The mean is then the weighted mean, as in PyTorch.
+    label_smoothing : float in [0, 1]
+        ε: the target becomes (1 − ε) p + ε / C.
+    reduction : {"mean", "sum", "none"}
+        "mean" is over the positions that count. If there are none it raises ValueError.
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" shape (...). Its dtype is that of the logits.
+
+    Raises
+    ------
+    ValueError
+        If a target is out of range or not a distribution (the message names its position), a
+        weight is negative, or shapes do not fit.
+    TypeError
+        If the target's dtype does not fit.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Label smoothing:
+    Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016). Settings and
+    means are those of `torch.nn.functional.cross_entropy`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> loss = tg.nn.functional.cross_entropy(tg.Tensor([[10.0, 0.0], [0.0, 10.0]]), [0, 1])
+    >>> f"{loss.item():.6f}"
+    '0.000045'
+    """
+    name = "cross_entropy"
+    logits = terms.as_logits(name, "logits", logits)
+    limits = {"below": nextafter(1, 2), "fix": "0.1 is common"}
+    epsilon = check.number(name, "label_smoothing", label_smoothing, "a number in [0, 1]", **limits)
+    weight = terms.as_class_weight(name, weight, logits)
+    target = terms.as_constant_or_tracked(name, "target", target)
+    if target.dtype.kind == "f" or isinstance(target, Tensor):
+        if ignore_index is not None and target.shape == logits.shape:
+            expected, got = "None with probability targets", str(ignore_index)
+            raise argument_error(name, "ignore_index", expected, got, "use integer targets")
+        p = terms.as_distributions(name, target, logits)
+        p = p * (1 - epsilon) + epsilon / logits.shape[-1] if epsilon else p
+        p = p if weight is None else p * weight
+        log_p = terms.drop_unused(ops.log_softmax(logits), p)
+        return terms.reduce_loss(name, -(log_p * p).sum(axis=-1), reduction)
+    terms.require_target_shape(name, target, logits, ignore_index)
+    log_p = ops.log_softmax(terms.mask_ignored(name, logits, target, ignore_index))
+    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
+    loss = terms.weighted(-ops.gather(log_p, index=safe), share)
+    if epsilon:
+        counted = None if ignore_index is None else target != ignore_index
+        spread = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
+        loss = terms.weighted(loss, 1 - epsilon) + spread * epsilon
+    return terms.reduce_loss(name, loss, reduction, share)
+
+
+def nll_loss(
+    log_probabilities: Any,
+    target: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative log-likelihood; `cross_entropy` is this after `log_softmax`.
+
+    ::
+
+        −log p[target]
+
+    Parameters
+    ----------
+    log_probabilities : Tensor of shape (..., C)
+    target : integers of shape (...)
+    ignore_index, weight, reduction
+        As `cross_entropy`.
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" shape (...).
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `cross_entropy`.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.nll_loss(tg.Tensor([[-0.5, -1.0]]), [1])
+    Tensor(1.)
+    """
+    name = "nll_loss"
+    log_p = terms.as_logits(name, "log_probabilities", log_probabilities)
+    weight = terms.as_class_weight(name, weight, log_p)
+    target = check.real_array(name, "target", target)
+    terms.require_target_shape(name, target, log_p, ignore_index)
+    log_p = terms.mask_ignored(name, log_p, target, ignore_index)
+    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
+    loss = terms.weighted(-ops.gather(log_p, index=safe), share)
+    return terms.reduce_loss(name, loss, reduction, share)
+
+
+def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+    """Return the mean squared error.
+
+    ::
+
+        (input − target)²
+
+    Parameters
+    ----------
+    input, target : arrays of one shape
+        They are not broadcast. A target that is a Tensor with gradients gets one too.
+    reduction : {"mean", "sum", "none"}
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" the shape of `input`. Its dtype is that of `input`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the mean is over no entries.
+    TypeError
+        If `input` is not floating.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 3.1.1: the likelihood of a
+    normal distribution.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.mse_loss(tg.Tensor([1.0, 2.0]), [1.0, 4.0])
+    Tensor(2.)
+    """
+    input, target = terms.match_shapes("mse_loss", input, target)
+    difference = input - target
+    return terms.reduce_loss("mse_loss", difference * difference, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, target: Any, *, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """Return the cross-entropy of two classes, computed from the logit x without overflow.
+
+    ::
+
+        weight · (−pos_weight · t log σ(x) − (1 − t) log(1 − σ(x)))
+
+    Parameters
+    ----------
+    logits : array of floats
+    target : array of the same shape
+        The probabilities t, in [0, 1]; 0 or 1 for example.
+    weight, pos_weight : array that broadcasts to that shape, optional
+        The nonnegative factors of the formula; 1 if missing.
+    reduction : {"mean", "sum", "none"}
+        "mean" divides by the number of entries, whatever their weights.
+
+    Returns
+    -------
+    Tensor
+        A number, or with "none" the shape of `logits`. Its dtype is theirs.
+
+    Raises
+    ------
+    ValueError
+        If a target is not in [0, 1] (the message names its position), shapes do not fit, a weight
+        is negative, or the mean is over no entries.
+    TypeError
+        If the logits are not floating.
+
+    References
+    ----------
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.2.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.nn.functional.binary_cross_entropy_with_logits(tg.Tensor([1e4, -1e4]), [1.0, 0.0])
+    Tensor(0.)
+    """
+    name = "binary_cross_entropy_with_logits"
+    logits, target = terms.match_shapes(name, logits, target, "logits")
+    terms.require_probabilities(name, target, "write (y + 1) / 2 for labels of -1 and 1")
+    positive, negative = target, 1 - target
+    if pos_weight is not None:
+        positive = target * terms.as_entry_weight(name, "pos_weight", pos_weight, logits)
+    loss = terms.weighted(ops.softplus(-logits), positive)
+    loss = loss + terms.weighted(ops.softplus(logits), negative)
+    share = None if weight is None else terms.as_entry_weight(name, "weight", weight, logits)
+    return terms.reduce_loss(name, terms.weighted(loss, share), reduction)
