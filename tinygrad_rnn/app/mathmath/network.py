@@ -33,7 +33,7 @@ from ...ops import sum as total
 from ...tensor import Tensor
 
 DATA: dict[str, Any] = json.loads(
-    (files(__package__) / "mathmath.json").read_text(encoding="utf-8")
+    (files("tinygrad_rnn.app.mathmath") / "mathmath.json").read_text(encoding="utf-8")
 )
 TEXT: str = DATA["text"]
 INDEX: dict[str, int] = DATA["char_to_index"]
