@@ -279,7 +279,7 @@ def test_constants_get_nothing():
 PRINTED = """\
    1 of 7  loss = Σ(#6)
       g arrives      1
-      #6  gets  kept(g, a, axis)
+      #6  gets  restore_axes(g, a, axis)
              =  [1 1]
    2 of 7  #6 = z₀ ⊙ #5    [cell / t = 0]
       g arrives      [1 1]

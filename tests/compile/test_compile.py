@@ -696,7 +696,7 @@ def test_what_looks_into_time_steps_says_that_a_walk_is_compiled():
     for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
         with pytest.raises(
             ValueError,
-            match=r"a compiled walk, which is one node; call the layer itself, fast\.target",
+            match=r"a compiled scan, which is one node; call the layer itself, fast\.target",
         ):
             look()
 

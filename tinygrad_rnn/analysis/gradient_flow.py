@@ -1,4 +1,4 @@
-"""How the gradient travels through time: its size at every state, and what each time step gives to each parameter."""
+"""The gradient through time: its size at each state, and the share of each step in a parameter."""
 
 from __future__ import annotations
 
@@ -9,38 +9,43 @@ from typing import Any
 
 import numpy as np
 
+from .. import check
 from ..backward import SparseGrad, backward_pass, densify
-from ..errors import argument_error, describe
+from ..errors import argument_error
 from ..graph import Scope, Value, node_of, toposort
 from ..tensor import Tensor, seed_cotangent
 from .labels import recorded_values
 from .scopes import Loop, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
-LONG = 8
-"""More time steps than this are shown by the first and the last of them."""
+MAX_ROWS = 8
+"""A table of more time steps than this shows the first and the last of them."""
 
 Places = dict[Value, Loop | None]
-"""The outermost loop that each result was recorded in, and its time step; None outside of time."""
+"""The outermost loop around each result, and the time step in it; None outside of time."""
+
+Named = dict[tuple[Scope, str], dict[int, Value]]
+"""For each loop and name, the results of that name by time step."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Flow:
-    """What `flow` found: arrays with time on the first axis. Printed, it is a table of the norms of the gradients.
+    """The result of `flow`: arrays with time on the first axis. It prints as a table of norms.
 
     Attributes
     ----------
     steps : list of int
-        The time steps.
+        All time steps.
     times : dict of list
-        The time steps of each of the arrays, by its name: loops may differ in length.
+        The time steps of each array, by its name. Loops may differ in length.
     gradients : dict of ndarray
-        For each state ∂L/∂h_t, shape (T, ...).
+        For each state, ∂L/∂h_t of shape (T, ...).
     parameters : dict of ndarray
-        For each parameter W, by name, what the ops of step t contribute to ∂L/∂W, shape ``(T, *W.shape)``. What all steps give
-        together is the whole gradient, if W is used in time steps only.
+        For each parameter W, the contribution of the ops of step t to ∂L/∂W, of shape
+        ``(T, *W.shape)``. The sum over all steps is the whole gradient if W is used in time steps
+        only.
     values : dict of ndarray
-        For each named result of the steps, such as a gate, its values, shape (T, ...).
+        For each named result of the steps, for example a gate, its values, of shape (T, ...).
 
     Examples
     --------
@@ -65,64 +70,51 @@ class Flow:
             f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name), strict=True))
             for name in list(self.gradients)[:4]
         }
-        steps: list[Any] = (
-            self.steps
-            if len(self.steps) <= LONG
-            else [*self.steps[: LONG // 2], "…", *self.steps[1 - LONG // 2 :]]
-        )
-        rows = [
-            ["t", *norms],
-            *(
-                [str(t), *(f"{found[t]:.3g}" if t in found else "" for found in norms.values())]
-                for t in steps
-            ),
-        ]
+        steps: list[Any] = self.steps
+        if len(steps) > MAX_ROWS:
+            steps = [*steps[: MAX_ROWS // 2], "…", *steps[1 - MAX_ROWS // 2 :]]
+        rows = [["t", *norms]]
+        for t in steps:
+            rows.append(
+                [str(t), *[f"{by_t[t]:.3g}" if t in by_t else "" for by_t in norms.values()]]
+            )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        for title, arrays in (
-            ("gradients", self.gradients),
-            ("parameters", self.parameters),
-            ("values", self.values),
-        ):
-            known = [f"{name} {array.shape}" for name, array in arrays.items()]
-            lines.append(
-                f"{title}: {', '.join(known[:4])}{f' … ({len(known)} in all)' if len(known) > 4 else ''}"
-            )
+        for title in ("gradients", "parameters", "values"):
+            shapes = [f"{name} {array.shape}" for name, array in getattr(self, title).items()]
+            others = f" … ({len(shapes)} in all)" if len(shapes) > 4 else ""
+            lines.append(f"{title}: {', '.join(shapes[:4])}{others}")
         return "\n".join(lines)
 
     def norms(self, name: str) -> np.ndarray:
-        """The Euclidean norm at each time step of the gradient of the state, or of the contribution to the parameter, `name`.
+        """Return, for each time step, the norm of a state's gradient or of a parameter's share.
 
         Raises
         ------
         KeyError
-            If there is neither.
+            If no state or parameter has this name.
         """
         known = {**self.parameters, **self.gradients}
         if name not in known:
+            fix = f"write norms({next(iter(known))!r}), for example"
             raise argument_error(
-                "Flow.norms",
-                "name",
-                expected=", ".join(known),
-                got=repr(name),
-                fix="use one of these",
-                kind=KeyError,
+                "Flow.norms", "name", ", ".join(known), repr(name), fix, kind=KeyError
             )
         rows = known[name].reshape(len(self.times[name]), -1).astype(np.float64)
         return np.sqrt(np.sum(rows * rows, axis=1))
 
     def plot(self, axes: Any = None, label: str = "") -> Any:
-        """Draw ‖∂L/∂h_t‖ over time with Matplotlib, on a logarithmic scale. Needs the extra ``plot``.
+        """Draw ‖∂L/∂h_t‖ over time with Matplotlib (the extra ``plot``), on a logarithmic scale.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            Where to draw; a second flow into the same axes is the way to compare two networks.
+            The axes to draw into. Draw a second flow into the same axes to compare two networks.
         label : str
-            Stands before the name of each state in the legend.
+            A text before the name of each state in the legend.
 
         Returns
         -------
@@ -131,7 +123,7 @@ class Flow:
         Raises
         ------
         ImportError
-            If there is no Matplotlib.
+            If Matplotlib is not installed.
 
         Examples
         --------
@@ -142,20 +134,13 @@ class Flow:
         >>> axes.figure.savefig("flow.svg")  # doctest: +SKIP
         """
         if axes is None:
-            try:
-                figure = import_module("matplotlib.figure")
-            except ImportError as error:
-                raise ImportError(
-                    "Flow.plot: expected Matplotlib, got none; run: pip install 'tinygrad_rnn[plot]', or pass axes"
-                ) from error
-            axes = figure.Figure(figsize=(6, 3.6), layout="constrained").subplots()
+            axes = _new_axes()
         marks = "osD^v"
         for name in self.gradients:
-            mark = marks[len(axes.lines) % len(marks)]
             axes.semilogy(
                 self.times[name],
                 self.norms(name),
-                marker=mark,
+                marker=marks[len(axes.lines) % len(marks)],
                 markersize=4,
                 label=f"{label} {name}".strip(),
             )
@@ -166,34 +151,49 @@ class Flow:
         return axes
 
 
+def _new_axes() -> Any:
+    """Return Matplotlib axes in a figure of their own."""
+    try:
+        figure = import_module("matplotlib.figure")
+    except ImportError as error:
+        raise ImportError(
+            "Flow.plot: expected Matplotlib, got none; "
+            "run: pip install 'tinygrad_rnn[plot]', or pass axes"
+        ) from error
+    return figure.Figure(figsize=(6, 3.6), layout="constrained").subplots()
+
+
 def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None) -> Flow:
-    """Follow the gradient of `loss` through time. The graph is left as it is, and no ``.grad`` changes.
+    """Follow the gradient of `loss` through time. The graph stays as it is, and so does ``.grad``.
 
     Parameters
     ----------
     loss : Tensor
-        Computed with `scan`, a recurrent layer, or under ``tg.scope(t)`` with integers for time steps.
+        Computed with `scan`, a recurrent layer, or under ``tg.scope(t)`` with an int for each step.
     state : str or several
-        The names of the states to follow. `nn.RNN` and `nn.GRU` name theirs ``"h"``, `nn.LSTM` ``"h"`` and ``"c"``.
+        The names of the states to follow. `nn.RNN` and `nn.GRU` name theirs ``"h"``, `nn.LSTM`
+        ``"h"`` and ``"c"``.
     gradient : array_like of the shape of `loss`, optional
+        The gradient that arrives at `loss`; 1 for a tensor of one entry.
 
     Returns
     -------
     Flow
-        Names carry the scope of their loop if there are several (``gru / layer 1 / h``).
+        If there are several loops, a name begins with the scope of its loop
+        (``gru / layer 1 / h``).
 
     Raises
     ------
     ValueError
         If no result of that name was recorded in a time step.
     TypeError
-        If `loss` is no Tensor, or `state` no name.
+        If `loss` is not a Tensor, or `state` is not a name.
     RuntimeError
-        If `loss` requires no gradients, or the graph was used by a backward pass before.
+        If `loss` requires no gradients, or a backward pass has used the graph already.
 
     Notes
     -----
-    The vanishing gradient is seen in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps.
+    The vanishing gradient shows in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps.
 
     References
     ----------
@@ -210,80 +210,56 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     ((5, 1, 2), (5, 2, 2))
     """
     start, order = seed_cotangent(loss, gradient, "bptt.flow"), toposort(loss)
-    if not isinstance(state, Iterable):
-        raise argument_error(
-            "bptt.flow",
-            "state",
-            expected="a name, or several",
-            got=describe(state),
-            fix='"h" is usual',
-            kind=TypeError,
-        )
+    expected, fix = "a name, or several", 'write state="h", for example'
+    check.iterable("bptt.flow", "state", state, expected, fix)
     wanted = [state] if isinstance(state, str) else list(state)
-    if not wanted:
-        raise argument_error(
-            "bptt.flow", "state", expected="a name, or several", got="none", fix='"h" is usual'
-        )
+    check.require(wanted, "bptt.flow", "state", expected, "none", fix)
     scopes = resolve_scopes(reversed(order))
     places = {value: loop_of(scope) for value, scope in scopes.items()}
-    shares: dict[tuple[Value, Loop], list[Any]] = {}
-
-    def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
-        loop = places[y]
-        if loop and places.get(x) is None:
-            shares.setdefault((x, loop), []).append(contribution)
-
-    arrived: dict[Value, Any] = {}
-    for value, g in backward_pass({loss: start}, order, interior=True, watch=watch):
-        if value.name and places.get(value):
-            arrived[value] = np.array(g)
-    named = _by_name(scopes)
+    cotangents, contributions = _run_backward({loss: start}, order, places)
+    named = _group_by_name(scopes)
     _require_steps("bptt.flow", "loss", named, order)
-    missing = [name for name in wanted if not any(_called(key[1], name) for key in named)]
-    if missing:
-        known = ", ".join(sorted({key[1] for key in named})) or "none"
-        raise argument_error(
-            "bptt.flow",
-            "state",
-            expected=f"the name of a result in time steps: {known}",
-            got=repr(missing[0]),
-            fix="set h.name",
-        )
+    _require_states(wanted, named)
+
     title = _titles(named)
-    times = {title(*key): list(found) for key, found in named.items()}
+    times = {title(*key): list(by_step) for key, by_step in named.items()}
     gradients = {
-        title(*key): _stacked(key[1], [arrived[v] for v in found.values()])
-        for key, found in named.items()
-        if any(_called(key[1], name) for name in wanted)
+        title(*key): _stack(key[1], [cotangents[value] for value in by_step.values()])
+        for key, by_step in named.items()
+        if any(_is_called(key[1], name) for name in wanted)
     }
-    parameters = _parameters(shares, places)
-    times |= {name: list(by_step) for name, by_step in parameters.items()}
-    stacked = {name: np.stack(list(by_step.values())) for name, by_step in parameters.items()}
-    return Flow(sorted(set().union(*times.values())), times, gradients, stacked, _values(named))
+    shares = _shares_of_parameters(contributions, places)
+    times |= {name: list(by_step) for name, by_step in shares.items()}
+    parameters = {name: np.stack(list(by_step.values())) for name, by_step in shares.items()}
+    steps = sorted(set().union(*times.values()))
+    return Flow(steps, times, gradients, parameters, _stack_values(named))
 
 
 def values(output: Tensor) -> dict[str, np.ndarray]:
-    """What the named results of the time steps were on the way to `output`: gates and states, step by step.
+    """Return the values of the named results of all time steps: gates and states, step by step.
 
     Parameters
     ----------
     output : Tensor
-        Of a recurrent layer, or anything computed from it; not under `no_grad`, and of a layer whose parameters require gradients.
+        The output of a recurrent layer, or anything computed from it. It must have a graph: not
+        under `no_grad`, and from a layer whose parameters require gradients.
 
     Returns
     -------
     dict of ndarray
-        By name, each of shape (T, ...): ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU, ``"i"``, ``"f"``, ``"g"``, ``"o"``, ``"c"`` and
-        ``"h"`` of an LSTM, of a cell of your own whatever has a ``name``. With several loops, as of layers and
-        directions, the scope of the loop stands before the name: ``gru / layer 1 / r``. Where a sequence has ended
-        (`lengths`) a state stays what it was, and gates are what the cell gave there, which is not used.
+        Arrays of shape (T, ...) by name: ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU; ``"i"``,
+        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM; in a cell of your own, all
+        results that have a ``name``. If there are several loops, for example of layers and
+        directions, a name begins with the scope of its loop: ``gru / layer 1 / r``. After the end
+        of a sequence (`lengths`), a state keeps its last value; gates have the values that the cell
+        computed there, which are not used.
 
     Raises
     ------
     TypeError
         If `output` has no graph.
     ValueError
-        If its time steps are inside of a compiled walk.
+        If its time steps are inside a compiled scan.
 
     Examples
     --------
@@ -295,122 +271,159 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     ((5, 4, 2), True)
     """
     order = recorded_values("bptt.values", output)
-    named = _by_name(resolve_scopes(order))
+    named = _group_by_name(resolve_scopes(order))
     _require_steps("bptt.values", "output", named, order)
-    return _values(named)
+    return _stack_values(named)
 
 
-def _require_steps(operation: str, argument: str, named: Any, order: Iterable[Value]) -> None:
-    """Refuse a graph whose time steps are out of sight."""
-    if not named and any("compiled" in value.node.params for value in order if value.node):
-        got, fix = (
-            "a compiled walk, which is one node",
-            "call the layer itself, fast.target, to look inside",
-        )
-        raise argument_error(
-            operation, argument, expected="a graph with time steps", got=got, fix=fix
-        )
+# -- named results of the time steps -------------------------------------------------------------
 
 
-def _called(title: str, name: str) -> bool:
-    """Whether a result with this title has the name, with a module's before it or not."""
-    return title == name or title.endswith(f" / {name}")
+def _group_by_name(scopes: Mapping[Value, Scope]) -> Named:
+    """Return the named results of each loop by time step; of equal names in one step the last.
 
-
-def _values(named: dict[tuple[Scope, str], dict[int, Value]]) -> dict[str, np.ndarray]:
-    """The numbers of named results, in the order of time; without those that change their shape."""
-    title = _titles(named)
-    arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
-    return {
-        title(*key): np.stack(found)
-        for key, found in arrays.items()
-        if len({a.shape for a in found}) == 1
-    }
-
-
-def _stacked(name: str, gradients: list[np.ndarray]) -> np.ndarray:
-    """The gradients of a state along a new axis of time, refused if the state changes its shape."""
-    shapes = list(dict.fromkeys(g.shape for g in gradients))
-    if len(shapes) > 1:
-        got, fix = (
-            f"{name} of shapes {', '.join(map(str, shapes[:3]))}",
-            "give what is no state another name",
-        )
-        raise argument_error(
-            "bptt.flow", "state", expected="one shape at all time steps", got=got, fix=fix
-        )
-    return np.stack(gradients)
-
-
-def _by_name(scopes: Mapping[Value, Scope]) -> dict[tuple[Scope, str], dict[int, Value]]:
-    """The named results of each loop, in the order of time; of results with one name in one step the last.
-
-    Where modules within a step use one name, that of the module stands before it: two cells in one step have an h each.
+    If several modules in a step use one name, that of the module comes before it: of two cells in
+    one step, each has an ``h``.
     """
-    inside: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
+    grouped: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
     for value, scope in scopes.items():
-        if value.name and (loop := loop_of(scope)):
-            module = tuple(part for part in scope[len(loop[0]) + 1 :] if not part.is_step)
-            inside.setdefault((loop[0], value.name), {}).setdefault(module, {})[loop[1]] = value
-    found = {
-        (loop, name if len(modules) == 1 else " / ".join([*map(str, module), name])): by_step
-        for (loop, name), modules in inside.items()
-        for module, by_step in modules.items()
-    }
-    return {key: dict(sorted(by_step.items())) for key, by_step in found.items()}
-
-
-def _titles(found: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
-    """What to call a result or a parameter: by its name, if there is one loop; else with the scope of its loop before it."""
-    alone = len({loop for loop, _ in found}) <= 1
-    return lambda loop, name: name if alone else " / ".join([*map(str, loop), name])
-
-
-def _parameters(
-    shares: dict[tuple[Value, Loop], list[Any]], places: Places
-) -> dict[str, dict[int, np.ndarray]]:
-    """The share of each step of a loop in the gradient of each parameter.
-
-    A step gives to values that were made before the loop: to parameters, or to parts and products of them. From there the
-    same rules carry each step's share on, for they are linear in the gradient.
-    """
-    totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
-    for (x, (loop, step)), found in shares.items():
-        whole = [c for c in found if not isinstance(c, SparseGrad)]
-        parts = [c for c in found if isinstance(c, SparseGrad)]
-        g = sum(whole[1:], whole[0]) if whole else None
-        g = densify(x, g, parts) if parts else g
-        for leaf, share in _carried(x, g, places):
-            if leaf.node is None and leaf.tracked:
-                mine = totals.setdefault((loop, leaf), {})
-                mine[step] = mine[step] + share if step in mine else share
-    title = _titles(totals)
-    walked: dict[Scope, set[int]] = {}
-    for _, (loop, step) in shares:
-        walked.setdefault(loop, set()).add(step)
-    named: dict[str, dict[int, np.ndarray]] = {}
-    for i, ((loop, leaf), by_step) in enumerate(totals.items()):
-        name = title(loop, leaf.name or f"leaf {i}")
-        zero = np.zeros_like(leaf.array)
-        named[name if name not in named else f"{name} ({i})"] = {
-            step: by_step.get(step, zero) for step in sorted(walked[loop])
-        }
+        if value.name and (place := loop_of(scope)):
+            loop, step = place
+            module = tuple(part for part in scope[len(loop) + 1 :] if not part.is_step)
+            by_module = grouped.setdefault((loop, value.name), {})
+            by_module.setdefault(module, {})[step] = value
+    named: Named = {}
+    for (loop, name), by_module in grouped.items():
+        for module, by_step in by_module.items():
+            title = name if len(by_module) == 1 else " / ".join([*map(str, module), name])
+            named[loop, title] = dict(sorted(by_step.items()))
     return named
 
 
-def _carried(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
-    """The gradient `g` of x carried to what x was made from, without going into any time step."""
+def _titles(keys: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
+    """Return a function that adds the scope of the loop to a name if there are several loops."""
+    has_one_loop = len({loop for loop, _ in keys}) <= 1
+    return lambda loop, name: name if has_one_loop else " / ".join([*map(str, loop), name])
+
+
+def _is_called(title: str, name: str) -> bool:
+    """Return whether a title is this name, with or without that of a module before it."""
+    return title == name or title.endswith(f" / {name}")
+
+
+def _require_steps(operation: str, argument: str, named: Named, order: Iterable[Value]) -> None:
+    """Raise ValueError if all time steps are inside a compiled scan."""
+    is_compiled = not named and any("compiled" in node_of(value).params for value in order)
+    got = "a compiled scan, which is one node"
+    fix = "call the layer itself, fast.target, to look inside"
+    check.require(not is_compiled, operation, argument, "a graph with time steps", got=got, fix=fix)
+
+
+def _require_states(wanted: Iterable[str], named: Named) -> None:
+    """Raise ValueError if there is no result of one of these names."""
+    for name in wanted:
+        if not any(_is_called(title, name) for _, title in named):
+            known = ", ".join(sorted({title for _, title in named})) or "none"
+            expected = f"the name of a result in time steps: {known}"
+            raise argument_error("bptt.flow", "state", expected, repr(name), "set h.name")
+
+
+def _stack_values(named: Named) -> dict[str, np.ndarray]:
+    """Return the arrays of named results in the order of time, without those that change shape."""
+    title = _titles(named)
+    arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
+    return {
+        title(*key): np.stack(steps)
+        for key, steps in arrays.items()
+        if len({array.shape for array in steps}) == 1
+    }
+
+
+def _stack(name: str, gradients: list[np.ndarray]) -> np.ndarray:
+    """Return the gradients of a state stacked along time; raise if the state changes shape."""
+    shapes = list(dict.fromkeys(g.shape for g in gradients))
+    if len(shapes) > 1:
+        got = f"{name} of shapes {', '.join(map(str, shapes[:3]))}"
+        fix = "give results that are no state another name"
+        raise argument_error("bptt.flow", "state", "one shape at all time steps", got, fix)
+    return np.stack(gradients)
+
+
+# -- gradients -----------------------------------------------------------------------------------
+
+
+def _run_backward(
+    seeds: dict[Value, Any], order: list[Value], places: Places
+) -> tuple[dict[Value, np.ndarray], dict[tuple[Value, Loop], list[Any]]]:
+    """Run the backward pass and return what `flow` needs of it.
+
+    Returns
+    -------
+    cotangents : dict of Value to ndarray
+        The gradient of each named result in a time step.
+    contributions : dict of (Value, Loop) to list
+        The contributions of each time step to each value from outside of time.
+    """
+    contributions: dict[tuple[Value, Loop], list[Any]] = {}
+
+    def watch(y: Value, x: Value, contribution: Any, total: Any) -> None:
+        place = places[y]
+        if place and places.get(x) is None:
+            contributions.setdefault((x, place), []).append(contribution)
+
+    cotangents = {
+        value: np.array(g)
+        for value, g in backward_pass(seeds, order, interior=True, watch=watch)
+        if value.name and places.get(value)
+    }
+    return cotangents, contributions
+
+
+def _shares_of_parameters(
+    contributions: dict[tuple[Value, Loop], list[Any]], places: Places
+) -> dict[str, dict[int, np.ndarray]]:
+    """Return, for each parameter by name, the share of each step of a loop in its gradient.
+
+    A step contributes to values that were made before the loop: to parameters, and to parts and
+    products of them. From there, `_continue_backward` takes the share of each step to the
+    parameters. That is exact, because the rules are linear in the gradient.
+    """
+    totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
+    steps: dict[Scope, set[int]] = {}
+    for (x, (loop, step)), parts in contributions.items():
+        steps.setdefault(loop, set()).add(step)
+        for leaf, share in _continue_backward(x, _add_up(x, parts), places):
+            if leaf.node is None and leaf.tracked:
+                by_step = totals.setdefault((loop, leaf), {})
+                by_step[step] = by_step[step] + share if step in by_step else share
+    title = _titles(totals)
+    shares: dict[str, dict[int, np.ndarray]] = {}
+    for i, ((loop, leaf), by_step) in enumerate(totals.items()):
+        name = title(loop, leaf.name or f"leaf {i}")
+        zero = np.zeros_like(leaf.array)
+        shares[name if name not in shares else f"{name} ({i})"] = {
+            step: by_step.get(step, zero) for step in sorted(steps[loop])
+        }
+    return shares
+
+
+def _add_up(x: Value, contributions: list[Any]) -> Any:
+    """Return the sum of contributions to `x`, of which some may be sparse."""
+    whole = [c for c in contributions if not isinstance(c, SparseGrad)]
+    sparse = [c for c in contributions if isinstance(c, SparseGrad)]
+    total = sum(whole[1:], whole[0]) if whole else None
+    return densify(x, total, sparse) if sparse else total
+
+
+def _continue_backward(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
+    """Take the gradient `g` of `x` backward to the leaves, without entering a time step."""
     if x.node is None:
         return [(x, g)]
     seen, waiting = {x}, [x]
     while waiting:
         for value in node_of(waiting.pop()).inputs:
-            if (
-                isinstance(value, Value)
-                and value.node is not None
-                and value not in seen
-                and places[value] is None
-            ):
+            is_interior = isinstance(value, Value) and value.node is not None
+            if is_interior and value not in seen and places[value] is None:
                 seen.add(value)
                 waiting.append(value)
     order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)
