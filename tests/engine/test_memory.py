@@ -1,4 +1,4 @@
-"""Memory goes with the last use of what it holds, stays flat over a thousand steps, and is linear in time steps."""
+"""Memory: freed with the last reference, flat over a thousand steps, linear in the time steps."""
 
 import gc
 import subprocess
@@ -20,33 +20,33 @@ X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype("f4")
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
 
 
-def loss_of(layer):
-    """One number from a layer's outputs."""
+def compute_loss(layer):
+    """Return the sum of the squared outputs of a layer."""
     output, _ = layer(X)
     return (output**2).sum()
 
 
-# -- reference cycles --------------------------------------------------------------------------------
+# -- reference cycles ------------------------------------------------------------------------------
 
 
-def differentiated(make):
-    loss_of(make()).backward()
+def differentiate(make):
+    compute_loss(make()).backward()
 
 
-def learned(make):
+def train_layer(make):
     gru = nn.GRU(3, 4, rng=0)
     optimizer = make(gru.parameters())
     schedule = tg.optim.StepLR(optimizer, 2)
     for _ in range(3):
         optimizer.zero_grad()
-        loss_of(gru).backward()
+        compute_loss(gru).backward()
         nn.clip_grad_norm_(gru.parameters(), 1.0)
         optimizer.step()
         schedule.step()
     optimizer.load_state_dict(optimizer.state_dict())
 
 
-def scanned(folder):
+def run_scan(folder):
     start = tg.Tensor(np.zeros((2, 3), "f4"), requires_grad=True)
 
     def cell(x, state):
@@ -57,10 +57,10 @@ def scanned(folder):
     (output.sum() + tg.detach(state)["h"].sum()).backward(retain_grads=True)
 
 
-def second_order(folder):
+def compute_second_order(folder):
     gru = nn.GRU(3, 4, rng=0)
     parameters = list(gru.parameters())
-    penalty = sum((g**2).sum() for g in tg.grad(loss_of(gru), parameters, create_graph=True))
+    penalty = sum((g**2).sum() for g in tg.grad(compute_loss(gru), parameters, create_graph=True))
     penalty.backward()
     x, v = tg.Tensor(np.ones(3)), np.ones(3)
     tg.hvp(lambda x: (x**3).sum(), x, v)
@@ -70,24 +70,24 @@ def second_order(folder):
     tg.gradcheck(lambda x: (x * x).sum(), tg.Tensor(np.ones(3), requires_grad=True))
 
 
-def left_early(folder):
-    for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0))):
+def stop_backward_steps_early(folder):
+    for step in tg.backward_steps(compute_loss(nn.GRU(3, 4, rng=0))):
         if step.number == 3:
             break
 
 
-def refused(folder):
+def catch_errors(folder):
     gru, kept = nn.GRU(3, 4, rng=0), []
     for wrong in (
         lambda: gru(X.astype("f8")),
-        lambda: loss_of(gru).backward([1.0, 2.0]),
+        lambda: compute_loss(gru).backward([1.0, 2.0]),
         lambda: gru(X)[0].backward(),
     ):
         try:
             wrong()
         except (ValueError, TypeError) as error:
             kept.append(str(error))
-    loss = loss_of(gru)
+    loss = compute_loss(gru)
     loss.backward()
     try:
         loss.backward()
@@ -104,66 +104,66 @@ def train_model(folder, **options):
     assert Trainer.resume(folder / "m", TEXT).evaluate() < 9
 
 
-def saved(folder):
+def save_and_load(folder):
     tg.save(nn.LSTM(3, 4, rng=0).state_dict(), folder / "x")
     nn.LSTM(3, 4, rng=0).load_state_dict(tg.load(folder / "x"))
 
 
-def lengths(folder):
+def use_lengths(folder):
     output, _ = nn.GRU(3, 4, 2, bidirectional=True, zoneout=0.1, rng=0)(X, lengths=[5, 2])
     (output**2).sum().backward()
 
 
-def compiled_cell(folder):
+def scan_compiled_cell(folder):
     cell = tg.compile(nn.GRUCell(3, 4, rng=0))
     output, _ = tg.scan(cell, tg.Tensor(X), tg.Tensor(np.zeros((2, 4), "f4")))
     output.sum().backward()
     assert "def forward" in cell.source
 
 
-def drawn(folder, **options):
-    figure = tg.graph(loss_of(nn.GRU(3, 4, rng=0)), **options)
+def draw(folder, **options):
+    figure = tg.graph(compute_loss(nn.GRU(3, 4, rng=0)), **options)
     figure.text(), figure.dot(), figure.nodes, figure.edges, figure.notes, repr(figure)
     figure.save(folder / "x.dot")
 
 
 SCENES = {
-    "rnn": lambda folder: differentiated(lambda: nn.RNN(3, 4, nonlinearity="relu", rng=0)),
-    "gru": lambda folder: differentiated(
+    "rnn": lambda folder: differentiate(lambda: nn.RNN(3, 4, nonlinearity="relu", rng=0)),
+    "gru": lambda folder: differentiate(
         lambda: nn.GRU(3, 4, 2, bidirectional=True, dropout=0.2, reset="before", rng=0)
     ),
-    "lstm": lambda folder: differentiated(lambda: nn.LSTM(3, 4, 2, rng=0)),
-    "any cell": lambda folder: differentiated(
+    "lstm": lambda folder: differentiate(lambda: nn.LSTM(3, 4, 2, rng=0)),
+    "any cell": lambda folder: differentiate(
         lambda: nn.Recurrent(lambda size, rng: nn.GRUCell(size, 4, rng=rng), 3, rng=0)
     ),
-    "lengths and masks": lengths,
-    "scan": scanned,
-    "second order": second_order,
-    "sgd": lambda folder: learned(lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9)),
-    "adam": lambda folder: learned(tg.optim.Adam),
-    "rmsprop": lambda folder: learned(tg.optim.RMSprop),
+    "lengths and masks": use_lengths,
+    "scan": run_scan,
+    "second order": compute_second_order,
+    "sgd": lambda folder: train_layer(lambda p: tg.optim.SGD(p, lr=0.1, momentum=0.9)),
+    "adam": lambda folder: train_layer(tg.optim.Adam),
+    "rmsprop": lambda folder: train_layer(tg.optim.RMSprop),
     "training, sampling, checkpoints": train_model,
     "training compiled": lambda folder: train_model(folder, compile=True),
-    "weights": saved,
-    "compiled layer": lambda folder: differentiated(lambda: tg.compile(nn.GRU(3, 4, rng=0))),
-    "compiled cell": compiled_cell,
-    "drawing": drawn,
-    "drawing rolled up": lambda folder: drawn(folder, roll=True),
-    "drawing with values": lambda folder: drawn(folder, show="value,grad"),
-    "flow": lambda folder: repr(tg.bptt.flow(loss_of(nn.GRU(3, 4, rng=0)))),
-    "values": lambda folder: tg.bptt.values(loss_of(nn.GRU(3, 4, rng=0))),
+    "weights": save_and_load,
+    "compiled layer": lambda folder: differentiate(lambda: tg.compile(nn.GRU(3, 4, rng=0))),
+    "compiled cell": scan_compiled_cell,
+    "drawing": draw,
+    "drawing rolled up": lambda folder: draw(folder, roll=True),
+    "drawing with values": lambda folder: draw(folder, show="value,grad"),
+    "flow": lambda folder: repr(tg.bptt.flow(compute_loss(nn.GRU(3, 4, rng=0)))),
+    "values": lambda folder: tg.bptt.values(compute_loss(nn.GRU(3, 4, rng=0))),
     "playback": lambda folder: [
-        str(step) for step in tg.backward_steps(loss_of(nn.GRU(3, 4, rng=0)))
+        str(step) for step in tg.backward_steps(compute_loss(nn.GRU(3, 4, rng=0)))
     ],
-    "playback left early": left_early,
-    "errors": refused,
+    "playback left early": stop_backward_steps_early,
+    "errors": catch_errors,
     "export": lambda folder: tg.interop.to_onnx(nn.GRU(3, 4, rng=0).eval(), X, folder / "x.onnx"),
 }
 
 
 @contextmanager
-def garbage():
-    """What only the cycle collector would free, of what a block leaves."""
+def collect_garbage():
+    """Give a list, and fill it after the block with the objects that only the collector frees."""
     found = []
     gc.collect()
     gc.disable()
@@ -178,9 +178,9 @@ def garbage():
         gc.enable()
 
 
-def ours(thing):
-    """Whether it is of this package: a value, a node, any other object, or a function."""
-    kind = thing if isinstance(thing, FunctionType) else type(thing)
+def is_of_package(item):
+    """Return whether an object's class, or a function, is defined in this package."""
+    kind = item if isinstance(item, FunctionType) else type(item)
     return (kind.__module__ or "tinygrad_rnn").split(".")[0] == "tinygrad_rnn"
 
 
@@ -190,23 +190,23 @@ def count_live():
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_nothing_waits_for_the_cycle_collector(scene, tmp_path):
-    scene(tmp_path)  # what is imported and kept at the first time, is
-    with garbage() as found:
+    scene(tmp_path)  # the first run imports modules and fills caches
+    with collect_garbage() as found:
         before = count_live()
         scene(tmp_path)
         assert count_live() == before
-    assert not [thing for thing in found if ours(thing)]
-    assert not [thing for thing in found if isinstance(thing, np.ndarray | FunctionType)]
+    assert not [item for item in found if is_of_package(item)]
+    assert not [item for item in found if isinstance(item, np.ndarray | FunctionType)]
 
 
 def test_the_check_on_cycles_can_fail():
-    with garbage() as found:
+    with collect_garbage() as found:
         before = count_live()
         circle = [tg.Tensor([1.0])]
         circle.append(circle)
         del circle
         assert count_live() == before + 1
-    assert any(isinstance(thing, tg.Tensor) for thing in found if ours(thing))
+    assert any(isinstance(item, tg.Tensor) for item in found if is_of_package(item))
 
 
 HOLDERS = {
@@ -215,13 +215,13 @@ HOLDERS = {
     "compiled": lambda: tg.compile(nn.GRU(3, 4, rng=0)),
     "optimizer": lambda: tg.optim.Adam(nn.GRU(3, 4, rng=0).parameters()),
     "trainer": lambda: Trainer(TEXT, Architecture(hidden=4), Options(batch_size=2)),
-    "drawing": lambda: tg.graph(loss_of(nn.GRU(3, 4, rng=0))),
+    "drawing": lambda: tg.graph(compute_loss(nn.GRU(3, 4, rng=0))),
 }
 
 
 @pytest.mark.parametrize("make", HOLDERS.values(), ids=HOLDERS)
 def test_a_deleted_holder_frees_its_tensors(make):
-    with garbage():
+    with collect_garbage():
         held = make()
         if isinstance(held, nn.Module):
             held(X)
@@ -233,7 +233,7 @@ def test_a_deleted_holder_frees_its_tensors(make):
         assert [ref() for ref in refs] == [None] * len(refs)
 
 
-# -- a thousand steps --------------------------------------------------------------------------------
+# -- a thousand steps ------------------------------------------------------------------------------
 
 FLAT = """
 import gc, os, sys
@@ -254,9 +254,10 @@ def resident():
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:  # the peak, where the present cannot be asked for
+    except OSError:  # without /proc only the peak is known
         import resource
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 def live():
     return sum(issubclass(type(o), tg.Tensor) for o in gc.get_objects())
@@ -293,7 +294,7 @@ def following():
     return steps
 
 steps, STEPS = eval(sys.argv[2]), int(sys.argv[3])
-steps(STEPS // 5)  # until caches and the allocator's arenas are as large as they get
+steps(STEPS // 5)  # until caches and the allocator's arenas have their full size
 before = resident(), live()
 steps(STEPS)
 after = resident(), live()
@@ -301,8 +302,11 @@ print(after[0] - before[0], after[1] - before[1], before[0])
 """
 
 
-def growth(scene, folder, steps, code=FLAT):
-    """How many bytes a process grew by over so many steps with the cycle collector off, and how many Tensors were left."""
+def measure_growth(scene, folder, steps, code=FLAT):
+    """Return the bytes that a process grew by over these steps, and the Tensors left over.
+
+    The cycle collector is off.
+    """
     run = subprocess.run(
         [sys.executable, "-c", code, str(folder), scene, str(steps)],
         capture_output=True,
@@ -315,7 +319,10 @@ def growth(scene, folder, steps, code=FLAT):
 
 
 FEW_PAGES = 3 * 2**19
-"""Bytes that a process may grow by in a thousand steps: 1.5 kB a step, less than any array with its Tensor and Node that is kept."""
+"""The bytes that a process may grow by in a thousand steps: 1.5 kB a step.
+
+An array that is kept, with its Tensor and Node, would take more.
+"""
 
 
 @pytest.mark.parametrize(
@@ -323,15 +330,15 @@ FEW_PAGES = 3 * 2**19
     ["training()", "training(compile=True)", "sampling()", "drawing('dot')", "drawing('txt')"],
 )
 def test_memory_is_flat_over_a_thousand_steps(scene, tmp_path):
-    grown, tensors = growth(scene, tmp_path, 1000)
+    grown, tensors = measure_growth(scene, tmp_path, 1000)
     assert tensors == 0
     assert grown < FEW_PAGES
 
 
 @pytest.mark.parametrize(("scene", "steps"), [("drawing('svg')", 25), ("following()", 250)])
 def test_memory_is_flat_over_rendering_and_backward_steps(scene, steps, tmp_path):
-    """Drawings that are rendered, and gradients that are followed backwards and through time."""
-    grown, tensors = growth(scene, tmp_path, steps)
+    """Rendering, gradient flow and backward steps take longer, so they run fewer steps."""
+    grown, tensors = measure_growth(scene, tmp_path, steps)
     assert tensors == 0
     assert grown < FEW_PAGES
 
@@ -339,14 +346,15 @@ def test_memory_is_flat_over_rendering_and_backward_steps(scene, steps, tmp_path
 def test_the_check_on_resident_memory_can_fail(tmp_path):
     leaking = FLAT.replace(
         "def live",
-        "kept = []\ndef leak():\n    return lambda n: kept.extend(tg.Tensor(np.ones(500)) for _ in range(n))\n\ndef live",
+        "kept = []\ndef leak():\n"
+        "    return lambda n: kept.extend(tg.Tensor(np.ones(500)) for _ in range(n))\n\ndef live",
     )
-    grown, tensors = growth("leak()", tmp_path, 1000, leaking)
+    grown, tensors = measure_growth("leak()", tmp_path, 1000, leaking)
     assert tensors == 1000
     assert grown > FEW_PAGES
 
 
-# -- the peak ----------------------------------------------------------------------------------------
+# -- the peak --------------------------------------------------------------------------------------
 
 LENGTHS = (64, 128, 256, 512, 1024)
 LAYERS = {
@@ -357,8 +365,8 @@ LAYERS = {
 }
 
 
-def peak(layer, head, steps):
-    """The most bytes that one step of training takes at a time, beside what there was before."""
+def measure_peak(layer, head, steps):
+    """Return the peak of memory of one training step, in bytes, above what was in use before."""
     x = np.random.default_rng(0).standard_normal((steps, 4, 16)).astype("f4")
 
     def step():
@@ -368,7 +376,7 @@ def peak(layer, head, steps):
         head.zero_grad()
         loss.backward()
 
-    step()  # what is kept for steps of this length, is
+    step()  # fills the caches for this length
     gc.collect()
     tracemalloc.start()
     try:
@@ -381,9 +389,9 @@ def peak(layer, head, steps):
 
 @pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 def test_the_peak_of_a_training_step_is_linear_in_time(make):
-    """Each further time step costs the same, and twice as many cost twice as much."""
+    """Each further time step takes the same memory, and twice as many take twice as much."""
     layer, head = make(), nn.Linear(32, 5, rng=0)
-    peaks = [peak(layer, head, steps) for steps in LENGTHS]
+    peaks = [measure_peak(layer, head, steps) for steps in LENGTHS]
     line = np.polyval(np.polyfit(LENGTHS, peaks, 1), LENGTHS)
     np.testing.assert_allclose(peaks, line, rtol=0.05)
     assert peaks[-1] / peaks[-2] == pytest.approx(2, rel=0.05)

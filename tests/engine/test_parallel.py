@@ -1,4 +1,4 @@
-"""Several processes average their gradients."""
+"""Data-parallel training: several processes average their gradients."""
 
 import subprocess
 import sys
@@ -11,6 +11,9 @@ import tinygrad_rnn as tg
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
+DIFFERENT_PARAMETERS = (
+    "argument parameters: expected the same in all processes, got 2 different lists"
+)
 
 
 def run_under_mpi(script, processes=2):
@@ -26,9 +29,9 @@ def run_under_mpi(script, processes=2):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_processes_with_parts_of_a_batch_train_like_one_with_the_whole(processes):
-    code, told = run_under_mpi([str(EXAMPLE)], processes)
-    assert code == 0, told
-    lines = told.strip().splitlines()
+    code, output = run_under_mpi([str(EXAMPLE)], processes)
+    assert code == 0, output
+    lines = output.strip().splitlines()
     assert len(lines) == processes
     assert all(float(line.rsplit(" ", 1)[1]) < 1e-6 for line in lines)
 
@@ -59,20 +62,17 @@ assert w.grad.tolist() == [1.5, 1.5]
 
 
 def test_missing_gradients_count_as_zero_and_different_models_are_an_error():
-    code, told = run_under_mpi(["-c", MISSING])
-    assert code == 0, told
-    assert (
-        told.count(
-            "average_gradients: argument parameters: expected the same in all processes, got 2 different lists"
-        )
-        == 2
-    )
+    code, output = run_under_mpi(["-c", MISSING])
+    assert code == 0, output
+    assert output.count(f"average_gradients: {DIFFERENT_PARAMETERS}") == 2
 
 
 DIFFERENT = """
 import numpy as np, tinygrad_rnn as tg
 rank = tg.parallel.world().rank
-for p in (np.arange(6.0).reshape((3, 2) if rank else (2, 3)), np.zeros(1) if rank else np.ones(2, "float32")):
+of_shape = np.arange(6.0).reshape((3, 2) if rank else (2, 3))
+of_dtype = np.zeros(1) if rank else np.ones(2, "float32")
+for p in (of_shape, of_dtype):
     w = tg.Tensor(p, requires_grad=True)
     try:
         tg.parallel.broadcast([w])
@@ -83,14 +83,9 @@ for p in (np.arange(6.0).reshape((3, 2) if rank else (2, 3)), np.zeros(1) if ran
 
 
 def test_parameters_of_different_shapes_are_not_broadcast():
-    code, told = run_under_mpi(["-c", DIFFERENT])
-    assert code == 0, told
-    assert (
-        told.count(
-            "broadcast: argument parameters: expected the same in all processes, got 2 different lists"
-        )
-        == 4
-    )
+    code, output = run_under_mpi(["-c", DIFFERENT])
+    assert code == 0, output
+    assert output.count(f"broadcast: {DIFFERENT_PARAMETERS}") == 4
 
 
 @pytest.mark.parametrize("call", [tg.parallel.average_gradients, tg.parallel.broadcast])
@@ -101,12 +96,14 @@ def test_a_wrong_parameter_or_communicator_is_an_error(call):
         call([5], communicator=object())
     with pytest.raises(
         TypeError,
-        match=rf"{call.__name__}: argument parameters: .* got GRU GRU\(3, 2\); pass model.parameters\(\)",
+        match=rf"{call.__name__}: argument parameters: .* got GRU GRU\(3, 2\); "
+        r"pass model.parameters\(\)",
     ):
         call(tg.nn.GRU(3, 2))
     with pytest.raises(
         TypeError,
-        match=rf"{call.__name__}: argument communicator: expected a communicator of mpi4py, got int 3",
+        match=rf"{call.__name__}: argument communicator: "
+        "expected a communicator of mpi4py, got int 3",
     ):
         call(tg.nn.GRU(3, 2).parameters(), 3)
 

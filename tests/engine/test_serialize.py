@@ -1,4 +1,4 @@
-"""Files: round trips, strange layouts, interruption, and what is refused."""
+"""Files: round trips, memory layouts, interruption, permissions and errors."""
 
 import os
 
@@ -59,7 +59,7 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path):
     path, beside = tmp_path / "x.safetensors", tmp_path / "y"
     beside.touch()
     tg.save({"a": np.ones(3)}, path)
-    assert path.stat().st_mode == beside.stat().st_mode  # what the umask leaves
+    assert path.stat().st_mode == beside.stat().st_mode  # 0o666 without the umask
     for mode in (0o600, 0o666, 0o444):
         path.chmod(mode)
         tg.save({"a": np.zeros(3)}, path)
@@ -117,7 +117,7 @@ def test_metadata_round_trips_with_and_without_arrays(tmp_path):
         assert serialize.load_with_metadata(path)[1] == (metadata or {})
 
 
-REFUSED = {
+WRONG_STATES = {
     "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename it"),
     "number as a name": ({1: np.ones(2)}, TypeError, "names that are text, got int 1"),
     "names that clash": (
@@ -146,7 +146,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("state", "error", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("state", "error", "message"), WRONG_STATES.values(), ids=WRONG_STATES)
 def test_a_state_that_a_file_cannot_hold_is_an_error_before_anything_is_written(
     state, error, message, tmp_path
 ):

@@ -1,4 +1,7 @@
-"""grad, vjp, jvp, jacobian and hvp: against formulas, against differences, within one another, and through a GRU step."""
+"""grad, vjp, jvp, jacobian and hvp: against formulas, against differences, and nested.
+
+Also through a GRU step.
+"""
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ X, V, W = RNG.standard_normal(4), RNG.standard_normal(4), RNG.standard_normal((4
 
 
 def f(x):
-    """From four numbers to three, curved, with uses of x that meet again."""
+    """Map four numbers to three; nonlinear, with two uses of x."""
     return tg.tanh(x @ tg.Tensor(W)) * tg.sin(x).sum()
 
 
@@ -25,7 +28,7 @@ def f_jacobian(x):
 
 
 def g(x):
-    """One number: Σ xᵢ³ + exp(x₀ x₁)."""
+    """Return the scalar Σ xᵢ³ + exp(x₀ x₁)."""
     return (x**3).sum() + tg.exp(x[0] * x[1])
 
 
@@ -42,7 +45,7 @@ def g_hessian(x):
 
 
 def two(a, b):
-    """Two inputs of different shapes, two outputs' worth of entries."""
+    """Map two inputs of different shapes to an output of shape (2, 2)."""
     return tg.sin(a)[:2] * b * b
 
 
@@ -58,7 +61,7 @@ def two_jacobians(a, b):
     return da, db
 
 
-# -- grad --------------------------------------------------------------------------------------------
+# -- grad ------------------------------------------------------------------------------------------
 
 
 def test_grad_of_a_scalar_function_agrees_with_the_formula():
@@ -187,7 +190,7 @@ def test_grad_raises_the_errors_of_backward():
         tg.grad(y, x, create_graph=True)
 
 
-# -- higher orders -----------------------------------------------------------------------------------
+# -- higher orders ---------------------------------------------------------------------------------
 
 
 def test_grad_of_sin_up_to_fifth_order():
@@ -208,7 +211,7 @@ def test_derivatives_of_a_power_down_to_a_constant():
 
 
 def test_backward_through_a_gradient():
-    """The gradient penalty: |∇g|², differentiated by backward."""
+    """Differentiate a gradient penalty, |∇g|², with backward."""
     x = leaf_with(X)
     slope = tg.grad(g(x), x, create_graph=True)
     (slope * slope).sum().backward()
@@ -250,7 +253,7 @@ def test_a_linear_function_has_a_constant_gradient():
     np.testing.assert_array_equal(tg.grad(slope, w, grad_output=X).data, X)
 
 
-# -- vjp ---------------------------------------------------------------------------------------------
+# -- vjp -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -315,7 +318,7 @@ def test_one_tensor_given_twice_is_two_variables():
     np.testing.assert_allclose(tg.grad(by_a, x, grad_output=np.ones(4)).data, 2 * V * X, rtol=1e-13)
 
 
-# -- jvp ---------------------------------------------------------------------------------------------
+# -- jvp -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -350,7 +353,7 @@ def test_jvp_of_several_inputs():
 
 
 def test_a_recorded_jvp_can_be_differentiated():
-    """⟨∇g(x), v⟩ differentiated by x is H v, and by v is ∇g."""
+    """The derivative of ⟨∇g(x), v⟩ with respect to x is Hv; with respect to v it is ∇g."""
     x, v = leaf_with(X), leaf_with(V)
     _, along = tg.jvp(g, x, v, create_graph=True)
     by_x, by_v = tg.grad(along, [x, v])
@@ -382,7 +385,7 @@ def test_tangents_must_fit(transform, primals, tangents):
         transform(lambda *x: x[0].sum(), primals, tangents)
 
 
-# -- jacobian ----------------------------------------------------------------------------------------
+# -- jacobian --------------------------------------------------------------------------------------
 
 
 def test_jacobian_agrees_with_the_formula():
@@ -428,7 +431,7 @@ def test_third_derivatives_by_three_jacobians():
     np.testing.assert_allclose(third.data, expected, atol=1e-13)
 
 
-# -- hvp ---------------------------------------------------------------------------------------------
+# -- hvp -------------------------------------------------------------------------------------------
 
 
 def test_hvp_agrees_with_the_formula_and_with_differences():
@@ -441,7 +444,7 @@ def test_hvp_agrees_with_the_formula_and_with_differences():
 
 
 def test_hvp_of_several_inputs():
-    """h = Σ aᵢ bᵢ²: the mixed second derivatives count."""
+    """Σ aᵢ bᵢ² has mixed second derivatives, which must be included."""
     va, vb = RNG.standard_normal(4), RNG.standard_normal(4)
     _, products = tg.hvp(lambda a, b: (a * b * b).sum(), (X, V), (va, vb))
     assert type(products) is tuple
@@ -464,11 +467,11 @@ def test_hvp_requires_a_scalar_function():
         tg.hvp(f, X, V)
 
 
-# -- a GRU step, written out of ops ------------------------------------------------------------------
+# -- a GRU step, written out of ops ----------------------------------------------------------------
 
 
 def gru(x, h, w, u, b, c, reset):
-    """One step of a GRU; the weights of r, z and n lie side by side."""
+    """Compute one step of a GRU. The weights of r, z and n are the columns of one matrix."""
     rx, zx, nx = tg.split(x @ w + b, 3, -1)
     if reset == "after":
         rh, zh, nh = tg.split(h @ u + c, 3, -1)
@@ -514,7 +517,7 @@ def test_gru_step_to_third_order(reset):
 
 
 def test_the_hessian_of_a_gru_over_three_steps_agrees_with_differences():
-    """⟨v, H v⟩ by hvp, and by differences of the loss itself; symmetric in its two directions."""
+    """⟨v, Hv⟩ from hvp agrees with differences of the loss, and ⟨t, Hv⟩ equals ⟨v, Ht⟩."""
     x, h, w, u, b, c = gru_arrays()
     xs = np.random.default_rng(4).standard_normal((3, *x.shape))
     target = np.random.default_rng(5).standard_normal(h.shape)
@@ -548,7 +551,7 @@ def test_the_hessian_of_a_gru_over_three_steps_agrees_with_differences():
 
 
 def test_gradient_of_a_gradient_through_time():
-    """The gradient of the last state with respect to the first input, as a function of the weight, differentiated."""
+    """Differentiate ∂h₃/∂x₁ of a small recurrence with respect to its weight."""
 
     def first_input_matters(w):
         xs = [tg.Tensor(np.array([v]), requires_grad=True) for v in (0.3, -0.2, 0.5)]
@@ -560,9 +563,9 @@ def test_gradient_of_a_gradient_through_time():
     assert tg.gradcheck(first_input_matters, np.array([0.7]), order=2)
 
 
-# -- what is refused by name -------------------------------------------------------------------------
+# -- errors ---------------------------------------------------------------------------------------
 
-REFUSED = {
+WRONG_CALLS = {
     "grad of a number": (
         lambda x: tg.grad(3.0, x),
         TypeError,
@@ -647,7 +650,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("call", "error", "message"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("call", "error", "message"), WRONG_CALLS.values(), ids=WRONG_CALLS)
 def test_a_wrong_call_of_a_transform_is_an_error_that_names_the_argument(call, error, message):
     x = leaf_with(X)
     with pytest.raises(error, match=message):

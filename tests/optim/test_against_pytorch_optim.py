@@ -1,4 +1,7 @@
-"""Optimizers, schedules and clipping against PyTorch, step by step, as fixtures/record_pytorch.py recorded them."""
+"""Optimizers, schedules and clipping against PyTorch, step by step.
+
+fixtures/record_pytorch.py recorded PyTorch's numbers.
+"""
 
 import json
 
@@ -36,7 +39,7 @@ def optimizer_of(case, parameters):
 
 
 def follow(case, optimizer, parameters, steps):
-    """Take these steps with the recorded gradients and compare the parameters after each."""
+    """Take these steps with the recorded gradients, and compare the parameters after each."""
     for step in steps:
         optimizer.zero_grad()
         for name, parameter in parameters.items():

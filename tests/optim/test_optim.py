@@ -1,4 +1,4 @@
-"""Optimizers and schedules: what they refuse, and that a resumed run is the uninterrupted one."""
+"""Optimizers and schedules: their errors, and resumed runs that equal uninterrupted ones."""
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ SCHEDULES = {
 METRICS = [3.0, 2.5, 2.6, 2.7, 2.4, 2.45, 2.5, 2.4, 2.3, 2.35]
 
 
-# -- schedules ---------------------------------------------------------------------------------------
+# -- schedules -------------------------------------------------------------------------------------
 
 
 def learning_rates(schedule, w, epochs):
-    """Train for these epochs; the learning rate of each."""
+    """Train for these epochs, and return the learning rate after each."""
     rates = []
     for epoch in epochs:
         w.grad = w.data * (epoch + 1)
@@ -128,7 +128,7 @@ def test_a_wrong_setting_of_a_schedule_is_an_error(call, error, message):
     assert optimizer.lr == 0.1
 
 
-# -- optimizers --------------------------------------------------------------------------------------
+# -- optimizers ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
@@ -136,14 +136,14 @@ def test_a_parameter_given_twice_is_an_error_with_its_name(kind):
     w, v = leaf_with([1.0, -2.0], "w"), leaf_with([1.0, -2.0])
     with pytest.raises(
         ValueError,
-        match=rf"{kind.__name__}: argument params\[2\]: .*got w of shape \(2,\), which is params\[0\] too",
+        match=rf"{kind.__name__}: argument params\[2\]: .*"
+        r"got w of shape \(2,\), which is params\[0\] too",
     ):
         kind([w, v, w], lr=0.1)
     with pytest.raises(ValueError, match=r"params\[1\]: .*a Tensor of shape"):
         kind([v, v], lr=0.1)
-    kind(
-        [w, v, leaf_with([1.0, -2.0], "w")], lr=0.1
-    )  # equal names and numbers are not the same parameter
+    # Two parameters with equal names and numbers are not the same.
+    kind([w, v, leaf_with([1.0, -2.0], "w")], lr=0.1)
 
 
 NUMBERS = {
@@ -313,7 +313,7 @@ def test_centered_rmsprop_stays_finite_on_a_constant_gradient():
 @pytest.mark.parametrize("make", [tg.optim.SGD, tg.optim.RMSprop, tg.optim.Adam, tg.optim.AdamW])
 @pytest.mark.parametrize("momentum", [{}, {"momentum": 0.9}], ids=["plain", "momentum"])
 def test_an_optimizer_step_between_forward_and_backward_is_an_error(make, momentum):
-    """No optimizer touches an array of a live graph without the next backward noticing, in its first step or a later one."""
+    """The array in the graph stays unchanged, and backward raises: at the first step and later."""
     if momentum and make not in (tg.optim.SGD, tg.optim.RMSprop):
         momentum = {"weight_decay": 0.1}
     w = tg.Tensor(np.ones(3, "float32"), requires_grad=True, name="w")

@@ -1,4 +1,4 @@
-"""Wrong calls of optimizers: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of optimizers: each raises an error that names the operation and the argument."""
 
 import numpy as np
 from wrong_calls import (
@@ -18,7 +18,7 @@ from tinygrad_rnn import nn, optim
 
 AREAS = {
     "optimizers": {
-        "optimizer's state of nothing": (
+        "None as the optimizer's state": (
             lambda: adam().load_state_dict(None),
             TypeError,
             "Adam.load_state_dict: argument state",
@@ -105,7 +105,8 @@ AREAS = {
                 {**stepped(adam()).state_dict(), "0.square": -np.ones(3)}
             ),
             ValueError,
-            r"Adam\.load_state_dict: argument state: .* got 0\.square with entries below 0, but it is a mean of squares;",
+            r"Adam\.load_state_dict: argument state: .* "
+            r"got 0\.square with entries below 0, but it is a mean of squares;",
         ),
         "betas of 1 afterwards": (
             lambda: with_settings(adam(), betas=(1.0, 1.0)),
@@ -212,7 +213,7 @@ AREAS = {
             ValueError,
             r"Adam: argument betas: .* got float 0\.9",
         ),
-        "eps below none": (
+        "eps below 0": (
             lambda: optim.Adam([weight()], eps=-1e-8),
             ValueError,
             "Adam: argument eps: .* got -1e-08",

@@ -1,4 +1,4 @@
-"""Vocabulary, batches, sampling."""
+"""Vocabulary, batches, sampling and truncated BPTT."""
 
 import gc
 
@@ -182,11 +182,11 @@ def test_sampling_takes_plain_arrays_of_logits():
     )
 
 
-# -- truncated BPTT ----------------------------------------------------------------------------------
+# -- truncated BPTT --------------------------------------------------------------------------------
 
 
 class Reader(tg.nn.Module):
-    """A small model in float64, with a state that matters."""
+    """A small model in float64, whose output depends on its state."""
 
     def __init__(self, kind="GRU"):
         super().__init__()
@@ -202,14 +202,18 @@ class Reader(tg.nn.Module):
         return self.output(hidden), state
 
 
-def gradients(model):
+def pop_gradients(model):
+    """Return the gradients by name, and set them to None."""
     found = {name: p.grad.copy() for name, p in model.named_parameters()}
     model.zero_grad()
     return found
 
 
-def by_definition(model, indices, batch_size, k1, k2):
-    """For every k1 steps: the loss of these steps, of which a step further back than k2 from their end is a constant."""
+def compute_by_definition(model, indices, batch_size, k1, k2):
+    """Yield the loss of every k1 steps and its gradients, by the definition of TBPTT(k1, k2).
+
+    The gradient goes back k2 steps from the end; the state before them is a constant.
+    """
     streams = tg.text.columns(indices, batch_size)
     steps = len(streams) - 1
     for begin in range(0, steps, k1):
@@ -225,7 +229,7 @@ def by_definition(model, indices, batch_size, k1, k2):
             logits[counted - first :], streams[counted + 1 : end + 1]
         )
         loss.backward()
-        yield loss.item(), gradients(model)
+        yield loss.item(), pop_gradients(model)
 
 
 @pytest.mark.parametrize(
@@ -235,11 +239,11 @@ def by_definition(model, indices, batch_size, k1, k2):
 @pytest.mark.parametrize("kind", ["GRU", "LSTM"])
 def test_truncated_bptt_agrees_with_its_definition(kind, k1, k2):
     model, text = Reader(kind), np.random.default_rng(0).integers(0, 5, 50)
-    expected = list(by_definition(model, text, 2, k1, k2))
+    expected = list(compute_by_definition(model, text, 2, k1, k2))
     found = []
     for loss in tg.text.bptt(model, text, 2, k1, k2):
         loss.backward()
-        found.append((loss.item(), gradients(model)))
+        found.append((loss.item(), pop_gradients(model)))
     assert len(found) == len(expected) == -(-24 // k1)
     for (loss, by_name), (loss_2, by_name_2) in zip(found, expected, strict=True):
         assert loss == pytest.approx(loss_2, rel=1e-12)
@@ -261,7 +265,7 @@ def test_without_k2_windows_do_not_overlap():
 @pytest.mark.parametrize(("k1", "k2"), [(5, 5), (5, 15), (5, 2)])
 def test_the_memory_of_truncated_bptt_does_not_grow_with_the_text(k1, k2):
     model, alive = Reader(), []
-    gc.collect()  # what other tests left is not counted, and not collected in the middle
+    gc.collect()  # so that leftovers of other tests are not collected in between
     for i, loss in enumerate(
         tg.text.bptt(model, np.random.default_rng(0).integers(0, 5, 600), 2, k1, k2)
     ):
