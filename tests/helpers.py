@@ -9,7 +9,7 @@ from tinygrad_rnn.text import sample
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
 
 
-# -- values ------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 def normal(*shape, seed=0):
@@ -38,7 +38,7 @@ def state_parts(state):
     return list(state) if isinstance(state, tuple) else [state]
 
 
-# -- the same numbers, in another order in memory ----------------------------------------------------
+# -- the same numbers, in another order in memory --------------------------------------------------
 
 
 def with_negative_strides(array):
@@ -55,7 +55,7 @@ def with_gaps(array):
     return view
 
 
-# -- networks ----------------------------------------------------------------------------------------
+# -- networks --------------------------------------------------------------------------------------
 
 
 def array_bits(arrays):
@@ -74,7 +74,7 @@ def train_and_sample(seed, cell="gru", compile=False, steps=12):
     return array_bits(model.state_dict()), sample(model, model.vocab, "the", 20, rng=seed)
 
 
-# -- the command -------------------------------------------------------------------------------------
+# -- the command -----------------------------------------------------------------------------------
 
 SMALL_SIZES = "--hidden 8 --embedding 4 --batch-size 4 --steps 10".split()
 """Options of ``train`` for a model that trains in an instant."""
