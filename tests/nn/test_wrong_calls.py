@@ -39,7 +39,7 @@ AREAS = {
         "output and state together": (
             lambda: nn.Sequential(nn.GRU(2, 3), nn.Linear(3, 2))(tg.Tensor(X)),
             TypeError,
-            r"Linear: argument x: expected one Tensor, got a tuple of 2; a recurrent layer returns \(output, state\)",
+            r"Linear: argument x: expected one Tensor, got a tuple of 2; pass the output: a recurrent layer returns \(output, state\)",
         ),
         "array over a parameter": (
             lambda: setattr(nn.Linear(2, 2), "weight", np.ones((2, 2), np.float32)),

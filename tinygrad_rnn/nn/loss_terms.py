@@ -212,8 +212,6 @@ def as_entry_weight(name: str, argument: str, weight: Any, logits: Tensor) -> np
 def require_nonnegative(name: str, argument: str, factor: np.ndarray) -> np.ndarray:
     """Return the weights if none is negative; else raise ValueError: they would reward mistakes."""
     if (factor < 0).any():
-        fix = (
-            "use reduction='none' and multiply by rewards, which may be negative"
-        )
+        fix = "use reduction='none' and multiply by rewards, which may be negative"
         raise argument_error(name, argument, "factors from 0 up", str(factor.min()), fix)
     return factor

@@ -1,4 +1,4 @@
-"""A Module: parameters by name, and modules within modules."""
+"""Modules: parameters by name, and modules inside modules."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from ..graph import ScopePart, clock, context
 from ..tensor import Tensor
 
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
-    "tinygrad_rnn.watcher", default=None
+    "tinygrad_rnn.call_hook", default=None
 )
-"""What is called in place of `forward`, if anything: for who must see layers as wholes, to export them for example."""
+"""Function called in place of `forward`, if set. The ONNX export uses it to see whole layers."""
 
 
 class Module:
-    """Base of everything with parameters. A subclass assigns them in `__init__` and computes in `forward`.
+    """Base class of everything with parameters.
 
-    A leaf Tensor with ``requires_grad=True`` that is assigned to an attribute becomes a parameter,
-    a Module a submodule. Calling the module calls `forward`, inside a scope with its attribute's
-    name, so that a drawing shows what belongs together.
+    A subclass assigns its parameters in `__init__` and computes in `forward`. A leaf Tensor with
+    ``requires_grad=True`` assigned to an attribute becomes a parameter, and a Module becomes a
+    submodule. Calling the module calls `forward` inside a scope with the name of its attribute, so
+    a drawing shows what belongs together.
 
     Examples
     --------
@@ -57,53 +58,38 @@ class Module:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        known = self.__dict__
+        known, kind = self.__dict__, type(self).__name__
         if "_parameters" not in known:
-            raise AttributeError(
-                f"{type(self).__name__}: call super().__init__() before assigning {name}"
-            )
-        kind = type(self).__name__
-        leaf = (
-            value
-            if isinstance(value, Tensor) and value.requires_grad and value.node is None
-            else None
-        )
-        if name in known["_parameters"] and leaf is not value:
-            wanted, fix = (
-                "a leaf Tensor with requires_grad=True, or None",
-                "assign parameter.data to change its numbers",
-            )
-            raise argument_error(
-                kind, name, expected=wanted, got=describe(value), fix=fix, kind=TypeError
-            )
-        if isinstance(value, list | tuple | dict) and _holds_modules(value):
-            raise argument_error(
-                kind,
-                name,
-                expected="a Module",
-                got=f"a {type(value).__name__} of them, whose parameters would not be found",
-                fix="use nn.ModuleList",
-                kind=TypeError,
-            )
-        if isinstance(value, Module) and self in value.modules():
-            got = (
-                "this module itself"
-                if value is self
-                else f"a {type(value).__name__} that has this module in it"
-            )
-            fix = "put what both use into a third module, or hand it to forward"
-            raise argument_error(
-                kind, name, expected="a Module without this one in it", got=got, fix=fix
-            )
+            raise AttributeError(f"{kind}: call super().__init__() before assigning {name}")
+        is_parameter = isinstance(value, Tensor) and value.tracked and value.node is None
+        if name in known["_parameters"] and not is_parameter and value is not None:
+            expected = "a leaf Tensor with requires_grad=True, or None"
+            fix = "assign parameter.data to change its numbers"
+            raise argument_error(kind, name, expected, describe(value), fix, TypeError)
+        _require_no_hidden_modules(kind, name, value)
+        self._require_no_cycle(name, value)
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
-        if leaf is not None:
-            known["_parameters"][name] = leaf
-            leaf.name = leaf.name or name
+        if is_parameter:
+            known["_parameters"][name] = value
+            value.name = value.name or name
         elif isinstance(value, Module):
             known["_modules"][name] = value
             value.__dict__["_scope"] = name
         known[name] = value
+
+    def _require_no_cycle(self, name: str, value: Any) -> None:
+        """Raise ValueError if `value` is a Module that contains this one."""
+        if isinstance(value, Module) and self in value.modules():
+            got, fix = (
+                "this module itself",
+                "put what both use into a third module, or pass it to forward",
+            )
+            if value is not self:
+                got = f"a {type(value).__name__} that has this module in it"
+            raise argument_error(
+                type(self).__name__, name, "a Module without this one in it", got, fix
+            )
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -111,22 +97,22 @@ class Module:
         self._modules.pop(name, None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output; subclasses say how.
+        """Compute the output. Each subclass defines it.
 
         Parameters
         ----------
         *args, **kwargs
-            What the module is called with.
+            The arguments of the call.
 
         Returns
         -------
         anything
-            What the call returns. Recurrent layers and cells return (output, state).
+            The result of the call. Recurrent layers and cells return (output, state).
 
         Raises
         ------
         TypeError
-            If the class does not define it.
+            If the class does not define this method.
 
         Examples
         --------
@@ -137,9 +123,8 @@ class Module:
         >>> Double()(tg.Tensor([1.0, 2.0]))
         Tensor([2., 4.])
         """
-        raise TypeError(
-            f"{type(self).__name__}: expected a method forward, got none; define it in the class"
-        )
+        name = type(self).__name__
+        raise TypeError(f"{name}: expected a method forward, got none; define it in the class")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
@@ -152,11 +137,11 @@ class Module:
             context.reset(token)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The submodules by name."""
+        """Yield the submodules with their names."""
         yield from self._modules.items()
 
     def modules(self) -> Iterator[Module]:
-        """This module and all modules in it.
+        """Yield this module and all modules inside it.
 
         Examples
         --------
@@ -170,7 +155,7 @@ class Module:
             yield from child.modules()
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """The parameters with their names, as ``layer.weight``; one that occurs twice comes once.
+        """Yield the parameters with their names, ``layer.weight`` for example, each once.
 
         Examples
         --------
@@ -192,17 +177,17 @@ class Module:
                 yield f"{prefix}.{name}", parameter
 
     def parameters(self) -> Iterator[Tensor]:
-        """The parameters, each once."""
+        """Yield the parameters, each once."""
         for _, parameter in self.named_parameters():
             yield parameter
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """A copy of the parameters: arrays by name, PyTorch's names and layout.
+        """Return a copy of the parameters: arrays by name, with PyTorch's names and layout.
 
         Returns
         -------
         dict of str to ndarray
-            What `load_state_dict` takes and `tg.save` writes. Training on does not change it.
+            The argument of `load_state_dict` and `tg.save`. Further training does not change it.
 
         Examples
         --------
@@ -214,17 +199,18 @@ class Module:
         return {name: parameter.data.copy() for name, parameter in self._named()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take the parameters from `state`: arrays, Tensors or anything NumPy reads, by name.
+        """Replace the numbers of all parameters by those in `state`.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            All parameters, with the shapes and dtypes that they have here. The numbers are copied.
+            Arrays, Tensors or anything NumPy reads, by name: all parameters, with the shapes and
+            dtypes that they have here. The numbers are copied.
 
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or a shape or dtype differs. Nothing has changed then.
+            If a name is missing or unknown, or a shape or dtype differs. The module is unchanged.
 
         Examples
         --------
@@ -235,45 +221,19 @@ class Module:
         >>> bool((one(x) == other(x)).all())
         True
         """
-        own = dict(self._named())
-        operation = f"{type(self).__name__}.load_state_dict"
-        state = check.mapping(
-            operation, "state", state, "pass module.state_dict(), or what tg.load gives"
-        )
-        given = {
-            name: check.real_array(
-                operation, name, value.data if isinstance(value, Tensor) else value
-            )
-            for name, value in state.items()
+        own, operation = dict(self._named()), f"{type(self).__name__}.load_state_dict"
+        fix = "pass module.state_dict(), or the result of tg.load"
+        arrays = {
+            name: check.real_array(operation, name, x.data if isinstance(x, Tensor) else x)
+            for name, x in check.mapping(operation, "state", state, fix).items()
         }
-        faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in given]
-        faults += [f"unexpected {name}" for name in given if name not in own]
-        faults += [
-            f"{name} expected {p.dtype} {p.shape}, got {describe(given[name])}"
-            for name, p in own.items()
-            if name in given and (given[name].shape != p.shape or given[name].dtype != p.dtype)
-        ]
-        if faults:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: argument state: expected its parameters, got {'; '.join(faults)}; "
-                "build the module with the sizes the weights have, or convert dtypes with module.astype(dtype)"
-            )
+        _require_same_parameters(operation, own, arrays)
+        _require_tied_equal(operation, own, arrays)
         for name, parameter in own.items():
-            shared = [other for other in own if own[other] is parameter]
-            if not all(
-                np.array_equal(given[name], given[other], equal_nan=True) for other in shared
-            ):
-                wanted, got = (
-                    f"the same numbers under {' and '.join(shared)}, which are one parameter",
-                    "different ones",
-                )
-                fix = "leave the module with a parameter for each, or give both the same"
-                raise argument_error(operation, name, expected=wanted, got=got, fix=fix)
-        for name, parameter in own.items():
-            parameter.data = given[name].copy()
+            parameter.data = arrays[name].copy()
 
     def zero_grad(self) -> None:
-        """Forget all gradients.
+        """Set all gradients to None.
 
         Examples
         --------
@@ -290,7 +250,9 @@ class Module:
             parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training, where dropout drops, or with `mode` False to evaluation; returns the module.
+        """Switch to training mode, or with `mode` False to evaluation mode; return the module.
+
+        Dropout acts in training only.
 
         Examples
         --------
@@ -305,16 +267,18 @@ class Module:
         return self
 
     def eval(self) -> Self:
-        """Switch to evaluation, where dropout does nothing; returns the module."""
+        """Switch to evaluation mode, in which dropout does nothing; return the module."""
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert all parameters to a floating dtype, in place; gradients are forgotten. Returns the module.
+        """Convert all parameters to a floating dtype in place; return the module.
+
+        Gradients become None.
 
         Raises
         ------
         TypeError
-            If that is not floating. Nothing has changed then.
+            If the dtype is not floating. The module is unchanged.
 
         Examples
         --------
@@ -322,16 +286,7 @@ class Module:
         >>> tg.nn.Linear(2, 3, rng=0).astype("float64").dtype
         dtype('float64')
         """
-        dtype = check.dtype("astype", dtype)
-        if dtype.kind != "f":
-            raise argument_error(
-                "astype",
-                "dtype",
-                expected="a floating dtype",
-                got=str(dtype),
-                fix="use float32 or float64",
-                kind=TypeError,
-            )
+        dtype = check.floating_dtype("astype", dtype)
         for parameter in self.parameters():
             parameter.array = parameter.array.astype(dtype)
             parameter.data = parameter.array
@@ -340,25 +295,25 @@ class Module:
 
     @property
     def dtype(self) -> np.dtype:
-        """The dtype of its parameters.
+        """The dtype of the parameters.
 
         Raises
         ------
         TypeError
-            If it has none.
+            If there are no parameters.
         """
         for _, parameter in self._named():
             return parameter.dtype
         raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")
 
     def __repr__(self) -> str:
-        children = "".join(
-            f"\n  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()
-        )
-        return f"{type(self).__name__}({self.describe()}{children + chr(10) if children else ''})"
+        lines = [f"\n({name}): {child!r}" for name, child in self.children()]
+        children = "".join(line.replace("\n", "\n  ") for line in lines)
+        end = "\n" if lines else ""
+        return f"{type(self).__name__}({self.describe()}{children}{end})"
 
     def describe(self) -> str:
-        """What `repr` shows in the parentheses.
+        """Return the text that `repr` shows in the parentheses.
 
         Examples
         --------
@@ -372,54 +327,84 @@ class Module:
 
 @contextmanager
 def eval_mode(model: Any) -> Iterator[None]:
-    """A block in which a Module is in evaluation mode; each part of it is as it was afterwards. Anything else is left alone."""
-    before = (
-        [(module, module.training) for module in model.modules()]
-        if isinstance(model, Module)
-        else []
-    )
+    """Put a Module into evaluation mode inside the block; restore each submodule's mode afterwards.
+
+    Anything that is not a Module is left alone.
+    """
+    modules = list(model.modules()) if isinstance(model, Module) else []
+    modes = [module.training for module in modules]
     try:
-        for module, _ in before:
+        for module in modules:
             module.training = False
         yield
     finally:
-        for module, mode in before:
+        for module, mode in zip(modules, modes, strict=True):
             module.training = mode
 
 
-def _holds_modules(value: Any) -> bool:
-    """Whether there is a Module in a list, a tuple or a dict, or in one of these inside of it."""
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
+def _require_no_hidden_modules(kind: str, name: str, value: Any) -> None:
+    """Raise TypeError for a list, tuple or dict with a Module inside, at any depth.
+
+    The parameters of such a Module would not be found.
+    """
+    containers, rest = (
+        list | tuple | dict,
+        [value] if isinstance(value, list | tuple | dict) else [],
+    )
+    while rest:
+        item = rest.pop()
         if isinstance(item, Module):
-            return True
-        if isinstance(item, list | tuple | dict):
-            waiting.extend(item.values() if isinstance(item, dict) else item)
-    return False
+            got = f"a {type(value).__name__} of them, whose parameters would not be found"
+            raise argument_error(kind, name, "a Module", got, "use nn.ModuleList", TypeError)
+        if isinstance(item, containers):
+            rest.extend(item.values() if isinstance(item, dict) else item)
+
+
+def _require_same_parameters(
+    operation: str, own: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Raise ValueError if the arrays differ from the parameters in names, shapes or dtypes."""
+    faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in arrays]
+    faults += [f"unexpected {name}" for name in arrays if name not in own]
+    for name, p in own.items():
+        array = arrays.get(name)
+        if array is not None and (array.shape != p.shape or array.dtype != p.dtype):
+            faults.append(f"{name} expected {p.dtype} {p.shape}, got {describe(array)}")
+    if faults:
+        fix = "build the module with the sizes the weights have, or convert dtypes with "
+        fix += "module.astype(dtype)"
+        raise argument_error(operation, "state", "its parameters", "; ".join(faults), fix)
+
+
+def _require_tied_equal(
+    operation: str, own: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Raise ValueError if a parameter that has several names has different numbers under them."""
+    for name, parameter in own.items():
+        names = [other for other in own if own[other] is parameter]
+        if not all(np.array_equal(arrays[name], arrays[n], equal_nan=True) for n in names):
+            expected = f"the same numbers under {' and '.join(names)}, which are one parameter"
+            fix = "make the parameters separate in the module, or give both the same numbers"
+            raise argument_error(operation, name, expected, "different ones", fix)
 
 
 def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
-    """`x` as a Tensor, refused if its floating dtype is not the module's."""
+    """Return `x` as a Tensor; raise TypeError if its dtype is not that of the parameters."""
     if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
-        got, fix = (
-            f"a tuple of {len(x)}",
-            "a recurrent layer returns (output, state): hand on the output",
-        )
+        fix = "pass the output: a recurrent layer returns (output, state)"
         raise argument_error(
-            operation, argument, expected="one Tensor", got=got, fix=fix, kind=TypeError
+            operation, argument, "one Tensor", f"a tuple of {len(x)}", fix, TypeError
         )
     if not isinstance(x, Tensor):
         x = Tensor(x)
     if x.dtype != dtype:
-        raise argument_error(
-            operation,
-            argument,
-            expected=f"dtype {dtype}, that of the parameters",
-            got=describe(x),
-            fix=f"use {argument}.astype(np.{dtype}), or {operation.lower()}.astype(np.{x.dtype}) for the module"
-            if x.dtype.kind == "f"
-            else f"use {argument}.astype(np.{dtype}); one-hot rows come from tg.text.one_hot",
-            kind=TypeError,
+        expected, fix = (
+            f"dtype {dtype}, that of the parameters",
+            f"use {argument}.astype(np.{dtype})",
         )
+        if x.dtype.kind == "f":
+            fix += f", or {operation.lower()}.astype(np.{x.dtype}) for the module"
+        else:
+            fix += "; one-hot rows come from tg.text.one_hot"
+        raise argument_error(operation, argument, expected, describe(x), fix, TypeError)
     return x
