@@ -403,7 +403,7 @@ def test_norms():
         np.testing.assert_allclose(
             found.norms(name), [np.linalg.norm(row) for row in array], rtol=1e-14
         )
-    with pytest.raises(KeyError, match=r"expected .*h.*, got 'q'; write norms\('U'\), for example"):
+    with pytest.raises(KeyError, match=r"expected .*h.*, got 'q'; write norms\('h'\), for example"):
         found.norms("q")
 
 

@@ -99,7 +99,7 @@ class Flow:
         """
         known = {**self.parameters, **self.gradients}
         if name not in known:
-            fix = f"write norms({next(iter(known))!r}), for example"
+            fix = f"write norms({[*self.gradients, *known][0]!r}), for example"
             raise argument_error(
                 "Flow.norms", "name", ", ".join(known), repr(name), fix, kind=KeyError
             )
