@@ -191,8 +191,9 @@ def _getitem(call: ExportedCall) -> str:
             output_axis += np.ndim(entry)
         axis += 1
     if slices:
-        starts, stops, steps, axes = (call.ints(*numbers) for numbers in zip(*slices, strict=True))
-        x = call.add("Slice", x, starts, stops, axes, steps)
+        starts, stops, steps, axes = zip(*slices, strict=True)
+        vectors = [call.ints(*numbers) for numbers in (starts, stops, axes, steps)]
+        x = call.add("Slice", x, *vectors)
     for axis, index in reversed(gathers):
         x = call.add("Gather", x, call.builder.add_constant(index), axis=axis)
     return call.add("Unsqueeze", x, call.ints(*new_axes)) if new_axes else x
