@@ -1,39 +1,21 @@
-"""GRU against the test cases of the ONNX operator, whose default resets the state before it is multiplied."""
+"""Our GRU on the cases of ONNX's GRU, which resets the state before the product by default.
 
-from unittest.mock import patch
+The weights are converted here, independently of `tg.interop`.
+"""
 
 import numpy as np
 import pytest
 from onnx.backend.test.case.node import gru as onnx_gru
 from onnx.helper import get_attribute_value
+from onnx_operators import collect_official_cases
 
 import tinygrad_rnn as tg
 
-
-def official_cases():
-    """What the export functions of the package hand to `expect`, by name: the node, its inputs and its outputs."""
-    cases = {}
-
-    def expect(node, inputs, outputs, name):
-        cases[name] = (
-            node,
-            dict(zip(node.input, inputs, strict=True)),
-            dict(zip(filter(None, node.output), outputs, strict=True)),
-        )
-
-    with patch.object(onnx_gru, "expect", expect):
-        for name, export in vars(onnx_gru.GRU).items():
-            if name.startswith("export_"):
-                np.random.seed(0)  # as the package does before each
-                export()
-    return cases
+OFFICIAL = collect_official_cases(["GRU"])
 
 
-OFFICIAL = official_cases()
-
-
-def ours_from(gates):
-    """Blocks for the gates z, r, h along the first axis, in our order r, z, n."""
+def reorder_gates(gates):
+    """Return the blocks of the gates z, r, h along the first axis in our order r, z, n."""
     update, reset, new = np.split(gates, 3)
     return np.concatenate([reset, update, new])
 
@@ -41,7 +23,7 @@ def ours_from(gates):
 def run_gru(
     X, W, R, B=None, initial_h=None, *, direction="forward", linear_before_reset=0, layout=0
 ):
-    """Y and Y_h of the ONNX operator, computed by tg.nn.GRU."""
+    """Return Y and Y_h of the ONNX operator, computed by tg.nn.GRU."""
     directions, _, hidden = R.shape
     layer = tg.nn.GRU(
         X.shape[2],
@@ -53,11 +35,11 @@ def run_gru(
     )
     parameters = {}
     for i, suffix in zip(range(directions), ("", "_reverse"), strict=False):
-        parameters[f"weight_ih_l0{suffix}"] = ours_from(W[i])
-        parameters[f"weight_hh_l0{suffix}"] = ours_from(R[i])
+        parameters[f"weight_ih_l0{suffix}"] = reorder_gates(W[i])
+        parameters[f"weight_hh_l0{suffix}"] = reorder_gates(R[i])
         if B is not None:
             parameters[f"bias_ih_l0{suffix}"], parameters[f"bias_hh_l0{suffix}"] = map(
-                ours_from, np.split(B[i], 2)
+                reorder_gates, np.split(B[i], 2)
             )
     layer.load_state_dict(parameters)
     time = 1 if layout else 0
@@ -75,13 +57,15 @@ def assert_close_in_float32(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_package_has_six_cases():
+def test_onnx_has_six_cases_of_the_gru():
     assert len(OFFICIAL) == 6
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
-def test_official_case(name):
-    node, inputs, expected = OFFICIAL[name]
+def test_gru_gives_the_outputs_of_the_official_cases(name):
+    node, inputs, outputs = OFFICIAL[name]
+    inputs = dict(zip(node.input, inputs, strict=True))
+    expected = dict(zip(filter(None, node.output), outputs, strict=True))
     attributes = {a.name: get_attribute_value(a) for a in node.attribute if a.name != "hidden_size"}
     if "direction" in attributes:
         attributes["direction"] = attributes["direction"].decode()
@@ -93,8 +77,8 @@ def test_official_case(name):
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 @pytest.mark.parametrize("linear_before_reset", [0, 1])
-def test_random_weights_against_the_reference_of_the_package(direction, linear_before_reset):
-    """The official cases are all without linear_before_reset, and most of them have equal weights for all gates."""
+def test_random_weights_give_what_the_reference_of_onnx_gives(direction, linear_before_reset):
+    """No official case has linear_before_reset, and most have equal weights for all gates."""
     rng = np.random.default_rng(0)
     T, N, H, D = 4, 3, 5, 1 + (direction == "bidirectional")
     shapes = {

@@ -1,4 +1,4 @@
-"""Wrong calls of interop: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of interop, and the errors that name the operation and the argument."""
 
 from wrong_calls import X, assert_refused, every
 
