@@ -25,7 +25,14 @@ from tinygrad_rnn.compile import jit
 from tinygrad_rnn.compile.capture import captured
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
-from tinygrad_rnn.gradcheck import Sampler, cases, check_op
+from tinygrad_rnn.gradcheck import (
+    Sampler,
+    cases,
+    check_op,
+    domain_of_inputs,
+    is_elementwise,
+    place_inside,
+)
 from tinygrad_rnn.graph import Node, Value, observers, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
@@ -61,8 +68,10 @@ __all__ = [
     "cli",
     "cross_entropy",
     "demo_text",
+    "domain_of_inputs",
     "escape_unprintable",
     "interrupt",
+    "is_elementwise",
     "jit",
     "load_metadata",
     "load_model",
@@ -74,6 +83,7 @@ __all__ = [
     "numpy_protocol",
     "observers",
     "one_hot",
+    "place_inside",
     "plain_scope",
     "registry",
     "render",

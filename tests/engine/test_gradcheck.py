@@ -5,17 +5,13 @@ import warnings
 
 import numpy as np
 import pytest
+from every_op import OPS
 from internals import Op, Sampler, cases, check_op, registry
 
 import tinygrad_rnn as tg
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((2, 3)), RNG.standard_normal((2, 3))
-OPS = {
-    name: op
-    for name, op in registry.items()
-    if op.forward.__module__.startswith("tinygrad_rnn.ops")
-}
 
 pytestmark = pytest.mark.usefixtures("restored_registry")
 
@@ -37,7 +33,7 @@ def exp(a):
     return np.exp(a)
 
 
-# -- it passes what is right -------------------------------------------------------------------------
+# -- it passes what is right -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -108,7 +104,7 @@ def test_it_is_reproducible_and_takes_a_generator():
     assert rng.bit_generator.state != state
 
 
-# -- it finds what is wrong --------------------------------------------------------------------------
+# -- it finds what is wrong ------------------------------------------------------------------------
 
 
 def slightly_off(index, shape, factor=1.001):
@@ -166,7 +162,12 @@ def test_an_error_of_a_thousandth_in_the_second_order_only(index):
 
 @pytest.mark.parametrize(
     ("name", "argument"),
-    [(name, argument) for name, op in OPS.items() for argument in op.rules if name != "sign"],
+    [
+        (name, argument)
+        for name, op in OPS.items()
+        for argument in op.rules
+        if op.rule_text(argument) != "g * 0"
+    ],
 )
 def test_an_error_of_a_thousandth_in_any_rule_of_the_registry(name, argument, monkeypatch):
     """A rule is linear in g: with 1.001 g coming in, a thousandth too much goes out."""
@@ -311,7 +312,7 @@ def test_an_op_that_writes_into_its_argument_is_found():
         tg.gradcheck(made(twice, a=lambda g, y, a: 2 * g), A.copy())
 
 
-# -- it says where -----------------------------------------------------------------------------------
+# -- it says where ---------------------------------------------------------------------------------
 
 
 def test_the_message():
@@ -396,7 +397,7 @@ def test_nothing_to_check_is_refused():
         tg.gradcheck(lambda a: None, A)
 
 
-# -- samples -----------------------------------------------------------------------------------------
+# -- samples ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 4), (50,), (2, 3, 4), (0, 3)], ids=str)
@@ -427,7 +428,7 @@ def test_an_op_without_samples_is_checked_not_at_all():
     assert check_op(made(sin, a=lambda g, y, a: g)) == 0
 
 
-# -- ops of one's own --------------------------------------------------------------------------------
+# -- ops of one's own ------------------------------------------------------------------------------
 
 
 def softsign():
@@ -547,7 +548,7 @@ def test_an_error_in_the_forward_function_names_the_op_and_its_arguments():
         squared(tg.Tensor(A))
 
 
-# -- names of ops ------------------------------------------------------------------------------------
+# -- names of ops ----------------------------------------------------------------------------------
 
 
 def cell_of_a_notebook(name, value, module="__main__"):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from every_op import OPS, call, every_op
 from helpers import with_negative_strides
-from internals import cases, registry, reuse_masks
+from internals import cases, reuse_masks
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
@@ -24,7 +25,7 @@ def gradient(f, x, dtype, *, record=False):
     return y.data, g.data, u
 
 
-# -- far out, and infinite ---------------------------------------------------------------------------
+# -- far out, and infinite -------------------------------------------------------------------------
 
 LINE = [-INF, -1e4, -200.0, 0.0, 200.0, 1e4, INF]
 CURVES = {
@@ -154,18 +155,7 @@ def test_what_has_no_limit_is_nan_with_numpys_warning(f, row):
         f(tg.Tensor(row))
 
 
-# -- nan is passed on --------------------------------------------------------------------------------
-
-OPS = {
-    name: op
-    for name, op in registry.items()
-    if op.forward.__module__.startswith("tinygrad_rnn.ops")
-}
-every_op = pytest.mark.parametrize("name", sorted(OPS))
-
-
-def called(name, arrays, params):
-    return OPS[name](list(arrays), **params) if OPS[name].variadic else OPS[name](*arrays, **params)
+# -- nan is passed on ------------------------------------------------------------------------------
 
 
 @every_op
@@ -175,7 +165,7 @@ def test_nan_in_any_input_of_an_op_is_nan_in_its_result(name):
         for i, a in enumerate(arrays):
             if isinstance(a, np.ndarray) and a.dtype.kind == "f":
                 whole = [*arrays[:i], tg.Tensor(np.full_like(a, NAN)), *arrays[i + 1 :]]
-                assert np.isnan(called(name, whole, params).data).any()
+                assert np.isnan(call(name, whole, params).data).any()
 
 
 @every_op
@@ -188,7 +178,7 @@ def test_a_gradient_of_nan_goes_on_through_every_rule(name):
             else a
             for a in arrays
         ]
-        y = called(name, inputs, params)
+        y = call(name, inputs, params)
         y.backward(np.full(y.shape, NAN))
         for x in inputs:
             if isinstance(x, tg.Tensor):
@@ -270,7 +260,7 @@ def test_a_norm_is_a_number_though_powers_of_its_entries_are_none(norm_type, dty
         np.testing.assert_allclose(parameters[1].grad, [0, -12 / expected * size], rtol=1e-6)
 
 
-# -- what does not count is not read -----------------------------------------------------------------
+# -- what does not count is not read ---------------------------------------------------------------
 
 
 @both_dtypes
@@ -434,7 +424,7 @@ def test_what_does_not_count_need_not_be_a_class(loss):
     assert (y, g.tolist()) == ((0, [[0], [0]]) if loss is F.cross_entropy else (2, [[0], [-u]]))
 
 
-# -- nothing at all ----------------------------------------------------------------------------------
+# -- nothing at all --------------------------------------------------------------------------------
 
 EMPTY_LOSSES = {
     "cross_entropy": (F.cross_entropy, (0, 3), np.zeros(0, int)),
@@ -544,7 +534,7 @@ def test_losses_of_numbers_without_axes():
     assert F.dropout(tg.Tensor(2.0), 0.5, rng=0).shape == ()
 
 
-# -- other layouts and byte orders -------------------------------------------------------------------
+# -- other layouts and byte orders -----------------------------------------------------------------
 
 
 LAYOUTS = {

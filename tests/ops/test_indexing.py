@@ -272,7 +272,7 @@ def test_iteration_unpacking_and_membership():
     assert len(list(t)) == len(t) == 4
 
 
-# -- what is refused ---------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 WRONG = {
     "out of range": 4,
@@ -311,7 +311,7 @@ def test_assignment_is_refused(index, tracked):
     np.testing.assert_array_equal(t.data, A)
 
 
-# -- a sequence of T steps costs T, not T² -----------------------------------------------------------
+# -- a sequence of T steps costs T, not T² ---------------------------------------------------------
 
 
 def seconds(work):

@@ -1,4 +1,7 @@
-"""The table of ops in the documentation: every op has a complete row, an incomplete one fails the build, and shapes are true."""
+"""The table of ops in the documentation: every op has a complete row, and its shapes are true.
+
+An incomplete row fails the build.
+"""
 
 import re
 import sys
@@ -6,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from internals import Op, cases, registry
+from every_op import OPS
+from internals import Op, cases
 
 import tinygrad_rnn as tg
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 from op_rows import Row, helpers
 
-OURS = [op for op in registry.values() if op.forward.__module__.startswith("tinygrad_rnn.ops.")]
 GROUP = r"\((?:…|\w+)?(?:, \w+)*\)"
 SIGNATURE = re.compile(rf"{GROUP}(?:, {GROUP})* → {GROUP}")
-SIGNED = [op for op in OURS if SIGNATURE.fullmatch(op.shapes)]
+SIGNED = [op for op in OPS.values() if SIGNATURE.fullmatch(op.shapes)]
 
 
-@pytest.mark.parametrize("op", OURS, ids=lambda op: op.name)
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 def test_every_op_has_a_complete_row(op):
     row = Row.of(op)
     assert set(row.rules) == set(op.inputs)
@@ -78,7 +81,7 @@ def groups(text):
 
 
 def bind(pattern, shape, sizes):
-    """Enter the sizes that a pattern's letters have in `shape`, and return what its … stands for."""
+    """Enter the sizes of a pattern's letters in `shape`, and return the axes that its … covers."""
     letters = [part for part in pattern if part != "…"]
     free = len(shape) - len(letters)
     assert free >= 0, (pattern, shape)

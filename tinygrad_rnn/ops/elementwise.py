@@ -200,7 +200,7 @@ def tanh(a: Any) -> Any:
 tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 
 
-@op("σ({a})", shapes="(…) → (…)", reference=lambda a: (1 + np.tanh(a / 2)) / 2)
+@op("σ({a})", shapes="(…) → (…)", reference=lambda a: np.exp(-np.logaddexp(0, -a)))
 @np.errstate(over="ignore", under="ignore")
 def sigmoid(a: Any) -> Any:
     """Return the logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).

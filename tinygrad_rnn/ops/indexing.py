@@ -167,7 +167,9 @@ def gather(a: Any, *, index: Any) -> Any:
     shapes="(…) → (…, size)",
     sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
     fix="index has an integer in [0, size) for each entry of a",
-    reference=lambda a, index, size: a[..., None] * np.eye(size, dtype=a.dtype)[index],
+    reference=lambda a, index, size: (
+        a[..., None] * np.eye(size, dtype=a.dtype)[index.reshape(a.shape)]
+    ),
 )
 def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
     """Return rows of `size` zeros, each with one entry of `a` at its index: the adjoint of
@@ -259,7 +261,9 @@ def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
 
 repeat.vjps(
     a=lambda g, y, a, repeats, axis: scatter(
-        [g], [index_of_source(a, repeats, axis)], (a.size,) if axis is None else a.shape
+        [g],
+        [index_of_source(a, repeats, axis)],
+        a.shape if axis is not None and a.ndim else (a.size,),
     ).reshape(a.shape)
 )
 
@@ -267,10 +271,12 @@ repeat.vjps(
 def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
     """Return the index of the entry that each entry of ``repeat(a)`` is a copy of.
 
-    It is an index of `a`, or of ``ravel(a)`` if `axis` is None.
+    It is an index of `a`, or of ``ravel(a)`` if `axis` is None or `a` has no axes.
     """
-    source = np.repeat(np.arange(a.size if axis is None else a.shape[axis]), _as_counts(repeats))
-    return source if axis is None else (*(slice(None),) * (axis % a.ndim), source)
+    if axis is None or not a.ndim:
+        return np.repeat(np.arange(a.size), _as_counts(repeats))
+    source = np.repeat(np.arange(a.shape[axis]), _as_counts(repeats))
+    return (*(slice(None),) * (axis % a.ndim), source)
 
 
 def _as_counts(repeats: Any) -> np.ndarray:

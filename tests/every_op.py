@@ -1,0 +1,90 @@
+"""Every op of the package, as its tests see it: calls, references and samples, from the registry.
+
+A test that is marked with `every_op` or `every_case` takes a new op by itself.
+"""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+from internals import cases, is_elementwise, place_inside, registry
+from internals import domain_of_inputs as domains
+
+import tinygrad_rnn as tg
+
+# The registry as the package fills it, before a test or a docstring adds an op of its own.
+OPS = {
+    name: op
+    for name, op in registry.items()
+    if op.forward.__module__.startswith("tinygrad_rnn.ops")
+}
+CASES = [
+    (name, arrays, params)
+    for name, op in OPS.items()
+    for arrays, params in cases(op, np.random.default_rng(1))
+]
+every_op = pytest.mark.parametrize("name", OPS)
+every_case = pytest.mark.parametrize(
+    ("name", "arrays", "params"), CASES, ids=[f"{case[0]}-{i}" for i, case in enumerate(CASES)]
+)
+
+BROADCASTING = [name for name, op in OPS.items() if is_elementwise(op) and len(op.inputs) > 1]
+BINARY = [name for name in BROADCASTING if len(OPS[name].inputs) == 2]
+UNARY = [
+    name for name, op in OPS.items() if is_elementwise(op) and not (op.inputs[1:] or op.defaults)
+]
+REDUCTIONS = [name for name, op in OPS.items() if "keepdims" in op.defaults]
+
+
+def call(name, arrays, params):
+    """Call an op with these arrays and settings."""
+    return OPS[name](arrays, **params) if OPS[name].variadic else OPS[name](*arrays, **params)
+
+
+def call_public(name, arrays, params):
+    """Call an op as a user does, by its public name."""
+    function = getattr(tg, name)
+    if name == "einsum":  # the only one that takes its setting first
+        return function(params["subscripts"], *arrays)
+    return function(list(arrays), **params) if OPS[name].variadic else function(*arrays, **params)
+
+
+def reference(name, arrays, params):
+    """Return what the independent function of an op gives, as an array."""
+    return np.asarray(OPS[name].reference(*arrays, **params))
+
+
+def reference_or_none(name, arrays, params):
+    """Return what the independent function gives, or None if it raises or gives NaN or inf."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            found = reference(name, arrays, params)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return found if np.isfinite(found).all() else None
+
+
+def draw_scalars(name, n):
+    """Return `n` arrays without axes, for the inputs of an op, in their domains."""
+    kinds = domains(OPS[name]) * (n if OPS[name].variadic else 1)
+    units = [np.array((i + 0.5) / n) for i in range(n)]
+    rng = np.random.default_rng(0)
+    return [place_inside(kind, unit, rng) for kind, unit in zip(kinds, units, strict=True)]
+
+
+def takes_integers_up_to(limit, name):
+    """Return whether 1 … `limit` are in the domain of every input of an op."""
+    kinds = [kind for kind in domains(OPS[name]) if kind is not bool]
+    return all(low < 1 and high > limit for low, high in kinds)
+
+
+def is_float(x):
+    """Return whether `x` is an array of floats."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def code_of(function):
+    """Return what a function does: its bytecode and the names in it, without the docstring."""
+    code = inspect.unwrap(function).__code__
+    return code.co_code, code.co_names, [c for c in code.co_consts if not isinstance(c, str)]
