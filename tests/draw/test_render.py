@@ -803,7 +803,7 @@ def test_the_command_draws_a_trained_model(folder, capsys):
         ([], "required"),
         (["--demo", "model"], "not allowed with argument --demo"),
         (["none.safetensors"], "expected a file"),
-        (["--demo", "--length", "0"], "argument --length: expected a positive number, got 0"),
+        (["--demo", "--length", "0"], "argument --length: expected a positive integer, got 0"),
         (["--demo", "--length", "two"], "invalid int value: 'two'"),
         (["--demo", "--text", "M"], "argument --text: expected at least two characters, got 'M'"),
         (["--demo", "--text", "Moth"], "got 'o' at position 1"),

@@ -1,4 +1,4 @@
-"""Time goes to the right: what in a DOT text puts the steps of a loop side by side, and one loop after another."""
+"""Layout of time in DOT text: the steps of a loop side by side, one loop after another."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from ..analysis.scopes import Loop, loop_of
 from ..graph import Scope
-from .picture import Picture, Vertex, common
-from .steps import loops
+from .picture import Picture, Vertex, common_scope
+from .steps import find_loops
 
 TIES = 4
-"""How many invisible edges tie a time step to its place: enough to keep it there, few enough to take no room."""
+"""The number of invisible edges between a step and its point: enough to hold it in place."""
 
 POINT = {"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"}
 
 
 def columns_of(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
-    """For each loop what is in each of its steps, in the order of time."""
+    """Return, for each loop, the vertices of each of its steps, in the order of time."""
     found: dict[Scope, dict[int, list[Vertex]]] = {}
     for vertex in picture.vertices.values():
         if place := loop_of(vertex.scope):
@@ -26,7 +26,11 @@ def columns_of(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
 
 
 def levels_of(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
-    """For each loop what is to be on one level: both ends of a state; and a state with the next one, which is on its right."""
+    """Return, for each loop, the pairs of vertices to put on one level.
+
+    These are both ends of a state, and a state with the next one. The flag tells whether the second
+    vertex must be on the right of the first, as the next state is.
+    """
     found: dict[Scope, list[tuple[str, str, bool]]] = {}
     made: dict[tuple[Loop, str | None], str] = {}
     for vertex in picture.vertices.values():
@@ -50,10 +54,11 @@ def levels_of(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
 def add_axis(
     part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: str
 ) -> None:
-    """Put the steps of a loop side by side, and both ends of a state on one level, so that time flows along a line.
+    """Put the steps of a loop side by side and both ends of a state on one level.
 
-    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible row of points on either side
-    of the steps, two points for each, tied to what comes into the step and to what is made in it.
+    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible
+    row of points on either side of the steps, two points for each step: one is tied to the states
+    that enter the step, the other to the vertices made in it.
     """
     import graphviz
 
@@ -83,10 +88,13 @@ def add_axis(
 
 
 def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
-    """For the scope around both, each two loops of which one begins where the other ended, as a decoder does with its encoder:
-    all of the first, and then the steps of the second.
+    """Return pairs of loops of which the second starts at the end of the first.
 
-    Only where steps are left out: loops that are drawn whole fall into this order by themselves, and would be pulled out of it.
+    An encoder and its decoder are an example. The key is the scope around both loops; the value has
+    all of the first loop as one column, then the steps of the second.
+
+    Empty if no steps are left out. Graphviz finds this order for complete loops by itself, and
+    invisible edges would disturb it.
     """
     if all(vertex.kind != "steps" for vertex in picture.vertices.values()):
         return {}
@@ -102,18 +110,21 @@ def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
         if place:
             for loop in came - {place[0]}:
                 entered.setdefault((loop, place[0]), set()).add(place[1])
-    columns, steps = columns_of(picture), loops(picture)
+    columns, steps = columns_of(picture), find_loops(picture)
     found: dict[Scope, list[list[list[Vertex]]]] = {}
     for pair, at in entered.items():
         if at == {min(steps.get(pair[1], at))} and len(columns[pair[1]]) > 1:
-            found.setdefault(common(*pair), []).append(
+            found.setdefault(common_scope(*pair), []).append(
                 [[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]]
             )
     return found
 
 
 def companions_of(picture: Picture) -> list[tuple[Scope, Scope, int]]:
-    """Two loops, of which one goes along with the other and takes what its steps make, as a loss does; and how many steps it takes."""
+    """Return pairs of loops of which each step of the second uses that step of the first.
+
+    A loss at every step is an example. The third entry is the number of such steps.
+    """
     found: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
     for edge in picture.edges:
         source, target = (
@@ -130,6 +141,9 @@ def companions_of(picture: Picture) -> list[tuple[Scope, Scope, int]]:
 
 
 def add_companion(drawing: Any, number: int, companion: int, steps: int) -> None:
-    """Put a loop that goes along with another one behind it in time: else its frame may stand where time begins, and edges cross all."""
+    """Put each step of a companion loop to the right of the step that it uses.
+
+    Without this, its frame may lie at the start of time, and its edges cross the picture.
+    """
     for i in range(steps):
         drawing.edge(f"t{number}_{i}_made_late", f"t{companion}_{i}_made_early", style="invis")

@@ -19,7 +19,7 @@ from .themes import Theme
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
 ROWS, COLUMNS = 6, 6
-"""An array up to this size is written out, a larger one by its range and its norm."""
+"""An array up to this size is written out. A larger one is given by its range and its norm."""
 
 RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
 
@@ -32,60 +32,72 @@ SHAPES = {
     "fold": {"shape": "box", "style": "filled", "peripheries": "2"},
     "steps": {"shape": "plaintext", "style": ""},
 }
-"""Every kind has an outline of its own, so that no kind is told by colour alone."""
+"""Each kind has its own outline, so no two kinds differ in colour alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a picture is to look.
+    """The appearance of a picture.
 
     Attributes
     ----------
     show : set of {"shape", "value", "grad"}
     theme : Theme
     direction : {"up", "down", "right"}
-        Where data flows. Time goes to the right; with "right", along with the data.
+        The direction of data. Time goes to the right; with "right", along with the data.
     marked : set of Value, or None
-        What is on a highlighted path.
-    graded : bool
-        Whether a backward pass from this result has been made; before it, a gradient that is there is another's.
+        The values on a highlighted path.
+    backward_done : bool
+        Whether this result has had its backward pass. Before it, any gradient in the graph belongs
+        to another result and is not shown.
     """
 
     show: frozenset[str]
     theme: Theme
     direction: str
     marked: frozenset[Value] | None = None
-    graded: bool = True
+    backward_done: bool = True
 
-    def marks(self, values: tuple[Value, ...]) -> bool:
-        """Whether one of them is on a highlighted path."""
+    def is_marked(self, values: tuple[Value, ...]) -> bool:
+        """Return whether one of the values is on a highlighted path."""
         return self.marked is not None and not self.marked.isdisjoint(values)
 
 
-def write(picture: Picture, look: Look, title: str) -> str:
-    """`picture` as DOT text with `title` below it: the same for the same picture, and safe with any name."""
+def write_dot(picture: Picture, look: Look, title: str) -> str:
+    """Return `picture` as DOT text with `title` below it.
+
+    Equal pictures give equal text. Names may hold any characters.
+    """
     import graphviz
 
     theme = look.theme
     drawing = graphviz.Digraph(
         graph_attr={
-            "rankdir": RANKDIR[look.direction], "newrank": "true",
-            "remincross": "false", "bgcolor": theme.paper, "fontname": FONT, "fontcolor": theme.faint,
-            "fontsize": "11", "label": _html(*title.split("\n")), "labelloc": "b", "labeljust": "l", "nodesep": "0.18", "ranksep": "0.32",
+            "rankdir": RANKDIR[look.direction], "newrank": "true", "remincross": "false",
+            "bgcolor": theme.paper, "fontname": FONT, "fontcolor": theme.faint, "fontsize": "11",
+            "label": _html(*title.split("\n")), "labelloc": "b", "labeljust": "l",
+            "nodesep": "0.18", "ranksep": "0.32",
         },
-        node_attr={"fontname": FONT, "fontsize": "12", "fontcolor": theme.ink, "color": theme.faint, "margin": "0.06,0.03",
-                   "height": "0.3", "width": "0.3"},
-        edge_attr={"color": theme.faint, "arrowsize": "0.6", "fontname": FONT, "fontsize": "10", "fontcolor": theme.faint},
+        node_attr={
+            "fontname": FONT, "fontsize": "12", "fontcolor": theme.ink, "color": theme.faint,
+            "margin": "0.06,0.03", "height": "0.3", "width": "0.3",
+        },
+        edge_attr={
+            "color": theme.faint, "arrowsize": "0.6",
+            "fontname": FONT, "fontsize": "10", "fontcolor": theme.faint,
+        },
     )  # fmt: skip
-    _clusters(drawing, picture, look)
-    weights = _weights(picture) if "grad" in look.show and look.graded else {}
+    _add_frames(drawing, picture, look)
+    show_widths = "grad" in look.show and look.backward_done
+    widths = _edge_widths(picture) if show_widths else {}
     for number, edge in enumerate(picture.edges):
-        drawing.edge(edge.source, edge.target, **_edge(edge, picture, look, weights.get(number)))
+        style = _edge_style(edge, picture, look, widths.get(number))
+        drawing.edge(edge.source, edge.target, **style)
     return drawing.source
 
 
-def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
-    """Vertices inside nested frames, one for each scope, in the order in which these were entered; steps in order of time."""
+def _add_frames(drawing: Any, picture: Picture, look: Look) -> None:
+    """Add the vertices inside nested frames, one for each scope; time steps in order of time."""
     import graphviz
 
     inside: dict[Scope, list[Vertex]] = {(): []}
@@ -93,11 +105,6 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
         for depth in range(1, len(vertex.scope) + 1):
             inside.setdefault(vertex.scope[:depth], [])
         inside[vertex.scope].append(vertex)
-    columns, levels, walks = (
-        ({}, {}, {})
-        if look.direction == "right"
-        else (columns_of(picture), levels_of(picture), walks_of(picture))
-    )
     lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
     numbers = {scope: number for number, scope in enumerate(inside)}
     frames = {
@@ -106,136 +113,148 @@ def _clusters(drawing: Any, picture: Picture, look: Look) -> None:
     }
     for scope, vertices in inside.items():
         if scope:
-            frames[scope].attr(**_frame(scope[-1], look.theme))
+            frames[scope].attr(**_frame_style(scope[-1], look.theme))
         for vertex in vertices:
-            frames[scope].node(vertex.id, **_vertex(vertex, look, lags.get(vertex.id, 0)))
+            frames[scope].node(vertex.id, **_vertex_style(vertex, look, lags.get(vertex.id, 0)))
+    _join_frames(drawing, picture, frames, numbers, has_axis=look.direction != "right")
 
-    def when(
-        scope: Scope,
-    ) -> tuple[
-        int, int
-    ]:  # the innermost first, for a frame is copied as it is; of siblings the earlier step
-        return -len(scope), scope[-1].index if scope[-1].is_step else -1
 
-    for scope in [*sorted((scope for scope in inside if scope), key=when), ()]:
+def _join_frames(
+    drawing: Any,
+    picture: Picture,
+    frames: dict[Scope, Any],
+    numbers: dict[Scope, int],
+    *,
+    has_axis: bool,
+) -> None:
+    """Put each frame into the one around it; with an axis, order the steps of each loop by time."""
+    columns, levels, walks = {}, {}, {}
+    if has_axis:
+        columns, levels, walks = columns_of(picture), levels_of(picture), walks_of(picture)
+
+    def order(scope: Scope) -> tuple[int, int]:
+        last = scope[-1]
+        return -len(scope), last.index if last.is_step else -1
+
+    # The innermost frames come first because a frame is copied in its present state. Among
+    # siblings, the earlier step comes first.
+    for scope in [*sorted((scope for scope in frames if scope), key=order), ()]:
         add_axis(frames[scope], columns.get(scope, []), levels.get(scope, []), str(numbers[scope]))
         for turn, walk in enumerate(walks.get(scope, [])):
             add_axis(frames[scope], walk, [], f"{numbers[scope]}w{turn}")
         if scope:
             frames[scope[:-1]].subgraph(frames[scope])
     for loop, companion, steps in companions_of(picture) if columns else ():
-        add_companion(
-            drawing,
-            numbers[loop],
-            numbers[companion],
-            min(steps, len(columns[loop]), len(columns[companion])),
-        )
+        count = min(steps, len(columns[loop]), len(columns[companion]))
+        add_companion(drawing, numbers[loop], numbers[companion], count)
 
 
-def _frame(part: ScopePart, theme: Theme) -> dict[str, str]:
-    """The frame of a scope: a time step stands out, and the terms of a gate have no title, for the gate has its name."""
-    step = part.is_step or part.kind == "rolled"
+def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
+    """Return the attributes of a frame.
+
+    Time steps have another colour. The terms of a gate have no title because the gate has the name.
+    """
     title = "" if part.kind in ("terms", "steps") else part.format("t = {}")
-    style = {
+    return {
         "style": "rounded,filled",
         "fontcolor": theme.faint,
         "fontname": FONT,
         "fontsize": "11",
         "penwidth": "0.7",
         "color": theme.faint,
-    }
-    return {
-        **style,
         "label": _html(title) if title else "",
-        "fillcolor": theme.step if step else theme.cluster,
+        "fillcolor": theme.step if part.is_step or part.kind == "rolled" else theme.cluster,
     }
 
 
-def _vertex(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
+def _vertex_style(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
+    """Return the attributes of a vertex; `lag` is that of the edge into a rolled state."""
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
         vertex.kind, theme.leaf
     )
     style = {**SHAPES[vertex.kind], "fillcolor": fill, "label": _label(vertex, look, lag)}
-    style["tooltip"] = _plain(format_scope(vertex.scope, "{}") or "outside of all scopes")
-    return style | (
-        {"color": theme.gradient, "penwidth": "2.2"} if look.marks(vertex.values) else {}
-    )
+    style["tooltip"] = _tooltip(format_scope(vertex.scope, "{}") or "outside of all scopes")
+    if look.is_marked(vertex.values):
+        style |= {"color": theme.gradient, "penwidth": "2.2"}
+    return style
 
 
 def _label(vertex: Vertex, look: Look, lag: int) -> str:
-    """The name in bold, what the op does, the shape, and what else was asked for: an HTML-like table, every text escaped."""
-    name, text, theme = _escaped(vertex.name), _escaped(vertex.text), look.theme
+    """Return a label in HTML: the name in bold, the text, and the details that `look` shows."""
+    name, text, theme = _escape(vertex.name), _escape(vertex.text), look.theme
     rows = [f"<b>{name}</b>" + (f"  {text}" if text else "") if name else text or " "]
     if vertex.kind == "state":
-        # Where the edge ends, for a label along it would lie across frames.
+        # The lag is written here because a label along the edge would lie across frames.
         rows += [_small(f"t{-lag:+} → t".replace("-", "−"), theme.state) + "&#160;"] if lag else []
         return f"<{'  '.join(rows)}>"
-    if (
-        "shape" in look.show
-        and vertex.shapes
-        and not (vertex.kind in ("input", "constant") and not vertex.name)
-    ):
+    # An unnamed leaf has its shape in its text.
+    has_shape_row = vertex.shapes and (vertex.kind not in ("input", "constant") or vertex.name)
+    if "shape" in look.show and has_shape_row:
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
         rows.append(_small(" ".join(shapes), theme.faint))
     if len(vertex.values) == 1:
         (value,) = vertex.values
         if "value" in look.show:
-            rows += [_small(line, theme.faint) for line in _numbers(value.array)]
+            rows += [_small(line, theme.faint) for line in _format_array(value.array)]
         if "grad" in look.show and value.tracked:
-            lines = _numbers(value.grad) if value.grad is not None and look.graded else ["—"]
-            rows += [
-                _small(("∂ " if i == 0 else "") + line, theme.gradient)
-                for i, line in enumerate(lines)
-            ]
+            has_gradient = value.grad is not None and look.backward_done
+            first, *others = _format_array(value.grad) if has_gradient else ["—"]
+            rows += [_small(line, theme.gradient) for line in (f"∂ {first}", *others)]
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'
 
 
 def _small(text: str, color: str) -> str:
-    return f'<font point-size="9" color="{color}">{_escaped(text)}</font>'
+    """Return `text` as HTML in a small font."""
+    return f'<font point-size="9" color="{color}">{_escape(text)}</font>'
 
 
-def _numbers(array: np.ndarray) -> list[str]:
-    """An array written out if it is small, else its range and its norm."""
+def _format_array(array: np.ndarray) -> list[str]:
+    """Return the rows of a small array, or the range and the norm of a larger one, as lines."""
     rows = np.atleast_2d(array)
     if array.size and rows.ndim == 2 and rows.shape[0] <= ROWS and rows.shape[1] <= COLUMNS:
-        return ["  ".join(_number(x) for x in row) for row in rows]
+        return ["  ".join(_format_number(x) for x in row) for row in rows]
     if not array.size:
         return ["empty"]
     wide = array.astype(np.float64)
-    return [f"{_number(wide.min())} … {_number(wide.max())}, ‖·‖ {_number(_norm(wide))}"]
+    low, high, norm = map(_format_number, (wide.min(), wide.max(), _norm(wide)))
+    return [f"{low} … {high}, ‖·‖ {norm}"]
 
 
-def _number(x: Any) -> str:
+def _format_number(x: Any) -> str:
+    """Return a number with three digits; adding 0.0 turns −0 into 0."""
     return f"{x + 0.0:.3g}".replace("-", "−")
 
 
-def _edge(edge: Edge, picture: Picture, look: Look, weight: float | None) -> dict[str, str]:
-    """The state travels along a bold line; with gradients shown, width follows their size."""
+def _edge_style(edge: Edge, picture: Picture, look: Look, width: float | None) -> dict[str, str]:
+    """Return the attributes of an edge.
+
+    Edges of a state are bold. If gradients are shown, `width` follows their size.
+    """
     theme, style = look.theme, {}
     before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
     if edge.lag or (before and after and before[0] == after[0] and before[1] != after[1]):
         style = {"color": theme.state, "penwidth": "1.8"}
-    if look.direction != "right" and (
-        style or (before and picture.vertices[edge.source].kind == "state")
-    ):
+    from_state = before and picture.vertices[edge.source].kind == "state"
+    if look.direction != "right" and (style or from_state):
         style["constraint"] = "false"
     if edge.when:
         style |= {"label": _html(edge.when), "style": "dashed"}
-    if weight is not None:
-        style |= {"color": theme.gradient, "penwidth": f"{weight:.2f}"}
-    if look.marked is not None:
-        style |= (
-            {"color": theme.gradient, "penwidth": "2.4"}
-            if look.marks(edge.values)
-            else {"style": "dotted"}
-        )
+    if width is not None:
+        style |= {"color": theme.gradient, "penwidth": f"{width:.2f}"}
+    if look.is_marked(edge.values):
+        style |= {"color": theme.gradient, "penwidth": "2.4"}
+    elif look.marked is not None:
+        style["style"] = "dotted"
     return style
 
 
-def _weights(picture: Picture) -> dict[int, float]:
-    """A width for each edge whose gradient is known, by its norm on a logarithmic scale: six decades from 0.5 to 4."""
+def _edge_widths(picture: Picture) -> dict[int, float]:
+    """Return the width of each edge with a known gradient, by the number of the edge.
+
+    The scale is logarithmic: six decades of the norm from 0.5 to 4.
+    """
     norms = {}
     for number, edge in enumerate(picture.edges):
         known = [_norm(value.grad) for value in edge.values if value.grad is not None]
@@ -246,34 +265,35 @@ def _weights(picture: Picture) -> dict[int, float]:
 
 
 def _width(norm: float, top: float) -> float:
-    """The width for a norm, `top` being the largest; what is not finite is drawn like it."""
+    """Return the width for a norm; that for NaN, inf and the largest norm, `top`, is 4."""
     if not isfinite(norm):
         return 4.0
     return 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm and norm / top > 0 else 0.5
 
 
 def _norm(array: np.ndarray) -> float:
-    """The Euclidean norm, without overflow or a warning."""
+    """Return the Euclidean norm, without overflow and without a warning."""
     wide = np.abs(array.astype(np.float64))
     top = wide.max(initial=0.0)
     return float(top * np.sqrt(np.sum((wide / top) ** 2))) if 0 < top < np.inf else float(top)
 
 
 def _html(*lines: str) -> str:
-    """Lines of text; several begin at the left."""
+    """Return lines of text as a label in HTML; several lines are aligned on the left."""
     end = '<br align="left"/>' if len(lines) > 1 else ""
-    return f"<{''.join(_escaped(line) + end for line in lines)}>"
+    return f"<{''.join(_escape(line) + end for line in lines)}>"
 
 
-def _escaped(text: str) -> str:
-    """`text` so that it stands for itself in an HTML-like label; what cannot be printed is written as its escape."""
-    return escape(escape_unprintable(text), quote=True).replace(
-        "\\", "\\\\"
-    )  # or Graphviz takes it for an escape of its own
+def _escape(text: str) -> str:
+    """Return `text` as HTML that shows it literally; unprintable characters become escapes.
+
+    Backslashes are doubled because Graphviz has escapes of its own.
+    """
+    return escape(escape_unprintable(text), quote=True).replace("\\", "\\\\")
 
 
-def _plain(text: str) -> str:
-    """`text` so that it stands for itself in a tooltip, whose escapes Graphviz reads twice."""
+def _tooltip(text: str) -> str:
+    """Return `text` as a tooltip that shows it literally; Graphviz reads escapes in it twice."""
     import graphviz
 
     return graphviz.nohtml(

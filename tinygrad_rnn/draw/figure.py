@@ -13,10 +13,10 @@ from ..analysis.scopes import loop_of, plain_scope
 from ..errors import argument_error, describe, format_count
 from ..graph import Value, node_of
 from . import options, views
-from .fit import MOST, fitted
-from .picture import Edge, Picture, Vertex, observe
-from .steps import keep_steps, states
-from .steps import roll as rolled
+from .fit import MAX_VERTICES, shrink_to_fit
+from .picture import Edge, Picture, Vertex, build_picture
+from .roll import roll_steps
+from .steps import add_states, keep_steps
 from .themes import THEMES
 
 if TYPE_CHECKING:
@@ -118,19 +118,20 @@ class Graph:
         >>> tg.graph(w.sum()).dot().splitlines()[0]
         'digraph {'
         """
-        from .dot import Look, write
+        from .dot import Look, write_dot
 
-        if len(self._picture.vertices) > MOST:
+        if len(self._picture.vertices) > MAX_VERTICES:
             count = f"{len(self._picture.vertices):,}"
             raise argument_error(
                 "graph.dot",
                 "fold",
-                expected=f"at most {MOST} visible nodes",
+                expected=f"at most {MAX_VERTICES} visible nodes",
                 got=f"{count}, which no scope or time step groups into fewer",
-                fix="record parts under tg.scope(name) and fold=1, or use text(), which has no limit",
+                fix="record parts under tg.scope(name) and fold=1, "
+                "or use text(), which has no limit",
             )
-        look = Look(**self._look, marked=self._marked, graded=bool(node_of(self._values[-1]).used))
-        return write(self._picture, look, "\n".join(self.notes))
+        look = Look(**self._look, marked=self._marked, backward_done=self.status == "backward done")
+        return write_dot(self._picture, look, "\n".join(self.notes))
 
     def svg(self) -> str:
         """Return this view as SVG text.
@@ -329,19 +330,21 @@ def graph(
         "show": options.parse_show(show),
         "theme": THEMES[check.one_of("graph", "theme", theme, THEMES)],
     }
-    picture = observe(values)
-    picture = states(views.fold_gradients(picture) if roll else picture)
+    picture = build_picture(values)
+    picture = add_states(views.fold_gradients(picture) if roll else picture)
     if kept is not None:
         picture = keep_steps(picture, *kept)
     if roll:
-        picture = rolled(picture)
+        picture = roll_steps(picture)
     for by in folds:
-        picture = views.fold(picture, by)
+        picture = views.fold_scopes(picture, by)
     if parameters != "once":
         picture = (
-            views.chips(picture) if parameters == "chips" else views.without_parameters(picture)
+            views.copy_parameters(picture)
+            if parameters == "chips"
+            else views.hide_parameters(picture)
         )
-    picture = fitted(picture, steps_chosen=steps is not None)
+    picture = shrink_to_fit(picture, steps_chosen=steps is not None)
     marked, paths = None, None
     if highlight is not None:
         marked, paths = _find_paths(values, highlight)

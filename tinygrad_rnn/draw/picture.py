@@ -1,7 +1,7 @@
-"""The graph as data: what a drawing shows, before anybody says how it looks.
+"""The graph as data: what a drawing shows, before its look is chosen.
 
-`observe` makes it of what was recorded. Every view of it (`steps`, `views`) is one idea: a view says which vertex stands for
-which, and edges follow their ends (`quotient`).
+`build_picture` makes a picture of a recorded graph. Every view (`steps`, `roll`, `views`) replaces
+vertices of a picture by others, and the edges follow (`merge_vertices`).
 """
 
 from __future__ import annotations
@@ -17,35 +17,37 @@ from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import resolve_scopes
 from ..graph import Scope, ScopePart, Value, node_of
 
-LONGEST = 48
-"""How many characters of a formula fit into a box."""
+MAX_FORMULA = 48
+"""The largest number of characters of a formula in a box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vertex:
-    """One thing in a drawing.
+    """One box or mark in a drawing.
 
     Attributes
     ----------
     id : str
         The same in every run of the same program.
     kind : {"op", "parameter", "input", "constant", "state", "fold", "steps"}
-        An ``"input"`` is a Tensor without gradients, a ``"constant"`` a plain array, ``"state"`` the place where a step takes
-        what an earlier one made, a ``"fold"`` stands for a whole scope, ``"steps"`` for time steps that are left out.
+        An ``"input"`` is a Tensor without gradients, a ``"constant"`` a plain array. A ``"state"``
+        is the place where a time step takes the result of an earlier one. A ``"fold"`` stands for
+        a whole scope, ``"steps"`` for time steps that are left out.
     name : str
-        What its author calls it, with its time step (``h₁``); empty if it has no name.
+        The name that the program gave it, with its time step (``h₁``); empty without a name.
     text : str
-        What it does: the sign or the formula of an op, the value of a constant, the contents of a fold.
+        The sign or the formula of an op, the value of a constant, the contents of a fold.
     scope : tuple of ScopePart
         The clusters around it, outermost first.
     values : tuple of Value
-        The result of an op, or a leaf; of a fold all results that leave it.
+        The result of an op, or a leaf. For a fold, all results that are used outside.
     ops : int
-        How many ops it stands for.
+        The number of ops that it stands for.
     reach : int
-        Of a state: how many time steps lie between where it is made and where it is used.
+        For a state: the number of time steps between its making and its use.
     formula : str
-        Of a named result: its formula with those of its unnamed terms in it (``σ(x₀ @ W + h₀ @ U)``), if that is short.
+        For a named result: its formula with those of its unnamed terms inserted
+        (``σ(x₀ @ W + h₀ @ U)``), if that is short.
 
     Examples
     --------
@@ -74,18 +76,19 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A value on its way from where it is made to where it is used.
+    """A use of a value: from the vertex that makes it to one that uses it.
 
     Attributes
     ----------
     source, target : str
         Ids of vertices.
     values : tuple of Value
-        What flows; empty if that is a plain array.
+        The values that flow along it; empty for a plain array.
     lag : int
-        In a rolled view: how many time steps later it is used. 1 is the state, handed on; −1 that of a walk backwards.
+        In a rolled view: the number of time steps from making to use. 1 for a state, −1 for the
+        state of a reverse scan, 0 within one step.
     when : str
-        In a rolled view: the time step at which alone this happens, as ``"t = 0"``.
+        In a rolled view: ``"at first"`` if the value is used at the first time step only.
 
     Examples
     --------
@@ -105,35 +108,35 @@ class Edge:
 
 @dataclass(slots=True)
 class Picture:
-    """Vertices by id, in the order in which they were computed; edges; and what must be said about both."""
+    """Vertices by id, in the order of computation; edges; and notes to write under the figure."""
 
     vertices: dict[str, Vertex]
     edges: list[Edge]
     notes: list[str] = field(default_factory=list)
 
 
-def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
-    """`picture` with every vertex in `stands_for` replaced; what becomes one is drawn as one.
+def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
+    """Return `picture` with each vertex in `stands_for` replaced by the one given there.
 
-    A vertex that stands for several holds the values that leave it, and counts their ops.
+    Vertices with the same replacement become one, as do their parallel edges (a quotient graph).
+    The new vertex holds the values that are used outside of it, and counts all its ops.
     """
     image = {name: stands_for.get(name, vertex) for name, vertex in picture.vertices.items()}
     edges: dict[tuple[str, str, int, str, int], list] = {}
     leaving: dict[str, dict] = {}
-    ends = {edge.source for edge in picture.edges}
     for number, edge in enumerate(picture.edges):
         source, target = image[edge.source].id, image[edge.target].id
         if source != target or edge.lag:
-            own = (
-                0 if edge.source in stands_for or edge.target in stands_for else number
-            )  # two uses of one value stay two
-            edges.setdefault((source, target, edge.lag, edge.when, own), []).extend(edge.values)
+            is_merged = edge.source in stands_for or edge.target in stands_for
+            apart = 0 if is_merged else number  # two uses of one value stay two edges
+            edges.setdefault((source, target, edge.lag, edge.when, apart), []).extend(edge.values)
         if source != target:
             leaving.setdefault(source, {}).update(dict.fromkeys(edge.values))
+    used = {edge.source for edge in picture.edges}
     ops: Counter[str] = Counter()
     for name, vertex in picture.vertices.items():
         ops[image[name].id] += vertex.ops
-        if name not in ends:  # nothing uses it: the output
+        if name not in used:  # the output
             leaving.setdefault(image[name].id, {}).update(dict.fromkeys(vertex.values))
     new = {v.id for v in stands_for.values()}
     vertices = {
@@ -147,112 +150,115 @@ def quotient(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
     return Picture(vertices, merged, list(picture.notes))
 
 
-def observe(values: Iterable[Value]) -> Picture:
-    """The recorded `values`, oldest first, and the leaves that they were made from. One pass; nothing is touched.
+def build_picture(values: Iterable[Value]) -> Picture:
+    """Return a picture of the recorded `values`, oldest first, and of their leaves.
 
     A plain number is part of the op that uses it (``1 − ·``), not a vertex.
     """
     values = list(values)
-    labels, scopes, found = label_values(values, unique=False), _scopes(values), Picture({}, [])
+    labels, scopes, picture = (
+        label_values(values, unique=False),
+        _find_scopes(values),
+        Picture({}, []),
+    )
     ids: dict[Any, str] = {}
     inline: dict[Value, tuple[str, int]] = {}
-    counts = {"op": 0, "parameter": 0, "input": 0, "constant": 0}
+    counts: Counter[str] = Counter()
 
     def add(key: Any, kind: str, **attributes: Any) -> None:
         counts[kind] += 1
         ids[key] = f"{kind}{counts[kind]}"
-        found.vertices[ids[key]] = Vertex(ids[key], kind, **attributes)
+        picture.vertices[ids[key]] = Vertex(ids[key], kind, scope=scopes[key], **attributes)
 
     for value in values:
         node = node_of(value)
-        sources = [_key(x, array) for x, array in zip(node.inputs, node.arrays, strict=True)]
-        for x, array, key in zip(node.inputs, node.arrays, sources, strict=True):
-            if key is None or key in ids:
-                continue
-            if isinstance(x, Value):
-                kind = "parameter" if x.tracked else "input"
-                add(
-                    x,
-                    kind,
-                    name=labels[x] if x.name or x.tracked else "",
-                    text="" if x.name else format_constant(x),
-                    scope=scopes[x],
-                    values=(x,),
-                )
-            else:
-                add(key, "constant", text=format_constant(array), scope=scopes[key])
+        sources = []
+        for x, array in zip(node.inputs, node.arrays, strict=True):
+            if (key := _input_key(x, array)) is not None:
+                sources.append(key)
+                if key not in ids:
+                    add(key, **_describe_leaf(x, array, labels))
         formula, level = format_expression(node, labels, inline)
+        is_short = len(formula) <= MAX_FORMULA
         if not value.name and scopes[value] and scopes[value][-1].kind == "terms":
-            inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
-        written = formula if value.name and len(formula) <= LONGEST else ""
+            inline[value] = (formula, level) if is_short else ("…", 4)
         add(
             value,
             "op",
             name=labels.get(value, ""),
             text=format_caption(node, labels),
-            scope=scopes[value],
             values=(value,),
             ops=1,
-            formula=written,
+            formula=formula if value.name and is_short else "",
         )
         for key in sources:
-            if key is not None:
-                found.edges.append(
-                    Edge(ids[key], ids[value], (key,) if isinstance(key, Value) else ())
-                )
-    return found
+            flow = (key,) if isinstance(key, Value) else ()
+            picture.edges.append(Edge(ids[key], ids[value], flow))
+    return picture
 
 
-def _key(x: Any, array: Any) -> Any:
-    """What tells one input of an op from another; None for a plain number, which is part of the op."""
+def _describe_leaf(x: Any, array: Any, labels: Mapping[Value, str]) -> dict[str, Any]:
+    """Return the attributes of the vertex for a leaf: a Value, or a plain array."""
+    if not isinstance(x, Value):
+        return {"kind": "constant", "text": format_constant(array)}
+    return {
+        "kind": "parameter" if x.tracked else "input",
+        "name": labels[x] if x.name or x.tracked else "",
+        "text": "" if x.name else format_constant(x),
+        "values": (x,),
+    }
+
+
+def _input_key(x: Any, array: Any) -> Any:
+    """Return the identity of an input; None for a plain number, which is part of the op."""
     if isinstance(x, Value):
         return None if x.node is None and not x.tracked and not x.name and x.array.ndim == 0 else x
     return None if getattr(array, "ndim", 0) == 0 else id(array)
 
 
-def _scopes(values: list[Value]) -> dict[Any, Scope]:
-    """The clusters of every op and every leaf.
+def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
+    """Return the clusters around every op and every leaf, by `_input_key`.
 
-    An op is in the scope in which it was recorded, and there with the named result that it is for: the unnamed
-    terms of a gate belong to the gate. A leaf is where all its uses are; a parameter belongs to no time step.
+    An op is in the scope in which it was recorded. An unnamed op that only one named result of this
+    scope uses is in one cluster with it: the terms of a gate belong to the gate. A leaf is in the
+    innermost scope around all its uses; a parameter is in no time step.
     """
-    within = resolve_scopes(values)
+    recorded_in = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
     users: dict[Value, list[Value]] = {}
     for value in reversed(values):
         node = node_of(value)
         served = {heads[user] for user in users.get(value, [])}
         head = value if value.name else served.pop() if len(served) == 1 else None
-        heads[value] = head if head is not None and within[head] == within[value] else None
+        is_near = head is not None and recorded_in[head] == recorded_in[value]
+        heads[value] = head if is_near else None
         for x in node.inputs:
             if isinstance(x, Value) and x.node is not None:
                 users.setdefault(x, []).append(value)
     scopes: dict[Any, Scope] = {}
-    sizes: dict[Value | None, int] = {}
-    for head in heads.values():
-        sizes[head] = sizes.get(head, 0) + 1
+    sizes = Counter(heads.values())
     for value in values:
-        node, head, here = node_of(value), heads[value], within[value]
+        node, head, here = node_of(value), heads[value], recorded_in[value]
         scopes[value] = here
-        if head is not None and sizes[head] > 1:  # a named result and the unnamed terms for it
+        if head is not None and sizes[head] > 1:
             scopes[value] = (*here, ScopePart("terms", head.name or ""))
         for x, array in zip(node.inputs, node.arrays, strict=True):
-            key = _key(x, array)
+            key = _input_key(x, array)
             if key is None or (isinstance(x, Value) and x.node is not None):
                 continue
-            scopes[key] = common(scopes[key], here) if key in scopes else here
+            scopes[key] = common_scope(scopes[key], here) if key in scopes else here
             if isinstance(x, Value) and x.tracked:
-                scopes[key] = outside_time(scopes[key])
+                scopes[key] = scope_outside_time(scopes[key])
     return scopes
 
 
-def common(a: Scope, b: Scope) -> Scope:
-    """The scope around both."""
+def common_scope(a: Scope, b: Scope) -> Scope:
+    """Return the innermost scope around both."""
     return tuple(
         part for part, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))
     )
 
 
-def outside_time(scope: Scope) -> Scope:
-    """The scope around the outermost time step."""
+def scope_outside_time(scope: Scope) -> Scope:
+    """Return the scope around the outermost time step."""
     return tuple(takewhile(lambda part: not part.is_step, scope))

@@ -19,7 +19,7 @@ sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="dot"))
 
 
 def find_engines(form: str) -> list[list[str]]:
-    """Return the commands that draw DOT text from standard input as `form`, the preferred one first.
+    """Return the commands that draw DOT text from standard input as `form`, best first.
 
     The Graphviz inside pygraphviz runs in a process of its own too. Its messages do not reach the
     terminal, and a crash does not end this process.

@@ -1,4 +1,4 @@
-"""Views of a picture: folded scopes, and parameters at their uses or hidden."""
+"""Views of a picture: folded scopes, and parameters copied to their uses or hidden."""
 
 from __future__ import annotations
 
@@ -12,104 +12,101 @@ from ..analysis.labels import SUBSCRIPTS
 from ..analysis.scopes import loop_of
 from ..errors import argument_error, format_count
 from ..graph import Scope, ScopePart, Value, node_of
-from .picture import Picture, Vertex, quotient
+from .picture import Picture, Vertex, merge_vertices
 
 
-def fold(picture: Picture, by: int | str) -> Picture:
-    """One box for each scope of the name, or at the depth, `by`; with "names" for each named result. Parameters stay outside.
+def fold_scopes(picture: Picture, by: int | str) -> Picture:
+    """Return `picture` with one box for each scope that `by` selects.
+
+    Parameters
+    ----------
+    picture : Picture
+    by : int or str
+        The depth, the name or the path of the scopes; ``"names"`` selects every named result with
+        its terms. Parameters stay outside of the boxes.
 
     Raises
     ------
     ValueError
         If there is no such scope.
     """
-    folded = _folded(picture, lambda scope: _folded_at(scope, by))
+    folded = _fold(picture, lambda scope: _find_fold(scope, by))
     if folded is None and by != "names":
-        known = sorted(
-            {str(part) for v in picture.vertices.values() for part in v.scope if not part.is_step}
-        )
-        fix = (
-            f"scopes here are {', '.join(known)}"
-            if known
-            else "record with tg.scope(name), or in a Module"
-        )
-        raise argument_error(
-            "graph",
-            "fold",
-            expected="the name or the depth of a scope in the graph",
-            got=repr(by),
-            fix=fix,
-        )
+        parts = {part for vertex in picture.vertices.values() for part in vertex.scope}
+        known = sorted({str(part) for part in parts if not part.is_step})
+        fix = "record with tg.scope(name), or in a Module"
+        if known:
+            fix = f"scopes here are {', '.join(known)}"
+        expected = "the name or the depth of a scope in the graph"
+        raise argument_error("graph", "fold", expected, repr(by), fix)
     return folded or picture
 
 
 def fold_gradients(picture: Picture) -> Picture:
-    """One box for the gradient of each scope, if there are gradients of time steps: these cannot be rolled up op by op.
+    """Return `picture` with one box for the gradient of each scope, if it has gradients of steps.
 
-    A sum of gradients over time begins at the last step and ends at the first, so these have other ops than those between.
+    Such gradients cannot be rolled up op by op. The sum of the gradients over time starts at the
+    last step and ends at the first, so these two have other ops than the steps between.
     """
 
-    def prefix(scope: Scope) -> Scope | None:
-        return next(
-            (scope[: i + 1] for i, part in enumerate(scope) if part.kind == "gradient"), None
-        )
+    def find_gradient(scope: Scope) -> Scope | None:
+        ends = (i + 1 for i, part in enumerate(scope) if part.kind == "gradient")
+        return next((scope[:end] for end in ends), None)
 
-    found = (prefix(vertex.scope) for vertex in picture.vertices.values())
-    if not any(part.is_step for scope in found if scope for part in scope):
+    gradients = (find_gradient(vertex.scope) for vertex in picture.vertices.values())
+    if not any(part.is_step for scope in gradients if scope for part in scope):
         return picture
-    folded = _folded(picture, prefix) or picture
+    folded = _fold(picture, find_gradient) or picture
     folded.notes.append(
-        "the gradient of each scope is one box, for it is not the same in all time steps; steps shows its ops"
+        "the gradient of each scope is one box because it differs between time steps; "
+        "steps shows its ops"
     )
     return folded
 
 
-def _folded(picture: Picture, prefix_of: Callable[[Scope], Scope | None]) -> Picture | None:
-    """One box for each scope around something that `prefix_of` gives; None if it gives none."""
-    folds: dict[Scope, Vertex] = {}
-    before = sum(vertex.kind == "fold" for vertex in picture.vertices.values())
-    within: dict[str, Scope] = {}
+def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
+    """Return `picture` with one box for each scope that `find_fold` returns; None without any.
+
+    `find_fold` takes the scope of a vertex and returns the scope to fold around it, or None.
+    """
+    boxes: dict[Scope, Vertex] = {}
+    number = 1 + sum(vertex.kind == "fold" for vertex in picture.vertices.values())
+    folds: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
-        prefix = prefix_of(vertex.scope)
-        if prefix is None or vertex.kind in ("parameter", "steps") or _enters(vertex, prefix):
+        fold = find_fold(vertex.scope)
+        if fold is None or vertex.kind in ("parameter", "steps") or _stays_outside(vertex, fold):
             continue
-        if prefix not in folds:
-            # A time step stays in its frame, which has its title and its place.
-            folds[prefix] = Vertex(
-                f"fold{before + len(folds) + 1}",
-                "fold",
-                _title(prefix),
-                "",
-                prefix if is_time(prefix[-1]) else prefix[:-1],
-            )
-        if vertex.formula and prefix[-1].kind == "terms":
-            folds[prefix] = replace(folds[prefix], text=vertex.formula)
-        within[name] = prefix
-    if not within:
+        if fold not in boxes:
+            # A time step stays in its frame, which shows its number and fixes its place.
+            scope = fold if is_time(fold[-1]) else fold[:-1]
+            boxes[fold] = Vertex(f"fold{number + len(boxes)}", "fold", _fold_name(fold), "", scope)
+        if vertex.formula and fold[-1].kind == "terms":
+            boxes[fold] = replace(boxes[fold], text=vertex.formula)
+        folds[name] = fold
+    if not folds:
         return None
-    folded = quotient(picture, {name: folds[prefix] for name, prefix in within.items()})
+    folded = merge_vertices(picture, {name: boxes[fold] for name, fold in folds.items()})
     for name, vertex in folded.vertices.items():
-        if (
-            prefix := prefix_of(vertex.scope)
-        ) in folds:  # a leaf of a scope that has become a box is beside it
-            folded.vertices[name] = replace(vertex, scope=folds[prefix].scope)
-    for name, vertex in folded.vertices.items():
+        if (fold := find_fold(vertex.scope)) in boxes:  # a leaf of this scope, outside of the box
+            vertex = replace(vertex, scope=boxes[fold].scope)
         if vertex.kind == "fold" and not vertex.text:
-            folded.vertices[name] = replace(vertex, text=format_count(vertex.ops, "op"))
+            vertex = replace(vertex, text=format_count(vertex.ops, "op"))
+        folded.vertices[name] = vertex
     return folded
 
 
-def _enters(vertex: Vertex, prefix: Scope) -> bool:
-    """Whether a leaf is an input with a name, which is seen outside of the box; unless the box holds the steps that it is one of."""
+def _stays_outside(vertex: Vertex, fold: Scope) -> bool:
+    """Return whether `vertex` is a named input, which stays visible outside of the box `fold`.
+
+    The inputs of single time steps are hidden in a box that holds their loop.
+    """
     place = loop_of(vertex.scope)
-    return (
-        vertex.kind == "input"
-        and bool(vertex.name)
-        and (place is None or len(prefix) > len(place[0]))
-    )
+    is_in_loop = place is not None and len(fold) <= len(place[0])
+    return vertex.kind == "input" and bool(vertex.name) and not is_in_loop
 
 
-def _folded_at(scope: Scope, by: int | str) -> Scope | None:
+def _find_fold(scope: Scope, by: int | str) -> Scope | None:
+    """Return the outermost scope around `scope` that the argument ``fold`` selects, or None."""
     if isinstance(by, int):
         return scope[:by] if len(scope) >= by > 0 else None
     if by == "names":
@@ -129,8 +126,8 @@ def is_time(part: ScopePart) -> bool:
     return part.is_step or part.kind == "rolled"
 
 
-def _title(scope: Scope) -> str:
-    """A fold's name: its scope's; of a gate with its time step."""
+def _fold_name(scope: Scope) -> str:
+    """Return the name of the box for a scope. That of a gate has its time step: ``z₁``."""
     last = scope[-1]
     if is_time(last):
         return ""
@@ -140,38 +137,40 @@ def _title(scope: Scope) -> str:
     return last.name + ("ₜ" if time.kind == "rolled" else str(time.index).translate(SUBSCRIPTS))
 
 
-REARRANGED = {"add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"}
-"""The ops that make of parameters what is a parameter still, such as a gate's share of a matrix, or the sum of two biases."""
+REARRANGING_OPS = {
+    "add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"
+}  # fmt: skip
+"""Ops that turn parameters into parameters: the rows of one gate, the sum of two biases."""
 
 
-def shared(picture: Picture) -> set[str]:
-    """Parameters, and what a module makes of them outside of time without any data: a gate's share of a matrix.
+def find_parameters(picture: Picture) -> set[str]:
+    """Return the ids of parameters, and of ops outside of time that a module applies to them alone.
 
-    What data enters is a computation and stays an op; be it as an index, as in an embedding.
+    The rows of a matrix for one gate are an example. An op with data as an input stays an op, even
+    if the data are only an index, as in an embedding.
     """
-    incoming: dict[str, list[str]] = {}
+    sources: dict[str, list[str]] = {}
     for edge in picture.edges:
-        incoming.setdefault(edge.target, []).append(edge.source)
+        if picture.vertices[edge.source].kind != "constant":
+            sources.setdefault(edge.target, []).append(edge.source)
     used = {edge.source for edge in picture.edges}
     found: set[str] = set()
     for name, vertex in picture.vertices.items():
         modules = [part for part in vertex.scope if part.kind != "terms"]
-        outside = modules and not any(is_time(part) for part in modules)
-        sources = [s for s in incoming.get(name, []) if picture.vertices[s].kind != "constant"]
-        made = (
-            vertex.kind == "op"
-            and outside
+        is_op_of_module = vertex.kind == "op" and modules and not any(map(is_time, modules))
+        is_of_parameters = name in sources and found.issuperset(sources[name])
+        if vertex.kind == "parameter" or (
+            is_op_of_module
+            and is_of_parameters
             and name in used
-            and sources
-            and found.issuperset(sources)
-        )
-        if vertex.kind == "parameter" or (made and _rearranges(vertex.values[0])):
+            and _only_rearranges(vertex.values[0])
+        ):
             found.add(name)
     return found
 
 
-def _rearranges(value: Value) -> bool:
-    """Whether an op moves numbers of parameters, adds some up, or leaves some out (a mask), and no data says which."""
+def _only_rearranges(value: Value) -> bool:
+    """Return whether the op moves, adds or masks entries, in a way that does not depend on data."""
     node = node_of(value)
     settings = [
         x
@@ -187,47 +186,39 @@ def _rearranges(value: Value) -> bool:
         return bool(data) and all(
             array.shape == value.array.shape and np.isin(array, (0, 1)).all() for array in data
         )
-    return node.op.name in REARRANGED and not data and not any(np.ndim(x) for x in settings)
+    return node.op.name in REARRANGING_OPS and not data and not any(map(np.ndim, settings))
 
 
-def without_parameters(picture: Picture) -> Picture:
-    """Without parameters, and without what is made of them alone."""
-    hidden = shared(picture)
-    return _only(picture, {name for name in picture.vertices if name not in hidden})
+def hide_parameters(picture: Picture) -> Picture:
+    """Return `picture` without parameters and without the vertices made of them alone."""
+    return _keep_vertices(picture, picture.vertices.keys() - find_parameters(picture))
 
 
-def chips(picture: Picture) -> Picture:
-    """A copy of each parameter at each of its uses, so that no edges run across the picture."""
-    hidden = shared(picture)
-    kept = _only(picture, {name for name in picture.vertices if name not in hidden})
-    vertices: dict[str, Vertex] = {}
+def copy_parameters(picture: Picture) -> Picture:
+    """Return `picture` with a copy of each parameter at each use, so edges stay short."""
+    parameters = find_parameters(picture)
+    kept = _keep_vertices(picture, picture.vertices.keys() - parameters)
+    chips: dict[str, Vertex] = {}
     edges = list(kept.edges)
     copies: Counter[str] = Counter()
     for edge in picture.edges:
-        if (
-            edge.source in hidden
-            and edge.target in kept.vertices
-            and kept.vertices[edge.target].kind != "steps"
-        ):
+        user = kept.vertices.get(edge.target)
+        if edge.source in parameters and user is not None and user.kind != "steps":
             copies[edge.source] += 1
-            chip = replace(
-                picture.vertices[edge.source],
-                id=f"{edge.source}_use{copies[edge.source]}",
-                kind="parameter",
-                ops=0,
-            )
-            vertices[chip.id] = replace(chip, scope=kept.vertices[edge.target].scope)
-            edges.append(replace(edge, source=chip.id))
-    return Picture({**vertices, **kept.vertices}, edges, list(picture.notes))
+            chip = f"{edge.source}_use{copies[edge.source]}"
+            original = picture.vertices[edge.source]
+            chips[chip] = replace(original, id=chip, kind="parameter", ops=0, scope=user.scope)
+            edges.append(replace(edge, source=chip))
+    return Picture({**chips, **kept.vertices}, edges, list(picture.notes))
 
 
-def _only(picture: Picture, names: set[str]) -> Picture:
-    """The part of a picture with these vertices; a constant that nothing uses any more goes too."""
+def _keep_vertices(picture: Picture, names: set[str]) -> Picture:
+    """Return the part of a picture with these vertices, without leaves that are no longer used."""
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     used = {end for edge in edges for end in (edge.source, edge.target)}
     vertices = {
-        name: v
-        for name, v in picture.vertices.items()
-        if name in names and (v.kind == "op" or name in used or v.kind == "fold")
+        name: vertex
+        for name, vertex in picture.vertices.items()
+        if name in names and (vertex.kind in ("op", "fold") or name in used)
     }
     return Picture(vertices, edges, list(picture.notes))
