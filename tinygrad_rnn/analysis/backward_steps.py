@@ -1,4 +1,4 @@
-"""Backpropagation step by step: the engine's own sweep, to watch."""
+"""Backpropagation one op at a time: the engine's own backward pass, with a stop after each op."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
-from ..graph import Scope, Value, format_scope, node_of, toposort
+from ..graph import Node, Scope, Value, format_scope, node_of, toposort
 from ..tensor import Tensor, seed_cotangent
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
@@ -19,19 +19,21 @@ __all__ = ["Contribution", "Step", "backward_steps"]
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one input of an op gets from it.
+    """The contribution of one op to the gradient of one of its inputs.
 
     Attributes
     ----------
     input : Tensor
+        The input.
     label : str
-        What drawings call it.
+        Its label in drawings.
     rule : str
-        The source of the rule that ran: of ``g``, the gradient that came in, ``y``, the op's result, and its arguments.
+        The source of the rule that ran. In it, ``g`` is the gradient of the op's result, ``y`` that
+        result; the other names are arguments of the op.
     gradient : ndarray
         The contribution, of the input's shape and dtype.
     total : ndarray
-        All contributions to the input so far, this one included.
+        The sum of all contributions to the input so far, this one included.
 
     Examples
     --------
@@ -51,24 +53,24 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the backward pass: one op, with the gradient that arrived at its result.
+    """One step of the backward pass: one op, with the gradient of its result.
 
     Attributes
     ----------
     number : int
-        Which step this is, counted from 1.
+        The number of this step, counted from 1.
     of : int
-        How many there are.
+        The number of all steps.
     tensor : Tensor
         The op's result.
     equation : str
-        What the op computed, as `Graph.text` writes it.
+        The op as an equation, as in `Graph.text`.
     scope : tuple of ScopePart
-        Where it was recorded.
+        The scope in which the op was recorded.
     gradient : ndarray
-        The gradient of the loss with respect to `tensor`, now complete.
+        The complete gradient of the loss with respect to `tensor`.
     contributions : tuple of Contribution
-        What goes on to the inputs that are tracked.
+        The contributions to the inputs that require gradients.
 
     Examples
     --------
@@ -89,32 +91,30 @@ class Step:
 
     def __str__(self) -> str:
         place = escape_unprintable(format_scope(self.scope, "t = {}"))
-        lines = [
-            f"{self.number:>4} of {self.of}  {self.equation}" + (f"    [{place}]" if place else "")
-        ]
-        lines.append(f"      g arrives      {_shown(self.gradient)}")
+        lines = [f"{self.number:>4} of {self.of}  {self.equation}" + (place and f"    [{place}]")]
+        lines.append(f"      g arrives      {_format_array(self.gradient)}")
         width = max((len(c.label) for c in self.contributions), default=0)
         for c in self.contributions:
             lines.append(f"      {c.label:<{width}}  gets  {c.rule}")
-            lines.append(f"      {'':<{width}}     =  {_shown(c.gradient)}")
-            if c.total is not c.gradient and not np.array_equal(
-                c.total, c.gradient, equal_nan=True
-            ):
-                lines.append(f"      {'':<{width}}  so far  {_shown(c.total)}")
+            lines.append(f"      {'':<{width}}     =  {_format_array(c.gradient)}")
+            is_first = c.total is c.gradient or np.array_equal(c.total, c.gradient, equal_nan=True)
+            if not is_first:
+                lines.append(f"      {'':<{width}}  so far  {_format_array(c.total)}")
         return "\n".join(lines)
 
 
 def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
-    """Run `loss.backward` one op at a time, in the engine's own order.
+    """Run `loss.backward` one op at a time, in the order of the engine.
 
-    It is the same sweep: when the loop has come to its end, every leaf has the ``.grad`` that ``loss.backward()`` would have
-    left, bit for bit, and the graph is used. If the loop is left early, nothing has changed.
+    After the last step, every leaf has the ``.grad`` that ``loss.backward()`` gives, bit for bit, and
+    the graph is used. If the loop stops earlier, nothing has changed.
 
     Parameters
     ----------
     loss : Tensor
+        The result to differentiate.
     gradient : array_like of its shape, optional
-        What arrives at it; 1 for a tensor of one entry.
+        The gradient that arrives at it; 1 for a tensor of one entry.
 
     Yields
     ------
@@ -124,7 +124,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     Raises
     ------
     RuntimeError, ValueError
-        As `Tensor.backward`.
+        In the same cases as `Tensor.backward`.
 
     Examples
     --------
@@ -153,62 +153,51 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     labels = label_values(order[::-1])
     for number, value in enumerate(order[::-1], 1):
         labels.setdefault(value, f"#{number}")
-    seen: list[tuple[Value, Value, Any, Any]] = []
-    held: dict[Value, Any] = {}
-    parts: dict[Value, list[SparseGrad]] = {}
-    leaves: list[tuple[Value, Any]] = []
-    waiting: tuple[Value, Any] | None = None
-    number = 0
-
-    def watch(y: Value, x: Value, flow: Any, total: Any) -> None:
-        if isinstance(flow, SparseGrad):
-            parts.setdefault(x, []).append(flow)
-            total = densify(x, held.get(x), parts[x])
-            flow = densify(x, None, [flow])
-        else:
-            held[x] = total
-            total = densify(x, total, parts[x]) if x in parts else np.array(total)
-        seen.append((y, x, np.array(flow), np.asarray(total)))
-
-    def step() -> Step:
-        y, g = waiting or (loss, start)
-        found = tuple(_contributions(y, seen, labels))
-        seen.clear()
-        return Step(
-            number, len(order), y, format_equation(y, labels), node_of(y).scope, np.array(g), found
-        )
-
-    for value, g in backward_pass({loss: start}, order, interior=True, watch=watch):
-        if waiting is not None:
-            yield step()
-            waiting = None
-        if value.node is None:
-            leaves.append((value, g))
-        else:
-            waiting = (value, g)
-            number += 1
-    if waiting is not None:
-        yield step()
-    accumulate(leaves)
+    collector = _Collector()
+    arrivals = backward_pass({loss: start}, order, interior=True, watch=collector.collect)
+    arrived: Any = next(arrivals)
+    for number, y in enumerate(order, 1):
+        _, g = arrived
+        arrived = next(arrivals, None)  # only now have the rules of the op that made y run
+        contributions = tuple(collector.take(node_of(y), labels))
+        equation, scope = format_equation(y, labels), node_of(y).scope
+        yield Step(number, len(order), y, equation, scope, np.array(g), contributions)
+    accumulate([arrived, *arrivals] if arrived else [])
     for value in order:
         node_of(value).used = 2
 
 
-def _contributions(
-    y: Value, seen: list[tuple[Value, Value, Any, Any]], labels: dict[Value, str]
-) -> Iterator[Contribution]:
-    """What was seen of one op, with the rules that ran."""
-    node = node_of(y)
-    places = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
-    for i, (_, x, flow, total) in zip(places, seen, strict=True):
-        name = node.op.inputs[0 if node.op.variadic else i]
-        yield Contribution(
-            x, labels.get(x) or format_constant(x.array), node.op.rule_text(name), flow, total
-        )
+class _Collector:
+    """Collects the contributions of an op, each with the sum that its input has got so far."""
+
+    def __init__(self) -> None:
+        self.collected: list[tuple[Value, np.ndarray, np.ndarray]] = []
+        self.dense: dict[Value, Any] = {}
+        self.sparse: dict[Value, list[SparseGrad]] = {}
+
+    def collect(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
+        """Keep copies of a contribution and of the sum, as the `watch` of `backward_pass`."""
+        if isinstance(contribution, SparseGrad):
+            self.sparse.setdefault(x, []).append(contribution)
+            contribution = densify(x, None, [contribution])
+            total = densify(x, self.dense.get(x), self.sparse[x])
+        else:
+            self.dense[x] = total
+            total = densify(x, total, self.sparse[x]) if x in self.sparse else np.array(total)
+        self.collected.append((x, np.array(contribution), np.asarray(total)))
+
+    def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
+        """Yield the contributions collected since the last call, which are those of this node."""
+        tracked = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
+        for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
+            rule = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])
+            label = labels.get(x) or format_constant(x)
+            yield Contribution(x, label, rule, contribution, total)
+        self.collected.clear()
 
 
-def _shown(array: np.ndarray) -> str:
-    """Small arrays in full, on one line; of larger ones the norm."""
+def _format_array(array: np.ndarray) -> str:
+    """Return a small array in full, on one line; of a larger one the shape and the norm."""
     if array.size <= 8:
         return np.array2string(
             array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}
