@@ -1,4 +1,7 @@
-"""Networks: modules, layers, recurrent cells and layers, losses, initialisers. Names and layouts are PyTorch's."""
+"""Networks: modules, layers, recurrent cells and layers, losses and initialisers.
+
+Names and layouts are PyTorch's.
+"""
 
 from . import functional, init
 from .cells import Cell, GRUCell, LSTMCell, RNNCell
@@ -8,6 +11,7 @@ from .module import Module
 from .recurrent import GRU, LSTM, RNN, Recurrent
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm", "Linear", "Module", "ModuleList", "RNNCell",
-    "Recurrent", "Sequential", "clip_grad_norm_", "clip_grad_value_", "functional", "init",
+    "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm",
+    "Linear", "Module", "ModuleList", "RNNCell", "Recurrent", "Sequential", "clip_grad_norm_",
+    "clip_grad_value_", "functional", "init",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Keeping gradients within bounds, between backward and the optimizer's step."""
+"""Gradient clipping, between `backward` and the optimizer's step."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
+from ..errors import argument_error
 from ..tensor import Tensor
 
 
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0
 ) -> float:
-    """Scale all gradients by one factor so that the norm of all of them together is at most `max_norm`.
+    """Scale all gradients by one factor, so that their joint norm is at most `max_norm`.
 
     ::
 
-        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶)),   ‖g‖ = (Σ |gᵢ|^norm_type)^(1 / norm_type) over all entries of all gradients
+        g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))
+        ‖g‖ = (Σ |gᵢ|^norm_type)^(1 / norm_type), over all entries of all gradients
 
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        Each once, as for an optimizer; those without a gradient are passed over. If none has one the norm is 0.
+        Each once, as for an optimizer. Those without a gradient are skipped; without any gradient
+        the norm is 0.
     max_norm : float
-        Above 0.
+        Positive.
     norm_type : float
         2 for the Euclidean norm, ``inf`` for the largest entry.
 
@@ -39,14 +41,15 @@ def clip_grad_norm_(
     Raises
     ------
     ValueError
-        If a gradient is not finite, or its norm is more than a float64 holds, or a parameter is given twice: nothing is scaled then. If
-        `max_norm` or `norm_type` is not above 0.
+        If a gradient is not finite, the norm exceeds the range of float64, or a parameter is given
+        twice. Nothing is scaled then. If `max_norm` or `norm_type` is not positive.
     TypeError
-        If something else than Tensors is given.
+        If a parameter is not a Tensor.
 
     References
     ----------
-    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1. The 10⁻⁶ is PyTorch's.
+    Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
+    algorithm 1. The 10⁻⁶ is PyTorch's.
 
     Examples
     --------
@@ -59,32 +62,12 @@ def clip_grad_norm_(
     >>> bool(np.allclose(w.grad, [0.6, 0.8]))
     True
     """
-    with_grad = _with_grad("clip_grad_norm_", parameters)
-    for argument, value, usual in (("max_norm", max_norm, "1.0"), ("norm_type", norm_type, "2.0")):
-        _require_positive("clip_grad_norm_", argument, value, f"{usual} is common")
+    with_grad = _with_gradients("clip_grad_norm_", parameters)
+    _require_positive("clip_grad_norm_", "max_norm", max_norm, "1.0 is common")
+    _require_positive("clip_grad_norm_", "norm_type", norm_type, "2.0 is common")
     total = _norm([g for _, g in with_grad], norm_type)
-    if (
-        not 0 < total < inf
-    ):  # a power may be out of range where the norm is not: once more, in units of about the largest entry
-        wide = [g.astype(np.float64) for _, g in with_grad]
-        peak = float(np.max([np.abs(g).max(initial=0.0) for g in wide], initial=0.0))
-        unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, which costs no digit
-        total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
-        if not isfinite(total):
-            worst = [
-                p.name or f"of shape {p.shape}"
-                for p, g in with_grad
-                if not np.isfinite(g.astype(np.float64)).all()
-            ]
-            raise argument_error(
-                "clip_grad_norm_",
-                "parameters",
-                expected="finite gradients, and a norm that a float64 holds",
-                got=f"{total} in the gradient of parameter {worst[0]}"
-                if worst
-                else f"{total}, of entries up to {peak:.3g}",
-                fix="lower the learning rate, or look for what is not finite in the forward pass",
-            )
+    if not 0 < total < inf:  # a power may be out of range where the norm is not
+        total = _scaled_norm(with_grad, norm_type)
     factor = max_norm / (total + 1e-6)
     if factor < 1:
         for p, g in with_grad:
@@ -93,7 +76,7 @@ def clip_grad_norm_(
 
 
 def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
-    """The norm of all entries together; infinite, or 0, if the sum of their powers is beyond a float64."""
+    """Return the joint norm; inf or 0 if the sum of powers is out of the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
         norms = [
             np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size
@@ -101,22 +84,46 @@ def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
         return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Cut every entry of every gradient to between −clip_value and clip_value.
-
-    Parameters
-    ----------
-    parameters : Tensor or iterable of Tensors
-        Those without a gradient are passed over.
-    clip_value : float
-        Above 0. Nan stays nan.
+def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:
+    """Return the joint norm, computed in units of about the largest entry.
 
     Raises
     ------
     ValueError
-        If `clip_value` is not above 0.
+        If a gradient is not finite, or the norm exceeds the range of float64.
+    """
+    wide = [g.astype(np.float64) for _, g in with_grad]
+    peak = float(np.max([np.abs(g).max(initial=0.0) for g in wide], initial=0.0))
+    unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, so that division is exact
+    total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
+    if not isfinite(total):
+        got = f"{total}, of entries up to {peak:.3g}"
+        for p, g in with_grad:
+            if not np.isfinite(g.astype(np.float64)).all():
+                got = f"{total} in the gradient of parameter {p.name or f'of shape {p.shape}'}"
+                break
+        expected = "finite gradients, and a norm that a float64 holds"
+        fix = "lower the learning rate, or look for NaN and inf in the forward pass"
+        raise argument_error("clip_grad_norm_", "parameters", expected, got, fix)
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clip every entry of every gradient to [−clip_value, clip_value].
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensors
+        Those without a gradient are skipped.
+    clip_value : float
+        Positive. NaN stays NaN.
+
+    Raises
+    ------
+    ValueError
+        If `clip_value` is not positive.
     TypeError
-        If something else than Tensors is given.
+        If a parameter is not a Tensor.
 
     References
     ----------
@@ -132,51 +139,29 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     array([ 0.5, -1. ], dtype=float32)
     """
-    with_grad = _with_grad("clip_grad_value_", parameters)
+    with_grad = _with_gradients("clip_grad_value_", parameters)
     _require_positive("clip_grad_value_", "clip_value", clip_value, "1.0 is common")
     for p, g in with_grad:
         p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
 
 
 def _require_positive(operation: str, argument: str, value: Any, fix: str) -> None:
-    """Refuse what is no number above 0."""
+    """Raise ValueError if the value is not a positive number."""
     if not isinstance(value, int | float | np.number) or isinstance(value, bool) or not value > 0:
-        raise argument_error(
-            operation, argument, expected="a positive number", got=repr(value), fix=fix
-        )
+        raise argument_error(operation, argument, "a positive number", repr(value), fix)
 
 
-def _with_grad(
+def _with_gradients(
     operation: str, parameters: Tensor | Iterable[Tensor]
 ) -> list[tuple[Tensor, np.ndarray]]:
-    """The parameters that have a gradient, each with it."""
-    if not isinstance(parameters, Iterable):  # a Tensor is one too
-        wanted, fix = "Tensors", "pass module.parameters()"
-        raise argument_error(
-            operation,
-            "parameters",
-            expected=wanted,
-            got=describe(parameters),
-            fix=fix,
-            kind=TypeError,
-        )
-    every = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    for i, p in enumerate(every):
-        if not isinstance(p, Tensor):
-            fix = "pass module.parameters()"
-            raise argument_error(
-                operation,
-                f"parameters[{i}]",
-                expected="a Tensor",
-                got=describe(p),
-                fix=fix,
-                kind=TypeError,
-            )
-    check.unique(
-        operation,
-        "parameters",
-        every,
-        "leave it out, or it would count twice; module.parameters() gives each once",
-    )
-    found = [(p, check.gradient(operation, p, i)) for i, p in enumerate(every)]
+    """Return the parameters that have a gradient, each with its gradient."""
+    fix = "pass module.parameters()"
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    tensors = list(check.iterable(operation, "parameters", parameters, "Tensors", fix))
+    for i, p in enumerate(tensors):
+        check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
+    fix = "leave it out, or it would count twice; module.parameters() gives each once"
+    check.unique(operation, "parameters", tensors, fix)
+    found = [(p, check.gradient(operation, p, i)) for i, p in enumerate(tensors)]
     return [(p, g) for p, g in found if g is not None]

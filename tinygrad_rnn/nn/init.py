@@ -1,4 +1,4 @@
-"""Initialisers: arrays of random numbers, from a Generator that is passed in."""
+"""Initialisers: arrays of random numbers from a Generator that is passed in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import check
 from ..dtypes import get_default_dtype
-from ..errors import argument_error, describe
+from ..errors import argument_error
 
 __all__ = [
     "generator",
@@ -22,12 +22,12 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
-# A string, for NumPy loads its random numbers only when they are asked for.
+# A string, because NumPy imports numpy.random only on first use.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """A Generator: `rng` itself, one with that seed, or a fresh one for None.
+    """Return a Generator: `rng` itself, one with this seed, or a new unseeded one for None.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def generator(rng: Rng) -> np.random.Generator:
 
 
 def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray:
-    """Numbers between −bound and bound, all equally likely.
+    """Return numbers drawn uniformly from [−bound, bound).
 
     ::
 
@@ -61,12 +61,12 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     bound : float
         At least 0.
     rng : numpy.random.Generator or int, optional
-        Where they are drawn from: a Generator, a seed, or fresh ones.
+        A Generator or a seed. The default is a new unseeded Generator.
 
     Returns
     -------
     ndarray
-        Of the default dtype; so are those of all initialisers.
+        Of the default dtype, as for all initialisers.
 
     Examples
     --------
@@ -75,11 +75,11 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     (2, 3)
     """
     bound = check.number("init", "bound", bound)
-    return generator(rng).uniform(-bound, bound, sizes(shape)).astype(get_default_dtype())
+    return generator(rng).uniform(-bound, bound, as_shape(shape)).astype(get_default_dtype())
 
 
 def normal(shape: tuple[int, ...], std: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Numbers from a normal distribution with mean 0.
+    """Return numbers from a normal distribution with mean 0.
 
     ::
 
@@ -103,11 +103,11 @@ def normal(shape: tuple[int, ...], std: float = 1.0, rng: Rng = None) -> np.ndar
     0.5
     """
     std = check.number("init", "std", std)
-    return (generator(rng).standard_normal(sizes(shape)) * std).astype(get_default_dtype())
+    return (generator(rng).standard_normal(as_shape(shape)) * std).astype(get_default_dtype())
 
 
 def zeros(shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros.
+    """Return zeros.
 
     ::
 
@@ -127,11 +127,11 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
     >>> tg.nn.init.zeros((2,))
     array([0., 0.], dtype=float32)
     """
-    return np.zeros(sizes(shape), get_default_dtype())
+    return np.zeros(as_shape(shape), get_default_dtype())
 
 
 def ones(shape: tuple[int, ...]) -> np.ndarray:
-    """Ones.
+    """Return ones.
 
     ::
 
@@ -151,11 +151,13 @@ def ones(shape: tuple[int, ...]) -> np.ndarray:
     >>> tg.nn.init.ones((2,))
     array([1., 1.], dtype=float32)
     """
-    return np.ones(sizes(shape), get_default_dtype())
+    return np.ones(as_shape(shape), get_default_dtype())
 
 
 def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Uniform, so that signals and gradients keep their variance through a linear layer, as far as both can.
+    """Return uniform numbers that keep the variance of signals and gradients in a linear layer.
+
+    Both are kept exactly only if in = out; else this is a compromise.
 
     ::
 
@@ -164,9 +166,9 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...): further axes count to in.
+        (out, in, ...). Further axes are counted in `in`.
     gain : float
-        A factor for the nonlinearity that follows; 5/3 is usual before tanh.
+        A factor for the nonlinearity that follows. 5/3 is common before tanh.
     rng : numpy.random.Generator or int, optional
 
     Returns
@@ -175,7 +177,8 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
 
     References
     ----------
-    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), equation 16.
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
+    (2010), equation 16.
 
     Examples
     --------
@@ -183,11 +186,13 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
     >>> bool(abs(tg.nn.init.xavier_uniform((2, 4), rng=0)).max() <= 1)
     True
     """
-    return uniform(shape, factor(gain) * sqrt(6 / max(sum(fans(shape)), 1)), rng)
+    return uniform(
+        shape, check.number("init", "gain", gain) * sqrt(6 / max(sum(fans(shape)), 1)), rng
+    )
 
 
 def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Normal, with the variance of `xavier_uniform`.
+    """Return normal numbers with the variance of `xavier_uniform`.
 
     ::
 
@@ -196,7 +201,7 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...): further axes count to in.
+        (out, in, ...). Further axes are counted in `in`.
     gain : float
     rng : numpy.random.Generator or int, optional
 
@@ -206,7 +211,8 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
 
     References
     ----------
-    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), equation 12.
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks"
+    (2010), equation 12.
 
     Examples
     --------
@@ -214,11 +220,15 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
     >>> round(float(tg.nn.init.xavier_normal((100, 100), rng=0).std()), 2)
     0.1
     """
-    return normal(shape, factor(gain) * sqrt(2 / max(sum(fans(shape)), 1)), rng)
+    return normal(
+        shape, check.number("init", "gain", gain) * sqrt(2 / max(sum(fans(shape)), 1)), rng
+    )
 
 
 def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = None) -> np.ndarray:
-    """Uniform, so that signals keep their variance through a linear layer behind a relu, which takes half of it away.
+    """Return uniform numbers that keep the variance of signals in a linear layer after a relu.
+
+    The gain √2 makes up for the relu, which halves the mean square.
 
     ::
 
@@ -227,7 +237,7 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...): further axes count to in.
+        (out, in, ...). Further axes are counted in `in`.
     gain : float
         √2 for a relu.
     rng : numpy.random.Generator or int, optional
@@ -238,7 +248,8 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
 
     References
     ----------
-    He et al., "Delving deep into rectifiers: surpassing human-level performance on ImageNet classification" (2015), equation 10.
+    He et al., "Delving deep into rectifiers: surpassing human-level performance on ImageNet
+    classification" (2015), equation 10.
 
     Examples
     --------
@@ -246,11 +257,13 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
     >>> bool(abs(tg.nn.init.kaiming_uniform((2, 6), rng=0)).max() <= 1)
     True
     """
-    return uniform(shape, factor(gain) * sqrt(3 / max(fans(shape)[1], 1)), rng)
+    return uniform(
+        shape, check.number("init", "gain", gain) * sqrt(3 / max(fans(shape)[1], 1)), rng
+    )
 
 
 def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """A matrix with orthonormal rows or columns, times gain: a state keeps its length under it.
+    """Return a matrix with orthonormal rows or columns, times gain. It keeps a state's length.
 
     ::
 
@@ -259,10 +272,10 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...): further axes count to in.
+        (out, in, ...). Further axes are counted in `in`.
     gain : float
     rng : numpy.random.Generator or int, optional
-        Drawn evenly among all such matrices.
+        The matrix is drawn uniformly from all such matrices.
 
     Returns
     -------
@@ -270,8 +283,9 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
 
     References
     ----------
-    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks" (2014).
-    The signs that make it even: Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
+    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks" (2014). The signs that make it uniform: Mezzadri, "How to generate
+    random matrices from the classical compact groups" (2007).
 
     Examples
     --------
@@ -281,38 +295,25 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     >>> bool(np.allclose(w @ w.T, np.eye(3), atol=1e-6))
     True
     """
-    (rows, columns), gain = fans(shape), factor(gain)
+    (rows, columns), gain = fans(shape), check.number("init", "gain", gain)
     q, r = np.linalg.qr(generator(rng).standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(get_default_dtype())
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """(out, in) of a weight."""
-    shape = sizes(shape)
+    """Return (out, in) of a weight."""
+    shape = as_shape(shape)
     if len(shape) < 2:
-        raise ValueError(
-            f"init: argument shape: expected at least two axes (out, in), got {shape}; use uniform or normal"
-        )
+        expected, fix = "at least two axes (out, in)", "use uniform or normal"
+        raise argument_error("init", "shape", expected, str(shape), fix)
     return shape[0], prod(shape[1:])
 
 
-def sizes(shape: Any) -> tuple[int, ...]:
-    """A shape as a tuple, refused if it is none; one integer is a shape of one axis."""
+def as_shape(shape: Any) -> tuple[int, ...]:
+    """Return a shape as a tuple of sizes; one integer is a shape of one axis."""
     if isinstance(shape, int | np.integer):
         shape = (shape,)
-    if not isinstance(shape, tuple | list):
-        raise argument_error(
-            "init",
-            "shape",
-            expected="a tuple of integers",
-            got=describe(shape),
-            fix="pass weight.shape, say",
-            kind=TypeError,
-        )
+    fix = "pass weight.shape for example"
+    check.instance("init", "shape", shape, tuple | list, "a tuple of integers", fix)
     return tuple(check.count("init", "shape", n, low=0) for n in shape)
-
-
-def factor(gain: Any) -> float:
-    """The gain, refused if it is no number."""
-    return check.number("init", "gain", gain)

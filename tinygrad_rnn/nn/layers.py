@@ -1,4 +1,7 @@
-"""Layers without time: Linear, Embedding, Dropout, LayerNorm; Sequential and ModuleList to hold modules."""
+"""Layers without time: Linear, Embedding, Dropout and LayerNorm.
+
+Sequential and ModuleList hold modules.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from .module import Module, as_input
 
 
 class Linear(Module):
-    """The affine map: a matrix product with the last axis, and a bias.
+    """The affine map: a matrix product along the last axis, plus a bias.
 
     ::
 
@@ -30,7 +33,7 @@ class Linear(Module):
     out_features : int
         The size of the last axis of y.
     bias : bool
-        Without it there is no b.
+        If False, there is no b.
     rng : numpy.random.Generator or int, optional
         Weights and bias start uniform in ±1/√in_features, in the default dtype.
 
@@ -64,23 +67,20 @@ class Linear(Module):
         self.weight = Tensor(
             init.uniform((out_features, in_features), bound, rng), requires_grad=True
         )
-        self.bias = (
-            Tensor(init.uniform((out_features,), bound, rng), requires_grad=True)
-            if check.flag("Linear", "bias", bias)
-            else None
-        )
+        self.bias = None
+        if check.flag("Linear", "bias", bias):
+            self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        """x (..., in_features) to y (..., out_features)."""
+        """Map x of shape (..., in_features) to y of shape (..., out_features)."""
         x = as_input("Linear", x, self.weight.dtype)
         check_last_axis("Linear", x, self.in_features, "in_features")
         return ops.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
-        """Sizes."""
-        return f"{self.in_features}, {self.out_features}" + (
-            "" if self.bias is not None else ", bias=False"
-        )
+        """Return the sizes."""
+        bias = "" if self.bias is not None else ", bias=False"
+        return f"{self.in_features}, {self.out_features}{bias}"
 
 
 class Embedding(Module):
@@ -93,20 +93,21 @@ class Embedding(Module):
     Parameters
     ----------
     num_embeddings : int
-        How many symbols.
+        The number of symbols.
     embedding_dim : int
-        How long a row is.
+        The size of a row.
     rng : numpy.random.Generator or int, optional
-        Rows start normal with mean 0 and variance 1, as PyTorch's.
+        Rows start normal with mean 0 and variance 1, as in PyTorch.
 
     Attributes
     ----------
     weight : Tensor of shape (num_embeddings, embedding_dim)
-        W. The gradient of a row is the sum over all places where it was looked up.
+        W. The gradient of a row is the sum over all positions that look it up.
 
     References
     ----------
-    Bengio et al., "A neural probabilistic language model" (2003). Names and layout are those of `torch.nn.Embedding`.
+    Bengio et al., "A neural probabilistic language model" (2003). Names and layout are those of
+    `torch.nn.Embedding`.
 
     Examples
     --------
@@ -124,27 +125,27 @@ class Embedding(Module):
         )
 
     def forward(self, index: Any) -> Tensor:
-        """Integers of any shape (...) to rows (..., embedding_dim)."""
+        """Map integers of any shape (...) to rows of shape (..., embedding_dim)."""
         index = check.real_array("Embedding", "index", index)
         return self.weight[check.class_indices("Embedding", "index", index, self.num_embeddings)]
 
     def describe(self) -> str:
-        """Sizes."""
+        """Return the sizes."""
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
 class Dropout(Module):
-    """In training, sets each entry to zero with probability p and makes up for it; in evaluation, the identity.
+    """In training, zero each entry with probability p and scale the rest up; else the identity.
 
     ::
 
-        y = m ⊙ x / (1 − p),   each entry of m drawn for itself: 0 with probability p, else 1
+        y = m ⊙ x / (1 − p),   each entry of m is 0 with probability p, else 1, independently
 
     Parameters
     ----------
     p : float in [0, 1)
     rng : numpy.random.Generator or int, optional
-        Where the zeros are drawn from.
+        The source of m.
 
     References
     ----------
@@ -164,16 +165,16 @@ class Dropout(Module):
         self.p, self.rng = p, init.generator(rng)
 
     def forward(self, x: Any) -> Any:
-        """x of any shape, to the same shape."""
+        """Apply dropout to x of any shape; return the same shape."""
         return dropout(x, self.p, training=self.training, rng=self.rng)
 
     def describe(self) -> str:
-        """The probability."""
+        """Return the probability."""
         return f"p={self.p}"
 
 
 class LayerNorm(Module):
-    """Each example by itself brought to mean 0 and variance 1 over the last axes, then scaled and shifted.
+    """Each example normalised to mean 0 and variance 1 over the last axes, then scaled and shifted.
 
     ::
 
@@ -182,9 +183,10 @@ class LayerNorm(Module):
     Parameters
     ----------
     normalized_shape : int or tuple of int
-        The sizes of the last axes, over which mean and variance are taken. The variance divides by their number.
+        The sizes of the last axes. Mean and variance are over these axes; the variance divides by
+        the number of entries.
     eps : float
-        At least 0; with 0 an example whose entries are all equal gives nan.
+        At least 0. With 0, an example whose entries are all equal gives NaN.
 
     Attributes
     ----------
@@ -211,23 +213,21 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5):
         super().__init__()
-        sizes = (
-            normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+        shape = (
+            normalized_shape if isinstance(normalized_shape, tuple | list) else [normalized_shape]
         )
+        if not shape:
+            fix = "use LayerNorm(1) for example: the mean of one number is itself"
+            raise argument_error("LayerNorm", "normalized_shape", "at least one axis", "none", fix)
         self.normalized_shape = tuple(
-            check.count("LayerNorm", "normalized_shape", n) for n in sizes
+            check.count("LayerNorm", "normalized_shape", n) for n in shape
         )
-        if not sizes:
-            fix = "of one number the mean is itself; LayerNorm(1), say"
-            raise argument_error(
-                "LayerNorm", "normalized_shape", expected="at least one axis", got="none", fix=fix
-            )
         self.eps = check.number("LayerNorm", "eps", eps)
         self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)
 
     def forward(self, x: Any) -> Tensor:
-        """x of shape ``(..., *normalized_shape)``, to the same shape.
+        """Normalise x of shape ``(..., *normalized_shape)``; return the same shape.
 
         Raises
         ------
@@ -237,25 +237,23 @@ class LayerNorm(Module):
         x = as_input("LayerNorm", x, self.weight.dtype)
         n = len(self.normalized_shape)
         if x.shape[x.ndim - n :] != self.normalized_shape:
-            raise argument_error(
-                "LayerNorm",
-                "x",
-                expected=f"last axes {self.normalized_shape}",
-                got=describe(x),
-                fix="check normalized_shape",
+            expected, fix = (
+                f"last axes {self.normalized_shape}",
+                "use reshape, or a LayerNorm of x's sizes",
             )
+            raise argument_error("LayerNorm", "x", expected, describe(x), fix)
         axes = tuple(range(-n, 0))
         centred = x - x.mean(axis=axes, keepdims=True)
         variance = (centred * centred).mean(axis=axes, keepdims=True)
         return centred / ops.sqrt(variance + self.eps) * self.weight + self.bias
 
     def describe(self) -> str:
-        """The shape."""
+        """Return the shape and eps."""
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
 class Sequential(Module):
-    """Modules, or any functions, one after another: each gets the output of the one before.
+    """Modules or other functions, applied in order: each gets the output of the previous one.
 
     ::
 
@@ -264,7 +262,8 @@ class Sequential(Module):
     Parameters
     ----------
     *steps : callable
-        Modules, or functions of one argument such as `tanh`. A Module's parameters are found under its number: ``0.weight``.
+        Modules, or functions of one argument such as `tanh`. The names of a Module's parameters
+        start with its number: ``0.weight``.
 
     Raises
     ------
@@ -282,15 +281,8 @@ class Sequential(Module):
     def __init__(self, *steps: Callable[[Any], Any]):
         super().__init__()
         for i, step in enumerate(steps):
-            if not callable(step):
-                raise argument_error(
-                    "Sequential",
-                    f"steps[{i}]",
-                    expected="a Module or a function",
-                    got=describe(step),
-                    fix="leave it out",
-                    kind=TypeError,
-                )
+            expected = "a Module or a function"
+            check.callable("Sequential", f"steps[{i}]", step, expected, "leave it out")
             setattr(self, str(i), step)
         self.steps = tuple(str(i) for i in range(len(steps)))
 
@@ -298,27 +290,28 @@ class Sequential(Module):
         return len(self.steps)
 
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
-        return getattr(self, self.steps[_at("Sequential", i, len(self))])
+        return getattr(self, self.steps[_normalize_index("Sequential", i, len(self))])
 
     def forward(self, x: Any) -> Any:
-        """Through all of them."""
+        """Apply all steps to x, in order."""
         for name in self.steps:
             x = getattr(self, name)(x)
         return x
 
 
 class ModuleList(Module):
-    """Modules in a list, whose parameters count as those of the module that holds it.
+    """A list of Modules, whose parameters belong to the module that contains the list.
 
     Parameters
     ----------
     modules : iterable of Module
-        Kept in order, under their numbers. It is a list to index, to measure and to walk through, and cannot be called.
+        They keep their order. A ModuleList supports indexing, ``len`` and iteration. It cannot be
+        called.
 
     Raises
     ------
     TypeError
-        If `modules` is not iterable, or one of them is no Module.
+        If `modules` is not iterable, or an item is not a Module.
 
     Examples
     --------
@@ -333,16 +326,8 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
-        if not isinstance(modules, Iterable):
-            fix = "put it in a list"
-            raise argument_error(
-                "ModuleList",
-                "modules",
-                expected="several Modules",
-                got=describe(modules),
-                fix=fix,
-                kind=TypeError,
-            )
+        fix = "put it in a list"
+        check.iterable("ModuleList", "modules", modules, "several Modules", fix)
         for module in modules:
             self.append(module)
 
@@ -352,51 +337,39 @@ class ModuleList(Module):
         Raises
         ------
         TypeError
-            If it is no Module.
+            If it is not a Module.
         """
-        if not isinstance(module, Module):
-            raise argument_error(
-                "ModuleList",
-                "module",
-                expected="a Module",
-                got=describe(module),
-                fix="use a plain list for others",
-                kind=TypeError,
-            )
+        fix = "use a plain list for others"
+        check.instance("ModuleList", "module", module, Module, "a Module", fix)
         setattr(self, str(len(self)), module)
 
     def __len__(self) -> int:
         return len(self._modules)
 
     def __getitem__(self, i: int) -> Module:
-        return list(self._modules.values())[_at("ModuleList", i, len(self))]
+        return list(self._modules.values())[_normalize_index("ModuleList", i, len(self))]
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
 
-def _at(operation: str, i: Any, n: int) -> int:
-    """The place of an item among n, counted from the end if it is negative."""
+def _normalize_index(operation: str, i: Any, n: int) -> int:
+    """Return an index into n items; raise IndexError out of range, TypeError for a non-integer.
+
+    A negative index counts from the end.
+    """
     if not isinstance(i, int | np.integer) or not -n <= i < n:
-        error = IndexError if isinstance(i, int | np.integer) else TypeError
-        raise argument_error(
-            operation,
-            "i",
-            expected=f"an integer from {-n} to {n - 1}",
-            got=describe(i),
-            fix="it counts from 0",
-            kind=error,
-        )
+        kind = IndexError if isinstance(i, int | np.integer) else TypeError
+        expected, fix = f"an integer from {-n} to {n - 1}", "count from 0"
+        raise argument_error(operation, "i", expected, describe(i), fix, kind)
     return int(i)
 
 
 def check_last_axis(operation: str, x: Tensor, size: int, name: str) -> None:
-    """Refuse an input whose last axis is not of the module's size."""
+    """Raise ValueError if the last axis of an input does not have the module's size."""
     if x.ndim == 0 or x.shape[-1] != size:
-        raise argument_error(
-            operation,
-            "x",
-            expected=f"a last axis of size {name}={size}",
-            got=describe(x),
-            fix=f"check {name}",
+        expected, fix = (
+            f"a last axis of size {name}={size}",
+            f"reshape x, or build it with that {name}",
         )
+        raise argument_error(operation, "x", expected, describe(x), fix)

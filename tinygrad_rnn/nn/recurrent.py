@@ -26,6 +26,8 @@ from .sequence_masks import freeze_finished, length_mask, pad_with_first_step, z
 from .stacked_states import initial_states, stack_states
 from .step_wrappers import repeat_over_time
 
+OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional"]
+
 
 class Recurrent(Module):
     """Any cell, scanned over sequences of any lengths: stacked, in one direction or both.
@@ -317,8 +319,7 @@ class Recurrent(Module):
         """Return the sizes and options."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
-        names = "batch_first dropout input_dropout state_dropout zoneout bidirectional".split()
-        options += [f"{name}={value}" for name in names if (value := getattr(self, name))]
+        options += [f"{name}={value}" for name in OPTIONS if (value := getattr(self, name))]
         return ", ".join(options)
 
     def __repr__(self) -> str:
