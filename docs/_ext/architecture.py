@@ -1,4 +1,7 @@
-"""The architecture as it is: what imports what, read from the files, on the floors that the tests declare."""
+"""Pictures and tables of the architecture, read from the files of the package and of the tests.
+
+The layers and their rooms are those of ``tests/layers.py``, which the tests check.
+"""
 
 import ast
 import re
@@ -7,128 +10,67 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import graphviz
 
-import tinygrad_rnn
 from tinygrad_rnn.draw.render import render
 
-TESTS = Path(__file__).resolve().parents[2] / "tests" / "test_architecture.py"
-DECLARED = {
-    "ROOT",
-    "FLOORS",
-    "CORE",
-    "PRINTING",
-    "parsed",
-    "floor_of",
-    "for_type_checkers",
-    "imports",
-    "floors_below",
-}
+TESTS = Path(__file__).resolve().parents[2] / "tests"
+sys.path.insert(0, str(TESTS))
+
+from layers import LAYERS, ROOT, file_graph, files_of, room_graph  # noqa: E402
+
+RULES = ("test_architecture.py", "test_safety.py")
+"""The tests whose names are the rules of the architecture."""
 
 
-def _declared() -> dict[str, Any]:
-    """What the tests say a floor and an import are; without the tests themselves, which need pytest."""
-    tree = ast.parse(TESTS.read_text(encoding="utf-8"))
-    names = {
-        n: {n.name} if isinstance(n, ast.FunctionDef) else {t.id for t in getattr(n, "targets", [])}
-        for n in tree.body
-    }
-    wanted = ast.Module([n for n, found in names.items() if found & DECLARED], [])
-    space = {"ast": ast, "Path": Path, "tinygrad_rnn": tinygrad_rnn}
-    exec(compile(wanted, str(TESTS), "exec"), space)
-    return space
+# -- what the files say ----------------------------------------------------------------------------
 
 
-_tests = _declared()
-ROOT = _tests["ROOT"]
-FLOORS, CORE, PRINTING = (
-    [
-        floor
-        for floor in _tests["FLOORS"]
-        if floor in _tests[name] and ((ROOT / floor).is_dir() or (ROOT / f"{floor}.py").exists())
-    ]
-    for name in ("FLOORS", "CORE", "PRINTING")
-)
-for_type_checkers, floors_below = _tests["for_type_checkers"], _tests["floors_below"]
-TITLES = ("what people run", "built on the engine", "the engine")
-
-
-def files(floor: str) -> list[Path]:
-    """The files of a floor: a module, or those of a package."""
-    package = ROOT / floor
-    return sorted(package.glob("*.py")) if package.is_dir() else [package.with_suffix(".py")]
-
-
-def lines(*paths: Path) -> int:
-    """How many lines files have together."""
+def count_lines(*paths: Path) -> int:
+    """Return how many lines files have together."""
     return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
 
 
-def says(path: Path) -> str:
-    """The first sentence of a file's docstring; it may go on over several lines."""
+def summary(path: Path) -> str:
+    """Return the first sentence of a file's docstring, on one line."""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return " ".join(text.split("\n\n")[0].split())
 
 
-def home(floor: str) -> Path:
-    """The file that says what a floor is."""
-    return files(floor)[0] if len(files(floor)) == 1 else ROOT / floor / "__init__.py"
+def main_file(room: str) -> Path:
+    """Return the file whose docstring describes a room."""
+    files = files_of(room)
+    return files[0] if len(files) == 1 else ROOT / room / "__init__.py"
 
 
-def uses() -> dict[str, set[str]]:
-    """Every floor, with the floors that its files import from."""
-    return {
-        floor: set().union(*(floors_below(path) for path in files(floor))) - {"__init__"}
-        for floor in FLOORS
-    }
-
-
-def uses_within(package: str) -> dict[str, set[str]]:
-    """Every file of a package, with the files of it that it imports from, as ``from .x import y`` or ``from . import x``."""
-    found: dict[str, set[str]] = {}
-    for path in files(package):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        skipped = for_type_checkers(tree)
-        own = [
-            n
-            for n in ast.walk(tree)
-            if isinstance(n, ast.ImportFrom) and n.level == 1 and n not in skipped
-        ]
-        found[path.stem] = {
-            name
-            for n in own
-            for name in (
-                [n.module.split(".")[0]] if n.module else [alias.name for alias in n.names]
-            )
-        }
-    found.pop("__init__")
-    return {name: needs & found.keys() for name, needs in found.items()}
-
-
-def reduced(graph: dict[str, set[str]]) -> dict[str, set[str]]:
-    """The graph without the edges that a longer way says too."""
-    below: dict[str, set[str]] = {}
-    while len(below) < len(graph):
+def without_implied(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return the graph without the edges that a longer path implies."""
+    reachable: dict[str, set[str]] = {}
+    while len(reachable) < len(graph):
         ready = [
-            name for name, needs in graph.items() if name not in below and needs <= below.keys()
+            name
+            for name, needs in graph.items()
+            if name not in reachable and needs <= reachable.keys()
         ]
         if not ready:
-            raise ValueError(f"a circle among {sorted(graph.keys() - below.keys())}")
+            raise ValueError(f"a circle among {sorted(graph.keys() - reachable.keys())}")
         for name in ready:
-            below[name] = graph[name].union(*(below[need] for need in graph[name]))
+            reachable[name] = graph[name].union(*(reachable[need] for need in graph[name]))
     return {
-        name: {n for n in needs if not any(n in below[other] for other in needs)}
+        name: {need for need in needs if not any(need in reachable[other] for other in needs)}
         for name, needs in graph.items()
     }
 
 
+# -- pictures --------------------------------------------------------------------------------------
+
+
 class Drawing(str):
-    """An SVG that stands in the page itself, so that it has the page's colours and its boxes say what they are."""
+    """An SVG inside the page: it takes the page's colours, and its boxes have tooltips."""
 
     def _repr_html_(self) -> str:
-        return f'<div class="floors">{self}</div>'
+        return f'<div class="layers">{self}</div>'
 
 
 COLOURS = {
@@ -139,37 +81,25 @@ COLOURS = {
     "#fefefe": "var(--color-background-primary)",
     "#0000ee": "var(--color-brand-primary)",
 }
-"""What Graphviz writes, and what the page makes of it, in the light and in the dark."""
+"""For each colour that Graphviz writes, the page's own, by day and by night."""
+FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": "#111111"}
+GRAPH = {"bgcolor": "transparent", "nodesep": "0.16", "ranksep": "0.3", "pad": "0.2,0.5"}
+BOX = {"shape": "box", "style": "rounded,filled", "fillcolor": "#fefefe", "color": "#222222"}
+BOX |= {"fontsize": "13", "margin": "0.1,0.02", "height": "0.3"}
+ARROW = {"color": "#222222", "arrowsize": "0.55", "penwidth": "0.8"}
 
 
-def _drawing(drawing: graphviz.Digraph, tips: dict[str, str]) -> Drawing:
-    svg = render(drawing.source, "svg").decode()
-    svg = re.sub(r'="(\d+)pt"', r'="\1px"', svg[svg.index("<svg") :], count=2)
-    for written, meant in COLOURS.items():
-        svg = svg.replace(written, meant)
-
-    def tip(match: re.Match[str]) -> str:
-        name = match[1].replace("&#45;&gt;", "->")
-        source, arrow, target = name.partition("->")
-        return f"<title>{f'{source} imports {target}' if arrow else escape(tips.get(name, ''))}</title>"
-
-    svg = re.sub(r"<title>(.*?)</title>", tip, svg)
-    return Drawing(re.sub(r"<title></title>\n?", "", svg))
-
-
-def _empty(name: str) -> graphviz.Digraph:
-    font = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": "#111111"}
+def new_graph(name: str) -> graphviz.Digraph:
+    """Return an empty graph in the style of these pages."""
     return graphviz.Digraph(
-        name,
-        graph_attr={**font, "bgcolor": "transparent", "nodesep": "0.16", "ranksep": "0.34", "pad": "0.2,0.5"},
-        node_attr={**font, "shape": "box", "style": "rounded,filled", "fillcolor": "#fefefe", "color": "#222222", "fontsize": "13",
-                   "margin": "0.1,0.02", "height": "0.3"},
-        edge_attr={"color": "#222222", "arrowsize": "0.55", "penwidth": "0.8"},
-    )  # fmt: skip
+        name, graph_attr={**FONT, **GRAPH}, node_attr={**FONT, **BOX}, edge_attr=ARROW
+    )
 
 
-def _box(name: str, *paths: Path) -> str:
-    size = f"{lines(*paths):,}" if len(paths) == 1 else f"{len(paths)} files, {lines(*paths):,}"
+def box_label(name: str, *paths: Path) -> str:
+    """Return the label of a box: a name, and below it the number of files and of lines."""
+    lines = f"{count_lines(*paths):,}"
+    size = lines if len(paths) == 1 else f"{len(paths)} files, {lines}"
     rows = (
         f"<tr><td><b>{name}</b></td></tr>",
         f'<tr><td><font point-size="10" color="#222222">{size}</font></td></tr>',
@@ -177,70 +107,98 @@ def _box(name: str, *paths: Path) -> str:
     return f'<<table border="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>>'
 
 
-def picture() -> Drawing:
-    """All floors: a box for each module, one with a double border for each package, with its lines; arrows to what it imports.
+def to_svg(graph: graphviz.Digraph, tooltips: dict[str, str]) -> Drawing:
+    """Return the drawn graph, in the page's colours and with tooltips."""
+    svg = render(graph.source, "svg").decode()
+    svg = re.sub(r'="(\d+)pt"', r'="\1px"', svg[svg.index("<svg") :], count=2)
+    for written, meant in COLOURS.items():
+        svg = svg.replace(written, meant)
 
-    Each import is drawn, or said by a longer way along the arrows.
+    def title(match: re.Match[str]) -> str:
+        name = match[1].replace("&#45;&gt;", "->")
+        source, arrow, target = name.partition("->")
+        tooltip = f"{source} imports {target}" if arrow else escape(tooltips.get(name, ""))
+        return f"<title>{tooltip}</title>"
+
+    svg = re.sub(r"<title>(.*?)</title>", title, svg)
+    return Drawing(re.sub(r"<title></title>\n?", "", svg))
+
+
+def draw_layers() -> Drawing:
+    """Return a picture of the seven layers: a box for each room, and arrows to what it imports.
+
+    A package has a double border. An import that a longer path of arrows implies is left out.
     """
-    graph, drawing = reduced(uses()), _empty("floors")
-    bands = [PRINTING, [floor for floor in FLOORS if floor not in (*PRINTING, *CORE)], CORE]
-    for number, band in enumerate(bands):
-        for floor in band:
-            package = {"peripheries": "2", "color": "#0000ee"} if len(files(floor)) > 1 else {}
-            drawing.node(floor, label=_box(floor, *files(floor)), **package)
-        if number:  # what keeps one band below the other
-            drawing.node(
-                f"between{number}", label="", shape="point", width="0", height="0.3", style="invis"
-            )
-            for upper in bands[number - 1]:
-                drawing.edge(upper, f"between{number}", style="invis", weight="0")
-            for lower in band:
-                drawing.edge(f"between{number}", lower, style="invis", weight="0")
-    band_of = {floor: number for number, band in enumerate(bands) for floor in band}
-    for floor, needs in graph.items():
-        for need in sorted(needs, key=FLOORS.index):
-            near = band_of[floor] == band_of[need]
-            drawing.edge(floor, need, **({"weight": "3"} if near else {"class": "across"}))
-    return _on_bands(_drawing(drawing, {floor: says(home(floor)) for floor in FLOORS}), bands)
+    imports, graph = without_implied(room_graph()), new_graph("layers")
+    bands = [(layer, rooms) for layer, rooms in reversed(LAYERS.items())]
+    for number, (_, rooms) in enumerate(bands):
+        for room in rooms:
+            package = {"peripheries": "2", "color": "#0000ee"} if len(files_of(room)) > 1 else {}
+            graph.node(room, label=box_label(room, *files_of(room)), **package)
+        if number:
+            separate(graph, f"between{number}", bands[number - 1][1], rooms)
+    layer_of = {room: layer for layer, rooms in bands for room in rooms}
+    for room, needs in imports.items():
+        for need in sorted(needs):
+            is_near = layer_of[room] == layer_of[need]
+            graph.edge(room, need, **({"weight": "3"} if is_near else {"class": "across"}))
+    svg = to_svg(graph, {room: summary(main_file(room)) for room in layer_of})
+    return with_bands(svg, bands)
 
 
-def _on_bands(svg: Drawing, bands: list[list[str]]) -> Drawing:
-    """A stripe behind the boxes of each band, with its title."""
+def separate(graph: graphviz.Digraph, name: str, upper: list[str], lower: list[str]) -> None:
+    """Keep all boxes of one band above all boxes of the next, by an invisible point between."""
+    graph.node(name, label="", shape="point", width="0", height="0.3", style="invis")
+    for room in upper:
+        graph.edge(room, name, style="invis", weight="0")
+    for room in lower:
+        graph.edge(name, room, style="invis", weight="0")
+
+
+def with_bands(svg: Drawing, bands: list[tuple[str, list[str]]]) -> Drawing:
+    """Return the picture with a stripe behind the boxes of each layer, and the layer's name."""
     width = float(re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)[1])
-    places = {
-        name: float(y)
-        for y, name in re.findall(
-            r'<text [^>]*y="([-\d.]+)"[^>]*font-weight="bold"[^>]*>(\w+)</text>', svg
-        )
-    }
-    stripes, font = (
-        [],
-        'font-family="Helvetica,Arial,sans-serif" font-size="13" fill="var(--color-foreground-muted)"',
-    )
-    for title, band in zip(TITLES, bands, strict=True):
-        ys = [places[floor] for floor in band]
-        y, tall = min(ys) - 36, max(ys) - min(ys) + 62
+    name_at = re.compile(r'<text [^>]*y="([-\d.]+)"[^>]*font-weight="bold"[^>]*>(\w+)</text>')
+    y_of = {name: float(y) for y, name in name_at.findall(svg)}
+    font = 'font-family="Helvetica,Arial,sans-serif" font-size="13"'
+    stripes = []
+    for title, rooms in bands:
+        ys = [y_of[room] for room in rooms]
+        y, height = min(ys) - 36, max(ys) - min(ys) + 62
         stripes.append(
-            f'<rect x="-12" y="{y}" width="{width - 4}" height="{tall}" rx="10" fill="var(--color-background-secondary)"/>'
+            f'<rect x="-12" y="{y}" width="{width - 4}" height="{height}" rx="10" '
+            f'fill="var(--color-background-secondary)"/>'
+            f'<text x="-2" y="{y + 19}" {font} fill="var(--color-foreground-muted)">{title}</text>'
         )
-        stripes.append(f'<text x="-2" y="{y + 19}" {font}>{title}</text>')
     start = svg.index(">", svg.index('class="graph"')) + 1
     return Drawing(svg[:start] + "".join(stripes) + svg[start:])
 
 
-def inside(package: str) -> Drawing:
-    """The files of a package, and what of it each imports."""
-    drawing = _empty(package)
-    drawing.attr(pad="0.1")
-    for name, needs in reduced(uses_within(package)).items():
-        drawing.node(name, label=_box(name, ROOT / package / f"{name}.py"))
+def draw_room(room: str) -> Drawing:
+    """Return a picture of the files of a package, and what each imports from the others."""
+    prefix = f"tinygrad_rnn.{room}."
+    imports = {
+        module.removeprefix(prefix): {
+            need.removeprefix(prefix) for need in needs if need.startswith(prefix)
+        }
+        for module, needs in file_graph().items()
+        if module.startswith(prefix)
+    }
+    paths = {name: ROOT / room / f"{name.replace('.', '/')}.py" for name in imports}
+    graph = new_graph(room)
+    graph.attr(pad="0.1")
+    for name, needs in without_implied(imports).items():
+        graph.node(name, label=box_label(name, paths[name]))
         for need in sorted(needs):
-            drawing.edge(name, need)
-    return _drawing(drawing, {path.stem: says(path) for path in files(package)})
+            graph.edge(name, need)
+    return to_svg(graph, {name: summary(path) for name, path in paths.items()})
+
+
+# -- tables ----------------------------------------------------------------------------------------
 
 
 class Table(list):
-    """Rows of text, as a table of the page; the first is its head."""
+    """Rows of text that a page shows as a table; the first row is its head."""
 
     def _repr_markdown_(self) -> str:
         head, *rows = [
@@ -249,67 +207,68 @@ class Table(list):
         return "\n".join([head, "|" + "---|" * len(self[0]), *rows])
 
 
-def modules() -> Table:
-    """Every file, floor by floor from the top, with its lines and what it says that it is."""
-    rows = Table([("File", "Lines", "What it is")])
-    for floor in reversed(FLOORS):
-        paths = files(floor)
+def list_files() -> Table:
+    """Return every file with its lines and its summary, layer by layer from the top."""
+    table = Table([("File", "Lines", "What it is")])
+    for room in [room for rooms in reversed(LAYERS.values()) for room in rooms]:
+        paths = files_of(room)
         if len(paths) > 1:
-            rows.append((f"**{floor}/**", f"**{lines(*paths):,}**", f"**{says(home(floor))}**"))
-        for path in (
-            paths if len(paths) == 1 else [path for path in paths if path.stem != "__init__"]
-        ):
-            rows.append((f"`{path.relative_to(ROOT).as_posix()}`", f"{lines(path):,}", says(path)))
-    return rows
+            lines, text = f"{count_lines(*paths):,}", summary(main_file(room))
+            table.append((f"**{room}/**", f"**{lines}**", f"**{text}**"))
+        for path in paths:
+            if path.name != "__init__.py":
+                name = path.relative_to(ROOT).as_posix()
+                table.append((f"`{name}`", f"{count_lines(path):,}", summary(path)))
+    return table
 
 
-def enforced() -> list[str]:
-    """What the tests of the architecture require: their names are sentences."""
-    tests = [
-        n.name
-        for n in ast.parse(TESTS.read_text(encoding="utf-8")).body
-        if isinstance(n, ast.FunctionDef)
-    ]
-    return [name for name in tests if name.startswith("test_") and "check_on" not in name]
+def find_tests(path: Path) -> list[ast.FunctionDef]:
+    """Return the test functions of a file."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return [node for node in body if isinstance(node, ast.FunctionDef) and node.name[:5] == "test_"]
 
 
-def passes_through(function: Callable[[], object]) -> list[str]:
-    """The files of the package that a call goes through, each once, in the order in which they are entered."""
+def as_sentence(test: ast.FunctionDef) -> str:
+    """Return the name of a test as a sentence."""
+    return test.name.removeprefix("test_").replace("_", " ")
+
+
+def list_rules() -> list[str]:
+    """Return what the tests of the architecture require: their names are sentences."""
+    tests = [test for file in RULES for test in find_tests(TESTS / "house" / file)]
+    return [as_sentence(test) for test in tests if "check_on" not in test.name]
+
+
+def list_registry_tests() -> Table:
+    """Return the tests that run for each op of the registry, or for each of its samples."""
+    table = Table([("File", "What each op is tested for")])
+    over_registry = re.compile(r"\b(every_op|every_case|OPS|RULES)\b")
+    for path in sorted(TESTS.glob("*/test_*.py")):
+        if "registry" in path.read_text(encoding="utf-8"):
+            found = [
+                as_sentence(test)
+                for test in find_tests(path)
+                if over_registry.search(" ".join(map(ast.unparse, test.decorator_list)))
+            ]
+            if found:
+                table.append((f"`{path.relative_to(TESTS).as_posix()}`", "; ".join(found)))
+    return table
+
+
+def trace_files(function: Callable[[], object]) -> list[str]:
+    """Return the files that a call runs through, each once, in the order of entry."""
     found: dict[str, None] = {}
 
-    def look(frame: FrameType, event: str, _: object) -> None:
+    def record(frame: FrameType, event: str, _: object) -> None:
         path = Path(frame.f_code.co_filename)
         if event == "call" and path.is_relative_to(ROOT):
-            found[
-                path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__")
-            ] = None
+            name = path.relative_to(ROOT).as_posix().removesuffix(".py")
+            found[name.removesuffix("/__init__")] = None
 
-    sys.setprofile(look)
+    sys.setprofile(record)
     try:
         function()
     finally:
         sys.setprofile(None)
     found.pop("__init__", None)
     return list(found)
-
-
-def by_registry() -> Table:
-    """The tests that are made anew for each op of the registry, or for each of its samples."""
-    rows, many = (
-        Table([("File", "What each op is tested for")]),
-        re.compile(r"\b(every_op|every_case|OPS|RULES)\b"),
-    )
-    for path in sorted(TESTS.parent.glob("test_*.py")):
-        text = path.read_text(encoding="utf-8")
-        functions = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef)]
-        over = [
-            f.name for f in functions if many.search(" ".join(map(ast.unparse, f.decorator_list)))
-        ]
-        if over and "registry" in text:
-            rows.append(
-                (
-                    f"`{path.name}`",
-                    "; ".join(name.removeprefix("test_").replace("_", " ") for name in over),
-                )
-            )
-    return rows

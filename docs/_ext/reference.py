@@ -1,4 +1,4 @@
-"""The pages of the reference: `summaries`, a table of what a page documents, and names as a program writes them, with ``tg.``."""
+"""The pages of the reference: tables of summaries, and names as programs write them (``tg.…``)."""
 
 import re
 from importlib import import_module
@@ -15,17 +15,30 @@ import tinygrad_rnn
 DOCUMENTED = re.compile(r"^\.\. auto\w+:: (\S+)", re.MULTILINE)
 
 
+def public_modules() -> dict[str, str]:
+    """Return what a program calls the modules that ``tg`` holds, by their full names."""
+    held = {name: getattr(tinygrad_rnn, name) for name in tinygrad_rnn.__all__}
+    modules = {
+        module.__name__: f"tg.{name}"
+        for name, module in held.items()
+        if isinstance(module, ModuleType)
+    }
+    return {"tinygrad_rnn": "tg", **modules}
+
+
 def as_written(home: str) -> str:
-    """``tinygrad_rnn.nn`` as ``tg.nn``; a module that ``tg`` does not hold keeps its whole name."""
-    first = home.split(".")[1:2]
-    held = not first or (
-        first[0] in tinygrad_rnn.__all__ and isinstance(getattr(tinygrad_rnn, first[0]), ModuleType)
-    )
-    return home.replace("tinygrad_rnn", "tg", 1) if held else home
+    """Return a module's name as a program writes it: ``tinygrad_rnn.nn.init`` is ``tg.nn.init``.
+
+    A module that ``tg`` does not hold keeps its full name.
+    """
+    for module, name in public_modules().items():
+        if home == module or (home.startswith(f"{module}.") and module != "tinygrad_rnn"):
+            return home.replace(module, name, 1)
+    return home
 
 
 class Summaries(SphinxDirective):
-    """``.. summaries:: api/optim`` is a table of the names that this page documents, each with its summary."""
+    """The directive ``.. summaries:: api/optim``: a table of the names on this page."""
 
     required_arguments = 1
 
@@ -43,7 +56,11 @@ class Summaries(SphinxDirective):
 
 
 def tidy(app: Sphinx, doctree: nodes.document) -> None:
-    """Write names as a program does, and attributes as such; colour no equation as if it were Python; link no word but a class in types."""
+    """Mend what autodoc makes of the docstrings.
+
+    Names are written as in a program. Attributes are called attributes. Equations are not coloured
+    as if they were Python. In types only the names of classes are links.
+    """
     for prefix in doctree.findall(addnodes.desc_addname):
         if prefix.astext().startswith("tinygrad_rnn."):
             prefix.children = [nodes.Text(as_written(prefix.astext().rstrip(".")) + ".")]
@@ -64,14 +81,14 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def without_arguments(app: Sphinx, what: str, name: str, *_: object) -> tuple[str, None] | None:
-    """What only the library makes is shown without the arguments that it makes it of."""
+    """Hide the arguments of classes that only the library creates."""
     return ("", None) if name == "tinygrad_rnn.draw.Graph" else None
 
 
 def without_dead_links(
     app: Sphinx, pagename: str, templatename: str, context: dict, doctree: object
 ) -> None:
-    """Source pages link back to what documents an object; not where it is documented under another name than viewcode thinks."""
+    """Remove links from source pages to entries that the reference does not have."""
     if pagename.startswith("_modules/") and "body" in context:
         documented = app.env.domains.python_domain.objects
         back = re.compile(r'<a class="viewcode-back" href="[^"#]*#([^"]+)">.*?</a>')
@@ -81,7 +98,7 @@ def without_dead_links(
 
 
 def setup(app: Sphinx) -> dict:
-    """Enter all four."""
+    """Register the directive and the three hooks."""
     app.add_directive("summaries", Summaries)
     app.connect("doctree-read", tidy)
     app.connect("autodoc-process-signature", without_arguments)
