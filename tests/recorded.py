@@ -1,4 +1,4 @@
-"""What other engines gave, as `fixtures/record_pytorch.py` recorded it: cases by name, each a record of arrays."""
+"""Results of PyTorch that `fixtures/record_pytorch.py` recorded: cases by name, each a record."""
 
 import json
 from pathlib import Path
@@ -10,18 +10,18 @@ import tinygrad_rnn as tg
 
 
 def cases(file):
-    """The cases of a file in `fixtures`, by name."""
+    """Return the cases of a file in `fixtures` by name."""
     with np.load(Path(__file__).parent / "fixtures" / file) as arrays:
         return {name: arrays[name] for name in arrays["cases"].tolist()}
 
 
-def every(known):
-    """Marks a test that runs with each of them as its `case`."""
-    return pytest.mark.parametrize("case", known.values(), ids=known)
+def every(cases):
+    """Return a mark: the test runs with each of these cases as its `case`."""
+    return pytest.mark.parametrize("case", cases.values(), ids=cases)
 
 
 def fields(case, prefix):
-    """What a case has under a prefix, as a state dict for example."""
+    """Return the fields of a case that have a prefix, without it: a state dict for example."""
     return {
         name.removeprefix(prefix): case[name]
         for name in case.dtype.names
@@ -30,7 +30,7 @@ def fields(case, prefix):
 
 
 def build(case):
-    """The module of a case, in float64 and with its parameters."""
+    """Return the module of a case, in float64 and with its parameters."""
     module = getattr(tg.nn, str(case["class"]))(
         *json.loads(str(case["args"])), **json.loads(str(case["settings"]))
     )
@@ -40,7 +40,7 @@ def build(case):
 
 
 def assert_close(actual, expected, name):
-    """Equal in float64, up to ten digits."""
+    """Assert that an array is float64 and agrees with the recorded one in ten digits."""
     actual = np.asarray(actual)
     assert (actual.dtype, actual.shape) == (np.float64, np.shape(expected))
     np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-10, err_msg=name)

@@ -155,15 +155,11 @@ def test_random_weights_give_what_onnxruntime_gives(kind, direction, layers, siz
         ends.append(last)
     layer.load_state_dict(weights)
     backwards = direction == "reverse"  # our layer then reads the flipped sequence
-    output, final = layer(
-        x[::-1] if backwards else x,
-        tuple(starts.values()) if kind == "LSTM" else starts["initial_h"],
-    )
+    state = tuple(starts.values()) if kind == "LSTM" else starts["initial_h"]
+    output, final = layer(x[::-1] if backwards else x, state)
     assert output.dtype == np.float32
-    np.testing.assert_allclose(
-        output.data[::-1] if backwards else output.data, theirs, rtol=1e-5, atol=1e-5
-    )
-    for ours, of_layers in zip(
-        final if kind == "LSTM" else [final], zip(*ends, strict=True), strict=True
-    ):
+    ours = output.data[::-1] if backwards else output.data
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+    finals = final if kind == "LSTM" else [final]
+    for ours, of_layers in zip(finals, zip(*ends, strict=True), strict=True):
         np.testing.assert_allclose(ours.data, np.concatenate(of_layers), rtol=1e-5, atol=1e-5)
