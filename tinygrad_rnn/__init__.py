@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .app import interrupt  # noqa: F401  # first, for it watches over the rest being imported
+from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the rest
 
 # isort: split
 from . import nn, ops, optim, text

@@ -32,6 +32,7 @@ TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    """Change to a folder with a text, and with files that are not one, and return its path."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cat.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "latin").write_bytes("café".encode("latin-1") * 100)
@@ -51,14 +52,12 @@ def test_a_model_is_trained_resumed_and_sampled(folder, capsys):
     out = capsys.readouterr().out
     assert "\n2/3  loss" in out
     assert "\n1/3  loss" not in out
-    assert (
-        run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
-        == 0
-    )
+    sample = ["sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1]
+    assert run_command(*sample) == 0
     text = capsys.readouterr().out
     assert text.startswith("the ")
     assert len(text) == 4 + 20 + 1
-    run_command("sample", "cat.safetensors", "--prime", "the ", "--length", 20, "--seed", 1)
+    run_command(*sample)
     assert capsys.readouterr().out == text
 
 

@@ -826,9 +826,9 @@ def test_the_command_prints_a_program(cell, capsys, request):
     [
         (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
         (["gru", "--backend", "c"], "argument backend: expected 'numpy' or 'numba', got 'c'"),
-        (["gru", "--hidden", "0"], "--hidden: expected a positive number, got 0"),
+        (["gru", "--hidden", "0"], "--hidden: expected a positive integer, got 0"),
         (["nowhere.py:Cell"], "expected a file that runs"),
-        (["examples/cells.py:moving_average"], "expected what makes a cell, NAME(input_size, rng)"),
+        (["examples/cells.py:moving_average"], "expected a factory NAME(input_size, rng)"),
     ],
 )
 def test_the_command_refuses(arguments, complaint, capsys, request, monkeypatch):

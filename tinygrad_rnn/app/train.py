@@ -175,15 +175,14 @@ class Trainer:
         self.cut = len(text) - max(2, round(len(text) * options.holdout))
         streams = options.batch_size
         if self.cut < 2 * streams:
-            expected = (
-                f"at least {2 * streams} characters besides those held out, for {streams} streams"
+            needed = f"at least {2 * streams} characters besides those held out"
+            fix = (
+                "use a longer text or a smaller batch size"
+                if text
+                else "the text is empty; use another"
             )
-            fix = "the text is empty; use another"
-            if text:
-                fix = "use a longer text or a smaller batch size"
-            raise argument_error(
-                "train", "text", expected, format_count(len(text), "character"), fix
-            )
+            got = format_count(len(text), "character")
+            raise argument_error("train", "text", f"{needed}, for {streams} streams", got, fix)
         self.batches = count_batches(self.cut, streams, options.steps)
 
     def _encode(self, text: str) -> None:
