@@ -116,7 +116,7 @@ def equations(output):
     return [re.sub(r" +\([\d, ]*\)$", "", line[6:]) for line in lines]
 
 
-def emptied(dot):
+def split_values(dot):
     """Return DOT text without the values of attributes, and the HTML-like values.
 
     A name may change nothing but the values.
@@ -696,7 +696,7 @@ def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
 # -- any name -----------------------------------------------------------------------------------
 
 
-def named(name):
+def program_with_names(name):
     """A program whose every name is `name`."""
     with tg.scope(name or "module", 0, name or "part"):
         output = ramp((2,), name or None) * 2
@@ -709,13 +709,13 @@ def named(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_drawn(name):
-    drawn = tg.graph(named(name), show="shape,value,grad")
+    drawn = tg.graph(program_with_names(name), show="shape,value,grad")
     assert all(c == "\n" or c.isprintable() for c in drawn.text())
     assert all(c in "\n\t" or c.isprintable() for c in drawn.dot())
     drawn.text().encode()
     drawn.dot().encode()
-    rest, labels = emptied(drawn.dot())
-    assert rest == emptied(tg.graph(named("x" if name else "")).dot())[0]
+    rest, labels = split_values(drawn.dot())
+    assert rest == split_values(tg.graph(program_with_names("x" if name else "")).dot())[0]
     wanted = escape_unprintable(name).strip()
     for label in labels:
         tags = {part.tag for part in ElementTree.fromstring(f"<label>{label}</label>").iter()}
@@ -728,7 +728,7 @@ def test_any_name_can_be_drawn(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_is_in_the_data(name):
-    data = tg.graph(named(name)).data()
+    data = tg.graph(program_with_names(name)).data()
     assert json.loads(json.dumps(data)) == json.loads(json.dumps(data, ensure_ascii=False))
     assert any(node["name"] == (escape_unprintable(name) or "leaf") for node in data["nodes"])
 
@@ -869,7 +869,7 @@ def test_scopes_of_great_depth_are_folded_fast():
     for depth in range(1_500):
         with tg.scope(*(f"s{i}" for i in range(depth))):
             x = tg.tanh(x)
-    drawn, seconds = timed(lambda: tg.graph(x))
+    drawn, seconds = measure(lambda: tg.graph(x))
     assert "drawn with fold=" in drawn.notes[1]
     assert 500 < len(drawn.nodes) <= 600
     assert seconds < 20
@@ -882,7 +882,7 @@ def chain(length):
     return x
 
 
-def timed(work, runs=1):
+def measure(work, runs=1):
     """Return the result and the shortest time of several runs.
 
     The garbage collector is off because its time is not linear.
@@ -904,9 +904,9 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
     seconds = []
     for length in (25_000, 100_000):
         output = chain(length)
-        drawn, graphed = timed(lambda output=output: tg.graph(output))
-        text, written = timed(drawn.text)
-        data, listed = timed(drawn.data)
+        drawn, graphed = measure(lambda output=output: tg.graph(output))
+        text, written = measure(drawn.text)
+        data, listed = measure(drawn.data)
         assert len([line for line in text.splitlines() if "⊙" in line]) > length / 20
         assert len(data["nodes"]) == len(data["edges"]) + 1 == length + 1
         seconds.append(graphed + written + listed)
@@ -948,7 +948,7 @@ def test_a_long_loop_is_viewed_in_linear_time(view, most):
             with tg.scope("loop", t):
                 h = tg.tanh(w * h)
                 h.name = "h"
-        drawn, viewed = timed(lambda h=h: tg.graph(h, **view), runs=2)
+        drawn, viewed = measure(lambda h=h: tg.graph(h, **view), runs=2)
         assert len(drawn.nodes) <= most
         assert drawn.dot().count("digraph") == 1
         seconds.append(viewed)

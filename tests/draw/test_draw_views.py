@@ -29,7 +29,7 @@ def language_model(steps, cell="gru", *, embedding=8, layers=1):
     return loss
 
 
-def scanned(cell, steps=4, *, reverse=False, h=None):
+def scan_loss(cell, steps=4, *, reverse=False, h=None):
     """The last state of a cell of one's own, started from a constant named h."""
     h = ramp(name="h", grad=False) if h is None else h
     _, h = tg.scan(cell, tg.Tensor(np.ones((steps, 2, 2)), name="xs"), h, reverse=reverse)
@@ -44,7 +44,7 @@ def by_id(drawn):
     return {node.id: node for node in drawn.nodes}
 
 
-def holds(node, value):
+def holds_value(node, value):
     """Return whether a vertex holds `value` itself; ``in`` would compare numbers."""
     return any(v is value for v in node.values)
 
@@ -62,7 +62,7 @@ def ends(drawn):
     ]
 
 
-def follows(drawn, start, *, back=False):
+def reachable(drawn, start, *, back=False):
     """Everything that an edge, or edges one after another, leads to from the vertex `start`."""
     found, waiting = set(), [start]
     while waiting:
@@ -109,8 +109,8 @@ def test_edges_join_what_is_visible_and_the_output_stays(model, view):
     ids = {node.id for node in drawn.nodes}
     assert len(ids) == len(drawn.nodes)
     assert ids >= {end for e in drawn.edges for end in (e.source, e.target)}
-    (last,) = [node for node in drawn.nodes if holds(node, output)]
-    joined = follows(drawn, last.id, back=True) | {last.id}
+    (last,) = [node for node in drawn.nodes if holds_value(node, output)]
+    joined = reachable(drawn, last.id, back=True) | {last.id}
     apart = [
         node for node in drawn.nodes if node.id not in joined and node.kind != "steps"
     ]  # a state may end in steps left out
@@ -266,7 +266,7 @@ def rnn_cell(x, h, w):
 
 def test_a_reverse_scan_takes_its_state_from_the_next_step():
     w = ramp(name="W")
-    drawn = tg.graph(scanned(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
+    drawn = tg.graph(scan_loss(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
     (carries,) = [e for e in drawn.edges if e.lag]
     assert carries.lag == -1
     assert "hₜ₊₁" in names(drawn)
@@ -282,7 +282,9 @@ def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
         first
     ]
     drawn = tg.graph(
-        scanned(lambda x, h: rnn_cell(x, h, w), reverse=reverse, h=h), roll=True, parameters="once"
+        scan_loss(lambda x, h: rnn_cell(x, h, w), reverse=reverse, h=h),
+        roll=True,
+        parameters="once",
     )
     nodes = by_id(drawn)
     (place,) = [
@@ -297,7 +299,7 @@ def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
     assert fed == {"W", place.name}, "the product reads the state from one place only"
     if first != "constant named h":
         (entering,) = [e for e in drawn.edges if e.target == place.id and not e.lag]
-        assert holds(nodes[entering.source], h)
+        assert holds_value(nodes[entering.source], h)
         assert entering.when
 
 
@@ -396,7 +398,7 @@ def test_names_that_have_digits_themselves_are_rolled_up_too(name):
         h.name = name
         return h, h
 
-    drawn = tg.graph(scanned(cell, 5), roll=True)
+    drawn = tg.graph(scan_loss(cell, 5), roll=True)
     assert {node.ops for node in drawn.nodes if node.kind == "op"} == {5, 1}
     assert len([e for e in drawn.edges if e.lag]) == 1
 
@@ -411,7 +413,7 @@ def test_an_index_that_is_the_same_in_every_step_stays_a_number(steps):
         h.name = "h"
         return h, h
 
-    drawn = tg.graph(scanned(cell, steps), roll=True, parameters="once")
+    drawn = tg.graph(scan_loss(cell, steps), roll=True, parameters="once")
     assert [node.text for node in drawn.nodes if node.text.startswith(("b[", "·["))] == ["b[1]"]
 
 
@@ -745,7 +747,10 @@ def test_every_use_of_a_parameter_has_its_chip():
     for _ in range(5):
         h = tg.tanh(h @ w)
     drawn = tg.graph(h.sum(), parameters="chips")
-    assert len([node for node in drawn.nodes if node.kind == "parameter" and holds(node, w)]) == 5
+    assert (
+        len([node for node in drawn.nodes if node.kind == "parameter" and holds_value(node, w)])
+        == 5
+    )
     assert kinds(drawn)["op"] == 11
 
 
@@ -772,7 +777,7 @@ def test_ops_of_parameters_alone_are_still_drawn(parameters, program):
     output = program()
     drawn = tg.graph(output, parameters=parameters)
     assert drawn.nodes
-    assert holds(drawn.nodes[-1], output)
+    assert holds_value(drawn.nodes[-1], output)
 
 
 # -- the paths of the gradient ------------------------------------------------------------------
@@ -796,7 +801,7 @@ def random_program(seed):
     return leaves, values[-1] * leaves[0]
 
 
-def walks(value, target):
+def find_paths(value, target):
     """Every path from `value` down to `target`, as lists of what lies on it."""
     if value is target:
         return [[value]]
@@ -804,7 +809,7 @@ def walks(value, target):
         [value, *rest]
         for x in (value.node.inputs if value.node else ())
         if isinstance(x, tg.Tensor)
-        for rest in walks(x, target)
+        for rest in find_paths(x, target)
     ]
 
 
@@ -813,7 +818,7 @@ def test_the_number_of_paths_equals_that_of_an_exhaustive_search(seed):
     leaves, output = random_program(seed)
     interior = toposort(output)[len(toposort(output)) // 2]
     for target in (leaves[0], leaves[1], interior, output):
-        found = walks(output, target)
+        found = find_paths(output, target)
         if not found:
             with pytest.raises(
                 ValueError,
@@ -877,7 +882,7 @@ def test_paths_are_the_same_in_every_view(view):
     assert (
         drawn.paths
         == tg.graph(loss, highlight=layer.weight_hh_l0).paths
-        == len(walks(loss, layer.weight_hh_l0))
+        == len(find_paths(loss, layer.weight_hh_l0))
     )
     marked = [line for line in drawn.dot().splitlines() if "penwidth=2.4" in line]
     assert len(marked) > 5
@@ -1278,10 +1283,10 @@ def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():
         return rnn_cell(x, h, w)
 
     with tg.scope("walk"):
-        h = scanned(cell)
+        h = scan_loss(cell)
     drawn = tg.graph(h, fold="walk")
     assert sorted(node.name for node in drawn.nodes) == ["W", "walk"]
     with tg.scope("walk"):
-        h = scanned(lambda x, h: tg.scope("inner")(cell)(x, h))
+        h = scan_loss(lambda x, h: tg.scope("inner")(cell)(x, h))
     assert names(tg.graph(h, fold="inner")).count("inner") == 4
     assert {"x₀", "x₁", "x₂", "x₃"} <= set(names(tg.graph(h, fold="inner")))

@@ -400,7 +400,7 @@ BACKSLASHES = [
 ]
 
 
-def drawn_with(names):
+def draw_with_names(names):
     """A graph in which each name is that of a scope, of a parameter and of a result."""
     total = ramp((2,), "start").sum()
     for name in names:
@@ -412,7 +412,7 @@ def drawn_with(names):
 
 
 def test_names_neither_break_nor_enter_a_picture(engine):
-    drawn = drawn_with(NAMES)
+    drawn = draw_with_names(NAMES)
     root = check_structure(drawn, drawn.svg())
     texts = [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
     tips = [a.get(f"{LINK}title").replace("\xa0", " ") for a in root.iter(f"{SVG}a")]
@@ -426,7 +426,7 @@ def test_names_neither_break_nor_enter_a_picture(engine):
 
 def test_a_backslash_in_a_name_is_a_backslash_in_the_picture(engine):
     """Graphviz replaces \\N by the id of the node, even in HTML, and reads tooltips twice."""
-    root = ElementTree.fromstring(drawn_with(BACKSLASHES).svg())
+    root = ElementTree.fromstring(draw_with_names(BACKSLASHES).svg())
     texts = [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
     tips = [a.get(f"{LINK}title").replace("\xa0", " ") for a in root.iter(f"{SVG}a")]
     assert {name: texts.count(name) for name in BACKSLASHES} == dict.fromkeys(BACKSLASHES, 3)
@@ -705,7 +705,7 @@ def test_json_says_what_the_graph_says(tmp_path, options):
 
 
 def test_json_takes_any_name(tmp_path):
-    path = drawn_with(NAMES + BACKSLASHES).save(tmp_path / "x.json")
+    path = draw_with_names(NAMES + BACKSLASHES).save(tmp_path / "x.json")
     assert {escape_unprintable(name) for name in NAMES} <= {
         node["name"] for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]
     }

@@ -156,11 +156,8 @@ def build_picture(values: Iterable[Value]) -> Picture:
     A plain number is part of the op that uses it (``1 − ·``), not a vertex.
     """
     values = list(values)
-    labels, scopes, picture = (
-        label_values(values, unique=False),
-        _find_scopes(values),
-        Picture({}, []),
-    )
+    labels, scopes = label_values(values, unique=False), _find_scopes(values)
+    picture = Picture({}, [])
     ids: dict[Any, str] = {}
     inline: dict[Value, tuple[str, int]] = {}
     counts: Counter[str] = Counter()
