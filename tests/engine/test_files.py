@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ import tinygrad_rnn as tg
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 MEGABYTE = 2**20
+TESTS = str(Path(__file__).parents[1])
 
 
 def make_file(header, data=b"", length=None):
@@ -371,8 +373,8 @@ kill_again_and_again(work, look, KILLS)
 assert last > 0
 """
 CHECKPOINTS = """
-from tinygrad_rnn.app.char_model import Architecture
-from tinygrad_rnn.app.train import Options, Trainer
+sys.path.insert(0, TESTS)
+from internals import Architecture, Options, Trainer
 path, text = sys.argv[1], TEXT
 options = Options(epochs=100, batch_size=4, steps=5)
 Trainer(text, Architecture(hidden=8, embedding=4), options).save(path)
@@ -403,7 +405,7 @@ assert Trainer.resume(path, text).step(*next(tg.text.batches(np.zeros(100, int),
 )
 def test_a_writer_killed_at_any_moment_leaves_a_whole_file(writer, tmp_path):
     path = tmp_path / "x.safetensors"
-    code = f"KILLS, TEXT = {KILLS}, {TEXT!r}\n{DRIVER}\n{writer}"
+    code = f"KILLS, TEXT, TESTS = {KILLS}, {TEXT!r}, {TESTS!r}\n{DRIVER}\n{writer}"
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, str(path)],
         capture_output=True,

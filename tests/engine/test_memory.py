@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 import weakref
 from contextlib import contextmanager
+from pathlib import Path
 from types import FunctionType
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinygrad_rnn.text import sample
 
 X = np.random.default_rng(0).standard_normal((5, 2, 3)).astype("f4")
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
+TESTS = str(Path(__file__).parents[1])
 
 
 def compute_loss(layer):
@@ -241,11 +243,12 @@ import numpy as np
 import tinygrad_rnn as tg
 from pathlib import Path
 from tinygrad_rnn import nn
-from tinygrad_rnn.app.char_model import Architecture
 from tinygrad_rnn.text import sample
-from tinygrad_rnn.app.train import Options, Trainer
 
-folder = Path(sys.argv[1])
+folder, tests = Path(sys.argv[1]), sys.argv[4]
+sys.path.insert(0, tests)
+from internals import Architecture, Options, Trainer
+
 gc.disable()
 X = np.random.default_rng(0).standard_normal((3, 2, 3)).astype("f4")
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 200
@@ -308,7 +311,7 @@ def measure_growth(scene, folder, steps, code=FLAT):
     The cycle collector is off.
     """
     run = subprocess.run(
-        [sys.executable, "-c", code, str(folder), scene, str(steps)],
+        [sys.executable, "-c", code, str(folder), scene, str(steps), TESTS],
         capture_output=True,
         text=True,
         timeout=300,

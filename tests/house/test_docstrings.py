@@ -49,7 +49,7 @@ CALLED = {  # what the library calls where a class says how it does it: the base
     "describe": "repr does",
     "unroll": "to call a cell is to call it, and scan does",
     "update": "Optimizer.step does",
-    "keeps": "Optimizer.load_state_dict does",
+    "state_names": "Optimizer.state_names does",
 }
 
 

@@ -230,11 +230,12 @@ class Optimizer:
         self, arrays: Mapping[str, np.ndarray]
     ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
         """Return the state of each parameter, and a description of each entry that does not fit."""
-        names = {f"{i}.{n}": (i, n) for i in range(len(self.params)) for n in self.state_names()}
+        count = len(self.params)
+        known = {f"{i}.{name}": (i, name) for i in range(count) for name in self.state_names()}
         loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
         faults = [f"missing {key}" for key in ("lr", "steps") if key not in arrays]
         for key in arrays.keys() - {"lr", "steps"}:
-            array, (i, name) = arrays[key], names.get(key, (0, ""))
+            array, (i, name) = arrays[key], known.get(key, (0, ""))
             shape = self.params[i].shape
             if not name:
                 faults.append(f"unexpected {key}")
@@ -245,9 +246,9 @@ class Optimizer:
             else:
                 loaded[i][name] = array.copy()
         # A parameter that never had a gradient has no entries. Any other parameter has all of them.
-        stepped = {names[key][0] for key in arrays.keys() & names.keys()}
+        stepped = {known[key][0] for key in arrays.keys() & known.keys()}
         faults += [
-            f"missing {key}" for key, (i, _) in names.items() if i in stepped and key not in arrays
+            f"missing {key}" for key, (i, _) in known.items() if i in stepped and key not in arrays
         ]
         return loaded, faults
 
