@@ -591,7 +591,7 @@ def test_many_graphs_leave_nothing_behind(w):
                 w.grad = None
             assert not block.guard.held
             assert not block.alive
-            assert not block.places
+            assert not block.locations
             assert not block.guard.idle
     finally:
         gc.enable()

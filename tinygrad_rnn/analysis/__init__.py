@@ -1,1 +1,1 @@
-"""Look at a recorded graph: labels, equations, steps of the backward pass, gradients over time, faults."""
+"""Analysis of recorded graphs: labels, equations, steps of the backward pass, gradients, faults."""

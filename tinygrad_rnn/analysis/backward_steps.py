@@ -106,8 +106,8 @@ class Step:
 def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     """Run `loss.backward` one op at a time, in the order of the engine.
 
-    After the last step, every leaf has the ``.grad`` that ``loss.backward()`` gives, bit for bit, and
-    the graph is used. If the loop stops earlier, nothing has changed.
+    After the last step, every leaf has the ``.grad`` that ``loss.backward()`` gives, bit for bit,
+    and the graph is used. If the loop stops earlier, nothing has changed.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""A block in which two silent faults become errors: numbers that a graph needs are written to, and the first NaN or Inf.
+"""The block `debug`: in it, writes to arrays of live graphs and the first NaN or Inf raise errors.
 
-Both errors name the lines of the user's own program. Outside of such a block nothing is watched: `apply` and `sweep` look whether
-the list of `observers` is empty, and that is all.
+Both errors name lines of the user's own program. Outside of such a block nothing is observed:
+`apply` and `backward_pass` only test whether the list of `observers` is empty.
 """
 
 from __future__ import annotations
@@ -16,44 +16,50 @@ from weakref import ref
 
 import numpy as np
 
+from .. import check
 from ..errors import NonFiniteError, WrittenError, argument_error, describe
-from ..graph import Value, node_of, observers, read_hook, require_done_at_return
+from ..graph import Value, node_of, observers, read_hook, require_done_at_return, unwrap
 from ..op import registry
-from .source_location import user_location
-from .write_guard import Guard, GuardedArray
+from .source_location import find_user_location
+from .write_guard import Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
 blocks: ContextVar[tuple[debug, ...]] = ContextVar("tinygrad_rnn.debug", default=())
-"""Those that are open here. Each watches what happens until it ends, whatever others begin or end meanwhile."""
+"""The blocks that are open here, the innermost last."""
 
 
 class debug:
-    """A ``with`` block, or by decoration a function, in which mistakes with numbers are errors that name the line.
+    """Raise errors that name the line, inside a ``with`` block or a decorated function.
 
-    While it is open, arrays that a live graph needs, those handed to an op and those that it made, are read-only: writing to one in
-    place, which makes gradients silently wrong, is an error that names the line that wrote and the line that recorded. A write
-    through a view that was made before is found when the graph is differentiated. And an op whose result, or a rule whose
-    contribution, has the first NaN or Inf is reported with its inputs, and the line of the program where it was called.
-    Holds for the current thread or async task. Everything is slower inside, and nothing is outside. Blocks nest: each watches
-    until it ends what happens in it, in blocks inside of it too.
+    Inside the block, arrays that a live graph needs are read-only: the inputs and results of ops.
+    Writing to one in place would make gradients silently wrong, so it raises an error that names
+    the line that wrote and the line that recorded. A write through a view that was made before is
+    detected when the graph is differentiated.
+
+    The first NaN or Inf in the result of an op, or in the contribution of a rule, raises an error
+    that describes the inputs and names the line that called the op.
+
+    The block observes the current thread or async task only. Code inside runs slower, code outside
+    does not. Blocks nest: each observes everything until it ends, inner blocks included.
 
     Parameters
     ----------
     writes : bool
-        Guard the arrays of live graphs.
+        Protect the arrays of live graphs.
     nonfinite : bool
-        Report the first NaN or Inf. Inf that was handed in, as in a mask of −∞, is none; NaN always is. Whether Inf came in is
-        found out by computing the op again without it; a compiled walk that gets Inf is not looked at.
+        Report the first NaN or Inf. Inf already present in an input (an attention mask, for
+        example) is not reported; NaN always is. To tell, the op is computed again without that Inf.
+        A compiled scan with Inf in its inputs is not tested.
 
     Raises
     ------
     TypeError
-        When it is made, if `writes` or `nonfinite` is not True or False.
+        When the block is made, if `writes` or `nonfinite` is not True or False.
     WrittenError
-        Inside of it: an array was written to that a live graph needs. A RuntimeError.
+        Inside: an array was written to that a live graph needs. A RuntimeError.
     NonFiniteError
-        Inside of it: a NaN or Inf came up. A FloatingPointError.
+        Inside: a NaN or Inf came up. A FloatingPointError.
 
     Examples
     --------
@@ -64,52 +70,41 @@ class debug:
     ...     with tg.debug(), np.errstate(all="ignore"):
     ...         y = tg.log(x)
     ... except FloatingPointError as error:
-    ...     print(str(error).partition("; at")[0])
-    debug: argument log: expected finite numbers, got -inf at [0] of its result, from a: float32 (2,) in [0, 1]
+    ...     print(str(error).partition(", from")[0])
+    debug: argument log: expected finite numbers, got -inf at [0] of its result
     """
 
     def __init__(self, *, writes: bool = True, nonfinite: bool = True):
-        for name, value in (("writes", writes), ("nonfinite", nonfinite)):
-            if not isinstance(value, bool):
-                raise argument_error(
-                    "debug",
-                    name,
-                    expected="True or False",
-                    got=describe(value),
-                    fix="leave it out for both",
-                    kind=TypeError,
-                )
-        self.writes, self.nonfinite = writes, nonfinite
+        self.writes = check.flag("debug", "writes", writes)
+        self.nonfinite = check.flag("debug", "nonfinite", nonfinite)
         self.guard = Guard()
-        self.places: dict[int, str] = {}
+        self.locations: dict[int, str] = {}
         self.alive: dict[int, Any] = {}
-        self.entered = 0
+        self.depth = 0
 
     def __enter__(self) -> debug:
         blocks.set((*blocks.get(), self))
-        if not self.entered:
+        if not self.depth:
             observers.append(self)
-        self.entered += 1
+        self.depth += 1
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
-        others = list(blocks.get())
-        if (
-            self in others
-        ):  # a generator's block can end where another has begun since, or in another task
-            others.remove(self)
-            blocks.set(tuple(others))
-        self.entered -= 1
-        if self.entered:
+        open_blocks = list(blocks.get())
+        if self in open_blocks:  # unless a generator leaves its block in another task
+            open_blocks.remove(self)
+            blocks.set(tuple(open_blocks))
+        self.depth -= 1
+        if self.depth:
             return
         observers.remove(self)
-        refused = isinstance(error, ValueError) and "read-only" in str(error)
-        written = self.guard.written(trace) if refused else None
-        self.guard.end()
+        is_write = isinstance(error, ValueError) and "read-only" in str(error)
+        message = self.guard.explain_write(trace) if is_write else None
+        self.guard.release_all()
         self.alive.clear()
-        self.places.clear()
-        if written:
-            raise WrittenError(written) from error
+        self.locations.clear()
+        if message:
+            raise WrittenError(message) from error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         require_done_at_return("debug()", function)
@@ -121,84 +116,79 @@ class debug:
 
         return inside
 
-    # -- what it is told -------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------
 
-    def _looks(self) -> bool:
-        """Whether what happens is for this block: not in another thread or task, nor where a cell is tried out to compile it."""
+    def _is_active(self) -> bool:
+        """Return whether an event belongs to this block.
+
+        It does not in another thread or task, nor while the compiler traces a cell.
+        """
         return self in blocks.get() and read_hook.get() is None
 
     def after(
         self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value
     ) -> None:
-        """An op has run."""
-        if not self._looks():
+        """Check the result of an op, and protect its arrays."""
+        if not self._is_active():
             return
-        where = user_location(sys._getframe(1))
-        if self.nonfinite and not _finite(out.array):
-            self._report_op(op, inputs, arrays, params, out.array, where)
+        location = find_user_location(sys._getframe(1))
+        if self.nonfinite and not _is_finite(out.array):
+            self._report_op(op, inputs, arrays, params, out.array, location)
         if out.node is not None:
-            self._remember(out, where)
+            self._protect(out, location)
 
     def before(self, order: Iterable[Value]) -> None:
-        """A backward pass begins."""
-        if not self.writes or not self._looks():
+        """Check, before a backward pass, that the arrays of the graph are unchanged."""
+        if not self.writes or not self._is_active():
             return
-        where = user_location(sys._getframe(1))
+        location = find_user_location(sys._getframe(1))
         for y in order:
-            self.guard.require_unchanged((*node_of(y).arrays, y.array), where)
+            self.guard.require_unchanged((*node_of(y).arrays, y.array), location)
 
     def used(self, order: Iterable[Value]) -> None:
-        """A backward pass has ended: what it used up is needed no more."""
+        """Release the arrays of the nodes that a backward pass has used up."""
         for y in order:
-            release = self.alive.pop(id(y), None) if node_of(y).used > 1 else None
-            if release is not None:
-                self.guard.let_go(release[1])
-                self.places.pop(id(y), None)
+            entry = self.alive.pop(id(y), None) if node_of(y).used > 1 else None
+            if entry is not None:
+                self.guard.release(entry[1])
+                self.locations.pop(id(y), None)
 
-    def contribution(self, y: Any, x: Value, flow: Any, total: Any) -> None:
-        """A rule has given the contribution of y to its input x, and x has got `total` so far."""
-        if not self.nonfinite or not self._looks():
+    def contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
+        """Check the contribution of y's rule to its input x, and the total that x has now."""
+        if not self.nonfinite or not self._is_active():
             return
-        for what, value in (
-            ("a contribution", getattr(flow, "part", flow)),
-            ("a sum of contributions", total),
-        ):
-            array = getattr(value, "array", value)
-            if isinstance(array, np.ndarray | np.generic) and not _finite(array):
-                number = next(i for i, value in enumerate(y.node.inputs) if value is x)
-                names = y.node.op.inputs
-                name = (
-                    names[number]
-                    if number < len(names) and not y.node.op.variadic
-                    else f"{names[0]}[{number}]"
-                )
-                rule = "" if y.node.op.variadic else f" by the rule {y.node.op.rule_text(name)}"
-                got = f"{_first(array)} of {what} to {name}{rule}, from {_listed(y.node.op, y.node.arrays)} → {_numbers(y.array)}"
-                wanted, fix = (
-                    "finite gradients",
-                    f"the op was called at {self.places.get(id(y), 'a place outside of the block')}",
-                )
-                raise argument_error(
-                    "debug, backward",
-                    y.node.op.name,
-                    expected=wanted,
-                    got=got,
-                    fix=fix,
-                    kind=NonFiniteError,
-                )
+        part = getattr(contribution, "part", contribution)  # of a SparseGrad
+        for what, value in (("a contribution", part), ("a sum of contributions", total)):
+            array = unwrap(value)
+            if isinstance(array, np.ndarray | np.generic) and not _is_finite(array):
+                raise self._gradient_error(y, x, what, array)
+
+    def _gradient_error(self, y: Any, x: Value, what: str, array: Any) -> Exception:
+        op = y.node.op
+        number = next(i for i, value in enumerate(y.node.inputs) if value is x)
+        name = f"{op.inputs[0]}[{number}]" if op.variadic else op.inputs[number]
+        rule = "" if op.variadic else f" by the rule {op.rule_text(name)}"
+        got = (
+            f"{_format_first_nonfinite(array)} of {what} to {name}{rule}, "
+            f"from {_format_inputs(op, y.node.arrays)} → {_format_numbers(y.array)}"
+        )
+        location = self.locations.get(id(y), "a line outside of the block")
+        fix = f"the op was called at {location}"
+        return argument_error(
+            "debug, backward", op.name, "finite gradients", got, fix, kind=NonFiniteError
+        )
 
     def accumulated(self, x: Value, total: np.ndarray) -> None:
-        """A leaf is about to get its gradient."""
-        if self.nonfinite and self._looks() and not _finite(total):
-            where = user_location(sys._getframe(1))
-            got = f"{_first(total)} of the sum of .grad and what arrived at {where}"
-            fix = "call zero_grad() before backward, or make the loss smaller"
+        """Check the gradient that a leaf is about to get."""
+        if self.nonfinite and self._is_active() and not _is_finite(total):
+            location = find_user_location(sys._getframe(1))
+            first = _format_first_nonfinite(total)
             raise argument_error(
                 "debug, backward",
-                _called(x),
-                expected="finite gradients",
-                got=got,
-                fix=fix,
+                _format_origin(x),
+                "finite gradients",
+                f"{first} of the sum of .grad and what arrived at {location}",
+                "call zero_grad() before backward, or make the loss smaller",
                 kind=NonFiniteError,
             )
 
@@ -209,52 +199,44 @@ class debug:
         arrays: list[Any],
         params: dict[str, Any],
         result: np.ndarray,
-        where: str,
+        location: str,
     ) -> None:
+        """Raise NonFiniteError, unless the Inf in the result comes from Inf in the inputs."""
         if not np.isnan(result).any() and any(map(_has_inf, arrays)):
-            result = _of_the_finite(op, arrays, params)
-            if _finite(result):
+            result = _compute_without_inf(op, arrays, params)
+            if _is_finite(result):
                 return
-        came_in = [
-            x
-            for x, a in zip(inputs, arrays, strict=True)
-            if np.asarray(a).dtype.kind == "f" and np.isnan(a).any()
-        ]
-        source = f", which came in with {_called(came_in[0])}" if came_in else ""
-        got = f"{_first(result)} of its result{source}, from {_listed(op, arrays)}"
+        with_nan = [x for x, a in zip(inputs, arrays, strict=True) if _has_nan(a)]
+        source = f", which came in with {_format_origin(with_nan[0])}" if with_nan else ""
+        first = _format_first_nonfinite(result)
+        got = f"{first} of its result{source}, from {_format_inputs(op, arrays)}"
         raise argument_error(
-            "debug",
-            op.name,
-            expected="finite numbers",
-            got=got,
-            fix=f"at {where}",
-            kind=NonFiniteError,
+            "debug", op.name, "finite numbers", got, fix=f"at {location}", kind=NonFiniteError
         )
 
-    def _remember(self, out: Value, where: str) -> None:
-        """From now on, for as long as `out` lives, its arrays must stay as they are."""
-        number, node = id(out), node_of(out)
-        self.places[number] = where
-        holds: list[list[GuardedArray]] = []
-        for array in (*node.arrays, out.array) if self.writes else ():
-            if isinstance(array, np.ndarray):
-                holds.append(self.guard.hold(array, f"{node.op.name} at {where}"))
-        us = ref(self)
+    def _protect(self, out: Value, location: str) -> None:
+        """Lock the arrays of the op that made `out`, until `out` is freed."""
+        key, node = id(out), node_of(out)
+        self.locations[key] = location
+        use = f"{node.op.name} at {location}"
+        arrays = (*node.arrays, out.array) if self.writes else ()
+        holds = [self.guard.hold(a, use) for a in arrays if isinstance(a, np.ndarray)]
+        block_ref = ref(self)
 
-        def gone(_: Any) -> None:
-            block = us()
+        def release(_: Any) -> None:
+            block = block_ref()
             if block is not None:
-                block.places.pop(number, None)
-                block.alive.pop(number, None)
-                block.guard.let_go(holds)
+                block.locations.pop(key, None)
+                block.alive.pop(key, None)
+                block.guard.release(holds)
 
-        self.alive[number] = ref(out, gone), holds
-
-
-# -- what messages say -------------------------------------------------------------------------------
+        self.alive[key] = ref(out, release), holds
 
 
-def _finite(array: np.ndarray | np.generic) -> bool:
+# -- numbers, and what messages say of them ------------------------------------------------------
+
+
+def _is_finite(array: np.ndarray | np.generic) -> bool:
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
@@ -263,10 +245,16 @@ def _has_inf(a: Any) -> bool:
     return a.dtype.kind == "f" and bool(np.isinf(a).any())
 
 
-def _of_the_finite(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np.ndarray:
-    """What an op makes of its inputs with a number in place of each Inf, to see whether the Inf in its result came in with them.
+def _has_nan(a: Any) -> bool:
+    a = np.asarray(a)
+    return a.dtype.kind == "f" and bool(np.isnan(a).any())
 
-    Of an op that is not in the registry, as a compiled walk is, nothing is known: it may only run once.
+
+def _compute_without_inf(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np.ndarray:
+    """Return the result of an op with 0.5 in place of each Inf in its inputs.
+
+    If that is finite, the Inf in the result came from the inputs. An op outside of the registry, a
+    compiled scan for example, may run only once; for this the result is 0.
     """
     if registry.get(op.name) is not op:
         return np.zeros(())
@@ -280,36 +268,31 @@ def _of_the_finite(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np
         return np.asarray(op.forward(*tame, **params))
 
 
-def _first(array: Any) -> str:
-    """The first number that is not finite, and its index."""
+def _format_first_nonfinite(array: Any) -> str:
+    """Return the first number that is not finite, and its index."""
     index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
     return f"{array[index]} at {list(index)}" if index else f"{array[index]}"
 
 
-def _numbers(x: Any) -> str:
-    """Dtype, shape and range of an input."""
+def _format_numbers(x: Any) -> str:
+    """Return the dtype, the shape and the range of an array; any other input as it is."""
     if not isinstance(x, np.ndarray):
         return repr(x)
     finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x[:0]
-    return (
-        f"{describe(x)} in [{finite.min():.4g}, {finite.max():.4g}]" if finite.size else describe(x)
-    )
+    numbers = f" in [{finite.min():.4g}, {finite.max():.4g}]" if finite.size else ""
+    return describe(x) + numbers
 
 
-def _listed(op: Any, arrays: Iterable[Any]) -> str:
+def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
+    """Return the names and the numbers of the first four inputs."""
     several = list(arrays)
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(several))] if op.variadic else op.inputs
-    shown = [f"{name}: {_numbers(a)}" for name, a in zip(names, several, strict=True)]
+    shown = [f"{name}: {_format_numbers(a)}" for name, a in zip(names, several, strict=True)]
     return ", ".join(shown[:4] + ([f"{len(shown) - 4} more"] if len(shown) > 4 else []))
 
 
-def _called(x: Any) -> str:
-    name = getattr(x, "name", None)
-    made = (
-        f"the result of {x.node.op.name}"
-        if isinstance(x, Value) and x.node
-        else "a Tensor"
-        if isinstance(x, Value)
-        else "an array"
-    )
-    return name or made
+def _format_origin(x: Any) -> str:
+    """Return the name of an input, or the op that made it."""
+    if not isinstance(x, Value):
+        return getattr(x, "name", None) or "an array"
+    return x.name or (f"the result of {x.node.op.name}" if x.node else "a Tensor")

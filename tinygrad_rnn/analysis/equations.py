@@ -32,7 +32,7 @@ PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
 Inline = dict[Value, tuple[str, int]]
-"""Results that are written where they are used: the text, and how tightly it binds (`_precedence`)."""
+"""Results that are written where they are used: the text, and its precedence (`_precedence`)."""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:

@@ -63,7 +63,7 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
         later ones get a number (``h⁽²⁾``).
     """
     values = list(values)
-    scopes: dict[Value, Any] = {} if unique else resolve_scopes(values)
+    scopes = {} if unique else _scopes_of_labels(values)
     used_in: dict[Value, set[int | None]] = {}
     made_in: dict[str | None, set[int]] = {}
     for value in values:
@@ -73,8 +73,6 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
         for x in node_of(value).inputs:
             if isinstance(x, Value) and x.node is None:
                 used_in.setdefault(x, set()).add(step)
-                if not unique:
-                    scopes.setdefault(x, x if step is None or x.tracked else scopes[value])
     counts, initial = Counter(x.name for x in used_in), find_initial_states(values)
     labels: dict[Value, str] = {}
     taken: Counter[Any] = Counter()
@@ -102,6 +100,20 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
         if value.name:
             add(value, value.name, time_step(node_of(value).scope))
     return labels
+
+
+def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
+    """Return, for each value, the scope in which no other label may equal its own.
+
+    A constant of a time step has the scope of its first use. Any other leaf has one of its own.
+    """
+    scopes: dict[Value, Any] = {**resolve_scopes(values)}
+    for value in values:
+        in_time = time_step(node_of(value).scope) is not None
+        for x in node_of(value).inputs:
+            if isinstance(x, Value) and x.node is None:
+                scopes.setdefault(x, scopes[value] if in_time and not x.tracked else x)
+    return scopes
 
 
 def _initial_step(known: int | None, used: int | None, made: set[int]) -> int | None:
@@ -212,7 +224,7 @@ def format_setting(x: Any) -> str:
 
 
 def _format_short_setting(x: Any) -> str:
-    """Return a setting as `format_setting` does, with one ``…`` for arrays that follow each other."""
+    """Return a setting like `format_setting`, with one ``…`` for arrays that follow each other."""
     parts = x if isinstance(x, tuple) else (x,)
     runs = groupby(parts, lambda part: bool(getattr(part, "shape", ())))
     return ", ".join(
@@ -221,7 +233,7 @@ def _format_short_setting(x: Any) -> str:
 
 
 def format_settings(node: Node) -> dict[str, str]:
-    """Return the settings of a node that its formula does not show and that differ from defaults."""
+    """Return the settings of a node that are neither in its formula nor at their defaults."""
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {

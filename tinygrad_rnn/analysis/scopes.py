@@ -22,8 +22,8 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
     So a time step of one call is never mixed with the same time step of another call.
 
     - A second module of one name becomes ``linear (2)``, its third call ``linear (2), call 3``.
-    - A second scan in the scope ``gru`` turns this into ``gru, scan 2``; outside of all names it gets
-      the scope ``loop, scan 2``.
+    - A second scan in the scope ``gru`` turns this into ``gru, scan 2``; outside of all names it
+      gets the scope ``loop, scan 2``.
 
     Parameters
     ----------

@@ -1,10 +1,11 @@
-"""Where in somebody's program something happened: for messages."""
+"""Locations in the user's program, for messages."""
 
 from __future__ import annotations
 
 import ast
 import linecache
 import sys
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -12,79 +13,99 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Value
+from ..graph import unwrap
 
-HERE = str(Path(__file__).parents[1])
+PACKAGE = str(Path(__file__).parents[1])
+"""The folder of this library: a frame whose file lies outside is the user's."""
 
 
-def user_location(frame: FrameType | None) -> str:
-    """The innermost line that is not of this library."""
+def find_user_location(frame: FrameType | None) -> str:
+    """Return the location of the innermost line outside of this library, from `frame` outwards."""
     innermost = frame
-    while frame is not None and frame.f_code.co_filename.startswith(HERE):
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
     frame = frame or innermost
-    return (
-        format_location(frame.f_code.co_filename, frame.f_lineno) if frame else "an unknown place"
-    )
+    if frame is None:
+        return "an unknown place"
+    return format_location(frame.f_code.co_filename, frame.f_lineno)
 
 
-def frames_to_the_user() -> int:
-    """How many frames above the caller the innermost line is that is not of this library: the `stacklevel` of a warning."""
+def count_frames_to_user() -> int:
+    """Return the `stacklevel` with which the caller's warning names the user's line."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back
     return level
 
 
 def format_location(file: str, number: int) -> str:
+    """Return the file, the line number and the text of the line."""
     text = linecache.getline(file, number).strip()
     return f"{file}, line {number}" + (f": {text}" if text else "")
 
 
-def arrays_named_in(step: TracebackType) -> tuple[list[tuple[str, np.ndarray]], bool]:
-    """The arrays that a step of a traceback may have written to, as the program calls them; and whether it says which one it was.
+def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], bool]:
+    """Return the arrays that a failed statement may write to, and whether there is no doubt.
 
-    Of the statements in a line Python knows which one failed: of ``x[0] = 1; y[0] = 2`` the target, of a call the call.
+    Python knows which of several statements in one line failed. If the statement names what it
+    writes to, as the target of an assignment or as ``out=`` in a call, only that array is returned,
+    without doubt. Otherwise all arrays named in the line are returned.
+
+    Parameters
+    ----------
+    step : traceback
+        One frame of a traceback.
+
+    Returns
+    -------
+    arrays : dict of ndarray
+        The arrays by the names that the program gives them: ``w.data`` for example.
+    is_certain : bool
+        Whether there is no doubt.
     """
     frame = step.tb_frame
-    part = _failed(frame.f_code, step.tb_lasti)
-    text = part or linecache.getline(frame.f_code.co_filename, step.tb_lineno).strip()
+    failed = _failed_code(frame.f_code, step.tb_lasti)
+    text = failed or linecache.getline(frame.f_code.co_filename, step.tb_lineno).strip()
+    target = None
     try:
-        tree = ast.parse(text if not text.endswith(":") else f"{text} pass")
-    except SyntaxError:
-        texts, sure = [*frame.f_code.co_varnames, *frame.f_code.co_names], False
+        tree = ast.parse(f"{text} pass" if text.endswith(":") else text)
+    except SyntaxError:  # a part of a statement over several lines
+        names = [*frame.f_code.co_varnames, *frame.f_code.co_names]
     else:
-        target = _target(tree) if part else None
-        sure = target is not None
-        texts = [
-            ast.unparse(node)
-            for node in ([target] if target else ast.walk(tree))
-            if isinstance(node, ast.Name | ast.Attribute)
-        ]
-    found = []
-    for name in dict.fromkeys(texts):
-        first, *rest = name.split(".")
+        target = _written_expression(tree) if failed else None
+        nodes = [target] if target else ast.walk(tree)
+        names = [ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)]
+    return _look_up_arrays(names, frame), target is not None
+
+
+def _look_up_arrays(names: Iterable[str], frame: FrameType) -> dict[str, np.ndarray]:
+    """Return the arrays among names such as ``w`` or ``w.data``, as the frame knows them."""
+    arrays: dict[str, np.ndarray] = {}
+    for name in names:
+        first, *attributes = name.split(".")
         value = frame.f_locals.get(first, frame.f_globals.get(first))
-        for attribute in rest:
+        for attribute in attributes:
             value = getattr(value, attribute, None)
-        value = getattr(value, "array", value) if isinstance(value, Value) else value
+        value = unwrap(value)
         if isinstance(value, np.ndarray):
-            found.append((name, value))
-    return found, sure
+            arrays[name] = value
+    return arrays
 
 
-def _failed(code: CodeType, instruction: int) -> str:
-    """The text that an instruction stands for; none if Python does not know."""
-    first, last, start, end = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
+def _failed_code(code: CodeType, instruction: int) -> str:
+    """Return the source text of an instruction, or an empty text if Python does not know it."""
+    span = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
+    first, last, start, end = span
     if first is None or last is None or start is None or end is None:
         return ""
-    several = [text.encode() for text in linecache.getlines(code.co_filename)[first - 1 : last]]
-    several[-1:] = [text[:end] for text in several[-1:]]
-    return b"".join([*(text[start:] for text in several[:1]), *several[1:]]).decode().strip()
+    lines = [line.encode() for line in linecache.getlines(code.co_filename)[first - 1 : last]]
+    lines[-1:] = [line[:end] for line in lines[-1:]]
+    lines[:1] = [line[start:] for line in lines[:1]]
+    return b"".join(lines).decode().strip()
 
 
-def _target(tree: ast.Module) -> ast.expr | None:
-    """What an expression or a statement writes to, without its indices, if that is a name or an attribute of one."""
+def _written_expression(tree: ast.Module) -> ast.expr | None:
+    """Return the name, or attribute of a name, that a statement writes to; None if it has none."""
     node: Any = tree.body[0] if tree.body else None
     node = node.target if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
     if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""Arrays that live graphs need, kept from being written to."""
+"""Write protection for the arrays that live graphs need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from ..errors import WrittenError, argument_error, describe
-from .source_location import HERE, arrays_named_in, format_location
+from .source_location import PACKAGE, find_written_arrays, format_location
 
 
 @dataclass
@@ -20,37 +20,46 @@ class GuardedArray:
     Attributes
     ----------
     array : ndarray
-    count, itself : int
-        By how many values it is needed; and by how many not only because what they need is a view of it.
+        The array.
+    holds : int
+        The number of holds on it, or on a view of it.
+    own_holds : int
+        The number of holds on the array itself.
     use : str
-        The op that used or made it, or a view of it, first, and where.
-    check : int
-        A checksum of its numbers then.
-    locked : bool
-        Whether it could be written to before, and now cannot.
+        The first op that used or made it or a view of it, and the location of that op.
+    checksum : int
+        The checksum of its numbers at that time.
+    is_locked : bool
+        Whether it was writable before and is read-only now.
     """
 
     array: np.ndarray
-    count: int
-    itself: int
+    holds: int
+    own_holds: int
     use: str
-    check: int
-    locked: bool
+    checksum: int
+    is_locked: bool
 
     def needs(self, array: np.ndarray) -> bool:
-        """Whether somebody needs this, and so all of an array that is this one or a view of it."""
-        return self.itself > 0 and any(a is self.array for a in chain(array))
+        """Return whether a write to `array` can change numbers that a graph needs of this one.
+
+        That holds if `array` is this array or a view of it, and a graph needs the array itself.
+        """
+        return self.own_holds > 0 and any(a is self.array for a in list_bases(array))
 
 
 class Guard:
-    """Makes arrays read-only for as long as somebody needs them.
+    """Makes arrays read-only for as long as a graph needs them.
+
+    NumPy can make a view writable only if its base is writable. So a view may have to wait, without
+    holds, until another part of its base is released.
 
     Attributes
     ----------
-    held : dict of int to Held
-        By their place in memory: what is needed, and what it is a view of.
+    held : dict of int to GuardedArray
+        All arrays that are needed, and their bases, by `id`.
     idle : set of int
-        Views that nobody needs any more, of arrays of which somebody needs another part: NumPy opens a view not before what it shows.
+        The ids of arrays without holds that still wait for their base.
     """
 
     def __init__(self) -> None:
@@ -58,113 +67,104 @@ class Guard:
         self.idle: set[int] = set()
 
     def hold(self, array: np.ndarray, use: str) -> list[GuardedArray]:
-        """Somebody needs an array, and so what it is a view of; returns what to let go later."""
-        arrays = chain(array)
+        """Make an array and its bases read-only; return what to pass to `release` later."""
+        arrays = list_bases(array)
         for a in reversed(arrays):
             held = self.held.get(id(a))
             if held is None:
-                held = self.held[id(a)] = GuardedArray(
-                    a, 0, 0, use, _checksum(a), a.flags.writeable and _can_be_opened(a)
-                )
-                if held.locked:
+                is_locked = a.flags.writeable and _can_unlock(a)
+                held = self.held[id(a)] = GuardedArray(a, 0, 0, use, _checksum(a), is_locked)
+                if is_locked:
                     a.flags.writeable = False
-            held.count += 1
+            held.holds += 1
             self.idle.discard(id(a))
-        self.held[id(array)].itself += 1
+        self.held[id(array)].own_holds += 1
         return [self.held[id(a)] for a in arrays]
 
-    def let_go(self, several: Iterable[list[GuardedArray]]) -> None:
-        """What `hold` returned, several times: arrays can be written to again, if no other needs them."""
-        for those in several:
-            those[0].itself -= 1
-            for held in those:
-                held.count -= 1
-                if held.count == 0 and self.held.get(id(held.array)) is held:
+    def release(self, holds: Iterable[list[GuardedArray]]) -> None:
+        """End several holds, each as returned by `hold`; unlock arrays that have no other."""
+        for arrays in holds:
+            arrays[0].own_holds -= 1
+            for held in arrays:
+                held.holds -= 1
+                if held.holds == 0 and self.held.get(id(held.array)) is held:
                     self.idle.add(id(held.array))
         freed = True
-        while freed:
-            freed = {
-                key
-                for key in self.idle
-                if not isinstance(self.held[key].array.base, np.ndarray) or self._open(key)
-            }
+        while freed:  # a base that is freed lets its views go in the next turn
+            freed = {key for key in self.idle if id(self.held[key].array.base) not in self.held}
             for key in freed:
                 _unlock(self.held.pop(key))
             self.idle -= freed
 
-    def _open(self, key: int) -> bool:
-        """Whether what a view shows can be written to, or could not before."""
-        return id(self.held[key].array.base) not in self.held
-
-    def end(self) -> None:
-        """All can be written to again."""
-        for held in sorted(self.held.values(), key=lambda held: len(chain(held.array))):
+    def release_all(self) -> None:
+        """End all holds; unlock bases before their views."""
+        for held in sorted(self.held.values(), key=lambda held: len(list_bases(held.array))):
             _unlock(held)
         self.held.clear()
         self.idle.clear()
 
     def require_unchanged(self, arrays: Iterable[object], where: str) -> None:
-        """Refuse numbers that were written to nevertheless."""
+        """Raise WrittenError if one of these arrays was written to in spite of the lock."""
         for array in arrays:
             held = self.held.get(id(array))
-            if held is not None and held.check != _checksum(held.array):
-                got = f"others at {where}, for somebody wrote through a view that was made before, or that NumPy cannot lock"
-                raise WrittenError(_complaint(held.array, held, got))
+            if held is not None and held.checksum != _checksum(held.array):
+                got = (
+                    f"others at {where}, because the program wrote through a view that was made "
+                    "before, or that NumPy cannot lock"
+                )
+                raise WrittenError(_format_write(held.array, held, got))
 
-    def written(self, trace: TracebackType | None) -> str | None:
-        """What to say of a write that NumPy refused; None if it was to another array than ours."""
+    def explain_write(self, trace: TracebackType | None) -> str | None:
+        """Return the message for a write that NumPy rejected; None if the array is not guarded."""
         steps = []
         while trace is not None:
-            steps.append(trace)
+            if not trace.tb_frame.f_code.co_filename.startswith(PACKAGE):
+                steps.append(trace)
             trace = trace.tb_next
-        for step in reversed(
-            [step for step in steps if not step.tb_frame.f_code.co_filename.startswith(HERE)]
-        ):
-            named, sure = arrays_named_in(step)
-            found = {
-                label: array
-                for label, array in named
-                if not array.flags.writeable and self._near(array)
+        for step in reversed(steps):
+            arrays, is_certain = find_written_arrays(step)
+            locked = {
+                name: array
+                for name, array in arrays.items()
+                if not array.flags.writeable and self._overlapping(array)
             }
-            if found:
-                array, where = (
-                    next(iter(found.values())),
-                    format_location(step.tb_frame.f_code.co_filename, step.tb_lineno),
-                )
-                got = (
-                    f"a write to {next(iter(found))} at {where}"
-                    if sure
-                    else f"a write, perhaps to {' or '.join(found)}, at {where}"
-                )
-                return _complaint(array, self._near(array)[0], got)
+            if locked:
+                names, array = " or ".join(locked), next(iter(locked.values()))
+                where = format_location(step.tb_frame.f_code.co_filename, step.tb_lineno)
+                target = f" to {names}" if is_certain else f", perhaps to {names},"
+                got = f"a write{target} at {where}"
+                return _format_write(array, self._overlapping(array)[0], got)
         return None
 
-    def _near(self, array: np.ndarray) -> list[GuardedArray]:
-        """What is held in the memory of an array; first what somebody needs that it is, or is a view of."""
+    def _overlapping(self, array: np.ndarray) -> list[GuardedArray]:
+        """Return guarded arrays that may share memory with `array`; first those that need it."""
         near = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
         return sorted(near, key=lambda held: not held.needs(array))
 
 
-def _complaint(array: np.ndarray, held: GuardedArray, got: str) -> str:
-    wanted, fix = (
-        f"the numbers that {held.use} was computed with, for a live graph needs them",
-        "write to a copy, or after backward",
-    )
+def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
+    """Return the message for a write to `array`, which overlaps with a guarded array."""
+    expected = f"the numbers that {held.use} was computed with, because a live graph needs them"
+    fix = "write to a copy, or after backward"
     if not held.needs(array):
-        wanted = f"no write to an array of which {held.use} took a part, for a live graph needs that and NumPy locks the whole"
+        expected = (
+            f"no write to an array of which {held.use} took a part, because a live graph needs "
+            "that part and NumPy locks the whole array"
+        )
         fix += "; or compute with a copy of the part"
-    return str(
-        argument_error("debug", f"array {describe(array)}", expected=wanted, got=got, fix=fix)
-    )
+    return str(argument_error("debug", f"array {describe(array)}", expected, got, fix))
 
 
 def _unlock(held: GuardedArray) -> None:
-    if held.locked:
+    if held.is_locked:
         held.array.flags.writeable = True
 
 
-def _can_be_opened(array: np.ndarray) -> bool:
-    """Whether NumPy makes an array writeable again: not if its memory is that of an object which does not say that it is."""
+def _can_unlock(array: np.ndarray) -> bool:
+    """Return whether NumPy lets a locked array become writable again.
+
+    It does unless the memory belongs to an object that does not declare it writable.
+    """
     if array.base is None or isinstance(array.base, np.ndarray):
         return True
     try:
@@ -173,12 +173,12 @@ def _can_be_opened(array: np.ndarray) -> bool:
         return False
 
 
-def chain(array: np.ndarray) -> list[np.ndarray]:
-    """An array, and those whose memory it shows, up to the one that owns it."""
-    found = [array]
-    while isinstance(found[-1].base, np.ndarray):
-        found.append(found[-1].base)
-    return found
+def list_bases(array: np.ndarray) -> list[np.ndarray]:
+    """Return an array and its bases, up to the array that owns the memory."""
+    bases = [array]
+    while isinstance(bases[-1].base, np.ndarray):
+        bases.append(bases[-1].base)
+    return bases
 
 
 def _checksum(array: np.ndarray) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import tree
-from ..analysis.source_location import frames_to_the_user
+from ..analysis.source_location import count_frames_to_user
 from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value
 from ..nn.module import Module, call_hook
@@ -155,7 +155,7 @@ class CompiledModule(Module):
                 f"compile({name})", "cell", expected="one that stays the same", got=got, fix=fix
             )
         )
-        warnings.warn(text, stacklevel=frames_to_the_user())
+        warnings.warn(text, stacklevel=count_frames_to_user())
 
     # -- what was written ------------------------------------------------------------------------------
 
