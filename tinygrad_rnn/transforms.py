@@ -305,7 +305,8 @@ def _enter_scopes(order: list[Value]) -> Iterator[Value]:
     """
     for value in order:
         recording, _ = context.get()
-        context.set((recording, (*getattr(value.node, "scope", ()), ScopePart("gradient", "gradient"))))
+        recorded_in = getattr(value.node, "scope", ())  # a leaf has no node
+        context.set((recording, (*recorded_in, ScopePart("gradient", "gradient"))))
         yield value
 
 
