@@ -184,7 +184,10 @@ def test_load_state_dict_names_every_fault_and_changes_nothing():
     before = linear.state_dict()
     with pytest.raises(
         ValueError,
-        match=r"missing bias.*unexpected extra.*weight expected float32 \(3, 2\), got float64 \(2, 2\)",
+        match=(
+            r"missing bias.*unexpected extra.*weight expected float32 \(3, 2\), got float64 "
+            r"\(2, 2\)"
+        ),
     ):
         linear.load_state_dict({"weight": np.zeros((2, 2)), "extra": np.zeros(1)})
     for name, array in linear.state_dict().items():

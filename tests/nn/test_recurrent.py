@@ -218,7 +218,8 @@ def test_gradients_through_lengths_are_right():
     [
         (
             [1, 2],
-            r"GRU: argument lengths: expected one integer for each sequence, shape \(5,\), got int64 \(2,\)",
+            r"GRU: argument lengths: expected one integer for each sequence, shape \(5,\), got "
+            r"int64 \(2,\)",
         ),
         (
             [1, 2, 3, 4, 7],
@@ -232,7 +233,8 @@ def test_gradients_through_lengths_are_right():
         (3, r"GRU: argument lengths: expected one integer for each sequence"),
         (
             [[1], [1, 2], 3, 4, 5],
-            r"GRU: argument lengths: expected one integer for each sequence, .* got list \[\[1\], \[1, 2\], 3, 4, 5\]",
+            r"GRU: argument lengths: expected one integer for each sequence, .* got list "
+            r"\[\[1\], \[1, 2\], 3, 4, 5\]",
         ),
     ],
 )
@@ -312,7 +314,10 @@ def test_a_state_of_an_own_structure():
     )
     with pytest.raises(
         ValueError,
-        match=r"Recurrent: argument state: expected \{h: float64 \(1, 2, 2\), n: float64 \(1, 2, 1\)\}",
+        match=(
+            r"Recurrent: argument state: expected \{h: float64 \(1, 2, 2\), n: float64 \(1, "
+            r"2, 1\)\}"
+        ),
     ):
         layer(x, {"h": state["h"].data[0], "n": state["n"].data})
 
@@ -405,18 +410,27 @@ def test_a_state_that_cannot_be_kept_is_refused(option):
 
     with pytest.raises(
         ValueError,
-        match=f"Recurrent: argument state: expected arrays from the first step on for {option}, got NoneType",
+        match=(
+            f"Recurrent: argument state: expected arrays from the first step on for "
+            f"{option}, got NoneType"
+        ),
     ):
         call(FIRST)
     if option == "lengths":
         with pytest.raises(
             ValueError,
-            match=r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and int 1 after a step",
+            match=(
+                r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and "
+                r"int 1 after a step"
+            ),
         ):
             call(NUMBER)
         with pytest.raises(
             ValueError,
-            match=r"Recurrent: argument state: .* \(5, \.\.\.\), got \(float64 \(5, 3\), float64 \(\)\)",
+            match=(
+                r"Recurrent: argument state: .* \(5, \.\.\.\), got \(float64 \(5, 3\), "
+                r"float64 \(\)\)"
+            ),
         ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
         with pytest.raises(
@@ -428,7 +442,10 @@ def test_a_state_that_cannot_be_kept_is_refused(option):
 def test_states_that_differ_between_layers_are_refused():
     with pytest.raises(
         ValueError,
-        match=r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 \(5, 4\)",
+        match=(
+            r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 "
+            r"\(5, 4\)"
+        ),
     ):
         nn.Recurrent(Move, D, num_layers=2, rng=0)(sequences())
 
@@ -475,7 +492,8 @@ def test_a_tuple_of_outputs_stays_one():
             lambda h: {"h": h},
             {},
             TypeError,
-            r"scan: argument cell: expected an output that is one array, .* got \{h: float64 \(5, 3\)\}",
+            r"scan: argument cell: expected an output that is one array, .* got \{h: float64 "
+            r"\(5, 3\)\}",
         ),
         (
             lambda h: h.sum(axis=0),
@@ -693,7 +711,8 @@ def test_a_class_of_cells_makes_them():
         (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\) for example"),
         (
             nn.GRUCell(3, 4, rng=0),
-            r"GRUCell GRUCell\(3, 4, .*\); pass a function: cell\(input_size, rng\) returns a Module",
+            r"GRUCell GRUCell\(3, 4, .*\); pass a function: cell\(input_size, rng\) returns a "
+            r"Module",
         ),
     ],
     ids=["a class of other arguments", "a cell"],

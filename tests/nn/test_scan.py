@@ -84,7 +84,10 @@ STEPS = {
 def test_a_state_that_changes_is_refused_by_step(step, state, when, message):
     with pytest.raises(
         ValueError,
-        match=rf"scan: argument cell: expected after step {when} a state as before it, .*{message}; start from",
+        match=(
+            rf"scan: argument cell: expected after step {when} a state as before it, "
+            rf".*{message}; start from"
+        ),
     ):
         tg.scan(lambda x, s: (x, step(x, s)), X, state)
 

@@ -39,7 +39,8 @@ AREAS = {
         "output and state together": (
             lambda: nn.Sequential(nn.GRU(2, 3), nn.Linear(3, 2))(tg.Tensor(X)),
             TypeError,
-            r"Linear: argument x: expected one Tensor, got a tuple of 2; pass the output: a recurrent layer returns \(output, state\)",
+            r"Linear: argument x: expected one Tensor, got a tuple of 2; pass the output: a "
+            r"recurrent layer returns \(output, state\)",
         ),
         "array over a parameter": (
             lambda: setattr(nn.Linear(2, 2), "weight", np.ones((2, 2), np.float32)),
@@ -199,7 +200,8 @@ AREAS = {
         "a parameter of another dtype": (
             lambda: nn.Linear(2, 2).load_state_dict(linear_state(bias=np.ones(2))),
             ValueError,
-            r"Linear\.load_state_dict: argument state: .* got bias expected float32 \(2,\), got float64 \(2,\)",
+            r"Linear\.load_state_dict: argument state: .* got bias expected float32 \(2,\), "
+            r"got float64 \(2,\)",
         ),
         "a parameter that is None": (
             lambda: nn.Linear(2, 2).load_state_dict(linear_state(bias=None)),
@@ -513,27 +515,32 @@ AREAS = {
         "an integer above 1 as a probability": (
             lambda: F.binary_cross_entropy_with_logits(X, tg.Tensor(np.full((3, 2), 2))),
             ValueError,
-            r"binary_cross_entropy_with_logits: argument target: expected probabilities, from 0 to 1, got 2.0 at position \(0, 0\)",
+            r"binary_cross_entropy_with_logits: argument target: expected probabilities, from "
+            r"0 to 1, got 2.0 at position \(0, 0\)",
         ),
         "classes of fewer sequences": (
             lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 2), int)),
             ValueError,
-            r"cross_entropy: argument target: expected integers of shape \(4, 3\) or probabilities of shape \(4, 3, 2\), got",
+            r"cross_entropy: argument target: expected integers of shape \(4, 3\) or "
+            r"probabilities of shape \(4, 3, 2\), got",
         ),
         "labels of -1 and 1": (
             lambda: F.binary_cross_entropy_with_logits(np.ones(2), [1, -1]),
             ValueError,
-            r"target: expected probabilities, from 0 to 1, got -1.0 at position \(1,\); write \(y \+ 1\) / 2 for labels of -1 and 1",
+            r"target: expected probabilities, from 0 to 1, got -1.0 at position \(1,\); write "
+            r"\(y \+ 1\) / 2 for labels of -1 and 1",
         ),
         "a number in place of logits": (
             lambda: F.cross_entropy(tg.Tensor(1.0), 0),
             ValueError,
-            r"cross_entropy: argument logits: expected floats of shape \(..., classes\), of one class or more, got float32 \(\)",
+            r"cross_entropy: argument logits: expected floats of shape \(..., classes\), of "
+            r"one class or more, got float32 \(\)",
         ),
         "a factor too many, for sequences": (
             lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 3), int), weight=np.ones(3)),
             ValueError,
-            r"cross_entropy: argument weight: expected one factor for each class, shape \(2,\), got float32 \(3,\)",
+            r"cross_entropy: argument weight: expected one factor for each class, shape "
+            r"\(2,\), got float32 \(3,\)",
         ),
         "a class that is not there, for sequences": (
             lambda: F.nll_loss(-SEQUENCE, np.full((4, 3), 2)),
@@ -713,7 +720,8 @@ AREAS = {
         "a target below 0": (
             lambda: F.binary_cross_entropy_with_logits(X, -X / 6),
             ValueError,
-            r"binary_cross_entropy_with_logits: argument target: .* got -0\.1666666716337204 at position \(0, 1\)",
+            r"binary_cross_entropy_with_logits: argument target: .* got -0\.1666666716337204 "
+            r"at position \(0, 1\)",
         ),
         "a column beside a vector of targets": (
             lambda: F.binary_cross_entropy_with_logits(leaf(3, 1), np.ones(3)),
@@ -758,12 +766,14 @@ AREAS = {
         "one-hot rows of integers": (
             lambda: F.cross_entropy(X, np.eye(3, 2, dtype=int)),
             ValueError,
-            r"cross_entropy: argument target: .* got int64 \(3, 2\); use target\.argmax\(axis=-1\) .* target\.astype\(float\)",
+            r"cross_entropy: argument target: .* got int64 \(3, 2\); use "
+            r"target\.argmax\(axis=-1\) .* target\.astype\(float\)",
         ),
         "one-hot rows for log-probabilities": (
             lambda: F.nll_loss(X, np.eye(3, 2, dtype=int)),
             ValueError,
-            r"nll_loss: argument target: expected integers of shape \(3,\), got int64 \(3, 2\); use target\.argmax\(axis=-1\) for",
+            r"nll_loss: argument target: expected integers of shape \(3,\), got int64 \(3, "
+            r"2\); use target\.argmax\(axis=-1\) for",
         ),
         "logits of no class": (
             lambda: F.cross_entropy(np.zeros((2, 0)), [0, 0]),
@@ -805,7 +815,8 @@ AREAS = {
         "a tied parameter twice": (
             lambda: nn.clip_grad_norm_([*(w := with_gradients(np.ones(3))), *w], 1.0),
             ValueError,
-            r"clip_grad_norm_: argument parameters\[1\]: .* got a Tensor of shape \(3,\), which is parameters\[0\] too",
+            r"clip_grad_norm_: argument parameters\[1\]: .* got a Tensor of shape \(3,\), "
+            r"which is parameters\[0\] too",
         ),
         "values of one parameter twice": (
             lambda: nn.clip_grad_value_([*(w := [weight()]), *w], 1.0),
