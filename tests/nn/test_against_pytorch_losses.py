@@ -1,4 +1,7 @@
-"""Losses against PyTorch: the value and the gradient in every combination of options, as fixtures/record_pytorch.py recorded them."""
+"""Losses against PyTorch: values and gradients in every combination of options.
+
+fixtures/record_pytorch.py recorded the numbers.
+"""
 
 import json
 
@@ -8,7 +11,7 @@ import tinygrad_rnn as tg
 
 
 @every(cases("losses.npz"))
-def test_value_and_gradient(case):
+def test_value_and_gradient_of_every_loss_match_pytorch(case):
     function = str(case["function"])
     arguments = {
         name: case[name] for name in ("target", "weight", "pos_weight") if name in case.dtype.names

@@ -1,4 +1,7 @@
-"""Linear, Embedding and LayerNorm against PyTorch: names, outputs and every gradient, as fixtures/record_pytorch.py recorded them."""
+"""Linear, Embedding and LayerNorm against PyTorch: names, outputs and every gradient.
+
+fixtures/record_pytorch.py recorded the numbers.
+"""
 
 from recorded import assert_close, build, cases, every, fields
 
@@ -8,7 +11,7 @@ every_case = every(cases("modules.npz"))
 
 
 @every_case
-def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
+def test_state_dict_of_layers_has_the_names_order_and_shapes_of_pytorch(case):
     expected = [(name, parameter.shape) for name, parameter in fields(case, "param/").items()]
     assert [
         (name, parameter.shape) for name, parameter in build(case).state_dict().items()
@@ -16,7 +19,7 @@ def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
 
 
 @every_case
-def test_output_and_gradients(case):
+def test_output_and_gradients_of_layers_match_pytorch(case):
     module = build(case)
     differentiable = "grad_x" in case.dtype.names
     x = tg.Tensor(case["x"], requires_grad=differentiable)

@@ -1,4 +1,7 @@
-"""Recurrent layers and cells against PyTorch: names, results and every gradient, as fixtures/record_pytorch.py recorded them."""
+"""Recurrent layers and cells against PyTorch: names, results and every gradient.
+
+fixtures/record_pytorch.py recorded the numbers.
+"""
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ every_case = every(CASES)
 
 
 def run_layer(case):
-    """The layer, its inputs and its results, both by the names they are recorded under."""
+    """Return the layer, its inputs and its results, both by their recorded names."""
     layer = build(case)
     inputs = {
         name: tg.Tensor(case[name], requires_grad=True)
@@ -26,7 +29,7 @@ def run_layer(case):
 
 
 @every_case
-def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
+def test_state_dict_of_recurrent_layers_has_the_names_order_and_shapes_of_pytorch(case):
     expected = [(name, parameter.shape) for name, parameter in fields(case, "param/").items()]
     layer = build(case)
     assert [(name, parameter.shape) for name, parameter in layer.state_dict().items()] == expected
@@ -34,7 +37,7 @@ def test_state_dict_has_the_names_order_and_shapes_of_pytorch(case):
 
 
 @every_case
-def test_output_and_final_state(case):
+def test_output_and_final_state_match_pytorch(case):
     _, _, results = run_layer(case)
     assert list(results) == [
         name.removeprefix("cotangent_")
@@ -46,7 +49,7 @@ def test_output_and_final_state(case):
 
 
 @every_case
-def test_gradients_of_parameters_input_and_initial_state(case):
+def test_gradients_of_parameters_input_and_state_match_pytorch(case):
     layer, inputs, results = run_layer(case)
     sum((case[f"cotangent_{name}"] * result).sum() for name, result in results.items()).backward()
     gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}

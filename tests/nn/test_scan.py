@@ -81,7 +81,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize(("step", "state", "when", "message"), STEPS.values(), ids=STEPS)
-def test_a_state_that_changes_is_refused_by_step(step, state, when, message):
+def test_a_state_that_changes_is_an_error_that_names_the_step(step, state, when, message):
     with pytest.raises(
         ValueError,
         match=(
@@ -118,7 +118,7 @@ def test_a_change_in_the_middle_names_its_step():
     ],
     ids=["tensor", "tuple", "nested", "dict", "namedtuple", "other things", "array", "empty"],
 )
-def test_a_state_of_any_structure_is_handed_on(state):
+def test_a_state_of_any_structure_is_passed_on(state):
     output, last = tg.scan(lambda x, s: (x * 2, s), X, state)
     assert last is state
     np.testing.assert_array_equal(output.data, X.data * 2)
@@ -143,10 +143,39 @@ def test_a_list_may_become_a_tuple():
         tg.scan(lambda x, s: (x, (*s, x)), X, [zeros(3)])
 
 
-def test_detach_of_a_namedtuple_and_a_dict():
+def test_detach_keeps_namedtuples_and_dicts():
     w = tg.Tensor([1.0], requires_grad=True)
     pair = tg.detach(Pair(w * 2, w))
     assert isinstance(pair, Pair)
     state = tg.detach({"h": w * 2, "pair": pair, "steps": 3, "array": w.data})
     assert not state["h"].requires_grad
     assert (state["steps"], state["array"]) == (3, w.data)
+
+
+def test_a_cell_must_return_output_and_state():
+    with pytest.raises(TypeError, match=r"returns \(output, state\)"):
+        tg.scan(
+            lambda x, h: tg.tanh(x + h),
+            tg.Tensor(np.ones((4, 2, 3), "float32")),
+            tg.Tensor(np.zeros((2, 3), "float32")),
+        )
+
+
+def test_scan_of_a_function_with_several_inputs_and_a_structured_state():
+    def cell(x, state):
+        a, b = x
+        total, count = state
+        total, count = total + a * b, count + 1
+        return (total, count), (total, count)
+
+    a, b = np.arange(4.0, dtype="float32"), np.full(4, 2.0, "float32")
+    (totals, counts), (total, count) = tg.scan(
+        cell, (tg.Tensor(a), tg.Tensor(b)), (tg.Tensor(0.0), tg.Tensor(0.0))
+    )
+    np.testing.assert_array_equal(totals.data, np.cumsum(a * b))
+    np.testing.assert_array_equal(counts.data, [1, 2, 3, 4])
+    assert (total.item(), count.item()) == (12, 4)
+    backwards, _ = tg.scan(lambda x, h: (x + h, x + h), tg.Tensor(a), tg.Tensor(0.0), reverse=True)
+    np.testing.assert_array_equal(backwards.data, np.cumsum(a[::-1])[::-1])
+    with pytest.raises(ValueError, match="same number"):
+        tg.scan(cell, (tg.Tensor(a), tg.Tensor(b[:2])), (tg.Tensor(0.0), tg.Tensor(0.0)))

@@ -1,4 +1,4 @@
-"""Wrong calls of networks: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of networks: each error names the operation and the argument."""
 
 import numpy as np
 from helpers import leaf
