@@ -88,3 +88,40 @@ def code_of(function):
     """Return what a function does: its bytecode and the names in it, without the docstring."""
     code = inspect.unwrap(function).__code__
     return code.co_code, code.co_names, [c for c in code.co_consts if not isinstance(c, str)]
+
+
+def tracked(name, arrays):
+    """Return the arrays, as Tensors that require gradients where the op is differentiable."""
+    op = OPS[name]
+    names = op.inputs * len(arrays) if op.variadic else op.inputs
+    return [
+        tg.Tensor(a, requires_grad=True) if is_float(a) and n in op.rules else a
+        for n, a in zip(names, arrays, strict=True)
+    ]
+
+
+def cotangent(shape, dtype=np.float64):
+    """Return a fixed random cotangent of this shape."""
+    return np.asarray(np.random.default_rng(2).standard_normal(shape)).astype(dtype)
+
+
+def value_and_gradients(name, arrays, params):
+    """Return the output's array, and the gradient of each input that is a Tensor, else None."""
+    inputs = tracked(name, arrays)
+    y = call(name, inputs, params)
+    y.backward(cotangent(y.shape, y.dtype))
+    return y.data, [x.grad if isinstance(x, tg.Tensor) else None for x in inputs]
+
+
+def differences(f, arrays, i, eps=1e-6):
+    """Return the gradient of ⟨u, f⟩ with respect to arrays[i], by differences of fourth order."""
+    u = cotangent(np.shape(f(*arrays)))
+    found = np.zeros(arrays[i].shape)
+    for index in np.ndindex(found.shape):
+        sides = []
+        for steps in (-2, -1, 1, 2):
+            moved = [np.array(a) for a in arrays]
+            moved[i][index] += steps * 100 * eps
+            sides.append(np.sum(u * f(*moved)))
+        found[index] = (sides[0] - 8 * sides[1] + 8 * sides[2] - sides[3]) / (1200 * eps)
+    return found

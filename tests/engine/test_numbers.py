@@ -1,4 +1,4 @@
-"""Numbers at the edge: far out and infinite, nan, none at all, and arrays that lie in memory in other ways."""
+"""Numbers at the edge: large, infinite and NaN; empty arrays; and other layouts in memory."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def gradient(f, x, dtype, *, record=False):
-    """f(x), and the gradient of ⟨u, f(x)⟩ for a random u, in arithmetic that refuses whatever is not exact in its way."""
+    """Return f(x), the gradient of ⟨u, f(x)⟩ and the random u; a NumPy warning is an error."""
     x = tg.Tensor(np.array(x, dtype), requires_grad=True)
     with np.errstate(all="raise"):
         y = f(x)
@@ -107,7 +107,7 @@ def test_softmax_log_softmax_and_logsumexp_far_out(row, p, log_p, total, dtype):
 @every_row
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_cross_entropy_far_out(row, p, log_p, total, reduction, dtype):
-    """Of the likeliest class, given as an index and as a one-hot row, and the log-likelihood of its log-probability."""
+    """The likeliest class is given as an index, as a one-hot row, and to `nll_loss`."""
     best, near = (
         int(np.argmax(p)),
         {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).eps},

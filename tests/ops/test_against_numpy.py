@@ -40,7 +40,7 @@ def differences(f, arrays, i, u, eps=1e-3):
 @every_op
 @property_test
 @given(data=st.data())
-def test_value_and_gradients(name, data):
+def test_values_and_gradients_are_those_of_the_reference(name, data):
     arrays, params, d = draw_call(name, data)
     y, expected = (
         call_public(name, inputs := leaves(arrays), params),
@@ -65,7 +65,7 @@ def test_value_and_gradients(name, data):
 @every_op
 @settings(property_test, max_examples=12)
 @given(data=st.data())
-def test_in_any_floating_dtype(name, data):
+def test_numbers_are_the_same_in_any_floating_dtype(name, data):
     """The result and the gradient have the Tensor's dtype, and the numbers of float64, rounded."""
     arrays, params, d = draw_call(name, data)
     dtype = np.dtype(d(st.sampled_from([np.float16, np.float32])))
@@ -89,7 +89,7 @@ def test_in_any_floating_dtype(name, data):
 @pytest.mark.parametrize("name", [name for name in OPS if takes_integers_up_to(4, name)])
 @settings(property_test, max_examples=12)
 @given(data=st.data())
-def test_of_integers(name, data):
+def test_integers_give_the_numbers_of_floats(name, data):
     """Integers give the numbers that floats give, in integers or the default float, ungraded."""
     arrays, params, d = draw_call(name, data)
     dtype = d(st.sampled_from([np.int32, np.int64]))
@@ -120,7 +120,7 @@ LAYOUTS = {
 @every_op
 @settings(property_test, max_examples=20)
 @given(data=st.data())
-def test_in_any_layout_and_byte_order(name, data):
+def test_layout_and_byte_order_of_inputs_do_not_matter(name, data):
     """A read-only array in any layout gives the same numbers, in the machine's byte order."""
     arrays, params, d = draw_call(name, data)
     dtype = d(st.sampled_from([np.float32, np.float64]))

@@ -1,4 +1,7 @@
-"""t[index] with everything that NumPy indexing takes: values, gradients entry by entry, and linear time over a sequence."""
+"""t[index] with everything that NumPy indexing takes.
+
+Values, gradients entry by entry, and linear time over a sequence.
+"""
 
 import time
 
@@ -88,7 +91,7 @@ def plain(index):
 
 
 def spread(g, index, shape):
-    """The gradient by brute force: each entry of g goes to the entry that it was picked from, one after the other."""
+    """Return the gradient by brute force: each entry of g goes to the entry that it came from."""
     origin = np.arange(int(np.prod(shape))).reshape(shape)[plain(index)]
     found = np.zeros(shape)
     for source, amount in zip(np.ravel(origin), np.ravel(g), strict=True):
@@ -111,12 +114,12 @@ def check(a, index, rng):
 
 
 @every_index
-def test_value_and_gradient(index):
+def test_an_index_gives_numpys_value_and_gradient(index):
     check(A, index, np.random.default_rng(1))
 
 
 @every_index
-def test_second_order(index):
+def test_second_derivative_through_an_index(index):
     """y = x[index]³: the gradient of ⟨v, dy/dx⟩ is 6 x v u, spread."""
     rng = np.random.default_rng(2)
     t = tg.Tensor(A, requires_grad=True)
@@ -145,7 +148,7 @@ def test_several_indices_and_a_whole_use_add_up(index):
 
 
 @every_index
-def test_float32_stays_float32(index):
+def test_an_index_keeps_float32(index):
     t = tg.Tensor(A.astype(np.float32), requires_grad=True)
     y = t[index]
     first = tg.grad(y * y, t, grad_output=np.ones(y.shape), create_graph=True)
@@ -156,7 +159,7 @@ def test_float32_stays_float32(index):
 
 @property_test
 @given(data=st.data())
-def test_any_basic_index(data):
+def test_any_basic_index_gives_value_and_gradient(data):
     shape = data.draw(array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
     index = data.draw(basic_indices(shape, allow_newaxis=True))
     check(np.random.default_rng(4).standard_normal(shape), index, np.random.default_rng(5))
@@ -164,7 +167,7 @@ def test_any_basic_index(data):
 
 @property_test
 @given(data=st.data())
-def test_any_integer_arrays(data):
+def test_any_integer_arrays_give_value_and_gradient(data):
     shape = data.draw(array_shapes(min_dims=1, max_dims=3, max_side=4))
     index = data.draw(
         integer_array_indices(shape, result_shape=array_shapes(max_dims=2, min_side=0, max_side=4))
@@ -186,7 +189,7 @@ def test_any_integer_arrays(data):
     [2, slice(None, None, -2), [1, 1, 0], FULL_MASK, (..., 0)],
     ids=["int", "step", "list", "mask", "tuple"],
 )
-def test_odd_layouts(layout, index):
+def test_an_index_into_an_array_of_any_layout(layout, index):
     check(layout(A), index, np.random.default_rng(6))
 
 
@@ -272,7 +275,7 @@ def test_iteration_unpacking_and_membership():
     assert len(list(t)) == len(t) == 4
 
 
-# -- what is refused -------------------------------------------------------------------------------
+# -- errors -------------------------------------------------------------------------------
 
 WRONG = {
     "out of range": 4,
@@ -315,16 +318,16 @@ def test_assignment_is_refused(index, tracked):
 
 
 def seconds(work):
-    """How long this process computes."""
+    """Return how long this process computes."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def growth(work, short, long):
-    """How many times as long `work` takes for `long` steps as for `short`, by the shortest of a few runs of each.
+    """Return how many times longer `work` takes for `long` steps than for `short` ones.
 
-    Runs that something else disturbed are repeated; what is really slow stays so.
+    The shortest of a few runs counts. Disturbed runs are repeated; slow code stays slow.
     """
     shorts, longs = [], []
     for _ in range(8):
@@ -350,7 +353,7 @@ def slices(t, record):
 
 @pytest.mark.parametrize("record", [False, True], ids=["plain", "recorded"])
 def test_slices_of_a_long_sequence_cost_linear_time(record):
-    """Eight times the steps: about 8 times the time. Padding each slice with zeros would make it 64 times."""
+    """Eight times the steps take about 8 times the time; slices padded with zeros would take 64."""
     np.testing.assert_array_equal(slices(50, record).data, np.ones((50, 128)))
     assert growth(lambda t: slices(t, record), 500, 4000) < 24
 

@@ -1,4 +1,4 @@
-"""Wrong calls of ops: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of ops: each raises an error that names the operation and the argument."""
 
 import numpy as np
 from helpers import leaf
