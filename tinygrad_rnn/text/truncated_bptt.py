@@ -28,10 +28,11 @@ def bptt(
 ) -> Iterator[Any]:
     """Yield the losses of truncated backpropagation through time, TBPTT(k1, k2).
 
-    There is one loss for every k1 steps; its gradient goes back through k2 steps. Every character
-    counts in one loss.
+    There is one loss for every k1 steps; its gradient goes back through k2 steps. No character
+    counts in more than one loss.
 
-    - k2 > k1: windows overlap. The steps before those that count are run again, from a state saved
+    - k2 = k1: windows follow each other, and every character counts.
+    - k2 > k1: windows overlap, and every character counts. The steps before those that count are run again, from a state saved
       at the start of the window, so that every loss has a gradient through at least k2 − k1 more
       steps.
     - k2 < k1: only the last k2 steps of each stretch count. The others just carry the state along.
@@ -48,7 +49,7 @@ def bptt(
         An encoded text, which is read as `batch_size` parallel streams; see `columns`.
     batch_size, k1 : int
     k2 : int, optional
-        k1 if missing, so that windows follow each other without overlap.
+        k1 if missing.
     loss : callable
         ``loss(logits, targets)``, called with the steps that count.
 
