@@ -1,4 +1,4 @@
-"""Backpropagation step by step: the engine's own sweep, in its own order, down to the last bit."""
+"""`backward_steps`: the engine's own backward pass, in its own order, with the same bits."""
 
 from itertools import pairwise
 
@@ -18,14 +18,14 @@ W, U = (
 
 
 def of_layer(kind, layers=1, *, bidirectional=False):
-    """A loss of a recurrent layer, and its parameters."""
+    """Return a loss of a recurrent layer, and its parameters."""
     layer = getattr(tg.nn, kind)(3, 4, layers, bidirectional=bidirectional, rng=0)
     output, _ = layer(tg.Tensor(X))
     return tg.sin(output).sum(), list(layer.parameters())
 
 
 def op_by_op():
-    """A cell of small ops that uses its state and its weights many times, reads slices, and broadcasts."""
+    """Return a loss of a cell of small ops, with slices, broadcasting and reused weights."""
     w, u, b = leaf_with(W, "W"), leaf_with(U, "U"), leaf_with(W[0], "b")
     x, h = leaf_with(X, "x"), leaf_with(np.zeros((2, 3), np.float32), "h")
     for t in range(4):
@@ -51,7 +51,7 @@ each_program = pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAM
 
 
 @each_program
-def test_the_loop_leaves_what_backward_leaves_bit_for_bit(program):
+def test_backward_steps_gives_the_same_bits_as_backward(program):
     (loss, watched), (same, ran) = program(), program()
     steps = list(tg.backward_steps(loss))
     same.backward()
@@ -77,7 +77,7 @@ def test_the_newest_op_comes_first_and_every_op_comes_once(program):
 
 
 @each_program
-def test_gradients_are_those_that_backward_retains(program):
+def test_gradients_of_the_steps_are_those_that_backward_retains(program):
     (loss, _), (same, _) = program(), program()
     steps = list(tg.backward_steps(loss))
     same.backward(retain_grads=True)
@@ -86,7 +86,7 @@ def test_gradients_are_those_that_backward_retains(program):
 
 
 @each_program
-def test_contributions_add_up_to_the_gradient(program):
+def test_contributions_of_the_steps_add_up_to_the_gradient(program):
     loss, leaves = program()
     parts, totals = {}, {}
     for step in tg.backward_steps(loss):
@@ -109,7 +109,7 @@ def test_contributions_add_up_to_the_gradient(program):
 
 
 @each_program
-def test_a_loop_that_is_left_changes_nothing(program):
+def test_a_loop_that_stops_early_changes_nothing(program):
     (loss, leaves), (same, others) = program(), program()
     for step in tg.backward_steps(loss):
         if step.number == step.of // 2:
@@ -137,7 +137,7 @@ def test_what_is_written_into_a_step_does_not_reach_the_gradient():
         np.testing.assert_array_equal(a.grad, b.grad)
 
 
-def test_a_graph_that_was_used_is_refused():
+def test_backward_steps_raises_for_a_used_graph():
     for use in (lambda loss: loss.backward(), lambda loss: list(tg.backward_steps(loss))):
         loss, _ = op_by_op()
         use(loss)
@@ -154,7 +154,7 @@ def test_a_graph_that_was_used_is_refused():
     assert len(list(tg.backward_steps(kept))) == len(toposort(kept))
 
 
-def test_numbers_that_were_replaced_are_refused_and_nothing_changes():
+def test_backward_steps_raises_for_replaced_numbers_and_changes_nothing():
     w, x = leaf_with([1.0, 2.0], "w"), leaf_with([3.0, 4.0], "x")
     loss = (tg.exp(x) * w).sum()
     w.data = np.array([5.0, 6.0])
@@ -166,17 +166,17 @@ def test_numbers_that_were_replaced_are_refused_and_nothing_changes():
     assert not loss.node.used
 
 
-def test_gradients_are_added_to_what_is_there():
+def test_backward_steps_adds_to_existing_gradients():
     w = leaf_with([1.0, 2.0], "w")
     (w * w).sum().backward()
     list(tg.backward_steps((w * 3).sum()))
     assert w.grad.tolist() == [5.0, 7.0]
 
 
-# -- the gradient that arrives -----------------------------------------------------------------------
+# -- the gradient that arrives ---------------------------------------------------------------------
 
 
-def test_the_gradient_that_arrives_can_be_given():
+def test_backward_steps_takes_the_gradient_that_arrives():
     u = RNG.standard_normal((2, 3)).astype(np.float32)
     a, b = leaf_with(W, "w"), leaf_with(W, "w")
     steps = list(tg.backward_steps(tg.tanh(tg.Tensor(X[0]) @ a), u))
@@ -188,14 +188,14 @@ def test_the_gradient_that_arrives_can_be_given():
 @pytest.mark.parametrize(
     ("gradient", "got"), [(None, "got none"), (np.ones(3), r"got float64 \(3,\)"), ("no", "got")]
 )
-def test_a_gradient_that_does_not_fit_is_refused(gradient, got):
+def test_backward_steps_raises_for_a_gradient_of_another_shape(gradient, got):
     w = leaf_with([1.0, 2.0])
     with pytest.raises(ValueError, match=rf"^backward_steps: argument gradient: expected .*{got}"):
         next(tg.backward_steps(w * 2, gradient))
     assert w.grad is None
 
 
-def test_what_has_no_gradient_is_refused():
+def test_backward_steps_raises_for_a_tensor_without_gradients():
     with pytest.raises(
         RuntimeError,
         match=r"^backward_steps: argument \w+: expected a Tensor that requires gradients",
@@ -204,7 +204,7 @@ def test_what_has_no_gradient_is_refused():
 
 
 @pytest.mark.parametrize("loss", [None, 1.0, np.ones(())])
-def test_what_is_no_tensor_is_refused(loss):
+def test_backward_steps_raises_for_a_loss_that_is_no_tensor(loss):
     with pytest.raises(TypeError, match=r"^backward_steps: argument \w+: expected a Tensor"):
         next(tg.backward_steps(loss))
 
@@ -216,7 +216,7 @@ def test_a_leaf_alone_has_no_steps_and_gets_its_gradient():
     assert w.grad == other.grad == 1
 
 
-# -- slices, broadcasting, ops of many inputs --------------------------------------------------------
+# -- slices, broadcasting, ops of many inputs ------------------------------------------------------
 
 
 def test_slices_contribute_in_their_places():
@@ -241,7 +241,7 @@ def test_a_slice_and_the_whole_add_up():
         np.testing.assert_array_equal(earlier.total + later.gradient, later.total)
 
 
-def test_broadcasting_is_undone():
+def test_contributions_have_the_shapes_of_their_inputs():
     a, b, c = (
         leaf_with(np.ones((2, 3), np.float32), "a"),
         leaf_with(np.full(3, 2.0, np.float32), "b"),
@@ -267,14 +267,14 @@ def test_an_op_of_many_inputs_contributes_to_each():
     ]
 
 
-def test_constants_get_nothing():
+def test_constants_get_no_contribution():
     w, x = leaf_with([1.0, 2.0], "w"), tg.Tensor([3.0, 4.0], name="x")
     steps = list(tg.backward_steps((w * x + 1).sum()))
     assert [c.input for s in steps for c in s.contributions if c.label in ("w", "x")] == [w]
     assert x.grad is None
 
 
-# -- what it looks like ------------------------------------------------------------------------------
+# -- printed steps ---------------------------------------------------------------------------------
 
 PRINTED = """\
    1 of 7  loss = Σ(#6)
@@ -313,7 +313,7 @@ PRINTED = """\
 
 
 def small():
-    """Seven ops: a product that broadcasts, slices, a named gate, and a sum. What arrives can be checked by hand."""
+    """Return a loss of seven ops: a product that broadcasts, slices, a named gate, and a sum."""
     w, x = leaf_with([1.0, 0.0], "w"), leaf_with([[2.0, 4.0], [1.0, 1.0]], "x")
     with tg.scope("cell", 0):
         z = tg.sigmoid((w * x)[0] - 1)
@@ -324,7 +324,7 @@ def small():
     return loss
 
 
-def test_steps_in_a_terminal():
+def test_steps_are_printed_in_full():
     shown = "\n".join(map(str, tg.backward_steps(small())))
     assert shown == PRINTED
 
@@ -355,7 +355,7 @@ def test_numbers_that_are_not_finite_are_shown():
 
 
 @pytest.mark.parametrize("name", ["line\nbreak", "\x1b[31mred", "\u202eabc", "back\\", "{x}", "%s"])
-def test_any_name_is_shown_on_one_line(name):
+def test_a_step_shows_any_name_on_one_line(name):
     with tg.scope(name, 0):
         output = tg.exp(leaf_with([1.0], name) * 2)
         output.name = name

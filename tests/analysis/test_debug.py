@@ -1,4 +1,4 @@
-"""`tg.debug`: writes to arrays of live graphs, and the first NaN or Inf, are errors that name the lines of this file."""
+"""`tg.debug`: errors for writes to arrays of live graphs, and for the first NaN or Inf."""
 
 import asyncio
 import gc
@@ -17,12 +17,12 @@ def w():
 
 
 def line_of(mark):
-    """The number of the line of this file that ends with a mark."""
+    """Return the number of the line of this file that ends with a mark."""
     with open(__file__, encoding="utf-8") as file:  # noqa: PTH123
         return next(n for n, line in enumerate(file, 1) if line.rstrip().endswith(f"# {mark}"))
 
 
-# -- writes ------------------------------------------------------------------------------------------
+# -- writes ----------------------------------------------------------------------------------------
 
 
 def to_a_parameter(w, a):
@@ -64,9 +64,13 @@ def through_a_view_made_before(w, a):
 
 
 WRITES = {
-    to_a_parameter: "w.data", to_a_constant: "a", to_a_result_as_out: "y.data", by_an_operator: "a",
-    through_what_it_is_a_view_of: "b", through_a_view_made_before: "through a view that was made before",
-}  # fmt: skip
+    to_a_parameter: "w.data",
+    to_a_constant: "a",
+    to_a_result_as_out: "y.data",
+    by_an_operator: "a",
+    through_what_it_is_a_view_of: "b",
+    through_a_view_made_before: "through a view that was made before",
+}
 
 
 @pytest.mark.parametrize(
@@ -83,14 +87,14 @@ def test_a_write_to_an_array_of_a_live_graph_names_both_places(number, mistake, 
 
 
 @pytest.mark.parametrize("mistake", list(WRITES), ids=lambda x: x.__name__)
-def test_outside_of_the_block_nothing_is_watched(mistake, w):
+def test_outside_of_the_block_nothing_is_observed(mistake, w):
     mistake(w, np.ones(3, np.float32))
     assert w.grad is not None
     assert not observers
 
 
 def test_arrays_can_be_written_to_when_their_graph_is_gone(w):
-    """Views and what they show, after the graph and after the block; what was read-only before stays so."""
+    """Views and their bases too, after the graph and after the block; others stay read-only."""
     b, fixed = np.ones((2, 3), np.float32), np.ones(3, np.float32)
     fixed.flags.writeable = False
     gc.disable()
@@ -112,8 +116,8 @@ def test_arrays_can_be_written_to_when_their_graph_is_gone(w):
         gc.enable()
 
 
-def test_a_graph_that_was_used_up_needs_its_arrays_no_more(w):
-    """A loop that reuses the array of its batch while the loss of the last one still has a name."""
+def test_a_used_graph_does_not_lock_its_arrays(w):
+    """A loop may write into the array of its batch while the last loss still has a name."""
     batch = np.ones(3, np.float32)
     with tg.debug():
         for n in range(3):
@@ -139,8 +143,8 @@ def test_a_row_stays_locked_as_long_as_one_graph_needs_it(w):
         row[0] = b[0, 1] = 2
 
 
-def test_training_goes_on_as_ever():
-    """Layers, optimizers, truncated BPTT, compiled walks, gradients of gradients: nothing of the library writes where it must not."""
+def test_training_gives_the_same_weights_under_debug():
+    """The library writes to no array of a live graph: layers, optimizers, compiled scans, grad."""
     found = []
     for block in (tg.debug(), None):
         layer, head = (
@@ -171,8 +175,8 @@ def test_training_goes_on_as_ever():
         np.testing.assert_array_equal(a, b)
 
 
-def test_errors_of_others_pass(w):
-    """An array that was read-only before, and other errors, are not the block's."""
+def test_other_errors_pass_through_the_block(w):
+    """The block replaces neither the error of an array that was read-only before, nor any other."""
     fixed = np.ones(3)
     fixed.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"), tg.debug():
@@ -204,13 +208,15 @@ def through_what_a_call_returns(w, a, b):
 
 
 NAMED = {
-    of_several_statements: "a write to b at", by_an_argument: "a write, perhaps to a or b, at",
-    in_a_call_of_several_lines: "a write to b at", through_what_a_call_returns: "a write, perhaps to w, at",
-}  # fmt: skip
+    of_several_statements: "a write to b at",
+    by_an_argument: "a write, perhaps to a or b, at",
+    in_a_call_of_several_lines: "a write to b at",
+    through_what_a_call_returns: "a write, perhaps to w, at",
+}
 
 
 @pytest.mark.parametrize("mistake", NAMED, ids=lambda x: x.__name__)
-def test_a_name_is_said_to_be_sure_only_if_it_is(mistake, w):
+def test_a_message_says_perhaps_if_the_written_array_is_not_certain(mistake, w):
     a, b = np.ones(3, np.float32), np.ones(3, np.float32)
     with pytest.raises(WrittenError, match=f"got {NAMED[mistake]}"), tg.debug():
         mistake(w * b, a, b) if mistake is of_several_statements else mistake(w, a, b)
@@ -235,14 +241,14 @@ def to_a_part_of_what_is_needed(w, ring):
     return y
 
 
-def test_a_write_beside_the_part_that_a_graph_needs_is_told_from_one_to_it(w):
-    """NumPy locks an array as a whole: the row of a ring buffer that is free, too."""
+def test_a_write_next_to_the_needed_part_of_an_array_has_its_own_message(w):
+    """NumPy locks the whole array, the free row of a ring buffer too."""
     ring = np.ones((2, 3), np.float32)
     for mistake in (to_a_row_that_is_free, to_a_view_of_a_row_that_is_free):
         with (
             pytest.raises(
                 WrittenError,
-                match=r"no write to an array of which multiply at .* took a part.*a copy of the part",
+                match=r"no write to an array of which multiply at .* took a part.*copy of the part",
             ),
             tg.debug(),
         ):
@@ -257,7 +263,7 @@ def test_a_write_beside_the_part_that_a_graph_needs_is_told_from_one_to_it(w):
 
 
 class Interface:
-    """An array of somebody else's, as other libraries hand them out."""
+    """An object of another library that gives access to its array."""
 
     def __init__(self, array):
         self.kept, self.__array_interface__ = array, array.__array_interface__
@@ -275,8 +281,8 @@ def with_a_strange_base(kind):
 
 
 @pytest.mark.parametrize("kind", ["dlpack", "strides", "interface", "bytearray"])
-def test_arrays_that_numpy_cannot_open_again_are_not_locked(kind, w):
-    """A write to them is found on the way back, as one through a view that was made before; they are as before in the end."""
+def test_arrays_that_numpy_cannot_unlock_are_not_locked(kind, w):
+    """The backward pass detects a write to them. The block leaves them as writable as before."""
     a = with_a_strange_base(kind)
     opened = a.flags.writeable  # NumPy 2.1 only lets people read what comes by DLPack
 
@@ -297,7 +303,7 @@ def test_arrays_that_numpy_cannot_open_again_are_not_locked(kind, w):
     assert a.flags.writeable == opened
 
 
-# -- NaN and Inf -------------------------------------------------------------------------------------
+# -- NaN and Inf -----------------------------------------------------------------------------------
 
 
 def test_the_first_nan_of_an_op_names_op_inputs_and_line(w):
@@ -309,10 +315,8 @@ def test_the_first_nan_of_an_op_names_op_inputs_and_line(w):
     with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
         compute()
     text = str(error.value)
-    assert (
-        "argument sqrt: expected finite numbers, got nan at [0] of its result, from a: float32 (3,) in [-1, -1]"
-        in text
-    )
+    expected = "argument sqrt: expected finite numbers, got nan at [0] of its result, from "
+    assert f"{expected}a: float32 (3,) in [-1, -1]" in text
     assert f"{__file__}, line {line_of('sqrt')}: " in text
 
 
@@ -326,10 +330,8 @@ def test_the_first_inf_of_a_rule_names_the_line_of_its_op(w):
     with pytest.raises(NonFiniteError) as error, tg.debug(), np.errstate(all="ignore"):
         compute().backward()
     text = str(error.value)
-    assert (
-        "debug, backward: argument sqrt: expected finite gradients, got inf at [0] of a contribution to a"
-        in text
-    )
+    expected = "debug, backward: argument sqrt: expected finite gradients, got inf at [0] of "
+    assert f"{expected}a contribution to a" in text
     assert "by the rule g * (0.5 / y)" in text
     assert f"{__file__}, line {line_of('root')}: " in text
     assert zero.grad is None
@@ -345,7 +347,7 @@ def test_a_sum_of_contributions_that_overflows_is_seen():
         (x * np.float32(3e38) + x * np.float32(3e38) - x * np.float32(1e38)).backward([1.0])
 
 
-def test_of_several_inputs_the_one_is_named(w):
+def test_an_inf_in_a_contribution_names_the_input(w):
     parts = [w * 1, w * np.float32(3e38)]
     with (
         pytest.raises(
@@ -357,7 +359,7 @@ def test_of_several_inputs_the_one_is_named(w):
         tg.concatenate([parts[0], parts[1] * 1]).backward(np.full(6, 3e38, np.float32))
 
 
-def test_what_came_in_is_said_and_a_mask_of_minus_infinity_is_none(w):
+def test_a_nan_in_an_input_is_named_and_a_mask_of_minus_infinity_is_not_reported(w):
     with tg.debug():
         tg.softmax(w + np.array([0, -np.inf, 0], np.float32)).sum().backward()
     with (
@@ -370,7 +372,7 @@ def test_what_came_in_is_said_and_a_mask_of_minus_infinity_is_none(w):
 
 
 def test_an_inf_that_another_did_not_bring_is_found(w):
-    """Beside a mask of −∞, and in what ops do that mix entries."""
+    """Next to a mask of −∞, and in ops that combine several entries."""
     minus = np.array([0, 1, -np.inf], np.float32)
     many = tg.Tensor(np.array([[np.inf, 0, 0], [3e38, 3e38, 0]], np.float32))
     with np.errstate(all="ignore"):
@@ -417,12 +419,12 @@ def test_a_grad_that_overflows_as_it_accumulates_is_found():
     np.testing.assert_array_equal(x.grad, np.float32([2e38]))
 
 
-def test_without_a_graph_nan_is_found_too(w):
+def test_nan_is_reported_without_a_graph(w):
     with pytest.raises(NonFiniteError), tg.debug(), tg.no_grad(), np.errstate(all="ignore"):
         tg.log(w - 2)
 
 
-def test_each_half_can_be_left_out(w):
+def test_debug_can_check_writes_only_or_numbers_only(w):
     with tg.debug(nonfinite=False), np.errstate(all="ignore"):
         tg.log(w - 2)
     with tg.debug(writes=False):
@@ -435,8 +437,8 @@ def test_each_half_can_be_left_out(w):
         tg.debug(writes=1)
 
 
-def test_a_compiled_walk_is_looked_at_from_outside():
-    """Tracing tries large numbers, which is nobody's fault; of a walk the result is looked at."""
+def test_the_result_of_a_compiled_scan_is_checked():
+    """Tracing tries large numbers, which must not be reported; the result of the scan is."""
 
     def cell(x, h):
         h = x * tg.exp(h)
@@ -459,19 +461,19 @@ def test_a_compiled_cell_whose_gradient_is_nan_is_found():
         return h, h
 
     h = tg.Tensor(np.float32([0.1]), requires_grad=True)
-    for walked in (cell, tg.compile(cell)):
+    for scanned in (cell, tg.compile(cell)):
         with (
             pytest.raises(NonFiniteError, match="debug, backward"),
             tg.debug(),
             np.errstate(all="ignore"),
         ):
-            tg.scan(walked, tg.Tensor(np.ones((4, 1), np.float32)), h)[0].sum().backward()
+            tg.scan(scanned, tg.Tensor(np.ones((4, 1), np.float32)), h)[0].sum().backward()
 
 
-# -- where it holds ----------------------------------------------------------------------------------
+# -- threads, tasks and nested blocks --------------------------------------------------------------
 
 
-def test_it_holds_in_its_thread_and_its_task_only(w):
+def test_a_block_observes_its_thread_and_its_task_only(w):
     found = []
 
     def elsewhere():
@@ -514,7 +516,7 @@ def test_blocks_nest_and_decorate(w):
     assert not observers
 
 
-def test_a_block_inside_takes_nothing_from_the_one_around_it(w):
+def test_an_inner_block_leaves_the_outer_one_intact(w):
     def used(block):
         with block:
             return (w * w).sum()
@@ -539,7 +541,7 @@ def test_a_block_inside_takes_nothing_from_the_one_around_it(w):
     w.data[0] = 6
 
 
-def test_a_block_that_a_generator_holds_ends_alone(w):
+def test_a_block_in_a_generator_ends_without_the_others(w):
     def numbers():
         with tg.debug():
             yield 1
@@ -562,7 +564,7 @@ def test_a_block_that_a_generator_holds_ends_alone(w):
     assert not observers
 
 
-def test_a_function_whose_body_runs_later_is_refused():
+def test_debug_cannot_decorate_a_function_whose_body_runs_later():
     def generator():
         yield 1
 
@@ -573,15 +575,14 @@ def test_a_function_whose_body_runs_later_is_refused():
         yield 1
 
     for function in (generator, coroutine, both):
-        with pytest.raises(
-            TypeError,
-            match=rf"debug: argument function: .*{function.__name__}; use `with tg\.debug\(\):` inside",
-        ):
+        name = function.__name__
+        message = rf"debug: argument function: .*{name}; use `with tg\.debug\(\):` inside"
+        with pytest.raises(TypeError, match=message):
             tg.debug()(function)
 
 
 def test_many_graphs_leave_nothing_behind(w):
-    """What the block keeps is as much as the graphs that live."""
+    """The block keeps no more than the live graphs need."""
     block, b = tg.debug(), np.ones((50, 3), np.float32)
     gc.disable()
     try:
@@ -597,7 +598,7 @@ def test_many_graphs_leave_nothing_behind(w):
         gc.enable()
 
 
-def test_a_gradient_that_is_one_number_is_looked_at_too():
+def test_a_gradient_of_one_number_is_checked():
     x = tg.Tensor(0.0, requires_grad=True)
     with tg.debug(), np.errstate(all="ignore"):
         y = tg.sqrt(x)

@@ -1,4 +1,4 @@
-"""The flow of gradients through time: against finite differences, against the engine's own sums, and with a copy of each weight a step."""
+"""`bptt.flow`: against finite differences, `backward`, and a copy of each weight at each step."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from helpers import leaf_with
 from internals import plain_scope, toposort
 
 import tinygrad_rnn as tg
@@ -18,16 +19,15 @@ U2, H0 = RNG.standard_normal((H, H)), RNG.standard_normal((B, H))
 LONG = RNG.standard_normal((40, B, D))
 
 
-def parameter(array, name):
-    return tg.Tensor(np.array(array), requires_grad=True, name=name)
-
-
 def unrolled(w=None, u=None, u2=None, h0=H0, *, reverse=False):
-    """A cell written op by op, with two uses of h; a copy of a weight for each step if lists are given. The loss, and every h and z."""
-    w = w or [parameter(W, "W")] * T
-    u = u or [parameter(U, "U")] * T
-    u2 = u2 or [parameter(U2, "U2")] * T
-    v, h, states, gates = parameter(V, "v"), tg.Tensor(h0, name="start"), [None] * T, [None] * T
+    """Return a loss of a cell written op by op that uses h twice, and all h and z.
+
+    Lists of weights have a copy for each step.
+    """
+    w = w or [leaf_with(W, "W")] * T
+    u = u or [leaf_with(U, "U")] * T
+    u2 = u2 or [leaf_with(U2, "U2")] * T
+    v, h, states, gates = leaf_with(V, "v"), tg.Tensor(h0, name="start"), [None] * T, [None] * T
     for t in reversed(range(T)) if reverse else range(T):
         with tg.scope("cell", t):
             x = tg.Tensor(X[t])
@@ -40,7 +40,7 @@ def unrolled(w=None, u=None, u2=None, h0=H0, *, reverse=False):
 
 
 def plain_loss(nudge):
-    """The same in NumPy, with `nudge[t]` added to what h_t is."""
+    """Return the same loss, computed by NumPy, with `nudge[t]` added to h_t."""
     h, total = H0, 0.0
     for t in range(T):
         z = 1 / (1 + np.exp(-(X[t] @ W + h @ U)))
@@ -50,7 +50,7 @@ def plain_loss(nudge):
 
 
 def float64_layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **options):
-    """A recurrent layer in float64, and a loss that looks at all of its outputs."""
+    """Return a recurrent layer in float64, and a loss that depends on all of its outputs."""
     layer = getattr(tg.nn, kind)(
         D, H, layers, bidirectional=bidirectional, rng=0, **options
     ).astype(np.float64)
@@ -61,7 +61,7 @@ def float64_layer_loss(kind, layers=1, *, bidirectional=False, steps=T, **option
 
 
 def contributions(found, layer):
-    """For each parameter of a layer what `flow` found, by its name in the layer."""
+    """Return the contributions to each parameter of a layer, by its name in the layer."""
     several = len(list(layer.children())) > 1
     named = {}
     for suffix, cell in layer.children():
@@ -77,7 +77,7 @@ def contributions(found, layer):
     return named
 
 
-# -- gradients of the states -------------------------------------------------------------------------
+# -- gradients of the states -----------------------------------------------------------------------
 
 
 def test_gradients_of_states_equal_finite_differences():
@@ -113,8 +113,8 @@ def test_gradients_of_a_layer_are_those_that_backward_retains(kind, states):
         )
 
 
-def test_the_gradient_that_arrives_can_be_given():
-    w = parameter(U, "U")
+def test_flow_takes_the_gradient_that_arrives():
+    w = leaf_with(U, "U")
 
     def cell(x, h):
         h = tg.tanh(x + h @ w)
@@ -133,13 +133,13 @@ def test_the_gradient_that_arrives_can_be_given():
         tg.bptt.flow(outputs, gradient=u[0])
 
 
-# -- contributions of the steps ----------------------------------------------------------------------
+# -- contributions of the steps --------------------------------------------------------------------
 
 
 def test_contributions_are_the_gradients_of_a_copy_for_each_step():
     found = tg.bptt.flow(unrolled()[0]).parameters
     copies = {
-        name: [parameter(array, name) for _ in range(T)]
+        name: [leaf_with(array, name) for _ in range(T)]
         for name, array in (("w", W), ("u", U), ("u2", U2))
     }
     unrolled(**copies)[0].backward()
@@ -179,7 +179,7 @@ def test_contributions_add_up_to_the_gradients(kind, layers, bidirectional, opti
 
 
 def test_contributions_of_a_layer_are_those_of_shorter_gradients():
-    """The loss looks at h_3 alone: later steps give nothing, and the share of each earlier one is that of its own copy."""
+    """The loss depends on h_3 alone, so later steps contribute nothing."""
     layer = tg.nn.RNN(D, H, rng=0).astype(np.float64)
     output, _ = layer(tg.Tensor(LONG[:T]))
     found = tg.bptt.flow(output[3].sum())
@@ -187,7 +187,8 @@ def test_contributions_of_a_layer_are_those_of_shorter_gradients():
         norms = found.norms(name)
         assert norms[4:].tolist() == [0.0]
         assert (norms[1:4] > 0).all()
-    # by hand: with δ_t = ∂L/∂h_t ⊙ (1 − h_t²), step t gives δ_tᵀ x_t to weight_ih and δ_tᵀ h_{t−1} to weight_hh
+    # by hand: with δ_t = ∂L/∂h_t ⊙ (1 − h_t²), step t contributes δ_tᵀ x_t to weight_ih and
+    # δ_tᵀ h_{t−1} to weight_hh
     h = output.data
     delta = found.gradients["h"][:4] * (1 - h[:4] ** 2)
     np.testing.assert_allclose(
@@ -203,11 +204,11 @@ def test_contributions_of_a_layer_are_those_of_shorter_gradients():
     np.testing.assert_allclose(found.parameters["bias_hh_l0"][:4], delta.sum(1), rtol=1e-12)
 
 
-def test_what_was_made_of_parameters_before_the_loop_and_parts_of_them_in_it():
+def test_contributions_pass_through_products_and_slices_of_parameters():
     a, b, big = (
-        parameter(U, "a"),
-        parameter(U2, "b"),
-        parameter(RNG.standard_normal((3 * H, H)), "big"),
+        leaf_with(U, "a"),
+        leaf_with(U2, "b"),
+        leaf_with(RNG.standard_normal((3 * H, H)), "big"),
     )
 
     def loss_of(a, b, big):
@@ -239,7 +240,7 @@ def test_what_was_made_of_parameters_before_the_loop_and_parts_of_them_in_it():
 
 
 def test_two_parameters_of_one_name_are_kept_apart():
-    a, b = parameter(U, "W"), parameter(U2, "W")
+    a, b = leaf_with(U, "W"), leaf_with(U2, "W")
 
     def cell(x, h):
         h = tg.tanh(x @ a + h @ b)
@@ -270,7 +271,7 @@ def test_a_parameter_without_a_name_is_found():
     np.testing.assert_allclose(share.sum(0), w.grad, rtol=1e-12)
 
 
-# -- values ------------------------------------------------------------------------------------------
+# -- values ----------------------------------------------------------------------------------------
 
 
 def test_values_are_those_of_the_gates():
@@ -296,8 +297,8 @@ def test_values_of_a_gru_are_its_equations():
     )
 
 
-def test_of_two_results_with_one_name_in_a_step_the_last_counts():
-    w = parameter(U, "U")
+def test_values_hold_the_last_of_two_results_with_one_name():
+    w = leaf_with(U, "U")
 
     def cell(x, h):
         half = h @ w
@@ -315,7 +316,7 @@ def test_of_two_results_with_one_name_in_a_step_the_last_counts():
     "steps", [range(1, 5), np.arange(4), [7, 3, 5]], ids=["from 1", "of NumPy", "in any order"]
 )
 def test_steps_keep_their_numbers(steps):
-    w, h, seen = parameter(U, "U"), tg.Tensor(H0), {}
+    w, h, seen = leaf_with(U, "U"), tg.Tensor(H0), {}
     for t in steps:
         with tg.scope("loop", t):
             h = tg.tanh(h @ w)
@@ -326,7 +327,7 @@ def test_steps_keep_their_numbers(steps):
     np.testing.assert_array_equal(found.values["h"], np.stack([seen[t].data for t in sorted(seen)]))
 
 
-# -- several loops -----------------------------------------------------------------------------------
+# -- several loops ---------------------------------------------------------------------------------
 
 
 def test_names_carry_the_loop_if_there_are_several():
@@ -349,8 +350,8 @@ def test_names_carry_the_loop_if_there_are_several():
 
 
 def encoder_and_decoder(first=6, second=3):
-    """Two loops of different lengths, one after the other."""
-    w, u = parameter(0.3 * np.eye(H), "W"), parameter(0.2 * np.eye(H), "U")
+    """Return a loss of two loops of different lengths, one after the other."""
+    w, u = leaf_with(0.3 * np.eye(H), "W"), leaf_with(0.2 * np.eye(H), "U")
 
     def cell_with(p):
         def cell(x, h):
@@ -367,7 +368,7 @@ def encoder_and_decoder(first=6, second=3):
     return outputs.sum()
 
 
-def test_loops_of_different_lengths():
+def test_loops_of_different_lengths_have_their_own_steps():
     loss = encoder_and_decoder()
     found = tg.bptt.flow(loss)
     assert found.gradients["encoder / h"].shape == (6, B, H)
@@ -390,10 +391,10 @@ def test_loops_of_different_lengths_are_plotted_over_their_own_steps():
     assert all(len(x) == len(y) for x, y, _ in axes.drawn)
 
 
-# -- norms and plot ----------------------------------------------------------------------------------
+# -- norms and plot --------------------------------------------------------------------------------
 
 
-def test_norms():
+def test_norms_are_euclidean():
     found = tg.bptt.flow(unrolled()[0])
     for name, array in (
         ("h", found.gradients["h"]),
@@ -408,7 +409,7 @@ def test_norms():
 
 
 class Axes:
-    """As much of Matplotlib's axes as a plot needs."""
+    """A stand-in for Matplotlib's axes, with the methods that a plot calls."""
 
     def __init__(self):
         self.lines, self.drawn, self.texts, self.legends = [], [], {}, 0
@@ -456,7 +457,7 @@ def test_plot_draws_the_norms_of_each_state():
 
 
 def test_plot_makes_axes_if_there_are_none(monkeypatch):
-    """With a stand-in for Matplotlib, which need not be here."""
+    """A stand-in replaces Matplotlib, which the tests do not need."""
     made = Axes()
 
     class Figure:
@@ -474,11 +475,11 @@ def test_plot_makes_axes_if_there_are_none(monkeypatch):
     assert [label for *_, label in made.drawn] == ["h"]
 
 
-# -- what it leaves alone ----------------------------------------------------------------------------
+# -- the graph stays as it was ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
-def test_the_graph_is_left_as_it_was(kind):
+def test_flow_leaves_the_graph_as_it_was(kind):
     layer, loss = float64_layer_loss(kind, 2)
     other, same = float64_layer_loss(kind, 2)
     first, second = tg.bptt.flow(loss), tg.bptt.flow(loss)
@@ -492,7 +493,7 @@ def test_the_graph_is_left_as_it_was(kind):
         np.testing.assert_array_equal(p.grad, q.grad)
 
 
-def test_what_is_found_is_not_shared_with_the_graph():
+def test_arrays_of_a_flow_are_copies():
     loss, states, _ = unrolled()
     found = tg.bptt.flow(loss)
     for array in (*found.values.values(), *found.gradients.values(), *found.parameters.values()):
@@ -505,7 +506,7 @@ def test_what_is_found_is_not_shared_with_the_graph():
     assert not (states[0].data == 7.0).any()
 
 
-def test_a_graph_that_was_used_is_refused():
+def test_flow_raises_for_a_used_graph():
     loss, *_ = unrolled()
     loss.backward()
     with pytest.raises(
@@ -522,20 +523,21 @@ def test_a_graph_that_was_used_is_refused():
     [
         (
             "q",
-            r"^bptt.flow: argument state: expected the name of a result in time steps: h, z, got 'q'; set h.name$",
+            "^bptt.flow: argument state: expected the name of a result in time steps: "
+            "h, z, got 'q'; set h.name$",
         ),
         (["h", "q"], "got 'q'"),
         ("W", "got 'W'"),  # a parameter is no result of a time step
         ("start", "got 'start'"),
     ],
 )
-def test_a_state_that_is_not_there(state, message):
+def test_flow_raises_for_a_state_without_results(state, message):
     with pytest.raises(ValueError, match=message):
         tg.bptt.flow(unrolled()[0], state)
 
 
-def test_without_time_steps_there_is_no_flow():
-    w = parameter(V, "w")
+def test_flow_raises_for_a_graph_without_time_steps():
+    w = leaf_with(V, "w")
     with pytest.raises(
         ValueError, match="expected the name of a result in time steps: none, got 'h'"
     ):
@@ -545,7 +547,7 @@ def test_without_time_steps_there_is_no_flow():
 
 
 @pytest.mark.parametrize("loss", [None, 1.0, np.ones(())])
-def test_what_is_no_tensor_is_refused(loss):
+def test_flow_raises_for_a_loss_that_is_no_tensor(loss):
     with pytest.raises(TypeError, match=r"^bptt.flow: argument \w+: expected a Tensor"):
         tg.bptt.flow(loss)
 
@@ -562,7 +564,7 @@ def test_a_hundred_steps_are_followed_fast():
 
 def test_a_gradient_that_vanishes_is_as_small_as_it_should_be():
     """h_t = x_t + h_{t−1} U and L = Σ h_{T−1}, so ∂L/∂h_t = (Uᵀ)^(T−1−t) 1."""
-    u = parameter(0.5 * np.eye(H), "U")
+    u = leaf_with(0.5 * np.eye(H), "U")
 
     def cell(x, h):
         h = x + h @ u
@@ -614,7 +616,7 @@ def test_two_scans_in_a_module_that_is_called_twice_are_four_loops():
         h.name = "h"
         return h, h
 
-    w, module = parameter(U, "U"), Twice()
+    w, module = leaf_with(U, "U"), Twice()
     outputs, h = module(*module(tg.Tensor(X[:, :, :H]), tg.Tensor(H0)))
     found = tg.bptt.flow(outputs.sum())
     loops = ("twice", "twice, scan 2", "twice, call 2", "twice, call 2, scan 2")
@@ -622,8 +624,8 @@ def test_two_scans_in_a_module_that_is_called_twice_are_four_loops():
     np.testing.assert_array_equal(found.values["twice, call 2, scan 2 / h"], outputs.data)
 
 
-def test_a_state_that_changes_its_shape_is_refused():
-    w, h = parameter(np.ones(1), "w"), tg.Tensor(np.ones(1))
+def test_flow_raises_for_a_state_that_changes_its_shape():
+    w, h = leaf_with(np.ones(1), "w"), tg.Tensor(np.ones(1))
     for t in range(3):
         with tg.scope(t):
             h = tg.concatenate([h * w, h])

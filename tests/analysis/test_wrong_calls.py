@@ -1,4 +1,4 @@
-"""Wrong calls of analysis: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of analysis: each raises an error that names the operation and the argument."""
 
 import numpy as np
 from wrong_calls import X, assert_refused, every, loss, used, weight
