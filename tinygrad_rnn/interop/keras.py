@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import describe
 from .layout import (
     LETTERS,
     LayerWeights,
@@ -72,8 +71,7 @@ def from_keras(
     >>> gru.load_state_dict(tg.interop.from_keras([ones, ones[:2], zeros], reset="after"))
     """
     name, fix = "from_keras", "pass layer.get_weights() of one layer"
-    listed = isinstance(weights, Sequence) and not isinstance(weights, Mapping)
-    check.require(listed, name, "weights", "a list of arrays", describe(weights), fix, TypeError)
+    check.instance(name, "weights", weights, Sequence, "a list of arrays", fix)
     n, expected = len(weights), "2 or 3 arrays for one direction, 4 or 6 for two"
     check.require(n in (2, 3, 4, 6), name, "weights", expected, f"{n}", fix)
     arrays = [copy_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import check
-from ..errors import describe
+from ..errors import argument_error, describe
 from ..graph import unwrap
 
 LETTERS = {1: "h", 3: "rzn", 4: "ifgo"}
@@ -78,9 +78,10 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
         array = np.array(unwrap(value))
     except (TypeError, ValueError, RuntimeError):
         array = np.array(None)  # rows of different lengths, or a tensor that NumPy cannot read
-    fix = "convert it first; for a tensor of PyTorch call .detach().cpu().numpy()"
-    real, got = array.dtype.kind in "biuf", describe(value)
-    check.require(real, operation, argument, "an array of real numbers", got, fix, TypeError)
+    if array.dtype.kind not in "biuf":
+        expected, got = "an array of real numbers", describe(value)
+        fix = "convert it first; for a tensor of PyTorch call .detach().cpu().numpy()"
+        raise argument_error(operation, argument, expected, got, fix, TypeError)
     return array.astype(np.dtype(array.dtype.type), copy=False)
 
 
