@@ -19,7 +19,7 @@ StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] | None] = (
     ContextVar("tinygrad_rnn.scan_hook", default=None)
 )
-"""Function that `scan` calls in place of its loop. The compiler sets it, to run a program."""
+"""Function that `scan` calls in place of its loop. The compiler sets it to run a program."""
 
 
 def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
@@ -76,10 +76,10 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
         return run_scan(cell, inputs, state, reverse)
     outputs = []
     recording, here = context.get()
-    token, walk = context.set((recording, here)), next(clock)
+    token, scan_id = context.set((recording, here)), next(clock)
     try:
         for t in reversed(steps) if reverse else steps:
-            context.set((recording, (*here, ScopePart("step", "", t, walk))))
+            context.set((recording, (*here, ScopePart("step", "", t, scan_id))))
             x = tuple([x[t] for x in inputs]) if several else inputs[t]
             output, state = _require_pair(cell(x, state), state, t)
             outputs.append(output)
@@ -94,12 +94,11 @@ def _count_steps(inputs: tuple[Any, ...]) -> int:
     """Return the number of time steps; raise ValueError if there are none or inputs disagree."""
     lengths = {_count_entries(x) for x in inputs}
     if len(lengths) != 1 or 0 in lengths:
-        expected, got = (
-            "at least one time step, the same number for all inputs",
-            map(describe, inputs),
+        expected = "at least one time step, the same number for all inputs"
+        got, fix = ", ".join(map(describe, inputs)), "put time on the first axis"
+        raise argument_error(
+            "scan", "inputs", expected, got, f"{fix}, and several inputs in a tuple"
         )
-        fix = "put time on the first axis, and several inputs in a tuple"
-        raise argument_error("scan", "inputs", expected, ", ".join(got), fix)
     return lengths.pop()
 
 

@@ -237,10 +237,8 @@ class LayerNorm(Module):
         x = as_input("LayerNorm", x, self.weight.dtype)
         n = len(self.normalized_shape)
         if x.shape[x.ndim - n :] != self.normalized_shape:
-            expected, fix = (
-                f"last axes {self.normalized_shape}",
-                "use reshape, or a LayerNorm of x's sizes",
-            )
+            expected = f"last axes {self.normalized_shape}"
+            fix = "use reshape, or a LayerNorm of x's sizes"
             raise argument_error("LayerNorm", "x", expected, describe(x), fix)
         axes = tuple(range(-n, 0))
         centred = x - x.mean(axis=axes, keepdims=True)
@@ -368,8 +366,6 @@ def _normalize_index(operation: str, i: Any, n: int) -> int:
 def check_last_axis(operation: str, x: Tensor, size: int, name: str) -> None:
     """Raise ValueError if the last axis of an input does not have the module's size."""
     if x.ndim == 0 or x.shape[-1] != size:
-        expected, fix = (
-            f"a last axis of size {name}={size}",
-            f"reshape x, or build it with that {name}",
-        )
+        expected = f"a last axis of size {name}={size}"
+        fix = f"use reshape, or build the module with another {name}"
         raise argument_error(operation, "x", expected, describe(x), fix)

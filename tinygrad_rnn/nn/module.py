@@ -81,10 +81,8 @@ class Module:
     def _require_no_cycle(self, name: str, value: Any) -> None:
         """Raise ValueError if `value` is a Module that contains this one."""
         if isinstance(value, Module) and self in value.modules():
-            got, fix = (
-                "this module itself",
-                "put what both use into a third module, or pass it to forward",
-            )
+            got = "this module itself"
+            fix = "put what both use into a third module, or pass it to forward"
             if value is not self:
                 got = f"a {type(value).__name__} that has this module in it"
             raise argument_error(
@@ -130,9 +128,9 @@ class Module:
         recording, here = context.get()
         call = ScopePart("call", self._scope, id(self), next(clock))
         token = context.set((recording, (*here, call)))
-        watch = call_hook.get()
+        hook = call_hook.get()
         try:
-            return self.forward(*args, **kwargs) if watch is None else watch(self, args, kwargs)
+            return self.forward(*args, **kwargs) if hook is None else hook(self, args, kwargs)
         finally:
             context.reset(token)
 
@@ -347,16 +345,13 @@ def _require_no_hidden_modules(kind: str, name: str, value: Any) -> None:
 
     The parameters of such a Module would not be found.
     """
-    containers, rest = (
-        list | tuple | dict,
-        [value] if isinstance(value, list | tuple | dict) else [],
-    )
+    rest = [] if isinstance(value, Module) else [value]
     while rest:
         item = rest.pop()
         if isinstance(item, Module):
             got = f"a {type(value).__name__} of them, whose parameters would not be found"
             raise argument_error(kind, name, "a Module", got, "use nn.ModuleList", TypeError)
-        if isinstance(item, containers):
+        if isinstance(item, list | tuple | dict):
             rest.extend(item.values() if isinstance(item, dict) else item)
 
 
@@ -398,10 +393,8 @@ def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Te
     if not isinstance(x, Tensor):
         x = Tensor(x)
     if x.dtype != dtype:
-        expected, fix = (
-            f"dtype {dtype}, that of the parameters",
-            f"use {argument}.astype(np.{dtype})",
-        )
+        expected = f"dtype {dtype}, that of the parameters"
+        fix = f"use {argument}.astype(np.{dtype})"
         if x.dtype.kind == "f":
             fix += f", or {operation.lower()}.astype(np.{x.dtype}) for the module"
         else:

@@ -243,7 +243,7 @@ class Recurrent(Module):
         running = None if lengths is None else length_mask(name, lengths, len(x), batch)
         cells = [cell for row in self.cells for cell in row]
         states = initial_states(name, cells, state, batch, self.hidden_size, x.dtype)
-        for k in range(self.num_layers):
+        for k in range(len(self.cells)):
             if k:
                 require_one_array(name, x)
                 if self.dropout:
