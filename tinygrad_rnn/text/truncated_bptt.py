@@ -32,9 +32,9 @@ def bptt(
     counts in more than one loss.
 
     - k2 = k1: windows follow each other, and every character counts.
-    - k2 > k1: windows overlap, and every character counts. The steps before those that count are run again, from a state saved
-      at the start of the window, so that every loss has a gradient through at least k2 − k1 more
-      steps.
+    - k2 > k1: windows overlap, and every character counts. The steps before those that count are
+      run again, from a state saved at the start of the window, so that every loss has a gradient
+      through at least k2 − k1 more steps.
     - k2 < k1: only the last k2 steps of each stretch count. The others just carry the state along.
 
     An earlier window leaves nothing but its state, without a graph. All steps of one window share
