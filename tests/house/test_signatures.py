@@ -36,16 +36,21 @@ def calls():
         for name, thing in {**PUBLIC, **methods}.items()
         if callable(thing) and not is_error(thing)
     }
-    ops = {
-        f"tg.{getattr(tg.ops, name).signature}"
-        for name in tg.ops.__all__
-        if isinstance(getattr(tg.ops, name), type(tg.exp))
-    }
-    return sorted({call(name, function) for name, function in functions.items()} | ops)
+    return sorted({call(name, function) for name, function in functions.items()} | op_calls())
+
+
+def op_calls():
+    """Return a line for each op."""
+    public = [getattr(tg.ops, name) for name in tg.ops.__all__]
+    return {f"tg.{op.signature}" for op in public if isinstance(op, type(tg.exp))}
 
 
 def test_everything_is_called_as_it_was():
-    assert calls() == KNOWN.read_text(encoding="utf-8").splitlines()
+    """A new op breaks nobody's program: it is known from the next time that the file is written."""
+    known = KNOWN.read_text(encoding="utf-8").splitlines()
+    names = {line.partition("(")[0] for line in known}
+    new_ops = {line for line in op_calls() if line.partition("(")[0] not in names}
+    assert [line for line in calls() if line not in new_ops] == known
 
 
 if __name__ == "__main__":

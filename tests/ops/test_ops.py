@@ -36,7 +36,7 @@ def test_the_registry_is_not_empty():
 
 
 @every_op
-def test_has_a_reference_that_is_not_its_own_code(name):
+def test_every_op_has_a_reference_that_is_not_its_own_code(name):
     function = OPS[name].reference
     assert callable(function), f"give @op of {name} a reference="
     if inspect.isfunction(function) and function.__module__.startswith("tinygrad_rnn"):
@@ -44,24 +44,24 @@ def test_has_a_reference_that_is_not_its_own_code(name):
 
 
 @every_op
-def test_has_samples(name):
+def test_every_op_has_samples(name):
     assert cases(OPS[name], np.random.default_rng(0))
 
 
 @every_op
-def test_has_a_docstring_with_more_than_its_name(name):
+def test_every_op_has_a_docstring_with_more_than_its_name(name):
     assert len(inspect.getdoc(OPS[name]).split()) >= 2
 
 
 @every_op
-def test_formula_names_each_input(name):
+def test_the_formula_of_an_op_names_each_input(name):
     braces = set(re.findall(r"{(\w+)}", OPS[name].formula))
     assert set(OPS[name].inputs) <= braces
     assert braces <= set(OPS[name].inputs) | set(OPS[name].defaults)
 
 
 @every_op
-def test_has_rules_with_a_text(name):
+def test_every_op_has_rules_with_a_text(name):
     op = OPS[name]
     assert op.rules
     assert set(op.rules) <= set(op.inputs)
@@ -81,7 +81,7 @@ def test_rules_take_g_y_inputs_and_settings_by_name(name):
 
 
 @every_op
-def test_is_reachable_by_its_name(name):
+def test_every_op_is_reachable_by_its_name(name):
     assert callable(getattr(tg, name))
 
 
@@ -89,7 +89,7 @@ def test_is_reachable_by_its_name(name):
 
 
 @every_case
-def test_value_is_numpys(name, arrays, params):
+def test_the_value_is_that_of_the_reference(name, arrays, params):
     y = call(name, tracked(name, arrays), params)
     expected = reference(name, arrays, params)
     assert type(y.data) is np.ndarray
@@ -99,7 +99,7 @@ def test_value_is_numpys(name, arrays, params):
 
 
 @every_case
-def test_gradient_is_that_of_numpys_function(name, arrays, params):
+def test_the_gradient_is_that_of_the_reference(name, arrays, params):
     _, gradients = value_and_gradients(name, arrays, params)
     for i, gradient in enumerate(gradients):
         if gradient is not None:
@@ -115,7 +115,7 @@ def test_gradient_is_that_of_numpys_function(name, arrays, params):
 
 @every_op
 @pytest.mark.parametrize("seed", range(3))
-def test_gradcheck_to_second_order(name, seed):
+def test_every_op_passes_gradcheck_to_second_order(name, seed):
     rng = np.random.default_rng(seed)
     assert check_op(OPS[name], order=2, rng=rng) == len(cases(OPS[name], rng)) > 0
 
@@ -144,7 +144,7 @@ def test_plain_arrays_in_plain_arrays_out(name, arrays, params):
 
 @every_case
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_dtype_is_kept(name, arrays, params, dtype):
+def test_the_dtype_of_the_inputs_is_kept(name, arrays, params, dtype):
     lower = [a.astype(dtype) if is_float(a) else a for a in arrays]
     inputs = tracked(name, lower)
     wanted = [x for x in inputs if isinstance(x, tg.Tensor)]
