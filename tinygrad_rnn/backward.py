@@ -1,37 +1,39 @@
-"""The reverse sweep. Rules do calculus; the engine does bookkeeping.
+"""The backward pass. Rules do calculus; the engine does bookkeeping and names no op.
 
-It visits the recorded values newest first. When a value's turn comes, everything that was made
-from it has been visited, so its gradient is complete: the op's rules turn it into contributions to
-the op's inputs, and the engine adds those up. It names no op.
+It visits the recorded values newest first. When the turn of a value comes, everything that was made
+from it has been visited, so its cotangent (the gradient of the output with respect to it) is
+complete. The rules of its op turn that into contributions to the op's inputs, which are added up.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from operator import iadd
+from os import getpid
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from .errors import argument_error, describe
-from .graph import Node, Value, format_scope, notify, observers
+from .errors import argument_error, describe, messages
+from .graph import Node, Value, notify, observers
 from .op import Op, apply
+
+Watch = Callable[[Value, Value, Any, Any], None]
 
 
 class SparseGrad:
-    """A contribution that is zero outside of ``x[index]``: what the rule of ``x[index]`` returns.
+    """A contribution that is zero outside of ``x[index]``; the rule of ``x[index]`` returns it.
 
-    Padding every part with zeros would cost T·T for the T time steps of a sequence. The engine
-    keeps the parts until x's turn comes and lets the op `join` put all of them into one array.
+    Padding each with zeros would cost T² for the T time steps of a sequence. So the engine keeps
+    them until the turn of x comes, and then lets their op, a scatter, put all into one array.
     """
 
-    __slots__ = ("index", "join", "part")
-    shape = None  # unlike that of any array, so that the engine looks closer
+    __slots__ = ("index", "op", "values")
+    shape = None  # unlike the shape of any array, so that `fit` looks at it
 
-    def __init__(self, join: Op, part: Any, index: Any):
-        self.join, self.part, self.index = join, part, index
+    def __init__(self, op: Op, values: Any, index: Any):
+        self.op, self.values, self.index = op, values, index
 
 
 def backward_pass(
@@ -40,139 +42,72 @@ def backward_pass(
     *,
     record: bool = False,
     interior: bool = False,
-    watch: Callable[[Value, Value, Any, Any], None] | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[tuple[Value, Any]]:
-    """Yield the leaves that the `seeds` were made from, each with its gradient.
+    """Yield the leaves that the `seeds` were computed from, each with its gradient.
 
     Parameters
     ----------
     seeds : dict of Value to array
-        Where to start, and the gradient that arrives there, of the same shape and dtype: an ndarray, or a Tensor if `record`.
+        Where to start, and the cotangent there, of the same shape and dtype: an ndarray, or a
+        Tensor if `record`.
     order : iterable of Value
-        ``history(root)``: what to visit. What is not in it counts as a leaf.
+        ``toposort(root)``: what to visit. A value that is not in it counts as a leaf.
     record : bool
         Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
     interior : bool
-        Yield every value on the way too, newest first, as soon as its gradient is complete.
+        Yield interior values too, newest first, each as soon as its cotangent is complete.
     watch : callable, optional
-        ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that made y, and what x has got
-        so far with it; None if that is kept in parts.
+        ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that
+        made y, and the sum at x so far, without what is kept as SparseGrad.
 
     Raises
     ------
     RuntimeError
-        If a backward pass used a part of the graph before, the numbers in it were replaced, or a leaf's requires_grad turned on.
+        If a backward pass has used a part of the graph, or a leaf has changed since an op used it.
     """
-    gradients: dict[Value, Any] = dict(seeds)
-    parts: dict[Value, list[SparseGrad]] = {}
+    totals: dict[Value, Any] = dict(seeds)
+    sparse: dict[Value, list[SparseGrad]] = {}
+    owned: set[Value] = set()  # totals that the engine allocated: only those are added to in place
     if observers:
-        watch = _told(order := list(order), watch)
-    ours: set[Value] = (
-        set()
-    )  # whose gradient the engine allocated: only those are added to in place
+        watch = _watch_for_observers(order := list(order), watch)
     for y in order:
-        g = gradients.pop(y, None)
-        if y in parts:
-            g = densify(y, g, parts.pop(y))
+        g = totals.pop(y, None)
+        if y in sparse:
+            g = densify(y, g, sparse.pop(y))
         if interior:
             yield y, g
         node: Any = y.node
         if node.used > 1:
-            raise RuntimeError(_used(y))
-        result, arguments = (y, _as_recorded(node)) if record else (y.array, node.arrays)
+            raise messages.used_error(y)
         rules, params = node.op.rules_in_order, node.params
-        flows = rules[0](g, result, *arguments, **params) if node.op.variadic else None
+        result, inputs = (y, _recorded_inputs(node)) if record else (y.array, node.arrays)
+        together = rules[0](g, result, *inputs, **params) if node.op.variadic else None
         for i, x in enumerate(node.inputs):
-            if not isinstance(x, Value) or not x.tracked:
-                continue
-            if x.changed > node.index:
-                raise _changed(x, node)
-            flow = flows[i] if flows else rules[i](g, result, *arguments, **params)
-            try:
-                fits = flow.shape == x.array.shape and flow.dtype is x.array.dtype
-            except AttributeError as error:
-                raise _no_array(flow, x, y) from error
-            if not fits:
-                if type(flow) is SparseGrad:
-                    parts.setdefault(x, []).append(flow)
-                    if watch:
-                        watch(y, x, flow, None)
-                    continue
-                flow = _fitted(flow, x, y)
-            total = gradients.get(x)
-            if total is None:
-                gradients[x] = flow
-            elif x in ours:
-                gradients[x] = iadd(total, flow)
-            else:
-                gradients[x] = total + flow
-                ours.add(x)
-            if watch:
-                watch(y, x, flow, gradients[x])
-    for leaf in {**gradients, **parts}:
-        g = gradients.get(leaf)
-        yield leaf, densify(leaf, g, parts[leaf]) if leaf in parts else g
+            if isinstance(x, Value) and x.tracked:
+                c = together[i] if together else rules[i](g, result, *inputs, **params)
+                fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
+                if not fits or x.changed > node.index:
+                    c = fit(c, x, y)
+                total = totals.get(x)
+                if type(c) is SparseGrad:
+                    sparse.setdefault(x, []).append(c)
+                elif total is None:
+                    totals[x] = c
+                elif x in owned:
+                    totals[x] = iadd(total, c)
+                else:
+                    totals[x] = total + c
+                    owned.add(x)
+                if watch:
+                    watch(y, x, c, totals.get(x))
+    for leaf in {**totals, **sparse}:
+        g = totals.get(leaf)
+        yield leaf, densify(leaf, g, sparse[leaf]) if leaf in sparse else g
 
 
-def _told(order: list[Value], watch: Any) -> Callable[[Value, Value, Any, Any], None]:
-    """Tell the watchers that a sweep begins; returns what tells them, and `watch`, of every contribution."""
-    notify("before", order)
-    looking = [*[watcher.contribution for watcher in observers], *([watch] if watch else [])]
-
-    def tell(y: Value, x: Value, flow: Any, total: Any) -> None:
-        for look in looking:
-            look(y, x, flow, total)
-
-    return tell
-
-
-def densify(x: Value, g: Any, parts: list[SparseGrad]) -> Any:
-    """x's gradient: the sum of its whole contributions, `g`, and the parts put in their places."""
-    settings = {"indices": [p.index for p in parts], "shape": x.array.shape}
-    joined = apply(parts[0].join, [p.part for p in parts], settings)
-    return joined if g is None else g + joined
-
-
-accumulating = RLock()
-"""Held while gradients are added to `.grad`, so that of two threads' sums none is lost."""
-
-
-def _nobody_is_accumulating() -> None:
-    """In the child of a fork the other threads, one of which may have held the lock, do not exist."""
-    global accumulating
-    accumulating = RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_nobody_is_accumulating)
-
-
-def accumulate(found: Iterable[tuple[Value, Any]]) -> None:
-    """Add gradients to `.grad`, each in an array of its own; refused, before any has changed, if a .grad was given another shape.
-
-    Threads that go back through graphs of their own to leaves that they share may do so at once.
-    """
-    own = [(x, np.array(g)) for x, g in found]
-    with accumulating:
-        totals = [(x, _added(x, g)) for x, g in own]
-        for x, total in totals if observers else ():
-            notify("accumulated", x, total)
-        for x, total in totals:
-            x.grad = total
-
-
-def _added(x: Value, g: np.ndarray) -> np.ndarray:
-    """x.grad and g, which may become x.grad itself."""
-    if x.grad is None:
-        return g
-    if x.grad.shape != g.shape:
-        wanted, fix = f".grad None or of shape {g.shape}", "leave .grad to backward"
-        raise argument_error("backward", _named(x), expected=wanted, got=describe(x.grad), fix=fix)
-    return np.array(x.grad + g)
-
-
-def _as_recorded(node: Node) -> list[Any]:
-    """The node's inputs to run rules on that are recorded themselves.
+def _recorded_inputs(node: Node) -> list[Any]:
+    """Return the inputs of a node as rules take them that are recorded themselves.
 
     A constant whose numbers were replaced since counts with those that it had.
     """
@@ -180,82 +115,97 @@ def _as_recorded(node: Node) -> list[Any]:
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
 
 
-def _fitted(flow: Any, x: Value, y: Value) -> Any:
-    """A contribution in the shape and dtype of what it flows to: broadcasting is undone in both directions.
+def fit(c: Any, x: Value, y: Any) -> Any:
+    """Return a contribution of `y` in the shape and dtype of its input `x`; a SparseGrad as it is.
 
-    Where the op stretched x, the contribution is summed; where the rule left it small, it is stretched.
+    Raises
+    ------
+    RuntimeError
+        If x has changed since the op used it.
+    TypeError, ValueError
+        If the rule returned no array, or one that does not fit.
     """
+    if x.changed > y.node.index:
+        raise messages.changed_error(x, y.node)
+    if type(c) is SparseGrad:
+        return c
     shape, dtype = x.array.shape, x.array.dtype
-    extra = len(flow.shape) - len(shape)
+    try:
+        fitted = unbroadcast(c, shape)
+    except (ValueError, AttributeError) as error:
+        raise messages.contribution_error(c, x, y) from error
+    if fitted.shape != shape:
+        raise messages.contribution_error(fitted, x, y)
+    return fitted if fitted.dtype == dtype else fitted.astype(dtype)
+
+
+def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
+    """Undo the broadcasting of an input of this shape: sum `c` over the axes that it stretched.
+
+    Where a rule left its contribution smaller than the input, it is broadcast instead.
+    """
+    extra = len(c.shape) - len(shape)
     if extra > 0:
-        flow = flow.sum(axis=tuple(range(extra)))
-    if flow.shape != shape and extra >= 0:
-        stretched = tuple(
-            axis
-            for axis, (n, m) in enumerate(zip(flow.shape, shape, strict=True))
-            if m == 1 and n != 1
-        )
-        flow = flow.sum(axis=stretched, keepdims=True) if stretched else flow
-    if flow.shape != shape:
-        try:
-            flow = flow + np.zeros(shape, dtype)
-        except ValueError as error:
-            raise ValueError(_unfit(flow, x, y)) from error
-        if flow.shape != shape:
-            raise ValueError(_unfit(flow, x, y))
-    return flow if flow.dtype == dtype else flow.astype(dtype)
+        c = c.sum(axis=tuple(range(extra)))
+    if c.shape != shape and extra >= 0:
+        sizes = enumerate(zip(c.shape, shape, strict=True))
+        stretched = tuple([axis for axis, (n, m) in sizes if m == 1 and n != 1])
+        c = c.sum(axis=stretched, keepdims=True) if stretched else c
+    return c if c.shape == shape else c + np.zeros(shape, c.dtype)
 
 
-def _unfit(flow: Any, x: Value, y: Any) -> str:
-    return (
-        f"backward: argument rule of {y.node.op.name}: expected a contribution that broadcasts to shape {x.array.shape}, "
-        f"got shape {flow.shape}; correct the rule"
-    )
+def densify(x: Value, total: Any, sparse: list[SparseGrad] | None) -> Any:
+    """Return the cotangent of x: `total`, the sum of its dense contributions, and the sparse ones."""
+    if sparse is None:
+        return total
+    settings = {"indices": [s.index for s in sparse], "shape": x.array.shape}
+    scattered = apply(sparse[0].op, [s.values for s in sparse], settings)
+    return scattered if total is None else total + scattered
 
 
-def _no_array(flow: Any, x: Value, y: Any) -> Exception:
-    wanted, fix = (
-        f"an array that broadcasts to shape {x.array.shape}",
-        "correct the rule; an input without a gradient has no rule",
-    )
-    return argument_error(
-        "backward",
-        f"rule of {y.node.op.name}",
-        expected=wanted,
-        got=describe(flow),
-        fix=fix,
-        kind=TypeError,
-    )
+_locks: dict[int, Any] = {}
 
 
-def _used(y: Value) -> str:
-    return (
-        f"backward: argument {_named(y)}: expected a graph that no backward pass has gone through, got one that was used; "
-        "if it is a state carried over from an earlier batch, carry state.detach() (truncated BPTT); "
-        "to go through one graph twice, call backward(retain_graph=True) the first time"
-    )
+def accumulation_lock() -> Any:
+    """Return the lock to hold while gradients are added to `.grad`, so that no thread loses a sum.
+
+    Each process has its own: in the child of a fork the thread that may hold the parent's is gone.
+    """
+    return _locks.setdefault(getpid(), RLock())
 
 
-def _changed(x: Value, node: Node) -> Exception:
-    if any(
-        x.array is array for array in node.arrays
-    ):  # p.data -= … assigns the array that is there
-        wanted = f"a leaf as it was when {node.op.name} was computed"
-        got = "one whose requires_grad was turned on, or whose .data was assigned, after that, so that its gradient may lack a part"
-        fix = "set requires_grad before computing, and call backward before a step"
-    else:
-        wanted = f"the numbers that {node.op.name} was computed with"
-        got, fix = (
-            "others, for its .data was assigned (by an optimizer's step, perhaps) after that",
-            "call backward before the step",
-        )
-    return argument_error(
-        "backward", _named(x), expected=wanted, got=got, fix=fix, kind=RuntimeError
-    )
+def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
+    """Add gradients to `.grad`, each in an array of its own. Threads that share leaves may do so.
+
+    Raises
+    ------
+    ValueError
+        If a ``.grad`` was given another shape. None has changed then.
+    """
+    copies = [(x, np.array(g)) for x, g in gradients]
+    with accumulation_lock():
+        totals = [(x, g if x.grad is None else _add_to_grad(x, g)) for x, g in copies]
+        if observers:
+            for x, total in totals:
+                notify("accumulated", x, total)
+        for x, total in totals:
+            x.grad = total
 
 
-def _named(x: Value) -> str:
-    """How to point at a value in an error message: its name, what made it, and where."""
-    made = f" made by {x.node.op.name}" if x.node else ""
-    where = format_scope(x.node.scope) if x.node else ""
-    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in ' + where if where else ''})"
+def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
+    if x.grad.shape != g.shape:
+        expected, fix = f".grad None or of shape {g.shape}", "leave .grad to backward"
+        raise argument_error("backward", messages.point_at(x), expected, describe(x.grad), fix)
+    return np.array(x.grad + g)
+
+
+def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
+    """Notify the observers of a backward pass; return a watch that shows them every contribution."""
+    notify("before", order)
+    watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
+
+    def show(y: Value, x: Value, contribution: Any, total: Any) -> None:
+        for each in watches:
+            each(y, x, contribution, total)
+
+    return show

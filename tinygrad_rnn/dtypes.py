@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import check
-from .errors import argument_error
+from .errors import argument_error, describe, messages
 
 NUMPY_SCALARS = frozenset(np.dtype(code).type for code in "?bhilqBHILQefdg")
 """NumPy's real scalar types."""
@@ -65,7 +64,39 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     >>> tg.set_default_dtype("float32")
     """
     global _default
-    _default = check.floating_dtype("set_default_dtype", dtype)
+    _default = floating_dtype("set_default_dtype", dtype)
+
+
+def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dtype") -> np.dtype:
+    """Return what NumPy understands by a dtype, of one of the `kinds` (all if empty).
+
+    Raises
+    ------
+    TypeError
+        If NumPy knows no such dtype, or it is of another kind.
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or (kinds and found.kind not in kinds):
+        got = describe(dtype) if found is None else str(found)
+        fix = "use float32 or float64" if kinds == "f" else "use float32, float64, int64 or bool"
+        raise argument_error(operation, "dtype", expected, got, fix, TypeError)
+    return found
+
+
+def floating_dtype(operation: str, value: Any) -> np.dtype:
+    """Return a floating dtype, raise TypeError for any other."""
+    return as_dtype(operation, value, "f", "a floating dtype")
+
+
+def real_dtype(value: Any, operation: str = "Tensor") -> np.dtype:
+    """Return a dtype of real numbers in the byte order of the machine.
+
+    NumPy has one object for each of these, so that they can be compared with ``is``.
+    """
+    return np.dtype(as_dtype(operation, value, "biuf", "a dtype of real numbers").type)
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
@@ -74,21 +105,18 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
     Lists of Python floats take the default dtype. Anything that came from NumPy keeps its own.
     """
     if type(data) not in PLAIN and hasattr(data, "mask"):
-        expected, fix = "an array without a mask", "use data.filled(0), for example"
-        raise argument_error(
-            "Tensor", "data", expected=expected, got="a masked array", fix=fix, kind=TypeError
-        )
+        raise messages.numbers_error("Tensor", "data", data)
     try:
         array = np.asarray(data)
     except ValueError as error:  # rows of different lengths
-        raise check.numbers_error("Tensor", "data", data) from error
+        raise messages.numbers_error("Tensor", "data", data) from error
     if array.dtype.kind not in "biuf":
-        raise check.numbers_error("Tensor", "data", data)
+        raise messages.numbers_error("Tensor", "data", data)
     if dtype is None:
         dtype = _default if array.dtype.kind == "f" and not _from_numpy(data) else array.dtype
-    dtype = check.real_dtype(dtype)
+    dtype = real_dtype(dtype)
     if dtype.kind in "iu" and dtype is not array.dtype:
-        check.fits("Tensor", "data", array, dtype)
+        messages.fits("Tensor", "data", array, dtype)
     return array.astype(dtype, copy=False)
 
 
@@ -137,7 +165,7 @@ def cast_result(
     an unsigned integer is a large number.
     """
     if result.dtype.kind != "f":
-        return result.astype(check.real_dtype(result.dtype), copy=False)
+        return result.astype(real_dtype(result.dtype), copy=False)
     floating = [a.dtype for a in arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     if floating:
         return result.astype(np.result_type(*floating), copy=False)

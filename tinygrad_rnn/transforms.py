@@ -13,10 +13,10 @@ import numpy as np
 
 from . import check
 from .backward import backward_pass
-from .errors import argument_error, describe
+from .errors import argument_error, describe, messages
 from .graph import ScopePart, Value, context, enable_grad, scope, toposort
 from .ops import stack
-from .tensor import Tensor, seed_cotangent
+from .tensor import Tensor
 
 
 def grad(
@@ -283,7 +283,7 @@ def _compute_gradients(
     operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor | None, ...]:
     """Return the gradient of `output` for each input, None if it does not depend on the input."""
-    cotangent: Any = seed_cotangent(output, grad_output, operation)
+    cotangent: Any = messages.check_seed(operation, output, grad_output)
     if create_graph:
         is_tensor = isinstance(grad_output, Tensor)
         cotangent = grad_output.astype(output.dtype) if is_tensor else Tensor(cotangent)

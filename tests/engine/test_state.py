@@ -118,7 +118,7 @@ def test_no_gradient_is_lost_however_long_adding_takes():
     def work(_):
         for _ in range(10):
             (leaf * 1.0).sum().backward()
-            with backward.accumulating:
+            with backward.accumulation_lock():
                 leaf.grad = leaf.grad.view(Yielding)
 
     with ThreadPoolExecutor(4) as pool:
@@ -166,7 +166,7 @@ def finish():
     return [p.grad.tobytes() for p in model.parameters()]
 held, done = threading.Event(), threading.Event()
 def hold():
-    with backward.accumulating:
+    with backward.accumulation_lock():
         held.set()
         done.wait(60)
 thread = threading.Thread(target=hold)

@@ -324,6 +324,6 @@ def test_an_optimizer_step_between_forward_and_backward_is_an_error(make, moment
         (w * 2).sum().backward()
         optimizer.step()
         np.testing.assert_array_equal(before, kept)  # the numbers of the graph are as they were
-        with pytest.raises(RuntimeError, match=r"w \(shape \(3,\)\).*before the step"):
+        with pytest.raises(RuntimeError, match=r"w \(shape \(3,\)\).*before an optimizer"):
             loss.backward()
         optimizer.zero_grad()

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
+from ..errors import messages
 from ..graph import Node, Scope, Value, format_scope, node_of, toposort
-from ..tensor import Tensor, seed_cotangent
+from ..tensor import Tensor
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
 
@@ -149,7 +150,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     >>> w.grad
     array(5., dtype=float32)
     """
-    start, order = seed_cotangent(loss, gradient, "backward_steps"), toposort(loss)
+    start, order = messages.check_seed("backward_steps", loss, gradient), toposort(loss)
     labels = label_values(order[::-1])
     for number, value in enumerate(order[::-1], 1):
         labels.setdefault(value, f"#{number}")

@@ -17,8 +17,8 @@ from weakref import ref
 import numpy as np
 
 from .. import check
-from ..errors import NonFiniteError, WrittenError, argument_error, describe
-from ..graph import Value, node_of, observers, read_hook, require_done_at_return, unwrap
+from ..errors import NonFiniteError, WrittenError, argument_error, describe, messages
+from ..graph import Value, node_of, observers, read_hook, unwrap
 from ..op import registry
 from .source_location import find_user_location
 from .write_guard import Guard
@@ -107,7 +107,7 @@ class debug:
             raise WrittenError(message) from error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        require_done_at_return("debug()", function)
+        messages.runs_at_once("debug()", function)
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -157,7 +157,7 @@ class debug:
         """Check the contribution of y's rule to its input x, and the total that x has now."""
         if not self.nonfinite or not self._is_active():
             return
-        part = getattr(contribution, "part", contribution)  # of a SparseGrad
+        part = getattr(contribution, "values", contribution)  # of a SparseGrad
         for what, value in (("a contribution", part), ("a sum of contributions", total)):
             array = unwrap(value)
             if isinstance(array, np.ndarray | np.generic) and not _is_finite(array):

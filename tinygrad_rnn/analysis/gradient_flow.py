@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import check
 from ..backward import SparseGrad, backward_pass, densify
-from ..errors import argument_error
+from ..errors import argument_error, messages
 from ..graph import Scope, Value, node_of, toposort
-from ..tensor import Tensor, seed_cotangent
+from ..tensor import Tensor
 from .labels import recorded_values
 from .scopes import Loop, loop_of, resolve_scopes
 
@@ -209,7 +209,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     >>> found.gradients["h"].shape, found.parameters["weight_hh_l0"].shape
     ((5, 1, 2), (5, 2, 2))
     """
-    start, order = seed_cotangent(loss, gradient, "bptt.flow"), toposort(loss)
+    start, order = messages.check_seed("bptt.flow", loss, gradient), toposort(loss)
     expected, fix = "a name, or several", 'write state="h", for example'
     check.iterable("bptt.flow", "state", state, expected, fix)
     wanted = [state] if isinstance(state, str) else list(state)

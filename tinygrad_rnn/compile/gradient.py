@@ -195,7 +195,7 @@ def rule_op(rule: Callable[..., Any]) -> Op:
         return rule(*args, **params)
 
     made = Op(forward, rule_source(rule).replace("{", "{{").replace("}", "}}"))
-    made.name, made.partial = "rule", False
+    made.name, made.has_all_rules = "rule", True
     forward.__wrapped__ = rule  # type: ignore[attr-defined]
     return made
 

@@ -231,7 +231,9 @@ def seeing(watch: Callable[..., Any]) -> Any:
 
 def _require_still(name: str, generators: list[Any], before: list[Any], start: list[Any]) -> None:
     """Refuse a cell that moved a generator from where it started, and put all back to where they were before."""
-    moved = [g for g, old in zip(generators, start, strict=True) if not tree.equal(position(g), old)]
+    moved = [
+        g for g, old in zip(generators, start, strict=True) if not tree.equal(position(g), old)
+    ]
     if moved:
         for generator, old in zip(generators, before, strict=True):
             put_back(generator, old)
@@ -280,7 +282,7 @@ def comparison(name: str) -> Op:
 
     forward.__name__ = name
     made = Op(forward, f"{{a}} {SIGNS[name]} {{b}}")
-    made.partial = False
+    made.has_all_rules = True
     return made
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..backward import SparseGrad
+from ..copying import frozen_copy
 from ..errors import argument_error, describe
-from ..graph import Value
+from ..graph import IMMUTABLE, Value
 from ..op import op
 
 
@@ -283,3 +284,14 @@ def _as_counts(repeats: Any) -> np.ndarray:
     """Return `repeats` as an array of integers; an empty list would be one of floats."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
+
+
+def frozen_index(index: Any) -> Any:
+    """Return an index to store on a node: with copies of arrays, for Tensors and lists too."""
+    if type(index) in IMMUTABLE:
+        return index
+    if isinstance(index, tuple):
+        return tuple([frozen_index(part) for part in index])
+    if isinstance(index, list):
+        return np.array(index, dtype=None if index else np.intp)
+    return frozen_copy(index.array if isinstance(index, Value) else index)

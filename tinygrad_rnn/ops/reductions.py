@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import unwrap
+from ..errors import argument_error, describe
+from ..graph import read, unwrap
 from ..op import op
 from .elementwise import exp, sqrt
 from .indexing import where
@@ -347,6 +348,62 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     array([False,  True])
     """
     return np.all(_as_array("all", a, axis), axis, keepdims=keepdims)
+
+
+def argmax(a: Any, axis: int | None = None) -> np.ndarray:
+    """Return the index of the largest entry. It has no derivative.
+
+    Parameters
+    ----------
+    a : Tensor
+    axis : int, optional
+        None searches the flattened Tensor.
+
+    Returns
+    -------
+    ndarray
+        Integers, of the shape of `a` without `axis`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.Tensor([[1.0, 5.0, 3.0]]).argmax(), tg.Tensor([[1.0, 5.0, 3.0]]).argmax(axis=1)
+    (array(1), array([1]))
+    """
+    return np.asarray(read(np.argmax, _check_entries("argmax", a, axis), axis))
+
+
+def argmin(a: Any, axis: int | None = None) -> np.ndarray:
+    """Return the index of the smallest entry. It has no derivative.
+
+    Parameters
+    ----------
+    a : Tensor
+    axis : int, optional
+        None searches the flattened Tensor.
+
+    Returns
+    -------
+    ndarray
+        Integers, of the shape of `a` without `axis`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.Tensor([[1.0, 5.0, 3.0]]).argmin()
+    array(0)
+    """
+    return np.asarray(read(np.argmin, _check_entries("argmin", a, axis), axis))
+
+
+def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
+    """Return the Tensor `t` if it has entries along `axis`, or at all; else raise ValueError."""
+    if axis is not None:
+        axis = normalize_axis_index(axis, t.array.ndim, f"{operation}: axis")
+    if not (t.array.size if axis is None else t.array.shape[axis]):
+        fix = "test t.size first, because there is no largest or smallest"
+        raise argument_error(operation, "t", "at least one entry", describe(t), fix)
+    return t
 
 
 def _as_array(operation: str, a: Any, axis: Any) -> np.ndarray:

@@ -10,12 +10,7 @@ __all__ = ["NoEngineError", "NonFiniteError", "NotCompilable", "WrittenError"]
 
 
 def argument_error(
-    operation: str,
-    argument: str,
-    expected: str,
-    got: str,
-    fix: str,
-    kind: type[Exception] = ValueError,
+    operation: str, argument: str, expected: str, got: str, fix: str, kind: type = ValueError
 ) -> Exception:
     """Return an exception that a user can act on, to be raised by the caller.
 

@@ -1,0 +1,48 @@
+"""Copies: of the settings that nodes keep, and of Tensors by `copy.deepcopy` and `pickle`."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import messages
+from .graph import Value
+
+
+def frozen_copy(setting: Any) -> Any:
+    """Return a setting to store on a node: arrays are copied, because the caller may change them.
+
+    A Tensor that is tracked stays itself, because its gradient flows through it.
+    """
+    if isinstance(setting, np.ndarray):
+        return np.array(setting)
+    if type(setting) in (tuple, list):
+        return type(setting)([frozen_copy(part) for part in setting])
+    if isinstance(setting, Value) and not setting.tracked:
+        return type(setting)(np.array(setting.array), name=setting.name)
+    return setting
+
+
+class Copyable:
+    """A base of Tensor: `copy.deepcopy` and `pickle` of a leaf, with its gradient and its name."""
+
+    __slots__ = ()
+
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Self:
+        leaf = messages.check_leaf("copy.deepcopy", self)
+        grad = None if leaf.grad is None else leaf.grad.copy()
+        memo[id(self)] = copy = _rebuild(
+            type(self), leaf.array.copy(), grad, leaf.tracked, leaf.name
+        )
+        return copy
+
+    def __reduce__(self: Any) -> tuple[Any, ...]:
+        leaf = messages.check_leaf("pickle", self)
+        return _rebuild, (type(self), leaf.array, leaf.grad, leaf.tracked, leaf.name)
+
+
+def _rebuild(kind: Any, array: np.ndarray, grad: Any, tracked: bool, name: str | None) -> Any:
+    tensor = kind(array, requires_grad=tracked, name=name)
+    tensor.grad = grad
+    return tensor

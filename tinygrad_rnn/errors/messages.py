@@ -1,0 +1,301 @@
+"""What the engine checks and says, kept out of its way.
+
+A function called ``…_error`` returns an exception to raise. The others return the value that they
+have checked, or raise. Ops, nodes and Tensors are only looked at, so nothing above is imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import argument_error, describe
+
+DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
+"""Tests for functions whose body runs after the call."""
+
+# -- arguments -------------------------------------------------------------------------------------
+
+
+def instance(operation: str, argument: str, value: Any, kinds: Any, expected: str, fix: str) -> Any:
+    """Return `value` if it is an instance of `kinds` (a type, or several with ``|``), else raise TypeError."""
+    if not isinstance(value, kinds):
+        raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
+    return value
+
+
+def flag(operation: str, argument: str, value: Any) -> bool:
+    """Return `value` as a bool; raise TypeError for all but True and False, because "no" is true."""
+    fix = "write True or False, without quotes"
+    return bool(instance(operation, argument, value, bool | np.bool_, "True or False", fix))
+
+
+def runs_at_once(block: str, function: Callable[..., Any]) -> None:
+    """Raise TypeError if a block cannot be put around a function: its body runs after the call."""
+    if any(is_deferred(function) for is_deferred in DEFERRED):
+        expected = "one that has done its work when it returns"
+        got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
+        fix = f"use `with tg.{block}:` inside, around what computes and not around a yield"
+        raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
+
+
+def floating(operation: str, argument: str, array: np.ndarray) -> None:
+    """Raise TypeError if an array cannot have a gradient, because its dtype is not floating."""
+    if array.dtype.kind != "f":
+        expected = "a floating dtype, because only that has gradients"
+        fix = "write 1.0 instead of 1, or give dtype=np.float32"
+        raise argument_error(operation, argument, expected, describe(array), fix, TypeError)
+
+
+def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> None:
+    """Raise ValueError if an integer dtype cannot hold a number in `array`; it holds no NaN or inf."""
+    limits = np.iinfo(dtype)
+    above = array >= limits.max + 1.0 if array.dtype.kind == "f" else array > limits.max
+    held = (array >= limits.min) & ~above
+    if not held.all():
+        expected, got = f"numbers that {dtype} holds", str(array[~held].ravel()[0])
+        fix = "use a wider dtype, or a floating one"
+        raise argument_error(operation, argument, expected, got, fix)
+
+
+def numbers_error(operation: str, argument: str, x: Any) -> Exception:
+    """Return the TypeError for something that NumPy makes no array of real numbers of."""
+    expected, got = "real numbers of one shape", describe(x)
+    fix = "use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise"
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
+        expected, got = "a plain array", f"a {type(x).__name__}"
+        fix = "use np.asarray(x), or x.filled(0) where entries are masked"
+    return argument_error(operation, argument, expected, got, fix, TypeError)
+
+
+# -- defining an op --------------------------------------------------------------------------------
+
+
+def check_formula(op: Any) -> None:
+    """Raise ValueError if the braces of a formula name something other than the op's arguments."""
+    names = [*op.inputs, *op.defaults]
+    try:
+        op.formula.format(**dict.fromkeys(names, ""))
+    except (KeyError, IndexError, ValueError) as error:
+        expected = f"a text with {', '.join(f'{{{name}}}' for name in names)} in it"
+        fix = "write a brace that is meant as {{"
+        raise argument_error(f"op {op.name}", "formula", expected, repr(op.formula), fix) from error
+
+
+def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
+    """Raise TypeError if a rule is for no input, or cannot be called with the op's arguments."""
+    unknown = ", ".join(sorted(rules.keys() - set(op.inputs)))
+    if unknown:
+        known = ", ".join(op.inputs)
+        raise TypeError(f"{op.name}.vjps: no input named {unknown}; the inputs are {known}")
+    arrays = [] if op.variadic else op.inputs
+    for name, rule in rules.items():
+        got = describe(rule)
+        try:
+            signature = inspect.signature(rule)
+            got = f"a rule of {signature}"
+            signature.bind("g", "y", *arrays, **op.defaults)
+        except ValueError:  # a builtin that does not say what it takes
+            continue
+        except TypeError as error:
+            taken = ["g", "y", *([f"*{op.inputs[0]}"] if op.variadic else arrays), *op.defaults]
+            expected = f"a rule of ({', '.join(taken)})"
+            fix = "a rule takes all inputs and settings, also those that it does not use"
+            raise argument_error(f"{op.name}.vjps", name, expected, got, fix, TypeError) from error
+
+
+def name_taken_error(op: Any) -> Exception:
+    """Return the error for a second op of this name, defined in another file."""
+    got, fix = f"that of the op defined in {op.forward.__module__}", "rename the function"
+    return argument_error("op", op.name, "a name that is not taken", got, fix)
+
+
+def unknown_op_error(name: str) -> Exception:
+    """Return the error for a name that is not in the registry."""
+    expected, fix = "the name of an op that is defined here", "import what defines it first"
+    return argument_error("op", "name", expected, repr(name), fix, KeyError)
+
+
+# -- calling an op ---------------------------------------------------------------------------------
+
+
+def call_error(op: Any, positional: int, settings: Mapping[str, Any]) -> Exception:
+    """Return the error for a call whose arguments do not fit the op's signature."""
+    got = f"{positional} positional and {sorted(settings)} by name"
+    return TypeError(f"{op.name}: expected {op.signature}, got {got}; see help")
+
+
+def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
+    """Return the arrays of a variadic op as a tuple; raise TypeError for a single array."""
+    if not isinstance(arrays, Iterable) or getattr(arrays, "shape", None) == ():
+        expected, fix = "a sequence of arrays", "put the arrays in a list"
+        raise argument_error(op.name, op.inputs[0], expected, describe(arrays), fix, TypeError)
+    return tuple(arrays)
+
+
+def input_names(op: Any, n: int) -> Sequence[str]:
+    """Return the names of `n` inputs of an op: ``arrays[0]``, ``arrays[1]``, … of a variadic one."""
+    return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
+
+
+def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exception:
+    """Return NumPy's error with the op, its arguments and the fix added to the text.
+
+    Only the first `taken` inputs were arrays; if there are more, the next one was the fault.
+    """
+    if getattr(error, "explained", False):
+        return error
+    names = input_names(op, len(inputs))
+    if taken < len(inputs):
+        return numbers_error(op.name, names[taken], inputs[taken])
+    pairs = zip(names, inputs, strict=False)
+    got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
+    text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
+    try:
+        better = type(error)(text)
+    except TypeError:  # NumPy's own kinds of TypeError are not made of a text
+        better = TypeError(text)
+    better.explained = True  # type: ignore[attr-defined]
+    return better
+
+
+def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
+    """Raise TypeError if a tracked input has no rule."""
+    names = op.inputs * len(inputs) if op.variadic else op.inputs  # the one rule is for all
+    for name, x in zip(names, inputs, strict=True):
+        if name not in op.rules and getattr(x, "tracked", False):
+            expected = f"a constant, because {op.name} has no derivative with respect to it"
+            fix = f"pass {name}.detach(), or give {op.name}.vjps({name}=...)"
+            got = "a Tensor that requires gradients"
+            raise argument_error(op.name, name, expected, got, fix, TypeError)
+
+
+# -- the backward pass -----------------------------------------------------------------------------
+
+
+def point_at(x: Any) -> str:
+    """Return how to point at a value in a message: its name, what made it, and where."""
+    made, where = "", ""
+    if x.node is not None:
+        made = f" made by {x.node.op.name}"
+        where = " / ".join(map(str, x.node.scope))
+    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in ' + where if where else ''})"
+
+
+def used_error(y: Any) -> Exception:
+    """Return the error for a second backward pass through a graph that was not retained."""
+    expected = "a graph that no backward pass has gone through"
+    fix = (
+        "carry state.detach() from batch to batch (truncated BPTT); to go through one graph twice, "
+    )
+    fix += "call backward(retain_graph=True) the first time"
+    return argument_error("backward", point_at(y), expected, "one that was used", fix, RuntimeError)
+
+
+def changed_error(x: Any, node: Any) -> Exception:
+    """Return the error for a leaf that changed after an op had used it."""
+    expected = f"a leaf as it was when {node.op.name} was computed"
+    got = "one whose .data was assigned, or whose requires_grad was turned on, after that"
+    fix = "call backward before an optimizer's step, and set requires_grad before computing"
+    return argument_error("backward", point_at(x), expected, got, fix, RuntimeError)
+
+
+def contribution_error(c: Any, x: Any, y: Any) -> Exception:
+    """Return the error for a rule that returned no array, or one that does not fit its input."""
+    argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
+    if hasattr(c, "shape"):
+        return argument_error(
+            "backward", argument, expected, f"shape {c.shape}", "correct the rule"
+        )
+    fix = "correct the rule; an input without a gradient has no rule"
+    return argument_error("backward", argument, expected, describe(c), fix, TypeError)
+
+
+# -- Tensors ---------------------------------------------------------------------------------------
+
+
+NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
+
+
+def check_leaf(operation: str, t: Any, kind: type[Exception] = TypeError) -> Any:
+    """Return the Tensor `t` if it is a leaf; raise an error if an op made it."""
+    if t.node is not None:
+        got = f"the result of {t.node.op.name}"
+        raise argument_error(operation, "tensor", "a leaf", got, "use tensor.detach()", kind)
+    return t
+
+
+def check_untracked(operation: str, argument: str, t: Any) -> Any:
+    """Return the Tensor `t` to take the numbers of; raise TypeError if gradients would be lost."""
+    if t.tracked:
+        expected, got = "a Tensor without gradients", "one whose gradients would be lost"
+        fix = f"use {argument}.item(), {argument}.detach().numpy(), or a function of tinygrad_rnn"
+        raise argument_error(operation, argument, expected, got, fix, TypeError)
+    return t
+
+
+def assignment_error() -> Exception:
+    """Return the error for ``t[...] = value``."""
+    got = "a Tensor, whose numbers its graph needs as they are"
+    fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
+    return argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
+
+
+def data_error(t: Any, array: np.ndarray) -> Exception:
+    """Return the error for an assignment of another shape or dtype to ``t.data``."""
+    fix = "make a new Tensor, or use reshape and astype"
+    return argument_error("Tensor.data", t.name or "new value", describe(t), describe(array), fix)
+
+
+def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
+    """Return the cotangent of `output` to start from, an array of its shape and dtype; 1 if None.
+
+    Raises
+    ------
+    TypeError
+        If `output` is not a Tensor.
+    RuntimeError
+        If it does not require gradients.
+    ValueError
+        If `gradient` is missing though `output` has several entries, or does not fit.
+    """
+    if not getattr(output, "tracked", False):
+        argument, expected = (
+            getattr(output, "name", "") or "output",
+            "a Tensor that requires gradients",
+        )
+        kind = RuntimeError if hasattr(output, "tracked") else TypeError
+        raise argument_error(operation, argument, expected, describe(output), NO_GRADIENT, kind)
+    array = output.array
+    if gradient is None:
+        if array.size != 1:
+            expected = f"an array of shape {array.shape}, because the output is not one number"
+            fix = (
+                "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
+            )
+            raise argument_error(operation, "gradient", expected, "none", fix)
+        return np.ones_like(array)
+    given = np.asarray(getattr(gradient, "array", gradient))
+    if given.shape != array.shape or given.dtype.kind not in "biuf":
+        expected, fix = f"{array.dtype} {array.shape}", "give it the shape of the output"
+        raise argument_error(operation, "gradient", expected, describe(given), fix)
+    return given.astype(array.dtype, copy=False)
+
+
+def single_entry(operation: str, t: Any) -> Any:
+    """Return the Tensor `t` if it has one entry, else raise ValueError."""
+    if t.array.size != 1:
+        fix = "reduce it with .sum(), .any() or .all(), or take .tolist()"
+        raise argument_error(operation, "t", "a Tensor of one entry", describe(t), fix)
+    return t
+
+
+def has_axes(operation: str, t: Any) -> Any:
+    """Return the Tensor `t` if it has an axis, else raise TypeError."""
+    if not t.array.ndim:
+        fix = "use t.item(), or t.reshape(1)"
+        raise argument_error(operation, "t", "a Tensor with an axis", describe(t), fix, TypeError)
+    return t

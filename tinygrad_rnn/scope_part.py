@@ -1,0 +1,61 @@
+"""Where an op was recorded: the parts of a scope, and how they are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ScopePart:
+    """One part of the place where a node was recorded.
+
+    Parts of two calls, or of two scans, differ in `call`. `analysis.scopes.resolve_scopes` replaces
+    modules and times by ordinals that a person can read.
+
+    Attributes
+    ----------
+    kind : str
+        ``"name"`` (given to `scope`), ``"call"`` (of a module), ``"step"`` (a time step), or
+        ``"gradient"`` (the gradient of what was recorded in the scope around this part).
+        Resolved scopes hold ``"module"`` for a call, and ``"loop"`` for a second scan in one scope.
+        Drawings add ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (left out)
+        and ``"rolled"`` (one step for all).
+    name : str
+        The name of the scope or the module; empty for a time step.
+    index : int
+        The number of a time step; the `id` of the module in a ``"call"``; the ordinal of a
+        ``"module"`` among those of its name.
+    call : int
+        The `clock` when the call or the scan began; its ordinal once it is resolved.
+    """
+
+    kind: str
+    name: str = ""
+    index: int = 0
+    call: int = 0
+
+    @property
+    def is_step(self) -> bool:
+        """Whether this is a time step, or stands for several that are left out."""
+        return self.kind in ("step", "steps")
+
+    def format(self, step: str = "t={}") -> str:
+        """Return ``gru``, ``gru (2), call 3`` or ``t=3``; `step` is the template of a time step."""
+        if self.is_step:
+            return step.format(self.index)
+        if self.kind not in ("module", "loop"):
+            return self.name
+        other = f" ({self.index})" if self.index > 1 else ""
+        what = "scan" if self.kind == "loop" else "call"
+        return f"{self.name}{other}" + (f", {what} {self.call}" if self.call > 1 else "")
+
+    __str__ = format
+
+
+Scope = tuple[ScopePart, ...]
+"""Where a node was recorded, outermost part first."""
+
+
+def format_scope(scope: Scope, step: str = "t={}", separator: str = " / ") -> str:
+    """Return the parts of a scope in one line: ``gru / t=3``."""
+    return separator.join([part.format(step) for part in scope])
