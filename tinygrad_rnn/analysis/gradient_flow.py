@@ -92,10 +92,32 @@ class Flow:
     def norms(self, name: str) -> np.ndarray:
         """Return, for each time step, the norm of a state's gradient or of a parameter's share.
 
+        Parameters
+        ----------
+        name : str
+            A name in `gradients` or `parameters`.
+
+        Returns
+        -------
+        ndarray of shape (T,)
+            Euclidean norms, in float64.
+
         Raises
         ------
         KeyError
             If no state or parameter has this name.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(0.5, requires_grad=True, name="w")
+        >>> def cell(x, h):
+        ...     h = w * h + x
+        ...     h.name = "h"
+        ...     return h, h
+        >>> _, h = tg.scan(cell, tg.Tensor([1.0, 2.0, 3.0]), tg.Tensor(0.0))
+        >>> tg.bptt.flow(h).norms("h")
+        array([0.25, 0.5 , 1.  ])
         """
         known = {**self.parameters, **self.gradients}
         if name not in known:

@@ -272,7 +272,8 @@ def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
                 is_value and (x.node or x.tracked or x.name)
             ):
                 has_number, operands[name] = True, format_constant(array)
-        shown = {field for _, field, _, _ in parse_formula(node.op.formula)} & node.params.keys()
+        fields = [field for _, field, _, _ in parse_formula(node.op.formula)]
+        shown = [name for name in node.params if name in fields]
         operands |= {name: _format_short_setting(node.params[name]) for name in shown}
         says_more = symbol == node.op.name or has_number or shown
         if says_more and set(operands.values()) != {"·"}:
