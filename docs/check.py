@@ -1,11 +1,17 @@
-"""The built documentation as its readers see it: every page in headless Chromium, light and dark, on a desk and on a phone.
+"""Check the built documentation in headless Chromium: every page, light and dark, wide and narrow.
 
-Run as ``python docs/check.py FOLDER`` with the extra ``site``; Chromium must be on the path. The folder is served on 127.0.0.1 to a
-browser that can reach nothing else. What is wrong is printed line by line, and the exit code says whether anything is. A fault is:
-an error or a warning in the console; a request that fails, or that would leave the machine; a picture that does not load, or that
-cannot be told from what is behind it; a page that scrolls sideways, or cuts something off; letters too small on the phone, or too faint;
-a link to a page or an anchor that does not exist; a page without a title, without a link to the first page, or with a path of the
-machine that built it.
+Run it as ``python docs/check.py FOLDER`` with the extra ``site``. Chromium must be on the path. The
+folder is served on 127.0.0.1 to a browser that can reach nothing else. Each fault is printed on a
+line, and the exit code is 1 if there is one. These are faults:
+
+- an error or a warning in the console
+- a request that fails, or that would leave the machine
+- a picture that does not load, or that has no contrast to its background
+- a page that scrolls sideways, or cuts something off
+- letters that are too small on the phone, or too faint
+- a link to a page or an anchor that does not exist
+- a page without a title or without a link to the first page
+- a path of the machine that built the page
 """
 
 import argparse
@@ -23,7 +29,7 @@ from threading import Thread
 from urllib.parse import unquote, urldefrag
 
 SMALLEST = 11
-"""Pixels on the phone: letters below this are too small."""
+"""The size in pixels below which letters on the phone are too small."""
 FAINTEST = 3
 """The contrast ratio of WCAG below which letters are too faint; 1 is none, 21 is black on white."""
 DESK, PHONE = 1300, 390
@@ -31,25 +37,25 @@ TABS = 2
 """Pages open at once, at each width."""
 MEASURE = Path(__file__).with_name("check.js")
 HERE = (f"{Path(__file__).parents[1]}/", f"{sys.prefix}/")
-"""Paths that say where a page was built."""
+"""Paths of this machine, which no page should contain."""
 ASKS = r"""url\(\s*["']?|@import\s+["']|<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)=["']"""
 ELSEWHERE = re.compile(rf"""(?:{ASKS})((?:https?:)?//[^"')\s]+)""")
-"""A style, a script or a picture that stands on another machine, whether or not a page asks for it at once."""
+"""An address of a style, a script or a picture on another machine, even if it is not used yet."""
 
 Faults = dict[tuple[str, str], set[str]]
-"""In which views a page has a fault; by page and fault."""
+"""The views in which a page has a fault, by page and fault."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder, and says nothing."""
+    """A server of a folder that logs nothing."""
 
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format, *args):
-        """Nothing."""
+        """Log nothing."""
 
     def do_GET(self):
-        """Send a file; a browser asks for an icon that no page has named."""
+        """Send a file, or an empty answer for the icon that browsers always request."""
         if self.path == "/favicon.ico":
             self.send_response(204)
             self.end_headers()
@@ -58,8 +64,8 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path):
-    """The address at which the folder is served, for as long as the block lasts."""
+def serve(folder: Path):
+    """Serve the folder while the block runs; the block gets the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, daemon=True).start()
@@ -68,7 +74,7 @@ def served(folder: Path):
 
 
 def browser() -> str:
-    """The path of Chromium."""
+    """Return the path of Chromium."""
     found = (
         shutil.which("chromium")
         or shutil.which("chromium-browser")
@@ -82,7 +88,10 @@ def browser() -> str:
 
 
 def read(folder: Path, faults: Faults) -> None:
-    """What the files say: of other machines, for a picture that is opened by itself may ask for more than one in a page; and of this."""
+    """Find addresses of other machines and paths of this one in the text of the files.
+
+    A picture that is opened by itself may request more than one inside a page.
+    """
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".html", ".css", ".svg"):
             name, text = path.relative_to(folder).as_posix(), path.read_text(encoding="utf-8")
@@ -102,7 +111,10 @@ async def look(
     faults: Faults,
     found: dict,
 ) -> None:
-    """Open one page after the other in a tab; in the second theme by a change of the first, as a reader does it."""
+    """Open one page after the other in a tab.
+
+    The second theme is reached from the first, as when a reader switches the theme.
+    """
     tab = await context.new_page()
     script = MEASURE.read_text(encoding="utf-8")
     page, view = "", ""
@@ -159,8 +171,8 @@ async def look(
     await tab.close()
 
 
-async def examined(folder: Path) -> tuple[Faults, list[str]]:
-    """The faults of the pages of a folder, and the pages."""
+async def examine(folder: Path) -> tuple[Faults, list[str]]:
+    """Return the faults of the pages of a folder, and the pages."""
     from playwright.async_api import async_playwright
 
     faults, found = defaultdict(set), {}
@@ -169,7 +181,7 @@ async def examined(folder: Path) -> tuple[Faults, list[str]]:
         for path in folder.rglob("*.html")
         if "_static" not in path.parts
     )
-    with served(folder) as home:
+    with serve(folder) as home:
         async with async_playwright() as playwright:
             options = [
                 "--disable-gpu",
@@ -207,8 +219,8 @@ async def examined(folder: Path) -> tuple[Faults, list[str]]:
     return faults, pages
 
 
-def readable(faults: Faults) -> list[str]:
-    """A line for each fault, with the views that have it unless all do."""
+def format_faults(faults: Faults) -> list[str]:
+    """Return a line for each fault, with the views that have it, unless all have it."""
     views = 4
     return [
         f"{page}: {what}"
@@ -227,8 +239,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not (folder / "index.html").is_file():
         parser.error(f"no index.html in {folder}")
     start = time.monotonic()
-    faults, pages = asyncio.run(examined(folder))
-    lines = readable(faults)
+    faults, pages = asyncio.run(examine(folder))
+    lines = format_faults(faults)
     print(
         "\n".join(
             [*lines, f"{len(pages)} pages in {time.monotonic() - start:.0f} s, {len(lines)} faults"]

@@ -1,7 +1,8 @@
-"""Runs the examples as their users do, and keeps what they print and draw: for the page that shows it, and for the tests of it.
+"""Run the examples as users do, and keep what they print and draw, for their page and their tests.
 
-A run takes its command from the example's docstring. Where the environment variable ``EXAMPLE_RUNS`` names a folder, each run is
-kept there, and made again only when something has changed that it depends on: so the page shows the runs that the tests looked at.
+The command of a run is in the example's docstring. If the environment variable ``EXAMPLE_RUNS``
+names a folder, each run is kept there. It is repeated only when something that it depends on has
+changed, so the page shows the same runs that the tests checked.
 """
 
 import ast
@@ -21,41 +22,41 @@ from threading import Timer
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 LONG = ("character_model", "adding_problem", "balanced", "forecast")
-"""These are started first."""
-AT_MOST = 900
-"""Seconds after which an example is stopped; the machine may be busy with others."""
+"""The examples that take longest. They are started first."""
+TIME_LIMIT = 900
+"""Seconds after which an example is stopped. The machine may be busy, so this is generous."""
 
 
 @dataclass
 class Run:
-    """What an example said and drew, and how many seconds of one core it took."""
+    """The text and the pictures of one run of an example, and its seconds on one core."""
 
-    told: str
+    printed: str
     pictures: list[Path]
     seconds: float
 
 
-def names() -> list[str]:
-    """All examples that can be run; `pictures` is what they share."""
+def list_examples() -> list[str]:
+    """Return the names of all examples. `pictures` is none: it holds what they share."""
     return sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "pictures")
 
 
-def says(name: str) -> str:
-    """The docstring of an example."""
+def docstring_of(name: str) -> str:
+    """Return the docstring of an example."""
     return ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or ""
 
 
-def command(name: str) -> str:
-    """How its docstring says that it is run."""
-    found = re.search(r"[Rr]un it with\s+``(.+?)``", says(name), re.DOTALL)
+def command_of(name: str) -> str:
+    """Return the command that an example's docstring names."""
+    found = re.search(r"[Rr]un\s+it\s+with\s+``(.+?)``", docstring_of(name), re.DOTALL)
     if not found:
-        raise ValueError(f"examples/{name}.py: its docstring does not say what to run it with")
+        raise ValueError(f"examples/{name}.py: expected 'Run it with ``…``' in its docstring")
     return " ".join(found[1].removesuffix("[FOLDER]").split())
 
 
-def state(name: str) -> str:
-    """A digest of all that a run depends on: its command, the code, the interpreter, and what is installed."""
-    digest = hashlib.sha256(f"{command(name)} {sys.version}".encode())
+def digest_inputs(name: str) -> str:
+    """Return a digest of all that a run depends on: command, code, interpreter, packages."""
+    digest = hashlib.sha256(f"{command_of(name)} {sys.version}".encode())
     for path in sorted(
         [EXAMPLES / f"{name}.py", EXAMPLES / "pictures.py", *(ROOT / "tinygrad_rnn").rglob("*.py")]
     ):
@@ -65,56 +66,58 @@ def state(name: str) -> str:
     return digest.hexdigest()
 
 
-def made(name: str, folder: Path) -> Run:
-    """Run an example in a folder, into which it draws."""
+def run_anew(name: str, folder: Path) -> Run:
+    """Run an example in a folder, and keep the result there."""
     bin = Path(sys.executable).parent
     words = {
         "python": sys.executable,
         "mpiexec": str(bin / "mpiexec"),
         f"examples/{name}.py": str(EXAMPLES / f"{name}.py"),
     }
-    with (folder / "told.txt").open("wb") as told, (folder / "wrong.txt").open("wb") as wrong:
-        arguments = [words.get(word, word) for word in command(name).split()]
-        process = subprocess.Popen(arguments, cwd=folder, stdout=told, stderr=wrong)
-        stop = Timer(AT_MOST, process.kill)
+    output = folder / "printed.txt"
+    with output.open("wb") as printed, (folder / "errors.txt").open("wb") as errors:
+        arguments = [words.get(word, word) for word in command_of(name).split()]
+        process = subprocess.Popen(arguments, cwd=folder, stdout=printed, stderr=errors)
+        stop = Timer(TIME_LIMIT, process.kill)
         stop.start()
         _, status, used = os.wait4(process.pid, 0)
         stop.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(
-            f"{command(name)}: exit code {process.returncode}\n{(folder / 'wrong.txt').read_text(encoding='utf-8')}"
+            f"{command_of(name)}: exit code {process.returncode}\n"
+            f"{(folder / 'errors.txt').read_text(encoding='utf-8')}"
         )
     (folder / "seconds.txt").write_text(f"{used.ru_utime + used.ru_stime:.2f}", encoding="utf-8")
-    return kept(folder)
+    return load_run(folder)
 
 
-def kept(folder: Path) -> Run:
-    """The run that was made in a folder."""
-    told, seconds = (
-        (folder / name).read_text(encoding="utf-8") for name in ("told.txt", "seconds.txt")
+def load_run(folder: Path) -> Run:
+    """Return the run that is kept in a folder."""
+    printed, seconds = (
+        (folder / name).read_text(encoding="utf-8") for name in ("printed.txt", "seconds.txt")
     )
-    return Run(told, sorted(folder.glob("*.svg")), float(seconds))
+    return Run(printed, sorted(folder.glob("*.svg")), float(seconds))
 
 
 def run(name: str) -> Run:
-    """Run an example, or find the run of it that is kept."""
+    """Return a run of an example: a new one, or the one that is kept."""
     runs = os.environ.get("EXAMPLE_RUNS")
     if not runs:
-        return made(name, Path(tempfile.mkdtemp(prefix=f"{name}_")))
-    folder, of = Path(runs) / name, Path(runs) / name / "state.txt"
-    if of.is_file() and of.read_text(encoding="utf-8") == state(name):
-        return kept(folder)
+        return run_anew(name, Path(tempfile.mkdtemp(prefix=f"{name}_")))
+    folder, digest = Path(runs) / name, Path(runs) / name / "digest.txt"
+    if digest.is_file() and digest.read_text(encoding="utf-8") == digest_inputs(name):
+        return load_run(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for each in folder.iterdir():
         each.unlink()
-    result = made(name, folder)
-    of.write_text(state(name), encoding="utf-8")  # last, so that a run that failed is not kept
+    result = run_anew(name, folder)
+    digest.write_text(digest_inputs(name), encoding="utf-8")  # last: a failed run is not kept
     return result
 
 
 def run_all(at_once: int = 2) -> dict[str, Run]:
-    """Run all examples, so many at a time, the long ones first."""
-    order = sorted(names(), key=lambda name: LONG.index(name) if name in LONG else len(LONG))
+    """Return runs of all examples. Several run at a time, and the long ones start first."""
+    order = [*LONG, *(name for name in list_examples() if name not in LONG)]
     with ThreadPoolExecutor(at_once) as pool:
         return dict(zip(order, pool.map(run, order), strict=True))

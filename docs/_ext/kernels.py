@@ -1,6 +1,7 @@
-"""How the cells of the pages are run: over sockets that are files, and with errors that say no more than what is wrong.
+"""Run the cells of the pages over sockets that are files, and with short error messages.
 
-A kernel's usual TCP ports are chosen before it starts, and whoever is quicker may have one by then: that breaks a build now and then.
+By default a kernel gets its TCP ports before it starts. Another process may take one first, which
+breaks a build now and then.
 """
 
 import logging
@@ -13,12 +14,15 @@ from sphinx.application import Sphinx
 from traitlets import default
 from traitlets.log import get_logger
 
-SETTINGS = 'c.InteractiveShell.xmode = "Minimal"\nc.HistoryManager.enabled = False\nc.InlineBackend.figure_formats = {"svg"}\n'
-"""No traceback, for it would say where on the machine the files are; nothing to remember; and curves that can be recoloured."""
+SETTINGS = """c.InteractiveShell.xmode = "Minimal"
+c.HistoryManager.enabled = False
+c.InlineBackend.figure_formats = {"svg"}
+"""
+"""No traceback, because it would contain paths of this machine; no history; curves as SVG."""
 
 
-class OverFiles(jupyter_client.AsyncKernelManager):
-    """Starts a kernel that is spoken to over sockets in the folder of this build."""
+class FileSocketManager(jupyter_client.AsyncKernelManager):
+    """A kernel manager whose sockets are files in the folder of this build."""
 
     @default("transport")
     def _transport(self) -> str:
@@ -30,13 +34,13 @@ class OverFiles(jupyter_client.AsyncKernelManager):
 
 
 def setup(app: Sphinx) -> dict:
-    """Make this the way of kernels, for as long as the build lasts."""
+    """Use this kernel manager until the build is finished."""
     folder = TemporaryDirectory(prefix="kernels")
     profile = Path(folder.name) / "profile_default"
     profile.mkdir()
     (profile / "ipython_kernel_config.py").write_text(SETTINGS, encoding="utf-8")
     os.environ |= {"IPYTHONDIR": folder.name, "JUPYTER_RUNTIME_DIR": folder.name}
-    jupyter_client.AsyncKernelManager = OverFiles  # which nbclient asks for
-    get_logger().setLevel(logging.WARNING)  # it would tell of every page that is run
+    jupyter_client.AsyncKernelManager = FileSocketManager  # nbclient uses this name
+    get_logger().setLevel(logging.WARNING)  # else it logs every page
     app.connect("build-finished", lambda app, error: folder.cleanup())
     return {"parallel_read_safe": True, "parallel_write_safe": True}

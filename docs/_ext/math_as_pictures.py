@@ -1,4 +1,4 @@
-"""Formulas as SVG pictures, made while the pages are built: no script, no font and no request in the reader's browser."""
+"""Formulas as SVG pictures: the reader's browser needs no script, no font and no request."""
 
 from html import escape
 
@@ -7,15 +7,15 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 SIZE = 18
-"""Pixels; the pages' text has 16, and its letters are larger."""
+"""The size in pixels. The text of the pages has 16, in a font with larger letters."""
 
-ziamath.config.math.color = "currentColor"  # that of the text around, in the light and in the dark
+ziamath.config.math.color = "currentColor"  # the colour of the text around it
 ziamath.config.svg2 = False
 ziamath.config.precision = 1
 
 
 def picture(latex: str, kind: str) -> str:
-    """The formula as an SVG element of the class `kind`, which reads its source aloud."""
+    """Return a formula as an SVG element of the class `kind`, with its LaTeX for screen readers."""
     formula = ziamath.Latex(latex, size=SIZE, inline=kind == "inline")
     svg = formula.svgxml()
     svg.set("class", f"math {kind}")
@@ -27,13 +27,13 @@ def picture(latex: str, kind: str) -> str:
 
 
 def inline(translator, node: nodes.Element) -> None:
-    """A formula in a line of text."""
+    """Write a formula in a line of text."""
     translator.body.append(picture(node.astext(), "inline"))
     raise nodes.SkipNode
 
 
 def block(translator, node: nodes.Element) -> None:
-    """A formula of its own, which scrolls sideways where it is wider than the page."""
+    """Write a formula in a block of its own, which scrolls if it is wider than the page."""
     number = f'<span class="eqno">({escape(str(node["number"]))})</span>' if node["number"] else ""
     translator.body.append(
         f'<div class="math-block">{number}{picture(node.astext(), "block")}</div>'
@@ -42,6 +42,6 @@ def block(translator, node: nodes.Element) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    """Enter the renderer, which `html_math_renderer` in conf.py chooses."""
+    """Register the renderer that `html_math_renderer` in conf.py names."""
     app.add_html_math_renderer("pictures", (inline, None), (block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Pictures: each in a box in which it scrolls if it is wide, linked to the whole, told to those who do not see it, and dark in the dark."""
+"""Pictures of the pages: in a box that scrolls, with a link, a description and a dark version."""
 
 import re
 from pathlib import Path
@@ -10,11 +10,11 @@ from sphinx.transforms import SphinxTransform
 from sphinx.writers.html5 import HTML5Translator
 
 COLUMN = 850
-"""Pixels of the column on a desk."""
-ENOUGH = 0.7
-"""What is not much wider than the column is shrunk, at most to this, and seen whole; its letters can still be read."""
+"""The width of the text column on a desktop, in pixels."""
+SMALLEST = 0.7
+"""A picture that is a little too wide is shrunk, at most by this factor."""
 PHONE = 370
-"""Pixels of the column on a phone."""
+"""The width of the text column on a phone, in pixels."""
 
 
 class Boxes(SphinxTransform):
@@ -23,7 +23,7 @@ class Boxes(SphinxTransform):
     default_priority = 900
 
     def apply(self, **options) -> None:
-        """Wrap what is not in a box already."""
+        """Wrap each picture that is not in a box already."""
         for image in list(self.document.findall(nodes.image)):
             if isinstance(image.parent, (nodes.section, nodes.document)):
                 box = nodes.container(classes=["picture"])
@@ -31,8 +31,8 @@ class Boxes(SphinxTransform):
                 box += image
 
 
-def told(image: nodes.image) -> str:
-    """What a picture is: what its author says, or the last line of the program that drew it."""
+def describe(image: nodes.image) -> str:
+    """Return a picture's description, or the last line of the program that drew it."""
     if image.get("alt"):
         return image["alt"]
     above = image.parent
@@ -45,8 +45,8 @@ def told(image: nodes.image) -> str:
     )
 
 
-def width(path: Path) -> float:
-    """The pixels of an SVG file from left to right; 0 if it does not say."""
+def width_of(path: Path) -> float:
+    """Return the width of an SVG file in pixels, or 0 if it states none."""
     found = (
         re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt|px)?"', path.read_text(encoding="utf-8")[:2000])
         if path.suffix == ".svg"
@@ -56,15 +56,18 @@ def width(path: Path) -> float:
 
 
 class Translator(HTML5Translator):
-    """Sphinx's own, with another idea of pictures."""
+    """Sphinx's translator, except for pictures."""
 
     def visit_image(self, node: nodes.image) -> None:
-        """An image by day, the same at night, each with a link to the whole; and what tells that it goes on beyond the edge."""
-        node["alt"] = told(node)
+        """Write a picture for the light and the dark theme, with a link to the whole picture.
+
+        A picture that is wider than the column gets a note that it goes on.
+        """
+        node["alt"] = describe(node)
         path = Path(self.builder.srcdir, node["uri"])
         file = self.builder.images.get(node["uri"])
-        across = width(path)
-        if COLUMN < across <= COLUMN / ENOUGH:
+        across = width_of(path)
+        if COLUMN < across <= COLUMN / SMALLEST:
             node["classes"].append("fits")
         if file is None or isinstance(node.parent, nodes.reference):
             return super().visit_image(node)
@@ -87,7 +90,7 @@ class Translator(HTML5Translator):
                 day.replace('class="whole"', 'class="whole only-dark"').replace(file, night),
             ]
         if across > PHONE:
-            kind = "" if across > COLUMN / ENOUGH else " phone"
+            kind = "" if across > COLUMN / SMALLEST else " phone"
             self.body.append(
                 f'<p class="goes-on{kind}">It goes on to the right. A click shows the whole.</p>'
             )
@@ -95,7 +98,7 @@ class Translator(HTML5Translator):
 
 
 def setup(app: Sphinx) -> dict:
-    """Enter both."""
+    """Register the transform and the translator."""
     app.add_transform(Boxes)
     app.set_translator("html", Translator)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""What a command shows in a terminal, as a picture: the command runs in a pseudo-terminal, and its colours come with it."""
+"""Run a command in a pseudo-terminal, and draw what it shows, colours included."""
 
 import os
 import pty
@@ -11,42 +11,44 @@ from pathlib import Path
 COLUMNS = 80
 
 
-def run(*command: str) -> list[str]:
-    """The lines that a command leaves on a terminal of 80 columns, with the codes of their colours; it runs in a folder of its own."""
+def run_command(*command: str) -> list[str]:
+    """Return the lines that a command leaves on a terminal of 80 columns, with colour codes.
+
+    The command runs in a temporary folder.
+    """
     with tempfile.TemporaryDirectory() as folder:
         process, terminal = pty.fork()
         if not process:
             os.chdir(folder)
             os.environ |= {"COLUMNS": str(COLUMNS), "LINES": "50", "TERM": "xterm-256color"}
             os.execvp(command[0], command)
-        told = b""
+        output = b""
         while True:
             try:
                 part = os.read(terminal, 65536)
-            except OSError:  # how Linux says that nobody writes any more
+            except OSError:  # on Linux: the other end is closed
                 break
             if not part:
                 break
-            told += part
+            output += part
         os.close(terminal)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    text = told.decode()
+    text = output.decode()
     if code:
         raise RuntimeError(f"{' '.join(command)}: exit code {code}\n{text}")
     text = re.sub(r"\x1b\[\?25[lh]", "", text.replace("\r\n", "\n"))
-    return [
-        re.split(r"\r(?:\x1b\[2K)?", line)[-1] for line in text.split("\n")
-    ]  # of a line that was written over, what stays
+    # of a line that was overwritten, keep the last version
+    return [re.split(r"\r(?:\x1b\[2K)?", line)[-1] for line in text.split("\n")]
 
 
-def chapter(lines: list[str], first: str, stop: str) -> list[str]:
-    """The lines from the one that has `first` in it up to the one that has `stop` in it."""
+def extract_lines(lines: list[str], first: str, stop: str) -> list[str]:
+    """Return the lines from the one that contains `first` up to the one that contains `stop`."""
     start = next(i for i, line in enumerate(lines) if first in line)
     return lines[start : next(i for i, line in enumerate(lines) if i > start and stop in line)]
 
 
-def picture(lines: list[str], title: str):
-    """Lines with colours as an SVG picture that needs no other file, for a notebook to show."""
+def draw_terminal(lines: list[str], title: str):
+    """Return lines with colour codes as an SVG picture that needs no other file."""
     from IPython.display import SVG
     from rich.console import Console
     from rich.text import Text
@@ -72,6 +74,6 @@ def picture(lines: list[str], title: str):
     return SVG(svg.replace("<svg ", f'<svg width="{width}" height="{height}" ', 1))
 
 
-def tool(name: str) -> str:
-    """The path of a command of this environment."""
+def command_path(name: str) -> str:
+    """Return the path of a command of this environment."""
     return str(Path(sys.executable).with_name(name))

@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 
 def unrolled_gru(theme):
-    """A GRU over two steps: each gate one box with its equation, the state handed on from left to right."""
+    """Draw a GRU over two steps: one box with its equation for each gate."""
     rng = np.random.default_rng(0)
     W_z, W_r, W_n = (
         tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True, name=f"W{gate}") for gate in "zrn"

@@ -60,11 +60,11 @@ def test_every_example_cell_runs_and_its_gradients_are_right(capsys):
 
 def test_the_documentation_shows_every_example():
     page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
-    for name in example_runs.names():
+    for name in example_runs.list_examples():
         assert f"(example-{name})=" in page
         assert f"../examples/{name}.py" in page
         assert f'shown("{name}")' in page
-        assert re.search(r"[Ii]t\s+takes\s", example_runs.says(name)), name
+        assert re.search(r"[Ii]t\s+takes\s", example_runs.docstring_of(name)), name
 
 
 def test_a_run_is_kept_until_something_changes(tmp_path, monkeypatch):
@@ -72,16 +72,16 @@ def test_a_run_is_kept_until_something_changes(tmp_path, monkeypatch):
 
     def record_run(name, folder):
         runs.append(name)
-        (folder / "told.txt").write_text("done", encoding="utf-8")
+        (folder / "printed.txt").write_text("done", encoding="utf-8")
         (folder / "seconds.txt").write_text("1.5", encoding="utf-8")
-        return example_runs.kept(folder)
+        return example_runs.load_run(folder)
 
-    monkeypatch.setattr(example_runs, "made", record_run)
+    monkeypatch.setattr(example_runs, "run_anew", record_run)
     monkeypatch.setenv("EXAMPLE_RUNS", str(tmp_path))
     expected = example_runs.Run("done", [], 1.5)
     assert example_runs.run("cells") == example_runs.run("cells") == expected
     assert runs == ["cells"]
-    monkeypatch.setattr(example_runs, "state", lambda name: "another")
+    monkeypatch.setattr(example_runs, "digest_inputs", lambda name: "another")
     example_runs.run("cells")
     assert runs == ["cells", "cells"]
 
@@ -101,7 +101,7 @@ def run_example(name):
     """Run an example as its users do; return what it printed, and the names of its pictures."""
     result = example_runs.run(name)
     assert result.seconds < 60
-    return result.told, [path.name for path in result.pictures]
+    return result.printed, [path.name for path in result.pictures]
 
 
 @pytest.mark.study

@@ -1,4 +1,4 @@
-"""The check of the built documentation finds each kind of fault, in pages that have one."""
+"""The check of the built documentation finds each kind of fault, in a page that has it."""
 
 import asyncio
 import importlib.util
@@ -8,24 +8,28 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-DOT = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='{0}' height='9' viewBox='0 0 200 9'>{1}</svg>"
+DOT = (
+    "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='{0}' height='9' "
+    "viewBox='0 0 200 9'>{1}</svg>"
+)
 INK = "<text y='8' font-size='{}'>abc</text>"
-DARK = "<style>@media (prefers-color-scheme: dark) { body { background: #111; color: #ddd } a { color: #8bf } }</style>"
+DARK = (
+    "<style>@media (prefers-color-scheme: dark) "
+    "{ body { background: #111; color: #ddd } a { color: #8bf } }</style>"
+)
+VIEWPORT = "<meta name='viewport' content='width=device-width, initial-scale=1'>"
 WIDE = "<div style='width: 900px'>wide</div>"
 HOME = "<p><a href='index.html'>home</a></p>"
 
 
-def page(
-    body,
-    head=DARK,
-    title="a page",
-    home=HOME,
-    view="<meta name='viewport' content='width=device-width, initial-scale=1'>",
-):
-    return f"<!doctype html><html><head><meta charset='utf-8'>{view}<title>{title}</title>{head}</head><body>{home}{body}</body></html>"
+def page(body, head=DARK, title="a page", home=HOME, view=VIEWPORT):
+    """Return the text of a page."""
+    head = f"<head><meta charset='utf-8'>{view}<title>{title}</title>{head}</head>"
+    return f"<!doctype html><html>{head}<body>{home}{body}</body></html>"
 
 
 def picture(width, ink, style=""):
+    """Return a picture of some width, as a part of a page."""
     return f'<img src="{DOT.format(width, ink)}" style="{style}">'
 
 
@@ -77,14 +81,16 @@ BROKEN = {
 }
 
 FINE = page(
-    f"<h2 id='here'>text</h2><a href='#here'>there</a> <a href='https://example.org/'>elsewhere</a> <a href='index.html#top'>up</a>"
-    f"<div style='overflow-x: auto'>{WIDE}<pre>{'code ' * 100}</pre>{picture(900, INK.format(11), 'background: #fff')}</div>"
+    "<h2 id='here'>text</h2><a href='#here'>there</a> "
+    "<a href='https://example.org/'>elsewhere</a> <a href='index.html#top'>up</a>"
+    f"<div style='overflow-x: auto'>{WIDE}<pre>{'code ' * 100}</pre>"
+    f"{picture(900, INK.format(11), 'background: #fff')}</div>"
     "<div style='display: none; font-size: 2px'>hidden</div>"
 )
 
 
-def load():
-    """The module, which is a script in a folder that is not a package."""
+def load_check():
+    """Import docs/check.py, a script in a folder that is not a package."""
     specification = importlib.util.spec_from_file_location(
         "check", Path(__file__).parents[2] / "docs" / "check.py"
     )
@@ -95,26 +101,26 @@ def load():
 
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
-    """What the check says of all pages, in one run; and of two folders, one without a fault, as a command."""
+    """Return the lines that the check prints for a folder of all pages."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "index.html").write_text(page("<p id='top'>first</p>"), encoding="utf-8")
     (folder / "fine.html").write_text(FINE, encoding="utf-8")
     (folder / "broken.svg").write_text("<svg", encoding="utf-8")
     for name, (text, _) in BROKEN.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    check = load()
-    faults, pages = asyncio.run(check.examined(folder))
+    check = load_check()
+    faults, pages = asyncio.run(check.examine(folder))
     assert len(pages) == len(BROKEN) + 2
-    return check.readable(faults)
+    return check.format_faults(faults)
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_fault_is_found(name, lines):
+def test_the_check_finds_a_fault(name, lines):
     found = [line for line in lines if line.startswith(f"{name}.html: {BROKEN[name][1]}")]
     assert found, "\n".join(line for line in lines if line.startswith(name))
 
 
-def test_what_differs_between_views_is_said_of_those(lines):
+def test_a_fault_of_some_views_names_these_views(lines):
     assert next(line for line in lines if "sideways.html: scrolls" in line).endswith(
         "[dark 390 px, light 390 px]"
     )
@@ -131,7 +137,7 @@ def test_a_fine_page_has_no_fault(lines):
 
 
 def test_the_exit_code_says_whether_there_is_a_fault(tmp_path, capsys):
-    check = load()
+    check = load_check()
     (tmp_path / "index.html").write_text(page("<p>first</p>"), encoding="utf-8")
     assert check.main([str(tmp_path)]) == 0
     assert "1 pages in" in capsys.readouterr().out
