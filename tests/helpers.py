@@ -18,7 +18,7 @@ def normal(*shape, seed=0):
 
 
 def leaf(*shape, seed=0, name=None):
-    """Return a Tensor of this shape that requires a gradient, drawn from the normal distribution."""
+    """Return a normally distributed Tensor of this shape that requires a gradient."""
     return tg.Tensor(normal(*shape, seed=seed), requires_grad=True, name=name)
 
 
@@ -64,7 +64,7 @@ def array_bits(arrays):
 
 
 def train_and_sample(seed, cell="gru", compile=False, steps=12):
-    """Train a character model for a few steps; return its weights bit by bit, and what it writes."""
+    """Train a character model for a few steps; return the bits of its weights, and a sample."""
     options = Options(epochs=9, batch_size=2, steps=7, seed=seed, compile=compile)
     architecture = Architecture(cell=cell, hidden=6, embedding=4, layers=2, dropout=0.2)
     trainer = Trainer(TEXT, architecture, options)
@@ -76,7 +76,7 @@ def train_and_sample(seed, cell="gru", compile=False, steps=12):
 
 # -- the command -----------------------------------------------------------------------------------
 
-SMALL_SIZES = "--hidden 8 --embedding 4 --batch-size 4 --steps 10".split()
+SMALL_SIZES = ["--hidden", "8", "--embedding", "4", "--batch-size", "4", "--steps", "10"]
 """Options of ``train`` for a model that trains in an instant."""
 SMALL = [*SMALL_SIZES, "--epochs", "1"]
 

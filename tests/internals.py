@@ -1,4 +1,4 @@
-"""The one door to the inside of the package: where a room moves, this file changes and no test does."""
+"""Everything from inside the package that tests use. If a room moves, only this file changes."""
 
 from tinygrad_rnn import backward, serialize, tree
 from tinygrad_rnn.analysis.labels import escape_unprintable

@@ -1,7 +1,7 @@
 """The public names of the package, as its documentation lists them.
 
-Public is what a module of `MODULES` lists in its ``__all__``, and the methods and properties of those classes. The ops have a table of
-their own.
+A name is public if a module of `MODULES` lists it in ``__all__``. So are the methods and properties
+of the classes among these. The ops are not included: they have a table of their own.
 """
 
 import inspect

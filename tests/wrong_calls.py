@@ -1,4 +1,4 @@
-"""Wrong calls, room by room: what they are made of, and the one test that all of them pass through."""
+"""Support for tests of wrong calls: values that these calls take, and the check of their error."""
 
 import numpy as np
 import pytest
@@ -13,46 +13,46 @@ VOCAB = text.CharVocab("ab")
 
 
 def alternate(x, state):
-    """A model that writes the other character."""
+    """Return logits of the other character: a model of a text of two characters."""
     return tg.Tensor(10 * np.eye(2, dtype=np.float32)[1 - x]), state
 
 
 def echo(x, h):
-    """A cell whose output is its state."""
+    """Return the state as output and as state: a cell."""
     return h, h
 
 
 def loss():
-    """A loss with a graph."""
+    """Return a loss with a graph."""
     return nn.GRU(2, 2, rng=0)(X)[0].sum()
 
 
 def used():
-    """A loss whose graph a backward pass went through."""
+    """Return a loss whose graph a backward pass has used."""
     gone = loss()
     gone.backward()
     return gone
 
 
 def diverged():
-    """A parameter whose gradient is nan."""
+    """Return a parameter whose gradient is NaN."""
     w = weight()
     w.grad = np.full(3, np.nan)
     return w
 
 
 def weight():
-    """A parameter."""
+    """Return a parameter of three ones."""
     return tg.Tensor(np.ones(3), requires_grad=True)
 
 
 def linear_state(**others):
-    """The state dict of an affine map, with other entries."""
+    """Return the state dict of a Linear, with some entries replaced or added."""
     return {**nn.Linear(2, 2, rng=0).state_dict(), **others}
 
 
 def sgd():
-    """An optimizer without memory."""
+    """Return an optimizer without state."""
     return optim.SGD([weight()], 0.1)
 
 
@@ -70,7 +70,7 @@ def with_settings(optimizer, gradient=None, **settings):
 
 
 def with_gradients(*gradients):
-    """Parameters with these gradients."""
+    """Return parameters with these gradients."""
     found = [weight() for _ in gradients]
     for p, g in zip(found, gradients, strict=True):
         p.grad = g
@@ -78,12 +78,12 @@ def with_gradients(*gradients):
 
 
 def adam():
-    """An optimizer that has not stepped yet."""
+    """Return an optimizer that has not made a step."""
     return optim.Adam([weight()])
 
 
 def stepped(optimizer):
-    """The optimizer after one step."""
+    """Return the optimizer after one step."""
     for p in optimizer.params:
         p.grad = np.ones_like(p.data)
     optimizer.step()
@@ -91,14 +91,14 @@ def stepped(optimizer):
 
 
 def backward_onto(grad):
-    """Add a gradient to another that somebody put there."""
+    """Run a backward pass that adds to this `.grad`."""
     w = weight()
     w.grad = grad
     (w * w).sum().backward()
 
 
 def through(flow):
-    """Go backward through a rule that gives `flow`."""
+    """Run a backward pass through a rule that returns `flow`."""
 
     @tg.op("shrunk({a})")
     def shrunk(a):
@@ -118,7 +118,7 @@ def define(formula):
 
 
 def every(areas):
-    """Mark a test that runs with each wrong call of these areas, an error and its message."""
+    """Mark a test to run with each wrong call of these areas, its error and its message."""
     rows = {f"{area}: {what}": row for area, calls in areas.items() for what, row in calls.items()}
     return pytest.mark.parametrize(("call", "error", "message"), rows.values(), ids=rows)
 

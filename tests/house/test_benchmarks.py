@@ -1,4 +1,7 @@
-"""The benchmark script works, on our engine alone and small; what it asserts are not the bars, which need a quiet machine."""
+"""The benchmark script works, on this engine alone and with small sizes.
+
+The tests do not check how fast it is, because that needs a quiet machine.
+"""
 
 import sys
 from pathlib import Path
@@ -16,7 +19,7 @@ every_model = pytest.mark.parametrize("model", MODELS)
 
 
 @every_model
-def test_comparison_alone(model):
+def test_one_engine_is_measured_alone(model):
     (row,) = compare.compare(model, "tiny", 0.02, OURS)
     assert row["engine"] == "tinygrad_rnn"
     assert row["ms"] > 0
@@ -47,17 +50,17 @@ def test_engines_that_differ_are_not_timed():
 
 
 @every_model
-def test_live_tensors_do_not_grow(model):
+def test_live_tensors_do_not_grow_over_benchmark_steps(model):
     counts = compare.live(model, SIZES["tiny"], steps=20, every=5)
     assert len(set(counts)) == 1, counts
 
 
 @every_model
-def test_time_is_linear_in_the_steps(model):
+def test_time_of_a_benchmark_is_linear_in_the_steps(model):
     assert compare.scaling(model, Size(8, 2, 4, 2), times=8, seconds=0.02) < 2
 
 
-def test_report(capsys, tmp_path):
+def test_the_report_is_printed_and_saved(capsys, tmp_path):
     alone = ["--sizes", "tiny", "--models", "op-by-op", "--engines", "tinygrad_rnn"]
     compare.main([*alone, "--seconds", "0.01", "--json", str(tmp_path / "r.json")])
     assert "numpy" in capsys.readouterr().out

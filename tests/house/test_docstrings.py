@@ -1,7 +1,6 @@
-"""Every public name has a docstring that says what it takes, gives and refuses, with an example that runs, and stands in the reference.
+"""Every public name has a complete docstring with an example that runs, and is in the reference.
 
-Public is what a module of `MODULES` has in its ``__all__``, and the methods and properties of the classes among these. The ops have a
-table of their own.
+`public_names` says which names are public. The ops have a table of their own.
 """
 
 import ast
@@ -29,32 +28,32 @@ ORDER = [
     "Examples",
 ]
 EXCEPT = {
-    **dict.fromkeys(
-        [".nn.Module", ".nn.ModuleList", ".nn.Cell"], "equation References"
-    ),  # what holds others, or is a base of others,
-    **dict.fromkeys(
-        [".optim.Optimizer", ".optim.Schedule", ".nn.init.generator"], "equation References"
-    ),  # has no equation of its own
-    **dict.fromkeys(
-        [".nn.Sequential", ".nn.init.zeros", ".nn.init.ones"], "References"
-    ),  # nobody's invention
+    # they hold other modules, or are bases of them
+    **dict.fromkeys([".nn.Module", ".nn.ModuleList", ".nn.Cell"], "equation References"),
+    # they have no equation of their own
+    **dict.fromkeys([".optim.Optimizer", ".optim.Schedule"], "equation References"),
+    ".nn.init.generator": "equation References",
+    # they are nobody's invention
+    **dict.fromkeys([".nn.Sequential", ".nn.init.zeros", ".nn.init.ones"], "References"),
     **dict.fromkeys([".nn.init.uniform", ".nn.init.normal"], "References"),
-    **dict.fromkeys(
-        [".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"
-    ),  # tg.graph and tg.compile make them
-    ".analysis.gradient_flow.Flow.plot": "runs",  # where there is Matplotlib: in the gallery
+    # tg.graph and tg.compile create them
+    **dict.fromkeys([".draw.Graph", ".compile.layer.CompiledModule"], "Parameters"),
+    # it needs Matplotlib, and is shown in the gallery
+    ".analysis.gradient_flow.Flow.plot": "runs",
 }
-CALLED = {  # what the library calls where a class says how it does it: the base has the example of the method, the class one of its caller
+"""By public name, the parts that its docstring need not have."""
+CALLED = {
     "forward": "to call a module is to call it",
     "describe": "repr does",
     "unroll": "to call a cell is to call it, and scan does",
     "update": "Optimizer.step does",
     "state_names": "Optimizer.state_names does",
 }
+"""Methods that the library calls and subclasses override: a base shows them in an example."""
 
 
 def sections(doc):
-    """The lines of each section of a docstring by its header; what stands before the first one under the empty name."""
+    """Return the lines of each section by its title; the first section has an empty title."""
     found, title, lines = {"": []}, "", inspect.cleandoc(doc or "").splitlines()
     for line, below in zip(lines, [*lines[1:], ""], strict=False):
         if line and below == "-" * len(line):
@@ -65,7 +64,7 @@ def sections(doc):
 
 
 def entries(lines):
-    """The names at the head of the entries of a section: of ``a, b : int`` both, of ``*rest`` the word."""
+    """Return the names that the entries of a section start with, both of ``a, b : int``."""
     return {
         name.strip("* ")
         for line in lines
@@ -75,7 +74,7 @@ def entries(lines):
 
 
 def raised(function):
-    """The names of the errors that a function raises itself, not in functions inside of it."""
+    """Return the names of the errors that a function raises itself, not in inner functions."""
     waiting, names = (
         list(getattr(ast.parse(textwrap.dedent(inspect.getsource(function))).body[0], "body", [])),
         set(),
@@ -89,7 +88,7 @@ def raised(function):
 
 
 def run_lines(doc):
-    """The code of the doctests of a docstring, without its output and without what is skipped."""
+    """Return the code of the doctests of a docstring, without output and skipped lines."""
     return "\n".join(
         line[4:]
         for line in sections(doc).get("Examples", [])
@@ -98,7 +97,10 @@ def run_lines(doc):
 
 
 def shown(kind, member, doc):
-    """Whether an example, its own or one of its class, uses a method or property, or defines it; a function of that name does not count."""
+    """Return whether an example of a member or of its class uses the member, or defines it.
+
+    A function of the same name, such as ``np.sum``, does not count.
+    """
     return bool(
         re.search(
             rf"((?<!\btg)(?<!\bnp)\.|\bdef ){member}\b",
@@ -108,7 +110,10 @@ def shown(kind, member, doc):
 
 
 def faults(name, thing, doc, body=None, short=None, equation=False):
-    """What a docstring lacks. Where the arguments are a few self-evident ones, `short`, a summary that names them is enough."""
+    """Yield what a docstring lacks.
+
+    If `short` lists its arguments, a summary that names them is enough.
+    """
     found, lacking = sections(doc), EXCEPT.get(name, "")
     (summary, *more), known = found[""] or [""], found.get("Parameters", [])
     arguments = set(inspect.signature(thing).parameters) - {"self"} if callable(thing) else set()
@@ -150,12 +155,14 @@ def faults(name, thing, doc, body=None, short=None, equation=False):
 
 
 EQUATION, SOURCE = "\n\n::\n\n    x + y", "References\n----------\nPeano (1889).\n\n"
-WHOLE = f"""Add.{EQUATION}\n\nParameters\n----------\nx, y : int\n\nReturns\n-------\nint\n\nRaises\n------\nValueError\n    Always.
+SECTIONS = "Parameters\n----------\nx, y : int\n\nReturns\n-------\nint\n\n"
+SECTIONS += "Raises\n------\nValueError\n    Always."
+WHOLE = f"""Add.{EQUATION}\n\n{SECTIONS}
 
 {SOURCE}Examples\n--------\n>>> add(1, 2)"""
 
 
-def test_the_check_can_fail():
+def test_the_check_of_docstrings_can_fail():
     def add(x, y) -> int:
         raise ValueError(x, y)
 
@@ -177,7 +184,7 @@ def test_the_check_can_fail():
         assert list(faults("", add, WHOLE.replace(part, other), add, equation=True)), part
 
 
-def test_what_shows_a_method():
+def test_an_example_shows_a_method_only_if_it_uses_it():
     class Whole:
         """One.
 
@@ -202,7 +209,7 @@ def test_what_shows_a_method():
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_is_described(name):
-    """Layers, cells, losses, optimizers, initialisers and schedules with their equation; errors in one line."""
+    """Networks, losses, optimizers, initialisers and schedules need an equation."""
     thing = PUBLIC[name]
     if inspect.isclass(thing) and issubclass(thing, Exception):
         assert not list(faults(name, None, thing.__doc__, short=()))
@@ -226,7 +233,7 @@ def test_every_public_name_is_described(name):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_every_public_method_has_an_example(name):
-    """In its own docstring or in that of its class; of what is `CALLED`, in that of a base."""
+    """The example is its own, its class's, or, for a method in `CALLED`, that of a base."""
     kind, member = MEMBERS[name]
     bases = (
         [base for base in kind.__mro__[1:] if base in CLASSES and member in vars(base)]
@@ -240,7 +247,9 @@ def test_every_public_method_has_an_example(name):
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_every_public_method_is_described(name):
-    """One line is enough for a property, for a method that is described in a base, and for one with no argument or one that it names."""
+    """One line is enough for a property, for a method that a base describes, and for a method with
+    at most one argument that the line names.
+    """
     kind, member = MEMBERS[name]
     value = inspect.getattr_static(kind, member)
     body = (
@@ -251,7 +260,7 @@ def test_every_public_method_is_described(name):
     if isinstance(value, property | cached_property):
         assert not list(faults(name, None, value.__doc__, body, short=()))
         assert ": " not in value.__doc__.splitlines()[0], (
-            "what stands before a colon is taken for the type of a property"
+            "Sphinx takes the text before a colon for the type of a property"
         )
         return
     arguments = [each for each in inspect.signature(body).parameters if each not in ("self", "cls")]

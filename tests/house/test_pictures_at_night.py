@@ -1,4 +1,4 @@
-"""What the pages show in the dark: drawings by day, recoloured."""
+"""The pages recolour drawings for their dark theme."""
 
 import sys
 from pathlib import Path
@@ -27,10 +27,10 @@ def output():
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
-def test_a_drawing_at_night_is_the_one_that_the_library_draws_dark(output, view):
+def test_a_recoloured_drawing_equals_one_in_the_dark_theme(output, view):
     assert at_night(tg.graph(output, **view).svg()) == tg.graph(output, theme="dark", **view).svg()
 
 
 @pytest.mark.parametrize("theme", ["print", "dark"])
-def test_what_is_made_for_paper_or_dark_already_stays_as_it_is(output, theme):
+def test_drawings_of_other_themes_are_not_recoloured(output, theme):
     assert at_night(tg.graph(output, theme=theme).svg()) == ""
