@@ -116,11 +116,15 @@ def file_graph(*, type_only=False):
 
 
 def find_circles(graph):
-    """Return the nodes of a graph that are part of a circle or lead into one."""
-    left = {name: set(needs) for name, needs in graph.items()}
-    while ready := {name for name, needs in left.items() if not needs & left.keys()}:
-        left = {name: needs for name, needs in left.items() if name not in ready}
-    return set(left)
+    """Return the nodes of a graph that are on a circle, or on a path from one circle to another."""
+    left = {name: set(needs) & graph.keys() for name, needs in graph.items()}
+    while True:
+        needed = set().union(*left.values())
+        kept = {name: needs & left.keys() for name, needs in left.items() if name in needed}
+        kept = {name: needs for name, needs in kept.items() if needs}
+        if kept == left:
+            return set(left)
+        left = kept
 
 
 # -- sizes -----------------------------------------------------------------------------------------

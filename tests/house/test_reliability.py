@@ -124,6 +124,27 @@ def copy_of_the_checkout(tmp_path_factory):
     return folder
 
 
+def run_tests(folder, expression, files, timeout):
+    """Run the tests of a copy of the checkout whose names match the expression."""
+    plugins = ["-p", "no:xdist", "-p", "no:randomly"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", *plugins, "-k", expression, *files],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.mark.study
+def test_every_test_passes_with_its_protection(copy_of_the_checkout):
+    files = sorted({file for test in REMOVALS for file in HOMES[test]})
+    run = run_tests(copy_of_the_checkout, " or ".join(REMOVALS), files, timeout=600)
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-500:]
+
+
 @pytest.mark.study
 @pytest.mark.parametrize("test", REMOVALS)
 def test_a_test_fails_without_its_protection(test, copy_of_the_checkout):
@@ -131,19 +152,8 @@ def test_a_test_fails_without_its_protection(test, copy_of_the_checkout):
     path = copy_of_the_checkout / "tinygrad_rnn" / removal["file"]
     source = path.read_text(encoding="utf-8")
     path.write_text(code_without(removal, source), encoding="utf-8")
-    plugins = ["-p", "no:xdist", "-p", "no:randomly"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", *plugins, "-k", test, *HOMES[test]]
-    environment = {**os.environ, "PYTHONPATH": str(copy_of_the_checkout)}
     try:
-        run = subprocess.run(
-            command,
-            cwd=copy_of_the_checkout,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        run = run_tests(copy_of_the_checkout, test, HOMES[test], timeout=60)
     except subprocess.TimeoutExpired:
         return  # without the protection the test never ends, which is a failure too
     finally:
