@@ -15,16 +15,12 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .errors import argument_error, messages
 from .scope_part import Scope, ScopePart, format_scope
-
-if TYPE_CHECKING:
-    from .op import Op
-
 
 clock = count(1)
 """One tick for every node recorded and every array replaced: what happened before what."""
@@ -48,12 +44,13 @@ class Node:
     scope : tuple of ScopePart
         Where: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
     used : int
-        0 until a backward pass goes through it; then 1 if that was with ``retain_graph=True``, so that another one may, else 2.
+        0 until a backward pass goes through it; then 2, or 1 with ``retain_graph=True``, which
+        allows another pass.
     """
 
     __slots__ = ("arrays", "index", "inputs", "op", "params", "scope", "used")
 
-    op: Op
+    op: Any  # an Op, whose module imports this one
     inputs: Sequence[Any]
     arrays: list[Any]
     params: dict[str, Any]

@@ -63,12 +63,12 @@ def test_imports_point_downwards(path):
         )
 
 
-@pytest.mark.parametrize("type_only", [False], ids=["at run time"])
+@pytest.mark.parametrize("type_only", [False, True], ids=["at run time", "for types too"])
 def test_rooms_do_not_import_in_circles(type_only):
     assert not find_circles(room_graph(type_only=type_only))
 
 
-@pytest.mark.parametrize("type_only", [False], ids=["at run time"])
+@pytest.mark.parametrize("type_only", [False, True], ids=["at run time", "for types too"])
 def test_files_do_not_import_in_circles(type_only):
     assert not find_circles(file_graph(type_only=type_only))
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import argument_error, describe
 from .render import FORMATS, render
 
-if TYPE_CHECKING:
-    from .figure import Graph
 
-
-def save_figure(figure: Graph, path: Any) -> Path:
-    """Write a figure to `path` in the format of its suffix, and return the path."""
+def save_figure(figure: Any, path: Any) -> Path:
+    """Write a figure, a `Graph`, to `path` in the format of its suffix; return the path."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
         fix = 'give one like "loss.svg"'
         raise argument_error("graph.save", "path", "the name of a file", describe(path), fix)
@@ -32,7 +29,7 @@ def save_figure(figure: Graph, path: Any) -> Path:
     return path
 
 
-def _contents(figure: Graph, path: Path) -> bytes:
+def _contents(figure: Any, path: Path) -> bytes:
     """Return the bytes to write to `path`; raise an error if its folder or suffix does not fit."""
     form = path.suffix[1:].lower()
     writers = {
@@ -56,7 +53,7 @@ def _encode(text: str) -> bytes:
     return (text.rstrip("\n") + "\n").encode()
 
 
-def _draw(figure: Graph, path: Path, form: str) -> bytes:
+def _draw(figure: Any, path: Path, form: str) -> bytes:
     """Return the drawing. If that fails, save the DOT text beside `path`, for use elsewhere."""
     try:
         return figure.svg().encode() if form == "svg" else render(figure.dot(), form)
