@@ -59,7 +59,7 @@ def backward_pass(
         Yield interior values too, newest first, each as soon as its cotangent is complete.
     watch : callable, optional
         ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that
-        made y, and the sum at x so far, without what is kept as SparseGrad.
+        made y, and the sum at x so far; the total is None for a SparseGrad.
 
     Raises
     ------
@@ -89,10 +89,13 @@ def backward_pass(
                 fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
                 if not fits or x.changed > node.index:
                     c = fit(c, x, y)
+                    if type(c) is SparseGrad:
+                        sparse.setdefault(x, []).append(c)
+                        if watch:
+                            watch(y, x, c, None)
+                        continue
                 total = totals.get(x)
-                if type(c) is SparseGrad:
-                    sparse.setdefault(x, []).append(c)
-                elif total is None:
+                if total is None:
                     totals[x] = c
                 elif x in owned:
                     totals[x] = iadd(total, c)
@@ -100,7 +103,7 @@ def backward_pass(
                     totals[x] = total + c
                     owned.add(x)
                 if watch:
-                    watch(y, x, c, totals.get(x))
+                    watch(y, x, c, totals[x])
     for leaf in {**totals, **sparse}:
         g = totals.get(leaf)
         yield leaf, densify(leaf, g, sparse[leaf]) if leaf in sparse else g
@@ -185,9 +188,8 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     copies = [(x, np.array(g)) for x, g in gradients]
     with accumulation_lock():
         totals = [(x, g if x.grad is None else _add_to_grad(x, g)) for x, g in copies]
-        if observers:
-            for x, total in totals:
-                notify("accumulated", x, total)
+        for x, total in totals if observers else ():
+            notify("accumulated", x, total)
         for x, total in totals:
             x.grad = total
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import as_dtype as dtype
-from .dtypes import floating_dtype, real_dtype
+from .dtypes import real_dtype
 from .errors import argument_error, describe
 from .errors.messages import flag, floating, instance, numbers_error, runs_at_once
 
@@ -176,6 +176,11 @@ def class_indices(operation: str, argument: str, index: np.ndarray, classes: int
         expected += f", because there are {classes} classes"
         raise argument_error(operation, argument, expected, got, f"correct it{ignore}")
     return index if index.size else index.astype(np.intp)
+
+
+def floating_dtype(operation: str, value: Any) -> np.dtype:
+    """Return a floating dtype, raise TypeError for any other."""
+    return dtype(operation, value, "f", "a floating dtype")
 
 
 def first_position(wrong: np.ndarray) -> tuple[int, ...]:

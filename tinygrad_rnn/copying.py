@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,8 @@ def frozen_copy(setting: Any) -> Any:
     if type(setting) in (tuple, list):
         return type(setting)([frozen_copy(part) for part in setting])
     if isinstance(setting, Value) and not setting.tracked:
-        return type(setting)(np.array(setting.array), name=setting.name)
+        kind: Any = type(setting)
+        return kind(np.array(setting.array), name=setting.name)
     return setting
 
 
@@ -29,7 +30,7 @@ class Copyable:
 
     __slots__ = ()
 
-    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self: Any, memo: dict[int, Any]) -> Any:
         leaf = messages.check_leaf("copy.deepcopy", self)
         grad = None if leaf.grad is None else leaf.grad.copy()
         memo[id(self)] = copy = _rebuild(

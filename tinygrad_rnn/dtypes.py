@@ -18,6 +18,8 @@ from .errors import argument_error, describe, messages
 NUMPY_SCALARS = frozenset(np.dtype(code).type for code in "?bhilqBHILQefdg")
 """NumPy's real scalar types."""
 
+FROM_NUMPY = (np.ndarray, np.generic)
+
 PLAIN = frozenset({np.ndarray, float, int, bool, list, tuple})
 """What most arrays are made of."""
 
@@ -64,7 +66,7 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     >>> tg.set_default_dtype("float32")
     """
     global _default
-    _default = floating_dtype("set_default_dtype", dtype)
+    _default = as_dtype("set_default_dtype", dtype, "f", "a floating dtype")
 
 
 def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dtype") -> np.dtype:
@@ -84,11 +86,6 @@ def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dty
         fix = "use float32 or float64" if kinds == "f" else "use float32, float64, int64 or bool"
         raise argument_error(operation, "dtype", expected, got, fix, TypeError)
     return found
-
-
-def floating_dtype(operation: str, value: Any) -> np.dtype:
-    """Return a floating dtype, raise TypeError for any other."""
-    return as_dtype(operation, value, "f", "a floating dtype")
 
 
 def real_dtype(value: Any, operation: str = "Tensor") -> np.dtype:
@@ -150,9 +147,8 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
     """Return the arguments of an op without Tensors: Python's numbers are weak beside arrays only."""
-    if any(isinstance(x, np.ndarray | np.generic) for x in arrays):
-        return arrays
-    return [np.asarray(x) for x in arrays]
+    weak = not any([isinstance(x, FROM_NUMPY) for x in arrays])
+    return [np.asarray(x) for x in arrays] if weak else arrays
 
 
 def cast_result(
@@ -177,4 +173,4 @@ def _from_numpy(data: Any) -> bool:
     """Return whether the first number in nested lists came from NumPy and brings a dtype along."""
     while isinstance(data, list | tuple) and data:
         data = data[0]
-    return isinstance(data, np.ndarray | np.generic) or hasattr(data, "__array__")
+    return isinstance(data, FROM_NUMPY) or hasattr(data, "__array__")

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import argument_error, messages
+from .errors import messages
 from .scope_part import Scope, ScopePart, format_scope
 
 clock = count(1)
@@ -87,7 +87,7 @@ class Value:
     __slots__ = ("__weakref__", "array", "changed", "grad", "name", "node", "tracked")
 
     array: np.ndarray
-    node: Node | None
+    node: Any  # a Node or None, and mostly known to be one
     tracked: bool
     changed: int
     grad: np.ndarray | None
@@ -123,9 +123,7 @@ read_hook: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = 
 def read(look: Callable[..., Any], value: Value, *others: Any) -> Any:
     """Return what `look` reads from the arrays of the values: a plain array or a Python number."""
     hook = read_hook.get()
-    if hook is not None:
-        return hook(look, value, *others)
-    return look(value.array, *[unwrap(x) for x in others])
+    return hook(look, value, *others) if hook else look(value.array, *map(unwrap, others))
 
 
 observers: list[Any] = []
@@ -216,29 +214,17 @@ def scope(*parts: str | int) -> Block:
     ['encoder', 't=0']
     """
     for i, part in enumerate(parts):
-        if not isinstance(part, str | int | np.integer) or isinstance(part, bool):
-            wanted, fix = "a name (str) or a time step (int)", "use str(...)"
-            raise argument_error(
-                "scope", f"parts[{i}]", expected=wanted, got=repr(part), fix=fix, kind=TypeError
-            )
-    inner = tuple(
-        ScopePart("name", part) if isinstance(part, str) else ScopePart("step", index=int(part))
-        for part in parts
-    )
+        kinds = () if isinstance(part, bool) else (str, int, np.integer)
+        expected = "a name (str) or a time step (int)"
+        messages.instance("scope", f"parts[{i}]", part, kinds, expected, "use str(...)")
+    inner = tuple([ScopePart.of(part) for part in parts])
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
-
-
-def node_of(value: Value) -> Node:
-    """Return the node of a value that is known to have one."""
-    assert value.node is not None
-    return value.node
 
 
 def toposort(root: Value) -> list[Value]:
     """Return the values that `root` was computed from, newest first, itself included; no leaves."""
-    if root.node is None:
-        return []
-    seen, waiting = {root}, [root.node]
+    seen = {root} if root.node else set()
+    waiting = [value.node for value in seen]
     while waiting:
         for value in waiting.pop().inputs:
             if isinstance(value, Value) and value.node is not None and value not in seen:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, because every time step makes one and a frozen one takes three times as long.
+@dataclass(slots=True, unsafe_hash=True)
 class ScopePart:
     """One part of the place where a node was recorded.
 
@@ -33,6 +35,11 @@ class ScopePart:
     name: str = ""
     index: int = 0
     call: int = 0
+
+    @classmethod
+    def of(cls, part: Any) -> ScopePart:
+        """Return the part for a name (str) or a time step (int)."""
+        return cls("name", part) if isinstance(part, str) else cls("step", index=int(part))
 
     @property
     def is_step(self) -> bool:

@@ -13,13 +13,18 @@ from . import ops
 from .backward import accumulate, backward_pass
 from .copying import Copyable
 from .dtypes import as_array, as_dtype
-from .errors import messages
-from .graph import IMMUTABLE, Value, clock, node_of, notify, read, read_hook, toposort
+from .errors import argument_error, describe, messages
+from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
+
+
+def _comparison(compare: Any) -> Any:
+    """Return an operator of Tensors that reads their values; its result is a plain array."""
+    return lambda self, other: read(compare, self, other)
 
 
 class Tensor(Copyable, Value):
@@ -69,12 +74,11 @@ class Tensor(Copyable, Value):
         if isinstance(data, Value):
             data = messages.check_untracked("Tensor", "data", data).array
         self.array = as_array(data, dtype)
-        self.tracked = messages.flag("Tensor", "requires_grad", requires_grad)
-        if self.tracked:
+        if requires_grad is not False and messages.flag("Tensor", "requires_grad", requires_grad):
             messages.floating("Tensor", "requires_grad", self.array)
-        self.name = messages.instance(
-            "Tensor", "name", name, str | None, "text, or None", "use str(...)"
-        )
+        if name is not None:
+            messages.instance("Tensor", "name", name, str, "text, or None", "use str(...)")
+        self.name, self.tracked = name, bool(requires_grad)
         self.node, self.grad, self.changed = None, None, 0
 
     # -- what it is --------------------------------------------------------------------------------
@@ -89,7 +93,8 @@ class Tensor(Copyable, Value):
         old = messages.check_leaf("Tensor.data", self).array
         array = np.asarray(new, dtype=None if isinstance(new, np.ndarray) else old.dtype)
         if array.shape != old.shape or array.dtype != old.dtype:
-            raise messages.data_error(self, array)
+            name, fix = self.name or "new value", "make a new Tensor, or use reshape and astype"
+            raise argument_error("Tensor.data", name, describe(self), describe(array), fix)
         self.array, self.changed = array, next(clock)
 
     @property
@@ -198,10 +203,10 @@ class Tensor(Copyable, Value):
         array([ 2., 40.], dtype=float32)
         """
         used = 1 if messages.flag("backward", "retain_graph", retain_graph) else 2
-        seeds, order = {self: messages.check_seed("backward", self, gradient)}, toposort(self)
-        accumulate(backward_pass(seeds, order, interior=retain_grads))
+        seed, order = messages.check_seed("backward", self, gradient), toposort(self)
+        accumulate(backward_pass({self: seed}, order, interior=retain_grads))
         for value in order:
-            node_of(value).used = max(node_of(value).used, used)
+            value.node.used = max(value.node.used, used)
         notify("used", order)
 
     # -- operators ---------------------------------------------------------------------------------
@@ -256,26 +261,13 @@ class Tensor(Copyable, Value):
         return apply(ops.getitem, (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise messages.assignment_error()
+        got = "a Tensor, whose numbers its graph needs as they are"
+        fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
+        raise argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
 
-    def __eq__(self, other: Any) -> Any:
-        return read(operator.eq, self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return read(operator.ne, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return read(operator.lt, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return read(operator.le, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return read(operator.gt, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return read(operator.ge, self, other)
-
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
     __hash__ = Value.__hash__
 
     # -- NumPy's functions -------------------------------------------------------------------------
@@ -285,11 +277,8 @@ class Tensor(Copyable, Value):
             messages.check_untracked("np.asarray", "t", self).array, dtype=dtype, copy=copy
         )
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return numpy_protocol.array_ufunc(ufunc, method, *inputs, **kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return numpy_protocol.array_function(func, args, kwargs)
+    __array_ufunc__ = numpy_protocol.array_ufunc
+    __array_function__ = numpy_protocol.array_function
 
     # -- methods: the functions of the same name ---------------------------------------------------
 

@@ -55,17 +55,17 @@ def same_structure(old: Any, new: Any) -> bool:
     >>> tree.same_structure((np.zeros(2), None), (np.ones(3), None))
     False
     """
-    if isinstance(old, tuple | list):
-        fits = isinstance(new, tuple | list) and len(old) == len(new)
+    before, after = getattr(old, "array", old), getattr(new, "array", new)
+    if isinstance(before, np.ndarray):
+        is_array = isinstance(after, (np.ndarray, np.generic))
+        return is_array and before.shape == after.shape and before.dtype == after.dtype
+    if isinstance(old, (tuple, list)):
+        fits = isinstance(new, (tuple, list)) and len(old) == len(new)
         return fits and all(same_structure(a, b) for a, b in zip(old, new, strict=True))
     if isinstance(old, dict):
         fits = isinstance(new, dict) and old.keys() == new.keys()
         return fits and all(same_structure(part, new[name]) for name, part in old.items())
-    before, after = getattr(old, "array", old), getattr(new, "array", new)
-    if not isinstance(before, np.ndarray):
-        return True
-    is_array = isinstance(after, np.ndarray | np.generic)
-    return is_array and before.shape == after.shape and before.dtype == after.dtype
+    return True
 
 
 def equal(a: Any, b: Any) -> bool:

@@ -240,7 +240,7 @@ AREAS = {
         "scope of a float": (
             lambda: tg.scope(1.5),
             TypeError,
-            r"scope: argument parts\[0\]: .* got 1.5",
+            r"scope: argument parts\[0\]: .* got float 1.5",
         ),
         "scope of None": (
             lambda: tg.scope("gru", None),
@@ -250,7 +250,7 @@ AREAS = {
         "scope of a bool": (
             lambda: tg.scope(True),
             TypeError,
-            r"scope: argument parts\[0\]: .* got True",
+            r"scope: argument parts\[0\]: .* got bool True",
         ),
         "unknown default dtype": (
             lambda: tg.set_default_dtype("foo"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
 from ..errors import messages
-from ..graph import Node, Scope, Value, format_scope, node_of, toposort
+from ..graph import Node, Scope, Value, format_scope, toposort
 from ..tensor import Tensor
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
@@ -160,12 +160,12 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     for number, y in enumerate(order, 1):
         _, g = arrived
         arrived = next(arrivals, None)  # only now have the rules of the op that made y run
-        contributions = tuple(collector.take(node_of(y), labels))
-        equation, scope = format_equation(y, labels), node_of(y).scope
+        contributions = tuple(collector.take(y.node, labels))
+        equation, scope = format_equation(y, labels), y.node.scope
         yield Step(number, len(order), y, equation, scope, np.array(g), contributions)
     accumulate([arrived, *arrivals] if arrived else [])
     for value in order:
-        node_of(value).used = 2
+        value.node.used = 2
 
 
 class _Collector:

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import check
 from ..errors import NonFiniteError, WrittenError, argument_error, describe, messages
-from ..graph import Value, node_of, observers, read_hook, unwrap
+from ..graph import Value, observers, read_hook, unwrap
 from ..op import registry
 from .source_location import find_user_location
 from .write_guard import Guard
@@ -143,12 +143,12 @@ class debug:
             return
         location = find_user_location(sys._getframe(1))
         for y in order:
-            self.guard.require_unchanged((*node_of(y).arrays, y.array), location)
+            self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
     def used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
         for y in order:
-            entry = self.alive.pop(id(y), None) if node_of(y).used > 1 else None
+            entry = self.alive.pop(id(y), None) if y.node.used > 1 else None
             if entry is not None:
                 self.guard.release(entry[1])
                 self.locations.pop(id(y), None)
@@ -216,7 +216,7 @@ class debug:
 
     def _protect(self, out: Value, location: str) -> None:
         """Lock the arrays of the op that made `out`, until `out` is freed."""
-        key, node = id(out), node_of(out)
+        key, node = id(out), out.node
         self.locations[key] = location
         use = f"{node.op.name} at {location}"
         arrays = (*node.arrays, out.array) if self.writes else ()

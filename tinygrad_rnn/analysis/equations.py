@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 from unicodedata import combining
 
-from ..graph import Node, Value, format_scope, node_of
+from ..graph import Node, Value, format_scope
 from .labels import (
     escape_unprintable,
     format_constant,
@@ -80,18 +80,18 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     """
     values = recorded_values("draw.text", output)
     labels, scopes = label_values(values), resolve_scopes(values)
-    uses = Counter(x for value in values for x in node_of(value).inputs if isinstance(x, Value))
-    consumer = {x: value for value in values for x in node_of(value).inputs if isinstance(x, Value)}
+    uses = Counter(x for value in values for x in value.node.inputs if isinstance(x, Value))
+    consumer = {x: value for value in values for x in value.node.inputs if isinstance(x, Value)}
     inline: Inline = {}
     lines, here, number = _list_parameters(labels), None, 0
     for value in values:
-        text, level = format_expression(node_of(value), labels, inline)
+        text, level = format_expression(value.node, labels, inline)
         if (
             not value.name
             and uses[value] == 1
             and len(text) <= INLINE
             and scopes[value] == scopes[consumer[value]]
-            and _occurs_once(value, node_of(consumer[value]))
+            and _occurs_once(value, consumer[value].node)
         ):
             inline[value] = text, level
             continue
@@ -113,7 +113,7 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
 
 def format_equation(value: Value, labels: dict[Value, str]) -> str:
     """Return the equation of one result, with every input by its label: ``z = σ(#3)``."""
-    return f"{labels[value]} = {format_expression(node_of(value), labels, {})[0]}"
+    return f"{labels[value]} = {format_expression(value.node, labels, {})[0]}"
 
 
 def _list_parameters(labels: dict[Value, str]) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import check
 from ..backward import SparseGrad, backward_pass, densify
 from ..errors import argument_error, messages
-from ..graph import Scope, Value, node_of, toposort
+from ..graph import Scope, Value, toposort
 from ..tensor import Tensor
 from .labels import recorded_values
 from .scopes import Loop, loop_of, resolve_scopes
@@ -335,7 +335,7 @@ def _is_called(title: str, name: str) -> bool:
 
 def _require_steps(operation: str, argument: str, named: Named, order: Iterable[Value]) -> None:
     """Raise ValueError if all time steps are inside a compiled scan."""
-    is_compiled = not named and any("compiled" in node_of(value).params for value in order)
+    is_compiled = not named and any("compiled" in value.node.params for value in order)
     got = "a compiled scan, which is one node"
     fix = "call the layer itself, fast.target, to look inside"
     check.require(not is_compiled, operation, argument, "a graph with time steps", got=got, fix=fix)
@@ -443,10 +443,10 @@ def _continue_backward(x: Value, g: Any, places: Places) -> Iterable[tuple[Value
         return [(x, g)]
     seen, waiting = {x}, [x]
     while waiting:
-        for value in node_of(waiting.pop()).inputs:
+        for value in waiting.pop().node.inputs:
             is_interior = isinstance(value, Value) and value.node is not None
             if is_interior and value not in seen and places[value] is None:
                 seen.add(value)
                 waiting.append(value)
-    order = sorted(seen, key=lambda value: node_of(value).index, reverse=True)
+    order = sorted(seen, key=lambda value: value.node.index, reverse=True)
     return backward_pass({x: g}, order)

@@ -10,7 +10,7 @@ from string import Formatter
 from typing import Any
 
 from ..errors import argument_error, describe
-from ..graph import Node, Scope, Value, node_of, toposort, unwrap
+from ..graph import Node, Scope, Value, toposort, unwrap
 from .scopes import resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
@@ -67,10 +67,10 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
     used_in: dict[Value, set[int | None]] = {}
     made_in: dict[str | None, set[int]] = {}
     for value in values:
-        step = time_step(node_of(value).scope)
+        step = time_step(value.node.scope)
         if step is not None:
             made_in.setdefault(value.name, set()).add(step)
-        for x in node_of(value).inputs:
+        for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
                 used_in.setdefault(x, set()).add(step)
     counts, initial = Counter(x.name for x in used_in), find_initial_states(values)
@@ -98,7 +98,7 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
             labels[x] = format_constant(x)
     for value in values:
         if value.name:
-            add(value, value.name, time_step(node_of(value).scope))
+            add(value, value.name, time_step(value.node.scope))
     return labels
 
 
@@ -109,8 +109,8 @@ def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
     """
     scopes: dict[Value, Any] = {**resolve_scopes(values)}
     for value in values:
-        in_time = time_step(node_of(value).scope) is not None
-        for x in node_of(value).inputs:
+        in_time = time_step(value.node.scope) is not None
+        for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
                 scopes.setdefault(x, scopes[value] if in_time and not x.tracked else x)
     return scopes
@@ -177,7 +177,7 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
     counts: Counter[tuple] = Counter()
     groups: dict[tuple, dict[int, Node]] = {}
     for value in reversed(list(values)):
-        node = node_of(value)
+        node = value.node
         if place := _place_in_loop(node.scope):
             loop, step = place
             counts[loop, step, node.op.name] += 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 
-from ..graph import Scope, ScopePart, Value, node_of
+from ..graph import Scope, ScopePart, Value
 
 Loop = tuple[Scope, int]
 """The scope of a loop, and a time step of it."""
@@ -57,7 +57,7 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
                 resolved.append(part)
         return tuple(resolved)
 
-    return {value: resolve(node_of(value).scope) for value in values}
+    return {value: resolve(value.node.scope) for value in values}
 
 
 def plain_scope(scope: Scope) -> tuple[str | int, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..backward import backward_pass
-from ..graph import Value, enable_grad, node_of, toposort
+from ..graph import Value, enable_grad, toposort
 from ..op import Op, apply, rule_source
 from ..tensor import Tensor
 from .trace import Traced, other_numbers, seeing
@@ -55,7 +55,7 @@ def dependent(traced: Traced) -> set[Any]:
     found: set[Any] = {id(x) for x in (*traced.inputs, *traced.states)}
     arrays = {id(x) for x in traced.inputs if isinstance(x, np.ndarray)}
     for value in traced.values:
-        node = node_of(value)
+        node = value.node
         if any(id(x) in found or id(x) in arrays for x in node.inputs):
             found.add(id(value))
     return found
@@ -122,7 +122,7 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
             *found.to_leaves.values(),
         ]
     values = {v for root in roots if root is not None for v in toposort(root)} - set(traced.values)
-    found.values = sorted(values, key=lambda v: node_of(v).index)
+    found.values = sorted(values, key=lambda v: v.node.index)
     return found
 
 
@@ -133,7 +133,7 @@ def _flowing(roots: Iterable[Value], values: list[Value]) -> list[Value]:
     for value in reversed(values):
         if value in reached:
             found.append(value)
-            reached.update(x for x in node_of(value).inputs if isinstance(x, Value) and x.tracked)
+            reached.update(x for x in value.node.inputs if isinstance(x, Value) and x.tracked)
     return found
 
 
@@ -141,7 +141,7 @@ def _leaves(value: Value) -> set[Value]:
     return {
         x
         for v in toposort(value)
-        for x in node_of(v).inputs
+        for x in v.node.inputs
         if isinstance(x, Value) and x.node is None and x.tracked
     }
 
@@ -203,7 +203,7 @@ def rule_op(rule: Callable[..., Any]) -> Op:
 @contextmanager
 def _rules_as_nodes(values: list[Value]) -> Any:
     """Inside, the nodes of `values` have rules that can be recorded."""
-    ops = [(node_of(value), node_of(value).op) for value in values]
+    ops = [(value.node, value.node.op) for value in values]
     stand_ins: dict[Op, Any] = {}
     try:
         for node, op in ops:

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import tree
 from ..errors import NotCompilable, argument_error, describe
-from ..graph import Value, enable_grad, node_of, read_hook, toposort
+from ..graph import Value, enable_grad, read_hook, toposort
 from ..op import Op, apply
 from ..tensor import Tensor
 from .capture import Held
@@ -156,7 +156,7 @@ def _run(
     outputs, output = _parts(name, result[0])
     new, structure = _parts(name, result[1], stand_ins)
     values = sorted(
-        {v for root in (*outputs, *new) for v in toposort(root)}, key=lambda v: node_of(v).index
+        {v for root in (*outputs, *new) for v in toposort(root)}, key=lambda v: v.node.index
     )
     return Traced(xs, old, outputs, new, output, structure, values)
 
@@ -296,7 +296,7 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
         )
     same = len(first.values) == len(second.values)
     for mine, other in zip(first.values, second.values, strict=False):
-        a, b = node_of(mine), node_of(other)
+        a, b = mine.node, other.node
         if not same or a.op.name != b.op.name or len(a.arrays) != len(b.arrays):
             raise NotCompilable(
                 refusal(

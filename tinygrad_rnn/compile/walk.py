@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import ops, tree
 from ..errors import NotCompilable, format_count
-from ..graph import Value, context, node_of, toposort
+from ..graph import Value, context, toposort
 from ..op import Op, apply
 from ..scan import scan, scan_hook
 from ..tensor import Tensor
@@ -259,7 +259,7 @@ def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
 
 def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
     """The gradients of y, zeros where it does not depend on one."""
-    used = {x for v in toposort(y) for x in node_of(v).inputs if isinstance(x, Value)}
+    used = {x for v in toposort(y) for x in v.node.inputs if isinstance(x, Value)}
     asked = [x for x in tracked if x in used]
     found = dict(zip(asked, grad(y, asked, grad_output=g, create_graph=True), strict=True))
     return [found.get(x, Tensor(np.zeros_like(x.array))) for x in tracked]

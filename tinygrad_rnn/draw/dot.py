@@ -198,8 +198,8 @@ def _label(vertex: Vertex, look: Look, lag: int) -> str:
         if "value" in look.show:
             rows += [_small(line, theme.faint) for line in _format_array(value.array)]
         if "grad" in look.show and value.tracked:
-            has_gradient = value.grad is not None and look.backward_done
-            first, *others = _format_array(value.grad) if has_gradient else ["—"]
+            gradient = value.grad if look.backward_done else None
+            first, *others = ["—"] if gradient is None else _format_array(gradient)
             rows += [_small(line, theme.gradient) for line in (f"∂ {first}", *others)]
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>>'

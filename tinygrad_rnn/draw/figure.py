@@ -11,7 +11,7 @@ from ..analysis.equations import format_graph as equations
 from ..analysis.labels import label_values, recorded_values
 from ..analysis.scopes import loop_of, plain_scope
 from ..errors import argument_error, describe, format_count
-from ..graph import Value, node_of
+from ..graph import Value
 from . import options, views
 from .fit import MAX_VERTICES, shrink_to_fit
 from .picture import Edge, Picture, Vertex, build_picture
@@ -68,7 +68,7 @@ class Graph:
     @property
     def status(self) -> str:
         """``"backward done"`` after a backward pass through the graph, else ``"forward only"``."""
-        return "backward done" if node_of(self._values[-1]).used else "forward only"
+        return "backward done" if self._values[-1].node.used else "forward only"
 
     @property
     def notes(self) -> list[str]:
@@ -360,18 +360,18 @@ def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], 
     The count is by dynamic programming: the paths through a value are those through all its uses.
     """
     inside = set(values) | {
-        x for value in values for x in node_of(value).inputs if isinstance(x, Value)
+        x for value in values for x in value.node.inputs if isinstance(x, Value)
     }
     if not isinstance(highlight, Value) or highlight not in inside or not highlight.tracked:
         expected, fix = "a Tensor with gradients in this graph", "pass a parameter it uses"
         raise argument_error("graph", "highlight", expected, describe(highlight), fix)
     reached = {highlight}
     for value in values:
-        if any(isinstance(x, Value) and x in reached for x in node_of(value).inputs):
+        if any(isinstance(x, Value) and x in reached for x in value.node.inputs):
             reached.add(value)
     paths: Counter[Value] = Counter({values[-1]: 1})
     for value in reversed(values):
-        for x in node_of(value).inputs:
+        for x in value.node.inputs:
             if isinstance(x, Value) and x in reached and value in reached:
                 paths[x] += paths[value]
     return frozenset(reached), paths[highlight]

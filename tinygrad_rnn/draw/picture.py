@@ -15,7 +15,7 @@ from typing import Any
 from ..analysis.equations import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import resolve_scopes
-from ..graph import Scope, ScopePart, Value, node_of
+from ..graph import Scope, ScopePart, Value
 
 MAX_FORMULA = 48
 """The largest number of characters of a formula in a box."""
@@ -168,7 +168,7 @@ def build_picture(values: Iterable[Value]) -> Picture:
         picture.vertices[ids[key]] = Vertex(ids[key], kind, scope=scopes[key], **attributes)
 
     for value in values:
-        node = node_of(value)
+        node = value.node
         sources = []
         for x, array in zip(node.inputs, node.arrays, strict=True):
             if (key := _input_key(x, array)) is not None:
@@ -224,7 +224,7 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
     heads: dict[Value, Value | None] = {}
     users: dict[Value, list[Value]] = {}
     for value in reversed(values):
-        node = node_of(value)
+        node = value.node
         served = {heads[user] for user in users.get(value, [])}
         head = value if value.name else served.pop() if len(served) == 1 else None
         is_near = head is not None and recorded_in[head] == recorded_in[value]
@@ -235,7 +235,7 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
     scopes: dict[Any, Scope] = {}
     sizes = Counter(heads.values())
     for value in values:
-        node, head, here = node_of(value), heads[value], recorded_in[value]
+        node, head, here = value.node, heads[value], recorded_in[value]
         scopes[value] = here
         if head is not None and sizes[head] > 1:
             scopes[value] = (*here, ScopePart("terms", head.name or ""))

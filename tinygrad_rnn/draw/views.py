@@ -11,7 +11,7 @@ import numpy as np
 from ..analysis.labels import SUBSCRIPTS
 from ..analysis.scopes import loop_of
 from ..errors import argument_error, format_count
-from ..graph import Scope, ScopePart, Value, node_of
+from ..graph import Scope, ScopePart, Value
 from .picture import Picture, Vertex, merge_vertices
 
 
@@ -171,7 +171,7 @@ def find_parameters(picture: Picture) -> set[str]:
 
 def _only_rearranges(value: Value) -> bool:
     """Return whether the op moves, adds or masks entries, in a way that does not depend on data."""
-    node = node_of(value)
+    node = value.node
     settings = [
         x
         for setting in node.params.values()

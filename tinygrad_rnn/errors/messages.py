@@ -30,7 +30,7 @@ def instance(operation: str, argument: str, value: Any, kinds: Any, expected: st
 def flag(operation: str, argument: str, value: Any) -> bool:
     """Return `value` as a bool; raise TypeError for all but True and False, because "no" is true."""
     fix = "write True or False, without quotes"
-    return bool(instance(operation, argument, value, bool | np.bool_, "True or False", fix))
+    return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
 
 def runs_at_once(block: str, function: Callable[..., Any]) -> None:
@@ -154,10 +154,8 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    try:
-        better = type(error)(text)
-    except TypeError:  # NumPy's own kinds of TypeError are not made of a text
-        better = TypeError(text)
+    is_type_error = isinstance(error, TypeError)  # NumPy's own kinds are not made of a text
+    better = TypeError(text) if is_type_error else type(error)(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
 
@@ -178,11 +176,9 @@ def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
 
 def point_at(x: Any) -> str:
     """Return how to point at a value in a message: its name, what made it, and where."""
-    made, where = "", ""
-    if x.node is not None:
-        made = f" made by {x.node.op.name}"
-        where = " / ".join(map(str, x.node.scope))
-    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{' in ' + where if where else ''})"
+    made = f" made by {x.node.op.name}" if x.node else ""
+    where = f" in {' / '.join(map(str, x.node.scope))}" if x.node and x.node.scope else ""
+    return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{where})"
 
 
 def used_error(y: Any) -> Exception:
@@ -235,19 +231,6 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
         fix = f"use {argument}.item(), {argument}.detach().numpy(), or a function of tinygrad_rnn"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return t
-
-
-def assignment_error() -> Exception:
-    """Return the error for ``t[...] = value``."""
-    got = "a Tensor, whose numbers its graph needs as they are"
-    fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
-    return argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
-
-
-def data_error(t: Any, array: np.ndarray) -> Exception:
-    """Return the error for an assignment of another shape or dtype to ``t.data``."""
-    fix = "make a new Tensor, or use reshape and astype"
-    return argument_error("Tensor.data", t.name or "new value", describe(t), describe(array), fix)
 
 
 def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:

@@ -61,8 +61,9 @@ class Module:
         known, kind = self.__dict__, type(self).__name__
         if "_parameters" not in known:
             raise AttributeError(f"{kind}: call super().__init__() before assigning {name}")
-        is_parameter = isinstance(value, Tensor) and value.tracked and value.node is None
-        if name in known["_parameters"] and not is_parameter and value is not None:
+        is_leaf = isinstance(value, Tensor) and value.tracked and value.node is None
+        parameter: Any = value if is_leaf else None
+        if name in known["_parameters"] and parameter is not value:
             expected = "a leaf Tensor with requires_grad=True, or None"
             fix = "assign parameter.data to change its numbers"
             raise argument_error(kind, name, expected, describe(value), fix, TypeError)
@@ -70,9 +71,9 @@ class Module:
         self._require_no_cycle(name, value)
         known["_parameters"].pop(name, None)
         known["_modules"].pop(name, None)
-        if is_parameter:
-            known["_parameters"][name] = value
-            value.name = value.name or name
+        if parameter is not None:
+            known["_parameters"][name] = parameter
+            parameter.name = parameter.name or name
         elif isinstance(value, Module):
             known["_modules"][name] = value
             value.__dict__["_scope"] = name

@@ -115,7 +115,7 @@ alternatives = {
 """The expression to use in the place of each function that has no derivative here."""
 
 
-def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Return the answer to `ufunc(*inputs)` where an input, or ``out=``, is a Tensor."""
     name = ufunc.__name__
     if method != "__call__":
@@ -127,13 +127,16 @@ def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> An
         expected = "no such argument, because the numbers of a Tensor are not changed in place"
         fix = f"write y = {name}(...) instead of out= or an in-place operator on an array"
         raise argument_error(f"np.{name}", names, expected, "one", fix, TypeError)
-    return array_function(ufunc, inputs, {}, name)
+    return call_ours(ufunc, inputs, {}, name)
 
 
-def array_function(
-    func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = ""
-) -> Any:
+def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Return the answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
+    return call_ours(func, args, kwargs, "")
+
+
+def call_ours(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str) -> Any:
+    """Call our function for NumPy's `func`; raise TypeError if there is none. Its ufunc has a `name`."""
     if func in differentiable:
         try:
             return differentiable[func](*args, **kwargs)
