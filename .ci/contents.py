@@ -1,6 +1,6 @@
-"""What is in the wheel and in the sdist of a folder, held against what should be: nothing is missing, and nothing else is there.
+"""Check that the wheel and the sdist in a folder contain the files that git tracks, and no others.
 
-Run as ``python .ci/contents.py DIST`` in a checkout; what is expected are the files that git knows.
+Run it as ``python .ci/contents.py DIST`` in a checkout.
 """
 
 import subprocess
@@ -20,10 +20,8 @@ ALONE = (
     "SECURITY.md",
     "pyproject.toml",
 )
-ADDED = {
-    "PKG-INFO",
-    ".gitignore",
-}  # by the build: metadata, and what hatchling keeps so that the sdist builds as the checkout does
+ADDED = {"PKG-INFO", ".gitignore"}
+"""Files that the build adds to the sdist."""
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE"}
 
 

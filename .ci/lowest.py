@@ -1,4 +1,7 @@
-"""The lowest versions that pyproject.toml allows, one requirement a line: of what is needed, and of the extras that the suite uses."""
+"""Print the lowest versions that pyproject.toml allows, one requirement a line.
+
+They are those of the dependencies and of the extras that the tests use.
+"""
 
 import tomllib
 from pathlib import Path

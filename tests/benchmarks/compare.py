@@ -1,13 +1,13 @@
-"""Times a training step of tinygrad_rnn side by side with its peers, in one thread and float32.
+"""Time a training step of tinygrad_rnn next to other libraries, in one thread and float32.
 
-    python tests/benchmarks/compare.py                    # both models, all sizes, every peer that is installed
+    python tests/benchmarks/compare.py                    # all models, sizes and installed peers
     python tests/benchmarks/compare.py --sizes tiny small --models nn.GRU --seconds 5
     python tests/benchmarks/compare.py --scaling --imports --live
     python tests/benchmarks/compare.py --all --json results.json
 
-Engines take turns, a block of steps each, in an order that changes from round to round, so that whatever
-else the machine does meets all of them; times are medians over the rounds, ratios medians of the ratios
-within a round. Before anything is timed the engines must agree on the loss and on a gradient.
+Engines take turns: each runs a block of steps, in an order that changes from round to round. So other
+work on the machine affects all of them. Times are medians over the rounds; ratios are medians of the
+ratios within a round. Before anything is timed, the engines must agree on the loss and on a gradient.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BARS = {
     ("compiled GRU, Numba", "jax.jit"): (0.5, 0.8, 0.95, 0.95),
     ("compiled LSTM", "torch"): (0.25, 0.6, 0.95, 1.0),
 }
-"""What ours over theirs is to be at most, for tiny, small, medium and large."""
+"""The largest allowed ratio, ours ÷ theirs, for tiny, small, medium and large."""
 
 ENGINES = list(dict.fromkeys(engine for engines in MODELS.values() for engine in engines))
 SCALING_BAR = 1.15
@@ -64,11 +64,11 @@ BLOCK = 0.01  # seconds that one engine runs before the next has its turn, at le
 Row = dict[str, Any]
 
 
-# -- measuring ---------------------------------------------------------------------------------------
+# -- measuring -------------------------------------------------------------------------------------
 
 
 def disagreement(reference: Contestant, other: Contestant) -> str:
-    """How far two engines are apart before any step; empty if they agree."""
+    """Return how two engines differ before any step; an empty text if they agree."""
     (loss, gradient), (their_loss, their_gradient) = reference.probe(), other.probe()
     scale = np.abs(gradient).max()
     if gradient.dtype != their_gradient.dtype:
@@ -81,7 +81,7 @@ def disagreement(reference: Contestant, other: Contestant) -> str:
 
 @contextmanager
 def settled() -> Iterator[None]:
-    """Keep the garbage collector running, as in real training, but not over what importing the peers left behind."""
+    """Keep the collector running, as in training, but not over objects of the imported peers."""
     gc.collect()
     gc.freeze()
     try:
@@ -91,7 +91,7 @@ def settled() -> Iterator[None]:
 
 
 def timed(step: Callable[[], Any], count: int) -> float:
-    """Seconds a step, over a block of `count`."""
+    """Return the seconds of one step, over a block of `count` steps."""
     start = perf_counter()
     for _ in range(count):
         step()
@@ -99,9 +99,9 @@ def timed(step: Callable[[], Any], count: int) -> float:
 
 
 def race(runners: list[Callable[[], Any]], seconds: float, least: int = 5) -> list[list[float]]:
-    """For each round the seconds a step of every runner: blocks in turn, in an order that rotates.
+    """Return for each round the seconds of one step of each runner.
 
-    Rounds go on for `seconds`, and until there are `least`.
+    The runners take turns, in an order that rotates. Rounds go on for `seconds`, and until there are `least`.
     """
     counts = []
     for step in runners:
@@ -120,13 +120,17 @@ def race(runners: list[Callable[[], Any]], seconds: float, least: int = 5) -> li
 
 
 def compare(model: str, name: str, seconds: float, engines: set[str] | None = None) -> list[Row]:
-    """One row for each engine at one size: median milliseconds a step, and ours over theirs with its quartiles and bar."""
+    """Return a row for each engine at one size.
+
+    A row has the median milliseconds of a step, and the ratio ours ÷ theirs with its quartiles and bar.
+    """
     entries = contestants(model, SIZES[name], engines)
     present = [entry for entry in entries if isinstance(entry, Contestant)]
     for other in present[1:]:
         if apart := disagreement(present[0], other):
             raise SystemExit(
-                f"compare: {model}, {name}: {other.name} computes something else: {apart}; nothing was timed"
+                f"compare: {model}, {name}: {other.name} computes something else: {apart}; "
+                "nothing was timed"
             )
     rounds = race([entry.step for entry in present], seconds)
     rows: list[Row] = []
@@ -150,7 +154,10 @@ def compare(model: str, name: str, seconds: float, engines: set[str] | None = No
 
 
 def scaling(model: str, short: Size, times: int, seconds: float) -> float:
-    """Seconds of one step over ``times · T`` time steps, over those of `times` steps over T: the median ratio."""
+    """Return the time of one long step over that of `times` short ones, as the median ratio.
+
+    The long step has `times` as many time steps as a short one.
+    """
     (one,) = contestants(model, short, {"tinygrad_rnn"})
     (whole,) = contestants(model, short._replace(T=times * short.T), {"tinygrad_rnn"})
     assert isinstance(one, Contestant)
@@ -164,7 +171,7 @@ def scaling(model: str, short: Size, times: int, seconds: float) -> float:
 
 
 def live(model: str, size: Size, steps: int, every: int) -> list[int]:
-    """How many Tensors there are after every `every` of `steps` training steps, the garbage collector switched off."""
+    """Return the number of live Tensors every `every` training steps, with the collector off."""
     import tinygrad_rnn as tg
 
     (ours,) = contestants(model, size, {"tinygrad_rnn"})
@@ -185,7 +192,7 @@ def live(model: str, size: Size, steps: int, every: int) -> list[int]:
 
 
 def memory(sizes: list[str]) -> dict[str, float]:
-    """The peak memory of a training step with a compiled cell, over that with the cell as it is, by model and size."""
+    """Return by model and size the peak memory of a step: compiled cell ÷ the cell as it is."""
     cells = {"GRU": (3, own_cells.gru_cell), "LSTM": (4, own_cells.lstm_cell)}
     return {
         f"{model}, {name}": own_cells.peak(SIZES[name], *cell, compiled=True)
@@ -196,9 +203,9 @@ def memory(sizes: list[str]) -> dict[str, float]:
 
 
 def imports(runs: int = 25) -> float:
-    """Milliseconds that ``import tinygrad_rnn`` takes over ``import numpy``: the median over interleaved pairs of fresh interpreters.
+    """Return the milliseconds that ``import tinygrad_rnn`` takes more than ``import numpy``.
 
-    Bytecode is cached, as it is for an installed package, in a directory of its own.
+    It is the median over pairs of new interpreters. Bytecode is cached, as for an installed package.
     """
 
     def fresh(code: str) -> float:
@@ -210,16 +217,15 @@ def imports(runs: int = 25) -> float:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         pairs = [(fresh("import numpy"), fresh("import tinygrad_rnn")) for _ in range(runs + 1)]
-    return 1e3 * median(
-        ours - theirs for theirs, ours in pairs[1:]
-    )  # the first pair fills the caches
+    # the first pair fills the caches
+    return 1e3 * median(ours - theirs for theirs, ours in pairs[1:])
 
 
-# -- reporting ---------------------------------------------------------------------------------------
+# -- reporting -------------------------------------------------------------------------------------
 
 
 def machine() -> dict[str, str]:
-    """What was measured on: processor, system, Python and the versions of the libraries."""
+    """Return the processor, the system, and the versions of Python and the libraries."""
     processor = platform.processor() or platform.machine()
     if (info := Path("/proc/cpuinfo")).exists():
         named = [
@@ -242,23 +248,24 @@ def machine() -> dict[str, str]:
 
 
 def verdict(value: float, bar: float | None) -> str:
-    """The bar, and whether it is reached."""
+    """Return the bar, and whether it is reached."""
     return "" if bar is None else f"{bar:.2f} {'reached' if value <= bar else 'MISSED'}"
 
 
 def line(row: Row) -> str:
-    """A row of `compare` as a line of the table."""
+    """Return a row of `compare` as a line of the table."""
     start = f"{row['model']:<13} {row['size']:<7} {row['engine']:<13}"
     if "absent" in row:
         return f"{start} {'absent':>10}"
     if "ratio" not in row:
         return f"{start} {row['ms']:>10.3f}"
     low, high = row["quartiles"]
-    return f"{start} {row['ms']:>10.3f} {row['ratio']:>6.2f} {f'{low:.2f}-{high:.2f}':>12}  {verdict(row['ratio'], row['bar'])}".rstrip()
+    ratio = f"{row['ratio']:>6.2f} {f'{low:.2f}-{high:.2f}':>12}"
+    return f"{start} {row['ms']:>10.3f} {ratio}  {verdict(row['ratio'], row['bar'])}".rstrip()
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     made.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     made.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
@@ -300,7 +307,8 @@ def main(arguments: list[str] | None = None) -> None:
     )
     if chosen.all or not alone:
         print(
-            f"\n{'model':<13} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} {'quartiles':>12}  bar (ours / theirs)"
+            f"\n{'model':<13} {'size':<7} {'engine':<13} {'ms / step':>10} {'ratio':>6} "
+            f"{'quartiles':>12}  bar (ours / theirs)"
         )
         engines = {"tinygrad_rnn", *chosen.engines} if chosen.engines else None
         results["comparison"] = []
@@ -316,13 +324,15 @@ def main(arguments: list[str] | None = None) -> None:
         }
         for model, ratio in results["scaling"].items():
             print(
-                f"\n{model}: T = 1024 costs {ratio:.3f} of 16 times T = 64; bar {verdict(ratio, SCALING_BAR)}",
+                f"\n{model}: T = 1024 costs {ratio:.3f} of 16 times T = 64; "
+                f"bar {verdict(ratio, SCALING_BAR)}",
                 flush=True,
             )
     if chosen.all or chosen.imports:
         results["import_ms"] = imports()
         print(
-            f"\nimport: {results['import_ms']:.1f} ms over NumPy's; bar {verdict(results['import_ms'], IMPORT_BAR)}",
+            f"\nimport: {results['import_ms']:.1f} ms over NumPy's; "
+            f"bar {verdict(results['import_ms'], IMPORT_BAR)}",
             flush=True,
         )
     if chosen.all or chosen.live:
@@ -330,13 +340,15 @@ def main(arguments: list[str] | None = None) -> None:
         for model, counts in results["live"].items():
             flat = "flat" if len(set(counts)) == 1 else "NOT flat"
             print(
-                f"\n{model}: live Tensors every 100 of 1,000 steps: {' '.join(map(str, counts))}: {flat}"
+                f"\n{model}: live Tensors every 100 of 1,000 steps: "
+                f"{' '.join(map(str, counts))}: {flat}"
             )
     if chosen.all or chosen.memory:
         results["memory"] = memory([name for name in chosen.sizes if name != "tiny"])
         for name, ratio in results["memory"].items():
             print(
-                f"\n{name}: compiled, a step needs {ratio:.2f} of the memory; bar {verdict(ratio, MEMORY_BAR)}"
+                f"\n{name}: compiled, a step needs {ratio:.2f} of the memory; "
+                f"bar {verdict(ratio, MEMORY_BAR)}"
             )
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

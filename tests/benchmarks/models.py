@@ -46,7 +46,7 @@ class Contestant(NamedTuple):
     step : callable
         One whole training step.
     probe : callable
-        The loss and the gradient of the recurrent weights of the candidate, at the weights as they are.
+        The loss and the gradient of the candidate's recurrent weights, at the present weights.
     """
 
     name: str
@@ -75,7 +75,7 @@ def uniform(size: Size, shapes: dict[str, tuple[int, ...]], seed: int = 1) -> Ar
     }
 
 
-# -- op by op: the GRU of the tutorial ---------------------------------------------------------------
+# -- op by op: the GRU of the tutorial -------------------------------------------------------------
 
 
 def gru_weights(size: Size) -> Arrays:
@@ -96,7 +96,10 @@ def gru_step(
     log_softmax: Any,
     one: Any = 1,
 ) -> tuple[Any, Any]:
-    """One time step: the new state, and the loss of the step. Every engine runs this text, with tensors and functions of its own."""
+    """Run one time step; return the new state and the loss of the step.
+
+    Every engine runs this code, with its own tensors and functions.
+    """
     Wz, Uz, bz, Wr, Ur, br, Wh, Uh, bh, Wy, by = weights
     z = sigmoid(x @ Wz + h @ Uz + bz)
     r = sigmoid(x @ Wr + h @ Ur + br)
@@ -224,7 +227,7 @@ def mygrad_op_by_op(size: Size) -> Contestant:
 
 
 def unguarded_mygrad_op_by_op(size: Size) -> Contestant:
-    """The same with MyGrad's memory guarding off, as its documentation advises where time matters more than safety."""
+    """Return the same without MyGrad's memory guard, as its documentation advises for speed."""
     import mygrad as mg
 
     guarded = mygrad_op_by_op(size)
@@ -237,7 +240,10 @@ def unguarded_mygrad_op_by_op(size: Size) -> Contestant:
 
 
 def jax_op_by_op(size: Size) -> Contestant:
-    """The tutorial's GRU in JAX, with `lax.scan`, compiled as one program: not the same kind of thing, so without a bar."""
+    """Return the tutorial's GRU in JAX, with `lax.scan`, compiled as one program.
+
+    That is not an op-by-op engine, so it has no bar.
+    """
     import jax
 
     xs, ys, h, weights = gru_inputs(size)
@@ -259,7 +265,7 @@ def jax_op_by_op(size: Size) -> Contestant:
     return compiled(loss, weights, "Uh")
 
 
-# -- the layer: nn.GRU, nn.Linear and the cross-entropy of integer targets ---------------------------
+# -- the layer: nn.GRU, nn.Linear and the cross-entropy of integer targets -------------------------
 
 
 def layer_weights(size: Size) -> Arrays:
@@ -345,7 +351,7 @@ def jax_layer(size: Size) -> Contestant:
     return compiled(loss, layer_weights(size), "weight_hh_l0")
 
 
-# -- what contestants share --------------------------------------------------------------------------
+# -- what contestants share ------------------------------------------------------------------------
 
 
 def stepper(name: str, optimizer: Any, loss: Callable[[], Any], probed: Any) -> Contestant:

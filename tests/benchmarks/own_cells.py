@@ -1,4 +1,4 @@
-"""A GRU and an LSTM as a user writes them, from ops, a matrix for each gate: compiled, and as they are."""
+"""A GRU and an LSTM as a user writes them from ops, with a matrix for each gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask `covering.py serve` whether the tests notice the change that is there now: 1 if they do, as from pytest. It starts at once."""
+"""Ask `covering.py serve` whether the tests notice the present change; exit with 1 if they do."""
 
 import socket
 import sys

@@ -1,8 +1,9 @@
-"""Run for each mutant the tests that run its line, in a process that has imported everything else already.
+"""Run for each mutant the tests that run its line, in a process with all other imports done.
 
-``python tests/mutation/covering.py plan`` runs the suite once, with pytest-cov, and keeps which test runs which line and how long it
-takes. ``python tests/mutation/covering.py serve`` waits for `ask.py`, which cosmic-ray runs: it finds the change by ``git diff``, and runs
-the tests in a fork of itself, the quick ones of the two files that have most of them first.
+``python tests/mutation/covering.py plan`` runs the suite once, with pytest-cov, and stores which
+test runs which line, and how long it takes. ``python tests/mutation/covering.py serve`` waits for
+`ask.py`, which cosmic-ray runs. It finds the change by ``git diff``, and runs the tests in a fork
+of itself. Quick tests of the two files that have most of them run first.
 """
 
 import ast
@@ -28,7 +29,7 @@ FOLDER = HOME / "build" / "mutation"
 PLAN, SOCKET = FOLDER / "plan.json", FOLDER / "socket"
 CHANGED = re.compile(r"tinygrad_rnn/(nn/|ops/|op\.py|backward\.py)")
 SLOW = re.compile(
-    r"linear_time|100_000|does_not_grow|do_not_grow|deep_graph|numba|test_memory|test_no_numpy_function"
+    r"linear_time|100_000|does_not_grow|do_not_grow|deep_graph|numba|test_memory|test_new_op"
 )
 OUTSIDE = [
     "hypothesis.extra.numpy",
@@ -40,13 +41,13 @@ OUTSIDE = [
     "safetensors.numpy",
     "graphviz",
 ]
-"""What the tests import, once for all."""
+"""Modules that the tests import, loaded once for all mutants."""
 FIRST, REST = 4.0, 30.0
-"""Seconds, as the plan was made, that the first tests of a mutant may take, and all others."""
+"""Seconds, by the plan, that the first tests of a mutant may take, and all others."""
 
 
 class Clock:
-    """A plugin of pytest: how long each test takes."""
+    """A plugin of pytest that measures how long each test takes."""
 
     def __init__(self):
         self.seconds = {}
@@ -56,7 +57,7 @@ class Clock:
 
 
 def plan():
-    """Run the suite, and write down for each line the tests that run it, and for each test its seconds."""
+    """Run the suite; store for each line the tests that run it, and for each test its seconds."""
     import pytest
     from coverage.numbits import numbits_to_nums
 
@@ -107,7 +108,10 @@ def change():
 
 
 def covering(lines, name, number):
-    """The tests that run a line; where none is said to, as inside of a long statement or of a signature, those that run what is around."""
+    """Return the tests that run a line.
+
+    If no test is known to, as inside of a long statement, return those of its surroundings.
+    """
     if f"{name}:{number}" in lines:
         return lines[f"{name}:{number}"]
     source = subprocess.run(
@@ -143,7 +147,7 @@ def within(tests, seconds, budget):
 
 
 class Only:
-    """A plugin of pytest: these tests, in this order, and no others."""
+    """A plugin of pytest that runs only these tests, in this order."""
 
     def __init__(self, tests):
         self.order = {test: i for i, test in enumerate(tests)}
@@ -187,7 +191,7 @@ def mutant(lines, seconds):
 
 
 def answer(connection, lines, seconds):
-    """In a fork: run the tests, say how it went, and never come back."""
+    """Run the tests in a fork, report the result, and exit."""
     os.setpgid(0, 0)
     log = os.open(FOLDER / "log", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
@@ -203,7 +207,7 @@ def answer(connection, lines, seconds):
 
 
 def serve():
-    """Fork for each that asks; whoever goes away, as cosmic-ray does when time is up, has their tests stopped."""
+    """Fork for each request. If the requester goes away, as after a timeout, stop its tests."""
     for name in OUTSIDE:
         import_module(name)
     os.chdir(HOME)

@@ -1,6 +1,7 @@
-"""Leave a random sample of a session's mutants to be run: ``python sample.py SESSION NUMBER SEED`` skips the others.
+"""Skip all mutants of a session except a random sample: ``python sample.py SESSION NUMBER SEED``.
 
-Never run: changes in the samples of an op, which are inputs to check it with. Another size or sign is another check, no fault.
+Changes in the samples of an op are never run. They are inputs for checks: another size or sign
+gives another check, not a fault.
 """
 
 import random
@@ -14,7 +15,7 @@ from cosmic_ray.work_item import WorkerOutcome, WorkResult
 DRAWN = re.compile(r"sample=|\br(\.positive)?\(\d")
 
 
-def draws(mutation) -> bool:
+def is_in_a_sample(mutation) -> bool:
     line = (
         Path(mutation.module_path)
         .read_text(encoding="utf-8")
@@ -31,7 +32,7 @@ with use_db(session) as db:
             (str(m.module_path), m.operator_name, m.occurrence) for m in item.mutations
         ],
     )
-    counted = [item for item in pending if not any(map(draws, item.mutations))]
+    counted = [item for item in pending if not any(map(is_in_a_sample, item.mutations))]
     chosen = {
         item.job_id for item in random.Random(seed).sample(counted, min(number, len(counted)))
     }
