@@ -5,9 +5,10 @@
     python tests/benchmarks/compare.py --scaling --imports --live
     python tests/benchmarks/compare.py --all --json results.json
 
-Engines take turns: each runs a block of steps, in an order that changes from round to round. So other
-work on the machine affects all of them. Times are medians over the rounds; ratios are medians of the
-ratios within a round. Before anything is timed, the engines must agree on the loss and on a gradient.
+Engines take turns: each runs a block of steps, in an order that changes from round to round. So
+other work on the machine affects all of them. Times are medians over the rounds; ratios are medians
+of the ratios within a round. Before anything is timed, the engines must agree on the loss and on a
+gradient.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def timed(step: Callable[[], Any], count: int) -> float:
 def race(runners: list[Callable[[], Any]], seconds: float, least: int = 5) -> list[list[float]]:
     """Return for each round the seconds of one step of each runner.
 
-    The runners take turns, in an order that rotates. Rounds go on for `seconds`, and until there are `least`.
+    The runners take turns, in an order that rotates. Rounds go on for `seconds`, and there are at
+    least `least`.
     """
     counts = []
     for step in runners:
@@ -122,7 +124,8 @@ def race(runners: list[Callable[[], Any]], seconds: float, least: int = 5) -> li
 def compare(model: str, name: str, seconds: float, engines: set[str] | None = None) -> list[Row]:
     """Return a row for each engine at one size.
 
-    A row has the median milliseconds of a step, and the ratio ours ÷ theirs with its quartiles and bar.
+    A row has the median milliseconds of a step, and the ratio ours ÷ theirs with quartiles
+    and bar.
     """
     entries = contestants(model, SIZES[name], engines)
     present = [entry for entry in entries if isinstance(entry, Contestant)]
@@ -205,7 +208,8 @@ def memory(sizes: list[str]) -> dict[str, float]:
 def imports(runs: int = 25) -> float:
     """Return the milliseconds that ``import tinygrad_rnn`` takes more than ``import numpy``.
 
-    It is the median over pairs of new interpreters. Bytecode is cached, as for an installed package.
+    It is the median over pairs of new interpreters. Bytecode is cached, as for an installed
+    package.
     """
 
     def fresh(code: str) -> float:
