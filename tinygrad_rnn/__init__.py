@@ -33,19 +33,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "debug", "detach", "get_default_dtype", "grad", "gradcheck", "graph",
-    "hvp", "interop", "jacobian", "jvp", "load", "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
+    "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "debug", "detach",
+    "get_default_dtype", "grad", "gradcheck", "graph", "hvp", "interop", "jacobian", "jvp", "load",
+    "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
     "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__
 
-del (
-    graph
-)  # the module of recorded nodes; the name is that of the function, which is loaded when it is used
+del graph  # the module graph.py: `tg.graph` is the function that draws, loaded at its first use
 
 
 def __getattr__(name: str) -> Any:
-    """What draws, watches and converts is loaded when it is first used, so that importing the library stays quick."""
+    """Import a room for drawing, watching or converting at its first use, so importing stays quick."""
     from importlib import import_module
 
     homes = {

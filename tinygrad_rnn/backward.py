@@ -158,7 +158,7 @@ def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
 
 
 def densify(x: Value, total: Any, sparse: list[SparseGrad] | None) -> Any:
-    """Return the cotangent of x: `total`, the sum of its dense contributions, and the sparse ones."""
+    """Return the cotangent of x: `total` (its dense contributions) and the sparse contributions."""
     if sparse is None:
         return total
     settings = {"indices": [s.index for s in sparse], "shape": x.array.shape}
@@ -202,7 +202,7 @@ def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
-    """Notify the observers of a backward pass; return a watch that shows them every contribution."""
+    """Notify the observers of a backward pass; return a watch that shows them contributions."""
     notify("before", order)
     watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
 

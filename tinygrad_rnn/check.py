@@ -19,8 +19,9 @@ from .errors.messages import flag, floating, instance, numbers_error, runs_at_on
 
 __all__ = [
     "callable", "class_indices", "count", "dtype", "first_position", "flag", "floating",
-    "floating_dtype", "gradient", "instance", "iterable", "mapping", "number", "numbers_error", "one_of",
-    "probability", "real_array", "real_dtype", "require", "runs_at_once", "shape", "unique",
+    "floating_dtype", "gradient", "instance", "iterable", "mapping", "number", "numbers_error",
+    "one_of", "probability", "real_array", "real_dtype", "require", "runs_at_once", "shape",
+    "unique",
 ]  # fmt: skip
 
 # -- settings --------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> N
 
 
 def gradient(operation: str, t: Any, i: int) -> np.ndarray | None:
-    """Return ``t.grad`` if it is None or an array as `backward` leaves it, else raise ValueError."""
+    """Return ``t.grad`` if it is None or an array that `backward` can leave; else ValueError."""
     g, shape = t.grad, t.array.shape
     if g is None or (isinstance(g, np.ndarray) and g.shape == shape and g.dtype.kind in "biuf"):
         return g

@@ -1,4 +1,6 @@
-"""The promotion policy: arrays keep their dtype, Python floats take the default, integers never widen floats.
+"""The promotion policy: arrays keep their dtype, Python floats take the default.
+
+Integers never widen floats.
 
 Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype
 of t. An array is not weak, even one without axes: ``np.array(2.0) * t`` is float64, as in NumPy.
@@ -146,7 +148,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
-    """Return the arguments of an op without Tensors: Python's numbers are weak beside arrays only."""
+    """Return the arguments of an op without Tensors. Python numbers are weak next to arrays only."""
     weak = not any([isinstance(x, FROM_NUMPY) for x in arrays])
     return [np.asarray(x) for x in arrays] if weak else arrays
 

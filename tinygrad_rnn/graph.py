@@ -188,7 +188,9 @@ def enable_grad() -> Block:
 
 
 def scope(*parts: str | int) -> Block:
-    """Record the nodes of a block under a name (str) or a time step (int), inside the current scope.
+    """Record the nodes of a block under a name (str) or a time step (int).
+
+    The new scope is inside the current one.
 
     Parameters
     ----------

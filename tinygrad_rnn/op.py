@@ -84,7 +84,7 @@ class Op:
         update_wrapper(self, self.forward)
 
     def vjps(self, **rules: Function) -> Op:
-        """Set the vector-Jacobian product of each input by name. An input without one is a constant.
+        """Set the vector-Jacobian product of each input by name. Other inputs are constants.
 
         A rule is called as ``rule(g, y, *inputs, **params)``. It uses operators, methods and other
         ops only, so that the same text runs on arrays and, for gradients of gradients, on Tensors.
@@ -281,10 +281,10 @@ def rule_source(rule: Function) -> str:
 
 
 def _file_of(forward: Function) -> Any:
-    """Return the file that defines a function, or of code without one, as in a notebook, the module."""
+    """Return the file that defines a function, or its module if it has no file (a notebook)."""
     inner = inspect.unwrap(forward)
     return getattr(inner, "__globals__", {}).get("__file__", inner.__module__)
 
 
 def _no_rule(*_: Any, **__: Any) -> None:
-    """Stand in for the rule of an input without one. It never runs: such an input is not tracked."""
+    """Replace a missing rule. It never runs, because an input without a rule is not tracked."""

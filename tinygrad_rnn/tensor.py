@@ -1,4 +1,4 @@
-"""The Tensor: a value, and the node that made it. Operators and methods are the ops, one line each."""
+"""The Tensor: a value and the node that made it. Operators and methods are ops, one line each."""
 
 from __future__ import annotations
 
@@ -305,11 +305,11 @@ class Tensor(Copyable, Value):
         return apply(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: Any) -> Self:
-        """Return the same entries in another shape: ``t.reshape(2, -1)``, ``t.reshape((2, -1))``."""
+        """Return the entries in another shape: ``t.reshape(2, -1)``, ``t.reshape((2, -1))``."""
         return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
 
     def transpose(self, *axes: Any) -> Self:
-        """Return the axes reversed, or in this order: ``t.transpose(1, 0)``, ``t.transpose((1, 0))``."""
+        """Return the axes reversed, or in an order: ``t.transpose(1, 0)``, ``t.transpose((1, 0))``."""
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, (self,), {"axes": order})
 

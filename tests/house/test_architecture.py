@@ -120,6 +120,12 @@ def test_no_file_is_over_250_code_lines(path):
     assert code_lines(path) <= 250
 
 
+@every_file_outside_compile
+def test_no_line_is_over_100_columns(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert not [number for number, line in enumerate(lines, 1) if len(line) > 100]
+
+
 @every_file
 def test_every_file_has_a_docstring(path):
     assert ast.get_docstring(parse(path))

@@ -55,4 +55,4 @@ class NonFiniteError(FloatingPointError):
 
 
 class NotCompilable(TypeError):
-    """A cell does what a compiled program cannot: it reads values or draws random numbers, for example."""
+    """A cell does something that a compiled program cannot, for example read values."""

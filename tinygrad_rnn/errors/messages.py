@@ -21,14 +21,14 @@ DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isa
 
 
 def instance(operation: str, argument: str, value: Any, kinds: Any, expected: str, fix: str) -> Any:
-    """Return `value` if it is an instance of `kinds` (a type, or several with ``|``), else raise TypeError."""
+    """Return `value` if it is of one of the types (``A | B``), else raise TypeError."""
     if not isinstance(value, kinds):
         raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
     return value
 
 
 def flag(operation: str, argument: str, value: Any) -> bool:
-    """Return `value` as a bool; raise TypeError for all but True and False, because "no" is true."""
+    """Return a bool; raise TypeError for all but True and False, because "no" is true."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
@@ -51,7 +51,7 @@ def floating(operation: str, argument: str, array: np.ndarray) -> None:
 
 
 def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise ValueError if an integer dtype cannot hold a number in `array`; it holds no NaN or inf."""
+    """Raise ValueError if an integer dtype cannot hold a number in `array`, NaN for example."""
     limits = np.iinfo(dtype)
     above = array >= limits.max + 1.0 if array.dtype.kind == "f" else array > limits.max
     held = (array >= limits.min) & ~above
@@ -137,7 +137,7 @@ def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
 
 
 def input_names(op: Any, n: int) -> Sequence[str]:
-    """Return the names of `n` inputs of an op: ``arrays[0]``, ``arrays[1]``, … of a variadic one."""
+    """Return the names of `n` inputs of an op; ``arrays[0]``, … if it is variadic."""
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
@@ -213,7 +213,10 @@ def contribution_error(c: Any, x: Any, y: Any) -> Exception:
 # -- Tensors ---------------------------------------------------------------------------------------
 
 
-NO_GRADIENT = "make the tensors it is computed from with requires_grad=True, and compute it outside of tg.no_grad()"
+NO_GRADIENT = (
+    "make the tensors it is computed from with requires_grad=True, and compute it outside of "
+    "tg.no_grad()"
+)
 
 
 def check_leaf(operation: str, t: Any, kind: type[Exception] = TypeError) -> Any:

@@ -136,7 +136,7 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
 
 
 def call_ours(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str) -> Any:
-    """Call our function for NumPy's `func`; raise TypeError if there is none. Its ufunc has a `name`."""
+    """Call our function for NumPy's `func` (a ufunc: its `name`), or raise TypeError."""
     if func in differentiable:
         try:
             return differentiable[func](*args, **kwargs)
