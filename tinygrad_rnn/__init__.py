@@ -44,7 +44,7 @@ del graph  # the module graph.py: `tg.graph` is the function that draws, loaded 
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room for drawing, watching or converting at its first use, so importing stays quick."""
+    """Import rooms that draw, watch or convert at their first use, so that importing is quick."""
     from importlib import import_module
 
     homes = {

@@ -309,7 +309,7 @@ class Tensor(Copyable, Value):
         return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
 
     def transpose(self, *axes: Any) -> Self:
-        """Return the axes reversed, or in an order: ``t.transpose(1, 0)``, ``t.transpose((1, 0))``."""
+        """Return the axes reversed or reordered: ``t.transpose(1, 0)``, ``t.transpose((1, 0))``."""
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, (self,), {"axes": order})
 
