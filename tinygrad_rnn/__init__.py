@@ -1,7 +1,8 @@
 """The autograd mini-framework for recurrent networks.
 
-A `Tensor` that differentiates itself, on NumPy; recurrent networks composed of its ops, so that
-backpropagation through time comes out of the graph; and that graph, to look at.
+A `Tensor` on NumPy records how it was computed and differentiates itself. Recurrent networks are
+composed of its ops, so backpropagation through time comes out of the recorded graph. The graph can
+be drawn, read as equations, and watched.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-del graph  # the module graph.py: `tg.graph` is the function that draws, loaded at its first use
+del graph  # the module; `tg.graph` is the function that draws, loaded when it is used
 
 
 def __getattr__(name: str) -> Any:
-    """Import rooms that draw, watch or convert at their first use, so that importing is quick."""
+    """Load what draws, watches and converts on first use, so that the import stays quick."""
     from importlib import import_module
 
     homes = {

@@ -36,6 +36,40 @@ class SparseGrad:
         self.op, self.values, self.index = op, values, index
 
 
+def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
+    """Return the cotangent of x: the `total` of dense contributions plus the sparse ones."""
+    settings = {"indices": [s.index for s in sparse], "shape": x.array.shape}
+    scattered = apply(sparse[0].op, [s.values for s in sparse], settings)
+    return scattered if total is None else total + scattered
+
+
+class Cotangents:
+    """The cotangents of the values that a backward pass has still to visit, as far as they go."""
+
+    def __init__(self, seeds: dict[Value, Any]):
+        self.dense: dict[Value, Any] = dict(seeds)
+        self.sparse: dict[Value, list[SparseGrad]] = {}
+        self.owned: set[Value] = set()  # sums made here: only these are added to in place
+
+    def add(self, x: Value, c: Any) -> None:
+        """Add a contribution to the cotangent of x."""
+        total = self.dense.get(x)
+        if type(c) is SparseGrad:
+            self.sparse.setdefault(x, []).append(c)
+        elif total is None:
+            self.dense[x] = c
+        elif x in self.owned:
+            self.dense[x] = iadd(total, c)
+        else:
+            self.dense[x] = total + c
+            self.owned.add(x)
+
+    def pop(self, x: Value) -> Any:
+        """Remove and return the cotangent of x, to which every contribution has been added."""
+        total = self.dense.pop(x, None)
+        return densify(x, total, self.sparse.pop(x)) if x in self.sparse else total
+
+
 def backward_pass(
     seeds: dict[Value, Any],
     order: Iterable[Value],
@@ -66,15 +100,11 @@ def backward_pass(
     RuntimeError
         If a backward pass has used a part of the graph, or a leaf has changed since an op used it.
     """
-    totals: dict[Value, Any] = dict(seeds)
-    sparse: dict[Value, list[SparseGrad]] = {}
-    owned: set[Value] = set()  # totals that the engine allocated: only those are added to in place
+    cotangents = Cotangents(seeds)
     if observers:
         watch = _watch_for_observers(order := list(order), watch)
     for y in order:
-        g = totals.pop(y, None)
-        if y in sparse:
-            g = densify(y, g, sparse.pop(y))
+        g = cotangents.pop(y)
         if interior:
             yield y, g
         node: Any = y.node
@@ -89,37 +119,24 @@ def backward_pass(
                 fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
                 if not fits or x.changed > node.index:
                     c = fit(c, x, y)
-                    if type(c) is SparseGrad:
-                        sparse.setdefault(x, []).append(c)
-                        if watch:
-                            watch(y, x, c, None)
-                        continue
-                total = totals.get(x)
-                if total is None:
-                    totals[x] = c
-                elif x in owned:
-                    totals[x] = iadd(total, c)
-                else:
-                    totals[x] = total + c
-                    owned.add(x)
+                cotangents.add(x, c)
                 if watch:
-                    watch(y, x, c, totals[x])
-    for leaf in {**totals, **sparse}:
-        g = totals.get(leaf)
-        yield leaf, densify(leaf, g, sparse[leaf]) if leaf in sparse else g
+                    watch(y, x, c, cotangents.dense.get(x))
+    for leaf in {**cotangents.dense, **cotangents.sparse}:
+        yield leaf, cotangents.pop(leaf)
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
-    """Return the inputs of a node as rules take them that are recorded themselves.
+    """Return the arguments for rules that are recorded too: Tensors where the node has them.
 
-    A constant whose numbers were replaced since counts with those that it had.
+    A constant whose array was replaced since then is passed as the array that the op used.
     """
     pairs = zip(node.inputs, node.arrays, strict=True)
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
 
 
 def fit(c: Any, x: Value, y: Any) -> Any:
-    """Return a contribution of `y` in the shape and dtype of its input `x`; a SparseGrad as it is.
+    """Return a contribution from `y` in the shape and dtype of its input `x`, or a SparseGrad.
 
     Raises
     ------
@@ -143,7 +160,7 @@ def fit(c: Any, x: Value, y: Any) -> Any:
 
 
 def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
-    """Undo the broadcasting of an input of this shape: sum `c` over the axes that it stretched.
+    """Sum `c` over the axes along which an input of this shape was broadcast.
 
     Where a rule left its contribution smaller than the input, it is broadcast instead.
     """
@@ -157,28 +174,19 @@ def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
     return c if c.shape == shape else c + np.zeros(shape, c.dtype)
 
 
-def densify(x: Value, total: Any, sparse: list[SparseGrad] | None) -> Any:
-    """Return the cotangent of x: `total` (its dense contributions) and the sparse contributions."""
-    if sparse is None:
-        return total
-    settings = {"indices": [s.index for s in sparse], "shape": x.array.shape}
-    scattered = apply(sparse[0].op, [s.values for s in sparse], settings)
-    return scattered if total is None else total + scattered
-
-
 _locks: dict[int, Any] = {}
 
 
 def accumulation_lock() -> Any:
-    """Return the lock to hold while gradients are added to `.grad`, so that no thread loses a sum.
+    """Return the lock to hold while adding to `.grad`, so that no thread loses a sum.
 
-    Each process has its own: in the child of a fork the thread that may hold the parent's is gone.
+    Each process has its own, because a thread that held it during a fork is missing in the child.
     """
     return _locks.setdefault(getpid(), RLock())
 
 
 def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
-    """Add gradients to `.grad`, each in an array of its own. Threads that share leaves may do so.
+    """Add gradients to `.grad`, each in an array of its own; safe for threads that share leaves.
 
     Raises
     ------
@@ -202,7 +210,7 @@ def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
-    """Notify the observers of a backward pass; return a watch that shows them contributions."""
+    """Tell the observers that a backward pass begins; return a watch that shows them all of it."""
     notify("before", order)
     watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
 

@@ -175,7 +175,7 @@ def class_indices(operation: str, argument: str, index: np.ndarray, classes: int
         got = f"{index[position]} at position {position}"
         ignore = ", or use ignore_index for what should not count" * (argument == "target")
         expected += f", because there are {classes} classes"
-        raise argument_error(operation, argument, expected, got, f"correct it{ignore}")
+        raise argument_error(operation, argument, expected, got, f"correct the entry{ignore}")
     return index if index.size else index.astype(np.intp)
 
 
@@ -204,7 +204,7 @@ def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> N
 
 
 def gradient(operation: str, t: Any, i: int) -> np.ndarray | None:
-    """Return ``t.grad`` if it is None or an array that `backward` can leave; else ValueError."""
+    """Return ``t.grad``; raise ValueError if it is not None or as `backward` leaves it."""
     g, shape = t.grad, t.array.shape
     if g is None or (isinstance(g, np.ndarray) and g.shape == shape and g.dtype.kind in "biuf"):
         return g

@@ -1,6 +1,6 @@
-"""The promotion policy: arrays keep their dtype, Python floats take the default.
+"""The promotion policy.
 
-Integers never widen floats.
+Arrays keep their dtype, Python floats take the default, and integers never widen floats.
 
 Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype
 of t. An array is not weak, even one without axes: ``np.array(2.0) * t`` is float64, as in NumPy.
@@ -23,7 +23,7 @@ NUMPY_SCALARS = frozenset(np.dtype(code).type for code in "?bhilqBHILQefdg")
 FROM_NUMPY = (np.ndarray, np.generic)
 
 PLAIN = frozenset({np.ndarray, float, int, bool, list, tuple})
-"""What most arrays are made of."""
+"""The types of most data that arrays are made from."""
 
 _default = np.dtype(np.float32)
 
@@ -148,7 +148,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
-    """Return arguments of an op without Tensors. Python numbers are weak next to arrays only."""
+    """Return the arguments of an op without Tensors; numbers are weak only beside arrays."""
     weak = not any([isinstance(x, FROM_NUMPY) for x in arrays])
     return [np.asarray(x) for x in arrays] if weak else arrays
 

@@ -1,4 +1,4 @@
-"""What is recorded while a program runs: values, and the nodes that made them.
+"""Values, and the nodes that record how they were made.
 
 A `Value` holds an array. If an op made it from values that are tracked, it also holds the `Node`
 that says how, and that node holds the op's inputs. References point one way, from a result back to
@@ -40,9 +40,9 @@ class Node:
     params : dict
         The settings of the call (``axis``, ``keepdims``, …).
     index : int
-        The moment: a later node has a larger index.
+        The `clock` when the op ran: a later node has a larger index.
     scope : tuple of ScopePart
-        Where: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
+        The place: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
     used : int
         0 until a backward pass goes through it; then 2, or 1 with ``retain_graph=True``, which
         allows another pass.
@@ -75,11 +75,11 @@ class Value:
     tracked : bool
         Whether gradients flow back to it.
     changed : int
-        The moment when `array` was last replaced or `tracked` turned on; 0 if never. A node older
-        than this used other numbers, or some use of the value was not recorded, so its derivative
-        can no longer be taken.
+        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. A node with
+        a smaller index used other numbers, or some use of the value was not recorded, so the
+        derivative can no longer be taken.
     grad : numpy.ndarray or None
-        Where `Tensor.backward` accumulates the gradient.
+        The gradient, which `Tensor.backward` adds to.
     name : str or None
         The name in drawings and messages.
     """
@@ -106,7 +106,7 @@ IMMUTABLE = frozenset({int, float, bool, str, slice, type(...), type(None)})
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
-"""Whether ops are recorded, and in which scope. Each thread and each async task has its own."""
+"""True if ops are recorded, and the current scope. Each thread and async task has its own."""
 
 blocks: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.blocks", default=())
 """The value of `context` before each open block, the innermost last."""
@@ -137,7 +137,7 @@ def notify(event: str, *what: Any) -> None:
 
 
 class Block(ContextDecorator):
-    """A ``with`` block, or by decoration a function, inside of which `context` is another one."""
+    """A ``with`` block, or by decoration a function, that changes `context` while it runs."""
 
     def __init__(self, name: str, change: Callable[[bool, Scope], tuple[bool, Scope]]):
         self.name, self.change = name, change
@@ -183,19 +183,17 @@ def no_grad() -> Block:
 
 
 def enable_grad() -> Block:
-    """Run a block with recording, inside of `no_grad` too; for functions that differentiate."""
+    """Run a block with recording, even inside of `no_grad`. Functions that differentiate use it."""
     return Block("enable_grad()", lambda recording, here: (True, here))
 
 
 def scope(*parts: str | int) -> Block:
-    """Record the nodes of a block under a name (str) or a time step (int).
-
-    The new scope is inside the current one.
+    """Record the nodes of a block under names (str) and time steps (int) in the current scope.
 
     Parameters
     ----------
     *parts : str or int
-        Names of what is computed, and time steps, outermost first.
+        The outermost first.
 
     Returns
     -------
@@ -204,7 +202,7 @@ def scope(*parts: str | int) -> Block:
     Raises
     ------
     TypeError
-        If a part is neither.
+        If a part is neither a str nor an int.
 
     Examples
     --------
@@ -224,7 +222,7 @@ def scope(*parts: str | int) -> Block:
 
 
 def toposort(root: Value) -> list[Value]:
-    """Return the values that `root` was computed from, newest first, itself included; no leaves."""
+    """Return `root` and the values that it was computed from, newest first, without the leaves."""
     seen = {root} if root.node else set()
     waiting = [value.node for value in seen]
     while waiting:

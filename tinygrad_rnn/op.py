@@ -47,8 +47,9 @@ class Op:
     forward : callable
         ``forward(*arrays, **params)`` on plain arrays.
     formula, shapes, sample, fix, reference, domain
-        As `op` got them.
+        As given to `op`.
     name : str
+        The name of the function.
     inputs : tuple of str
         The names of its array arguments. A variadic op, whose first argument is a sequence of
         arrays as in `numpy.concatenate`, has the one name of that sequence.
@@ -84,7 +85,7 @@ class Op:
         update_wrapper(self, self.forward)
 
     def vjps(self, **rules: Function) -> Op:
-        """Set the vector-Jacobian product of each input by name. Other inputs are constants.
+        """Set the vector-Jacobian product of each input by name; one without a rule is a constant.
 
         A rule is called as ``rule(g, y, *inputs, **params)``. It uses operators, methods and other
         ops only, so that the same text runs on arrays and, for gradients of gradients, on Tensors.
@@ -139,11 +140,11 @@ class Op:
         return self  # there is one op of each name; pickles find it by that
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return registered, (self.name,)
+        return find_op, (self.name,)
 
     @property
     def signature(self) -> str:
-        """How it is called: ``sum(a, axis=None, keepdims=False)``."""
+        """The call with its defaults: ``sum(a, axis=None, keepdims=False)``."""
         names = [n if n in self.required else f"{n}={v!r}" for n, v in self.defaults.items()]
         return f"{self.name}({', '.join([*self.inputs, *names])})"
 
@@ -216,7 +217,7 @@ def op(
     return register
 
 
-def registered(name: str) -> Op:
+def find_op(name: str) -> Op:
     """Return the op of this name; a process that reads a pickle must have imported it."""
     if name not in registry:
         raise messages.unknown_op_error(name)
@@ -281,10 +282,10 @@ def rule_source(rule: Function) -> str:
 
 
 def _file_of(forward: Function) -> Any:
-    """Return the file that defines a function, or its module if it has no file (a notebook)."""
+    """Return the file that defines a function, or its module if there is no file (a notebook)."""
     inner = inspect.unwrap(forward)
     return getattr(inner, "__globals__", {}).get("__file__", inner.__module__)
 
 
 def _no_rule(*_: Any, **__: Any) -> None:
-    """Replace a missing rule. It never runs, because an input without a rule is not tracked."""
+    """Stand in for a missing rule. It never runs, because such an input is not tracked."""

@@ -1,4 +1,4 @@
-"""Where an op was recorded: the parts of a scope, and how they are written."""
+"""The parts of a scope, which says where an op was recorded, and how they are written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ScopePart:
 
     @property
     def is_step(self) -> bool:
-        """Whether this is a time step, or stands for several that are left out."""
+        """True for a time step, and for a part that stands for several steps left out."""
         return self.kind in ("step", "steps")
 
     def format(self, step: str = "t={}") -> str:
@@ -60,7 +60,7 @@ class ScopePart:
 
 
 Scope = tuple[ScopePart, ...]
-"""Where a node was recorded, outermost part first."""
+"""The place where a node was recorded, outermost part first."""
 
 
 def format_scope(scope: Scope, step: str = "t={}", separator: str = " / ") -> str:

@@ -1,4 +1,4 @@
-"""The Tensor: a value and the node that made it. Operators and methods are ops, one line each."""
+"""The Tensor: a value with operators and methods, each of which is an op."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NONE: dict[str, Any] = {}  # the settings of an op that has none
 
 
 def _comparison(compare: Any) -> Any:
-    """Return an operator of Tensors that reads their values; its result is a plain array."""
+    """Return a comparison of Tensors: it reads their values and returns a plain array."""
     return lambda self, other: read(compare, self, other)
 
 
@@ -99,7 +99,7 @@ class Tensor(Copyable, Value):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow back to it. Can be set on a leaf."""
+        """True if gradients flow back to it. It can be set on a leaf."""
         return self.tracked
 
     @requires_grad.setter
@@ -133,7 +133,7 @@ class Tensor(Copyable, Value):
         return read(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
-        """Return the same numbers as a leaf without gradients, to carry on in truncated BPTT."""
+        """Return a leaf with the same array and without gradients, for truncated BPTT."""
         hooked = read_hook.get() is not None
         return read(Tensor.detach, self) if hooked else type(self)(self.array, name=self.name)
 
@@ -206,7 +206,8 @@ class Tensor(Copyable, Value):
         seed, order = messages.check_seed("backward", self, gradient), toposort(self)
         accumulate(backward_pass({self: seed}, order, interior=retain_grads))
         for value in order:
-            value.node.used = max(value.node.used, used)
+            if value.node.used < used:
+                value.node.used = used
         notify("used", order)
 
     # -- operators ---------------------------------------------------------------------------------
@@ -273,9 +274,8 @@ class Tensor(Copyable, Value):
     # -- NumPy's functions -------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(
-            messages.check_untracked("np.asarray", "t", self).array, dtype=dtype, copy=copy
-        )
+        array = messages.check_untracked("np.asarray", "t", self).array
+        return np.array(array, dtype=dtype, copy=copy)
 
     __array_ufunc__ = numpy_protocol.array_ufunc
     __array_function__ = numpy_protocol.array_function
@@ -305,11 +305,11 @@ class Tensor(Copyable, Value):
         return apply(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: Any) -> Self:
-        """Return the entries in another shape: ``t.reshape(2, -1)``, ``t.reshape((2, -1))``."""
+        """Return the entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
         return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
 
     def transpose(self, *axes: Any) -> Self:
-        """Return the axes reversed or reordered: ``t.transpose(1, 0)``, ``t.transpose((1, 0))``."""
+        """Return the Tensor with its axes reversed, or in the order given."""
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, (self,), {"axes": order})
 

@@ -55,4 +55,4 @@ class NonFiniteError(FloatingPointError):
 
 
 class NotCompilable(TypeError):
-    """A cell does something that a compiled program cannot, for example read values."""
+    """A cell does what a compiled program cannot do, such as reading values."""

@@ -1,7 +1,7 @@
-"""What the engine checks and says, kept out of its way.
+"""Checks and messages of the engine, kept out of its way.
 
 A function called ``…_error`` returns an exception to raise. The others return the value that they
-have checked, or raise. Ops, nodes and Tensors are only looked at, so nothing above is imported.
+have checked, or raise. They only look at ops, nodes and Tensors and import none of them.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isa
 
 
 def instance(operation: str, argument: str, value: Any, kinds: Any, expected: str, fix: str) -> Any:
-    """Return `value` if it is of one of the types (``A | B``), else raise TypeError."""
+    """Return `value` if it is an instance of `kinds`, else raise TypeError."""
     if not isinstance(value, kinds):
         raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
     return value
 
 
 def flag(operation: str, argument: str, value: Any) -> bool:
-    """Return a bool; raise TypeError for all but True and False, because "no" is true."""
+    """Return `value` as a bool; raise TypeError for anything else, because "no" is true."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
 
 def runs_at_once(block: str, function: Callable[..., Any]) -> None:
-    """Raise TypeError if a block cannot be put around a function: its body runs after the call."""
+    """Raise TypeError if a function runs after its call, when a block around it has ended."""
     if any(is_deferred(function) for is_deferred in DEFERRED):
         expected = "one that has done its work when it returns"
         got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
@@ -51,7 +51,7 @@ def floating(operation: str, argument: str, array: np.ndarray) -> None:
 
 
 def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise ValueError if an integer dtype cannot hold a number in `array`, NaN for example."""
+    """Raise ValueError if an integer dtype cannot hold an entry of `array`, NaN for example."""
     limits = np.iinfo(dtype)
     above = array >= limits.max + 1.0 if array.dtype.kind == "f" else array > limits.max
     held = (array >= limits.min) & ~above
@@ -62,7 +62,7 @@ def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> N
 
 
 def numbers_error(operation: str, argument: str, x: Any) -> Exception:
-    """Return the TypeError for something that NumPy makes no array of real numbers of."""
+    """Return the TypeError for data that NumPy cannot make an array of real numbers of."""
     expected, got = "real numbers of one shape", describe(x)
     fix = "use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise"
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
@@ -137,7 +137,7 @@ def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
 
 
 def input_names(op: Any, n: int) -> Sequence[str]:
-    """Return the names of `n` inputs of an op; ``arrays[0]``, … if it is variadic."""
+    """Return the names of `n` inputs; of a variadic op ``arrays[0]``, ``arrays[1]``, …"""
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
@@ -184,10 +184,8 @@ def point_at(x: Any) -> str:
 def used_error(y: Any) -> Exception:
     """Return the error for a second backward pass through a graph that was not retained."""
     expected = "a graph that no backward pass has gone through"
-    fix = (
-        "carry state.detach() from batch to batch (truncated BPTT); to go through one graph twice, "
-    )
-    fix += "call backward(retain_graph=True) the first time"
+    fix = "carry state.detach() over from an earlier batch (truncated BPTT), or call "
+    fix += "backward(retain_graph=True) the first time to go through one graph twice"
     return argument_error("backward", point_at(y), expected, "one that was used", fix, RuntimeError)
 
 
@@ -202,21 +200,17 @@ def changed_error(x: Any, node: Any) -> Exception:
 def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     """Return the error for a rule that returned no array, or one that does not fit its input."""
     argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
+    fix = "correct the rule"
     if hasattr(c, "shape"):
-        return argument_error(
-            "backward", argument, expected, f"shape {c.shape}", "correct the rule"
-        )
-    fix = "correct the rule; an input without a gradient has no rule"
+        return argument_error("backward", argument, expected, f"shape {c.shape}", fix)
+    fix += "; an input without a gradient has no rule"
     return argument_error("backward", argument, expected, describe(c), fix, TypeError)
 
 
 # -- Tensors ---------------------------------------------------------------------------------------
 
 
-NO_GRADIENT = (
-    "make the tensors it is computed from with requires_grad=True, and compute it outside of "
-    "tg.no_grad()"
-)
+NO_GRADIENT = "compute it outside of tg.no_grad(), from tensors with requires_grad=True"
 
 
 def check_leaf(operation: str, t: Any, kind: type[Exception] = TypeError) -> Any:
@@ -249,19 +243,15 @@ def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
         If `gradient` is missing though `output` has several entries, or does not fit.
     """
     if not getattr(output, "tracked", False):
-        argument, expected = (
-            getattr(output, "name", "") or "output",
-            "a Tensor that requires gradients",
-        )
+        argument = getattr(output, "name", "") or "output"
+        expected = "a Tensor that requires gradients"
         kind = RuntimeError if hasattr(output, "tracked") else TypeError
         raise argument_error(operation, argument, expected, describe(output), NO_GRADIENT, kind)
     array = output.array
     if gradient is None:
         if array.size != 1:
             expected = f"an array of shape {array.shape}, because the output is not one number"
-            fix = (
-                "reduce the output with .sum() or .mean(), or pass the gradient that arrives at it"
-            )
+            fix = "reduce it with .sum() or .mean(), or pass the gradient that arrives at it"
             raise argument_error(operation, "gradient", expected, "none", fix)
         return np.ones_like(array)
     given = np.asarray(getattr(gradient, "array", gradient))
