@@ -129,7 +129,7 @@ def test_two_biases_are_merged_only_on_request(kind, source):
     layer, form = make_layer(kind, 3, 2)
     options = form | options
     other = type(layer)(3, 2, **form)
-    expected = "expected bias_hh of zeros, .*; pass merge_biases=True"
+    expected = "expected a bias_hh of zeros, .*; pass merge_biases=True"
     with pytest.raises(ValueError, match=f"{convert_to.__name__}: argument state: {expected}"):
         convert_to(layer.state_dict(), **options)
     merged = convert_to(layer.state_dict(), merge_biases=True, **options)

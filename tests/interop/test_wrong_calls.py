@@ -60,7 +60,7 @@ AREAS = {
         "no weights of ONNX": (
             lambda: tg.interop.from_onnx_weights({}),
             ValueError,
-            "from_onnx_weights: argument weights: .* got only nothing",
+            "from_onnx_weights: argument weights: .* got nothing",
         ),
         "weights into a number": (
             lambda: tg.interop.load_into(3, {}),

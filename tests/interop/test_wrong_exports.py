@@ -170,7 +170,7 @@ WRONG = {
         {"lengths": [4, 2]},
         TypeError,
         r"to_onnx: argument model: expected one that computes with ops .* "
-        r"got TypeError: np.asarray.* x.astype\(dtype\) is the op",
+        r"got TypeError: np.asarray.* convert its dtype with x.astype\(dtype\)",
     ),
     "lengths as another Tensor": (
         lambda: after_gru(
@@ -179,7 +179,7 @@ WRONG = {
         {"lengths": [4, 2]},
         TypeError,
         r"to_onnx: argument model: expected one that computes with ops .* "
-        r"got TypeError: Tensor: .* x.astype\(dtype\) is the op",
+        r"got TypeError: Tensor: .* convert its dtype with x.astype\(dtype\)",
     ),
     "a model that does not run": (
         lambda: (as_model(lambda x: tg.tanh("a")), X),

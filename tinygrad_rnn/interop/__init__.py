@@ -1,8 +1,8 @@
-"""Weights of other libraries, and models for other runtimes: `tg.interop`.
+"""Conversion of weights from and to other libraries, and export to ONNX: `tg.interop`.
 
-Each source has a pair of functions that convert between its weights and our state dict: PyTorch,
-Keras, ONNX, "Dive into Deep Learning" and the MathMath tutorial. A conversion that is impossible
-raises an error that says why.
+For each of PyTorch, Keras, ONNX, "Dive into Deep Learning" and the MathMath tutorial, a pair of
+functions ``from_…`` and ``to_…`` converts between its weights and our state dict. An impossible
+conversion raises an error that gives the reason.
 """
 
 from .d2l import from_d2l, from_tutorial, to_d2l, to_tutorial

@@ -1,7 +1,7 @@
-"""Weights with one matrix a gate: "Dive into Deep Learning", and the MathMath tutorial.
+"""Conversion of weights with a matrix for each gate: "Dive into Deep Learning" and the tutorial.
 
-Both sources compute x @ W with W (I, H), have one bias a gate, and put a linear layer behind the
-recurrent one. Their GRU multiplies the state by the reset gate before the product.
+Both sources compute x @ W with W (I, H), have one bias for each gate, and put a linear layer after
+the recurrent one. Their GRU multiplies the state by the reset gate before the matrix product.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .layout import (
 
 
 class MatrixNames(NamedTuple):
-    """Names that a source gives to the matrices of one kind of layer.
+    """The names of the matrices of one kind of layer in a source.
 
     Attributes
     ----------
     gates : dict
-        For each of our gates the names of its matrix for x, its matrix for h, and its bias.
+        For each gate, by our letter: the names of its matrix for x, its matrix for h, and its bias.
     output : tuple
-        The names of the linear layer's matrix and bias.
+        The names of the matrix and the bias of the linear layer.
     """
 
     gates: dict[str, tuple[str, str, str]]
@@ -41,7 +41,7 @@ class MatrixNames(NamedTuple):
 
     @property
     def recurrent(self) -> list[str]:
-        """Return the names of the recurrent layer, gate by gate in our order."""
+        """The names of the recurrent layer's matrices and biases, gate by gate in our order."""
         return [name for names in self.gates.values() for name in names]
 
 
@@ -61,32 +61,33 @@ TUTORIAL = {
     )
 }
 PREFIXES = ("recurrent.", "output.")
-BEFORE = "this source resets the state before the product"
+RESET_REASON = "this source applies the reset gate before the matrix product"
 
 
 def from_d2l(
     weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
 ) -> dict[str, np.ndarray]:
-    """Return our state dict of an RNN, GRU or LSTM written out in "Dive into Deep Learning".
+    """Convert the weights of an RNN, GRU or LSTM from "Dive into Deep Learning" to our state dict.
 
-    A GRU has ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h`` and, with the linear layer,
-    ``W_hq b_q``: eleven arrays. An LSTM has the letters i, f, o and c, an RNN only h. ``W_x·`` is
-    (I, H), ``W_h·`` (H, H), ``b_·`` (H,), ``W_hq`` (H, O), ``b_q`` (O,). The bias becomes
-    ``bias_ih``, and ``bias_hh`` is zero. Conventions: d2l.ai, chapters "Recurrent Neural Networks"
-    and "Modern Recurrent Neural Networks", the sections that implement each from scratch.
+    A GRU has the nine arrays ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h``. The linear layer, if
+    there is one, adds ``W_hq b_q``. In place of z, r and h, the names of an LSTM have the letters
+    i, f, o and c, and those of an RNN only h. ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·`` (H,),
+    ``W_hq`` (H, O) and ``b_q`` (O,). Each bias becomes ``bias_ih``, and ``bias_hh`` is zero.
+    Conventions: d2l.ai, the sections that implement each layer from scratch, in the chapters
+    "Recurrent Neural Networks" and "Modern Recurrent Neural Networks".
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        The form of our GRU, which must be "before"; None for other layers.
+        "before" for a GRU, because only this form can be converted; None for other layers.
     prefixes : tuple of two str
         The prefixes of the recurrent layer and of the linear layer in our model's state dict.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``. It has no linear layer if `weights` has none.
+        The state dict for ``load_state_dict``, without a linear layer if `weights` has none.
 
     Raises
     ------
@@ -112,32 +113,32 @@ def to_d2l(
     prefixes: tuple[str, str] = PREFIXES,
     merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return the matrices of "Dive into Deep Learning" from our model with one recurrent layer.
+    """Convert our model with one recurrent layer to the matrices of "Dive into Deep Learning".
 
-    The names are described at `from_d2l`.
+    `from_d2l` describes the names and shapes.
 
     Parameters
     ----------
     state : mapping of str to array
     reset, prefixes
-        As `from_d2l`.
+        See `from_d2l`.
     merge_biases : bool
-        Add our two biases, because the other side has one. The network is the same, because both
-        biases of the candidate are outside of the reset. But the round trip is not exact: it
-        returns the sum as ``bias_ih``, and zeros as ``bias_hh``. If False, our ``bias_hh`` must be
-        zero, as `from_d2l` makes it.
+        Add our two biases, because the book has one for each gate. The network computes the same
+        function, because the reset gate multiplies neither bias of the candidate. But converting
+        back is not exact: ``bias_ih`` is then the sum, and ``bias_hh`` is zero. If False, our
+        ``bias_hh`` must be zero, as it is after `from_d2l`.
 
     Returns
     -------
     dict of str to ndarray
-        Without ``W_hq`` and ``b_q`` if `state` has no linear layer.
+        The arrays by name, without ``W_hq`` and ``b_q`` if `state` has no linear layer.
 
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, two biases would have to become one, or there
-        are none. If `reset` is "after": that form has a b_hn, which the reset gate multiplies, and
-        the other side has no place for it.
+        If a name is missing, a shape does not fit, there are no biases, or ``bias_hh`` is not zero
+        and `merge_biases` is False. If `reset` is "after", because the reset gate multiplies b_hn
+        in that form, and the book has no such bias.
 
     Examples
     --------
@@ -153,28 +154,28 @@ def to_d2l(
 def from_tutorial(
     weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
 ) -> dict[str, np.ndarray]:
-    """Return our state dict of the tutorial's network: a GRU and a linear layer.
+    """Convert the weights of the tutorial's network, a GRU and a linear layer, to our state dict.
 
-    Its eleven matrices are those of `tinygrad_rnn.app.mathmath.network`: ``Wz Wr Wh`` are (I, H),
+    The eleven arrays are those of `tinygrad_rnn.app.mathmath.network`: ``Wz Wr Wh`` are (I, H),
     ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        The form of our GRU, which must be "before".
+        "before", because only this form can be converted.
     prefixes : tuple of two str
         The prefixes of the GRU and of the linear layer in our model's state dict.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``. It has no linear layer if `weights` has none.
+        The state dict for ``load_state_dict``, without a linear layer if `weights` has none.
 
     Raises
     ------
     ValueError
-        As `from_d2l`.
+        In the same cases as in `from_d2l`.
 
     References
     ----------
@@ -199,27 +200,27 @@ def to_tutorial(
     prefixes: tuple[str, str] = PREFIXES,
     merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Return the tutorial's eleven matrices from our model with a GRU and a linear layer.
+    """Convert our model with a GRU and a linear layer to the tutorial's eleven arrays.
 
-    The names are described at `from_tutorial`.
+    `from_tutorial` describes the names and shapes.
 
     Parameters
     ----------
     state : mapping of str to array
     reset, prefixes
-        As `from_tutorial`.
+        See `from_tutorial`.
     merge_biases : bool
-        Add our two biases, because the tutorial has one; as `to_d2l`.
+        Add our two biases, because the tutorial has one for each gate. See `to_d2l`.
 
     Returns
     -------
     dict of str to ndarray
-        Nine matrices if `state` has no linear layer.
+        The arrays by name: eleven, or nine if `state` has no linear layer.
 
     Raises
     ------
     ValueError
-        As `to_d2l`. If the recurrent layer is not a GRU.
+        In the same cases as in `to_d2l`, and if the recurrent layer is not a GRU.
 
     Examples
     --------
@@ -240,15 +241,15 @@ def _read_matrices(
     reset: str | None,
     prefixes: tuple[str, str],
 ) -> dict[str, np.ndarray]:
-    """Return our state dict from the matrices of a source whose names are in `table`."""
+    """Convert the matrices of a source, whose names are in `table`, to our state dict."""
     recurrent, linear = _require_prefixes(operation, prefixes)
     arrays = copy_arrays(operation, "weights", weights, "pass the matrices by name")
-    # The kind is the first whose own gate is there. The error names what is missing then.
-    own_gates = ((n, names.recurrent[0]) for n, names in table.items())
-    gates = next((n for n, name in own_gates if name in arrays), next(iter(table)))
+    # Choose the kind of layer whose first matrix is present; `_require_names` checks the others.
+    first_names = ((n, names.recurrent[0]) for n, names in table.items())
+    gates = next((n for n, name in first_names if name in arrays), next(iter(table)))
     names = table[gates]
     _require_names(operation, arrays, names)
-    require_form(operation, gates, reset, "before", BEFORE)
+    require_form(operation, gates, reset, "before", RESET_REASON)
     W_x, W_h = (arrays[name] for name in names.recurrent[:2])
     inputs, hidden = W_x.shape[0] if W_x.ndim else 0, W_h.shape[-1] if W_h.ndim else 0
     shapes = {"(I, H)": (inputs, hidden), "(H, H)": (hidden, hidden), "(H,)": (hidden,)}
@@ -272,8 +273,8 @@ def _require_names(operation: str, arrays: Mapping[str, Any], names: MatrixNames
     needed = [*names.recurrent, *(names.output if has_output else ())]
     wrong = [f"missing {name}" for name in needed if name not in arrays]
     wrong += [f"unexpected {name}" for name in arrays if name not in needed]
-    expected = f"{', '.join(names.recurrent)} and perhaps {' and '.join(names.output)}"
-    fix = "add what is missing and leave out what is not expected"
+    expected = f"{', '.join(names.recurrent)} and optionally {' and '.join(names.output)}"
+    fix = "add the missing arrays and leave out the unexpected ones"
     check.require(not wrong, operation, "weights", expected, "; ".join(wrong), fix)
 
 
@@ -285,19 +286,18 @@ def _write_matrices(
     prefixes: tuple[str, str],
     merge: bool,
 ) -> dict[str, np.ndarray]:
-    """Return the matrices of a source, whose names are in `table`, from our state dict."""
+    """Convert our state dict to the matrices of a source, whose names are in `table`."""
     recurrent, linear = _require_prefixes(operation, prefixes)
     directions = read_layer(operation, state, 0, recurrent)
     layer, gates = directions[0], directions[0].gates
-    fix = "use to_d2l, which takes every kind of layer"
-    known = gates in table
-    check.require(known, operation, "state", "a GRU (3 gates)", f"{gates} gates", fix)
-    second = f"{recurrent}weight_ih_l1"
-    single = len(directions) == 1 and second not in state
-    got = second if len(directions) == 1 else "two directions"
-    fix = "convert a model with one layer, because there are no names for more"
-    check.require(single, operation, "state", "one layer in one direction", got, fix)
-    require_form(operation, gates, reset, "before", BEFORE)
+    fix = "use to_d2l, which converts every kind of layer"
+    check.require(gates in table, operation, "state", "a GRU (3 gates)", f"{gates} gates", fix)
+    second_layer = f"{recurrent}weight_ih_l1"
+    is_single = len(directions) == 1 and second_layer not in state
+    got = second_layer if len(directions) == 1 else "two directions"
+    fix = "use a model with one layer in one direction, because there are no names for more"
+    check.require(is_single, operation, "state", "one layer in one direction", got, fix)
+    require_form(operation, gates, reset, "before", RESET_REASON)
     bias = merge_into_one_bias(operation, layer, merge)
     expected, fix = "biases, because each gate has one", "add biases of zeros to the state dict"
     if bias is None:
@@ -305,8 +305,8 @@ def _write_matrices(
     blocks = zip(*(np.split(a, gates) for a in (layer.W, layer.U, bias)), strict=True)
     arrays = {
         name: block.T.copy()
-        for names, of_gate in zip(table[gates].gates.values(), blocks, strict=True)
-        for name, block in zip(names, of_gate, strict=True)
+        for names, gate_blocks in zip(table[gates].gates.values(), blocks, strict=True)
+        for name, block in zip(names, gate_blocks, strict=True)
     }
     return arrays | dict(_write_linear(operation, state, linear, table[gates].output))
 
@@ -314,10 +314,10 @@ def _write_matrices(
 def _write_linear(
     operation: str, state: Mapping[str, Any], prefix: str, names: tuple[str, str]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the matrix and the bias of the linear layer under these names, if there is one."""
+    """Yield the matrix and the bias of the linear layer, if there is one, under these names."""
     weight, bias = f"{prefix}weight", f"{prefix}bias"
     if weight in state:
-        expected, fix = "an array of this name", "add zeros if the layer has no bias"
+        expected, fix = "an array of this name", "add an array of zeros if the layer has no bias"
         check.require(bias in state, operation, bias, expected, "none", fix)
         arrays = copy_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
         yield names[0], arrays[weight].T.copy()
@@ -325,11 +325,11 @@ def _write_linear(
 
 
 def _require_prefixes(operation: str, prefixes: Any) -> tuple[str, str]:
-    """Return the two prefixes; raise TypeError unless they are two str."""
+    """Return the two prefixes; raise TypeError unless they are two strings."""
     pair = isinstance(prefixes, tuple | list) and len(prefixes) == 2
     valid = pair and all(isinstance(prefix, str) for prefix in prefixes)
-    expected = "two str, one for the recurrent layer and one for the linear one"
-    fix = 'use ("", "output.") for a layer by itself'
+    expected = "two strings, one for the recurrent layer and one for the linear layer"
+    fix = 'pass ("", "output.") for a recurrent layer that is not part of a model'
     check.require(valid, operation, "prefixes", expected, describe(prefixes), fix, TypeError)
     recurrent, linear = prefixes
     return recurrent, linear

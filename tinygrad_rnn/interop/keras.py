@@ -1,4 +1,4 @@
-"""Weights of Keras: the lists of arrays of `layer.get_weights()` and `layer.set_weights()`."""
+"""Conversion of Keras weights, the lists of `layer.get_weights()` and `layer.set_weights()`."""
 
 from __future__ import annotations
 
@@ -23,42 +23,43 @@ from .layout import (
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
-"""Keras's order of the gates in our letters: z, r, h (GRU), and i, f, c, o (LSTM)."""
+"""Keras's order of the gates, in our letters. In its own: z, r, h (GRU) and i, f, c, o (LSTM)."""
 
 
 def from_keras(
     weights: Sequence[Any], *, reset: str | None = None, layer: int = 0
 ) -> dict[str, np.ndarray]:
-    """Return our state dict of a Keras `SimpleRNN`, `GRU` or `LSTM`, or `Bidirectional` around one.
+    """Convert the weights of a Keras `SimpleRNN`, `GRU` or `LSTM` to our state dict.
 
-    Keras keeps ``kernel`` (I, gates · H), ``recurrent_kernel`` (H, gates · H) and ``bias``. The
-    gates of a GRU are in the order z, r, h, those of an LSTM in the order i, f, c, o. A GRU with
-    ``reset_after=True`` has a bias (2, 3H), one row for x and one for h; every other layer has a
-    bias (gates · H,), which becomes ``bias_ih``, and ``bias_hh`` is zero. Keras's inputs are
-    (B, T, I): build our layer with ``batch_first=True``. Conventions:
-    keras.io/api/layers/recurrent_layers, checked against recorded outputs.
+    The layer may be in a `Bidirectional`. Keras stores ``kernel`` (I, gates · H),
+    ``recurrent_kernel`` (H, gates · H) and ``bias``. The gates of a GRU are in the order z, r, h,
+    and those of an LSTM in the order i, f, c, o. A GRU with ``reset_after=True`` has a bias
+    (2, 3H): one row for x and one for h. Every other layer has a bias (gates · H,), which becomes
+    ``bias_ih``, and ``bias_hh`` is zero. Keras's inputs are (B, T, I): build our layer with
+    ``batch_first=True``. Conventions: keras.io/api/layers/recurrent_layers, checked against
+    recorded outputs.
 
     Parameters
     ----------
     weights : sequence of arrays
-        ``layer.get_weights()``: two arrays without biases, three with. `Bidirectional` has those
-        of the forward layer, then those of the backward layer.
+        ``layer.get_weights()``: two arrays without biases, three with biases. `Bidirectional`
+        returns the arrays of the forward layer, then those of the backward layer.
     reset : {"after", "before"}
         The form of our GRU; None for other layers. ``reset_after=True`` is "after".
     layer : int
-        The number k in our names ``weight_ih_l{k}``. Keras stacks whole layers; ours are numbered.
+        The number k in our names ``weight_ih_l{k}``, for a Keras layer that is part of a stack.
 
     Returns
     -------
     dict of str to ndarray
-        ``weight_ih_l{k}`` (gates · H, I) and so on, for ``load_state_dict``. Join those of several
-        layers with ``|``.
+        ``weight_ih_l{k}`` (gates · H, I) and so on, for ``load_state_dict``. Merge the dicts of
+        several layers with ``|``.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, two directions are not of one layer, or the bias is that of the other
-        form of the GRU, which cannot be converted.
+        If a shape does not fit, the two directions do not belong to one layer, or the bias belongs
+        to the other form of the GRU, which cannot be converted.
     TypeError
         If `weights` is not a list of arrays.
 
@@ -88,7 +89,7 @@ def _read_direction(
 ) -> LayerWeights:
     """Return the weights of one direction from its kernel, recurrent kernel and bias.
 
-    `first` is the index of the kernel in the whole list, for the message.
+    Error messages use `first`, the index of the kernel in the whole list.
     """
     kernel, recurrent = arrays[:2]
     gates = count_gates(operation, f"weights[{first + 1}]", recurrent, axis=1)
@@ -118,9 +119,9 @@ def to_keras(
     layer: int = 0,
     merge_biases: bool = False,
 ) -> list[np.ndarray]:
-    """Return one layer of our state dict as the arrays for Keras's ``layer.set_weights``.
+    """Convert one layer of our state dict to the arrays for Keras's ``layer.set_weights``.
 
-    The layout is described at `from_keras`.
+    `from_keras` describes the layout.
 
     Parameters
     ----------
@@ -132,22 +133,22 @@ def to_keras(
     layer : int
         The layer's number in the stack.
     merge_biases : bool
-        Add our two biases where Keras has one, in all layers but a GRU with ``reset="after"``.
-        The network is the same, but the round trip is not exact: it returns the sum as
-        ``bias_ih``, and zeros as ``bias_hh``. If False, our ``bias_hh`` must be zero, as
-        `from_keras` makes it, and the round trip is exact.
+        Add our two biases where Keras has one: in all layers but a GRU with ``reset="after"``.
+        The network computes the same function, but converting back is not exact: ``bias_ih`` is
+        then the sum, and ``bias_hh`` is zero. If False, our ``bias_hh`` must be zero, as it is
+        after `from_keras`, and converting back is exact.
 
     Returns
     -------
     list of ndarray
         ``kernel``, ``recurrent_kernel`` and, if our layer has biases, ``bias``. A bidirectional
-        layer gives them twice, for `Bidirectional`.
+        layer has them twice, for `Bidirectional`.
 
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or two biases
-        would have to become one.
+        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or ``bias_hh`` is
+        not zero where Keras has one bias and `merge_biases` is False.
 
     Examples
     --------
@@ -167,7 +168,8 @@ def to_keras(
         weights = weights.reorder_gates(LETTERS[gates], ORDER[gates])
         arrays += [weights.W.T.copy(), weights.U.T.copy()]
         if weights.b_i is not None and weights.b_h is not None:
-            both = np.stack([weights.b_i, weights.b_h])
-            one = both if reset == "after" else merge_into_one_bias(name, weights, merge_biases)
-            arrays.append(one)
+            if reset == "after":
+                arrays.append(np.stack([weights.b_i, weights.b_h]))
+            else:
+                arrays.append(merge_into_one_bias(name, weights, merge_biases))
     return arrays

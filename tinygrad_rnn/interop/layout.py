@@ -1,4 +1,4 @@
-"""Weights of one recurrent layer in our layout. Every conversion reads or builds them here.
+"""The weights of a recurrent layer in our layout, which every conversion reads or builds.
 
 The names, the shapes and the order of the gates are PyTorch's, from its documentation of
 `torch.nn.RNN`, `LSTM` and `GRU`.
@@ -16,25 +16,25 @@ from ..errors import argument_error, describe
 from ..graph import unwrap
 
 LETTERS = {1: "h", 3: "rzn", 4: "ifgo"}
-"""Letters of the gates in our order, by their number: RNN, GRU, LSTM."""
+"""The letters of the gates in our order, by the number of gates: RNN, GRU, LSTM."""
 
 KINDS = {1: "an RNN", 3: "a GRU", 4: "an LSTM"}
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-"""First part of our parameter names, in the order of the fields of `LayerWeights`."""
+"""The first part of our parameter names, in the order of the fields of `LayerWeights`."""
 
 TWO_FORMS = (
     "the two forms cannot be converted into each other, because r multiplies h U_n + b_hn in "
     "'after' and h alone in 'before'; build the layer with the form that the weights were "
-    "trained in"
+    "trained with"
 )
 
 
 class LayerWeights(NamedTuple):
-    """Weights of one layer in one direction, with the gates stacked along the first axis.
+    """The weights of one layer in one direction, with the gates stacked along the first axis.
 
-    W is (gates · H, I), U is (gates · H, H), and each bias is (gates · H,). Without biases both
-    are None.
+    W is (gates · H, I), U is (gates · H, H), and each bias is (gates · H,). In a layer without
+    biases, both are None.
     """
 
     W: np.ndarray
@@ -44,7 +44,7 @@ class LayerWeights(NamedTuple):
 
     @property
     def gates(self) -> int:
-        """Return the number of gates."""
+        """The number of gates."""
         return len(self.U) // self.U.shape[1]
 
     def reorder_gates(self, old: str, new: str) -> LayerWeights:
@@ -72,7 +72,7 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        If it is not an array of real numbers.
+        If `value` is not an array of real numbers.
     """
     try:
         array = np.array(unwrap(value))
@@ -80,7 +80,7 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
         array = np.array(None)  # rows of different lengths, or a tensor that NumPy cannot read
     if array.dtype.kind not in "biuf":
         expected, got = "an array of real numbers", describe(value)
-        fix = "convert it first; for a tensor of PyTorch call .detach().cpu().numpy()"
+        fix = "convert it to a NumPy array, a PyTorch tensor with .detach().cpu().numpy()"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return array.astype(np.dtype(array.dtype.type), copy=False)
 
@@ -88,9 +88,9 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
 def require_shape(
     operation: str, argument: str, array: np.ndarray, shape: tuple[int | None, ...], letters: str
 ) -> None:
-    """Raise ValueError unless `array` has this shape, where None stands for any size.
+    """Raise ValueError unless `array` has this shape, in which None means any size.
 
-    `letters` is the shape in letters, for the message.
+    The message shows the shape in letters too, as in `letters`.
     """
     sizes = zip(shape, array.shape, strict=False)
     fits = array.ndim == len(shape) and all(n is None or n == size for n, size in sizes)
@@ -102,7 +102,7 @@ def require_shape(
 def count_gates(operation: str, argument: str, U: np.ndarray, axis: int = 0) -> int:
     """Return the number of gates stacked along `axis` of the recurrent matrix.
 
-    It is 1 for an RNN, 3 for a GRU and 4 for an LSTM. Any other raises ValueError.
+    It is 1 for an RNN, 3 for a GRU and 4 for an LSTM. Any other number raises ValueError.
     """
     hidden = U.shape[1 - axis] if U.ndim == 2 else 0
     gates = U.shape[axis] / hidden if hidden else 0
@@ -118,8 +118,9 @@ def require_form(
 ) -> None:
     """Raise ValueError unless `reset` is right for a layer with this number of gates.
 
-    For a GRU it is "after" or "before", and equal to `stored` where the form of the weights is
-    known; `because` tells how. For other layers it is None.
+    For a GRU it must be "after" or "before". If the form of its weights is known, `reset` must
+    equal this form, `stored`, and the message gives the reason `because`. For other layers it must
+    be None.
     """
     got = repr(reset)
     if gates != 3:
@@ -127,7 +128,7 @@ def require_form(
         check.require(reset is None, operation, "reset", expected, got, "leave it out")
         return
     expected = "'after' or 'before' for a GRU"
-    fix = "name the form of the tg.nn.GRU on our side, because the arrays do not show it"
+    fix = "pass the reset= of your tg.nn.GRU, because the arrays do not show it"
     check.require(reset in ("after", "before"), operation, "reset", expected, got, fix)
     expected = f"{stored!r}, because {because}"
     check.require(stored in (None, reset), operation, "reset", expected, got, TWO_FORMS)
@@ -147,7 +148,7 @@ def reorder_blocks(stacked: np.ndarray, old: str, new: str) -> np.ndarray:
 
 
 def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> np.ndarray | None:
-    """Return one bias instead of two: b_i if b_h is zero, else their sum if `merge` is true.
+    """Return one bias in place of two: b_i if b_h is zero, else their sum if `merge` is true.
 
     Raises
     ------
@@ -155,14 +156,14 @@ def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> n
         If b_h is not zero and `merge` is false, because the sum cannot be converted back exactly.
     """
     b_i, b_h = weights.b_i, weights.b_h
-    if b_i is None or b_h is None or not b_h.any():  # b_i itself, so that -0.0 comes back as -0.0
+    if b_i is None or b_h is None or not b_h.any():  # not the sum, because -0.0 + 0.0 is 0.0
         return b_i
-    expected = "bias_hh of zeros, because the other side has one bias, which becomes bias_ih"
+    expected = "a bias_hh of zeros, because the other library has one bias (our bias_ih)"
     fix = (
-        "pass merge_biases=True to add bias_hh to it: the same network, but converted back its "
-        "bias_hh is zero"
+        "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same, but "
+        "after converting back its bias_hh is zero"
     )
-    check.require(merge, operation, "state", expected, "two biases that are not zero", fix)
+    check.require(merge, operation, "state", expected, "a bias_hh that is not zero", fix)
     return b_i + b_h
 
 
@@ -174,7 +175,7 @@ def split_into_two_biases(bias: np.ndarray | None) -> tuple[np.ndarray | None, n
 def build_state_dict(
     operation: str, directions: Sequence[LayerWeights], layer: int, prefix: str = ""
 ) -> dict[str, np.ndarray]:
-    """Return the state dict of one layer from its weights, forward and then reverse."""
+    """Return the state dict of one layer from its weights: forward and, if given, reverse."""
     layer = check.count(operation, "layer", layer, low=0)
     return {
         f"{prefix}{name}_l{layer}{suffix}": array
@@ -187,9 +188,9 @@ def build_state_dict(
 def read_layer(
     operation: str, state: Mapping[str, Any], layer: int, prefix: str = ""
 ) -> list[LayerWeights]:
-    """Return the weights of one layer in a state dict: forward and, where there is one, reverse.
+    """Return the weights of one layer in a state dict: forward and, if there is one, reverse.
 
-    Other names in the state dict are ignored.
+    All other names in the state dict are ignored.
 
     Raises
     ------
@@ -198,7 +199,7 @@ def read_layer(
     """
     arrays = copy_arrays(operation, "state", state, "pass layer.state_dict()")
     layer = check.count(operation, "layer", layer, low=0)
-    got = f"none; there are {', '.join(map(str, arrays)) or 'no arrays'}"
+    got = f"none among {', '.join(map(str, arrays)) or 'no arrays at all'}"
     fix = "pass the state_dict() of one recurrent layer"
     directions: list[LayerWeights] = []
     for suffix in ("", "_reverse"):
@@ -221,11 +222,11 @@ def require_equal_shapes(
 ) -> None:
     """Raise ValueError unless the arrays of both directions can belong to one layer.
 
-    They are of the same kind and sizes, and both have biases or none. `names` are those of the
-    reverse direction, for the message.
+    Both directions must have the same gates and sizes, and either both have biases or neither.
+    Error messages use `names`, those of the reverse direction.
     """
     fix = "give both directions the same sizes and biases, or convert two layers one by one"
-    for i in (1, 0, *range(2, len(names))):  # U first, because it shows the kind and the size
+    for i in (1, 0, *range(2, len(names))):  # U first: its shape shows both the gates and H
         first, second = (
             "none" if arrays[i] is None else f"shape {arrays[i].shape}"
             for arrays in (forward, reverse)
@@ -235,7 +236,7 @@ def require_equal_shapes(
 
 
 def require_one_layer(operation: str, weights: LayerWeights, names: Sequence[str]) -> None:
-    """Raise ValueError unless the shapes are those of one layer; `names` are for the message."""
+    """Raise ValueError unless the shapes are those of one layer. The message uses `names`."""
     W, U, *biases = weights
     rows = count_gates(operation, names[1], U) * U.shape[1]
     require_shape(operation, names[0], W, (rows, None), "(gates · H, I)")

@@ -1,4 +1,4 @@
-"""State dicts of PyTorch, which are ours too: only the recurrent layers in them are checked."""
+"""Conversion of PyTorch's state dicts. They equal ours, and only recurrent layers are checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECURRENT = re.compile(
 
 
 def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
-    """Return a state dict of PyTorch as plain arrays under the same names, after checking it.
+    """Check a PyTorch state dict, and return it as plain arrays under the same names.
 
     Our layers have the names and the layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`,
     `Embedding` and `LayerNorm`, and `torch.nn.GRU` is our GRU with ``reset="after"``. Conventions:
@@ -28,20 +28,20 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     weights : mapping of str to array or tensor
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs, if there are any. "before" raises ValueError, because PyTorch has
-        the other form.
+        The form of our GRUs, if there are any. "before" raises ValueError, because PyTorch's GRU
+        has the other form.
 
     Returns
     -------
     dict of str to ndarray
-        Copies, for ``load_state_dict``.
+        Copies of the arrays, for ``load_state_dict``.
 
     Raises
     ------
     ValueError
-        If the arrays of a recurrent layer do not belong together, it has projections
-        (``weight_hr``), which our layers do not have, or it is a GRU and `reset` is "before",
-        which cannot be converted.
+        If the shapes in a recurrent layer do not fit together, if it has projections
+        (``weight_hr``), which our layers do not have, or if it is a GRU and `reset` is "before",
+        a form that cannot be converted.
     TypeError
         If an entry is not an array of real numbers.
 
@@ -56,12 +56,12 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
 
 
 def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
-    """Return our state dict for PyTorch: the same names and arrays, after checking them.
+    """Check our state dict, and return it for PyTorch: copies of the arrays under the same names.
 
     Load it with ``module.load_state_dict({name: torch.from_numpy(array) for name, array in
-    to_pytorch(state).items()})``. The arrays do not show the form of a GRU: pass
-    ``reset="before"`` if your GRU has that form, and the call raises instead of converting it
-    wrongly.
+    to_pytorch(state).items()})``. The arrays do not show the form of a GRU. If your GRU has the
+    form "before", pass ``reset="before"``, so that the call raises ValueError instead of returning
+    weights that PyTorch's GRU would misread.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     Returns
     -------
     dict of str to ndarray
-        Copies.
+        Copies of the arrays.
 
     Raises
     ------
     ValueError, TypeError
-        As `from_pytorch`.
+        In the same cases as in `from_pytorch`.
 
     Examples
     --------
@@ -98,10 +98,10 @@ def _copy_checked(
     fix = "train without proj_size, because our LSTM has no projections"
     layers: dict[tuple[str, int], None] = {}
     for name in arrays:
-        found = RECURRENT.fullmatch(str(name))
-        if found:
-            check.require(found["matrix"] != "hr", operation, name, expected, got, fix)
-            layers[found["prefix"], int(found["layer"])] = None
+        match = RECURRENT.fullmatch(str(name))
+        if match:
+            check.require(match["matrix"] != "hr", operation, name, expected, got, fix)
+            layers[match["prefix"], int(match["layer"])] = None
     for prefix, layer in layers:
         if read_layer(operation, arrays, layer, prefix)[0].gates == 3:
             require_form(operation, 3, reset, "after", "torch.nn.GRU has that form")

@@ -1,4 +1,4 @@
-"""Load weights of other sources by name. A report says what fits before anything changes."""
+"""Loading of weights from other sources by name, with a report of the parameters that they fit."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from .layout import copy_arrays
 DTYPES = {"BOOL": "?", "BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
     f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
 }
-"""NumPy's dtype for the bytes of each dtype of a safetensors file."""
+"""The NumPy dtype that reads the bytes of each dtype of a safetensors file."""
 
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """A comparison of the parameters of a module with arrays by name.
+    """The result of comparing a module's parameters with named arrays.
 
     Attributes
     ----------
     module : str
         The class name of the module.
     fitting : tuple of str
-        The parameters that have an array of their shape and dtype.
+        The parameters that have an array of the same shape and dtype.
     missing : tuple of str
         The parameters without an array, each with its dtype and shape.
     unexpected : tuple of str
         The arrays without a parameter, each with its dtype and shape.
     misfits : tuple of str
-        The parameters whose array has another shape or dtype, with both.
+        The parameters whose array has another shape or dtype, each with the expected and the
+        actual one.
 
     Examples
     --------
@@ -57,7 +58,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """Return True if every parameter has its array, and every array its parameter."""
+        """True if every parameter has a fitting array, and every array a parameter."""
         return not (self.missing or self.unexpected or self.misfits)
 
     def __str__(self) -> str:
@@ -80,7 +81,7 @@ def compare(
     Parameters
     ----------
     module, source, rename, cast
-        As `load_into`.
+        See `load_into`.
 
     Returns
     -------
@@ -89,8 +90,8 @@ def compare(
     Raises
     ------
     ValueError, FileNotFoundError, TypeError
-        If `source` cannot be read, or `rename` gives two arrays one name. Arrays that do not fit
-        are no error here.
+        If `source` cannot be read, or `rename` gives two arrays the same name. Arrays that do not
+        fit raise no error.
 
     Examples
     --------
@@ -118,25 +119,26 @@ def load_into(
 ) -> Report:
     """Load weights into a module by name, and return a report.
 
-    All names, shapes and dtypes are compared before anything changes. If the module has one
-    parameter under two names, the source needs only one of them, because such files keep shared
-    weights once.
+    All names, shapes and dtypes are compared before the module changes. If the module has one
+    parameter under two names, the source needs only one of them, because many files store shared
+    weights only once.
 
     Parameters
     ----------
     module : Module
     source : path-like, or mapping of str to array
-        A ``.safetensors`` file as PyTorch or Hugging Face write it, or arrays by name. A file's
-        entries of dtype bfloat16, which NumPy does not have, are read as float32, exactly.
+        A ``.safetensors`` file as PyTorch or Hugging Face write it, or arrays by name. Arrays of
+        dtype bfloat16 in a file are converted exactly to float32, because NumPy has no bfloat16.
     strict : bool
-        Raise ValueError if anything does not fit. If False, load what fits; the report names the
-        rest.
+        Raise ValueError if anything does not fit. If False, load the arrays that fit; the report
+        names the others.
     rename : callable or mapping, optional
-        From a name in `source` to the parameter's name; None leaves the entry out. A name that a
-        mapping does not have is kept.
+        Maps a name in `source` to the parameter's name, or to None to leave the array out. Names
+        that are not in a mapping stay unchanged.
     cast : bool
         Convert between floating dtypes, float16 to float32 for example. An array with a number
-        that would become infinite does not fit. If False, an array of another dtype does not fit.
+        that would overflow to infinity does not fit. If False, an array of another dtype does not
+        fit.
 
     Returns
     -------
@@ -145,8 +147,8 @@ def load_into(
     Raises
     ------
     ValueError
-        If `strict` and something does not fit; the message contains the report. If `rename` gives
-        two arrays one name. Nothing has changed then.
+        If something does not fit and `strict` is True; the message contains the report. If
+        `rename` gives two arrays the same name. The module is unchanged in both cases.
     FileNotFoundError, TypeError
         If `source` is not a file, or not a mapping of names to arrays.
 
@@ -169,7 +171,7 @@ def load_into(
     """
     report, arrays = _match("load_into", module, source, rename, cast)
     expected = "an array for each parameter and no others"
-    fix = "pass rename= or cast=, or strict=False to load what fits"
+    fix = "pass rename= for other names, cast=True for other dtypes, or strict=False"
     fits = report.complete or not strict
     check.require(fits, "load_into", "source", expected, f"\n{report}\n", fix)
     module.load_state_dict(module.state_dict() | arrays)
@@ -179,9 +181,9 @@ def load_into(
 def _match(
     operation: str, module: Module, source: Any, rename: Rename | None, cast: bool
 ) -> tuple[Report, dict[str, np.ndarray]]:
-    """Return the report, and the fitting arrays by the parameters' names.
+    """Return the report, and the fitting arrays by the names of their parameters.
 
-    The array of a shared parameter is there under each of its names.
+    The array of a shared parameter appears under each of its names.
     """
     check.instance(operation, "module", module, Module, "a Module", "build the model first")
     parameters = dict(module._named())
@@ -209,7 +211,7 @@ def _match(
 
 
 def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str]:
-    """Return the array for a parameter, cast if asked, and its description if it does not fit."""
+    """Return the array, cast if `cast` is true, and its description if it does not fit."""
     if cast and array.dtype.kind == parameter.dtype.kind == "f":
         with np.errstate(over="ignore"):
             converted = array.astype(parameter.dtype)
@@ -227,7 +229,7 @@ def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     from safetensors import SafetensorError, deserialize
 
     path = Path(source)
-    got, fix = f"'{path}', where there is no file", "pass the path of a .safetensors file"
+    got, fix = f"'{path}', which is not a file", "pass the path of a .safetensors file"
     check.require(path.is_file(), operation, "source", "a file", got, fix, FileNotFoundError)
     try:
         entries = deserialize(path.read_bytes())
@@ -241,14 +243,14 @@ def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
 def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
     """Return one array of a file.
 
-    The bytes are read here, because the dtypes that safetensors gives to NumPy depend on which
-    other packages are imported.
+    The bytes are decoded here and not by safetensors, because the NumPy dtypes that safetensors
+    chooses depend on which other packages are imported.
     """
     dtype, expected = entry["dtype"], f"a dtype among {', '.join(DTYPES)}"
-    fix = "convert it before saving, or leave it out"
+    fix = "convert the array before saving, or save the file without it"
     check.require(dtype in DTYPES, operation, f"source[{name!r}]", expected, dtype, fix)
     array = np.frombuffer(entry["data"], DTYPES[dtype]).reshape(entry["shape"])
-    if dtype == "BF16":  # the first half of a float32
+    if dtype == "BF16":  # bfloat16 is the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -256,20 +258,20 @@ def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
 def _rename_arrays(
     operation: str, arrays: dict[str, np.ndarray], rename: Rename | None
 ) -> dict[str, np.ndarray]:
-    """Return the arrays under their new names; raise ValueError if two would get one name."""
+    """Return the arrays under their new names; raise ValueError if two get the same name."""
     if rename is None:
         return arrays
-    expected, fix = "a function or a mapping of names", 'use lambda name: name.removeprefix("rnn.")'
+    expected, fix = "a function or a mapping of names", "pass {old_name: new_name}, for example"
     check.instance(operation, "rename", rename, Callable | Mapping, expected, fix)
     get = (lambda name: rename.get(name, name)) if isinstance(rename, Mapping) else rename
-    expected, fix = "a name of its own for each array", "return None to leave one out"
+    expected, fix = "a different name for each array", "map one of them to None to leave it out"
     renamed: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         new = get(name)
         if new is None:
             continue
-        got = f"{new!r} for {name!r}" + (" and for another" if new in renamed else "")
-        fresh = isinstance(new, str) and new not in renamed
-        check.require(fresh, operation, "rename", expected, got, fix)
+        got = f"{new!r} for {name!r}" + (" and for another array" if new in renamed else "")
+        is_unused = isinstance(new, str) and new not in renamed
+        check.require(is_unused, operation, "rename", expected, got, fix)
         renamed[new] = array
     return renamed

@@ -1,1 +1,1 @@
-"""ONNX: export a model, and convert the weights of its recurrent layers."""
+"""ONNX: export of models, and conversion of the weights of recurrent nodes."""

@@ -16,23 +16,23 @@ from .module_trace import Trace, TracedCall
 OPSET, IR_VERSION = 18, 8
 """Versions of ONNX 1.13 (2022), so that older runtimes read the file too.
 
-Opset 18 is the first with LayerNormalization and with axes as inputs.
+Opset 18 is the first that has both LayerNormalization and reductions with axes as an input.
 """
 
 
 class GraphBuilder:
-    """A graph under construction. Every value in it is referred to by its name.
+    """An ONNX graph under construction, in which every value is referred to by its name.
 
     Attributes
     ----------
     first, second : Trace
-        The two runs, with the same calls.
+        The traces of the two runs, which have the same calls.
     parameters, paths : dict
         The names of the model's parameters and of its modules.
     names : dict of Value to str
         The names of the values of the first run.
     sizes : dict
-        The axes whose size is free: from their sizes in the two runs to the name of the size.
+        The name of each axis whose size may vary, by its pair of sizes in the two runs.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class GraphBuilder:
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output, and return the output's name.
 
-        The name of an input that is left out is "".
+        An omitted input has the name "".
         """
         return self.add_multiple(kind, inputs, 1, **attributes)[0]
 
@@ -67,16 +67,16 @@ class GraphBuilder:
         self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any
     ) -> list[str]:
         """Add a node with several outputs, and return their names."""
-        given = list(inputs)
-        while given and not given[-1]:
-            given.pop()
+        used = list(inputs)
+        while used and not used[-1]:
+            used.pop()
         names = [self.make_name(kind) for _ in range(outputs)]
-        node = self.onnx.helper.make_node(kind, given, names, name=names[0], **attributes)
+        node = self.onnx.helper.make_node(kind, used, names, name=names[0], **attributes)
         self.nodes.append(node)
         return names
 
     def add_constant(self, array: Any, name: str | None = None) -> str:
-        """Add an array to the model unless its name is there already, and return its name."""
+        """Add an array to the model, unless it has one of this name, and return the name."""
         name = name or self.make_name("constant")
         if name not in self.initializers:
             contiguous = np.ascontiguousarray(array).reshape(np.shape(array))
@@ -93,7 +93,7 @@ class GraphBuilder:
         return self.add("Cast", name, to=self.onnx.helper.np_dtype_to_tensor_dtype(dtype))
 
     def add_size(self, name: str) -> str:
-        """Add a vector of one integer, the size of an axis of an input, and return its name."""
+        """Add a vector of one integer, the size of the axis `name`; return the vector's name."""
         pair = next(pair for pair, known in self.sizes.items() if known == name)
         for a, b in zip(self.first.inputs, self.second.inputs, strict=True):
             for axis, sizes in enumerate(zip(a.shape, b.shape, strict=True)):
@@ -104,10 +104,10 @@ class GraphBuilder:
     def add_shape(
         self, operation: str, first: Sequence[int], second: Sequence[int], *, infer: bool
     ) -> str:
-        """Add a vector of sizes, given those in the two runs, and return its name.
+        """Add a vector of sizes from those in the two runs, and return its name.
 
-        A size is fixed or that of an input's axis. If `infer` is true, one size may be any other:
-        it is −1.
+        Each size must be fixed, or that of a named axis of an input. If `infer` is true, one size
+        may be any other: it is written as −1, and the runtime infers it.
         """
         pairs = [*zip(first, second, strict=True)]
         varying = sum(m != n for m, n in pairs)
@@ -120,9 +120,9 @@ class GraphBuilder:
             else:
                 inferred += 1
                 parts.append(self.add_ints(-1))
-        names = ", ".join(self.sizes.values()) or "no axis"
-        expected, got = f"sizes that are fixed or those of {names}", f"{tuple(first)}"
-        fix = "fix more axes with axes=, or do it in two steps"
+        names = "".join(f", or the size of {name}" for name in self.sizes.values())
+        expected, got = f"fixed sizes{names}", f"{tuple(first)}"
+        fix = "fix more axes with axes=, or change one axis at a time"
         check.require(inferred <= infer, "to_onnx", operation, expected, got, fix)
         if not parts:
             return self.add_constant(np.zeros(0, np.int64))
@@ -131,7 +131,7 @@ class GraphBuilder:
     def resolve(self, operation: str, argument: str, x: Any, other: Any, dtype: np.dtype) -> str:
         """Return the name of a call's input in `dtype`; add it to the graph if it is a constant.
 
-        It is `x` in the first run and `other` in the second.
+        The input is `x` in the first run and `other` in the second.
         """
         if isinstance(x, Value) and x in self.names:
             return self.names[x] if x.array.dtype == dtype else self.cast(self.names[x], dtype)
@@ -144,19 +144,19 @@ class GraphBuilder:
             shape = self.add_shape(operation, a.shape, b.shape, infer=False)
             return self.add("Expand", filling, shape)
         got = (
-            "numbers that changed with the inputs and were not recorded, "
+            "values that changed with the inputs and were not recorded, "
             f"{_show_briefly(a)} and then {_show_briefly(b)}"
         )
         fix = (
-            "compute them from the Tensors, without len, shape, .data, detach, no_grad and "
-            "comparisons, use mean for a sum by a length, or make them an input"
+            "compute them from the Tensors, without len, shape, .data, detach, no_grad or "
+            "comparisons, use mean instead of a sum divided by a length, or make them an input"
         )
-        expected = "a value that is the same in every run, or computed by ops"
+        expected = "a value that is the same in every run or is computed by ops"
         raise argument_error("to_onnx", f"{argument} of {operation}", expected, got, fix)
 
 
 class ExportedCall:
-    """One call while it is exported to the graph of a `GraphBuilder`.
+    """A traced call that is being exported to the graph of a `GraphBuilder`.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class ExportedCall:
         self.dtype = self.output.dtype
 
     def input(self, i: int, dtype: np.dtype | None = None) -> str:
-        """Return the name of input i in `dtype`, which is that of the output if not given."""
+        """Return the name of input i in `dtype`, by default the dtype of the output."""
         x, other = self.first.inputs[i], self.second.inputs[i]
         return self.builder.resolve(self.first.name, f"input {i}", x, other, dtype or self.dtype)
 
@@ -182,7 +182,7 @@ class ExportedCall:
         return [self.input(i) for i in range(len(self.first.inputs))]
 
     def array(self, i: int = 0) -> np.ndarray:
-        """Return the numbers of input i in the first run."""
+        """Return input i of the first run as a plain array."""
         return np.asarray(unwrap(self.first.inputs[i]))
 
     def setting(self, name: str) -> Any:
@@ -193,8 +193,8 @@ class ExportedCall:
         if name == "index" and any(isinstance(entry, np.ndarray) for entry in entries):
             fix = (
                 "do not compute an index from an input: the last state of each sequence is the "
-                "state that a recurrent layer returns; pick others by a product with a mask that "
-                "is an input"
+                "state that a recurrent layer returns; select other steps by multiplying with a "
+                "mask that is an input"
             )
         same = "the same in every run"
         self.require(tree.equal(a, b), name, same, f"{a!r} and then {b!r}", fix)
@@ -214,12 +214,12 @@ class ExportedCall:
 
 
 def _show_briefly(array: np.ndarray) -> str:
-    """Return the text of a single number, or the dtype and shape of an array."""
+    """Return a scalar as text, or the dtype and shape of an array."""
     return describe(array) if array.ndim else str(array)
 
 
 def _find_paths(model: Module) -> dict[Module, str]:
-    """Return the modules in a model with their dotted names, as in the names of parameters."""
+    """Return the dotted name of each module in a model, as in the names of its parameters."""
     paths: dict[Module, str] = {}
     pending = [("", model)]
     while pending:

@@ -1,7 +1,7 @@
-"""Export of layers to ONNX: for each layer a function of its call that returns its outputs' names.
+"""Export of layers to ONNX. For each layer, a function adds its nodes and returns its outputs.
 
-Each layer of a recurrent stack is one node GRU, LSTM or RNN, with both directions in it. The other
-nodes bring axes into order.
+Each layer of a recurrent stack is one GRU, LSTM or RNN node, which holds both directions. The other
+nodes reorder, add or remove axes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _layer_norm(call: ExportedCall) -> list[str]:
 
 
 def _add_parameter(call: ExportedCall, name: str) -> str:
-    """Return the name of a layer's parameter in the dtype of its output."""
+    """Add a parameter of a layer in the dtype of the layer's output, and return its name."""
     parameter = getattr(call.first.module, name)
     return call.builder.resolve(call.first.name, name, parameter, parameter, call.dtype)
 
@@ -68,9 +68,9 @@ def _recurrent(call: ExportedCall) -> list[str]:
 
 
 def _require_exportable(call: ExportedCall, layer: Any) -> None:
-    """Raise ValueError if a recurrent layer does what no runtime does."""
+    """Raise ValueError if a recurrent layer needs a feature that ONNX or its runtimes lack."""
     zoneout = getattr(layer, "zoneout", 0)
-    fix = "train without zoneout, or export the cell with axes= for a fixed length"
+    fix = "train without zoneout, or scan the cell yourself and fix the length with axes="
     call.require(not zoneout, "zoneout", "0", repr(zoneout), fix)
     fix = (
         "runtimes have no recurrent layers in float64: export after model.astype(np.float32), "
@@ -80,14 +80,15 @@ def _require_exportable(call: ExportedCall, layer: Any) -> None:
 
 
 def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
-    """Return the names of x (T, B, I), the given states (layers, B, H), and the lengths or ""."""
+    """Return the names of x (T, B, I), the initial states (layers, B, H), and the lengths or ""."""
     x, last = call.input(0), len(call.first.inputs) - 1
     if single:
         x = call.add("Unsqueeze", x, call.ints(1))
     elif layer.batch_first:
         x = call.add("Transpose", x, perm=[1, 0, 2])
-    given = [call.input(i) for i in range(1, last) if call.first.inputs[i] is not None]
-    states = [call.add("Unsqueeze", s, call.ints(1)) for s in given] if single else given
+    states = [call.input(i) for i in range(1, last) if call.first.inputs[i] is not None]
+    if single:
+        states = [call.add("Unsqueeze", s, call.ints(1)) for s in states]
     has_lengths = call.first.inputs[last] is not None
     return [x, *states, call.input(last, np.dtype(np.int32)) if has_lengths else ""]
 
@@ -118,14 +119,14 @@ def _add_layer(
 
 
 def _add_rows(call: ExportedCall, state: str, start: int, count: int) -> str:
-    """Add a slice of a state along its first axis, that of layers and directions."""
+    """Add a slice of a state along its first axis, which numbers layers and directions."""
     return call.add("Slice", state, call.ints(start), call.ints(start + count), call.ints(0))
 
 
 def _keep_initial_if_empty(call: ExportedCall, lengths: str, initial: str, final: str) -> str:
-    """Add the last state, which is the initial one where a sequence has no steps.
+    """Add nodes that replace the last state by the initial one where a sequence has no steps.
 
-    The operators do not promise that.
+    ONNX does not specify the last state of an empty sequence.
     """
     empty = call.add("Equal", lengths, call.builder.add_constant(np.zeros(1, np.int32)))
     return call.add("Where", call.add("Unsqueeze", empty, call.ints(-1)), initial, final)

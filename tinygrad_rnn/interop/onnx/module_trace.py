@@ -1,9 +1,9 @@
-"""Trace a model as a list of calls: whole layers, and the ops between them.
+"""Tracing of a model as a list of calls: whole layers, and the ops between them.
 
-A model is traced twice, the second time on other numbers and other sizes. What is the same in both
-traces is part of the model. What differs must come from an input through recorded ops. Otherwise
-the model cannot be exported: Python computed a number from the data, looped over the sequence, or
-took a branch.
+A model is traced twice, the second time on other values and other sizes. A value that is equal in
+both traces is part of the model. A value that differs must be computed from an input by recorded
+ops. Otherwise the model cannot be exported, because Python computed a value from the data, looped
+over the sequence, or took a branch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ...nn.module import call_hook
 from ...tensor import Tensor
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
-"""The layers that are one call each. Subclasses and all others are the ops that they consist of."""
+"""The layers that are traced as one call. Others, also subclasses, are traced as their ops."""
 
 
 @dataclass
@@ -33,15 +33,14 @@ class TracedCall:
     name : str
         The name of the op, or of the layer's class.
     inputs : tuple
-        Values, or plain arrays and numbers for constants. None stands for an argument of a layer
-        that was left out.
+        Values, or plain arrays and numbers for constants. None is an omitted argument of a layer.
     outputs : tuple of Values
     params : dict
-        The settings of the op.
+        The settings of the op; empty for a layer.
     index : int
         The position in the order of all calls.
     module : Module or None
-        The layer.
+        The layer; None for an op.
     """
 
     name: str
@@ -61,18 +60,18 @@ class Trace:
     outputs: list[Value]
 
     def locate_values(self) -> dict[Value, tuple[int, int]]:
-        """Return where each value comes from: the index of its call, and its place in the outputs.
+        """Return the origin of each value: the number of its call, and its index in the outputs.
 
-        For the inputs of the model the index is −1.
+        The inputs of the model have the number −1.
         """
-        places: dict[Value, tuple[int, int]] = {x: (-1, i) for i, x in enumerate(self.inputs)}
+        origins: dict[Value, tuple[int, int]] = {x: (-1, i) for i, x in enumerate(self.inputs)}
         for k, call in enumerate(self.calls):
-            places |= {value: (k, i) for i, value in enumerate(call.outputs)}
-        return places
+            origins |= {value: (k, i) for i, value in enumerate(call.outputs)}
+        return origins
 
 
 def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
-    """Run `model` on arrays, and None for arguments that are left out; return the trace."""
+    """Run `model` on arrays and return the trace. An omitted argument is None."""
     layers: dict[Value, TracedCall] = {}
 
     def record_layer(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -98,33 +97,31 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
         call_hook.reset(token)
     others = [output for output in outputs if not isinstance(output, Value)]
     expected, got = "Tensors as outputs", describe(others[0]) if others else "none"
-    fix = "return only what ops computed"
+    fix = "return only Tensors, computed by ops"
     valid = outputs and not others
     check.require(valid, "to_onnx", "model", expected, got, fix, TypeError)
     return Trace(tree.leaves(tracked), _collect_calls(outputs, layers), outputs)
 
 
 def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) -> None:
-    """Raise TypeError if a model runs, but fails with tracked inputs.
+    """Raise TypeError if a model runs on plain Tensors but fails on tracked ones.
 
-    Such a model takes the numbers out of a Tensor.
+    Such a model reads the values of a Tensor outside of ops.
     """
     args, kwargs = tree.map(lambda array: None if array is None else Tensor(array), (args, kwargs))
     try:
         with no_grad():
             model(*args, **kwargs)
     except Exception:
-        return  # it fails in any case, and its own error is raised
-    expected = "one that computes with ops of tinygrad_rnn alone"
-    fix = (
-        "do not call np.asarray or tg.Tensor on an input; to convert it, x.astype(dtype) is the op"
-    )
+        return  # the model fails on plain Tensors too, and the caller raises its own error
+    expected = "one that computes with ops of tinygrad_rnn only"
+    fix = "do not call np.asarray or tg.Tensor on an input; convert its dtype with x.astype(dtype)"
     got = f"TypeError: {error}"
     raise argument_error("to_onnx", "model", expected, got, fix, TypeError) from error
 
 
 def track(x: Any) -> Tensor | None:
-    """Return the numbers of `x` as a leaf whose use is recorded; None for None.
+    """Return the array of `x` as a tracked leaf, whose uses are recorded; None for None.
 
     Integers are tracked too, although they have no gradients.
     """
@@ -140,16 +137,16 @@ def flatten_inputs(
 ) -> tuple[Any, ...]:
     """Return the arguments of a layer's call in a flat tuple.
 
-    It is (x,), and for a recurrent layer (x, h, lengths), or (x, h, c, lengths) for an LSTM, with
-    None for what is left out.
+    The tuple is (x, h, lengths) for an RNN or a GRU, (x, h, c, lengths) for an LSTM, and (x,) for
+    any other layer. An omitted argument is None.
     """
-    given = inspect.signature(module.forward).bind(*args, **kwargs).arguments
-    x = next(iter(given.values()))
+    arguments = inspect.signature(module.forward).bind(*args, **kwargs).arguments
+    x = next(iter(arguments.values()))
     if not isinstance(module, RNN | GRU | LSTM):
         return (x,)
-    state = given.get("state")
+    state = arguments.get("state")
     empty = (None, None) if isinstance(module, LSTM) else (None,)
-    return (x, *(tree.leaves(state) or empty), given.get("lengths"))
+    return (x, *(tree.leaves(state) or empty), arguments.get("lengths"))
 
 
 def _collect_calls(outputs: list[Any], layers: dict[Value, TracedCall]) -> list[TracedCall]:
@@ -178,26 +175,26 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     names = [[call.name for call in trace.calls] for trace in (first, second)]
     pairs = enumerate(zip(*names, strict=False))
     k = next((k for k, (a, b) in pairs if a != b), min(map(len, names)))
-    place = f"after {names[0][k - 1]}" if k else "from the first on"
+    place = f"after {names[0][k - 1]}" if k else "from the first call on"
     got = f"{len(names[0])} and {len(names[1])} calls, which differ {place}"
-    expected = "the same calls for all numbers and sizes of the inputs"
+    expected = "the same calls for all values and sizes of the inputs"
     fix = (
         "use nn.GRU, nn.LSTM or nn.RNN itself instead of a loop over time or a subclass, or fix "
         "the length with axes="
     )
     check.require(names[0] == names[1], "to_onnx", "model", expected, got, fix)
-    places = first.locate_values(), second.locate_values()
-    expected, got = "the same inputs for all numbers", "another one in the second run"
+    origins = first.locate_values(), second.locate_values()
+    expected, got = "the same inputs for all values", "another input in the second run"
     fix = "choose with tg.where and ops, not with Python's if"
     for a, b in zip(first.calls, second.calls, strict=True):
-        same = _locate_inputs(a, places[0]) == _locate_inputs(b, places[1])
+        same = _locate_inputs(a, origins[0]) == _locate_inputs(b, origins[1])
         check.require(same, "to_onnx", a.name, expected, got, fix)
     used = {x for call in first.calls for x in call.inputs if isinstance(x, Value)}
     used |= set(first.outputs)
     expected = "one that reaches the output through ops of tinygrad_rnn"
     fix = (
-        "compute with the Tensor itself, not with .data, .detach() or NumPy outside of it, or "
-        "leave it out"
+        "compute with the Tensor itself, not with .data, .detach() or NumPy, or leave this input "
+        "out"
     )
     for i, value in enumerate(first.inputs):
         got = f"{describe(value)}, which does not"
@@ -205,7 +202,7 @@ def require_same_calls(first: Trace, second: Trace) -> None:
 
 
 def _locate_inputs(
-    call: TracedCall, places: dict[Value, tuple[int, int]]
+    call: TracedCall, origins: dict[Value, tuple[int, int]]
 ) -> list[tuple[int, int] | None]:
-    """Return where each input of a call comes from, with None for constants and parameters."""
-    return [places.get(x) if isinstance(x, Value) else None for x in call.inputs]
+    """Return the origin of each input of a call, with None for constants and parameters."""
+    return [origins.get(x) if isinstance(x, Value) else None for x in call.inputs]

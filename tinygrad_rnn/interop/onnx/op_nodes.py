@@ -1,6 +1,6 @@
-"""Export of ops to ONNX: for each op a function of its call that returns the result's name.
+"""Export of ops to ONNX. For each op, a function adds its nodes and returns its result.
 
-The operators are documented at onnx.ai/onnx/operators, opset 18.
+ONNX's operators are documented at onnx.ai/onnx/operators, opset 18.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...graph import unwrap
 from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-"""Ends of a Slice that reach the last entry, or with a negative step the first one."""
+"""Stops of a Slice that includes the last entry or, with a negative step, the first one."""
 
 SAME_MEANING = {
     "add": "Add",
@@ -41,7 +41,7 @@ SAME_MEANING = {
     "astype": "Identity",  # the input is already in the dtype of the output
     "matmul": "MatMul",
 }
-"""The ops that have an operator of the same meaning."""
+"""The ONNX operators of the ops that have a counterpart with the same meaning."""
 
 REDUCTIONS = {
     "sum": "ReduceSum",
@@ -54,7 +54,7 @@ REDUCTIONS = {
 
 
 def _add_one(call: ExportedCall) -> str:
-    """Add the constant 1."""
+    """Add the constant 1 in the dtype of the output, and return its name."""
     return call.builder.add_constant(np.ones((), call.dtype))
 
 
@@ -83,7 +83,7 @@ def _where(call: ExportedCall) -> str:
 
 
 def _reduce_with(call: ExportedCall, kind: str, x: str, **attributes: int) -> str:
-    """Add a reduction of `x` along the axes that the op's setting names."""
+    """Add a reduction of `x` along the axes of the op's setting, and return the result's name."""
     axes = call.axes()
     return call.add(kind, x, *(() if axes is None else (call.ints(*axes),)), **attributes)
 
@@ -94,7 +94,7 @@ def _reduce(call: ExportedCall) -> str:
 
 
 def _var(call: ExportedCall) -> str:
-    ddof, fix = call.setting("ddof"), "divide by n − ddof outside, or use ddof=0"
+    ddof, fix = call.setting("ddof"), "use ddof=0 and multiply the result by n / (n − ddof)"
     call.require(ddof == 0, "ddof", "0", repr(ddof), fix)
     x = call.input(0)
     centred = call.add("Sub", x, _reduce_with(call, "ReduceMean", x, keepdims=1))
@@ -114,7 +114,7 @@ def _along_axis(kind: str) -> Callable[[ExportedCall], str]:
 
 
 def _add_output_shape(call: ExportedCall, infer: bool) -> str:
-    """Add the shape of the output as a vector of sizes."""
+    """Add the shape of the output as a vector of sizes, and return its name."""
     shapes = call.output.shape, call.second.outputs[0].array.shape
     return call.builder.add_shape(call.first.name, *shapes, infer=infer)
 
@@ -137,9 +137,10 @@ def _squeeze(call: ExportedCall) -> str:
     axes = call.axes()
     if axes is None:
         shapes = call.array().shape, np.shape(unwrap(call.second.inputs[0]))
-        axes, again = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
+        axes, second_axes = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
         got = f"shapes {shapes[0]} and {shapes[1]}"
-        call.require(axes == again, "axis", "axes of size 1 in every run", got, "name the axis")
+        expected = "the same axes of size 1 in every run"
+        call.require(axes == second_axes, "axis", expected, got, "name the axis with axis=")
     return call.add("Squeeze", call.input(0), call.ints(*axes))
 
 
@@ -173,7 +174,7 @@ def _einsum(call: ExportedCall) -> str:
 
 
 def _getitem(call: ExportedCall) -> str:
-    """Add the nodes of an index: slices, then integers from the last axis on, then new axes."""
+    """Add the nodes of an index: slices, then integers from the last axis back, then new axes."""
     x, axis = call.input(0), 0
     slices, gathers, new_axes = [], [], []
     output_axis = 0
@@ -200,7 +201,7 @@ def _getitem(call: ExportedCall) -> str:
 
 
 def _slice_bounds(entry: slice) -> tuple[int, int, int]:
-    """Return the start, stop and step of a slice as integers, for any size of the axis."""
+    """Return a slice's start, stop and step as integers that are valid for any size of the axis."""
     step = 1 if entry.step is None else int(entry.step)
     start, stop = (0, LAST) if step > 0 else (LAST, FIRST)
     return (
@@ -211,12 +212,12 @@ def _slice_bounds(entry: slice) -> tuple[int, int, int]:
 
 
 def _expand_index(call: ExportedCall) -> list[Any]:
-    """Return an index with one entry for each axis, and None for each new axis.
+    """Return an index as a list with an entry for each axis, and None for each new axis.
 
     Raises
     ------
     ValueError
-        If the index has no short form in ONNX.
+        If the index has an entry that cannot be exported.
     """
     index = call.setting("index")
     entries = list(index) if isinstance(index, tuple) else [index]
@@ -227,7 +228,7 @@ def _expand_index(call: ExportedCall) -> list[Any]:
     valid = plain and all(array.dtype.kind in "iu" for array in arrays)
     valid = valid and (not arrays or (len(arrays) == 1 and not integers))
     expected = "integers, slices, None and ..., or one array of integers and no other integers"
-    fix = "index in several steps; choose by a mask with tg.where"
+    fix = "index in several steps, or replace a mask by tg.where"
     call.require(valid, "index", expected, repr(index).replace("\n", " "), fix)
     used = sum(entry is not None and entry is not Ellipsis for entry in entries)
     rest = [slice(None)] * (call.array().ndim - used)
@@ -263,4 +264,4 @@ OPS: dict[str, Callable[[ExportedCall], str]] = {
     "einsum": _einsum,
     "getitem": _getitem,
 }
-"""The ops that can be exported. A model with any other, `repeat` for example, raises ValueError."""
+"""The ops that can be exported. Any other in a model, `repeat` for example, raises ValueError."""

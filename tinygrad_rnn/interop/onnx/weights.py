@@ -1,4 +1,4 @@
-"""Weights of ONNX's operators RNN, GRU and LSTM: their inputs W, R and B."""
+"""Conversion of the weights of ONNX's RNN, GRU and LSTM nodes: their inputs W, R and B."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..layout import (
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
-"""ONNX's order of the gates in our letters: z, r, h (GRU), and i, o, f, c (LSTM)."""
+"""ONNX's order of the gates, in our letters. In its own: z, r, h (GRU) and i, o, f, c (LSTM)."""
 
 
 def from_onnx_weights(
@@ -31,35 +31,36 @@ def from_onnx_weights(
     linear_before_reset: int | None = None,
     layer: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return our state dict from the inputs W, R and B of an ONNX node RNN, GRU or LSTM.
+    """Convert the inputs W, R and B of an ONNX RNN, GRU or LSTM node to our state dict.
 
     W is (D, gates · H, I), R is (D, gates · H, H), and B is (D, 2 · gates · H): the biases for x,
-    then those for h. D is 2 for ``direction="bidirectional"`` and else 1. Conventions:
+    then those for h. D is 2 for ``direction="bidirectional"`` and otherwise 1. Conventions:
     onnx.ai/onnx/operators, pages RNN, GRU and LSTM.
 
     Parameters
     ----------
     weights : mapping of str to array
         "W", "R" and, if the node has it, "B". A node with ``direction="reverse"`` has the same
-        weights as a forward one; flip the sequence that our layer reads.
+        layout as a forward one; flip the sequence that our layer reads.
     reset : {"after", "before"}
         The form of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute of a GRU's node, 0 if the node does not have it. 0 is ``reset="before"``, any
-        other number is "after".
+        The attribute of a GRU node; 0 if the node does not have it. 0 is ``reset="before"``, and
+        any other number is ``reset="after"``.
     layer : int
-        The number k in our names ``weight_ih_l{k}``. ONNX has one node a layer; ours are numbered.
+        The number k in our names ``weight_ih_l{k}``, for a node that is one layer of a stack.
 
     Returns
     -------
     dict of str to ndarray
-        For ``load_state_dict``. Join those of several layers with ``|``.
+        The state dict for ``load_state_dict``. Merge the dicts of several layers with ``|``.
 
     Raises
     ------
     ValueError
-        If a name is missing or unknown (an LSTM's peepholes "P", which our LSTM does not have), a
-        shape does not fit, or the node has the other form of the GRU, which cannot be converted.
+        If a name is missing or unknown, such as "P" for peepholes, which our LSTM does not have.
+        If a shape does not fit, or the node has the other form of the GRU, which cannot be
+        converted.
 
     Examples
     --------
@@ -75,7 +76,7 @@ def from_onnx_weights(
     _require_names(name, arrays)
     W, R, B = arrays["W"], arrays["R"], arrays.get("B")
     stacked, expected = R.ndim == 3 and len(R) in (1, 2), "shape (1 or 2, gates · H, H)"
-    fix = "keep the axis of the directions"
+    fix = "keep the first axis, that of the directions"
     check.require(stacked, name, "R", expected, describe(R), fix)
     directions, gates = len(R), count_gates(name, "R", R[0])
     rows = R.shape[1]
@@ -90,14 +91,17 @@ def from_onnx_weights(
 
 
 def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the names are W, R and perhaps B."""
+    """Raise ValueError unless the names are W, R and optionally B."""
     unknown = sorted(str(name) for name in arrays if name not in ("W", "R", "B"))
-    got = f"only {', '.join(map(repr, arrays)) or 'nothing'}"
-    fix = "our LSTM has no peepholes (P); sequence_lens and initial states are no weights"
+    got = f"only {', '.join(map(repr, arrays))}" if arrays else "nothing"
+    fix = (
+        "pass these alone: our LSTM has no peepholes (P), and sequence_lens and the initial states "
+        "are not weights"
+    )
     if unknown:
         got = f"unknown {unknown[0]!r}"
-    known = not unknown and "W" in arrays and "R" in arrays
-    check.require(known, operation, "weights", "'W', 'R' and perhaps 'B'", got, fix)
+    is_valid = not unknown and "W" in arrays and "R" in arrays
+    check.require(is_valid, operation, "weights", "'W', 'R' and optionally 'B'", got, fix)
 
 
 def to_onnx_weights(
@@ -107,9 +111,9 @@ def to_onnx_weights(
     linear_before_reset: int | None = None,
     layer: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return one layer of our state dict as the inputs W, R and B of an ONNX node.
+    """Convert one layer of our state dict to the inputs W, R and B of an ONNX node.
 
-    The layout is described at `from_onnx_weights`.
+    `from_onnx_weights` describes the layout.
 
     Parameters
     ----------
@@ -118,7 +122,7 @@ def to_onnx_weights(
     reset : {"after", "before"}
         The form of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute that a GRU's node will have.
+        The attribute that the GRU node will have. It must be the form `reset`.
     layer : int
         The layer's number in the stack.
 
@@ -131,7 +135,8 @@ def to_onnx_weights(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, or the two forms of a GRU are mixed.
+        If a name is missing, a shape does not fit, or `reset` and `linear_before_reset` are
+        different forms of a GRU.
 
     Examples
     --------
@@ -157,12 +162,14 @@ def to_onnx_weights(
 def _require_form(
     operation: str, gates: int, reset: str | None, linear_before_reset: int | None
 ) -> None:
-    """Raise an error unless both sides name one form of the GRU, and none for other layers.
+    """Raise an error unless both arguments name the same form of a GRU.
+
+    For other layers, both must be None.
 
     Raises
     ------
     ValueError
-        If the forms differ, or one is given for a layer that is not a GRU.
+        If the forms differ, or a form is given for a layer that is not a GRU.
     TypeError
         If `linear_before_reset` is not an integer for a GRU.
     """
@@ -172,7 +179,7 @@ def _require_form(
         absent, expected = value is None, "None, because the layer is not a GRU"
         check.require(absent, operation, argument, expected, repr(value), "leave it out")
         return
-    fix = "pass that of the node, 0 if it has none, because the arrays do not show it"
+    fix = "pass the attribute of the node (0 if it has none), because the arrays do not show it"
     check.instance(operation, argument, value, int | np.integer, "0 or 1 for a GRU", fix)
     stored = "after" if value else "before"
     require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} is that form")
