@@ -149,7 +149,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
     """Return the arguments of an op without Tensors; numbers are weak only beside arrays."""
-    weak = not any([isinstance(x, FROM_NUMPY) for x in arrays])
+    weak = not any(isinstance(x, FROM_NUMPY) for x in arrays)
     return [np.asarray(x) for x in arrays] if weak else arrays
 
 

@@ -127,7 +127,7 @@ class Op:
             arrays += tuple([settings.pop(name) for name in named if name in settings])
         params = {**self.defaults, **positional, **settings}
         too_many = len(params) > len(self.defaults) or given > n + len(self.defaults)
-        missing = len(arrays) < n or any([params[s] is inspect._empty for s in self.required])
+        missing = len(arrays) < n or any(params[s] is inspect._empty for s in self.required)
         if too_many or missing:
             raise messages.call_error(self, given, settings)
         return (messages.check_sequence(self, *arrays) if self.variadic else arrays), params

@@ -1,4 +1,4 @@
-"""The engine: order, accumulation, aliasing, what is refused, how deep, how long memory is kept, and who records."""
+"""The engine: order, sums, aliasing, errors, depth, memory, and recording."""
 
 import asyncio
 import copy
@@ -30,10 +30,10 @@ def assert_no_shared_memory(*arrays):
         assert not np.shares_memory(a, b)
 
 
-# -- adding up ---------------------------------------------------------------------------------------
+# -- adding up -------------------------------------------------------------------------------------
 
 
-def test_a_plus_a():
+def test_a_plus_a_has_gradient_two():
     a, u = leaf(3), normal(3, seed=1)
     (a + a).backward(u)
     np.testing.assert_allclose(a.grad, 2 * u, rtol=1e-15)
@@ -45,7 +45,7 @@ def test_a_times_a_times_a():
     np.testing.assert_allclose(a.grad, 3 * a.data**2 * u, rtol=1e-14)
 
 
-def test_diamond():
+def test_both_sides_of_a_diamond_add_up():
     x, u = leaf(4), normal(4, seed=1)
     left, right = tg.sin(x), tg.exp(x)
     (left * right).backward(u)
@@ -102,7 +102,7 @@ PRODUCTS = {
 @pytest.mark.parametrize("product", PRODUCTS.values(), ids=PRODUCTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_weight_used_at_many_steps_and_in_other_ways(product, dtype):
-    """Products of several shapes, slices and whole uses of one weight add up, plain and recorded."""
+    """Products, slices and whole uses of one weight add up, plain and recorded."""
     near = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
     w, b = (tg.Tensor(normal(*s, seed=1).astype(dtype), requires_grad=True) for s in ((3, 2), (2,)))
     shapes = [(4, 3), (1, 3), (4, 3), (5, 2, 3), (0, 3), (4, 3), (2, 3), (3, 3)]
@@ -170,7 +170,7 @@ def test_grad_is_always_an_array_of_the_shape_and_dtype_of_data(shape, dtype):
             assert (t.grad.shape, t.grad.dtype) == (shape, dtype)
 
 
-def test_backward_from_a_leaf():
+def test_backward_from_a_leaf_gives_it_ones():
     x = leaf(2)
     x.backward([0.5, 3.0])
     x.backward([0.5, 3.0])
@@ -188,7 +188,7 @@ def test_backward_from_the_middle_leaves_the_rest_alone():
         loss.backward()
 
 
-# -- what arrives at the output ----------------------------------------------------------------------
+# -- what arrives at the output --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
@@ -248,7 +248,7 @@ def test_gradient_of_any_kind_takes_the_dtype_of_the_output(seed):
     np.testing.assert_array_equal(x.grad, [[2, 4], [6, 8]])
 
 
-def test_nothing_to_differentiate():
+def test_backward_without_gradients_names_the_output():
     plain = tg.Tensor([1.0, 2.0])
     with pytest.raises(RuntimeError, match=r"requires gradients.*requires_grad=True"):
         plain.backward([1.0, 1.0])
@@ -258,7 +258,7 @@ def test_nothing_to_differentiate():
         y.backward([1.0, 1.0])
 
 
-# -- once through a graph ----------------------------------------------------------------------------
+# -- once through a graph --------------------------------------------------------------------------
 
 
 def test_second_backward_names_the_tensor_and_the_remedy():
@@ -291,7 +291,7 @@ def test_second_backward_says_where_the_tensor_was_made():
         h.backward(normal(3))
 
 
-def test_truncated_bptt_with_detach():
+def test_detach_makes_truncated_bptt_work():
     w, h = leaf(2, 2), tg.Tensor(normal(2, seed=1))
     expected = np.zeros((2, 2))
     for step in range(3):
@@ -304,7 +304,7 @@ def test_truncated_bptt_with_detach():
     np.testing.assert_allclose(w.grad, expected, rtol=1e-13)
 
 
-def test_retain_graph():
+def test_retain_graph_allows_another_pass():
     x, u = leaf(3), normal(3, seed=1)
     y = tg.exp(x)
     y.backward(u, retain_graph=True)
@@ -337,7 +337,7 @@ def test_the_graph_can_be_looked_at_after_backward():
     assert product.node.index < y.node.index
 
 
-# -- interior gradients ------------------------------------------------------------------------------
+# -- interior gradients ----------------------------------------------------------------------------
 
 
 def test_retain_grads_keeps_every_interior_gradient():
@@ -388,7 +388,7 @@ def test_interior_gradients_add_up_over_calls():
     np.testing.assert_allclose(y.grad, 6 * normal(3), rtol=1e-14)
 
 
-# -- nobody's array is written or shared -------------------------------------------------------------
+# -- nobody's array is written or shared -----------------------------------------------------------
 
 
 def passing_on(x, w):
@@ -440,7 +440,7 @@ def test_a_grad_that_someone_holds_does_not_change():
 
 
 def test_gradients_in_flight_are_not_shared():
-    """x's gradient arrives as the same array along two ways, and is added to while it is still needed."""
+    """One array arrives at x along two paths, and is added to while another value needs it."""
     x, y, u = leaf(3), leaf(3, seed=1), normal(3, seed=2)
     total = (x + y) + (x + (y + y)) + x
     total.backward(u, retain_grads=True)
@@ -459,7 +459,7 @@ def test_tensor_wraps_the_array_and_functions_of_gradients_copy():
     assert_no_shared_memory(first.data, second.data, u)
 
 
-# -- numbers that were replaced ----------------------------------------------------------------------
+# -- numbers that were replaced --------------------------------------------------------------------
 
 
 def test_stale_data_is_noticed():
@@ -490,7 +490,7 @@ def test_an_optimizer_step_between_two_backwards_of_one_graph_is_noticed():
     np.testing.assert_array_equal(v.grad, v_grad)
 
 
-def test_the_usual_loop_is_fine():
+def test_the_usual_training_loop_raises_nothing():
     w = leaf(3)
     for _ in range(3):
         w.grad = None
@@ -517,7 +517,7 @@ def test_data_of_an_interior_tensor_cannot_be_replaced():
         y.data = np.zeros(2)
 
 
-def test_freezing_and_thawing():
+def test_a_frozen_leaf_gets_no_gradient_until_it_is_thawed():
     x, w = leaf(3), leaf(3, seed=1)
     w.requires_grad = False
     y = x * w
@@ -529,7 +529,7 @@ def test_freezing_and_thawing():
 
 
 def test_a_leaf_that_is_thawed_between_forward_and_backward_is_refused():
-    """What was computed with it while it was frozen is not in the graph, so its gradient would lack a part."""
+    """A use of the leaf while it was frozen is not in the graph: its gradient would lack a part."""
     x, w = leaf(1, name="x"), leaf(1, seed=1)
     x.requires_grad = False
     y = (x * 2 * w + x * w).sum()
@@ -563,7 +563,7 @@ def test_numbers_written_where_they_stand_are_noticed_if_they_are_assigned():
         loss.backward()
 
 
-# -- errors come before any change -------------------------------------------------------------------
+# -- errors come before any change -----------------------------------------------------------------
 
 
 def test_a_rule_that_raises_leaves_everything_as_it_was(custom_op):
@@ -616,7 +616,7 @@ def test_a_rule_of_the_wrong_shape_is_named(custom_op):
 
 
 def test_a_rule_whose_result_would_stretch_the_input_is_named(custom_op):
-    """It has fewer axes than the input and a longer one: neither a sum nor broadcasting makes it fit."""
+    """It has fewer axes than the input, and a longer one: no sum or broadcast makes it fit."""
 
     @custom_op("elongated({a})")
     def elongated(a):
@@ -653,7 +653,7 @@ def test_a_rule_may_leave_its_result_small_or_wide(custom_op):
     np.testing.assert_allclose(x.grad, u.sum(axis=0), rtol=1e-6)
 
 
-# -- integers ----------------------------------------------------------------------------------------
+# -- integers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -680,7 +680,7 @@ def test_results_that_are_integers_do_not_require_gradients():
     np.testing.assert_array_equal(x.grad, normal(3) * x.data.astype(np.int64))
 
 
-# -- depth -------------------------------------------------------------------------------------------
+# -- depth -----------------------------------------------------------------------------------------
 
 DEEP = 100_000
 
@@ -718,7 +718,7 @@ def test_a_chain_of_100_000_ops():
 
 
 @pytest.mark.usefixtures("shallow_stack", "no_gc")
-def test_a_chain_of_100_000_ops_twice():
+def test_a_chain_of_100_000_ops_is_differentiated_twice():
     """y = x · c^n, with the gradient recorded and differentiated: through y · y, 2 c^2n."""
     x = tg.Tensor(np.array(0.5), requires_grad=True)
     c = 1 + 1e-6
@@ -735,7 +735,7 @@ def test_a_chain_of_100_000_ops_twice():
 
 
 @pytest.mark.usefixtures("shallow_stack")
-def test_a_deep_graph_of_slices_and_states():
+def test_a_deep_graph_of_slices_and_states_has_the_right_gradient():
     x = tg.Tensor(np.full((20_000, 1), 1e-4), requires_grad=True)
     h = tg.Tensor(np.zeros(1))
     for t in range(20_000):
@@ -744,7 +744,7 @@ def test_a_deep_graph_of_slices_and_states():
     np.testing.assert_allclose(x.grad[-4:, 0], [0.375, 0.75, 1.5, 3.0])
 
 
-# -- memory ------------------------------------------------------------------------------------------
+# -- memory ----------------------------------------------------------------------------------------
 
 
 def count_tensors():
@@ -830,7 +830,7 @@ def test_second_order_training_does_not_grow_either():
     assert len(set(counts[1:])) == 1
 
 
-# -- who records -------------------------------------------------------------------------------------
+# -- who records -----------------------------------------------------------------------------------
 
 
 def test_no_grad_records_nothing():
@@ -858,7 +858,7 @@ def test_no_grad_nests():
     assert (x * 2).requires_grad
 
 
-def test_no_grad_as_a_decorator():
+def test_no_grad_decorates_a_function():
     @tg.no_grad()
     def evaluate(x, n):
         return evaluate(x * 2, n - 1) if n else x * 2
@@ -887,7 +887,7 @@ def yields(x):
     [awaited, yields_async, yields, partial(yields, 1.0)],
     ids=["async", "async generator", "generator", "partial"],
 )
-def test_what_runs_after_its_call_is_not_decorated(function):
+def test_a_function_that_runs_after_its_call_cannot_be_decorated(function):
     """Its body would run when the block has ended, and record."""
     with pytest.raises(
         TypeError, match=r"no_grad: argument function: .*use `with tg\.no_grad\(\):` inside"
@@ -899,7 +899,7 @@ def test_what_runs_after_its_call_is_not_decorated(function):
         tg.scope("part")(function)
 
 
-def test_scope_as_a_decorator():
+def test_scope_decorates_a_function():
     @tg.scope("part", 3)
     def twice(x):
         return x * 2
@@ -1018,7 +1018,7 @@ def test_many_threads_differentiate_at_once():
         np.testing.assert_array_equal(a, b)
 
 
-# -- copies ------------------------------------------------------------------------------------------
+# -- copies ----------------------------------------------------------------------------------------
 
 COPIES = {
     "deepcopy": copy.deepcopy,

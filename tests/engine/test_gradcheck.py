@@ -567,7 +567,7 @@ def test_the_name_of_a_built_in_op_is_taken(name):
     before = dict(registry)
     with pytest.raises(
         ValueError,
-        match=rf"op: argument {name.lstrip('_')}: .*defined in tinygrad_rnn\.ops\.\w+; rename the function",
+        match=rf"op: argument {name.lstrip('_')}: .*defined in tinygrad_rnn\.ops\.\w+; rename ",
     ):
         cell_of_a_notebook(name, 2)
     assert registry == before

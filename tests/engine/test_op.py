@@ -1,4 +1,4 @@
-"""What an op is besides its numbers: its signature, what it accepts, and what it says when it refuses."""
+"""An op apart from its numbers: its signature, the arguments that it takes, and its errors."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,8 @@ def test_an_op_shows_how_it_is_called():
 def test_another_call_is_refused_with_the_signature(call):
     with pytest.raises(
         TypeError,
-        match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\)), got",
+        match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|"
+        r"mean\(a, axis=None, keepdims=False\)), got",
     ):
         call(leaf_with(np.float32([1, 2])))
 
@@ -64,7 +65,8 @@ def test_arrays_may_be_given_by_name_and_settings_by_place():
 def test_a_variadic_op_takes_a_sequence(wrong):
     with pytest.raises(
         TypeError,
-        match=r"concatenate: argument arrays: expected a sequence of arrays.*put the arrays in a list",
+        match=r"concatenate: argument arrays: expected a sequence of arrays.*"
+        r"put the arrays in a list",
     ):
         tg.concatenate(wrong)
 
@@ -135,7 +137,10 @@ def test_settings_of_an_op_are_given_by_name():
     ids="1234",
 )
 def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
-    wanted = r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got a rule of \(g, y.*\); a rule takes all inputs"
+    wanted = (
+        r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), "
+        r"got a rule of \(g, y.*\); a rule takes all inputs"
+    )
     with pytest.raises(TypeError, match=wanted):
         made.vjps(a=rule, b=lambda g, y, a, b, scale: g * a * scale)
     with pytest.raises(

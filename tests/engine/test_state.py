@@ -1,4 +1,4 @@
-"""Threads, tasks, forks and copies: each gets what it would get alone, and nothing is drawn from global random numbers."""
+"""Threads, tasks, forks and copies get what each would get alone, and no global random numbers."""
 
 import asyncio
 import copy
@@ -29,7 +29,7 @@ def hasty():
     sys.setswitchinterval(before)
 
 
-# -- threads and tasks -------------------------------------------------------------------------------
+# -- threads and tasks -----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("hasty")
@@ -126,7 +126,7 @@ def test_no_gradient_is_lost_however_long_adding_takes():
     np.testing.assert_array_equal(np.asarray(leaf.grad), [40, 40])
 
 
-# -- forks -------------------------------------------------------------------------------------------
+# -- forks -----------------------------------------------------------------------------------------
 
 FORKED = """
 import os, sys, threading
@@ -155,9 +155,13 @@ def carried_on():
     (logits ** 2).sum().backward()
     return [p.grad.tobytes() for p in model.parameters()]
 
-# Before, after and beside a training in the parent, with a graph that was begun before the fork, and while a thread adds gradients.
+# Before, after and beside a training in the parent, with a graph begun before the fork, and while
+# a thread adds gradients.
 here = [train_and_sample(1), train_and_sample(2, "lstm", True)]
-children = [in_child(lambda: train_and_sample(1)), in_child(lambda: train_and_sample(2, "lstm", True))]
+children = [
+    in_child(lambda: train_and_sample(1)),
+    in_child(lambda: train_and_sample(2, "lstm", True)),
+]
 assert children == [repr(found) for found in here]
 model, x = tg.nn.GRU(3, 4, rng=0), np.ones((5, 2, 3), "f4")
 loss = (model(x)[0] ** 2).sum()
@@ -188,7 +192,7 @@ def test_a_fork_trains_and_writes_what_its_parent_does():
     assert (run.returncode, run.stderr) == (0, "")
 
 
-# -- random numbers ----------------------------------------------------------------------------------
+# -- random numbers --------------------------------------------------------------------------------
 
 GLOBAL = sorted(
     {"seed"}.union(
@@ -247,7 +251,7 @@ def test_global_random_numbers_are_never_drawn_nor_set(monkeypatch):
     assert random.getstate() == state
 
 
-# -- copies ------------------------------------------------------------------------------------------
+# -- copies ----------------------------------------------------------------------------------------
 
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
 every_copy = pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
@@ -403,6 +407,7 @@ INTERIOR = {
 def test_what_holds_a_graph_cannot_be_copied_and_says_so(make, duplicate):
     with pytest.raises(
         TypeError,
-        match=r"(deepcopy|pickle): argument tensor: expected a leaf, got the result of .*; use tensor\.detach",
+        match=r"(deepcopy|pickle): argument tensor: expected a leaf, got the result of .*; "
+        r"use tensor\.detach",
     ):
         duplicate(make())

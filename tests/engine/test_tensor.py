@@ -1,4 +1,4 @@
-"""The Tensor: what it is made of, its dtype, its attributes and methods, and operators with everything on either side."""
+"""The Tensor: its data and dtype, attributes, methods, and operators with all kinds of operands."""
 
 import math
 import operator
@@ -20,7 +20,7 @@ def default_dtype():
     tg.set_default_dtype(before)
 
 
-# -- which dtype -------------------------------------------------------------------------------------
+# -- which dtype -----------------------------------------------------------------------------------
 
 DTYPES = {
     "float": (0.5, np.float32),
@@ -145,7 +145,7 @@ NOT_NUMBERS = {
 
 
 @pytest.mark.parametrize("data", NOT_NUMBERS.values(), ids=NOT_NUMBERS)
-def test_what_is_no_real_number_is_refused(data):
+def test_data_that_is_not_real_numbers_raises(data):
     with pytest.raises(TypeError) as caught:
         tg.Tensor(data)
     assert isinstance(caught.value, TypeError)
@@ -157,7 +157,7 @@ def test_what_is_no_real_number_is_refused(data):
 @pytest.mark.parametrize(
     "dtype", [complex, object, "U3", "S1", "datetime64[s]", np.complex64], ids=str
 )
-def test_a_dtype_of_no_real_numbers_is_refused(dtype):
+def test_a_dtype_that_is_not_real_raises(dtype):
     with pytest.raises(TypeError, match=r"Tensor: argument dtype.*float32"):
         tg.Tensor([1.0], dtype=dtype)
 
@@ -188,13 +188,13 @@ def test_array_subclasses_become_plain_arrays():
     assert type((A.view(Marked) * t).data) is np.ndarray
 
 
-def test_settings_are_keywords():
+def test_settings_of_a_tensor_are_keyword_only():
     with pytest.raises(TypeError):
         tg.Tensor([1.0], True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", np.float16, float], ids=str)
-def test_default_dtype(default_dtype, dtype):
+def test_python_floats_take_the_default_dtype(default_dtype, dtype):
     assert tg.get_default_dtype() == np.float32
     default_dtype(dtype)
     assert tg.get_default_dtype() == np.dtype(dtype)
@@ -218,7 +218,7 @@ def test_the_default_dtype_is_float32_again():
     assert tg.Tensor(0.5).dtype == np.float32
 
 
-# -- attributes --------------------------------------------------------------------------------------
+# -- attributes ------------------------------------------------------------------------------------
 
 ARRAYS = {
     "matrix": A,
@@ -255,7 +255,7 @@ def test_unknown_attributes_cannot_be_set():
             setattr(t, name, None)
 
 
-def test_item_and_conversions_to_numbers():
+def test_a_tensor_of_one_entry_converts_to_a_number():
     t = tg.Tensor([[2.5]], requires_grad=True)
     assert type(t.item()) is float
     assert t.item() == float(t.detach()) == 2.5
@@ -311,7 +311,7 @@ def test_float_does_not_leave_the_graph_silently():
     assert math.exp(t.detach()) == math.exp(t.item())
 
 
-def test_numpy_of_a_tensor():
+def test_numpy_shares_memory_unless_gradients_would_be_lost():
     a = A.copy()
     t = tg.Tensor(a)
     assert t.numpy() is a or np.shares_memory(t.numpy(), a)
@@ -334,7 +334,7 @@ def test_numpy_of_a_tensor():
         np.testing.assert_array_equal(np.asarray(x * 2), a * 2)
 
 
-def test_detach():
+def test_detach_shares_memory_and_has_no_graph():
     x = tg.Tensor(A, requires_grad=True, name="x")
     for t in (x, x * 1.0):
         d = t.detach()
@@ -347,7 +347,7 @@ def test_detach():
     np.testing.assert_array_equal(x.data, A)
 
 
-# -- assigning data ----------------------------------------------------------------------------------
+# -- assigning data --------------------------------------------------------------------------------
 
 
 def test_data_can_be_assigned():
@@ -411,7 +411,7 @@ def test_requires_grad_can_be_set_on_leaves():
     assert y.requires_grad
 
 
-# -- what it looks like ------------------------------------------------------------------------------
+# -- what it looks like ----------------------------------------------------------------------------
 
 REPRS = {
     "plain": (lambda: tg.Tensor([1.0, 2.0]), "Tensor([1., 2.])"),
@@ -432,7 +432,7 @@ REPRS = {
 
 
 @pytest.mark.parametrize(("make", "expected"), REPRS.values(), ids=REPRS)
-def test_repr(make, expected):
+def test_repr_shows_numbers_name_and_graph(make, expected):
     assert repr(make()) == str(make()) == expected
 
 
@@ -443,7 +443,7 @@ def test_repr_of_a_large_tensor_is_short():
     assert "has graph: multiply" in text
 
 
-# -- methods and functions ---------------------------------------------------------------------------
+# -- methods and functions -------------------------------------------------------------------------
 
 METHODS = {
     "sum": (lambda t: t.sum(), lambda a: a.sum()),
@@ -503,7 +503,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize(("ours", "numpys"), METHODS.values(), ids=METHODS)
-def test_methods(ours, numpys):
+def test_methods_are_the_functions_of_their_name(ours, numpys):
     x = tg.Tensor(A, requires_grad=True)
     y = ours(x)
     assert type(y) is tg.Tensor
@@ -531,7 +531,7 @@ def test_every_public_name_exists():
         assert getattr(tg, name, None) is not None, name
 
 
-# -- operators ---------------------------------------------------------------------------------------
+# -- operators -------------------------------------------------------------------------------------
 
 OPERATORS = {
     "+": operator.add,
@@ -605,7 +605,7 @@ def test_matmul_operator_with_arrays(other, side):
     [((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (4,)), ((4,), (2, 4, 3))],
     ids=str,
 )
-def test_matmul_with_vectors(shapes):
+def test_matmul_takes_vectors_as_rows_and_columns(shapes):
     rng = np.random.default_rng(4)
     a, b = (rng.standard_normal(s) for s in shapes)
     s, t = tg.Tensor(a, requires_grad=True), tg.Tensor(b, requires_grad=True)
@@ -614,7 +614,7 @@ def test_matmul_with_vectors(shapes):
     assert tg.gradcheck(tg.matmul, a, b, order=2)
 
 
-def test_unary_operators():
+def test_unary_operators_have_gradients():
     x = tg.Tensor(A - 1, requires_grad=True)
     np.testing.assert_array_equal((-x).data, 1 - A)
     np.testing.assert_array_equal((+x).data, A - 1)
@@ -685,7 +685,7 @@ def test_operators_refuse_what_is_no_real_number(operate, other):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_lists_of_numbers_follow_the_tensor(dtype):
-    """0.1 is not rounded to float32 on its way into a float64 computation, nor does it widen a float16 one."""
+    """0.1 is not rounded to float32 in a float64 computation, and does not widen a float16 one."""
     numbers = [0.1, 0.2, 0.3, 0.7]
     t = tg.Tensor(B.astype(dtype), requires_grad=True)
     exact = np.array(numbers, dtype)
@@ -714,7 +714,7 @@ def test_numpy_scalars_take_the_dtype_of_the_tensor(dtype, kind):
         assert type(y) is tg.Tensor
 
 
-# -- comparisons and hashing -------------------------------------------------------------------------
+# -- comparisons and hashing -----------------------------------------------------------------------
 
 COMPARISONS = {
     "==": operator.eq,
@@ -744,7 +744,7 @@ def test_comparisons_give_plain_arrays(compare, other, tracked):
     np.testing.assert_array_equal(right, compare(plain, A))
 
 
-def test_comparison_of_numbers():
+def test_a_comparison_of_numbers_is_true_or_false():
     assert tg.Tensor(1.0) == 1.0
     assert tg.Tensor(1.0) < tg.Tensor(2.0)
     assert tg.Tensor(1.0) != 2.0

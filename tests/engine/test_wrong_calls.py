@@ -1,4 +1,4 @@
-"""Wrong calls of the engine: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of the engine: each raises an error that names the operation and the argument."""
 
 import numpy as np
 from helpers import leaf
@@ -475,7 +475,8 @@ AREAS = {
         "a list of sequences of other lengths": (
             lambda: tg.scan(echo, [leaf(4, 1), leaf(6, 1)], leaf(1)),
             ValueError,
-            "(?s)scan: argument inputs: expected at least one time step, .*put time on the first axis, and several inputs in a tuple",
+            "(?s)scan: argument inputs: expected at least one time step, .*"
+            "put time on the first axis, and several inputs in a tuple",
         ),
         "a number @ a matrix": (
             lambda: 2 @ leaf(3, 2),
