@@ -1,4 +1,4 @@
-"""Wrong calls of the compiler: each is refused with an error that names the operation and the argument."""
+"""Wrong calls of the compiler: each error names the operation and the argument."""
 
 import numpy as np
 from wrong_calls import SEQUENCE, X, assert_refused, every

@@ -1,4 +1,7 @@
-"""Where a loop puts what it computes: the same few arrays in every step, each used again as soon as nobody reads it any more."""
+"""Allocation of the arrays that a loop writes into.
+
+Every step writes into the same few arrays. An array is reused as soon as its value is dead.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,22 @@ WRITE_INTO = frozenset({*UFUNCS, "dot", "concatenate", "sum", "prod", "max", "mi
 
 
 def spare(plan: Plan, name: str) -> str:
-    """The second array of a gradient that is carried: it is read from one and put together in the other, by turns."""
+    """Return the name of the second array of a carried gradient.
+
+    Each step reads one of the two and writes the other; then they swap.
+    """
     return plan.writer.beside(name, "spare")
 
 
 class Buffers:
-    """A place for every value of a loop that is not kept.
+    """The array for every value of a loop that is not kept over time.
 
     Attributes
     ----------
     made : dict of str to (shape, dtype)
-        The arrays to be made before the loop.
+        The arrays to allocate before the loop.
     out : dict of str to str
-        For each value the array that it is written into.
+        The array that each value is written into.
     """
 
     def __init__(
@@ -82,14 +88,17 @@ class Buffers:
 
     @staticmethod
     def key(plan: Plan, name: str) -> Any:
-        """What two values must have in common to share an array."""
+        """Return the shape and dtype, which two values must share to share an array."""
         return plan.lines[name].shape, plan.lines[name].dtype
 
 
 def taken_over(
     plan: Plan, loop: Stage, lines: list[Line], kept: set[str], wanted: set[str]
 ) -> dict[str, str]:
-    """For values that a loop keeps: an array over time that was made before it, and of which this step is not read any more."""
+    """Return the array over time, made before the loop, that each kept value may overwrite.
+
+    The entry of a step in that array is dead when the value of the step is written.
+    """
     position = {line.name: i for i, line in enumerate(lines)}
     last: dict[str, int] = {}
     elsewhere: set[str] = set(wanted)
@@ -126,7 +135,7 @@ def taken_over(
 
 
 def in_place(plan: Plan, lines: list[Line], wanted: set[str]) -> dict[str, str]:
-    """For lines outside of loops: which of their arguments nobody reads any more, so that the result can take its place."""
+    """Return, for lines outside of loops, the dead argument that each result may overwrite."""
     here = {line.name: line for line in lines}
     stage = plan.stages[lines[0].name]
     viewed = {

@@ -1,4 +1,4 @@
-"""From the recording of a step to its program: one pass after another over the plan, and then its text."""
+"""The compiler's pipeline: from the recording of a step, through the passes, to the text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def build(
     title: str,
     backend: str = "numpy",
 ) -> Program:
-    """Compile what was recorded: one pass after another over the lines."""
+    """Return the program of a recorded step, after one pass after another over its lines."""
     plan = written(traced, gradients, arguments)
     one_for_all(plan)
     products_of_joined(plan)
@@ -37,7 +37,7 @@ def build(
 
 
 def numbered(plan: Plan) -> None:
-    """Values without a name become t1, t2, … in the order in which the program computes them."""
+    """Name the temporaries t1, t2, … in the order in which the program computes them."""
     w = plan.writer
     order = sorted(plan.lines, key=lambda name: plan.stages[name])
     unnamed = [name for name in order if w.temporary(name)]

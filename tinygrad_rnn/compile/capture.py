@@ -1,4 +1,4 @@
-"""What a cell holds: the parameters that its program is handed, and all else that the program was written for."""
+"""The contents of a cell: the arguments of its program, and the values that it was written for."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from ..graph import Value
 from .parts import ALIKE, PLAIN, bytes_of, can_change, draws, parts_of
 
 LARGE = 1 << 16
-"""An array of more bytes than this counts by identity, a smaller one by its numbers."""
+"""Arrays of more bytes than this are compared by identity, smaller ones by their entries."""
 
 
 @dataclass(slots=True)
 class Held:
-    """What a cell holds.
+    """The contents of a cell.
 
     Attributes
     ----------
     key : tuple
-        What tells one cell from another: two with equal keys do the same with Tensors in the same places, so that a closure that is
-        made anew in every call needs no new program. Numbers, settings and code are part of it, and the default dtype.
+        Two cells with equal keys do the same with Tensors in the same places, so a closure that
+        is created anew in every call needs no new program. The key holds numbers, settings, code
+        and the default dtype.
     tensors : list of Value
-        Each once, in the order in which they are found.
+        The Tensors, each once, in the order in which they are found.
     by_identity : list
-        What the key names by its place in memory: it must live as long as the key.
+        Objects whose ``id`` is in the key: they must live as long as the key.
     generators : list
-        What draws random numbers.
+        Generators of random numbers.
     closed : list
-        What can change and cannot be looked into.
+        Objects that can change and cannot be inspected.
     """
 
     key: tuple[Any, ...] = ()
@@ -42,14 +43,12 @@ class Held:
 
 
 def captured(cell: Any) -> Held:
-    """What a cell holds: in its closure, its attributes, and under the names that its code finds around it."""
+    """Return the contents of a cell: its closure, its attributes, and the globals its code uses."""
     key: list[Any] = []
     found = Held()
     seen: dict[int, int] = {}
     waiting: list[Any] = [cell]
-    alive: list[
-        Any
-    ] = []  # lists that are made on the way must not go: another one would have the same place in memory
+    alive: list[Any] = []  # keeps temporary lists alive, so that no id is used twice
     while waiting:
         x = waiting.pop()
         alive.append(x)
@@ -80,7 +79,7 @@ def captured(cell: Any) -> Held:
 
 
 def _numbers(array: np.ndarray, found: Held) -> tuple[Any, ...]:
-    """What tells one array from another."""
+    """Return the part of a key that identifies an array."""
     if array.nbytes > LARGE:
         found.by_identity.append(array)
         return id(array), array.shape, array.dtype
@@ -88,7 +87,10 @@ def _numbers(array: np.ndarray, found: Held) -> tuple[Any, ...]:
 
 
 def _whole(x: Any, found: Held) -> tuple[Any, ...]:
-    """What tells one object that is not looked into from another: its bytes if it shows them, or its place in memory."""
+    """Return the part of a key that identifies an object which is not inspected.
+
+    That is its bytes if it has a buffer, else its ``id``.
+    """
     if draws(x):
         found.generators.append(x)
     elif can_change(x):

@@ -1,7 +1,7 @@
-"""The plan as the text of a program: two functions, `forward` and `backward`, that need NumPy and nothing else.
+"""Text of a program: two functions, `forward` and `backward`, that need only NumPy.
 
-An array over time has the plural of its name: ``h`` is the state of one step, ``hs`` that of all, and ``hs[t]`` is where the step
-at t starts from, ``hs[t + 1]`` what it ends with.
+An array over time has the plural of its name. ``h`` is the state of one step and ``hs`` that of
+all: the step at t starts from ``hs[t]`` and ends with ``hs[t + 1]``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .plan import Plan, Stage
 
 @dataclass
 class Emitter:
-    """Writes the text of one of the two programs.
+    """Writes the text of one of the two functions.
 
     Attributes
     ----------
     kept : set of str
-        Values made in a loop of which all time steps are kept, for later stages or as results.
+        Values of a loop whose time steps are all kept, for later stages or as results.
     helpers : Helpers
-        Functions that are called as they are.
+        Functions that the program calls without taking them apart.
     """
 
     plan: Plan
@@ -36,17 +36,17 @@ class Emitter:
     depth: int = 1
 
     def say(self, line: str = "") -> None:
-        """One line of text."""
+        """Append one line of text."""
         self.text.append("    " * self.depth + line if line else "")
 
-    # -- what a value is called ------------------------------------------------------------------------
+    # -- names of values ---------------------------------------------------------------------------
 
     def becomes_state(self, name: str) -> bool:
-        """Whether a value is written into the state's place."""
+        """Return True if a value is written directly into the array of the states."""
         return name in self.plan.new and self.plan.stages.get(name) == Stage.LOOP
 
     def all_steps(self, name: str) -> str:
-        """What a line calls a value of all time steps."""
+        """Return the expression for all time steps of a value."""
         plan = self.plan
         if self.becomes_state(name):
             return f"{plan.writer.plural(plan.states[plan.new.index(name)])}[1:]"
@@ -55,7 +55,7 @@ class Emitter:
         return plan.writer.plural(name)
 
     def one_step(self, name: str) -> str:
-        """What a line in the loop calls a value."""
+        """Return the expression for a value in a line of the loop."""
         plan = self.plan
         here = plan.stages.get(name) == self.loop
         if (
@@ -69,7 +69,10 @@ class Emitter:
         return self.place(name)
 
     def place(self, name: str, *, whole: bool = False) -> str:
-        """Where the value of one step lies among those of all; `whole` if it must be an array, of one number too."""
+        """Return the expression for one step of an array over time.
+
+        With `whole` it is an array even if the step is a single number.
+        """
         plan = self.plan
         rest = ", ..." if whole and not plan.shape(name) else ""
         if self.becomes_state(name):
@@ -78,10 +81,10 @@ class Emitter:
 
     bound: set[str] = field(default_factory=set)
 
-    # -- expressions -----------------------------------------------------------------------------------
+    # -- expressions -------------------------------------------------------------------------------
 
     def expression(self, line: Line, *, lifted: bool, out: str = "") -> str:
-        """The right-hand side of a line."""
+        """Return the right-hand side of a line."""
         args = [self.argument(line, arg, lifted) for arg in line.args]
         s, into = line.settings, f", out={out}" if out else ""
         over = lifted and any(isinstance(a, str) and self.plan.varies(a) for a in line.args)
@@ -94,13 +97,17 @@ class Emitter:
         a = args[0]
         if line.fn in REDUCTIONS:
             keep = ", keepdims=True" if s["keepdims"] else ""
-            return f"np.{REDUCTIONS[line.fn].__name__}.reduce({a}, axis={_axis(s['axis'])}{keep}{into})"
+            function = f"np.{REDUCTIONS[line.fn].__name__}.reduce"
+            return f"{function}({a}, axis={_axis(s['axis'])}{keep}{into})"
         if line.fn == "dot":
             return self.product(line, args, over, into)
         return self.arranged(line, args, over, into)
 
     def arranged(self, line: Line, args: list[str], over: bool, into: str) -> str:
-        """The right-hand side of a line that arranges entries, sums over time or calls a function as it is."""
+        """Return the right-hand side of a line that is neither elementwise, reduction nor product.
+
+        Such a line rearranges entries, sums over time, or calls a function.
+        """
         a, s = args[0] if args else "", line.settings
         if line.fn == "transpose":
             return f"{a}{_transposition((0, *(i + 1 for i in s['axes'])) if over else s['axes'])}"
@@ -128,7 +135,7 @@ class Emitter:
         return self.call(line, args)
 
     def argument(self, line: Line, arg: Ref, lifted: bool) -> str:
-        """How a line writes one of its arguments."""
+        """Return the expression for one argument of a line."""
         if not isinstance(arg, str):
             return _number(arg)
         if not lifted:
@@ -143,21 +150,25 @@ class Emitter:
         return text
 
     def rows(self, name: Ref, text: str) -> str:
-        """All steps of a matrix, one below the other."""
+        """Return the expression for all steps of a matrix, stacked as rows."""
         return f"{text}.reshape(-1, {self.plan.shape(str(name))[-1]})"
 
     def product(self, line: Line, args: list[str], over: bool, into: str) -> str:
-        """A product of matrices: of all steps at once, if only the left one differs from step to step, a single one."""
+        """Return the expression for a matrix product.
+
+        Over all steps it is one product of stacked rows if only the left matrix has a time axis.
+        """
         a, b = (str(arg) for arg in line.args)
         flat = len(self.plan.shape(a)) == len(self.plan.shape(b)) == 2
         if not over:
             return f"np.{'dot' if flat else 'matmul'}({args[0]}, {args[1]}{into})"
         if flat and self.plan.varies(a) and not self.plan.varies(b):
-            return f"np.dot({self.rows(a, args[0])}, {args[1]}).reshape(T, {', '.join(map(str, line.shape))})"
+            shape = ", ".join(["T", *map(str, line.shape)])
+            return f"np.dot({self.rows(a, args[0])}, {args[1]}).reshape({shape})"
         return f"np.matmul({args[0]}, {args[1]})"
 
     def index(self, index: Any, over: bool) -> str:
-        """What stands in the brackets."""
+        """Return the text between the brackets of an index."""
         entries = index if isinstance(index, tuple) else (index,)
         texts = ([":"] if over and entries[0] is not Ellipsis else []) + [
             _slice(e) for e in entries
@@ -167,21 +178,23 @@ class Emitter:
         )
 
     def call(self, line: Line, args: list[str]) -> str:
-        """A function that is called as it is."""
+        """Return the call of a helper function."""
         options = [f"{key}={literal(value)}" for key, value in line.settings["keywords"].items()]
-        return f"np.array({self.helpers.name(line.settings['function'])}({', '.join([*args, *options])}))"
+        function = self.helpers.name(line.settings["function"])
+        return f"np.array({function}({', '.join([*args, *options])}))"
 
 
 LARGE = 64
-"""An array with more entries than this is written as its bytes."""
+"""Arrays with more entries than this are written as their bytes."""
 
 
 def literal(value: Any) -> str:
-    """A setting of an op as Python text."""
+    """Return a setting of an op as Python source."""
     if isinstance(value, np.ndarray) and not value.any():
         return f"np.zeros({value.shape}, np.{value.dtype})"
     if isinstance(value, np.ndarray) and value.size > LARGE:
-        return f'np.frombuffer(bytes.fromhex("{np.ascontiguousarray(value).tobytes().hex()}"), np.{value.dtype}).reshape({value.shape})'
+        array = f'np.frombuffer(bytes.fromhex("{value.tobytes().hex()}"), np.{value.dtype})'
+        return f"{array}.reshape({value.shape})"
     if isinstance(value, np.ndarray | np.generic):
         numbers = ", ".join(_number(v) for v in np.ravel(value).tolist())
         return f"np.array([{numbers}], np.{value.dtype}).reshape({value.shape})"
@@ -213,7 +226,7 @@ def _slice(e: Any) -> str:
 
 
 def _transposition(axes: tuple[int, ...]) -> str:
-    """The attribute or the call that puts axes in this order."""
+    """Return the attribute or the call that transposes axes into this order."""
     n = len(axes)
     if axes == tuple(reversed(range(n))):
         return ".T"

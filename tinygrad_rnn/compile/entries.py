@@ -1,4 +1,4 @@
-"""A line on numbers instead of arrays: how it computes one entry, and at which index a view reads."""
+"""Scalar code: the expression for one entry of a line, and the index that a view reads."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import numpy as np
 
 from .lines import COMPARED, SYMBOLS, Line
 
-IN_WORDS = {"negative": "-{}", "reciprocal": "1 / {}", "square": "{0} * {0}", "absolute": "abs({})", "where": "{1} if {0} else {2}",
-            "logical_and": "{} and {}", "logical_or": "{} or {}"}  # fmt: skip
+IN_WORDS = {
+    "negative": "-{}",
+    "reciprocal": "1 / {}",
+    "square": "{0} * {0}",
+    "absolute": "abs({})",
+    "where": "{1} if {0} else {2}",
+    "logical_and": "{} and {}",
+    "logical_or": "{} or {}",
+}
+"""Functions that are operators of Python for numbers, as templates."""
+
 OWN = frozenset({"exp", "tanh"})
-"""Functions that a program brings along in single precision."""
+"""Functions of which a program includes its own version in single precision."""
 
 
 def scalar(line: Line, args: list[str], dtype: np.dtype) -> str:
-    """A line on numbers instead of arrays, computed in `dtype`."""
+    """Return the expression that computes one entry of a line in `dtype`."""
     single = dtype == np.float32
     args = [(f"f32({arg})" if single else f"({arg})") if _is_number(arg) else arg for arg in args]
     if line.fn in ("copy", "astype"):
@@ -38,7 +47,7 @@ def _is_number(text: str) -> bool:
     return text[0].isdigit() or text[0] == "-" or text in ("np.inf", "np.nan")
 
 
-# -- at which index a view reads ---------------------------------------------------------------------
+# -- indices of views ------------------------------------------------------------------------------
 
 
 def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -87,4 +96,4 @@ def _indexed(line: Line, shape: tuple[int, ...], index: list[str]) -> list[str]:
 MAPPED: dict[str, Callable[[Line, tuple[int, ...], list[str]], list[str]]] = {
     "transpose": _transposed, "reshape": _reshaped, "broadcast": _broadcast, "index": _indexed,
 }  # fmt: skip
-"""From an index of a view to that of what it is a view of."""
+"""Functions that map an index of a view to the index in its base."""

@@ -1,4 +1,4 @@
-"""In words: what a program does when, and why."""
+"""Descriptions of programs: what they compute when, and why."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ REASONS = {
 
 
 def explain(title: str, plan: Plan, saved: list[str]) -> str:
-    """What was moved where, stage by stage."""
-    text = [
-        f"{title}: one step is {sum(not s.backwards for s in plan.stages.values())} NumPy calls forwards"
-    ]
+    """Return a description of a program: the values of each stage, and why they are there."""
+    back = sum(stage.backwards for stage in plan.stages.values())
+    text = [f"{title}: one step is {len(plan.stages) - back} NumPy calls forwards"]
     if plan.arriving:
-        text[0] += f" and {sum(s.backwards for s in plan.stages.values())} backwards"
+        text[0] += f" and {back} backwards"
     for stage, (when, why) in REASONS.items():
         names = [name for name, found in plan.stages.items() if found == stage]
         if stage in (Stage.ONCE, Stage.BACK_BEFORE) and names:
@@ -54,12 +53,12 @@ def explain(title: str, plan: Plan, saved: list[str]) -> str:
     ]
     size = sum(prod(plan.shape(name)) * plan.dtype(name).itemsize for name in kept)
     if kept:
-        text += ["", f"Saved for the way back: {_listed(plan, kept)}; {size:,} bytes a step."]
+        text += ["", f"Saved for the backward pass: {_listed(plan, kept)}; {size:,} bytes a step."]
     return "\n".join(text)
 
 
 def _listed(plan: Plan, names: list[str]) -> str:
-    """Values by their names, or by their formulas if they have none."""
+    """Return the names of values, and the number of those without a name."""
     named = [name for name in names if not plan.writer.temporary(name)]
     others = len(names) - len(named)
     rest = f"{others} more" if named else format_count(others, "call")

@@ -1,4 +1,4 @@
-"""The forward of an op, or a rule, taken apart: an expression of NumPy functions becomes one line for each call."""
+"""Lowering by source: an op's forward that is an expression becomes one line per NumPy call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NotAnExpressionError(Exception):
 
 
 class Expression:
-    """The forward of an op, or a rule, as lines: its source, taken apart."""
+    """The source of an op's forward, or of a rule, lowered to lines."""
 
     def __init__(
         self, writer: Writer, op: Op, args: list[Ref], params: dict[str, Any], wish: str | None
@@ -36,7 +36,7 @@ class Expression:
         self.body = _body(function)
 
     def result(self) -> Ref:
-        """Write the lines; the name of the result."""
+        """Write the lines and return the name of the result."""
         *before, last = self.body
         for statement in before:
             if not (
@@ -49,7 +49,7 @@ class Expression:
         return self.value(last.value, self.wish)
 
     def value(self, e: ast.expr, wish: str | None = None) -> Any:
-        """The name, or the number, that an expression gives."""
+        """Return the name or the number that an expression evaluates to."""
         match e:
             case ast.Constant():
                 return e.value
@@ -134,7 +134,7 @@ REDUCED = {
 
 @cache
 def _arguments(function: Callable[..., Any]) -> list[str]:
-    """The names of the arguments of a function that takes each by itself."""
+    """Return the names of the arguments of a function without ``*args``."""
     arguments = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_POSITIONAL for p in arguments):
         raise NotAnExpressionError
@@ -143,7 +143,7 @@ def _arguments(function: Callable[..., Any]) -> list[str]:
 
 @cache
 def _body(function: Callable[..., Any]) -> list[ast.stmt]:
-    """The statements of a function; of a lambda the one that returns."""
+    """Return the statements of a function; for a lambda, one return statement."""
     try:
         if function.__name__ == "<lambda>":
             return [ast.Return(ast.parse(rule_source(function), mode="eval").body)]

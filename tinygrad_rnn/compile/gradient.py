@@ -1,7 +1,7 @@
-"""The gradient of one step of a cell, written down.
+"""Differentiation of one recorded step of a cell.
 
-The engine's own sweep goes back through the recording of a step with stand-ins for the gradients that arrive, and that is recorded
-too: the gradient of one step, as a graph over the same ops.
+The engine's own backward pass runs over the recording of a step, with stand-ins for the gradients
+that arrive. It is recorded too: the gradient of one step is a graph of the same ops.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from .trace import Traced, other_numbers, seeing
 
 @dataclass(slots=True)
 class Gradients:
-    """What flows back through one step, and once through what all steps share.
+    """The gradients of one step, and of the computation that all steps share.
 
     Attributes
     ----------
     arriving, carried : list of Tensor
-        Stand-ins for the gradients of the outputs, and for that of the new state.
+        Stand-ins for the gradients of the outputs, and for those of the new state.
     to_inputs, to_states : list
-        The gradients of the stand-ins of a step; None where nothing flows.
+        The gradients of the inputs and states of a step; None where there is no gradient.
     to_shared : dict of Value to Value
-        The gradient, in one step, of each value that does not depend on the step: parameters, and what is made of them.
+        The gradient, in one step, of each value that does not depend on the step: parameters,
+        and values computed from parameters alone.
     totals : dict of Value to Tensor
         Stand-ins for the sums of these over all steps.
     to_leaves : dict of Value to Value
-        The gradients of the leaves, made of the totals.
+        The gradients of the leaves, computed from the totals.
     values : list of Value
-        All that was recorded on the way.
+        All values that were recorded.
     """
 
     arriving: list[Tensor]
@@ -51,7 +52,7 @@ class Gradients:
 
 
 def dependent(traced: Traced) -> set[Any]:
-    """The values that depend on the step: on its input or on the state."""
+    """Return the ids of the values that depend on the step: on its input or on the state."""
     found: set[Any] = {id(x) for x in (*traced.inputs, *traced.states)}
     arrays = {id(x) for x in traced.inputs if isinstance(x, np.ndarray)}
     for value in traced.values:
@@ -62,9 +63,9 @@ def dependent(traced: Traced) -> set[Any]:
 
 
 def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
-    """The gradient of a step by the engine's own sweep, recorded; then, once, that of what all steps share.
+    """Record the backward pass of a step, and once that of the computation all steps share.
 
-    `wanted` says of a leaf whether its gradient is asked for. States always are.
+    ``wanted(leaf)`` is True for the leaves whose gradients are needed. Those of states always are.
     """
     found = Gradients(
         [_seed(y, "g_output") for y in traced.outputs],
@@ -127,7 +128,10 @@ def differentiate(traced: Traced, wanted: Callable[[Value], bool]) -> Gradients:
 
 
 def _flowing(roots: Iterable[Value], values: list[Value]) -> list[Value]:
-    """Of `values`, oldest first, what the gradient of the roots comes through, newest first: not the masks, which nothing flows to."""
+    """Return those of `values` (oldest first) that the gradient of the roots reaches, newest first.
+
+    Masks are not among them, because they get no gradient.
+    """
     reached = {y for y in roots if y.tracked}
     found = []
     for value in reversed(values):
@@ -147,13 +151,13 @@ def _leaves(value: Value) -> set[Value]:
 
 
 def _seed(y: Value, name: str) -> Tensor:
-    """A stand-in for the gradient of y."""
+    """Return a stand-in for the gradient of y."""
     array = other_numbers(y.array.shape).astype(y.array.dtype)
     return Tensor(array, requires_grad=array.dtype.kind == "f", name=name)
 
 
 class _Compared(Exception):
-    """A rule compares numbers."""
+    """Raised when a rule compares the values of Tensors."""
 
 
 def _refused_comparison(look: Callable[..., Any], t: Value, *others: Any) -> Any:
@@ -161,7 +165,7 @@ def _refused_comparison(look: Callable[..., Any], t: Value, *others: Any) -> Any
 
 
 class _Rules:
-    """Stands for an op while its rules are recorded: one that compares numbers becomes a node of its own."""
+    """Stand-in for an op whose rules are recorded: a rule that compares values becomes a node."""
 
     def __init__(self, op: Op):
         self.name, self.variadic = op.name, op.variadic
@@ -180,7 +184,10 @@ class _Rules:
 
 
 def _noticed(x: Any) -> Any:
-    """x so that what a rule makes of it is recorded, if nothing flows back to x too: integers, masks, frozen parameters."""
+    """Return x, or a tracked copy of it if it is untracked, so that ops on it are recorded.
+
+    Integers, masks and frozen parameters are untracked.
+    """
     if not (isinstance(x, Value) and not x.tracked) and not (isinstance(x, np.ndarray) and x.ndim):
         return x
     twin = Tensor(0.0, name=getattr(x, "name", None))
@@ -189,7 +196,7 @@ def _noticed(x: Any) -> Any:
 
 
 def rule_op(rule: Callable[..., Any]) -> Op:
-    """A rule as an op: its forward is what the rule computes of plain arrays."""
+    """Return an op whose forward applies a rule to plain arrays."""
 
     def forward(*args: Any, **params: Any) -> Any:
         return rule(*args, **params)
@@ -202,7 +209,7 @@ def rule_op(rule: Callable[..., Any]) -> Op:
 
 @contextmanager
 def _rules_as_nodes(values: list[Value]) -> Any:
-    """Inside, the nodes of `values` have rules that can be recorded."""
+    """Give the nodes of `values` rules that can be recorded, inside the block."""
     ops = [(value.node, value.node.op) for value in values]
     stand_ins: dict[Op, Any] = {}
     try:

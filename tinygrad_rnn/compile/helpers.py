@@ -1,4 +1,7 @@
-"""Functions that a program calls as they are, written into its text with all that they need, so that it runs on its own."""
+"""Helper functions of a program.
+
+Their source goes into the text, together with all that they need, so the program is self-contained.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,12 @@ class Helpers:
     Attributes
     ----------
     texts : dict of str to str
-        The source of each function by its name, what it needs first.
+        The source of each function by its name, after those that it calls.
     imports : set of str
         Modules besides NumPy.
     handed : dict of str to object
-        What has no source, as in an interactive session: the program gets it as it is, and does not run without.
+        Objects without source, for example from an interactive session. The program gets the
+        objects themselves, and does not run without them.
     """
 
     def __init__(self) -> None:
@@ -33,7 +37,7 @@ class Helpers:
         self._names: dict[Any, str] = {}
 
     def name(self, function: Callable[..., Any]) -> str:
-        """What the program calls a function; its source is added."""
+        """Add the source of a function, and return its name in the program."""
         function = inspect.unwrap(function)
         if function in self._names:
             return self._names[function]
@@ -55,7 +59,7 @@ class Helpers:
         return name
 
     def _need(self, free: str, what: Any) -> None:
-        """Add what a function finds under the name `free`."""
+        """Add the object that a helper reads from the global name `free`."""
         if isinstance(what, ModuleType):
             if free != "np":
                 self.imports.add(
@@ -79,7 +83,7 @@ class Helpers:
 
 @cache
 def _text(function: Any, name: str) -> str:
-    """The source of a function, without decorators, annotations and documentation."""
+    """Return the source of a function without decorators, annotations and docstring."""
     if function.__code__.co_freevars:
         raise TypeError
     if function.__name__ == "<lambda>":
@@ -99,6 +103,6 @@ def _text(function: Any, name: str) -> str:
 
 @cache
 def _free(text: str) -> list[str]:
-    """The names that a text takes, each once, in order."""
+    """Return the names that a text uses, each once, in order."""
     names = [node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)]
     return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""The same program with its loops compiled by Numba: each loop is a function of its own, and in it `nests` over entries."""
+"""The Numba backend: a loop of a program is a compiled function that loops over entries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .program import Text
 
 
 def into_the_loop(plan: Plan) -> None:
-    """What only a loop reads, and is computed entry by entry, moves into it: there it needs no array."""
+    """Move elementwise lines that only a loop reads into the loop, where they need no array."""
     users: dict[str, set[Stage]] = {}
     for name, line in reversed(list(plan.lines.items())):
         stage, loop = (
@@ -34,20 +34,21 @@ def into_the_loop(plan: Plan) -> None:
             users.setdefault(use, set()).add(stage)
 
 
-# -- what a program brings along ---------------------------------------------------------------------
+# -- functions that a program includes -------------------------------------------------------------
 
 f32 = np.float32
 
 
 def plain(*arrays: Any) -> list[np.ndarray]:
-    """Arrays in the one form for which a loop is compiled: contiguous, and such that can be written to."""
+    """Return arrays in the one layout that a loop is compiled for: C-contiguous and writable."""
     return [a if a.flags.carray else np.require(a, None, ["C", "W"]) for a in arrays]
 
 
 def exp(x: Any) -> Any:
-    """eˣ of one float32, in arithmetic that a processor does on several numbers at once.
+    """Return eˣ of one float32, in arithmetic that compilers can vectorise.
 
-    x = k ln 2 + r with |r| ≤ ½ ln 2, and eˣ = 2ᵏ eʳ with the Taylor series of eʳ; ln 2 in two parts, the first of few bits.
+    x = k ln 2 + r with |r| ≤ ½ ln 2, and eˣ = 2ᵏ eʳ with the Taylor series of eʳ. ln 2 is split
+    into two parts, of which the first has few bits.
     """
     x = min(max(x, f32(-104)), f32(89))
     k = np.floor(x * f32(1.4426950408889634) + f32(0.5))
@@ -56,13 +57,16 @@ def exp(x: Any) -> Any:
     y = r * (r * (r * (r * y + f32(1 / 120)) + f32(1 / 24)) + f32(1 / 6)) + f32(1 / 2)
     y = r * (r * y + f32(1)) + f32(1)
     n = np.int32(k)
-    half = n >> 1  # in two parts, for 2ᵏ itself may be out of range
+    half = n >> 1  # in two factors, because 2ᵏ itself may be out of range
     low, high = np.int32((half + 127) << 23), np.int32((n - half + 127) << 23)
     return y * low.view(f32) * high.view(f32)
 
 
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent of one float32: its Taylor series near 0, else (1 − e) / (1 + e) with e = exp(−2|x|)."""
+    """Return the hyperbolic tangent of one float32.
+
+    Near 0 it is the Taylor series, else ±(1 − e) / (1 + e) with e = exp(−2|x|).
+    """
     e = exp(f32(-2) * abs(x))
     far = (f32(1) - e) / (f32(1) + e)
     s = x * x
@@ -73,7 +77,7 @@ def tanh(x: Any) -> Any:
 
 
 def folded(call: str, margin: str) -> str:
-    """A call of many arguments on several lines."""
+    """Return a call, wrapped onto several lines if it is too long for one."""
     if len(margin + call) <= WIDE:
         return margin + call
     head, _, rest = call.partition("(")
@@ -87,20 +91,26 @@ def folded(call: str, margin: str) -> str:
 
 
 LARGE = 2**19
-"""In steps whose products multiply more numbers than this, it matters more whose products they are than that nothing lies between."""
+"""Above this many multiply-adds per step, matrix products are left to NumPy's BLAS.
+
+Only the code between them is compiled.
+"""
 
 WIDE = 120
-"""How long a line of a program may be, its comment not counted."""
+"""The maximum length of a line of a program, without its comment."""
 
 DECORATED = """@njit(fastmath={"contract"}, error_model="numpy", nogil=True)"""
-"""How Numba compiles a loop: a product and a sum may be rounded once instead of twice, and nothing else is changed."""
+"""The decorator of compiled loops.
+
+A product and a sum may be fused, with one rounding instead of two; nothing else may be reordered.
+"""
 
 
-# -- text --------------------------------------------------------------------------------------------
+# -- text ------------------------------------------------------------------------------------------
 
 
 class JitText(Text):
-    """Writes the text of a program whose loops Numba compiles; one in which there is more than it can have stays as it is."""
+    """Writes a program whose loops Numba compiles; a loop that it cannot compile stays in NumPy."""
 
     def __init__(self, plan: Plan, title: str):
         super().__init__(plan, title)
@@ -109,7 +119,7 @@ class JitText(Text):
         self.helpers.name(plain)
 
     def program(self) -> Any:
-        """The text, and the functions that it defines."""
+        """Return the program: its text, and the functions that the text defines."""
         own = [name for name, line in self.plan.lines.items() if self._in_single_precision(line)]
         for fn in dict.fromkeys(self.plan.lines[name].fn for name in own):
             self.helpers.name({"exp": exp, "tanh": tanh}[fn])
@@ -122,27 +132,27 @@ class JitText(Text):
         return line.fn in OWN and self.plan.stages[line.name] in LOOPS and line.dtype == f32
 
     def forward(self) -> str:
-        """The loop, and the function that runs forwards."""
+        """Return the text of the loop and of the forward function."""
         text = super().forward()
         return "\n\n\n".join([*self.loops, text])
 
     def backward(self) -> str:
-        """The loop, and the function that runs backwards."""
+        """Return the text of the loop and of the backward function."""
         self.loops.clear()
         text = super().backward()
         return "\n\n\n".join([*self.loops, text])
 
     def _loop(self, e: Emitter, head: str, starts: list[str]) -> None:
-        """A loop as a function that is compiled, or as it is."""
+        """Write a loop as a compiled function, or in NumPy if Numba lacks something."""
         try:
             self._compiled(e, starts)
         except NotInNestsError as error:
             e.say()
-            e.say(f"# not compiled by Numba, for there is {error} in it")
+            e.say(f"# not compiled by Numba, because it contains {error}")
             super()._loop(e, head, starts)
 
     def _compiled(self, e: Emitter, starts: list[str]) -> None:
-        """What a loop fills, and the call of the loop, which becomes a function of its own."""
+        """Write the arrays that a loop fills, and the loop as a function with its call."""
         back, kept = e.loop.backwards, {name for name in e.kept if not e.becomes_state(name)}
         nests = self._nests(e, kept)
         carried = self.plan.carried if back else self.plan.states
@@ -159,7 +169,7 @@ class JitText(Text):
         (self._nest_by_nest if nests.work > LARGE else self._at_once)(e, nests, made, carried)
 
     def _at_once(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
-        """The loop as one function, which is compiled."""
+        """Write the loop as one compiled function."""
         back, name = e.loop.backwards, e.loop.name.lower()
         used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
         given, arrays = (
@@ -177,7 +187,10 @@ class JitText(Text):
         )
 
     def _nest_by_nest(self, e: Emitter, nests: Nests, made: set[str], carried: list[str]) -> None:
-        """The loop as it is, but what lies between its products as functions, which are compiled: large products are NumPy's."""
+        """Write the loop in NumPy, and the code between its matrix products as compiled functions.
+
+        Large products are left to NumPy's BLAS.
+        """
         used = list(dict.fromkeys(array for part in nests.parts for array in part.used))
         given = [array for array in used if array not in made]
         if given:
@@ -200,7 +213,7 @@ class JitText(Text):
             self.loops.append("\n".join(text))
 
     def _nests(self, e: Emitter, kept: set[str]) -> Nests:
-        """The lines of a loop, and where what it keeps is written."""
+        """Return the loop nests of a loop, with the arrays that it writes into."""
         plan, back = self.plan, e.loop.backwards
         following = plan.to_states if back else plan.new
         pairs = (
@@ -230,18 +243,15 @@ class JitText(Text):
     def _made(
         self, e: Emitter, nests: Nests, carried: list[str], starts: list[str], kept: list[str]
     ) -> set[str]:
-        """Say how the arrays are made that a loop fills; returns their names."""
+        """Write the allocation of the arrays that a loop fills, and return their names."""
         plan, made = self.plan, set(nests.over.values())
         for name, start in zip(carried, starts, strict=True):
             if e.loop.backwards:
-                e.say(
-                    f'{name}, {self.next(name)} = np.array({start}, order="C"), np.empty({plan.shape(name)}, np.{plan.dtype(name)})'
-                )
+                empty = f"np.empty({plan.shape(name)}, np.{plan.dtype(name)})"
+                e.say(f'{name}, {self.next(name)} = np.array({start}, order="C"), {empty}')
                 made |= {name, self.next(name)}
             else:
-                e.say(
-                    f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})"
-                )
+                self._allocate(e, name, "T + 1")
                 e.say(f"{self.plural(name)}[0] = {start}")
                 made.add(self.plural(name))
         for name in kept:
@@ -250,7 +260,7 @@ class JitText(Text):
                 text = f"{whole} = {nests.over[whole]} = np.ascontiguousarray({nests.over[whole]})"
                 self._comment(e, text, "written over it, step by step")
             else:
-                e.say(f"{whole} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})")
+                self._allocate(e, name, "T")
                 made.add(whole)
         for name, array in nests.buffers.items():
             if array not in made:
@@ -259,13 +269,13 @@ class JitText(Text):
         return made
 
     def _carry_nests_on(self, e: Emitter, nests: Nests) -> None:
-        """The new state to its place, if it is not there already."""
+        """Copy the new state into the array of states, unless it was written there."""
         for i, (state, value) in enumerate(zip(self.plan.states, self.plan.new, strict=True)):
             if not (e.becomes_state(value) and self.plan.new.index(value) == i):
                 nests.copied(f"{self.plural(state)}[t + 1]", value)
 
     def _carry_nests_back(self, e: Emitter, nests: Nests) -> None:
-        """The gradient of the state to the step before."""
+        """Carry the gradient of the state to the previous step."""
         for name, g in zip(self.plan.carried, self.plan.to_states, strict=True):
             if g is None:
                 nests.zeros(self.next(name), self.plan.shape(name))

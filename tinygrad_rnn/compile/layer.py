@@ -1,4 +1,4 @@
-"""What `compile` returns: a module, a cell or a function whose walks through time run as programs."""
+"""The result of `compile`: a module, a cell or a function whose scans run as programs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..scan import scan, scan_hook
 from ..tensor import Tensor
 from .capture import Held, captured
 from .explain import explain
+from .program import Program
 from .trace import refusal
 from .walk import Compiled, asked, make, run
 
@@ -26,23 +27,25 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledModule"]
 MANY = 8
-"""So many programs of one cell for arguments of one form are as many as is well."""
+"""Warn when one cell has more programs than this for arguments of the same shapes and dtypes."""
 
 MOST = 64
-"""How many programs are kept; the one that was not used for longest goes first."""
+"""The maximum number of programs that are kept; the oldest is dropped first."""
 
 
 class CompiledModule(Module):
-    """What `compile` returns: it is used as what it was made of, whose parameters it has.
+    """A module, cell or function whose scans run as compiled programs, as `compile` returns it.
+
+    It is called like its target, and has the parameters of its target.
 
     Attributes
     ----------
     target : callable
-        What it was made of.
+        The module, cell or function that was compiled.
     backend : str
-        What its programs are written for.
+        The backend of its programs: ``"numpy"`` or ``"numba"``.
     refused : dict of str to str
-        With ``fallback=True``: the cells that run as they are, and why.
+        With ``fallback=True``: the cells that run step by step, and why.
 
     Examples
     --------
@@ -72,9 +75,9 @@ class CompiledModule(Module):
         )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the target computes; every walk through time in it is compiled."""
+        """Call the target, with every scan in it run as a compiled program."""
         inner = self.target.forward if isinstance(self.target, Module) else self.target
-        if call_hook.get() is not None:  # somebody wants to see the layers themselves
+        if call_hook.get() is not None:  # a summary or a drawing watches the layers
             return inner(*args, **kwargs)
         token = scan_hook.set(self._walk)
         try:
@@ -83,7 +86,7 @@ class CompiledModule(Module):
             scan_hook.reset(token)
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-        """A `scan` with this as the cell."""
+        """Run a `scan` whose cell is this object."""
         return self._walk(self.target, inputs, state, reverse)
 
     def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
@@ -119,7 +122,13 @@ class CompiledModule(Module):
         held: Held,
         tracked: Any,
     ) -> Compiled | None:
-        """The program for a new cell or a new form, or None if there is none and the cell is to run as it is."""
+        """Return the program for a new cell or new shapes, or None if it falls back.
+
+        Raises
+        ------
+        NotCompilable
+            If the cell cannot be compiled, and there is no fallback.
+        """
         if key in self._plain:
             return None
         name = _title(cell)
@@ -133,14 +142,17 @@ class CompiledModule(Module):
             self.refused[name] = str(error)
             return None
         self._warn_of_many(name, key)
-        made.held = cell, held  # the key names objects by identity: they must not go
+        made.held = cell, held  # the key holds ids of objects, which must stay alive
         self._programs[key] = made
         while len(self._programs) > MOST:
             self._programs.popitem(last=False)
         return made
 
     def _warn_of_many(self, name: str, key: Any) -> None:
-        """Say it if one cell is written again and again for arguments of one form, and what is another each time."""
+        """Warn if one cell gets program after program for arguments of the same shapes and dtypes.
+
+        The warning names the value that differs between the last two.
+        """
         alike = [
             other for other in self._programs if other[1:] == key[1:] and other[0][:1] == key[0][:1]
         ]
@@ -149,45 +161,63 @@ class CompiledModule(Module):
         pairs = zip(alike[-1][0], key[0], strict=False)
         old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
         got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
-        fix = "hand what changes over as an input, a state or a Tensor"
-        text = str(
-            argument_error(
-                f"compile({name})", "cell", expected="one that stays the same", got=got, fix=fix
-            )
-        )
-        warnings.warn(text, stacklevel=count_frames_to_user())
+        fix = "pass values that change as an input, a state or a Tensor"
+        error = argument_error(f"compile({name})", "cell", "one that stays the same", got, fix)
+        warnings.warn(str(error), stacklevel=count_frames_to_user())
 
-    # -- what was written ------------------------------------------------------------------------------
+    # -- programs ----------------------------------------------------------------------------------
 
-    def _written(self, wanted: str) -> list[Compiled]:
+    def _written(self, argument: str) -> list[Compiled]:
+        """Return the programs with different texts, or raise RuntimeError if there are none."""
         if not self._programs:
-            name, fix = (
-                type(self.target).__name__,
-                "call it once, on data of the form that it is for",
-            )
-            raise argument_error(
-                f"compile({name})",
-                wanted,
-                expected="a program that was written",
-                got="none yet",
-                fix=fix,
-                kind=RuntimeError,
-            )
+            operation = f"compile({type(self.target).__name__})"
+            expected, fix = "a program that was written", "call it once, on data of the usual shape"
+            raise argument_error(operation, argument, expected, "none yet", fix, RuntimeError)
         return list({made.program.source: made for made in self._programs.values()}.values())
 
     @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs that are kept, newest last.
+
+        There is one for each cell, each shape and dtype of its arguments, and each choice of
+        inputs that require gradients. Before the first call there are none. The 64 newest are
+        kept. Each program has these attributes:
+
+        - ``source``: its text, which runs on its own.
+        - ``forward``: a function ``(*inputs, *states, *arguments) -> (outputs, states, saved)``
+          of arrays. The arguments are named after the cell's parameters.
+        - ``backward``: a function ``(*gradients of outputs, *gradients of states, *saved) ->
+          gradients`` of the inputs, states and arguments. It is None if no gradient was needed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> fast.programs
+        ()
+        >>> for batch in (2, 2, 5):
+        ...     output, state = fast(np.ones((7, batch, 3), dtype="float32"))
+        >>> len(fast.programs)
+        2
+        >>> [program.source.count("for t in") for program in fast.programs]
+        [2, 2]
+        """
+        return tuple(made.program for made in self._programs.values())
+
+    @property
     def source(self) -> str:
-        """The programs that were written so far, of each cell and for each form of its arguments.
+        """The text of all programs that were written so far, each different text once.
 
         Raises
         ------
         RuntimeError
-            If it was not called yet; so do `explain` and `graph`.
+            If it was not called yet. `explain` and `graph` raise it too.
         """
         return "\n\n".join(made.program.source for made in self._written("source"))
 
     def explain(self) -> str:
-        """In words: what was moved where, and why.
+        """Describe each program: the values that were hoisted out of its loops, and why.
 
         Examples
         --------
@@ -204,14 +234,14 @@ class CompiledModule(Module):
         )
 
     def graph(self, program: int = -1, **options: Any) -> Graph:
-        """One step, drawn: what the one node of a walk has in it.
+        """Draw one step of a compiled scan, which is one node in other drawings.
 
         Parameters
         ----------
         program : int
-            Which of the programs; the last that was used if missing.
+            The index of the program among those with different texts; by default the newest.
         **options
-            As of `tinygrad_rnn.graph`.
+            Options of `tinygrad_rnn.graph`.
 
         Returns
         -------
@@ -230,15 +260,15 @@ class CompiledModule(Module):
 
         return graph(self._written("graph")[program].traced.outputs[0], **options)
 
-    # -- as the target ---------------------------------------------------------------------------------
+    # -- the interface of the target ---------------------------------------------------------------
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The target's submodules."""
+        """Yield the names and submodules of the target."""
         if isinstance(self.target, Module):
             yield from self.target.children()
 
     def modules(self) -> Iterator[Module]:
-        """This, the target, and all modules in it."""
+        """Yield this module, the target, and all modules in it."""
         yield self
         if isinstance(self.target, Module):
             yield from self.target.modules()
@@ -266,7 +296,7 @@ class CompiledModule(Module):
 
 
 def _shown(part: Any) -> str:
-    """An entry of a key, for people."""
+    """Return an entry of a key as short text for a message."""
     if isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], type):
         part = part[1]
     text = repr(part)
@@ -282,7 +312,7 @@ def _as_it_is(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, A
 
 
 def _form(x: Any, first: int) -> Any:
-    """The shape, of an input without its first axis, which is time, and the dtype."""
+    """Return the shape and the dtype; `first` is 1 for an input, to leave out the time axis."""
     array = getattr(x, "array", x)
     if not isinstance(array, np.ndarray):
         return type(x)
@@ -290,23 +320,15 @@ def _form(x: Any, first: int) -> Any:
 
 
 def _require_open(name: str, held: Held) -> None:
-    """Refuse a cell that holds what can change without a word."""
+    """Raise NotCompilable for a cell that holds an object which can change unnoticed."""
     if held.closed:
-        wanted, got = (
-            "to see all that a cell holds, for its program is written for that",
-            f"{describe(held.closed[0])}, which can change",
-        )
-        raise NotCompilable(
-            refusal(
-                name,
-                wanted,
-                got,
-                "keep numbers in lists, dicts, arrays, attributes or Tensors, or hand them in",
-            )
-        )
+        expected = "objects that can be inspected, because the program depends on what a cell holds"
+        got = f"{describe(held.closed[0])}, which can change"
+        fix = "keep numbers in lists, dicts, arrays, attributes or Tensors, or pass them as inputs"
+        raise NotCompilable(refusal(name, expected, got, fix))
 
 
 def _title(cell: Any) -> str:
-    """What a program is called: as its cell."""
+    """Return the title of a program: the name of its cell."""
     name = getattr(cell, "__name__", type(cell).__name__)
     return name if name.isidentifier() else "cell"

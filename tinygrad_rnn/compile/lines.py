@@ -1,6 +1,6 @@
-"""A program as plain data: one `Line` for each call of a NumPy function, in the order of computation.
+"""A program as plain data: one `Line` for each call of a NumPy function, in execution order.
 
-Its `Line`s stand for one step; when they are computed, and for how many steps at once, is not their matter.
+Lines describe one step. The `plan` says when they run, and for how many steps at once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 ELEMENTWISE = """
-add subtract multiply divide power negative reciprocal exp expm1 log log1p sqrt square sign absolute sin cos tanh maximum minimum
-logaddexp equal not_equal less less_equal greater greater_equal logical_and logical_or where
+add subtract multiply divide power negative reciprocal exp expm1 log log1p sqrt square sign absolute
+sin cos tanh maximum minimum logaddexp equal not_equal less less_equal greater greater_equal
+logical_and logical_or where
 """
 UFUNCS = {name: getattr(np, name) for name in ELEMENTWISE.split()}
-"""Functions that work element by element: their arguments broadcast, and all but `where` write into ``out=``."""
+"""Elementwise functions. Their arguments broadcast, and all but `where` take ``out=``."""
 
 SYMBOLS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 COMPARED = {
@@ -30,24 +31,25 @@ COMPARED = {
 REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 
 Ref = str | float | int | bool
-"""What a line takes: the name of another, or a number."""
+"""An argument of a line: the name of another line, or a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One call.
+    """One call of a function.
 
     Attributes
     ----------
     name : str
-        What its result is called.
+        The name of the result.
     fn : str
-        A name in `UFUNCS` or `REDUCTIONS`, or one of ``dot transpose reshape index broadcast concatenate copy call``.
+        A key of `UFUNCS`, `REDUCTIONS` or `OTHERS`, such as ``dot``, ``index`` or ``call``.
     args : tuple of Ref
     settings : dict
-        ``axis`` (counted from the end), ``axes``, ``shape``, ``index``; for a ``call`` the function and its keywords.
+        ``axis`` (counted from the end), ``axes``, ``shape``, ``index``. For a ``call``, the
+        function and its keywords.
     shape, dtype
-        Of the result, in one step.
+        The shape and dtype of the result in one step.
     """
 
     name: str
@@ -59,12 +61,12 @@ class Line:
 
     @property
     def uses(self) -> list[str]:
-        """The names that it takes."""
+        """The names among its arguments."""
         return [arg for arg in self.args if isinstance(arg, str)]
 
 
 def compute(fn: str, args: list[Any], settings: dict[str, Any]) -> np.ndarray:
-    """What a line gives."""
+    """Return the result of a line for these arguments."""
     if fn in UFUNCS:
         return np.asarray(UFUNCS[fn](*args))
     if fn in REDUCTIONS:
@@ -92,7 +94,7 @@ VIEWS = frozenset({"transpose", "reshape", "index", "broadcast"})
 
 
 def needed(lines: dict[str, Line], roots: Iterable[str]) -> dict[str, Line]:
-    """The lines that the `roots` are made with, in their order."""
+    """Return the lines that the `roots` depend on, in their order."""
     wanted = set(roots)
     for line in reversed(list(lines.values())):
         if line.name in wanted:
@@ -101,7 +103,10 @@ def needed(lines: dict[str, Line], roots: Iterable[str]) -> dict[str, Line]:
 
 
 def axes_from_the_end(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
-    """The axes that NumPy's `axis` means, in order, −1 the last: what they are counts from there with a time axis in front too."""
+    """Return NumPy's `axis` as a sorted tuple of negative axes; −1 is the last one.
+
+    Counted from the end, axes keep their numbers when a time axis is added in front.
+    """
     n = len(shape)
     axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     return tuple(sorted(int(i) % n - n for i in axes)) if n else ()

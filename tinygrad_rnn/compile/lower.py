@@ -1,8 +1,8 @@
-"""Recorded ops as lines.
+"""Lowering of recorded ops to lines.
 
-An op becomes lines by its own source: where `forward` is an expression, as in ``np.reciprocal(1 + np.exp(-a))``, that expression is
-taken apart (`expressions`); of an op on the arrangement of entries a table knows what it is in NumPy (`ARRANGED`); any other is
-called as it is.
+If the ``forward`` of an op is an expression such as ``np.reciprocal(1 + np.exp(-a))``, its source
+becomes one line per call (`expressions`). Reductions, products and ops that rearrange entries have
+a lowering in a table (`ARRANGED`). For any other op, the line calls its ``forward``.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .lines import COMPARED, Ref, axes_from_the_end
 from .writer import Writer
 
 LONGEST = 40
-"""How long the formula of an unnamed result may be to stand within that of another."""
+"""The maximum length of a temporary's formula that is inlined into another formula."""
 
 
 @dataclass
 class Recorder:
-    """Writes recorded ops as lines.
+    """Lowers recorded ops to lines.
 
     Attributes
     ----------
     kept : list of Value
-        What was recorded: it must live as long as its arrays are known by their places in memory.
+        The recorded values. They must stay alive because names are looked up by ``id``.
     inline : dict of Value to (str, int)
-        The formula of each result without a name, which stands within those of others, and how tightly it binds.
+        The formula of each result without a name, to be inlined into others, and its precedence.
     """
 
     writer: Writer
@@ -60,7 +60,7 @@ class Recorder:
         self._note(value, node, name, args)
 
     def _note(self, value: Value, node: Node, name: str, args: list[Ref]) -> None:
-        """The formula of a line, with those of unnamed results in it, for the comment beside it."""
+        """Store the formula of a line for its comment, with the formulas of temporaries inlined."""
         labels = {
             x: arg
             for x, arg in zip(node.inputs, args, strict=True)
@@ -72,7 +72,7 @@ class Recorder:
             self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
 
     def ref(self, x: Any, array: Any) -> Ref:
-        """What a line calls an input of a node."""
+        """Return the name of a node's input, or its value if it is a plain number."""
         if not isinstance(array, np.ndarray):
             return array
         if id(array) in self.writer.names:
@@ -84,18 +84,19 @@ class Recorder:
         return name
 
     def constant(self, array: Any) -> str:
-        """The name of a number, as an array."""
+        """Return the name of a constant array with this number."""
         number = np.asarray(array)
         name = self.writer.given(number, "constant")
         self.writer.constants[name] = number
         return name
 
     def op(self, node: Node, args: list[Ref], wish: str | None) -> str:
-        """The lines of one op; the name of its result."""
+        """Add the lines of one op, and return the name of its result."""
         w, name, params = self.writer, node.op.name, node.params
         if any(isinstance(part, Value) for part in params.values()):
             raise NotCompilable(
-                f"compile: plain numbers as settings of {name} expected, got a Tensor, whose numbers may change; pass an array"
+                f"compile: expected plain numbers as settings of {name}, "
+                "got a Tensor, whose numbers may change; pass an array"
             )
         if name in ARRANGED:
             named = (
@@ -118,7 +119,7 @@ class Recorder:
         return w.write("call", *args, function=node.op.forward, keywords=params, wish=wish)
 
 
-# -- ops on the arrangement of entries ---------------------------------------------------------------
+# -- ops with a lowering of their own --------------------------------------------------------------
 
 
 def _reduced(fn: str) -> Callable[..., str]:
@@ -210,7 +211,10 @@ def _concatenated(w: Writer, args: list[Ref], params: dict[str, Any], wish: str 
 
 
 def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | None) -> str:
-    """Parts that lie along one axis are put one after another, with zeros between them; others are added into zeros."""
+    """Write one concatenation, with zeros in the gaps, if the parts lie along one axis.
+
+    Other parts are added into an array of zeros.
+    """
     shape = tuple(params["shape"])
     tiles = [(_tile(index, shape), arg) for arg, index in zip(args, params["indices"], strict=True)]
     places = sorted((place, str(arg)) for place, arg in tiles if place is not None)
@@ -227,12 +231,12 @@ def _scattered(w: Writer, args: list[Ref], params: dict[str, Any], wish: str | N
 
 
 def clipped(a: Any, min: Any, max: Any) -> Any:
-    """a, but at least `min` and at most `max`."""
+    """Return a, clipped to the range from `min` to `max`."""
     return np.clip(a, min, max)
 
 
 def scattered(*parts: Any, indices: Any, shape: Any) -> Any:
-    """An array of zeros of `shape`, with each part added at its index."""
+    """Return zeros of `shape` with each part added at its index."""
     whole = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):
         np.add.at(whole, index, part)
@@ -240,7 +244,7 @@ def scattered(*parts: Any, indices: Any, shape: Any) -> Any:
 
 
 def _tile(index: Any, shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """The axis and the bounds of an index that is one slice."""
+    """Return (axis, start, stop) of an index that is one slice, or None for any other index."""
     entries = list(index) if isinstance(index, tuple) else [index]
     if Ellipsis in [e for e in entries if not isinstance(e, np.ndarray)]:
         at = next(i for i, e in enumerate(entries) if e is Ellipsis)
@@ -266,24 +270,27 @@ def _compared(
 
 
 ARRANGED: dict[str, Callable[..., str]] = {
-    "sum": _reduced("sum"), "prod": _reduced("prod"), "max": _reduced("max"), "min": _reduced("min"), "mean": _mean,
-    "var": _variance, "clip": _clipped,
+    **{name: _reduced(name) for name in ("sum", "prod", "max", "min")},
+    "mean": _mean, "var": _variance, "clip": _clipped,
     "reshape": _reshape(lambda a, p: np.reshape(a, p["shape"]).shape),
     "squeeze": _reshape(lambda a, p: np.squeeze(a, p["axis"]).shape),
     "expand_dims": _reshape(lambda a, p: np.expand_dims(a, p["axis"]).shape),
-    "flip": _flipped, "transpose": _transposed, "stack": _stacked, "concatenate": _concatenated, "scatter": _scattered, "linear": _linear,
+    "flip": _flipped, "transpose": _transposed, "stack": _stacked, "concatenate": _concatenated,
+    "scatter": _scattered, "linear": _linear,
     "matmul": lambda w, args, params, wish: w.write("dot", *args, wish=wish),
-    "getitem": lambda w, args, params, wish: w.write("index", *args, index=params["index"], wish=wish),
-    "broadcast_to": lambda w, args, params, wish: w.write("broadcast", *args, shape=w_shape(w, args, params), wish=wish),
+    "getitem": lambda w, args, p, wish: w.write("index", *args, index=p["index"], wish=wish),
+    "broadcast_to": lambda w, args, params, wish: w.write(
+        "broadcast", *args, shape=w_shape(w, args, params), wish=wish),
     "copy": lambda w, args, params, wish: w.write("copy", *args, wish=wish),
     **{name: partial(_compared, name=name) for name in COMPARED},
-    "astype": lambda w, args, params, wish: w.write("astype", *args, dtype=np.dtype(params["dtype"]), wish=wish),
+    "astype": lambda w, args, params, wish: w.write(
+        "astype", *args, dtype=np.dtype(params["dtype"]), wish=wish),
 }  # fmt: skip
-"""How an op on the arrangement of entries, a sum or a product is written in NumPy."""
+"""Functions that write reductions, products and rearrangements of entries as NumPy calls."""
 
 
 def w_shape(w: Writer, args: list[Ref], params: dict[str, Any]) -> tuple[int, ...]:
-    """The shape that a broadcast gives."""
+    """Return the shape of a broadcast."""
     return np.broadcast_to(
         w.arrays[args[0]] if isinstance(args[0], str) else args[0], params["shape"]
     ).shape

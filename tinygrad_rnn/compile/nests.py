@@ -1,8 +1,8 @@
-"""A loop of lines as loops over entries: what a compiler for loops can make fast.
+"""Loop fusion: the lines of a loop over time as nests of loops over entries, for Numba.
 
-Where NumPy makes one pass over an array for each call, here one pass, a nest of loops, computes many lines for one entry after
-another, and what only its neighbours read never becomes an array. Products and other lines that need whole arrays stand between
-the nests. Views are no work at all: they only say at which index to read.
+NumPy passes over an array once for each call. A nest computes many lines in one pass, entry by
+entry, and a value that is read only within its nest needs no array. Matrix products and other lines
+on whole arrays come between the nests. Views cost nothing: they only change the index to read.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .lines import REDUCTIONS, UFUNCS, VIEWS, Line, Ref
 from .lower import scattered
 
 EMPTY = {"sum": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
-"""What a reduction starts from."""
+"""The initial value of each reduction."""
 
 
 AXES = "ijklmnpq"
 
 
 class NotInNestsError(Exception):
-    """A line for which there is no text in nests: its name is what the exception says."""
+    """Raised for a line that cannot be written as loops; the message names its function."""
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Part:
     Attributes
     ----------
     whole : bool
-        Whether they are products of whole matrices, and what else need not be compiled.
+        True for lines that need no compilation, such as products of whole matrices.
     used : dict of str to None
-        The arrays that they name, in order: what a compiled function is handed.
+        The arrays that the lines name, in order: the arguments of a compiled function.
     """
 
     whole: bool
@@ -52,17 +52,18 @@ class Nests:
     Attributes
     ----------
     lines : dict of str to Line
-        Those of the loop.
+        The lines of the loop.
     kept, wanted : set of str
-        Values of which all time steps are kept; values that are carried into the next step.
+        The values whose time steps are all kept, and those that the next step reads.
     spares : dict of str to str
-        For gradients that are carried on, where they are put together.
+        The array in which each carried gradient is computed.
     over : dict of str to str
-        For arrays over time, that which they are written over.
+        The array over time that another one overwrites.
     buffers : dict of str to str
-        For values that several nests or products need, and that are not kept over time: the array of one step.
+        The array of one step for values that several nests or products read, if they are not kept
+        over time.
     parts : list of Part
-        The body, as it is written.
+        The body, in order.
     """
 
     e: Emitter
@@ -75,13 +76,13 @@ class Nests:
     parts: list[Part] = field(default_factory=list)
 
     def part(self, whole: bool) -> None:
-        """What is said from now on is of this kind."""
+        """Start a new part, unless the last one is of this kind."""
         if not self.parts or self.parts[-1].whole != whole:
             self.parts.append(Part(whole))
 
     @property
     def work(self) -> int:
-        """How many numbers are multiplied in the products of one step."""
+        """The number of multiply-adds in the matrix products of one step."""
         return sum(
             prod(x.shape) * self.e.plan.shape(str(x.args[0]))[-1]
             for x in self.lines.values()
@@ -89,27 +90,27 @@ class Nests:
         )
 
     def is_plain_product(self, line: Line) -> bool:
-        """Whether a line is one product of two matrices."""
+        """Return True if a line is one product of two matrices."""
         return line.fn == "dot" and all(len(self.e.plan.shape(str(arg))) == 2 for arg in line.args)
 
     def letters(self, shape: tuple[int, ...]) -> list[str]:
-        """Names for the index of an entry, one for each axis."""
+        """Return the names of loop indices, one for each axis."""
         return [self.e.plan.writer.beside(f"axis {n}", AXES[n]) for n in range(len(shape))]
 
-    # -- what comes together ---------------------------------------------------------------------------
+    # -- fusion ------------------------------------------------------------------------------------
 
     def entrywise(self, name: str) -> bool:
-        """Whether a line computes each entry by itself."""
+        """Return True if a line is elementwise."""
         return self.lines[name].fn in UFUNCS or self.lines[name].fn in ("copy", "astype")
 
     def base(self, name: Ref) -> Ref:
-        """What a view is a view of."""
+        """Return the value that a view refers to; any other value itself."""
         while isinstance(name, str) and name in self.lines and self.is_view(self.lines[name]):
             name = self.lines[name].args[0]
         return name
 
     def is_view(self, line: Line) -> bool:
-        """Whether an entry of the result is an entry of the argument, at an index that is known."""
+        """Return True if each entry of the result is an entry of the argument at a known index."""
         if line.fn == "reshape":
             return without_ones(self.e.plan.shape(str(line.args[0]))) == without_ones(line.shape)
         if line.fn == "index":
@@ -121,7 +122,10 @@ class Nests:
         return line.fn in VIEWS
 
     def levels(self) -> list[list[str]]:
-        """Lines by when they can run at the earliest: in each level first those on whole arrays, then those on entries."""
+        """Return the lines by the earliest level at which they can run.
+
+        Within a level, lines on whole arrays come before elementwise lines.
+        """
         level: dict[str, int] = {}
         for name, line in self.lines.items():
             if self.is_view(line):
@@ -147,7 +151,7 @@ class Nests:
         ]
 
     def groups(self) -> list[list[str]]:
-        """Lines that share a nest; one on whole arrays is a group by itself."""
+        """Return the lines that share a nest; a line on whole arrays is a group of one."""
         found: list[list[str]] = []
         for names in self.levels():
             found += [[name] for name in names if not self.entrywise(name)]
@@ -158,10 +162,10 @@ class Nests:
             ]
         return found
 
-    # -- text ------------------------------------------------------------------------------------------
+    # -- text --------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        """The text of one step."""
+        """Write the text of one step."""
         for line in self.lines.values():
             self._require_known(line)
         groups = self.groups()
@@ -175,7 +179,7 @@ class Nests:
                 self.whole_line(self.lines[names[0]])
 
     def _require_known(self, line: Line) -> None:
-        """Refuse what Numba does not have."""
+        """Raise NotInNestsError for dtypes and numbers of axes that loops cannot handle."""
         for dtype in (line.dtype, *map(self.e.plan.dtype, line.uses)):
             if dtype.kind not in "biuf" or dtype in (np.float16, np.longdouble):
                 raise NotInNestsError(str(dtype))
@@ -185,7 +189,7 @@ class Nests:
             raise NotInNestsError(f"an array of more than {len(AXES)} axes")
 
     def _stored(self, names: list[str]) -> None:
-        """Find out which results of a group must become arrays."""
+        """Assign arrays to those results of a group that are read outside of it."""
         here = set(names) if self.entrywise(names[0]) else set()
         for name in names:
             outside = name in map(self.base, self.wanted) or any(
@@ -199,7 +203,7 @@ class Nests:
                 self.buffers[name] = self.e.plan.writer.beside(name, f"{name}_array")
 
     def nest(self, shape: tuple[int, ...], names: list[str]) -> None:
-        """Loops over all entries, and in them the lines."""
+        """Write loops over all entries, with the lines in them."""
         self.loops(shape)
         local: set[str] = set()
         for name in names:
@@ -215,26 +219,26 @@ class Nests:
             local.add(name)
 
     def computed_in(self, line: Line) -> np.dtype:
-        """The dtype in which a line computes: of its floats, or of its result."""
+        """Return the dtype in which a line computes: that of its floats, or of its result."""
         floats = [dtype for dtype in map(self.e.plan.dtype, line.uses) if dtype.kind == "f"]
         return np.result_type(*floats) if floats else line.dtype
 
     def loops(self, shape: tuple[int, ...]) -> None:
-        """The heads of a nest."""
+        """Write the loop headers of a nest."""
         for depth, n in enumerate(shape):
             self.say(depth, f"for {self.letters(shape)[depth]} in range({n}):")
 
     def say(self, depth: int, text: str, note: str = "") -> None:
-        """One line of text."""
+        """Write one line of text, with a comment if it is short."""
         room = "    " * depth + text
         self.parts[-1].text.append(f"{room:<52}  # {note}" if note and len(note) <= 64 else room)
 
-    # -- entries ---------------------------------------------------------------------------------------
+    # -- entries -----------------------------------------------------------------------------------
 
     def entry(
         self, arg: Ref, index: list[str], shape: tuple[int, ...], local: set[str] | None = None
     ) -> str:
-        """How a line that computes the entry at `index` of `shape` names the entry of an argument."""
+        """Return the expression for the entry of `arg` that broadcasts to `index` of `shape`."""
         if not isinstance(arg, str):
             return literal(float(arg) if isinstance(arg, int) and abs(arg) > 2**62 else arg)
         if arg in (local or ()):
@@ -250,14 +254,14 @@ class Nests:
         return self.place(arg, index)
 
     def place(self, name: str, index: list[str]) -> str:
-        """Where an entry of a value lies."""
+        """Return the expression for an entry of the array of a value."""
         array = self.whole(name)
         if array.endswith("]"):
             return f"{array[:-1]}, {', '.join(index)}]" if index else array
         return f"{array}[{', '.join(index) or '()'}]"
 
     def whole(self, name: str) -> str:
-        """The array of one step of a value."""
+        """Return the expression for the array of one step of a value."""
         line = self.lines.get(name)
         if line is not None and self.is_view(line):
             inner = self.whole(str(line.args[0]))
@@ -277,10 +281,10 @@ class Nests:
         self.parts[-1].used[text] = None
         return text
 
-    # -- lines on whole arrays -------------------------------------------------------------------------
+    # -- lines on whole arrays ---------------------------------------------------------------------
 
     def whole_line(self, line: Line) -> None:
-        """A product, a reduction or another line that cannot be computed entry by entry."""
+        """Write a product, a reduction or another line that is not elementwise."""
         note, array = self.e.plan.writer.notes.get(line.name, ""), self.whole(line.name)
         if line.fn == "dot":
             self.product(line, array, note)
@@ -291,18 +295,15 @@ class Nests:
         elif line.fn == "call" and line.settings["function"] is scattered:
             self.scattering(line)
         elif line.fn == "reshape":
-            self.say(
-                0,
-                f"{array}[...] = np.ascontiguousarray({self.whole(str(line.args[0]))}).reshape({line.shape})",
-                note,
-            )
+            old = f"np.ascontiguousarray({self.whole(str(line.args[0]))})"
+            self.say(0, f"{array}[...] = {old}.reshape({line.shape})", note)
         else:
             raise NotInNestsError(
                 getattr(line.settings.get("function"), "__name__", line.fn).lstrip("_")
             )
 
     def product(self, line: Line, array: str, note: str) -> None:
-        """A product of matrices by BLAS; of stacked ones, one after another; with a vector, its entries."""
+        """Write a product of two arrays by BLAS; stacked matrices are multiplied in a loop."""
         if {self.e.plan.dtype(str(arg)) for arg in line.args} != {
             line.dtype
         } or line.dtype.kind != "f":
@@ -329,7 +330,7 @@ class Nests:
             )
 
     def contiguous(self, name: str) -> str:
-        """The array of a value as BLAS takes it: a view is copied, but of a transposed matrix it takes the order."""
+        """Return an array that BLAS takes: a view is copied, unless it is a transposed matrix."""
         line, text = self.lines.get(name), self.whole(name)
         if (
             line is None
@@ -344,7 +345,7 @@ class Nests:
         return f"np.ascontiguousarray({text})"
 
     def filled(self, array: str, shape: tuple[int, ...], at: str = "") -> str:
-        """All entries of an array, or of the part of it at an index, as what is assigned to."""
+        """Return the target of an assignment to all entries of an array, or of its part at `at`."""
         inner = at or ("..." if shape else "()")
         return (
             f"{array[:-1]}, {inner}]"
@@ -355,7 +356,7 @@ class Nests:
         )
 
     def reduction(self, line: Line, note: str) -> None:
-        """A sum, or its like: entry after entry into the place of the result."""
+        """Write a reduction that accumulates entries in the array of the result."""
         arg, s = str(line.args[0]), line.settings
         shape = self.e.plan.shape(arg)
         self.loops(line.shape)
@@ -378,7 +379,7 @@ class Nests:
         self.say(len(shape), f"{target} = {step}")
 
     def concatenation(self, line: Line) -> None:
-        """Parts beside each other, one after another."""
+        """Write a concatenation: one nest for each part."""
         axis, start = line.settings["axis"] % len(line.shape), 0
         for arg in line.args:
             shape = self.e.plan.shape(str(arg))
@@ -389,7 +390,7 @@ class Nests:
             start += shape[axis]
 
     def scattering(self, line: Line) -> None:
-        """Parts added at their places into zeros."""
+        """Write a scatter: zeros, and one nest that adds each part at its index."""
         s = line.settings["keywords"]
         of = [Line("", "index", (arg,), {"index": index}, self.e.plan.shape(str(arg)), line.dtype)
               for arg, index in zip(line.args, s["indices"], strict=True)]  # fmt: skip
@@ -404,14 +405,14 @@ class Nests:
             self.say(len(part.shape), f"{place} += {self.entry(part.args[0], index, part.shape)}")
 
     def zeros(self, to: str, shape: tuple[int, ...]) -> None:
-        """Zeros into an array."""
+        """Write a nest that fills an array with zeros."""
         self.part(whole=False)
         self.loops(shape)
         self.parts[-1].used[to] = None
         self.say(len(shape), f"{to}[{', '.join(self.letters(shape)) or '()'}] = 0.0")
 
     def copied(self, to: str, name: str) -> None:
-        """Entry after entry of a value into the array `to`, of one step."""
+        """Write a nest that copies a value into the array `to` of one step."""
         self.part(whole=False)
         shape = self.e.plan.shape(name)
         index = self.letters(shape)

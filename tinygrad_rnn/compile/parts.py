@@ -1,4 +1,4 @@
-"""What an object is made of, as far as it can change what a cell computes."""
+"""Inspection of objects: the parts of an object that can change what a cell computes."""
 
 from __future__ import annotations
 
@@ -32,26 +32,27 @@ from ..op import Op
 
 PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None), CodeType})
 ALIKE = (np.dtype, np.generic)
-"""Types, and bases of types, of what counts by its value."""
+"""Types, and base classes, whose objects are compared by value."""
 
 FIXED = (
-    type(...), type(NotImplemented), ModuleType, np.ufunc, type(Lock()), type(RLock()), WrapperDescriptorType,
-    MethodDescriptorType, ClassMethodDescriptorType, GetSetDescriptorType, MemberDescriptorType,
+    type(...), type(NotImplemented), ModuleType, np.ufunc, type(Lock()), type(RLock()),
+    WrapperDescriptorType, MethodDescriptorType, ClassMethodDescriptorType, GetSetDescriptorType,
+    MemberDescriptorType,
 )  # fmt: skip
-"""Types of what has no value that could change."""
+"""Types whose objects have no value that could change."""
 
 BOUND = (MethodType, BuiltinFunctionType, MethodWrapperType)
 OTHERS = frozenset({"numpy", "tinygrad_rnn", *sys.stdlib_module_names})
 """Packages whose functions and classes do not change."""
 
 HIDDEN = frozenset({"_parameters", "_modules", "_scope"})
-"""Attributes of a Module that are its attributes once more, or do not matter."""
+"""Attributes of a Module that repeat other attributes, or have no effect."""
 
 
 def parts_of(x: Any) -> list[Any] | None:
-    """What an object is made of; None if it cannot be looked into, or need not be."""
+    """Return the parts of an object, or None if it cannot be inspected or need not be."""
     inside: Any = None
-    if isinstance(x, ModuleType):  # what a function uses of it, `_around` finds
+    if isinstance(x, ModuleType):  # `_around` finds the names that a function uses of it
         return None
     if isinstance(x, tuple | list | set | frozenset | deque):
         inside = x
@@ -110,7 +111,10 @@ forms: WeakKeyDictionary[type, tuple[list[str], bool, bool]] = WeakKeyDictionary
 
 
 def _form(x: Any) -> tuple[list[str], bool, bool]:
-    """Of an object's type the names of its slots; whether somebody wrote it, so that its attributes count; whether it is taken whole."""
+    """Return (slot names, is a user-defined type, is opaque) for the type of an object.
+
+    The attributes of a user-defined type count as parts. An opaque object has no parts.
+    """
     kind = type(x)
     found = forms.get(kind)
     if found is None:
@@ -126,7 +130,7 @@ def _form(x: Any) -> tuple[list[str], bool, bool]:
 
 
 def bytes_of(x: Any) -> np.ndarray | None:
-    """The memory of an object as an array, if it shows it."""
+    """Return the buffer of an object as an array, or None if it has none."""
     try:
         return np.asarray(memoryview(x))
     except (TypeError, ValueError, BufferError):
@@ -134,7 +138,10 @@ def bytes_of(x: Any) -> np.ndarray | None:
 
 
 def unchanging(x: Any) -> bool:
-    """Whether it is a function or a class of this library, NumPy or Python; a method is as what it is of, a closure as what is in it."""
+    """Return True for a function or class of this library, NumPy or the standard library.
+
+    Methods and closures are not: they depend on their object, or on the values that they capture.
+    """
     if isinstance(x, BOUND) or "<locals>" in getattr(x, "__qualname__", "<locals>"):
         return False
     module = getattr(x, "__module__", None)
@@ -147,20 +154,20 @@ def _of_others(module: str) -> bool:
 
 
 def draws(x: Any) -> bool:
-    """Whether it draws random numbers: a generator of NumPy's or Python's, old or new."""
-    kind = type(x)  # asked itself, ctypes.cdll would look for a library of that name
+    """Return True for a random number generator of NumPy or Python, of the old or the new kind."""
+    kind = type(x)  # not the object: ctypes.cdll would search for a library of that name
     return hasattr(kind, "bit_generator") or hasattr(kind, "get_state") or hasattr(kind, "getstate")
 
 
 def position(generator: Any) -> Any:
-    """Where a generator is."""
+    """Return the state of a generator."""
     if hasattr(generator, "bit_generator"):
         return generator.bit_generator.state
     return generator.get_state() if hasattr(generator, "get_state") else generator.getstate()
 
 
 def put_back(generator: Any, where: Any) -> None:
-    """A generator to where it was."""
+    """Reset a generator to an earlier state."""
     if hasattr(generator, "bit_generator"):
         generator.bit_generator.state = where
     else:
@@ -168,13 +175,13 @@ def put_back(generator: Any, where: Any) -> None:
 
 
 def can_change(x: Any) -> bool:
-    """Whether an object of unknown kind may become another: not if it has a hash of its own."""
+    """Return True if an opaque object may change: unless its type is known or has its own hash."""
     known = type(x) is object or isinstance(x, FIXED) or unchanging(x)
     return not known and (type(x).__hash__ in (None, object.__hash__) or isinstance(x, memoryview))
 
 
 def _of_class(kind: type) -> list[Any]:
-    """The methods and the attributes of a class that somebody wrote."""
+    """Return the methods and attributes of a user-defined class."""
     found = vars(kind).items()
     return [
         x
@@ -184,7 +191,7 @@ def _of_class(kind: type) -> list[Any]:
 
 
 def _of_function(function: FunctionType) -> list[Any]:
-    """Code, what it finds around it, and what it was given."""
+    """Return the code, closure, globals in use, defaults and attributes of a function."""
     inside = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
     given = [
         function.__defaults__,
@@ -195,17 +202,17 @@ def _of_function(function: FunctionType) -> list[Any]:
 
 
 def _around(function: FunctionType, inside: list[Any]) -> list[Any]:
-    """What a function finds under the names in its code, and in the code within it, outside of itself; in modules too."""
+    """Return the global values that a function and its inner functions use.
+
+    They include the values that they use from user-defined modules.
+    """
     outside, names = _names(function.__code__)
     known = function.__globals__
     found = [known[name] for name in outside if name in known]
     modules = [x for x in (*found, *inside) if isinstance(x, ModuleType)]
     for module in modules:
         space = vars(module)
-        if module.__name__ in (
-            "random",
-            "numpy.random",
-        ):  # their functions are methods of a generator
+        if module.__name__ in ("random", "numpy.random"):  # functions are methods of a generator
             found += [
                 x
                 for x in (getattr(space.get(name), "__self__", None) for name in names)
@@ -223,7 +230,10 @@ def _around(function: FunctionType, inside: list[Any]) -> list[Any]:
 
 @lru_cache(maxsize=1024)
 def _names(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names that code, and the code within it, looks up among the globals; and all of its names, those of attributes too."""
+    """Return the global names that code and its inner code read, and all names in it.
+
+    The latter include attribute names.
+    """
     outside: list[str] = []
     names: list[str] = []
     codes = [code]

@@ -1,4 +1,4 @@
-"""Passes: each takes a plan and says the same in lines that cost less, or wait less."""
+"""Optimisation passes: each rewrites a plan so that its lines cost less, or can run earlier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .plan import LIFTED, LOOPS, Plan, Stage
 
 
 def one_for_all(plan: Plan) -> None:
-    """A line that says the same as an earlier one is that one."""
+    """Eliminate common subexpressions: keep one of several equal lines."""
     seen: dict[Any, str] = {}
     names: dict[str, str] = {}
     lines: dict[str, Line] = {}
@@ -31,7 +31,7 @@ def one_for_all(plan: Plan) -> None:
 
 
 def _alike(setting: Any) -> Any:
-    """What two settings have in common that mean the same."""
+    """Return a hashable form of a setting; settings with the same effect have the same form."""
     if isinstance(setting, np.ndarray):
         return setting.dtype, setting.shape, setting.tobytes()
     if isinstance(setting, dict):
@@ -42,7 +42,7 @@ def _alike(setting: Any) -> Any:
 
 
 def _rename(plan: Plan, names: dict[str, str]) -> None:
-    """Follow values to their new names, wherever the plan names them."""
+    """Rename values wherever the plan refers to them outside of lines."""
 
     def new(name: str | None) -> str | None:
         while name in names:
@@ -55,7 +55,10 @@ def _rename(plan: Plan, names: dict[str, str]) -> None:
 
 
 def sums(plan: Plan) -> None:
-    """In a sum of several terms, add first what does not wait: of ``x @ W + h @ U + b`` the product with x and the bias."""
+    """Reassociate sums, so that terms which do not depend on the state are added first.
+
+    Of ``x @ W + h @ U + b`` these are the product with x and the bias.
+    """
     rank = _ranks(plan)
     uses: dict[str, int] = {}
     for line in plan.lines.values():
@@ -84,7 +87,7 @@ def sums(plan: Plan) -> None:
 
 
 def _is_term(plan: Plan, use: str, line: Line) -> bool:
-    """Whether a value is a sum within a sum; one that its author named stays as it is."""
+    """Return True if a value is a sum within a sum, and has no name of its own."""
     made = plan.lines.get(use)
     return (
         made is not None
@@ -114,7 +117,7 @@ def _written(
     name: str | None,
     **settings: Any,
 ) -> str:
-    """Add a new line, under `name` or one of its own."""
+    """Add a new line, under `name` or a fresh name."""
     made = plan.writer.write(fn, *args, **settings)
     line = plan.writer.lines[made]
     if name is not None:
@@ -125,7 +128,11 @@ def _written(
 
 
 def _ranks(plan: Plan) -> dict[str, int]:
-    """How long each value must wait: 0 for nothing, 1 for its step, 2 for the state or the gradient carried."""
+    """Return a rank for each value that says how early it can be computed.
+
+    0: independent of the step; 1: depends on the input; 2: depends on the state or the carried
+    gradient.
+    """
     rank = {
         **dict.fromkeys((*plan.inputs, *plan.arriving), 1),
         **dict.fromkeys((*plan.states, *plan.carried), 2),
@@ -136,7 +143,7 @@ def _ranks(plan: Plan) -> dict[str, int]:
 
 
 def products_of_joined(plan: Plan) -> None:
-    """``[x, h] @ W`` as ``x @ W[:n] + h @ W[n:]``, so that the part of x need not wait."""
+    """Rewrite ``[x, h] @ W`` as ``x @ W[:n] + h @ W[n:]``, so that ``x @ W[:n]`` can be hoisted."""
     rank = _ranks(plan)
     lines: dict[str, Line] = {}
     for name, line in plan.lines.items():
@@ -170,7 +177,10 @@ def products_of_joined(plan: Plan) -> None:
 
 
 def parts_of_products(plan: Plan) -> None:
-    """``(g @ W)[:, a:b]`` as ``g @ W[:, a:b]``, if only parts are wanted: so that each waits no longer than it must."""
+    """Rewrite ``(g @ W)[:, a:b]`` as ``g @ W[:, a:b]`` where a product is only read in slices.
+
+    Each slice can then run as early as its own inputs allow.
+    """
     users: dict[str, list[Line]] = {}
     for line in plan.lines.values():
         for use in line.uses:
@@ -196,18 +206,18 @@ def parts_of_products(plan: Plan) -> None:
 
 
 def _axes(plan: Plan, product: Line) -> tuple[int, ...]:
-    """How many axes the operands of a product have."""
+    """Return the number of axes of each operand of a product."""
     return tuple(len(plan.shape(str(arg))) for arg in product.args)
 
 
 def _last(line: Line) -> Any:
-    """What an index picks of the last axis."""
+    """Return the entry of an index for the last axis."""
     index = line.settings["index"]
     return index[-1] if isinstance(index, tuple) else index
 
 
 def _is_part(plan: Plan, line: Line) -> bool:
-    """Whether a line is a part of the last axis of a matrix, and nothing else."""
+    """Return True if a line is a slice of a matrix along its last axis only."""
     index = line.settings.get("index")
     whole = (slice(None), ...)
     return (
@@ -220,7 +230,10 @@ def _is_part(plan: Plan, line: Line) -> bool:
 
 
 def views_again(plan: Plan) -> None:
-    """A view of what a loop makes costs nothing: a later stage takes its own, and only what is viewed is kept."""
+    """Rematerialise views of loop values in the later stages that read them.
+
+    Views cost nothing, so only the arrays that they refer to are kept over time.
+    """
     copies: dict[tuple[str, Stage], str] = {}
     lines: dict[str, Line] = {}
 
@@ -235,7 +248,10 @@ def views_again(plan: Plan) -> None:
 def _again(
     plan: Plan, lines: dict[str, Line], copies: dict[tuple[str, Stage], str], use: Ref, stage: Stage
 ) -> Ref:
-    """What stands for `use` in a later stage: a view of its own if it is one of what a loop makes, else the same."""
+    """Return the value that a stage reads in place of `use`.
+
+    For a view of a loop value that is a copy of the view in the later stage, else `use` itself.
+    """
     line = plan.lines.get(use) if isinstance(use, str) else None
     if (
         line is None
@@ -261,7 +277,10 @@ def _again(
 
 
 def over_time(plan: Plan) -> None:
-    """Sums over all steps: of products of matrices one product over all rows, of sums one sum."""
+    """Write the sums of gradients over all steps.
+
+    A sum of matrix products becomes one product over all rows, and a sum of sums becomes one sum.
+    """
     last = {name: line for name, line in plan.lines.items() if plan.stages[name] == Stage.BACK_ONCE}
     for name in last:
         del plan.lines[name]
@@ -273,7 +292,7 @@ def over_time(plan: Plan) -> None:
 
 
 def _total(plan: Plan, name: str, total: str | None = None) -> str:
-    """Lines for the sum over all steps of a value, under the name `total`; returns the name."""
+    """Add lines for the sum of a value over all steps, and return its name: `total`, if given."""
 
     def last(fn: str, *args: Ref, **settings: Any) -> str:
         made = _written(plan, plan.lines, fn, args, total, **settings)

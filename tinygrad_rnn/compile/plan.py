@@ -1,7 +1,8 @@
-"""When each line is computed: once, for all time steps at once, or within a loop.
+"""Scheduling: each line runs once, for all time steps at once, or within a loop.
 
-Only what lies between one state and the next must wait in the loop, and backwards only what lies between one carried gradient
-and the next. All else moves out: before the loop what does not depend on what it carries, after it what does not feed it.
+Only lines between one state and the next must run in the forward loop, and only lines between one
+carried gradient and the next in the backward loop. Lines that do not depend on the carried values
+are hoisted before the loop, and lines that the carried values do not depend on are moved after it.
 There a line works on all time steps at once, if its function can (`lifts`).
 """
 
@@ -22,7 +23,7 @@ from .writer import Writer
 
 
 class Stage(IntEnum):
-    """When a line runs. The first four are of the program that runs forwards, the others of the one that runs backwards."""
+    """The time at which a line runs: four stages of the forward pass, then four of the backward."""
 
     ONCE = 0
     BEFORE = 1
@@ -35,7 +36,7 @@ class Stage(IntEnum):
 
     @property
     def backwards(self) -> bool:
-        """Whether it is a stage of the program that runs backwards."""
+        """True for a stage of the backward pass."""
         return self >= Stage.BACK_BEFORE
 
 
@@ -50,17 +51,19 @@ class Plan:
     Attributes
     ----------
     inputs, states, arguments : list of str
-        What is handed in: of every step, before the first, and once (parameters and what else the cell holds).
+        The inputs of every step, the initial state, and the values that all steps share
+        (parameters and other Tensors of the cell).
     outputs, new : list of str
-        What comes out: of every step, and as the next state.
+        The outputs of every step, and the next state.
     arriving, carried : list of str
-        The gradients that arrive from outside at the outputs, and from the step after at the new state.
+        The gradients of the outputs, which come from outside, and those of the new state, which
+        come from the next step.
     to_inputs, to_states, to_arguments : list of str or None
-        The gradients that leave.
+        The gradients that the backward pass returns.
     totals : dict of str to str
-        A name for the sum over all steps, and what is summed.
+        The summed value, by the name of its sum over all steps.
     stages : dict of str to Stage
-        When each line runs; filled by `place`.
+        The stage of each line; filled by `place`.
     """
 
     lines: dict[str, Line]
@@ -80,12 +83,12 @@ class Plan:
 
     @property
     def forward_roots(self) -> list[str]:
-        """What the program that runs forwards is for."""
+        """The values that the forward function returns."""
         return [*self.outputs, *self.new]
 
     @property
     def backward_roots(self) -> list[str]:
-        """What the program that runs backwards is for."""
+        """The values that the backward function computes."""
         return [
             name
             for name in (
@@ -98,21 +101,21 @@ class Plan:
         ]
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a value, in one step."""
+        """Return the shape of a value in one step."""
         return np.shape(self.writer.arrays[name])
 
     def dtype(self, name: str) -> np.dtype:
-        """The dtype of a value."""
+        """Return the dtype of a value."""
         return np.asarray(self.writer.arrays[name]).dtype
 
     def varies(self, name: str) -> bool:
-        """Whether a value is another in each step."""
+        """Return True if a value differs from step to step."""
         handed = name in (*self.inputs, *self.states, *self.arriving, *self.carried)
         return handed or self.stages.get(name, Stage.ONCE) not in (Stage.ONCE, Stage.BACK_ONCE)
 
 
 def written(traced: Traced, gradients: Gradients | None, arguments: list[Value]) -> Plan:
-    """What was recorded, as lines. Of `arguments`, leaves that the step uses, the numbers are handed in."""
+    """Return the recordings as lines. `arguments` are the leaves that become arguments."""
     w = Writer()
     recorder = Recorder(w)
     inputs = [w.given(x, getattr(x, "name", None) or f"x{i}") for i, x in enumerate(traced.inputs)]
@@ -152,7 +155,7 @@ def _named(r: Recorder, values: list[Any]) -> list[Any]:
     return [None if value is None else r.ref(value, value.array) for value in values]
 
 
-# -- stages ------------------------------------------------------------------------------------------
+# -- stages ----------------------------------------------------------------------------------------
 
 
 def place(plan: Plan) -> None:
@@ -164,7 +167,7 @@ def place(plan: Plan) -> None:
     feeds = set(needed(plan.lines, plan.new))
     back_feeds = set(needed(plan.lines, [name for name in plan.to_states if name is not None]))
     plan.stages = {}
-    steps = varying | carried | arriving | back_carried  # all that is another in each step
+    steps = varying | carried | arriving | back_carried  # all values that differ from step to step
     after = total
     for name, line in plan.lines.items():
         if after & set(line.uses):
@@ -198,7 +201,7 @@ def place(plan: Plan) -> None:
 
 
 def _no_loop_after_its_end(plan: Plan) -> None:
-    """What a loop needs cannot wait for its end: it moves into the loop."""
+    """Move lines into a loop if a line of the loop depends on them."""
     for name, line in reversed(list(plan.lines.items())):
         for loop, later in ((Stage.LOOP, Stage.AFTER), (Stage.BACK_LOOP, Stage.BACK_AFTER)):
             if plan.stages[name] == loop:
@@ -208,7 +211,7 @@ def _no_loop_after_its_end(plan: Plan) -> None:
 
 
 def lifts(plan: Plan, line: Line, steps: set[str]) -> bool:
-    """Whether a line can work on all time steps at once. `steps` are the values that have a time axis then."""
+    """Return True if a line can run on all steps at once; the values in `steps` get a time axis."""
     lifted = [arg in steps for arg in line.args]
     shapes = [plan.shape(arg) if isinstance(arg, str) else () for arg in line.args]
     if line.fn in UFUNCS:

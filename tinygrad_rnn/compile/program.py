@@ -1,4 +1,4 @@
-"""A whole program: the text of its two functions, and the functions themselves."""
+"""Complete programs: the text of the two functions, and the functions themselves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ WIDTH = 60
 """The column of comments."""
 
 LONG = 64
-"""How long a comment may be."""
+"""The maximum length of a comment."""
 
 
 @dataclass
 class Program:
-    """What was compiled.
+    """A compiled program.
 
     Attributes
     ----------
@@ -31,10 +31,11 @@ class Program:
     forward : callable
         ``forward(*inputs, *states, *arguments) -> (outputs, states, saved)``
     backward : callable or None
-        ``backward(*gradients of outputs, *gradients of states, *saved) -> gradients of inputs, states, arguments``
+        ``backward(*gradients of outputs, *gradients of states, *saved) -> gradients`` of the
+        inputs, states and arguments.
     plan : Plan
     saved : list of str
-        The values that the first function hands to the second.
+        The values that `forward` saves for `backward`.
     """
 
     source: str
@@ -53,7 +54,7 @@ class Text:
         self.saved = self._saved()
 
     def program(self) -> Program:
-        """The text, and the functions that it defines."""
+        """Return the program: its text, and the functions that the text defines."""
         functions = [self.forward(), *([self.backward()] if self.plan.arriving else [])]
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         parts = [
@@ -70,7 +71,7 @@ class Text:
         space: dict[str, Any] = dict(self.helpers.handed)
         exec(compile(source, f"<compiled {self.title}>", "exec"), space)
         program = Program(source, space["forward"], space.get("backward"), self.plan, self.saved)
-        # The names of a program lead to its functions and these to their names: the circle ends with the program.
+        # The namespace and the functions refer to each other: break the cycle at the end.
         finalize(program, space.clear).atexit = False
         return program
 
@@ -78,10 +79,10 @@ class Text:
         roots = (*self.plan.forward_roots, *self.plan.backward_roots)
         return name in roots or any(name in line.uses for line in self.plan.lines.values())
 
-    # -- the two functions -----------------------------------------------------------------------------
+    # -- the two functions -------------------------------------------------------------------------
 
     def forward(self) -> str:
-        """The function that runs forwards."""
+        """Return the text of the forward function."""
         plan = self.plan
         e = Emitter(plan, Stage.LOOP, self._kept(Stage.LOOP), self.helpers)
         starts = [
@@ -100,13 +101,12 @@ class Text:
         self._stage(e, "after the loop, for all steps at once", self._lines(Stage.AFTER))
         last = [f"{self.plural(state)}[T]" for state in plan.states]
         e.say()
-        e.say(
-            f"return {_tuple(self._result(e, y) for y in plan.outputs)}, {_tuple(last)}, {_tuple(self._handed_on(e))}"
-        )
+        outputs = _tuple(self._result(e, y) for y in plan.outputs)
+        e.say(f"return {outputs}, {_tuple(last)}, {_tuple(self._handed_on(e))}")
         return "\n".join([f"def forward({', '.join(handed)}):", *e.text])
 
     def backward(self) -> str:
-        """The function that runs backwards."""
+        """Return the text of the backward function."""
         plan = self.plan
         e = Emitter(plan, Stage.BACK_LOOP, self._kept(Stage.BACK_LOOP), self.helpers)
         lasts = [
@@ -133,18 +133,18 @@ class Text:
         return "\n".join([f"def backward({', '.join(handed)}):", *e.text])
 
     def _shapes(self, e: Emitter, names: list[str], values: list[tuple[str, str]]) -> None:
-        """What is handed in, and its shapes."""
+        """Write a comment with the dtype and shape of each argument."""
         width = max(map(len, names))
         for name, (time, value) in zip(names, values, strict=True):
             shape = ", ".join([*([time] if time else []), *map(str, self.plan.shape(value))])
             e.say(f"# {name:<{width}}  {self.plan.dtype(value)} ({shape})")
 
     def plural(self, name: str) -> str:
-        """What all steps of a value are called."""
+        """Return the name of the array of all steps of a value."""
         return self.plan.writer.plural(name)
 
     def next(self, name: str) -> str:
-        """Where the gradient that is carried to the step before is put together."""
+        """Return the name of the array for the gradient that is carried to the previous step."""
         return spare(self.plan, name)
 
     def _result(self, e: Emitter, name: str) -> str:
@@ -152,10 +152,10 @@ class Text:
             return e.all_steps(name)
         return f"np.broadcast_to({name}, (T, *{self.plan.shape(name)}))"
 
-    # -- what is kept ----------------------------------------------------------------------------------
+    # -- values that are kept ----------------------------------------------------------------------
 
     def _saved(self) -> list[str]:
-        """Values of the first function that the second takes."""
+        """Return the values of the forward function that the backward function reads."""
         plan, found = self.plan, []
         for name, line in plan.lines.items():
             if plan.stages[name].backwards:
@@ -169,7 +169,7 @@ class Text:
         return handed or (name in plan.stages and not plan.stages[name].backwards)
 
     def _handed_on(self, e: Emitter) -> list[str]:
-        """What the second function calls the values that the first one saves."""
+        """Return the names of the saved values in the backward function."""
         plan, found = self.plan, []
         for name in self.saved:
             if not self.plan.varies(name):
@@ -181,7 +181,7 @@ class Text:
         return list(dict.fromkeys(found))
 
     def _kept(self, loop: Stage) -> set[str]:
-        """Values made in a loop that are wanted after it."""
+        """Return the values of a loop that other stages read, or that are results."""
         plan = self.plan
         later = {
             use
@@ -193,7 +193,7 @@ class Text:
         return {name for name in later if plan.stages.get(name) == loop}
 
     def _wanted_later(self, name: str) -> bool:
-        """Whether the gradients carried are wanted after the loop, those of all steps."""
+        """Return True if a carried gradient is read after the loop, for all steps."""
         plan = self.plan
         later = any(
             name in line.uses and plan.stages[n] in (Stage.BACK_AFTER, Stage.BACK_ONCE)
@@ -201,13 +201,13 @@ class Text:
         )
         return later or name in plan.to_inputs
 
-    # -- stages ----------------------------------------------------------------------------------------
+    # -- stages ------------------------------------------------------------------------------------
 
     def _lines(self, stage: Stage) -> list[Line]:
         return [line for name, line in self.plan.lines.items() if self.plan.stages[name] == stage]
 
     def _stage(self, e: Emitter, comment: str, lines: list[Line]) -> None:
-        """Lines outside of loops."""
+        """Write lines outside of loops."""
         if not lines:
             return
         e.say()
@@ -226,7 +226,7 @@ class Text:
             self._say(e, line, f"{self.plural(line.name) if lifted else line.name} = {text}")
 
     def _say(self, e: Emitter, line: Line, text: str) -> None:
-        """A line, and the equation that it computes."""
+        """Write a line, with the equation that it computes as a comment."""
         self._comment(e, text, self.plan.writer.notes.get(line.name, ""))
 
     def _comment(self, e: Emitter, text: str, note: str) -> None:
@@ -249,14 +249,10 @@ class Text:
             if back:
                 e.say(f"{name}, {self.next(name)} = np.array({start}), np.empty_like({start})")
             else:
-                e.say(
-                    f"{self.plural(name)} = np.empty({self._over_time(name, 'T + 1')}, np.{plan.dtype(name)})"
-                )
+                self._allocate(e, name, "T + 1")
                 e.say(f"{self.plural(name)}[0] = {name} = {start}")
         for name in [*later, *(name for name in plan.lines if name in kept and name not in over)]:
-            e.say(
-                f"{self.plural(name)} = np.empty({self._over_time(name, 'T')}, np.{plan.dtype(name)})"
-            )
+            self._allocate(e, name, "T")
         for name, other in over.items():
             self._comment(
                 e, f"{self.plural(name)} = {self.plural(other)}", "written over it, step by step"
@@ -273,11 +269,13 @@ class Text:
         (self._carry_back if back else self._carry_on)(e, buffers, carried, following)
         e.depth -= 1
 
-    def _over_time(self, name: str, steps: str) -> str:
-        return f"({', '.join([steps, *map(str, self.plan.shape(name))])}{'' if self.plan.shape(name) else ','})"
+    def _allocate(self, e: Emitter, name: str, steps: str) -> None:
+        """Write the allocation of the array of all steps of a value."""
+        shape = _tuple([steps, *map(str, self.plan.shape(name))])
+        e.say(f"{self.plural(name)} = np.empty({shape}, np.{self.plan.dtype(name)})")
 
     def _bind(self, e: Emitter, lines: list[Line]) -> None:
-        """Name at the top of the loop what is taken more than once from an array over time."""
+        """Bind a name, at the top of the loop, to each element that is read repeatedly."""
         counts: dict[str, int] = {}
         for line in lines:
             for use in line.uses:
@@ -288,7 +286,7 @@ class Text:
                 e.bound.add(name)
 
     def _step(self, e: Emitter, line: Line, buffers: Buffers) -> None:
-        """One line in a loop, written into its place."""
+        """Write one line of a loop, with the array that it writes into."""
         kept = line.name in e.kept
         place = e.place(line.name, whole=True) if kept else buffers.out.get(line.name, "")
         direct = place if line.fn in WRITE_INTO else ""
@@ -299,7 +297,7 @@ class Text:
     def _carry_on(
         self, e: Emitter, buffers: Buffers, states: list[str], new: Sequence[Any]
     ) -> None:
-        """The new state to its place, and on to the next step."""
+        """Write the new state into the array of states, and carry it to the next step."""
         plan = self.plan
         for i, (state, value) in enumerate(zip(states, new, strict=True)):
             if not (e.becomes_state(value) and plan.new.index(value) == i):
@@ -310,7 +308,7 @@ class Text:
     def _carry_back(
         self, e: Emitter, buffers: Buffers, carried: list[str], to: Sequence[Any]
     ) -> None:
-        """The gradient of the state to the step before."""
+        """Carry the gradient of the state to the previous step."""
         for name, g in zip(carried, to, strict=True):
             if g is None:
                 e.say(f"{self.next(name)}[...] = 0")

@@ -1,9 +1,9 @@
-"""One step of a cell, run and written down.
+"""Tracing: one step of a cell is run on stand-ins, and its ops are recorded.
 
-The cell runs once with stand-ins for its input and its state; what it did was recorded, as always. Nothing here knows what a GRU is.
+The recording is the usual graph. Nothing here depends on the kind of cell, such as a GRU.
 
-A second run, on other numbers, must record the same: what depends on numbers in another way than through ops, or on chance,
-cannot be written down in advance.
+Further runs, on other numbers, must record the same ops. A cell that depends on the values of
+Tensors other than through ops, or on random numbers, cannot be compiled.
 """
 
 from __future__ import annotations
@@ -44,18 +44,19 @@ SIGNS = {
 
 @dataclass(slots=True)
 class Traced:
-    """What one step did.
+    """The recording of one step.
 
     Attributes
     ----------
     inputs, states : list
-        The stand-ins: x (a Tensor, or what is no float as a plain array) and the state, part by part.
+        The stand-ins for the input (Tensors, or plain arrays where the input is one) and for each
+        part of the state.
     outputs, new : list of Value
-        The parts of what the cell returned: its output, and its new state.
+        The parts of the output and of the new state that the cell returned.
     output, state : structures of int
-        How the parts are put together again.
+        The structures of output and state, with the positions of their parts in the lists.
     values : list of Value
-        All that was recorded, oldest first.
+        All recorded values, oldest first.
     """
 
     inputs: list[Any]
@@ -70,27 +71,25 @@ class Traced:
 def trace(
     name: str, cell: Callable[..., Any], inputs: list[Any], several: bool, state: Any, held: Held
 ) -> Traced:
-    """Run `cell`, of which `held` is what it holds, on numbers like those of the first step, on their opposites and on large ones.
+    """Run a cell on three sets of numbers, and return the first recording.
 
-    Returns the first recording.
+    The numbers are like those of the first step, their negatives, and large ones. `held` has the
+    contents of the cell.
 
     Raises
     ------
     NotCompilable
-        If the recordings differ, or the cell asks for numbers, or fails.
+        If the recordings differ, the cell reads values, draws random numbers, or fails.
     """
     frozen = [t for t in held.tensors if not t.tracked and t.array.dtype.kind == "f"]
     with _LOCK:
-        for (
-            t
-        ) in frozen:  # so that what is made of them is recorded too, and follows when they change
+        for t in frozen:  # so that ops on them are recorded too, and follow when they change
             t.tracked = True
         try:
             before = [position(generator) for generator in held.generators]
             first = _run(name, cell, inputs, several, state, SHIFTS[0])
-            start = [
-                position(generator) for generator in held.generators
-            ]  # what it makes when it first runs it may draw
+            # The first run may draw, because a cell may create parameters lazily.
+            start = [position(generator) for generator in held.generators]
             others = [_run(name, cell, inputs, several, state, shift) for shift in SHIFTS[1:]]
         finally:
             for t in frozen:
@@ -113,9 +112,8 @@ def _run(
 
     def replaced(part: Any) -> Any:
         if not isinstance(getattr(part, "array", part), np.ndarray):
-            raise NotCompilable(
-                refusal(name, "a state of arrays", tree.describe(state), "start from zeros, say")
-            )
+            fix = "start from zeros, for example"
+            raise NotCompilable(refusal(name, "a state of arrays", tree.describe(state), fix))
         old.append(_stand_in(part, f"{getattr(part, 'name', None) or 'h'}_prev", shift))
         return old[-1]
 
@@ -127,22 +125,15 @@ def _run(
             raise
         except Exception as error:
             fix = (
-                "look up before the walk what integers point to"
+                "index with the integers before the scan, and pass the result as its input"
                 if isinstance(error, IndexError)
-                else "see the message"
+                else "make the cell run on other arguments of these shapes and dtypes"
             )
-            raise NotCompilable(
-                refusal(name, "a cell that runs on stand-ins for its arguments", str(error), fix)
-            ) from error
+            expected = "a cell that runs on stand-ins for its arguments"
+            raise NotCompilable(refusal(name, expected, str(error), fix)) from error
     if not (isinstance(result, tuple) and len(result) == 2):
-        raise NotCompilable(
-            refusal(
-                name,
-                "a cell that returns (output, state)",
-                tree.describe(result),
-                "return h, h, say",
-            )
-        )
+        expected, fix = "a cell that returns (output, state)", "return h, h, for example"
+        raise NotCompilable(refusal(name, expected, tree.describe(result), fix))
     if not tree.same_structure(stand_ins, result[1]):
         fix = "start from a state as the cell returns it; a state is not broadcast"
         raise NotCompilable(
@@ -162,7 +153,10 @@ def _run(
 
 
 def _stand_in(x: Any, name: str, shift: str) -> Any:
-    """An array like x to run the cell on, in a Tensor that is tracked if it is of floats; other numbers for each `shift`."""
+    """Return a stand-in for x: of the same kind, with other numbers for each `shift`.
+
+    A Tensor of floats becomes a tracked Tensor.
+    """
     array = np.array(getattr(x, "array", x))
     if array.dtype.kind == "f":
         array = np.nan_to_num(array) + other_numbers(array.shape)
@@ -181,7 +175,10 @@ def _stand_in(x: Any, name: str, shift: str) -> Any:
 
 
 def _other_integers(array: np.ndarray, shift: int) -> np.ndarray:
-    """Integers of this dtype, the largest first, and larger by `shift` where the dtype has so large ones."""
+    """Return other integers of the same dtype: n becomes max − n + shift.
+
+    They are clipped to the largest integer of the dtype.
+    """
     limits = np.iinfo(array.dtype)
     most = int(array.max(initial=0))
     moved = [min(most - int(n) + shift, int(limits.max)) for n in array.ravel()]
@@ -189,12 +186,15 @@ def _other_integers(array: np.ndarray, shift: int) -> np.ndarray:
 
 
 def other_numbers(shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers between 0.1 and 0.2, no two alike."""
+    """Return different numbers between 0.1 and 0.2."""
     return 0.15 + 0.05 * np.sin(np.arange(np.prod(shape, dtype=int)) + 1.0).reshape(shape)
 
 
 def _parts(name: str, structure: Any, like: Any = None) -> tuple[list[Value], Any]:
-    """The Values of a structure, and the structure with their places in it: the order of those in `like`, if there is one."""
+    """Return the Values of a structure, and the structure with their positions in place of them.
+
+    The order is that of the parts in `like`, if it is given.
+    """
     found: list[Value] = []
 
     def add(*parts: Any) -> int:
@@ -210,18 +210,18 @@ def _parts(name: str, structure: Any, like: Any = None) -> tuple[list[Value], An
     return found, tree.map(add, structure) if like is None else tree.map(add, like, structure)
 
 
-# -- what a cell may not do --------------------------------------------------------------------------
+# -- reasons why a cell cannot be compiled ---------------------------------------------------------
 
 
 def refusal(name: str, expected: str, got: str, fix: str) -> str:
-    """Why a cell cannot be compiled."""
-    fix += "; or compile(..., fallback=True), which runs it as it is"
+    """Return the message that says why a cell cannot be compiled."""
+    fix += "; or compile(..., fallback=True), which runs the cell step by step"
     return str(argument_error("compile", name, expected=expected, got=got, fix=fix))
 
 
 @contextmanager
 def seeing(watch: Callable[..., Any]) -> Any:
-    """A block in which `watch` is called in place of what looks at numbers."""
+    """Call `watch` in place of functions that read the values of Tensors, inside the block."""
     token = read_hook.set(watch)
     try:
         yield
@@ -230,7 +230,7 @@ def seeing(watch: Callable[..., Any]) -> Any:
 
 
 def _require_still(name: str, generators: list[Any], before: list[Any], start: list[Any]) -> None:
-    """Refuse a cell that moved a generator from where it started, and put all back to where they were before."""
+    """Raise NotCompilable if a generator has moved since `start`, with all reset to `before`."""
     moved = [
         g for g, old in zip(generators, start, strict=True) if not tree.equal(position(g), old)
     ]
@@ -248,37 +248,36 @@ def _require_still(name: str, generators: list[Any], before: list[Any], start: l
 
 
 def _recorded_comparison(name: str, look: Callable[..., Any], t: Value, *others: Any) -> Any:
-    """A comparison as a node, for masks are made so; whatever turns numbers into Python's is refused."""
+    """Record a comparison as a node, because masks are computed by comparisons.
+
+    Raises
+    ------
+    NotCompilable
+        If the values of a recorded Tensor are read in any other way.
+    """
     if look not in COMPARISONS and look in (Tensor.detach, np.asarray):
-        fix = "hand in with the input what gradients are not to reach, and numbers to be read"
-        raise NotCompilable(
-            refusal(
-                name,
-                "values that are only handed to ops",
-                "one that was read, with .data or .detach()",
-                fix,
-            )
-        )
+        expected, got = "values that only ops read", "one that was read, with .data or .detach()"
+        fix = "pass detached values and plain numbers with the input"
+        raise NotCompilable(refusal(name, expected, got, fix))
     if not any(isinstance(x, Value) and (x.tracked or x.node is not None) for x in (t, *others)):
         return look(t.array, *[getattr(x, "array", x) for x in others])
     if look not in COMPARISONS:
         fix = "write it with ops: tg.where, tg.maximum, tg.relu"
-        raise NotCompilable(
-            refusal(
-                name, "no look at the numbers, which differ from step to step", look.__name__, fix
-            )
-        )
+        expected = "values that are not read, because they differ from step to step"
+        raise NotCompilable(refusal(name, expected, look.__name__, fix))
     mask = apply(comparison(COMPARISONS[look]), (t, *others), {})
-    mask.tracked = False  # nothing flows back to it
+    mask.tracked = False  # a comparison has no gradient
     return mask
 
 
 def comparison(name: str) -> Op:
-    """An op that compares; it has no derivative and is not in the registry."""
+    """Return an op that compares. It has no derivative and is not in the registry."""
     function = getattr(np, name)
 
     def forward(a: Any, b: Any) -> Any:
-        return function(a, b).astype(np.result_type(a, b))  # a float, for only that is recorded
+        return function(a, b).astype(
+            np.result_type(a, b)
+        )  # a float, because only floats are recorded
 
     forward.__name__ = name
     made = Op(forward, f"{{a}} {SIGNS[name]} {{b}}")
@@ -287,7 +286,7 @@ def comparison(name: str) -> Op:
 
 
 def _require_same(name: str, first: Traced, second: Traced) -> None:
-    """Refuse a cell whose two runs differ in more than the numbers of their arguments."""
+    """Raise NotCompilable if two runs differ in more than the values of their arguments."""
     places: dict[Any, Any] = {}
     for ours, theirs in ((first.inputs, second.inputs), (first.states, second.states)):
         places.update(
@@ -332,4 +331,7 @@ def _require_same(name: str, first: Traced, second: Traced) -> None:
         )
 
 
-_PURE = "draw random numbers outside, and hand them in with the input; combine masks with tg.where; let no value decide what is computed"
+_PURE = (
+    "draw random numbers outside of the cell, and pass them with the input; combine masks with "
+    "tg.where; do not choose ops by the values of Tensors"
+)

@@ -1,4 +1,4 @@
-"""A walk through time by a compiled program: one node in the graph, whatever the number of steps."""
+"""Calls of a compiled program: one node in the graph, whatever the number of steps."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from .trace import Traced, refusal, trace
 
 @dataclass(slots=True, repr=False)
 class Compiled:
-    """The program of a cell, for inputs and states of one form.
+    """The program of a cell, for inputs and states of certain shapes and dtypes.
 
     Attributes
     ----------
     arguments : list of int or Value
-        What the program is handed after inputs and states: the place among the Tensors that the cell holds, or the Tensor itself.
+        The arguments of the program after inputs and states: an index into the Tensors that the
+        cell holds, or a Tensor itself.
     held : list
-        What the key of this program names by identity.
+        Objects whose ids are in the key of this program.
     """
 
     title: str
@@ -46,24 +47,27 @@ class Compiled:
         self.op = walk_op(self.title)
 
     def leaves(self, tensors: list[Value]) -> list[Value]:
-        """What the program is handed after inputs and states, of the Tensors that a cell holds."""
+        """Return the arguments after inputs and states, for the Tensors that a cell holds now."""
         return [tensors[a] if isinstance(a, int) else a for a in self.arguments]
 
     @property
     def tail(self) -> list[int]:
-        """The parts of the state that are not the last step of an output, by number."""
+        """The indices of the parts of the state that are not the last step of an output."""
         plan = self.program.plan
         return [i for i, new in enumerate(plan.new) if new not in plan.outputs]
 
     @property
     def single(self) -> bool:
-        """Whether the result is one output, and nothing else."""
+        """True if the result is a single output."""
         return len(self.program.plan.outputs) == 1 and not self.tail
 
 
 @dataclass(slots=True, repr=False)
 class Walk:
-    """One run of a program: what the way back needs. Drawings show how many steps it took."""
+    """One run of a program, with the values that the backward pass needs.
+
+    Drawings show its number of steps.
+    """
 
     compiled: Compiled
     cell: Any
@@ -77,7 +81,7 @@ class Walk:
         return format_count(self.steps, "step")
 
 
-@np.errstate(all="ignore")  # what stand-ins overflow in is nobody's number
+@np.errstate(all="ignore")  # an overflow of stand-ins concerns no user
 def make(
     title: str,
     cell: Any,
@@ -88,7 +92,10 @@ def make(
     tracked: list[bool] | None,
     backend: str,
 ) -> Compiled:
-    """Trace the cell and write its program. `tracked` says of each input whether its gradient is asked for; None if nothing is."""
+    """Trace a cell and write its program.
+
+    `tracked` is True for each input that needs a gradient, and None if no gradient is needed.
+    """
     token = scan_hook.set(None)
     try:
         traced = trace(title, cell, inputs, several, state, held)
@@ -110,24 +117,17 @@ def make(
 
 
 def _require_one_dtype(title: str, traced: Traced) -> None:
-    """Refuse results that one array cannot hold."""
+    """Raise NotCompilable unless outputs and state fit in one array: have one floating dtype."""
     dtypes = {str(y.array.dtype) for y in (*traced.outputs, *traced.new)}
     if len(dtypes) > 1 or not all(
         y.array.dtype.kind == "f" for y in (*traced.outputs, *traced.new)
     ):
-        got = ", ".join(sorted(dtypes))
-        raise NotCompilable(
-            refusal(
-                title,
-                "outputs and a state of one floating dtype",
-                got,
-                "keep counts and masks outside",
-            )
-        )
+        expected, fix = "outputs and a state of one floating dtype", "keep counts and masks outside"
+        raise NotCompilable(refusal(title, expected, ", ".join(sorted(dtypes)), fix))
 
 
 def _leaves(traced: Traced, tensors: list[Value]) -> list[Value]:
-    """The Tensors that a step takes besides its input and its state."""
+    """Return the Tensors that a step reads besides its input and its state."""
     own = {id(x) for x in (*traced.inputs, *traced.states)}
     held = {id(x) for x in tensors}
     found: dict[int, Value] = {}
@@ -149,7 +149,7 @@ def run(
     tensors: list[Value],
     reverse: bool,
 ) -> tuple[Any, Any]:
-    """Walk through time; returns the outputs and the state, put together as the cell does."""
+    """Run a program; return outputs and last state in the structures that the cell returns."""
     walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
     handed = (*inputs, *states, *compiled.leaves(tensors))
     y = apply(compiled.op, handed, {"compiled": walk, **_narrowed(compiled, handed)})
@@ -158,7 +158,7 @@ def run(
     traced, plan = compiled.traced, compiled.program.plan
     outputs, tail = _unpacked(walk, y)
     end = 0 if reverse else -1
-    # A copy, for who carries a state on may reset parts of it, and the way back needs the numbers as they are.
+    # Copied, because a user may reset parts of a state while the backward pass needs the original.
     last = [
         tail[i] if i in tail else ops.copy(outputs[plan.outputs.index(new)][end])
         for i, new in enumerate(plan.new)
@@ -167,14 +167,14 @@ def run(
 
 
 def _narrowed(compiled: Compiled, handed: Iterable[Any]) -> dict[str, Any]:
-    """The dtype of the result as a setting, if it is another than NumPy would give what is handed in."""
+    """Return the dtype of the result as a setting, if NumPy's promotion would give another one."""
     floats = [x.array.dtype for x in handed if isinstance(x, Value) and x.array.dtype.kind == "f"]
     dtype = compiled.program.plan.dtype(compiled.program.plan.new[0])
     return {"dtype": dtype} if floats and np.result_type(*floats) != dtype else {}
 
 
 def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
-    """The outputs, and the parts of the last state that are no outputs, cut out of one array."""
+    """Split the result into the outputs, and those parts of the last state that are no outputs."""
     compiled = walk.compiled
     if compiled.single:
         return [y], {}
@@ -188,7 +188,7 @@ def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
 
 
 def walk_op(title: str) -> Op:
-    """An op for the walks of one program: forwards the one function, backwards the other."""
+    """Return the op of a program, whose forward and backward are the two functions."""
 
     def forward(*inputs: Any, compiled: Walk, dtype: Any = None) -> np.ndarray:
         return _forward(compiled, inputs)
@@ -241,7 +241,10 @@ def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
 
 
 def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
-    """The same on Tensors: the cell is walked step by step, as it is, and its graph gives gradients that have one themselves."""
+    """Return the gradients as Tensors with a graph, for gradients of gradients.
+
+    The cell runs step by step, without its program, and its own graph is differentiated.
+    """
     compiled = walk.compiled
     n, _ = walk.counts
     xs = tuple(inputs[:n]) if compiled.several else inputs[0]
@@ -258,7 +261,7 @@ def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
 
 
 def _gradients(y: Any, tracked: list[Any], g: Any) -> list[Any]:
-    """The gradients of y, zeros where it does not depend on one."""
+    """Return the gradients of y, with zeros for the Tensors that it does not depend on."""
     used = {x for v in toposort(y) for x in v.node.inputs if isinstance(x, Value)}
     asked = [x for x in tracked if x in used]
     found = dict(zip(asked, grad(y, asked, grad_output=g, create_graph=True), strict=True))
@@ -277,6 +280,6 @@ def _packed(compiled: Compiled, output: Any, last: Any) -> Any:
 
 
 def asked(inputs: list[Any], states: list[Any], tensors: list[Value]) -> list[bool] | None:
-    """Of each input, whether it is tracked; None if nothing is, or nothing is recorded."""
+    """Return a flag for each input that is tracked, or None if no gradient can be asked for."""
     tracked = [isinstance(x, Value) and x.tracked for x in (*inputs, *states, *tensors)]
     return tracked[: len(inputs)] if any(tracked) and context.get()[0] else None

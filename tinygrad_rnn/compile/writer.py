@@ -1,4 +1,4 @@
-"""Lines as they are written, one after another, each under a name that no other has."""
+"""The builder of lines: each gets a unique name."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ OF_LOOPS = [
     "f32",
 ]
 RESERVED = frozenset({*WORDS, *OF_LOOPS, *keyword.kwlist})
-"""Names that a program has uses for."""
+"""Names that a program uses itself, and that no value may have."""
 
 
 @dataclass
 class Writer:
-    """Lines as they are written, and the numbers that they gave for the stand-ins, from which shapes and dtypes are known.
+    """Builds lines, and computes their results for the stand-ins, to know shapes and dtypes.
 
     Attributes
     ----------
     lines : dict of str to Line
     names : dict of int to str
-        What the array with this id is called.
+        The name of the array with this id.
     arrays : dict of str to ndarray
     constants : dict of str to ndarray
-        Arrays that no line made and nobody handed in.
+        Arrays that are neither results of lines nor arguments.
     notes : dict of str to str
-        The formulas of lines, for the comments beside them.
+        The formula of each line, which becomes its comment.
     """
 
     lines: dict[str, Line] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Writer:
     notes: dict[str, str] = field(default_factory=dict)
 
     def fresh(self, wish: str) -> str:
-        """A name that is not taken: the wish, or with a number behind it."""
+        """Return a name that is not taken: the wish, with a number appended if necessary."""
         if not (wish.isascii() and wish.isidentifier()):
             wish = (
                 "".join(c if f"a{c}".isidentifier() else "_" for c in normalize("NFKC", wish))
                 or "v"
-            )  # as Python reads names
+            )  # Python normalises names in the same way
         wish = f"v{wish}" if not (wish[0].isalpha() or wish[0] == "_") else wish
         name, n = f"{wish}_" if wish in RESERVED else wish, 1
         while name in self.taken or name in RESERVED:
@@ -80,22 +80,22 @@ class Writer:
         return name
 
     def temporary(self, name: str) -> bool:
-        """Whether a value has no name of its own."""
+        """Return True if a value has no name of its own."""
         return name in self.unnamed
 
     def beside(self, name: str, wish: str) -> str:
-        """A name for what belongs to the value `name`: the same each time."""
+        """Return a name for something that belongs to the value `name`: the same each time."""
         if (name, wish) not in self.others:
             self.others[name, wish] = self.fresh(wish)
         return self.others[name, wish]
 
     def plural(self, name: str) -> str:
-        """What all time steps of a value are called together: ``h`` gives ``hs``, ``x_r`` gives ``xs_r``."""
+        """Return the name for all time steps of a value: ``hs`` for ``h``, ``xs_r`` for ``x_r``."""
         base, line, rest = name.removesuffix("_prev").partition("_")
         return self.beside(name, f"{base}s{line}{rest}")
 
     def given(self, x: Any, wish: str) -> str:
-        """The name of an array that is handed in."""
+        """Return the name of an array that is an argument or a constant."""
         array = getattr(x, "array", x)
         if id(array) not in self.names:
             self.names[id(array)] = self.fresh(wish)
@@ -103,7 +103,7 @@ class Writer:
         return self.names[id(array)]
 
     def write(self, fn: str, *args: Ref, wish: str | None = None, **settings: Any) -> str:
-        """Add a line, and return the name of its result."""
+        """Add a line and return the name of its result."""
         numbers = [self.arrays[arg] if isinstance(arg, str) else arg for arg in args]
         result = compute(fn, numbers, settings)
         name = self.fresh(wish or "t")
@@ -114,7 +114,7 @@ class Writer:
         return name
 
     def zeros(self, shape: tuple[int, ...], axis: int, size: int, dtype: np.dtype) -> list[str]:
-        """Zeros to fill a gap of `size` along an axis: none, or one constant."""
+        """Return the name of a constant that fills a gap along an axis; no name if `size` is 0."""
         if size == 0:
             return []
         array = np.zeros((*shape[:axis], size, *shape[axis + 1 :]), dtype)
@@ -123,5 +123,5 @@ class Writer:
         return [name]
 
     def shape(self, ref: Ref) -> tuple[int, ...]:
-        """The shape of what a name stands for."""
+        """Return the shape of a value; () for a number."""
         return np.shape(self.arrays[ref]) if isinstance(ref, str) else ()

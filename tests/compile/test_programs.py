@@ -1,0 +1,294 @@
+"""Programs: their text and names, their drawing, and the commands that write and run them."""
+
+import ast
+import subprocess
+import sys
+from inspect import signature
+
+import numpy as np
+import pytest
+from compiled_cells import RandomCell, assert_near, results_and_gradients
+from helpers import state_parts
+from internals import cli
+
+import tinygrad_rnn as tg
+
+
+def test_a_cell_may_use_the_names_that_a_program_uses_itself():
+    """Parameters and values may be called t, t1, T or out."""
+
+    class Cell(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            rng = np.random.default_rng(0)
+            self.t1, self.t2, self.t, self.T, self.out = (
+                tg.Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(5)
+            )
+
+        def forward(self, x, h):
+            h = tg.tanh((x @ self.t1 + h) @ self.t2 @ self.t + h @ self.T @ self.out)
+            h.name = "t3"
+            return h, h
+
+    cell = Cell()
+    x, h = (
+        tg.Tensor(np.ones((3, 1, 2)), requires_grad=True, name="t"),
+        tg.Tensor(np.ones((1, 2)), requires_grad=True, name="t1"),
+    )
+    theirs, ours = (
+        results_and_gradients(cell, cell, x, h, False),
+        results_and_gradients(tg.compile(cell), cell, x, h, False),
+    )
+    assert_near([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-12)
+
+
+def test_a_program_runs_without_the_library(tmp_path):
+    """Saved to a file, it gives the same numbers with NumPy alone."""
+    for seed in (3, 11, 23, 40):
+        cell = RandomCell(seed)
+        rng = np.random.default_rng(seed)
+        x = tg.Tensor(rng.standard_normal((4, cell.B, cell.I)), requires_grad=True)
+        state = tg.Tensor(rng.standard_normal((cell.B, cell.H)), requires_grad=True, name="h")
+        state = (state,) if cell.several else state
+        fast = tg.compile(cell)
+        with np.errstate(all="ignore"):
+            results_and_gradients(fast, cell, x, state, reverse=False)
+        (program,) = fast.programs
+        _, _, *names = signature(program.forward).parameters
+        parameters = dict(cell.named_parameters())
+        arguments = [x.data, state_parts(state)[0].data, *(parameters[n].data for n in names)]
+        np.savez(tmp_path / "given.npz", *arguments)
+        (tmp_path / "program.py").write_text(fast.source)
+        (tmp_path / "run.py").write_text(
+            "import sys\nimport numpy as np\nfrom program import forward, backward\n"
+            "given = np.load('given.npz')\n"
+            "given = [given[f'arr_{i}'] for i in range(len(given.files))]\n"
+            "outputs, last, saved = forward(*given)\n"
+            "found = backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)\n"
+            "assert 'tinygrad_rnn' not in sys.modules\n"
+            "found = [np.zeros(()) if g is None else g for g in found]\n"
+            "np.savez('found.npz', *outputs, *last, *found)\n"
+        )
+        subprocess.run([sys.executable, "-W", "ignore", "run.py"], cwd=tmp_path, check=True)
+        found = np.load(tmp_path / "found.npz")
+        with np.errstate(all="ignore"):
+            outputs, last, saved = program.forward(*arguments)
+            back = program.backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)
+        assert_near(
+            [found[f"arr_{i}"] for i in range(len(found.files))], [*outputs, *last, *back], 0
+        )
+
+
+def test_a_program_reads_like_a_textbook():
+    """It uses the names of the cell, and its weight gradients are products over all steps.
+
+    Only the recurrence is left in the loops.
+    """
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    fast(np.ones((5, 2, 3), "float32"))
+    forward, backward = fast.source.split("def backward")
+    before, loop = forward.split("for t in range(T):")
+    assert "xs_r = " in before
+    assert "# σ(h_prev @ U_rᵀ + x_r)" in loop
+    for name in ("r", "z", "n", "h"):
+        assert f"        {name} = np." in loop
+    assert "weight_ih" not in loop
+    loop, after = backward.split("for t in reversed(range(T)):")[1].split("# sums over all steps")
+    assert "dh_prev" in loop
+    assert loop.count("np.dot(") == 3
+    assert ".reshape(-1, 4).T" not in loop
+    assert after.count("np.dot(") == 6
+    words = fast.explain()
+    for name in ("r, z, n, h", "x_r, x_z, x_n", "In the loop, last step first", "bytes a step"):
+        assert name in words
+
+
+def test_equal_layers_have_programs_with_equal_texts():
+    texts = []
+    for _ in range(2):
+        fast = tg.compile(tg.nn.LSTM(3, 4, rng=0))
+        fast(np.ones((5, 2, 3), "float32"))
+        texts.append(fast.source)
+    assert texts[0] == texts[1]
+
+
+def test_a_program_includes_the_source_of_a_user_defined_op():
+    """An op whose forward is more than an expression is called."""
+
+    @tg.op("bump({a})")
+    def compile_bump(a):
+        y = np.zeros_like(a)
+        y[a > 0] = a[a > 0] ** 2
+        return y
+
+    compile_bump.vjps(a=lambda g, y, a: g * (2 * tg.relu(a)))
+
+    def cell(x, h):
+        h = 0.5 * h + compile_bump(x + 0.1 * h)
+        return h, h
+
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 2, 3)), requires_grad=True)
+    h = tg.Tensor(np.zeros((2, 3)), requires_grad=True)
+    fast = tg.compile(cell)
+    found = []
+    for run in (cell, fast):
+        x.grad = None
+        (tg.scan(run, x, h)[0] ** 2).sum().backward()
+        found.append(x.grad)
+    assert_near([found[1]], [found[0]], 1e-12)
+    assert "def compile_bump(a):" in fast.source
+
+
+def test_a_compiled_scan_is_one_box_that_opens_into_its_step():
+    fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    loss = fast(np.ones((50, 2, 3), "float32"))[0].sum()
+    (box,) = [node for node in tg.graph(loss).nodes if node.text.startswith("GRUCell")]
+    assert "50 steps" in box.text
+    assert (50, 2, 4) in box.shapes
+    assert "GRUCell(" in tg.graph(loss).text()
+    step = fast.graph(fold="names", parameters="hide")
+    assert {"r", "z", "n", "h"} <= {node.name for node in step.nodes}
+    assert "<svg" in step.svg()
+
+
+def test_looking_at_the_steps_of_a_compiled_scan_is_an_error():
+    output, _ = tg.compile(tg.nn.GRU(3, 4, rng=0))(np.ones((5, 2, 3), "float32"))
+    for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
+        with pytest.raises(
+            ValueError,
+            match=r"a compiled scan, which is one node; call the layer itself, fast\.target",
+        ):
+            look()
+
+
+def test_a_wrong_call_of_a_compiled_module_is_an_error():
+    for target in (3, tg.nn.GRU):
+        with pytest.raises(TypeError, match="compile: argument target: expected a Module"):
+            tg.compile(target)
+    fast = tg.compile(tg.nn.GRU(3, 4))
+    for look in (lambda: fast.source, fast.explain):
+        with pytest.raises(RuntimeError, match="none yet; call it once"):
+            look()
+    with pytest.raises(TypeError, match="expected dtype float32"):
+        fast(np.ones((5, 2, 3)))
+    with pytest.raises(ValueError, match="expected"):
+        fast(np.ones((5, 2, 4), "float32"))
+    with pytest.raises(ValueError, match="time step"):
+        tg.scan(
+            fast, tg.Tensor(np.ones((0, 2, 3), "float32")), tg.Tensor(np.zeros((2, 4), "float32"))
+        )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["rnn", "gru", "gru-before", "lstm", "examples/cells.py:MGU", "examples/cells.py:LayerNormGRU"],
+)
+def test_the_compile_command_prints_a_program(cell, capsys, request):
+    path = cell if "/" not in cell else str(request.config.rootpath / cell)
+    assert cli.main(["compile", path, "--plain"]) == 0
+    program = capsys.readouterr().out
+    space = {}
+    exec(program, space)
+    assert callable(space["forward"])
+    assert callable(space["backward"])
+    assert cli.main(["compile", path, "--plain", "--backend", "numba"]) == 0
+    assert "@njit" in capsys.readouterr().out
+    assert cli.main(["compile", path, "--explain"]) == 0
+    assert "In the loop, step by step" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
+        (["gru", "--backend", "c"], "argument backend: expected 'numpy' or 'numba', got 'c'"),
+        (["gru", "--hidden", "0"], "--hidden: expected a positive integer, got 0"),
+        (["nowhere.py:Cell"], "expected a file that runs"),
+        (["examples/cells.py:moving_average"], "expected a factory NAME(input_size, rng)"),
+    ],
+)
+def test_the_compile_command_reports_a_wrong_argument_in_one_line(
+    arguments, message, capsys, request, monkeypatch
+):
+    monkeypatch.chdir(request.config.rootpath)
+    assert cli.main(["compile", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_compiled_training_has_the_same_losses_and_resumes_to_the_same_bits(
+    cell, tmp_path, capsys, monkeypatch
+):
+    """A run that resumes from a checkpoint stays compiled."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.txt").write_text("the cat sat on the mat and the dog sat on the log. " * 12)
+    common = [
+        "train",
+        "cat.txt",
+        "--cell",
+        cell,
+        "--hidden",
+        "8",
+        "--embedding",
+        "4",
+        "--batch-size",
+        "4",
+        "--steps",
+        "10",
+        "--plain",
+    ]
+
+    def losses():
+        return [
+            float(line.split("loss")[1].split()[0])
+            for line in capsys.readouterr().out.splitlines()
+            if "loss" in line
+        ]
+
+    assert cli.main([*common, "--epochs", "2", "--out", "plain.safetensors"]) == 0
+    plain = losses()
+    assert cli.main([*common, "--epochs", "2", "--compile", "--out", "whole.safetensors"]) == 0
+    assert losses() == pytest.approx(plain, abs=2e-3)
+    assert cli.main([*common, "--epochs", "1", "--compile", "--out", "parts.safetensors"]) == 0
+    assert (
+        cli.main(["train", "cat.txt", "--resume", "--epochs", "2", "--out", "parts.safetensors"])
+        == 0
+    )
+    whole, parts = tg.load("whole.safetensors"), tg.load("parts.safetensors")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array)
+
+
+def test_names_that_python_normalises_to_one_are_kept_apart():
+    def cell(x, h):
+        a, b = h * 2, tg.exp(x) + h
+        a.name, b.name = "h", "ℎ"
+        n = tg.tanh(a - b) + a
+        n.name = "n²"
+        return n, n
+
+    x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
+    np.testing.assert_allclose(
+        tg.scan(tg.compile(cell), x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
+    )
+
+
+def test_a_tensor_name_never_becomes_code_of_a_program():
+    steer = 'a"""\n    raise SystemExit\r\x0c\u2028 raise SystemExit #'
+    W = tg.Tensor(np.eye(2, dtype="float32"), requires_grad=True, name=steer)
+
+    def cell(x, h):
+        h = tg.tanh(x + h @ W)
+        x.name, h.name = steer, f"{steer})"
+        return h, h
+
+    fast, start = tg.compile(cell), tg.Tensor(np.zeros((1, 2), "float32"), name=steer)
+    (output, _), (expected, _) = (
+        tg.scan(run, tg.Tensor(np.ones((3, 1, 2), "float32")), start) for run in (fast, cell)
+    )
+    np.testing.assert_array_equal(output.data, expected.data)
+    assert {n.id for n in ast.walk(ast.parse(fast.source)) if isinstance(n, ast.Name)}.isdisjoint(
+        {"SystemExit"}
+    )
