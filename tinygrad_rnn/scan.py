@@ -1,4 +1,4 @@
-"""The scan: the loop through time that every recurrent layer uses."""
+"""The scan: the loop over time steps that every recurrent layer uses."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     cell : callable
         A pure function ``(x, state) -> (output, state)``: a Module, or any function of Tensors.
     inputs : array of shape (T, ...), or a tuple of such arrays
-        Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple.
+        Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple of slices.
     state : Tensor, or any structure of Tensors that the cell takes
         The state before the first step. Its structure, shapes and dtypes must stay the same. Only
-        a part that is not an array, None for example, may become one in the first step.
+        a part that is not an array, None for example, may change into one.
     reverse : bool
-        Start at the last step and end at the first. Each output keeps its place in time.
+        Start at the last step and end at the first. The outputs are stacked in order of time.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     Raises
     ------
     ValueError
-        If there are no steps, or the inputs of a tuple differ in the number of steps. If the cell
-        returns a state of another structure, shape or dtype than it got. If outputs differ in
-        shape.
+        If there are no steps, the inputs in a tuple differ in the number of steps, the cell returns
+        a state whose structure, shape or dtype differs from that of its argument, or outputs differ
+        in shape.
     TypeError
         If the cell does not return (output, state), or an output is not an array.
 
@@ -69,8 +69,8 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     """
     fix = "pass a Module, or any function of (x, state)"
     check.callable("scan", "cell", cell, RETURNS_A_PAIR, fix)
-    reverse, several = check.flag("scan", "reverse", reverse), isinstance(inputs, tuple)
-    steps = range(_count_steps(inputs if several else (inputs,)))
+    reverse, is_tuple = check.flag("scan", "reverse", reverse), isinstance(inputs, tuple)
+    steps = range(_count_steps(inputs if is_tuple else (inputs,)))
     run_scan = getattr(cell, "run_scan", None) or scan_hook.get()
     if run_scan is not None:
         return run_scan(cell, inputs, state, reverse)
@@ -80,7 +80,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     try:
         for t in reversed(steps) if reverse else steps:
             context.set((recording, (*here, ScopePart("step", "", t, scan_id))))
-            x = tuple([x[t] for x in inputs]) if several else inputs[t]
+            x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
             output, state = _require_pair(cell(x, state), state, t)
             outputs.append(output)
     finally:
@@ -94,11 +94,9 @@ def _count_steps(inputs: tuple[Any, ...]) -> int:
     """Return the number of time steps; raise ValueError if there are none or inputs disagree."""
     lengths = {_count_entries(x) for x in inputs}
     if len(lengths) != 1 or 0 in lengths:
-        expected = "at least one time step, the same number for all inputs"
-        got, fix = ", ".join(map(describe, inputs)), "put time on the first axis"
-        raise argument_error(
-            "scan", "inputs", expected, got, f"{fix}, and several inputs in a tuple"
-        )
+        expected = "at least one time step, and the same number in all inputs"
+        fix = "put time on the first axis, and put several inputs in a tuple"
+        raise argument_error("scan", "inputs", expected, ", ".join(map(describe, inputs)), fix)
     return lengths.pop()
 
 
@@ -115,22 +113,25 @@ def _count_entries(x: Any) -> int:
 
 
 def _require_pair(result: Any, state: Any, t: int) -> tuple[Any, Any]:
-    """Return the cell's (output, new state) of step `t` if the new state is like the old one."""
+    """Return the cell's result at step `t`; raise an error unless it is (output, valid state).
+
+    A valid state has the structure, shapes and dtypes of `state`, the one before the step.
+    """
     if not (isinstance(result, tuple) and len(result) == 2):
-        got, fix = describe(result), "return h, h for example"
+        got, fix = describe(result), "end the cell with `return h, h`, for example"
         raise argument_error("scan", "cell", RETURNS_A_PAIR, got, fix, TypeError)
     if not tree.same_structure(state, result[1]):
-        expected = f"after step {t} a state as before it, {tree.describe(state)}"
+        expected = f"a state after step {t} like the one before it, {tree.describe(state)}"
         fix = (
-            "start from a state as the cell returns it, or reshape and astype in the cell; "
-            "a state is not broadcast"
+            "start from a state like the one that the cell returns, or use reshape and astype in "
+            "the cell; states are not broadcast"
         )
         raise argument_error("scan", "cell", expected, tree.describe(result[1]), fix)
     return result
 
 
 def _stack_outputs(outputs: list[Any]) -> Any:
-    """Return the outputs of all steps along a new first axis; for tuples, a tuple of these.
+    """Return the outputs stacked along a new first axis; if they are tuples, a tuple of stacks.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def _stack_outputs(outputs: list[Any]) -> Any:
     except (TypeError, ValueError) as error:
         expected = "an output that is one array, or a tuple of arrays, of one shape at all steps"
         got = " and then ".join(list(dict.fromkeys(map(tree.describe, outputs)))[:2])
-        fix = "return h, h for example"
+        fix = "return the same kind of output at every step, `return h, h` for example"
         raise argument_error("scan", "cell", expected, got, fix, type(error)) from error
 
 
@@ -159,7 +160,8 @@ def detach(state: Any) -> Any:
     Returns
     -------
     as `state`
-        Tensors become leaves with the same arrays that require no gradients. Other parts stay.
+        Tensors become leaves with the same arrays, which require no gradients. Other parts stay
+        unchanged.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Nested structures: tuples, lists, dicts and namedtuples of arrays. The state of a cell is one."""
+"""Nested structures of arrays: tuples, lists, dicts and namedtuples. A cell's state is one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import describe as describe_leaf
 
 
 def map(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
-    """Apply `f` to every leaf, and to the leaves of `others` in the same place; keep the structure.
+    """Apply `f` to every leaf and the corresponding leaves of `others`; keep the structure.
 
     Examples
     --------
@@ -22,13 +22,13 @@ def map(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
     if isinstance(structure, dict):
         return {k: map(f, part, *[other[k] for other in others]) for k, part in structure.items()}
     if isinstance(structure, tuple | list):
-        make = getattr(type(structure), "_make", type(structure))  # of a namedtuple
+        make = getattr(type(structure), "_make", type(structure))  # for a namedtuple
         return make([map(f, *parts) for parts in zip(structure, *others, strict=True)])
     return f(structure, *others)
 
 
 def leaves(structure: Any) -> list[Any]:
-    """Return the leaves in order. None is left out.
+    """Return the leaves in order, without those that are None.
 
     Examples
     --------
@@ -36,15 +36,15 @@ def leaves(structure: Any) -> list[Any]:
     >>> tree.leaves({"a": (1, None), "b": [2]})
     [1, 2]
     """
-    found: list[Any] = []
-    map(found.append, structure)
-    return [leaf for leaf in found if leaf is not None]
+    collected: list[Any] = []
+    map(collected.append, structure)
+    return [leaf for leaf in collected if leaf is not None]
 
 
 def same_structure(old: Any, new: Any) -> bool:
-    """Return whether two structures agree in their form and in the shapes and dtypes of arrays.
+    """Return True if two structures agree in nesting and in the shapes and dtypes of arrays.
 
-    Where `old` has something other than an array, None for example, `new` may have anything.
+    Where `old` has a leaf that is not an array, None for example, `new` may have anything.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def same_structure(old: Any, new: Any) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Return whether two structures hold the same values, where NaN equals NaN.
+    """Return True if two structures hold the same values, where NaN equals NaN.
 
     Leaves are equal if they are equal arrays or equal values of one type. A tuple may equal a list.
 
@@ -96,7 +96,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def describe(structure: Any) -> str:
-    """Describe a structure in a message: its form, and the dtypes and shapes of its arrays."""
+    """Return a text for messages: the nesting, and the dtypes and shapes of the arrays."""
     if isinstance(structure, tuple | list):
         return f"({', '.join([describe(part) for part in structure])})"
     if isinstance(structure, dict):

@@ -46,7 +46,7 @@ def test_float64_input_to_a_float32_module_is_an_error_that_names_the_fix():
     ):
         nn.Linear(3, 2)(x)
     with pytest.raises(
-        TypeError, match=r"use x\.astype\(np\.float32\); one-hot rows come from tg\.text\.one_hot"
+        TypeError, match=r"use x\.astype\(np\.float32\); tg\.text\.one_hot makes one-hot rows"
     ):
         nn.Linear(3, 2)(x.astype(int))
     with pytest.raises(TypeError, match=r"argument state: expected dtype float32"):
@@ -99,12 +99,12 @@ def test_float64_input_to_a_float32_module_is_an_error_that_names_the_fix():
         (
             lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [0]),
             ValueError,
-            "nothing is broadcast",
+            "a target is not broadcast",
         ),
         (
             lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [[0, 1]]),
             ValueError,
-            "nothing is broadcast",
+            "a target is not broadcast",
         ),
         (
             lambda: F.cross_entropy(np.zeros((2, 3), "float32"), [5, 5], ignore_index=5),
@@ -188,7 +188,7 @@ def test_a_linear_layer_may_have_no_inputs():
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
-        (lambda: nn.Module().dtype, TypeError, "has no parameters"),
+        (lambda: nn.Module().dtype, TypeError, "Module.dtype: .* with parameters, got none"),
         (lambda: nn.Linear(2, 2, rng=0).astype(int), TypeError, "a floating dtype"),
         (
             lambda: nn.clip_grad_value_(tg.Tensor([1.0], requires_grad=True), 0),

@@ -191,8 +191,8 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
     with pytest.raises(
         ValueError,
         match=(
-            f"Recurrent: argument state: expected arrays from the first step on for "
-            f"{option}, got NoneType"
+            f"Recurrent: argument state: expected an initial state of arrays for {option}, "
+            f"got NoneType"
         ),
     ):
         call(FIRST)
@@ -200,7 +200,7 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
         with pytest.raises(
             ValueError,
             match=(
-                r"Recurrent: argument state: expected arrays .* for lengths, got int 0, and "
+                r"Recurrent: argument state: expected .* arrays for lengths, got int 0, and "
                 r"int 1 after a step"
             ),
         ):
@@ -214,7 +214,7 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
         ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
         with pytest.raises(
-            ValueError, match="scan: argument cell: expected after step 0 a state as before it"
+            ValueError, match="scan: argument cell: expected a state after step 0 like the one"
         ):
             call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
 
@@ -343,17 +343,18 @@ def cells_of_sizes(sizes):
         (
             lambda: nn.Recurrent(cells_of_sizes([4, 1]), 3, 2),
             ValueError,
-            "Recurrent: argument cell: expected cells of hidden_size 4, got one of 1",
+            "Recurrent: argument cell: expected cells of hidden_size 4, got a cell of "
+            "hidden_size 1",
         ),
         (
             lambda: nn.Recurrent(cells_of_sizes([4, 5]), 3, bidirectional=True),
             ValueError,
-            "Recurrent: argument cell: .* hidden_size 4, got one of 5",
+            "Recurrent: argument cell: .* hidden_size 4, got a cell of hidden_size 5",
         ),
         (
             lambda: nn.Recurrent(cells_of_sizes([4]), 3, hidden_size=5),
             ValueError,
-            "Recurrent: argument cell: .* hidden_size 5, got one of 4",
+            "Recurrent: argument cell: .* hidden_size 5, got a cell of hidden_size 4",
         ),
         (
             lambda: nn.Recurrent(cells_of_sizes([4]), -3),
@@ -443,7 +444,7 @@ def test_a_wrong_result_of_a_cell_is_the_same_error_when_states_are_kept(options
 
     x = np.ones((3, 2, 2))
     with pytest.raises(
-        ValueError, match="scan: argument cell: expected after step 0 a state as before it"
+        ValueError, match="scan: argument cell: expected a state after step 0 like the one"
     ):
         makes(lambda x, h: (x, h[:1]))(x, lengths=lengths)
     for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):
@@ -488,11 +489,11 @@ def test_a_cell_class_of_input_size_and_rng_makes_the_cells():
 @pytest.mark.parametrize(
     ("cell", "fix"),
     [
-        (nn.GRUCell, r"use lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\) for example"),
+        (nn.GRUCell, r"pass lambda size, rng: tg\.nn\.GRUCell\(size, 8, rng=rng\), for example"),
         (
             nn.GRUCell(3, 4, rng=0),
-            r"GRUCell GRUCell\(3, 4, .*\); pass a function: cell\(input_size, rng\) returns a "
-            r"Module",
+            r"GRUCell GRUCell\(3, 4, .*\); pass a function of \(input_size, rng\) that returns "
+            r"a Module",
         ),
     ],
     ids=["a class of other arguments", "a cell"],
@@ -516,7 +517,7 @@ def test_an_output_needs_the_batch_axis_only_where_sequences_are_told_apart():
     assert output.data.tolist() == [8, 16, 24]
     message = (
         r"Recurrent: argument cell: expected an output of shape \(2, \.\.\.\) at each step, "
-        r"got float64 \(\); keep the axis of the batch"
+        r"got float64 \(\); keep the batch axis"
     )
     for options, lengths in (
         ({"bidirectional": True}, None),
@@ -550,6 +551,6 @@ def test_a_state_part_that_was_none_needs_the_axis_of_the_layers():
     np.testing.assert_array_equal(layer(x[2:], state)[0].data[-1], layer(x)[0].data[-1])
     with pytest.raises(
         ValueError,
-        match=r"Recurrent: argument state: .*one for each layer and direction, on a first axis",
+        match=r"Recurrent: argument state: .*stack one state for each layer and direction",
     ):
         layer(x, (state[0], state[1][:1]))

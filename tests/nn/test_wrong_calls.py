@@ -39,8 +39,8 @@ AREAS = {
         "output and state together": (
             lambda: nn.Sequential(nn.GRU(2, 3), nn.Linear(3, 2))(tg.Tensor(X)),
             TypeError,
-            r"Linear: argument x: expected one Tensor, got a tuple of 2; pass the output: a "
-            r"recurrent layer returns \(output, state\)",
+            r"Linear: argument x: expected one Tensor, got a tuple of 2; pass only the "
+            r"output, because a recurrent layer returns \(output, state\)",
         ),
         "array over a parameter": (
             lambda: setattr(nn.Linear(2, 2), "weight", np.ones((2, 2), np.float32)),
@@ -515,8 +515,8 @@ AREAS = {
         "an integer above 1 as a probability": (
             lambda: F.binary_cross_entropy_with_logits(X, tg.Tensor(np.full((3, 2), 2))),
             ValueError,
-            r"binary_cross_entropy_with_logits: argument target: expected probabilities, from "
-            r"0 to 1, got 2.0 at position \(0, 0\)",
+            r"binary_cross_entropy_with_logits: argument target: expected probabilities in "
+            r"\[0, 1\], got 2.0 at position \(0, 0\)",
         ),
         "classes of fewer sequences": (
             lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 2), int)),
@@ -527,19 +527,19 @@ AREAS = {
         "labels of -1 and 1": (
             lambda: F.binary_cross_entropy_with_logits(np.ones(2), [1, -1]),
             ValueError,
-            r"target: expected probabilities, from 0 to 1, got -1.0 at position \(1,\); write "
-            r"\(y \+ 1\) / 2 for labels of -1 and 1",
+            r"target: expected probabilities in \[0, 1\], got -1.0 at position \(1,\); use "
+            r"\(target \+ 1\) / 2 if the labels are -1 and 1",
         ),
         "a number in place of logits": (
             lambda: F.cross_entropy(tg.Tensor(1.0), 0),
             ValueError,
-            r"cross_entropy: argument logits: expected floats of shape \(..., classes\), of "
-            r"one class or more, got float32 \(\)",
+            r"cross_entropy: argument logits: expected floats of shape \(..., classes\) "
+            r"with at least one class, got float32 \(\)",
         ),
         "a factor too many, for sequences": (
             lambda: F.cross_entropy(SEQUENCE, np.zeros((4, 3), int), weight=np.ones(3)),
             ValueError,
-            r"cross_entropy: argument weight: expected one factor for each class, shape "
+            r"cross_entropy: argument weight: expected one weight for each class, shape "
             r"\(2,\), got float32 \(3,\)",
         ),
         "a class that is not there, for sequences": (
@@ -615,12 +615,12 @@ AREAS = {
         "a mean over nothing": (
             lambda: F.cross_entropy(X, [1, 1, 1], ignore_index=1),
             ValueError,
-            "cross_entropy: argument target: .* got none, so no mean exists",
+            "cross_entropy: argument target: .* got none, so the mean is undefined",
         ),
         "a mean over an empty batch": (
             lambda: F.cross_entropy(X[:0], np.zeros(0, int)),
             ValueError,
-            "cross_entropy: argument target: .* got none, so no mean exists",
+            "cross_entropy: argument target: .* got none, so the mean is undefined",
         ),
         "a reduction that is not known": (
             lambda: F.cross_entropy(X, [0, 1, 1], reduction="avg"),
@@ -710,7 +710,7 @@ AREAS = {
         "an error over nothing": (
             lambda: F.mse_loss(X[:0], X[:0]),
             ValueError,
-            "mse_loss: argument target: .* got none, so no mean exists",
+            "mse_loss: argument target: .* got none, so the mean is undefined",
         ),
         "a target above 1": (
             lambda: F.binary_cross_entropy_with_logits(X, X),
@@ -756,12 +756,12 @@ AREAS = {
         "probabilities of more than 1 in sum": (
             lambda: F.cross_entropy(X, [[0.5, 0.5], [0.9, 0.9], [1.0, 0.0]]),
             ValueError,
-            r"cross_entropy: argument target: .* got 1\.8 at position \(1,\)",
+            r"cross_entropy: argument target: .* got a sum of 1\.8 at position \(1,\)",
         ),
         "probabilities of 0 in sum": (
             lambda: F.cross_entropy(X, tg.Tensor(np.zeros((3, 2)), requires_grad=True)),
             ValueError,
-            r"cross_entropy: argument target: .* got 0 at position \(0,\).* use ignore_index",
+            r"cross_entropy: argument target: .* got a sum of 0 at position \(0,\).* ignore_index",
         ),
         "one-hot rows of integers": (
             lambda: F.cross_entropy(X, np.eye(3, 2, dtype=int)),
@@ -773,7 +773,7 @@ AREAS = {
             lambda: F.nll_loss(X, np.eye(3, 2, dtype=int)),
             ValueError,
             r"nll_loss: argument target: expected integers of shape \(3,\), got int64 \(3, "
-            r"2\); use target\.argmax\(axis=-1\) for",
+            r"2\); use target\.argmax\(axis=-1\) to turn",
         ),
         "logits of no class": (
             lambda: F.cross_entropy(np.zeros((2, 0)), [0, 0]),
@@ -841,7 +841,8 @@ AREAS = {
         "a norm that no number holds": (
             lambda: nn.clip_grad_norm_(with_gradients(np.full(3, 1.7e308)), 1.0),
             ValueError,
-            r"clip_grad_norm_: argument parameters: .* got inf, of entries up to 1\.7e\+308",
+            r"clip_grad_norm_: argument parameters: .* got a norm of inf from entries up to "
+            r"1\.7e\+308",
         ),
         "a norm below 0": (
             lambda: nn.clip_grad_norm_([weight()], -1.0),

@@ -106,7 +106,7 @@ AREAS = {
             ),
             ValueError,
             r"Adam\.load_state_dict: argument state: .* "
-            r"got 0\.square with entries below 0, but it is a mean of squares;",
+            r"got 0\.square with negative entries, but it is a mean of squares;",
         ),
         "betas of 1 afterwards": (
             lambda: with_settings(adam(), betas=(1.0, 1.0)),

@@ -1,6 +1,6 @@
 """Networks: modules, layers, recurrent cells and layers, losses and initialisers.
 
-Names and layouts are PyTorch's.
+Names and parameter layouts follow PyTorch.
 """
 
 from . import functional, init

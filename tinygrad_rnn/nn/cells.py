@@ -1,12 +1,12 @@
-"""Recurrent cells, one time step each: the vanilla RNN, both forms of the GRU, and the LSTM.
+"""Recurrent cells, which compute one time step: vanilla RNN, both forms of the GRU, and LSTM.
 
-A cell is called ``output, state = cell(x, state)``. It is a pure function of these and of its
-parameters. The parameters have PyTorch's names and layout: the rows of the first gate come first,
-then those of the second, and so on. σ is the logistic function, ⊙ the elementwise product.
-x is (B, I) and h is (B, H). W acts on x and U on h.
+A cell is called as ``output, state = cell(x, state)``. It is a pure function of x, the state and
+its parameters. The parameters have PyTorch's names and layout: the rows of all gates are stacked,
+those of the first gate on top. σ is the logistic function, ⊙ the elementwise product. x has shape
+(B, I) and h has shape (B, H). W acts on x and U on h.
 
 Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once, and
-returns the function that does the rest step by step.
+returns the function that computes the rest step by step.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Cell(Module):
     hidden_size : int
         H, the size of the state.
     bias : bool
-        If False, there are no ``bias_ih`` and ``bias_hh``.
+        If False, ``bias_ih`` and ``bias_hh`` are None.
     rng : numpy.random.Generator or int, optional
-        Parameters start uniform in ±1/√H, as in PyTorch.
+        The source of the initial parameters, which are uniform in ±1/√H as in PyTorch.
 
     Attributes
     ----------
@@ -79,15 +79,15 @@ class Cell(Module):
         self.bias_hh = parameter(rows) if bias else None
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute what does not depend on the state; return it with the step that does the rest.
+        """Compute the part that does not depend on the state; return it and the step for the rest.
 
         Parameters
         ----------
         x : Tensor of shape (..., I)
             One step, or all of them with time on the first axis.
         mask : array of shape (B, H), optional
-            Variational dropout: a factor for h wherever it enters a product, the same at every
-            step.
+            The mask of variational dropout. It multiplies h before each matrix product, and is the
+            same at every step.
 
         Returns
         -------
@@ -117,11 +117,14 @@ class Cell(Module):
         raise TypeError(f"{name}: expected a method unroll, got none; define it in the class")
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """Return the default state before the first step: zeros of shape ``(*batch, H)``."""
+        """Return the default initial state: zeros of shape ``(*batch, H)``."""
         return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """Return `state` as Tensors; raise if a shape or dtype differs. It is not broadcast."""
+        """Return `state` as Tensors; raise an error if a shape or dtype differs.
+
+        A state is never broadcast.
+        """
         return as_state(operation, "state", state, shape, self.dtype)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
@@ -131,7 +134,7 @@ class Cell(Module):
         ----------
         x : Tensor of shape (B, I) or (I,)
         state : Tensor of shape (B, H) or (H,), optional
-            Zeros if missing. For an LSTM a tuple (h, c).
+            The default is zeros. For an LSTM, the state is a tuple (h, c).
 
         Returns
         -------
@@ -143,7 +146,7 @@ class Cell(Module):
         ValueError
             If x has more than two axes, or a shape does not fit. A state is never broadcast.
         TypeError
-            If a dtype is not that of the parameters.
+            If a dtype differs from that of the parameters.
 
         Examples
         --------
@@ -157,7 +160,7 @@ class Cell(Module):
         check_last_axis(name, x, self.input_size, "input_size")
         if x.ndim > 2:
             expected = f"one time step, of shape (B, {self.input_size}) or ({self.input_size},)"
-            fix = "use a layer, or tg.scan, for several"
+            fix = "use a layer or tg.scan for several time steps"
             raise argument_error(name, "x", expected, describe(x), fix)
         batch = x.shape[:-1]
         if state is None:
@@ -168,12 +171,12 @@ class Cell(Module):
         return step(inputs, state)
 
     def describe(self) -> str:
-        """Return the sizes."""
+        """Return the text of `repr`: the sizes."""
         bias = "" if self.bias_ih is not None else ", bias=False"
         return f"{self.input_size}, {self.hidden_size}{bias}"
 
     def _biases(self) -> tuple[Any, Any]:
-        """Return b_i and b_h: the biases, or zeros for a cell without them."""
+        """Return b_i and b_h: the biases, or zeros for a cell without biases."""
         if self.bias_ih is not None:
             return self.bias_ih, self.bias_hh
         zeros = np.zeros(self.gates * self.hidden_size, self.dtype)
@@ -185,7 +188,7 @@ class Cell(Module):
 
 
 class RNNCell(Cell):
-    """The vanilla recurrent network, one step.
+    """One step of the vanilla recurrent network.
 
     ::
 
@@ -196,11 +199,12 @@ class RNNCell(Cell):
     input_size, hidden_size, bias, rng
         As `Cell`.
     nonlinearity : {"tanh", "relu"}
+        The activation function.
 
     Raises
     ------
     ValueError
-        If `nonlinearity` is neither.
+        If `nonlinearity` is neither "tanh" nor "relu".
 
     References
     ----------
@@ -230,14 +234,14 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute x W + b_i + b_h first; see `Cell.unroll`."""
+        """Return x W + b_i + b_h and the step that adds the rest; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
         W, U = self.weight_ih, self.weight_hh
         b_i, b_h = self._biases()
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             u = _apply_mask(h, mask)
-            h = activation(linear(u, U, x))  # x + u @ U, as one node
+            h = activation(linear(u, U, x))  # x + u @ U as one node
             h.name = "h"
             return h, h
 
@@ -245,7 +249,7 @@ class RNNCell(Cell):
 
 
 class GRUCell(Cell):
-    """The gated recurrent unit, one step. It keeps the old state where z is 1.
+    """One step of the gated recurrent unit (GRU). It keeps the old state where z is 1.
 
     ::
 
@@ -255,31 +259,32 @@ class GRUCell(Cell):
         n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before"
         h' = z ⊙ h + (1 − z) ⊙ n
 
-    "after" is the form of PyTorch and cuDNN, and the default of Keras. "before" is the later form
-    of the papers, and the default of ONNX. Neither can be converted into the other.
+    PyTorch and cuDNN use "after", which is also the default of Keras. The later versions of the
+    paper have "before", which is the default of ONNX. Weights cannot be converted from one form to
+    the other.
 
     Parameters
     ----------
     input_size, hidden_size, bias, rng
         As `Cell`.
     reset : {"after", "before"}
-        Where the reset gate acts: after the product with U_n, or before it.
+        The reset gate acts after the product with U_n, or before it.
 
     Attributes
     ----------
     weight_ih, weight_hh, bias_ih, bias_hh
-        The gates in the order r, z, n.
+        The gates are stacked in the order r, z, n.
 
     Raises
     ------
     ValueError
-        If `reset` is neither.
+        If `reset` is neither "after" nor "before".
 
     References
     ----------
     Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
-    translation" (2014): its first version has the form "after", later ones have "before". Names
-    and layout are those of `torch.nn.GRUCell`.
+    translation" (2014): its first version has the form "after", later versions have "before".
+    Names and layout are those of `torch.nn.GRUCell`.
 
     Examples
     --------
@@ -307,9 +312,9 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute x W + b of each gate first; see `Cell.unroll`.
+        """Return x W + b of each gate and the step that adds the rest; see `Cell.unroll`.
 
-        b is b_i + b_h, except where the reset gate acts on b_hn.
+        b is b_i + b_h, except in n of the form "after": there it is b_in, and r acts on b_hn.
         """
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
@@ -336,12 +341,12 @@ class GRUCell(Cell):
         return (x_r, x_z, x_n), step
 
     def describe(self) -> str:
-        """Return the sizes and the form."""
+        """Return the text of `repr`: the sizes and the form."""
         return f"{super().describe()}, reset={self.reset!r}"
 
 
 class LSTMCell(Cell):
-    """The long short-term memory with a forget gate, one step.
+    """One step of the long short-term memory (LSTM) with a forget gate.
 
     ::
 
@@ -360,7 +365,7 @@ class LSTMCell(Cell):
     Attributes
     ----------
     weight_ih, weight_hh, bias_ih, bias_hh
-        The gates in the order i, f, g, o.
+        The gates are stacked in the order i, f, g, o.
 
     References
     ----------
@@ -385,7 +390,7 @@ class LSTMCell(Cell):
         return h, Tensor(np.zeros_like(h.data), name="c")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """Return `state` as the tuple (h, c) of Tensors; raise if a shape or dtype differs."""
+        """Return `state` as a tuple (h, c) of Tensors; raise an error if it does not fit."""
         if not isinstance(state, tuple | list) or len(state) != 2:
             got, fix = describe(state), "pass both states of the LSTM"
             raise argument_error(operation, "state", "a tuple (h, c)", got, fix, TypeError)
@@ -396,7 +401,7 @@ class LSTMCell(Cell):
         )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute x W + b_i + b_h of each gate first; see `Cell.unroll`."""
+        """Return x W + b_i + b_h of each gate and the step for the rest; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         weights = self._split_gates(self.weight_ih, "W_")
         biases = self._split_gates(b_i + b_h, "b_")
@@ -431,9 +436,9 @@ def name_gates(parts: list[Any], prefix: str, letters: Iterable[str]) -> list[An
 def as_state(
     operation: str, argument: str, state: Any, shape: tuple[int, ...], dtype: np.dtype
 ) -> Tensor:
-    """Return one part of a state as a Tensor; raise if its shape or dtype differs."""
+    """Return one part of a state as a Tensor; raise an error if its shape or dtype differs."""
     state = as_input(operation, state, dtype, argument)
-    fix = "make it for this batch; a state is not broadcast"
+    fix = "pass a state of this shape, because states are not broadcast"
     return check.shape(operation, argument, state, shape, fix)
 
 

@@ -1,4 +1,4 @@
-"""Gradient clipping, between `backward` and the optimizer's step."""
+"""Gradient clipping, to be called between `backward` and the optimizer's step."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def clip_grad_norm_(
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        Each once, as for an optimizer. Those without a gradient are skipped; without any gradient
-        the norm is 0.
+        No parameter may occur twice. Parameters without a gradient are skipped. If none has a
+        gradient, the norm is 0.
     max_norm : float
         Positive.
     norm_type : float
@@ -41,8 +41,8 @@ def clip_grad_norm_(
     Raises
     ------
     ValueError
-        If a gradient is not finite, the norm exceeds the range of float64, or a parameter is given
-        twice. Nothing is scaled then. If `max_norm` or `norm_type` is not positive.
+        If a gradient is not finite, the norm exceeds the range of float64, a parameter is given
+        twice, or `max_norm` or `norm_type` is not positive. In these cases no gradient changes.
     TypeError
         If a parameter is not a Tensor.
 
@@ -63,10 +63,10 @@ def clip_grad_norm_(
     True
     """
     with_grad = _with_gradients("clip_grad_norm_", parameters)
-    _require_positive("clip_grad_norm_", "max_norm", max_norm, "1.0 is common")
-    _require_positive("clip_grad_norm_", "norm_type", norm_type, "2.0 is common")
+    _require_positive("clip_grad_norm_", "max_norm", max_norm, "use 1.0, for example")
+    _require_positive("clip_grad_norm_", "norm_type", norm_type, "use 2.0, for example")
     total = _norm([g for _, g in with_grad], norm_type)
-    if not 0 < total < inf:  # a power may be out of range where the norm is not
+    if not 0 < total < inf:  # powers may overflow or underflow where the norm does not
         total = _scaled_norm(with_grad, norm_type)
     factor = max_norm / (total + 1e-6)
     if factor < 1:
@@ -85,7 +85,7 @@ def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
 
 
 def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:
-    """Return the joint norm, computed in units of about the largest entry.
+    """Return the joint norm, computed from gradients scaled by about their largest entry.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -
     unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, so that division is exact
     total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
     if not isfinite(total):
-        got = f"{total}, of entries up to {peak:.3g}"
+        got = f"a norm of {total} from entries up to {peak:.3g}"
         for p, g in with_grad:
             if not np.isfinite(g.astype(np.float64)).all():
                 got = f"{total} in the gradient of parameter {p.name or f'of shape {p.shape}'}"
                 break
-        expected = "finite gradients, and a norm that a float64 holds"
+        expected = "finite gradients with a norm in the range of float64"
         fix = "lower the learning rate, or look for NaN and inf in the forward pass"
         raise argument_error("clip_grad_norm_", "parameters", expected, got, fix)
     return total
@@ -114,7 +114,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        Those without a gradient are skipped.
+        Parameters without a gradient are skipped.
     clip_value : float
         Positive. NaN stays NaN.
 
@@ -140,7 +140,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     array([ 0.5, -1. ], dtype=float32)
     """
     with_grad = _with_gradients("clip_grad_value_", parameters)
-    _require_positive("clip_grad_value_", "clip_value", clip_value, "1.0 is common")
+    _require_positive("clip_grad_value_", "clip_value", clip_value, "use 1.0, for example")
     for p, g in with_grad:
         p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
 
@@ -161,7 +161,7 @@ def _with_gradients(
     tensors = list(check.iterable(operation, "parameters", parameters, "Tensors", fix))
     for i, p in enumerate(tensors):
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
-    fix = "leave it out, or it would count twice; module.parameters() gives each once"
+    fix = "remove the duplicate, or use module.parameters(), which yields each parameter once"
     check.unique(operation, "parameters", tensors, fix)
-    found = [(p, check.gradient(operation, p, i)) for i, p in enumerate(tensors)]
-    return [(p, g) for p, g in found if g is not None]
+    pairs = [(p, check.gradient(operation, p, i)) for i, p in enumerate(tensors)]
+    return [(p, g) for p, g in pairs if g is not None]

@@ -1,4 +1,4 @@
-"""Dropout: of single entries, of inputs and states with one mask for a sequence, and zoneout."""
+"""Dropout of single entries, dropout with one mask for a whole sequence, and zoneout."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .step_wrappers import (
     repeat_over_time,
 )
 
-_reused: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
+_known_masks: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
     "tinygrad_rnn.reused_masks", default=None
 )
-"""Inside `reuse_masks`: the list to append new masks to, and an iterator over the known ones."""
+"""Inside `reuse_masks`: the list that collects masks, and an iterator over those it had."""
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
-    """Zero each entry with probability p and scale the rest up; return x if not `training`.
+    """Zero each entry with probability p and scale up the rest; return x if not `training`.
 
     ::
 
@@ -41,13 +41,14 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     x : array of floats
     p : float in [0, 1)
     training : bool
+        If False, x is returned unchanged.
     rng : numpy.random.Generator or int, optional
-        The source of m.
+        The source of the mask m.
 
     Returns
     -------
     Tensor
-        Of the shape and dtype of x.
+        A Tensor with the shape and dtype of x.
 
     References
     ----------
@@ -66,7 +67,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     if not training or p == 0:
         return x
     kept = generator(rng).random(x.shape) >= p
-    # Not a factor 0, which would turn inf into NaN, here and in the gradient.
+    # `where`, not a product: 0 · inf is NaN, in the result and in the gradient.
     return ops.where(kept, x, 0) * (1 / (1 - p))
 
 
@@ -78,28 +79,30 @@ def sample_mask(
 ) -> np.ndarray:
     """Return a mask for a whole sequence: each entry is 0 with probability p, else 1 / (1 − p).
 
+    Inside `reuse_masks`, return the next known mask as long as there is one.
+
     Source: Gal and Ghahramani (2016).
     """
-    reused = _reused.get()
-    if reused is not None and (known := next(reused[1], None)) is not None:
-        return known
+    masks, known = _known_masks.get() or (None, iter(()))
+    if (mask := next(known, None)) is not None:
+        return mask
     mask = ((rng.random(shape) >= p) / (1 - p)).astype(dtype)
-    if reused is not None:
-        reused[0].append(mask)
+    if masks is not None:
+        masks.append(mask)
     return mask
 
 
 @contextmanager
 def reuse_masks(masks: list[np.ndarray]) -> Iterator[None]:
-    """Make `sample_mask` return the masks of the list in order; new ones join the list.
+    """Make `sample_mask` return the masks in the list, in order; append new masks to the list.
 
     Several calls of a model on parts of one sequence then share their masks.
     """
-    token = _reused.set((masks, iter(list(masks))))
+    token = _known_masks.set((masks, iter(list(masks))))
     try:
         yield
     finally:
-        _reused.reset(token)
+        _known_masks.reset(token)
 
 
 def drop_input(p: float, x: Tensor, rng: np.random.Generator) -> Tensor:
@@ -117,28 +120,28 @@ def with_state_dropout(
     rng: np.random.Generator,
     steps: int,
 ) -> tuple[StepFunction, Any]:
-    """Return a step that gets the state after dropout, and its inputs.
+    """Wrap `step` to apply dropout to the state before it; return the wrapped step and its inputs.
 
-    Each array of floats in the state has one mask for all steps. Other parts stay as they are.
+    Each array of floats in the state has one mask for all steps. Other parts stay unchanged.
     """
     was_array, was_floating = tree.map(is_array, state), tree.map(is_floating, state)
     parts = [part for part in tree.leaves(state) if is_floating(part)]
     masks = [repeat_over_time(steps, sample_mask(p, a.shape, a.dtype, rng)) for a in parts]
     inputs, split = append_inputs(inputs, masks)
 
-    def dropping(x: Any, state: Any) -> tuple[Any, Any]:
-        own, added = split(x)
-        step_masks = iter(added)
+    def step_after_dropout(x: Any, state: Any) -> tuple[Any, Any]:
+        x, masks_now = split(x)
+        step_masks = iter(masks_now)
 
         def drop(was_array: bool, was_floating: bool, part: Any) -> Any:
             if not was_array and is_array(part):
                 raise array_error(operation, "state_dropout", None, part)
             return part * next(step_masks) if was_floating else part
 
-        return step(own, tree.map(drop, was_array, was_floating, state))
+        return step(x, tree.map(drop, was_array, was_floating, state))
 
-    dropping.__name__ = name_of(step)
-    return dropping, inputs
+    step_after_dropout.__name__ = name_of(step)
+    return step_after_dropout, inputs
 
 
 def with_zoneout(
@@ -150,22 +153,22 @@ def with_zoneout(
     rng: np.random.Generator | None,
     steps: int,
 ) -> tuple[StepFunction, Any]:
-    """Return a step after which each entry of the state is unchanged with probability p.
+    """Wrap `step` so that each entry of the state stays unchanged with probability p.
 
     ::
 
         h' = m ⊙ h' + (1 − m) ⊙ h,   m drawn anew at every step
 
-    The second result is the inputs of this step. Without `rng`, for evaluation, the step computes
-    the expected value. Only arrays of floats are affected; a count of steps, for example, is not.
+    Return the wrapped step and its inputs. If `rng` is None, for evaluation, the step computes the
+    expected value. Only arrays of floats are affected; a step counter, for example, is not.
 
-    An output follows the state if it *is* a part of the new state, as in ``return h, h``: the same
-    object, alone or in a tuple. In ``return V @ h, h`` the cell computes the output before zoneout
-    acts, so it does not change.
+    An output changes along with the state if it *is* a part of the new state, as in
+    ``return h, h``: the same object, alone or in a tuple. In ``return V @ h, h`` the cell computes
+    the output before zoneout acts, so the output does not change.
 
     Source: Krueger et al. (2017).
     """
-    is_masked, masks = _nothing, []
+    is_masked, masks = _never, []
     if rng is not None:
         parts = [part for part in tree.leaves(state) if is_floating(part)]
         is_masked, masks = is_floating, [rng.random((steps, *a.shape)) >= p for a in parts]
@@ -180,6 +183,6 @@ def with_zoneout(
     return keep_state(step, inputs, masks, is_masked, keep)
 
 
-def _nothing(part: Any) -> bool:
-    """Return False: no part of the state has a mask."""
+def _never(part: Any) -> bool:
+    """Return False, because in evaluation no part of the state has a mask."""
     return False

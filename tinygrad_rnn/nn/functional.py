@@ -1,4 +1,4 @@
-"""Losses, and dropout: functions of Tensors, composed of ops. See `losses` for NaN and inf."""
+"""Losses and dropout: functions of Tensors, composed of ops. `losses` explains NaN and inf."""
 
 from .dropout import dropout
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss

@@ -1,4 +1,4 @@
-"""Initialisers: arrays of random numbers from a Generator that is passed in."""
+"""Initialisers: constant arrays, and random ones drawn from the Generator that is passed in."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
-# A string, because NumPy imports numpy.random only on first use.
+# A string, so that numpy.random is imported only when it is used.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """Return a Generator: `rng` itself, one with this seed, or a new unseeded one for None.
+    """Return `rng` if it is a Generator, else a new one: seeded by an integer, unseeded for None.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     Returns
     -------
     ndarray
-        Of the default dtype, as for all initialisers.
+        An array of the default dtype, like that of every initialiser.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def normal(shape: tuple[int, ...], std: float = 1.0, rng: Rng = None) -> np.ndar
 
 
 def zeros(shape: tuple[int, ...]) -> np.ndarray:
-    """Return zeros.
+    """Return an array of zeros.
 
     ::
 
@@ -131,7 +131,7 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def ones(shape: tuple[int, ...]) -> np.ndarray:
-    """Return ones.
+    """Return an array of ones.
 
     ::
 
@@ -155,9 +155,9 @@ def ones(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Return uniform numbers that keep the variance of signals and gradients in a linear layer.
+    """Return uniform weights that preserve the variance of signals and gradients.
 
-    Both are kept exactly only if in = out; else this is a compromise.
+    In a linear layer both are preserved exactly only if in = out; otherwise this is a compromise.
 
     ::
 
@@ -166,9 +166,9 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...). Further axes are counted in `in`.
+        (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
-        A factor for the nonlinearity that follows. 5/3 is common before tanh.
+        A factor for the nonlinearity that follows; 5/3 is common for tanh.
     rng : numpy.random.Generator or int, optional
 
     Returns
@@ -192,7 +192,7 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
 
 
 def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Return normal numbers with the variance of `xavier_uniform`.
+    """Return normally distributed weights with the variance of `xavier_uniform`.
 
     ::
 
@@ -201,7 +201,7 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...). Further axes are counted in `in`.
+        (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
     rng : numpy.random.Generator or int, optional
 
@@ -226,9 +226,9 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
 
 
 def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = None) -> np.ndarray:
-    """Return uniform numbers that keep the variance of signals in a linear layer after a relu.
+    """Return uniform weights that preserve the variance of signals in a linear layer after a relu.
 
-    The gain √2 makes up for the relu, which halves the mean square.
+    The gain √2 compensates for the relu, which halves the mean square.
 
     ::
 
@@ -237,7 +237,7 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...). Further axes are counted in `in`.
+        (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
         √2 for a relu.
     rng : numpy.random.Generator or int, optional
@@ -263,7 +263,9 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
 
 
 def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
-    """Return a matrix with orthonormal rows or columns, times gain. It keeps a state's length.
+    """Return a matrix with orthonormal rows or columns, times `gain`.
+
+    With gain 1 and out ≥ in, it preserves the norm of every vector, of a state for example.
 
     ::
 
@@ -272,10 +274,10 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     Parameters
     ----------
     shape : tuple of int
-        (out, in, ...). Further axes are counted in `in`.
+        (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
     rng : numpy.random.Generator or int, optional
-        The matrix is drawn uniformly from all such matrices.
+        The source of the matrix, which is uniformly distributed over all such matrices.
 
     Returns
     -------
@@ -284,8 +286,8 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     References
     ----------
     Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
-    linear neural networks" (2014). The signs that make it uniform: Mezzadri, "How to generate
-    random matrices from the classical compact groups" (2007).
+    linear neural networks" (2014). The correction of signs that makes the distribution uniform:
+    Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
 
     Examples
     --------
@@ -302,7 +304,7 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return (out, in) of a weight."""
+    """Return (out, in) for a weight of this shape."""
     shape = as_shape(shape)
     if len(shape) < 2:
         expected, fix = "at least two axes (out, in)", "use uniform or normal"
@@ -311,9 +313,9 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
-    """Return a shape as a tuple of sizes; one integer is a shape of one axis."""
+    """Return `shape` as a tuple of sizes; an integer becomes a shape with one axis."""
     if isinstance(shape, int | np.integer):
         shape = (shape,)
-    fix = "pass weight.shape for example"
+    fix = "pass a tuple, for example weight.shape"
     check.instance("init", "shape", shape, tuple | list, "a tuple of integers", fix)
     return tuple(check.count("init", "shape", n, low=0) for n in shape)

@@ -1,6 +1,6 @@
-"""Layers without time: Linear, Embedding, Dropout and LayerNorm.
+"""Layers that are not recurrent: Linear, Embedding, Dropout and LayerNorm.
 
-Sequential and ModuleList hold modules.
+The containers Sequential and ModuleList hold modules.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Linear(Module):
     bias : bool
         If False, there is no b.
     rng : numpy.random.Generator or int, optional
-        Weights and bias start uniform in ±1/√in_features, in the default dtype.
+        The source of the initial parameters: uniform in ±1/√in_features, in the default dtype.
 
     Attributes
     ----------
@@ -78,17 +78,17 @@ class Linear(Module):
         return ops.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
-        """Return the sizes."""
+        """Return the text of `repr`: the sizes."""
         bias = "" if self.bias is not None else ", bias=False"
         return f"{self.in_features}, {self.out_features}{bias}"
 
 
 class Embedding(Module):
-    """A table with one row for each symbol.
+    """A table with one row for each symbol; the one-hot vectors are never built.
 
     ::
 
-        y = W[index] = one_hot(index) @ W, without the zeros
+        y = W[index] = one_hot(index) @ W
 
     Parameters
     ----------
@@ -97,12 +97,12 @@ class Embedding(Module):
     embedding_dim : int
         The size of a row.
     rng : numpy.random.Generator or int, optional
-        Rows start normal with mean 0 and variance 1, as in PyTorch.
+        The source of the initial rows: normal with mean 0 and variance 1, as in PyTorch.
 
     Attributes
     ----------
     weight : Tensor of shape (num_embeddings, embedding_dim)
-        W. The gradient of a row is the sum over all positions that look it up.
+        W. The gradient of a row is the sum over all positions where it is looked up.
 
     References
     ----------
@@ -130,12 +130,12 @@ class Embedding(Module):
         return self.weight[check.class_indices("Embedding", "index", index, self.num_embeddings)]
 
     def describe(self) -> str:
-        """Return the sizes."""
+        """Return the text of `repr`: the sizes."""
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
 class Dropout(Module):
-    """In training, zero each entry with probability p and scale the rest up; else the identity.
+    """Dropout: zeroing of random entries in training, the identity in evaluation.
 
     ::
 
@@ -145,7 +145,7 @@ class Dropout(Module):
     ----------
     p : float in [0, 1)
     rng : numpy.random.Generator or int, optional
-        The source of m.
+        The source of the mask m.
 
     References
     ----------
@@ -169,12 +169,12 @@ class Dropout(Module):
         return dropout(x, self.p, training=self.training, rng=self.rng)
 
     def describe(self) -> str:
-        """Return the probability."""
+        """Return the text of `repr`: the probability."""
         return f"p={self.p}"
 
 
 class LayerNorm(Module):
-    """Each example normalised to mean 0 and variance 1 over the last axes, then scaled and shifted.
+    """Layer normalisation: each example gets mean 0 and variance 1, then a learned scale and shift.
 
     ::
 
@@ -183,22 +183,22 @@ class LayerNorm(Module):
     Parameters
     ----------
     normalized_shape : int or tuple of int
-        The sizes of the last axes. Mean and variance are over these axes; the variance divides by
-        the number of entries.
+        The sizes of the last axes. Mean and variance are taken over these axes. The variance is the
+        sum of squares divided by the number of entries, without Bessel's correction.
     eps : float
         At least 0. With 0, an example whose entries are all equal gives NaN.
 
     Attributes
     ----------
     weight : Tensor of shape normalized_shape
-        Ones at first.
+        The scale, initially ones.
     bias : Tensor of shape normalized_shape
-        Zeros at first.
+        The shift, initially zeros.
 
     Raises
     ------
     ValueError
-        If `normalized_shape` has no axes, or a number is out of range.
+        If `normalized_shape` has no axes, or a size or `eps` is out of range.
 
     References
     ----------
@@ -217,7 +217,7 @@ class LayerNorm(Module):
             normalized_shape if isinstance(normalized_shape, tuple | list) else [normalized_shape]
         )
         if not shape:
-            fix = "use LayerNorm(1) for example: the mean of one number is itself"
+            fix = "pass the size of the last axis, for example x.shape[-1]"
             raise argument_error("LayerNorm", "normalized_shape", "at least one axis", "none", fix)
         self.normalized_shape = tuple(
             check.count("LayerNorm", "normalized_shape", n) for n in shape
@@ -232,13 +232,13 @@ class LayerNorm(Module):
         Raises
         ------
         ValueError
-            If the last axes of x are not `normalized_shape`.
+            If the last axes of x do not have the shape `normalized_shape`.
         """
         x = as_input("LayerNorm", x, self.weight.dtype)
         n = len(self.normalized_shape)
         if x.shape[x.ndim - n :] != self.normalized_shape:
             expected = f"last axes {self.normalized_shape}"
-            fix = "use reshape, or a LayerNorm of x's sizes"
+            fix = "reshape x, or build the LayerNorm for the last axes of x"
             raise argument_error("LayerNorm", "x", expected, describe(x), fix)
         axes = tuple(range(-n, 0))
         centred = x - x.mean(axis=axes, keepdims=True)
@@ -246,7 +246,7 @@ class LayerNorm(Module):
         return centred / ops.sqrt(variance + self.eps) * self.weight + self.bias
 
     def describe(self) -> str:
-        """Return the shape and eps."""
+        """Return the text of `repr`: the shape and eps."""
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
@@ -260,13 +260,13 @@ class Sequential(Module):
     Parameters
     ----------
     *steps : callable
-        Modules, or functions of one argument such as `tanh`. The names of a Module's parameters
-        start with its number: ``0.weight``.
+        Modules, or functions of one argument such as `tanh`. The index of a Module is the prefix of
+        its parameters' names, as in ``0.weight``.
 
     Raises
     ------
     TypeError
-        If an argument cannot be called.
+        If an argument is not callable.
 
     Examples
     --------
@@ -280,7 +280,8 @@ class Sequential(Module):
         super().__init__()
         for i, step in enumerate(steps):
             expected = "a Module or a function"
-            check.callable("Sequential", f"steps[{i}]", step, expected, "leave it out")
+            fix = "pass every Module or function as an argument of its own"
+            check.callable("Sequential", f"steps[{i}]", step, expected, fix)
             setattr(self, str(i), step)
         self.steps = tuple(str(i) for i in range(len(steps)))
 
@@ -288,7 +289,7 @@ class Sequential(Module):
         return len(self.steps)
 
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
-        return getattr(self, self.steps[_normalize_index("Sequential", i, len(self))])
+        return getattr(self, self.steps[_check_index("Sequential", i, len(self))])
 
     def forward(self, x: Any) -> Any:
         """Apply all steps to x, in order."""
@@ -303,8 +304,8 @@ class ModuleList(Module):
     Parameters
     ----------
     modules : iterable of Module
-        They keep their order. A ModuleList supports indexing, ``len`` and iteration. It cannot be
-        called.
+        The initial items, in order. A ModuleList supports indexing, ``len`` and iteration. It
+        cannot be called.
 
     Raises
     ------
@@ -324,20 +325,20 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
-        fix = "put it in a list"
+        fix = "pass a list of Modules"
         check.iterable("ModuleList", "modules", modules, "several Modules", fix)
         for module in modules:
             self.append(module)
 
     def append(self, module: Module) -> None:
-        """Add a module at the end.
+        """Append a module.
 
         Raises
         ------
         TypeError
-            If it is not a Module.
+            If `module` is not a Module.
         """
-        fix = "use a plain list for others"
+        fix = "keep other objects in a plain list"
         check.instance("ModuleList", "module", module, Module, "a Module", fix)
         setattr(self, str(len(self)), module)
 
@@ -345,27 +346,27 @@ class ModuleList(Module):
         return len(self._modules)
 
     def __getitem__(self, i: int) -> Module:
-        return list(self._modules.values())[_normalize_index("ModuleList", i, len(self))]
+        return list(self._modules.values())[_check_index("ModuleList", i, len(self))]
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
 
-def _normalize_index(operation: str, i: Any, n: int) -> int:
-    """Return an index into n items; raise IndexError out of range, TypeError for a non-integer.
+def _check_index(operation: str, i: Any, n: int) -> int:
+    """Return `i` as an int; raise IndexError unless −n ≤ i < n, TypeError for a non-integer.
 
     A negative index counts from the end.
     """
     if not isinstance(i, int | np.integer) or not -n <= i < n:
         kind = IndexError if isinstance(i, int | np.integer) else TypeError
-        expected, fix = f"an integer from {-n} to {n - 1}", "count from 0"
+        expected, fix = f"an integer from {-n} to {n - 1}", "count from 0, or from the end from -1"
         raise argument_error(operation, "i", expected, describe(i), fix, kind)
     return int(i)
 
 
 def check_last_axis(operation: str, x: Tensor, size: int, name: str) -> None:
-    """Raise ValueError if the last axis of an input does not have the module's size."""
+    """Raise ValueError if the last axis of x does not have the size that the module expects."""
     if x.ndim == 0 or x.shape[-1] != size:
         expected = f"a last axis of size {name}={size}"
-        fix = f"use reshape, or build the module with another {name}"
+        fix = f"reshape x, or build the module with another {name}"
         raise argument_error(operation, "x", expected, describe(x), fix)

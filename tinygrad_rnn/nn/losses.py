@@ -1,13 +1,13 @@
 """Losses: functions of Tensors, composed of ops.
 
-NaN among logits or targets that count makes the loss NaN, as in every op, `max`, `relu` and `clip`
-included. What does not count is not read, so NaN and inf there reach neither the loss nor a
-gradient: a row whose target is ``ignore_index``, a time step after the end of a sequence
-(``lengths``), an entry that dropout drops.
+A NaN in a logit or target that counts makes the loss NaN, because every op propagates NaN, even
+`max`, `relu` and `clip`. Values that do not count are not read, so NaN and inf in them reach
+neither the loss nor a gradient. These are rows whose target is ``ignore_index``, time steps after
+the end of a sequence (``lengths``) and entries that dropout drops.
 
-A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0;
-it gets no gradient. NaN still propagates. Infinite logits have their limits, where these exist. A
-softmax of inf, or of −inf alone, has no limit: it is NaN, with NumPy's warning.
+A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0.
+It gets no gradient. NaN still propagates. For infinite logits the loss has its limit, if there is
+one. The softmax of inf, or of −inf only, has no limit: it is NaN, with NumPy's warning.
 """
 
 from __future__ import annotations
@@ -41,36 +41,36 @@ def cross_entropy(
     logits : Tensor of shape (..., C)
         The classes are the last axis.
     target : integers of shape (...), or probabilities of shape (..., C)
-        The correct class of each position, in [0, C). Or a distribution over the classes, one-hot
-        for example: entries in [0, 1] that sum to 1.
+        The correct class of each position, in [0, C), or its distribution over the classes: entries
+        in [0, 1] that sum to 1, for example a one-hot row.
     ignore_index : int, optional
-        Positions with this integer target do not count, and their logits are not read. If no
-        position counts, the sum is 0 and the mean raises ValueError.
+        Positions with this integer target do not count, and their logits are not read.
     weight : array of shape (C,), optional
-        A nonnegative factor for each class. The mean is then the weighted mean, as in PyTorch.
+        The nonnegative weight of each class. "mean" is then the weighted mean, as in PyTorch.
     label_smoothing : float in [0, 1]
-        ε: the target becomes (1 − ε) p + ε / C.
+        ε. The target becomes (1 − ε) p + ε / C.
     reduction : {"mean", "sum", "none"}
-        "mean" is over the positions that count. If there are none it raises ValueError.
+        "mean" is over the positions that count. If no position counts, the sum is 0, and the mean
+        raises ValueError.
 
     Returns
     -------
     Tensor
-        A number, or with "none" shape (...). Its dtype is that of the logits.
+        One number, or for "none" an array of shape (...), in the dtype of the logits.
 
     Raises
     ------
     ValueError
         If a target is out of range or not a distribution (the message names its position), a
-        weight is negative, or shapes do not fit.
+        weight is negative, no position counts for the mean, or shapes do not fit.
     TypeError
-        If the target's dtype does not fit.
+        If the dtype of the target is neither integer nor floating, or a setting has a wrong type.
 
     References
     ----------
     Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Label smoothing:
-    Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016). Settings and
-    means are those of `torch.nn.functional.cross_entropy`.
+    Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016). The settings
+    and the weighted mean are those of `torch.nn.functional.cross_entropy`.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def cross_entropy(
     """
     name = "cross_entropy"
     logits = terms.as_logits(name, "logits", logits)
-    limits = {"below": nextafter(1, 2), "fix": "0.1 is common"}
+    limits = {"below": nextafter(1, 2), "fix": "use 0.1, for example"}  # 1 itself is allowed
     epsilon = check.number(name, "label_smoothing", label_smoothing, "a number in [0, 1]", **limits)
     weight = terms.as_class_weight(name, weight, logits)
     target = terms.as_constant_or_tracked(name, "target", target)
@@ -96,13 +96,13 @@ def cross_entropy(
         return terms.reduce_loss(name, -(log_p * p).sum(axis=-1), reduction)
     terms.require_target_shape(name, target, logits, ignore_index)
     log_p = ops.log_softmax(terms.mask_ignored(name, logits, target, ignore_index))
-    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
-    loss = terms.weighted(-ops.gather(log_p, index=safe), share)
+    weights, index = terms.position_weights(name, target, log_p, ignore_index, weight)
+    loss = terms.weighted(-ops.gather(log_p, index=index), weights)
     if epsilon:
         counted = None if ignore_index is None else target != ignore_index
-        spread = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
-        loss = terms.weighted(loss, 1 - epsilon) + spread * epsilon
-    return terms.reduce_loss(name, loss, reduction, share)
+        uniform = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
+        loss = terms.weighted(loss, 1 - epsilon) + uniform * epsilon
+    return terms.reduce_loss(name, loss, reduction, weights)
 
 
 def nll_loss(
@@ -113,7 +113,7 @@ def nll_loss(
     weight: Any = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Return the negative log-likelihood; `cross_entropy` is this after `log_softmax`.
+    """Return the negative log-likelihood. `cross_entropy` is `log_softmax` followed by this loss.
 
     ::
 
@@ -129,7 +129,7 @@ def nll_loss(
     Returns
     -------
     Tensor
-        A number, or with "none" shape (...).
+        One number, or for "none" an array of shape (...).
 
     Raises
     ------
@@ -152,9 +152,9 @@ def nll_loss(
     target = check.real_array(name, "target", target)
     terms.require_target_shape(name, target, log_p, ignore_index)
     log_p = terms.mask_ignored(name, log_p, target, ignore_index)
-    share, safe = terms.position_weights(name, target, log_p, ignore_index, weight)
-    loss = terms.weighted(-ops.gather(log_p, index=safe), share)
-    return terms.reduce_loss(name, loss, reduction, share)
+    weights, index = terms.position_weights(name, target, log_p, ignore_index, weight)
+    loss = terms.weighted(-ops.gather(log_p, index=index), weights)
+    return terms.reduce_loss(name, loss, reduction, weights)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
@@ -167,20 +167,20 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     Parameters
     ----------
     input, target : arrays of one shape
-        They are not broadcast. A target that is a Tensor with gradients gets one too.
+        They are not broadcast. A target that requires gradients gets one too.
     reduction : {"mean", "sum", "none"}
 
     Returns
     -------
     Tensor
-        A number, or with "none" the shape of `input`. Its dtype is that of `input`.
+        One number, or for "none" an array of the shape of `input`, in its dtype.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or the mean is over no entries.
+        If the shapes differ, or the mean is taken over no entries.
     TypeError
-        If `input` is not floating.
+        If the dtype of `input` is not floating.
 
     References
     ----------
@@ -201,34 +201,34 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
 def binary_cross_entropy_with_logits(
     logits: Any, target: Any, *, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
 ) -> Tensor:
-    """Return the cross-entropy of two classes, computed from the logit x without overflow.
+    """Return the binary cross-entropy, computed from logits without overflow.
 
     ::
 
-        weight · (−pos_weight · t log σ(x) − (1 − t) log(1 − σ(x)))
+        weight · (−pos_weight · t log σ(x) − (1 − t) log(1 − σ(x))),   x the logit, t the target
 
     Parameters
     ----------
     logits : array of floats
     target : array of the same shape
-        The probabilities t, in [0, 1]; 0 or 1 for example.
+        The probability of the positive class, in [0, 1]; 0 or 1 for example.
     weight, pos_weight : array that broadcasts to that shape, optional
-        The nonnegative factors of the formula; 1 if missing.
+        The nonnegative weights of the equation. The default is 1.
     reduction : {"mean", "sum", "none"}
         "mean" divides by the number of entries, whatever their weights.
 
     Returns
     -------
     Tensor
-        A number, or with "none" the shape of `logits`. Its dtype is theirs.
+        One number, or for "none" an array of the shape of `logits`, in their dtype.
 
     Raises
     ------
     ValueError
         If a target is not in [0, 1] (the message names its position), shapes do not fit, a weight
-        is negative, or the mean is over no entries.
+        is negative, or the mean is taken over no entries.
     TypeError
-        If the logits are not floating.
+        If the dtype of the logits is not floating.
 
     References
     ----------
@@ -242,11 +242,12 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     logits, target = terms.match_shapes(name, logits, target, "logits")
-    terms.require_probabilities(name, target, "write (y + 1) / 2 for labels of -1 and 1")
+    terms.require_probabilities(name, target, "use (target + 1) / 2 if the labels are -1 and 1")
     positive, negative = target, 1 - target
     if pos_weight is not None:
         positive = target * terms.as_entry_weight(name, "pos_weight", pos_weight, logits)
     loss = terms.weighted(ops.softplus(-logits), positive)
     loss = loss + terms.weighted(ops.softplus(logits), negative)
-    share = None if weight is None else terms.as_entry_weight(name, "weight", weight, logits)
-    return terms.reduce_loss(name, terms.weighted(loss, share), reduction)
+    if weight is not None:
+        weight = terms.as_entry_weight(name, "weight", weight, logits)
+    return terms.reduce_loss(name, terms.weighted(loss, weight), reduction)

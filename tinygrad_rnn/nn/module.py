@@ -1,4 +1,4 @@
-"""Modules: parameters by name, and modules inside modules."""
+"""The base class of all layers: named parameters, and modules inside modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..tensor import Tensor
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
     "tinygrad_rnn.call_hook", default=None
 )
-"""Function called in place of `forward`, if set. The ONNX export uses it to see whole layers."""
+"""Function called in place of `forward`, if set. The ONNX export records whole layers with it."""
 
 
 class Module:
@@ -26,8 +26,8 @@ class Module:
 
     A subclass assigns its parameters in `__init__` and computes in `forward`. A leaf Tensor with
     ``requires_grad=True`` assigned to an attribute becomes a parameter, and a Module becomes a
-    submodule. Calling the module calls `forward` inside a scope with the name of its attribute, so
-    a drawing shows what belongs together.
+    submodule. Calling the module calls `forward` inside a scope, which has the name of the module's
+    attribute, so drawings can group nodes by module.
 
     Examples
     --------
@@ -58,37 +58,36 @@ class Module:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        known, kind = self.__dict__, type(self).__name__
-        if "_parameters" not in known:
-            raise AttributeError(f"{kind}: call super().__init__() before assigning {name}")
+        attributes, class_name = self.__dict__, type(self).__name__
+        if "_parameters" not in attributes:
+            raise AttributeError(f"{class_name}: call super().__init__() before assigning {name}")
         is_leaf = isinstance(value, Tensor) and value.tracked and value.node is None
         parameter: Any = value if is_leaf else None
-        if name in known["_parameters"] and parameter is not value:
+        if name in attributes["_parameters"] and parameter is not value:
             expected = "a leaf Tensor with requires_grad=True, or None"
-            fix = "assign parameter.data to change its numbers"
-            raise argument_error(kind, name, expected, describe(value), fix, TypeError)
-        _require_no_hidden_modules(kind, name, value)
+            fix = f"assign to {name}.data to change the values of the parameter"
+            raise argument_error(class_name, name, expected, describe(value), fix, TypeError)
+        _require_no_hidden_modules(class_name, name, value)
         self._require_no_cycle(name, value)
-        known["_parameters"].pop(name, None)
-        known["_modules"].pop(name, None)
+        attributes["_parameters"].pop(name, None)
+        attributes["_modules"].pop(name, None)
         if parameter is not None:
-            known["_parameters"][name] = parameter
+            attributes["_parameters"][name] = parameter
             parameter.name = parameter.name or name
         elif isinstance(value, Module):
-            known["_modules"][name] = value
+            attributes["_modules"][name] = value
             value.__dict__["_scope"] = name
-        known[name] = value
+        attributes[name] = value
 
     def _require_no_cycle(self, name: str, value: Any) -> None:
         """Raise ValueError if `value` is a Module that contains this one."""
         if isinstance(value, Module) and self in value.modules():
             got = "this module itself"
-            fix = "put what both use into a third module, or pass it to forward"
+            fix = "move the shared part into a third module, or pass it to forward"
             if value is not self:
-                got = f"a {type(value).__name__} that has this module in it"
-            raise argument_error(
-                type(self).__name__, name, "a Module without this one in it", got, fix
-            )
+                got = f"a {type(value).__name__} that contains this module"
+            expected = "a Module that does not contain this one"
+            raise argument_error(type(self).__name__, name, expected, got, fix)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -96,7 +95,7 @@ class Module:
         self._modules.pop(name, None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output. Each subclass defines it.
+        """Compute the output. Each subclass defines this method.
 
         Parameters
         ----------
@@ -136,11 +135,11 @@ class Module:
             context.reset(token)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the submodules with their names."""
+        """Yield the direct submodules as pairs of name and module."""
         yield from self._modules.items()
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all modules inside it.
+        """Yield this module and all modules inside it, at any depth.
 
         Examples
         --------
@@ -154,7 +153,7 @@ class Module:
             yield from child.modules()
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the parameters with their names, ``layer.weight`` for example, each once.
+        """Yield each parameter once, as a pair of its name and Tensor: ``("layer.weight", …)``.
 
         Examples
         --------
@@ -170,13 +169,14 @@ class Module:
                 yield name, parameter
 
     def _named(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield (name, parameter); a shared parameter appears under each of its names."""
         yield from self._parameters.items()
         for prefix, child in self.children():
             for name, parameter in child._named():
                 yield f"{prefix}.{name}", parameter
 
     def parameters(self) -> Iterator[Tensor]:
-        """Yield the parameters, each once."""
+        """Yield each parameter once."""
         for _, parameter in self.named_parameters():
             yield parameter
 
@@ -186,7 +186,7 @@ class Module:
         Returns
         -------
         dict of str to ndarray
-            The argument of `load_state_dict` and `tg.save`. Further training does not change it.
+            Pass it to `load_state_dict` or `tg.save`. Further training does not change it.
 
         Examples
         --------
@@ -198,18 +198,19 @@ class Module:
         return {name: parameter.data.copy() for name, parameter in self._named()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace the numbers of all parameters by those in `state`.
+        """Replace the values of all parameters with those in `state`.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            Arrays, Tensors or anything NumPy reads, by name: all parameters, with the shapes and
-            dtypes that they have here. The numbers are copied.
+            One array, Tensor or array_like for each name of a parameter, with the shape and dtype
+            that the parameter has in this module. The values are copied.
 
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or a shape or dtype differs. The module is unchanged.
+            If a name is missing or unknown, or a shape or dtype differs. The module then stays
+            unchanged.
 
         Examples
         --------
@@ -220,19 +221,19 @@ class Module:
         >>> bool((one(x) == other(x)).all())
         True
         """
-        own, operation = dict(self._named()), f"{type(self).__name__}.load_state_dict"
+        parameters, operation = dict(self._named()), f"{type(self).__name__}.load_state_dict"
         fix = "pass module.state_dict(), or the result of tg.load"
         arrays = {
             name: check.real_array(operation, name, x.data if isinstance(x, Tensor) else x)
             for name, x in check.mapping(operation, "state", state, fix).items()
         }
-        _require_same_parameters(operation, own, arrays)
-        _require_tied_equal(operation, own, arrays)
-        for name, parameter in own.items():
+        _require_same_parameters(operation, parameters, arrays)
+        _require_tied_equal(operation, parameters, arrays)
+        for name, parameter in parameters.items():
             parameter.data = arrays[name].copy()
 
     def zero_grad(self) -> None:
-        """Set all gradients to None.
+        """Set the gradients of all parameters to None.
 
         Examples
         --------
@@ -249,9 +250,9 @@ class Module:
             parameter.grad = None
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training mode, or with `mode` False to evaluation mode; return the module.
+        """Switch to training mode, or to evaluation mode if `mode` is False; return the module.
 
-        Dropout acts in training only.
+        Dropout acts only in training mode.
 
         Examples
         --------
@@ -277,7 +278,7 @@ class Module:
         Raises
         ------
         TypeError
-            If the dtype is not floating. The module is unchanged.
+            If the dtype is not floating. The module then stays unchanged.
 
         Examples
         --------
@@ -303,7 +304,8 @@ class Module:
         """
         for _, parameter in self._named():
             return parameter.dtype
-        raise TypeError(f"{type(self).__name__}: has no parameters, so no dtype")
+        name, fix = type(self).__name__, "use the dtype of the input instead"
+        raise TypeError(f"{name}.dtype: expected a module with parameters, got none; {fix}")
 
     def __repr__(self) -> str:
         lines = [f"\n({name}): {child!r}" for name, child in self.children()]
@@ -312,7 +314,7 @@ class Module:
         return f"{type(self).__name__}({self.describe()}{children}{end})"
 
     def describe(self) -> str:
-        """Return the text that `repr` shows in the parentheses.
+        """Return the text that `repr` shows between the parentheses.
 
         Examples
         --------
@@ -328,7 +330,7 @@ class Module:
 def eval_mode(model: Any) -> Iterator[None]:
     """Put a Module into evaluation mode inside the block; restore each submodule's mode afterwards.
 
-    Anything that is not a Module is left alone.
+    A `model` that is not a Module is left unchanged.
     """
     modules = list(model.modules()) if isinstance(model, Module) else []
     modes = [module.training for module in modules]
@@ -341,7 +343,7 @@ def eval_mode(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _require_no_hidden_modules(kind: str, name: str, value: Any) -> None:
+def _require_no_hidden_modules(class_name: str, name: str, value: Any) -> None:
     """Raise TypeError for a list, tuple or dict with a Module inside, at any depth.
 
     The parameters of such a Module would not be found.
@@ -350,44 +352,44 @@ def _require_no_hidden_modules(kind: str, name: str, value: Any) -> None:
     while rest:
         item = rest.pop()
         if isinstance(item, Module):
-            got = f"a {type(value).__name__} of them, whose parameters would not be found"
-            raise argument_error(kind, name, "a Module", got, "use nn.ModuleList", TypeError)
+            got = f"a {type(value).__name__} of Modules, whose parameters would not be found"
+            raise argument_error(class_name, name, "a Module", got, "use nn.ModuleList", TypeError)
         if isinstance(item, list | tuple | dict):
             rest.extend(item.values() if isinstance(item, dict) else item)
 
 
 def _require_same_parameters(
-    operation: str, own: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
+    operation: str, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Raise ValueError if the arrays differ from the parameters in names, shapes or dtypes."""
-    faults = [f"missing {name} {p.shape}" for name, p in own.items() if name not in arrays]
-    faults += [f"unexpected {name}" for name in arrays if name not in own]
-    for name, p in own.items():
+    faults = [f"missing {name} {p.shape}" for name, p in parameters.items() if name not in arrays]
+    faults += [f"unexpected {name}" for name in arrays if name not in parameters]
+    for name, p in parameters.items():
         array = arrays.get(name)
         if array is not None and (array.shape != p.shape or array.dtype != p.dtype):
             faults.append(f"{name} expected {p.dtype} {p.shape}, got {describe(array)}")
     if faults:
-        fix = "build the module with the sizes the weights have, or convert dtypes with "
-        fix += "module.astype(dtype)"
-        raise argument_error(operation, "state", "its parameters", "; ".join(faults), fix)
+        expected, got = "one array for each parameter of the module", "; ".join(faults)
+        fix = "build the module with the sizes of the weights, or use module.astype(dtype)"
+        raise argument_error(operation, "state", expected, got, fix)
 
 
 def _require_tied_equal(
-    operation: str, own: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
+    operation: str, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Raise ValueError if a parameter that has several names has different numbers under them."""
-    for name, parameter in own.items():
-        names = [other for other in own if own[other] is parameter]
+    """Raise ValueError if the arrays for the names of one shared parameter differ."""
+    for name, parameter in parameters.items():
+        names = [other for other in parameters if parameters[other] is parameter]
         if not all(np.array_equal(arrays[name], arrays[n], equal_nan=True) for n in names):
-            expected = f"the same numbers under {' and '.join(names)}, which are one parameter"
-            fix = "make the parameters separate in the module, or give both the same numbers"
-            raise argument_error(operation, name, expected, "different ones", fix)
+            expected = f"equal arrays for {' and '.join(names)}, which are one shared parameter"
+            fix = "do not share the parameter in the module, or pass equal arrays"
+            raise argument_error(operation, name, expected, "different arrays", fix)
 
 
 def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:
-    """Return `x` as a Tensor; raise TypeError if its dtype is not that of the parameters."""
+    """Return `x` as a Tensor; raise TypeError if its dtype differs from that of the parameters."""
     if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
-        fix = "pass the output: a recurrent layer returns (output, state)"
+        fix = "pass only the output, because a recurrent layer returns (output, state)"
         raise argument_error(
             operation, argument, "one Tensor", f"a tuple of {len(x)}", fix, TypeError
         )
@@ -399,6 +401,6 @@ def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Te
         if x.dtype.kind == "f":
             fix += f", or {operation.lower()}.astype(np.{x.dtype}) for the module"
         else:
-            fix += "; one-hot rows come from tg.text.one_hot"
+            fix += "; tg.text.one_hot makes one-hot rows"
         raise argument_error(operation, argument, expected, describe(x), fix, TypeError)
     return x

@@ -30,7 +30,7 @@ OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout"
 
 
 class Recurrent(Module):
-    """Any cell, scanned over sequences of any lengths: stacked, in one direction or both.
+    """Layers of any recurrent cell, scanned over sequences in one direction or both.
 
     ::
 
@@ -39,47 +39,49 @@ class Recurrent(Module):
     Parameters
     ----------
     cell : callable
-        ``cell(input_size, rng)`` makes the cell of one layer and direction: a `Module`, or any
+        ``cell(input_size, rng)`` returns the cell of one layer and direction: a `Module`, or any
         function called as ``output, state = cell(x, state)`` with x of shape (B, input_size). The
-        parameters of a Module become parameters of the layer. Its ``hidden_size`` and
-        ``zero_state(batch)``, if it has them, give the initial state. A method like `Cell.unroll`
-        computes what does not depend on the state for all steps at once.
+        parameters of a Module become parameters of the layer. If the cell has ``zero_state(batch)``
+        or ``hidden_size``, they determine the initial state. If it has a method like `Cell.unroll`,
+        the part that does not depend on the state is computed for all steps at once.
     input_size : int
         I, the size of x.
     num_layers : int
-        The second layer reads the output of the first, and so on.
+        The number of stacked layers. Each reads the output of the one before it.
     hidden_size : int, optional
-        The size of the cell's output, and of its state if it has no ``zero_state``. The default is
-        the cell's own ``hidden_size``. It is the same in all layers and directions.
+        The size of the cell's output, and of its state if the cell has no ``zero_state``. The
+        default is the ``hidden_size`` of the cell. It is the same in all layers and directions.
     batch_first : bool
         If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
-        Dropout between layers in training: of each entry of the output of each layer but the last.
+        Dropout between layers in training: it acts on the output of every layer but the last.
     input_dropout, state_dropout : float in [0, 1)
-        Dropout in training with one mask for the whole sequence (Gal and Ghahramani, 2016). The
-        first acts on the input of each layer. The second acts on the state: in an RNN, a GRU or an
-        LSTM wherever it enters a product, and for other cells on all its arrays of floats.
+        Dropout in training with one mask for the whole sequence (Gal and Ghahramani, 2016).
+        `input_dropout` acts on the input of each layer. `state_dropout` acts on the state: in an
+        RNN, a GRU or an LSTM on h before each matrix product, and in other cells on all arrays of
+        floats in the state.
     zoneout : float in [0, 1)
-        The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017);
-        in evaluation, the expected value is used. It reaches an output that *is* a part of the new
-        state, as in ``return h, h``. An output that the cell computes from its new state is not
-        affected. Neither are integers in a state.
+        The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017).
+        In evaluation, the expected value is used. An output that *is* a part of the new state, as
+        in ``return h, h``, changes with it; an output that the cell computes from its new state
+        does not. Integers in a state are not affected.
     bidirectional : bool
         Also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
-        The source of initial parameters and of all dropout.
+        The source of the initial parameters, of all dropout and of zoneout.
 
     Raises
     ------
     TypeError
-        If `cell` is a cell instead of a function that makes one, or a setting has the wrong type.
+        If `cell` is a cell instead of a function that returns one, or a setting has a wrong type.
     ValueError
-        If a size or a probability is out of range, or the cells differ in size.
+        If a size or a probability is out of range, or the cells differ in hidden size.
 
     Notes
     -----
-    A parameter of the cell of layer k is called ``weight_ih_l{k}``, and in the backward direction
-    ``weight_ih_l{k}_reverse``. These are PyTorch's names, so state dicts are interchangeable.
+    The parameter ``weight_ih`` of the cell of layer k is called ``weight_ih_l{k}``, and in the
+    reverse direction ``weight_ih_l{k}_reverse``. These are PyTorch's names, so state dicts are
+    compatible.
 
     References
     ----------
@@ -142,11 +144,11 @@ class Recurrent(Module):
                 self.hidden_size = hidden_size = hidden_size_of(
                     name, self.cells[k][-1], hidden_size
                 )
-        for title, parameter in self._named():
-            parameter.name = title
+        for full_name, parameter in self._named():
+            parameter.name = full_name
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the cells as ``l0``, ``l0_reverse``, ``l1``, …; then the modules of a subclass.
+        """Yield the cells as ``l0``, ``l0_reverse``, ``l1``, …; then the submodules of a subclass.
 
         Examples
         --------
@@ -159,13 +161,14 @@ class Recurrent(Module):
         yield from super().children()
 
     def _cells(self) -> Iterator[tuple[str, Module]]:
-        """Yield the cells that are Modules, by name."""
+        """Yield the cells that are Modules, with their names."""
         for k, cells in enumerate(self.cells):
             for cell, suffix in zip(cells, ("", "_reverse"), strict=False):
                 if isinstance(cell, Module):
                     yield f"l{k}{suffix}", cell
 
     def _named(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the parameters with PyTorch's names: ``weight_ih_l0``, not ``l0.weight_ih``."""
         for suffix, cell in self._cells():
             for name, parameter in cell._named():
                 yield f"{name}_{suffix}", parameter
@@ -177,52 +180,52 @@ class Recurrent(Module):
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. Assigning ``weight_ih_l0`` replaces that parameter of the cell."""
         for suffix, cell in self._cells() if "cells" in self.__dict__ else ():
-            own = name.removesuffix(f"_{suffix}")
-            if own != name and own in cell._parameters:
+            cell_name = name.removesuffix(f"_{suffix}")
+            if cell_name != name and cell_name in cell._parameters:
                 if isinstance(value, Tensor):
-                    shape, fix = cell._parameters[own].shape, "build a layer of other sizes"
+                    shape, fix = cell._parameters[cell_name].shape, "build a layer with other sizes"
                     check.shape(type(self).__name__, name, value, shape, fix)
-                setattr(cell, own, value)
+                setattr(cell, cell_name, value)
                 return
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Tensor:
         if not name.startswith("_") and "cells" in self.__dict__:
-            for known, parameter in self._named():
-                if known == name:
+            for parameter_name, parameter in self._named():
+                if parameter_name == name:
                     return parameter
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, Any]:
-        """Scan the sequences.
+        """Scan all layers over the sequences.
 
         Parameters
         ----------
         x : Tensor of shape (T, B, I), or (T, I) for one sequence; (B, T, I) if `batch_first`
         state : Tensor of shape (layers · directions, B, H), or (layers · directions, H), optional
-            Zeros if missing. For an LSTM a tuple (h, c) of two such.
+            The initial state; the default is zeros. For an LSTM, a tuple (h, c) of two Tensors.
         lengths : integers of shape (B,), optional
-            How many steps of each sequence count, from 0 to T, in any order. The rest of x is
-            padding and has no effect, even if it is NaN. The output there is 0, and a last state is
-            the state after the last step that counts. The backward direction starts each sequence
-            at its own end. The cell also runs on the padding, where it gets the sequence's first
-            step again, and its results there are unused. So its states and outputs must be arrays
-            with the batch as their first axis.
+            The number of valid steps of each sequence, from 0 to T, in any order. The rest of x is
+            padding and has no effect, even if it is NaN. The output there is 0. The last state of a
+            sequence is that after its last valid step. The reverse direction starts each sequence
+            at its own end. The cell also runs on the padding, where its input is the sequence's
+            first step again, and its results there are discarded. Its states and outputs must
+            therefore be arrays with the batch as their first axis.
 
         Returns
         -------
         output : Tensor of shape (T, B, directions · H), or (T, directions · H)
             The last layer's output at every step; a tuple of such if the cell's output is a tuple.
         state : as `state`
-            The last state of each layer and direction, in the order of the parameters.
+            The last state of each layer and direction; in each layer, forward comes before reverse.
 
         Raises
         ------
         ValueError
-            If a shape does not fit, there are no time steps, or a length is not in [0, T]. If a
-            state or an output of the cell is not what `lengths` or an option needs.
+            If a shape does not fit, there are no time steps, or a length is not in [0, T]; or if
+            `lengths` or an option does not work with the states or outputs of the cell.
         TypeError
-            If a dtype is not that of the parameters.
+            If a dtype differs from that of the parameters.
 
         Examples
         --------
@@ -258,7 +261,7 @@ class Recurrent(Module):
     def _scan_layer(
         self, k: int, x: Tensor, states: list[Any], running: np.ndarray | None, swap: bool
     ) -> Any:
-        """Return the output of layer k, and replace its initial states in `states` by the last."""
+        """Return the output of layer k; replace its initial states in `states` by the last ones."""
         outputs = []
         for d, cell in enumerate(self.cells[k]):
             i = k * self.directions + d
@@ -290,15 +293,15 @@ class Recurrent(Module):
         if self.zoneout:
             step, inputs = with_zoneout(name, step, inputs, state, self.zoneout, rng, len(x))
         if running is not None:
-            restart = not has_unroll
+            restart = not has_unroll  # cells with `unroll` are taken to have finite derivatives
             step, inputs = freeze_finished(name, step, inputs, state, running, restart)
         return scan(step, inputs, state, reverse=reverse)
 
     def _unroll(self, cell: Any, x: Tensor) -> tuple[StepFunction, Any]:
-        """Return the step of a cell that has `unroll`, with state dropout, and its inputs.
+        """Return the step of a cell that has `unroll`, with state dropout, and the inputs to scan.
 
-        Under `scan_hook` the step is the whole cell: the compiler hoists what does not depend on
-        the state by itself. A mask then joins the inputs.
+        If `scan_hook` is set, the step is the whole cell, because the compiler itself hoists the
+        part that does not depend on the state. A dropout mask is then one of the inputs.
         """
         mask = None
         if self.training and self.state_dropout:
@@ -316,7 +319,7 @@ class Recurrent(Module):
         return whole_step, x if mask is None else (x, repeat_over_time(len(x), mask))
 
     def describe(self) -> str:
-        """Return the sizes and options."""
+        """Return the text of `repr`: the sizes and options."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
         options += [f"{name}={value}" for name in OPTIONS if (value := getattr(self, name))]
@@ -340,11 +343,11 @@ class RNN(Recurrent):
     hidden_size : int
         H, the size of the state. The output is the state.
     num_layers : int
-        The second layer reads the output of the first, and so on.
+        The number of stacked layers. Each reads the output of the one before it.
     nonlinearity : {"tanh", "relu"}
         The activation function.
     bias : bool
-        If False, there are no ``bias_ih`` and ``bias_hh``.
+        If False, the cells have no biases.
     batch_first : bool
         If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
@@ -352,7 +355,7 @@ class RNN(Recurrent):
     bidirectional : bool
         Also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
-        Parameters start uniform in ±1/√H, as in PyTorch.
+        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 
@@ -412,11 +415,11 @@ class GRU(Recurrent):
     hidden_size : int
         H, the size of the state. The output is the state.
     num_layers : int
-        The second layer reads the output of the first, and so on.
+        The number of stacked layers. Each reads the output of the one before it.
     reset : {"after", "before"}
-        The form of the candidate; "after" is PyTorch's. See `GRUCell`.
+        The form of the candidate n; "after" is PyTorch's. See `GRUCell`.
     bias : bool
-        If False, there are no ``bias_ih`` and ``bias_hh``.
+        If False, the cells have no biases.
     batch_first : bool
         If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
@@ -424,7 +427,7 @@ class GRU(Recurrent):
     bidirectional : bool
         Also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
-        Parameters start uniform in ±1/√H, as in PyTorch.
+        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 
@@ -488,9 +491,9 @@ class LSTM(Recurrent):
     hidden_size : int
         H, the size of h and c. The output is h.
     num_layers : int
-        The second layer reads the output of the first, and so on.
+        The number of stacked layers. Each reads the output of the one before it.
     bias : bool
-        If False, there are no ``bias_ih`` and ``bias_hh``.
+        If False, the cells have no biases.
     batch_first : bool
         If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
     dropout : float in [0, 1)
@@ -498,7 +501,7 @@ class LSTM(Recurrent):
     bidirectional : bool
         Also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
-        Parameters start uniform in ±1/√H, as in PyTorch.
+        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 

@@ -1,4 +1,4 @@
-"""Checks of the recurrent layers: the function that makes cells, the input, and cells' outputs."""
+"""Checks of recurrent layers: the function that makes cells, the input and the cells' outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .layers import check_last_axis
 from .module import Module, as_input
 
 MAKER = "a function that makes a cell"
-MAKER_FIX = "pass a function: cell(input_size, rng) returns a Module, or a function of (x, state)"
+MAKER_FIX = "pass a function of (input_size, rng) that returns a Module or a function of (x, state)"
 
 
 def require_cell_maker(operation: str, cell: Any) -> None:
-    """Raise TypeError if `cell` is not a function of (input_size, rng), but a cell for example."""
+    """Raise TypeError unless `cell` is a function that makes cells; a cell itself is not one."""
     fix = MAKER_FIX
     is_cell_class = isinstance(cell, type) and issubclass(cell, Cell)
     if is_cell_class and "hidden_size" in inspect.signature(cell).parameters:
-        fix = f"use lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng) for example"
+        fix = f"pass lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng), for example"
     elif callable(cell) and not isinstance(cell, Module):
         return
     raise argument_error(
@@ -32,21 +32,21 @@ def require_cell_maker(operation: str, cell: Any) -> None:
 
 
 def hidden_size_of(operation: str, cell: Any, known: int | None) -> int:
-    """Return the hidden size of a cell, or the known one if the cell does not have one.
+    """Return the hidden size of a cell, or `known` if the cell has no attribute ``hidden_size``.
 
     Raises
     ------
     TypeError
-        If the cell cannot be called, or there is no size.
+        If the cell is not callable, or neither size is an integer.
     ValueError
-        If the cell's size is not the known one.
+        If the cell's size differs from `known`, or is not positive.
     """
     check.callable(operation, "cell", cell, MAKER, MAKER_FIX)
     size = check.count(operation, "hidden_size", getattr(cell, "hidden_size", known))
     if known is not None and size != known:
-        expected, fix = f"cells of hidden_size {known}", "make all cells of one size"
-        fix += ", or a Recurrent for each layer"
-        raise argument_error(operation, "cell", expected, f"one of {size}", fix)
+        expected, got = f"cells of hidden_size {known}", f"a cell of hidden_size {size}"
+        fix = "give all cells the same size, or use a Recurrent for each layer"
+        raise argument_error(operation, "cell", expected, got, fix)
     return size
 
 
@@ -58,7 +58,7 @@ def as_sequences(
     Raises
     ------
     TypeError
-        If its dtype is not that of the parameters.
+        If its dtype differs from that of the parameters.
     ValueError
         If its shape does not fit, or there is no time step.
     """
@@ -66,16 +66,16 @@ def as_sequences(
     if x.ndim not in (2, 3):
         batch = "B, T" if batch_first else "T, B"
         expected = f"shape ({batch}, {input_size}) or (T, {input_size})"
-        raise argument_error(operation, "x", expected, describe(x), "use reshape")
+        raise argument_error(operation, "x", expected, describe(x), "reshape x")
     check_last_axis(operation, x, input_size, "input_size")
     if x.shape[1 if batch_first and x.ndim == 3 else 0] == 0:
-        fix = "keep the state as it is instead"
+        fix = "skip the call, and keep the state"
         raise argument_error(operation, "x", "at least one time step", describe(x), fix)
     return x
 
 
 def require_one_array(operation: str, output: Any) -> None:
-    """Raise ValueError if the output of a layer is a tuple, which no further layer can read."""
+    """Raise ValueError if the output of a layer is a tuple; the next layer reads one array."""
     if isinstance(output, tuple):
         expected = "one array as the output of each layer but the last"
         got, fix = f"a tuple, {tree.describe(output)}", "concatenate the parts, or use one layer"
@@ -83,15 +83,15 @@ def require_one_array(operation: str, output: Any) -> None:
 
 
 def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
-    """Raise ValueError if an output does not start with the axes of time and batch in `shape`.
+    """Raise ValueError unless each output has the time and batch axes in `shape`, and features.
 
-    Without the axis of the batch, sequences cannot be told apart. Without one of features, the
-    outputs of both directions cannot be concatenated.
+    Without a batch axis, the sequences cannot be distinguished. Without a feature axis, the outputs
+    of the two directions cannot be concatenated.
     """
     for part in tree.leaves(outputs):
         if part.ndim <= len(shape) or part.shape[: len(shape)] != shape:
             axes = ", ".join([*map(str, shape[1:]), "..."])
             expected = f"an output of shape ({axes}) at each step"
-            fix = "keep the axis of the batch, and one of features, even if it has size 1"
+            fix = "keep the batch axis, and a feature axis even if its size is 1"
             got = f"{part.dtype} {part.shape[1:]}"
             raise argument_error(operation, "cell", expected, got, fix)

@@ -1,4 +1,4 @@
-"""Sequences of different lengths: the mask of the steps that count, and steps that respect it.
+"""Sequences of different lengths: the mask of valid time steps, and a scan that respects it.
 
 The mask is called `running`. It has shape (T, B), and is True where a sequence has not yet ended.
 """
@@ -30,11 +30,11 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if len(batch) != 1 or array.shape != batch or (array.dtype.kind not in "iu" and array.size):
-        expected = "none, because x is a single sequence"
+        expected, fix = "none, because x is a single sequence", "give x a batch axis, or shorten x"
         if batch:
             expected = f"one integer for each sequence, shape {batch}"
+            fix = "pass a list of integers, in the order of the batch"
         got = describe(array if array.dtype.kind != "O" else lengths)
-        fix = "give x a batch, and lengths (B,)"
         raise argument_error(operation, "lengths", expected, got, fix)
     wrong = np.flatnonzero((array < 0) | (array > steps))
     if wrong.size:
@@ -47,12 +47,14 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
 def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
     """Return x of shape (T, B, ...) with the padding of each sequence replaced by its first step.
 
-    The first step is the last one that counts if `reverse`. The replacement carries no gradient.
+    If `reverse`, that is the last valid step, where the scan starts. The replacement carries no
+    gradient.
 
-    The cell also runs on the padding, and its results there are unused. An infinite derivative in
-    the padding, that of √x at 0 for example, would still give NaN, because the gradient 0 of an
-    unused result times inf is NaN. So the cell runs on numbers that the sequence contains anyway. A
-    sequence of length 0 takes the step of the longest sequence. If all are empty, the padding is 1.
+    The cell also runs on the padding, and its results there are discarded. An infinite derivative
+    in the padding, that of √x at 0 for example, would still give NaN, because the gradient of a
+    discarded result is 0, and 0 · inf is NaN. The cell therefore runs on a step that the sequence
+    contains anyway. A sequence of length 0 takes the step of the longest sequence. If all sequences
+    are empty, the padding is 1.
     """
     sources = _padding_sources(running)
     lengths = running.sum(axis=0)[sources]
@@ -68,11 +70,11 @@ def zero_finished(running: np.ndarray, output: Any) -> Any:
 def freeze_finished(
     operation: str, step: StepFunction, inputs: Any, state: Any, running: np.ndarray, restart: bool
 ) -> tuple[StepFunction, Any]:
-    """Return a step that leaves the state of finished sequences unchanged, and its inputs.
+    """Wrap `step` to leave the state of finished sequences unchanged; return it with its inputs.
 
-    With `restart`, the cell gets the initial state of a finished sequence in place of its last one.
-    Together with `pad_with_first_step` this repeats the sequence's first step, so its derivatives
-    are as finite as they are there. A cell without infinite derivatives does not need it.
+    With `restart`, the cell gets the initial state of a finished sequence instead of its last one.
+    With `pad_with_first_step` the cell then repeats the first step of the sequence, so the padding
+    adds no infinite derivative. A cell without infinite derivatives does not need this.
 
     Raises
     ------
@@ -82,8 +84,8 @@ def freeze_finished(
     arrays = [part for part in tree.leaves(state) if is_array(part)]
     batch = running.shape[1:]
     if any(np.shape(part)[:1] != batch for part in arrays):
-        expected = f"arrays with the sequences of the batch on the first axis, ({batch[0]}, ...)"
-        got, fix = tree.describe(state), "see zero_state(batch)"
+        expected = f"arrays with the batch on the first axis, ({batch[0]}, ...)"
+        got, fix = tree.describe(state), "return such arrays from the cell's zero_state(batch)"
         raise argument_error(operation, "state", expected, got, fix)
     masks, starts = [_align(running, part.ndim + 1) for part in arrays], []
     if restart:
@@ -98,7 +100,8 @@ def freeze_finished(
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
-        if type(new) is not type(old) or new != old:  # it may differ between sequences
+        # A part without a batch axis has one value for all sequences, finished or not.
+        if type(new) is not type(old) or new != old:
             raise array_error(operation, "lengths", old, new)
         return new
 
@@ -107,21 +110,21 @@ def freeze_finished(
 
 
 def _align(running: np.ndarray, axes: int) -> np.ndarray:
-    """Return the mask (T, B) with trailing axes of size 1, `axes` in all, so that it broadcasts."""
+    """Return the mask with `axes` axes, the trailing ones of size 1, so that it broadcasts."""
     return running.reshape(running.shape + (1,) * (axes - 2))
 
 
 def _padding_sources(running: np.ndarray) -> np.ndarray:
-    """Return, for each sequence, the index of the one whose numbers replace its padding.
+    """Return, for each sequence, the index of the sequence whose values replace its padding.
 
-    That is the sequence itself; for one of length 0 it is the longest.
+    That is the sequence itself or, if its length is 0, the longest sequence.
     """
     lengths = running.sum(axis=0)
     return np.where(lengths > 0, np.arange(lengths.size), lengths.argmax() if lengths.size else 0)
 
 
 def _select(part: Any, mask: Any, start: np.ndarray) -> Any:
-    """Return `part` where the mask is True, else `start`; under the name of `part`."""
+    """Return `part` where the mask is True, else `start`; keep the name of `part`."""
     selected = ops.where(mask, part, start)
     if isinstance(selected, Tensor):
         selected.name = part.name

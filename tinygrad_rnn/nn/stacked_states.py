@@ -1,4 +1,4 @@
-"""States of all layers and directions, stacked: each part has them on a new first axis."""
+"""Stacking of the states of all layers and directions along a new first axis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def initial_states(
     hidden_size: int,
     dtype: np.dtype,
 ) -> list[Any]:
-    """Return the initial state of each cell: its part of the stacked `state`, or zeros for None."""
+    """Return the initial state of each cell: its slice of `state`, or zeros if `state` is None."""
 
     def zero_state(cell: Any) -> Any:
         if hasattr(cell, "zero_state"):
@@ -38,7 +38,7 @@ def initial_states(
 
 
 def stack_states(operation: str, states: Sequence[Any]) -> Any:
-    """Return the states as one.
+    """Return one state whose parts are the stacked parts of n states.
 
     Arrays are stacked, and Python numbers become an array of shape (n,). A part that is None in
     all states stays None.
@@ -46,7 +46,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
     Raises
     ------
     ValueError
-        If a part is an array in one state and none in another, or shapes differ.
+        If a part has different kinds or shapes in two states.
     """
 
     def stack(*parts: Any) -> Any:
@@ -55,7 +55,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            expected = "parts that are arrays of one shape, numbers or None in all layers"
+            expected = "in all layers arrays of one shape, or numbers, or None"
             got, fix = " and ".join(map(tree.describe, parts)), "use a Recurrent for each layer"
             raise argument_error(operation, "state", expected, got, fix)
         return None
@@ -64,12 +64,12 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
 
 
 def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
-    """Return the n states that `stack_states` made `state` from.
+    """Split `state` into the n states that were stacked; the inverse of `stack_states`.
 
     Raises
     ------
     ValueError
-        If `state` is not n times a state like `zeros`.
+        If `state` is not a stack of n states of the form of `zeros`.
     """
     whole = tree.map(
         lambda part: part if part is None or isinstance(part, Tensor) else Tensor(part), state
@@ -77,7 +77,7 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
     expected = tree.map(lambda part: _repeat(n, part), zeros)
     has_n_rows = all(part.shape[:1] == (n,) for part in tree.leaves(whole))
     if not (tree.same_structure(expected, whole) and has_n_rows):
-        fix = "pass one for each layer and direction, on a first axis; a state is not broadcast"
+        fix = "stack one state for each layer and direction, because states are not broadcast"
         got = tree.describe(whole)
         raise argument_error(operation, "state", tree.describe(expected), got, fix)
 
@@ -93,6 +93,6 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
 
 
 def _repeat(n: int, part: Any) -> Any:
-    """Return an array of n times the part, without copying; None stays None."""
+    """Return a view that repeats the part n times along a new first axis; None stays None."""
     array = unwrap(part)
     return None if array is None else np.broadcast_to(array, (n, *np.shape(array)))

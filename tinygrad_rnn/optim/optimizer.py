@@ -1,7 +1,7 @@
 """The base class of all optimizers: parameters, the state of each, and saving and loading.
 
-Only an optimizer writes parameters, and only by assigning a new array to `.data`. It never writes
-into the old array, so whatever still refers to that array (a graph, for example) stays valid.
+An optimizer changes a parameter only by assigning a new array to its `.data`. It never writes into
+the old array, so everything that still refers to that array (a graph, for example) stays valid.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..tensor import Tensor
 class Optimizer:
     """Base class: holds the parameters and, for each, the arrays that `update` keeps between steps.
 
-    A subclass defines `update`. If it keeps state, it also defines `state_names`, so that a state
-    can be checked when it is loaded.
+    A subclass defines `update`. If it keeps state, it also defines `state_names`, so that a loaded
+    state can be checked.
 
     Parameters
     ----------
@@ -28,15 +28,16 @@ class Optimizer:
     lr : float
         The learning rate η, at least 0. It may be changed at any time, by a schedule for example.
     **numbers : float
-        Other settings of a subclass, which are checked here and before each step: at least 0;
-        ``beta1``, ``beta2`` and ``alpha`` also below 1.
+        Other settings, which the subclass stores under the same names. They are checked here and
+        before each step: each must be at least 0; ``beta1``, ``beta2`` and ``alpha`` also below 1.
 
     Raises
     ------
     TypeError
         If `params` is not an iterable, or a setting is not a number.
     ValueError
-        If there are no parameters, a parameter is given twice, or a number is out of range.
+        If there are no parameters, a parameter is not such a leaf or is given twice, or a number is
+        out of range.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class Optimizer:
             got = ", ".join(describe(p) for p in self.params) or "none"
             fix = "pass module.parameters()"
             raise argument_error(self.name, "params", expected, got, fix)
-        fix = "leave it out, or it would be stepped twice; module.parameters() gives each once"
+        fix = "remove the duplicate, or use module.parameters(), which yields each parameter once"
         check.unique(self.name, "params", self.params, fix)
         self._settings = ("lr", *numbers)
         self._check_settings({"lr": lr, **numbers})
@@ -102,9 +103,9 @@ class Optimizer:
         ------
         ValueError
             If a gradient does not have the shape of its parameter, or a setting is now out of
-            range. Nothing has changed then.
+            range. No parameter is changed in that case.
         TypeError
-            If a setting is no longer a number. Nothing has changed then.
+            If a setting is no longer a number. No parameter is changed in that case.
 
         Examples
         --------
@@ -136,8 +137,8 @@ class Optimizer:
         w, g : ndarray
             The parameter and its gradient, of the same shape. Do not write into them.
         state : dict of ndarray
-            The arrays that belong to this parameter, empty at first. Write into it what the next
-            step needs.
+            The arrays that belong to this parameter; empty before the first step. Store the arrays
+            that the next step needs in it.
 
         Returns
         -------
@@ -162,7 +163,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the learning rate and the state of all parameters: arrays by name, for `tg.save`.
 
-        The other settings are not in it; pass them to the constructor again.
+        The other settings are not included; pass them to the constructor again.
 
         Examples
         --------
@@ -182,7 +183,7 @@ class Optimizer:
         return {"lr": np.array(self.lr), "steps": np.array(self.steps), **arrays}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, which an optimizer of the same class and parameters returned.
+        """Restore `state`, the `state_dict` of an optimizer of the same class and parameters.
 
         Parameters
         ----------
@@ -193,11 +194,11 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a name, a shape or a number does not fit, or something is missing. Nothing has
-            changed then.
+            If a name, a shape or a number does not fit, or an entry is missing. The optimizer is
+            not changed in that case.
         TypeError
-            If a value is not an array of real numbers, or a count is not an integer. Nothing has
-            changed then.
+            If a value is not an array of real numbers, or a count is not an integer. The optimizer
+            is not changed in that case.
 
         Examples
         --------
@@ -211,13 +212,13 @@ class Optimizer:
         (0.1, 1)
         """
         operation = f"{self.name}.load_state_dict"
-        fix = "pass optimizer.state_dict(), or what tg.load returns for a file of it"
+        fix = "pass optimizer.state_dict(), or the result of tg.load"
         check.instance(operation, "state", state, Mapping, "a state_dict of an optimizer", fix)
         arrays = {name: check.real_array(operation, str(name), a) for name, a in state.items()}
         loaded, faults = self._split_by_parameter(arrays)
         if faults:
-            expected = "that of the same optimizer with the same parameters"
-            got, fix = "; ".join(sorted(faults)), "build both optimizers alike"
+            expected = "the state of an optimizer with the same class, settings and parameters"
+            got, fix = "; ".join(sorted(faults)), "build this optimizer like the saved one"
             raise argument_error(operation, "state", expected, got, fix)
         lr = check.number(operation, "lr", arrays["lr"])
         steps = check.count(operation, "steps", arrays["steps"][()], low=0)
@@ -229,7 +230,7 @@ class Optimizer:
     def _split_by_parameter(
         self, arrays: Mapping[str, np.ndarray]
     ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
-        """Return the state of each parameter, and a description of each entry that does not fit."""
+        """Return the state of each parameter, and a description of each entry that is wrong."""
         count = len(self.params)
         known = {f"{i}.{name}": (i, name) for i in range(count) for name in self.state_names()}
         loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
@@ -242,7 +243,7 @@ class Optimizer:
             elif array.shape != (() if name == "t" else shape):
                 faults.append(f"{key} {array.shape} for a parameter of shape {shape}")
             elif name in ("square", "largest") and (array < 0).any():
-                faults.append(f"{key} with entries below 0, but it is a mean of squares")
+                faults.append(f"{key} with negative entries, but it is a mean of squares")
             else:
                 loaded[i][name] = array.copy()
         # A parameter that never had a gradient has no entries. Any other parameter has all of them.
@@ -268,5 +269,5 @@ class Optimizer:
 
 
 def _is_parameter(p: object) -> bool:
-    """Return whether `p` is a leaf Tensor that requires gradients."""
+    """Return True if `p` is a leaf Tensor that requires gradients."""
     return isinstance(p, Tensor) and p.node is None and p.requires_grad

@@ -1,6 +1,6 @@
-"""The optimizers. Each `update` is one equation.
+"""The optimizers: SGD, RMSprop, Adam and AdamW.
 
-In it w is the parameter, g its gradient and η the learning rate ``lr``.
+In the equations, w is the parameter, g its gradient and η the learning rate ``lr``.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ class SGD(Optimizer):
     Raises
     ------
     ValueError
-        If `nesterov` is True and `momentum` is 0; and as in `Optimizer`.
+        If `nesterov` is True and `momentum` is 0, and in the cases of `Optimizer`.
 
     References
     ----------
     Robbins and Monro, "A stochastic approximation method" (1951); Polyak, "Some methods of speeding
     up the convergence of iteration methods" (1964); Sutskever et al., "On the importance of
-    initialization and momentum in deep learning" (2013). The form, with η outside of v, is
-    PyTorch's.
+    initialization and momentum in deep learning" (2013). As in PyTorch, η is not a factor in v.
 
     Examples
     --------
@@ -69,7 +68,7 @@ class SGD(Optimizer):
         super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
         self.nesterov = check.flag("SGD", "nesterov", nesterov)
         if nesterov and not momentum:
-            expected, fix = "a momentum above 0", "momentum=0.9 is common"
+            expected, fix = "a momentum above 0", "use momentum=0.9, for example"
             raise argument_error("SGD", "nesterov", expected, "momentum=0", fix)
         self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
@@ -147,12 +146,12 @@ class RMSprop(Optimizer):
         self.centered = check.flag("RMSprop", "centered", centered)
 
     def state_names(self) -> set[str]:
-        """Return ``"square"``, with ``"mean"`` if centered and ``"velocity"`` if with momentum."""
+        """Return ``"square"``, ``"mean"`` if centered, and ``"velocity"`` if there is momentum."""
         optional = {"mean": self.centered, "velocity": self.momentum}
         return {"square", *(name for name, is_used in optional.items() if is_used)}
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Return w − η g / (√s + ε)."""
+        """Return w − η g / (√s + ε), or w − η v with momentum."""
         if self.weight_decay:
             g = g + self.weight_decay * w
         zero = np.zeros_like(w)
@@ -189,12 +188,12 @@ class Adam(Optimizer):
     weight_decay : float
         λ, at least 0. The decay is added to the gradient; `AdamW` keeps it separate.
     amsgrad : bool
-        Divide by the largest s so far, so that no step grows because s has shrunk.
+        Use the largest s so far, so that steps cannot grow when s shrinks.
 
     Raises
     ------
     ValueError
-        If `betas` are not two numbers; and as in `Optimizer`.
+        If `betas` are not two numbers, and in the cases of `Optimizer`.
 
     References
     ----------
@@ -246,13 +245,13 @@ class Adam(Optimizer):
     @betas.setter
     def betas(self, betas: Sequence[float]) -> None:
         if not isinstance(betas, Sequence) or len(betas) != 2:
-            name, fix = type(self).__name__, "(0.9, 0.999) is common"
+            name, fix = type(self).__name__, "use (0.9, 0.999), for example"
             expected, got = "two numbers in [0, 1)", describe(betas)
             raise argument_error(name, "betas", expected, got, fix)
         self.beta1, self.beta2 = betas
 
     def state_names(self) -> set[str]:
-        """Return ``"t"``, ``"mean"`` and ``"square"``, with ``"largest"`` for amsgrad."""
+        """Return ``"t"``, ``"mean"`` and ``"square"``, and ``"largest"`` for amsgrad."""
         return {"t", "mean", "square"} | ({"largest"} if self.amsgrad else set())
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: they set ``optimizer.lr`` after each epoch."""
+"""Learning-rate schedules, which set ``optimizer.lr`` after each epoch."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .optimizer import Optimizer
 
 
 class ResumableSchedule:
-    """A schedule whose state can be saved, so that another one continues from there.
+    """Base class of all schedules: the optimizer, and saving and loading of the state.
 
     Attributes
     ----------
     optimizer : Optimizer
     state_names : tuple of str
-        The attributes, all numbers, that the next rate depends on besides the settings.
+        The numeric attributes that determine the next rate, together with the settings.
     """
 
     state_names: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class ResumableSchedule:
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the current rate and the state of the schedule: arrays by name, for `tg.save`.
 
-        The settings are not in it; pass them to the constructor again.
+        The settings are not included; pass them to the constructor again.
 
         Examples
         --------
@@ -48,7 +48,7 @@ class ResumableSchedule:
         return {"lr": np.array(self.optimizer.lr), **state}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Continue from `state`, the `state_dict` of a schedule of the same class and settings.
+        """Restore `state`, the `state_dict` of a schedule of the same class and settings.
 
         This sets the optimizer's learning rate too.
 
@@ -60,10 +60,11 @@ class ResumableSchedule:
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or its value is not one number in the right range.
-            Nothing has changed then.
+            If a name is missing or unknown, or a value is not one number in the right range. The
+            schedule is not changed in that case.
         TypeError
-            If `state` is not a mapping, or a count is not an integer. Nothing has changed then.
+            If `state` is not a mapping, or a count is not an integer. The schedule is not changed
+            in that case.
 
         Examples
         --------
@@ -85,11 +86,8 @@ class ResumableSchedule:
             elif number.ndim or number.dtype.kind not in "iuf":
                 faults.append(f"{name} {describe(number)}")
         if faults:
-            expected, fix = (
-                f"one number for each of {', '.join(names)}",
-                "build both schedules alike",
-            )
-            got = "; ".join(faults)
+            expected, got = f"one number for each of {', '.join(names)}", "; ".join(faults)
+            fix = "pass the state_dict of a schedule of this class"
             raise argument_error(operation, "state", expected, got, fix)
         for name in names:
             if name in ("epoch", "waited"):
@@ -104,9 +102,9 @@ class ResumableSchedule:
 
 
 class Schedule(ResumableSchedule):
-    """Base class: sets ``optimizer.lr`` from the number of epochs that have passed.
+    """Base class of schedules that compute ``optimizer.lr`` from the number of epochs so far.
 
-    Call `step` after each epoch. The rate depends on the starting rate and on `epoch` only.
+    Call `step` after each epoch. The rate depends only on the starting rate and on `epoch`.
 
     Parameters
     ----------
@@ -180,7 +178,7 @@ class StepLR(Schedule):
 
     References
     ----------
-    As `torch.optim.lr_scheduler.StepLR`.
+    The equation is that of `torch.optim.lr_scheduler.StepLR`.
 
     Examples
     --------
@@ -218,7 +216,7 @@ class ExponentialLR(Schedule):
 
     References
     ----------
-    As `torch.optim.lr_scheduler.ExponentialLR`.
+    The equation is that of `torch.optim.lr_scheduler.ExponentialLR`.
 
     Examples
     --------
@@ -282,7 +280,7 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """Change the rate linearly, as a warm-up: from start_factor to end_factor times the base rate.
+    """Change the rate linearly from start_factor to end_factor times the base rate, as a warm-up.
 
     ::
 
@@ -298,8 +296,8 @@ class LinearLR(Schedule):
 
     References
     ----------
-    As `torch.optim.lr_scheduler.LinearLR`. Warm-up: Goyal et al., "Accurate, large minibatch SGD"
-    (2017).
+    The equation is that of `torch.optim.lr_scheduler.LinearLR`. Warm-up: Goyal et al., "Accurate,
+    large minibatch SGD" (2017).
 
     Examples
     --------
@@ -327,13 +325,13 @@ class LinearLR(Schedule):
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """Return base times the factor, interpolated between the two."""
+        """Return base times a factor interpolated between start_factor and end_factor."""
         done = min(self.epoch / self.total_iters, 1.0)
         return self.base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
 class ReduceLROnPlateau(ResumableSchedule):
-    """Multiply the rate by `factor` once the metric has not fallen for over `patience` epochs.
+    """Multiply the rate by `factor` when the metric has not fallen for over `patience` epochs.
 
     ::
 
@@ -346,12 +344,12 @@ class ReduceLROnPlateau(ResumableSchedule):
     optimizer : Optimizer
     factor : float in [0, 1)
     patience : int
-        The number of epochs without a fall that are tolerated. Counting starts again after each
+        The number of epochs without a fall to tolerate. Counting starts again after each
         reduction.
 
     References
     ----------
-    As `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode "min".
+    The rule is that of `torch.optim.lr_scheduler.ReduceLROnPlateau` in its mode "min".
 
     Examples
     --------
@@ -369,7 +367,8 @@ class ReduceLROnPlateau(ResumableSchedule):
     def __init__(self, optimizer: Optimizer, factor: float = 0.1, patience: int = 10):
         super().__init__(optimizer)
         name, expected = "ReduceLROnPlateau", "a number in [0, 1)"
-        self.factor = check.number(name, "factor", factor, expected, below=1, fix="0.1 is common")
+        fix = "use 0.1, for example"
+        self.factor = check.number(name, "factor", factor, expected, below=1, fix=fix)
         self.patience = check.count(name, "patience", patience, low=0)
         self.best, self.waited = inf, 0
 
@@ -381,7 +380,7 @@ class ReduceLROnPlateau(ResumableSchedule):
         TypeError
             If `metric` is not one number.
         ValueError
-            If it is NaN, because a lower rate does not help once training has diverged.
+            If `metric` is NaN, because a lower rate does not help once training has diverged.
         """
         metric = _check_metric("ReduceLROnPlateau.step", "metric", metric)
         margin = 1e-4 * abs(self.best) if isfinite(self.best) else 0.0
@@ -393,13 +392,13 @@ class ReduceLROnPlateau(ResumableSchedule):
 
 
 def _check_metric(operation: str, argument: str, value: Any) -> float:
-    """Return a metric as a float, ±inf included; raise an error if it is NaN or not one number."""
+    """Return a metric as a float, which may be ±inf; raise an error for NaN or several numbers."""
     is_scalar = isinstance(value, Tensor) and value.ndim == 0
     number = check.real_array(operation, argument, float(value) if is_scalar else value)
     if number.ndim or number.dtype.kind == "b":
         expected, got, fix = "one number", describe(value), "pass loss.item(), for example"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     if isnan(number):
-        fix = "training diverged: lower the learning rate, or clip gradients"
+        fix = "lower the learning rate or clip gradients, because training has diverged"
         raise argument_error(operation, argument, "a number", "nan", fix)
     return float(number)
