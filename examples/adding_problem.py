@@ -1,9 +1,9 @@
 """The adding problem at T = 100, which a vanilla RNN cannot learn and a GRU can.
 
-A sequence has a hundred random numbers, two of them marked, one in each half. The answer is the sum
-of the two. Answering 1 every time has a mean squared error of 1/6. The problem is from Hochreiter
-and Schmidhuber, 1997. Run it with ``python examples/adding_problem.py [FOLDER]``; it takes about
-half a minute.
+A sequence has a hundred random numbers, two of which are marked, one in each half. The answer is
+the sum of these two. Always answering 1 has a mean squared error of 1/6. The problem is from
+Hochreiter and Schmidhuber, 1997. Run it with ``python examples/adding_problem.py [FOLDER]``; it
+takes about half a minute.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Classify sequences of different lengths: are these brackets balanced?
 
-All sequences are in one batch, padded at their ends; `lengths` says where each ends. Half of them
-are balanced. The others have two brackets exchanged, so that counting each kind does not help.
+All sequences are in one batch, padded at the end, and `lengths` gives the length of each. Half of
+them are balanced. The others have two brackets exchanged, so that counting each kind does not help.
 Run it with ``python examples/balanced.py [FOLDER]``; it takes about twenty seconds.
 """
 
@@ -42,7 +42,7 @@ def write_unbalanced(rng, pairs):
 
 
 def batch(rng):
-    """Return one-hot sequences (LONGEST, BATCH, 2), their lengths, and 1 where balanced, else 0."""
+    """Return one-hot sequences (LONGEST, BATCH, 2), their lengths, and labels: 1 for balanced."""
     answers = rng.integers(0, 2, BATCH)
     texts = []
     for answer in answers:
@@ -55,7 +55,7 @@ def batch(rng):
 
 
 def main(folder="."):
-    """Train, measure on new sequences, print the accuracy by length, and return it."""
+    """Train, test on new sequences, print the accuracy by length, and return the total accuracy."""
     gru, head = tg.nn.GRU(2, HIDDEN, rng=0), tg.nn.Linear(HIDDEN, 2, rng=1)
     parameters = [*gru.parameters(), *head.parameters()]
     optimizer = tg.optim.Adam(parameters, lr=0.01)

@@ -1,8 +1,8 @@
 """Five recurrent cells, each with little more code than its equations.
 
-`tg.nn.Recurrent(Cell, input_size)` scans any of them over sequences. Layers, both directions,
-sequences of different lengths, dropout, drawings and gradients come with it. Run it with
-``python examples/cells.py``; it takes about a second.
+`tg.nn.Recurrent(Cell, input_size)` scans any of them over sequences. It also provides stacked
+layers, both directions, sequences of different lengths, dropout, drawings and gradients. Run it
+with ``python examples/cells.py``; it takes about a second.
 """
 
 from functools import partial
@@ -15,12 +15,12 @@ HIDDEN = 6
 
 
 def matrix(rng, rows, columns):
-    """Return a parameter that starts uniform in ±1/√columns."""
+    """Return a parameter with uniform initial values in ±1/√columns."""
     return tg.Tensor(tg.nn.init.uniform((rows, columns), columns**-0.5, rng), requires_grad=True)
 
 
 def vector(rng, size):
-    """Return a parameter that starts near 1."""
+    """Return a parameter with initial values near 1."""
     return tg.Tensor(1 + tg.nn.init.uniform((size,), 0.1, rng), requires_grad=True)
 
 
@@ -43,7 +43,7 @@ class MGU(tg.nn.Module):
 
 
 class PeepholeLSTM(tg.nn.LSTMCell):
-    """An LSTM whose gates see the cell state too (Gers and Schmidhuber, 2000)."""
+    """An LSTM whose gates also see the cell state (Gers and Schmidhuber, 2000)."""
 
     def __init__(self, size, rng, hidden=HIDDEN):
         super().__init__(size, hidden, rng=rng)
@@ -95,7 +95,7 @@ class IndRNN(tg.nn.Module):
 
 
 def moving_average(x, h):
-    """Return the mean of state and input: a cell without parameters, as a plain function."""
+    """Return the mean of state and input: a cell without parameters can be a plain function."""
     h = 0.5 * h + 0.5 * x
     h.name = "h"
     return h, h
@@ -110,10 +110,10 @@ CELLS = {
 
 
 def layers(**options):
-    """Return a layer of each cell by name. All read vectors of three numbers."""
-    found = {name: tg.nn.Recurrent(cell, 3, rng=0, **options) for name, cell in CELLS.items()}
+    """Return a layer of each cell, by name. All of them read vectors of three numbers."""
+    modules = {name: tg.nn.Recurrent(cell, 3, rng=0, **options) for name, cell in CELLS.items()}
     average = tg.nn.Recurrent(lambda size, rng: moving_average, 3, hidden_size=3, rng=0)
-    return {**found, "moving average": average}
+    return {**modules, "moving average": average}
 
 
 def main():

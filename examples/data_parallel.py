@@ -2,8 +2,8 @@
 
 Every process builds the same model and takes its own part of the sequences. Before each step the
 processes average their gradients. The parameters then equal those of one process on the whole
-batch, except for rounding, which is printed. Needs the extra ``mpi``. Run it with
-``mpiexec -n 2 python examples/data_parallel.py``; it takes a second or two.
+batch, except for rounding errors, which are printed. The example needs the extra ``mpi``. Run it
+with ``mpiexec -n 2 python examples/data_parallel.py``; it takes a second or two.
 """
 
 import sys
@@ -22,7 +22,7 @@ def build():
 
 
 def batch(step):
-    """Return sequences, and the sum of each over its columns and steps, weighted by time."""
+    """Return sequences, and the sum of each over its features and steps, weighted by time."""
     x = np.random.default_rng(step).standard_normal((T, B, D)).astype("float32")
     return x, (x.sum(2) * np.linspace(0, 1, T, dtype="float32")[:, None]).sum(0)[:, None]
 
@@ -44,7 +44,7 @@ def train(part=slice(None), communicator=None):
 
 
 def main():
-    """Train together, then alone on everything, and compare."""
+    """Train with all processes, then alone on whole batches, and compare the parameters."""
     world = tg.parallel.world()
     size = B // world.size
     together, loss = train(slice(world.rank * size, (world.rank + 1) * size), world)

@@ -1,7 +1,7 @@
 """A cell of your own, unrolled, drawn, and followed backwards step by step.
 
 The cell knows nothing about drawing. Names make the picture readable: a named value is in bold,
-with its time step, and a frame holds it together with the unnamed values that only it needs. Run it
+with its time step, and a frame encloses it and the unnamed values that only it needs. Run it
 with ``python examples/draw_own_cell.py [FOLDER]``; it takes about a second.
 """
 
@@ -26,7 +26,7 @@ W, U, V = weight("W", 3, 2), weight("U", 2, 2), weight("V", 3, 2)
 def leaky(x, h):
     """Compute a step of a leaky unit: h' = a ⊙ h + (1 − a) ⊙ tanh(x W + h U).
 
-    The gate a = σ(x V) says how much of the old state stays.
+    The gate a = σ(x V) is the share of the old state that stays.
     """
     a = tg.sigmoid(x @ V)
     h = a * h + (1 - a) * tg.tanh(x @ W + h @ U)

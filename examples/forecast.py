@@ -21,7 +21,7 @@ AHEAD, LAGS, WINDOW, HIDDEN, STEPS = 6, 20, 100, 32, 500
 def mackey_glass(n, tau=17):
     """Return n values of x' = 0.2 x(t−τ) / (1 + x(t−τ)¹⁰) − 0.1 x, at t = 0, 1, 2 …
 
-    They are computed by Euler's method with steps of 0.1 (Mackey and Glass, 1977).
+    The equation is from Mackey and Glass, 1977. It is solved by Euler's method with steps of 0.1.
     """
     x, past = 1.2, [1.2] * (10 * tau)
     series = []
@@ -35,7 +35,7 @@ def mackey_glass(n, tau=17):
 
 
 def linear_prediction(series, cut):
-    """Return the predictions of a linear function of the last twenty values, and the truth.
+    """Return the predictions of a linear function of the last twenty values, and the true values.
 
     The function is fitted to the values before `cut`; the predictions are for those after it.
     """
@@ -90,7 +90,7 @@ def main(folder="."):
     }
     spread = series[cut:].std()
     listed = "; ".join(f"{name}: {error**0.5 / spread:.4f}" for name, error in errors.items())
-    print(listed, "(root mean square, of the spread)")
+    print(listed, "(root mean square error, divided by the standard deviation)")
     curves = {"truth": truth[:200], "GRU": forecast[:200], "linear": linear[:200]}
     plot(folder, "forecast", curves, x="time", y="six steps ahead")
     draw(folder, "forecast_graph", loss, roll=True, fold="names", parameters="hide")

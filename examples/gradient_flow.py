@@ -16,7 +16,7 @@ STEPS, HIDDEN = 50, 16
 
 
 def measure_flow(layer):
-    """Return the gradient flow from a loss of the last state back to the first."""
+    """Return the gradient flow from a loss on the last state back to the first state."""
     x = np.random.default_rng(0).normal(size=(STEPS, 1, 4)).astype(np.float32)
     output, _ = layer(x)
     return tg.bptt.flow((output[-1] ** 2).sum())

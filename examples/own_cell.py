@@ -1,8 +1,8 @@
 """A recurrent cell of your own in a few lines: the minimal gated unit, trained to remember.
 
-The network reads ten random numbers and must say at the end what the first one was. Backpropagation
-through time is not written here: `tg.scan` calls the cell at every step, and the gradient comes out
-of the graph. Run it with ``python examples/own_cell.py``; it takes a few seconds.
+The network reads ten random numbers and must output the first of them at the end. Backpropagation
+through time needs no code here: `tg.scan` calls the cell at every step, and the gradient is
+computed from the graph. Run it with ``python examples/own_cell.py``; it takes a few seconds.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ class MGU(tg.nn.Module):
 
 
 def main(steps=600, length=10, batch=32, hidden=16, seed=0):
-    """Train, and return the mean squared error before and after."""
+    """Train, and return the mean squared error at the start and at the end."""
     rng = np.random.default_rng(seed)
     cell, readout = MGU(2, hidden, rng), tg.nn.Linear(hidden, 1, rng=rng)
     optimizer = tg.optim.Adam([*cell.parameters(), *readout.parameters()], lr=0.01)
@@ -39,7 +39,7 @@ def main(steps=600, length=10, batch=32, hidden=16, seed=0):
     for _ in range(steps):
         numbers = rng.uniform(-1, 1, (length, batch, 1)).astype(np.float32)
         first = np.zeros_like(numbers)
-        first[0] = 1  # the second input says which number to remember
+        first[0] = 1  # the second input marks the number to remember
         x = np.concatenate([numbers, first], axis=-1)
         _, h = tg.scan(cell, tg.Tensor(x), tg.Tensor(np.zeros((batch, hidden), np.float32)))
         loss = tg.nn.functional.mse_loss(readout(h), numbers[0])

@@ -1,4 +1,4 @@
-"""Helpers of the examples: a picture of a graph, and a plot if Matplotlib is installed."""
+"""Helpers for the examples: draw a graph, and plot curves if Matplotlib is installed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,12 +11,12 @@ def draw(folder, name, loss, **options):
     path = Path(folder) / f"{name}.svg"
     try:
         print("graph:", tg.graph(loss, **options).save(path))
-    except RuntimeError as error:  # neither a system dot nor pygraphviz
+    except RuntimeError as error:  # neither the program dot nor pygraphviz is installed
         print(error)
 
 
 def plot(folder, name, curves, x="training step", y="loss", first=0, log=False):
-    """Plot named curves, from x = `first` on. Without Matplotlib, print how to install it."""
+    """Plot named curves that start at x = `first`. Without Matplotlib, print how to install it."""
     if not find_spec("matplotlib"):
         print("no plot without Matplotlib: pip install 'tinygrad_rnn[plot]'")
         return

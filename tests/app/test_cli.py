@@ -81,8 +81,8 @@ def test_a_model_is_trained_resumed_and_sampled(folder, capsys):
         (["train", "cat.txt", "--out", "no/such/folder/m"], "folder that exists"),
         (["train", "cat.txt", "--resume"], "expected a file"),
         (["train", "cat.txt", "--out", "broken", "--resume"], "a checkpoint"),
-        (["train", "cat.txt", "--out", "cat.txt"], "something else"),
-        (["train", "cat.txt", "--out", "."], "something else"),
+        (["train", "cat.txt", "--out", "cat.txt"], "which is another file"),
+        (["train", "cat.txt", "--out", "."], "which is another file"),
         (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
         (
             ["train", "cat.txt", "--lr", "1e30", *SMALL],
@@ -192,7 +192,7 @@ def test_ctrl_c_saves_and_resume_goes_on(folder):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == ""
-    assert "Go on with --resume" in out
+    assert "Continue with --resume" in out
     again = subprocess.run(
         [*command, "--resume", "--epochs", "1"], capture_output=True, text=True, check=False
     )
@@ -260,7 +260,7 @@ def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
     before = model.read_bytes()
     assert run_command("train", "cat.txt", *SMALL, "--lr", "1e30") == 2
     assert model.read_bytes() == before
-    assert "what was saved before stays as it is" in capsys.readouterr().err
+    assert "an earlier checkpoint stays unchanged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_sample_says_that_vocabulary_and_weights_do_not_match(model, capsys, cha
     save(arrays, model, metadata=metadata | {"header": json.dumps(header)})
     assert run_command("sample", model.name) == 2
     shape = (len(arrays["model.output.bias"]), 8)
-    expected = f"characters and hidden size 8, its output.weight has shape {shape}"
+    expected = f"characters and hidden size 8, but its output.weight has shape {shape}"
     assert expected in read_one_line(capsys)
 
 
@@ -415,7 +415,7 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
         # Python ends by the signal itself if it was running code from a string, as dataclasses
         # do, when the signal came. A shell reports 130 then as well.
         assert process.returncode in (130, -signal.SIGINT)
-        is_saved = printed == "" and "Go on with --resume" in out
+        is_saved = printed == "" and "Continue with --resume" in out
         assert printed == "tinygrad-rnn: interrupted\n" or is_saved
 
 

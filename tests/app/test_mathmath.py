@@ -285,7 +285,7 @@ def test_a_missing_directory_is_reported_before_anything_is_printed(capsys, tmp_
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_file_that_the_tutorial_did_not_write_is_kept(capsys, tmp_path, name, as_json):
     (tmp_path / name).write_text("digraph {\n my own\n}\n")
-    with pytest.raises(FileExistsError, match=rf"{name}, something else; move it away"):
+    with pytest.raises(FileExistsError, match=rf"{name}, which is another file; move it away"):
         tell_tutorial(plain=True, as_json=as_json, directory=tmp_path)
     assert capsys.readouterr().out == ""
     assert [path.read_text() for path in tmp_path.iterdir()] == ["digraph {\n my own\n}\n"]
@@ -307,7 +307,8 @@ def test_a_directory_that_cannot_be_written_to_is_reported_before_anything_is_pr
     monkeypatch.setattr(Path, "write_text", deny)
     with pytest.raises(
         OSError,
-        match=r"expected one to write to, got .* \(mathmath.txt: Permission denied\); use another",
+        match=r"expected a writable directory, got .* "
+        r"\(mathmath.txt: Permission denied\); use another",
     ):
         tell_tutorial(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""

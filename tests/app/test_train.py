@@ -162,7 +162,7 @@ def test_resume_rejects_a_model_without_a_training(checkpoint, notes):
     path, arrays, header, file_format = checkpoint
     header = json.dumps(header | {"notes": notes})
     save(arrays, path, metadata={"format": file_format, "header": header})
-    with pytest.raises(ValueError, match=r"no training to go on from|whole character model"):
+    with pytest.raises(ValueError, match=r"contains no training state|whole character model"):
         Trainer.resume(path, TEXT)
 
 

@@ -1,1 +1,1 @@
-"""The command `tinygrad-rnn`: training and sampling, drawing, compiling, and the tutorial."""
+"""The command `tinygrad-rnn`: train, sample, draw, compile, check, and show the tutorial."""

@@ -23,7 +23,7 @@ __all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 SIZE_LIMIT = 10**12
-"""Sizes are smaller than this. A larger one is a typing error."""
+"""Sizes must be smaller than this. A larger one is a typing mistake."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def save_model(
 ) -> None:
     """Write a model to a file, completely or not at all.
 
-    The weights are arrays named ``model.*``. The header has the vocabulary, the sizes, and a
+    The weights are arrays named ``model.*``. The header contains the vocabulary, the sizes, and a
     checksum of each part of the file.
 
     Parameters
@@ -128,7 +128,7 @@ def save_model(
     model : CharModel
     path : path-like
     arrays : mapping of str to ndarray, optional
-        Further arrays to store: those that training needs to go on, for example.
+        Further arrays to store, the optimizer's state for example.
     notes : mapping of str to JSON values, optional
         Further values to store.
 
@@ -191,18 +191,18 @@ def load_model(
     >>> len(sample(model, model.vocab, "M", 10, rng=0))
     11
     """
-    if load_metadata(path).get("format") != FORMAT:  # before the arrays, of any size, are read
+    if load_metadata(path).get("format") != FORMAT:  # read first, because the arrays may be large
         expected, got = "a character model", f"{str(path)!r}, another safetensors file"
-        fix = "give a file that train wrote"
+        fix = "give a file that tinygrad-rnn train wrote"
         raise argument_error("load_model", "path", expected, got, fix)
     arrays, metadata = load_with_metadata(path)
     try:
         header = json.loads(metadata["header"])
         model = _build_model(header, arrays)
         notes = dict(header["notes"])
-        _check_checksums(header, arrays)  # last, because the other checks say more
+        _check_checksums(header, arrays)  # last, because the messages of the other checks say more
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        reason = f"without {error}" if isinstance(error, KeyError) else error
+        reason = f"missing {error}" if isinstance(error, KeyError) else error
         expected, got = "a whole character model", f"{str(path)!r} ({reason})"
         raise argument_error("load_model", "path", expected, got, "train it again") from error
     others = {name: array for name, array in arrays.items() if not name.startswith("model.")}
@@ -227,7 +227,7 @@ def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Return the CRC of each part of a file by its name, so that an error can name the part."""
+    """Return the CRC of each part of a file by name, so that an error can name a damaged part."""
     parts = {**header, **header["notes"]}
     values = {
         name: crc32(json.dumps(part, sort_keys=True).encode())
@@ -252,23 +252,24 @@ def _check_checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 
 
 def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Architecture) -> None:
-    """Raise ValueError if weights are not finite, or of other sizes than the header says.
+    """Raise ValueError if weights are not finite, or their shapes contradict the header.
 
-    This comes before a model of these sizes is built, because they may be too large for memory.
+    The check runs before the model is built, because the sizes in the header may be too large for
+    memory.
     """
     shape = weights["output.weight"].shape
     if shape != (characters, sizes.hidden):
         raise ValueError(
             f"its header says {characters} characters and hidden size {sizes.hidden}, "
-            f"its output.weight has shape {shape}"
+            f"but its output.weight has shape {shape}"
         )
     if sizes.layers > len(weights):
-        raise ValueError(f"its header says {sizes.layers} layers, it has {len(weights)} arrays")
+        raise ValueError(f"its header says {sizes.layers} layers, but it has {len(weights)} arrays")
     for name, expected in _large_weight_shapes(characters, sizes).items():
         if weights[name].shape != expected:
             raise ValueError(
-                f"its header asks for a {name} of shape {expected}, "
-                f"its own has shape {weights[name].shape}"
+                f"its header requires shape {expected} of {name}, "
+                f"but the array has shape {weights[name].shape}"
             )
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -278,7 +279,7 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
 def _large_weight_shapes(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the matrices in a model of these sizes.
 
-    A file that has them all is as large as the model, so the model fits in memory as well.
+    A file that contains them all is as large as the model, so the model fits in memory too.
     """
     rows = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden
     shapes: dict[str, tuple[int, ...]] = {}

@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn check`: the derivatives of every op against finite differences."""
+"""The command `tinygrad-rnn check`: compare the derivatives of every op to finite differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import format_count
 from .console import add_plain_option, as_literal, make_console
 
 HELP = "check the derivatives of every op against finite differences"
-TITLE = "Every op against central differences, in float64, first and second order"
+TITLE = "First and second derivatives of every op, compared to central differences in float64"
 HEADINGS = ("op", "formula", "derivative rules: incoming gradient g, output y", "calls", "result")
 
 
@@ -42,5 +42,5 @@ def run(options: argparse.Namespace) -> int:
     for failure in failures:
         console.print(as_literal(failure))
     passed, total = len(registry) - len(failures), format_count(len(registry), "op")
-    console.print(f"{passed} of {total} agree with their differences")
+    console.print(f"{passed} of {total} agree with finite differences")
     return 1 if failures else 0

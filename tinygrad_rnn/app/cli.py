@@ -1,7 +1,8 @@
 """The command `tinygrad-rnn`: its parser, its exit codes and its subcommands.
 
 Each subcommand is a module with ``HELP``, ``add_arguments(parser)`` and ``run(options)``.
-`run` prints, and returns the exit code: 0 if all went well, 1 if `check` found a wrong derivative.
+`run` prints its result and returns the exit code: 0 for success, 1 if `check` found a wrong
+derivative.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from . import interrupt
 from .console import format_error
 
 USER_ERROR = 2
-"""The exit code after a wrong command, a file that cannot be used, or sizes that do not fit."""
+"""The exit code after a wrong command, an unusable file, or sizes that are out of range."""
 BROKEN_PIPE = 141
-"""The exit code of a training that a closed pipe cuts short: 128 + SIGPIPE."""
+"""The exit code if a closed pipe ends the training early: 128 + SIGPIPE."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -33,12 +34,12 @@ class OneLineParser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
-    An error that a user can cause is one line on stderr and exit code 2.
+    An error that the user can cause prints one line on stderr and gives exit code 2.
     """
     if isinstance(sys.stdout, TextIOWrapper):
-        # A terminal that cannot show a character gets a question mark, not a traceback.
+        # A character that the terminal cannot show becomes a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
-    after_broken_pipe = 0  # most subcommands only print, and a reader may stop reading
+    after_broken_pipe = 0  # success: most subcommands only print, and the reader may stop early
     try:
         try:
             options = build_parser().parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn compile`: the compiled program of a cell."""
+"""The command `tinygrad-rnn compile`: print the compiled program of a cell."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .. import check
 from ..errors import argument_error
 from .console import add_plain_option
 
-HELP = "print the program that backpropagation through time through a cell is"
+HELP = "print the NumPy program that runs and differentiates a cell over time"
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the cell, its sizes, and the form of the program."""
+    """Add the cell, its sizes, and the options of the output."""
     parser.add_argument(
         "cell",
         metavar="CELL",
-        help=f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) makes a cell",
+        help=f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) returns a cell",
     )
     for name, default, text in (
         ("input", 3, "size of the input"),
         ("hidden", 4, "size of the state"),
-        ("batch", 2, "sequences"),
+        ("batch", 2, "number of sequences"),
     ):
         text = f"{text} (default {default})"
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=text)
@@ -35,16 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backend",
         default="numpy",
         metavar="NAME",
-        help="numpy (default), or numba: loops over entries, compiled",
+        help="numpy (default), or numba for compiled loops over array entries",
     )
     parser.add_argument(
-        "--explain", action="store_true", help="say in words what was moved where, and why"
+        "--explain", action="store_true", help="explain in words what was moved where, and why"
     )
     add_plain_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compile the cell by calling it once, and print its program."""
+    """Compile the cell by calling it once, print its program, and return the exit code."""
     from ..compile import compile
 
     for name in ("input", "hidden", "batch"):
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build_layer(options: argparse.Namespace) -> Any:
-    """Return a recurrent layer of the cell. A cell that knows its hidden size decides it."""
+    """Return a recurrent layer of the cell. A cell's own `hidden_size` overrides ``--hidden``."""
     from ..nn import Recurrent
 
     factory = _find_factory(options)
@@ -74,14 +74,14 @@ def _build_layer(options: argparse.Namespace) -> Any:
         cell = factory(options.input, np.random.default_rng(0))
     except TypeError as error:
         expected, got = "a factory NAME(input_size, rng)", f"{options.cell!r} ({error})"
-        fix = "give it these two arguments, or write a function with them that returns the cell"
+        fix = "write a function with these two arguments that returns the cell"
         raise argument_error("compile", "CELL", expected, got, fix) from error
     size = getattr(cell, "hidden_size", options.hidden)
     return Recurrent(factory, options.input, hidden_size=size, rng=0)
 
 
 def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
-    """Return the function that makes the cell, from its name or from a Python file."""
+    """Return the factory of the cell: a built-in one, or one from a Python file."""
     from ..nn import GRUCell, LSTMCell, RNNCell
 
     built_in = {
@@ -102,12 +102,14 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
     try:
         namespace = run_path(path)
     except Exception as error:
-        got, fix = f"{path!r} ({error})", "correct the file, or its path"
+        got, fix = f"{path!r} ({error})", "correct the error in the file, or its path"
         raise argument_error("compile", "CELL", "a file that runs", got, fix) from error
     factory = namespace.get(name)
     if not callable(factory):
         classes = [key for key, value in namespace.items() if isinstance(value, type)]
-        expected = f"a name in {path!r}, such as {', '.join(classes) or 'none'}"
-        fix = "write the name of a class or a function in the file"
+        expected = f"a class or function in {path!r}"
+        if classes:
+            expected += f", such as {', '.join(classes)}"
+        fix = "define it in the file, or write the name of another one"
         raise argument_error("compile", "CELL", expected, repr(name), fix)
     return factory

@@ -1,4 +1,4 @@
-"""Printing in the terminal, with or without colour, and with text from files shown literally."""
+"""Printing in the terminal, with or without colour. Text from files is shown literally."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 
 def add_plain_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option ``--plain`` to a subcommand that uses colour."""
+    """Add the option ``--plain`` to the parser of a subcommand that uses colour."""
     parser.add_argument("--plain", action="store_true", help="no colour, no animation")
 
 
 def make_console(plain: bool) -> Console:
-    """Return a console for stdout, without colour and animation if `plain` or not a terminal."""
+    """Return a console for stdout.
+
+    It has no colour or animation if `plain` is true, or if stdout is not a terminal.
+    """
     from rich.console import Console
 
     is_terminal = sys.stdout.isatty()
@@ -36,22 +39,22 @@ def make_console(plain: bool) -> Console:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a line without markup. In a file or a pipe it is not wrapped."""
+    """Print a line without markup. A terminal wraps it; a file or a pipe does not."""
     console.print(text, markup=False, soft_wrap=not console.is_terminal)
 
 
 def as_literal(text: str) -> Text:
-    """Return the text for rich, with brackets as brackets instead of markup."""
+    """Return the text for rich, which would otherwise read brackets as markup."""
     from rich.text import Text
 
     return Text(text)
 
 
 def escape_for_terminal(text: str) -> str:
-    """Return text from a model that anyone may have made, safe to print.
+    """Return text from an untrusted model, safe to print.
 
-    On a terminal, characters that would steer it are written as escapes. A file or a pipe gets
-    the text unchanged.
+    On a terminal, control characters are written as escapes. A file or a pipe gets the text
+    unchanged.
     """
     if not sys.stdout.isatty():
         return text

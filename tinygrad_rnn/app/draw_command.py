@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn draw`: the computation graph of a character model."""
+"""The command `tinygrad-rnn draw`: draw the computation graph of a character model."""
 
 from __future__ import annotations
 
@@ -19,26 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train wrote"
     )
-    source.add_argument(
-        "--demo", action="store_true", help="a small GRU that has learned nothing yet"
-    )
+    source.add_argument("--demo", action="store_true", help="draw a small untrained GRU")
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("graph.svg"),
         metavar="FILE",
-        help=".svg .png .pdf .dot .txt .json, or - (graph.svg)",
+        help=".svg .png .pdf .dot .txt .json, or - for text on stdout (default graph.svg)",
     )
     parser.add_argument(
-        "--text", metavar="TEXT", help="what the model reads (default: characters it knows)"
+        "--text", metavar="TEXT", help="text that the model reads (default: its own characters)"
     )
     parser.add_argument(
-        "--length", type=int, default=4, metavar="N", help="time steps, without --text (default 4)"
+        "--length", type=int, default=4, metavar="N", help="time steps without --text (default 4)"
     )
     parser.add_argument(
         "--backward",
         action="store_true",
-        help="run the backward pass first, so that gradients can be shown",
+        help="run the backward pass first, which --show grad needs",
     )
     _add_view_arguments(parser)
 
@@ -49,18 +47,18 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         default="shape",
         metavar="WHAT",
-        help="shape, value, grad, or several with commas (default shape)",
+        help="shape, value, grad, or several of them with commas (default shape)",
     )
     parser.add_argument(
-        "--steps", metavar="WHICH", help="first:2,last:1 draws these time steps only"
+        "--steps", metavar="WHICH", help="draw only some time steps, such as first:2,last:1"
     )
-    parser.add_argument("--roll", action="store_true", help="one time step for all")
+    parser.add_argument("--roll", action="store_true", help="draw one time step, with loops")
     parser.add_argument(
         "--fold",
         action="append",
         default=[],
         metavar="SCOPE",
-        help="a box for each scope of this name or depth; repeatable",
+        help="draw each scope of this name or depth as one box; repeatable",
     )
     parser.add_argument(
         "--parameters", metavar="HOW", help="once, chips or hide (default once; with --roll chips)"
@@ -77,7 +75,7 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the loss of a model on a line of text."""
+    """Draw the graph of a model's loss on a line of text, and return the exit code, 0."""
     from ..nn import functional
 
     model = _load_model(options)
@@ -87,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     loss.name = "loss"
     if options.backward:
         loss.backward(retain_grads=True)
-    drawn = graph(
+    drawing = graph(
         loss,
         show=options.show,
         steps=options.steps,
@@ -99,13 +97,13 @@ def run(options: argparse.Namespace) -> int:
         direction=options.direction,
     )
     if str(options.out) == "-":
-        print(drawn.text())
+        print(drawing.text())
         return 0
     try:
-        path = drawn.save(options.out)
+        path = drawing.save(options.out)
     except RuntimeError as error:  # Graphviz is missing, or it failed
         raise OSError(str(error)) from error
-    print(f"{path}: {'; '.join(drawn.notes)}")
+    print(f"{path}: {'; '.join(drawing.notes)}")
     return 0
 
 
@@ -122,12 +120,12 @@ def _load_model(options: argparse.Namespace) -> Any:
 def _choose_text(options: argparse.Namespace, model: Any) -> str:
     """Return the text to read, one character longer than there are time steps.
 
-    Each step predicts the next character, so the last character is predicted only.
+    Each step predicts the next character, so the last character is only predicted, not read.
     """
     if options.text is not None:
         if len(options.text) < 2:
             expected, got = "at least two characters", repr(options.text)
-            fix = "write two or more: the model reads all but the last, and predicts that"
+            fix = "write a longer text, because each character is predicted from those before it"
             raise argument_error("draw", "--text", expected, got, fix)
         return options.text
     length = check.count("draw", "--length", options.length) + 1

@@ -1,7 +1,7 @@
-"""Ctrl-C while the command starts: one line and exit code 130.
+"""Handling of Ctrl-C while the command starts: one line on stderr, and exit code 130.
 
 The package imports this file first, so it imports nothing but the standard library. Until the
-command has read its arguments there is nothing to save, and Ctrl-C may end the process at once.
+command has read its arguments there is nothing to save, so Ctrl-C may end the process at once.
 """
 
 import os
@@ -26,9 +26,9 @@ def is_command() -> bool:
 
 
 def exit_at_once(number: int, frame: FrameType | None) -> None:
-    """End the process in a signal handler.
+    """End the process from a signal handler.
 
-    KeyboardInterrupt would not do: raised inside an import it ends in a traceback, or becomes
+    Raising KeyboardInterrupt is not enough, because during an import it ends in a traceback, or in
     another error of a half-imported module.
     """
     os.write(2, b"tinygrad-rnn: interrupted\n")
@@ -40,7 +40,7 @@ def install_handler() -> None:
     if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         try:
             signal.signal(signal.SIGINT, exit_at_once)
-        except ValueError:  # Ctrl-C interrupts the main thread only, and this is another
+        except ValueError:  # this is not the main thread, the only one that Ctrl-C interrupts
             return
 
 

@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn mathmath`: the tutorial in the terminal, and its graph as files."""
+"""The command `tinygrad-rnn mathmath`: print the tutorial, and write its graph to files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .console import add_plain_option
 if TYPE_CHECKING:
     from .mathmath.numbers import Lesson
 
-HELP = "retell the 2019 GRU tutorial with real matrices, train it, and let it write"
+HELP = "retell the 2019 GRU tutorial with real matrices, train its network, and sample from it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the form of the output and the directory of the files."""
+    """Add the options for the format of the output and the directory of the files."""
     parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
     parser.add_argument(
         "--directory",
@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell the tutorial and return the exit code, 0."""
+    """Print the tutorial and return the exit code, 0."""
     tell_tutorial(plain=options.plain, as_json=options.json, directory=options.directory)
     return 0
 
 
 def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path = Path()) -> None:
-    """Tell the tutorial, train its network until it writes its text, and write its graph to files.
+    """Print the tutorial, train its network until it writes the text, and save the graph to files.
 
     Parameters
     ----------
@@ -47,21 +47,21 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     as_json : bool
         Print one JSON object with all the numbers, in full precision, and nothing else.
     directory : Path
-        The place of ``mathmath.txt``, ``mathmath.dot`` and ``mathmath.svg``: the graph of the
-        first batch. The last one is left out if no Graphviz is installed.
+        The directory for ``mathmath.txt``, ``mathmath.dot`` and ``mathmath.svg``: the graph of the
+        first batch. The SVG is left out if Graphviz is not installed.
 
     Raises
     ------
     OSError
-        If there is no such directory, it cannot be written to, or it has a file of one of these
-        names that this command did not write. Nothing is printed or overwritten then.
+        If the directory does not exist, is not writable, or contains a file of one of these names
+        that this command did not write. Nothing is printed or overwritten then.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page
 
     directory = Path(directory)
     if not directory.is_dir():
-        got, fix = str(directory), "make it first, or leave the argument out"
+        got, fix = str(directory), "create it first, or leave the argument out"
         raise argument_error("mathmath", "directory", "a directory", got, fix, NotADirectoryError)
     lesson = numbers.Lesson()
     files = _write_graph(lesson, directory)
@@ -76,31 +76,32 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
 
 
 def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
-    """Write the graph of the first batch as equations, in the DOT language and as a picture.
+    """Write the graph of the first batch as equations, as DOT text and as a picture.
 
-    Return a description of each file, by its path.
+    Return the description of each file, by its path.
     """
     from ..draw import NoEngineError, graph
 
-    drawn = graph(lesson.loss.loss, parameters="chips")
+    drawing = graph(lesson.loss.loss, parameters="chips")
     equations, dot, svg = (directory / f"mathmath.{suffix}" for suffix in ("txt", "dot", "svg"))
-    contents = {equations: drawn.text(), dot: drawn.dot()}
+    contents = {equations: drawing.text(), dot: drawing.dot()}
     descriptions = {equations: "as numbered equations", dot: "in the DOT language, for Graphviz"}
     try:
-        contents[svg], descriptions[svg] = drawn.svg(), "drawn, each time step a column"
+        contents[svg], descriptions[svg] = drawing.svg(), "drawn, with a column for each time step"
     except NoEngineError as error:
         descriptions[svg] = f"not drawn: {str(error).partition(': ')[2]}"
     existing = [path for path in contents if path.exists()]
     if existing and not _has_first_line(equations, contents[equations]):
         expected = f"no {existing[0].name} in it, except from an earlier run"
-        got, fix = f"{existing[0]}, something else", "move it away, or use another --directory"
+        got = f"{existing[0]}, which is another file"
+        fix = "move it away, or use another --directory"
         raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
     for path, content in contents.items():
         try:
             path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
         except OSError as error:
             got = f"{directory} ({path.name}: {error.strerror})"
-            expected, fix = "one to write to", "use another --directory"
+            expected, fix = "a writable directory", "use another --directory"
             raise argument_error("mathmath", "directory", expected, got, fix, OSError) from error
     return descriptions
 

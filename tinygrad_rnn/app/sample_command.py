@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn sample`: text that a trained model writes."""
+"""The command `tinygrad-rnn sample`: print text sampled from a trained model."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ import numpy as np
 from ..errors import argument_error
 from .console import escape_for_terminal
 
-HELP = "let a trained model write"
+HELP = "sample text from a trained model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the model, the start of the text, and the settings of the sampling."""
+    """Add the model, the start of the text, and the settings of sampling."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that train wrote")
     parser.add_argument(
         "--prime",
         metavar="TEXT",
-        help="what it reads first (default: the first character it knows)",
+        help="start of the text (default: the first character of the vocabulary)",
     )
     parser.add_argument(
-        "--length", type=int, default=400, metavar="N", help="characters to write (default 400)"
+        "--length", type=int, default=400, metavar="N", help="characters to sample (default 400)"
     )
     parser.add_argument(
         "--temperature",
         type=float,
         default=0.8,
         metavar="X",
-        help="0 takes the likeliest, above 1 is more even (default 0.8)",
+        help="randomness: 0 takes the likeliest character, 1 samples as predicted (default 0.8)",
     )
-    parser.add_argument("--top-k", type=int, metavar="N", help="draw among the likeliest N only")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
+    parser.add_argument("--top-k", type=int, metavar="N", help="sample from the N likeliest only")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default 0)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load a model, let it write, and print the text."""
+    """Load a model, sample a text from it, print the text, and return the exit code, 0."""
     from ..text import sample
     from .char_model import load_model
 
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     def predict(x: np.ndarray, state: Any) -> Any:
         logits, state = model(x, state)
         if not np.isfinite(logits.array).all():
-            fix = "it is damaged, or its training diverged; train it again"
+            fix = "train it again, because it is damaged or its training diverged"
             raise argument_error(
                 "sample", "MODEL", "finite logits", f"nan or inf from {path!r}", fix
             )

@@ -30,34 +30,34 @@ from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
 DIVERGED_LOSS = 1e6
-"""Nats per character at which a training counts as diverged, although the loss is finite.
+"""A loss from which on training counts as diverged even if it is finite, in nats per character.
 
-A blind guess costs the logarithm of the vocabulary's size.
+A uniform guess costs the logarithm of the vocabulary's size.
 """
 
 
 @dataclass(frozen=True)
 class Options:
-    """The settings of a training.
+    """The settings of a training run.
 
     Attributes
     ----------
     epochs : int
         Passes through the text.
     batch_size : int
-        Number of streams that are read side by side.
+        Number of streams that the text is cut into and that are read in parallel.
     steps : int
-        Characters between truncations of BPTT.
+        Characters after which BPTT is truncated.
     lr : float
         Adam's learning rate.
     clip : float
-        The largest norm of all gradients together.
+        The maximum global norm of the gradients.
     holdout : float in (0, 0.5]
-        The share of the text, at its end, that is used for evaluation only.
+        The fraction of the text, at its end, that is used for evaluation only.
     seed : int
         Seed of the initial weights and of dropout.
     compile : bool
-        Run the recurrent layers as NumPy programs; see `tinygrad_rnn.compile`.
+        Compile the recurrent layers to NumPy programs; see `tinygrad_rnn.compile`.
 
     Raises
     ------
@@ -87,13 +87,13 @@ class Options:
         positive = ulp(0.0)  # the smallest number above 0
         for name in ("lr", "clip"):
             check.number("train", name, getattr(self, name), "a number above 0", low=positive)
-        expected = "a share above 0 and at most 0.5"
+        expected = "a fraction above 0 and at most 0.5"
         check.number("train", "holdout", self.holdout, expected, low=positive, below=0.5 + 1e-9)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a training, as `Trainer.run` reports it after every batch.
+    """The progress of training, as `Trainer.run` reports it after every batch.
 
     Attributes
     ----------
@@ -104,10 +104,10 @@ class Progress:
     batches : int
         The number of batches in an epoch.
     loss : float
-        The mean over the last twenty batches, in nats per character.
+        The mean loss over the last twenty batches of the epoch, in nats per character.
     characters_per_second : float
     seconds_left : float
-        The time until all epochs are done, at the speed so far.
+        The time until all epochs are done, estimated from the speed so far.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class Progress:
 
 
 class Trainer:
-    """One run of training: the model, the optimizer, the carried state and the place in the text.
+    """A training run: the model, the optimizer, the carried state and the position in the text.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the training has diverged: the loss is NaN or too large, or a gradient is not
-            finite. Nothing is updated then.
+            If training has diverged: the loss is NaN or too large, or a gradient is not finite.
+            No parameter is updated then.
 
         Examples
         --------
@@ -269,7 +269,7 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the training has diverged. `on_epoch` is not called for that epoch.
+            If training has diverged. `on_epoch` is not called for that epoch.
 
         Examples
         --------
@@ -336,27 +336,27 @@ class Trainer:
     def resume(
         cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None
     ) -> Trainer:
-        """Return a Trainer that goes on from a checkpoint that `save` wrote.
+        """Return a Trainer that continues from a checkpoint that `save` wrote.
 
         Parameters
         ----------
         path : path-like
         text : str
-            The text of the checkpoint's training.
+            The text that the checkpoint was trained on.
         epochs : int, optional
             A new total number of epochs, larger or smaller than that of the checkpoint.
 
         Returns
         -------
         Trainer
-            Its next step is the same, bit for bit, as if the training had not been interrupted.
+            Its next step is bit for bit the one that the uninterrupted run would have taken.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged or was altered, has no training state, or belongs to another
+            If the file is damaged or altered, contains no training state, or belongs to another
             text.
 
         Examples
@@ -376,7 +376,7 @@ class Trainer:
         model, arrays, notes = load_model(path)
         try:
             if not isinstance(notes.get("options"), dict):
-                raise ValueError("it holds no training to go on from")
+                raise ValueError("it contains no training state")
             options = Options(**notes["options"])
             if notes["digest"] != _digest(text):
                 raise ValueError("it was trained on another text")
@@ -405,12 +405,12 @@ class Trainer:
 
 
 def _digest(text: str) -> str:
-    """Return a digest by which a checkpoint recognizes its text."""
+    """Return a digest that identifies the text of a checkpoint."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _check_loss(loss: float, place: str) -> None:
-    """Raise ValueError if the loss shows that the training has diverged. NaN does."""
+    """Raise ValueError if the loss is NaN, or so large that training has diverged."""
     if not loss < DIVERGED_LOSS:
         raise _divergence_error(f"a loss of {loss:.3g} {place}")
 
@@ -418,15 +418,14 @@ def _check_loss(loss: float, place: str) -> None:
 def _divergence_error(got: str) -> Exception:
     expected = f"a loss below {DIVERGED_LOSS:,.0f} and finite gradients"
     fix = "use a smaller --lr, or clip harder with a smaller --clip"
-    return argument_error(
-        "train", "lr", expected, got, f"{fix}; what was saved before stays as it is"
-    )
+    fix += "; an earlier checkpoint stays unchanged"
+    return argument_error("train", "lr", expected, got, fix)
 
 
 def demo_text() -> str:
     """Return English prose that ships with Python.
 
-    It is the help topics of the language reference, in alphabetical order.
+    It consists of the help topics of the language reference, in alphabetical order.
     """
     from pydoc_data.topics import topics
 

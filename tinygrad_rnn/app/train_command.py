@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn train`: a character model of a text file, with checkpoints."""
+"""The command `tinygrad-rnn train`: train a character model on a text, with checkpoints."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ SETTINGS = {
     "embedding": "length of a character's vector, 0 for one-hot",
     "hidden": "size of the state",
     "layers": "recurrent layers",
-    "dropout": "share dropped between layers",
+    "dropout": "probability of dropout between layers",
     "epochs": "passes through the text",
-    "batch_size": "streams read side by side",
-    "steps": "characters between truncations of BPTT",
+    "batch_size": "streams of text read in parallel",
+    "steps": "characters after which BPTT is truncated",
     "lr": "Adam's learning rate",
-    "clip": "largest norm of the gradients",
-    "holdout": "share of the text, at its end, kept for evaluation",
-    "seed": "of initial weights and dropout",
+    "clip": "maximum global norm of the gradients",
+    "holdout": "fraction of the text, at its end, kept for evaluation",
+    "seed": "random seed of initial weights and dropout",
 }
-"""The numbers in `Architecture` and `Options` that have an option, with their help."""
+"""The help of each numeric field of `Architecture` and `Options` that is an option."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the text, the checkpoint, and an option for each field of `Architecture` and `Options`.
 
-    An option that the user leaves out does not appear among the parsed ones (``SUPPRESS``), so
-    that ``--resume`` knows which ones were written.
+    Options that the user omits are absent from the parsed ones (``SUPPRESS``), so that
+    ``--resume`` knows which were given.
     """
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="any UTF-8 text")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on from the checkpoint, with its options; only --epochs may change",
+        help="continue from the checkpoint, with its options; only --epochs may change",
     )
     defaults = asdict(Architecture()) | asdict(Options())
     parser.add_argument(
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in SETTINGS.items():
         default = defaults[name]
         parser.add_argument(
-            _option(name),
+            _format_option(name),
             type=type(default),
             default=argparse.SUPPRESS,
             metavar="N" if isinstance(default, int) else "X",
@@ -80,22 +80,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compile",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="run the recurrent layers as NumPy programs",
+        help="compile the recurrent layers to NumPy programs",
     )
     add_plain_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train a new model, or go on from a checkpoint."""
+    """Train a new model or continue from a checkpoint, and return the exit code."""
     if options.demo:
         text, default_out = demo_text(), "demo.safetensors"
     else:
         text, default_out = _read_text(options.file), options.file.stem + ".safetensors"
     out = options.out or Path(default_out)
     _check_out(out)
-    written = vars(options)
+    parsed = vars(options)
     sizes, settings = (
-        {field.name: written[field.name] for field in fields(kind) if field.name in written}
+        {field.name: parsed[field.name] for field in fields(kind) if field.name in parsed}
         for kind in (Architecture, Options)
     )
     if options.resume:
@@ -107,8 +107,8 @@ def run(options: argparse.Namespace) -> int:
     return _train(trainer, out, make_console(options.plain))
 
 
-def _option(name: str) -> str:
-    """Return the option that sets a field of `Architecture` or `Options`."""
+def _format_option(name: str) -> str:
+    """Return the command-line option for a field of `Architecture` or `Options`."""
     return "--" + name.replace("_", "-")
 
 
@@ -121,7 +121,7 @@ def _read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         got = f"byte {error.object[error.start]:#04x} at position {error.start}"
-        fix = "convert it, with iconv for example"
+        fix = "convert it to UTF-8, with iconv for example"
         raise argument_error("train", "FILE", "UTF-8 text", got, fix) from error
 
 
@@ -131,31 +131,32 @@ def _check_out(out: Path) -> None:
     A symbolic link is followed: the checkpoint is written to the file that it points to.
     """
 
-    def out_error(expected: str, got: str, fix: str, kind: type[Exception]) -> Exception:
+    def make_error(expected: str, got: str, fix: str, kind: type[Exception]) -> Exception:
         return argument_error("train", "--out", expected, f"{str(out)!r}{got}", fix, kind)
 
     folder = Path(os.path.realpath(out)).parent
     if not folder.is_dir():
-        raise out_error("a path in a folder that exists", "", "make the folder", FileNotFoundError)
+        expected = "a path in a folder that exists"
+        raise make_error(expected, "", "create the folder", FileNotFoundError)
     if not os.access(folder, os.W_OK):
-        raise out_error("a folder that can be written to", "", "use another", PermissionError)
+        raise make_error("a path in a writable folder", "", "use another folder", PermissionError)
     if out.exists():
         from ..serialize import load_metadata
 
         try:
             load_metadata(out)
         except (ValueError, OSError) as error:
-            got, fix = ", which is something else", "use another name"
-            raise out_error("a new file or a checkpoint", got, fix, ValueError) from error
+            got, fix = ", which is another file", "use another name"
+            raise make_error("a new file or a checkpoint", got, fix, ValueError) from error
 
 
-def _check_agreement(written: dict[str, Any], stored: dict[str, Any], out: Path) -> None:
-    """Raise ValueError if an option contradicts the checkpoint that training goes on from."""
-    for name, value in written.items():
+def _check_agreement(requested: dict[str, Any], stored: dict[str, Any], out: Path) -> None:
+    """Raise ValueError if an option contradicts the checkpoint that training continues from."""
+    for name, value in requested.items():
         if value != stored[name]:
             expected = f"{stored[name]}, as in the checkpoint {str(out)!r}"
-            fix = "leave it out, or train anew without --resume"
-            raise argument_error("train", _option(name), expected, str(value), fix)
+            fix = "leave the option out, or start a new training run without --resume"
+            raise argument_error("train", _format_option(name), expected, str(value), fix)
 
 
 def _train(trainer: Trainer, out: Path, console: Console) -> int:
@@ -167,22 +168,22 @@ def _train(trainer: Trainer, out: Path, console: Console) -> int:
     print_line(console, _describe(trainer))
     if trainer.epoch >= epochs:
         done = format_count(epochs, "epoch")
-        print_line(console, f"All {done} are done; ask for more with --epochs.")
+        print_line(console, f"All {done} are done; set a larger number with --epochs.")
         return 0
     finished = _train_until_interrupted(trainer, out, TrainingDisplay(console, epochs))
     trainer.save(out)
     if finished:
         path = shlex.quote(f"./{out}" if str(out).startswith("-") else str(out))
-        print_line(console, f"Saved {out}. Let it write: tinygrad-rnn sample {path}")
+        print_line(console, f"Saved {out}. Sample from it: tinygrad-rnn sample {path}")
         return 0
     place = f"epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}"
     print_line(console, f"Stopped in {place}; saved {out}.")
-    print_line(console, "Go on with --resume.")
+    print_line(console, "Continue with --resume.")
     return INTERRUPTED
 
 
 def _describe(trainer: Trainer) -> str:
-    """Return a line about the model and the text."""
+    """Return a line that describes the model and the text."""
     model = trainer.model
     size = format_count(sum(p.size for p in model.parameters()), "parameter")
     training = format_count(len(trainer.training), "character")

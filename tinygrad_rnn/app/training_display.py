@@ -1,4 +1,4 @@
-"""The progress of a training: a live line in a terminal, and one line for each epoch that stays."""
+"""Display of training progress: a live line in a terminal, and a lasting line for each epoch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class TrainingDisplay:
-    """A context in which a training is shown.
+    """A context manager that shows the progress of training.
 
     Parameters
     ----------
     console : rich.console.Console
     epochs : int
-        The number of epochs that the training aims at.
+        The total number of epochs.
     """
 
     def __init__(self, console: Console, epochs: int):

@@ -1,1 +1,1 @@
-"""The tutorial that `tinygrad-rnn mathmath` tells. The library computes all its numbers."""
+"""The tutorial that `tinygrad-rnn mathmath` prints. The library computes all its numbers."""

@@ -13,11 +13,11 @@ from .page import Page, matrix, space_out
 
 SUBSCRIPT = "₀₁₂₃₄₅₆₇₈₉"
 COLUMNS = "  ".join(f"{c:^5}" for c in CHARACTERS)
-"""The characters above the columns of four-decimal numbers."""
+"""The heading of a matrix of four-decimal numbers: a character above each column."""
 
 
 def introduction(page: Page, lesson: Lesson) -> None:
-    """Say what the tutorial is about."""
+    """Introduce the tutorial."""
     page.title("MathMath: a gated recurrent unit, with every matrix")
     page.say("""
         A network with two hidden units reads a text and learns, at each character, which one
@@ -28,7 +28,7 @@ def introduction(page: Page, lesson: Lesson) -> None:
 
 
 def dictionary(page: Page, lesson: Lesson) -> None:
-    """Turn characters into numbers."""
+    """Show how characters become numbers."""
     page.heading("1. From text to numbers")
     indices = ", ".join(f"{c}={i}" for c, i in INDEX.items())
     page.say(f"\nThe text is {TEXT}, and its dictionary is {indices}.")
@@ -42,9 +42,9 @@ def batches(page: Page, lesson: Lesson) -> None:
     page.heading("2. The anatomy of a batch")
     shape = " x ".join(map(str, lesson.X.shape))
     page.say(f"""
-        X is {shape}: 3 batches of 3 time steps, each with 2 sequences of 4-long one-hot rows.
-        Read a sequence downwards, one character at each step. Y, the target, is the same text,
-        one character later.
+        X is {shape}: 3 batches of 3 time steps with 2 sequences each, and a one-hot row of length
+        4 for each character. Read a sequence downwards, one character at each step. Y, the
+        target, is the same text, one character later.
     """)
     headings, rows = [""], [[f"step {t}"] for t in range(lesson.X.shape[1])]
     for number, (X, Y) in enumerate(zip(lesson.X, lesson.Y, strict=True), 1):
@@ -79,13 +79,13 @@ def parameters(page: Page, lesson: Lesson) -> None:
 
 
 def gates(page: Page, lesson: Lesson) -> None:
-    """Compute the three time steps of batch 1, gate by gate."""
+    """Show the three time steps of batch 1, gate by gate."""
     page.heading("4. Three time steps of the first batch")
     page.say("""
         Each gate is the sum of three terms: term 1 = x W, term 2 = h U, term 3 = b. The sigmoid σ
-        squeezes a gate between 0 and 1, tanh the candidate h̃ between -1 and 1. The new state is
-        z ⊙ h + (1 - z) ⊙ h̃: where z is near 1 the old state stays. These terms are read off the
-        graph that the run recorded.
+        squeezes a gate between 0 and 1, and tanh squeezes the candidate h̃ between -1 and 1. The
+        new state is z ⊙ h + (1 - z) ⊙ h̃: where z is near 1, the old state stays. These terms are
+        read from the graph that the run recorded.
     """)
     state, name = lesson.initial_state.data, "h₋₁"
     for t, step in enumerate(lesson.steps):
@@ -119,10 +119,10 @@ def _show_gates(page: Page, step: StepValues, s: str, h: str) -> None:
 
 
 def states(page: Page, lesson: Lesson) -> None:
-    """Follow the state from step to step and from batch to batch."""
+    """Show the state from step to step and from batch to batch."""
     page.heading("5. The state, from step to step and from batch to batch")
     page.say("""
-        Every batch starts from the last state of the one before; only the first starts from
+        Every batch starts from the last state of the batch before it; only the first starts from
         zeros.
     """)
     number = 0
@@ -133,13 +133,13 @@ def states(page: Page, lesson: Lesson) -> None:
         number += len(batch)
     page.say("""
         A detail: the first sequence of batch 2 (thM) does not continue the first sequence of
-        batch 1 (Mat), so the state that is carried over belongs to another place in the text. It
-        does no harm here, because each character of this text determines the next.
+        batch 1 (Mat), so the state that is carried over belongs to another place in the text.
+        This does no harm here, because each character of this text determines the next.
     """)
 
 
 def output(page: Page, lesson: Lesson) -> None:
-    """Compute the linear layer and the softmax."""
+    """Show the linear layer and the softmax."""
     page.heading("6. The linear layer and the softmax")
     page.say("\nTwo hidden units become four scores, one for each character: o = h Wy + by.")
     step = lesson.steps[0]
@@ -149,8 +149,8 @@ def output(page: Page, lesson: Lesson) -> None:
         page.show(f"o{SUBSCRIPT[t]} = ", matrix(COLUMNS, s.logits.data))
     page.say("""
         Softmax turns them into probabilities: exp(o), divided by its sum. The largest score is
-        subtracted first: the quotient stays the same, and exp cannot overflow. In numbers, for
-        time step 0:
+        subtracted first: the quotient stays the same, and exp cannot overflow. For time step 0,
+        the numbers are:
     """)
     o = step.logits.data
     shifted = o - o.max(-1, keepdims=True)
@@ -163,7 +163,7 @@ def output(page: Page, lesson: Lesson) -> None:
 
 
 def loss(page: Page, lesson: Lesson) -> None:
-    """Compute the cross-entropy in three terms."""
+    """Show the cross-entropy in three terms."""
     result = lesson.loss
     page.heading("7. The cross-entropy, in three terms")
     page.say("""
@@ -178,8 +178,8 @@ def loss(page: Page, lesson: Lesson) -> None:
     page.line(f"\n  loss = {result.loss.item():.4f}", "bold yellow")
     guessing = np.log(len(CHARACTERS))
     page.say(f"""
-        The loss is the mean over the steps. Guessing among four characters costs log 4 =
-        {guessing:.4f}: the network knows little yet.
+        The loss is the mean over the steps. A random guess among four characters costs log 4 =
+        {guessing:.4f}, so the network knows little yet.
     """)
 
 

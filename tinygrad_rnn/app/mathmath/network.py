@@ -87,7 +87,7 @@ def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
     """
     unknown = sorted(set(characters) - set(INDEX))
     if unknown:
-        expected, fix = f"characters of {CHARACTERS!r}", f"use the characters of {TEXT!r}"
+        expected, fix = f"characters in {CHARACTERS!r}", f"use the characters of {TEXT!r}"
         raise argument_error("one_hot", "characters", expected, repr(unknown[0]), fix)
     rows = np.zeros((len(characters), len(INDEX)), dtype)
     rows[np.arange(len(characters)), [INDEX[c] for c in characters]] = 1
@@ -227,7 +227,7 @@ def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]
 def sample(
     model: MathMath, prime: str = "Ma", length: int = len(TEXT), *, feed_back: bool = True
 ) -> str:
-    """Let the network write: read the primer, then always take the most probable character.
+    """Return text from the network: the primer, then always the most probable next character.
 
     Parameters
     ----------
@@ -236,8 +236,8 @@ def sample(
     length : int
         The length of the text, including the primer.
     feed_back : bool
-        Read each chosen character next. False repeats the tutorial's slip: the network reads the
-        primer again before every character.
+        Read each chosen character next. False repeats the tutorial's mistake: the network reads
+        the primer again before every character.
 
     Examples
     --------

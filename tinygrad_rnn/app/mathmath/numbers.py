@@ -59,7 +59,7 @@ class Lesson:
 
 
 class Recipe(NamedTuple):
-    """A way to train: a name, and a function from parameters to an optimizer."""
+    """A way to train: a name, and a function that makes an optimizer from parameters."""
 
     name: str
     optimizer: Callable[[Any], Any]
@@ -79,15 +79,15 @@ class Outcome(NamedTuple):
     learned: int | None
     """The first epoch after which greedy sampling writes the text."""
     written: str
-    """The text of the trained network when each drawn character is read next."""
+    """The text that the trained network writes if it reads each chosen character next."""
     reread: str
-    """Its text when the primer is read again before every character, as in the tutorial."""
+    """The text that it writes if it reads the primer before every character, as in the tutorial."""
 
 
 def read_terms(gate: Tensor) -> list[np.ndarray]:
     """Return the three terms of a gate: the products with x and with h, and the bias.
 
-    They are read off the graph, in which a gate is a function of (term 1 + term 2) + term 3.
+    They are read from the graph, in which a gate is a function of (term 1 + term 2) + term 3.
     """
     (total,) = _inputs_of(gate)
     products, bias = _inputs_of(total)
@@ -100,7 +100,7 @@ def _inputs_of(value: Value) -> list[Value]:
 
 
 def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tuple[Epoch, str]]:
-    """Yield each epoch and the text written after it, until it is the right one.
+    """Yield each epoch and the text written after it, until that text is right.
 
     Training stops after 100 epochs at most.
     """
@@ -123,7 +123,7 @@ def compute_outcome(recipe: Recipe) -> Outcome:
 
 
 def misread(text: str) -> str:
-    """Number the characters in the tutorial's order and read the numbers in alphabetical order."""
+    """Return the text after encoding it in the tutorial's order and decoding it alphabetically."""
     return "".join(sorted(CHARACTERS)[INDEX[c]] for c in text)
 
 
@@ -142,7 +142,7 @@ def try_without_detach() -> str:
 
 
 def collect_numbers(lesson: Lesson) -> dict[str, Any]:
-    """Return all the numbers in plain lists and dicts, for ``--json``."""
+    """Return all numbers of the tutorial in plain lists and dicts, for ``--json``."""
     steps = [step for batch in lesson.batches for step in batch]
     training = [
         {"epoch": epoch.number, "loss": epoch.mean, "losses": list(epoch.losses), "written": text}

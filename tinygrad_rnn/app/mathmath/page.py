@@ -14,12 +14,12 @@ from ...errors import format_count
 from .network import Epoch
 
 PAUSE = 0.06
-"""Seconds for which an epoch stays in view. The training itself is too fast to watch."""
+"""Seconds for which each epoch is shown, because the training itself is too fast to watch."""
 WIDTH = 80
-"""Columns that prose and headings fill at most."""
+"""The maximum width of prose and headings, in columns."""
 
 Block = list[str]
-"""Lines of equal width: a name above a matrix, or a sign between two matrices."""
+"""Lines of equal width: a name, and a matrix below it."""
 
 
 class Page:
@@ -45,7 +45,7 @@ class Page:
 
     @property
     def width(self) -> int:
-        """The columns that prose and headings fill."""
+        """The width of prose and headings, in columns."""
         return min(self.console.width, WIDTH)
 
     def title(self, text: str) -> None:
@@ -112,7 +112,7 @@ class Page:
         self.console.print(table)
 
     def show_training(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> tuple[Epoch, str]:
-        """Run a training, show its progress, and return its last epoch and what was written then.
+        """Run the training, show its progress, and return the last epoch and the text written then.
 
         A terminal shows every epoch as it ends. A plain page shows epochs 1, 2, 4, 8 … and the
         last one.
@@ -130,7 +130,7 @@ class Page:
     def _show_live(
         self, epochs: Iterator[tuple[Epoch, str]], at_most: int
     ) -> list[tuple[Epoch, str]]:
-        """Run a training with a progress bar and return all its epochs."""
+        """Run the training with a progress bar, and return all epochs."""
         from rich.progress import BarColumn, Progress, TextColumn
 
         results = []
@@ -164,7 +164,7 @@ def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
     ⎣0.0 10.0⎦
     """
     array = np.atleast_2d(np.asarray(numbers))
-    # -0.0 is written without its sign.
+    # Print -0.0 without its sign.
     cells = [[f"{0.0 if x == 0 else x:.{decimals}f}" for x in row] for row in array]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
@@ -182,8 +182,8 @@ def space_out(blocks: Iterable[Block]) -> list[Block | str]:
 def join_blocks(*parts: Block | str) -> Block:
     """Join blocks side by side.
 
-    The names are in the first line. The matrices are centred vertically below it, and so are the
-    signs between them, which keep their spaces.
+    The names are in the first line. Below it, the matrices and the signs between them are centred
+    vertically. The spaces around a sign are kept.
     """
     height = max(len(part) for part in parts if not isinstance(part, str)) - 1
     columns = []
@@ -197,7 +197,7 @@ def join_blocks(*parts: Block | str) -> Block:
 
 
 def _measure_width(text: str) -> int:
-    """Return the number of columns on the screen. The tilde of h̃ takes none."""
+    """Return the width of the text on the screen, in columns. The tilde of h̃ takes no column."""
     return sum(not combining(c) for c in text)
 
 

@@ -16,15 +16,15 @@ def backward(page: Page, lesson: Lesson) -> None:
     """Show the gradients at the states and at the parameters."""
     page.heading("8. Backward: the gradient of the loss")
     page.say("""
-        Backpropagation through time is not written anywhere: the loss remembers how it was
-        computed, and the gradient goes back along that graph, last step first. The gradient that
-        arrives at each state:
+        Backpropagation through time needs no code of its own: the loss knows the graph that it
+        was computed by, and the gradient goes back along this graph, last step first. This is the
+        gradient that arrives at each state:
     """)
     gradients = [(t, step.h.grad) for t, step in enumerate(lesson.steps)]
     page.show(*space_out(matrix(f"∂loss/∂h{SUBSCRIPT[t]}", g) for t, g in gradients))
     page.say("""
-        The eleven gradients of the parameters, in the parameters' shapes. Each is the sum over all
-        three steps:
+        These are the gradients of the eleven parameters, in the shapes of the parameters. Each is
+        the sum over all three steps:
     """)
     g = {name: p.grad for name, p in lesson.model.named_parameters()}
     for names in (NAMES[:3], NAMES[3:6], NAMES[6:9], NAMES[9:]):
@@ -38,19 +38,19 @@ def mistakes(page: Page, lesson: Lesson) -> None:
     page.heading("9. Why the tutorial's network could not write")
     page.say(f"""
         The tutorial trains for {epochs}, gets Matttttttttt, and blames the tiny text. Its code has
-        four slips:
+        four mistakes:
 
-        1. The sampler never feeds back the character that it drew: it reads the primer Ma again
+        1. The sampler never feeds back the character that it chose: it reads the primer Ma again
         before every character. Even a network that has learned the text then writes
         {numbers.compute_outcome(numbers.OURS).reread}.
 
         2. Characters are numbered in one order and printed in another, that of list(set(text)),
-        which may change from run to run. Of the 24 orders one is right. Read in alphabetical
-        order, {TEXT} becomes {numbers.misread(TEXT)}.
+        which may change from run to run. Only one of the 24 possible orders is right. Decoded in
+        alphabetical order, {TEXT} becomes {numbers.misread(TEXT)}.
 
         3. The state goes to the next batch with its graph (retain_graph=True silences the error),
-        so each backward pass runs through old graphs whose weights have changed since. Tried here,
-        it stops with this message:
+        so each backward pass runs through old graphs whose weights have changed since. In this
+        library, such a backward pass stops with this message:
 
         "{numbers.try_without_detach()}"
 
@@ -58,9 +58,10 @@ def mistakes(page: Page, lesson: Lesson) -> None:
         {slow.losses[0]:.2f} to {slow.losses[-1]:.2f}. With a correct sampler this network writes
         {slow.written}.
 
-        Slips 1 and 4 each spoil the text, even if all others are mended. Slip 2 garbles the printed
-        text unless the two orders happen to agree. Slip 3 makes the gradients wrong, but mending it
-        alone does not help: the figures above were computed with a detached state.
+        Mistakes 1 and 4 each spoil the text, even if all others are corrected. Mistake 2 garbles
+        the printed text unless the two orders happen to agree. Mistake 3 makes the gradients wrong,
+        but correcting it alone does not help: the figures above were computed with a detached
+        state.
     """)
 
 
@@ -68,16 +69,17 @@ def training(page: Page, lesson: Lesson) -> None:
     """Train until the network writes the text."""
     page.heading("10. Training")
     page.say(f"""
-        The same weights, the same two hidden units, the same 100 epochs at most; the state is
-        detached between batches. We use {numbers.OURS.name} and stop as soon as greedy sampling
+        We keep the initial weights, the two hidden units and the limit of 100 epochs, but detach
+        the state between batches. We use {numbers.OURS.name} and stop as soon as greedy sampling
         from Ma writes the text.
     """)
     epochs = numbers.train_until_learned(MathMath())
     epoch, written = page.show_training(epochs, numbers.EPOCHS)
     page.line(f"\n  {written}", "bold green")
     page.say(f"""
-        That is after {format_count(epoch.number, "epoch")}, at a loss of {epoch.mean:.4f}. All
-        {numbers.EPOCHS} epochs, in three ways:
+        The network writes this after {format_count(epoch.number, "epoch")}, at a loss of
+        {epoch.mean:.4f}. For comparison, here are all {numbers.EPOCHS} epochs with three
+        optimizers:
     """)
     rows = []
     for recipe in numbers.RECIPES:
