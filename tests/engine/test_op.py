@@ -80,7 +80,7 @@ def test_what_numpy_says_comes_with_the_arguments_and_the_remedy(made):
         made(wide, long)
     assert first.value.explained
     with pytest.raises(
-        ValueError, match=r"^add: .*; got a: float32 \(2,\), b: float32 \(3,\); two shapes fit if"
+        ValueError, match=r"^add: .*; got a: float32 \(2,\), b: float32 \(3,\); use reshape or"
     ):
         tg.add(wide, long)
     with pytest.raises(TypeError, match=r"arrays\[1\]"):

@@ -455,12 +455,12 @@ AREAS = {
         "places for fewer rows": (
             lambda: tg.gather(leaf(3, 2), [0, 1]),
             ValueError,
-            r"gather: expected rows, and an index .*, got shape \(2,\)",
+            r"gather: expected a with .*, and index .*, got index of shape \(2,\)",
         ),
         "a place in a number": (
             lambda: tg.gather(leaf(), 0),
             ValueError,
-            r"gather: expected rows, and an index .*, got shape \(\)",
+            r"gather: expected a with .*, and index .*, got index of shape \(\)",
         ),
         "a place below 0": (
             lambda: tg.gather(leaf(3, 2), [0, -1, 1]),
@@ -531,7 +531,7 @@ AREAS = {
         "axes to fewer places": (
             lambda: tg.moveaxis(leaf(3, 2), [0, 1], [0]),
             ValueError,
-            r"moveaxis: argument destination: expected as many places as axes, 2, got 1, \[0\]",
+            r"moveaxis: argument destination: expected as many axes as source has, 2, got 1, \[0\]",
         ),
         "an axis twice": (
             lambda: leaf(3, 2).transpose(0, 0),

@@ -15,7 +15,7 @@ WRONG = {
     "matmul": (
         lambda t: t @ np.ones((3, 2)),
         ValueError,
-        ["matmul", "(3, 4)", "(3, 2)", "transposed"],
+        ["matmul", "(3, 4)", "(3, 2)", "transpose one"],
     ),
     "matmul-number": (lambda t: t @ 2.0, ValueError, ["matmul", "argument b", "use *"]),
     "linear": (
@@ -37,7 +37,7 @@ WRONG = {
     ),
     "stack": (lambda t: tg.stack([t, np.ones(4)]), ValueError, ["stack", "arrays[1]"]),
     "max-empty": (lambda t: t[:0].max(axis=0), ValueError, ["max", "(0, 4)"]),
-    "getitem": (lambda t: t[5], IndexError, ["getitem", "5", "index is"]),
+    "getitem": (lambda t: t[5], IndexError, ["getitem", "5", "use an integer, a slice"]),
     "text": (lambda t: t + np.array(["a"] * 4), TypeError, ["add", "b: <U1 (4,)"]),
     "setting": (
         lambda t: tg.sum(t, axes=0),

@@ -56,12 +56,12 @@ AREAS = {
         "places for other entries": (
             lambda: tg.scatter_rows(leaf(3), index=np.array([0, 1]), size=2),
             ValueError,
-            "scatter_rows: expected an index of the shape of a, got",
+            "scatter_rows: expected index of the shape of a, got",
         ),
         "one entry for several places": (
             lambda: tg.scatter_rows(leaf(1), index=np.array([0, 1]), size=2),
             ValueError,
-            "scatter_rows: expected an index of the shape of a, got",
+            "scatter_rows: expected index of the shape of a, got",
         ),
         "a place that is not there": (
             lambda: tg.scatter([leaf(2)], [5], (3, 2)),

@@ -1,13 +1,14 @@
-"""The mathematics: one paragraph an op.
+"""Functions of arrays: the ops, each with its derivative, and functions composed of them.
 
-Forward, formula, derivative rules, and what its tests need stand together: a reference function
-that computes the same in another way, the domain of the inputs, and samples.
+Each op is defined in one place: its forward function, formula and derivative rules, with the data
+that its tests need. These are a reference function that computes the same result in another way,
+the domain of the inputs, and sample calls.
 
-NaN and inf are numbers like any other: an op gives what NumPy gives, and replaces nothing. NaN in
-an entry that is read makes NaN in the result (of `max`, `relu` and `clip` too), and every rule
-passes on a gradient of NaN. Only an entry that is not read has no effect: in the branch of `where`
-that is not taken, for example, or where an index leaves it out. Integers have no NaN:
-``tg.Tensor([nan], dtype=int)`` raises an error.
+NaN and inf get no special treatment: an op returns what NumPy returns. NaN in an entry that is used
+makes the result NaN, also in `max`, `relu` and `clip`, and every rule propagates a gradient of NaN.
+NaN has no effect only in an entry that is not used, for example in the branch that `where` does not
+take, or outside the index of `getitem`. Integers have no NaN: ``tg.Tensor([nan], dtype=int)``
+raises ValueError.
 """
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract

@@ -1,6 +1,6 @@
 """Sums, products and powers. Shapes broadcast as in NumPy.
 
-The rules do not undo broadcasting: the engine does.
+The rules do not undo broadcasting, because the engine does.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from .elementwise import log
 from .indexing import where
 
 BROADCAST = (
-    "two shapes fit if, counted from the right, sizes are equal or one of them is 1; "
-    "use reshape or expand_dims"
+    "use reshape or expand_dims; aligned at the last axis, sizes must be equal or one of them 1"
 )
 
 
 @op("{a} + {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.add)
 def add(a: Any, b: Any) -> Any:
-    """Return a + b. It is rounded once; the sum of inf and −inf is NaN.
+    """Return a + b. The result is rounded once; the sum of inf and −inf is NaN.
 
     Examples
     --------
@@ -38,7 +37,8 @@ add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 @op("{a} − {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.subtract)
 def subtract(a: Any, b: Any) -> Any:
-    """Return a − b. It is rounded once; where a and b nearly agree, their common digits are lost.
+    """Return a − b. The result is rounded once. Where a and b are nearly equal, cancellation loses
+    their common digits.
 
     Examples
     --------
@@ -54,7 +54,7 @@ subtract.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: -g)
 
 @op("{a} ⊙ {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.multiply)
 def multiply(a: Any, b: Any) -> Any:
-    """Return the elementwise product a ⊙ b. It is rounded once; 0 times inf is NaN.
+    """Return the elementwise product a ⊙ b. The result is rounded once; 0 times inf is NaN.
 
     Examples
     --------
@@ -93,8 +93,9 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
     domain={"a": (0, inf)},
 )
 def power(a: Any, b: Any) -> Any:
-    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where a and b are 0 the
-    first is taken to be 0; where a is 0 the second is 0, not the NaN of 0 · inf.
+    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where a and b are
+    both 0, the first is taken to be 0. Where a is 0 and b is not negative, the second is 0, not
+    the NaN of 0 · inf.
 
     Examples
     --------
@@ -113,7 +114,7 @@ power.vjps(
 
 @op("−{a}", shapes="(…) → (…)", reference=np.negative)
 def negative(a: Any) -> Any:
-    """Return −a. It is exact.
+    """Return −a. The result is exact.
 
     Examples
     --------
@@ -129,7 +130,7 @@ negative.vjps(a=lambda g, y, a: -g)
 
 @op("max({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.maximum)
 def maximum(a: Any, b: Any) -> Any:
-    """Return the larger of a and b, element by element. Where they are equal, each gets half of the
+    """Return the elementwise maximum of a and b. Where they are equal, each gets half of the
     gradient.
 
     Examples
@@ -141,7 +142,7 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-# NaN is neither larger nor smaller: then both get a share, so that a gradient of NaN is passed on.
+# Comparisons with NaN are False, so both inputs get half of the gradient, and neither loses a NaN.
 maximum.vjps(
     a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
     b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
@@ -150,8 +151,8 @@ maximum.vjps(
 
 @op("min({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.minimum)
 def minimum(a: Any, b: Any) -> Any:
-    """Return the smaller of a and b, element by element. Where they are equal, each gets half of
-    the gradient.
+    """Return the elementwise minimum of a and b. Where they are equal, each gets half of the
+    gradient.
 
     Examples
     --------
@@ -176,7 +177,7 @@ minimum.vjps(
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
     """Return the linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it
-    is b up to rounding.
+    equals b up to rounding.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

@@ -1,6 +1,6 @@
-"""Functions of one array, element by element, each with its local derivative.
+"""Elementwise functions of one array, each with its derivative.
 
-A derivative is written in the output y where that is cheaper.
+A derivative is written in terms of the output y where that is cheaper.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..op import op
 @op("exp({a})", shapes="(…) → (…)", reference=np.exp)
 @np.errstate(under="ignore")
 def exp(a: Any) -> Any:
-    """Return e to the power a. Above 88.7 in float32 (709.7 in float64) it is inf, with NumPy's
-    warning; a result too small for the dtype is 0, without a warning.
+    """Return e to the power a. For a above 88.7 in float32 (709.7 in float64) the result is inf,
+    with NumPy's warning. A result too small for the dtype is 0, without a warning.
 
     Examples
     --------
@@ -36,8 +36,8 @@ exp.vjps(a=lambda g, y, a: g * y)
 
 @op("expm1({a})", shapes="(…) → (…)", reference=np.expm1)
 def expm1(a: Any) -> Any:
-    """Return exp(a) − 1. It is accurate near a = 0, where the subtraction would lose every digit,
-    and inf where `exp` is.
+    """Return exp(a) − 1. It is accurate near a = 0, where the subtraction would lose every
+    digit. It overflows to inf where `exp` does.
 
     Examples
     --------
@@ -53,8 +53,8 @@ expm1.vjps(a=lambda g, y, a: g * (y + 1))
 
 @op("log({a})", shapes="(…) → (…)", reference=np.log, domain=(0, inf))
 def log(a: Any) -> Any:
-    """Return the natural logarithm of a. 0 gives −inf and a negative number NaN, with NumPy's
-    warning.
+    """Return the natural logarithm of a. It is −inf at 0 and NaN for negative numbers, with
+    NumPy's warning.
 
     Examples
     --------
@@ -71,8 +71,8 @@ log.vjps(a=lambda g, y, a: g / a)
 
 @op("log1p({a})", shapes="(…) → (…)", reference=np.log1p, domain=(-1, inf))
 def log1p(a: Any) -> Any:
-    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of a. At −1
-    it is −inf and below it is NaN, with NumPy's warning.
+    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of a. It
+    is −inf at −1 and NaN below −1, with NumPy's warning.
 
     Examples
     --------
@@ -88,8 +88,8 @@ log1p.vjps(a=lambda g, y, a: g / (1 + a))
 
 @op("√{a}", shapes="(…) → (…)", reference=np.sqrt, domain=(0, inf))
 def sqrt(a: Any) -> Any:
-    """Return the square root of a. Its derivative is inf at 0; a negative number gives NaN, with
-    NumPy's warning.
+    """Return the square root of a. It is NaN for negative numbers, with NumPy's warning. Its
+    derivative is inf at 0.
 
     Examples
     --------
@@ -105,7 +105,7 @@ sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 @op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """Return a ⊙ a. Where a is above 1.8e19 in float32 it is inf, with NumPy's warning.
+    """Return a ⊙ a. Where |a| is above 1.8e19 in float32, it is inf, with NumPy's warning.
 
     Examples
     --------
@@ -121,7 +121,7 @@ square.vjps(a=lambda g, y, a: g * (2 * a))
 
 @op("sign({a})", shapes="(…) → (…)", reference=np.sign)
 def sign(a: Any) -> Any:
-    """Return the sign of a: −1, 0 or 1. Its derivative is 0 everywhere, also at the jump.
+    """Return the sign of a: −1, 0 or 1. Its derivative is 0 everywhere, even at the jump.
 
     Examples
     --------
@@ -153,7 +153,7 @@ abs.vjps(a=lambda g, y, a: g * sign(a))
 
 @op("sin({a})", shapes="(…) → (…)", reference=np.sin)
 def sin(a: Any) -> Any:
-    """Return the sine of a, in radians. The sine of inf is NaN, with NumPy's warning.
+    """Return the sine of a, an angle in radians. The sine of inf is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -169,7 +169,7 @@ sin.vjps(a=lambda g, y, a: g * cos(a))
 
 @op("cos({a})", shapes="(…) → (…)", reference=np.cos)
 def cos(a: Any) -> Any:
-    """Return the cosine of a, in radians. The cosine of inf is NaN, with NumPy's warning.
+    """Return the cosine of a, an angle in radians. The cosine of inf is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -185,8 +185,8 @@ cos.vjps(a=lambda g, y, a: g * -sin(a))
 
 @op("tanh({a})", shapes="(…) → (…)", reference=np.tanh)
 def tanh(a: Any) -> Any:
-    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y², and 0 where y
-    has rounded to ±1: beyond 10 in float32, 20 in float64.
+    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y². This is
+    0 where y has rounded to ±1: for |a| above 10 in float32, 20 in float64.
 
     Examples
     --------
@@ -205,8 +205,8 @@ tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 def sigmoid(a: Any) -> Any:
     """Return the logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
 
-    It is right for any a: where exp(−a) overflows to inf, 1 / (1 + inf) is 0, as it should be. The
-    derivative is 0 where y has rounded to 1: above 17 in float32, 37 in float64.
+    It is correct for any a: where exp(−a) overflows to inf, 1 / (1 + inf) is 0, the limit. The
+    derivative is 0 where y has rounded to 1: for a above 17 in float32, 37 in float64.
 
     Examples
     --------
@@ -222,7 +222,7 @@ sigmoid.vjps(a=lambda g, y, a: g * (y * (1 - y)))
 
 @op("relu({a})", shapes="(…) → (…)", reference=lambda a: np.where(a > 0, a, 0))
 def relu(a: Any) -> Any:
-    """Return a where it is positive, else 0. At 0 its derivative is taken to be 0.
+    """Return a where it is positive, 0 elsewhere. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -237,9 +237,9 @@ relu.vjps(a=lambda g, y, a: g * (y > 0))
 
 
 @op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
-@np.errstate(under="ignore", invalid="ignore")  # logaddexp would warn of NaN
+@np.errstate(under="ignore", invalid="ignore")  # logaddexp warns about NaN
 def softplus(a: Any) -> Any:
-    """Return log(1 + exp(a)). It cannot overflow: for large a it is a, for very negative a it is 0;
+    """Return log(1 + exp(a)). It cannot overflow: it is a for large a, and 0 for very negative a.
     −softplus(−a) is log σ(a).
 
     Examples
@@ -261,10 +261,10 @@ softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
     reference=np.clip,
 )
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
-    """Return a, raised to `min` where it is below and lowered to `max` where it is above. The
-    bounds are constants, numbers or arrays. The derivative is 0 where a is outside of them.
+    """Return a with its entries limited to the interval from `min` to `max`. The bounds are
+    constants: numbers or arrays. The derivative is 0 where a is outside them.
 
-    If a bound needs a gradient of its own, use `maximum` and `minimum`.
+    If a bound needs a gradient, use `maximum` and `minimum`.
 
     Examples
     --------
@@ -282,8 +282,7 @@ clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 @op("{a}", shapes="(…) → (…)", reference=np.copy)
 def copy(a: Any) -> Any:
-    """Return the same numbers in memory of their own. Gradients flow back through it, as through
-    any op.
+    """Return a copy of a, in new memory. Gradients flow back through it, as through any op.
 
     Use ``t.detach().copy()`` for a copy without gradients, and `copy.deepcopy` for a new parameter.
 
@@ -307,7 +306,7 @@ copy.vjps(a=lambda g, y, a: g)
 )
 def astype(a: Any, *, dtype: Any) -> Any:
     """Return `a` in another dtype. The gradient is cast back to the dtype of `a`. A number too
-    large for the new dtype is inf, with NumPy's warning.
+    large for the new dtype becomes inf, with NumPy's warning.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Taking entries out of arrays and putting them back."""
+"""Indexing: taking entries out of arrays and putting them back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..op import op
 
 @op(
     "{a}[{index}]",
-    shapes="any → that of a[index]",
+    shapes="any → the shape of a[index]",
     sample=lambda r: [
         (r(4, 3), {"index": 2}),
         (r(4, 3), {"index": (slice(None, None, -2), 1)}),
@@ -26,14 +26,13 @@ from ..op import op
         (r(4, 3), {"index": np.arange(12).reshape(4, 3) % 2 == 0}),
     ],
     fix=(
-        "an index is an integer, a slice, None, ..., or an array of integers or booleans, "
-        "or a tuple of these"
+        "use an integer, a slice, None, ..., an array of integers or booleans, or a tuple of these"
     ),
     reference=lambda a, index: np.take(a, np.arange(a.size).reshape(a.shape)[index]),
 )
 def getitem(a: Any, *, index: Any) -> Any:
-    """Return a[index], for everything that NumPy indexing takes. It is exact; an entry taken twice
-    gets both gradients.
+    """Return a[index], for every index that NumPy accepts. The result is exact. An entry that is
+    selected twice gets the sum of both gradients.
 
     Examples
     --------
@@ -48,7 +47,7 @@ getitem.vjps(a=lambda g, y, a, index: SparseGrad(scatter, g, index))
 
 
 def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
-    """Return what `scatter` does, entry by entry: the reference for its tests."""
+    """Compute `scatter` with `numpy.add.at` for every part: the reference for its tests."""
     whole = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):
         np.add.at(whole, index, part)
@@ -57,7 +56,7 @@ def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
 
 @op(
     "scatter({parts})",
-    shapes="those of x[index] → shape",
+    shapes="the shapes of x[index] → shape",
     sample=lambda r: (
         (r(2), r(2, 2), r(2)),
         {"indices": [0, np.array([1, 1]), 0], "shape": (3, 2)},
@@ -65,8 +64,8 @@ def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
     reference=_add_one_by_one,
 )
 def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
-    """Return zeros of `shape`, with each part added at its index: the adjoint of `getitem`. Where
-    indices repeat, parts are added in the order given.
+    """Return zeros of `shape`, with each part added at its index: the adjoint of `getitem`. Parts
+    at the same index are added in the given order.
 
     Examples
     --------
@@ -91,7 +90,7 @@ scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in i
 
 
 def _has_integer_array(index: Any) -> bool:
-    """Return whether several integers are in an index: only then can it name an entry twice."""
+    """Return whether an index contains an array of integers: only then can it repeat an entry."""
     if type(index) is int or type(index) is slice:
         return False
     entries = index if isinstance(index, tuple) else (index,)
@@ -109,11 +108,11 @@ def _has_integer_array(index: Any) -> bool:
     domain={"condition": bool},
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """Return a where `condition` holds, else b; the three broadcast. `condition` is a constant.
+    """Return a where `condition` is True, else b; the three broadcast. `condition` is a constant.
 
-    A NaN in the branch not taken does not reach the result, and its gradient is 0. A rule further
-    back may still make NaN of that 0, as the rule of ``log(0)`` does (0 / 0). Therefore put the
-    `where`, or a `clip`, before such a function too.
+    A NaN in the branch that is not taken does not reach the result, and its gradient is 0. The
+    rule of an earlier op may still turn that 0 into NaN, as the rule of `log` does at 0 (0 / 0).
+    Therefore put a `where` or `clip` before such an op too.
 
     Examples
     --------
@@ -138,14 +137,15 @@ where.vjps(
         (r(3, 4), {"index": np.array([0, 2, 2])}),
         (r(2, 3, 4), {"index": np.array([[0, 1, 3], [3, 3, 1]])}),
     ],
-    fix="index has an integer in [0, n) for each row of a, whose last axis has n entries",
+    fix="give index one integer in [0, n) for each row of a, where n is the length of a row",
     reference=lambda a, index: np.take_along_axis(a, index[..., None].astype(int), -1)[..., 0],
 )
 def gather(a: Any, *, index: Any) -> Any:
-    """Return one entry of each row of `a`, its last axis: y[…] = a[…, index[…]]. It is exact. A
-    negative index raises IndexError, because −1 would silently mean the last entry.
+    """Return one entry of each row of `a`: y[…] = a[…, index[…]]. The rows lie along the last axis.
+    The result is exact. A negative index raises IndexError, because −1 would silently mean the last
+    entry.
 
-    It takes the log-probability of each target class, for example.
+    For example, `gather` picks the log-probability of each target class.
 
     Examples
     --------
@@ -156,8 +156,8 @@ def gather(a: Any, *, index: Any) -> Any:
     """
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
-        expected = "rows, and an index of the shape of a without its last axis"
-        raise ValueError(f"expected {expected}, got shape {index.shape}")
+        expected = "a with at least one axis, and index of shape a.shape[:-1]"
+        raise ValueError(f"expected {expected}, got index of shape {index.shape}")
     _require_indices_within(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
     return rows[np.arange(index.size), index.reshape(-1)].reshape(index.shape)
@@ -167,14 +167,14 @@ def gather(a: Any, *, index: Any) -> Any:
     "scatter_rows({a}, {index}, {size})",
     shapes="(…) → (…, size)",
     sample=lambda r: (r(3), {"index": np.array([0, 2, 2]), "size": 4}),
-    fix="index has an integer in [0, size) for each entry of a",
+    fix="give index one integer in [0, size) for each entry of a",
     reference=lambda a, index, size: (
         a[..., None] * np.eye(size, dtype=a.dtype)[index.reshape(a.shape)]
     ),
 )
 def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
     """Return rows of `size` zeros, each with one entry of `a` at its index: the adjoint of
-    `gather`. It is exact. A negative index raises IndexError.
+    `gather`. The result is exact. A negative index raises IndexError.
 
     Examples
     --------
@@ -186,7 +186,7 @@ def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
     """
     index, a = np.asarray(index), np.asarray(a)
     if index.shape != a.shape:
-        raise ValueError(f"expected an index of the shape of a, got shape {index.shape}")
+        raise ValueError(f"expected index of the shape of a, got index of shape {index.shape}")
     _require_indices_within(index, size)
     rows = np.zeros((index.size, size), dtype=a.dtype)
     rows[np.arange(index.size), index.reshape(-1)] = a.reshape(-1)
@@ -194,7 +194,7 @@ def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
 
 
 def _require_indices_within(index: np.ndarray, size: int) -> None:
-    """Raise IndexError unless all entries are integers, and not negative; NumPy checks the rest."""
+    """Raise IndexError for a negative or non-integer entry; NumPy checks the upper bound."""
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
         got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
         raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
@@ -205,7 +205,7 @@ scatter_rows.vjps(a=lambda g, y, a, index, size: gather(g, index=index))
 
 
 def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
-    """Return, for each index, the entry of `a` at this place along `axis`, as NumPy's function.
+    """Return the entries of `a` at the given indices along `axis`, as `numpy.take_along_axis`.
 
     Raises
     ------
@@ -222,8 +222,8 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (
-            f"integers, with {len(a.shape)} axes as a has",
-            "use expand_dims, or a[indices]",
+            f"integers, with {len(a.shape)} axes, as many as a",
+            "add axes with expand_dims, or use a[indices]",
         )
         raise argument_error("take_along_axis", "indices", expected, describe(indices), fix)
     index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])
@@ -239,14 +239,14 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
         (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}),
         (r(2, 3), {"repeats": 3, "axis": -1}),
     ],
-    fix="repeats is an integer, or one for each entry along axis",
+    fix="give repeats an integer, or one for each entry along axis",
     reference=lambda a, repeats, axis: np.repeat(a, np.asarray(repeats, int), axis),
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
-    """Return each entry along `axis`, or of all entries in order, `repeats` times. It is exact; the
-    gradients of the copies add up.
+    """Repeat each entry `repeats` times along `axis`. The result is exact; the gradients of the
+    copies add up.
 
-    `repeats` is an integer, or one for each entry.
+    `repeats` is an integer, or one for each entry. If `axis` is None, `a` is flattened first.
 
     Examples
     --------
@@ -270,9 +270,9 @@ repeat.vjps(
 
 
 def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
-    """Return the index of the entry that each entry of ``repeat(a)`` is a copy of.
+    """Return, for the entries of ``repeat(a)``, the index of the entry that each is a copy of.
 
-    It is an index of `a`, or of ``ravel(a)`` if `axis` is None or `a` has no axes.
+    It is an index into `a`, or into ``ravel(a)`` if `axis` is None or `a` has no axes.
     """
     if axis is None or not a.ndim:
         return np.repeat(np.arange(a.size), _as_counts(repeats))
@@ -281,13 +281,17 @@ def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
 
 
 def _as_counts(repeats: Any) -> np.ndarray:
-    """Return `repeats` as an array of integers; an empty list would be one of floats."""
+    """Return `repeats` as an array; of integers if it is empty, where NumPy would make floats."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
 
 
 def frozen_index(index: Any) -> Any:
-    """Return an index to store on a node: with copies of arrays, for Tensors and lists too."""
+    """Return the index to store on a node.
+
+    Arrays, lists and Tensors in it are copied, because the caller may change them before the
+    backward pass.
+    """
     if type(index) in IMMUTABLE:
         return index
     if isinstance(index, tuple):

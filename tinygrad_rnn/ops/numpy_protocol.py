@@ -1,8 +1,8 @@
 """NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`.
 
-NumPy asks a Tensor what to do through `__array_ufunc__` and `__array_function__` (NEP 13, NEP 18).
-The answer is a Tensor, or a TypeError that names an alternative. It is never a plain array without
-the graph.
+NumPy calls a Tensor's `__array_ufunc__` and `__array_function__` (NEP 13, NEP 18). A function that
+has a derivative here returns a Tensor, and one that needs no derivative returns a plain array. Any
+other raises a TypeError that names an alternative, so that no function silently drops the graph.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ value_functions = {
     np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string,
     np.result_type, np.iscomplexobj,
 }  # fmt: skip
-"""The functions that compare numbers, or return an index, a shape or a text.
+"""NumPy functions whose results have no gradient: comparisons, indices, shapes, new arrays, text.
 
-They return plain arrays: no gradient is lost.
+They return what NumPy returns, without a graph.
 """
 
 same_name = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
 differentiable: dict[Any, Callable[..., Any]] = {
-    f: ours for f, ours in same_name.items() if f not in value_functions
+    f: function for f, function in same_name.items() if f not in value_functions
 } | {
     np.absolute: ops.abs,
     np.amax: ops.max,
@@ -55,7 +55,7 @@ differentiable: dict[Any, Callable[..., Any]] = {
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
 }
-"""The function of this package for each function of NumPy that has a derivative here."""
+"""The NumPy functions that have a derivative here, each with the function to call instead."""
 
 alternatives = {
     "multiply.reduce": "prod",
@@ -89,7 +89,7 @@ alternatives = {
     "fmax": "maximum",
     "fmin": "minimum",
     "nansum": "tg.sum(tg.where(np.isnan(x.data), 0, x))",
-    "median": "x[np.argsort(x.data)] and pick the middle",
+    "median": "the middle entry of x[np.argsort(x.data)]",
     "tensordot": "einsum",
     "inner": "einsum",
     "vdot": "einsum",
@@ -112,11 +112,11 @@ alternatives = {
     "copyto": "where",
     "put": "where",
 }
-"""The expression to use in the place of each function that has no derivative here."""
+"""The expression to use in place of each NumPy function that has no derivative here."""
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """Return the answer to `ufunc(*inputs)` where an input, or ``out=``, is a Tensor."""
+    """Return ``ufunc(*inputs)``, where an input or ``out=`` is a Tensor."""
     name = ufunc.__name__
     if method != "__call__":
         if ufunc is np.add and method == "reduce":
@@ -124,31 +124,39 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
         raise _no_derivative_error(f"{name}.{method}")
     if kwargs:
         names = ", ".join(f"{key}=" for key in kwargs)
-        expected = "no such argument, because the numbers of a Tensor are not changed in place"
-        fix = f"write y = {name}(...) instead of out= or an in-place operator on an array"
+        expected = "no such argument in a call with a Tensor"
+        fix = f"leave it out; in place of out= or an in-place operator write y = np.{name}(...)"
         raise argument_error(f"np.{name}", names, expected, "one", fix, TypeError)
-    return call_ours(ufunc, inputs, {}, name)
+    return _call_replacement(ufunc, inputs, {}, name)
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """Return the answer to ``func(*args, **kwargs)`` where a Tensor is among the arguments."""
-    return call_ours(func, args, kwargs, "")
+    """Return ``func(*args, **kwargs)``, where a Tensor is among the arguments."""
+    return _call_replacement(func, args, kwargs, "")
 
 
-def call_ours(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str) -> Any:
-    """Call our function for NumPy's `func` (a ufunc: its `name`), or raise TypeError."""
+def _call_replacement(
+    func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str
+) -> Any:
+    """Call the replacement for NumPy's `func`, or `func` itself if its result has no gradient.
+
+    `name` is the name of a ufunc, and empty for other functions.
+
+    Raises
+    ------
+    TypeError
+        If there is no replacement, or it does not have one of the arguments.
+    """
     if func in differentiable:
         try:
             return differentiable[func](*args, **kwargs)
         except TypeError as error:
             if "unexpected keyword argument" not in str(error):
                 raise
-            ours = name or func.__name__
-            expected = (
-                f"the arguments of tg.{ours}" if hasattr(ops, ours) else "its other arguments"
-            )
+            same = name or func.__name__
+            expected = f"the arguments of tg.{same}" if hasattr(ops, same) else "no such argument"
             names = ", ".join(f"{key}=" for key in kwargs)
-            got, fix = "one that is unknown here", "leave it out"
+            got, fix = "one that is not supported for Tensors", "leave it out"
             raise argument_error(
                 f"np.{func.__name__}", names, expected, got, fix, TypeError
             ) from error
@@ -159,7 +167,7 @@ def call_ours(func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name:
 
 
 def _take(a: Any, indices: Any, axis: int) -> Any:
-    """Return `a`, indexed along one axis."""
+    """Return ``numpy.take(a, indices, axis)``; raise TypeError unless the indices are integers."""
     index = np.asarray(indices)
     if index.dtype.kind not in "iu":
         got, fix = describe(index), "use a[indices] for a mask"
@@ -168,13 +176,13 @@ def _take(a: Any, indices: Any, axis: int) -> Any:
 
 
 def _broadcast_together(*arrays: Any) -> list[Any]:
-    """Return the arrays, each broadcast to the shape that they have together."""
+    """Return the arrays, broadcast to their common shape."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
     return [ops.broadcast_to(a, shape) for a in arrays]
 
 
 def _without_tensors(x: Any) -> Any:
-    """Return the arguments with read-only arrays in the place of Tensors."""
+    """Return the arguments with a read-only array in place of each Tensor."""
     if isinstance(x, Value):
         array = x.array.view()
         array.flags.writeable = False
@@ -188,12 +196,12 @@ def _no_derivative_error(name: str) -> Exception:
     """Return the TypeError for a function without a derivative; it names an alternative."""
     similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
     nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar)
-    fix = f"use {nearest or 'an op of your own made with tg.op'}"
+    fix = f"use {nearest or 'an op that you define with tg.op'}"
     fix += "; or x.detach().numpy() if no gradient is needed"
-    expected = "plain arrays, because it has no derivative here"
+    expected = "plain arrays, because tinygrad_rnn has no derivative of this function"
     return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)
 
 
 def _reject_dot() -> Any:
-    """Raise TypeError: `numpy.dot` of more than two axes is not a product of stacked matrices."""
+    """Raise TypeError, because `numpy.dot` does not multiply stacks of matrices pairwise."""
     raise argument_error("np.dot", "b", "at most two axes", "more", "use tg.matmul", TypeError)

@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Matrix products."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def merge_leading_axes(a: Any) -> Any:
 
 
 def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
-    """Return `x` as an array or Tensor, in the dtype that it has as an input beside `other`.
+    """Return `x` as an array or Tensor, in the dtype that an op on `x` and `other` gives it.
 
     Raises
     ------
     TypeError
-        If NumPy makes no array of real numbers of it.
+        If NumPy cannot convert it to an array of real numbers.
     """
     if isinstance(x, Value | np.ndarray):
         return x
@@ -44,7 +44,7 @@ def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
 
 
 def matrix_product(a: Any, b: Any) -> Any:
-    """Return a @ b; of two matrices by `dot`, which gives the same at half the fixed cost."""
+    """Return a @ b. For two matrices call `dot`, which gives the same at half the overhead."""
     return a.dot(b) if type(a) is type(b) and a.ndim == 2 == b.ndim else a @ b
 
 
@@ -58,14 +58,14 @@ def matrix_product(a: Any, b: Any) -> Any:
         (r(3, 4), r(2, 4, 3)),
     ],
     fix=(
-        "the last axis of a and the second last of b (its only one, if b is a vector) must be "
-        "equal; perhaps one is to be transposed"
+        "transpose one of them with .mT, for example, so that the last axis of a is as long as the "
+        "second-to-last of b (the only one of a vector)"
     ),
     reference=np.matmul,
 )
 def _matmul(a: Any, b: Any) -> Any:
     """Return the product of two matrices, or of stacks of matrices whose leading axes broadcast.
-    The BLAS of NumPy chooses the order of summation, so last digits may differ between machines."""
+    NumPy's BLAS chooses the order of summation, so the last digits may differ between machines."""
     return matrix_product(a, b)
 
 
@@ -89,12 +89,12 @@ def matmul(a: Any, b: Any) -> Any:
 
     Returns
     -------
-    array of shape (..., m, n), without the axis that a vector does not have
+    array of shape (..., m, n), without m if `a` is a vector, and without n if `b` is one
 
     Raises
     ------
     ValueError
-        If the sizes k differ, or an argument is a number.
+        If the sizes k differ, or an argument has no axes.
 
     Notes
     -----
@@ -129,11 +129,11 @@ def matmul(a: Any, b: Any) -> Any:
         (r(4), r(2, 4), r(2)),
         (r(3, 4), r(2, 4), r(3, 2)),
     ],
-    fix="expected x (..., in), weight (out, in), bias (out,) or (..., out)",
+    fix="pass x (..., in), weight (out, in), bias (out,) or (..., out)",
     reference=lambda x, weight, bias=0.0: np.einsum("...i,oi->...o", x, weight) + bias,
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    """Return x Wᵀ + b, computed in one node. It is summed as in `matmul`."""
+    """Return x Wᵀ + b, computed in one node. The order of summation is that of `matmul`."""
     y = merge_leading_axes(x).dot(weight.T)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
     if getattr(bias, "dtype", y.dtype) is not y.dtype:
@@ -159,7 +159,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     x : array of shape (..., in)
     weight : array of shape (out, in)
     bias : array that broadcasts to the result, optional
-        Of shape (out,); or of shape (..., out), another term of the sum.
+        Usually of shape (out,). With shape (..., out) it can be any other term to add.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def outer(a: Any, b: Any) -> Any:
-    """Return every entry of `a` times every entry of `b`, as `numpy.outer`.
+    """Return the product of every entry of `a` with every entry of `b`, as `numpy.outer`.
 
     The result has the shape (a.size, b.size).
 
@@ -205,8 +205,8 @@ def outer(a: Any, b: Any) -> Any:
     reference=lambda *operands, subscripts: np.einsum(subscripts, *operands),
 )
 def _einsum(*operands: Any, subscripts: str) -> Any:
-    """Return a sum of products over named axes; the output's axes are named too. NumPy chooses the
-    order of summation if there are three operands or more."""
+    """Return a sum of products over named axes. NumPy chooses the order of summation if there are
+    three or more operands."""
     return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
 
 
@@ -218,14 +218,14 @@ _einsum.vjps(
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Return a sum of products over named axes, as `numpy.einsum` with a string.
 
-    The gradient of an operand is the same kind of sum, with the output's gradient in the operand's
+    The gradient of an operand is another einsum, in which the output's gradient takes the operand's
     place: for ``"ij,jk->ik"``, ``einsum("ik,jk->ij", g, b)`` and ``einsum("ik,ij->jk", g, a)``.
 
     Raises
     ------
     ValueError
-        If a letter is repeated within one operand (a diagonal), or subscripts and shapes do not
-        fit.
+        If a letter is repeated within one operand (a diagonal), or the subscripts do not match the
+        shapes.
 
     Examples
     --------
@@ -244,17 +244,17 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
     TypeError
         If `subscripts` is not a string.
     ValueError
-        If the number of terms is not that of the operands, or a letter is repeated in one term.
+        If there are not as many terms as operands, or a letter is repeated in one term.
     """
-    expected, fix = "a string such as 'ij,jk->ik'", "put it first"
+    expected, fix = "a string such as 'ij,jk->ik'", "pass the subscripts first"
     check.instance("einsum", "subscripts", subscripts, str, expected, fix)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands):
         expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
-        fix, got = "terms are separated by commas, as in 'ij,jk->ik'", str(len(operands))
+        fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
         raise argument_error("einsum", "operands", expected, got, fix)
-    # An ellipsis becomes the last of the unused letters `ellipsis`, as many as it has axes.
+    # An ellipsis becomes unused letters, one for each of its axes, aligned at the last axis.
     widths = [
         count_axes(x) - len(term) + 3 if "..." in term else 0
         for term, x in zip(terms, operands, strict=True)
@@ -271,7 +271,7 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
         output = ellipsis + "".join(sorted(once))
     if any(len(set(term)) < len(term) for term in terms):
         expected, fix = (
-            "each letter at most once an operand",
+            "each letter at most once per operand",
             "take the diagonal first: a[i, i] with i = np.arange(n)",
         )
         raise argument_error("einsum", "subscripts", expected, repr(subscripts), fix)
@@ -281,7 +281,8 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
 def einsum_cotangents(g: Any, operands: tuple[Any, ...], subscripts: str) -> list[Any]:
     """Return the cotangent of each operand: the einsum of g and the other operands.
 
-    A letter that only this operand has was summed over: ones in its place spread g along it.
+    A letter that occurs in this operand only was summed over. Extra operands of ones with this
+    letter broadcast g along its axis.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")

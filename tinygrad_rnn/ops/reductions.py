@@ -1,4 +1,4 @@
-"""Reductions: from many entries to one, along an axis, several axes, or all."""
+"""Reductions over one axis, several axes, or all axes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .elementwise import exp, sqrt
 from .indexing import where
 from .shapes import concatenate, flip, invert_permutation, transpose
 
-REDUCED = "any → that without axis, or of size 1 there with keepdims"
+REDUCED = "any → the same without axis, or with size 1 there if keepdims"
 
 
 def sample_reduction(r: Any) -> list[Any]:
@@ -39,14 +39,14 @@ def restore_axes(g: Any, a: Any, axis: Any) -> Any:
 
 
 def reduction_factor(y: Any, a: Any) -> float:
-    """Return how many entries of `a` were reduced to one of `y`."""
+    """Return the number of entries of `a` that were reduced to one entry of `y`."""
     return a.size / y.size if y.size else 0.0
 
 
 @op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy adds in pairs along
-    a contiguous axis, which keeps the error near that of log n additions.
+    """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise
+    summation along a contiguous axis, so the rounding error grows only with log n.
 
     Examples
     --------
@@ -62,8 +62,8 @@ sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the arithmetic mean over `axis`. It is summed as in `sum`, float16 in float32. The
-    mean of no entries is NaN, with NumPy's warning.
+    """Return the arithmetic mean over `axis`. It is summed as in `sum`, but float16 is summed in
+    float32. The mean of no entries is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor([2., 3.])
     """
     if a.dtype == np.float16:
-        return np.mean(a, axis, keepdims=keepdims)  # which adds in float32
+        return np.mean(a, axis, keepdims=keepdims)  # it sums in float32
     total = np.add.reduce(a, axis, keepdims=keepdims)
     return total / reduction_factor(total, a)
 
@@ -83,7 +83,7 @@ mean.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) / reduction
 @op("Π({a})", shapes=REDUCED, sample=sample_reduction, reference=np.prod)
 def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the product over `axis`. The derivative with respect to an entry is the product of the
-    other entries, which is right also where some of them are 0.
+    other entries, which is correct even where some entries are 0.
 
     Examples
     --------
@@ -100,7 +100,8 @@ prod.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) * multiply_
 def multiply_others(a: Any, axis: Any) -> Any:
     """Return, for each entry, the product of all other entries along `axis`.
 
-    It is the product of those before it times that of those after it, because y / a may be 0 / 0.
+    It is the product of the entries before, times that of the entries after. y / a is not used,
+    because it may be 0 / 0.
     """
     along = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     along = tuple(i % a.ndim for i in along) if a.ndim else ()
@@ -112,12 +113,12 @@ def multiply_others(a: Any, axis: Any) -> Any:
 
 
 def exclusive_cumprod(a: Any) -> Any:
-    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry the product of those before it.
+    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry, the product of those before it.
 
-    It takes log₂ n multiplications of arrays.
+    It takes log₂ n multiplications of whole arrays.
     """
     x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
-    factors = 1  # each entry of x is the product of so many entries before it
+    factors = 1  # each entry of x is the product of this many entries before it
     while factors < len(a):
         x = concatenate([x[:factors], x[factors:] * x[:-factors]])
         factors *= 2
@@ -131,10 +132,10 @@ def exclusive_cumprod(a: Any) -> Any:
     reference=np.var,
 )
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var`. It takes two
-    passes, so that a large mean costs no digits.
+    """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var`. The mean is
+    subtracted before squaring, so a large mean costs no digits.
 
-    PyTorch divides by n − 1 by default: that is ``ddof=1`` here.
+    PyTorch divides by n − 1 by default; use ``ddof=1`` for that.
 
     Examples
     --------
@@ -156,8 +157,8 @@ var.vjps(
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the standard deviation, the square root of the variance; see `var`.
 
-    Where all entries are equal it has a kink, and the root has an infinite slope: its gradient is
-    taken to be 0 there.
+    Where all entries are equal, the standard deviation has a kink, because the slope of the root is
+    infinite at 0. Its gradient is taken to be 0 there.
 
     Examples
     --------
@@ -166,8 +167,8 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     Tensor(1.)
     """
     v = var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    none = v == 0
-    return where(none, 0, sqrt(where(none, 1, v)))
+    is_zero = v == 0
+    return where(is_zero, 0, sqrt(where(is_zero, 1, v)))
 
 
 @op("max({a})", shapes=REDUCED, sample=sample_reduction, reference=np.max)
@@ -219,13 +220,13 @@ def split_evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
 
 @op(
     "cumsum({a})",
-    shapes="(…) → (…), without axis (size,)",
+    shapes="(…) → (…), or (size,) if axis is None",
     sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})],
     reference=np.cumsum,
 )
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
-    """Return the running sums along `axis`, or over all entries in order. They are added one by
-    one, so errors grow with n.
+    """Return the running sums along `axis`, or over the flattened array. Entries are added one by
+    one, so rounding errors grow with n.
 
     Examples
     --------
@@ -247,8 +248,8 @@ cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).resh
 )
 @np.errstate(under="ignore")
 def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return log Σ exp(a) over `axis`. It cannot overflow, because the largest entry is taken out
-    first; where every entry is −inf so is the result.
+    """Return log Σ exp(a) over `axis`. It cannot overflow, because the largest entry is subtracted
+    first. Where every entry is −inf, the result is −inf too.
 
     Examples
     --------
@@ -258,7 +259,7 @@ def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """
     top = np.maximum.reduce(a, axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
-    with np.errstate(divide="ignore"):  # where every entry is -inf, log(0) is rightly -inf
+    with np.errstate(divide="ignore"):  # where every entry is −inf, log(0) = −inf is correct
         y = np.log(np.add.reduce(np.exp(a - top), axis, keepdims=True)) + top
     return y if keepdims else np.squeeze(y, tuple(range(np.ndim(a))) if axis is None else axis)
 
@@ -271,9 +272,10 @@ logsumexp.vjps(
 
 
 def replace_minus_inf(y: Any) -> Any:
-    """Return `y` with 0 in the place of −inf.
+    """Return `y` with 0 in place of −inf.
 
-    Where y is −inf every entry a is, and exp(a − 0) is 0, which is the limit of exp(a − y).
+    Where y is −inf, every entry of a is −inf too. There exp(a − y) would be NaN, but exp(a − 0)
+    is 0.
     """
     return where(y == -math.inf, 0, y)
 
@@ -310,8 +312,8 @@ softmax.vjps(a=lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=Tr
 )
 @np.errstate(under="ignore")
 def log_softmax(a: Any, *, axis: int = -1) -> Any:
-    """Return log softmax(a) = a − log Σ exp(a) along `axis`. It is right also where softmax itself
-    would round to 0, because the largest entry is subtracted first.
+    """Return log softmax(a) = a − log Σ exp(a) along `axis`. It is accurate even where
+    softmax itself would round to 0, because the largest entry is subtracted first.
 
     Examples
     --------
@@ -327,7 +329,7 @@ log_softmax.vjps(a=lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=
 
 
 def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return whether some entry over `axis` is not zero: a plain array of booleans, or one.
+    """Return whether any entry along `axis` is nonzero, as a boolean or array of booleans.
 
     Examples
     --------
@@ -339,7 +341,7 @@ def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return whether every entry over `axis` is not zero: a plain array of booleans, or one.
+    """Return whether every entry along `axis` is nonzero, as a boolean or array of booleans.
 
     Examples
     --------
@@ -397,17 +399,17 @@ def argmin(a: Any, axis: int | None = None) -> np.ndarray:
 
 
 def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
-    """Return the Tensor `t` if it has entries along `axis`, or at all; else raise ValueError."""
+    """Return the Tensor `t`; raise ValueError if it has no entries along `axis`, or none at all."""
     if axis is not None:
         axis = normalize_axis_index(axis, t.array.ndim, f"{operation}: axis")
     if not (t.array.size if axis is None else t.array.shape[axis]):
-        fix = "test t.size first, because there is no largest or smallest"
+        fix = "test t.size first, because an empty Tensor has no largest or smallest"
         raise argument_error(operation, "t", "at least one entry", describe(t), fix)
     return t
 
 
 def _as_array(operation: str, a: Any, axis: Any) -> np.ndarray:
-    """Return `a` as an array; raise AxisError if it does not have these axes."""
+    """Return `a` as an array; raise AxisError if it does not have the axes in `axis`."""
     array = np.asarray(unwrap(a))
     if axis is not None:
         normalize_axis_tuple(axis, array.ndim, f"{operation}: axis")

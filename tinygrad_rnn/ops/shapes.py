@@ -16,13 +16,13 @@ from ..op import op
 
 @op(
     "reshape({a}, {shape})",
-    shapes="any → shape, of as many entries",
+    shapes="any → shape, with as many entries",
     sample=lambda r: [(r(3, 4), {"shape": (2, -1)}), (r(2, 2), {"shape": (4,)})],
     reference=np.reshape,
 )
 def reshape(a: Any, *, shape: Any) -> Any:
-    """Return the entries of `a`, in the order of its axes, in another shape. One size may be −1. It
-    is exact, and a view where NumPy can give one.
+    """Return the entries of `a` in another shape, in row-major order. One size may be −1: it is
+    then computed from the others. The result is exact, and a view where NumPy can make one.
 
     Examples
     --------
@@ -38,7 +38,7 @@ reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
 
 
 def ravel(a: Any) -> Any:
-    """Return all entries of `a` along one axis, in the order of its axes.
+    """Return `a` flattened to one axis, in row-major order.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def ravel(a: Any) -> Any:
 
 @op(
     "{a}ᵀ",
-    shapes="(i, …, j) → (j, …, i), or as axes say",
+    shapes="(i, …, j) → (j, …, i), or in the order axes",
     sample=lambda r: [
         (r(3, 4),),
         (r(2, 3, 4), {"axes": (1, 2, 0)}),
@@ -60,7 +60,7 @@ def ravel(a: Any) -> Any:
     reference=np.transpose,
 )
 def transpose(a: Any, *, axes: Any = None) -> Any:
-    """Return `a` with its axes in reverse order, or in the order `axes`. It is exact, and a view.
+    """Return `a` with its axes in reverse order, or in the order `axes`. It is a view.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Return `a` with one or several axes moved to new places; the others keep their order.
+    """Return `a` with one or several axes moved to new positions; the others keep their order.
 
     Examples
     --------
@@ -111,14 +111,14 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """
     n = np.ndim(a)
     starts = normalize_axis_tuple(source, n, "moveaxis: source")
-    places = normalize_axis_tuple(destination, n, "moveaxis: destination")
-    if len(starts) != len(places):
-        expected, got = f"as many places as axes, {len(starts)}", f"{len(places)}, {destination}"
-        fix = "give one for each in source"
+    ends = normalize_axis_tuple(destination, n, "moveaxis: destination")
+    if len(starts) != len(ends):
+        expected, got = f"as many axes as source has, {len(starts)}", f"{len(ends)}, {destination}"
+        fix = "give one new position for each axis in source"
         raise argument_error("moveaxis", "destination", expected, got, fix)
     axes = [axis for axis in range(n) if axis not in starts]
-    for place, start in sorted(zip(places, starts, strict=True)):
-        axes.insert(place, start)
+    for end, start in sorted(zip(ends, starts, strict=True)):
+        axes.insert(end, start)
     return transpose(a, tuple(axes))
 
 
@@ -129,7 +129,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     reference=np.squeeze,
 )
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` without its axes of size 1, or without those in `axis`. It is exact, and a view.
+    """Return `a` without its axes of size 1, or without those in `axis`. It is a view.
 
     Examples
     --------
@@ -150,7 +150,7 @@ squeeze.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
     reference=np.expand_dims,
 )
 def expand_dims(a: Any, *, axis: Any) -> Any:
-    """Return `a` with new axes of size 1 at `axis`. It is exact, and a view.
+    """Return `a` with new axes of size 1 at `axis`. It is a view.
 
     Examples
     --------
@@ -172,7 +172,7 @@ expand_dims.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 )
 def broadcast_to(a: Any, *, shape: Any) -> Any:
     """Return `a` repeated along axes of size 1, and along new leading axes, so that it has `shape`.
-    It is exact: a read-only view, not a copy.
+    It is a read-only view, not a copy.
 
     Examples
     --------
@@ -194,7 +194,7 @@ broadcast_to.vjps(a=lambda g, y, a, shape: g)
     reference=np.flip,
 )
 def flip(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` with the order along `axis`, or along all axes, reversed. It is exact, and a view.
+    """Return `a` with the order along `axis`, or along all axes, reversed. It is a view.
 
     Examples
     --------
@@ -216,7 +216,7 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
     reference=lambda *arrays, axis: np.concatenate(arrays, axis),
 )
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
-    """Join arrays one after another along an axis that they have. It is exact: a copy.
+    """Join arrays one after another along an existing axis. The result is an exact copy.
 
     Examples
     --------
@@ -233,7 +233,7 @@ concatenate.vjps(arrays=lambda g, y, *arrays, axis: split(g, split_points(arrays
 
 
 def split_points(arrays: Any, axis: int) -> list[int]:
-    """Return the indices along `axis` at which the concatenated arrays begin, without the first."""
+    """Return the indices along `axis` at which the concatenated arrays begin, except the first."""
     return list(accumulate(a.shape[axis] for a in arrays[:-1]))
 
 
@@ -245,7 +245,7 @@ def split_points(arrays: Any, axis: int) -> list[int]:
     reference=lambda *arrays, axis: np.moveaxis(np.array(arrays), 0, axis),
 )
 def stack(*arrays: Any, axis: int = 0) -> Any:
-    """Join arrays of one shape along a new axis. It is exact: a copy.
+    """Join arrays of one shape along a new axis. The result is an exact copy.
 
     Examples
     --------
@@ -263,14 +263,14 @@ stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis 
 def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Return the parts of `a`, cut along `axis`, as `numpy.split`.
 
-    An integer gives the number of equal sections; a list gives the places to cut at.
+    An integer is the number of equal sections; a list has the indices to cut at.
 
     Raises
     ------
     ValueError
         If the axis cannot be cut into that many equal sections.
     TypeError
-        If the number or the places are not integers.
+        If the number or the indices are not integers.
 
     Examples
     --------
@@ -281,14 +281,14 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     a = a if isinstance(a, Value) else np.asarray(a)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
-        expected, got = "an integer, or places to cut at", describe(indices_or_sections)
+        expected, got = "an integer, or indices to cut at", describe(indices_or_sections)
         fix = "give whole numbers"
         raise argument_error("split", "indices_or_sections", expected, got, fix, TypeError)
     size = a.shape[axis]
     if np.ndim(indices_or_sections) == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
-            expected, fix = f"a divisor of {size}", "give places to cut at"
+            expected, fix = f"a divisor of {size}", "give a list of indices to cut at"
             raise argument_error("split", "indices_or_sections", expected, str(sections), fix)
         cuts = [size // sections * i for i in range(1, sections)]
     else:
