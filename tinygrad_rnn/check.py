@@ -36,9 +36,9 @@ def require(
     fix: str,
     kind: type[Exception] = ValueError,
 ) -> None:
-    """Raise an argument error of type `kind` unless `holds`. For code that is not hot.
+    """Raise an argument error of type `kind` unless `holds` is true.
 
-    The message is built in any case.
+    Do not use it where speed matters, because the message is built in any case.
     """
     if not holds:
         raise argument_error(operation, argument, expected, got, fix, kind)
@@ -78,7 +78,7 @@ def one_of(operation: str, argument: str, value: Any, choices: Collection[str]) 
 
 
 def count(operation: str, argument: str, value: Any, low: int = 1) -> int:
-    """Return a size or a number of steps as an int.
+    """Return an integer setting, such as a size, as an int.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def number(
     below: float = inf,
     fix: str = "give a number in this range",
 ) -> float:
-    """Return a setting as a Python number in [low, below), because those never change a dtype.
+    """Return a number in [low, below) as a Python number, because those never change a dtype.
 
     Raises
     ------
@@ -117,18 +117,18 @@ def number(
         If it is NaN or out of range.
     """
     scalar = isinstance(value, np.ndarray | np.generic) and value.ndim == 0
-    found = value.item() if scalar else value
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    plain = value.item() if scalar else value
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
-    if not low <= found < below:
-        raise argument_error(operation, argument, expected, repr(found), fix)
-    return found
+    if not low <= plain < below:
+        raise argument_error(operation, argument, expected, repr(plain), fix)
+    return plain
 
 
 def probability(operation: str, argument: str, p: Any) -> float:
     """Return a probability in [0, 1)."""
     expected = "a probability in [0, 1)"
-    return number(operation, argument, p, expected, below=1, fix="0.5 is common")
+    return number(operation, argument, p, expected, below=1, fix="use 0.5, for example")
 
 
 # -- arrays ----------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def real_array(operation: str, argument: str, x: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        If NumPy makes no such array of it, or if it is masked, or a Tensor with gradients.
+        If it is masked, is a Tensor with gradients, or cannot be converted to such an array.
     """
     # Integers are tracked while a model is exported, but they have no gradients.
     if getattr(x, "tracked", False) and x.dtype.kind == "f":
@@ -173,14 +173,15 @@ def class_indices(operation: str, argument: str, index: np.ndarray, classes: int
     if wrong.any():
         position = first_position(wrong)
         got = f"{index[position]} at position {position}"
-        ignore = ", or use ignore_index for what should not count" * (argument == "target")
         expected += f", because there are {classes} classes"
-        raise argument_error(operation, argument, expected, got, f"correct the entry{ignore}")
+        fix = f"use an index in [0, {classes})"
+        fix += ", or ignore_index for an entry that should not count" * (argument == "target")
+        raise argument_error(operation, argument, expected, got, fix)
     return index if index.size else index.astype(np.intp)
 
 
 def floating_dtype(operation: str, value: Any) -> np.dtype:
-    """Return a floating dtype, raise TypeError for any other."""
+    """Return a floating dtype; raise TypeError for any other value."""
     return dtype(operation, value, "f", "a floating dtype")
 
 
@@ -193,20 +194,20 @@ def first_position(wrong: np.ndarray) -> tuple[int, ...]:
 
 
 def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> None:
-    """Raise ValueError if a Tensor is given twice; two Tensors with equal names are two."""
+    """Raise ValueError if a Tensor is given twice; two with equal names are different."""
     first: dict[Any, int] = {}
     for i, t in enumerate(tensors):
         j = first.setdefault(t, i)
         if j != i:
             got = f"{t.name or 'a Tensor'} of shape {t.array.shape}, which is {argument}[{j}] too"
-            expected = "a parameter not given before"
+            expected = "a Tensor not given before"
             raise argument_error(operation, f"{argument}[{i}]", expected, got, fix)
 
 
 def gradient(operation: str, t: Any, i: int) -> np.ndarray | None:
-    """Return ``t.grad``; raise ValueError if it is not None or as `backward` leaves it."""
+    """Return ``t.grad``; raise ValueError unless it is None or an array that fits `t`."""
     g, shape = t.grad, t.array.shape
     if g is None or (isinstance(g, np.ndarray) and g.shape == shape and g.dtype.kind in "biuf"):
         return g
     argument, expected = f"gradient of {t.name or i}", f"real numbers of shape {shape}"
-    raise argument_error(operation, argument, expected, describe(g), "leave .grad to backward")
+    raise argument_error(operation, argument, expected, describe(g), "call backward to set .grad")

@@ -1,4 +1,4 @@
-"""The gradient check: derivatives by the rules against differences of the function itself."""
+"""The gradient check: derivatives from the rules, compared with finite differences."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ __all__ = ["GradcheckError", "check_op", "gradcheck"]
 
 
 class GradcheckError(AssertionError):
-    """A derivative that does not agree with the function."""
+    """A derivative differs from its difference quotient, or a function changed its input."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The step of the differences, and how far a derivative may be from their quotient."""
+    """The finite-difference step, and the error allowed in a derivative."""
 
     eps: float
     rtol: float
     atol: float
 
     def allowed(self, quotient: float) -> float:
-        """Return the largest error that is accepted beside this quotient."""
+        """Return the largest error allowed for this difference quotient."""
         return self.atol + self.rtol * abs(quotient)
 
 
@@ -55,36 +55,40 @@ def gradcheck(
     Parameters
     ----------
     f : callable
-        A function of Tensors that returns a Tensor or a tuple of Tensors: an op, a Module, a
-        composition.
+        A function of Tensors that returns a Tensor or a tuple of Tensors: an op, a Module, or a
+        composition of them.
     inputs : array_like
         Inputs of floating dtype are checked; the others are passed to `f` as they are. Use float64.
     order : int
-        1 for gradients; 2 also checks the gradient of the gradient, and so on.
+        The highest order of derivative to check: 2 also checks the gradient of the gradient.
     eps : float, optional
-        The step to either side: 1e-6, and 1e-2 for smaller dtypes than float64.
+        The step to either side, by default 1e-6, or 1e-2 if an input is smaller than float64.
     rtol, atol : float, optional
-        The largest error allowed is ``atol + rtol * |difference quotient|``. They are 1e-5 and
-        1e-7, and 1e-2 and 1e-2 for smaller dtypes.
+        The largest error allowed is ``atol + rtol * |difference quotient|``. The defaults are 1e-5
+        and 1e-7, or both 1e-2 if an input is smaller than float64.
     rng : numpy.random.Generator, optional
         The generator that draws u. A u of ones would hide a transposed or missing factor.
 
     Returns
     -------
     bool
-        True. A failure raises.
+        Always True. A failure raises GradcheckError.
 
     Raises
     ------
     GradcheckError
-        Names the op or function, the argument, the entry, both values and the tolerance.
+        If a derivative is wrong: the message names the op or function, the argument, the entry,
+        both values and the tolerance. If `f` writes into its inputs.
     TypeError
-        If no input has a floating dtype, or a setting is of the wrong kind.
+        If no input has a floating dtype, `f` does not return Tensors, or a setting has the wrong
+        type.
+    ValueError
+        If a setting is out of range.
 
     Warns
     -----
     UserWarning
-        If an input is float32 or smaller: differences are too coarse to compare with.
+        If an input is float32 or smaller, because differences in it are inaccurate.
 
     Examples
     --------
@@ -107,7 +111,7 @@ def gradcheck(
         text = f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs"
         warnings.warn(text, stacklevel=2)
     if not any(a.dtype.kind == "f" for a in arrays):
-        expected, fix = "at least one of floating dtype", "write 1.0 instead of 1"
+        expected, fix = "at least one input of floating dtype", "write 1.0 instead of 1"
         raise argument_error("gradcheck", "inputs", expected, "none", fix, TypeError)
     name = getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f)
     compare(f, arrays, order, tolerance, rng or np.random.default_rng(0), name)
@@ -117,11 +121,11 @@ def gradcheck(
 def choose_tolerance(
     eps: float | None, rtol: float | None, atol: float | None, *, coarse: bool
 ) -> Tolerance:
-    """Return the given numbers, after a check, with the usual ones in the place of None."""
-    usual = (1e-2, 1e-2, 1e-2) if coarse else (1e-6, 1e-5, 1e-7)
+    """Return the tolerance, with defaults in place of None; raise an error for a wrong number."""
+    defaults = (1e-2, 1e-2, 1e-2) if coarse else (1e-6, 1e-5, 1e-7)
     chosen = []
-    given = {"eps": eps, "rtol": rtol, "atol": atol}
-    for (argument, value), default in zip(given.items(), usual, strict=True):
+    settings = {"eps": eps, "rtol": rtol, "atol": atol}
+    for (argument, value), default in zip(settings.items(), defaults, strict=True):
         if value is not None:
             low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
             expected = "a finite number" + (" above 0" if low else ", at least 0")
@@ -138,12 +142,12 @@ def compare(
     rng: np.random.Generator,
     name: str,
 ) -> None:
-    """Compare each derivative with its difference quotient, then, up to `order`, the next ones.
+    """Compare each derivative with its difference quotient, then higher ones up to `order`.
 
     Raises
     ------
     GradcheckError
-        If one of them differs, or if `f` writes into its arguments.
+        If one differs by more than the tolerance, or if `f` writes into its arguments.
     """
     before = [a.copy() for a in arrays]
     output = join_outputs(f(*[Tensor(a) for a in arrays]))
@@ -151,11 +155,11 @@ def compare(
     u = Tensor(rng.standard_normal(output.shape))
     floating = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
 
-    def projected(*some: Any) -> Tensor:
-        """⟨u, f⟩ as a function of the floating inputs."""
-        chosen = dict(zip(floating, some, strict=True))
-        every = [chosen[i] if i in chosen else Tensor(a) for i, a in enumerate(arrays)]
-        return (join_outputs(f(*every)) * u).sum()
+    def projected(*variables: Any) -> Tensor:
+        """Return ⟨u, f⟩ as a function of the floating inputs."""
+        by_index = dict(zip(floating, variables, strict=True))
+        inputs = [by_index[i] if i in by_index else Tensor(a) for i, a in enumerate(arrays)]
+        return (join_outputs(f(*inputs)) * u).sum()
 
     points = [arrays[i].copy() for i in floating]
     value, pull = vjp(projected, *points)
@@ -166,20 +170,20 @@ def compare(
         for index, quotient in difference_quotients(projected, points, point, tolerance.eps):
             derivative, allowed = gradient.data[index], tolerance.allowed(quotient)
             if not abs(quotient - derivative) <= allowed:
-                where, of = f"{names[i]}{list(index)}", f"gradcheck: {name}"
+                entry, operation = f"{names[i]}{list(index)}", f"gradcheck: {name}"
                 expected = f"the difference quotient {quotient:.10g}"
-                limits = f"(tolerance {allowed:.1e}; ops: {list_ops(value)})"
-                got = f"the derivative {derivative:.10g} {limits}"
-                fix = f"look for a wrong rule, or a detach, on the way from {names[i]}"
-                raise argument_error(of, where, expected, got, fix, GradcheckError)
+                details = f"(tolerance {allowed:.1e}; ops: {list_ops(value)})"
+                got = f"the derivative {derivative:.10g} {details}"
+                fix = f"look for a wrong rule or a detach between {names[i]} and the output"
+                raise argument_error(operation, entry, expected, got, fix, GradcheckError)
     if order > 1:
 
-        def recorded(*some: Tensor) -> Any:
-            xs = [x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in some]
+        def gradient_of_f(*variables: Tensor) -> Any:
+            xs = [x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in variables]
             return grad(projected(*xs), xs, create_graph=True)
 
         wider = Tolerance(tolerance.eps, tolerance.rtol, tolerance.atol * 10)
-        compare(recorded, points, order - 1, wider, rng, f"gradient of {name}")
+        compare(gradient_of_f, points, order - 1, wider, rng, f"gradient of {name}")
 
 
 def difference_quotients(
@@ -204,22 +208,22 @@ def require_unchanged(name: str, before: list[np.ndarray], after: list[np.ndarra
                 f"gradcheck: {name}",
                 f"inputs[{i}]",
                 "an array that is only read",
-                "one that it wrote into",
-                "make a new array in place of it",
+                "one that was changed",
+                "return a new array in place of writing into an input",
                 GradcheckError,
             )
 
 
 def join_outputs(outputs: Any) -> Tensor:
-    """Return every entry of every output in one vector, so that a sum over outputs is one sum."""
+    """Return the entries of all outputs as one vector, so that one sum covers them."""
     if isinstance(outputs, Tensor):
         return outputs.reshape(-1)
     flat: list[Any] = []
-    waiting = list(outputs) if isinstance(outputs, Iterable) else [outputs]
-    while waiting:
-        item = waiting.pop(0)
+    pending = list(outputs) if isinstance(outputs, Iterable) else [outputs]
+    while pending:
+        item = pending.pop(0)
         if isinstance(item, tuple | list):
-            waiting = [*item, *waiting]
+            pending = [*item, *pending]
         elif isinstance(item, Tensor):
             flat.append(item.reshape(-1))
         else:
@@ -239,22 +243,22 @@ def argument_names(f: Callable[..., Any], n: int) -> list[str]:
 
 
 def list_ops(value: Tensor) -> str:
-    """Return the names of the ops between inputs and output, for the message."""
+    """Return the names of the ops between inputs and output, for an error message."""
     nodes = [v.node for v in toposort(value) if v.node is not None] if value.node else []
     return ", ".join(sorted({node.op.name for node in nodes})) or "none"
 
 
 class Sampler:
-    """Draws the sample inputs of an op in float64: ``r(3, 4)``, ``r.positive(3, 4)``.
+    """The source of an op's sample inputs, in float64: ``r(3, 4)``, ``r.positive(3, 4)``.
 
-    No two entries of one array are equal and none is near zero, where abs, relu and max have kinks.
+    Entries of one array are distinct, and none is near zero: max, abs and relu have kinks there.
     """
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
 
     def __call__(self, *shape: int) -> np.ndarray:
-        """Draw distinct numbers between 0.2 and 2 in size, of either sign."""
+        """Draw distinct numbers of either sign, with absolute values between 0.2 and 2."""
         return self.inside((-np.inf, np.inf), *shape)
 
     def positive(self, *shape: int) -> np.ndarray:
@@ -262,16 +266,16 @@ class Sampler:
         return self.inside((0, np.inf), *shape)
 
     def inside(self, domain: Any, *shape: int) -> np.ndarray:
-        """Draw distinct numbers inside a domain of `tinygrad_rnn.op`, away from 0 and its ends."""
+        """Draw distinct numbers inside a domain (see `op`), away from 0 and from its ends."""
         n = int(np.prod(shape))
         steps = self.rng.permutation(n) + self.rng.uniform(0.25, 0.75, n)
         return place_inside(domain, steps.reshape(shape) / max(n, 1), self.rng)
 
 
 def place_inside(domain: Any, units: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return numbers inside an open interval, away from 0 and its ends, for numbers in (0, 1).
+    """Map numbers in (0, 1) into an open interval, away from 0 and from the ends of the interval.
 
-    Numbers of either sign are drawn where the interval has both. For ``bool``, return booleans.
+    The signs are random if the interval contains both. The domain ``bool`` gives booleans.
     """
     if domain is bool:
         return np.asarray(units > 0.5)
@@ -286,19 +290,19 @@ def place_inside(domain: Any, units: np.ndarray, rng: np.random.Generator) -> np
 
 
 def is_elementwise(op: Op) -> bool:
-    """Return whether an op works element by element, on arrays that broadcast: see `Op.shapes`."""
+    """Return whether an op works elementwise on arrays that broadcast, according to `Op.shapes`."""
     return not op.variadic and bool(re.fullmatch(r"\(…\)(, \(…\))* → \(…\)", op.shapes))
 
 
 def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Return the sample calls of an op: for each its arrays and all its settings.
+    """Return the sample calls of an op, as pairs of arrays and settings.
 
-    An op that has no `sample` and works element by element gets arrays drawn from its domain.
+    For an elementwise op without `sample`, the arrays are drawn from its domain.
     """
     draw = Sampler(rng)
     if op.sample is None:
-        several = draw_elementwise(op, draw) if is_elementwise(op) else []
-        return [(arrays, dict(op.defaults)) for arrays in several]
+        drawn = draw_elementwise(op, draw) if is_elementwise(op) else []
+        return [(arrays, dict(op.defaults)) for arrays in drawn]
     samples = op.sample(draw)
     calls = []
     for sample in samples if isinstance(samples, list) else [samples]:
@@ -313,14 +317,14 @@ def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[
 
 
 def draw_elementwise(op: Op, draw: Sampler) -> list[tuple[np.ndarray, ...]]:
-    """Draw the arrays of one or two sample calls, of shapes that broadcast."""
+    """Draw arrays for one or two sample calls, with shapes that broadcast."""
     domains, n = domain_of_inputs(op), len(op.inputs)
     shapes = [[(3, 4)]]
     if n > 1:
         shapes = [[(3, 4)] * (n - 1) + [(4,)], ([(2, 1), (1, 3)] * n)[:n]]
     return [
-        tuple(draw.inside(domain, *shape) for domain, shape in zip(domains, several, strict=True))
-        for several in shapes
+        tuple(draw.inside(domain, *shape) for domain, shape in zip(domains, together, strict=True))
+        for together in shapes
     ]
 
 
@@ -332,18 +336,18 @@ def domain_of_inputs(op: Op) -> list[Any]:
 
 
 def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) -> int:
-    """Check the gradients of every sample of one op, to second order.
+    """Check the derivatives of an op at each of its samples, up to `order`.
 
     Parameters
     ----------
     op : Op
-        A function made by ``tg.op``. Its ``sample`` gives the arguments to check it with. Without
-        one they are drawn from its ``domain`` if it works element by element; else nothing is
-        checked.
+        A function made by ``tg.op``. Its ``sample`` gives the arguments to check it with. If it
+        has no ``sample`` but works elementwise, arguments are drawn from its ``domain``. Any other
+        op is not checked, and the result is 0.
     order : int
-        How often the function is differentiated; see `gradcheck`.
+        The highest order of derivative to check; see `gradcheck`.
     rng : numpy.random.Generator, optional
-        The generator that draws the samples; one with a fixed seed if missing.
+        The generator that draws the samples, by default one with a fixed seed.
 
     Returns
     -------

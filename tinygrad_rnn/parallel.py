@@ -1,6 +1,6 @@
 """Data-parallel training: each process takes a part of the batch, and one call averages gradients.
 
-It needs the extra ``mpi``.
+It needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def world() -> Any:
     >>> world.rank, world.size
     (0, 1)
 
-    In several processes ``world.rank == 0`` is true in one only. Let that one write the files.
+    Of several processes, only one has ``world.rank == 0``. Let that one write files.
     """
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
@@ -55,28 +55,28 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     """Replace the gradients in every process by their mean over all processes.
 
     Call it between ``backward`` and ``step``, in every process, with the same parameters in the
-    same order. If the processes have parts of equal size of a batch, and each loss is a mean over
+    same order. If the processes have equally large parts of a batch, and each loss is the mean over
     its part, the mean of the gradients is the gradient of the mean loss over the whole batch.
 
     Parameters
     ----------
     parameters : iterable of Tensor
-        A parameter without a gradient in this process counts as zero. One that has no gradient in
-        any process stays without.
+        The gradient of a parameter counts as zero in a process where it is missing. If it is
+        missing in all processes, it stays None.
     communicator : mpi4py.MPI.Comm, optional
-        All processes if missing.
+        By default that of all processes.
 
     Raises
     ------
     TypeError
         If `parameters` contains anything but Tensors, or `communicator` is not a communicator.
     ValueError
-        If shapes or dtypes of the parameters differ between processes. No gradient has changed
-        then.
+        If the number, shapes or dtypes of the parameters differ between processes. No gradient has
+        changed then.
 
     Examples
     --------
-    A single process has the whole batch, so the mean is its own gradient. Under ``mpiexec -n 2``
+    A single process has the whole batch, so its gradients do not change. Under ``mpiexec -n 2``
     the same lines average over two processes; see ``examples/data_parallel.py``.
 
     >>> import tinygrad_rnn as tg
@@ -95,20 +95,20 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     for p, count in zip(parameters, communicator.allreduce(has_grad), strict=True):
         if count:
             total = np.empty(p.shape, p.dtype)
-            own = np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad)
-            communicator.Allreduce(own, total)
-            p.grad = np.asarray(total / communicator.size)  # 0-d / int is a NumPy scalar
+            local = np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad)
+            communicator.Allreduce(local, total)
+            p.grad = np.asarray(total / communicator.size)  # dividing a 0-d array gives a scalar
 
 
 def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
-    """Copy the parameters of rank 0 to every process, so that all start from the same weights.
+    """Copy the parameters of rank 0 to every process, so that all start with the same weights.
 
     Parameters
     ----------
     parameters : iterable of Tensor
         The same number, shapes and dtypes in every process.
     communicator : mpi4py.MPI.Comm, optional
-        All processes if missing.
+        By default that of all processes.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
 
     Examples
     --------
-    Without a seed every process draws its own weights. After this all have those of the first.
+    Without a seed, every process draws its own weights. Afterwards all have those of rank 0.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1)
@@ -150,9 +150,9 @@ def _require_same_parameters(
         got, fix = describe(communicator), "pass tg.parallel.world(), or leave it out"
         expected = "a communicator of mpi4py"
         raise argument_error(operation, "communicator", expected, got, fix, TypeError)
-    forms = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
-    if any(form != forms[0] for form in forms):
-        got = f"{len({str(form) for form in forms})} different lists of shapes and dtypes"
-        expected, fix = "the same in all processes", "build the same model everywhere"
+    lists = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
+    if any(each != lists[0] for each in lists):
+        got = f"{len({str(each) for each in lists})} different lists of shapes and dtypes"
+        expected, fix = "the same in all processes", "build the same model in every process"
         raise argument_error(operation, "parameters", expected, got, fix)
     return tensors, communicator

@@ -1,6 +1,6 @@
-"""Saving and loading arrays as safetensors files. No pickle.
+"""Saving and loading arrays as safetensors files, without pickle.
 
-Files are written atomically, and checked by their header before any array is read.
+Files are written atomically. Their header is checked before any array is read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .graph import unwrap
 
 __all__ = ["load", "load_metadata", "load_with_metadata", "save"]
 DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
-"""The dtypes that `save` writes and `load` reads, as the header of a file names them."""
+"""The dtypes that `save` writes and `load` reads, by their names in the header of a file."""
 
 HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""The errors that `_check_header` raises for a header that is not of the right form."""
+"""The errors that `_check_header` raises for a malformed header."""
 
 
 def save(
@@ -30,11 +30,11 @@ def save(
     *,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write arrays by name to a safetensors file, which PyTorch and other libraries read too.
+    """Write named arrays to a safetensors file, which PyTorch and other libraries can read too.
 
-    The file appears whole or not at all: a temporary file in the same folder is written, flushed to
-    disk, and renamed. The new file keeps the permissions of the file that it replaces. If `path` is
-    a symbolic link, the file that it points to is replaced.
+    The file appears complete or not at all: a temporary file in the same folder is written, flushed
+    to disk, and renamed. The new file keeps the permissions of the file that it replaces. If `path`
+    is a symbolic link, the file that it points to is replaced.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ def save(
     Raises
     ------
     TypeError
-        If a name is not a str, or a file cannot hold the dtype of an array. Nothing is written
-        then.
+        If an argument has the wrong type, a name is not a str, or a safetensors file cannot store
+        the dtype of an array. Nothing is written then.
     ValueError
         If an array is named ``__metadata__``, which the format reserves. Nothing is written then.
     FileNotFoundError
-        If the folder does not exist, or `path` is a folder.
+        If the folder of `path` does not exist, or `path` is a folder.
 
     Examples
     --------
@@ -70,13 +70,14 @@ def save(
 
     check.mapping("save", "state", state, "pass module.state_dict()")
     _check_path("save", path)
-    check.instance("save", "metadata", metadata, Mapping | None, "text by name", "pass a dict")
+    expected = "a mapping of names to text"
+    check.instance("save", "metadata", metadata, Mapping | None, expected, "pass a dict")
     arrays = {_check_name(name): _to_storable(name, value) for name, value in state.items()}
     for name, text in (metadata or {}).items():
         for part in (name, text):
-            argument, fix = f"metadata[{name!r}]", "use str(...)"
-            check.instance("save", argument, part, str, "text by name", fix)
-    # For empty metadata and no arrays safetensors would write a header that it cannot read.
+            argument, fix = f"metadata[{name!r}]", "convert it with str(...)"
+            check.instance("save", argument, part, str, "text as name and value", fix)
+    # Given no arrays and empty metadata, safetensors would write a header that it cannot read.
     write_atomically(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
 
 
@@ -87,18 +88,18 @@ def _check_path(operation: str, path: Any) -> None:
 
 
 def _check_name(name: Any) -> str:
-    """Return the name of an array; raise an error if a file cannot hold it."""
-    fix = "use str(...), and make sure that no two names become the same"
+    """Return the name of an array; raise an error if a file cannot store it."""
+    fix = "convert it with str(...), to a name that no other array has"
     check.instance("save", "state", name, str, "names that are text", fix)
     if name == "__metadata__":
         expected = "any other name, because the format reserves this one"
-        fix = "rename it; text goes into metadata="
+        fix = "rename the array; pass text as metadata="
         raise argument_error("save", "state", expected, repr(name), fix)
     return name
 
 
 def _to_storable(name: str, value: Any) -> np.ndarray:
-    """Return `value` as a C-contiguous array; raise TypeError if a file cannot hold it."""
+    """Return `value` as a C-contiguous array; raise TypeError if a file cannot store its dtype."""
     if hasattr(value, "mask"):
         raise check.numbers_error("save", f"state[{name!r}]", value)
     try:
@@ -130,8 +131,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a whole safetensors file, has a name twice, or has a dtype that NumPy lacks,
-        bfloat16 for example.
+        If the file is not a complete safetensors file, has a name twice, or has a dtype that NumPy
+        lacks, bfloat16 for example.
     TypeError
         If `path` is not a path.
 
@@ -153,7 +154,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def load_with_metadata(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the arrays of a safetensors file, as `load` does, and the text in its header.
+    """Return the arrays of a safetensors file, as `load` does, and the metadata in its header.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def load_with_metadata(
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the text in the header of a safetensors file. The file is checked; no array is read.
+    """Return the metadata in the header of a safetensors file. No array is read.
 
     Parameters
     ----------
@@ -229,34 +230,34 @@ def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
     _check_path("load", path)
-    where = os.fspath(path)  # pathlib would add 10 ms to every import of the package
-    if not os.path.isfile(where):  # noqa: PTH113
-        got, fix = f"{str(where)!r}, which is not a file", "give the path of an existing file"
+    file_name = os.fspath(path)  # pathlib would add 10 ms to every import of the package
+    if not os.path.isfile(file_name):  # noqa: PTH113
+        got, fix = f"{str(file_name)!r}, which is not a file", "give the path of an existing file"
         raise argument_error("load", "path", "a file", got, fix, FileNotFoundError)
     try:
-        with safe_open(where, framework="numpy") as file:
-            _check_header(where)
+        with safe_open(file_name, framework="numpy") as file:
+            _check_header(file_name)
             yield file
     except (SafetensorError, *HEADER_ERRORS) as error:
-        expected, got = "a whole safetensors file", f"{str(where)!r} ({error})"
-        fix = "write it again, because it is damaged or of another format"
+        expected, got = "a whole safetensors file", f"{str(file_name)!r} ({error})"
+        fix = "get or save the file again, because it is damaged or has another format"
         raise argument_error("load", "path", expected, got, fix) from error
 
 
-def _check_header(where: str | bytes) -> None:
+def _check_header(file_name: str | bytes) -> None:
     """Raise an error for a header with a name twice, or with a dtype that NumPy lacks.
 
-    safetensors accepts the first, and reports the second only after it has read other arrays.
+    safetensors accepts the former, and reports the latter only after it has read other arrays.
     """
     import json
 
-    with open(where, "rb") as file:  # noqa: PTH123
+    with open(file_name, "rb") as file:  # noqa: PTH123
         text = file.read(int.from_bytes(file.read(8), "little"))
     header = json.loads(text, object_pairs_hook=_make_dict_of_unique)
     for name, entry in header.items():
         if name != "__metadata__" and entry["dtype"] not in DTYPES:
             raise ValueError(
-                f"{name} has dtype {entry['dtype']}, expected one of {', '.join(DTYPES)}"
+                f"array {name!r} has dtype {entry['dtype']}, expected one of {', '.join(DTYPES)}"
             )
 
 
@@ -271,17 +272,17 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to `path`, all of it or nothing: a crash leaves the old file unchanged.
+    """Write `content` to `path` completely or not at all: a crash leaves the old file unchanged.
 
-    A symbolic link is followed. The new file keeps the permissions of the old one, and has them
-    from the start, so that it cannot be read by others while it is written.
+    A symbolic link is followed. The new file keeps the permissions of the old one. It is created
+    with them, so that other users cannot read it while it is written.
     """
     from pathlib import Path
     from stat import S_IMODE
 
     where = Path(os.path.realpath(os.fsdecode(path)))
     if not where.parent.is_dir() or where.is_dir():
-        expected, fix = "a file in a folder that exists", "make the folder, or use another name"
+        expected, fix = "a file in a folder that exists", "create the folder, or use another name"
         got = repr(os.fsdecode(path))
         raise argument_error("save", "path", expected, got, fix, FileNotFoundError)
     mode = S_IMODE(where.stat().st_mode) if where.exists() else None

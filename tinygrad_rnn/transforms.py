@@ -1,6 +1,6 @@
-"""Derivatives as values: these functions return gradients, and leave every ``.grad`` unchanged.
+"""Derivatives as values: these functions return gradients and leave every ``.grad`` unchanged.
 
-All of them are built on one backward pass. Signatures follow JAX and torch.func. With
+All of them use the same backward pass. Signatures follow JAX and torch.func. With
 `create_graph` the results have a graph of their own, so that they can be differentiated again.
 """
 
@@ -30,7 +30,7 @@ def grad(
     inputs : Tensor or iterable of Tensors
         Leaves or intermediate tensors that `output` was computed from.
     grad_output : array_like or Tensor of output's shape, optional
-        The cotangent, with which the backward pass starts at `output`. If missing it is 1, and
+        The cotangent of `output`, with which the backward pass starts: 1 by default, and then
         `output` must be one number.
     create_graph : bool
         Record the computation of the gradient, so that it can be differentiated and drawn.
@@ -38,17 +38,18 @@ def grad(
     Returns
     -------
     Tensor or tuple of Tensors
-        As `inputs`, with the same shapes and dtypes.
+        One gradient for one Tensor, otherwise a tuple; each has the shape and dtype of its input.
 
     Raises
     ------
     TypeError
         If `output` or one of the inputs is not a Tensor, or an input does not require gradients.
     ValueError
-        If there are no inputs, or `grad_output` does not have the shape of `output`.
+        If there are no inputs, `grad_output` does not have the shape of `output`, or it is missing
+        and `output` is not one number.
     RuntimeError
-        If `output` does not depend on one of the inputs, or an earlier backward pass used the
-        graph.
+        If `output` does not require gradients or does not depend on one of the inputs, or if an
+        earlier backward pass has freed the graph.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def grad(
     _require_some("grad", "inputs", sources)
     for i, x in enumerate(sources):
         if not (isinstance(x, Tensor) and x.tracked):
-            expected, fix = "a Tensor that requires gradients", "make it with requires_grad=True"
+            expected, fix = "a Tensor that requires gradients", "create it with requires_grad=True"
             raise argument_error("grad", f"inputs[{i}]", expected, describe(x), fix, TypeError)
     gradients = _compute_gradients("grad", output, sources, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
@@ -85,8 +86,8 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     f : callable
         A function of Tensors that returns one Tensor.
     *primals : array_like
-        The point at which to evaluate `f`, of floating dtypes. Python floats take the default
-        dtype.
+        The point at which to evaluate `f`. The dtypes must be floating; Python floats get the
+        default dtype.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     TypeError
         If `f` does not return a Tensor, or the dtype of a primal is not floating.
     ValueError
-        If there are no primals. When `pull` is called: if v does not have the shape of the output.
+        If there are no primals. From `pull`: if v does not have the shape of the output.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     def pull(v: Any, *others: Any, create_graph: bool = False) -> Any:
         if others:
             expected, got = (
-                "one gradient, of the shape of the output",
+                "one cotangent, of the shape of the output",
                 f"{1 + len(others)} arguments",
             )
             fix = "join them in the same way as f joins its outputs"
@@ -142,7 +143,7 @@ def jvp(
     f : callable
         A function of Tensors that returns one Tensor.
     primals, tangents : array_like, or tuples of them for several inputs
-        The point at which to evaluate `f`, and the direction v, of the same shapes.
+        The point at which to evaluate `f`, and the direction v, which has the same shapes.
     create_graph : bool
         Record the computation of Jv, so that it can be differentiated.
 
@@ -182,13 +183,13 @@ def jvp(
 
 @enable_grad()
 def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False) -> Any:
-    """Return all partial derivatives of ``f(*inputs)``.
+    """Return the Jacobian of ``f(*inputs)``: all its partial derivatives.
 
     Parameters
     ----------
     f : callable
         A function of Tensors that returns one Tensor, of any shape. It runs once. Each entry of its
-        output takes one backward pass.
+        output costs one backward pass.
     *inputs : array_like
         The point at which to evaluate `f`.
     create_graph : bool
@@ -197,8 +198,8 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     Returns
     -------
     Tensor, or a tuple of Tensors for several inputs
-        For each input a Tensor of shape ``output.shape + input.shape``, of zeros if the output does
-        not depend on that input.
+        For each input, a Tensor of shape ``output.shape + input.shape``. It is zero if the output
+        does not depend on that input.
 
     Raises
     ------
@@ -241,7 +242,7 @@ def hvp(
     f : callable
         A function of Tensors that returns one number.
     primals, tangents : array_like, or tuples of them for several inputs
-        The point at which to evaluate `f`, and the vector v, of the same shapes.
+        The point at which to evaluate `f`, and the vector v, which has the same shapes.
     create_graph : bool
         Record the computation, so that the product can be differentiated.
 
@@ -249,8 +250,7 @@ def hvp(
     -------
     output : Tensor
     product : Tensor, or a tuple of Tensors for several inputs
-        Hv, of the shapes of the primals. It takes two backward passes, whatever the size of the
-        Hessian, which is never built.
+        Hv, in the shapes of the primals. It takes two backward passes; the Hessian is never built.
 
     Raises
     ------
@@ -282,7 +282,7 @@ def hvp(
 def _compute_gradients(
     operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradient of `output` for each input, None if it does not depend on the input."""
+    """Return the gradient for each input; None where `output` does not depend on it."""
     cotangent: Any = messages.check_seed(operation, output, grad_output)
     if create_graph:
         is_tensor = isinstance(grad_output, Tensor)
@@ -298,9 +298,9 @@ def _compute_gradients(
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:
-    """Yield the values in order, each in the scope where it was recorded, marked as a gradient.
+    """Yield the values in order, after entering the scope "gradient" within the scope of the value.
 
-    The gradient ops that are recorded next therefore belong to the time step of the value, and a
+    The ops that compute its gradient are therefore recorded at the value's own time step, and a
     drawing shows the two side by side.
     """
     for value in order:
@@ -313,7 +313,7 @@ def _enter_scopes(order: list[Value]) -> Iterator[Value]:
 def _compute_gradients_or_zeros(
     operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor, ...]:
-    """Return the gradient of `output` for each input, zeros if it does not depend on the input."""
+    """Return the gradient for each input; zeros where `output` does not depend on it."""
     gradients: tuple[Tensor | None, ...] = (None,) * len(inputs)
     if output.tracked:
         gradients = _compute_gradients(operation, output, inputs, grad_output, create_graph)
@@ -330,14 +330,14 @@ def _compute_inner_product(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:
-    """Return a tuple of inputs: several from a tuple or a list with Tensors, else `x` alone."""
+    """Return the items of a tuple, or of a list with Tensors; anything else is a single input."""
     if isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(i, Tensor) for i in x)):
         return tuple(x)
     return (x,)
 
 
 def _call(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) -> Tensor:
-    """Return ``f(*variables)``; raise TypeError if it is not one Tensor."""
+    """Return ``f(*variables)``; raise TypeError if the result is not one Tensor."""
     expected = "a function that returns a Tensor"
     check.callable(operation, "f", f, expected, "pass an op, a Module or a function")
     fix = "return a Tensor; tg.concatenate joins several"
@@ -347,7 +347,7 @@ def _call(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) 
 def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
     """Raise ValueError if there is nothing to differentiate with respect to."""
     if not inputs:
-        expected, fix = "at least one Tensor", "pass what to differentiate with respect to"
+        expected, fix = "at least one Tensor", "pass the Tensors to differentiate with respect to"
         raise argument_error(operation, argument, expected, "none", fix)
 
 
@@ -356,9 +356,9 @@ def _make_variables(
 ) -> tuple[Tensor, ...]:
     """Return new Tensors to differentiate with respect to, one for each primal.
 
-    A primal without gradients becomes a leaf. A tracked Tensor becomes a copy in its own graph, so
-    that calls can be nested. It is not used itself, for two reasons: if `f` also refers to it
-    directly, that use counts as a constant; and if it is given twice, it is two variables.
+    A primal without gradients becomes a leaf. A tracked Tensor is copied within its graph, so that
+    calls can be nested. The copy has two further effects: if `f` also refers to the original
+    directly, that use counts as a constant; and a Tensor given twice is two variables.
     """
     _require_some(operation, argument, primals)
     return tuple(
@@ -370,7 +370,7 @@ def _make_variables(
 def _make_directions(
     operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]
 ) -> tuple[Tensor, ...]:
-    """Return the tangents as Tensors; raise ValueError if their shapes are not the primals'."""
+    """Return the tangents as Tensors; raise ValueError unless their shapes match the primals."""
     dtypes = [x.dtype for x in variables] + [None] * len(tangents)
     directions = tuple(
         v if isinstance(v, Tensor) else Tensor(v, dtype=dtype)
@@ -379,6 +379,6 @@ def _make_directions(
     shapes = [x.shape for x in variables]
     if [v.shape for v in directions] != shapes:
         expected, got = f"shapes {shapes}, as the primals", str([v.shape for v in directions])
-        fix = "give one tangent for each primal"
+        fix = "give one tangent of the same shape for each primal"
         raise argument_error(operation, "tangents", expected, got, fix)
     return directions

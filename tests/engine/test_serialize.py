@@ -118,12 +118,12 @@ def test_metadata_round_trips_with_and_without_arrays(tmp_path):
 
 
 WRONG_STATES = {
-    "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename it"),
+    "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename the array"),
     "number as a name": ({1: np.ones(2)}, TypeError, "names that are text, got int 1"),
     "names that clash": (
         {"1": np.ones(2), 1: np.zeros(2)},
         TypeError,
-        "names that are text, got int 1.*no two names",
+        "names that are text, got int 1.*a name that no other array has",
     ),
     "longdouble": (
         {"a": np.ones(2, np.longdouble)},

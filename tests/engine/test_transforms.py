@@ -604,7 +604,7 @@ WRONG_CALLS = {
     "two gradients to pull": (
         lambda x: tg.vjp(f, x)[1](V[:3], V[:3]),
         TypeError,
-        "vjp: argument v: expected one gradient.*got 2",
+        "vjp: argument v: expected one cotangent.*got 2",
     ),
     "a tuple to pull": (
         lambda x: tg.vjp(f, x)[1]((V[:3], V[:3])),

@@ -11,10 +11,10 @@ from ..errors import argument_error, describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
-    """Return a text as `batch_size` parallel streams: shape (length, batch_size), time first.
+    """Return a text as `batch_size` parallel streams, in shape (length, batch_size), time first.
 
     Stream b is the b-th stretch of the text. A state carried from one batch to the next therefore
-    continues where its stream stopped. Characters at the end that do not fill all streams are
+    continues where its stream stopped. Characters at the end that would not fill all streams are
     dropped.
 
     Parameters
@@ -32,8 +32,8 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If `indices` are not integers along one axis, or a stream would have fewer than two
-        characters.
+        If `indices` is not a one-dimensional sequence of integers, or a stream would have fewer
+        than two characters.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     length = len(indices) // batch_size
     if length < 2:
         expected = f"at most {len(indices) // 2}, so that each stream has two characters"
-        got, fix = str(batch_size), "use a smaller batch or a longer text"
+        got, fix = str(batch_size), "use fewer streams or a longer text"
         raise argument_error("columns", "batch_size", expected, got, fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
@@ -61,8 +61,8 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield inputs and targets of shape (steps, batch_size), reading the text once.
 
-    The target of a character is the one after it. Each batch continues the one before, so pass the
-    last state on to the next batch, detached. The last batch may have fewer steps.
+    The target of a character is the next character. Each batch continues the one before, so detach
+    the last state and pass it to the next batch. The last batch may have fewer steps.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ def batches(
     batch_size : int
         The number of parallel streams; see `columns`.
     steps : int
-        Characters of each stream in one batch.
+        The number of characters of each stream in one batch.
     start : int
-        The number of batches to skip, to continue after an interruption.
+        The number of batches to skip, for continuing after an interruption.
 
     Returns
     -------
@@ -82,8 +82,8 @@ def batches(
     Raises
     ------
     ValueError
-        When the first batch is requested, if the text is too short for the streams, or `start` is
-        beyond its end.
+        When the first batch is requested: if the text is too short for the streams, or `start` is
+        greater than the number of batches.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def batches(
     total = -(-(len(streams) - 1) // steps)
     if start > total:
         expected = f"at most {total}, the number of batches"
-        fix = "use the same steps as when start was counted"
+        fix = "use the batch_size and steps of the interrupted run"
         raise argument_error("batches", "start", expected, str(start), fix)
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
@@ -112,7 +112,7 @@ def count_batches(characters: int, batch_size: int, steps: int) -> int:
     Parameters
     ----------
     characters, batch_size, steps : int
-        The length of the text, and the settings of `batches`.
+        The length of the text, and the arguments of `batches`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One call of a text model, ``model(x, state) -> (logits, state)``, with a check of its result."""
+"""The call of a text model, ``model(x, state) -> (logits, state)``, and the check of its result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..errors import argument_error, describe
 
 
 def call_model(operation: str, model: Any, x: np.ndarray, state: Any) -> tuple[Any, Any]:
-    """Return ``model(x, state)``; raise TypeError if it is not a pair (logits, state)."""
+    """Return ``model(x, state)``; raise TypeError unless it is a pair (logits, state)."""
     result = model(x, state)
     if not (isinstance(result, tuple) and len(result) == 2):
         expected = "a function that returns (logits, state)"
-        fix = "return the new state of the recurrent layer too"
+        fix = "return the new state of the recurrent layer together with the logits"
         got = describe(result)
         raise argument_error(operation, "model", expected, got, fix, TypeError)
     return result

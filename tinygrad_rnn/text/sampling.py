@@ -1,4 +1,4 @@
-"""Sampling text from a character model."""
+"""Text sampled from a character model."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def sample(
     top_k: int | None = None,
     rng: Rng = None,
 ) -> str:
-    """Write text with a model: draw one character at a time and feed it back as the next input.
+    """Generate text with a model: draw one character at a time, and feed it back as the next input.
 
-    A Module runs in evaluation mode, without dropout, and gets its former mode back afterwards.
+    A Module runs in evaluation mode, without dropout, and then returns to its previous mode.
 
     Parameters
     ----------
@@ -38,26 +38,27 @@ def sample(
         (T, 1, len(vocab)).
     vocab : CharVocab
     prime : str
-        The text that the model reads first; at least one character.
+        The text that the model reads first, of at least one character.
     length : int
-        The number of characters to write after it.
+        The number of characters to generate after `prime`.
     temperature : float
-        Divides the logits. Below 1 likely characters become more likely; above 1 the choice becomes
-        more even. 0 always takes the most likely character.
+        The logits are divided by it. Below 1, likely characters become more likely; above 1, less
+        likely. 0 always takes the most likely character.
     top_k : int, optional
-        Draw among the k most likely characters only.
+        Draw only among the k most likely characters.
     rng : numpy.random.Generator or int, optional
+        The generator that draws the characters, or a seed.
 
     Returns
     -------
     str
-        `prime`, followed by the text that was written.
+        `prime`, followed by the generated text.
 
     Raises
     ------
     ValueError
-        If a setting is out of range, if `prime` is empty or has an unknown character, if the logits
-        are not one number for each character, or if one of them is NaN or +inf.
+        If a setting is out of range, `prime` is empty or contains an unknown character, the logits
+        are not one number for each character, or one of them is NaN or +inf.
     TypeError
         If `vocab` is not a CharVocab, `model` is not callable, or it does not return (logits,
         state).
@@ -75,10 +76,11 @@ def sample(
         expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
         raise argument_error("sample", "vocab", expected, got, fix, TypeError)
     if not prime:
-        fix = f"start with {vocab.characters[0]!r}, for example"
+        fix = f"use {vocab.characters[0]!r}, for example"
         expected = "at least one character"
         raise argument_error("sample", "prime", expected, "''", fix)
-    temperature = check.number("sample", "temperature", temperature, fix="1.0 is as trained")
+    fix = "use 1.0 to sample as trained"
+    temperature = check.number("sample", "temperature", temperature, fix=fix)
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
     expected, fix = (
@@ -90,9 +92,9 @@ def sample(
     with eval_mode(model), no_grad():
         logits, state = call_model("sample", model, np.array(indices)[:, None], None)
         for _ in range(length):
-            drawn = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
-            indices.append(drawn)
-            logits, state = call_model("sample", model, np.array([[drawn]]), state)
+            index = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
+            indices.append(index)
+            logits, state = call_model("sample", model, np.array([[index]]), state)
     return vocab.decode(indices)
 
 
@@ -101,11 +103,11 @@ def _last_logits(logits: Any, classes: int) -> np.ndarray:
     array = np.asarray(unwrap(logits))
     if array.ndim != 3 or array.shape[1:] != (1, classes):
         expected = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary"
-        got, fix = describe(logits), "use the model's own vocabulary"
+        got, fix = describe(logits), "use the vocabulary that the model was trained with"
         raise argument_error("sample", "model", expected, got, fix)
     last = array[-1, 0].astype(np.float64)
     if np.isnan(last).any() or last.max() == np.inf:
-        expected, got = "logits that are numbers", "nan or inf"
+        expected, got = "logits without NaN and +inf", "nan or inf"
         fix = "load parameters from before the training diverged"
         raise argument_error("sample", "model", expected, got, fix)
     return last
@@ -118,7 +120,7 @@ def _draw(
     if temperature == 0:
         return int(logits.argmax())
     if top_k is not None and top_k < len(logits):
-        # Among equal logits the earlier ones are kept, as argmax does, so that exactly k remain.
+        # Of equal logits the first ones are kept, as argmax does, so that exactly k remain.
         dropped = np.argsort(-logits, kind="stable")[top_k:]
         logits = logits.copy()
         logits[dropped] = -np.inf

@@ -28,17 +28,17 @@ def bptt(
 ) -> Iterator[Any]:
     """Yield the losses of truncated backpropagation through time, TBPTT(k1, k2).
 
-    There is one loss for every k1 steps; its gradient goes back through k2 steps. No character
+    There is one loss for every k1 steps, and its gradient goes back through k2 steps. No character
     counts in more than one loss.
 
     - k2 = k1: windows follow each other, and every character counts.
-    - k2 > k1: windows overlap, and every character counts. The steps before those that count are
-      run again, from a state saved at the start of the window, so that every loss has a gradient
-      through at least k2 − k1 more steps.
-    - k2 < k1: only the last k2 steps of each stretch count. The others just carry the state along.
+    - k2 > k1: windows overlap, and every character counts. Each window first repeats steps that
+      counted before, from the state saved at its start. Every loss then has a gradient through
+      at least k2 − k1 more steps, except at the start of the text.
+    - k2 < k1: only the last k2 steps of every k1 count. The others only update the state.
 
-    An earlier window leaves nothing but its state, without a graph. All steps of one window share
-    one mask of variational dropout.
+    Only the state passes from one window to the next, without its graph. All steps of one window
+    share one mask of variational dropout.
 
     Parameters
     ----------
@@ -48,8 +48,9 @@ def bptt(
     indices : sequence of int
         An encoded text, which is read as `batch_size` parallel streams; see `columns`.
     batch_size, k1 : int
+        The number of streams, and the number of steps for each loss.
     k2 : int, optional
-        k1 if missing.
+        The number of steps that a gradient goes back through; k1 by default.
     loss : callable
         ``loss(logits, targets)``, called with the steps that count.
 
@@ -61,8 +62,8 @@ def bptt(
     Raises
     ------
     ValueError, TypeError
-        If k1, k2 or the text does not fit, or `model` or `loss` is not callable. When a loss is
-        taken from the iterator: if the model does not return (logits, state).
+        If an argument is of the wrong type or out of range, or the text is too short. From the
+        iterator: if the model does not return (logits, state).
 
     Notes
     -----
@@ -93,7 +94,7 @@ def bptt(
         "pass the Module itself",
     )
     check.callable("text.bptt", "model", model, expected, fix)
-    expected, fix = "a function of (logits, targets)", "tg.nn.functional.cross_entropy is usual"
+    expected, fix = "a function of (logits, targets)", "pass tg.nn.functional.cross_entropy"
     check.callable("text.bptt", "loss", loss, expected, fix)
     return _window_losses(model, columns(indices, batch_size), k1, k2, loss)
 
@@ -103,8 +104,8 @@ def _window_losses(
 ) -> Iterator[Any]:
     """Yield the losses of `bptt`, one for each window.
 
-    `saved` is the state before step `saved_at`. The steps before `done` have counted in a loss. A
-    window runs from `first` to `end`, and the next one will start at `next_first`.
+    `saved` is the state before step `saved_at`. No later loss counts a step before `done`. The
+    current window runs from `first` to `end`, and the next one starts at `next_first`.
     """
     steps = len(streams) - 1
     saved, saved_at, done = None, 0, 0
@@ -131,6 +132,6 @@ def _window_losses(
 
 
 def _run_steps(model: Any, x: np.ndarray, state: Any, masks: list[np.ndarray]) -> tuple[Any, Any]:
-    """Run the model on some steps of a window, with the dropout masks drawn for that window."""
+    """Run the model on some steps of a window, with the dropout masks of that window."""
     with reuse_masks(masks):
         return call_model("text.bptt", model, x, state)

@@ -18,7 +18,7 @@ class CharVocab:
     Parameters
     ----------
     characters : iterable of str
-        A text, or its characters. Each is kept once.
+        A text, or its characters. Duplicates are dropped.
     order : {"sorted", "given"}
         ``"sorted"`` sorts by code point, so that the order does not depend on the text;
         ``"given"`` keeps the order of first occurrence.
@@ -35,7 +35,7 @@ class CharVocab:
     ValueError
         If there are no characters, or `order` is not one of the two.
     TypeError
-        If `characters` is not text; bytes are not, for example.
+        If `characters` is not text (bytes, for example).
 
     Examples
     --------
@@ -77,7 +77,7 @@ class CharVocab:
         Raises
         ------
         ValueError
-            If a character is unknown; the message names it and its position.
+            If a character is not in the vocabulary; the message names it and its position.
         TypeError
             If `text` is not a str.
         """
@@ -88,11 +88,11 @@ class CharVocab:
             position = next(i for i, c in enumerate(text) if c not in self.index)
             expected = f"characters of the vocabulary {_shorten(self.characters)}"
             got = f"{text[position]!r} at position {position}"
-            fix = "leave it out, or build the vocabulary from a text that has it"
+            fix = "leave it out, or build the vocabulary from a text that contains it"
             raise argument_error("CharVocab.encode", "text", expected, got, fix) from error
 
     def decode(self, indices: Iterable[int]) -> str:
-        """Return the text that a sequence of indices stands for.
+        """Return the text that a sequence of indices encodes.
 
         Raises
         ------
@@ -122,7 +122,7 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     indices : integers of shape (...)
     classes : int
     dtype : numpy.dtype, optional
-        The default dtype if missing.
+        `get_default_dtype()` by default.
 
     Returns
     -------
