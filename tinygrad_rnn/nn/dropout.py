@@ -26,7 +26,7 @@ from .step_wrappers import (
 _known_masks: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
     "tinygrad_rnn.reused_masks", default=None
 )
-"""Inside `reuse_masks`: the list that collects masks, and an iterator over those it had."""
+"""Inside `reuse_masks`: the list of masks, and an iterator over those in it at the start."""
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -120,7 +120,7 @@ def with_state_dropout(
     rng: np.random.Generator,
     steps: int,
 ) -> tuple[StepFunction, Any]:
-    """Wrap `step` to apply dropout to the state before it; return the wrapped step and its inputs.
+    """Wrap `step` so that it gets the state after dropout; return the wrapped step and its inputs.
 
     Each array of floats in the state has one mask for all steps. Other parts stay unchanged.
     """

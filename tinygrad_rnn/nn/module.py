@@ -203,14 +203,17 @@ class Module:
         Parameters
         ----------
         state : mapping of str to array_like
-            One array, Tensor or array_like for each name of a parameter, with the shape and dtype
-            that the parameter has in this module. The values are copied.
+            One array, Tensor or array_like for each parameter name, with the shape and dtype that
+            the parameter has in this module. The values are copied.
 
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or a shape or dtype differs. The module then stays
-            unchanged.
+            If a name is missing or unknown, or a shape or dtype differs. The module is not changed
+            in that case.
+        TypeError
+            If `state` is not a mapping, or a value is not an array of real numbers. The module is
+            not changed in that case.
 
         Examples
         --------
@@ -278,7 +281,7 @@ class Module:
         Raises
         ------
         TypeError
-            If the dtype is not floating. The module then stays unchanged.
+            If the dtype is not floating. The module is not changed in that case.
 
         Examples
         --------
@@ -352,7 +355,7 @@ def _require_no_hidden_modules(class_name: str, name: str, value: Any) -> None:
     while rest:
         item = rest.pop()
         if isinstance(item, Module):
-            got = f"a {type(value).__name__} of Modules, whose parameters would not be found"
+            got = f"a {type(value).__name__} of Modules, whose parameters are not found there"
             raise argument_error(class_name, name, "a Module", got, "use nn.ModuleList", TypeError)
         if isinstance(item, list | tuple | dict):
             rest.extend(item.values() if isinstance(item, dict) else item)

@@ -37,7 +37,7 @@ def hidden_size_of(operation: str, cell: Any, known: int | None) -> int:
     Raises
     ------
     TypeError
-        If the cell is not callable, or neither size is an integer.
+        If the cell is not callable, or the size is missing or not an integer.
     ValueError
         If the cell's size differs from `known`, or is not positive.
     """
@@ -83,10 +83,10 @@ def require_one_array(operation: str, output: Any) -> None:
 
 
 def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless each output has the time and batch axes in `shape`, and features.
+    """Raise ValueError unless each output has the axes in `shape` (time and batch) and more.
 
-    Without a batch axis, the sequences cannot be distinguished. Without a feature axis, the outputs
-    of the two directions cannot be concatenated.
+    Without a batch axis, the sequences cannot be distinguished. Without a further axis of features,
+    the outputs of the two directions cannot be concatenated.
     """
     for part in tree.leaves(outputs):
         if part.ndim <= len(shape) or part.shape[: len(shape)] != shape:

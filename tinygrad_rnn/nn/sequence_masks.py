@@ -100,7 +100,7 @@ def freeze_finished(
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
-        # A part without a batch axis has one value for all sequences, finished or not.
+        # This part has one value for all sequences, finished or not, so it must not change.
         if type(new) is not type(old) or new != old:
             raise array_error(operation, "lengths", old, new)
         return new

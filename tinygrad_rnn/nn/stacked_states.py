@@ -55,7 +55,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            expected = "in all layers arrays of one shape, or numbers, or None"
+            expected = "arrays of one shape in all layers, or numbers, or None"
             got, fix = " and ".join(map(tree.describe, parts)), "use a Recurrent for each layer"
             raise argument_error(operation, "state", expected, got, fix)
         return None

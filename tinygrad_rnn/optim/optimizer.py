@@ -137,8 +137,8 @@ class Optimizer:
         w, g : ndarray
             The parameter and its gradient, of the same shape. Do not write into them.
         state : dict of ndarray
-            The arrays that belong to this parameter; empty before the first step. Store the arrays
-            that the next step needs in it.
+            The arrays that belong to this parameter; empty before the first step. Store in it the
+            arrays that the next step needs.
 
         Returns
         -------

@@ -38,7 +38,7 @@ class SGD(Optimizer):
     Raises
     ------
     ValueError
-        If `nesterov` is True and `momentum` is 0, and in the cases of `Optimizer`.
+        If `nesterov` is True and `momentum` is 0, or in a case that `Optimizer` lists.
 
     References
     ----------
@@ -193,7 +193,7 @@ class Adam(Optimizer):
     Raises
     ------
     ValueError
-        If `betas` are not two numbers, and in the cases of `Optimizer`.
+        If `betas` is not a pair of numbers, or in a case that `Optimizer` lists.
 
     References
     ----------
