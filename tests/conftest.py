@@ -1,6 +1,7 @@
 """Fixtures that the tests of several rooms share."""
 
 import gc
+import sys
 
 import pytest
 from internals import registry
@@ -27,3 +28,12 @@ def no_gc():
     gc.disable()
     yield
     gc.enable()
+
+
+@pytest.fixture
+def fast_thread_switches():
+    """Make threads take turns as often as they can, so that shared data shows."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

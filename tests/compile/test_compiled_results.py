@@ -141,6 +141,7 @@ def test_a_retained_graph_of_a_program_can_be_used_twice():
     np.testing.assert_allclose(fast.weight_hh_l0.grad, 2 * once, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("fast_thread_switches")
 def test_threads_share_no_buffers():
     fast = tg.compile(tg.nn.GRU(3, 8, rng=0).astype(np.float64))
     data = np.random.default_rng(0).standard_normal((16, 30, 2, 3))

@@ -19,20 +19,10 @@ from internals import Architecture, Options, Trainer, backward, plain_scope
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
 
-
-@pytest.fixture
-def hasty():
-    """Threads that take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 # -- threads and tasks -----------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("fast_thread_switches")
 @pytest.mark.parametrize("compile", [False, True], ids=["as it is", "compiled"])
 def test_models_trained_at_once_are_those_trained_one_after_the_other(compile):
     runs = [
@@ -95,7 +85,7 @@ def play_back(leaf, number):
         list(tg.backward_steps((leaf * number).sum()))
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("fast_thread_switches")
 @pytest.mark.parametrize(
     ("work", "times"), [(go_back, 200), (play_back, 50)], ids=["backward", "backward_steps"]
 )
