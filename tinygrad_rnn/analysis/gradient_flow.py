@@ -15,7 +15,7 @@ from ..errors import argument_error, messages
 from ..graph import Scope, Value, toposort
 from ..tensor import Tensor
 from .labels import recorded_values
-from .scopes import Loop, loop_of, resolve_scopes
+from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
 MAX_ROWS = 8
@@ -237,7 +237,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     wanted = [state] if isinstance(state, str) else list(state)
     check.require(wanted, "bptt.flow", "state", expected, "none", fix)
     scopes = resolve_scopes(reversed(order))
-    places = {value: loop_of(scope) for value, scope in scopes.items()}
+    places = find_loops_around(scopes)
     cotangents, contributions = _run_backward({loss: start}, order, places)
     named = _group_by_name(scopes)
     _require_steps("bptt.flow", "loss", named, order)

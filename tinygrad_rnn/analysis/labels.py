@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import argument_error, describe
 from ..graph import Node, Scope, Value, toposort, unwrap
-from .scopes import resolve_scopes, time_step
+from .scopes import once_per_scope, resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -64,10 +64,11 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
     """
     values = list(values)
     scopes = {} if unique else _scopes_of_labels(values)
+    find_step = once_per_scope(time_step)
     used_in: dict[Value, set[int | None]] = {}
     made_in: dict[str | None, set[int]] = {}
     for value in values:
-        step = time_step(value.node.scope)
+        step = find_step(value.node.scope)
         if step is not None:
             made_in.setdefault(value.name, set()).add(step)
         for x in value.node.inputs:
@@ -79,7 +80,7 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
 
     def add(x: Value, name: str, step: int | None) -> None:
         label = escape_unprintable(name) + ("" if step is None else str(step).translate(SUBSCRIPTS))
-        where = scopes.get(x)
+        where = id(scopes.get(x))  # equal scopes are one object
         taken[label, where] += 1
         while taken[label, where] > 1:
             label += f"⁽{str(taken[label, where]).translate(SUPERSCRIPTS)}⁾"
@@ -98,7 +99,7 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
             labels[x] = format_constant(x)
     for value in values:
         if value.name:
-            add(value, value.name, time_step(value.node.scope))
+            add(value, value.name, find_step(value.node.scope))
     return labels
 
 
@@ -108,8 +109,9 @@ def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
     A constant of a time step has the scope of its first use. Any other leaf has one of its own.
     """
     scopes: dict[Value, Any] = {**resolve_scopes(values)}
+    find_step = once_per_scope(time_step)
     for value in values:
-        in_time = time_step(value.node.scope) is not None
+        in_time = find_step(value.node.scope) is not None
         for x in value.node.inputs:
             if isinstance(x, Value) and x.node is None:
                 scopes.setdefault(x, scopes[value] if in_time and not x.tracked else x)
@@ -150,22 +152,23 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     values : iterable of Value
         Results, oldest first.
     """
-    found: dict[Value, int] = {}
+    starts: dict[Value, int] = {}
+    find_step = once_per_scope(time_step)
     for by_step in _group_repeated_ops(values):
         if max(by_step) - min(by_step) >= len(by_step):
             continue  # with gaps between the steps, no number lies one step before
         lags: dict[tuple[int, str], set[int]] = {}
         for step, node in by_step.items():
             for i, x in _named_inputs(node):
-                made = time_step(x.node.scope) if x.node else None
+                made = find_step(x.node.scope) if x.node else None
                 if made is not None and made != step:
                     lags.setdefault((i, x.name or ""), set()).add(step - made)
         for step, node in by_step.items() if lags else ():
             for i, x in _named_inputs(node):
                 at_input = lags.get((i, x.name or ""), set())
                 if x.node is None and len(at_input) == 1:
-                    found.setdefault(x, step - next(iter(at_input)))
-    return found
+                    starts.setdefault(x, step - next(iter(at_input)))
+    return starts
 
 
 def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
@@ -176,9 +179,10 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
     """
     counts: Counter[tuple] = Counter()
     groups: dict[tuple, dict[int, Node]] = {}
+    find_place = once_per_scope(_place_in_loop)
     for value in reversed(list(values)):
         node = value.node
-        if place := _place_in_loop(node.scope):
+        if place := find_place(node.scope):
             loop, step = place
             counts[loop, step, node.op.name] += 1
             key = loop, node.op.name, counts[loop, step, node.op.name]

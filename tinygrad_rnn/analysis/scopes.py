@@ -1,23 +1,45 @@
-"""Scopes of recorded results: each call of a module and each scan by itself, and their time steps.
+"""Scopes of recorded results, with ordinals for modules, calls and scans; loops and time steps.
 
-A node carries its scope as it was recorded (`graph.ScopePart`), in which a call and a scan are
-known by the time at which they began. `resolve_scopes` turns these times into ordinals.
+A node carries the scope in which it was recorded. There, a module is identified by its `id`, and a
+call or a scan by the tick of the `clock` at which it began. `resolve_scopes` turns both into
+ordinals.
+
+Hashing a scope is slow because each part is hashed in Python. So `resolve_scopes` returns one
+object for all equal scopes, and `once_per_scope` looks a scope up by its `id`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from ..graph import Scope, ScopePart, Value
+
+K = TypeVar("K")
+R = TypeVar("R")
 
 Loop = tuple[Scope, int]
 """The scope of a loop, and a time step of it."""
 
 
+def once_per_scope(function: Callable[[Scope], R]) -> Callable[[Scope], R]:
+    """Return `function` with a cache by the `id` of the scope.
+
+    The cache keeps the scope alive, so another scope cannot get the same `id`.
+    """
+    results: dict[int, tuple[Scope, R]] = {}
+
+    def cached(scope: Scope) -> R:
+        entry = results.get(id(scope))
+        if entry is None:
+            entry = results[id(scope)] = scope, function(scope)
+        return entry[1]
+
+    return cached
+
+
 def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
-    """Return the scope of each result; each call of a module and each scan has a scope of its own.
+    """Return the scope of each result, with a scope of its own for each call and each scan.
 
     So a time step of one call is never mixed with the same time step of another call.
 
@@ -29,39 +51,48 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
     ----------
     values : iterable of Value
         Results, oldest first: calls are counted in this order.
+
+    Returns
+    -------
+    dict of Value to tuple of ScopePart
+        Equal scopes are one object, and so are equal parts.
     """
-    known: dict[tuple, dict[int, int]] = {}
+    ordinals: dict[tuple, dict[int, int]] = {}
+    shared: dict[ScopePart | Scope, Any] = {}
 
-    def ordinal(key: tuple, identity: int) -> int:
-        """Return the place of `identity` among all that were met under `key`, counted from 1."""
-        met = known.setdefault(key, {})
-        return met.setdefault(identity, len(met) + 1)
+    def count(key: tuple, identity: int) -> int:
+        """Return the ordinal of `identity` among all those counted under `key`, from 1."""
+        counted = ordinals.setdefault(key, {})
+        return counted.setdefault(identity, len(counted) + 1)
 
-    @cache
+    def share(part: ScopePart) -> ScopePart:
+        return shared.setdefault(part, part)
+
+    @once_per_scope
     def resolve(scope: Scope) -> Scope:
         resolved: list[ScopePart] = []
         for part in scope:
             if part.kind == "call":
                 here = (*resolved, part.name)
-                module = ordinal((*here, "modules"), part.index)
-                call = ordinal((*here, "calls", module), part.call)
-                resolved.append(ScopePart("module", part.name, module, call))
+                module = count((*here, "modules"), part.index)
+                call = count((*here, "calls", module), part.call)
+                resolved.append(share(ScopePart("module", part.name, module, call)))
             elif part.is_step:
-                scan = ordinal((*resolved, "scans"), part.call) if part.call else 1
+                scan = count((*resolved, "scans"), part.call) if part.call else 1
                 if scan > 1:
                     has_name = resolved and not resolved[-1].is_step
                     name = str(resolved.pop()) if has_name else "loop"
-                    resolved.append(ScopePart("loop", name, call=scan))
-                resolved.append(replace(part, call=0))
+                    resolved.append(share(ScopePart("loop", name, call=scan)))
+                resolved.append(share(ScopePart(part.kind, part.name, part.index)))
             else:
-                resolved.append(part)
-        return tuple(resolved)
+                resolved.append(share(part))
+        return shared.setdefault(tuple(resolved), tuple(resolved))
 
     return {value: resolve(value.node.scope) for value in values}
 
 
 def plain_scope(scope: Scope) -> tuple[str | int, ...]:
-    """Return a scope as JSON keeps it: the numbers of time steps as int, all other parts as str.
+    """Return a scope in the form for JSON: time steps as int, all other parts as str.
 
     Examples
     --------
@@ -82,6 +113,18 @@ def loop_of(scope: Scope) -> Loop | None:
         if part.is_step:
             return scope[:i], part.index
     return None
+
+
+def find_loops_around(scopes: Mapping[K, Scope]) -> dict[K, Loop | None]:
+    """Return `loop_of` of each scope, by the same keys; equal loops are one object."""
+    shared: dict[Scope, Scope] = {}
+
+    @once_per_scope
+    def find(scope: Scope) -> Loop | None:
+        place = loop_of(scope)
+        return place and (shared.setdefault(place[0], place[0]), place[1])
+
+    return {key: find(scope) for key, scope in scopes.items()}
 
 
 def is_nested(scope: Scope) -> bool:

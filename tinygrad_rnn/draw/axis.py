@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from ..analysis.scopes import Loop, loop_of
+from ..analysis.scopes import Loop
 from ..graph import Scope
-from .picture import Picture, Vertex, common_scope
+from .picture import Picture, Vertex, common_scope, find_places
 from .steps import find_loops
 
 TIES = 4
@@ -16,39 +16,39 @@ TIES = 4
 POINT = {"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"}
 
 
-def columns_of(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
+def find_columns(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
     """Return, for each loop, the vertices of each of its steps, in the order of time."""
-    found: dict[Scope, dict[int, list[Vertex]]] = {}
-    for vertex in picture.vertices.values():
-        if place := loop_of(vertex.scope):
-            found.setdefault(place[0], {}).setdefault(place[1], []).append(vertex)
-    return {loop: [steps[step] for step in sorted(steps)] for loop, steps in found.items()}
+    columns: dict[Scope, dict[int, list[Vertex]]] = {}
+    for name, place in find_places(picture).items():
+        if place:
+            columns.setdefault(place[0], {}).setdefault(place[1], []).append(picture.vertices[name])
+    return {loop: [steps[step] for step in sorted(steps)] for loop, steps in columns.items()}
 
 
-def levels_of(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
-    """Return, for each loop, the pairs of vertices to put on one level.
+def find_levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
+    """Return, for each loop, the pairs of vertices to put on one level (a rank of Graphviz).
 
-    These are both ends of a state, and a state with the next one. The flag tells whether the second
-    vertex must be on the right of the first, as the next state is.
+    One kind of pair is the two ends of an edge that carries a state to another step. The other is a
+    state and its successor, which is computed in the same step. The flag is True if the second
+    vertex must lie to the right of the first, as a successor does.
     """
-    found: dict[Scope, list[tuple[str, str, bool]]] = {}
+    places = find_places(picture)
+    levels: dict[Scope, list[tuple[str, str, bool]]] = {}
     made: dict[tuple[Loop, str | None], str] = {}
-    for vertex in picture.vertices.values():
-        place = loop_of(vertex.scope)
+    for name, vertex in picture.vertices.items():
+        place = places[name]
         if place and vertex.kind in ("op", "fold"):
-            made |= {(place, value.name): vertex.id for value in vertex.values if value.name}
+            made |= {(place, value.name): name for value in vertex.values if value.name}
     for edge in picture.edges:
-        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
-        before, after = loop_of(source.scope), loop_of(target.scope)
+        before, after = places[edge.source], places[edge.target]
         if before and after and before[0] == after[0] and before[1] != after[1]:
-            found.setdefault(before[0], []).append((source.id, target.id, False))
-    for vertex in picture.vertices.values():
-        place = loop_of(vertex.scope)
+            levels.setdefault(before[0], []).append((edge.source, edge.target, False))
+    for name, vertex in picture.vertices.items():
+        place = places[name]
         if vertex.kind == "state" and place and (place, vertex.values[0].name) in made:
-            found.setdefault(place[0], []).append(
-                (vertex.id, made[place, vertex.values[0].name], True)
-            )
-    return found
+            successor = made[place, vertex.values[0].name]
+            levels.setdefault(place[0], []).append((name, successor, True))
+    return levels
 
 
 def add_axis(
@@ -87,55 +87,52 @@ def add_axis(
         part.subgraph(level)
 
 
-def walks_of(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
-    """Return pairs of loops of which the second starts at the end of the first.
+def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
+    """Return the columns of each pair of loops in which the second loop starts from the first.
 
-    An encoder and its decoder are an example. The key is the scope around both loops; the value has
-    all of the first loop as one column, then the steps of the second.
+    An encoder and its decoder are an example. The key is the scope around both loops. The first
+    column holds the whole first loop; each of the others holds one step of the second.
 
-    Empty if no steps are left out. Graphviz finds this order for complete loops by itself, and
-    invisible edges would disturb it.
+    The result is empty if no steps are left out. Graphviz finds this order for complete loops by
+    itself, and invisible edges would disturb it.
     """
     if all(vertex.kind != "steps" for vertex in picture.vertices.values()):
         return {}
+    places = find_places(picture)
     made_in: dict[str, set[Scope]] = {}
     entered: dict[tuple[Scope, Scope], set[int]] = {}
     sources: dict[str, list[str]] = {}
     for edge in picture.edges:
         sources.setdefault(edge.target, []).append(edge.source)
-    for name, vertex in picture.vertices.items():
-        place = loop_of(vertex.scope)
+    for name, place in places.items():
         came = {loop for source in sources.get(name, []) for loop in made_in.get(source, ())}
         made_in[name] = {place[0]} if place else came
         if place:
             for loop in came - {place[0]}:
                 entered.setdefault((loop, place[0]), set()).add(place[1])
-    columns, steps = columns_of(picture), find_loops(picture)
-    found: dict[Scope, list[list[list[Vertex]]]] = {}
-    for pair, at in entered.items():
-        if at == {min(steps.get(pair[1], at))} and len(columns[pair[1]]) > 1:
-            found.setdefault(common_scope(*pair), []).append(
-                [[vertex for step in columns[pair[0]] for vertex in step], *columns[pair[1]]]
-            )
-    return found
+    columns, loops = find_columns(picture), find_loops(picture)
+    pairs: dict[Scope, list[list[list[Vertex]]]] = {}
+    for (first, second), steps in entered.items():
+        if steps == {min(loops.get(second, steps))} and len(columns[second]) > 1:
+            whole = [vertex for column in columns[first] for vertex in column]
+            pairs.setdefault(common_scope(first, second), []).append([whole, *columns[second]])
+    return pairs
 
 
-def companions_of(picture: Picture) -> list[tuple[Scope, Scope, int]]:
-    """Return pairs of loops of which each step of the second uses that step of the first.
+def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
+    """Return the pairs of loops in which each step of the second uses the same step of the first.
 
     A loss at every step is an example. The third entry is the number of such steps.
     """
-    found: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
+    places = find_places(picture)
+    uses: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
     for edge in picture.edges:
-        source, target = (
-            loop_of(picture.vertices[edge.source].scope),
-            loop_of(picture.vertices[edge.target].scope),
-        )
+        source, target = places[edge.source], places[edge.target]
         if source and target and source[0] != target[0]:
-            found.setdefault((source[0], target[0]), set()).add((source[1], target[1]))
+            uses.setdefault((source[0], target[0]), set()).add((source[1], target[1]))
     return [
         (*pair, len(steps))
-        for pair, steps in found.items()
+        for pair, steps in uses.items()
         if len(steps) > 1 and all(made == used for made, used in steps)
     ]
 

@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 
 from ..analysis.labels import escape_unprintable
-from ..analysis.scopes import loop_of
+from ..analysis.scopes import Loop, once_per_scope
 from ..graph import Scope, ScopePart, Value, format_scope
-from .axis import add_axis, add_companion, columns_of, companions_of, levels_of, walks_of
-from .picture import Edge, Picture, Vertex
+from .axis import (
+    add_axis,
+    add_companion,
+    find_columns,
+    find_companions,
+    find_consecutive_loops,
+    find_levels,
+)
+from .picture import Edge, Picture, Vertex, find_places
 from .themes import Theme
 
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
@@ -90,8 +97,9 @@ def write_dot(picture: Picture, look: Look, title: str) -> str:
     _add_frames(drawing, picture, look)
     show_widths = "grad" in look.show and look.backward_done
     widths = _edge_widths(picture) if show_widths else {}
+    places = find_places(picture)
     for number, edge in enumerate(picture.edges):
-        style = _edge_style(edge, picture, look, widths.get(number))
+        style = _edge_style(edge, picture, places, look, widths.get(number))
         drawing.edge(edge.source, edge.target, **style)
     return drawing.source
 
@@ -101,10 +109,15 @@ def _add_frames(drawing: Any, picture: Picture, look: Look) -> None:
     import graphviz
 
     inside: dict[Scope, list[Vertex]] = {(): []}
+
+    @once_per_scope
+    def find_frame(scope: Scope) -> list[Vertex]:
+        for depth in range(1, len(scope) + 1):
+            inside.setdefault(scope[:depth], [])
+        return inside[scope]
+
     for vertex in picture.vertices.values():
-        for depth in range(1, len(vertex.scope) + 1):
-            inside.setdefault(vertex.scope[:depth], [])
-        inside[vertex.scope].append(vertex)
+        find_frame(vertex.scope).append(vertex)
     lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
     numbers = {scope: number for number, scope in enumerate(inside)}
     frames = {
@@ -114,8 +127,9 @@ def _add_frames(drawing: Any, picture: Picture, look: Look) -> None:
     for scope, vertices in inside.items():
         if scope:
             frames[scope].attr(**_frame_style(scope[-1], look.theme))
+        frame = frames[scope]
         for vertex in vertices:
-            frames[scope].node(vertex.id, **_vertex_style(vertex, look, lags.get(vertex.id, 0)))
+            frame.node(vertex.id, **_vertex_style(vertex, look, lags.get(vertex.id, 0)))
     _join_frames(drawing, picture, frames, numbers, has_axis=look.direction != "right")
 
 
@@ -128,9 +142,10 @@ def _join_frames(
     has_axis: bool,
 ) -> None:
     """Put each frame into the one around it; with an axis, order the steps of each loop by time."""
-    columns, levels, walks = {}, {}, {}
+    columns, levels, consecutive = {}, {}, {}
     if has_axis:
-        columns, levels, walks = columns_of(picture), levels_of(picture), walks_of(picture)
+        columns, levels = find_columns(picture), find_levels(picture)
+        consecutive = find_consecutive_loops(picture)
 
     def order(scope: Scope) -> tuple[int, int]:
         last = scope[-1]
@@ -140,11 +155,11 @@ def _join_frames(
     # siblings, the earlier step comes first.
     for scope in [*sorted((scope for scope in frames if scope), key=order), ()]:
         add_axis(frames[scope], columns.get(scope, []), levels.get(scope, []), str(numbers[scope]))
-        for turn, walk in enumerate(walks.get(scope, [])):
-            add_axis(frames[scope], walk, [], f"{numbers[scope]}w{turn}")
+        for i, pair in enumerate(consecutive.get(scope, [])):
+            add_axis(frames[scope], pair, [], f"{numbers[scope]}w{i}")
         if scope:
             frames[scope[:-1]].subgraph(frames[scope])
-    for loop, companion, steps in companions_of(picture) if columns else ():
+    for loop, companion, steps in find_companions(picture) if columns else ():
         count = min(steps, len(columns[loop]), len(columns[companion]))
         add_companion(drawing, numbers[loop], numbers[companion], count)
 
@@ -227,13 +242,15 @@ def _format_number(x: Any) -> str:
     return f"{x + 0.0:.3g}".replace("-", "−")
 
 
-def _edge_style(edge: Edge, picture: Picture, look: Look, width: float | None) -> dict[str, str]:
+def _edge_style(
+    edge: Edge, picture: Picture, places: dict[str, Loop | None], look: Look, width: float | None
+) -> dict[str, str]:
     """Return the attributes of an edge.
 
     Edges of a state are bold. If gradients are shown, `width` follows their size.
     """
     theme, style = look.theme, {}
-    before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
+    before, after = places[edge.source], places[edge.target]
     if edge.lag or (before and after and before[0] == after[0] and before[1] != after[1]):
         style = {"color": theme.state, "penwidth": "1.8"}
     from_state = before and picture.vertices[edge.source].kind == "state"

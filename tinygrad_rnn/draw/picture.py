@@ -14,7 +14,7 @@ from typing import Any
 
 from ..analysis.equations import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
-from ..analysis.scopes import resolve_scopes
+from ..analysis.scopes import Loop, find_loops_around, resolve_scopes
 from ..graph import Scope, ScopePart, Value
 
 MAX_FORMULA = 48
@@ -113,6 +113,11 @@ class Picture:
     vertices: dict[str, Vertex]
     edges: list[Edge]
     notes: list[str] = field(default_factory=list)
+
+
+def find_places(picture: Picture) -> dict[str, Loop | None]:
+    """Return the outermost loop around each vertex and the time step in it, by the vertex's id."""
+    return find_loops_around({name: vertex.scope for name, vertex in picture.vertices.items()})
 
 
 def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
@@ -234,11 +239,14 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
                 users.setdefault(x, []).append(value)
     scopes: dict[Any, Scope] = {}
     sizes = Counter(heads.values())
+    clusters = {
+        head: (*recorded_in[head], ScopePart("terms", head.name or ""))
+        for head, size in sizes.items()
+        if head is not None and size > 1
+    }
     for value in values:
-        node, head, here = value.node, heads[value], recorded_in[value]
-        scopes[value] = here
-        if head is not None and sizes[head] > 1:
-            scopes[value] = (*here, ScopePart("terms", head.name or ""))
+        node, here = value.node, recorded_in[value]
+        scopes[value] = clusters.get(heads[value], here)
         for x, array in zip(node.inputs, node.arrays, strict=True):
             key = _input_key(x, array)
             if key is None or (isinstance(x, Value) and x.node is not None):

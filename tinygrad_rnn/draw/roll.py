@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from ..analysis.labels import SUBSCRIPTS, escape_unprintable
-from ..analysis.scopes import is_nested, loop_of
+from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
 from ..graph import Scope, ScopePart
-from .picture import Edge, Picture, Vertex, merge_vertices
+from .picture import Edge, Picture, Vertex, find_places, merge_vertices
 from .steps import SUBSCRIPT, find_loops, key_across_steps
 
 INDEX = re.compile(r"\[(\d+)(?=[],])")
@@ -18,43 +19,63 @@ INDEX = re.compile(r"\[(\d+)(?=[],])")
 def roll_steps(picture: Picture) -> Picture:
     """Return `picture` with one time step in place of all.
 
-    Vertices of different steps become one if they have the same key (`key_across_steps`) and the
-    same rank among those with this key in their step. A vertex that occurs in one of several steps
-    only, for example the first state, stays outside. The ``lag`` of an edge counts the steps from
-    making to use.
+    One vertex stands for the counterparts of all steps. A vertex that occurs in only one of several
+    steps, for example the first state, stays outside. The ``lag`` of an edge is the number of steps
+    from computation to use.
     """
-    every = find_loops(picture)
-    patterns: dict[str, tuple] = {}
-    ranks: Counter[tuple] = Counter()
-    members: dict[tuple, dict[int, Vertex]] = {}
-    # From the end, because the first step may lack ops: those of a constant start are not recorded.
-    for name, vertex in reversed(picture.vertices.items()):
-        if (place := loop_of(vertex.scope)) and place[0] in every:
-            loop, step = place
-            key = (loop, vertex.scope[len(loop) + 1 :], *key_across_steps(vertex))
-            ranks[(*key, step)] += 1
-            patterns[name] = (*key, ranks[(*key, step)])
-            members.setdefault(patterns[name], {})[step] = vertex
-    model = {
-        pattern: _generic_vertex(found, every[pattern[0]], pattern[0], pattern[1])
-        for pattern, found in members.items()
-    }
-    stands_for = {}
-    for name, pattern in reversed(patterns.items()):
-        vertex = picture.vertices[name]
-        is_carried = vertex.kind == "state" and vertex.values[0].node is not None
-        if is_carried or len(members[pattern]) > 1 or len(every[pattern[0]]) == 1:
-            stands_for[name] = model[pattern]
-        elif vertex.kind != "op":
-            stands_for[name] = replace(vertex, scope=pattern[0])
+    loops = find_loops(picture)
+    stands_for: dict[str, Vertex] = {}
+    for loop, inner, by_step in _group_counterparts(picture, loops):
+        model = _generic_vertex(by_step, loops[loop], loop, inner)
+        for vertex in by_step.values():
+            is_carried = vertex.kind == "state" and vertex.values[0].node is not None
+            if is_carried or len(by_step) > 1 or len(loops[loop]) == 1:
+                stands_for[vertex.id] = model
+            elif vertex.kind != "op":
+                stands_for[vertex.id] = replace(vertex, scope=loop)
     rolled = merge_vertices(
         Picture(picture.vertices, _edges_with_lag(picture), picture.notes), stands_for
     )
-    if any(is_nested(vertex.scope) for vertex in picture.vertices.values()):
+    if any(map(once_per_scope(is_nested), (vertex.scope for vertex in picture.vertices.values()))):
         rolled.notes.append(
             "a loop inside of a time step is drawn step by step; the outer one is rolled up"
         )
     return _join_first_states(rolled, _find_first_states(picture))
+
+
+def _group_counterparts(
+    picture: Picture, loops: Collection[Scope]
+) -> Iterable[tuple[Scope, Scope, dict[int, Vertex]]]:
+    """Return the vertices of all loops, grouped by what they are and keyed by their time step.
+
+    Vertices of different steps are counterparts if they are in the same scope inside the step, have
+    the same key (`key_across_steps`), and have the same rank among the vertices of their step with
+    that key. A group is given as its loop, its scope inside the step, and its vertices.
+    """
+    numbers: dict[tuple[Scope, Scope], int] = {}
+
+    @once_per_scope
+    def locate(scope: Scope) -> tuple[int, Scope, Scope, int] | None:
+        """Return a number for the loop and the scope inside its step, then both, then the step."""
+        place = loop_of(scope)
+        if place is None or place[0] not in loops:
+            return None
+        loop, step = place
+        inner = scope[len(loop) + 1 :]
+        return numbers.setdefault((loop, inner), len(numbers)), loop, inner, step
+
+    ranks: Counter[tuple] = Counter()
+    groups: dict[tuple, tuple[Scope, Scope, dict[int, Vertex]]] = {}
+    # Ranks are counted from the end because the first step may lack ops: if the initial state is a
+    # constant, the ops on it alone are not recorded.
+    for vertex in reversed(picture.vertices.values()):
+        if place := locate(vertex.scope):
+            number, loop, inner, step = place
+            key = (number, *key_across_steps(vertex))
+            ranks[*key, step] += 1
+            group = groups.setdefault((*key, ranks[*key, step]), (loop, inner, {}))
+            group[2][step] = vertex
+    return groups.values()
 
 
 def _generic_vertex(
@@ -119,39 +140,53 @@ def _replace_step(text: str, step: int, before: int, after: int, reach: int, cou
 
 def _edges_with_lag(picture: Picture) -> list[Edge]:
     """Return the edges with their lag, counted in the steps that the picture has."""
-    steps: dict[Scope, set[int]] = {}
-    for vertex in picture.vertices.values():
-        if place := loop_of(vertex.scope):
-            steps.setdefault(place[0], set()).add(place[1])
-    order = {loop: {step: i for i, step in enumerate(sorted(n))} for loop, n in steps.items()}
+    loops = find_loops(picture, {vertex.kind for vertex in picture.vertices.values()})
+    positions = {loop: {step: i for i, step in enumerate(steps)} for loop, steps in loops.items()}
+
+    @once_per_scope
+    def locate(scope: Scope) -> Loop | None:
+        """Return the loop around a scope, and the position of its step among all steps."""
+        place = loop_of(scope)
+        return place and (place[0], positions[place[0]][place[1]])
+
     edges = []
     for edge in picture.edges:
-        before, after = (loop_of(picture.vertices[end].scope) for end in (edge.source, edge.target))
-        if not before and picture.vertices[edge.target].kind == "state":
+        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
+        before, after = locate(source.scope), locate(target.scope)
+        if not before and target.kind == "state":
             edge = replace(edge, when="at first")
-        elif before and after and before[0] == after[0]:
-            edge = replace(edge, lag=order[after[0]][after[1]] - order[before[0]][before[1]])
+        elif before and after and before[0] == after[0] and before[1] != after[1]:
+            edge = replace(edge, lag=after[1] - before[1])
         edges.append(edge)
     return edges
 
 
 def _find_first_states(picture: Picture) -> set[str]:
     """Return the ids of vertices outside of a loop that only its first step uses."""
-    every = find_loops(picture)
+    loops, places = find_loops(picture), find_places(picture)
     first_steps: dict[Scope, int] = {}
-    for vertex in picture.vertices.values():
-        if (place := loop_of(vertex.scope)) and vertex.kind == "op":
+    for name, place in places.items():
+        if place and picture.vertices[name].kind == "op":
             first_steps.setdefault(*place)
+
+    @once_per_scope
+    def is_first(scope: Scope) -> bool | None:
+        """Return whether a step is the first of several; None for a scope in no loop with ops."""
+        place = loop_of(scope)
+        if place is None or place[0] not in loops:
+            return None
+        loop, step = place
+        return step == first_steps[loop] and len(loops[loop]) > 1
+
     uses: dict[str, set[bool]] = {}
     for edge in picture.edges:
-        source = picture.vertices[edge.source]
-        before, after = loop_of(source.scope), loop_of(picture.vertices[edge.target].scope)
-        if not after or after[0] not in every:
-            continue
-        is_inside = before is not None and before[0] == after[0]
+        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
+        before, after = places[edge.source], places[edge.target]
+        is_inside = before and after and before[0] == after[0]
         if not is_inside or source.kind in ("input", "parameter"):
-            is_first = after[1] == first_steps[after[0]] and len(every[after[0]]) > 1
-            uses.setdefault(edge.source, set()).add(is_first)
+            first = is_first(target.scope)
+            if first is not None:
+                uses.setdefault(edge.source, set()).add(first)
     return {name for name, first in uses.items() if first == {True}}
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ..analysis.labels import find_initial_states
-from ..analysis.scopes import Loop, is_nested, loop_of
+from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
 from ..graph import Scope, ScopePart, Value
-from .picture import Edge, Picture, Vertex, merge_vertices
+from .picture import Edge, Picture, Vertex, find_places, merge_vertices
 
 SUBSCRIPT = re.compile("₋?[₀-₉]+")
 
 
-def find_loops(picture: Picture) -> dict[Scope, list[int]]:
-    """Return the time steps of every loop, in order."""
-    found: dict[Scope, dict[int, None]] = {}
+def find_loops(picture: Picture, kinds: Collection[str] = ("op", "fold")) -> dict[Scope, list[int]]:
+    """Return, for every loop, its time steps with a vertex of one of these kinds, in order."""
+    loops: dict[Scope, set[int]] = {}
+
+    @once_per_scope
+    def add(scope: Scope) -> None:
+        if place := loop_of(scope):
+            loops.setdefault(place[0], set()).add(place[1])
+
     for vertex in picture.vertices.values():
-        place = loop_of(vertex.scope)
-        if place and vertex.kind in ("op", "fold"):
-            found.setdefault(place[0], {})[place[1]] = None
-    return {loop: sorted(steps) for loop, steps in found.items()}
+        if vertex.kind in kinds:
+            add(vertex.scope)
+    return {loop: sorted(steps) for loop, steps in loops.items()}
 
 
 def add_states(picture: Picture) -> Picture:
@@ -33,12 +38,13 @@ def add_states(picture: Picture) -> Picture:
         vertex.values[0] for vertex in picture.vertices.values() if vertex.kind == "op"
     )
     begin = _find_uses_of_first_states(picture, starts)
-    places: dict[str, Vertex] = {}
+    places = find_places(picture)
+    states: dict[str, Vertex] = {}
     named: set[tuple[Scope, str | None]] = set()
     edges: list[Edge] = []
     for edge in picture.edges:
-        source, target = (picture.vertices[end] for end in (edge.source, edge.target))
-        before, after = loop_of(source.scope), loop_of(target.scope)
+        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
+        before, after = places[edge.source], places[edge.target]
         made = (
             (after[0], starts[source.values[0]])
             if after and len(begin.get(source.id, ())) > 1
@@ -48,8 +54,8 @@ def add_states(picture: Picture) -> Picture:
             edges.append(edge)
             continue
         name = f"{source.id}_in{after[1]}"
-        if name not in places:
-            places[name] = Vertex(
+        if name not in states:
+            states[name] = Vertex(
                 name,
                 "state",
                 source.name,
@@ -63,10 +69,10 @@ def add_states(picture: Picture) -> Picture:
                 named.add((after[0], source.values[0].name))
         edges.append(Edge(name, target.id, edge.values))
     numbered = {x.name for x in starts}
-    first_use = {edge.target: edge.source for edge in reversed(edges) if edge.source in places}
+    first_use = {edge.target: edge.source for edge in reversed(edges) if edge.source in states}
     vertices: dict[str, Vertex] = {}
     for name, vertex in picture.vertices.items():
-        inside = loop_of(vertex.scope)
+        inside = places[name]
         if len(begin.get(name, ())) == 1:  # the state before the first step
             ((loop, step),) = begin[name]
             reach = abs(step - starts[vertex.values[0]])
@@ -79,9 +85,9 @@ def add_states(picture: Picture) -> Picture:
         ):
             vertex = replace(vertex, kind="state", scope=_step_scope(*inside), reach=1)
         if name in first_use and first_use[name] not in vertices:
-            vertices[first_use[name]] = places[first_use[name]]
+            vertices[first_use[name]] = states[first_use[name]]
         vertices[name] = vertex
-    return Picture({**vertices, **places}, edges, list(picture.notes))
+    return Picture({**vertices, **states}, edges, list(picture.notes))
 
 
 def _step_scope(loop: Scope, step: int) -> Scope:
@@ -110,6 +116,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
 
     A loop has one mark for each state that passes through the steps left out, else one mark.
     """
+    places = find_places(picture)
     passing: dict[str, Vertex] = {}
     for edge in picture.edges:
         if picture.vertices[edge.target].kind == "state":
@@ -125,8 +132,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
             f"steps{number}", "steps", "…", title, (*loop, ScopePart("steps", index=hidden[0]))
         )
         left_out, marks = set(hidden), {}
-        for name, vertex in picture.vertices.items():
-            place = loop_of(vertex.scope)
+        for name, place in places.items():
             if not place or place[0] != loop or place[1] not in left_out:
                 continue
             stands_for[name] = mark
