@@ -1,8 +1,8 @@
 """A character model on English prose that ships with Python, compared with bz2.
 
 Both are measured on the last tenth of the text, which neither has seen before. For comparison, the
-example also prints the figure of bz2 after it has compressed the other nine tenths, which is better
-than both. Run it with ``python examples/character_model.py [FOLDER]``; it takes well under a
+example also prints the figure of bz2 after it has compressed the other nine tenths, the best of the
+three. Run it with ``python examples/character_model.py [FOLDER]``; it takes well under a
 minute.
 """
 

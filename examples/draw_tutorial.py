@@ -23,7 +23,7 @@ def main(folder=Path()):
     }
     for name, view in views.items():
         ops = view.notes[0].split(" · ")[-1]
-        print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges to look at, of {ops}")
+        print(f"{name}: {len(view.nodes)} nodes and {len(view.edges)} edges for {ops}")
     return [view.save(Path(folder) / f"tutorial_{name}.svg") for name, view in views.items()]
 
 

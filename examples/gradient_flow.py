@@ -1,4 +1,4 @@
-"""Why a GRU remembers: its gradient through fifty steps, compared with that of a vanilla RNN.
+"""The gradient of a GRU through fifty steps, compared with that of a vanilla RNN.
 
 Run it with ``python examples/gradient_flow.py [FOLDER]``; with Matplotlib (the extra ``plot``) it
 draws the gradients as well. It takes about two seconds.

@@ -1,4 +1,4 @@
-"""The command `tinygrad-rnn check`: compare the derivatives of every op to finite differences."""
+"""The command `tinygrad-rnn check`: compare the derivatives of every op with finite differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import format_count
 from .console import add_plain_option, as_literal, make_console
 
 HELP = "check the derivatives of every op against finite differences"
-TITLE = "First and second derivatives of every op, compared to central differences in float64"
+TITLE = "First and second derivatives of every op, compared with central differences in float64"
 HEADINGS = ("op", "formula", "derivative rules: incoming gradient g, output y", "calls", "result")
 
 

@@ -110,6 +110,6 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
         expected = f"a class or function in {path!r}"
         if classes:
             expected += f", such as {', '.join(classes)}"
-        fix = "define it in the file, or write the name of another one"
+        fix = "define it there, or write the name of one that the file defines"
         raise argument_error("compile", "CELL", expected, repr(name), fix)
     return factory

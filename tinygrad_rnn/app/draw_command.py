@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".svg .png .pdf .dot .txt .json, or - for text on stdout (default graph.svg)",
     )
     parser.add_argument(
-        "--text", metavar="TEXT", help="text that the model reads (default: its own characters)"
+        "--text", metavar="TEXT", help="text that the model reads (default: its vocabulary)"
     )
     parser.add_argument(
         "--length", type=int, default=4, metavar="N", help="time steps without --text (default 4)"
@@ -61,7 +61,9 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw each scope of this name or depth as one box; repeatable",
     )
     parser.add_argument(
-        "--parameters", metavar="HOW", help="once, chips or hide (default once; with --roll chips)"
+        "--parameters",
+        metavar="HOW",
+        help="style of parameters: once, chips or hide (default once; with --roll chips)",
     )
     parser.add_argument(
         "--highlight", metavar="NAME", help="mark the paths of the gradient to this parameter"

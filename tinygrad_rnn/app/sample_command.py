@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.8,
         metavar="X",
-        help="randomness: 0 takes the likeliest character, 1 samples as predicted (default 0.8)",
+        help="0 takes the likeliest character, higher is more random (default 0.8)",
     )
     parser.add_argument("--top-k", type=int, metavar="N", help="sample from the N likeliest only")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default 0)")

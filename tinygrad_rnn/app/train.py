@@ -30,7 +30,7 @@ from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
 DIVERGED_LOSS = 1e6
-"""A loss from which on training counts as diverged even if it is finite, in nats per character.
+"""Training counts as diverged at a loss of this size, even if finite, in nats per character.
 
 A uniform guess costs the logarithm of the vocabulary's size.
 """
@@ -45,7 +45,7 @@ class Options:
     epochs : int
         Passes through the text.
     batch_size : int
-        Number of streams that the text is cut into and that are read in parallel.
+        Number of streams that the text is cut into. They are read in parallel.
     steps : int
         Characters after which BPTT is truncated.
     lr : float

@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cell",
         choices=("rnn", "gru", "lstm"),
         default=argparse.SUPPRESS,
-        help=f"(default {defaults['cell']})",
+        help=f"kind of recurrent layer (default {defaults['cell']})",
     )
     for name, text in SETTINGS.items():
         default = defaults[name]

@@ -23,7 +23,7 @@ from .layout import (
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
-"""Keras's order of the gates, in our letters. In its own: z, r, h (GRU) and i, f, c, o (LSTM)."""
+"""The gates in Keras's order, in our letters. Keras calls them z, r, h and i, f, c, o."""
 
 
 def from_keras(
@@ -47,7 +47,7 @@ def from_keras(
     reset : {"after", "before"}
         The form of our GRU; None for other layers. ``reset_after=True`` is "after".
     layer : int
-        The number k in our names ``weight_ih_l{k}``, for a Keras layer that is part of a stack.
+        The number k in our names ``weight_ih_l{k}``, if the Keras layer is one of a stack.
 
     Returns
     -------

@@ -80,7 +80,7 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
         array = np.array(None)  # rows of different lengths, or a tensor that NumPy cannot read
     if array.dtype.kind not in "biuf":
         expected, got = "an array of real numbers", describe(value)
-        fix = "convert it to a NumPy array, a PyTorch tensor with .detach().cpu().numpy()"
+        fix = "convert it to a NumPy array: a PyTorch tensor with .detach().cpu().numpy()"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return array.astype(np.dtype(array.dtype.type), copy=False)
 
@@ -90,7 +90,7 @@ def require_shape(
 ) -> None:
     """Raise ValueError unless `array` has this shape, in which None means any size.
 
-    The message shows the shape in letters too, as in `letters`.
+    The message also shows `letters`, the shape in letters.
     """
     sizes = zip(shape, array.shape, strict=False)
     fits = array.ndim == len(shape) and all(n is None or n == size for n, size in sizes)
@@ -160,8 +160,8 @@ def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> n
         return b_i
     expected = "a bias_hh of zeros, because the other library has one bias (our bias_ih)"
     fix = (
-        "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same, but "
-        "after converting back its bias_hh is zero"
+        "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same function, "
+        "but after converting back its bias_hh is zero"
     )
     check.require(merge, operation, "state", expected, "a bias_hh that is not zero", fix)
     return b_i + b_h

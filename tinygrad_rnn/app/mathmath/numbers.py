@@ -123,7 +123,7 @@ def compute_outcome(recipe: Recipe) -> Outcome:
 
 
 def misread(text: str) -> str:
-    """Return the text after encoding it in the tutorial's order and decoding it alphabetically."""
+    """Encode the text in the tutorial's order, and decode it in alphabetical order."""
     return "".join(sorted(CHARACTERS)[INDEX[c]] for c in text)
 
 

@@ -16,8 +16,8 @@ def backward(page: Page, lesson: Lesson) -> None:
     """Show the gradients at the states and at the parameters."""
     page.heading("8. Backward: the gradient of the loss")
     page.say("""
-        Backpropagation through time needs no code of its own: the loss knows the graph that it
-        was computed by, and the gradient goes back along this graph, last step first. This is the
+        Backpropagation through time needs no code of its own: the loss knows the graph that
+        computed it, and the gradient goes back along this graph, last step first. This is the
         gradient that arrives at each state:
     """)
     gradients = [(t, step.h.grad) for t, step in enumerate(lesson.steps)]

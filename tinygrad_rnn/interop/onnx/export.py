@@ -58,8 +58,8 @@ def to_onnx(
         whose size is fixed. Axes with the same name have the same size.
         ``{"x": (None, "batch", None)}`` fixes the length, so that a loop over time can be exported,
         unrolled. By default, the first input is (time, batch, features), or (batch, time, features)
-        if a layer is `batch_first`; integers have no features axis. Any further input with three
-        axes is a state (layers, batch, hidden), and integers with one axis are (batch,).
+        if a layer is `batch_first`; integers have no features axis. Further floats with three axes
+        are a state (layers, batch, hidden), and further integers with one axis are (batch,).
 
     Returns
     -------

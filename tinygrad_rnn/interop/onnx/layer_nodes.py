@@ -1,4 +1,4 @@
-"""Export of layers to ONNX. For each layer, a function adds its nodes and returns its outputs.
+"""Export of layers to ONNX. For each layer, a function adds nodes and returns the outputs' names.
 
 Each layer of a recurrent stack is one GRU, LSTM or RNN node, which holds both directions. The other
 nodes reorder, add or remove axes.

@@ -21,7 +21,7 @@ from ...nn.module import call_hook
 from ...tensor import Tensor
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
-"""The layers that are traced as one call. Others, also subclasses, are traced as their ops."""
+"""The layers traced as one call. Other modules, even subclasses, are traced as their ops."""
 
 
 @dataclass

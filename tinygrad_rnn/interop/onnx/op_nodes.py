@@ -1,4 +1,4 @@
-"""Export of ops to ONNX. For each op, a function adds its nodes and returns its result.
+"""Export of ops to ONNX. For each op, a function adds nodes and returns the result's name.
 
 ONNX's operators are documented at onnx.ai/onnx/operators, opset 18.
 """
@@ -15,7 +15,7 @@ from ...graph import unwrap
 from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-"""Stops of a Slice that includes the last entry or, with a negative step, the first one."""
+"""Bounds of a Slice beyond the last entry and before the first one, for any size of the axis."""
 
 SAME_MEANING = {
     "add": "Add",

@@ -21,7 +21,7 @@ from ..layout import (
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
-"""ONNX's order of the gates, in our letters. In its own: z, r, h (GRU) and i, o, f, c (LSTM)."""
+"""The gates in ONNX's order, in our letters. ONNX calls them z, r, h and i, o, f, c."""
 
 
 def from_onnx_weights(
@@ -48,7 +48,7 @@ def from_onnx_weights(
         The attribute of a GRU node; 0 if the node does not have it. 0 is ``reset="before"``, and
         any other number is ``reset="after"``.
     layer : int
-        The number k in our names ``weight_ih_l{k}``, for a node that is one layer of a stack.
+        The number k in our names ``weight_ih_l{k}``, if the node is one layer of a stack.
 
     Returns
     -------
