@@ -62,10 +62,11 @@ def gradcheck(
     order : int
         The highest order of derivative to check: 2 also checks the gradient of the gradient.
     eps : float, optional
-        The step to either side, by default 1e-6, or 1e-2 if an input is smaller than float64.
+        The step to either side. The default is 1e-6, or 1e-2 if an input has a smaller dtype than
+        float64.
     rtol, atol : float, optional
         The largest error allowed is ``atol + rtol * |difference quotient|``. The defaults are 1e-5
-        and 1e-7, or both 1e-2 if an input is smaller than float64.
+        and 1e-7, or both 1e-2 if an input has a smaller dtype than float64.
     rng : numpy.random.Generator, optional
         The generator that draws u. A u of ones would hide a transposed or missing factor.
 
@@ -77,8 +78,8 @@ def gradcheck(
     Raises
     ------
     GradcheckError
-        If a derivative is wrong: the message names the op or function, the argument, the entry,
-        both values and the tolerance. If `f` writes into its inputs.
+        If a derivative is wrong, or `f` writes into its inputs. The message names the op or
+        function, the argument, the entry, both values and the tolerance.
     TypeError
         If no input has a floating dtype, `f` does not return Tensors, or a setting has the wrong
         type.

@@ -245,7 +245,7 @@ def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 def _check_header(file_name: str | bytes) -> None:
-    """Raise an error for a header with a name twice, or with a dtype that NumPy lacks.
+    """Raise an error if a header has a name twice, or a dtype that NumPy lacks.
 
     safetensors accepts the former, and reports the latter only after it has read other arrays.
     """

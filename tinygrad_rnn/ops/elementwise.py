@@ -105,7 +105,7 @@ sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 @op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """Return a ⊙ a. Where |a| is above 1.8e19 in float32, it is inf, with NumPy's warning.
+    """Return a ⊙ a. Where a is beyond ±1.8e19 in float32, it is inf, with NumPy's warning.
 
     Examples
     --------
@@ -186,7 +186,7 @@ cos.vjps(a=lambda g, y, a: g * -sin(a))
 @op("tanh({a})", shapes="(…) → (…)", reference=np.tanh)
 def tanh(a: Any) -> Any:
     """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y². This is
-    0 where y has rounded to ±1: for |a| above 10 in float32, 20 in float64.
+    0 where y has rounded to ±1: for a beyond ±10 in float32, ±20 in float64.
 
     Examples
     --------

@@ -270,9 +270,9 @@ repeat.vjps(
 
 
 def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
-    """Return, for the entries of ``repeat(a)``, the index of the entry that each is a copy of.
+    """Return the index for which ``a[index]`` equals ``repeat(a, repeats, axis)``.
 
-    It is an index into `a`, or into ``ravel(a)`` if `axis` is None or `a` has no axes.
+    If `axis` is None or `a` has no axes, it is an index into ``ravel(a)`` instead.
     """
     if axis is None or not a.ndim:
         return np.repeat(np.arange(a.size), _as_counts(repeats))
@@ -281,7 +281,7 @@ def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
 
 
 def _as_counts(repeats: Any) -> np.ndarray:
-    """Return `repeats` as an array; of integers if it is empty, where NumPy would make floats."""
+    """Return `repeats` as an array. If it is empty, the dtype is integer, not NumPy's float."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
 

@@ -201,7 +201,7 @@ def outer(a: Any, b: Any) -> Any:
         ((r(3, 4),), {"subscripts": "ij->j"}),
         ((r(2, 3), r(2, 3), r(3)), {"subscripts": "bi,bi,i->b"}),
     ],
-    fix="subscripts name every axis of every operand, as in 'ij,jk->ik'",
+    fix="name every axis of every operand in subscripts, as in 'ij,jk->ik'",
     reference=lambda *operands, subscripts: np.einsum(subscripts, *operands),
 )
 def _einsum(*operands: Any, subscripts: str) -> Any:

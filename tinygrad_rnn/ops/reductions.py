@@ -403,7 +403,7 @@ def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
     if axis is not None:
         axis = normalize_axis_index(axis, t.array.ndim, f"{operation}: axis")
     if not (t.array.size if axis is None else t.array.shape[axis]):
-        fix = "test t.size first, because an empty Tensor has no largest or smallest"
+        fix = "test t.size first, because an empty Tensor has no largest or smallest entry"
         raise argument_error(operation, "t", "at least one entry", describe(t), fix)
     return t
 

@@ -51,7 +51,7 @@ def ravel(a: Any) -> Any:
 
 @op(
     "{a}ᵀ",
-    shapes="(i, …, j) → (j, …, i), or in the order axes",
+    shapes="(i, …, j) → (j, …, i), or in the order given by axes",
     sample=lambda r: [
         (r(3, 4),),
         (r(2, 3, 4), {"axes": (1, 2, 0)}),

@@ -105,7 +105,8 @@ class CharVocab:
         is_sequence = isinstance(indices, Iterable) and getattr(indices, "shape", None) != ()
         array = np.asarray(list(indices)) if is_sequence else np.array(None)
         if array.ndim != 1:
-            expected, got, fix = "a sequence of integers", describe(indices), "use ravel()"
+            expected, got = "a one-dimensional sequence of integers", describe(indices)
+            fix = "pass a list of integers, or array.ravel()"
             raise argument_error("CharVocab.decode", "indices", expected, got, fix)
         check.class_indices("CharVocab.decode", "indices", array, len(self))
         return "".join(self.characters[i] for i in array.tolist())
