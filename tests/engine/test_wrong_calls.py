@@ -476,7 +476,7 @@ AREAS = {
             lambda: tg.scan(echo, [leaf(4, 1), leaf(6, 1)], leaf(1)),
             ValueError,
             "(?s)scan: argument inputs: expected at least one time step, .*"
-            "put time on the first axis, and several inputs in a tuple",
+            "put time on the first axis, and put several inputs in a tuple",
         ),
         "a number @ a matrix": (
             lambda: 2 @ leaf(3, 2),
