@@ -248,7 +248,7 @@ def test_a_write_next_to_the_needed_part_of_an_array_has_its_own_message(w):
         with (
             pytest.raises(
                 WrittenError,
-                match=r"no write to an array of which multiply at .* took a part.*copy of the part",
+                match=r"no write to an array of which multiply at .* used a part.*copy of the part",
             ),
             tg.debug(),
         ):
@@ -413,7 +413,9 @@ def test_a_grad_that_overflows_as_it_accumulates_is_found():
         for _ in range(3):
             (x * np.float32([2e38])).sum().backward()  # adds up
 
-    message = r"argument x: .* inf at \[0\] of the sum of \.grad and what arrived.*adds up"
+    message = (
+        r"argument x: .* inf at \[0\] of the sum of \.grad and the gradient that arrived.*adds up"
+    )
     with pytest.raises(NonFiniteError, match=message), tg.debug(), np.errstate(all="ignore"):
         add_up()
     np.testing.assert_array_equal(x.grad, np.float32([2e38]))

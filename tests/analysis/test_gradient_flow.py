@@ -524,7 +524,7 @@ def test_flow_raises_for_a_used_graph():
         (
             "q",
             "^bptt.flow: argument state: expected the name of a result in time steps: "
-            "h, z, got 'q'; set h.name$",
+            "h, z, got 'q'; name a result in the cell: h.name = 'q'$",
         ),
         (["h", "q"], "got 'q'"),
         ("W", "got 'W'"),  # a parameter is no result of a time step

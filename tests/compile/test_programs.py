@@ -156,7 +156,7 @@ def test_looking_at_the_steps_of_a_compiled_scan_is_an_error():
     for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
         with pytest.raises(
             ValueError,
-            match=r"a compiled scan, which is one node; call the layer itself, fast\.target",
+            match=r"a compiled scan, which is one node; call the layer itself, compiled\.target",
         ):
             look()
 

@@ -1,1 +1,1 @@
-"""Analysis of recorded graphs: labels, equations, steps of the backward pass, gradients, faults."""
+"""Analysis of recorded graphs: labels, equations, backward steps, gradient flow, debugging."""

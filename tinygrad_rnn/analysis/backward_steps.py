@@ -1,4 +1,4 @@
-"""Backpropagation one op at a time: the engine's own backward pass, with a stop after each op."""
+"""Backpropagation one op at a time: the engine's own backward pass, paused after each op."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Contribution:
     label : str
         Its label in drawings.
     rule : str
-        The source of the rule that ran. In it, ``g`` is the gradient of the op's result, ``y`` that
-        result; the other names are arguments of the op.
+        The source of the rule that ran. In it, ``g`` is the gradient of the op's result, ``y`` is
+        that result, and the other names are arguments of the op.
     gradient : ndarray
         The contribution, of the input's shape and dtype.
     total : ndarray
@@ -61,7 +61,7 @@ class Step:
     number : int
         The number of this step, counted from 1.
     of : int
-        The number of all steps.
+        The total number of steps.
     tensor : Tensor
         The op's result.
     equation : str
@@ -91,8 +91,8 @@ class Step:
     contributions: tuple[Contribution, ...]
 
     def __str__(self) -> str:
-        place = escape_unprintable(format_scope(self.scope, "t = {}"))
-        lines = [f"{self.number:>4} of {self.of}  {self.equation}" + (place and f"    [{place}]")]
+        scope = escape_unprintable(format_scope(self.scope, "t = {}"))
+        lines = [f"{self.number:>4} of {self.of}  {self.equation}" + (scope and f"    [{scope}]")]
         lines.append(f"      g arrives      {_format_array(self.gradient)}")
         width = max((len(c.label) for c in self.contributions), default=0)
         for c in self.contributions:
@@ -105,22 +105,22 @@ class Step:
 
 
 def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
-    """Run `loss.backward` one op at a time, in the order of the engine.
+    """Run ``loss.backward()`` one op at a time, in the engine's order.
 
-    After the last step, every leaf has the ``.grad`` that ``loss.backward()`` gives, bit for bit,
-    and the graph is used. If the loop stops earlier, nothing has changed.
+    After the last step, every leaf has the same ``.grad``, bit for bit, as after
+    ``loss.backward()``, and the graph is used up. If the loop stops earlier, nothing changes.
 
     Parameters
     ----------
     loss : Tensor
         The result to differentiate.
-    gradient : array_like of its shape, optional
-        The gradient that arrives at it; 1 for a tensor of one entry.
+    gradient : array_like of the shape of `loss`, optional
+        The cotangent of `loss`; 1 for a tensor of one entry.
 
     Yields
     ------
     Step
-        Print it to read it.
+        It prints as text that explains the step.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     arrived: Any = next(arrivals)
     for number, y in enumerate(order, 1):
         _, g = arrived
-        arrived = next(arrivals, None)  # only now have the rules of the op that made y run
+        arrived = next(arrivals, None)  # runs the rules of the op that made y
         contributions = tuple(collector.take(y.node, labels))
         equation, scope = format_equation(y, labels), y.node.scope
         yield Step(number, len(order), y, equation, scope, np.array(g), contributions)
@@ -169,7 +169,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
 
 
 class _Collector:
-    """Collects the contributions of an op, each with the sum that its input has got so far."""
+    """Collects the contributions of an op, each with the running total of its input."""
 
     def __init__(self) -> None:
         self.collected: list[tuple[Value, np.ndarray, np.ndarray]] = []
@@ -177,7 +177,7 @@ class _Collector:
         self.sparse: dict[Value, list[SparseGrad]] = {}
 
     def collect(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
-        """Keep copies of a contribution and of the sum, as the `watch` of `backward_pass`."""
+        """Copy a contribution and the running total; `backward_pass` calls this as its `watch`."""
         if isinstance(contribution, SparseGrad):
             self.sparse.setdefault(x, []).append(contribution)
             contribution = densify(x, None, [contribution])
@@ -188,7 +188,7 @@ class _Collector:
         self.collected.append((x, np.array(contribution), np.asarray(total)))
 
     def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
-        """Yield the contributions collected since the last call, which are those of this node."""
+        """Yield the contributions since the last call, which are those of `node`, and drop them."""
         tracked = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
         for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
             rule = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])
@@ -198,7 +198,7 @@ class _Collector:
 
 
 def _format_array(array: np.ndarray) -> str:
-    """Return a small array in full, on one line; of a larger one the shape and the norm."""
+    """Return the text of a small array on one line, or the shape and norm of a larger one."""
     if array.size <= 8:
         return np.array2string(
             array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}

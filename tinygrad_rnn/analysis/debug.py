@@ -1,6 +1,6 @@
-"""The block `debug`: in it, writes to arrays of live graphs and the first NaN or Inf raise errors.
+"""The context manager `debug`, which detects writes to arrays of live graphs, and NaN and Inf.
 
-Both errors name lines of the user's own program. Outside of such a block nothing is observed:
+Its errors name lines of the user's own program. Outside of such a block nothing is observed:
 `apply` and `backward_pass` only test whether the list of `observers` is empty.
 """
 
@@ -26,22 +26,24 @@ from .write_guard import Guard
 P = ParamSpec("P")
 R = TypeVar("R")
 blocks: ContextVar[tuple[debug, ...]] = ContextVar("tinygrad_rnn.debug", default=())
-"""The blocks that are open here, the innermost last."""
+"""The open blocks of this thread or async task, the innermost last."""
 
 
 class debug:
-    """Raise errors that name the line, inside a ``with`` block or a decorated function.
+    """Raise an error that names the line of a harmful in-place write, or of the first NaN or Inf.
+
+    Use it as a ``with`` block, or as the decorator of a function.
 
     Inside the block, arrays that a live graph needs are read-only: the inputs and results of ops.
-    Writing to one in place would make gradients silently wrong, so it raises an error that names
-    the line that wrote and the line that recorded. A write through a view that was made before is
-    detected when the graph is differentiated.
+    Writing to one in place would make gradients silently wrong. So it raises an error that names
+    the line that wrote to the array and the line that called the op. A write through a view that
+    was made before that call is detected only in the backward pass.
 
     The first NaN or Inf in the result of an op, or in the contribution of a rule, raises an error
     that describes the inputs and names the line that called the op.
 
-    The block observes the current thread or async task only. Code inside runs slower, code outside
-    does not. Blocks nest: each observes everything until it ends, inner blocks included.
+    The block observes the current thread or async task only. Code inside it runs slower; code
+    outside does not. Blocks nest: each observes everything until it ends, inner blocks included.
 
     Parameters
     ----------
@@ -49,17 +51,18 @@ class debug:
         Protect the arrays of live graphs.
     nonfinite : bool
         Report the first NaN or Inf. Inf already present in an input (an attention mask, for
-        example) is not reported; NaN always is. To tell, the op is computed again without that Inf.
-        A compiled scan with Inf in its inputs is not tested.
+        example) is not reported; NaN always is. If both an input and the result hold Inf, the op is
+        run again with finite numbers in place of those in the input, and reported if Inf remains. A
+        compiled scan with Inf in its inputs is not checked.
 
     Raises
     ------
     TypeError
-        When the block is made, if `writes` or `nonfinite` is not True or False.
+        On construction, if `writes` or `nonfinite` is not True or False.
     WrittenError
-        Inside: an array was written to that a live graph needs. A RuntimeError.
+        If the block writes to an array that a live graph needs. It is a RuntimeError.
     NonFiniteError
-        Inside: a NaN or Inf came up. A FloatingPointError.
+        If an op or a rule in the block produces NaN or Inf. It is a FloatingPointError.
 
     Examples
     --------
@@ -91,7 +94,7 @@ class debug:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         open_blocks = list(blocks.get())
-        if self in open_blocks:  # unless a generator leaves its block in another task
+        if self in open_blocks:  # false if a generator leaves its block in another task
             open_blocks.remove(self)
             blocks.set(tuple(open_blocks))
         self.depth -= 1
@@ -119,9 +122,9 @@ class debug:
     # -- events ----------------------------------------------------------------------------------
 
     def _is_active(self) -> bool:
-        """Return whether an event belongs to this block.
+        """Return whether this block observes the current event.
 
-        It does not in another thread or task, nor while the compiler traces a cell.
+        It ignores events of other threads and tasks, and those while the compiler traces a cell.
         """
         return self in blocks.get() and read_hook.get() is None
 
@@ -154,22 +157,23 @@ class debug:
                 self.locations.pop(id(y), None)
 
     def contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
-        """Check the contribution of y's rule to its input x, and the total that x has now."""
+        """Check the contribution of a rule of y's op to its input x, and the total so far of x."""
         if not self.nonfinite or not self._is_active():
             return
-        part = getattr(contribution, "values", contribution)  # of a SparseGrad
-        for what, value in (("a contribution", part), ("a sum of contributions", total)):
+        entries = getattr(contribution, "values", contribution)  # those of a SparseGrad
+        for title, value in (("a contribution", entries), ("a sum of contributions", total)):
             array = unwrap(value)
             if isinstance(array, np.ndarray | np.generic) and not _is_finite(array):
-                raise self._gradient_error(y, x, what, array)
+                raise self._gradient_error(y, x, title, array)
 
-    def _gradient_error(self, y: Any, x: Value, what: str, array: Any) -> Exception:
+    def _gradient_error(self, y: Any, x: Value, title: str, array: Any) -> Exception:
+        """Return the error for a gradient from y's op to its input x that is not finite."""
         op = y.node.op
         number = next(i for i, value in enumerate(y.node.inputs) if value is x)
         name = f"{op.inputs[0]}[{number}]" if op.variadic else op.inputs[number]
         rule = "" if op.variadic else f" by the rule {op.rule_text(name)}"
         got = (
-            f"{_format_first_nonfinite(array)} of {what} to {name}{rule}, "
+            f"{_format_first_nonfinite(array)} of {title} to {name}{rule}, "
             f"from {_format_inputs(op, y.node.arrays)} → {_format_numbers(y.array)}"
         )
         location = self.locations.get(id(y), "a line outside of the block")
@@ -187,7 +191,7 @@ class debug:
                 "debug, backward",
                 _format_origin(x),
                 "finite gradients",
-                f"{first} of the sum of .grad and what arrived at {location}",
+                f"{first} of the sum of .grad and the gradient that arrived at {location}",
                 "call zero_grad() before backward, or make the loss smaller",
                 kind=NonFiniteError,
             )
@@ -233,7 +237,7 @@ class debug:
         self.alive[key] = ref(out, release), holds
 
 
-# -- numbers, and what messages say of them ------------------------------------------------------
+# -- numbers, and their text in messages ---------------------------------------------------------
 
 
 def _is_finite(array: np.ndarray | np.generic) -> bool:
@@ -253,19 +257,19 @@ def _has_nan(a: Any) -> bool:
 def _compute_without_inf(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np.ndarray:
     """Return the result of an op with 0.5 in place of each Inf in its inputs.
 
-    If that is finite, the Inf in the result came from the inputs. An op outside of the registry, a
-    compiled scan for example, may run only once; for this the result is 0.
+    If it is finite, the Inf in the original result came from the inputs. An op outside of the
+    registry, for example a compiled scan, may run only once; the return value is then 0.
     """
     if registry.get(op.name) is not op:
         return np.zeros(())
-    tame = [
+    finite = [
         (np.where(np.isinf(a), a.dtype.type(0.5), a) if isinstance(a, np.ndarray) else 0.5)
         if _has_inf(a)
         else a
         for a in arrays
     ]
     with np.errstate(all="ignore"):
-        return np.asarray(op.forward(*tame, **params))
+        return np.asarray(op.forward(*finite, **params))
 
 
 def _format_first_nonfinite(array: Any) -> str:
@@ -275,7 +279,7 @@ def _format_first_nonfinite(array: Any) -> str:
 
 
 def _format_numbers(x: Any) -> str:
-    """Return the dtype, the shape and the range of an array; any other input as it is."""
+    """Return the dtype, the shape and the range of an array, or the repr of anything else."""
     if not isinstance(x, np.ndarray):
         return repr(x)
     finite = x[np.isfinite(x)] if x.dtype.kind == "f" else x[:0]
@@ -285,10 +289,10 @@ def _format_numbers(x: Any) -> str:
 
 def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
     """Return the names and the numbers of the first four inputs."""
-    several = list(arrays)
-    names = [f"{op.inputs[0]}[{i}]" for i in range(len(several))] if op.variadic else op.inputs
-    shown = [f"{name}: {_format_numbers(a)}" for name, a in zip(names, several, strict=True)]
-    return ", ".join(shown[:4] + ([f"{len(shown) - 4} more"] if len(shown) > 4 else []))
+    arrays = list(arrays)
+    names = [f"{op.inputs[0]}[{i}]" for i in range(len(arrays))] if op.variadic else op.inputs
+    texts = [f"{name}: {_format_numbers(a)}" for name, a in zip(names, arrays, strict=True)]
+    return ", ".join(texts[:4] + ([f"{len(texts) - 4} more"] if len(texts) > 4 else []))
 
 
 def _format_origin(x: Any) -> str:

@@ -23,7 +23,7 @@ WIDTH = 64
 """The column at which shapes begin; a longer equation pushes its shape to the right."""
 
 INLINE = 40
-"""The greatest length of an unnamed result that is written where it is used."""
+"""The greatest length of the text of an unnamed result that is inlined where it is used."""
 
 SHOWN = 8
 """The greatest number of inputs of one op that are written out."""
@@ -32,14 +32,14 @@ PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
 Inline = dict[Value, tuple[str, int]]
-"""Results that are written where they are used: the text, and its precedence (`_precedence`)."""
+"""The results that are inlined where they are used: their text and its precedence."""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:
     """Return the graph of `output` as equations in the order in which they were computed.
 
-    Named results carry their time step (``h₁``). A result without a name is written where it is
-    used if that is one place and the text is short. Otherwise it has the number of its equation
+    Named results carry their time step (``h₁``). A result without a name is inlined where it is
+    used if it is used once and its text is short. Otherwise its name is the number of its equation
     (``#7``).
 
     Parameters
@@ -47,7 +47,7 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     output : Tensor
         The result of a computation, such as a loss.
     shapes : bool
-        Whether to write the shape of each result on the right.
+        If True, write the shape of each result on the right.
 
     Returns
     -------
@@ -103,16 +103,15 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
             lines += ["", heading or "outside of time"]
         equation = f"{labels[value]} = {text}"
         if shapes:
-            marks = sum(
-                map(bool, map(combining, equation))
-            )  # the tilde of h̃ has no width of its own
-            equation = f"{equation:<{WIDTH + marks}}  {value.array.shape}"
+            # Combining characters such as the tilde of h̃ have no width of their own.
+            width = WIDTH + sum(map(bool, map(combining, equation)))
+            equation = f"{equation:<{width}}  {value.array.shape}"
         lines.append(f"{number:4}  {equation}")
     return "\n".join(lines)
 
 
 def format_equation(value: Value, labels: dict[Value, str]) -> str:
-    """Return the equation of one result, with every input by its label: ``z = σ(#3)``."""
+    """Return the equation of one result, with the label of every input: ``z = σ(#3)``."""
     return f"{labels[value]} = {format_expression(value.node, labels, {})[0]}"
 
 
@@ -138,7 +137,7 @@ def _occurs_once(value: Value, user: Node) -> bool:
 
 
 def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
-    """Return the formula of a node with its inputs filled in, and how tightly it binds."""
+    """Return the formula of a node with its inputs filled in, and its precedence."""
     operands = _operands(node, labels, inline)
     parts = parse_formula(node.op.formula)
     result = ""
@@ -157,7 +156,7 @@ def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> t
 
 
 def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, tuple[str, int]]:
-    """Return the text for each placeholder of the formula, and how tightly that text binds."""
+    """Return the text for each placeholder of the formula, and the precedence of that text."""
     inputs = [_operand(x, labels, inline) for x in node.inputs]
     if node.op.variadic:
         shown = [text for text, _ in inputs]
@@ -177,9 +176,9 @@ def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> tuple[str, int
 
 @cache
 def _precedence(formula: str) -> int:
-    """Return how tightly a formula binds: 1 a sum, 2 a product, 3 a power, 4 everything else.
+    """Return the precedence of a formula: 1 for a sum, 2 a product, 3 a power, 4 anything else.
 
-    A text of level 4 never needs parentheses.
+    A text of precedence 4 never needs parentheses.
     """
     outside, depth = "", 0
     for literal, *_ in parse_formula(formula):
@@ -195,7 +194,7 @@ def _precedence(formula: str) -> int:
 
 @cache
 def _required_precedence(before: str, after: str) -> int:
-    """Return how tightly an operand must bind to need no parentheses between these two texts."""
+    """Return the lowest precedence that needs no parentheses between these two texts."""
     left, right = before.strip()[-1:], after.strip()[:1]
     if right == "[" or (after and right in "²ᵀ") or left == "√":
         return 4

@@ -1,4 +1,4 @@
-"""The gradient through time: its size at each state, and the share of each step in a parameter."""
+"""Gradients through time: those of states, and the contribution of each step to parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
 MAX_ROWS = 8
-"""A table of more time steps than this shows the first and the last of them."""
+"""The greatest number of time steps in a table. A longer one shows the first and the last."""
 
 Places = dict[Value, Loop | None]
 """The outermost loop around each result, and the time step in it; None outside of time."""
@@ -90,12 +90,12 @@ class Flow:
         return "\n".join(lines)
 
     def norms(self, name: str) -> np.ndarray:
-        """Return, for each time step, the norm of a state's gradient or of a parameter's share.
+        """Return the norm of an entry of `gradients` or of `parameters` at each time step.
 
         Parameters
         ----------
         name : str
-            A name in `gradients` or `parameters`.
+            The name of a state or of a parameter.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class Flow:
         axes : matplotlib.axes.Axes, optional
             The axes to draw into. Draw a second flow into the same axes to compare two networks.
         label : str
-            A text before the name of each state in the legend.
+            The text to put before the name of each state in the legend.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class Flow:
 
 
 def _new_axes() -> Any:
-    """Return Matplotlib axes in a figure of their own."""
+    """Return Matplotlib axes in a new figure."""
     try:
         figure = import_module("matplotlib.figure")
     except ImportError as error:
@@ -186,22 +186,22 @@ def _new_axes() -> Any:
 
 
 def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None) -> Flow:
-    """Follow the gradient of `loss` through time. The graph stays as it is, and so does ``.grad``.
+    """Follow the gradient of `loss` through time, without changing the graph or any ``.grad``.
 
     Parameters
     ----------
     loss : Tensor
         Computed with `scan`, a recurrent layer, or under ``tg.scope(t)`` with an int for each step.
     state : str or several
-        The names of the states to follow. `nn.RNN` and `nn.GRU` name theirs ``"h"``, `nn.LSTM`
-        ``"h"`` and ``"c"``.
+        The names of the states to follow. The state of `nn.RNN` and `nn.GRU` is ``"h"``, those of
+        `nn.LSTM` are ``"h"`` and ``"c"``.
     gradient : array_like of the shape of `loss`, optional
-        The gradient that arrives at `loss`; 1 for a tensor of one entry.
+        The cotangent of `loss`; 1 for a tensor of one entry.
 
     Returns
     -------
     Flow
-        If there are several loops, a name begins with the scope of its loop
+        If there are several loops, each name begins with the scope of its loop
         (``gru / layer 1 / h``).
 
     Raises
@@ -215,7 +215,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
 
     Notes
     -----
-    The vanishing gradient shows in ∂L/∂h_t, not in ∂L/∂W, which is the sum over all steps.
+    A vanishing gradient shows in ∂L/∂h_t, but not in ∂L/∂W, which is the sum over all steps.
 
     References
     ----------
@@ -234,23 +234,23 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     start, order = messages.check_seed("bptt.flow", loss, gradient), toposort(loss)
     expected, fix = "a name, or several", 'write state="h", for example'
     check.iterable("bptt.flow", "state", state, expected, fix)
-    wanted = [state] if isinstance(state, str) else list(state)
-    check.require(wanted, "bptt.flow", "state", expected, "none", fix)
+    states = [state] if isinstance(state, str) else list(state)
+    check.require(states, "bptt.flow", "state", expected, "none", fix)
     scopes = resolve_scopes(reversed(order))
     places = find_loops_around(scopes)
     cotangents, contributions = _run_backward({loss: start}, order, places)
     named = _group_by_name(scopes)
     _require_steps("bptt.flow", "loss", named, order)
-    _require_states(wanted, named)
+    _require_states(states, named)
 
     title = _titles(named)
     times = {title(*key): list(by_step) for key, by_step in named.items()}
     gradients = {
         title(*key): _stack(key[1], [cotangents[value] for value in by_step.values()])
         for key, by_step in named.items()
-        if any(_is_called(key[1], name) for name in wanted)
+        if any(_is_called(key[1], name) for name in states)
     }
-    shares = _shares_of_parameters(contributions, places)
+    shares = _find_shares_of_steps(contributions, places)
     times |= {name: list(by_step) for name, by_step in shares.items()}
     parameters = {name: np.stack(list(by_step.values())) for name, by_step in shares.items()}
     steps = sorted(set().union(*times.values()))
@@ -258,23 +258,23 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
 
 
 def values(output: Tensor) -> dict[str, np.ndarray]:
-    """Return the values of the named results of all time steps: gates and states, step by step.
+    """Return the values of all named results, such as gates and states, at every time step.
 
     Parameters
     ----------
     output : Tensor
-        The output of a recurrent layer, or anything computed from it. It must have a graph: not
-        under `no_grad`, and from a layer whose parameters require gradients.
+        The output of a recurrent layer, or anything computed from it. It must have a graph, so
+        compute it outside of `no_grad`, with a layer whose parameters require gradients.
 
     Returns
     -------
     dict of ndarray
         Arrays of shape (T, ...) by name: ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU; ``"i"``,
-        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM; in a cell of your own, all
-        results that have a ``name``. If there are several loops, for example of layers and
-        directions, a name begins with the scope of its loop: ``gru / layer 1 / r``. After the end
-        of a sequence (`lengths`), a state keeps its last value; gates have the values that the cell
-        computed there, which are not used.
+        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM; all results with a ``name`` of a
+        cell of your own. If there are several loops, for example of layers and directions, each
+        name begins with the scope of its loop: ``gru / layer 1 / r``. After the end of a sequence
+        (`lengths`), a state keeps its last value, and a gate has the value that the cell computed
+        there, which is not used.
 
     Raises
     ------
@@ -302,10 +302,11 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
 
 
 def _group_by_name(scopes: Mapping[Value, Scope]) -> Named:
-    """Return the named results of each loop by time step; of equal names in one step the last.
+    """Return the named results of each loop by time step.
 
-    If several modules in a step use one name, that of the module comes before it: of two cells in
-    one step, each has an ``h``.
+    If a name occurs several times in one step, the last result counts. If several modules in a step
+    use the same name, such as two cells that each have an ``h``, the title of each result begins
+    with its module.
     """
     grouped: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
     for value, scope in scopes.items():
@@ -329,7 +330,7 @@ def _titles(keys: Iterable[tuple[Scope, Any]]) -> Callable[[Scope, str], str]:
 
 
 def _is_called(title: str, name: str) -> bool:
-    """Return whether a title is this name, with or without that of a module before it."""
+    """Return whether a title consists of this name, or of a module and this name."""
     return title == name or title.endswith(f" / {name}")
 
 
@@ -337,21 +338,22 @@ def _require_steps(operation: str, argument: str, named: Named, order: Iterable[
     """Raise ValueError if all time steps are inside a compiled scan."""
     is_compiled = not named and any("compiled" in value.node.params for value in order)
     got = "a compiled scan, which is one node"
-    fix = "call the layer itself, fast.target, to look inside"
+    fix = "call the layer itself, compiled.target, to look inside"
     check.require(not is_compiled, operation, argument, "a graph with time steps", got=got, fix=fix)
 
 
-def _require_states(wanted: Iterable[str], named: Named) -> None:
-    """Raise ValueError if there is no result of one of these names."""
-    for name in wanted:
+def _require_states(states: Iterable[str], named: Named) -> None:
+    """Raise ValueError if one of these names belongs to no result."""
+    for name in states:
         if not any(_is_called(title, name) for _, title in named):
             known = ", ".join(sorted({title for _, title in named})) or "none"
             expected = f"the name of a result in time steps: {known}"
-            raise argument_error("bptt.flow", "state", expected, repr(name), "set h.name")
+            fix = f"name a result in the cell: h.name = {name!r}"
+            raise argument_error("bptt.flow", "state", expected, repr(name), fix)
 
 
 def _stack_values(named: Named) -> dict[str, np.ndarray]:
-    """Return the arrays of named results in the order of time, without those that change shape."""
+    """Return the values of named results stacked along time, except where the shape changes."""
     title = _titles(named)
     arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
     return {
@@ -366,7 +368,7 @@ def _stack(name: str, gradients: list[np.ndarray]) -> np.ndarray:
     shapes = list(dict.fromkeys(g.shape for g in gradients))
     if len(shapes) > 1:
         got = f"{name} of shapes {', '.join(map(str, shapes[:3]))}"
-        fix = "give results that are no state another name"
+        fix = "give another name to results that are not this state"
         raise argument_error("bptt.flow", "state", "one shape at all time steps", got, fix)
     return np.stack(gradients)
 
@@ -377,14 +379,14 @@ def _stack(name: str, gradients: list[np.ndarray]) -> np.ndarray:
 def _run_backward(
     seeds: dict[Value, Any], order: list[Value], places: Places
 ) -> tuple[dict[Value, np.ndarray], dict[tuple[Value, Loop], list[Any]]]:
-    """Run the backward pass and return what `flow` needs of it.
+    """Run the backward pass and return the gradients and contributions that `flow` needs.
 
     Returns
     -------
     cotangents : dict of Value to ndarray
         The gradient of each named result in a time step.
     contributions : dict of (Value, Loop) to list
-        The contributions of each time step to each value from outside of time.
+        The contributions of each time step to each value from outside of all loops.
     """
     contributions: dict[tuple[Value, Loop], list[Any]] = {}
 
@@ -401,14 +403,14 @@ def _run_backward(
     return cotangents, contributions
 
 
-def _shares_of_parameters(
+def _find_shares_of_steps(
     contributions: dict[tuple[Value, Loop], list[Any]], places: Places
 ) -> dict[str, dict[int, np.ndarray]]:
-    """Return, for each parameter by name, the share of each step of a loop in its gradient.
+    """Return, for each parameter by name, how much each step of a loop adds to its gradient.
 
-    A step contributes to values that were made before the loop: to parameters, and to parts and
-    products of them. From there, `_continue_backward` takes the share of each step to the
-    parameters. That is exact, because the rules are linear in the gradient.
+    A step contributes to values from before the loop: to parameters, and to parts and products of
+    parameters. From there, `_continue_backward` propagates the contribution of each step to the
+    parameters. That is exact because the rules are linear in the gradient.
     """
     totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
     steps: dict[Scope, set[int]] = {}
@@ -430,7 +432,7 @@ def _shares_of_parameters(
 
 
 def _add_up(x: Value, contributions: list[Any]) -> Any:
-    """Return the sum of contributions to `x`, of which some may be sparse."""
+    """Return the sum of the contributions to `x`. Some of them may be sparse."""
     whole = [c for c in contributions if not isinstance(c, SparseGrad)]
     sparse = [c for c in contributions if isinstance(c, SparseGrad)]
     total = sum(whole[1:], whole[0]) if whole else None
@@ -438,15 +440,15 @@ def _add_up(x: Value, contributions: list[Any]) -> Any:
 
 
 def _continue_backward(x: Value, g: Any, places: Places) -> Iterable[tuple[Value, Any]]:
-    """Take the gradient `g` of `x` backward to the leaves, without entering a time step."""
+    """Propagate the gradient `g` of `x` backward to the leaves, without entering a time step."""
     if x.node is None:
         return [(x, g)]
-    seen, waiting = {x}, [x]
+    reached, waiting = {x}, [x]
     while waiting:
         for value in waiting.pop().node.inputs:
             is_interior = isinstance(value, Value) and value.node is not None
-            if is_interior and value not in seen and places[value] is None:
-                seen.add(value)
+            if is_interior and value not in reached and places[value] is None:
+                reached.add(value)
                 waiting.append(value)
-    order = sorted(seen, key=lambda value: value.node.index, reverse=True)
+    order = sorted(reached, key=lambda value: value.node.index, reverse=True)
     return backward_pass({x: g}, order)

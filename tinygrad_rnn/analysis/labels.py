@@ -1,4 +1,4 @@
-"""Labels in drawings and equations: names with time steps, symbols of ops, values of settings."""
+"""Text in drawings and equations: names with time steps, symbols of ops, values of settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def recorded_values(operation: str, output: Any) -> list[Value]:
             "output",
             "a Tensor that was computed from tensors with requires_grad=True",
             graphless + describe(output),
-            "draw the result of a computation, for example the loss, and compute it outside of "
+            "pass the result of a computation, for example the loss, and compute it outside of "
             "tg.no_grad()",
             TypeError,
         )
@@ -51,16 +51,17 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
     """Return a label for each named result and each leaf that was used.
 
     A result carries its time step (``h₃``). A leaf carries none, because a parameter belongs to all
-    steps, with two exceptions. If several constants of one name are used in one step each, each
-    carries that step (``x₃``). An initial state carries the step before the loop (``h₋₁``).
+    steps. There are two exceptions. If several constants have the same name and each is used in
+    one step only, each carries that step (``x₃``). An initial state carries the step before the
+    loop (``h₋₁``).
 
     Parameters
     ----------
     values : iterable of Value
         Results, oldest first.
     unique : bool
-        Whether all labels differ; otherwise those in one scope do. Of equal labels, the second and
-        later ones get a number (``h⁽²⁾``).
+        If True, no two labels are equal; otherwise no two in the same scope. A label that would
+        repeat an earlier one gets a number (``h⁽²⁾``).
     """
     values = list(values)
     scopes = {} if unique else _scopes_of_labels(values)
@@ -104,9 +105,9 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
 
 
 def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
-    """Return, for each value, the scope in which no other label may equal its own.
+    """Return, for each value, the scope in which its label must be unique.
 
-    A constant of a time step has the scope of its first use. Any other leaf has one of its own.
+    A constant of a time step has the scope of its first use. Any other leaf is a scope by itself.
     """
     scopes: dict[Value, Any] = {**resolve_scopes(values)}
     find_step = once_per_scope(time_step)
@@ -145,7 +146,7 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     """Return the leaves that are initial states, each with the time step that it stands for.
 
     Suppose that an op takes, at one step, a value ``h`` computed k steps before. If the same op
-    takes a leaf ``h`` at step t, this is an initial state, and stands for step t − k.
+    takes a leaf ``h`` at step t, this leaf is an initial state and stands for step t − k.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     find_step = once_per_scope(time_step)
     for by_step in _group_repeated_ops(values):
         if max(by_step) - min(by_step) >= len(by_step):
-            continue  # with gaps between the steps, no number lies one step before
+            continue  # with gaps between the steps, that of the step before is unknown
         lags: dict[tuple[int, str], set[int]] = {}
         for step, node in by_step.items():
             for i, x in _named_inputs(node):
@@ -174,8 +175,8 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
 def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
     """Return, for each op in the body of a loop, its nodes by time step.
 
-    Ops are counted from the end of a step, because the first step may lack some: those that
-    combine the state with something, if the initial state is a constant.
+    Ops are counted from the end of a step because the first step may lack some: if the initial
+    state is a constant, an op on that and other constants is not recorded.
     """
     counts: Counter[tuple] = Counter()
     groups: dict[tuple, dict[int, Node]] = {}
@@ -191,7 +192,7 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
 
 
 def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
-    """Return what identifies the innermost loop and the scope inside a step of it, and the step."""
+    """Return a key for the innermost loop and the scope inside its step, and the step's number."""
     for i in reversed(range(len(scope))):
         if scope[i].is_step:
             before, after = map(str, scope[:i]), map(str, scope[i + 1 :])
@@ -200,7 +201,7 @@ def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
 
 
 def _named_inputs(node: Node) -> list[tuple[int, Value]]:
-    """Return the inputs of a node that are Values with a name, with their positions."""
+    """Return the positions of the inputs that are Values with a name, and these Values."""
     return [(i, x) for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.name]
 
 
@@ -215,7 +216,7 @@ def format_constant(x: Any) -> str:
 
 
 def format_setting(x: Any) -> str:
-    """Return a setting as it is written in code: a slice with colons, an array by its shape."""
+    """Return the text of a setting: a slice with colons as in code, an array by its shape."""
     if isinstance(x, slice):
         bounds = ("" if bound is None else format_setting(bound) for bound in (x.start, x.stop))
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
@@ -228,7 +229,7 @@ def format_setting(x: Any) -> str:
 
 
 def _format_short_setting(x: Any) -> str:
-    """Return a setting like `format_setting`, with one ``…`` for arrays that follow each other."""
+    """Return a setting like `format_setting`, with one ``…`` for each run of arrays."""
     parts = x if isinstance(x, tuple) else (x,)
     runs = groupby(parts, lambda part: bool(getattr(part, "shape", ())))
     return ", ".join(
@@ -237,7 +238,7 @@ def _format_short_setting(x: Any) -> str:
 
 
 def format_settings(node: Node) -> dict[str, str]:
-    """Return the settings of a node that are neither in its formula nor at their defaults."""
+    """Return the settings that are neither in the formula of the op nor at their defaults."""
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
@@ -249,12 +250,12 @@ def format_settings(node: Node) -> dict[str, str]:
 
 @cache
 def parse_formula(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
-    """Return the pieces of a formula between and at its placeholders."""
+    """Return the literal text and the placeholders of a formula, as `string.Formatter` does."""
     return list(Formatter().parse(formula))
 
 
 def op_symbol(node: Node) -> str:
-    """Return the only sign or function name in the formula of the op, or else the op's name."""
+    """Return the sign or function name in the op's formula if there is one only, else its name."""
     text = "".join(literal for literal, *_ in parse_formula(node.op.formula))
     signs = "".join(" " if c in "()[]|," else c for c in text).split()
     return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name
@@ -263,7 +264,7 @@ def op_symbol(node: Node) -> str:
 def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
     """Return the text of an op in a drawing: its symbol, or its formula with names and numbers.
 
-    A dot stands for each input without a name, which an edge brings.
+    A dot stands for each input without a name. An edge shows where that comes from.
     """
     symbol = op_symbol(node)
     settings = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())

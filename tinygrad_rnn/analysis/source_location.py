@@ -16,7 +16,7 @@ import numpy as np
 from ..graph import unwrap
 
 PACKAGE = str(Path(__file__).parents[1])
-"""The folder of this library: a frame whose file lies outside is the user's."""
+"""The folder of this library. A frame whose file lies outside of it is the user's."""
 
 
 def find_user_location(frame: FrameType | None) -> str:
@@ -45,23 +45,23 @@ def format_location(file: str, number: int) -> str:
 
 
 def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], bool]:
-    """Return the arrays that a failed statement may write to, and whether there is no doubt.
+    """Return the arrays that a failed statement may write to, and whether the answer is certain.
 
-    Python knows which of several statements in one line failed. If the statement names what it
-    writes to, as the target of an assignment or as ``out=`` in a call, only that array is returned,
-    without doubt. Otherwise all arrays named in the line are returned.
+    Python knows which of several statements in one line failed. If the statement names the array
+    that it writes to, as the target of an assignment or as ``out=`` in a call, the answer is this
+    array and is certain. Otherwise the answer is every array named in the line.
 
     Parameters
     ----------
     step : traceback
-        One frame of a traceback.
+        The entry of the traceback for the user's frame.
 
     Returns
     -------
     arrays : dict of ndarray
-        The arrays by the names that the program gives them: ``w.data`` for example.
+        The arrays by the names that the program gives them, for example ``w.data``.
     is_certain : bool
-        Whether there is no doubt.
+        True if the statement names the array that it writes to.
     """
     frame = step.tb_frame
     failed = _failed_code(frame.f_code, step.tb_lasti)
@@ -69,7 +69,7 @@ def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], boo
     target = None
     try:
         tree = ast.parse(f"{text} pass" if text.endswith(":") else text)
-    except SyntaxError:  # a part of a statement over several lines
+    except SyntaxError:  # one line of a statement that spans several
         names = [*frame.f_code.co_varnames, *frame.f_code.co_names]
     else:
         target = _written_expression(tree) if failed else None
@@ -79,7 +79,7 @@ def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], boo
 
 
 def _look_up_arrays(names: Iterable[str], frame: FrameType) -> dict[str, np.ndarray]:
-    """Return the arrays among names such as ``w`` or ``w.data``, as the frame knows them."""
+    """Look up names such as ``w`` or ``w.data`` in a frame; return those that are arrays."""
     arrays: dict[str, np.ndarray] = {}
     for name in names:
         first, *attributes = name.split(".")
@@ -93,7 +93,7 @@ def _look_up_arrays(names: Iterable[str], frame: FrameType) -> dict[str, np.ndar
 
 
 def _failed_code(code: CodeType, instruction: int) -> str:
-    """Return the source text of an instruction, or an empty text if Python does not know it."""
+    """Return the source text of a bytecode instruction, or "" if Python does not know it."""
     span = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
     first, last, start, end = span
     if first is None or last is None or start is None or end is None:
@@ -105,7 +105,7 @@ def _failed_code(code: CodeType, instruction: int) -> str:
 
 
 def _written_expression(tree: ast.Module) -> ast.expr | None:
-    """Return the name, or attribute of a name, that a statement writes to; None if it has none."""
+    """Return the name, or attribute of a name, that a statement writes to; None without one."""
     node: Any = tree.body[0] if tree.body else None
     node = node.target if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
     if isinstance(node, ast.Call):

@@ -30,7 +30,7 @@ class GuardedArray:
     checksum : int
         The checksum of its numbers at that time.
     is_locked : bool
-        Whether it was writable before and is read-only now.
+        True if it was writable before and is read-only now.
     """
 
     array: np.ndarray
@@ -41,9 +41,9 @@ class GuardedArray:
     is_locked: bool
 
     def needs(self, array: np.ndarray) -> bool:
-        """Return whether a write to `array` can change numbers that a graph needs of this one.
+        """Return whether a write to `array` can change entries of this array that a graph needs.
 
-        That holds if `array` is this array or a view of it, and a graph needs the array itself.
+        It can if `array` is this array or a view of it, and a graph needs the array itself.
         """
         return self.own_holds > 0 and any(a is self.array for a in list_bases(array))
 
@@ -51,15 +51,15 @@ class GuardedArray:
 class Guard:
     """Makes arrays read-only for as long as a graph needs them.
 
-    NumPy can make a view writable only if its base is writable. So a view may have to wait, without
-    holds, until another part of its base is released.
+    NumPy can make a view writable only if its base is writable. So a view without holds may have to
+    stay locked until another part of its base is released.
 
     Attributes
     ----------
     held : dict of int to GuardedArray
-        All arrays that are needed, and their bases, by `id`.
+        All arrays that graphs need, and their bases, by `id`.
     idle : set of int
-        The ids of arrays without holds that still wait for their base.
+        The ids of arrays without holds that still wait for their base to be unlocked.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Guard:
         return [self.held[id(a)] for a in arrays]
 
     def release(self, holds: Iterable[list[GuardedArray]]) -> None:
-        """End several holds, each as returned by `hold`; unlock arrays that have no other."""
+        """End several holds, each as returned by `hold`; unlock arrays that have no holds left."""
         for arrays in holds:
             arrays[0].own_holds -= 1
             for held in arrays:
@@ -90,7 +90,7 @@ class Guard:
                 if held.holds == 0 and self.held.get(id(held.array)) is held:
                     self.idle.add(id(held.array))
         freed = True
-        while freed:  # a base that is freed lets its views go in the next turn
+        while freed:  # once a base is unlocked, its views can follow in the next round
             freed = {key for key in self.idle if id(self.held[key].array.base) not in self.held}
             for key in freed:
                 _unlock(self.held.pop(key))
@@ -104,13 +104,13 @@ class Guard:
         self.idle.clear()
 
     def require_unchanged(self, arrays: Iterable[object], where: str) -> None:
-        """Raise WrittenError if one of these arrays was written to in spite of the lock."""
+        """Raise WrittenError if the program wrote to one of these arrays in spite of the lock."""
         for array in arrays:
             held = self.held.get(id(array))
             if held is not None and held.checksum != _checksum(held.array):
                 got = (
-                    f"others at {where}, because the program wrote through a view that was made "
-                    "before, or that NumPy cannot lock"
+                    f"other numbers at {where}, because the program wrote through a view that was "
+                    "made before, or that NumPy cannot lock"
                 )
                 raise WrittenError(_format_write(held.array, held, got))
 
@@ -137,9 +137,9 @@ class Guard:
         return None
 
     def _overlapping(self, array: np.ndarray) -> list[GuardedArray]:
-        """Return guarded arrays that may share memory with `array`; first those that need it."""
-        near = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
-        return sorted(near, key=lambda held: not held.needs(array))
+        """Return guarded arrays that may share memory with `array`, those that need it first."""
+        sharing = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
+        return sorted(sharing, key=lambda held: not held.needs(array))
 
 
 def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
@@ -148,7 +148,7 @@ def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
     fix = "write to a copy, or after backward"
     if not held.needs(array):
         expected = (
-            f"no write to an array of which {held.use} took a part, because a live graph needs "
+            f"no write to an array of which {held.use} used a part, because a live graph needs "
             "that part and NumPy locks the whole array"
         )
         fix += "; or compute with a copy of the part"
