@@ -1,4 +1,4 @@
-"""The context manager `debug`, which detects writes to arrays of live graphs, and NaN and Inf.
+"""The context manager `debug`: it detects NaN, Inf, and writes to arrays of live graphs.
 
 Its errors name lines of the user's own program. Outside of such a block nothing is observed:
 `apply` and `backward_pass` only test whether the list of `observers` is empty.

@@ -52,10 +52,10 @@ class Flow:
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
     >>> output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((4, 1, 3), dtype="float32"))
-    >>> found = tg.bptt.flow(output[-1].sum())
-    >>> found.steps, found.times["h"], sorted(found.parameters)[:2]
+    >>> result = tg.bptt.flow(output[-1].sum())
+    >>> result.steps, result.times["h"], sorted(result.parameters)[:2]
     ([0, 1, 2, 3], [0, 1, 2, 3], ['bias_hh_l0', 'bias_ih_l0'])
-    >>> found.norms("h").shape
+    >>> result.norms("h").shape
     (4,)
     """
 
@@ -227,8 +227,8 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     >>> import tinygrad_rnn as tg
     >>> rnn = tg.nn.RNN(3, 2, rng=0)
     >>> output, _ = rnn(np.ones((5, 1, 3), dtype="float32"))
-    >>> found = tg.bptt.flow(output[-1].sum())
-    >>> found.gradients["h"].shape, found.parameters["weight_hh_l0"].shape
+    >>> result = tg.bptt.flow(output[-1].sum())
+    >>> result.gradients["h"].shape, result.parameters["weight_hh_l0"].shape
     ((5, 1, 2), (5, 2, 2))
     """
     start, order = messages.check_seed("bptt.flow", loss, gradient), toposort(loss)

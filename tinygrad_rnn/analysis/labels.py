@@ -157,7 +157,7 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     find_step = once_per_scope(time_step)
     for by_step in _group_repeated_ops(values):
         if max(by_step) - min(by_step) >= len(by_step):
-            continue  # with gaps between the steps, that of the step before is unknown
+            continue  # with gaps between the steps, the step before is unknown
         lags: dict[tuple[int, str], set[int]] = {}
         for step, node in by_step.items():
             for i, x in _named_inputs(node):

@@ -1,4 +1,4 @@
-"""Scopes of recorded results, with ordinals for modules, calls and scans; loops and time steps.
+"""Scopes of recorded results: the ordinals of modules, calls and scans; loops and time steps.
 
 A node carries the scope in which it was recorded. There, a module is identified by its `id`, and a
 call or a scan by the tick of the `clock` at which it began. `resolve_scopes` turns both into

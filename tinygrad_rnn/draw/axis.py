@@ -1,4 +1,4 @@
-"""Layout of time in DOT text: the steps of a loop side by side, one loop after another."""
+"""Layout of time in DOT text: the steps of a loop are side by side, and loops follow each other."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def add_axis(
     """Put the steps of a loop side by side and both ends of a state on one level.
 
     Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible
-    row of points on either side of the steps, two points for each step: one is tied to the states
-    that enter the step, the other to the vertices made in it.
+    row of points on either side of the steps. Each step has two points in a row: one is tied to the
+    states that enter the step, the other to the vertices made in it.
     """
     import graphviz
 
@@ -78,11 +78,11 @@ def add_axis(
             for point, names in ((points[2 * i], states), (points[2 * i + 1], made)):
                 for name in [*names * TIES][:TIES]:
                     part.edge(*((point, name) if row == "early" else (name, point)), style="invis")
-    for source, target, ordered in levels:
+    for source, target, is_ordered in levels:
         level = graphviz.Digraph(graph_attr={"rank": "same"})
         level.node(source)
         level.node(target)
-        if ordered:
+        if is_ordered:
             level.edge(source, target, style="invis")
         part.subgraph(level)
 
@@ -140,7 +140,7 @@ def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
 def add_companion(drawing: Any, number: int, companion: int, steps: int) -> None:
     """Put each step of a companion loop to the right of the step that it uses.
 
-    Without this, its frame may lie at the start of time, and its edges cross the picture.
+    Without this, its frame may lie at the start of time, and its edges may cross the picture.
     """
     for i in range(steps):
         drawing.edge(f"t{number}_{i}_made_late", f"t{companion}_{i}_made_early", style="invis")

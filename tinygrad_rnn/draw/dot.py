@@ -55,8 +55,8 @@ class Look:
     marked : set of Value, or None
         The values on a highlighted path.
     backward_done : bool
-        Whether this result has had its backward pass. Before it, any gradient in the graph belongs
-        to another result and is not shown.
+        True if a backward pass from this result has run. Before it, any gradient in the graph
+        belongs to another result and is not shown.
     """
 
     show: frozenset[str]
@@ -105,7 +105,7 @@ def write_dot(picture: Picture, look: Look, title: str) -> str:
 
 
 def _add_frames(drawing: Any, picture: Picture, look: Look) -> None:
-    """Add the vertices inside nested frames, one for each scope; time steps in order of time."""
+    """Add the vertices inside nested frames, one frame for each scope, with the steps in order."""
     import graphviz
 
     inside: dict[Scope, list[Vertex]] = {(): []}
@@ -141,7 +141,7 @@ def _join_frames(
     *,
     has_axis: bool,
 ) -> None:
-    """Put each frame into the one around it; with an axis, order the steps of each loop by time."""
+    """Put each frame into its parent; if `has_axis`, order the steps of each loop by time."""
     columns, levels, consecutive = {}, {}, {}
     if has_axis:
         columns, levels = find_columns(picture), find_levels(picture)
@@ -151,8 +151,8 @@ def _join_frames(
         last = scope[-1]
         return -len(scope), last.index if last.is_step else -1
 
-    # The innermost frames come first because a frame is copied in its present state. Among
-    # siblings, the earlier step comes first.
+    # The innermost frames come first because `subgraph` copies a frame in its present state.
+    # Among siblings, the earlier step comes first.
     for scope in [*sorted((scope for scope in frames if scope), key=order), ()]:
         add_axis(frames[scope], columns.get(scope, []), levels.get(scope, []), str(numbers[scope]))
         for i, pair in enumerate(consecutive.get(scope, [])):
@@ -167,7 +167,8 @@ def _join_frames(
 def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
     """Return the attributes of a frame.
 
-    Time steps have another colour. The terms of a gate have no title because the gate has the name.
+    Time steps have another colour. The frame around a gate and its terms has no title because the
+    gate itself shows the name.
     """
     title = "" if part.kind in ("terms", "steps") else part.format("t = {}")
     return {
@@ -183,7 +184,7 @@ def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
 
 
 def _vertex_style(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
-    """Return the attributes of a vertex; `lag` is that of the edge into a rolled state."""
+    """Return the attributes of a vertex. `lag` is the lag of the edge into a rolled state, or 0."""
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
         vertex.kind, theme.leaf
@@ -247,7 +248,7 @@ def _edge_style(
 ) -> dict[str, str]:
     """Return the attributes of an edge.
 
-    Edges of a state are bold. If gradients are shown, `width` follows their size.
+    Edges that carry a state are bold. If gradients are shown, `width` grows with their norm.
     """
     theme, style = look.theme, {}
     before, after = places[edge.source], places[edge.target]
@@ -282,7 +283,7 @@ def _edge_widths(picture: Picture) -> dict[int, float]:
 
 
 def _width(norm: float, top: float) -> float:
-    """Return the width for a norm; that for NaN, inf and the largest norm, `top`, is 4."""
+    """Return the width for a norm: 4 for the largest norm, `top`, and for NaN and inf."""
     if not isfinite(norm):
         return 4.0
     return 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm and norm / top > 0 else 0.5
@@ -296,7 +297,7 @@ def _norm(array: np.ndarray) -> float:
 
 
 def _html(*lines: str) -> str:
-    """Return lines of text as a label in HTML; several lines are aligned on the left."""
+    """Return lines of text as a label in HTML. Several lines are aligned on the left."""
     end = '<br align="left"/>' if len(lines) > 1 else ""
     return f"<{''.join(_escape(line) + end for line in lines)}>"
 
@@ -310,7 +311,7 @@ def _escape(text: str) -> str:
 
 
 def _tooltip(text: str) -> str:
-    """Return `text` as a tooltip that shows it literally; Graphviz reads escapes in it twice."""
+    """Return `text` as a tooltip that shows it literally. Graphviz expands its escapes twice."""
     import graphviz
 
     return graphviz.nohtml(

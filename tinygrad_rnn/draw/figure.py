@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 class Graph:
     """The graph of a result, as data and as a figure.
 
-    `graph` and ``CompiledModule.graph`` return one. A notebook shows it as a picture.
+    `graph` and ``CompiledModule.graph`` return it. A notebook shows it as a picture.
 
     Attributes
     ----------
     paths : int or None
-        The number of paths along which the gradient reaches ``highlight``; None without it.
+        The number of paths from the output to the Tensor ``highlight``; None without one.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Graph:
         Parameters
         ----------
         shapes : bool, keyword-only
-            Whether to write the shape of each result at the end of its line.
+            If True, write the shape of each result at the end of its line.
 
         Returns
         -------
@@ -109,7 +109,7 @@ class Graph:
         Raises
         ------
         ValueError
-            If more is visible than can be drawn. The message says how to fold it.
+            If more nodes are visible than can be drawn. The message says how to fold them.
 
         Examples
         --------
@@ -154,7 +154,7 @@ class Graph:
         return drawn[drawn.index("<svg") :]
 
     def save(self, path: str | Path) -> Path:
-        """Write the figure to `path`, in the format that the suffix of the name asks for.
+        """Write the figure to `path`, in the format given by the suffix of the name.
 
         Parameters
         ----------
@@ -269,8 +269,8 @@ def graph(
 ) -> Graph:
     """Return the computation graph of `output`, to read, to draw and to save.
 
-    Nothing is computed or changed: the graph is the one that was recorded. It can be taken before
-    or after `backward`.
+    The graph is the one that was recorded. Nothing is computed or changed, so `graph` can be called
+    before or after `backward`.
 
     Parameters
     ----------
@@ -278,25 +278,26 @@ def graph(
         The result of a computation, for example a loss, or a gradient made with
         ``create_graph=True``.
     show : {"shape", "value", "grad"}, or several, separated by commas
-        The details to write under each name. A missing gradient reads "—"; those of results need
-        ``backward(retain_grads=True)``. With "grad", the width of an edge follows the norm of the
-        gradient of the value that it carries. This gradient is the sum over all uses of the value.
+        The details to write under each name. A missing gradient reads "—"; the gradients of results
+        need ``backward(retain_grads=True)``. With "grad", the width of an edge grows with the norm
+        of the gradient of the value that it carries, which is the sum over all uses of the value.
     steps : str, optional
         The time steps to draw of every loop: ``"first:2,last:1"`` keeps the first two and the last.
-        One mark stands for the others. Not with `roll`.
+        One mark stands for the others. It cannot be combined with `roll`.
     roll : bool
-        Draw one time step for all, with an edge t−1 that carries the state.
+        Draw one time step in place of all, with an edge t−1 that carries the state.
     fold : int or str, or a sequence of them
-        Draw one box for each scope at this depth, with this name, or on this path (for example
-        ``"gru / layer 0"``). A scope is a module, a layer, or a named result with its unnamed
-        terms. ``"names"`` gives every named result a box with its whole formula.
+        Draw one box in place of each scope at this depth, with this name, or with this path (for
+        example ``"gru / layer 0"``). A scope is a module, a layer, or a named result with its
+        unnamed terms. ``"names"`` gives every named result a box with its whole formula.
     parameters : {"once", "chips", "hide"}, optional
-        Draw a parameter once, at each of its uses, or not at all. The default is "chips" if `roll`
-        is true, else "once".
+        Draw a parameter once, at each of its uses ("chips"), or not at all. The default is "chips"
+        if `roll` is True, else "once".
     highlight : Tensor, optional
-        Mark every path along which the gradient travels from `output` to this Tensor, and count
-        the paths.
+        Mark every path along which the gradient flows from `output` to this Tensor, and count the
+        paths.
     theme : {"light", "dark", "print"}
+        The colours.
     direction : {"up", "down", "right"}
         The direction in which data flows. With "up" and "down", time goes to the right.
 
@@ -309,7 +310,7 @@ def graph(
     TypeError
         If `output` has no graph.
     ValueError
-        If an option has another value.
+        If an option has a value that is not listed above.
 
     Examples
     --------
@@ -348,7 +349,7 @@ def graph(
     marked, paths = None, None
     if highlight is not None:
         marked, paths = _find_paths(values, highlight)
-        target = label_values(values).get(highlight, "what is marked")
+        target = label_values(values).get(highlight, "the marked Tensor")
         hidden = ", which is hidden" if parameters == "hide" and highlight.node is None else ""
         picture.notes.append(f"{format_count(paths, 'path')} to {target}{hidden}")
     return Graph(values, picture, look, marked, paths)
@@ -363,7 +364,8 @@ def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], 
         x for value in values for x in value.node.inputs if isinstance(x, Value)
     }
     if not isinstance(highlight, Value) or highlight not in inside or not highlight.tracked:
-        expected, fix = "a Tensor with gradients in this graph", "pass a parameter it uses"
+        expected = "a Tensor with gradients in this graph"
+        fix = "pass a parameter that the output was computed from"
         raise argument_error("graph", "highlight", expected, describe(highlight), fix)
     reached = {highlight}
     for value in values:

@@ -13,25 +13,28 @@ from .steps import find_loops, keep_steps
 from .views import copy_parameters, fold_scopes, hide_parameters
 
 MAX_VERTICES = 600
-"""The largest number of visible vertices that can be drawn."""
+"""The greatest number of visible vertices that can be drawn."""
 
 MAX_OPS = 20_000
-"""The largest ungrouped graph whose two ends are drawn; of a larger one they show too little."""
+"""The greatest number of ops in an ungrouped graph that is drawn as its two ends.
+
+The ends of a larger graph would show too little of it.
+"""
 
 END_SIZES = (250, 100, 25)
-"""The numbers of vertices to keep at each end, the preferred one first."""
+"""The numbers of vertices to keep at each end, in order of preference."""
 
 
 def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
-    """Return `picture` if it is small enough, else the first of the smaller views that is.
+    """Return `picture` if it is small enough, else the first smaller view that is.
 
-    A note names the view.
+    A note names the view. If none is small enough, `picture` is returned.
 
     Parameters
     ----------
     picture : Picture
     steps_chosen : bool
-        Whether the user chose the time steps, which then stay.
+        If True, the user chose the time steps, so all of these stay.
     """
     visible = len(picture.vertices)
     if visible <= MAX_VERTICES:
@@ -45,7 +48,8 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     if sum(vertex.ops for vertex in picture.vertices.values()) > MAX_OPS:
         return picture
     for keep in END_SIZES:
-        # Parameters are copied because Graphviz takes minutes for edges along a chain of hundreds.
+        # Each use gets its own parameter because Graphviz takes minutes for edges that run along a
+        # chain of hundreds of vertices.
         smaller = copy_parameters(_keep_ends(picture, keep))
         if len(smaller.vertices) <= MAX_VERTICES:
             smaller.notes += [
@@ -60,7 +64,7 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
 def _smaller_views(
     picture: Picture, steps_chosen: bool
 ) -> Iterator[tuple[str, Callable[[], Picture]]]:
-    """Yield options and the views that they make, those that show most first."""
+    """Yield options of `graph` and functions that make their views, the most detailed first."""
     bare = hide_parameters(picture)
     for part, others in ((picture, ""), (bare, ', parameters="hide"')):
         if others:
@@ -86,8 +90,8 @@ def _smaller_views(
 def _keep_ends(picture: Picture, keep: int) -> Picture:
     """Return the first and the last `keep` vertices, and one box for those between.
 
-    The order is that of computation, so the box makes no cycle. A leaf in the middle stays if
-    something outside of the box uses it.
+    Vertices are in the order of computation, so the box makes no cycle. A leaf in the middle stays
+    if a vertex outside of the box uses it.
     """
     between = dict.fromkeys(list(picture.vertices)[keep:-keep])
     used_outside = {edge.source for edge in picture.edges if edge.target not in between}

@@ -1,4 +1,4 @@
-"""Checks of the options of `graph`. Each returns an option in the form that the views take."""
+"""Parsers of the options of `graph`: each checks an option and returns it as the views take it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def parse_fold(fold: Any) -> list[int | str]:
 
 
 def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
-    """Return how many of the first and of the last time steps to keep; None keeps all.
+    """Return the numbers of first and of last time steps to keep, or None to keep all.
 
     ``"first:2,last:1"`` gives ``(2, 1)``.
 
@@ -63,7 +63,7 @@ def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
     expected, got = 'text like "first:2,last:1"', repr(steps)
     if roll:
         expected = "none with roll=True, which draws one time step for all"
-        raise argument_error("graph", "steps", expected, got, "leave one of the two out")
+        raise argument_error("graph", "steps", expected, got, "leave out one of the two")
     parts = steps.replace(" ", "").split(",") if isinstance(steps, str) else []
     matches = [match for part in parts if (match := re.fullmatch(r"(first|last):([0-9]+)", part))]
     counts = {match[1]: int(match[2]) for match in matches}

@@ -1,7 +1,7 @@
-"""The graph as data: what a drawing shows, before its look is chosen.
+"""The graph as data: vertices and edges of a drawing, without its style.
 
 `build_picture` makes a picture of a recorded graph. Every view (`steps`, `roll`, `views`) replaces
-vertices of a picture by others, and the edges follow (`merge_vertices`).
+vertices of a picture by others and redirects the edges (`merge_vertices`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Vertex:
     Attributes
     ----------
     id : str
-        The same in every run of the same program.
+        An identifier, the same in every run of the same program.
     kind : {"op", "parameter", "input", "constant", "state", "fold", "steps"}
         An ``"input"`` is a Tensor without gradients, a ``"constant"`` a plain array. A ``"state"``
         is the place where a time step takes the result of an earlier one. A ``"fold"`` stands for
         a whole scope, ``"steps"`` for time steps that are left out.
     name : str
-        The name that the program gave it, with its time step (``h₁``); empty without a name.
+        The name that the program gave it, with its time step (``h₁``); empty if it has none.
     text : str
         The sign or the formula of an op, the value of a constant, the contents of a fold.
     scope : tuple of ScopePart
@@ -44,7 +44,7 @@ class Vertex:
     ops : int
         The number of ops that it stands for.
     reach : int
-        For a state: the number of time steps between its making and its use.
+        For a state: the number of time steps from its computation to its use.
     formula : str
         For a named result: its formula with those of its unnamed terms inserted
         (``σ(x₀ @ W + h₀ @ U)``), if that is short.
@@ -85,10 +85,10 @@ class Edge:
     values : tuple of Value
         The values that flow along it; empty for a plain array.
     lag : int
-        In a rolled view: the number of time steps from making to use. 1 for a state, −1 for the
-        state of a reverse scan, 0 within one step.
+        In a rolled view: the number of time steps from computation to use. It is 1 for a state, −1
+        for the state of a reverse scan, and 0 within one step.
     when : str
-        In a rolled view: ``"at first"`` if the value is used at the first time step only.
+        In a rolled view: ``"at first"`` if only the first time step uses the value.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Pictur
     ops: Counter[str] = Counter()
     for name, vertex in picture.vertices.items():
         ops[image[name].id] += vertex.ops
-        if name not in used:  # the output
+        if name not in used:  # this is the output
             leaving.setdefault(image[name].id, {}).update(dict.fromkeys(vertex.values))
     new = {v.id for v in stands_for.values()}
     vertices = {
@@ -222,8 +222,8 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
     """Return the clusters around every op and every leaf, by `_input_key`.
 
     An op is in the scope in which it was recorded. An unnamed op that only one named result of this
-    scope uses is in one cluster with it: the terms of a gate belong to the gate. A leaf is in the
-    innermost scope around all its uses; a parameter is in no time step.
+    scope uses shares a cluster with that result: the terms of a gate belong to the gate. A leaf is
+    in the innermost scope around all its uses, but a parameter is never in a time step.
     """
     recorded_in = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
@@ -239,7 +239,7 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
                 users.setdefault(x, []).append(value)
     scopes: dict[Any, Scope] = {}
     sizes = Counter(heads.values())
-    clusters = {
+    clusters: dict[Value | None, Scope] = {
         head: (*recorded_in[head], ScopePart("terms", head.name or ""))
         for head, size in sizes.items()
         if head is not None and size > 1

@@ -1,4 +1,4 @@
-"""Drawing DOT text with a system ``dot``, or else with the Graphviz inside `pygraphviz`."""
+"""Rendering of DOT text with a system ``dot``, or else with the Graphviz inside `pygraphviz`."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def roll_steps(picture: Picture) -> Picture:
     """Return `picture` with one time step in place of all.
 
     One vertex stands for the counterparts of all steps. A vertex that occurs in only one of several
-    steps, for example the first state, stays outside. The ``lag`` of an edge is the number of steps
-    from computation to use.
+    steps, for example the initial state, stays outside. The ``lag`` of an edge is the number of
+    steps from computation to use.
     """
     loops = find_loops(picture)
     stands_for: dict[str, Vertex] = {}
@@ -40,7 +40,7 @@ def roll_steps(picture: Picture) -> Picture:
         rolled.notes.append(
             "a loop inside of a time step is drawn step by step; the outer one is rolled up"
         )
-    return _join_first_states(rolled, _find_first_states(picture))
+    return _connect_initial_states(rolled, _find_initial_states(picture))
 
 
 def _group_counterparts(
@@ -50,7 +50,7 @@ def _group_counterparts(
 
     Vertices of different steps are counterparts if they are in the same scope inside the step, have
     the same key (`key_across_steps`), and have the same rank among the vertices of their step with
-    that key. A group is given as its loop, its scope inside the step, and its vertices.
+    that key. A group consists of its loop, its scope inside the step, and its vertices.
     """
     numbers: dict[tuple[Scope, Scope], int] = {}
 
@@ -79,28 +79,28 @@ def _group_counterparts(
 
 
 def _generic_vertex(
-    members: dict[int, Vertex], steps: list[int], loop: Scope, rest: Scope
+    members: dict[int, Vertex], steps: list[int], loop: Scope, inner: Scope
 ) -> Vertex:
     """Return the vertex that stands for `members`, with ``t`` as the time step of its texts.
 
     ``h₃`` becomes ``hₜ``; the states next to it become ``hₜ₋₁`` and ``hₜ₊₁``. Only steps with
     neighbours on both sides are compared, because the first step may have another name for the
-    state before it. Where their texts differ, the result has a gap: ``…``.
+    state before it. Words that differ between the steps become ``…``.
     """
     neighbours = {
         t: (before, after) for before, t, after in zip(steps, steps[1:], steps[2:], strict=False)
     }
-    own = sorted(members)
-    model = own[len(own) // 2] if len(own) > 2 else own[-1]
-    inner = [t for t in own if t in neighbours] or [model]
+    present = sorted(members)
+    model = present[len(present) // 2] if len(present) > 2 else present[-1]
+    compared = [t for t in present if t in neighbours] or [model]
 
     def unify(texts: dict[int, str]) -> str:
-        counted = all(t in map(int, INDEX.findall(text)) for t, text in texts.items())
-        numbers = {t: neighbours.get(t, (t - 1, t + 1)) for t in inner}
-        if not any(part.is_step for part in rest):
+        is_index = all(t in map(int, INDEX.findall(text)) for t, text in texts.items())
+        numbers = {t: neighbours.get(t, (t - 1, t + 1)) for t in compared}
+        if not any(part.is_step for part in inner):
             reach = members[model].reach
-            texts = {t: _replace_step(texts[t], t, *numbers[t], reach, counted) for t in inner}
-        words = [text.split(" ") for text in dict.fromkeys(texts[t] for t in inner)]
+            texts = {t: _replace_step(texts[t], t, *numbers[t], reach, is_index) for t in compared}
+        words = [text.split(" ") for text in dict.fromkeys(texts[t] for t in compared)]
         if len(set(map(len, words))) > 1:
             return "…"
         return " ".join(
@@ -108,22 +108,22 @@ def _generic_vertex(
         )
 
     vertex = members[model]
-    given = escape_unprintable((vertex.values[0].name if vertex.values else "") or "")
-    suffix = unify({t: v.name.removeprefix(given) for t, v in members.items()})
+    base_name = escape_unprintable((vertex.values[0].name if vertex.values else "") or "")
+    suffix = unify({t: v.name.removeprefix(base_name) for t, v in members.items()})
     return replace(
         vertex,
-        id=members[own[0]].id,
-        name=given + suffix if vertex.name else "",
+        id=members[present[0]].id,
+        name=base_name + suffix if vertex.name else "",
         text=unify({t: v.text for t, v in members.items()}),
         formula=unify({t: v.formula for t, v in members.items()}),
-        scope=(*loop, ScopePart("rolled", f"t = {steps[0]} … {steps[-1]}"), *rest),
+        scope=(*loop, ScopePart("rolled", f"t = {steps[0]} … {steps[-1]}"), *inner),
     )
 
 
-def _replace_step(text: str, step: int, before: int, after: int, reach: int, counted: bool) -> str:
+def _replace_step(text: str, step: int, before: int, after: int, reach: int, is_index: bool) -> str:
     """Return the text of one step with ``t`` in place of its number.
 
-    If `counted`, the number in brackets, an index into a sequence, becomes ``t`` too.
+    If `is_index`, the step's number in brackets, an index into a sequence, becomes ``t`` too.
     """
     names = {step: "ₜ", before: "ₜ₋₁", after: "ₜ₊₁"}
     if reach > 1:
@@ -132,14 +132,14 @@ def _replace_step(text: str, step: int, before: int, after: int, reach: int, cou
             step + reach: "ₜ₊" + str(reach).translate(SUBSCRIPTS),
         }
     symbols = {str(n).translate(SUBSCRIPTS): symbol for n, symbol in names.items()}
-    text = SUBSCRIPT.sub(lambda found: symbols.get(found[0], found[0]), text)
-    if not counted:
+    text = SUBSCRIPT.sub(lambda match: symbols.get(match[0], match[0]), text)
+    if not is_index:
         return text
-    return INDEX.sub(lambda found: "[t" if int(found[1]) == step else found[0], text)
+    return INDEX.sub(lambda match: "[t" if int(match[1]) == step else match[0], text)
 
 
 def _edges_with_lag(picture: Picture) -> list[Edge]:
-    """Return the edges with their lag, counted in the steps that the picture has."""
+    """Return the edges with their lag, the number of steps in the picture that they span."""
     loops = find_loops(picture, {vertex.kind for vertex in picture.vertices.values()})
     positions = {loop: {step: i for i, step in enumerate(steps)} for loop, steps in loops.items()}
 
@@ -161,8 +161,8 @@ def _edges_with_lag(picture: Picture) -> list[Edge]:
     return edges
 
 
-def _find_first_states(picture: Picture) -> set[str]:
-    """Return the ids of vertices outside of a loop that only its first step uses."""
+def _find_initial_states(picture: Picture) -> set[str]:
+    """Return the ids of vertices outside of a loop that only the first step of the loop uses."""
     loops, places = find_loops(picture), find_places(picture)
     first_steps: dict[Scope, int] = {}
     for name, place in places.items():
@@ -190,23 +190,23 @@ def _find_first_states(picture: Picture) -> set[str]:
     return {name for name, first in uses.items() if first == {True}}
 
 
-def _join_first_states(picture: Picture, first: set[str]) -> Picture:
-    """Return `picture` with edges from first states to the place of the state, not to its uses."""
+def _connect_initial_states(picture: Picture, first: set[str]) -> Picture:
+    """Return `picture` with edges from initial states to the state vertices, not to their uses."""
     uses: dict[str, set[str]] = {}
     for edge in picture.edges:
         uses.setdefault(edge.source, set()).add(edge.target)
-    places = [name for name, vertex in picture.vertices.items() if vertex.kind == "state"]
+    states = [name for name, vertex in picture.vertices.items() if vertex.kind == "state"]
     entered: dict[str, list[str]] = {}
     for source in first & uses.keys():
-        fits = [place for place in places if uses[source] & uses.get(place, set())]
-        # Several states may start from one value; then each of them does.
-        whole = [place for place in fits if uses[place] <= uses[source]]
-        closest = sorted(fits, key=lambda place: len(uses[source] & uses[place]))[-1:]
-        entered[source] = whole or closest
+        sharing = [state for state in states if uses[source] & uses.get(state, set())]
+        # Several states may start from one value: all whose uses are among those of the value.
+        covered = [state for state in sharing if uses[state] <= uses[source]]
+        closest = sorted(sharing, key=lambda state: len(uses[source] & uses[state]))[-1:]
+        entered[source] = covered or closest
     edges: list[Edge] = []
     entering: dict[Edge, None] = {}
     for edge in picture.edges:
-        into = [place for place in entered.get(edge.source, []) if edge.target in uses[place]]
-        entering |= dict.fromkeys(replace(edge, target=place, when="at first") for place in into)
-        edges += [] if into else [edge]
+        targets = [state for state in entered.get(edge.source, []) if edge.target in uses[state]]
+        entering |= dict.fromkeys(replace(edge, target=t, when="at first") for t in targets)
+        edges += [] if targets else [edge]
     return Picture(picture.vertices, [*edges, *entering], list(picture.notes))

@@ -1,4 +1,4 @@
-"""Saving a figure in the format that the name of the file asks for."""
+"""Saving of a figure, in the format given by the suffix of the file's name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .render import FORMATS, render
 def save_figure(figure: Any, path: Any) -> Path:
     """Write a figure, a `Graph`, to `path` in the format of its suffix; return the path."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-        fix = 'give one like "loss.svg"'
+        fix = 'pass one like "loss.svg"'
         raise argument_error("graph.save", "path", "the name of a file", describe(path), fix)
     path = Path(path)
     try:
@@ -30,7 +30,7 @@ def save_figure(figure: Any, path: Any) -> Path:
 
 
 def _contents(figure: Any, path: Path) -> bytes:
-    """Return the bytes to write to `path`; raise an error if its folder or suffix does not fit."""
+    """Return the bytes to write to `path`; raise if the folder is missing or the suffix unknown."""
     form = path.suffix[1:].lower()
     writers = {
         **{form: lambda form=form: _draw(figure, path, form) for form in FORMATS},
@@ -44,7 +44,7 @@ def _contents(figure: Any, path: Path) -> bytes:
         raise argument_error("graph.save", "path", expected, got, fix, FileNotFoundError)
     if form not in writers:
         expected = f"a name that ends in {', '.join(f'.{name}' for name in writers)}"
-        raise argument_error("graph.save", "path", expected, got, "rename it")
+        raise argument_error("graph.save", "path", expected, got, "change the suffix")
     return writers[form]()
 
 
@@ -54,7 +54,7 @@ def _encode(text: str) -> bytes:
 
 
 def _draw(figure: Any, path: Path, form: str) -> bytes:
-    """Return the drawing. If that fails, save the DOT text beside `path`, for use elsewhere."""
+    """Return the drawing. If that fails, save the DOT text next to `path` and raise the error."""
     try:
         return figure.svg().encode() if form == "svg" else render(figure.dot(), form)
     except RuntimeError as error:

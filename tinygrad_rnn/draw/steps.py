@@ -32,12 +32,12 @@ def find_loops(picture: Picture, kinds: Collection[str] = ("op", "fold")) -> dic
 def add_states(picture: Picture) -> Picture:
     """Return `picture` with a state vertex in each step for every value from another step.
 
-    One edge then carries the state from step to step, whatever the number of its uses.
+    One edge then carries the state from step to step, however many ops use it.
     """
     starts = find_initial_states(
         vertex.values[0] for vertex in picture.vertices.values() if vertex.kind == "op"
     )
-    begin = _find_uses_of_first_states(picture, starts)
+    begin = _find_uses_of_initial_states(picture, starts)
     places = find_places(picture)
     states: dict[str, Vertex] = {}
     named: set[tuple[Scope, str | None]] = set()
@@ -95,26 +95,30 @@ def _step_scope(loop: Scope, step: int) -> Scope:
     return (*loop, ScopePart("step", index=step))
 
 
-def _find_uses_of_first_states(
+def _find_uses_of_initial_states(
     picture: Picture, starts: Mapping[Value, int]
 ) -> dict[str, set[Loop]]:
-    """Return, for each first state, the steps that use it.
+    """Return, for each initial state, the steps that use it.
 
-    First states that are used in several loops, or in a nested loop, are left out.
+    Initial states that are used in several loops, or in a nested loop, are left out.
     """
-    found: dict[str, set[Loop | None]] = {}
+    all_uses: dict[str, set[Loop | None]] = {}
     for edge in picture.edges:
         source, scope = picture.vertices[edge.source], picture.vertices[edge.target].scope
         if source.kind == "input" and source.values[0] in starts:
-            found.setdefault(edge.source, set()).add(None if is_nested(scope) else loop_of(scope))
-    known = {name: {use for use in uses if use} for name, uses in found.items() if None not in uses}
-    return {name: uses for name, uses in known.items() if len({loop for loop, _ in uses}) == 1}
+            place = None if is_nested(scope) else loop_of(scope)
+            all_uses.setdefault(edge.source, set()).add(place)
+    in_loops = {
+        name: {use for use in uses if use} for name, uses in all_uses.items() if None not in uses
+    }
+    return {name: uses for name, uses in in_loops.items() if len({loop for loop, _ in uses}) == 1}
 
 
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
     """Return `picture` with the first and the last steps of every loop, and marks for the others.
 
-    A loop has one mark for each state that passes through the steps left out, else one mark.
+    A loop has one mark for each state that passes through the hidden steps, or one mark if no state
+    does.
     """
     places = find_places(picture)
     passing: dict[str, Vertex] = {}
@@ -141,7 +145,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
                 text = "" if marks else title
                 one = replace(mark, id=f"{mark.id}_{len(marks) + 1}", text=text)
                 stands_for[name] = marks.setdefault(key, one)
-        if marks:  # the first state's mark stands for all that is not a state too
+        if marks:  # the mark of the first state also stands for all vertices that carry no state
             first_mark = next(iter(marks.values()))
             stands_for |= {name: first_mark for name, v in stands_for.items() if v is mark}
     if not stands_for:
@@ -157,10 +161,10 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
 
 
 def key_across_steps(vertex: Vertex) -> tuple:
-    """Return what a vertex has in common with its counterparts in other steps.
+    """Return a key that is the same for the counterparts of a vertex in other steps.
 
-    That is the kind, the name without the time step, and the op. The formula is left out because it
-    names the states with their steps.
+    It consists of the kind, the name without the time step, and the op. The formula is left out
+    because it names the states with their steps.
     """
     value = vertex.values[0] if vertex.values else None
     made = value.node if value is not None else None

@@ -1,4 +1,4 @@
-"""Colours. Kinds also differ in shape, and signs in a mark, so nothing depends on colour alone."""
+"""Colours of drawings. Vertices also differ in shape, so nothing depends on colour alone."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
     ----------
     picture : Picture
     by : int or str
-        The depth, the name or the path of the scopes; ``"names"`` selects every named result with
+        The depth, the name or the path of the scopes. ``"names"`` selects every named result with
         its terms. Parameters stay outside of the boxes.
 
     Raises
@@ -46,7 +46,7 @@ def fold_gradients(picture: Picture) -> Picture:
     """Return `picture` with one box for the gradient of each scope, if it has gradients of steps.
 
     Such gradients cannot be rolled up op by op. The sum of the gradients over time starts at the
-    last step and ends at the first, so these two have other ops than the steps between.
+    last step and ends at the first, so the ops of these two differ from those of the steps between.
     """
 
     def find_gradient(scope: Scope) -> Scope | None:
@@ -65,7 +65,7 @@ def fold_gradients(picture: Picture) -> Picture:
 
 
 def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
-    """Return `picture` with one box for each scope that `find_fold` returns; None without any.
+    """Return `picture` with one box for each scope that `find_fold` returns; None if there is none.
 
     `find_fold` takes the scope of a vertex and returns the scope to fold around it, or None.
     """
@@ -122,12 +122,12 @@ def _find_fold(scope: Scope, by: int | str) -> Scope | None:
 
 
 def is_time(part: ScopePart) -> bool:
-    """Return whether a part of a scope is a time step, or stands for several or for all."""
+    """Return whether a part of a scope is a time step, or stands for several or all of them."""
     return part.is_step or part.kind == "rolled"
 
 
 def _fold_name(scope: Scope) -> str:
-    """Return the name of the box for a scope. That of a gate has its time step: ``z₁``."""
+    """Return the name of the box for a scope. The name of a gate has its time step: ``z₁``."""
     last = scope[-1]
     if is_time(last):
         return ""
@@ -140,37 +140,38 @@ def _fold_name(scope: Scope) -> str:
 REARRANGING_OPS = {
     "add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"
 }  # fmt: skip
-"""Ops that turn parameters into parameters: the rows of one gate, the sum of two biases."""
+"""Ops whose result on parameters counts as a parameter: the rows of a gate, a sum of biases."""
 
 
 def find_parameters(picture: Picture) -> set[str]:
-    """Return the ids of parameters, and of ops outside of time that a module applies to them alone.
+    """Return the ids of parameters, and of ops that count as parameters.
 
-    The rows of a matrix for one gate are an example. An op with data as an input stays an op, even
-    if the data are only an index, as in an embedding.
+    These are ops of a module, outside of time, that only rearrange its parameters.
+    An example is the part of a weight matrix that belongs to one gate. An op with data as an input
+    is not one of them, even if the data are only an index, as in an embedding.
     """
     sources: dict[str, list[str]] = {}
     for edge in picture.edges:
         if picture.vertices[edge.source].kind != "constant":
             sources.setdefault(edge.target, []).append(edge.source)
     used = {edge.source for edge in picture.edges}
-    found: set[str] = set()
+    parameters: set[str] = set()
     for name, vertex in picture.vertices.items():
         modules = [part for part in vertex.scope if part.kind != "terms"]
         is_op_of_module = vertex.kind == "op" and modules and not any(map(is_time, modules))
-        is_of_parameters = name in sources and found.issuperset(sources[name])
+        is_of_parameters = name in sources and parameters.issuperset(sources[name])
         if vertex.kind == "parameter" or (
             is_op_of_module
             and is_of_parameters
             and name in used
             and _only_rearranges(vertex.values[0])
         ):
-            found.add(name)
-    return found
+            parameters.add(name)
+    return parameters
 
 
 def _only_rearranges(value: Value) -> bool:
-    """Return whether the op moves, adds or masks entries, in a way that does not depend on data."""
+    """Return whether the op only moves, adds or masks entries, independently of data."""
     node = value.node
     settings = [
         x
