@@ -28,7 +28,7 @@ def find_columns(picture: Picture) -> dict[Scope, list[list[Vertex]]]:
 def find_levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
     """Return, for each loop, the pairs of vertices to put on one level (a rank of Graphviz).
 
-    One kind of pair is the two ends of an edge that carries a state to another step. The other is a
+    Some pairs are the two ends of an edge that carries a state to another step. The others are a
     state and its successor, which is computed in the same step. The flag is True if the second
     vertex must lie to the right of the first, as a successor does.
     """
@@ -90,7 +90,7 @@ def add_axis(
 def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
     """Return the columns of each pair of loops in which the second loop starts from the first.
 
-    An encoder and its decoder are an example. The key is the scope around both loops. The first
+    An example is an encoder and its decoder. The key is the scope around both loops. The first
     column holds the whole first loop; each of the others holds one step of the second.
 
     The result is empty if no steps are left out. Graphviz finds this order for complete loops by
@@ -122,7 +122,7 @@ def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Verte
 def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
     """Return the pairs of loops in which each step of the second uses the same step of the first.
 
-    A loss at every step is an example. The third entry is the number of such steps.
+    An example is a loss at every step. The third entry is the number of such steps.
     """
     places = find_places(picture)
     uses: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}

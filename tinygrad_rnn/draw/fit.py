@@ -26,9 +26,9 @@ END_SIZES = (250, 100, 25)
 
 
 def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
-    """Return `picture` if it is small enough, else the first smaller view that is.
+    """Return `picture` if it can be drawn, else the first of the smaller views that can.
 
-    A note names the view. If none is small enough, `picture` is returned.
+    A note names the view. If no view is small enough, `picture` is returned.
 
     Parameters
     ----------
@@ -71,11 +71,8 @@ def _smaller_views(
             yield others[2:], lambda part=part: part
         if find_loops(part) and not steps_chosen:
             yield f'steps="first:2,last:1"{others}', lambda part=part: keep_steps(part, 2, 1)
-            if not any(
-                piece.kind == "gradient"
-                for vertex in part.vertices.values()
-                for piece in vertex.scope
-            ):
+            scopes = (vertex.scope for vertex in part.vertices.values())
+            if not any(scope_part.kind == "gradient" for scope in scopes for scope_part in scope):
                 yield f"roll=True{others}", lambda part=part: roll_steps(part)
         deepest = max((len(v.scope) for v in part.vertices.values() if v.kind == "op"), default=0)
         # A deeper fold shows more vertices, so bisection finds the deepest fold that fits.

@@ -73,7 +73,7 @@ def add_states(picture: Picture) -> Picture:
     vertices: dict[str, Vertex] = {}
     for name, vertex in picture.vertices.items():
         inside = places[name]
-        if len(begin.get(name, ())) == 1:  # the state before the first step
+        if len(begin.get(name, ())) == 1:  # an initial state that one step uses
             ((loop, step),) = begin[name]
             reach = abs(step - starts[vertex.values[0]])
             vertex = replace(vertex, kind="state", scope=_step_scope(loop, step), reach=reach)

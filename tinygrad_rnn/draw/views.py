@@ -96,7 +96,7 @@ def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Pictu
 
 
 def _stays_outside(vertex: Vertex, fold: Scope) -> bool:
-    """Return whether `vertex` is a named input, which stays visible outside of the box `fold`.
+    """Return whether `vertex` is a named input that stays visible outside of the box for `fold`.
 
     The inputs of single time steps are hidden in a box that holds their loop.
     """
@@ -146,9 +146,9 @@ REARRANGING_OPS = {
 def find_parameters(picture: Picture) -> set[str]:
     """Return the ids of parameters, and of ops that count as parameters.
 
-    These are ops of a module, outside of time, that only rearrange its parameters.
-    An example is the part of a weight matrix that belongs to one gate. An op with data as an input
-    is not one of them, even if the data are only an index, as in an embedding.
+    The latter are ops of a module, outside of time, that only rearrange its parameters. An example
+    is the part of a weight matrix that belongs to one gate. An op with data as an input does not
+    count, even if the data are only an index, as in an embedding.
     """
     sources: dict[str, list[str]] = {}
     for edge in picture.edges:
