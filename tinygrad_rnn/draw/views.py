@@ -65,7 +65,7 @@ def fold_gradients(picture: Picture) -> Picture:
 
 
 def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
-    """Return `picture` with one box for each scope that `find_fold` returns; None if there is none.
+    """Return `picture` with one box for each scope that `find_fold` returns; None without any.
 
     `find_fold` takes the scope of a vertex and returns the scope to fold around it, or None.
     """
