@@ -67,7 +67,7 @@ def test_a_model_is_trained_resumed_and_sampled(folder, capsys):
         (["train", "none.txt"], "expected a text file"),
         (["train", "."], "expected a text file"),
         (["train", "latin"], "expected UTF-8 text, got byte 0xe9 at position 3"),
-        (["train", "empty"], "the text is empty"),
+        (["train", "empty"], "because the text is empty"),
         (["train", "tiny"], "got 3 characters"),
         (["train", "cat.txt", "--hidden", "many"], "--hidden: invalid int value: 'many'"),
         (["train", "cat.txt", "--hidden", "0"], "hidden"),
@@ -266,7 +266,7 @@ def test_a_training_that_diverges_leaves_the_checkpoint(model, capsys):
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (np.nan, "nan or inf in output.weight: it is damaged, or its training diverged"),
+        (np.nan, "nan or inf in output.weight: the file is damaged, or its training diverged"),
         (3e38, "written: output.weight"),
     ],
 )

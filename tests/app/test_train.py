@@ -121,9 +121,8 @@ def test_resume_rejects_arrays_that_are_missing_or_altered(checkpoint, name, dam
     else:
         arrays[name] = arrays[name] + 1
     save(arrays, path, metadata={"format": file_format, "header": json.dumps(header)})
-    with pytest.raises(
-        ValueError, match=rf"missing or altered since it was written: {name}\); train it again"
-    ):
+    message = rf"missing or altered since it was written: {name}\); train the model again"
+    with pytest.raises(ValueError, match=message):
         Trainer.resume(path, TEXT)
 
 

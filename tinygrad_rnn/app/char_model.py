@@ -23,18 +23,18 @@ __all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 SIZE_LIMIT = 10**12
-"""Sizes must be smaller than this. A larger one is a typing mistake."""
+"""The bound of all sizes. A larger size is a typing mistake."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes that a `CharModel` is built from.
+    """The kind of cell, the sizes and the dropout of a `CharModel`.
 
     Attributes
     ----------
     cell : {"rnn", "gru", "lstm"}
     embedding : int
-        The length of a character's vector; 0 for one-hot.
+        The length of each character's embedding; 0 for one-hot vectors.
     hidden : int
         The size of the state.
     layers : int
@@ -45,7 +45,8 @@ class Architecture:
     Raises
     ------
     ValueError
-        If `cell` is another string, or a size is not an integer in its range.
+        If `cell` is none of these strings, or if `embedding`, `hidden` or `layers` is not an
+        integer in its range.
 
     Examples
     --------
@@ -76,8 +77,10 @@ class CharModel(Module):
     Parameters
     ----------
     vocab : CharVocab
+        The characters that the model reads and predicts.
     architecture : Architecture
     rng : numpy.random.Generator or int, optional
+        The random generator, or its seed, for the initial weights and for dropout.
 
     Examples
     --------
@@ -102,7 +105,7 @@ class CharModel(Module):
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
-        """Map integers (T, B) to logits (T, B, vocabulary) and the state after the last step."""
+        """Map indices (T, B) to logits (T, B, len(vocab)) and the state after the last step."""
         if self.embedding is None:
             vectors = one_hot(x, len(self.vocab), self.dtype)
         else:
@@ -120,17 +123,17 @@ def save_model(
 ) -> None:
     """Write a model to a file, completely or not at all.
 
-    The weights are arrays named ``model.*``. The header contains the vocabulary, the sizes, and a
-    checksum of each part of the file.
+    The weights are arrays named ``model.*``. The header contains the vocabulary, the architecture,
+    the notes, and a checksum of each part of the file.
 
     Parameters
     ----------
     model : CharModel
     path : path-like
     arrays : mapping of str to ndarray, optional
-        Further arrays to store, the optimizer's state for example.
+        Additional arrays to store, for example the optimizer's state.
     notes : mapping of str to JSON values, optional
-        Further values to store.
+        Additional values to store in the header.
 
     Examples
     --------
@@ -159,7 +162,7 @@ def save_model(
 def load_model(
     path: str | os.PathLike[str],
 ) -> tuple[CharModel, dict[str, np.ndarray], dict[str, Any]]:
-    """Read a model, with its further arrays and notes, from a file that `save_model` wrote.
+    """Read a model, with its additional arrays and notes, from a file that `save_model` wrote.
 
     Parameters
     ----------
@@ -191,8 +194,9 @@ def load_model(
     >>> len(sample(model, model.vocab, "M", 10, rng=0))
     11
     """
-    if load_metadata(path).get("format") != FORMAT:  # read first, because the arrays may be large
-        expected, got = "a character model", f"{str(path)!r}, another safetensors file"
+    # The metadata are checked before the arrays are read, because the arrays may be large.
+    if load_metadata(path).get("format") != FORMAT:
+        expected, got = "a character model", f"{str(path)!r}, which is another safetensors file"
         fix = "give a file that tinygrad-rnn train wrote"
         raise argument_error("load_model", "path", expected, got, fix)
     arrays, metadata = load_with_metadata(path)
@@ -200,17 +204,18 @@ def load_model(
         header = json.loads(metadata["header"])
         model = _build_model(header, arrays)
         notes = dict(header["notes"])
-        _check_checksums(header, arrays)  # last, because the messages of the other checks say more
+        _check_checksums(header, arrays)  # last: the messages of the other checks say more
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else error
         expected, got = "a whole character model", f"{str(path)!r} ({reason})"
-        raise argument_error("load_model", "path", expected, got, "train it again") from error
+        fix = "train the model again"
+        raise argument_error("load_model", "path", expected, got, fix) from error
     others = {name: array for name, array in arrays.items() if not name.startswith("model.")}
     return model, others, notes
 
 
 def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> CharModel:
-    """Return the model with the sizes of the header and the weights among the arrays."""
+    """Return a model with the architecture in the header and the weights among the arrays."""
     vocab = CharVocab(header["characters"], order="given")
     architecture = Architecture(**header["architecture"])
     weights = {
@@ -227,7 +232,10 @@ def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Return the CRC of each part of a file by name, so that an error can name a damaged part."""
+    """Return the CRC-32 of each part of a file, by the name of the part.
+
+    With these checksums, an error message can name the damaged part.
+    """
     parts = {**header, **header["notes"]}
     values = {
         name: crc32(json.dumps(part, sort_keys=True).encode())
@@ -273,13 +281,14 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
             )
     for name, array in weights.items():
         if not np.isfinite(array).all():
-            raise ValueError(f"nan or inf in {name}: it is damaged, or its training diverged")
+            raise ValueError(f"nan or inf in {name}: the file is damaged, or its training diverged")
 
 
 def _large_weight_shapes(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the matrices in a model of these sizes.
+    """Return the shapes of the embedding and the recurrent matrices in a model of these sizes.
 
-    A file that contains them all is as large as the model, so the model fits in memory too.
+    A file with matrices of these shapes is about as large as the model, so if the file fits in
+    memory, the model does too.
     """
     rows = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden
     shapes: dict[str, tuple[int, ...]] = {}

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check every op and print a table; return 1 if an op fails."""
+    """Check every op and print a table; return 1 if an op fails, else 0."""
     from rich import box
     from rich.table import Table
 

@@ -2,7 +2,7 @@
 
 Each subcommand is a module with ``HELP``, ``add_arguments(parser)`` and ``run(options)``.
 `run` prints its result and returns the exit code: 0 for success, 1 if `check` found a wrong
-derivative.
+derivative, 130 if Ctrl-C stopped `train`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import interrupt
 from .console import format_error
 
 USER_ERROR = 2
-"""The exit code after a wrong command, an unusable file, or sizes that are out of range."""
+"""The exit code after an error of the user: a wrong option, an unusable file or huge sizes."""
 BROKEN_PIPE = 141
 """The exit code if a closed pipe ends the training early: 128 + SIGPIPE."""
 
@@ -28,18 +28,18 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
-        self.exit(USER_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(USER_ERROR, f"{self.prog}: {message}; run {self.prog} --help for its options\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code.
 
-    An error that the user can cause prints one line on stderr and gives exit code 2.
+    For an error that the user can cause, print one line on stderr and return exit code 2.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         # A character that the terminal cannot show becomes a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
-    after_broken_pipe = 0  # success: most subcommands only print, and the reader may stop early
+    after_broken_pipe = 0  # success: the reader of a printed result may stop early
     try:
         try:
             options = build_parser().parse_args(arguments)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", interrupt.INTERRUPTED)
     except MemoryError as error:
         reason = format_error(error)
-        return _fail(f"not enough memory for these sizes ({reason}); use smaller ones")
+        return _fail(f"not enough memory for these sizes ({reason}); use smaller sizes")
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _fail(format_error(error))
 

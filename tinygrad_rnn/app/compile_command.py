@@ -18,7 +18,7 @@ CELLS = ("rnn", "gru", "gru-before", "lstm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the cell, its sizes, and the options of the output."""
+    """Add the arguments for the cell, its sizes, the backend and the output."""
     parser.add_argument(
         "cell",
         metavar="CELL",
@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="numpy (default), or numba for compiled loops over array entries",
     )
     parser.add_argument(
-        "--explain", action="store_true", help="explain in words what was moved where, and why"
+        "--explain",
+        action="store_true",
+        help="instead of the program, list what was moved out of its loops, and why",
     )
     add_plain_option(parser)
 
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build_layer(options: argparse.Namespace) -> Any:
-    """Return a recurrent layer of the cell. A cell's own `hidden_size` overrides ``--hidden``."""
+    """Return a recurrent layer with the cell, whose `hidden_size` overrides ``--hidden``."""
     from ..nn import Recurrent
 
     factory = _find_factory(options)
@@ -74,7 +76,7 @@ def _build_layer(options: argparse.Namespace) -> Any:
         cell = factory(options.input, np.random.default_rng(0))
     except TypeError as error:
         expected, got = "a factory NAME(input_size, rng)", f"{options.cell!r} ({error})"
-        fix = "write a function with these two arguments that returns the cell"
+        fix = "define a function with these two parameters that returns the cell"
         raise argument_error("compile", "CELL", expected, got, fix) from error
     size = getattr(cell, "hidden_size", options.hidden)
     return Recurrent(factory, options.input, hidden_size=size, rng=0)
@@ -102,7 +104,7 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
     try:
         namespace = run_path(path)
     except Exception as error:
-        got, fix = f"{path!r} ({error})", "correct the error in the file, or its path"
+        got, fix = f"{path!r} ({error})", "change the file so that it runs, or give another path"
         raise argument_error("compile", "CELL", "a file that runs", got, fix) from error
     factory = namespace.get(name)
     if not callable(factory):
@@ -110,6 +112,6 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
         expected = f"a class or function in {path!r}"
         if classes:
             expected += f", such as {', '.join(classes)}"
-        fix = "define it there, or write the name of one that the file defines"
+        fix = f"define {name} in the file, or give the name of a class or function that is in it"
         raise argument_error("compile", "CELL", expected, repr(name), fix)
     return factory

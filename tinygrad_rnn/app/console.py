@@ -1,4 +1,4 @@
-"""Printing in the terminal, with or without colour. Text from files is shown literally."""
+"""Printing to stdout, with or without colour. Text from files is shown literally."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_plain_option(parser: argparse.ArgumentParser) -> None:
     """Add the option ``--plain`` to the parser of a subcommand that uses colour."""
-    parser.add_argument("--plain", action="store_true", help="no colour, no animation")
+    parser.add_argument("--plain", action="store_true", help="print without colour and animation")
 
 
 def make_console(plain: bool) -> Console:
@@ -44,16 +44,16 @@ def print_line(console: Console, text: str) -> None:
 
 
 def as_literal(text: str) -> Text:
-    """Return the text for rich, which would otherwise read brackets as markup."""
+    """Return `text` as a rich Text, because rich would read brackets in a string as markup."""
     from rich.text import Text
 
     return Text(text)
 
 
 def escape_for_terminal(text: str) -> str:
-    """Return text from an untrusted model, safe to print.
+    """Return `text`, which an untrusted model wrote, in a form that is safe to print.
 
-    On a terminal, control characters are written as escapes. A file or a pipe gets the text
+    If stdout is a terminal, control characters become escapes. For a file or a pipe, the text stays
     unchanged.
     """
     if not sys.stdout.isatty():

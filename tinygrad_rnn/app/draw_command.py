@@ -14,7 +14,7 @@ HELP = "draw the computation graph of a model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the model, the text that it reads, the file, and the options of `graph`."""
+    """Add the arguments for the model, its input text, the output file, and `graph`."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train wrote"
@@ -25,18 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("graph.svg"),
         metavar="FILE",
-        help=".svg .png .pdf .dot .txt .json, or - for text on stdout (default graph.svg)",
+        help="a .svg, .png, .pdf, .dot, .txt or .json file, or - to print equations "
+        "(default graph.svg)",
     )
     parser.add_argument(
-        "--text", metavar="TEXT", help="text that the model reads (default: its vocabulary)"
+        "--text",
+        metavar="TEXT",
+        help="text that the model reads (default: the characters of its vocabulary)",
     )
     parser.add_argument(
-        "--length", type=int, default=4, metavar="N", help="time steps without --text (default 4)"
+        "--length",
+        type=int,
+        default=4,
+        metavar="N",
+        help="number of time steps if --text is not given (default 4)",
     )
     parser.add_argument(
         "--backward",
         action="store_true",
-        help="run the backward pass first, which --show grad needs",
+        help="run the backward pass first, so that --show grad has gradients to show",
     )
     _add_view_arguments(parser)
 
@@ -47,12 +54,12 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         "--show",
         default="shape",
         metavar="WHAT",
-        help="shape, value, grad, or several of them with commas (default shape)",
+        help="shape, value, grad, or a comma-separated list of these (default shape)",
     )
     parser.add_argument(
         "--steps", metavar="WHICH", help="draw only some time steps, such as first:2,last:1"
     )
-    parser.add_argument("--roll", action="store_true", help="draw one time step, with loops")
+    parser.add_argument("--roll", action="store_true", help="draw one time step in place of all")
     parser.add_argument(
         "--fold",
         action="append",
@@ -63,21 +70,28 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--parameters",
         metavar="HOW",
-        help="style of parameters: once, chips or hide (default once; with --roll chips)",
+        help="style of parameters: once, chips (a copy at each use) or hide "
+        "(default: once, or chips if --roll is given)",
     )
     parser.add_argument(
         "--highlight", metavar="NAME", help="mark the paths of the gradient to this parameter"
     )
     parser.add_argument(
-        "--theme", default="light", metavar="NAME", help="light, dark or print (default light)"
+        "--theme",
+        default="light",
+        metavar="NAME",
+        help="colours: light, dark or print (default light)",
     )
     parser.add_argument(
-        "--direction", default="up", metavar="WHERE", help="up, down or right (default up)"
+        "--direction",
+        default="up",
+        metavar="WHERE",
+        help="direction in which data flows: up, down or right (default up)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw the graph of a model's loss on a line of text, and return the exit code, 0."""
+    """Draw the graph of a model's loss on one sequence, and return the exit code, 0."""
     from ..nn import functional
 
     model = _load_model(options)
@@ -103,14 +117,14 @@ def run(options: argparse.Namespace) -> int:
         return 0
     try:
         path = drawing.save(options.out)
-    except RuntimeError as error:  # Graphviz is missing, or it failed
+    except RuntimeError as error:  # Graphviz is missing or failed
         raise OSError(str(error)) from error
     print(f"{path}: {'; '.join(drawing.notes)}")
     return 0
 
 
 def _load_model(options: argparse.Namespace) -> Any:
-    """Return the model of the checkpoint, or the small one of ``--demo``."""
+    """Return the model in the checkpoint, or a small untrained model for ``--demo``."""
     from ..text import CharVocab
     from .char_model import Architecture, CharModel, load_model
 
@@ -120,9 +134,9 @@ def _load_model(options: argparse.Namespace) -> Any:
 
 
 def _choose_text(options: argparse.Namespace, model: Any) -> str:
-    """Return the text to read, one character longer than there are time steps.
+    """Return the text to read. Its length is the number of time steps plus 1.
 
-    Each step predicts the next character, so the last character is only predicted, not read.
+    Each step reads a character and predicts the next one. The last character is only predicted.
     """
     if options.text is not None:
         if len(options.text) < 2:
@@ -136,10 +150,11 @@ def _choose_text(options: argparse.Namespace, model: Any) -> str:
 
 
 def _find_parameter(model: Any, name: str) -> Any:
-    """Return the parameter with this name, or the only one whose name ends with it."""
+    """Return the only parameter whose full name is `name` or ends with a dot and `name`."""
     parameters = dict(model.named_parameters())
     matches = [p for full, p in parameters.items() if full == name or full.endswith("." + name)]
     if len(matches) != 1:
-        expected, fix = f"one of {', '.join(parameters)}", "give the whole name"
+        expected = f"one of {', '.join(parameters)}"
+        fix = f"give the full name of a parameter, {next(iter(parameters))} for example"
         raise argument_error("draw", "--highlight", expected, repr(name), fix)
     return matches[0]

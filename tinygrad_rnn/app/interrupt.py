@@ -1,7 +1,8 @@
 """Handling of Ctrl-C while the command starts: one line on stderr, and exit code 130.
 
-The package imports this file first, so it imports nothing but the standard library. Until the
-command has read its arguments there is nothing to save, so Ctrl-C may end the process at once.
+The package imports this module first. The module itself imports only the standard library, so that
+it is ready early. Until the command has read its arguments, there is nothing to save, so Ctrl-C may
+end the process at once.
 """
 
 import os
@@ -28,8 +29,8 @@ def is_command() -> bool:
 def exit_at_once(number: int, frame: FrameType | None) -> None:
     """End the process from a signal handler.
 
-    Raising KeyboardInterrupt is not enough, because during an import it ends in a traceback, or in
-    another error of a half-imported module.
+    Raising KeyboardInterrupt is not enough: during an import it causes a traceback, or a different
+    error in a half-imported module.
     """
     os.write(2, b"tinygrad-rnn: interrupted\n")
     os._exit(INTERRUPTED)
@@ -40,12 +41,12 @@ def install_handler() -> None:
     if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         try:
             signal.signal(signal.SIGINT, exit_at_once)
-        except ValueError:  # this is not the main thread, the only one that Ctrl-C interrupts
+        except ValueError:  # not the main thread, which alone can set a handler
             return
 
 
 def remove_handler() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt again, if `install_handler` changed that."""
+    """Let Ctrl-C raise KeyboardInterrupt again, if `install_handler` replaced the handler."""
     handler: Any = signal.getsignal(signal.SIGINT)
     if handler is exit_at_once:
         signal.signal(signal.SIGINT, signal.default_int_handler)

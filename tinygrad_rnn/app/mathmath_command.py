@@ -18,14 +18,14 @@ HELP = "retell the 2019 GRU tutorial with real matrices, train its network, and 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the format of the output and the directory of the files."""
+    """Add the options for the output format and the directory of the files."""
     parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
     parser.add_argument(
         "--directory",
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="where to write the graph (default: here)",
+        help="directory for the files of the graph (default: the current directory)",
     )
     add_plain_option(parser)
 
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path = Path()) -> None:
-    """Print the tutorial, train its network until it writes the text, and save the graph to files.
+    """Print the tutorial, train its network until the text is learned, and save the graph to files.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     ------
     OSError
         If the directory does not exist, is not writable, or contains a file of one of these names
-        that this command did not write. Nothing is printed or overwritten then.
+        that this command did not write. In each of these cases, nothing is printed or overwritten.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page
 
     directory = Path(directory)
     if not directory.is_dir():
-        got, fix = str(directory), "create it first, or leave the argument out"
+        got, fix = str(directory), "create the directory first, or leave the argument out"
         raise argument_error("mathmath", "directory", "a directory", got, fix, NotADirectoryError)
     lesson = numbers.Lesson()
     files = _write_graph(lesson, directory)
@@ -92,9 +92,9 @@ def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
         descriptions[svg] = f"not drawn: {str(error).partition(': ')[2]}"
     existing = [path for path in contents if path.exists()]
     if existing and not _has_first_line(equations, contents[equations]):
-        expected = f"no {existing[0].name} in it, except from an earlier run"
+        expected = f"a directory without {existing[0].name}, except from an earlier run"
         got = f"{existing[0]}, which is another file"
-        fix = "move it away, or use another --directory"
+        fix = "move this file away, or use another --directory"
         raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
     for path, content in contents.items():
         try:

@@ -15,7 +15,7 @@ HELP = "sample text from a trained model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the model, the start of the text, and the settings of sampling."""
+    """Add the arguments for the model, the start of the text, and sampling."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that train wrote")
     parser.add_argument(
         "--prime",
@@ -23,21 +23,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start of the text (default: the first character of the vocabulary)",
     )
     parser.add_argument(
-        "--length", type=int, default=400, metavar="N", help="characters to sample (default 400)"
+        "--length",
+        type=int,
+        default=400,
+        metavar="N",
+        help="number of characters to sample (default 400)",
     )
     parser.add_argument(
         "--temperature",
         type=float,
         default=0.8,
         metavar="X",
-        help="0 takes the likeliest character, higher is more random (default 0.8)",
+        help="0 takes the likeliest character; higher values are more random (default 0.8)",
     )
-    parser.add_argument("--top-k", type=int, metavar="N", help="sample from the N likeliest only")
+    parser.add_argument(
+        "--top-k", type=int, metavar="N", help="sample from the N likeliest characters only"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default 0)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load a model, sample a text from it, print the text, and return the exit code, 0."""
+    """Load a model, print text sampled from it, and return the exit code, 0."""
     from ..text import sample
     from .char_model import load_model
 
@@ -48,14 +54,14 @@ def run(options: argparse.Namespace) -> int:
     def predict(x: np.ndarray, state: Any) -> Any:
         logits, state = model(x, state)
         if not np.isfinite(logits.array).all():
-            fix = "train it again, because it is damaged or its training diverged"
+            fix = "train the model again, because it is damaged or its training diverged"
             raise argument_error(
                 "sample", "MODEL", "finite logits", f"nan or inf from {path!r}", fix
             )
         return logits, state
 
     prime = model.vocab.characters[0] if options.prime is None else options.prime
-    with np.errstate(over="ignore", invalid="ignore"):  # `predict` reports what is not finite
+    with np.errstate(over="ignore", invalid="ignore"):  # `predict` reports nan and inf
         text = sample(
             predict,
             model.vocab,

@@ -1,8 +1,8 @@
 """Training of a character model with truncated BPTT and checkpoints.
 
-`Trainer` holds everything that the next step depends on. `Trainer.save` writes all of it and
-`Trainer.resume` reads it back, so an interrupted run ends with the same bits as an uninterrupted
-one.
+`Trainer` holds everything that the next step depends on. `Trainer.save` writes all of this and
+`Trainer.resume` reads it back, so a resumed run gives bit for bit the same result as an
+uninterrupted run.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
 DIVERGED_LOSS = 1e6
-"""Training counts as diverged at a loss of this size, even if finite, in nats per character.
+"""The loss, in nats per character, at which training counts as diverged, even if it is finite.
 
-A uniform guess costs the logarithm of the vocabulary's size.
+For comparison, the loss of a uniform guess is the logarithm of the vocabulary's size.
 """
 
 
@@ -43,11 +43,11 @@ class Options:
     Attributes
     ----------
     epochs : int
-        Passes through the text.
+        The number of passes through the text.
     batch_size : int
-        Number of streams that the text is cut into. They are read in parallel.
+        The number of streams that the text is cut into. The streams are read in parallel.
     steps : int
-        Characters after which BPTT is truncated.
+        The number of characters after which BPTT is truncated.
     lr : float
         Adam's learning rate.
     clip : float
@@ -55,9 +55,9 @@ class Options:
     holdout : float in (0, 0.5]
         The fraction of the text, at its end, that is used for evaluation only.
     seed : int
-        Seed of the initial weights and of dropout.
+        The seed of the initial weights and of dropout.
     compile : bool
-        Compile the recurrent layers to NumPy programs; see `tinygrad_rnn.compile`.
+        If True, compile the recurrent layers to NumPy programs; see `tinygrad_rnn.compile`.
 
     Raises
     ------
@@ -179,20 +179,20 @@ class Trainer:
             fix = (
                 "use a longer text or a smaller batch size"
                 if text
-                else "the text is empty; use another"
+                else "use another text, because the text is empty"
             )
             got = format_count(len(text), "character")
             raise argument_error("train", "text", f"{needed}, for {streams} streams", got, fix)
         self.batches = count_batches(self.cut, streams, options.steps)
 
     def _encode(self, text: str) -> None:
-        """Store the text as indices, in its two parts."""
+        """Store the characters of both parts of the text as indices."""
         indices = self.model.vocab.encode(text)
         self.training, self.held_out = indices[: self.cut], indices[self.cut :]
 
     @cached_property
     def _runnable_model(self) -> Callable[..., Any]:
-        """The model, compiled if the options say so."""
+        """The model, compiled if ``options.compile`` is true."""
         if not self.options.compile:
             return self.model
         from ..compile import compile
@@ -205,7 +205,7 @@ class Trainer:
         Parameters
         ----------
         x, y : integers of shape (T, B)
-            Characters, and the characters that follow them.
+            The indices of characters, and of the characters that follow them.
 
         Returns
         -------
@@ -216,7 +216,7 @@ class Trainer:
         ------
         ValueError
             If training has diverged: the loss is NaN or too large, or a gradient is not finite.
-            No parameter is updated then.
+            In that case, no parameter is updated.
 
         Examples
         --------
@@ -259,12 +259,12 @@ class Trainer:
             Called as ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch, with
             losses in nats per character.
         stop : callable, optional
-            Called before every batch.
+            Called without arguments before every batch.
 
         Returns
         -------
         bool
-            True if all epochs are done.
+            True if all epochs are done, False if `stop` ended the training.
 
         Raises
         ------
@@ -349,7 +349,7 @@ class Trainer:
         Returns
         -------
         Trainer
-            Its next step is bit for bit the one that the uninterrupted run would have taken.
+            Its next step has bit for bit the same result as in an uninterrupted run.
 
         Raises
         ------

@@ -27,38 +27,38 @@ HELP = "train a character model on a text file"
 SETTINGS = {
     "embedding": "length of a character's vector, 0 for one-hot",
     "hidden": "size of the state",
-    "layers": "recurrent layers",
+    "layers": "number of recurrent layers",
     "dropout": "probability of dropout between layers",
-    "epochs": "passes through the text",
-    "batch_size": "streams of text read in parallel",
-    "steps": "characters after which BPTT is truncated",
+    "epochs": "number of passes through the text",
+    "batch_size": "number of streams of text read in parallel",
+    "steps": "number of characters after which BPTT is truncated",
     "lr": "Adam's learning rate",
     "clip": "maximum global norm of the gradients",
     "holdout": "fraction of the text, at its end, kept for evaluation",
     "seed": "random seed of initial weights and dropout",
 }
-"""The help of each numeric field of `Architecture` and `Options` that is an option."""
+"""The help text of the option for each numeric field of `Architecture` and `Options`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the text, the checkpoint, and an option for each field of `Architecture` and `Options`.
+    """Add arguments for the text, the checkpoint, and each field of `Architecture` and `Options`.
 
-    Options that the user omits are absent from the parsed ones (``SUPPRESS``), so that
-    ``--resume`` knows which were given.
+    The default ``SUPPRESS`` leaves options that the user omits out of the parsed options, so that
+    `run` can tell which options contradict a checkpoint.
     """
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="any UTF-8 text")
+    source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a UTF-8 text file")
     source.add_argument("--demo", action="store_true", help="train on text that ships with Python")
     parser.add_argument(
         "--out",
         type=Path,
         metavar="MODEL",
-        help="the checkpoint (default: the text's name with .safetensors)",
+        help="the checkpoint (default: the file name of the text, with .safetensors)",
     )
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue from the checkpoint, with its options; only --epochs may change",
+        help="continue from the checkpoint with the options stored in it; only --epochs may change",
     )
     defaults = asdict(Architecture()) | asdict(Options())
     parser.add_argument(
@@ -113,7 +113,7 @@ def _format_option(name: str) -> str:
 
 
 def _read_text(path: Path) -> str:
-    """Return the text of a file; raise an error if there is no such file or it is not UTF-8."""
+    """Return the text of a file; raise an error if the file does not exist or is not UTF-8."""
     if not path.is_file():
         got, fix = f"{str(path)!r}, which is not a file", "give the path of a text file"
         raise argument_error("train", "FILE", "a text file", got, fix, FileNotFoundError)
@@ -121,14 +121,14 @@ def _read_text(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         got = f"byte {error.object[error.start]:#04x} at position {error.start}"
-        fix = "convert it to UTF-8, with iconv for example"
+        fix = "convert the file to UTF-8, with iconv for example"
         raise argument_error("train", "FILE", "UTF-8 text", got, fix) from error
 
 
 def _check_out(out: Path) -> None:
     """Raise an error, before any work, if a checkpoint cannot or must not be written to `out`.
 
-    A symbolic link is followed: the checkpoint is written to the file that it points to.
+    If `out` is a symbolic link, the checkpoint is written to the target of the link.
     """
 
     def make_error(expected: str, got: str, fix: str, kind: type[Exception]) -> Exception:
@@ -137,7 +137,7 @@ def _check_out(out: Path) -> None:
     folder = Path(os.path.realpath(out)).parent
     if not folder.is_dir():
         expected = "a path in a folder that exists"
-        raise make_error(expected, "", "create the folder", FileNotFoundError)
+        raise make_error(expected, "", "create the folder first", FileNotFoundError)
     if not os.access(folder, os.W_OK):
         raise make_error("a path in a writable folder", "", "use another folder", PermissionError)
     if out.exists():
@@ -146,7 +146,7 @@ def _check_out(out: Path) -> None:
         try:
             load_metadata(out)
         except (ValueError, OSError) as error:
-            got, fix = ", which is another file", "use another name"
+            got, fix = ", which is another file", "give another name with --out"
             raise make_error("a new file or a checkpoint", got, fix, ValueError) from error
 
 
@@ -197,7 +197,7 @@ def _describe(trainer: Trainer) -> str:
 def _train_until_interrupted(trainer: Trainer, out: Path, display: TrainingDisplay) -> bool:
     """Train and save after every epoch; return True if all epochs are done.
 
-    The first Ctrl-C stops the training after the current batch, a second one at once.
+    The first Ctrl-C stops the training after the current batch. A second Ctrl-C stops it at once.
     """
     is_stopped = False
     previous_handler = signal.getsignal(signal.SIGINT)

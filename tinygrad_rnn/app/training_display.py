@@ -1,4 +1,4 @@
-"""Display of training progress: a live line in a terminal, and a lasting line for each epoch."""
+"""Display of training progress: a live line in a terminal, and a permanent line for each epoch."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TrainingDisplay:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time as ``1:02:03``, or ``2:03`` below an hour."""
+    """Return a duration as ``1:02:03``, or as ``2:03`` if it is below an hour."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

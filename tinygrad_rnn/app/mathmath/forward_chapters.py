@@ -1,6 +1,6 @@
 """Chapters 1 to 7 of the tutorial: from the text to the loss.
 
-The prose is here, the numbers are in `numbers`, and the layout is in `page`.
+This module holds the prose, `numbers` computes the numbers, and `page` lays them out.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
 def train(model: MathMath, optimizer: Any, epochs: int = 100) -> Iterator[Epoch]:
     """Train with truncated backpropagation through time, and yield each epoch as it ends.
 
-    Within an epoch, each batch starts from the last state of the one before. That state is
+    Within an epoch, each batch starts from the last state of the previous batch. That state is
     detached: it keeps its numbers but not its graph, so each backward pass stays within its batch.
 
     Examples
@@ -236,8 +236,8 @@ def sample(
     length : int
         The length of the text, including the primer.
     feed_back : bool
-        Read each chosen character next. False repeats the tutorial's mistake: the network reads
-        the primer again before every character.
+        If True, the network reads each chosen character next. False repeats the tutorial's mistake:
+        the network reads the primer again before every character.
 
     Examples
     --------

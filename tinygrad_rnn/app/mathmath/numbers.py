@@ -29,7 +29,7 @@ EPOCHS = 100
 
 
 class Lesson:
-    """The tutorial's three batches before any training, in float64, and the gradients of the first.
+    """The three batches of the tutorial before training, in float64, and the first one's gradients.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Lesson:
     initial_state : Tensor
         The state before the first step.
     batches : list of list of StepValues
-        All steps of the three batches. Each batch starts from the last state of the one before.
+        All steps of the three batches. Each batch starts from the last state of the previous batch.
     steps : list of StepValues
         The steps of the first batch, which the chapters show.
     loss : Loss
@@ -81,7 +81,7 @@ class Outcome(NamedTuple):
     written: str
     """The text that the trained network writes if it reads each chosen character next."""
     reread: str
-    """The text that it writes if it reads the primer before every character, as in the tutorial."""
+    """The text that the network writes if it reads the primer again before every character."""
 
 
 def read_terms(gate: Tensor) -> list[np.ndarray]:
@@ -100,9 +100,9 @@ def _inputs_of(value: Value) -> list[Value]:
 
 
 def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tuple[Epoch, str]]:
-    """Yield each epoch and the text written after it, until that text is right.
+    """Yield each epoch and the text that the network writes after it, until this text is right.
 
-    Training stops after 100 epochs at most.
+    Training stops after at most 100 epochs.
     """
     for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
         written = sample(model)
@@ -113,7 +113,7 @@ def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tupl
 
 @cache
 def compute_outcome(recipe: Recipe) -> Outcome:
-    """Train for all of the tutorial's 100 epochs and return the result."""
+    """Train for all 100 epochs of the tutorial and return the result."""
     model, losses, learned = MathMath(), [], None
     for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
         losses.append(epoch.mean)

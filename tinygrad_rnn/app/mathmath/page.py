@@ -23,7 +23,7 @@ Block = list[str]
 
 
 class Page:
-    """A terminal to print on.
+    """A page on stdout, which may be a terminal, a file or a pipe.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ class Page:
     def say(self, text: str) -> None:
         """Print prose, wrapped to the width of the page.
 
-        Empty lines separate paragraphs, as in a docstring. A text that begins with a line break
-        has an empty line above it.
+        Empty lines separate paragraphs, as in a docstring. If `text` begins with a line break, an
+        empty line is printed above it.
         """
         if text.startswith("\n"):
             self.line()
@@ -76,7 +76,7 @@ class Page:
                 self.line(line)
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Print a line as it is."""
+        """Print a line without wrapping or cropping."""
         from rich.text import Text
 
         self.console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
@@ -112,7 +112,7 @@ class Page:
         self.console.print(table)
 
     def show_training(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> tuple[Epoch, str]:
-        """Run the training, show its progress, and return the last epoch and the text written then.
+        """Run the training, show its progress, and return the last epoch and its text.
 
         A terminal shows every epoch as it ends. A plain page shows epochs 1, 2, 4, 8 … and the
         last one.
@@ -154,7 +154,7 @@ class Page:
 
 
 def matrix(name: str, numbers: Any, decimals: int = 4) -> Block:
-    """Return a matrix in brackets below its name, with aligned columns. A vector is a row.
+    """Return a matrix in brackets below its name, with aligned columns. A vector becomes a row.
 
     Examples
     --------
@@ -182,8 +182,8 @@ def space_out(blocks: Iterable[Block]) -> list[Block | str]:
 def join_blocks(*parts: Block | str) -> Block:
     """Join blocks side by side.
 
-    The names are in the first line. Below it, the matrices and the signs between them are centred
-    vertically. The spaces around a sign are kept.
+    The first line holds the names. In the lines below, the matrices and the signs between them are
+    centred vertically. The spaces around a sign are kept.
     """
     height = max(len(part) for part in parts if not isinstance(part, str)) - 1
     columns = []
