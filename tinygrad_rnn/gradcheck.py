@@ -50,7 +50,7 @@ def gradcheck(
 ) -> bool:
     """Compare the gradient of ⟨u, f(inputs)⟩, where u is random, with central differences.
 
-    Every entry of every input is checked.
+    Every entry of every input of floating dtype is checked.
 
     Parameters
     ----------
@@ -58,17 +58,19 @@ def gradcheck(
         A function of Tensors that returns a Tensor or a tuple of Tensors: an op, a Module, or a
         composition of them.
     inputs : array_like
-        Inputs of floating dtype are checked; the others are passed to `f` as they are. Use float64.
+        Inputs of floating dtype are checked; use float64. All other inputs reach `f` as constant
+        Tensors.
     order : int
         The highest order of derivative to check: 2 also checks the gradient of the gradient.
     eps : float, optional
-        The step to either side. The default is 1e-6, or 1e-2 if an input has a smaller dtype than
-        float64.
+        The step to either side. The default is 1e-6, or 1e-2 if an input has a floating dtype
+        smaller than float64.
     rtol, atol : float, optional
         The largest error allowed is ``atol + rtol * |difference quotient|``. The defaults are 1e-5
-        and 1e-7, or both 1e-2 if an input has a smaller dtype than float64.
+        and 1e-7, or both 1e-2 if an input has a floating dtype smaller than float64.
     rng : numpy.random.Generator, optional
-        The generator that draws u. A u of ones would hide a transposed or missing factor.
+        The generator that draws u; by default, a generator with seed 0. If u were all ones, a
+        transposed or missing factor could go unnoticed.
 
     Returns
     -------
@@ -112,7 +114,7 @@ def gradcheck(
         text = f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs"
         warnings.warn(text, stacklevel=2)
     if not any(a.dtype.kind == "f" for a in arrays):
-        expected, fix = "at least one input of floating dtype", "write 1.0 instead of 1"
+        expected, fix = "at least one input of floating dtype", "pass np.array([1.0]), for example"
         raise argument_error("gradcheck", "inputs", expected, "none", fix, TypeError)
     name = getattr(f, "name", None) or getattr(f, "__name__", None) or repr(f)
     compare(f, arrays, order, tolerance, rng or np.random.default_rng(0), name)
@@ -122,7 +124,7 @@ def gradcheck(
 def choose_tolerance(
     eps: float | None, rtol: float | None, atol: float | None, *, coarse: bool
 ) -> Tolerance:
-    """Return the tolerance, with defaults in place of None; raise an error for a wrong number."""
+    """Return the tolerance, with defaults in place of None; raise an error for a bad number."""
     defaults = (1e-2, 1e-2, 1e-2) if coarse else (1e-6, 1e-5, 1e-7)
     chosen = []
     settings = {"eps": eps, "rtol": rtol, "atol": atol}
@@ -143,12 +145,12 @@ def compare(
     rng: np.random.Generator,
     name: str,
 ) -> None:
-    """Compare each derivative with its difference quotient, then higher ones up to `order`.
+    """Compare each derivative with its difference quotient, up to derivatives of order `order`.
 
     Raises
     ------
     GradcheckError
-        If one differs by more than the tolerance, or if `f` writes into its arguments.
+        If a derivative differs by more than the tolerance, or if `f` writes into its arguments.
     """
     before = [a.copy() for a in arrays]
     output = join_outputs(f(*[Tensor(a) for a in arrays]))
@@ -208,9 +210,9 @@ def require_unchanged(name: str, before: list[np.ndarray], after: list[np.ndarra
             raise argument_error(
                 f"gradcheck: {name}",
                 f"inputs[{i}]",
-                "an array that is only read",
-                "one that was changed",
-                "return a new array in place of writing into an input",
+                "an array that the function does not change",
+                "a changed array",
+                "return a new array instead of writing into an input",
                 GradcheckError,
             )
 
@@ -252,7 +254,8 @@ def list_ops(value: Tensor) -> str:
 class Sampler:
     """The source of an op's sample inputs, in float64: ``r(3, 4)``, ``r.positive(3, 4)``.
 
-    Entries of one array are distinct, and none is near zero: max, abs and relu have kinks there.
+    Entries of one array are distinct, and no entry is near zero, because max has kinks at equal
+    entries, and abs and relu have kinks at zero.
     """
 
     def __init__(self, rng: np.random.Generator):
@@ -291,7 +294,7 @@ def place_inside(domain: Any, units: np.ndarray, rng: np.random.Generator) -> np
 
 
 def is_elementwise(op: Op) -> bool:
-    """Return whether an op works elementwise on arrays that broadcast, according to `Op.shapes`."""
+    """Return True if an op works elementwise on arrays that broadcast, according to `Op.shapes`."""
     return not op.variadic and bool(re.fullmatch(r"\(…\)(, \(…\))* → \(…\)", op.shapes))
 
 
@@ -337,7 +340,7 @@ def domain_of_inputs(op: Op) -> list[Any]:
 
 
 def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) -> int:
-    """Check the derivatives of an op at each of its samples, up to `order`.
+    """Check the derivatives of an op, up to order `order`, at each of its samples.
 
     Parameters
     ----------
@@ -348,7 +351,7 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     order : int
         The highest order of derivative to check; see `gradcheck`.
     rng : numpy.random.Generator, optional
-        The generator that draws the samples, by default one with a fixed seed.
+        The generator that draws the samples; by default, a generator with seed 0.
 
     Returns
     -------
@@ -358,7 +361,7 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     Raises
     ------
     GradcheckError
-        If a derivative does not agree with the differences.
+        If a derivative differs from its difference quotient by more than the tolerance.
 
     Examples
     --------

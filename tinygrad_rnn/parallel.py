@@ -1,6 +1,6 @@
 """Data-parallel training: each process takes a part of the batch, and one call averages gradients.
 
-It needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
+This module needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def world() -> Any:
     >>> world.rank, world.size
     (0, 1)
 
-    Of several processes, only one has ``world.rank == 0``. Let that one write files.
+    Only one process has ``world.rank == 0``. Let that process write files.
     """
     try:
         return import_module("mpi4py.MPI").COMM_WORLD
     except (ImportError, RuntimeError) as error:
         raise ImportError(
-            f"tg.parallel: expected mpi4py and an MPI library, but one is missing ({error}); "
+            f"tg.parallel: expected mpi4py and an MPI library, got an import error ({error}); "
             "run: pip install 'tinygrad_rnn[mpi]'"
         ) from error
 
@@ -61,18 +61,18 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     Parameters
     ----------
     parameters : iterable of Tensor
-        The gradient of a parameter counts as zero in a process where it is missing. If it is
-        missing in all processes, it stays None.
+        The parameters whose gradients to average. In a process where a gradient is None, it counts
+        as zero. A gradient that is None in all processes stays None.
     communicator : mpi4py.MPI.Comm, optional
-        By default that of all processes.
+        The default is ``world()``, the communicator of all processes.
 
     Raises
     ------
     TypeError
         If `parameters` contains anything but Tensors, or `communicator` is not a communicator.
     ValueError
-        If the number, shapes or dtypes of the parameters differ between processes. No gradient has
-        changed then.
+        If the number, shapes or dtypes of the parameters differ between processes. In that case no
+        gradient has changed.
 
     Examples
     --------
@@ -108,16 +108,17 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     parameters : iterable of Tensor
         The same number, shapes and dtypes in every process.
     communicator : mpi4py.MPI.Comm, optional
-        By default that of all processes.
+        The default is ``world()``, the communicator of all processes.
 
     Raises
     ------
     TypeError, ValueError
-        As in `average_gradients`. No parameter has changed then.
+        As in `average_gradients`. In that case no parameter has changed.
 
     Examples
     --------
-    Without a seed, every process draws its own weights. Afterwards all have those of rank 0.
+    Without a seed, every process draws its own weights. `broadcast` gives all
+    processes the weights of rank 0.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1)
@@ -135,7 +136,7 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
 def _require_same_parameters(
     operation: str, parameters: Any, communicator: Any
 ) -> tuple[list[Tensor], Any]:
-    """Return the parameters as a list, and the communicator; raise an error if they do not fit.
+    """Return the parameters as a list, and the communicator; raise an error if either is unusable.
 
     All processes must have the same number of parameters, of the same shapes and dtypes.
     """
@@ -147,12 +148,13 @@ def _require_same_parameters(
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
     communicator = world() if communicator is None else communicator
     if not all(hasattr(communicator, method) for method in ("allgather", "Allreduce", "Bcast")):
-        got, fix = describe(communicator), "pass tg.parallel.world(), or leave it out"
+        got, fix = describe(communicator), "pass tg.parallel.world(), or None"
         expected = "a communicator of mpi4py"
         raise argument_error(operation, "communicator", expected, got, fix, TypeError)
     lists = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
     if any(each != lists[0] for each in lists):
         got = f"{len({str(each) for each in lists})} different lists of shapes and dtypes"
-        expected, fix = "the same in all processes", "build the same model in every process"
+        expected = "the same shapes and dtypes in all processes"
+        fix = "build the same model in every process"
         raise argument_error(operation, "parameters", expected, got, fix)
     return tensors, communicator

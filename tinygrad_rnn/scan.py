@@ -40,13 +40,14 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
         Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple of slices.
     state : Tensor, or any structure of Tensors that the cell takes
         The state before the first step. Its structure, shapes and dtypes must stay the same. Only
-        a part that is not an array, None for example, may change into one.
+        a part that is not an array, None for example, may be replaced by an array.
     reverse : bool
-        Start at the last step and end at the first. The outputs are stacked in order of time.
+        If True, start at the last step and end at the first. The outputs are stacked in order of
+        time in both cases.
 
     Returns
     -------
-    outputs : Tensor of shape (T, ...), or a tuple of such if the cell's output is a tuple
+    outputs : Tensor of shape (T, ...), or a tuple of such Tensors if the cell's output is a tuple
     state : as `state`
 
     Raises
@@ -101,9 +102,9 @@ def _count_steps(inputs: tuple[Any, ...]) -> int:
 
 
 def _count_entries(x: Any) -> int:
-    """Return the length of the first axis; 0 for anything without one.
+    """Return the length of the first axis, or 0 if x has no axes.
 
-    A list of arrays of unequal shapes has none, because it cannot become an array.
+    A list of arrays of unequal shapes gives 0, because it cannot become an array.
     """
     if isinstance(x, list) and len({part.shape for part in x if hasattr(part, "shape")}) > 1:
         return 0
@@ -115,16 +116,16 @@ def _count_entries(x: Any) -> int:
 def _require_pair(result: Any, state: Any, t: int) -> tuple[Any, Any]:
     """Return the cell's result at step `t`; raise an error unless it is (output, valid state).
 
-    A valid state has the structure, shapes and dtypes of `state`, the one before the step.
+    A valid state has the structure, shapes and dtypes of `state`, the state before the step.
     """
     if not (isinstance(result, tuple) and len(result) == 2):
         got, fix = describe(result), "end the cell with `return h, h`, for example"
         raise argument_error("scan", "cell", RETURNS_A_PAIR, got, fix, TypeError)
     if not tree.same_structure(state, result[1]):
-        expected = f"a state after step {t} like the one before it, {tree.describe(state)}"
+        expected = f"a state after step {t} like that before the step, {tree.describe(state)}"
         fix = (
-            "start from a state like the one that the cell returns, or use reshape and astype in "
-            "the cell; states are not broadcast"
+            "start from a state with the shapes and dtypes that the cell returns, or use reshape "
+            "and astype in the cell, because states are not broadcast"
         )
         raise argument_error("scan", "cell", expected, tree.describe(result[1]), fix)
     return result
@@ -143,9 +144,9 @@ def _stack_outputs(outputs: list[Any]) -> Any:
             return tuple(ops.stack(column) for column in zip(*outputs, strict=True))
         return ops.stack(outputs)
     except (TypeError, ValueError) as error:
-        expected = "an output that is one array, or a tuple of arrays, of one shape at all steps"
+        expected = "one array or a tuple of arrays as output, with the same shapes at all steps"
         got = " and then ".join(list(dict.fromkeys(map(tree.describe, outputs)))[:2])
-        fix = "return the same kind of output at every step, `return h, h` for example"
+        fix = "return arrays of the same shapes at every step, for example `return h, h`"
         raise argument_error("scan", "cell", expected, got, fix, type(error)) from error
 
 
@@ -160,8 +161,8 @@ def detach(state: Any) -> Any:
     Returns
     -------
     as `state`
-        Tensors become leaves with the same arrays, which require no gradients. Other parts stay
-        unchanged.
+        Each Tensor becomes a leaf with the same array, which requires no gradients. All other parts
+        stay unchanged.
 
     Examples
     --------

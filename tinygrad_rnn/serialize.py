@@ -49,9 +49,10 @@ def save(
     ------
     TypeError
         If an argument has the wrong type, a name is not a str, or a safetensors file cannot store
-        the dtype of an array. Nothing is written then.
+        the dtype of an array. In that case nothing is written.
     ValueError
-        If an array is named ``__metadata__``, which the format reserves. Nothing is written then.
+        If an array is named ``__metadata__``, which the format reserves. In that case nothing
+        is written.
     FileNotFoundError
         If the folder of `path` does not exist, or `path` is a folder.
 
@@ -70,13 +71,13 @@ def save(
 
     check.mapping("save", "state", state, "pass module.state_dict()")
     _check_path("save", path)
-    expected = "a mapping of names to text"
-    check.instance("save", "metadata", metadata, Mapping | None, expected, "pass a dict")
+    expected = "a mapping of str to str"
+    check.instance("save", "metadata", metadata, Mapping | None, expected, "pass a dict of strings")
     arrays = {_check_name(name): _to_storable(name, value) for name, value in state.items()}
     for name, text in (metadata or {}).items():
         for part in (name, text):
-            argument, fix = f"metadata[{name!r}]", "convert it with str(...)"
-            check.instance("save", argument, part, str, "text as name and value", fix)
+            argument, fix = f"metadata[{name!r}]", "convert name and value with str(...)"
+            check.instance("save", argument, part, str, "a str as name and value", fix)
     # Given no arrays and empty metadata, safetensors would write a header that it cannot read.
     write_atomically(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
 
@@ -84,16 +85,16 @@ def save(
 def _check_path(operation: str, path: Any) -> None:
     """Raise TypeError if `path` is not a path."""
     kinds = str | bytes | os.PathLike
-    check.instance(operation, "path", path, kinds, "a path", "pass the name of a file")
+    check.instance(operation, "path", path, kinds, "a path", "pass a str or a pathlib.Path")
 
 
 def _check_name(name: Any) -> str:
     """Return the name of an array; raise an error if a file cannot store it."""
-    fix = "convert it with str(...), to a name that no other array has"
-    check.instance("save", "state", name, str, "names that are text", fix)
+    fix = "convert each name with str(...), and keep the names distinct"
+    check.instance("save", "state", name, str, "names of type str", fix)
     if name == "__metadata__":
-        expected = "any other name, because the format reserves this one"
-        fix = "rename the array; pass text as metadata="
+        expected = "a name that the format does not reserve"
+        fix = "rename the array, or pass metadata= to store strings"
         raise argument_error("save", "state", expected, repr(name), fix)
     return name
 
@@ -108,7 +109,7 @@ def _to_storable(name: str, value: Any) -> np.ndarray:
         array = np.array(None)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         expected = "an array of booleans, integers or floats of up to 64 bits"
-        got, fix = describe(value), "convert it with astype, or leave it out"
+        got, fix = describe(value), "convert the array with astype, or remove it from state"
         raise argument_error("save", f"state[{name!r}]", expected, got, fix, TypeError)
     return np.ascontiguousarray(array).reshape(array.shape)
 
@@ -131,8 +132,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not a complete safetensors file, has a name twice, or has a dtype that NumPy
-        lacks, bfloat16 for example.
+        If the file is not a complete safetensors file, contains a name twice, or contains a dtype
+        that NumPy lacks, bfloat16 for example.
     TypeError
         If `path` is not a path.
 
@@ -240,14 +241,15 @@ def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield file
     except (SafetensorError, *HEADER_ERRORS) as error:
         expected, got = "a whole safetensors file", f"{str(file_name)!r} ({error})"
-        fix = "get or save the file again, because it is damaged or has another format"
+        fix = "download or save the file again, because it is damaged or in another format"
         raise argument_error("load", "path", expected, got, fix) from error
 
 
 def _check_header(file_name: str | bytes) -> None:
     """Raise an error if a header has a name twice, or a dtype that NumPy lacks.
 
-    safetensors accepts the former, and reports the latter only after it has read other arrays.
+    safetensors accepts duplicate names, and reports an unknown dtype only after it has read other
+    arrays.
     """
     import json
 
@@ -266,7 +268,7 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for name, entry in pairs:
         if name in entries:
-            raise ValueError(f"{name!r} occurs twice in its header")
+            raise ValueError(f"{name!r} occurs twice in the header")
         entries[name] = entry
     return entries
 
@@ -274,8 +276,8 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` completely or not at all: a crash leaves the old file unchanged.
 
-    A symbolic link is followed. The new file keeps the permissions of the old one. It is created
-    with them, so that other users cannot read it while it is written.
+    A symbolic link is followed. The new file keeps the permissions of the old file. It is created
+    with these permissions, so other users cannot read it while it is being written.
     """
     from pathlib import Path
     from stat import S_IMODE

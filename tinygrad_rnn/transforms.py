@@ -30,26 +30,27 @@ def grad(
     inputs : Tensor or iterable of Tensors
         Leaves or intermediate tensors that `output` was computed from.
     grad_output : array_like or Tensor of output's shape, optional
-        The cotangent of `output`, with which the backward pass starts: 1 by default, and then
-        `output` must be one number.
+        The cotangent of `output`, with which the backward pass starts. The default is 1, for which
+        `output` must be a single number.
     create_graph : bool
-        Record the computation of the gradient, so that it can be differentiated and drawn.
+        If True, record the computation, so that the gradient can be differentiated and drawn.
 
     Returns
     -------
     Tensor or tuple of Tensors
-        One gradient for one Tensor, otherwise a tuple; each has the shape and dtype of its input.
+        One gradient if `inputs` is a Tensor, otherwise a tuple. Each gradient has the shape and
+        dtype of its input.
 
     Raises
     ------
     TypeError
         If `output` or one of the inputs is not a Tensor, or an input does not require gradients.
     ValueError
-        If there are no inputs, `grad_output` does not have the shape of `output`, or it is missing
-        and `output` is not one number.
+        If there are no inputs, `grad_output` does not have the shape of `output`, or `grad_output`
+        is missing and `output` is not a single number.
     RuntimeError
         If `output` does not require gradients or does not depend on one of the inputs, or if an
-        earlier backward pass has freed the graph.
+        earlier ``backward()`` without ``retain_graph=True`` has used the graph.
 
     Examples
     --------
@@ -71,8 +72,8 @@ def grad(
     for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
         if g is None:
             expected = "a Tensor that the output was computed from"
-            got = f"{x.name or 'one'} of shape {x.shape} that it does not depend on"
-            fix = "leave it out; its gradient is zero"
+            got = f"{x.name or 'a Tensor'} of shape {x.shape}, which the output does not depend on"
+            fix = "remove this Tensor from inputs; its gradient is zero"
             raise argument_error("grad", f"inputs[{i}]", expected, got, fix, RuntimeError)
     return gradients[0] if is_single else gradients
 
@@ -94,8 +95,8 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     output : Tensor
     pull : callable
         ``pull(v)``, with v of the output's shape, returns a Tensor of the primal's shape, or a
-        tuple of them for several primals. An input that the output does not depend on gets zeros.
-        ``pull(v, create_graph=True)`` records the computation.
+        tuple of Tensors for several primals. An input that the output does not depend on gets
+        zeros. ``pull(v, create_graph=True)`` records the computation.
 
     Raises
     ------
@@ -121,7 +122,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
                 "one cotangent, of the shape of the output",
                 f"{1 + len(others)} arguments",
             )
-            fix = "join them in the same way as f joins its outputs"
+            fix = "pass one array of the shape of the output"
             raise argument_error("vjp", "v", expected, got, fix, TypeError)
         gradients = _compute_gradients_or_zeros("vjp", output, variables, v, create_graph)
         return gradients if len(primals) > 1 else gradients[0]
@@ -142,10 +143,10 @@ def jvp(
     ----------
     f : callable
         A function of Tensors that returns one Tensor.
-    primals, tangents : array_like, or tuples of them for several inputs
+    primals, tangents : array_like, or tuple of array_like for several inputs
         The point at which to evaluate `f`, and the direction v, which has the same shapes.
     create_graph : bool
-        Record the computation of Jv, so that it can be differentiated.
+        If True, record the computation, so that Jv can be differentiated.
 
     Returns
     -------
@@ -193,7 +194,7 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
     *inputs : array_like
         The point at which to evaluate `f`.
     create_graph : bool
-        Record the computation, so that the result can be differentiated.
+        If True, record the computation, so that the result can be differentiated.
 
     Returns
     -------
@@ -235,16 +236,16 @@ def jacobian(f: Callable[..., Tensor], *inputs: Any, create_graph: bool = False)
 def hvp(
     f: Callable[..., Tensor], primals: Any, tangents: Any, *, create_graph: bool = False
 ) -> tuple[Tensor, Any]:
-    """Return ``f(*primals)`` and the Hessian-vector product Hv = ∂(∇f · v)/∂x, v = `tangents`.
+    """Return ``f(*primals)`` and the Hessian-vector product Hv = ∂(∇f · v)/∂x; v is `tangents`.
 
     Parameters
     ----------
     f : callable
         A function of Tensors that returns one number.
-    primals, tangents : array_like, or tuples of them for several inputs
+    primals, tangents : array_like, or tuple of array_like for several inputs
         The point at which to evaluate `f`, and the vector v, which has the same shapes.
     create_graph : bool
-        Record the computation, so that the product can be differentiated.
+        If True, record the computation, so that the product can be differentiated.
 
     Returns
     -------
@@ -282,7 +283,7 @@ def hvp(
 def _compute_gradients(
     operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor | None, ...]:
-    """Return the gradient for each input; None where `output` does not depend on it."""
+    """Return the gradient for each input; None for an input that `output` does not depend on."""
     cotangent: Any = messages.check_seed(operation, output, grad_output)
     if create_graph:
         is_tensor = isinstance(grad_output, Tensor)
@@ -313,7 +314,7 @@ def _enter_scopes(order: list[Value]) -> Iterator[Value]:
 def _compute_gradients_or_zeros(
     operation: str, output: Tensor, inputs: tuple[Tensor, ...], grad_output: Any, create_graph: bool
 ) -> tuple[Tensor, ...]:
-    """Return the gradient for each input; zeros where `output` does not depend on it."""
+    """Return the gradient for each input; zeros for an input that `output` does not depend on."""
     gradients: tuple[Tensor | None, ...] = (None,) * len(inputs)
     if output.tracked:
         gradients = _compute_gradients(operation, output, inputs, grad_output, create_graph)
@@ -340,14 +341,14 @@ def _call(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) 
     """Return ``f(*variables)``; raise TypeError if the result is not one Tensor."""
     expected = "a function that returns a Tensor"
     check.callable(operation, "f", f, expected, "pass an op, a Module or a function")
-    fix = "return a Tensor; tg.concatenate joins several"
+    fix = "return one Tensor; tg.concatenate joins several Tensors"
     return check.instance(operation, "f", f(*variables), Tensor, expected, fix)
 
 
 def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
     """Raise ValueError if there is nothing to differentiate with respect to."""
     if not inputs:
-        expected, fix = "at least one Tensor", "pass the Tensors to differentiate with respect to"
+        expected, fix = "at least one input", "pass the inputs to differentiate with respect to"
         raise argument_error(operation, argument, expected, "none", fix)
 
 
@@ -358,7 +359,8 @@ def _make_variables(
 
     A primal without gradients becomes a leaf. A tracked Tensor is copied within its graph, so that
     calls can be nested. The copy has two further effects: if `f` also refers to the original
-    directly, that use counts as a constant; and a Tensor given twice is two variables.
+    directly, that use counts as a constant; and a Tensor given twice counts as
+    two variables.
     """
     _require_some(operation, argument, primals)
     return tuple(
@@ -378,7 +380,7 @@ def _make_directions(
     )
     shapes = [x.shape for x in variables]
     if [v.shape for v in directions] != shapes:
-        expected, got = f"shapes {shapes}, as the primals", str([v.shape for v in directions])
-        fix = "give one tangent of the same shape for each primal"
+        expected, got = f"shapes {shapes}, those of the primals", str([v.shape for v in directions])
+        fix = "pass one tangent for each primal, of the same shape as the primal"
         raise argument_error(operation, "tangents", expected, got, fix)
     return directions

@@ -1,4 +1,7 @@
-"""Nested structures of arrays: tuples, lists, dicts and namedtuples. A cell's state is one."""
+"""Nested structures of arrays: tuples, lists, dicts and namedtuples.
+
+The state of a cell is such a structure.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,8 @@ def same_structure(old: Any, new: Any) -> bool:
 def equal(a: Any, b: Any) -> bool:
     """Return True if two structures hold the same values, where NaN equals NaN.
 
-    Leaves are equal if they are equal arrays or equal values of one type. A tuple may equal a list.
+    Leaves are equal if they are equal arrays or equal values of the same type. A tuple may equal
+    a list.
 
     Examples
     --------
@@ -96,7 +100,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def describe(structure: Any) -> str:
-    """Return a text for messages: the nesting, and the dtypes and shapes of the arrays."""
+    """Return a description for messages: the nesting, and the dtypes and shapes of the arrays."""
     if isinstance(structure, tuple | list):
         return f"({', '.join([describe(part) for part in structure])})"
     if isinstance(structure, dict):

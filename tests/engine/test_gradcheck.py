@@ -310,7 +310,8 @@ def test_an_op_that_writes_into_its_argument_is_found():
 
     with pytest.raises(
         tg.GradcheckError,
-        match=r"gradcheck: twice: argument inputs\[0\]: expected an array that is only read",
+        match=r"gradcheck: twice: argument inputs\[0\]: expected an array that the function does "
+        "not change",
     ):
         tg.gradcheck(made(twice, a=lambda g, y, a: 2 * g), A.copy())
 
@@ -393,7 +394,7 @@ def test_float32_is_warned_about():
 
 
 def test_nothing_to_check_is_refused():
-    with pytest.raises(TypeError, match=r"gradcheck: argument inputs.*1\.0 instead of 1"):
+    with pytest.raises(TypeError, match=r"gradcheck: argument inputs.*pass np\.array"):
         tg.gradcheck(tg.tanh, np.array([1, 2]))
     with pytest.raises(TypeError, match=r"gradcheck: argument f.*Tensors, got ndarray"):
         tg.gradcheck(lambda a: a.data, A)

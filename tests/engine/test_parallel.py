@@ -12,7 +12,8 @@ import tinygrad_rnn as tg
 EXAMPLE = Path(__file__).parents[2] / "examples" / "data_parallel.py"
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 DIFFERENT_PARAMETERS = (
-    "argument parameters: expected the same in all processes, got 2 different lists"
+    "argument parameters: expected the same shapes and dtypes in all processes, "
+    "got 2 different lists"
 )
 
 

@@ -119,11 +119,11 @@ def test_metadata_round_trips_with_and_without_arrays(tmp_path):
 
 WRONG_STATES = {
     "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename the array"),
-    "number as a name": ({1: np.ones(2)}, TypeError, "names that are text, got int 1"),
+    "number as a name": ({1: np.ones(2)}, TypeError, "names of type str, got int 1"),
     "names that clash": (
         {"1": np.ones(2), 1: np.zeros(2)},
         TypeError,
-        "names that are text, got int 1.*a name that no other array has",
+        "names of type str, got int 1.*keep the names distinct",
     ),
     "longdouble": (
         {"a": np.ones(2, np.longdouble)},
@@ -163,6 +163,6 @@ def test_a_state_that_a_file_cannot_hold_is_an_error_before_anything_is_written(
 
 @pytest.mark.parametrize("metadata", [{"a": 1}, {1: "a"}, {"a": None}], ids=str)
 def test_metadata_must_be_text(metadata, tmp_path):
-    with pytest.raises(TypeError, match=r"save: argument metadata\[.*expected text"):
+    with pytest.raises(TypeError, match=r"save: argument metadata\[.*expected a str as name"):
         tg.save({}, tmp_path / "x", metadata=metadata)
     assert not list(tmp_path.iterdir())

@@ -123,7 +123,8 @@ AREAS = {
         "the gradient by what has no part in it": (
             lambda: tg.grad(loss(), weight()),
             RuntimeError,
-            r"grad: argument inputs\[0\]: .* got one of shape \(3,\) that it does not depend on",
+            r"grad: argument inputs\[0\]: .* got a Tensor of shape \(3,\), which the output does "
+            "not depend on",
         ),
         "the gradient by nothing": (
             lambda: tg.grad(loss(), []),
@@ -455,12 +456,12 @@ AREAS = {
         "places for fewer rows": (
             lambda: tg.gather(leaf(3, 2), [0, 1]),
             ValueError,
-            r"gather: expected a with .*, and index .*, got index of shape \(2,\)",
+            r"gather: expected an array a with .*, and index .*, got index of shape \(2,\)",
         ),
         "a place in a number": (
             lambda: tg.gather(leaf(), 0),
             ValueError,
-            r"gather: expected a with .*, and index .*, got index of shape \(\)",
+            r"gather: expected an array a with .*, and index .*, got index of shape \(\)",
         ),
         "a place below 0": (
             lambda: tg.gather(leaf(3, 2), [0, -1, 1]),

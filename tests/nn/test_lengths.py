@@ -157,5 +157,5 @@ def test_gradients_through_lengths_are_right():
 def test_wrong_lengths_are_an_error(lengths, error):
     with pytest.raises(ValueError, match=error):
         build_layer("GRU")(random_sequences(), lengths=lengths)
-    with pytest.raises(ValueError, match="expected none, because x is a single sequence"):
+    with pytest.raises(ValueError, match="expected no lengths, because x is a single sequence"):
         build_layer("GRU")(random_sequences()[:, 0], lengths=lengths)

@@ -135,7 +135,7 @@ def test_a_module_cannot_contain_itself():
         with pytest.raises(
             ValueError,
             match=(
-                "Module: argument parent: expected a Module that does not contain this one, "
+                "Module: argument parent: expected a Module that does not contain this module, "
                 f"got {got}"
             ),
         ):

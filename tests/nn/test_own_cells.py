@@ -214,7 +214,7 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
         ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
         with pytest.raises(
-            ValueError, match="scan: argument cell: expected a state after step 0 like the one"
+            ValueError, match="scan: argument cell: expected a state after step 0 like that before"
         ):
             call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
 
@@ -223,7 +223,7 @@ def test_states_that_differ_between_layers_are_an_error():
     with pytest.raises(
         ValueError,
         match=(
-            r"Recurrent: argument state: .*of one shape.* got float64 \(5, 3\) and float64 "
+            r"Recurrent: argument state: .*of the same shape.* got float64 \(5, 3\) and float64 "
             r"\(5, 4\)"
         ),
     ):
@@ -266,13 +266,13 @@ def test_a_tuple_of_outputs_stays_a_tuple():
             lambda h: None,
             {},
             TypeError,
-            "scan: argument cell: expected an output that is one array, .* got NoneType None",
+            "scan: argument cell: expected one array or a tuple .* got NoneType None",
         ),
         (
             lambda h: {"h": h},
             {},
             TypeError,
-            r"scan: argument cell: expected an output that is one array, .* got \{h: float64 "
+            r"scan: argument cell: expected one array or a tuple .* got \{h: float64 "
             r"\(5, 3\)\}",
         ),
         (
@@ -444,7 +444,7 @@ def test_a_wrong_result_of_a_cell_is_the_same_error_when_states_are_kept(options
 
     x = np.ones((3, 2, 2))
     with pytest.raises(
-        ValueError, match="scan: argument cell: expected a state after step 0 like the one"
+        ValueError, match="scan: argument cell: expected a state after step 0 like that before"
     ):
         makes(lambda x, h: (x, h[:1]))(x, lengths=lengths)
     for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):

@@ -85,7 +85,7 @@ def test_a_state_that_changes_is_an_error_that_names_the_step(step, state, when,
     with pytest.raises(
         ValueError,
         match=(
-            rf"scan: argument cell: expected a state after step {when} like the one before it, "
+            rf"scan: argument cell: expected a state after step {when} like that before the step, "
             rf".*{message}; start from"
         ),
     ):

@@ -15,7 +15,7 @@ WRONG = {
     "matmul": (
         lambda t: t @ np.ones((3, 2)),
         ValueError,
-        ["matmul", "(3, 4)", "(3, 2)", "transpose one"],
+        ["matmul", "(3, 4)", "(3, 2)", "transpose a or b"],
     ),
     "matmul-number": (lambda t: t @ 2.0, ValueError, ["matmul", "argument b", "use *"]),
     "linear": (
@@ -107,7 +107,7 @@ WRONG = {
     "repeat": (
         lambda t: t.repeat([1, 2], axis=0),
         ValueError,
-        ["repeat", "(3, 4)", "one for each entry"],
+        ["repeat", "(3, 4)", "one integer for each entry"],
     ),
 }
 

@@ -46,7 +46,7 @@ AREAS = {
         "columns of text": (
             lambda: text.columns("abc", 1),
             ValueError,
-            r"columns: argument indices: .* use vocab.encode\(text\)",
+            r"columns: argument indices: .* pass vocab.encode\(text\)",
         ),
         "batches of half a step": (
             lambda: list(text.batches([0, 1, 2], 1, 1.5)),

@@ -2,11 +2,11 @@
 
 A cell is called as ``output, state = cell(x, state)``. It is a pure function of x, the state and
 its parameters. The parameters have PyTorch's names and layout: the rows of all gates are stacked,
-those of the first gate on top. σ is the logistic function, ⊙ the elementwise product. x has shape
+beginning with the first gate. σ is the logistic function, ⊙ the elementwise product. x has shape
 (B, I) and h has shape (B, H). W acts on x and U on h.
 
 Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once, and
-returns the function that computes the rest step by step.
+returns a function that computes the remaining part step by step.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ class Cell(Module):
         self.bias_hh = parameter(rows) if bias else None
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute the part that does not depend on the state; return it and the step for the rest.
+        """Compute the part independent of the state; return its result and the remaining step.
 
         Parameters
         ----------
         x : Tensor of shape (..., I)
-            One step, or all of them with time on the first axis.
+            One step, or all steps with time on the first axis.
         mask : array of shape (B, H), optional
             The mask of variational dropout. It multiplies h before each matrix product, and is the
             same at every step.
@@ -114,7 +114,8 @@ class Cell(Module):
         (7, 5, 2)
         """
         name = type(self).__name__
-        raise TypeError(f"{name}: expected a method unroll, got none; define it in the class")
+        fix = f"define unroll(self, x, mask=None) in {name}"
+        raise TypeError(f"{name}: expected a method unroll, got none; {fix}")
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
         """Return the default initial state: zeros of shape ``(*batch, H)``."""
@@ -197,7 +198,7 @@ class RNNCell(Cell):
     Parameters
     ----------
     input_size, hidden_size, bias, rng
-        As `Cell`.
+        As in `Cell`.
     nonlinearity : {"tanh", "relu"}
         The activation function.
 
@@ -234,7 +235,7 @@ class RNNCell(Cell):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b_i + b_h and the step that adds the rest; see `Cell.unroll`."""
+        """Return x W + b_i + b_h and the remaining step; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
         W, U = self.weight_ih, self.weight_hh
         b_i, b_h = self._biases()
@@ -266,7 +267,7 @@ class GRUCell(Cell):
     Parameters
     ----------
     input_size, hidden_size, bias, rng
-        As `Cell`.
+        As in `Cell`.
     reset : {"after", "before"}
         The reset gate acts after the product with U_n, or before it.
 
@@ -312,9 +313,9 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b of each gate and the step that adds the rest; see `Cell.unroll`.
+        """Return x W + b of each gate and the remaining step; see `Cell.unroll`.
 
-        b is b_i + b_h, except in n of the form "after": there it is b_in, and r acts on b_hn.
+        b is b_i + b_h, except in n with reset="after": in that form b is b_in, and r acts on b_hn.
         """
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
@@ -360,7 +361,7 @@ class LSTMCell(Cell):
     Parameters
     ----------
     input_size, hidden_size, bias, rng
-        As `Cell`.
+        As in `Cell`.
 
     Attributes
     ----------
@@ -392,7 +393,7 @@ class LSTMCell(Cell):
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
         """Return `state` as a tuple (h, c) of Tensors; raise an error if it does not fit."""
         if not isinstance(state, tuple | list) or len(state) != 2:
-            got, fix = describe(state), "pass both states of the LSTM"
+            got, fix = describe(state), "pass (h, c), both states of the LSTM"
             raise argument_error(operation, "state", "a tuple (h, c)", got, fix, TypeError)
         h, c = state
         return (
@@ -401,7 +402,7 @@ class LSTMCell(Cell):
         )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b_i + b_h of each gate and the step for the rest; see `Cell.unroll`."""
+        """Return x W + b_i + b_h of each gate and the remaining step; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         weights = self._split_gates(self.weight_ih, "W_")
         biases = self._split_gates(b_i + b_h, "b_")

@@ -26,12 +26,12 @@ def clip_grad_norm_(
     Parameters
     ----------
     parameters : Tensor or iterable of Tensors
-        No parameter may occur twice. Parameters without a gradient are skipped. If none has a
-        gradient, the norm is 0.
+        No parameter may occur twice. Parameters without a gradient are skipped. If no parameter
+        has a gradient, the norm is 0.
     max_norm : float
-        Positive.
+        The largest norm allowed, a positive number.
     norm_type : float
-        2 for the Euclidean norm, ``inf`` for the largest entry.
+        The exponent in the norm: 2 for the Euclidean norm, ``inf`` for the largest absolute entry.
 
     Returns
     -------
@@ -116,12 +116,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     parameters : Tensor or iterable of Tensors
         Parameters without a gradient are skipped.
     clip_value : float
-        Positive. NaN stays NaN.
+        The largest absolute value allowed, a positive number. An entry that is NaN stays NaN.
 
     Raises
     ------
     ValueError
-        If `clip_value` is not positive.
+        If `clip_value` is not positive, a parameter is given twice, or a gradient does not have the
+        shape of its parameter.
     TypeError
         If a parameter is not a Tensor.
 

@@ -26,11 +26,11 @@ from .step_wrappers import (
 _known_masks: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
     "tinygrad_rnn.reused_masks", default=None
 )
-"""Inside `reuse_masks`: the list of masks, and an iterator over those in it at the start."""
+"""Inside `reuse_masks`: the list of masks, and an iterator over the masks that it held at first."""
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
-    """Zero each entry with probability p and scale up the rest; return x if not `training`.
+    """Zero each entry with probability p and scale up the other entries, if `training` is True.
 
     ::
 
@@ -40,6 +40,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     ----------
     x : array of floats
     p : float in [0, 1)
+        The probability of zeroing an entry.
     training : bool
         If False, x is returned unchanged.
     rng : numpy.random.Generator or int, optional

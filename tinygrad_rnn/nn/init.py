@@ -203,6 +203,7 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
     shape : tuple of int
         (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
+        A factor that multiplies all weights.
     rng : numpy.random.Generator or int, optional
 
     Returns
@@ -276,6 +277,7 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     shape : tuple of int
         (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
+        A factor that multiplies all weights.
     rng : numpy.random.Generator or int, optional
         The source of the matrix, which is uniformly distributed over all such matrices.
 
@@ -307,7 +309,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return (out, in) for a weight of this shape."""
     shape = as_shape(shape)
     if len(shape) < 2:
-        expected, fix = "at least two axes (out, in)", "use uniform or normal"
+        expected, fix = "at least two axes (out, in)", "use tg.nn.init.uniform or tg.nn.init.normal"
         raise argument_error("init", "shape", expected, str(shape), fix)
     return shape[0], prod(shape[1:])
 

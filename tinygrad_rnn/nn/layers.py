@@ -102,7 +102,8 @@ class Embedding(Module):
     Attributes
     ----------
     weight : Tensor of shape (num_embeddings, embedding_dim)
-        W. The gradient of a row is the sum over all positions where it is looked up.
+        W. The gradient of a row is the sum over all positions where the row is
+        looked up.
 
     References
     ----------
@@ -144,6 +145,7 @@ class Dropout(Module):
     Parameters
     ----------
     p : float in [0, 1)
+        The probability of zeroing an entry.
     rng : numpy.random.Generator or int, optional
         The source of the mask m.
 
@@ -280,7 +282,7 @@ class Sequential(Module):
         super().__init__()
         for i, step in enumerate(steps):
             expected = "a Module or a function"
-            fix = "pass every Module or function as an argument of its own"
+            fix = "pass each Module or function as a separate argument"
             check.callable("Sequential", f"steps[{i}]", step, expected, fix)
             setattr(self, str(i), step)
         self.steps = tuple(str(i) for i in range(len(steps)))
@@ -326,7 +328,7 @@ class ModuleList(Module):
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
         fix = "pass a list of Modules"
-        check.iterable("ModuleList", "modules", modules, "several Modules", fix)
+        check.iterable("ModuleList", "modules", modules, "an iterable of Modules", fix)
         for module in modules:
             self.append(module)
 
@@ -359,7 +361,8 @@ def _check_index(operation: str, i: Any, n: int) -> int:
     """
     if not isinstance(i, int | np.integer) or not -n <= i < n:
         kind = IndexError if isinstance(i, int | np.integer) else TypeError
-        expected, fix = f"an integer from {-n} to {n - 1}", "count from 0, or from the end from -1"
+        expected = f"an integer from {-n} to {n - 1}"
+        fix = "use 0 for the first item, or -1 for the last"
         raise argument_error(operation, "i", expected, describe(i), fix, kind)
     return int(i)
 

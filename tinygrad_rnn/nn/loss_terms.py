@@ -33,7 +33,7 @@ def mask_ignored(name: str, rows: Tensor, target: np.ndarray, ignore_index: int 
 def counted_positions(
     name: str, target: np.ndarray, classes: int, ignore_index: int | None
 ) -> tuple[Any, np.ndarray]:
-    """Return the mask of positions that count (None for all), and the targets with 0 elsewhere."""
+    """Return the mask of positions that count (None if all do), and targets with 0 elsewhere."""
     counted = None if ignore_index is None else target != ignore_index
     index = target if counted is None else np.where(counted, target, 0)
     return counted, check.class_indices(name, "target", index, classes).astype(np.intp)
@@ -75,7 +75,7 @@ def reduce_loss(name: str, loss: Tensor, reduction: str, weight: Any = None) -> 
     """Return the loss of each position ("none"), the sum or the weighted mean.
 
     The terms in `loss` are already multiplied by their weights. The mean divides by the sum of
-    `weight`, or by the number of terms if it is None.
+    `weight`, or by the number of terms if `weight` is None.
     """
     if check.one_of(name, "reduction", reduction, ("mean", "sum", "none")) == "none":
         return loss
@@ -93,7 +93,7 @@ def reduce_loss(name: str, loss: Tensor, reduction: str, weight: Any = None) -> 
 
 
 def as_logits(name: str, argument: str, logits: Any) -> Tensor:
-    """Return logits as a Tensor; raise ValueError unless they are floats of one class or more."""
+    """Return logits as a Tensor; raise ValueError unless they are floats of shape (..., C)."""
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     if logits.ndim == 0 or logits.dtype.kind != "f" or not logits.shape[-1]:
         expected = "floats of shape (..., classes) with at least one class"
@@ -133,7 +133,7 @@ def require_target_shape(
 
 
 def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
-    """Return probability targets in the dtype of the logits; a Tensor stays as it is.
+    """Return probability targets in the dtype of the logits; a Tensor stays unchanged.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def target_error(name: str, target: Any, logits: Tensor) -> Exception:
 
 
 def as_class_weight(name: str, weight: Any, logits: Tensor) -> np.ndarray | None:
-    """Return the nonnegative weight of each class in the dtype of the logits; None for None."""
+    """Return the nonnegative weight of each class in the dtype of the logits, or None."""
     if weight is None:
         return None
     weight = check.real_array(name, "weight", weight).astype(logits.dtype)
@@ -218,7 +218,7 @@ def as_entry_weight(name: str, argument: str, weight: Any, logits: Tensor) -> np
 
 
 def require_nonnegative(name: str, argument: str, factor: np.ndarray) -> np.ndarray:
-    """Return the weights; raise ValueError for a negative one, which would reward mistakes."""
+    """Return the weights; raise ValueError for a negative weight: it would reward mistakes."""
     if (factor < 0).any():
         fix = "to use weights of both signs, pass reduction='none' and multiply the result by them"
         raise argument_error(name, argument, "weights of at least 0", str(factor.min()), fix)

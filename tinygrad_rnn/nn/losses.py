@@ -6,8 +6,8 @@ neither the loss nor a gradient. These are rows whose target is ``ignore_index``
 the end of a sequence (``lengths``) and entries that dropout drops.
 
 A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0.
-It gets no gradient. NaN still propagates. For infinite logits the loss has its limit, if there is
-one. The softmax of inf, or of −inf only, has no limit: it is NaN, with NumPy's warning.
+It gets no gradient. NaN still propagates. For infinite logits the loss is its limit, if the limit
+exists. The softmax of inf, or of −inf only, has no limit: it is NaN, with NumPy's warning.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def nll_loss(
     log_probabilities : Tensor of shape (..., C)
     target : integers of shape (...)
     ignore_index, weight, reduction
-        As `cross_entropy`.
+        As in `cross_entropy`.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def nll_loss(
     Raises
     ------
     ValueError, TypeError
-        As `cross_entropy`.
+        As in `cross_entropy`.
 
     References
     ----------
@@ -167,7 +167,7 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     Parameters
     ----------
     input, target : arrays of one shape
-        They are not broadcast. A target that requires gradients gets one too.
+        They are not broadcast. A target that requires gradients gets a gradient too.
     reduction : {"mean", "sum", "none"}
 
     Returns
@@ -212,7 +212,7 @@ def binary_cross_entropy_with_logits(
     logits : array of floats
     target : array of the same shape
         The probability of the positive class, in [0, 1]; 0 or 1 for example.
-    weight, pos_weight : array that broadcasts to that shape, optional
+    weight, pos_weight : array that broadcasts to the shape of `logits`, optional
         The nonnegative weights of the equation. The default is 1.
     reduction : {"mean", "sum", "none"}
         "mean" divides by the number of entries, whatever their weights.

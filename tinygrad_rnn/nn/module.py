@@ -80,13 +80,13 @@ class Module:
         attributes[name] = value
 
     def _require_no_cycle(self, name: str, value: Any) -> None:
-        """Raise ValueError if `value` is a Module that contains this one."""
+        """Raise ValueError if `value` is a Module that contains this module."""
         if isinstance(value, Module) and self in value.modules():
             got = "this module itself"
-            fix = "move the shared part into a third module, or pass it to forward"
+            fix = "move the shared part into a third module, or pass the module to forward"
             if value is not self:
                 got = f"a {type(value).__name__} that contains this module"
-            expected = "a Module that does not contain this one"
+            expected = "a Module that does not contain this module"
             raise argument_error(type(self).__name__, name, expected, got, fix)
 
     def __delattr__(self, name: str) -> None:
@@ -122,7 +122,8 @@ class Module:
         Tensor([2., 4.])
         """
         name = type(self).__name__
-        raise TypeError(f"{name}: expected a method forward, got none; define it in the class")
+        fix = f"define forward(self, ...) in {name}"
+        raise TypeError(f"{name}: expected a method forward, got none; {fix}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording, here = context.get()
@@ -218,10 +219,10 @@ class Module:
         Examples
         --------
         >>> import tinygrad_rnn as tg
-        >>> one, other = tg.nn.Linear(2, 3, rng=0), tg.nn.Linear(2, 3, rng=1)
-        >>> other.load_state_dict(one.state_dict())
+        >>> first, second = tg.nn.Linear(2, 3, rng=0), tg.nn.Linear(2, 3, rng=1)
+        >>> second.load_state_dict(first.state_dict())
         >>> x = tg.Tensor([1.0, 2.0])
-        >>> bool((one(x) == other(x)).all())
+        >>> bool((first(x) == second(x)).all())
         True
         """
         parameters, operation = dict(self._named()), f"{type(self).__name__}.load_state_dict"
@@ -356,7 +357,8 @@ def _require_no_hidden_modules(class_name: str, name: str, value: Any) -> None:
         item = rest.pop()
         if isinstance(item, Module):
             got = f"a {type(value).__name__} of Modules, whose parameters are not found there"
-            raise argument_error(class_name, name, "a Module", got, "use nn.ModuleList", TypeError)
+            fix = "use nn.ModuleList, or one attribute for each Module"
+            raise argument_error(class_name, name, "a Module", got, fix, TypeError)
         if isinstance(item, list | tuple | dict):
             rest.extend(item.values() if isinstance(item, dict) else item)
 
@@ -373,7 +375,7 @@ def _require_same_parameters(
             faults.append(f"{name} expected {p.dtype} {p.shape}, got {describe(array)}")
     if faults:
         expected, got = "one array for each parameter of the module", "; ".join(faults)
-        fix = "build the module with the sizes of the weights, or use module.astype(dtype)"
+        fix = "build the module with the sizes of the arrays, or use module.astype(dtype)"
         raise argument_error(operation, "state", expected, got, fix)
 
 
@@ -385,7 +387,7 @@ def _require_tied_equal(
         names = [other for other in parameters if parameters[other] is parameter]
         if not all(np.array_equal(arrays[name], arrays[n], equal_nan=True) for n in names):
             expected = f"equal arrays for {' and '.join(names)}, which are one shared parameter"
-            fix = "do not share the parameter in the module, or pass equal arrays"
+            fix = "pass equal arrays, or do not share the parameter in the module"
             raise argument_error(operation, name, expected, "different arrays", fix)
 
 

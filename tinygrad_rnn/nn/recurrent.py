@@ -47,7 +47,7 @@ class Recurrent(Module):
     input_size : int
         I, the size of x.
     num_layers : int
-        The number of stacked layers. Each reads the output of the one before it.
+        The number of stacked layers. Each layer reads the output of the previous layer.
     hidden_size : int, optional
         The size of the cell's output, and of its state if the cell has no ``zero_state``. The
         default is the ``hidden_size`` of the cell. It is the same in all layers and directions.
@@ -66,7 +66,7 @@ class Recurrent(Module):
         in ``return h, h``, changes with it; an output that the cell computes from its new state
         does not. Integers in a state are not affected.
     bidirectional : bool
-        Also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
         The source of the initial parameters, of all dropout and of zoneout.
 
@@ -183,7 +183,8 @@ class Recurrent(Module):
             cell_name = name.removesuffix(f"_{suffix}")
             if cell_name != name and cell_name in cell._parameters:
                 if isinstance(value, Tensor):
-                    shape, fix = cell._parameters[cell_name].shape, "build a layer with other sizes"
+                    shape = cell._parameters[cell_name].shape
+                    fix = "build the layer with other sizes"
                     check.shape(type(self).__name__, name, value, shape, fix)
                 setattr(cell, cell_name, value)
                 return
@@ -206,16 +207,18 @@ class Recurrent(Module):
             The initial state; the default is zeros. For an LSTM, a tuple (h, c) of two Tensors.
         lengths : integers of shape (B,), optional
             The number of valid steps of each sequence, from 0 to T, in any order. The rest of x is
-            padding and has no effect, even if it is NaN. The output there is 0. The last state of a
-            sequence is that after its last valid step. The reverse direction starts each sequence
-            at its own end. The cell also runs on the padding, where its input is the sequence's
-            first step again, and its results there are discarded. Its states and outputs must
-            therefore be arrays with the batch as their first axis.
+            padding and has no effect, even if it is NaN. The output for padding is 0. The last
+            state of a sequence is the state after its last valid step. The reverse direction starts
+            each sequence at its last valid step. The cell also runs on
+            the padding, where its input is the sequence's first step again, and its results for the
+            padding are discarded. Its states and outputs must therefore be arrays with the batch as
+            their first axis.
 
         Returns
         -------
         output : Tensor of shape (T, B, directions · H), or (T, directions · H)
-            The last layer's output at every step; a tuple of such if the cell's output is a tuple.
+            The last layer's output at every step; a tuple of such Tensors if the cell's output
+            is a tuple.
         state : as `state`
             The last state of each layer and direction; in each layer, forward comes before reverse.
 
@@ -261,7 +264,7 @@ class Recurrent(Module):
     def _scan_layer(
         self, k: int, x: Tensor, states: list[Any], running: np.ndarray | None, swap: bool
     ) -> Any:
-        """Return the output of layer k; replace its initial states in `states` by the last ones."""
+        """Return the output of layer k, and put the layer's last states into `states`."""
         outputs = []
         for d, cell in enumerate(self.cells[k]):
             i = k * self.directions + d
@@ -343,7 +346,7 @@ class RNN(Recurrent):
     hidden_size : int
         H, the size of the state. The output is the state.
     num_layers : int
-        The number of stacked layers. Each reads the output of the one before it.
+        The number of stacked layers. Each layer reads the output of the previous layer.
     nonlinearity : {"tanh", "relu"}
         The activation function.
     bias : bool
@@ -353,7 +356,7 @@ class RNN(Recurrent):
     dropout : float in [0, 1)
         Dropout between layers, in training.
     bidirectional : bool
-        Also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
         The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more
@@ -415,7 +418,7 @@ class GRU(Recurrent):
     hidden_size : int
         H, the size of the state. The output is the state.
     num_layers : int
-        The number of stacked layers. Each reads the output of the one before it.
+        The number of stacked layers. Each layer reads the output of the previous layer.
     reset : {"after", "before"}
         The form of the candidate n; "after" is PyTorch's. See `GRUCell`.
     bias : bool
@@ -425,7 +428,7 @@ class GRU(Recurrent):
     dropout : float in [0, 1)
         Dropout between layers, in training.
     bidirectional : bool
-        Also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
         The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more
@@ -491,7 +494,7 @@ class LSTM(Recurrent):
     hidden_size : int
         H, the size of h and c. The output is h.
     num_layers : int
-        The number of stacked layers. Each reads the output of the one before it.
+        The number of stacked layers. Each layer reads the output of the previous layer.
     bias : bool
         If False, the cells have no biases.
     batch_first : bool
@@ -499,7 +502,7 @@ class LSTM(Recurrent):
     dropout : float in [0, 1)
         Dropout between layers, in training.
     bidirectional : bool
-        Also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
         The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
     **more

@@ -19,7 +19,7 @@ MAKER_FIX = "pass a function of (input_size, rng) that returns a Module or a fun
 
 
 def require_cell_maker(operation: str, cell: Any) -> None:
-    """Raise TypeError unless `cell` is a function that makes cells; a cell itself is not one."""
+    """Raise TypeError unless `cell` is a function that makes cells and not itself a cell."""
     fix = MAKER_FIX
     is_cell_class = isinstance(cell, type) and issubclass(cell, Cell)
     if is_cell_class and "hidden_size" in inspect.signature(cell).parameters:
@@ -83,7 +83,9 @@ def require_one_array(operation: str, output: Any) -> None:
 
 
 def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless each output has the axes in `shape` (time and batch) and more.
+    """Raise ValueError unless each output has the axes in `shape`, and a feature axis.
+
+    `shape` holds the number of time steps and the batch size.
 
     Without a batch axis, the sequences cannot be distinguished. Without a further axis of features,
     the outputs of the two directions cannot be concatenated.

@@ -30,7 +30,8 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if len(batch) != 1 or array.shape != batch or (array.dtype.kind not in "iu" and array.size):
-        expected, fix = "none, because x is a single sequence", "give x a batch axis, or shorten x"
+        expected = "no lengths, because x is a single sequence"
+        fix = "give x a batch axis, or shorten x"
         if batch:
             expected = f"one integer for each sequence, shape {batch}"
             fix = "pass a list of integers, in the order of the batch"
@@ -40,18 +41,19 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
     if wrong.size:
         expected = f"lengths from 0 to {steps}, the number of time steps"
         got = f"{array[wrong[0]]} at position {wrong[0]}"
-        raise argument_error(operation, "lengths", expected, got, "pad x, or correct the length")
+        fix = "pad x at the end, or pass lengths in this range"
+        raise argument_error(operation, "lengths", expected, got, fix)
     return np.arange(steps)[:, None] < array
 
 
 def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
     """Return x of shape (T, B, ...) with the padding of each sequence replaced by its first step.
 
-    If `reverse`, that is the last valid step, where the scan starts. The replacement carries no
+    If `reverse`, the replacement is the last valid step, where the scan starts. It carries no
     gradient.
 
     The cell also runs on the padding, and its results there are discarded. An infinite derivative
-    in the padding, that of √x at 0 for example, would still give NaN, because the gradient of a
+    in the padding, for example that of √x at 0, would still give NaN, because the gradient of a
     discarded result is 0, and 0 · inf is NaN. The cell therefore runs on a step that the sequence
     contains anyway. A sequence of length 0 takes the step of the longest sequence. If all sequences
     are empty, the padding is 1.
@@ -63,7 +65,7 @@ def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
 
 
 def zero_finished(running: np.ndarray, output: Any) -> Any:
-    """Return an output of shape (T, B, ...), or a tuple of such, with 0 in the padding."""
+    """Return an output of shape (T, B, ...), or a tuple of such outputs, with 0 in the padding."""
     return tree.map(lambda part: ops.where(_align(running, part.ndim), part, 0), output)
 
 
@@ -117,7 +119,7 @@ def _align(running: np.ndarray, axes: int) -> np.ndarray:
 def _padding_sources(running: np.ndarray) -> np.ndarray:
     """Return, for each sequence, the index of the sequence whose values replace its padding.
 
-    That is the sequence itself or, if its length is 0, the longest sequence.
+    A sequence is its own source. The source of an empty sequence is the longest sequence.
     """
     lengths = running.sum(axis=0)
     return np.where(lengths > 0, np.arange(lengths.size), lengths.argmax() if lengths.size else 0)

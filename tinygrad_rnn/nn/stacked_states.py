@@ -55,7 +55,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
         if all(isinstance(part, bool | int | float | np.generic) for part in parts):
             return np.array(parts)
         if any(part is not None for part in parts):
-            expected = "arrays of one shape in all layers, or numbers, or None"
+            expected = "arrays of the same shape in all layers, or numbers, or None"
             got, fix = " and ".join(map(tree.describe, parts)), "use a Recurrent for each layer"
             raise argument_error(operation, "state", expected, got, fix)
         return None
@@ -69,7 +69,7 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
     Raises
     ------
     ValueError
-        If `state` is not a stack of n states of the form of `zeros`.
+        If `state` is not a stack of n states with the structure, shapes and dtypes of `zeros`.
     """
     whole = tree.map(
         lambda part: part if part is None or isinstance(part, Tensor) else Tensor(part), state

@@ -29,8 +29,8 @@ def keep_state(
     along with it.
 
     There is one mask for each part of the state for which `is_masked` is True; for other parts, the
-    mask is None. Masks and `extras` are appended to the inputs, so each time step gets its slice of
-    them. If `before` is given, `step` gets ``before(slices, state)`` in place of the state.
+    mask is None. Masks and `extras` are appended to the inputs, so each time step gets its
+    slices. If `before` is given, `step` gets ``before(slices, state)`` in place of the state.
     """
     inputs, split = append_inputs(inputs, (*masks, *extras))
 
@@ -60,7 +60,7 @@ def keep_state(
 def append_inputs(inputs: Any, extras: Sequence[np.ndarray]) -> tuple[Any, Callable[[Any], Any]]:
     """Return the inputs of a scan with `extras` appended, and a function that separates them again.
 
-    Within a step, that function splits the combined input into the original one and the extras.
+    Within a step, that function splits the combined input into the original input and the extras.
     """
     is_tuple = isinstance(inputs, tuple)
     originals = inputs if is_tuple else (inputs,)
@@ -96,5 +96,5 @@ def array_error(operation: str, option: str, old: Any, new: Any) -> Exception:
     """Return the error for a part of the state that changes but does not start as an array."""
     expected = f"an initial state of arrays for {option}"
     got = f"{tree.describe(old)}, and {tree.describe(new)} after a step"
-    fix = "give the cell a method zero_state(batch) that returns arrays, (B, 1) for a number"
+    fix = "give the cell a method zero_state(batch) that returns arrays; a number has shape (B, 1)"
     return argument_error(operation, "state", expected, got, fix)

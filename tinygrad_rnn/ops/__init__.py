@@ -1,8 +1,8 @@
 """Functions of arrays: the ops, each with its derivative, and functions composed of them.
 
 Each op is defined in one place: its forward function, formula and derivative rules, with the data
-that its tests need. These are a reference function that computes the same result in another way,
-the domain of the inputs, and sample calls.
+that its tests need: a reference function that computes the same result in another way, the domain
+of the inputs, and sample calls.
 
 NaN and inf get no special treatment: an op returns what NumPy returns. NaN in an entry that is used
 makes the result NaN, also in `max`, `relu` and `clip`, and every rule propagates a gradient of NaN.

@@ -14,9 +14,7 @@ from ..op import op
 from .elementwise import log
 from .indexing import where
 
-BROADCAST = (
-    "use reshape or expand_dims; aligned at the last axis, sizes must be equal or one of them 1"
-)
+BROADCAST = "use reshape or expand_dims, so that sizes, aligned at the last axis, are equal or 1"
 
 
 @op("{a} + {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.add)
@@ -94,8 +92,8 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
 )
 def power(a: Any, b: Any) -> Any:
     """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where a and b are
-    both 0, the first is taken to be 0. Where a is 0 and b is not negative, the second is 0, not
-    the NaN of 0 · inf.
+    both 0, the first is taken to be 0. Where a is 0 and b is not negative, the second is 0,
+    although 0 · inf would be NaN.
 
     Examples
     --------
@@ -176,8 +174,8 @@ minimum.vjps(
     reference=lambda a, b, w: (1 - w) * a + w * b,
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
-    """Return the linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1 it
-    equals b up to rounding.
+    """Return the linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1
+    the result equals b up to rounding.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

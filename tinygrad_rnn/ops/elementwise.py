@@ -105,7 +105,7 @@ sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 @op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """Return a ⊙ a. Where a is beyond ±1.8e19 in float32, it is inf, with NumPy's warning.
+    """Return a ⊙ a. Where a is beyond ±1.8e19 in float32, the result is inf, with NumPy's warning.
 
     Examples
     --------
@@ -185,8 +185,8 @@ cos.vjps(a=lambda g, y, a: g * -sin(a))
 
 @op("tanh({a})", shapes="(…) → (…)", reference=np.tanh)
 def tanh(a: Any) -> Any:
-    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y². This is
-    0 where y has rounded to ±1: for a beyond ±10 in float32, ±20 in float64.
+    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y², which
+    is 0 where y has rounded to ±1: for a beyond ±10 in float32, ±20 in float64.
 
     Examples
     --------
@@ -222,7 +222,7 @@ sigmoid.vjps(a=lambda g, y, a: g * (y * (1 - y)))
 
 @op("relu({a})", shapes="(…) → (…)", reference=lambda a: np.where(a > 0, a, 0))
 def relu(a: Any) -> Any:
-    """Return a where it is positive, 0 elsewhere. At 0 its derivative is taken to be 0.
+    """Return a where a is positive, and 0 elsewhere. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -239,8 +239,8 @@ relu.vjps(a=lambda g, y, a: g * (y > 0))
 @op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
 @np.errstate(under="ignore", invalid="ignore")  # logaddexp warns about NaN
 def softplus(a: Any) -> Any:
-    """Return log(1 + exp(a)). It cannot overflow: it is a for large a, and 0 for very negative a.
-    −softplus(−a) is log σ(a).
+    """Return log(1 + exp(a)). It cannot overflow: the result is a for large a, and 0 for very
+    negative a.     −softplus(−a) is log σ(a).
 
     Examples
     --------
@@ -282,7 +282,7 @@ clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 @op("{a}", shapes="(…) → (…)", reference=np.copy)
 def copy(a: Any) -> Any:
-    """Return a copy of a, in new memory. Gradients flow back through it, as through any op.
+    """Return a copy of a, in new memory. Gradients flow back through the copy, as through any op.
 
     Use ``t.detach().copy()`` for a copy without gradients, and `copy.deepcopy` for a new parameter.
 

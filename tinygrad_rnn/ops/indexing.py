@@ -90,7 +90,7 @@ scatter.vjps(parts=lambda g, y, *parts, indices, shape: [g[index] for index in i
 
 
 def _has_integer_array(index: Any) -> bool:
-    """Return whether an index contains an array of integers: only then can it repeat an entry."""
+    """Return True if an index contains an array of integers, which may select an entry twice."""
     if type(index) is int or type(index) is slice:
         return False
     entries = index if isinstance(index, tuple) else (index,)
@@ -156,7 +156,7 @@ def gather(a: Any, *, index: Any) -> Any:
     """
     index = np.asarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
-        expected = "a with at least one axis, and index of shape a.shape[:-1]"
+        expected = "an array a with at least one axis, and index of shape a.shape[:-1]"
         raise ValueError(f"expected {expected}, got index of shape {index.shape}")
     _require_indices_within(index, a.shape[-1])
     rows = a.reshape(index.size, a.shape[-1])
@@ -205,7 +205,7 @@ scatter_rows.vjps(a=lambda g, y, a, index, size: gather(g, index=index))
 
 
 def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
-    """Return the entries of `a` at the given indices along `axis`, as `numpy.take_along_axis`.
+    """Return the entries of `a` at the given indices along `axis`, like `numpy.take_along_axis`.
 
     Raises
     ------
@@ -239,14 +239,15 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
         (r(3, 2), {"repeats": [1, 0, 2], "axis": 0}),
         (r(2, 3), {"repeats": 3, "axis": -1}),
     ],
-    fix="give repeats an integer, or one for each entry along axis",
+    fix="give repeats an integer, or one integer for each entry along axis",
     reference=lambda a, repeats, axis: np.repeat(a, np.asarray(repeats, int), axis),
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each entry `repeats` times along `axis`. The result is exact; the gradients of the
     copies add up.
 
-    `repeats` is an integer, or one for each entry. If `axis` is None, `a` is flattened first.
+    `repeats` is an integer, or one integer for each entry along `axis`. If `axis` is
+    None, `a` is flattened first.
 
     Examples
     --------
@@ -272,7 +273,7 @@ repeat.vjps(
 def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
     """Return the index for which ``a[index]`` equals ``repeat(a, repeats, axis)``.
 
-    If `axis` is None or `a` has no axes, it is an index into ``ravel(a)`` instead.
+    If `axis` is None or `a` has no axes, the result is an index into ``ravel(a)`` instead.
     """
     if axis is None or not a.ndim:
         return np.repeat(np.arange(a.size), _as_counts(repeats))
@@ -281,7 +282,7 @@ def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
 
 
 def _as_counts(repeats: Any) -> np.ndarray:
-    """Return `repeats` as an array. If it is empty, the dtype is integer, not NumPy's float."""
+    """Return `repeats` as an array. An empty array gets an integer dtype (NumPy's is float)."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
 

@@ -1,8 +1,9 @@
 """NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`.
 
 NumPy calls a Tensor's `__array_ufunc__` and `__array_function__` (NEP 13, NEP 18). A function that
-has a derivative here returns a Tensor, and one that needs no derivative returns a plain array. Any
-other raises a TypeError that names an alternative, so that no function silently drops the graph.
+has a derivative in tinygrad_rnn returns a Tensor, and a function that needs no derivative returns a
+plain array. Every other function raises a TypeError that names an alternative, so that no function
+silently drops the graph.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ value_functions = {
 }  # fmt: skip
 """NumPy functions whose results have no gradient: comparisons, indices, shapes, new arrays, text.
 
-They return what NumPy returns, without a graph.
+On Tensors, these functions return what NumPy returns, without a graph.
 """
 
 same_name = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
@@ -55,7 +56,7 @@ differentiable: dict[Any, Callable[..., Any]] = {
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
 }
-"""The NumPy functions that have a derivative here, each with the function to call instead."""
+"""The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead."""
 
 alternatives = {
     "multiply.reduce": "prod",
@@ -112,7 +113,7 @@ alternatives = {
     "copyto": "where",
     "put": "where",
 }
-"""The expression to use in place of each NumPy function that has no derivative here."""
+"""The expression to use in place of each NumPy function without a derivative in tinygrad_rnn."""
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -125,8 +126,8 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
     if kwargs:
         names = ", ".join(f"{key}=" for key in kwargs)
         expected = "no such argument in a call with a Tensor"
-        fix = f"leave it out; in place of out= or an in-place operator write y = np.{name}(...)"
-        raise argument_error(f"np.{name}", names, expected, "one", fix, TypeError)
+        fix = f"leave out {names}; in place of an in-place operator, write y = np.{name}(...)"
+        raise argument_error(f"np.{name}", names, expected, "a value", fix, TypeError)
     return _call_replacement(ufunc, inputs, {}, name)
 
 
@@ -145,7 +146,7 @@ def _call_replacement(
     Raises
     ------
     TypeError
-        If there is no replacement, or it does not have one of the arguments.
+        If there is no replacement, or the replacement lacks one of the arguments.
     """
     if func in differentiable:
         try:
@@ -156,7 +157,7 @@ def _call_replacement(
             same = name or func.__name__
             expected = f"the arguments of tg.{same}" if hasattr(ops, same) else "no such argument"
             names = ", ".join(f"{key}=" for key in kwargs)
-            got, fix = "one that is not supported for Tensors", "leave it out"
+            got, fix = "an argument that Tensors do not support", f"leave out {names}"
             raise argument_error(
                 f"np.{func.__name__}", names, expected, got, fix, TypeError
             ) from error
@@ -193,7 +194,7 @@ def _without_tensors(x: Any) -> Any:
 
 
 def _no_derivative_error(name: str) -> Exception:
-    """Return the TypeError for a function without a derivative; it names an alternative."""
+    """Return a TypeError for a function without a derivative; the message names an alternative."""
     similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
     nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar)
     fix = f"use {nearest or 'an op that you define with tg.op'}"

@@ -33,7 +33,7 @@ def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
     Raises
     ------
     TypeError
-        If NumPy cannot convert it to an array of real numbers.
+        If NumPy cannot convert `x` to an array of real numbers.
     """
     if isinstance(x, Value | np.ndarray):
         return x
@@ -44,7 +44,7 @@ def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
 
 
 def matrix_product(a: Any, b: Any) -> Any:
-    """Return a @ b. For two matrices call `dot`, which gives the same at half the overhead."""
+    """Return a @ b. Two matrices use `dot`, which gives the same result at half the overhead."""
     return a.dot(b) if type(a) is type(b) and a.ndim == 2 == b.ndim else a @ b
 
 
@@ -58,8 +58,8 @@ def matrix_product(a: Any, b: Any) -> Any:
         (r(3, 4), r(2, 4, 3)),
     ],
     fix=(
-        "transpose one of them with .mT, for example, so that the last axis of a is as long as the "
-        "second-to-last of b (the only one of a vector)"
+        "transpose a or b with .mT, for example, so that the last axis of a is as long as the "
+        "second-to-last axis of b (if b is a vector, as its only axis)"
     ),
     reference=np.matmul,
 )
@@ -89,7 +89,7 @@ def matmul(a: Any, b: Any) -> Any:
 
     Returns
     -------
-    array of shape (..., m, n), without m if `a` is a vector, and without n if `b` is one
+    array of shape (..., m, n), without m if `a` is a vector, and without n if `b` is a vector
 
     Raises
     ------

@@ -62,8 +62,8 @@ sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the arithmetic mean over `axis`. It is summed as in `sum`, but float16 is summed in
-    float32. The mean of no entries is NaN, with NumPy's warning.
+    """Return the arithmetic mean over `axis`. Sums are computed as in `sum`, but those
+    of float16 in float32. The mean of no entries is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -100,8 +100,8 @@ prod.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) * multiply_
 def multiply_others(a: Any, axis: Any) -> Any:
     """Return, for each entry, the product of all other entries along `axis`.
 
-    It is the product of the entries before, times that of the entries after. y / a is not used,
-    because it may be 0 / 0.
+    The result is the product of all earlier entries, times the product of all later entries. The
+    quotient y / a is not used, because it may be 0 / 0.
     """
     along = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     along = tuple(i % a.ndim for i in along) if a.ndim else ()
@@ -113,9 +113,9 @@ def multiply_others(a: Any, axis: Any) -> Any:
 
 
 def exclusive_cumprod(a: Any) -> Any:
-    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry, the product of those before it.
+    """Return 1, a₀, a₀ a₁, … along the first axis: the product of the entries before each.
 
-    It takes log₂ n multiplications of whole arrays.
+    This takes log₂ n multiplications of whole arrays.
     """
     x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
     factors = 1  # each entry of x is the product of this many entries before it
@@ -353,13 +353,13 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def argmax(a: Any, axis: int | None = None) -> np.ndarray:
-    """Return the index of the largest entry. It has no derivative.
+    """Return the index of the largest entry. The index has no derivative.
 
     Parameters
     ----------
     a : Tensor
     axis : int, optional
-        None searches the flattened Tensor.
+        By default, the flattened Tensor is searched.
 
     Returns
     -------
@@ -376,13 +376,13 @@ def argmax(a: Any, axis: int | None = None) -> np.ndarray:
 
 
 def argmin(a: Any, axis: int | None = None) -> np.ndarray:
-    """Return the index of the smallest entry. It has no derivative.
+    """Return the index of the smallest entry. The index has no derivative.
 
     Parameters
     ----------
     a : Tensor
     axis : int, optional
-        None searches the flattened Tensor.
+        By default, the flattened Tensor is searched.
 
     Returns
     -------

@@ -21,8 +21,8 @@ from ..op import op
     reference=np.reshape,
 )
 def reshape(a: Any, *, shape: Any) -> Any:
-    """Return the entries of `a` in another shape, in row-major order. One size may be −1: it is
-    then computed from the others. The result is exact, and a view where NumPy can make one.
+    """Return the entries of `a` in another shape, in row-major order. One size may be −1; it is
+    then computed from the other sizes. The result is exact, and a view where NumPy can make one.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def ravel(a: Any) -> Any:
     reference=np.transpose,
 )
 def transpose(a: Any, *, axes: Any = None) -> Any:
-    """Return `a` with its axes in reverse order, or in the order `axes`. It is a view.
+    """Return `a` with its axes in reverse order, or in the order `axes`. The result is a view.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """Return `a` with one or several axes moved to new positions; the others keep their order.
+    """Return `a` with one or several axes moved to new positions; the other axes keep their order.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     reference=np.squeeze,
 )
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` without its axes of size 1, or without those in `axis`. It is a view.
+    """Return `a` without its axes of size 1, or without the axes in `axis`. The result is a view.
 
     Examples
     --------
@@ -150,7 +150,7 @@ squeeze.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
     reference=np.expand_dims,
 )
 def expand_dims(a: Any, *, axis: Any) -> Any:
-    """Return `a` with new axes of size 1 at `axis`. It is a view.
+    """Return `a` with new axes of size 1 at `axis`. The result is a view.
 
     Examples
     --------
@@ -172,7 +172,7 @@ expand_dims.vjps(a=lambda g, y, a, axis: g.reshape(a.shape))
 )
 def broadcast_to(a: Any, *, shape: Any) -> Any:
     """Return `a` repeated along axes of size 1, and along new leading axes, so that it has `shape`.
-    It is a read-only view, not a copy.
+    The result is a read-only view, not a copy.
 
     Examples
     --------
@@ -194,7 +194,7 @@ broadcast_to.vjps(a=lambda g, y, a, shape: g)
     reference=np.flip,
 )
 def flip(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` with the order along `axis`, or along all axes, reversed. It is a view.
+    """Return `a` in reverse order along `axis`, or along all axes. The result is a view.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The base class of all optimizers: parameters, the state of each, and saving and loading.
+"""The base class of all optimizers: parameters, their state, and saving and loading.
 
 An optimizer changes a parameter only by assigning a new array to its `.data`. It never writes into
 the old array, so everything that still refers to that array (a graph, for example) stays valid.
@@ -130,7 +130,7 @@ class Optimizer:
                 p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the new value of a parameter. Each subclass defines this.
+        """Return the new value of a parameter. Each subclass defines this method.
 
         Parameters
         ----------
@@ -158,7 +158,8 @@ class Optimizer:
         >>> sgd.update(np.array([1.0]), np.array([1.0]), {})
         array([0.5])
         """
-        raise TypeError(f"{self.name}: expected a method update, got none; define it in the class")
+        fix = f"define update(self, w, g, state) in {self.name}"
+        raise TypeError(f"{self.name}: expected a method update, got none; {fix}")
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the learning rate and the state of all parameters: arrays by name, for `tg.save`.
@@ -194,8 +195,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a name, a shape or a number does not fit, or an entry is missing. The optimizer is
-            not changed in that case.
+            If an entry is missing or unknown, or a shape or a number is wrong. The optimizer is not
+            changed in that case.
         TypeError
             If a value is not an array of real numbers, or a count is not an integer. The optimizer
             is not changed in that case.
@@ -218,7 +219,8 @@ class Optimizer:
         loaded, faults = self._split_by_parameter(arrays)
         if faults:
             expected = "the state of an optimizer with the same class, settings and parameters"
-            got, fix = "; ".join(sorted(faults)), "build this optimizer like the saved one"
+            got = "; ".join(sorted(faults))
+            fix = "build this optimizer in the same way as the saved optimizer"
             raise argument_error(operation, "state", expected, got, fix)
         lr = check.number(operation, "lr", arrays["lr"])
         steps = check.count(operation, "steps", arrays["steps"][()], low=0)
@@ -246,7 +248,7 @@ class Optimizer:
                 faults.append(f"{key} with negative entries, but it is a mean of squares")
             else:
                 loaded[i][name] = array.copy()
-        # A parameter that never had a gradient has no entries. Any other parameter has all of them.
+        # A parameter that never had a gradient has no entries. Any other parameter has all entries.
         stepped = {known[key][0] for key in arrays.keys() & known.keys()}
         faults += [
             f"missing {key}" for key, (i, _) in known.items() if i in stepped and key not in arrays

@@ -33,7 +33,7 @@ class SGD(Optimizer):
     weight_decay : float
         λ, at least 0.
     nesterov : bool
-        Use Nesterov momentum. It needs a momentum above 0.
+        If True, use Nesterov momentum, which needs a momentum above 0.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class RMSprop(Optimizer):
     params, lr
         As in `Optimizer`.
     alpha : float in [0, 1)
-        α.
+        α, the decay rate of the running means.
     eps : float
         ε, at least 0.
     weight_decay : float
@@ -110,7 +110,7 @@ class RMSprop(Optimizer):
     momentum : float
         μ, at least 0.
     centered : bool
-        Divide by a running standard deviation instead.
+        If True, divide by a running standard deviation instead of a root mean square.
 
     References
     ----------
@@ -182,13 +182,13 @@ class Adam(Optimizer):
     params, lr
         As in `Optimizer`.
     betas : tuple of two floats in [0, 1)
-        β₁ and β₂.
+        β₁ and β₂, the decay rates of m and s.
     eps : float
         ε, at least 0.
     weight_decay : float
         λ, at least 0. The decay is added to the gradient; `AdamW` keeps it separate.
     amsgrad : bool
-        Use the largest s so far, so that steps cannot grow when s shrinks.
+        If True, use the largest s so far, so that steps cannot grow when s shrinks.
 
     Raises
     ------

@@ -133,7 +133,7 @@ class Schedule(ResumableSchedule):
         optimizer.lr = self.rate()
 
     def rate(self) -> float:
-        """Return the learning rate for `epoch`. Each subclass defines this.
+        """Return the learning rate for `epoch`. Each subclass defines this method.
 
         Raises
         ------
@@ -151,9 +151,8 @@ class Schedule(ResumableSchedule):
         >>> schedule.rate(), schedule.optimizer.lr
         (0.5, 0.5)
         """
-        raise TypeError(
-            f"{type(self).__name__}: expected a method rate, got none; define it in the class"
-        )
+        name = type(self).__name__
+        raise TypeError(f"{name}: expected a method rate, got none; define rate(self) in {name}")
 
     def step(self) -> None:
         """Count one more epoch, and set the rate for it."""
@@ -172,9 +171,9 @@ class StepLR(Schedule):
     ----------
     optimizer : Optimizer
     step_size : int
-        At least 1.
+        The number of epochs between two reductions, at least 1.
     gamma : float
-        At least 0.
+        The factor, at least 0.
 
     References
     ----------
@@ -212,7 +211,7 @@ class ExponentialLR(Schedule):
     ----------
     optimizer : Optimizer
     gamma : float
-        At least 0.
+        The factor, at least 0.
 
     References
     ----------
@@ -290,7 +289,7 @@ class LinearLR(Schedule):
     ----------
     optimizer : Optimizer
     start_factor, end_factor : float
-        At least 0.
+        The factors at the start and at the end, at least 0.
     total_iters : int
         The number of epochs from the first factor to the last. After that the rate stays constant.
 
@@ -343,6 +342,7 @@ class ReduceLROnPlateau(ResumableSchedule):
     ----------
     optimizer : Optimizer
     factor : float in [0, 1)
+        The number that the rate is multiplied by.
     patience : int
         The number of epochs without a fall to tolerate. Counting starts again after each
         reduction.

@@ -1,4 +1,4 @@
-"""Batches of an encoded text, for truncated backpropagation through time."""
+"""Batches of encoded text, for truncated backpropagation through time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import argument_error, describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
-    """Return a text as `batch_size` parallel streams, in shape (length, batch_size), time first.
+    """Return encoded text as `batch_size` parallel streams, of shape (length, batch_size).
 
     Stream b is the b-th stretch of the text. A state carried from one batch to the next therefore
     continues where its stream stopped. Characters at the end that would not fill all streams are
@@ -20,7 +20,7 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     Parameters
     ----------
     indices : sequence of int
-        An encoded text.
+        Encoded text, the result of `CharVocab.encode` for example.
     batch_size : int
         The number of streams.
 
@@ -45,13 +45,13 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
     """
     indices, batch_size = np.asarray(indices), check.count("columns", "batch_size", batch_size)
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
-        expected, fix = "an encoded text, integers of shape (length,)", "use vocab.encode(text)"
+        expected, fix = "encoded text, integers of shape (length,)", "pass vocab.encode(text)"
         got = describe(indices)
         raise argument_error("columns", "indices", expected, got, fix)
     length = len(indices) // batch_size
     if length < 2:
         expected = f"at most {len(indices) // 2}, so that each stream has two characters"
-        got, fix = str(batch_size), "use fewer streams or a longer text"
+        got, fix = str(batch_size), "use fewer streams, or more text"
         raise argument_error("columns", "batch_size", expected, got, fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
@@ -59,15 +59,16 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
 def batches(
     indices: Sequence[int] | np.ndarray, batch_size: int, steps: int, *, start: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield inputs and targets of shape (steps, batch_size), reading the text once.
+    """Yield pairs (inputs, targets) of shape (steps, batch_size), in one pass over the text.
 
-    The target of a character is the next character. Each batch continues the one before, so detach
-    the last state and pass it to the next batch. The last batch may have fewer steps.
+    The target of a character is the next character. Each batch starts where the previous batch
+    ended, so detach the last state and pass it to the model with the next batch. The last batch
+    may have fewer steps.
 
     Parameters
     ----------
     indices : sequence of int
-        An encoded text.
+        Encoded text.
     batch_size : int
         The number of parallel streams; see `columns`.
     steps : int
@@ -82,8 +83,8 @@ def batches(
     Raises
     ------
     ValueError
-        When the first batch is requested: if the text is too short for the streams, or `start` is
-        greater than the number of batches.
+        If the text is too short for the streams, or `start` is greater than the number of batches.
+        The iterator raises the error when the first batch is requested.
 
     Examples
     --------
@@ -107,7 +108,7 @@ def batches(
 
 
 def count_batches(characters: int, batch_size: int, steps: int) -> int:
-    """Return the number of batches that `batches` yields for a text of this many characters.
+    """Return the number of batches that `batches` yields for this many characters.
 
     Parameters
     ----------

@@ -37,13 +37,14 @@ def sample(
         ``model(x, state) -> (logits, state)``, with integers x of shape (T, 1) and logits of shape
         (T, 1, len(vocab)).
     vocab : CharVocab
+        The vocabulary that the model was trained with.
     prime : str
-        The text that the model reads first, of at least one character.
+        The string that the model reads first. It must not be empty.
     length : int
         The number of characters to generate after `prime`.
     temperature : float
-        The logits are divided by it. Below 1, likely characters become more likely; above 1, less
-        likely. 0 always takes the most likely character.
+        The number that the logits are divided by. Below 1, likely characters become more likely;
+        above 1, less likely. With 0, the most likely character is always taken.
     top_k : int, optional
         Draw only among the k most likely characters.
     rng : numpy.random.Generator or int, optional
@@ -58,7 +59,7 @@ def sample(
     ------
     ValueError
         If a setting is out of range, `prime` is empty or contains an unknown character, the logits
-        are not one number for each character, or one of them is NaN or +inf.
+        do not have the shape (T, 1, len(vocab)), or a logit is NaN or +inf.
     TypeError
         If `vocab` is not a CharVocab, `model` is not callable, or it does not return (logits,
         state).
@@ -76,16 +77,16 @@ def sample(
         expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
         raise argument_error("sample", "vocab", expected, got, fix, TypeError)
     if not prime:
-        fix = f"use {vocab.characters[0]!r}, for example"
+        fix = f"pass {vocab.characters[0]!r}, for example"
         expected = "at least one character"
-        raise argument_error("sample", "prime", expected, "''", fix)
-    fix = "use 1.0 to sample as trained"
+        raise argument_error("sample", "prime", expected, repr(prime), fix)
+    fix = "use 1.0, which leaves the probabilities unchanged"
     temperature = check.number("sample", "temperature", temperature, fix=fix)
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
     expected, fix = (
         "a function of (x, state) that returns (logits, state)",
-        "pass the Module itself",
+        "pass a Module or a function",
     )
     check.callable("sample", "model", model, expected, fix)
     indices = [int(i) for i in vocab.encode(prime)]
@@ -108,7 +109,7 @@ def _last_logits(logits: Any, classes: int) -> np.ndarray:
     last = array[-1, 0].astype(np.float64)
     if np.isnan(last).any() or last.max() == np.inf:
         expected, got = "logits without NaN and +inf", "nan or inf"
-        fix = "load parameters from before the training diverged"
+        fix = "load parameters saved before training diverged"
         raise argument_error("sample", "model", expected, got, fix)
     return last
 
@@ -120,7 +121,7 @@ def _draw(
     if temperature == 0:
         return int(logits.argmax())
     if top_k is not None and top_k < len(logits):
-        # Of equal logits the first ones are kept, as argmax does, so that exactly k remain.
+        # Among equal logits the first are kept, as in argmax, so that exactly k remain.
         dropped = np.argsort(-logits, kind="stable")[top_k:]
         logits = logits.copy()
         logits[dropped] = -np.inf

@@ -1,4 +1,4 @@
-"""Truncated backpropagation through time over an encoded text."""
+"""Truncated backpropagation through time over encoded text."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def bptt(
 
     - k2 = k1: windows follow each other, and every character counts.
     - k2 > k1: windows overlap, and every character counts. Each window first repeats steps that
-      counted before, from the state saved at its start. Every loss then has a gradient through
-      at least k2 − k1 more steps, except at the start of the text.
-    - k2 < k1: only the last k2 steps of every k1 count. The others only update the state.
+      counted before, from the state saved at the start of the window. The gradient of every loss
+      then goes back at least k2 − k1 steps before the first step that counts, except at the start
+      of the text.
+    - k2 < k1: only the last k2 of every k1 steps count. The earlier steps only update the state.
 
     Only the state passes from one window to the next, without its graph. All steps of one window
     share one mask of variational dropout.
@@ -46,7 +47,7 @@ def bptt(
         ``model(x, state) -> (logits, state)``, with integers x of shape (T, B). The first state is
         None.
     indices : sequence of int
-        An encoded text, which is read as `batch_size` parallel streams; see `columns`.
+        Encoded text, which is read as `batch_size` parallel streams; see `columns`.
     batch_size, k1 : int
         The number of streams, and the number of steps for each loss.
     k2 : int, optional
@@ -57,13 +58,14 @@ def bptt(
     Returns
     -------
     iterator of Tensor
-        The losses. Call `backward` on each, and step the optimizer, before you take the next one.
+        The losses. Call `backward` on each, and step the optimizer, before you take
+        the next loss.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument is of the wrong type or out of range, or the text is too short. From the
-        iterator: if the model does not return (logits, state).
+        If an argument is of the wrong type or out of range, or the text is too short. The iterator
+        raises TypeError if the model does not return (logits, state).
 
     Notes
     -----
@@ -91,7 +93,7 @@ def bptt(
     k2 = k1 if k2 is None else check.count("text.bptt", "k2", k2)
     expected, fix = (
         "a function of (x, state) that returns (logits, state)",
-        "pass the Module itself",
+        "pass a Module or a function",
     )
     check.callable("text.bptt", "model", model, expected, fix)
     expected, fix = "a function of (logits, targets)", "pass tg.nn.functional.cross_entropy"

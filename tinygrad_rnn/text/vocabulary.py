@@ -18,7 +18,7 @@ class CharVocab:
     Parameters
     ----------
     characters : iterable of str
-        A text, or its characters. Duplicates are dropped.
+        A string, or an iterable of characters. Duplicates are dropped.
     order : {"sorted", "given"}
         ``"sorted"`` sorts by code point, so that the order does not depend on the text;
         ``"given"`` keeps the order of first occurrence.
@@ -33,9 +33,9 @@ class CharVocab:
     Raises
     ------
     ValueError
-        If there are no characters, or `order` is not one of the two.
+        If there are no characters, or `order` is neither "sorted" nor "given".
     TypeError
-        If `characters` is not text (bytes, for example).
+        If `characters` is neither a str nor an iterable of str; bytes, for example.
 
     Examples
     --------
@@ -53,13 +53,13 @@ class CharVocab:
         try:
             unique = dict.fromkeys("".join(characters))
         except TypeError as error:
-            expected = "a text, or its characters"
-            got, fix = describe(characters), "decode bytes to a str"
+            expected = "a str, or an iterable of str"
+            got, fix = describe(characters), "pass a str (decode bytes first)"
             raise argument_error(
                 "CharVocab", "characters", expected, got, fix, TypeError
             ) from error
         if not unique:
-            expected, fix = "at least one character", "pass a text"
+            expected, fix = "at least one character", "pass a string that is not empty"
             raise argument_error("CharVocab", "characters", expected, "none", fix)
         check.one_of("CharVocab", "order", order, ("sorted", "given"))
         self.characters = "".join(sorted(unique) if order == "sorted" else unique)
@@ -77,18 +77,20 @@ class CharVocab:
         Raises
         ------
         ValueError
-            If a character is not in the vocabulary; the message names it and its position.
+            If a character is not in the vocabulary; the message names the character and its
+            position.
         TypeError
             If `text` is not a str.
         """
-        check.instance("CharVocab.encode", "text", text, str, "a str", "decode bytes to a str")
+        fix = "pass a str (decode bytes first)"
+        check.instance("CharVocab.encode", "text", text, str, "a str", fix)
         try:
             return np.array([self.index[c] for c in text], dtype=np.int64)
         except KeyError as error:
             position = next(i for i, c in enumerate(text) if c not in self.index)
             expected = f"characters of the vocabulary {_shorten(self.characters)}"
             got = f"{text[position]!r} at position {position}"
-            fix = "leave it out, or build the vocabulary from a text that contains it"
+            fix = "remove this character, or build the vocabulary from all characters of the text"
             raise argument_error("CharVocab.encode", "text", expected, got, fix) from error
 
     def decode(self, indices: Iterable[int]) -> str:
@@ -97,8 +99,8 @@ class CharVocab:
         Raises
         ------
         ValueError
-            If there is more than one axis, or an index is not in [0, len(vocab)); the message names
-            it and its position.
+            If `indices` is not a one-dimensional sequence, or an index is not in [0, len(vocab));
+            the message names the index and its position.
         TypeError
             If the indices are not integers.
         """
@@ -106,7 +108,7 @@ class CharVocab:
         array = np.asarray(list(indices)) if is_sequence else np.array(None)
         if array.ndim != 1:
             expected, got = "a one-dimensional sequence of integers", describe(indices)
-            fix = "pass a list of integers, or array.ravel()"
+            fix = "pass [5] for one index, or indices.ravel() for an array"
             raise argument_error("CharVocab.decode", "indices", expected, got, fix)
         check.class_indices("CharVocab.decode", "indices", array, len(self))
         return "".join(self.characters[i] for i in array.tolist())
@@ -116,14 +118,15 @@ class CharVocab:
 
 
 def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
-    """Return rows of zeros with a one at each index: shape (..., classes).
+    """Return one-hot rows of shape (..., classes): each is 1 at its index, and 0 elsewhere.
 
     Parameters
     ----------
     indices : integers of shape (...)
     classes : int
+        The length of each row.
     dtype : numpy.dtype, optional
-        `get_default_dtype()` by default.
+        The dtype of the result; by default, `get_default_dtype()`.
 
     Returns
     -------
