@@ -250,7 +250,7 @@ WRONG = {
     "a dtype of eight bits": (
         lambda folder: interop.compare(nn.Linear(3, 2), write_raw_file(folder / "x", EIGHT)),
         ValueError,
-        r"argument source\['weight'\]: expected a dtype among BOOL, BF16, .*got F8_E4M3",
+        r"argument source\['weight'\]: expected one of the dtypes BOOL, BF16, .*got F8_E4M3",
     ),
 }
 

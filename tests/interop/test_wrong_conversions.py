@@ -41,7 +41,7 @@ MISMATCHED = {
         nn.GRU(3, 2),
         nn.GRU(3, 2, bias=False),
         "bias_ih_l0_reverse",
-        r"none",
+        r"no array",
     ),
     "another I": (nn.GRU(3, 2), nn.GRU(5, 2), "weight_ih_l0_reverse", r"shape \(6, 5\)"),
     "another H": (nn.GRU(3, 2), nn.GRU(3, 4), "weight_hh_l0_reverse", r"shape \(12, 4\)"),

@@ -169,7 +169,7 @@ WRONG = {
         ),
         {"lengths": [4, 2]},
         TypeError,
-        r"to_onnx: argument model: expected one that computes with ops .* "
+        r"to_onnx: argument model: expected a model that computes with ops .* "
         r"got TypeError: np.asarray.* convert its dtype with x.astype\(dtype\)",
     ),
     "lengths as another Tensor": (
@@ -178,7 +178,7 @@ WRONG = {
         ),
         {"lengths": [4, 2]},
         TypeError,
-        r"to_onnx: argument model: expected one that computes with ops .* "
+        r"to_onnx: argument model: expected a model that computes with ops .* "
         r"got TypeError: Tensor: .* convert its dtype with x.astype\(dtype\)",
     ),
     "a model that does not run": (
@@ -210,7 +210,7 @@ WRONG = {
         lambda: (nn.GRU(3, 2, rng=0).eval(), (X, floats(1, 2, 2))),
         {"axes": {"state": ("batch", "batch", None)}},
         ValueError,
-        "to_onnx: argument state: expected the size 2 of batch",
+        "to_onnx: argument state: expected size 2 for batch",
     ),
     "lengths for a model without lengths": (
         lambda: (nn.Linear(3, 2).eval(), X),

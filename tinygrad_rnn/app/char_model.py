@@ -45,7 +45,7 @@ class Architecture:
     Raises
     ------
     ValueError
-        If `cell` is none of these strings, or if `embedding`, `hidden` or `layers` is not an
+        If `cell` is not one of these strings, or if `embedding`, `hidden` or `layers` is not an
         integer in its range.
 
     Examples

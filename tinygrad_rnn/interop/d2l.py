@@ -1,4 +1,4 @@
-"""Conversion of weights with a matrix for each gate: "Dive into Deep Learning" and the tutorial.
+"""Conversion of weights stored gate by gate: "Dive into Deep Learning" and the tutorial.
 
 Both sources compute x @ W with W (I, H), have one bias for each gate, and put a linear layer after
 the recurrent one. Their GRU multiplies the state by the reset gate before the matrix product.
@@ -31,7 +31,8 @@ class MatrixNames(NamedTuple):
     Attributes
     ----------
     gates : dict
-        For each gate, by our letter: the names of its matrix for x, its matrix for h, and its bias.
+        A mapping from our letter of a gate to the names of the gate's matrix for x, its matrix for
+        h, and its bias.
     output : tuple
         The names of the matrix and the bias of the linear layer.
     """
@@ -70,9 +71,9 @@ def from_d2l(
     """Convert the weights of an RNN, GRU or LSTM from "Dive into Deep Learning" to our state dict.
 
     A GRU has the nine arrays ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h``. The linear layer, if
-    there is one, adds ``W_hq b_q``. In place of z, r and h, the names of an LSTM have the letters
-    i, f, o and c, and those of an RNN only h. ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·`` (H,),
-    ``W_hq`` (H, O) and ``b_q`` (O,). Each bias becomes ``bias_ih``, and ``bias_hh`` is zero.
+    there is one, adds ``W_hq b_q``. Instead of z, r and h, the names of an LSTM have the letters i,
+    f, o and c, and the names of an RNN have only h. ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·``
+    (H,), ``W_hq`` (H, O) and ``b_q`` (O,). Each bias becomes ``bias_ih``; ``bias_hh`` becomes zero.
     Conventions: d2l.ai, the sections that implement each layer from scratch, in the chapters
     "Recurrent Neural Networks" and "Modern Recurrent Neural Networks".
 
@@ -123,10 +124,10 @@ def to_d2l(
     reset, prefixes
         See `from_d2l`.
     merge_biases : bool
-        Add our two biases, because the book has one for each gate. The network computes the same
-        function, because the reset gate multiplies neither bias of the candidate. But converting
-        back is not exact: ``bias_ih`` is then the sum, and ``bias_hh`` is zero. If False, our
-        ``bias_hh`` must be zero, as it is after `from_d2l`.
+        If True, add our two biases, because the book has one bias for each gate. The network
+        computes the same function, because the reset gate multiplies neither bias of the candidate.
+        Converting back is not exact, because it gives the sum as ``bias_ih`` and zeros as
+        ``bias_hh``. If False, our ``bias_hh`` must be zero, as after `from_d2l`.
 
     Returns
     -------
@@ -136,9 +137,9 @@ def to_d2l(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, there are no biases, or ``bias_hh`` is not zero
-        and `merge_biases` is False. If `reset` is "after", because the reset gate multiplies b_hn
-        in that form, and the book has no such bias.
+        If a name is missing, a shape does not fit, there are no biases, ``bias_hh`` is not zero and
+        `merge_biases` is False, or `reset` is "after". In the form "after", the reset gate
+        multiplies b_hn, and the book has no such bias.
 
     Examples
     --------
@@ -210,7 +211,7 @@ def to_tutorial(
     reset, prefixes
         See `from_tutorial`.
     merge_biases : bool
-        Add our two biases, because the tutorial has one for each gate. See `to_d2l`.
+        If True, add our two biases, because the tutorial has one bias for each gate. See `to_d2l`.
 
     Returns
     -------
@@ -241,10 +242,10 @@ def _read_matrices(
     reset: str | None,
     prefixes: tuple[str, str],
 ) -> dict[str, np.ndarray]:
-    """Convert the matrices of a source, whose names are in `table`, to our state dict."""
+    """Convert matrices with the names in `table` to our state dict."""
     recurrent, linear = _require_prefixes(operation, prefixes)
     arrays = copy_arrays(operation, "weights", weights, "pass the matrices by name")
-    # Choose the kind of layer whose first matrix is present; `_require_names` checks the others.
+    # Choose the kind of layer whose first matrix is present; `_require_names` checks the rest.
     first_names = ((n, names.recurrent[0]) for n, names in table.items())
     gates = next((n for n, name in first_names if name in arrays), next(iter(table)))
     names = table[gates]
@@ -286,7 +287,7 @@ def _write_matrices(
     prefixes: tuple[str, str],
     merge: bool,
 ) -> dict[str, np.ndarray]:
-    """Convert our state dict to the matrices of a source, whose names are in `table`."""
+    """Convert our state dict to matrices with the names in `table`."""
     recurrent, linear = _require_prefixes(operation, prefixes)
     directions = read_layer(operation, state, 0, recurrent)
     layer, gates = directions[0], directions[0].gates
@@ -295,11 +296,11 @@ def _write_matrices(
     second_layer = f"{recurrent}weight_ih_l1"
     is_single = len(directions) == 1 and second_layer not in state
     got = second_layer if len(directions) == 1 else "two directions"
-    fix = "use a model with one layer in one direction, because there are no names for more"
+    fix = "convert a model with one layer and one direction; the source has no names for more"
     check.require(is_single, operation, "state", "one layer in one direction", got, fix)
     require_form(operation, gates, reset, "before", RESET_REASON)
     bias = merge_into_one_bias(operation, layer, merge)
-    expected, fix = "biases, because each gate has one", "add biases of zeros to the state dict"
+    expected, fix = "biases, because each gate has a bias", "add biases of zeros to the state dict"
     if bias is None:
         raise argument_error(operation, f"{recurrent}bias_ih_l0", expected, "none", fix)
     blocks = zip(*(np.split(a, gates) for a in (layer.W, layer.U, bias)), strict=True)
@@ -314,7 +315,7 @@ def _write_matrices(
 def _write_linear(
     operation: str, state: Mapping[str, Any], prefix: str, names: tuple[str, str]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the matrix and the bias of the linear layer, if there is one, under these names."""
+    """Yield the matrix and the bias of the linear layer, if it exists, with their `names`."""
     weight, bias = f"{prefix}weight", f"{prefix}bias"
     if weight in state:
         expected, fix = "an array of this name", "add an array of zeros if the layer has no bias"

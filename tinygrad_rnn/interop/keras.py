@@ -31,11 +31,11 @@ def from_keras(
 ) -> dict[str, np.ndarray]:
     """Convert the weights of a Keras `SimpleRNN`, `GRU` or `LSTM` to our state dict.
 
-    The layer may be in a `Bidirectional`. Keras stores ``kernel`` (I, gates · H),
+    The layer may be wrapped in `Bidirectional`. Keras stores ``kernel`` (I, gates · H),
     ``recurrent_kernel`` (H, gates · H) and ``bias``. The gates of a GRU are in the order z, r, h,
     and those of an LSTM in the order i, f, c, o. A GRU with ``reset_after=True`` has a bias
     (2, 3H): one row for x and one for h. Every other layer has a bias (gates · H,), which becomes
-    ``bias_ih``, and ``bias_hh`` is zero. Keras's inputs are (B, T, I): build our layer with
+    ``bias_ih``; ``bias_hh`` becomes zero. Keras's inputs are (B, T, I): build our layer with
     ``batch_first=True``. Conventions: keras.io/api/layers/recurrent_layers, checked against
     recorded outputs.
 
@@ -133,22 +133,22 @@ def to_keras(
     layer : int
         The layer's number in the stack.
     merge_biases : bool
-        Add our two biases where Keras has one: in all layers but a GRU with ``reset="after"``.
-        The network computes the same function, but converting back is not exact: ``bias_ih`` is
-        then the sum, and ``bias_hh`` is zero. If False, our ``bias_hh`` must be zero, as it is
-        after `from_keras`, and converting back is exact.
+        If True, add our two biases where Keras has only one bias: in all layers except a GRU with
+        ``reset="after"``. The network computes the same function, but converting back is not exact,
+        because it gives the sum as ``bias_ih`` and zeros as ``bias_hh``. If False, our ``bias_hh``
+        must be zero, as after `from_keras`, and converting back is exact.
 
     Returns
     -------
     list of ndarray
         ``kernel``, ``recurrent_kernel`` and, if our layer has biases, ``bias``. A bidirectional
-        layer has them twice, for `Bidirectional`.
+        layer gives these arrays twice, in the order of `Bidirectional`.
 
     Raises
     ------
     ValueError
         If a name is missing, a shape does not fit, `reset` is missing for a GRU, or ``bias_hh`` is
-        not zero where Keras has one bias and `merge_biases` is False.
+        not zero although Keras has only one bias and `merge_biases` is False.
 
     Examples
     --------

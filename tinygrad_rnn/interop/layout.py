@@ -55,7 +55,7 @@ class LayerWeights(NamedTuple):
 
 
 def copy_arrays(operation: str, argument: str, arrays: Any, fix: str) -> dict[str, np.ndarray]:
-    """Return copies of named arrays, as `copy_array` makes them.
+    """Return copies of named arrays, made by `copy_array`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def copy_arrays(operation: str, argument: str, arrays: Any, fix: str) -> dict[st
 
 
 def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
-    """Return a copy of `value` as a plain array in the byte order of the machine.
+    """Return a copy of `value` as a plain array in native byte order.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def copy_array(operation: str, argument: str, value: Any) -> np.ndarray:
         array = np.array(None)  # rows of different lengths, or a tensor that NumPy cannot read
     if array.dtype.kind not in "biuf":
         expected, got = "an array of real numbers", describe(value)
-        fix = "convert it to a NumPy array: a PyTorch tensor with .detach().cpu().numpy()"
+        fix = "pass a NumPy array; x.detach().cpu().numpy() makes one from a PyTorch tensor"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return array.astype(np.dtype(array.dtype.type), copy=False)
 
@@ -90,7 +90,7 @@ def require_shape(
 ) -> None:
     """Raise ValueError unless `array` has this shape, in which None means any size.
 
-    The message also shows `letters`, the shape in letters.
+    The message also shows `letters`, the shape in symbols.
     """
     sizes = zip(shape, array.shape, strict=False)
     fits = array.ndim == len(shape) and all(n is None or n == size for n, size in sizes)
@@ -118,9 +118,9 @@ def require_form(
 ) -> None:
     """Raise ValueError unless `reset` is right for a layer with this number of gates.
 
-    For a GRU it must be "after" or "before". If the form of its weights is known, `reset` must
-    equal this form, `stored`, and the message gives the reason `because`. For other layers it must
-    be None.
+    For a GRU, `reset` must be "after" or "before". If the form of the stored weights is known
+    (`stored`), `reset` must equal this form, and the message gives the reason `because`. For other
+    layers, `reset` must be None.
     """
     got = repr(reset)
     if gates != 3:
@@ -128,7 +128,7 @@ def require_form(
         check.require(reset is None, operation, "reset", expected, got, "leave it out")
         return
     expected = "'after' or 'before' for a GRU"
-    fix = "pass the reset= of your tg.nn.GRU, because the arrays do not show it"
+    fix = "pass the reset= that your tg.nn.GRU has, because the arrays do not show this setting"
     check.require(reset in ("after", "before"), operation, "reset", expected, got, fix)
     expected = f"{stored!r}, because {because}"
     check.require(stored in (None, reset), operation, "reset", expected, got, TWO_FORMS)
@@ -161,14 +161,14 @@ def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> n
     expected = "a bias_hh of zeros, because the other library has one bias (our bias_ih)"
     fix = (
         "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same function, "
-        "but after converting back its bias_hh is zero"
+        "but converting back gives a bias_hh of zeros"
     )
     check.require(merge, operation, "state", expected, "a bias_hh that is not zero", fix)
     return b_i + b_h
 
 
 def split_into_two_biases(bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return one bias as the pair (b_i, b_h), where b_h is zero; (None, None) for None."""
+    """Return a bias and zeros as the pair (b_i, b_h), or (None, None) if the bias is None."""
     return (None, None) if bias is None else (bias, np.zeros_like(bias))
 
 
@@ -190,7 +190,7 @@ def read_layer(
 ) -> list[LayerWeights]:
     """Return the weights of one layer in a state dict: forward and, if there is one, reverse.
 
-    All other names in the state dict are ignored.
+    Arrays with other names are ignored.
 
     Raises
     ------
@@ -199,8 +199,8 @@ def read_layer(
     """
     arrays = copy_arrays(operation, "state", state, "pass layer.state_dict()")
     layer = check.count(operation, "layer", layer, low=0)
-    got = f"none among {', '.join(map(str, arrays)) or 'no arrays at all'}"
-    fix = "pass the state_dict() of one recurrent layer"
+    got = f"only {', '.join(map(str, arrays))}" if arrays else "no arrays"
+    fix = "pass the state_dict() of a recurrent layer that has this array"
     directions: list[LayerWeights] = []
     for suffix in ("", "_reverse"):
         names = [f"{prefix}{name}_l{layer}{suffix}" for name in NAMES]
@@ -228,7 +228,7 @@ def require_equal_shapes(
     fix = "give both directions the same sizes and biases, or convert two layers one by one"
     for i in (1, 0, *range(2, len(names))):  # U first: its shape shows both the gates and H
         first, second = (
-            "none" if arrays[i] is None else f"shape {arrays[i].shape}"
+            "no array" if arrays[i] is None else f"shape {arrays[i].shape}"
             for arrays in (forward, reverse)
         )
         expected = f"{first}, as in the forward direction"

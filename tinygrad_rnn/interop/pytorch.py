@@ -1,4 +1,4 @@
-"""Conversion of PyTorch's state dicts. They equal ours, and only recurrent layers are checked."""
+"""Conversion of PyTorch's state dicts: a copy of the arrays, and a check of recurrent layers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     weights : mapping of str to array or tensor
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs, if there are any. "before" raises ValueError, because PyTorch's GRU
-        has the other form.
+        The form of our GRUs. If there is a GRU, "before" raises ValueError, because PyTorch's GRU
+        has the form "after".
 
     Returns
     -------
@@ -39,9 +39,9 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     Raises
     ------
     ValueError
-        If the shapes in a recurrent layer do not fit together, if it has projections
-        (``weight_hr``), which our layers do not have, or if it is a GRU and `reset` is "before",
-        a form that cannot be converted.
+        If the shapes in a recurrent layer do not fit together, if a layer has projections
+        (``weight_hr``), which our layers do not have, or if a layer is a GRU and `reset` is not
+        "after".
     TypeError
         If an entry is not an array of real numbers.
 
@@ -68,7 +68,7 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     state : mapping of str to array
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs, if there are any. "before" raises ValueError.
+        The form of our GRUs. If there is a GRU, "before" raises ValueError.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def _copy_checked(
 ) -> dict[str, np.ndarray]:
     """Return copies of the arrays, after checking every recurrent layer among them."""
     arrays = copy_arrays(operation, argument, weights, "pass module.state_dict()")
-    expected, got = "a layer without projections", "one with proj_size > 0"
+    expected, got = "a layer without projections", "proj_size > 0"
     fix = "train without proj_size, because our LSTM has no projections"
     layers: dict[tuple[str, int], None] = {}
     for name in arrays:

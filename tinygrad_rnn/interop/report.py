@@ -1,4 +1,4 @@
-"""Loading of weights from other sources by name, with a report of the parameters that they fit."""
+"""Loading of weights by name, with a report of the names, shapes and dtypes that do not fit."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Report:
     module : str
         The class name of the module.
     fitting : tuple of str
-        The parameters that have an array of the same shape and dtype.
+        The parameters that have an array of the same shape and dtype, if necessary after a cast.
     missing : tuple of str
         The parameters without an array, each with its dtype and shape.
     unexpected : tuple of str
         The arrays without a parameter, each with its dtype and shape.
     misfits : tuple of str
-        The parameters whose array has another shape or dtype, each with the expected and the
-        actual one.
+        The parameters whose array does not fit, each with the expected and the actual dtype and
+        shape.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """True if every parameter has a fitting array, and every array a parameter."""
+        """True if every parameter has a fitting array and every array belongs to a parameter."""
         return not (self.missing or self.unexpected or self.misfits)
 
     def __str__(self) -> str:
@@ -119,26 +119,26 @@ def load_into(
 ) -> Report:
     """Load weights into a module by name, and return a report.
 
-    All names, shapes and dtypes are compared before the module changes. If the module has one
-    parameter under two names, the source needs only one of them, because many files store shared
+    All names, shapes and dtypes are compared before the module changes. If one parameter of the
+    module has two names, the source needs only one of these names, because many files store shared
     weights only once.
 
     Parameters
     ----------
     module : Module
     source : path-like, or mapping of str to array
-        A ``.safetensors`` file as PyTorch or Hugging Face write it, or arrays by name. Arrays of
-        dtype bfloat16 in a file are converted exactly to float32, because NumPy has no bfloat16.
+        A ``.safetensors`` file, which PyTorch and Hugging Face can write, or arrays by name. Arrays
+        of dtype bfloat16 in a file are converted exactly to float32, because NumPy has no bfloat16.
     strict : bool
-        Raise ValueError if anything does not fit. If False, load the arrays that fit; the report
-        names the others.
+        If True, raise ValueError if anything does not fit. If False, load the arrays that fit; the
+        report lists what does not.
     rename : callable or mapping, optional
         Maps a name in `source` to the parameter's name, or to None to leave the array out. Names
         that are not in a mapping stay unchanged.
     cast : bool
-        Convert between floating dtypes, float16 to float32 for example. An array with a number
-        that would overflow to infinity does not fit. If False, an array of another dtype does not
-        fit.
+        If True, convert between floating dtypes, for example from float16 to float32. An array with
+        a number that would overflow to infinity does not fit. If False, an array of another dtype
+        does not fit.
 
     Returns
     -------
@@ -147,14 +147,18 @@ def load_into(
     Raises
     ------
     ValueError
-        If something does not fit and `strict` is True; the message contains the report. If
-        `rename` gives two arrays the same name. The module is unchanged in both cases.
-    FileNotFoundError, TypeError
-        If `source` is not a file, or not a mapping of names to arrays.
+        If something does not fit and `strict` is True (the message contains the report), if
+        `rename` gives two arrays the same name, or if the file is damaged. In each case, the module
+        stays unchanged.
+    FileNotFoundError
+        If `source` is the path of a file that does not exist.
+    TypeError
+        If `source` is neither a path nor a mapping of names to arrays, `module` is not a Module, or
+        `rename` is neither a function nor a mapping.
 
     Notes
     -----
-    The format: huggingface.co/docs/safetensors.
+    The file format is described at huggingface.co/docs/safetensors.
 
     Examples
     --------
@@ -170,8 +174,11 @@ def load_into(
     GRU: 4 of 4 parameters fit
     """
     report, arrays = _match("load_into", module, source, rename, cast)
-    expected = "an array for each parameter and no others"
-    fix = "pass rename= for other names, cast=True for other dtypes, or strict=False"
+    expected = "a fitting array for each parameter, and no other arrays"
+    fix = (
+        "pass rename= to change names, cast=True to convert dtypes, or strict=False to load only "
+        "what fits"
+    )
     fits = report.complete or not strict
     check.require(fits, "load_into", "source", expected, f"\n{report}\n", fix)
     module.load_state_dict(module.state_dict() | arrays)
@@ -211,7 +218,10 @@ def _match(
 
 
 def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str]:
-    """Return the array, cast if `cast` is true, and its description if it does not fit."""
+    """Return the array, cast if `cast` is true, and a description of an array that does not fit.
+
+    The description is empty if the array fits.
+    """
     if cast and array.dtype.kind == parameter.dtype.kind == "f":
         with np.errstate(over="ignore"):
             converted = array.astype(parameter.dtype)
@@ -235,18 +245,18 @@ def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
         entries = deserialize(path.read_bytes())
     except SafetensorError as error:
         expected, got = "a whole safetensors file", f"'{path}' ({error})"
-        fix = "download or save it again, or convert it from another format"
+        fix = "download or save the file again, or convert it to safetensors"
         raise argument_error(operation, "source", expected, got, fix) from error
     return {name: _decode(operation, name, entry) for name, entry in entries}
 
 
 def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    """Return one array of a file.
+    """Return one array from a safetensors file.
 
     The bytes are decoded here and not by safetensors, because the NumPy dtypes that safetensors
     chooses depend on which other packages are imported.
     """
-    dtype, expected = entry["dtype"], f"a dtype among {', '.join(DTYPES)}"
+    dtype, expected = entry["dtype"], f"one of the dtypes {', '.join(DTYPES)}"
     fix = "convert the array before saving, or save the file without it"
     check.require(dtype in DTYPES, operation, f"source[{name!r}]", expected, dtype, fix)
     array = np.frombuffer(entry["data"], DTYPES[dtype]).reshape(entry["shape"])
@@ -258,13 +268,14 @@ def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
 def _rename_arrays(
     operation: str, arrays: dict[str, np.ndarray], rename: Rename | None
 ) -> dict[str, np.ndarray]:
-    """Return the arrays under their new names; raise ValueError if two get the same name."""
+    """Return the arrays under their new names; raise ValueError if two names are equal."""
     if rename is None:
         return arrays
     expected, fix = "a function or a mapping of names", "pass {old_name: new_name}, for example"
     check.instance(operation, "rename", rename, Callable | Mapping, expected, fix)
     get = (lambda name: rename.get(name, name)) if isinstance(rename, Mapping) else rename
-    expected, fix = "a different name for each array", "map one of them to None to leave it out"
+    expected = "a different name for each array, or None"
+    fix = "map each array to a string of its own, or to None to leave the array out"
     renamed: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         new = get(name)

@@ -38,10 +38,10 @@ def to_onnx(
     ``nn.Embedding`` becomes a Gather and ``nn.LayerNorm`` a LayerNormalization. Any other module
     becomes the ops that it applies.
 
-    The model runs twice: on the example, and on other values and sizes made from it. Anything that
-    Python decides or computes outside of ops, a loop over time or an ``if`` for example, raises
-    ValueError if it makes the two runs differ. If it does not, the file always repeats what Python
-    did in these runs.
+    The model runs twice: on the example, and on other values and sizes made from the example.
+    Decisions and computations of Python outside of ops, for example a loop over time or an ``if``,
+    are not exported. If they make the two runs differ, `to_onnx` raises ValueError. Otherwise, the
+    file always repeats what Python did in these runs.
 
     Parameters
     ----------
@@ -52,14 +52,15 @@ def to_onnx(
     path : path-like
         The file to write. It is written completely or not at all.
     lengths : integers of shape (B,), optional
-        The argument ``lengths=`` of the model.
+        An example of the model's argument ``lengths=``.
     axes : mapping of str to sequence, optional
-        For an input, by its name: a name for each axis whose size may vary, and None for each axis
-        whose size is fixed. Axes with the same name have the same size.
+        Maps the name of an input to a sequence with a name for each axis whose size may vary, and
+        None for each axis whose size is fixed. Axes with the same name have the same size.
         ``{"x": (None, "batch", None)}`` fixes the length, so that a loop over time can be exported,
         unrolled. By default, the first input is (time, batch, features), or (batch, time, features)
-        if a layer is `batch_first`; integers have no features axis. Further floats with three axes
-        are a state (layers, batch, hidden), and further integers with one axis are (batch,).
+        if a layer is `batch_first`; integers have no features axis. Other inputs of floats with
+        three axes are a state (layers, batch, hidden), and other inputs of integers with one axis
+        are (batch,).
 
     Returns
     -------
@@ -74,11 +75,11 @@ def to_onnx(
         If the package `onnx` is not installed.
     TypeError
         If `model` is not a Module, returns anything but Tensors, or converts an input with NumPy or
-        ``tg.Tensor``. If `path` is not a path.
+        ``tg.Tensor``, or if `path` is not a path.
     ValueError
         If the model is in training mode, an op has no counterpart in ONNX, a recurrent layer is in
         float64, which runtimes do not support, or the ops depend on the values or sizes of the
-        inputs. The message names the op, and no file is written.
+        inputs. In each case, no file is written.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def to_onnx(
     """
     onnx = _import_onnx()
     _require_evaluation(model)
-    fix = 'write "model.onnx", for example'
+    fix = 'pass "model.onnx", for example'
     check.instance("to_onnx", "path", path, str | os.PathLike, "the name of a file", fix)
     args = _to_arrays(example_input if isinstance(example_input, tuple) else (example_input,))
     kwargs = {} if lengths is None else {"lengths": _to_arrays(lengths)}
@@ -119,7 +120,7 @@ def _export_call(builder: GraphBuilder, call: ExportedCall) -> None:
     if call.first.module is not None:
         results = LAYERS[name](call)
     else:
-        fix = f"compute it outside of the model, or with these ops: {', '.join(OPS)}"
+        fix = f"compute {name} outside of the model, or with these ops: {', '.join(OPS)}"
         check.require(name in OPS, "to_onnx", "model", "ops that can be exported", name, fix)
         results = [OPS[name](call)]
     builder.names.update(zip(call.first.outputs, results, strict=True))
@@ -166,7 +167,7 @@ def _trace_variation(
     Raises
     ------
     ValueError
-        If the model raises an error on them.
+        If the model raises an error in this run.
     """
     axes = iter(named_axes.values())
 
@@ -180,11 +181,11 @@ def _trace_variation(
     try:
         return trace_model(model, args, kwargs)
     except Exception as error:
-        expected = "one that accepts other values"
+        expected = "a model that accepts other values"
         if sizes:
             expected += f" and other sizes of {', '.join(sizes)}"
         got = f"{type(error).__name__}: {error}"
-        fix = 'fix a size that must not change with axes={"x": (None, "batch", None)}, for example'
+        fix = 'pass axes={"x": (None, "batch", None)}, for example, to keep a size fixed'
         raise argument_error("to_onnx", "model", expected, got, fix) from error
 
 
@@ -204,7 +205,7 @@ def _to_arrays(x: Any) -> Any:
     Raises
     ------
     ValueError
-        If an array has no entries, because no second example can be made from it.
+        If an array has no entries, because a second example cannot be made from an empty array.
     """
     if x is None or isinstance(x, tuple):
         return x if x is None else tuple(_to_arrays(part) for part in x)
@@ -253,7 +254,7 @@ def _name_axes(
             named_axes[name] = (None, "batch", None)
         elif ndim == 1 and kind in "iu":
             named_axes[name] = ("batch",)
-    expected = f"an input ({', '.join(names)}) and a name or None for each of its axes"
+    expected = f"the name of an input ({', '.join(names)}), and a name or None for each axis"
     fix = 'pass {"x": ("time", "batch", None)}, for example'
     for name, axes in (requested or {}).items():
         fits = name in named_axes and len(axes) == len(named_axes[name])
@@ -276,7 +277,7 @@ def _choose_sizes(
         for axis, n in zip(named_axes[name], array.shape, strict=True):
             if axis:
                 size, _ = sizes.setdefault(axis, (n, n + 2 + len(sizes)))
-                expected = f"the size {size} of {axis}, as in another input"
+                expected = f"size {size} for {axis}, as in another input"
                 check.require(size == n, "to_onnx", name, expected, describe(array), fix)
     return sizes
 

@@ -14,7 +14,7 @@ from ...nn import Module
 from .module_trace import Trace, TracedCall
 
 OPSET, IR_VERSION = 18, 8
-"""Versions of ONNX 1.13 (2022), so that older runtimes read the file too.
+"""The versions of ONNX 1.13 (2022), so that older runtimes can read the file too.
 
 Opset 18 is the first that has both LayerNormalization and reductions with axes as an input.
 """
@@ -30,7 +30,7 @@ class GraphBuilder:
     parameters, paths : dict
         The names of the model's parameters and of its modules.
     names : dict of Value to str
-        The names of the values of the first run.
+        The name in the ONNX graph of each value of the first run.
     sizes : dict
         The name of each axis whose size may vary, by its pair of sizes in the two runs.
     """
@@ -76,7 +76,7 @@ class GraphBuilder:
         return names
 
     def add_constant(self, array: Any, name: str | None = None) -> str:
-        """Add an array to the model, unless it has one of this name, and return the name."""
+        """Add an array, unless the graph already has an array of this name, and return the name."""
         name = name or self.make_name("constant")
         if name not in self.initializers:
             contiguous = np.ascontiguousarray(array).reshape(np.shape(array))
@@ -104,10 +104,10 @@ class GraphBuilder:
     def add_shape(
         self, operation: str, first: Sequence[int], second: Sequence[int], *, infer: bool
     ) -> str:
-        """Add a vector of sizes from those in the two runs, and return its name.
+        """Add a vector of sizes, given the sizes in both runs, and return the vector's name.
 
-        Each size must be fixed, or that of a named axis of an input. If `infer` is true, one size
-        may be any other: it is written as −1, and the runtime infers it.
+        Each size must be fixed, or be the size of a named axis of an input. If `infer` is true, one
+        size may vary in another way. This size is written as −1, and the runtime infers it.
         """
         pairs = [*zip(first, second, strict=True)]
         varying = sum(m != n for m, n in pairs)
@@ -122,14 +122,14 @@ class GraphBuilder:
                 parts.append(self.add_ints(-1))
         names = "".join(f", or the size of {name}" for name in self.sizes.values())
         expected, got = f"fixed sizes{names}", f"{tuple(first)}"
-        fix = "fix more axes with axes=, or change one axis at a time"
+        fix = "fix the sizes of more axes with axes=, or change only one axis in each op"
         check.require(inferred <= infer, "to_onnx", operation, expected, got, fix)
         if not parts:
             return self.add_constant(np.zeros(0, np.int64))
         return self.add("Concat", *parts, axis=0)
 
     def resolve(self, operation: str, argument: str, x: Any, other: Any, dtype: np.dtype) -> str:
-        """Return the name of a call's input in `dtype`; add it to the graph if it is a constant.
+        """Return the name of a call's input in `dtype`; add a constant input to the graph.
 
         The input is `x` in the first run and `other` in the second.
         """
@@ -156,14 +156,14 @@ class GraphBuilder:
 
 
 class ExportedCall:
-    """A traced call that is being exported to the graph of a `GraphBuilder`.
+    """A traced call during its export to the graph of a `GraphBuilder`.
 
     Attributes
     ----------
     first, second : TracedCall
         The call in the two runs.
     output : ndarray
-        Its first output in the first run.
+        The call's first output in the first run.
     """
 
     def __init__(self, builder: GraphBuilder, first: TracedCall, second: TracedCall):
@@ -188,7 +188,7 @@ class ExportedCall:
     def setting(self, name: str) -> Any:
         """Return a setting of the op; raise ValueError if it differs between the two runs."""
         a, b = self.first.params[name], self.second.params[name]
-        fix = "count from the end (x[-1]), or fix the axis with axes="
+        fix = "count from the end (x[-1]), or fix the size of the axis with axes="
         entries = a if isinstance(a, tuple) else (a,)
         if name == "index" and any(isinstance(entry, np.ndarray) for entry in entries):
             fix = (
@@ -201,7 +201,7 @@ class ExportedCall:
         return a
 
     def axes(self, name: str = "axis") -> list[int] | None:
-        """Return a setting that names axes of the first input, counted from the front, or None."""
+        """Return the axes that a setting names, counted from the front, or None for None."""
         axis = self.setting(name)
         if axis is None:
             return None
@@ -209,7 +209,7 @@ class ExportedCall:
         return [int(a) % ndim for a in (axis if isinstance(axis, tuple | list) else (axis,))]
 
     def require(self, holds: Any, argument: str, expected: str, got: str, fix: str) -> None:
-        """Raise ValueError about an argument of this call unless `holds`."""
+        """Raise ValueError about an argument of this call unless `holds` is true."""
         check.require(holds, "to_onnx", f"{argument} of {self.first.name}", expected, got, fix)
 
 

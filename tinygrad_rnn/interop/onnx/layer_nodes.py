@@ -1,4 +1,6 @@
-"""Export of layers to ONNX. For each layer, a function adds nodes and returns the outputs' names.
+"""Export of layers to ONNX: a function for each kind of layer, which adds the layer's nodes.
+
+Each function returns the names of the outputs.
 
 Each layer of a recurrent stack is one GRU, LSTM or RNN node, which holds both directions. The other
 nodes reorder, add or remove axes.
@@ -41,7 +43,7 @@ def _recurrent(call: ExportedCall) -> list[str]:
     layer: Any = call.first.module
     _require_exportable(call, layer)
     add, ints = call.add, call.ints
-    single = call.array().ndim == 2  # one sequence, without a batch
+    single = call.array().ndim == 2  # one sequence, without a batch axis
     x, *states, lengths = _add_inputs(call, layer, single)
     finals: list[list[str]] = []
     for k in range(layer.num_layers):
@@ -80,7 +82,10 @@ def _require_exportable(call: ExportedCall, layer: Any) -> None:
 
 
 def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
-    """Return the names of x (T, B, I), the initial states (layers, B, H), and the lengths or ""."""
+    """Return the names of x (T, B, I), of the initial states (layers, B, H), and of the lengths.
+
+    If there are no lengths, their name is "".
+    """
     x, last = call.input(0), len(call.first.inputs) - 1
     if single:
         x = call.add("Unsqueeze", x, call.ints(1))

@@ -1,9 +1,9 @@
 """Tracing of a model as a list of calls: whole layers, and the ops between them.
 
 A model is traced twice, the second time on other values and other sizes. A value that is equal in
-both traces is part of the model. A value that differs must be computed from an input by recorded
-ops. Otherwise the model cannot be exported, because Python computed a value from the data, looped
-over the sequence, or took a branch.
+both traces becomes a constant of the exported model. A value that differs must be computed from an
+input by recorded ops. Otherwise the model cannot be exported, because Python computed a value from
+the data, looped over the sequence, or took a branch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class TracedCall:
     name : str
         The name of the op, or of the layer's class.
     inputs : tuple
-        Values, or plain arrays and numbers for constants. None is an omitted argument of a layer.
+        Values, or plain arrays and numbers for constants; None for an omitted argument of a layer.
     outputs : tuple of Values
     params : dict
         The settings of the op; empty for a layer.
@@ -71,7 +71,7 @@ class Trace:
 
 
 def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
-    """Run `model` on arrays and return the trace. An omitted argument is None."""
+    """Run `model` on arrays and return the trace. None stands for an omitted argument."""
     layers: dict[Value, TracedCall] = {}
 
     def record_layer(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -96,7 +96,7 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
     finally:
         call_hook.reset(token)
     others = [output for output in outputs if not isinstance(output, Value)]
-    expected, got = "Tensors as outputs", describe(others[0]) if others else "none"
+    expected, got = "Tensors as outputs", describe(others[0]) if others else "no outputs"
     fix = "return only Tensors, computed by ops"
     valid = outputs and not others
     check.require(valid, "to_onnx", "model", expected, got, fix, TypeError)
@@ -104,7 +104,7 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
 
 
 def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) -> None:
-    """Raise TypeError if a model runs on plain Tensors but fails on tracked ones.
+    """Raise TypeError if a model runs on plain Tensors but fails on tracked Tensors.
 
     Such a model reads the values of a Tensor outside of ops.
     """
@@ -113,8 +113,8 @@ def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) 
         with no_grad():
             model(*args, **kwargs)
     except Exception:
-        return  # the model fails on plain Tensors too, and the caller raises its own error
-    expected = "one that computes with ops of tinygrad_rnn only"
+        return  # the model fails on plain Tensors too; the caller raises the first error again
+    expected = "a model that computes with ops of tinygrad_rnn only"
     fix = "do not call np.asarray or tg.Tensor on an input; convert its dtype with x.astype(dtype)"
     got = f"TypeError: {error}"
     raise argument_error("to_onnx", "model", expected, got, fix, TypeError) from error
@@ -135,7 +135,7 @@ def track(x: Any) -> Tensor | None:
 def flatten_inputs(
     module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the arguments of a layer's call in a flat tuple.
+    """Return the arguments of a call of a layer as a flat tuple.
 
     The tuple is (x, h, lengths) for an RNN or a GRU, (x, h, c, lengths) for an LSTM, and (x,) for
     any other layer. An omitted argument is None.
@@ -185,13 +185,13 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     check.require(names[0] == names[1], "to_onnx", "model", expected, got, fix)
     origins = first.locate_values(), second.locate_values()
     expected, got = "the same inputs for all values", "another input in the second run"
-    fix = "choose with tg.where and ops, not with Python's if"
+    fix = "select values with tg.where instead of Python's if"
     for a, b in zip(first.calls, second.calls, strict=True):
         same = _locate_inputs(a, origins[0]) == _locate_inputs(b, origins[1])
         check.require(same, "to_onnx", a.name, expected, got, fix)
     used = {x for call in first.calls for x in call.inputs if isinstance(x, Value)}
     used |= set(first.outputs)
-    expected = "one that reaches the output through ops of tinygrad_rnn"
+    expected = "an input that reaches the output through ops of tinygrad_rnn"
     fix = (
         "compute with the Tensor itself, not with .data, .detach() or NumPy, or leave this input "
         "out"

@@ -1,4 +1,4 @@
-"""Export of ops to ONNX. For each op, a function adds nodes and returns the result's name.
+"""Export of ops to ONNX: a function for each op adds nodes and returns the result's name.
 
 ONNX's operators are documented at onnx.ai/onnx/operators, opset 18.
 """
@@ -15,7 +15,7 @@ from ...graph import unwrap
 from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-"""Bounds of a Slice beyond the last entry and before the first one, for any size of the axis."""
+"""Bounds of a Slice past the last entry and before the first entry, for any size of the axis."""
 
 SAME_MEANING = {
     "add": "Add",
@@ -174,7 +174,7 @@ def _einsum(call: ExportedCall) -> str:
 
 
 def _getitem(call: ExportedCall) -> str:
-    """Add the nodes of an index: slices, then integers from the last axis back, then new axes."""
+    """Add the nodes of an index: slices, then integers (last axis first), then new axes."""
     x, axis = call.input(0), 0
     slices, gathers, new_axes = [], [], []
     output_axis = 0
@@ -264,4 +264,4 @@ OPS: dict[str, Callable[[ExportedCall], str]] = {
     "einsum": _einsum,
     "getitem": _getitem,
 }
-"""The ops that can be exported. Any other in a model, `repeat` for example, raises ValueError."""
+"""The ops that can be exported. Any other op, for example `repeat`, raises ValueError."""

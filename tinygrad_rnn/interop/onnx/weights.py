@@ -40,13 +40,13 @@ def from_onnx_weights(
     Parameters
     ----------
     weights : mapping of str to array
-        "W", "R" and, if the node has it, "B". A node with ``direction="reverse"`` has the same
-        layout as a forward one; flip the sequence that our layer reads.
+        "W", "R" and, if the node has biases, "B". A node with ``direction="reverse"`` has the same
+        layout as a forward node; flip the sequence that our layer reads.
     reset : {"after", "before"}
         The form of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute of a GRU node; 0 if the node does not have it. 0 is ``reset="before"``, and
-        any other number is ``reset="after"``.
+        The attribute of a GRU node; 0 if the node does not have this attribute. 0 means
+        ``reset="before"``, and any other number means ``reset="after"``.
     layer : int
         The number k in our names ``weight_ih_l{k}``, if the node is one layer of a stack.
 
@@ -58,9 +58,8 @@ def from_onnx_weights(
     Raises
     ------
     ValueError
-        If a name is missing or unknown, such as "P" for peepholes, which our LSTM does not have.
-        If a shape does not fit, or the node has the other form of the GRU, which cannot be
-        converted.
+        If a name is missing or unknown, a shape does not fit, or `reset` and `linear_before_reset`
+        are different forms of a GRU. The name "P" is unknown, because our LSTM has no peepholes.
 
     Examples
     --------
@@ -76,7 +75,7 @@ def from_onnx_weights(
     _require_names(name, arrays)
     W, R, B = arrays["W"], arrays["R"], arrays.get("B")
     stacked, expected = R.ndim == 3 and len(R) in (1, 2), "shape (1 or 2, gates · H, H)"
-    fix = "keep the first axis, that of the directions"
+    fix = "keep the first axis, which numbers the directions"
     check.require(stacked, name, "R", expected, describe(R), fix)
     directions, gates = len(R), count_gates(name, "R", R[0])
     rows = R.shape[1]
@@ -94,12 +93,13 @@ def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
     """Raise ValueError unless the names are W, R and optionally B."""
     unknown = sorted(str(name) for name in arrays if name not in ("W", "R", "B"))
     got = f"only {', '.join(map(repr, arrays))}" if arrays else "nothing"
-    fix = (
-        "pass these alone: our LSTM has no peepholes (P), and sequence_lens and the initial states "
-        "are not weights"
-    )
+    fix = "pass both W and R of the node"
     if unknown:
         got = f"unknown {unknown[0]!r}"
+        fix = (
+            "leave it out: our LSTM has no peepholes (P), and sequence_lens and the initial states "
+            "are not weights"
+        )
     is_valid = not unknown and "W" in arrays and "R" in arrays
     check.require(is_valid, operation, "weights", "'W', 'R' and optionally 'B'", got, fix)
 
@@ -122,7 +122,7 @@ def to_onnx_weights(
     reset : {"after", "before"}
         The form of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute that the GRU node will have. It must be the form `reset`.
+        The attribute that the GRU node will have: 0 for the form "before", 1 for "after".
     layer : int
         The layer's number in the stack.
 
@@ -162,7 +162,7 @@ def to_onnx_weights(
 def _require_form(
     operation: str, gates: int, reset: str | None, linear_before_reset: int | None
 ) -> None:
-    """Raise an error unless both arguments name the same form of a GRU.
+    """Raise an error unless `reset` and `linear_before_reset` are the same form of a GRU.
 
     For other layers, both must be None.
 
@@ -179,7 +179,7 @@ def _require_form(
         absent, expected = value is None, "None, because the layer is not a GRU"
         check.require(absent, operation, argument, expected, repr(value), "leave it out")
         return
-    fix = "pass the attribute of the node (0 if it has none), because the arrays do not show it"
+    fix = "pass this attribute of the GRU node, or 0 if the node does not have the attribute"
     check.instance(operation, argument, value, int | np.integer, "0 or 1 for a GRU", fix)
     stored = "after" if value else "before"
     require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} is that form")
