@@ -51,7 +51,7 @@ class Look:
     show : set of {"shape", "value", "grad"}
     theme : Theme
     direction : {"up", "down", "right"}
-        The direction of data. Time goes to the right; with "right", along with the data.
+        The direction in which data flows. In each case, time goes to the right.
     marked : set of Value, or None
         The values on a highlighted path.
     backward_done : bool

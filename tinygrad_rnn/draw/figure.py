@@ -31,7 +31,7 @@ class Graph:
     Attributes
     ----------
     paths : int or None
-        The number of paths from the output to the Tensor ``highlight``; None without one.
+        The number of paths from the output to the Tensor ``highlight``; None if none was given.
 
     Examples
     --------
@@ -74,8 +74,8 @@ class Graph:
     def notes(self) -> list[str]:
         """The lines below the figure.
 
-        The first has the status and the size of the graph. Others say what the figure leaves out
-        and how to see it.
+        The first line gives the status and the size of the graph. Further lines say what the figure
+        leaves out, and how to see these parts.
         """
         return [f"{self.status} · {format_count(len(self._values), 'op')}", *self._picture.notes]
 
@@ -283,7 +283,7 @@ def graph(
         of the gradient of the value that it carries, which is the sum over all uses of the value.
     steps : str, optional
         The time steps to draw of every loop: ``"first:2,last:1"`` keeps the first two and the last.
-        One mark stands for the others. It cannot be combined with `roll`.
+        Marks stand for the omitted steps. `steps` cannot be combined with `roll`.
     roll : bool
         Draw one time step in place of all, with an edge t−1 that carries the state.
     fold : int or str, or a sequence of them

@@ -1,4 +1,4 @@
-"""Pictures small enough to draw: a larger one is replaced by the first view that fits."""
+"""Pictures small enough to draw: a larger picture is replaced by the first view that fits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ END_SIZES = (250, 100, 25)
 
 
 def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
-    """Return `picture` if it can be drawn, else the first of the smaller views that can.
+    """Return `picture` if it is small enough, else the first view that is small enough.
 
     A note names the view. If no view is small enough, `picture` is returned.
 
@@ -34,7 +34,7 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     ----------
     picture : Picture
     steps_chosen : bool
-        If True, the user chose the time steps, so all of these stay.
+        If True, the user chose the time steps, so all of the chosen steps stay.
     """
     visible = len(picture.vertices)
     if visible <= MAX_VERTICES:

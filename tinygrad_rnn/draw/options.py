@@ -22,7 +22,9 @@ def parse_show(show: Any) -> frozenset[str]:
         details = show.replace(" ", "").split(",")
     else:
         details = list(
-            check.instance("graph", "show", show, Iterable, "one or a sequence", DETAILS_FIX)
+            check.instance(
+                "graph", "show", show, Iterable, "a str or a sequence of them", DETAILS_FIX
+            )
         )
     if not all(isinstance(detail, str) and detail in DETAILS for detail in details):
         raise argument_error("graph", "show", "shape, value or grad", repr(show), DETAILS_FIX)
@@ -36,7 +38,7 @@ def parse_fold(fold: Any) -> list[int | str]:
         scopes = [fold]
     else:
         scopes = list(
-            check.instance("graph", "fold", fold, Iterable, "one or a sequence", FOLD_FIX)
+            check.instance("graph", "fold", fold, Iterable, "an int, a str or a sequence", FOLD_FIX)
         )
     for scope in scopes:
         if not isinstance(scope, kinds) or isinstance(scope, bool):
@@ -46,7 +48,7 @@ def parse_fold(fold: Any) -> list[int | str]:
 
 
 def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
-    """Return the numbers of first and of last time steps to keep, or None to keep all.
+    """Return how many first and how many last time steps to keep, or None to keep all.
 
     ``"first:2,last:1"`` gives ``(2, 1)``.
 

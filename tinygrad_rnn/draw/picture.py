@@ -76,7 +76,7 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A use of a value: from the vertex that makes it to one that uses it.
+    """A use of a value: from the vertex that computes it to a vertex that uses it.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ def find_places(picture: Picture) -> dict[str, Loop | None]:
 
 
 def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Picture:
-    """Return `picture` with each vertex in `stands_for` replaced by the one given there.
+    """Return `picture` with each vertex in `stands_for` replaced by its entry there.
 
     Vertices with the same replacement become one, as do their parallel edges (a quotient graph).
     The new vertex holds the values that are used outside of it, and counts all its ops.
@@ -221,9 +221,9 @@ def _input_key(x: Any, array: Any) -> Any:
 def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
     """Return the clusters around every op and every leaf, by `_input_key`.
 
-    An op is in the scope in which it was recorded. An unnamed op that only one named result of this
-    scope uses shares a cluster with that result: the terms of a gate belong to the gate. A leaf is
-    in the innermost scope around all its uses, but a parameter is never in a time step.
+    An op is in the scope in which it was recorded. If only one named result in this scope uses an
+    unnamed op, both are in one cluster: the terms of a gate belong to the gate. A leaf is in the
+    innermost scope around all its uses, but a parameter is never in a time step.
     """
     recorded_in = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
@@ -258,7 +258,7 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
 
 
 def common_scope(a: Scope, b: Scope) -> Scope:
-    """Return the innermost scope around both."""
+    """Return the innermost scope around both scopes."""
     return tuple(
         part for part, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))
     )

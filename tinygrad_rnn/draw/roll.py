@@ -49,14 +49,14 @@ def _group_counterparts(
     """Return the vertices of all loops, grouped by what they are and keyed by their time step.
 
     Vertices of different steps are counterparts if they are in the same scope inside the step, have
-    the same key (`key_across_steps`), and have the same rank among the vertices of their step with
-    that key. A group consists of its loop, its scope inside the step, and its vertices.
+    the same key (`key_across_steps`), and have the same rank among the vertices with this key in
+    their step. A group consists of its loop, its scope inside the step, and its vertices.
     """
     numbers: dict[tuple[Scope, Scope], int] = {}
 
     @once_per_scope
     def locate(scope: Scope) -> tuple[int, Scope, Scope, int] | None:
-        """Return a number for the loop and the scope inside its step, then both, then the step."""
+        """Return (number of the pair, loop, scope inside the step, step)."""
         place = loop_of(scope)
         if place is None or place[0] not in loops:
             return None
@@ -66,8 +66,8 @@ def _group_counterparts(
 
     ranks: Counter[tuple] = Counter()
     groups: dict[tuple, tuple[Scope, Scope, dict[int, Vertex]]] = {}
-    # Ranks are counted from the end because the first step may lack ops: if the initial state is a
-    # constant, the ops on it alone are not recorded.
+    # Ranks are counted from the end because the first step may lack ops: ops that depend only on a
+    # constant initial state are not recorded.
     for vertex in reversed(picture.vertices.values()):
         if place := locate(vertex.scope):
             number, loop, inner, step = place
@@ -199,7 +199,7 @@ def _connect_initial_states(picture: Picture, first: set[str]) -> Picture:
     entered: dict[str, list[str]] = {}
     for source in first & uses.keys():
         sharing = [state for state in states if uses[source] & uses.get(state, set())]
-        # Several states may start from one value: all whose uses are among those of the value.
+        # Several states may start from one value; then the value gets an edge to each of them.
         covered = [state for state in sharing if uses[state] <= uses[source]]
         closest = sorted(sharing, key=lambda state: len(uses[source] & uses[state]))[-1:]
         entered[source] = covered or closest

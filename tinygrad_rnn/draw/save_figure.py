@@ -14,7 +14,7 @@ from .render import FORMATS, render
 def save_figure(figure: Any, path: Any) -> Path:
     """Write a figure, a `Graph`, to `path` in the format of its suffix; return the path."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
-        fix = 'pass one like "loss.svg"'
+        fix = 'pass "loss.svg", for example'
         raise argument_error("graph.save", "path", "the name of a file", describe(path), fix)
     path = Path(path)
     try:

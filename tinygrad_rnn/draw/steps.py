@@ -117,8 +117,8 @@ def _find_uses_of_initial_states(
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
     """Return `picture` with the first and the last steps of every loop, and marks for the others.
 
-    A loop has one mark for each state that passes through the hidden steps, or one mark if no state
-    does.
+    A loop gets one mark for each state that passes through the omitted steps, or a single mark if
+    there is no such state.
     """
     places = find_places(picture)
     passing: dict[str, Vertex] = {}
@@ -145,7 +145,7 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
                 text = "" if marks else title
                 one = replace(mark, id=f"{mark.id}_{len(marks) + 1}", text=text)
                 stands_for[name] = marks.setdefault(key, one)
-        if marks:  # the mark of the first state also stands for all vertices that carry no state
+        if marks:  # the first state's mark also stands for everything that is not a state
             first_mark = next(iter(marks.values()))
             stands_for |= {name: first_mark for name, v in stands_for.items() if v is mark}
     if not stands_for:

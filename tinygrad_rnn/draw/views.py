@@ -122,7 +122,7 @@ def _find_fold(scope: Scope, by: int | str) -> Scope | None:
 
 
 def is_time(part: ScopePart) -> bool:
-    """Return whether a part of a scope is a time step, or stands for several or all of them."""
+    """Return whether a part of a scope is a time step, or stands for several or all time steps."""
     return part.is_step or part.kind == "rolled"
 
 
@@ -191,7 +191,7 @@ def _only_rearranges(value: Value) -> bool:
 
 
 def hide_parameters(picture: Picture) -> Picture:
-    """Return `picture` without parameters and without the vertices made of them alone."""
+    """Return `picture` without parameters and the ops that count as parameters."""
     return _keep_vertices(picture, picture.vertices.keys() - find_parameters(picture))
 
 
