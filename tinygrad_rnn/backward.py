@@ -44,7 +44,7 @@ def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
 
 
 class Cotangents:
-    """The cotangents of the values that a backward pass has still to visit, as far as they go."""
+    """The partial cotangents of the values that the backward pass has not visited yet."""
 
     def __init__(self, seeds: dict[Value, Any]):
         self.dense: dict[Value, Any] = dict(seeds)
@@ -93,12 +93,13 @@ def backward_pass(
         Yield interior values too, newest first, each as soon as its cotangent is complete.
     watch : callable, optional
         ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that
-        made y, and the sum at x so far; the total is None for a SparseGrad.
+        made y, and the sum of the dense contributions to x so far, or None if there are none.
 
     Raises
     ------
     RuntimeError
-        If a backward pass has used a part of the graph, or a leaf has changed since an op used it.
+        If an earlier backward pass used a part of the graph without ``retain_graph=True``, or a
+        leaf has changed since an op used it.
     """
     cotangents = Cotangents(seeds)
     if observers:
@@ -127,9 +128,9 @@ def backward_pass(
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
-    """Return the arguments for rules that are recorded too: Tensors where the node has them.
+    """Return the arguments for rules that are recorded themselves: Tensors where there are any.
 
-    A constant whose array was replaced since then is passed as the array that the op used.
+    If the array of a constant was replaced after the op ran, the array that the op used counts.
     """
     pairs = zip(node.inputs, node.arrays, strict=True)
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
@@ -191,7 +192,7 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     Raises
     ------
     ValueError
-        If a ``.grad`` was given another shape. None has changed then.
+        If a ``.grad`` was given another shape. In that case no ``.grad`` has changed.
     """
     copies = [(x, np.array(g)) for x, g in gradients]
     with accumulation_lock():
@@ -204,13 +205,13 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
 
 def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
     if x.grad.shape != g.shape:
-        expected, fix = f".grad None or of shape {g.shape}", "leave .grad to backward"
+        expected, fix = f".grad None or of shape {g.shape}", "set .grad = None before backward"
         raise argument_error("backward", messages.point_at(x), expected, describe(x.grad), fix)
     return np.array(x.grad + g)
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
-    """Tell the observers that a backward pass begins; return a watch that shows them all of it."""
+    """Notify the observers that a backward pass begins; return a watch that reports it to them."""
     notify("before", order)
     watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
 

@@ -13,7 +13,7 @@ from .graph import Value
 def frozen_copy(setting: Any) -> Any:
     """Return a setting to store on a node: arrays are copied, because the caller may change them.
 
-    A Tensor that is tracked stays itself, because its gradient flows through it.
+    A tracked Tensor is returned unchanged, because its gradient must flow through it.
     """
     if isinstance(setting, np.ndarray):
         return np.array(setting)

@@ -4,7 +4,7 @@ Arrays keep their dtype, Python floats take the default, and integers never wide
 
 Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype
 of t. An array is not weak, even one without axes: ``np.array(2.0) * t`` is float64, as in NumPy.
-Without a Tensor an op is NumPy's function, so ``tg.tanh(1.0)`` is ``np.tanh(1.0)``, a float64.
+Without a Tensor an op follows NumPy: ``tg.tanh(1.0)`` is a float64, like ``np.tanh(1.0)``.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
 
 def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dtype") -> np.dtype:
-    """Return what NumPy understands by a dtype, of one of the `kinds` (all if empty).
+    """Return `dtype` as a `numpy.dtype`, if its kind is in `kinds` (any kind if that is empty).
 
     Raises
     ------
@@ -120,7 +120,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
 
 
 def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
-    """Return a plain argument of an op as it enters the computation beside `arrays`.
+    """Convert an argument that is not a Tensor to the number or array that the op computes with.
 
     Parameters
     ----------
@@ -158,9 +158,9 @@ def cast_result(
 ) -> np.ndarray:
     """Return `result` in the dtype of the floating inputs.
 
-    NumPy makes float64 of float32 and int64; here it stays float32. Floats computed from integers
-    alone are computed again in float64, because NumPy takes float16 for small integers, and −1 of
-    an unsigned integer is a large number.
+    NumPy makes float64 of float32 and int64; here the result stays float32. A float result of
+    integers alone is computed again in float64 and cast to the default dtype, because NumPy would
+    take float16 for int8, and negating an unsigned integer would wrap around.
     """
     if result.dtype.kind != "f":
         return result.astype(real_dtype(result.dtype), copy=False)

@@ -23,7 +23,7 @@ from .errors import messages
 from .scope_part import Scope, ScopePart, format_scope
 
 clock = count(1)
-"""One tick for every node recorded and every array replaced: what happened before what."""
+"""A counter that orders events: nodes recorded, arrays replaced, module calls and scans begun."""
 
 
 class Node:
@@ -75,9 +75,9 @@ class Value:
     tracked : bool
         Whether gradients flow back to it.
     changed : int
-        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. A node with
-        a smaller index used other numbers, or some use of the value was not recorded, so the
-        derivative can no longer be taken.
+        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. If it is
+        larger than the index of a node, the node used an older array, or other uses were not
+        recorded, so its derivative can no longer be computed.
     grad : numpy.ndarray or None
         The gradient, which `Tensor.backward` adds to.
     name : str or None
@@ -87,7 +87,7 @@ class Value:
     __slots__ = ("__weakref__", "array", "changed", "grad", "name", "node", "tracked")
 
     array: np.ndarray
-    node: Any  # a Node or None, and mostly known to be one
+    node: Any  # a Node or None; most callers know that it is a Node
     tracked: bool
     changed: int
     grad: np.ndarray | None
@@ -137,7 +137,7 @@ def notify(event: str, *what: Any) -> None:
 
 
 class Block(ContextDecorator):
-    """A ``with`` block, or by decoration a function, that changes `context` while it runs."""
+    """A context manager and decorator that changes `context` while its block runs."""
 
     def __init__(self, name: str, change: Callable[[bool, Scope], tuple[bool, Scope]]):
         self.name, self.change = name, change
@@ -157,9 +157,9 @@ class Block(ContextDecorator):
 
 
 def no_grad() -> Block:
-    """Run a block, or as a decorator a function, without recording: results have no graph.
+    """Turn recording off for a block or a decorated function, so that results have no graph.
 
-    It holds for the current thread or async task, and ends with the block even if that raises.
+    It affects the current thread or async task only, and ends with the block even if that raises.
 
     Returns
     -------
@@ -183,7 +183,7 @@ def no_grad() -> Block:
 
 
 def enable_grad() -> Block:
-    """Run a block with recording, even inside of `no_grad`. Functions that differentiate use it."""
+    """Turn recording on for a block, even inside of `no_grad`; for functions that differentiate."""
     return Block("enable_grad()", lambda recording, here: (True, here))
 
 
@@ -216,7 +216,8 @@ def scope(*parts: str | int) -> Block:
     for i, part in enumerate(parts):
         kinds = () if isinstance(part, bool) else (str, int, np.integer)
         expected = "a name (str) or a time step (int)"
-        messages.instance("scope", f"parts[{i}]", part, kinds, expected, "use str(...)")
+        fix = "use str(...) for a name, or int(...) for a time step"
+        messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
     inner = tuple([ScopePart.of(part) for part in parts])
     return Block("scope(...)", lambda recording, here: (recording, here + inner))
 

@@ -31,16 +31,16 @@ REAL = (-inf, inf)
 """The domain of an op that takes every real number."""
 
 registry: dict[str, Op] = {}
-"""Every op by name. The tests, `tinygrad-rnn check` and the documentation are written from it."""
+"""Every op by name. The tests, `tinygrad-rnn check` and the table of ops iterate over it."""
 
 
 @dataclass(eq=False, repr=False)
 class Op:
     """A function of arrays that knows its derivative. The decorator `op` makes it.
 
-    Called with Tensors it returns a Tensor and records the call. Called with plain arrays, lists
-    and numbers only, it is NumPy's function: it returns a plain array or number in NumPy's dtype
-    (float64 for Python floats) and records nothing.
+    Called with Tensors it returns a Tensor and records the call. Called without any, it behaves
+    like a function of NumPy: it returns a plain array or number in NumPy's dtype (float64 for
+    Python floats) and records nothing.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Op:
         The name of the function.
     inputs : tuple of str
         The names of its array arguments. A variadic op, whose first argument is a sequence of
-        arrays as in `numpy.concatenate`, has the one name of that sequence.
+        arrays as in `numpy.concatenate`, has one name, that of the sequence.
     defaults : dict
         Its settings, which are keyword-only in `forward`, with their default values.
     rules : dict
@@ -60,7 +60,8 @@ class Op:
         and the arguments, which returns the contribution to that input's gradient.
     """
 
-    __slots__ = ("__dict__", "forward", "has_all_rules", "rules_in_order", "variadic")  # hot
+    # Slots for the attributes that every call reads, because they are quicker than a dict.
+    __slots__ = ("__dict__", "forward", "has_all_rules", "rules_in_order", "variadic")
 
     forward: Function
     formula: str
@@ -85,7 +86,7 @@ class Op:
         update_wrapper(self, self.forward)
 
     def vjps(self, **rules: Function) -> Op:
-        """Set the vector-Jacobian product of each input by name; one without a rule is a constant.
+        """Set the vector-Jacobian product of each input. An input without one must be a constant.
 
         A rule is called as ``rule(g, y, *inputs, **params)``. It uses operators, methods and other
         ops only, so that the same text runs on arrays and, for gradients of gradients, on Tensors.
@@ -119,7 +120,7 @@ class Op:
         return apply(self, arrays, params)
 
     def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Sort the arguments of a call into arrays and settings, as NumPy's signatures allow."""
+        """Sort the arguments into arrays and settings: both may be given by place or by name."""
         n, given = len(self.inputs), len(args)
         arrays, positional = args[:n], dict(zip(self.defaults, args[n:], strict=False))
         if given < n:
@@ -137,7 +138,7 @@ class Op:
         return self if instance is None else MethodType(self, instance)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Op:
-        return self  # there is one op of each name; pickles find it by that
+        return self  # there is one op of each name, and pickle looks it up by that name
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_op, (self.name,)
@@ -168,7 +169,7 @@ def op(
     Parameters
     ----------
     formula : str
-        How a person writes it, with the inputs in braces.
+        The op in mathematical notation, with the inputs in braces.
     shapes : str, optional
         Shapes of inputs and output, for the documentation: ``"(…), (…) → (…)"``, where … are axes
         that broadcast.
@@ -178,10 +179,11 @@ def op(
         two entries equal and none near zero, ``r.positive(3, 4)`` one of positive numbers. An op
         without one is checked on arrays drawn from its domain, if `shapes` has only … in it.
     fix : str, optional
-        What the message of an error should advise.
+        The fix that the error messages of this op suggest.
     reference : callable, optional
         The same function, written independently of the op: NumPy's, or another formula. It takes
-        the same arguments. Tests compare values with it, and gradients with its differences.
+        the same arguments. Tests compare the values of the op with it, and the gradients with its
+        finite differences.
     domain : tuple or dict, optional
         The open interval in which the inputs may lie: ``(0, inf)`` for a logarithm. A dict gives
         one for each input by name; ``bool`` stands for an array of booleans.

@@ -12,7 +12,7 @@ class ScopePart:
     """One part of the place where a node was recorded.
 
     Parts of two calls, or of two scans, differ in `call`. `analysis.scopes.resolve_scopes` replaces
-    modules and times by ordinals that a person can read.
+    module ids and clock values by small ordinals.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ class Tensor(Copyable, Value):
     ----------
     data : array_like
         Real numbers. An ndarray is wrapped, not copied, and keeps its dtype. Python floats take
-        the default dtype (float32), integers int64. The Tensor never writes into it.
+        the default dtype (float32), integers int64. The Tensor never writes into `data`.
     requires_grad : bool, keyword-only
         Whether `backward` leaves the gradient in ``.grad``. Floating dtypes only.
     dtype : numpy.dtype, keyword-only, optional
@@ -155,7 +155,7 @@ class Tensor(Copyable, Value):
     def __bool__(self) -> bool:
         return read(bool, messages.single_entry("bool", self))
 
-    # NumPy calls these to put a Tensor into an array, and math.exp calls them to leave the graph.
+    # NumPy calls these to store a Tensor in an array, and math.exp to read it: both lose gradients.
     def __float__(self) -> float:
         return float(messages.check_untracked("float", "t", self).item())
 
@@ -173,9 +173,10 @@ class Tensor(Copyable, Value):
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False
     ) -> None:
-        """Add to ``.grad`` of every leaf that requires it the gradient of this tensor.
+        """Add the gradient of this tensor to the ``.grad`` of every leaf that requires it.
 
-        Threads may do so at once, each on a graph of its own, even if these share leaves.
+        Several threads may call this concurrently, each on its own graph, even if the graphs share
+        leaves.
 
         Parameters
         ----------
@@ -190,9 +191,10 @@ class Tensor(Copyable, Value):
         Raises
         ------
         RuntimeError
-            If this tensor does not require gradients, or a backward pass has used this graph.
+            If this tensor does not require gradients, or an earlier backward pass used this graph
+            without ``retain_graph=True``.
         ValueError
-            If `gradient` is missing or of another shape. No ``.grad`` has changed then.
+            If `gradient` is missing or of another shape. In that case no ``.grad`` has changed.
 
         Examples
         --------
@@ -262,7 +264,7 @@ class Tensor(Copyable, Value):
         return apply(ops.getitem, (self,), {"index": index})
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        got = "a Tensor, whose numbers its graph needs as they are"
+        got = "a Tensor, which does not support assignment to its entries"
         fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
         raise argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
 

@@ -1,4 +1,4 @@
-"""One form for every error: operation, argument, what was expected, what came, and the fix."""
+"""The common form of argument errors: operation, argument, expected, got, and the fix."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def runs_at_once(block: str, function: Callable[..., Any]) -> None:
     if any(is_deferred(function) for is_deferred in DEFERRED):
         expected = "one that has done its work when it returns"
         got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
-        fix = f"use `with tg.{block}:` inside, around what computes and not around a yield"
+        fix = f"use `with tg.{block}:` inside the function, and not around a yield"
         raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
 
 
@@ -63,8 +63,8 @@ def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> N
 
 def numbers_error(operation: str, argument: str, x: Any) -> Exception:
     """Return the TypeError for data that NumPy cannot make an array of real numbers of."""
-    expected, got = "real numbers of one shape", describe(x)
-    fix = "use tg.stack for a list of Tensors, and arrays of bool, int or float dtype otherwise"
+    expected, got = "a rectangular array of real numbers", describe(x)
+    fix = "stack Tensors with tg.stack, pad rows to one length, or convert to a real dtype"
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
         expected, got = "a plain array", f"a {type(x).__name__}"
         fix = "use np.asarray(x), or x.filled(0) where entries are masked"
@@ -80,8 +80,8 @@ def check_formula(op: Any) -> None:
     try:
         op.formula.format(**dict.fromkeys(names, ""))
     except (KeyError, IndexError, ValueError) as error:
-        expected = f"a text with {', '.join(f'{{{name}}}' for name in names)} in it"
-        fix = "write a brace that is meant as {{"
+        expected = f"placeholders among {', '.join(f'{{{name}}}' for name in names)}"
+        fix = "use the names of the arguments, and write {{ for a literal brace"
         raise argument_error(f"op {op.name}", "formula", expected, repr(op.formula), fix) from error
 
 
@@ -96,14 +96,14 @@ def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
         got = describe(rule)
         try:
             signature = inspect.signature(rule)
-            got = f"a rule of {signature}"
+            got = f"a rule with the signature {signature}"
             signature.bind("g", "y", *arrays, **op.defaults)
         except ValueError:  # a builtin that does not say what it takes
             continue
         except TypeError as error:
             taken = ["g", "y", *([f"*{op.inputs[0]}"] if op.variadic else arrays), *op.defaults]
-            expected = f"a rule of ({', '.join(taken)})"
-            fix = "a rule takes all inputs and settings, also those that it does not use"
+            expected = f"a rule with the signature ({', '.join(taken)})"
+            fix = "give it a parameter for every input and setting, even if it does not use them"
             raise argument_error(f"{op.name}.vjps", name, expected, got, fix, TypeError) from error
 
 
@@ -115,7 +115,10 @@ def name_taken_error(op: Any) -> Exception:
 
 def unknown_op_error(name: str) -> Exception:
     """Return the error for a name that is not in the registry."""
-    expected, fix = "the name of an op that is defined here", "import what defines it first"
+    expected, fix = (
+        "the name of an op that is defined here",
+        "import the module that defines it first",
+    )
     return argument_error("op", "name", expected, repr(name), fix, KeyError)
 
 
@@ -124,8 +127,9 @@ def unknown_op_error(name: str) -> Exception:
 
 def call_error(op: Any, positional: int, settings: Mapping[str, Any]) -> Exception:
     """Return the error for a call whose arguments do not fit the op's signature."""
-    got = f"{positional} positional and {sorted(settings)} by name"
-    return TypeError(f"{op.name}: expected {op.signature}, got {got}; see help")
+    names = "".join(f", {name}=" for name in sorted(settings))
+    got = f"{positional} positional arguments{names}"
+    return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
 
 
 def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
@@ -144,7 +148,7 @@ def input_names(op: Any, n: int) -> Sequence[str]:
 def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exception:
     """Return NumPy's error with the op, its arguments and the fix added to the text.
 
-    Only the first `taken` inputs were arrays; if there are more, the next one was the fault.
+    Only the first `taken` inputs were arrays; if there are more, the next one caused the error.
     """
     if getattr(error, "explained", False):
         return error
@@ -154,7 +158,7 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    is_type_error = isinstance(error, TypeError)  # NumPy's own kinds are not made of a text
+    is_type_error = isinstance(error, TypeError)  # NumPy's own classes need more than a message
     better = TypeError(text) if is_type_error else type(error)(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
@@ -166,7 +170,7 @@ def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
     for name, x in zip(names, inputs, strict=True):
         if name not in op.rules and getattr(x, "tracked", False):
             expected = f"a constant, because {op.name} has no derivative with respect to it"
-            fix = f"pass {name}.detach(), or give {op.name}.vjps({name}=...)"
+            fix = f"pass {name}.detach(), or add {name}=... to the call of {op.name}.vjps"
             got = "a Tensor that requires gradients"
             raise argument_error(op.name, name, expected, got, fix, TypeError)
 
@@ -184,8 +188,8 @@ def point_at(x: Any) -> str:
 def used_error(y: Any) -> Exception:
     """Return the error for a second backward pass through a graph that was not retained."""
     expected = "a graph that no backward pass has gone through"
-    fix = "carry state.detach() over from an earlier batch (truncated BPTT), or call "
-    fix += "backward(retain_graph=True) the first time to go through one graph twice"
+    fix = "pass state.detach() to the next batch (truncated BPTT); to run backward twice on one "
+    fix += "graph, call backward(retain_graph=True) the first time"
     return argument_error("backward", point_at(y), expected, "one that was used", fix, RuntimeError)
 
 
@@ -200,10 +204,10 @@ def changed_error(x: Any, node: Any) -> Exception:
 def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     """Return the error for a rule that returned no array, or one that does not fit its input."""
     argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
-    fix = "correct the rule"
+    fix = "make the rule return g times the derivative, in the shape of its output or its input"
     if hasattr(c, "shape"):
         return argument_error("backward", argument, expected, f"shape {c.shape}", fix)
-    fix += "; an input without a gradient has no rule"
+    fix += "; leave out the rule of an input that has no gradient"
     return argument_error("backward", argument, expected, describe(c), fix, TypeError)
 
 
@@ -222,7 +226,7 @@ def check_leaf(operation: str, t: Any, kind: type[Exception] = TypeError) -> Any
 
 
 def check_untracked(operation: str, argument: str, t: Any) -> Any:
-    """Return the Tensor `t` to take the numbers of; raise TypeError if gradients would be lost."""
+    """Return the Tensor `t` to read its values; raise TypeError if that would lose gradients."""
     if t.tracked:
         expected, got = "a Tensor without gradients", "one whose gradients would be lost"
         fix = f"use {argument}.item(), {argument}.detach().numpy(), or a function of tinygrad_rnn"
@@ -231,7 +235,7 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
 
 
 def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
-    """Return the cotangent of `output` to start from, an array of its shape and dtype; 1 if None.
+    """Return the initial cotangent of `output`, in its shape and dtype: `gradient`, or 1 if None.
 
     Raises
     ------
@@ -251,7 +255,9 @@ def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
     if gradient is None:
         if array.size != 1:
             expected = f"an array of shape {array.shape}, because the output is not one number"
-            fix = "reduce it with .sum() or .mean(), or pass the gradient that arrives at it"
+            fix = (
+                "reduce the output with .sum() or .mean(), or pass gradient=, an array of its shape"
+            )
             raise argument_error(operation, "gradient", expected, "none", fix)
         return np.ones_like(array)
     given = np.asarray(getattr(gradient, "array", gradient))
