@@ -12,8 +12,8 @@ import tinygrad_rnn
 
 ROOT = Path(tinygrad_rnn.__file__).parent
 LAYERS = {
-    "foundations": ["errors", "dtypes", "check", "tree"],
-    "engine": ["scope_part", "graph", "copying", "op", "backward"],
+    "foundations": ["scope_part", "errors", "dtypes", "check", "tree"],
+    "engine": ["graph", "copying", "op", "backward"],
     "tensors": ["ops", "tensor", "transforms", "gradcheck", "serialize", "parallel"],
     "networks": ["scan", "nn", "optim", "text"],
     "looking": ["analysis", "draw"],

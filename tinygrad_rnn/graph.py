@@ -101,7 +101,7 @@ def unwrap(x: Any) -> Any:
     return x.array if isinstance(x, Value) else x
 
 
-IMMUTABLE = frozenset({int, float, bool, str, slice, type(...), type(None)})
+IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
 """Immutable types of settings, and of entries of an index."""
 
 

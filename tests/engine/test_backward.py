@@ -261,7 +261,7 @@ def test_backward_without_gradients_names_the_output():
 # -- once through a graph --------------------------------------------------------------------------
 
 
-def test_second_backward_names_the_tensor_and_the_remedy():
+def test_second_backward_names_the_tensor_and_the_fix():
     x = leaf(3, name="x")
     h = tg.tanh(x)
     h.name = "hidden state"
@@ -610,7 +610,7 @@ def test_a_rule_of_the_wrong_shape_is_named(custom_op):
 
     crooked.vjps(a=lambda g, y, a: g[:2])
     x = leaf(3)
-    with pytest.raises(ValueError, match=r"crooked.*\(3,\).*\(2,\).*correct the rule"):
+    with pytest.raises(ValueError, match=r"crooked.*\(3,\).*\(2,\).*make the rule return g"):
         crooked(x).backward(normal(3))
     assert x.grad is None
 
@@ -624,7 +624,7 @@ def test_a_rule_whose_result_would_stretch_the_input_is_named(custom_op):
 
     elongated.vjps(a=lambda g, y, a: g.sum(axis=0) * [1, 2, 3])
     x = leaf(1, 1)
-    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*correct the rule"):
+    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*make the rule return g"):
         elongated(x).backward(normal(1, 1))
     assert x.grad is None
 

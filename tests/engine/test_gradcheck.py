@@ -478,7 +478,7 @@ def test_a_custom_op_with_settings():
     np.testing.assert_allclose(root(tg.Tensor(np.array([8.0])), n=3, scale=2.0).data, [4.0])
     np.testing.assert_allclose(root(np.array([8.0]), 3), [2.0])
     assert root.signature == "root(a, n=2, scale=1.0)"
-    with pytest.raises(TypeError, match=r"root\(a, n=2, scale=1\.0\).*'m'"):
+    with pytest.raises(TypeError, match=r"m=; call it as root\(a, n=2, scale=1\.0\)"):
         root(np.ones(2), m=3)
 
 
@@ -516,7 +516,8 @@ def test_an_input_without_a_rule_is_a_constant():
     for first in (a, A):
         with pytest.raises(
             TypeError,
-            match=r"scaled: argument steps: .*a constant.*steps\.detach\(\).*scaled\.vjps\(steps=",
+            match=r"scaled: argument steps: .*a constant.*steps\.detach\(\).*"
+            r"add steps=\.\.\. to the call of scaled\.vjps",
         ) as caught:
             scaled(first, steps)
         assert "argument a:" not in str(caught.value)
@@ -531,7 +532,9 @@ def test_an_op_without_rules_refuses_every_tracked_tensor():
         return np.round(a)
 
     np.testing.assert_array_equal(rounded(tg.Tensor(A)).data, np.round(A))
-    with pytest.raises(TypeError, match=r"rounded: argument a.*rounded\.vjps\(a="):
+    with pytest.raises(
+        TypeError, match=r"rounded: argument a.*add a=\.\.\. to the call of rounded\.vjps"
+    ):
         rounded(tg.Tensor(A, requires_grad=True))
 
 

@@ -44,8 +44,8 @@ def test_an_op_shows_how_it_is_called():
 def test_another_call_is_refused_with_the_signature(call):
     with pytest.raises(
         TypeError,
-        match=r"expected (reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|"
-        r"mean\(a, axis=None, keepdims=False\)), got",
+        match=r"got \d positional arguments.*; call it as "
+        r"(reshape\(a, shape\)|add\(a, b\)|tanh\(a\)|mean\(a, axis=None, keepdims=False\))$",
     ):
         call(leaf_with(np.float32([1, 2])))
 
@@ -71,7 +71,7 @@ def test_a_variadic_op_takes_a_sequence(wrong):
         tg.concatenate(wrong)
 
 
-def test_what_numpy_says_comes_with_the_arguments_and_the_remedy(made):
+def test_what_numpy_says_comes_with_the_arguments_and_the_fix(made):
     wide, long = leaf_with(np.float32([1, 2])), leaf_with(np.float32([1, 2, 3]))
     with pytest.raises(
         ValueError,
@@ -138,14 +138,15 @@ def test_settings_of_an_op_are_given_by_name():
 )
 def test_a_rule_of_other_arguments_is_refused_when_it_is_given(made, rule):
     wanted = (
-        r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), "
-        r"got a rule of \(g, y.*\); a rule takes all inputs"
+        r"half_known\.vjps: argument a: expected a rule with the signature "
+        r"\(g, y, a, b, scale\), got a rule with the signature \(g, y.*\); give it a parameter"
     )
     with pytest.raises(TypeError, match=wanted):
         made.vjps(a=rule, b=lambda g, y, a, b, scale: g * a * scale)
     with pytest.raises(
         TypeError,
-        match=r"half_known\.vjps: argument a: expected a rule of \(g, y, a, b, scale\), got int 3",
+        match=r"half_known\.vjps: argument a: expected a rule with the signature "
+        r"\(g, y, a, b, scale\), got int 3",
     ):
         made.vjps(a=3)
     assert not made.rules
@@ -169,7 +170,7 @@ def test_an_op_that_was_never_given_rules_is_refused(made):
             several(arrays)
 
 
-def test_the_sweep_yields_leaves_and_only_if_asked_what_is_on_the_way():
+def test_the_backward_pass_yields_leaves_and_only_if_asked_what_is_on_the_way():
     x = leaf_with(np.float32([1, 2]))
     y = tg.tanh(tg.exp(x))
     on_the_way = [value for value, _ in backward_pass({y: y.array}, toposort(y), interior=True)]

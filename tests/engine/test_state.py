@@ -377,7 +377,7 @@ def test_an_op_is_itself_wherever_it_is_held(duplicate):
 def test_a_pickled_op_that_is_not_defined_here_is_named():
     content = pickle.dumps(tg.tanh).replace(b"tanh", b"tonh")
     with pytest.raises(
-        KeyError, match=r"op: argument name: .*'tonh'; import what defines it first"
+        KeyError, match=r"op: argument name: .*'tonh'; import the module that defines it first"
     ):
         pickle.loads(content)
 

@@ -150,7 +150,7 @@ def test_data_that_is_not_real_numbers_raises(data):
         tg.Tensor(data)
     assert isinstance(caught.value, TypeError)
     assert str(caught.value).startswith(
-        "Tensor: argument data: expected real numbers of one shape, got "
+        "Tensor: argument data: expected a rectangular array of real numbers, got "
     )
 
 

@@ -258,6 +258,15 @@ def test_an_index_in_a_list_and_a_mask_count_as_they_were():
     np.testing.assert_array_equal(w.grad, [2, 0, 0])
 
 
+def test_the_bounds_of_a_slice_count_as_they_were():
+    start, stop, first = np.array(0), tg.Tensor(2), tg.Tensor(1)
+    w = tg.Tensor(A[0, :, 0], requires_grad=True)
+    y = w[start:stop].sum() + 10 * w[(slice(None, first),)].sum()
+    start[...], stop.data, first.data = 1, np.array(3), np.array(3)
+    y.backward()
+    np.testing.assert_array_equal(w.grad, [11, 1, 0])
+
+
 def test_an_integer_tensor_can_be_indexed():
     t = tg.Tensor([[1, 2], [3, 4]])
     np.testing.assert_array_equal(t[1, ::-1].data, [4, 3])

@@ -337,7 +337,7 @@ def test_writing_a_tensor_into_an_array_is_refused(statement):
 @pytest.mark.parametrize(
     "name", ["a += t", "np.add(t, t, out=a)", "np.tanh(t, out=a)", "np.multiply(a, a, out=t)"]
 )
-def test_in_place_error_names_the_function_and_the_remedy(name):
+def test_in_place_error_names_the_function_and_the_fix(name):
     with pytest.raises(TypeError, match=r"np\.(add|tanh|multiply): argument out=.*write y = "):
         exec(name, {"a": A.copy(), "t": tg.Tensor(A, requires_grad=True), "np": np})
 
@@ -640,7 +640,7 @@ def test_where_a_numpy_function_gives_a_tensor_it_is_the_right_one(name):
                 check_gradient(lambda t, call=call: call(f, t), array)
 
 
-def test_the_sweep_is_wide():
+def test_the_backward_pass_is_wide():
     names = [name for name, _ in every_function()]
     assert len(names) > 500
     assert {"tanh", "concatenate", "linalg.norm", "fft.fft", "multiply.outer", "sort"} <= set(names)

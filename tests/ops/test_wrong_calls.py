@@ -31,7 +31,7 @@ AREAS = {
         "an assignment": (
             lambda: leaf(3, 2).__setitem__(0, 1.0),
             TypeError,
-            r"Tensor\[\.\.\.\] = value: argument self: .* got a Tensor, whose numbers its gr",
+            r"Tensor\[\.\.\.\] = value: argument self: .* got a Tensor, which does not support",
         ),
         "an index beyond the row": (
             lambda: tg.gather(leaf(3, 2), index=np.array([0, 1, 2])),

@@ -4,8 +4,8 @@ The modules in the order of the work: `trace` records one step of a cell, and `g
 differentiates it. `lower` turns both recordings into `lines`. `plan` gives each line the stage in
 which it runs, and `passes` simplify the lines in the order of `build`. `program` writes the text,
 with the help of `emit`, `buffers` and `helpers`. `jit` writes loops for Numba instead: they are
-`nests` over `entries`. `walk` makes a program one node of a graph, and `layer` holds the class that
-a user gets.
+`nests` over `entries`. `scan_call` makes a program one node of a graph, and `layer` holds the class
+that a user gets.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from ..tensor import Tensor
 from .capture import Held, captured
 from .explain import explain
 from .program import Program
+from .scan_call import Compiled, asked, make, run
 from .trace import refusal
-from .walk import Compiled, asked, make, run
 
 if TYPE_CHECKING:
     from ..draw.figure import Graph
@@ -79,7 +79,7 @@ class CompiledModule(Module):
         inner = self.target.forward if isinstance(self.target, Module) else self.target
         if call_hook.get() is not None:  # a summary or a drawing watches the layers
             return inner(*args, **kwargs)
-        token = scan_hook.set(self._walk)
+        token = scan_hook.set(self._scan)
         try:
             return inner(*args, **kwargs)
         finally:
@@ -87,9 +87,9 @@ class CompiledModule(Module):
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         """Run a `scan` whose cell is this object."""
-        return self._walk(self.target, inputs, state, reverse)
+        return self._scan(self.target, inputs, state, reverse)
 
-    def _walk(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    def _scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         several = isinstance(inputs, tuple)
         state = tree.map(lambda part: Tensor(part) if isinstance(part, np.ndarray) else part, state)
         xs, states = list(inputs) if several else [inputs], []

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..scope_part import format_scope
 from . import argument_error, describe
 
 DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
@@ -125,11 +126,12 @@ def unknown_op_error(name: str) -> Exception:
 # -- calling an op ---------------------------------------------------------------------------------
 
 
-def call_error(op: Any, positional: int, settings: Mapping[str, Any]) -> Exception:
+def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
     """Return the error for a call whose arguments do not fit the op's signature."""
-    names = "".join(f", {name}=" for name in sorted(settings))
-    got = f"{positional} positional arguments{names}"
-    return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
+    more = "".join(f", {name}=" for name in sorted(settings))
+    return TypeError(
+        f"{op.name}: got {count} positional arguments{more}; call it as {op.signature}"
+    )
 
 
 def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
@@ -181,7 +183,7 @@ def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
 def point_at(x: Any) -> str:
     """Return how to point at a value in a message: its name, what made it, and where."""
     made = f" made by {x.node.op.name}" if x.node else ""
-    where = f" in {' / '.join(map(str, x.node.scope))}" if x.node and x.node.scope else ""
+    where = f" in {format_scope(x.node.scope)}" if x.node and x.node.scope else ""
     return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{where})"
 
 

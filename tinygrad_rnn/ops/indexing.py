@@ -295,6 +295,11 @@ def frozen_index(index: Any) -> Any:
     """
     if type(index) in IMMUTABLE:
         return index
+    if type(index) is slice:
+        start, stop, step = index.start, index.stop, index.step
+        if type(start) in IMMUTABLE and type(stop) in IMMUTABLE and type(step) in IMMUTABLE:
+            return index
+        return slice(frozen_index(start), frozen_index(stop), frozen_index(step))
     if isinstance(index, tuple):
         return tuple([frozen_index(part) for part in index])
     if isinstance(index, list):

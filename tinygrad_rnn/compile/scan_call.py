@@ -44,7 +44,7 @@ class Compiled:
     held: Any = None
 
     def __post_init__(self) -> None:
-        self.op = walk_op(self.title)
+        self.op = make_scan_op(self.title)
 
     def leaves(self, tensors: list[Value]) -> list[Value]:
         """Return the arguments after inputs and states, for the Tensors that a cell holds now."""
@@ -63,7 +63,7 @@ class Compiled:
 
 
 @dataclass(slots=True, repr=False)
-class Walk:
+class ScanCall:
     """One run of a program, with the values that the backward pass needs.
 
     Drawings show its number of steps.
@@ -150,13 +150,13 @@ def run(
     reverse: bool,
 ) -> tuple[Any, Any]:
     """Run a program; return outputs and last state in the structures that the cell returns."""
-    walk = Walk(compiled, cell, reverse, (len(inputs), len(states)))
+    call = ScanCall(compiled, cell, reverse, (len(inputs), len(states)))
     handed = (*inputs, *states, *compiled.leaves(tensors))
-    y = apply(compiled.op, handed, {"compiled": walk, **_narrowed(compiled, handed)})
+    y = apply(compiled.op, handed, {"compiled": call, **_narrowed(compiled, handed)})
     if not isinstance(y, Value):
         y = Tensor(y)
     traced, plan = compiled.traced, compiled.program.plan
-    outputs, tail = _unpacked(walk, y)
+    outputs, tail = _unpacked(call, y)
     end = 0 if reverse else -1
     # Copied, because a user may reset parts of a state while the backward pass needs the original.
     last = [
@@ -173,13 +173,13 @@ def _narrowed(compiled: Compiled, handed: Iterable[Any]) -> dict[str, Any]:
     return {"dtype": dtype} if floats and np.result_type(*floats) != dtype else {}
 
 
-def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
+def _unpacked(call: ScanCall, y: Any) -> tuple[list[Any], dict[int, Any]]:
     """Split the result into the outputs, and those parts of the last state that are no outputs."""
-    compiled = walk.compiled
+    compiled = call.compiled
     if compiled.single:
         return [y], {}
     parts, start = [], 0
-    for shape in walk.sizes:
+    for shape in call.sizes:
         size = int(np.prod(shape))
         parts.append(y[start : start + size].reshape(shape))
         start += size
@@ -187,10 +187,10 @@ def _unpacked(walk: Walk, y: Any) -> tuple[list[Any], dict[int, Any]]:
     return parts[:n], dict(zip(compiled.tail, parts[n:], strict=True))
 
 
-def walk_op(title: str) -> Op:
+def make_scan_op(title: str) -> Op:
     """Return the op of a program, whose forward and backward are the two functions."""
 
-    def forward(*inputs: Any, compiled: Walk, dtype: Any = None) -> np.ndarray:
+    def forward(*inputs: Any, compiled: ScanCall, dtype: Any = None) -> np.ndarray:
         return _forward(compiled, inputs)
 
     made = Op(forward, f"{title}({{inputs}})").vjps(inputs=_back)
@@ -198,33 +198,33 @@ def walk_op(title: str) -> Op:
     return made
 
 
-def _forward(walk: Walk, arrays: tuple[Any, ...]) -> np.ndarray:
-    compiled = walk.compiled
-    n, _ = walk.counts
-    walk.steps = len(arrays[0])
-    ahead = [x[::-1] for x in arrays[:n]] if walk.reverse else arrays[:n]
+def _forward(call: ScanCall, arrays: tuple[Any, ...]) -> np.ndarray:
+    compiled = call.compiled
+    n, _ = call.counts
+    call.steps = len(arrays[0])
+    ahead = [x[::-1] for x in arrays[:n]] if call.reverse else arrays[:n]
     with np.errstate(over="ignore", under="ignore"):
-        outputs, last, walk.saved = compiled.program.forward(*ahead, *arrays[n:])
-    if walk.reverse:
+        outputs, last, call.saved = compiled.program.forward(*ahead, *arrays[n:])
+    if call.reverse:
         outputs = [y[::-1] for y in outputs]
     if compiled.single:
         return outputs[0]
     parts = [*outputs, *(last[i] for i in compiled.tail)]
-    walk.sizes = [part.shape for part in parts]
+    call.sizes = [part.shape for part in parts]
     return np.concatenate([part.reshape(-1) for part in parts])
 
 
-def _back(g: Any, y: Any, *inputs: Any, compiled: Walk, dtype: Any = None) -> list[Any]:
+def _back(g: Any, y: Any, *inputs: Any, compiled: ScanCall, dtype: Any = None) -> list[Any]:
     return (
         _recorded(g, inputs, compiled) if isinstance(g, Value) else _backward(compiled, g, inputs)
     )
 
 
-def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
-    program, plan = walk.compiled.program, walk.compiled.program.plan
-    n, _ = walk.counts
-    outputs, tail = _unpacked(walk, g)
-    if walk.reverse:
+def _backward(call: ScanCall, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
+    program, plan = call.compiled.program, call.compiled.program.plan
+    n, _ = call.counts
+    outputs, tail = _unpacked(call, g)
+    if call.reverse:
         outputs = [part[::-1] for part in outputs]
     carried = [
         tail[i] if i in tail else np.zeros(plan.shape(s), plan.dtype(s))
@@ -232,26 +232,26 @@ def _backward(walk: Walk, g: np.ndarray, arrays: tuple[Any, ...]) -> list[Any]:
     ]
     assert program.backward is not None
     with np.errstate(over="ignore", under="ignore"):
-        flows = list(program.backward(*outputs, *carried, *walk.saved))
-    if walk.reverse:
+        flows = list(program.backward(*outputs, *carried, *call.saved))
+    if call.reverse:
         flows[:n] = [None if flow is None else flow[::-1] for flow in flows[:n]]
     return [
         np.zeros_like(x) if flow is None else flow for flow, x in zip(flows, arrays, strict=True)
     ]
 
 
-def _recorded(g: Any, inputs: tuple[Any, ...], walk: Walk) -> list[Any]:
+def _recorded(g: Any, inputs: tuple[Any, ...], call: ScanCall) -> list[Any]:
     """Return the gradients as Tensors with a graph, for gradients of gradients.
 
     The cell runs step by step, without its program, and its own graph is differentiated.
     """
-    compiled = walk.compiled
-    n, _ = walk.counts
+    compiled = call.compiled
+    n, _ = call.counts
     xs = tuple(inputs[:n]) if compiled.several else inputs[0]
     states = tree.map(lambda i: inputs[n + i], compiled.traced.state)
     token = scan_hook.set(None)
     try:
-        output, last = scan(walk.cell, xs, states, reverse=walk.reverse)
+        output, last = scan(call.cell, xs, states, reverse=call.reverse)
     finally:
         scan_hook.reset(token)
     y = _packed(compiled, output, last)
