@@ -129,9 +129,8 @@ def unknown_op_error(name: str) -> Exception:
 def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
     """Return the error for a call whose arguments do not fit the op's signature."""
     more = "".join(f", {name}=" for name in sorted(settings))
-    return TypeError(
-        f"{op.name}: got {count} positional arguments{more}; call it as {op.signature}"
-    )
+    got = f"{count} positional arguments{more}"
+    return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
 
 
 def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
@@ -206,11 +205,10 @@ def changed_error(x: Any, node: Any) -> Exception:
 def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     """Return the error for a rule that returned no array, or one that does not fit its input."""
     argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
-    fix = "make the rule return g times the derivative, in the shape of its output or its input"
-    if hasattr(c, "shape"):
-        return argument_error("backward", argument, expected, f"shape {c.shape}", fix)
-    fix += "; leave out the rule of an input that has no gradient"
-    return argument_error("backward", argument, expected, describe(c), fix, TypeError)
+    is_array = hasattr(c, "shape")
+    got, kind = (f"shape {c.shape}", ValueError) if is_array else (describe(c), TypeError)
+    fix = "make the rule return g times the derivative, or leave it out if there is none"
+    return argument_error("backward", argument, expected, got, fix, kind)
 
 
 # -- Tensors ---------------------------------------------------------------------------------------
