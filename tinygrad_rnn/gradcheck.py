@@ -91,7 +91,7 @@ def gradcheck(
     Warns
     -----
     UserWarning
-        If an input is float32 or smaller, because differences in it are inaccurate.
+        If an input is float32 or smaller, because differences in such a dtype are inaccurate.
 
     Examples
     --------

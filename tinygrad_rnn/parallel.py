@@ -54,7 +54,7 @@ def world() -> Any:
 def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     """Replace the gradients in every process by their mean over all processes.
 
-    Call it between ``backward`` and ``step``, in every process, with the same parameters in the
+    Call this between ``backward`` and ``step``, in every process, with the same parameters in the
     same order. If the processes have equally large parts of a batch, and each loss is the mean over
     its part, the mean of the gradients is the gradient of the mean loss over the whole batch.
 
@@ -117,8 +117,8 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
 
     Examples
     --------
-    Without a seed, every process draws its own weights. `broadcast` gives all
-    processes the weights of rank 0.
+    Without a seed, every process draws its own weights. `broadcast` gives all processes the weights
+    of rank 0.
 
     >>> import tinygrad_rnn as tg
     >>> model = tg.nn.Linear(2, 1)

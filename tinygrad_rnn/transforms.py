@@ -1,6 +1,6 @@
 """Derivatives as values: these functions return gradients and leave every ``.grad`` unchanged.
 
-All of them use the same backward pass. Signatures follow JAX and torch.func. With
+All of these functions use one backward pass. Signatures follow JAX and torch.func. With
 `create_graph` the results have a graph of their own, so that they can be differentiated again.
 """
 
@@ -66,7 +66,8 @@ def grad(
     _require_some("grad", "inputs", sources)
     for i, x in enumerate(sources):
         if not (isinstance(x, Tensor) and x.tracked):
-            expected, fix = "a Tensor that requires gradients", "create it with requires_grad=True"
+            expected = "a Tensor that requires gradients"
+            fix = "create the Tensor with requires_grad=True"
             raise argument_error("grad", f"inputs[{i}]", expected, describe(x), fix, TypeError)
     gradients = _compute_gradients("grad", output, sources, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
@@ -103,7 +104,7 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     TypeError
         If `f` does not return a Tensor, or the dtype of a primal is not floating.
     ValueError
-        If there are no primals. From `pull`: if v does not have the shape of the output.
+        If there are no primals. `pull` raises the same error if v does not have the output's shape.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Initialisers: constant arrays, and random ones drawn from the Generator that is passed in."""
+"""Initialisers: constant arrays, and random arrays drawn from the Generator that is passed in."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     ----------
     shape : tuple of int
     bound : float
-        At least 0.
+        The largest absolute value, at least 0.
     rng : numpy.random.Generator or int, optional
         A Generator or a seed. The default is a new unseeded Generator.
 

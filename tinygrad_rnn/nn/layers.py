@@ -102,8 +102,7 @@ class Embedding(Module):
     Attributes
     ----------
     weight : Tensor of shape (num_embeddings, embedding_dim)
-        W. The gradient of a row is the sum over all positions where the row is
-        looked up.
+        W. The gradient of a row is the sum over all positions where the row is looked up.
 
     References
     ----------
@@ -188,7 +187,8 @@ class LayerNorm(Module):
         The sizes of the last axes. Mean and variance are taken over these axes. The variance is the
         sum of squares divided by the number of entries, without Bessel's correction.
     eps : float
-        At least 0. With 0, an example whose entries are all equal gives NaN.
+        The number added to the variance, at least 0. With 0, an example whose entries are all equal
+        gives NaN.
 
     Attributes
     ----------

@@ -138,7 +138,7 @@ def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
     Raises
     ------
     ValueError
-        If the shape is not that of the logits, or a row is not a distribution.
+        If the target does not have the shape of the logits, or a row is not a distribution.
     """
     if target.shape != logits.shape:
         raise target_error(name, target, logits)

@@ -2,8 +2,8 @@
 
 A NaN in a logit or target that counts makes the loss NaN, because every op propagates NaN, even
 `max`, `relu` and `clip`. Values that do not count are not read, so NaN and inf in them reach
-neither the loss nor a gradient. These are rows whose target is ``ignore_index``, time steps after
-the end of a sequence (``lengths``) and entries that dropout drops.
+neither the loss nor a gradient. Such values are rows whose target is ``ignore_index``, time steps
+after the end of a sequence (``lengths``) and entries that dropout drops.
 
 A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0.
 It gets no gradient. NaN still propagates. For infinite logits the loss is its limit, if the limit
@@ -88,7 +88,8 @@ def cross_entropy(
     if target.dtype.kind == "f" or isinstance(target, Tensor):
         if ignore_index is not None and target.shape == logits.shape:
             expected, got = "None with probability targets", str(ignore_index)
-            raise argument_error(name, "ignore_index", expected, got, "use integer targets")
+            fix = "leave out ignore_index, or use integer targets"
+            raise argument_error(name, "ignore_index", expected, got, fix)
         p = terms.as_distributions(name, target, logits)
         p = p * (1 - epsilon) + epsilon / logits.shape[-1] if epsilon else p
         p = p if weight is None else p * weight

@@ -73,7 +73,7 @@ class Recurrent(Module):
     Raises
     ------
     TypeError
-        If `cell` is a cell instead of a function that returns one, or a setting has a wrong type.
+        If `cell` is a cell, not a function that returns a cell, or a setting has a wrong type.
     ValueError
         If a size or a probability is out of range, or the cells differ in hidden size.
 
@@ -184,7 +184,7 @@ class Recurrent(Module):
             if cell_name != name and cell_name in cell._parameters:
                 if isinstance(value, Tensor):
                     shape = cell._parameters[cell_name].shape
-                    fix = "build the layer with other sizes"
+                    fix = "assign a Tensor of this shape, or build a new layer"
                     check.shape(type(self).__name__, name, value, shape, fix)
                 setattr(cell, cell_name, value)
                 return
@@ -209,10 +209,9 @@ class Recurrent(Module):
             The number of valid steps of each sequence, from 0 to T, in any order. The rest of x is
             padding and has no effect, even if it is NaN. The output for padding is 0. The last
             state of a sequence is the state after its last valid step. The reverse direction starts
-            each sequence at its last valid step. The cell also runs on
-            the padding, where its input is the sequence's first step again, and its results for the
-            padding are discarded. Its states and outputs must therefore be arrays with the batch as
-            their first axis.
+            each sequence at its last valid step. The cell also runs on the padding,
+            with the sequence's first step as input, and these results are discarded. Its states and
+            outputs must therefore be arrays with the batch as their first axis.
 
         Returns
         -------

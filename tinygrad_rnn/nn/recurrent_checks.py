@@ -58,9 +58,9 @@ def as_sequences(
     Raises
     ------
     TypeError
-        If its dtype differs from that of the parameters.
+        If the dtype of `x` differs from that of the parameters.
     ValueError
-        If its shape does not fit, or there is no time step.
+        If the shape of `x` does not fit, or there is no time step.
     """
     x = as_input(operation, x, dtype)
     if x.ndim not in (2, 3):

@@ -52,8 +52,8 @@ def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
     If `reverse`, the replacement is the last valid step, where the scan starts. It carries no
     gradient.
 
-    The cell also runs on the padding, and its results there are discarded. An infinite derivative
-    in the padding, for example that of √x at 0, would still give NaN, because the gradient of a
+    The cell also runs on the padding, but the results are discarded. An infinite derivative in the
+    padding, for example the derivative of √x at 0, would still give NaN, because the gradient of a
     discarded result is 0, and 0 · inf is NaN. The cell therefore runs on a step that the sequence
     contains anyway. A sequence of length 0 takes the step of the longest sequence. If all sequences
     are empty, the padding is 1.
@@ -74,9 +74,10 @@ def freeze_finished(
 ) -> tuple[StepFunction, Any]:
     """Wrap `step` to leave the state of finished sequences unchanged; return it with its inputs.
 
-    With `restart`, the cell gets the initial state of a finished sequence instead of its last one.
-    With `pad_with_first_step` the cell then repeats the first step of the sequence, so the padding
-    adds no infinite derivative. A cell without infinite derivatives does not need this.
+    With `restart`, the cell gets the initial state of a finished sequence instead of the last
+    state. Together with `pad_with_first_step`, the cell then repeats the first step of the
+    sequence, so the padding adds no infinite derivative. A cell without infinite derivatives does
+    not need this.
 
     Raises
     ------

@@ -171,7 +171,7 @@ def _take(a: Any, indices: Any, axis: int) -> Any:
     """Return ``numpy.take(a, indices, axis)``; raise TypeError unless the indices are integers."""
     index = np.asarray(indices)
     if index.dtype.kind not in "iu":
-        got, fix = describe(index), "use a[indices] for a mask"
+        got, fix = describe(index), "pass integers, or use a[mask] with booleans"
         raise argument_error("np.take", "indices", "integers", got, fix, TypeError)
     return a[(slice(None),) * range(np.ndim(a))[axis] + (index,)]
 
@@ -205,4 +205,4 @@ def _no_derivative_error(name: str) -> Exception:
 
 def _reject_dot() -> Any:
     """Raise TypeError, because `numpy.dot` does not multiply stacks of matrices pairwise."""
-    raise argument_error("np.dot", "b", "at most two axes", "more", "use tg.matmul", TypeError)
+    raise argument_error("np.dot", "b", "at most two axes", "more axes", "use tg.matmul", TypeError)

@@ -246,7 +246,7 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
     ValueError
         If there are not as many terms as operands, or a letter is repeated in one term.
     """
-    expected, fix = "a string such as 'ij,jk->ik'", "pass the subscripts first"
+    expected, fix = "a string such as 'ij,jk->ik'", "pass the subscripts as the first argument"
     check.instance("einsum", "subscripts", subscripts, str, expected, fix)
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")

@@ -274,7 +274,7 @@ logsumexp.vjps(
 def replace_minus_inf(y: Any) -> Any:
     """Return `y` with 0 in place of −inf.
 
-    Where y is −inf, every entry of a is −inf too. There exp(a − y) would be NaN, but exp(a − 0)
+    Where y is −inf, every entry of a is −inf too. Then exp(a − y) would be NaN, but exp(a − 0)
     is 0.
     """
     return where(y == -math.inf, 0, y)

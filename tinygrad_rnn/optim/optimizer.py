@@ -36,8 +36,8 @@ class Optimizer:
     TypeError
         If `params` is not an iterable, or a setting is not a number.
     ValueError
-        If there are no parameters, a parameter is not such a leaf or is given twice, or a number is
-        out of range.
+        If there are no parameters, a parameter is given twice or is not a leaf that requires
+        gradients, or a number is out of range.
 
     Examples
     --------

@@ -61,8 +61,8 @@ def sample(
         If a setting is out of range, `prime` is empty or contains an unknown character, the logits
         do not have the shape (T, 1, len(vocab)), or a logit is NaN or +inf.
     TypeError
-        If `vocab` is not a CharVocab, `model` is not callable, or it does not return (logits,
-        state).
+        If `vocab` is not a CharVocab, `model` is not callable, or `model` does not return
+        (logits, state).
 
     Examples
     --------

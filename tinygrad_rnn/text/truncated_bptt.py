@@ -58,8 +58,8 @@ def bptt(
     Returns
     -------
     iterator of Tensor
-        The losses. Call `backward` on each, and step the optimizer, before you take
-        the next loss.
+        The losses. Call `backward` on each loss, and step the optimizer, before you take the
+        next loss.
 
     Raises
     ------
