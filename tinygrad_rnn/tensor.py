@@ -190,11 +190,14 @@ class Tensor(Copyable, Value):
 
         Raises
         ------
+        TypeError
+            If `retain_graph` is not True or False.
         RuntimeError
             If this tensor does not require gradients, or an earlier backward pass used this graph
             without ``retain_graph=True``.
         ValueError
-            If `gradient` is missing or of another shape. In that case no ``.grad`` has changed.
+            If `gradient` is missing or of another shape, or a ``.grad`` is of another shape than
+            its leaf. In that case no ``.grad`` has changed.
 
         Examples
         --------
@@ -282,7 +285,7 @@ class Tensor(Copyable, Value):
     __array_ufunc__ = numpy_protocol.array_ufunc
     __array_function__ = numpy_protocol.array_function
 
-    # -- methods: the functions of the same name ---------------------------------------------------
+    # -- methods: the functions of the same name; `dot` is matmul, `flatten` is ravel --------------
 
     T = property(ops.transpose, doc="The axes in reverse order.")
     mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged.")
