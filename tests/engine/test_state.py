@@ -119,7 +119,7 @@ def test_no_gradient_is_lost_however_long_adding_takes():
 # -- forks -----------------------------------------------------------------------------------------
 
 FORKED = """
-import os, sys, threading
+import os, signal, sys, threading
 import numpy as np
 sys.path[:0] = sys.argv[1:2]
 import tinygrad_rnn as tg
@@ -130,6 +130,7 @@ def in_child(work):
     read, write = os.pipe()
     child = os.fork()
     if not child:
+        signal.alarm(30)  # a child that waits for ever would outlive the test
         try:
             os.write(write, repr(work()).encode())
         finally:
