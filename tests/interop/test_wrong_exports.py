@@ -185,7 +185,7 @@ WRONG = {
         lambda: (as_model(lambda x: tg.tanh("a")), X),
         {},
         TypeError,
-        "^tanh: argument a: expected real numbers",
+        "^tanh: argument a: expected a rectangular array of real numbers",
     ),
     "the step of each length": (
         lambda: after_gru(lambda h, lengths: h[lengths - 1, np.arange(h.shape[1])]),
