@@ -1,7 +1,7 @@
-"""Checks of arguments: each returns the value in the form that its caller uses, or raises an error.
+"""Checks of arguments: most return the value in the form that the caller needs, or raise an error.
 
-They are called as ``check.count("GRU", "num_layers", value)``. The operation and the argument come
-first, because an error names them.
+They are called as ``check.count("GRU", "num_layers", value)``. Most take the operation and the
+argument first, because an error names them.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def number(
     below: float = inf,
     fix: str = "give a number in this range",
 ) -> float:
-    """Return a number in [low, below) as a Python number, because those never change a dtype.
+    """Return a number in [low, below) as an int or float, which never widens a floating dtype.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def real_array(operation: str, argument: str, x: Any) -> np.ndarray:
     TypeError
         If it is masked, is a Tensor with gradients, or cannot be converted to such an array.
     """
-    # Integers are tracked while a model is exported, but they have no gradients.
+    # Export tracks integer Tensors too. They have no gradients, so they are allowed.
     if getattr(x, "tracked", False) and x.dtype.kind == "f":
         got, fix = f"a Tensor with gradients, {describe(x)}", f"use {argument}.detach()"
         raise argument_error(operation, argument, "a constant", got, fix, TypeError)
@@ -194,7 +194,7 @@ def first_position(wrong: np.ndarray) -> tuple[int, ...]:
 
 
 def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> None:
-    """Raise ValueError if a Tensor is given twice; two with equal names are different."""
+    """Raise ValueError if the same Tensor is given twice. Different Tensors may share a name."""
     first: dict[Any, int] = {}
     for i, t in enumerate(tensors):
         j = first.setdefault(t, i)

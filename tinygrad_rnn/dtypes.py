@@ -1,6 +1,7 @@
 """The promotion policy.
 
-Arrays keep their dtype, Python floats take the default, and integers never widen floats.
+Arrays keep their dtype, and integers never widen floats. A Tensor made from Python floats has the
+default dtype.
 
 Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype
 of t. An array is not weak, even one without axes: ``np.array(2.0) * t`` is float64, as in NumPy.
@@ -91,7 +92,7 @@ def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dty
 
 
 def real_dtype(value: Any, operation: str = "Tensor") -> np.dtype:
-    """Return a dtype of real numbers in the byte order of the machine.
+    """Return `value` as a dtype of real numbers in the byte order of the machine.
 
     NumPy has one object for each of these, so that they can be compared with ``is``.
     """
@@ -127,7 +128,8 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
     x : array_like
     arrays : sequence
         The arrays of the Tensors among the op's arguments. Numbers stay weak beside them, and
-        lists of floats take their dtype. Without any, `x` is what NumPy makes of it.
+        lists of floats take their dtype. If there are none, numbers stay as they are, and NumPy
+        converts the rest.
     """
     if type(x) in NUMPY_SCALARS:
         return x.item() if arrays else x
@@ -148,7 +150,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
-    """Return the arguments of an op without Tensors; numbers are weak only beside arrays."""
+    """Return the arguments of a call without Tensors, as arrays if none of them is from NumPy."""
     weak = not any(isinstance(x, FROM_NUMPY) for x in arrays)
     return [np.asarray(x) for x in arrays] if weak else arrays
 
@@ -159,8 +161,9 @@ def cast_result(
     """Return `result` in the dtype of the floating inputs.
 
     NumPy makes float64 of float32 and int64; here the result stays float32. A float result of
-    integers alone is computed again in float64 and cast to the default dtype, because NumPy would
-    take float16 for int8, and negating an unsigned integer would wrap around.
+    integers alone is computed again in float64 and cast to the default dtype. NumPy would take
+    float16 for int8, and an op that negates its input, such as sigmoid, would wrap around for
+    unsigned integers.
     """
     if result.dtype.kind != "f":
         return result.astype(real_dtype(result.dtype), copy=False)

@@ -19,7 +19,7 @@ StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] | None] = (
     ContextVar("tinygrad_rnn.scan_hook", default=None)
 )
-"""Function that `scan` calls in place of its loop. The compiler sets it to run a program."""
+"""Function that `scan` calls in place of its loop, for example the compiled program of a cell."""
 
 
 def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
@@ -40,7 +40,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
         Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple of slices.
     state : Tensor, or any structure of Tensors that the cell takes
         The state before the first step. Its structure, shapes and dtypes must stay the same. Only
-        a part that is not an array, None for example, may be replaced by an array.
+        a part that is not an array, None for example, may be replaced by something else.
     reverse : bool
         If True, start at the last step and end at the first. The outputs are stacked in order of
         time in both cases.
@@ -48,7 +48,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     Returns
     -------
     outputs : Tensor of shape (T, ...), or a tuple of such Tensors if the cell's output is a tuple
-    state : as `state`
+    state : the state after the last call, in the structure of the argument
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _require_pair(result: Any, state: Any, t: int) -> tuple[Any, Any]:
         got, fix = describe(result), "end the cell with `return h, h`, for example"
         raise argument_error("scan", "cell", RETURNS_A_PAIR, got, fix, TypeError)
     if not tree.same_structure(state, result[1]):
-        expected = f"a state after step {t} like that before the step, {tree.describe(state)}"
+        expected = f"a state of the same form after step {t} as before it, {tree.describe(state)}"
         fix = (
             "start from a state with the shapes and dtypes that the cell returns, or use reshape "
             "and astype in the cell, because states are not broadcast"
@@ -137,7 +137,7 @@ def _stack_outputs(outputs: list[Any]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If the outputs are not arrays of one shape.
+        If the outputs, or the parts at one place in the tuples, are not arrays of one shape.
     """
     try:
         if isinstance(outputs[0], tuple):
@@ -160,9 +160,9 @@ def detach(state: Any) -> Any:
 
     Returns
     -------
-    as `state`
-        Each Tensor becomes a leaf with the same array, which requires no gradients. All other parts
-        stay unchanged.
+    state
+        Each Tensor becomes a leaf that has the same array and requires no gradients. All other
+        parts stay unchanged.
 
     Examples
     --------

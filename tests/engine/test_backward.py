@@ -610,7 +610,7 @@ def test_a_rule_of_the_wrong_shape_is_named(custom_op):
 
     crooked.vjps(a=lambda g, y, a: g[:2])
     x = leaf(3)
-    with pytest.raises(ValueError, match=r"crooked.*\(3,\).*\(2,\).*make the rule return g"):
+    with pytest.raises(ValueError, match=r"crooked.*\(3,\).*\(2,\).*return g times"):
         crooked(x).backward(normal(3))
     assert x.grad is None
 
@@ -624,7 +624,7 @@ def test_a_rule_whose_result_would_stretch_the_input_is_named(custom_op):
 
     elongated.vjps(a=lambda g, y, a: g.sum(axis=0) * [1, 2, 3])
     x = leaf(1, 1)
-    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*make the rule return g"):
+    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*return g times"):
         elongated(x).backward(normal(1, 1))
     assert x.grad is None
 

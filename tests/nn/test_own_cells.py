@@ -214,7 +214,7 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
         ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
         with pytest.raises(
-            ValueError, match="scan: argument cell: expected a state after step 0 like that before"
+            ValueError, match="scan: argument cell: expected a state of the same form after step 0"
         ):
             call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
 
@@ -444,7 +444,7 @@ def test_a_wrong_result_of_a_cell_is_the_same_error_when_states_are_kept(options
 
     x = np.ones((3, 2, 2))
     with pytest.raises(
-        ValueError, match="scan: argument cell: expected a state after step 0 like that before"
+        ValueError, match="scan: argument cell: expected a state of the same form after step 0"
     ):
         makes(lambda x, h: (x, h[:1]))(x, lengths=lengths)
     for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):
@@ -493,7 +493,7 @@ def test_a_cell_class_of_input_size_and_rng_makes_the_cells():
         (
             nn.GRUCell(3, 4, rng=0),
             r"GRUCell GRUCell\(3, 4, .*\); pass a function of \(input_size, rng\) that returns "
-            r"a Module",
+            r"the cell",
         ),
     ],
     ids=["a class of other arguments", "a cell"],

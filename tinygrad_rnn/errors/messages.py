@@ -1,7 +1,9 @@
 """Checks and messages of the engine, kept out of its way.
 
-A function called ``…_error`` returns an exception to raise. The others return the value that they
-have checked, or raise. They only look at ops, nodes and Tensors and import none of them.
+A function called ``…_error`` returns an exception to raise, and so does `explain`. `input_names`
+and `point_at` return text. The other functions raise if something is wrong; some return the value
+that they have checked. This module reads attributes of ops, nodes and Tensors, but does not import
+their classes.
 """
 
 from __future__ import annotations
@@ -29,13 +31,13 @@ def instance(operation: str, argument: str, value: Any, kinds: Any, expected: st
 
 
 def flag(operation: str, argument: str, value: Any) -> bool:
-    """Return `value` as a bool; raise TypeError for anything else, because "no" is true."""
+    """Return `value` as a bool; raise TypeError unless it is one, because bool("no") is True."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
 
 def runs_at_once(block: str, function: Callable[..., Any]) -> None:
-    """Raise TypeError if a function runs after its call, when a block around it has ended."""
+    """Raise TypeError for a generator or async function: it would run after the block has ended."""
     if any(is_deferred(function) for is_deferred in DEFERRED):
         expected = "one that has done its work when it returns"
         got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
@@ -63,7 +65,7 @@ def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> N
 
 
 def numbers_error(operation: str, argument: str, x: Any) -> Exception:
-    """Return the TypeError for data that NumPy cannot make an array of real numbers of."""
+    """Return the TypeError for data that is not a plain, rectangular array of real numbers."""
     expected, got = "a rectangular array of real numbers", describe(x)
     fix = "stack Tensors with tg.stack, pad rows to one length, or convert to a real dtype"
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray:
@@ -87,7 +89,7 @@ def check_formula(op: Any) -> None:
 
 
 def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
-    """Raise TypeError if a rule is for no input, or cannot be called with the op's arguments."""
+    """Raise TypeError if a rule names an unknown input, or does not accept the op's arguments."""
     unknown = ", ".join(sorted(rules.keys() - set(op.inputs)))
     if unknown:
         known = ", ".join(op.inputs)
@@ -109,17 +111,14 @@ def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
 
 
 def name_taken_error(op: Any) -> Exception:
-    """Return the error for a second op of this name, defined in another file."""
+    """Return the error for a new op whose name is taken by `op`, which another file defines."""
     got, fix = f"that of the op defined in {op.forward.__module__}", "rename the function"
     return argument_error("op", op.name, "a name that is not taken", got, fix)
 
 
 def unknown_op_error(name: str) -> Exception:
     """Return the error for a name that is not in the registry."""
-    expected, fix = (
-        "the name of an op that is defined here",
-        "import the module that defines it first",
-    )
+    expected, fix = "the name of a defined op", "import the module that defines it first"
     return argument_error("op", "name", expected, repr(name), fix, KeyError)
 
 
@@ -134,7 +133,7 @@ def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
 
 
 def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
-    """Return the arrays of a variadic op as a tuple; raise TypeError for a single array."""
+    """Return the arrays of a variadic op as a tuple; raise TypeError if they are no sequence."""
     if not isinstance(arrays, Iterable) or getattr(arrays, "shape", None) == ():
         expected, fix = "a sequence of arrays", "put the arrays in a list"
         raise argument_error(op.name, op.inputs[0], expected, describe(arrays), fix, TypeError)
@@ -142,14 +141,14 @@ def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
 
 
 def input_names(op: Any, n: int) -> Sequence[str]:
-    """Return the names of `n` inputs; of a variadic op ``arrays[0]``, ``arrays[1]``, …"""
+    """Return the names of `n` inputs; those of a variadic op are ``arrays[0]``, ``arrays[1]``, …"""
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
 def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exception:
     """Return NumPy's error with the op, its arguments and the fix added to the text.
 
-    Only the first `taken` inputs were arrays; if there are more, the next one caused the error.
+    The first `taken` inputs were accepted; if there are more inputs, the next one is at fault.
     """
     if getattr(error, "explained", False):
         return error
@@ -159,7 +158,7 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    is_type_error = isinstance(error, TypeError)  # NumPy's own classes need more than a message
+    is_type_error = isinstance(error, TypeError)  # NumPy's subclasses take more arguments
     better = TypeError(text) if is_type_error else type(error)(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
@@ -207,7 +206,7 @@ def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
     is_array = hasattr(c, "shape")
     got, kind = (f"shape {c.shape}", ValueError) if is_array else (describe(c), TypeError)
-    fix = "make the rule return g times the derivative, or leave it out if there is none"
+    fix = "return g times the derivative, or leave out the rule if there is no derivative"
     return argument_error("backward", argument, expected, got, fix, kind)
 
 
@@ -226,7 +225,7 @@ def check_leaf(operation: str, t: Any, kind: type[Exception] = TypeError) -> Any
 
 
 def check_untracked(operation: str, argument: str, t: Any) -> Any:
-    """Return the Tensor `t` to read its values; raise TypeError if that would lose gradients."""
+    """Return `t` if it is untracked; raise TypeError if reading it would lose gradients."""
     if t.tracked:
         expected, got = "a Tensor without gradients", "one whose gradients would be lost"
         fix = f"use {argument}.item(), {argument}.detach().numpy(), or a function of tinygrad_rnn"
@@ -244,7 +243,7 @@ def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
     RuntimeError
         If it does not require gradients.
     ValueError
-        If `gradient` is missing though `output` has several entries, or does not fit.
+        If `gradient` does not fit `output`, or is None and `output` is not one number.
     """
     if not getattr(output, "tracked", False):
         argument = getattr(output, "name", "") or "output"

@@ -20,16 +20,16 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     """Check a PyTorch state dict, and return it as plain arrays under the same names.
 
     Our layers have the names and the layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`,
-    `Embedding` and `LayerNorm`, and `torch.nn.GRU` is our GRU with ``reset="after"``. Conventions:
-    the documentation of these classes.
+    `Embedding` and `LayerNorm`, and `torch.nn.GRU` is our GRU with ``reset="after"``. PyTorch's
+    documentation of these classes describes the layout.
 
     Parameters
     ----------
     weights : mapping of str to array or tensor
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs. If there is a GRU, "before" raises ValueError, because PyTorch's GRU
-        has the form "after".
+        The form of our GRUs. If the state dict contains a GRU, "before" raises ValueError, because
+        PyTorch's GRU has the form "after".
 
     Returns
     -------
@@ -68,7 +68,7 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     state : mapping of str to array
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs. If there is a GRU, "before" raises ValueError.
+        The form of our GRUs. If the state dict contains a GRU, "before" raises ValueError.
 
     Returns
     -------

@@ -140,7 +140,7 @@ class Cell(Module):
         Returns
         -------
         output : Tensor of shape (B, H) or (H,)
-        state : as `state`
+        state : Tensor or tuple, of the same shapes as the argument `state`
 
         Raises
         ------

@@ -218,7 +218,7 @@ class Recurrent(Module):
         output : Tensor of shape (T, B, directions · H), or (T, directions · H)
             The last layer's output at every step; a tuple of such Tensors if the cell's output
             is a tuple.
-        state : as `state`
+        state : Tensor or tuple, of the same shapes as the argument `state`
             The last state of each layer and direction; in each layer, forward comes before reverse.
 
         Raises

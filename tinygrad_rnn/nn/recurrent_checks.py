@@ -15,11 +15,11 @@ from .layers import check_last_axis
 from .module import Module, as_input
 
 MAKER = "a function that makes a cell"
-MAKER_FIX = "pass a function of (input_size, rng) that returns a Module or a function of (x, state)"
+MAKER_FIX = "pass a function of (input_size, rng) that returns the cell"
 
 
 def require_cell_maker(operation: str, cell: Any) -> None:
-    """Raise TypeError unless `cell` is a function that makes cells and not itself a cell."""
+    """Raise TypeError unless `cell` is callable and neither a Module nor a class like `GRUCell`."""
     fix = MAKER_FIX
     is_cell_class = isinstance(cell, type) and issubclass(cell, Cell)
     if is_cell_class and "hidden_size" in inspect.signature(cell).parameters:
@@ -85,7 +85,7 @@ def require_one_array(operation: str, output: Any) -> None:
 def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
     """Raise ValueError unless each output has the axes in `shape`, and a feature axis.
 
-    `shape` holds the number of time steps and the batch size.
+    `shape` is (T, B), or (T,) if the input has no batch axis.
 
     Without a batch axis, the sequences cannot be distinguished. Without a further axis of features,
     the outputs of the two directions cannot be concatenated.

@@ -1,6 +1,6 @@
 """Sums, products and powers. Shapes broadcast as in NumPy.
 
-The rules do not undo broadcasting, because the engine does.
+The derivative rules do not sum over broadcast axes, because the backward pass does.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 @op("{a} − {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.subtract)
 def subtract(a: Any, b: Any) -> Any:
-    """Return a − b. The result is rounded once. Where a and b are nearly equal, cancellation loses
-    their common digits.
+    """Return a − b. The result is rounded once. Where `a` and `b` are nearly equal, cancellation
+    loses their common digits.
 
     Examples
     --------
@@ -91,9 +91,9 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
     domain={"a": (0, inf)},
 )
 def power(a: Any, b: Any) -> Any:
-    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where a and b are
-    both 0, the first is taken to be 0. Where a is 0 and b is not negative, the second is 0,
-    although 0 · inf would be NaN.
+    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where `a` and `b` are
+    both 0, the first is taken to be 0. Where `a` is 0 and `b` is not negative, the second is
+    taken to be 0, although log 0 is −inf.
 
     Examples
     --------
@@ -128,7 +128,7 @@ negative.vjps(a=lambda g, y, a: -g)
 
 @op("max({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.maximum)
 def maximum(a: Any, b: Any) -> Any:
-    """Return the elementwise maximum of a and b. Where they are equal, each gets half of the
+    """Return the elementwise maximum of `a` and `b`. Where they are equal, each gets half of the
     gradient.
 
     Examples
@@ -140,7 +140,7 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-# Comparisons with NaN are False, so both inputs get half of the gradient, and neither loses a NaN.
+# If a or b is NaN, both comparisons are False: both inputs get g / 2, so a NaN in g reaches both.
 maximum.vjps(
     a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
     b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
@@ -149,7 +149,7 @@ maximum.vjps(
 
 @op("min({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.minimum)
 def minimum(a: Any, b: Any) -> Any:
-    """Return the elementwise minimum of a and b. Where they are equal, each gets half of the
+    """Return the elementwise minimum of `a` and `b`. Where they are equal, each gets half of the
     gradient.
 
     Examples

@@ -18,8 +18,8 @@ from ..op import op
 @op("exp({a})", shapes="(…) → (…)", reference=np.exp)
 @np.errstate(under="ignore")
 def exp(a: Any) -> Any:
-    """Return e to the power a. For a above 88.7 in float32 (709.7 in float64) the result is inf,
-    with NumPy's warning. A result too small for the dtype is 0, without a warning.
+    """Return e to the power a. If `a` is above 88.7 in float32 (709.7 in float64), the result is
+    inf, with NumPy's warning. A result too small for the dtype is 0, without a warning.
 
     Examples
     --------
@@ -53,7 +53,7 @@ expm1.vjps(a=lambda g, y, a: g * (y + 1))
 
 @op("log({a})", shapes="(…) → (…)", reference=np.log, domain=(0, inf))
 def log(a: Any) -> Any:
-    """Return the natural logarithm of a. It is −inf at 0 and NaN for negative numbers, with
+    """Return the natural logarithm of `a`. It is −inf at 0 and NaN for negative numbers, with
     NumPy's warning.
 
     Examples
@@ -71,7 +71,7 @@ log.vjps(a=lambda g, y, a: g / a)
 
 @op("log1p({a})", shapes="(…) → (…)", reference=np.log1p, domain=(-1, inf))
 def log1p(a: Any) -> Any:
-    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of a. It
+    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of `a`. It
     is −inf at −1 and NaN below −1, with NumPy's warning.
 
     Examples
@@ -88,7 +88,7 @@ log1p.vjps(a=lambda g, y, a: g / (1 + a))
 
 @op("√{a}", shapes="(…) → (…)", reference=np.sqrt, domain=(0, inf))
 def sqrt(a: Any) -> Any:
-    """Return the square root of a. It is NaN for negative numbers, with NumPy's warning. Its
+    """Return the square root of `a`. It is NaN for negative numbers, with NumPy's warning. Its
     derivative is inf at 0.
 
     Examples
@@ -105,7 +105,7 @@ sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 @op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """Return a ⊙ a. Where a is beyond ±1.8e19 in float32, the result is inf, with NumPy's warning.
+    """Return a ⊙ a. Beyond ±1.8e19 in float32, the result is inf, with NumPy's warning.
 
     Examples
     --------
@@ -137,7 +137,7 @@ sign.vjps(a=lambda g, y, a: g * 0)
 
 @op("|{a}|", shapes="(…) → (…)", reference=np.abs)
 def abs(a: Any) -> Any:
-    """Return the absolute value of a. At 0 its derivative is taken to be 0.
+    """Return the absolute value of `a`. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def sigmoid(a: Any) -> Any:
     """Return the logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
 
     It is correct for any a: where exp(−a) overflows to inf, 1 / (1 + inf) is 0, the limit. The
-    derivative is 0 where y has rounded to 1: for a above 17 in float32, 37 in float64.
+    derivative is 0 where y has rounded to 1: for `a` above 17 in float32, 37 in float64.
 
     Examples
     --------
@@ -222,7 +222,7 @@ sigmoid.vjps(a=lambda g, y, a: g * (y * (1 - y)))
 
 @op("relu({a})", shapes="(…) → (…)", reference=lambda a: np.where(a > 0, a, 0))
 def relu(a: Any) -> Any:
-    """Return a where a is positive, and 0 elsewhere. At 0 its derivative is taken to be 0.
+    """Return `a` where `a` is positive, and 0 elsewhere. At 0 its derivative is taken to be 0.
 
     Examples
     --------
@@ -239,8 +239,8 @@ relu.vjps(a=lambda g, y, a: g * (y > 0))
 @op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
 @np.errstate(under="ignore", invalid="ignore")  # logaddexp warns about NaN
 def softplus(a: Any) -> Any:
-    """Return log(1 + exp(a)). It cannot overflow: the result is a for large a, and 0 for very
-    negative a.     −softplus(−a) is log σ(a).
+    """Return log(1 + exp(a)). It cannot overflow: the result is `a` for large `a`, and 0 for
+    very negative `a`. The logarithm of σ(a) is −softplus(−a).
 
     Examples
     --------
@@ -261,8 +261,8 @@ softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
     reference=np.clip,
 )
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
-    """Return a with its entries limited to the interval from `min` to `max`. The bounds are
-    constants: numbers or arrays. The derivative is 0 where a is outside them.
+    """Return `a` with its entries limited to the interval from `min` to `max`. The bounds are
+    constants: numbers or arrays. The derivative is 0 where `a` is outside them.
 
     If a bound needs a gradient, use `maximum` and `minimum`.
 
@@ -306,7 +306,7 @@ copy.vjps(a=lambda g, y, a: g)
 )
 def astype(a: Any, *, dtype: Any) -> Any:
     """Return `a` in another dtype. The gradient is cast back to the dtype of `a`. A number too
-    large for the new dtype becomes inf, with NumPy's warning.
+    large for a floating dtype becomes inf, with NumPy's warning.
 
     Examples
     --------

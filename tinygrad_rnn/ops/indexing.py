@@ -108,7 +108,7 @@ def _has_integer_array(index: Any) -> bool:
     domain={"condition": bool},
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """Return a where `condition` is True, else b; the three broadcast. `condition` is a constant.
+    """Return `a` where `condition` is True, else b; the three broadcast. `condition` is a constant.
 
     A NaN in the branch that is not taken does not reach the result, and its gradient is 0. The
     rule of an earlier op may still turn that 0 into NaN, as the rule of `log` does at 0 (0 / 0).

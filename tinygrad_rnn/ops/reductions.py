@@ -15,11 +15,11 @@ from .elementwise import exp, sqrt
 from .indexing import where
 from .shapes import concatenate, flip, invert_permutation, transpose
 
-REDUCED = "any → the same without axis, or with size 1 there if keepdims"
+REDUCED = "any shape → that shape without axis, or with size 1 at axis if keepdims"
 
 
 def sample_reduction(r: Any) -> list[Any]:
-    """Draw calls over all axes, one axis, the last axis and two axes, with and without keepdims."""
+    """Return sample calls over all axes, one axis, the last axis and two axes."""
     return [
         (r(3, 4),),
         (r(3, 4), {"axis": 0}),
@@ -62,8 +62,8 @@ sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the arithmetic mean over `axis`. Sums are computed as in `sum`, but those
-    of float16 in float32. The mean of no entries is NaN, with NumPy's warning.
+    """Return the arithmetic mean over `axis`. The sum is computed as in `sum`, except that
+    float16 is summed in float32. The mean of no entries is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def exclusive_cumprod(a: Any) -> Any:
     This takes log₂ n multiplications of whole arrays.
     """
     x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
-    factors = 1  # each entry of x is the product of this many entries before it
+    factors = 1  # x[i] is the product of the last `factors` entries of a before a[i], or of fewer
     while factors < len(a):
         x = concatenate([x[:factors], x[factors:] * x[:-factors]])
         factors *= 2
@@ -274,8 +274,8 @@ logsumexp.vjps(
 def replace_minus_inf(y: Any) -> Any:
     """Return `y` with 0 in place of −inf.
 
-    Where y is −inf, every entry of a is −inf too. Then exp(a − y) would be NaN, but exp(a − 0)
-    is 0.
+    Where y = logsumexp(a) is −inf, every entry of a that it sums is −inf too. Then exp(a − y) would
+    be NaN, but exp(a − 0) is 0.
     """
     return where(y == -math.inf, 0, y)
 
@@ -288,8 +288,8 @@ def replace_minus_inf(y: Any) -> Any:
 )
 @np.errstate(under="ignore")
 def softmax(a: Any, *, axis: int = -1) -> Any:
-    """Return exp(a) / Σ exp(a) along `axis`: positive numbers whose sum is 1. The largest entry is
-    subtracted first, so exp cannot overflow.
+    """Return exp(a) / Σ exp(a) along `axis`: numbers from 0 to 1 whose sum is 1. The largest entry
+    is subtracted first, so exp cannot overflow.
 
     Examples
     --------
@@ -399,7 +399,7 @@ def argmin(a: Any, axis: int | None = None) -> np.ndarray:
 
 
 def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
-    """Return the Tensor `t`; raise ValueError if it has no entries along `axis`, or none at all."""
+    """Return the Tensor `t`; raise ValueError if it has no entry along `axis` (if None, at all)."""
     if axis is not None:
         axis = normalize_axis_index(axis, t.array.ndim, f"{operation}: axis")
     if not (t.array.size if axis is None else t.array.shape[axis]):

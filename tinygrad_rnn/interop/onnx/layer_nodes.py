@@ -1,9 +1,9 @@
 """Export of layers to ONNX: a function for each kind of layer, which adds the layer's nodes.
 
-Each function returns the names of the outputs.
+Each function in `LAYERS` returns the names of the layer's outputs.
 
 Each layer of a recurrent stack is one GRU, LSTM or RNN node, which holds both directions. The other
-nodes reorder, add or remove axes.
+nodes rearrange axes, split and join states, and handle empty sequences.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _layer_norm(call: ExportedCall) -> list[str]:
 
 
 def _add_parameter(call: ExportedCall, name: str) -> str:
-    """Add a parameter of a layer in the dtype of the layer's output, and return its name."""
+    """Add the layer's parameter `name` in the dtype of its output; return the ONNX name."""
     parameter = getattr(call.first.module, name)
     return call.builder.resolve(call.first.name, name, parameter, parameter, call.dtype)
 
@@ -72,7 +72,10 @@ def _recurrent(call: ExportedCall) -> list[str]:
 def _require_exportable(call: ExportedCall, layer: Any) -> None:
     """Raise ValueError if a recurrent layer needs a feature that ONNX or its runtimes lack."""
     zoneout = getattr(layer, "zoneout", 0)
-    fix = "train without zoneout, or scan the cell yourself and fix the length with axes="
+    fix = (
+        "train without zoneout, or scan the cell yourself and fix the number of time steps "
+        "with to_onnx(axes=)"
+    )
     call.require(not zoneout, "zoneout", "0", repr(zoneout), fix)
     fix = (
         "runtimes have no recurrent layers in float64: export after model.astype(np.float32), "
@@ -82,7 +85,7 @@ def _require_exportable(call: ExportedCall, layer: Any) -> None:
 
 
 def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
-    """Return the names of x (T, B, I), of the initial states (layers, B, H), and of the lengths.
+    """Return the names of x (T, B, I), the states (layers · directions, B, H) and the lengths.
 
     If there are no lengths, their name is "".
     """
@@ -101,7 +104,7 @@ def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
 def _add_layer(
     call: ExportedCall, layer: Any, k: int, x: str, lengths: str, initial: list[str]
 ) -> list[str]:
-    """Add the node of layer k, and return the names of Y and Y_h, and of Y_c in an LSTM."""
+    """Add the node of layer k; return the names of its outputs, its last h and an LSTM's last c."""
     kind = call.first.name
     attributes: dict[str, Any] = {"hidden_size": layer.hidden_size}
     form: dict[str, Any] = {}
@@ -124,7 +127,7 @@ def _add_layer(
 
 
 def _add_rows(call: ExportedCall, state: str, start: int, count: int) -> str:
-    """Add a slice of a state along its first axis, which numbers layers and directions."""
+    """Add a node that takes rows of a state (layers · directions, B, H); return the name."""
     return call.add("Slice", state, call.ints(start), call.ints(start + count), call.ints(0))
 
 
