@@ -38,9 +38,9 @@ registry: dict[str, Op] = {}
 class Op:
     """A function of arrays that knows its derivative. The decorator `op` makes it.
 
-    Called with Tensors it returns a Tensor and records the call. Called without any, it behaves
-    like a function of NumPy: it returns a plain array or number in NumPy's dtype (float64 for
-    Python floats) and records nothing.
+    Called with Tensors, it returns a Tensor, and records the call if one of them requires gradients
+    and recording is on. Called without any, it behaves like a function of NumPy: it returns a plain
+    array or number in NumPy's dtype (float64 for Python floats) and records nothing.
 
     Attributes
     ----------
@@ -51,8 +51,8 @@ class Op:
     name : str
         The name of the function.
     inputs : tuple of str
-        The names of its array arguments. A variadic op, whose first argument is a sequence of
-        arrays as in `numpy.concatenate`, has one name, that of the sequence.
+        The names of its array arguments. A variadic op takes a sequence of arrays, as
+        `numpy.concatenate` does; the only name is that of the sequence.
     defaults : dict
         Its settings, which are keyword-only in `forward`, with their default values.
     rules : dict
@@ -60,7 +60,7 @@ class Op:
         and the arguments, which returns the contribution to that input's gradient.
     """
 
-    # Slots for the attributes that every call reads, because they are quicker than a dict.
+    # Slots for attributes that are read often, because a slot is quicker to read than a dict.
     __slots__ = ("__dict__", "forward", "has_all_rules", "rules_in_order", "variadic")
 
     forward: Function
@@ -162,7 +162,7 @@ def op(
     reference: Function | None = None,
     domain: Any = REAL,
 ) -> Callable[[Function], Op]:
-    """Make an op of a function on plain arrays: a decorator.
+    """Return a decorator that turns a function on plain arrays into an op.
 
     Positional arguments of the function are arrays, keyword-only arguments are settings.
 
@@ -176,8 +176,9 @@ def op(
     sample : callable, optional
         ``sample(r)`` returns arguments to check the op with: a tuple of arrays, with a dict of
         settings last if it has any, or a list of such tuples. ``r(3, 4)`` draws an array with no
-        two entries equal and none near zero, ``r.positive(3, 4)`` one of positive numbers. An op
-        without one is checked on arrays drawn from its domain, if `shapes` has only … in it.
+        two entries equal and none near zero; ``r.positive(3, 4)`` draws one of positive numbers.
+        Without `sample`, the op is checked on arrays drawn from its domain, if `shapes` names no
+        axes, as in ``"(…), (…) → (…)"``.
     fix : str, optional
         The fix that the error messages of this op suggest.
     reference : callable, optional

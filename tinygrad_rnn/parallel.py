@@ -19,7 +19,7 @@ __all__ = ["average_gradients", "broadcast", "world"]
 
 
 def world() -> Any:
-    """Return the communicator of all processes that were started together, from `mpi4py`.
+    """Return mpi4py's communicator of all processes that were started together.
 
     Returns
     -------

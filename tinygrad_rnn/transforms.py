@@ -1,6 +1,6 @@
 """Derivatives as values: these functions return gradients and leave every ``.grad`` unchanged.
 
-All of these functions use one backward pass. Signatures follow JAX and torch.func. With
+All of these functions call the same `backward_pass`. Signatures follow JAX and torch.func. With
 `create_graph` the results have a graph of their own, so that they can be differentiated again.
 """
 
@@ -300,10 +300,10 @@ def _compute_gradients(
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:
-    """Yield the values in order, after entering the scope "gradient" within the scope of the value.
+    """Yield the values in order. Before each, enter a scope "gradient" inside that value's scope.
 
-    The ops that compute its gradient are therefore recorded at the value's own time step, and a
-    drawing shows the two side by side.
+    The ops that compute the gradient of a value are therefore recorded at that value's time step,
+    and a drawing shows them beside the value.
     """
     for value in order:
         recording, _ = context.get()
@@ -358,10 +358,10 @@ def _make_variables(
 ) -> tuple[Tensor, ...]:
     """Return new Tensors to differentiate with respect to, one for each primal.
 
-    A primal without gradients becomes a leaf. A tracked Tensor is copied within its graph, so that
-    calls can be nested. The copy has two further effects: if `f` also refers to the original
-    directly, that use counts as a constant; and a Tensor given twice counts as
-    two variables.
+    A primal that is not tracked becomes a leaf. For a tracked Tensor, the new Tensor is the result
+    of a recorded reshape to the same shape, so that calls can be nested. It has two further
+    effects: if `f` also refers to the original directly, that use counts as a constant; and a
+    Tensor given twice counts as two variables.
     """
     _require_some(operation, argument, primals)
     return tuple(

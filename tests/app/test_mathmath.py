@@ -285,7 +285,7 @@ def test_a_missing_directory_is_reported_before_anything_is_printed(capsys, tmp_
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_file_that_the_tutorial_did_not_write_is_kept(capsys, tmp_path, name, as_json):
     (tmp_path / name).write_text("digraph {\n my own\n}\n")
-    with pytest.raises(FileExistsError, match=f"{name}, which is another file; move this"):
+    with pytest.raises(FileExistsError, match=f"{name}, but no mathmath.txt of an earlier"):
         tell_tutorial(plain=True, as_json=as_json, directory=tmp_path)
     assert capsys.readouterr().out == ""
     assert [path.read_text() for path in tmp_path.iterdir()] == ["digraph {\n my own\n}\n"]

@@ -14,10 +14,10 @@ HELP = "draw the computation graph of a model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments for the model, its input text, the output file, and `graph`."""
+    """Add the arguments: the model, its input text, the output file, and the options of `graph`."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train wrote"
+        "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint from the command train"
     )
     source.add_argument("--demo", action="store_true", help="draw a small untrained GRU")
     parser.add_argument(

@@ -53,8 +53,9 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     Raises
     ------
     OSError
-        If the directory does not exist, is not writable, or contains a file of one of these names
-        that this command did not write. In each of these cases, nothing is printed or overwritten.
+        If the directory does not exist or is not writable, or one of these files exists and no
+        ``mathmath.txt`` of an earlier run is there. Then nothing is printed, and no file of
+        another program is overwritten.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page
@@ -92,8 +93,8 @@ def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
         descriptions[svg] = f"not drawn: {str(error).partition(': ')[2]}"
     existing = [path for path in contents if path.exists()]
     if existing and not _has_first_line(equations, contents[equations]):
-        expected = f"a directory without {existing[0].name}, except from an earlier run"
-        got = f"{existing[0]}, which is another file"
+        expected = "a directory with none of these files, or with those of an earlier run"
+        got = f"{existing[0]}, but no {equations.name} of an earlier run"
         fix = "move this file away, or use another --directory"
         raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
     for path, content in contents.items():

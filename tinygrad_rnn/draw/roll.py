@@ -19,9 +19,9 @@ INDEX = re.compile(r"\[(\d+)(?=[],])")
 def roll_steps(picture: Picture) -> Picture:
     """Return `picture` with one time step in place of all.
 
-    One vertex stands for the counterparts of all steps. A vertex that occurs in only one of several
-    steps, for example the initial state, stays outside. The ``lag`` of an edge is the number of
-    steps from computation to use.
+    One vertex stands for the vertices of all steps that correspond to each other. A vertex of only
+    one of several steps, for example the initial state, stays outside of that one time step. The
+    ``lag`` of an edge is the number of steps from computation to use.
     """
     loops = find_loops(picture)
     stands_for: dict[str, Vertex] = {}
@@ -56,7 +56,7 @@ def _group_counterparts(
 
     @once_per_scope
     def locate(scope: Scope) -> tuple[int, Scope, Scope, int] | None:
-        """Return (number of the pair, loop, scope inside the step, step)."""
+        """Return (number of the pair (loop, inner), loop, inner, step), or None if in no loop."""
         place = loop_of(scope)
         if place is None or place[0] not in loops:
             return None
@@ -162,7 +162,7 @@ def _edges_with_lag(picture: Picture) -> list[Edge]:
 
 
 def _find_initial_states(picture: Picture) -> set[str]:
-    """Return the ids of vertices outside of a loop that only the first step of the loop uses."""
+    """Return the ids of vertices from outside of a loop, if only its first step uses them."""
     loops, places = find_loops(picture), find_places(picture)
     first_steps: dict[Scope, int] = {}
     for name, place in places.items():
@@ -171,7 +171,7 @@ def _find_initial_states(picture: Picture) -> set[str]:
 
     @once_per_scope
     def is_first(scope: Scope) -> bool | None:
-        """Return whether a step is the first of several; None for a scope in no loop with ops."""
+        """Return whether a scope is in the first of several steps, or None if in no loop."""
         place = loop_of(scope)
         if place is None or place[0] not in loops:
             return None
@@ -191,7 +191,10 @@ def _find_initial_states(picture: Picture) -> set[str]:
 
 
 def _connect_initial_states(picture: Picture, first: set[str]) -> Picture:
-    """Return `picture` with edges from initial states to the state vertices, not to their uses."""
+    """Return `picture` with edges from initial states to the states that they start.
+
+    Before, these edges lead to the vertices that use the states.
+    """
     uses: dict[str, set[str]] = {}
     for edge in picture.edges:
         uses.setdefault(edge.source, set()).add(edge.target)

@@ -12,7 +12,7 @@ from .render import FORMATS, render
 
 
 def save_figure(figure: Any, path: Any) -> Path:
-    """Write a figure, a `Graph`, to `path` in the format of its suffix; return the path."""
+    """Write a `Graph` as a picture, in the format that the suffix of `path` names."""
     if not isinstance(path, str | PathLike) or not str(path) or "\0" in str(path):
         fix = 'pass "loss.svg", for example'
         raise argument_error("graph.save", "path", "the name of a file", describe(path), fix)
@@ -20,7 +20,7 @@ def save_figure(figure: Any, path: Any) -> Path:
     try:
         path.write_bytes(_contents(figure, path))
     except OSError as error:
-        if error.strerror is None:  # raised below, with its whole message
+        if error.strerror is None:  # `_contents` raised it, and its message is complete
             raise
         name = str(path) if len(str(path)) <= 80 else f"{str(path)[:77]}..."
         fix = f"choose another path (the system says: {error.strerror.lower()})"

@@ -1,9 +1,9 @@
 """Recurrent cells, which compute one time step: vanilla RNN, both forms of the GRU, and LSTM.
 
 A cell is called as ``output, state = cell(x, state)``. It is a pure function of x, the state and
-its parameters. The parameters have PyTorch's names and layout: the rows of all gates are stacked,
-beginning with the first gate. σ is the logistic function, ⊙ the elementwise product. x has shape
-(B, I) and h has shape (B, H). W acts on x and U on h.
+its parameters. The parameters have PyTorch's names and layout: each stacks the rows of all its
+gates. In the equations, x has shape (B, I), h has shape (B, H), and W and U are the transposes of
+`weight_ih` and `weight_hh`. σ is the logistic function, ⊙ the elementwise product.
 
 Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once, and
 returns a function that computes the remaining part step by step.
@@ -92,7 +92,7 @@ class Cell(Module):
         Returns
         -------
         inputs
-            The inputs of `scan`, with time still on the first axis.
+            The inputs of `step`. If x holds all steps, time is the first axis, as `scan` expects.
         step : callable
             ``(inputs[t], state) -> (output, state)``
 
@@ -172,7 +172,7 @@ class Cell(Module):
         return step(inputs, state)
 
     def describe(self) -> str:
-        """Return the text of `repr`: the sizes."""
+        """Return the text between the parentheses of `repr`: the sizes, and a missing bias."""
         bias = "" if self.bias_ih is not None else ", bias=False"
         return f"{self.input_size}, {self.hidden_size}{bias}"
 
@@ -242,7 +242,7 @@ class RNNCell(Cell):
 
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             u = _apply_mask(h, mask)
-            h = activation(linear(u, U, x))  # x + u @ U as one node
+            h = activation(linear(u, U, x))  # x + u @ U.T as one node
             h.name = "h"
             return h, h
 
@@ -260,9 +260,9 @@ class GRUCell(Cell):
         n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before"
         h' = z ⊙ h + (1 − z) ⊙ n
 
-    PyTorch and cuDNN use "after", which is also the default of Keras. The later versions of the
-    paper have "before", which is the default of ONNX. Weights cannot be converted from one form to
-    the other.
+    PyTorch and cuDNN use "after", which is also the default of Keras. Later versions of the paper
+    by Cho et al. have "before", which is the default of ONNX. Weights cannot be converted from one
+    form to the other.
 
     Parameters
     ----------
@@ -315,7 +315,7 @@ class GRUCell(Cell):
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
         """Return x W + b of each gate and the remaining step; see `Cell.unroll`.
 
-        b is b_i + b_h, except in n with reset="after": in that form b is b_in, and r acts on b_hn.
+        b is b_i + b_h. In n with reset="after", b is b_in alone, because r multiplies b_hn.
         """
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
@@ -331,7 +331,7 @@ class GRUCell(Cell):
         def step(x: Any, h: Any) -> tuple[Any, Any]:
             x_r, x_z, x_n = x
             u = _apply_mask(h, mask)
-            # linear(u, U_r, x_r) is x_r + u @ U_r as one node, which is faster than two.
+            # linear(u, U_r, x_r) is x_r + u @ U_r.T as one node, which is faster than two.
             r = sigmoid(linear(u, U_r, x_r))
             z = sigmoid(linear(u, U_z, x_z))
             n = tanh(linear(r * u, U_n, x_n) if before else x_n + r * linear(u, U_n, b_hn))
@@ -351,8 +351,10 @@ class LSTMCell(Cell):
 
     ::
 
-        i, f, o = σ(x W + b_i + h U + b_h), each with its own W, U, b_i and b_h
+        i  = σ(x W_i + b_ii + h U_i + b_hi)
+        f  = σ(x W_f + b_if + h U_f + b_hf)
         g  = tanh(x W_g + b_ig + h U_g + b_hg)
+        o  = σ(x W_o + b_io + h U_o + b_ho)
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')
 
@@ -413,7 +415,7 @@ class LSTMCell(Cell):
             x_i, x_f, x_g, x_o = x
             h, c = state
             u = _apply_mask(h, mask)
-            # linear(u, U_i, x_i) is x_i + u @ U_i as one node, which is faster than two.
+            # linear(u, U_i, x_i) is x_i + u @ U_i.T as one node, which is faster than two.
             i = sigmoid(linear(u, U_i, x_i))
             f = sigmoid(linear(u, U_f, x_f))
             g = tanh(linear(u, U_g, x_g))

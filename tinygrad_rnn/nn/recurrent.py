@@ -481,8 +481,10 @@ class LSTM(Recurrent):
 
     ::
 
-        i_t, f_t, o_t = σ(x_t W + b_i + h_{t−1} U + b_h), each with its own W, U, b_i and b_h
+        i_t = σ(x_t W_i + b_ii + h_{t−1} U_i + b_hi)
+        f_t = σ(x_t W_f + b_if + h_{t−1} U_f + b_hf)
         g_t = tanh(x_t W_g + b_ig + h_{t−1} U_g + b_hg)
+        o_t = σ(x_t W_o + b_io + h_{t−1} U_o + b_ho)
         c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t
         h_t = o_t ⊙ tanh(c_t);   output_t = h_t
 

@@ -78,7 +78,7 @@ _matmul.vjps(
 
 
 def matmul(a: Any, b: Any) -> Any:
-    """Return the matrix product a @ b, as `numpy.matmul`.
+    """Return the matrix product a @ b, as `numpy.matmul` does.
 
     Leading axes broadcast. A vector counts as a row (a) or as a column (b).
 
@@ -178,7 +178,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def outer(a: Any, b: Any) -> Any:
-    """Return the product of every entry of `a` with every entry of `b`, as `numpy.outer`.
+    """Return the product of every entry of `a` with every entry of `b`, as `numpy.outer` does.
 
     The result has the shape (a.size, b.size).
 
@@ -216,7 +216,7 @@ _einsum.vjps(
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:
-    """Return a sum of products over named axes, as `numpy.einsum` with a string.
+    """Return a sum of products over named axes, as `numpy.einsum` does for a string.
 
     The gradient of an operand is another einsum, in which the output's gradient takes the operand's
     place: for ``"ij,jk->ik"``, ``einsum("ik,jk->ij", g, b)`` and ``einsum("ik,ij->jk", g, a)``.

@@ -132,8 +132,8 @@ def exclusive_cumprod(a: Any) -> Any:
     reference=np.var,
 )
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var`. The mean is
-    subtracted before squaring, so a large mean costs no digits.
+    """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var` does. The mean
+    is subtracted before squaring, so a large mean costs no digits.
 
     PyTorch divides by n − 1 by default; use ``ddof=1`` for that.
 

@@ -113,7 +113,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     starts = normalize_axis_tuple(source, n, "moveaxis: source")
     ends = normalize_axis_tuple(destination, n, "moveaxis: destination")
     if len(starts) != len(ends):
-        expected, got = f"as many axes as source has, {len(starts)}", f"{len(ends)}, {destination}"
+        expected, got = f"{len(starts)} axes, as in source", f"{len(ends)}, {destination}"
         fix = "give one new position for each axis in source"
         raise argument_error("moveaxis", "destination", expected, got, fix)
     axes = [axis for axis in range(n) if axis not in starts]
@@ -261,7 +261,7 @@ stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis 
 
 
 def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Return the parts of `a`, cut along `axis`, as `numpy.split`.
+    """Cut `a` along `axis` and return the list of parts, as `numpy.split` does.
 
     An integer is the number of equal sections; a list has the indices to cut at.
 

@@ -97,8 +97,8 @@ def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
     if unknown:
         got = f"unknown {unknown[0]!r}"
         fix = (
-            "leave it out: our LSTM has no peepholes (P), and sequence_lens and the initial states "
-            "are not weights"
+            "leave it out: sequence_lens and the initial states are not weights, and our LSTM has "
+            "no peepholes (P)"
         )
     is_valid = not unknown and "W" in arrays and "R" in arrays
     check.require(is_valid, operation, "weights", "'W', 'R' and optionally 'B'", got, fix)
