@@ -1,4 +1,4 @@
-"""The backward pass. Rules do calculus; the engine does bookkeeping and names no op.
+"""The backward pass. The rules of the ops do the calculus; this engine does the bookkeeping.
 
 It visits the recorded values newest first. When the turn of a value comes, everything that was made
 from it has been visited, so its cotangent (the gradient of the output with respect to it) is
@@ -30,7 +30,7 @@ class SparseGrad:
     """
 
     __slots__ = ("index", "op", "values")
-    shape = None  # unlike the shape of any array, so that `fit` looks at it
+    shape = None  # no array has this shape, so every SparseGrad goes through `fit`
 
     def __init__(self, op: Op, values: Any, index: Any):
         self.op, self.values, self.index = op, values, index
@@ -128,16 +128,18 @@ def backward_pass(
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
-    """Return the arguments for rules that are recorded themselves: Tensors where there are any.
+    """Return the inputs for rules that are recorded themselves: Values, or arrays for constants.
 
-    If the array of a constant was replaced after the op ran, the array that the op used counts.
+    For a Value whose array was replaced after the op ran, return the array that the op used.
     """
     pairs = zip(node.inputs, node.arrays, strict=True)
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
 
 
 def fit(c: Any, x: Value, y: Any) -> Any:
-    """Return a contribution from `y` in the shape and dtype of its input `x`, or a SparseGrad.
+    """Return `c`, which the op of `y` contributes to its input x, in the shape and dtype of x.
+
+    A SparseGrad is returned unchanged.
 
     Raises
     ------

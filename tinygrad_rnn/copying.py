@@ -13,7 +13,7 @@ from .graph import Value
 def frozen_copy(setting: Any) -> Any:
     """Return a setting to store on a node: arrays are copied, because the caller may change them.
 
-    A tracked Tensor is returned unchanged, because a copy would lose its gradient.
+    A tracked Tensor is returned unchanged, because no gradient would flow back through a copy.
     """
     if isinstance(setting, np.ndarray):
         return np.array(setting)

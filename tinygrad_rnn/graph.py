@@ -75,9 +75,9 @@ class Value:
     tracked : bool
         Whether gradients flow back to it.
     changed : int
-        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. If it is
-        larger than the index of a node, the node used an older array, or other uses were not
-        recorded, so its derivative can no longer be computed.
+        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. A node with a
+        smaller index that used this value used an older array, or other uses of the value were not
+        recorded. The backward pass then raises an error at that node.
     grad : numpy.ndarray or None
         The gradient, which `Tensor.backward` adds to.
     name : str or None
@@ -102,7 +102,7 @@ def unwrap(x: Any) -> Any:
 
 
 IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
-"""Immutable types of settings, and of entries of an index."""
+"""Immutable types that a setting, or an entry of the index in ``x[index]``, may have."""
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
@@ -183,7 +183,7 @@ def no_grad() -> Block:
 
 
 def enable_grad() -> Block:
-    """Turn recording on for a block, even inside of `no_grad`; for functions that differentiate."""
+    """Turn recording on in a block, even inside of `no_grad`, to differentiate what it computes."""
     return Block("enable_grad()", lambda recording, here: (True, here))
 
 

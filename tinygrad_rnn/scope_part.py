@@ -1,4 +1,4 @@
-"""The parts of a scope, which says where an op was recorded, and how they are written."""
+"""The parts of a scope, the place where an op was recorded, and how to write them as text."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ScopePart:
         ``"name"`` (given to `scope`), ``"call"`` (of a module), ``"step"`` (a time step), or
         ``"gradient"`` (the gradient of what was recorded in the scope around this part).
         Resolved scopes hold ``"module"`` for a call, and ``"loop"`` for a second scan in one scope.
-        Drawings add ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (left out)
-        and ``"rolled"`` (one step for all).
+        Drawings add ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (for steps
+        that are left out) and ``"rolled"`` (one step for all).
     name : str
         The name of the scope or the module; empty for a time step.
     index : int

@@ -1,4 +1,4 @@
-"""The Tensor: a value with operators and methods, each of which is an op."""
+"""The Tensor: a value with operators and methods, most of which call an op."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Tensor(Copyable, Value):
             messages.floating("requires_grad", self.name or "tensor", self.array)
         else:
             messages.check_leaf("requires_grad", self, RuntimeError)
-        if wanted and not self.tracked:  # until now not every use of it has been recorded
+        if wanted and not self.tracked:  # its earlier uses may not have been recorded
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
@@ -155,7 +155,8 @@ class Tensor(Copyable, Value):
     def __bool__(self) -> bool:
         return read(bool, messages.single_entry("bool", self))
 
-    # NumPy calls these to store a Tensor in an array, and math.exp to read it: both lose gradients.
+    # NumPy calls these to store a Tensor in an array, and math.exp calls `__float__`. Both would
+    # lose gradients, so a tracked Tensor is an error.
     def __float__(self) -> float:
         return float(messages.check_untracked("float", "t", self).item())
 
@@ -319,5 +320,5 @@ class Tensor(Copyable, Value):
         return apply(ops.transpose, (self,), {"axes": order})
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Return the numbers in another dtype. Gradients flow through between floating dtypes."""
+        """Return the numbers in another dtype. Between floating dtypes, gradients flow back."""
         return ops.astype(self, dtype=as_dtype("astype", dtype))

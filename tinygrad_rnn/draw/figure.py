@@ -80,7 +80,7 @@ class Graph:
         return [f"{self.status} · {format_count(len(self._values), 'op')}", *self._picture.notes]
 
     def text(self, *, shapes: bool = True) -> str:
-        """Return the whole graph as numbered equations, in the order of the program, by time step.
+        """Return the whole graph as numbered equations, grouped by time step.
 
         Parameters
         ----------
@@ -279,17 +279,18 @@ def graph(
         ``create_graph=True``.
     show : {"shape", "value", "grad"}, or several, separated by commas
         The details to write under each name. A missing gradient reads "—"; the gradients of results
-        need ``backward(retain_grads=True)``. With "grad", the width of an edge grows with the norm
-        of the gradient of the value that it carries, which is the sum over all uses of the value.
+        need ``backward(retain_grads=True)``. With "grad", an edge is wider if the gradient of its
+        value has a larger norm. This gradient is the sum over all uses of the value.
     steps : str, optional
         The time steps to draw of every loop: ``"first:2,last:1"`` keeps the first two and the last.
         Marks stand for the omitted steps. `steps` cannot be combined with `roll`.
     roll : bool
-        Draw one time step in place of all, with an edge t−1 that carries the state.
+        Draw one time step in place of all. The state of the step before, t−1, enters over an edge.
     fold : int or str, or a sequence of them
         Draw one box in place of each scope at this depth, with this name, or with this path (for
-        example ``"gru / layer 0"``). A scope is a module, a layer, or a named result with its
-        unnamed terms. ``"names"`` gives every named result a box with its whole formula.
+        example ``"gru / layer 0"``). A scope is a module, a layer, a ``tg.scope``, or a named
+        result with the unnamed results in its formula. ``"names"`` gives every named result a box
+        with its whole formula.
     parameters : {"once", "chips", "hide"}, optional
         Draw a parameter once, at each of its uses ("chips"), or not at all. The default is "chips"
         if `roll` is True, else "once".
@@ -358,7 +359,7 @@ def graph(
 def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
     """Return the values on a path from `highlight` to the output, and the number of such paths.
 
-    The count is by dynamic programming: the paths through a value are those through all its uses.
+    The number of paths from a value to the output is the sum of these numbers over its uses.
     """
     inside = set(values) | {
         x for value in values for x in value.node.inputs if isinstance(x, Value)

@@ -2,12 +2,13 @@
 
 A NaN in a logit or target that counts makes the loss NaN, because every op propagates NaN, even
 `max`, `relu` and `clip`. Values that do not count are not read, so NaN and inf in them reach
-neither the loss nor a gradient. Such values are rows whose target is ``ignore_index``, time steps
-after the end of a sequence (``lengths``) and entries that dropout drops.
+neither the loss nor a gradient. In a loss, these are rows whose target is ``ignore_index``; in a
+layer, time steps beyond ``lengths`` and entries that dropout drops.
 
 A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0.
-It gets no gradient. NaN still propagates. For infinite logits the loss is its limit, if the limit
-exists. The softmax of inf, or of −inf only, has no limit: it is NaN, with NumPy's warning.
+It gets no gradient. NaN still propagates. For infinite logits, the loss is the limit as the logits
+tend to infinity, if it exists. A softmax has no limit if a logit is inf or all logits are −inf:
+then the result is NaN, with NumPy's warning.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def cross_entropy(
     ignore_index : int, optional
         Positions with this integer target do not count, and their logits are not read.
     weight : array of shape (C,), optional
-        The nonnegative weight of each class. "mean" is then the weighted mean, as in PyTorch.
+        The nonnegative weight of each class. With integer targets, "mean" is then the weighted
+        mean, as in PyTorch.
     label_smoothing : float in [0, 1]
         ε. The target becomes (1 − ε) p + ε / C.
     reduction : {"mean", "sum", "none"}

@@ -42,8 +42,9 @@ class Recurrent(Module):
         ``cell(input_size, rng)`` returns the cell of one layer and direction: a `Module`, or any
         function called as ``output, state = cell(x, state)`` with x of shape (B, input_size). The
         parameters of a Module become parameters of the layer. If the cell has ``zero_state(batch)``
-        or ``hidden_size``, they determine the initial state. If it has a method like `Cell.unroll`,
-        the part that does not depend on the state is computed for all steps at once.
+        or ``hidden_size``, they determine the initial state. If it has a method ``unroll`` like
+        that of `Cell`, its computations that do not depend on the state are done for all steps at
+        once.
     input_size : int
         I, the size of x.
     num_layers : int
@@ -62,9 +63,9 @@ class Recurrent(Module):
         floats in the state.
     zoneout : float in [0, 1)
         The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017).
-        In evaluation, the expected value is used. An output that *is* a part of the new state, as
-        in ``return h, h``, changes with it; an output that the cell computes from its new state
-        does not. Integers in a state are not affected.
+        In evaluation, the expected value is used. Zoneout also applies to an output that *is* a
+        part of the new state, as in ``return h, h``, but not to an output that the cell computes
+        from its new state. Integers in a state are not affected.
     bidirectional : bool
         If True, also scan backwards, with separate cells, and concatenate the two outputs.
     rng : numpy.random.Generator or int, optional
@@ -209,9 +210,9 @@ class Recurrent(Module):
             The number of valid steps of each sequence, from 0 to T, in any order. The rest of x is
             padding and has no effect, even if it is NaN. The output for padding is 0. The last
             state of a sequence is the state after its last valid step. The reverse direction starts
-            each sequence at its last valid step. The cell also runs on the padding,
-            with the sequence's first step as input, and these results are discarded. Its states and
-            outputs must therefore be arrays with the batch as their first axis.
+            each sequence at its last valid step. The cell also runs on the padding, with a valid
+            step as input, and its results there are discarded, sequence by sequence. So its states
+            and outputs must be arrays with the batch as their first axis.
 
         Returns
         -------
@@ -302,8 +303,9 @@ class Recurrent(Module):
     def _unroll(self, cell: Any, x: Tensor) -> tuple[StepFunction, Any]:
         """Return the step of a cell that has `unroll`, with state dropout, and the inputs to scan.
 
-        If `scan_hook` is set, the step is the whole cell, because the compiler itself hoists the
-        part that does not depend on the state. A dropout mask is then one of the inputs.
+        If the compiler has set `scan_hook`, the step is the whole cell, because the compiler itself
+        moves computations that do not depend on the state out of the loop. A dropout mask is then
+        one of the inputs.
         """
         mask = None
         if self.training and self.state_dropout:

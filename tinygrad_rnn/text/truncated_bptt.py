@@ -32,8 +32,8 @@ def bptt(
     counts in more than one loss.
 
     - k2 = k1: windows follow each other, and every character counts.
-    - k2 > k1: windows overlap, and every character counts. Each window first repeats steps that
-      counted before, from the state saved at the start of the window. The gradient of every loss
+    - k2 > k1: windows overlap, and every character counts. Each window but the first begins with
+      steps that counted before, from the state that was saved there. The gradient of every loss
       then goes back at least k2 − k1 steps before the first step that counts, except at the start
       of the text.
     - k2 < k1: only the last k2 of every k1 steps count. The earlier steps only update the state.
@@ -106,7 +106,7 @@ def _window_losses(
 ) -> Iterator[Any]:
     """Yield the losses of `bptt`, one for each window.
 
-    `saved` is the state before step `saved_at`. No later loss counts a step before `done`. The
+    `saved` is the state before step `saved_at`. Later losses count no step before `done`. The
     current window runs from `first` to `end`, and the next one starts at `next_first`.
     """
     steps = len(streams) - 1
