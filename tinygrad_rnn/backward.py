@@ -46,6 +46,8 @@ def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
 class Cotangents:
     """The partial cotangents of the values that the backward pass has not visited yet."""
 
+    __slots__ = ("dense", "owned", "sparse")
+
     def __init__(self, seeds: dict[Value, Any]):
         self.dense: dict[Value, Any] = dict(seeds)
         self.sparse: dict[Value, list[SparseGrad]] = {}
@@ -53,15 +55,14 @@ class Cotangents:
 
     def add(self, x: Value, c: Any) -> None:
         """Add a contribution to the cotangent of x."""
-        total = self.dense.get(x)
         if type(c) is SparseGrad:
             self.sparse.setdefault(x, []).append(c)
-        elif total is None:
+        elif x not in self.dense:
             self.dense[x] = c
         elif x in self.owned:
-            self.dense[x] = iadd(total, c)
+            self.dense[x] = iadd(self.dense[x], c)
         else:
-            self.dense[x] = total + c
+            self.dense[x] = self.dense[x] + c
             self.owned.add(x)
 
     def pop(self, x: Value) -> Any:

@@ -151,8 +151,10 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
     """Return the arguments of a call without Tensors, as arrays if none of them is from NumPy."""
-    weak = not any(isinstance(x, FROM_NUMPY) for x in arrays)
-    return [np.asarray(x) for x in arrays] if weak else arrays
+    for x in arrays:
+        if isinstance(x, FROM_NUMPY):
+            return arrays
+    return [np.asarray(x) for x in arrays]
 
 
 def cast_result(
