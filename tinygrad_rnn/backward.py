@@ -43,32 +43,17 @@ def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
     return scattered if total is None else total + scattered
 
 
-class Cotangents:
-    """The partial cotangents of the values that the backward pass has not visited yet."""
+def add_contribution(x: Value, c: Any, cotangents: dict[Value, Any], owned: set[Value]) -> None:
+    """Add a contribution to the cotangent of x, in place if an earlier call made that array.
 
-    __slots__ = ("dense", "owned", "sparse")
-
-    def __init__(self, seeds: dict[Value, Any]):
-        self.dense: dict[Value, Any] = dict(seeds)
-        self.sparse: dict[Value, list[SparseGrad]] = {}
-        self.owned: set[Value] = set()  # sums made here: only these are added to in place
-
-    def add(self, x: Value, c: Any) -> None:
-        """Add a contribution to the cotangent of x."""
-        if type(c) is SparseGrad:
-            self.sparse.setdefault(x, []).append(c)
-        elif x not in self.dense:
-            self.dense[x] = c
-        elif x in self.owned:
-            self.dense[x] = iadd(self.dense[x], c)
-        else:
-            self.dense[x] = self.dense[x] + c
-            self.owned.add(x)
-
-    def pop(self, x: Value) -> Any:
-        """Remove and return the cotangent of x, to which every contribution has been added."""
-        total = self.dense.pop(x, None)
-        return densify(x, total, self.sparse.pop(x)) if x in self.sparse else total
+    `owned` are the values for which it did. Any other array may belong to someone else: the rule of
+    ``a + b`` returns the same ``g`` for both inputs.
+    """
+    if x in owned:
+        cotangents[x] = iadd(cotangents[x], c)
+    else:
+        cotangents[x] = cotangents[x] + c
+        owned.add(x)
 
 
 def backward_pass(
@@ -102,11 +87,15 @@ def backward_pass(
         If an earlier backward pass used a part of the graph without ``retain_graph=True``, or a
         leaf has changed since an op used it.
     """
-    cotangents = Cotangents(seeds)
+    cotangents: dict[Value, Any] = dict(seeds)
+    sparse: dict[Value, list[SparseGrad]] = {}
+    owned: set[Value] = set()
     if observers:
         watch = _watch_for_observers(order := list(order), watch)
     for y in order:
-        g = cotangents.pop(y)
+        g = cotangents.pop(y, None)
+        if y in sparse:
+            g = densify(y, g, sparse.pop(y))
         if interior:
             yield y, g
         node: Any = y.node
@@ -121,11 +110,17 @@ def backward_pass(
                 fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
                 if not fits or x.changed > node.index:
                     c = fit(c, x, y)
-                cotangents.add(x, c)
+                if type(c) is SparseGrad:
+                    sparse.setdefault(x, []).append(c)
+                elif x in cotangents:
+                    add_contribution(x, c, cotangents, owned)
+                else:
+                    cotangents[x] = c
                 if watch:
-                    watch(y, x, c, cotangents.dense.get(x))
-    for leaf in {**cotangents.dense, **cotangents.sparse}:
-        yield leaf, cotangents.pop(leaf)
+                    watch(y, x, c, cotangents.get(x))
+    for leaf in {**cotangents, **sparse}:
+        g = cotangents.get(leaf)
+        yield leaf, densify(leaf, g, sparse[leaf]) if leaf in sparse else g
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
