@@ -1,15 +1,15 @@
-"""The autograd mini-framework for recurrent networks.
+"""A small autograd framework on NumPy for recurrent networks.
 
-A `Tensor` on NumPy records how it was computed and differentiates itself. Recurrent networks are
-composed of its ops, so backpropagation through time comes out of the recorded graph. The graph can
-be drawn, read as equations, and watched.
+A `Tensor` holds a NumPy array and records how it was computed, so that it can be differentiated.
+Recurrent networks are composed of ops on Tensors, so backpropagation through time follows from the
+recorded graph. You can draw the graph, print it as equations, and step through its backward pass.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the rest
+from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the other imports
 
 # isort: split
 from . import nn, ops, optim, text
@@ -41,11 +41,11 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-del graph  # the module; `tg.graph` is the function that draws, loaded when it is used
+del graph  # the module; `tg.graph` is the drawing function, which `__getattr__` loads on first use
 
 
 def __getattr__(name: str) -> Any:
-    """Load what draws, watches and converts on first use, so that the import stays quick."""
+    """Import the module of a name on its first use, so that importing the package stays quick."""
     from importlib import import_module
 
     homes = {

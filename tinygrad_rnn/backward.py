@@ -1,8 +1,9 @@
-"""The backward pass. The rules of the ops do the calculus; this engine does the bookkeeping.
+"""The backward pass: it applies the derivative rules of the ops and adds up their results.
 
-It visits the recorded values newest first. When the turn of a value comes, everything that was made
-from it has been visited, so its cotangent (the gradient of the output with respect to it) is
-complete. The rules of its op turn that into contributions to the op's inputs, which are added up.
+The pass visits the recorded values, newest first. So it visits a value only after everything that
+was computed from that value, and by then the value's cotangent (the gradient of the output with
+respect to the value) is complete. The rules of the op that made the value turn this cotangent into
+contributions to the cotangents of the op's inputs. The engine adds up these contributions.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ Watch = Callable[[Value, Value, Any, Any], None]
 
 
 class SparseGrad:
-    """A contribution that is zero outside of ``x[index]``; the rule of ``x[index]`` returns it.
+    """A contribution to the cotangent of x that is zero outside of ``x[index]``.
 
-    Padding each with zeros would cost T² for the T time steps of a sequence. So the engine keeps
-    them until the turn of x comes, and then lets their op, a scatter, put all into one array.
+    The derivative rule of ``x[index]`` returns it. Padding each contribution with zeros would cost
+    O(T²) for the T time steps of a sequence. Instead, the engine collects the contributions until
+    the pass visits x. Then `op`, a scatter, adds all of them into one array.
     """
 
     __slots__ = ("index", "op", "values")
@@ -44,10 +46,10 @@ def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
 
 
 def add_contribution(x: Value, c: Any, cotangents: dict[Value, Any], owned: set[Value]) -> None:
-    """Add a contribution to the cotangent of x, in place if an earlier call made that array.
+    """Add the contribution `c` to the cotangent of x.
 
-    `owned` are the values for which it did. Any other array may belong to someone else: the rule of
-    ``a + b`` returns the same ``g`` for both inputs.
+    The first sum is a new array, because the rule of ``a + b`` returns the same ``g`` for both
+    inputs. `owned` holds the values that have such a new array, and these are added to in place.
     """
     if x in owned:
         cotangents[x] = iadd(cotangents[x], c)
@@ -69,17 +71,21 @@ def backward_pass(
     Parameters
     ----------
     seeds : dict of Value to array
-        Where to start, and the cotangent there, of the same shape and dtype: an ndarray, or a
-        Tensor if `record`.
+        The values to start from, each with its cotangent: an ndarray, or a Tensor if `record` is
+        True. The cotangent has the shape and dtype of the value.
     order : iterable of Value
-        ``toposort(root)``: what to visit. A value that is not in it counts as a leaf.
+        The values to visit, newest first, as `toposort` returns them. A value that is not in
+        `order` counts as a leaf.
     record : bool
-        Run the rules on Tensors instead of arrays, so that the gradients have a graph of their own.
+        If True, run the rules on Tensors instead of arrays, so that the gradients have a graph of
+        their own.
     interior : bool
-        Yield interior values too, newest first, each as soon as its cotangent is complete.
+        If True, also yield the values in `order`, before the leaves, each as soon as its
+        cotangent is complete.
     watch : callable, optional
-        ``watch(y, x, contribution, total)`` sees every contribution to an input x of the op that
-        made y, and the sum of the dense contributions to x so far, or None if there are none.
+        Called as ``watch(y, x, contribution, total)`` after each contribution has been added. The
+        op that made y contributes to its input x. `total` is the sum of all contributions to x so
+        far except `SparseGrad` objects, or None if there are no others.
 
     Raises
     ------
@@ -124,16 +130,17 @@ def backward_pass(
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
-    """Return the inputs for rules that are recorded themselves: Values, or arrays for constants.
+    """Return the inputs of a node for rules that run on Tensors: Values, and arrays for constants.
 
-    For a Value whose array was replaced after the op ran, return the array that the op used.
+    In place of a Value whose array was replaced after the op ran, return the array that the op
+    used.
     """
     pairs = zip(node.inputs, node.arrays, strict=True)
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
 
 
 def fit(c: Any, x: Value, y: Any) -> Any:
-    """Return `c`, which the op of `y` contributes to its input x, in the shape and dtype of x.
+    """Return `c`, a contribution of the op of `y` to its input `x`, in the shape and dtype of `x`.
 
     A SparseGrad is returned unchanged.
 
@@ -142,7 +149,7 @@ def fit(c: Any, x: Value, y: Any) -> Any:
     RuntimeError
         If x has changed since the op used it.
     TypeError, ValueError
-        If the rule returned no array, or one that does not fit.
+        If the rule did not return an array, or returned an array that does not fit.
     """
     if x.changed > y.node.index:
         raise messages.changed_error(x, y.node)
@@ -161,7 +168,7 @@ def fit(c: Any, x: Value, y: Any) -> Any:
 def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
     """Sum `c` over the axes along which an input of this shape was broadcast.
 
-    Where a rule left its contribution smaller than the input, it is broadcast instead.
+    If a rule returned a contribution that is smaller than the input, broadcast it instead.
     """
     extra = len(c.shape) - len(shape)
     if extra > 0:
@@ -177,20 +184,23 @@ _locks: dict[int, Any] = {}
 
 
 def accumulation_lock() -> Any:
-    """Return the lock to hold while adding to `.grad`, so that no thread loses a sum.
+    """Return the lock to hold while adding to `.grad`, so that no thread's addition is lost.
 
-    Each process has its own, because a thread that held it during a fork is missing in the child.
+    Each process has its own lock. If another thread held the lock during a fork, that thread would
+    be missing in the child process and could never release the lock there.
     """
     return _locks.setdefault(getpid(), RLock())
 
 
 def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
-    """Add gradients to `.grad`, each in an array of its own; safe for threads that share leaves.
+    """Add each gradient to the `.grad` of its value, and store the sum in a new array.
+
+    Several threads may add to the same values at once.
 
     Raises
     ------
     ValueError
-        If a ``.grad`` was given another shape. In that case no ``.grad`` has changed.
+        If a ``.grad`` was set to an array of another shape. In that case no ``.grad`` has changed.
     """
     copies = [(x, np.array(g)) for x, g in gradients]
     with accumulation_lock():
@@ -203,13 +213,16 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
 
 def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
     if x.grad.shape != g.shape:
-        expected, fix = f".grad None or of shape {g.shape}", "set .grad = None before backward"
+        expected, fix = f"a .grad of shape {g.shape} or None", "set .grad = None before backward"
         raise argument_error("backward", messages.point_at(x), expected, describe(x.grad), fix)
     return np.array(x.grad + g)
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
-    """Notify the observers that a backward pass begins; return a watch that reports it to them."""
+    """Notify the observers that a backward pass begins, and return a callable to use as `watch`.
+
+    It reports each contribution to the observers, and then to `watch` if that is given.
+    """
     notify("before", order)
     watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
 

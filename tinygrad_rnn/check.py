@@ -1,7 +1,7 @@
 """Checks of arguments: most return the value in the form that the caller needs, or raise an error.
 
-They are called as ``check.count("GRU", "num_layers", value)``. Most take the operation and the
-argument first, because an error names them.
+They are called as ``check.count("GRU", "num_layers", value)``. Most take the names of the operation
+and the argument first, because the error message contains both.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ def require(
 ) -> None:
     """Raise an argument error of type `kind` unless `holds` is true.
 
-    Do not use it where speed matters, because the message is built in any case.
+    Do not use this function where speed matters, because the caller builds the texts of the message
+    even if there is no error.
     """
     if not holds:
         raise argument_error(operation, argument, expected, got, fix, kind)
 
 
 def shape(operation: str, argument: str, x: Any, expected: tuple[int, ...], fix: str) -> Any:
-    """Return `x`, an array or Tensor, if it has this shape; else raise ValueError."""
+    """Return `x`, an array or Tensor, if its shape is `expected`, else raise ValueError."""
     if x.shape != expected:
         raise argument_error(operation, argument, f"shape {expected}", describe(x), fix)
     return x
@@ -57,7 +58,7 @@ def callable(operation: str, argument: str, value: Any, expected: str, fix: str)
 
 
 def iterable(operation: str, argument: str, value: Any, expected: str, fix: str) -> Iterable[Any]:
-    """Return `value` if it is an iterable other than a Tensor; else raise TypeError."""
+    """Return `value` if it is an iterable other than a Tensor, else raise TypeError."""
     kinds = () if hasattr(value, "tracked") else Iterable
     return instance(operation, argument, value, kinds, expected, fix)
 
@@ -83,9 +84,9 @@ def count(operation: str, argument: str, value: Any, low: int = 1) -> int:
     Raises
     ------
     TypeError
-        If it is not an integer.
+        If `value` is not an integer.
     ValueError
-        If it is below `low`.
+        If `value` is below `low`.
     """
     expected = "a positive integer" if low == 1 else f"an integer, at least {low}"
     kinds = None if isinstance(value, bool) else int | np.integer
@@ -107,14 +108,16 @@ def number(
     below: float = inf,
     fix: str = "give a number in this range",
 ) -> float:
-    """Return a number in [low, below) as an int or float, which never widens a floating dtype.
+    """Return a number in [low, below) as a Python int or float.
+
+    A Python number does not widen the floating dtype of an array that it is combined with.
 
     Raises
     ------
     TypeError
-        If it is not a real number.
+        If `value` is not a real number.
     ValueError
-        If it is NaN or out of range.
+        If `value` is NaN or out of range.
     """
     scalar = isinstance(value, np.ndarray | np.generic) and value.ndim == 0
     plain = value.item() if scalar else value
@@ -140,9 +143,9 @@ def real_array(operation: str, argument: str, x: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        If it is masked, is a Tensor with gradients, or cannot be converted to such an array.
+        If `x` is masked, is a Tensor with gradients, or cannot be converted to such an array.
     """
-    # Export tracks integer Tensors too. They have no gradients, so they are allowed.
+    # The ONNX export tracks integer Tensors too. They have no gradients, so they are allowed.
     if getattr(x, "tracked", False) and x.dtype.kind == "f":
         got, fix = f"a Tensor with gradients, {describe(x)}", f"use {argument}.detach()"
         raise argument_error(operation, argument, "a constant", got, fix, TypeError)
@@ -200,7 +203,7 @@ def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> N
         j = first.setdefault(t, i)
         if j != i:
             got = f"{t.name or 'a Tensor'} of shape {t.array.shape}, which is {argument}[{j}] too"
-            expected = "a Tensor not given before"
+            expected = "a Tensor that was not given before"
             raise argument_error(operation, f"{argument}[{i}]", expected, got, fix)
 
 

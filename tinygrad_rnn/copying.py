@@ -1,4 +1,4 @@
-"""Copies: of the settings that nodes keep, and of Tensors by `copy.deepcopy` and `pickle`."""
+"""Copying of the settings that graph nodes store, and of Tensors (`copy.deepcopy`, `pickle`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from .graph import Value
 def frozen_copy(setting: Any) -> Any:
     """Return a setting to store on a node: arrays are copied, because the caller may change them.
 
-    A tracked Tensor is returned unchanged, because no gradient would flow back through a copy.
+    A Tensor that requires gradients is returned unchanged, because no gradient would flow back
+    through a copy.
     """
     if isinstance(setting, np.ndarray):
         return np.array(setting)
@@ -26,7 +27,11 @@ def frozen_copy(setting: Any) -> Any:
 
 
 class Copyable:
-    """A base of Tensor: `copy.deepcopy` and `pickle` of a leaf, with its gradient and its name."""
+    """A base class of Tensor that lets `copy.deepcopy` and `pickle` copy a leaf.
+
+    The copy has the gradient and the name of the leaf. For a Tensor that an op made, both functions
+    raise TypeError.
+    """
 
     __slots__ = ()
 

@@ -1,11 +1,12 @@
-"""The promotion policy.
+"""The promotion policy: the dtypes of new Tensors and of the results of ops.
 
-Arrays keep their dtype, and integers never widen floats. A Tensor made from Python floats has the
-default dtype.
+A Tensor made from an array keeps the array's dtype. A Tensor made from Python floats has the
+default dtype. In an op, integer inputs never widen floating ones: float32 and int64 give float32.
 
-Beside a Tensor, Python's numbers and NumPy's scalars are weak: ``np.float64(2) * t`` has the dtype
-of t. An array is not weak, even one without axes: ``np.array(2.0) * t`` is float64, as in NumPy.
-Without a Tensor an op follows NumPy: ``tg.tanh(1.0)`` is a float64, like ``np.tanh(1.0)``.
+Next to a Tensor ``t``, Python numbers and NumPy scalars are weak, so they do not change the dtype:
+``np.float64(2) * t`` has the dtype of ``t``. An array is not weak, even one without axes:
+``np.array(2.0) * t`` is float64, as in NumPy. An op without Tensors follows NumPy:
+``tg.tanh(1.0)`` is a float64, like ``np.tanh(1.0)``.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def set_default_dtype(dtype: DTypeLike) -> None:
     Raises
     ------
     TypeError
-        If the dtype is not floating. Nothing has changed then.
+        If the dtype is not floating. The default then stays as it was.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dty
     Raises
     ------
     TypeError
-        If NumPy knows no such dtype, or it is of another kind.
+        If NumPy knows no such dtype, or the dtype is of another kind.
     """
     try:
         found = np.dtype(dtype)
@@ -94,7 +95,7 @@ def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dty
 def real_dtype(value: Any, operation: str = "Tensor") -> np.dtype:
     """Return `value` as a dtype of real numbers in the byte order of the machine.
 
-    NumPy has one object for each of these, so that they can be compared with ``is``.
+    NumPy has a single object for each such dtype, so two of them can be compared with ``is``.
     """
     return np.dtype(as_dtype(operation, value, "biuf", "a dtype of real numbers").type)
 
@@ -102,7 +103,7 @@ def real_dtype(value: Any, operation: str = "Tensor") -> np.dtype:
 def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
     """Return `data` as an array of real numbers. An ndarray is copied only if its dtype changes.
 
-    Lists of Python floats take the default dtype. Anything that came from NumPy keeps its own.
+    Python floats and lists of them take the default dtype. Data from NumPy keeps its own dtype.
     """
     if type(data) not in PLAIN and hasattr(data, "mask"):
         raise messages.numbers_error("Tensor", "data", data)
@@ -127,14 +128,14 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
     ----------
     x : array_like
     arrays : sequence
-        The arrays of the Tensors among the op's arguments. Numbers stay weak beside them, and
-        lists of floats take their dtype. If there are none, numbers stay as they are, and NumPy
-        converts the rest.
+        The arrays of the Tensors among the op's arguments. If there are any, numbers stay weak, and
+        lists of floats take the dtype of these arrays. If there are none, numbers stay as they are,
+        and NumPy converts everything else.
     """
     if type(x) in NUMPY_SCALARS:
         return x.item() if arrays else x
     if isinstance(x, np.ndarray):
-        if isinstance(x, np.matrix) or hasattr(x, "mask"):  # these compute by rules of their own
+        if isinstance(x, np.matrix) or hasattr(x, "mask"):  # both have arithmetic of their own
             raise TypeError("expected a plain array")  # the caller names the argument
         return np.asarray(x)
     if isinstance(x, bool | int | float):
@@ -150,7 +151,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
-    """Return the arguments of a call without Tensors, as arrays if none of them is from NumPy."""
+    """Return the arguments of a call without Tensors, converted to arrays if none is from NumPy."""
     for x in arrays:
         if isinstance(x, FROM_NUMPY):
             return arrays
@@ -160,12 +161,12 @@ def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
 def cast_result(
     forward: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any], result: np.ndarray
 ) -> np.ndarray:
-    """Return `result` in the dtype of the floating inputs.
+    """Return `result` in the dtype of the floating inputs. If it is not floating, keep its dtype.
 
-    NumPy makes float64 of float32 and int64; here the result stays float32. A float result of
-    integers alone is computed again in float64 and cast to the default dtype. NumPy would take
-    float16 for int8, and an op that negates its input, such as sigmoid, would wrap around for
-    unsigned integers.
+    With NumPy, float32 and int64 give float64; here the result stays float32. If all inputs are
+    integers but the result is floating, the op is computed again in float64, and that result is
+    cast to the default dtype. NumPy would compute with int8 in float16, and in an op that negates
+    its input, such as sigmoid, unsigned integers would wrap around.
     """
     if result.dtype.kind != "f":
         return result.astype(real_dtype(result.dtype), copy=False)
@@ -177,7 +178,7 @@ def cast_result(
 
 
 def _from_numpy(data: Any) -> bool:
-    """Return whether the first number in nested lists came from NumPy and brings a dtype along."""
+    """Return whether `data`, or the first item of its nested lists, has a dtype of its own."""
     while isinstance(data, list | tuple) and data:
         data = data[0]
     return isinstance(data, FROM_NUMPY) or hasattr(data, "__array__")

@@ -1,4 +1,4 @@
-"""The gradient check: derivatives from the rules, compared with finite differences."""
+"""The gradient check: derivatives from the backward pass, compared with finite differences."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def choose_tolerance(
     settings = {"eps": eps, "rtol": rtol, "atol": atol}
     for (argument, value), default in zip(settings.items(), defaults, strict=True):
         if value is not None:
-            low = 5e-324 if argument == "eps" else 0.0  # the smallest number above 0
+            low = 5e-324 if argument == "eps" else 0.0  # the smallest float above 0
             expected = "a finite number" + (" above 0" if low else ", at least 0")
             check.number("gradcheck", argument, value, expected, low=low)
         chosen.append(default if value is None else value)
@@ -192,7 +192,7 @@ def compare(
 def difference_quotients(
     f: Callable[..., Tensor], points: list[np.ndarray], point: np.ndarray, eps: float
 ) -> Iterator[tuple[tuple[int, ...], float]]:
-    """Yield (index, central difference quotient) for each entry of `point`, one of `points`."""
+    """Yield (index, central difference quotient) for each entry of `point`, one of the `points`."""
     for index in np.ndindex(point.shape):
         middle = point[index]
         sides = []
@@ -246,13 +246,13 @@ def argument_names(f: Callable[..., Any], n: int) -> list[str]:
 
 
 def list_ops(value: Tensor) -> str:
-    """Return the names of the ops between inputs and output, for an error message."""
+    """Return the names of the ops that `value` was computed with, for an error message."""
     nodes = [v.node for v in toposort(value) if v.node is not None] if value.node else []
     return ", ".join(sorted({node.op.name for node in nodes})) or "none"
 
 
 class Sampler:
-    """The source of an op's sample inputs, in float64: ``r(3, 4)``, ``r.positive(3, 4)``.
+    """A source of sample inputs for an op, in float64: ``r(3, 4)`` or ``r.positive(3, 4)``.
 
     Entries of one array are distinct, and no entry is near zero, because max has kinks at equal
     entries, and abs and relu have kinks at zero.
@@ -270,7 +270,7 @@ class Sampler:
         return self.inside((0, np.inf), *shape)
 
     def inside(self, domain: Any, *shape: int) -> np.ndarray:
-        """Draw distinct numbers inside a domain (see `op`), away from 0 and from its ends."""
+        """Draw distinct numbers inside a domain (see `op`), away from 0 and the domain's ends."""
         n = int(np.prod(shape))
         steps = self.rng.permutation(n) + self.rng.uniform(0.25, 0.75, n)
         return place_inside(domain, steps.reshape(shape) / max(n, 1), self.rng)
@@ -279,7 +279,8 @@ class Sampler:
 def place_inside(domain: Any, units: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Map numbers in (0, 1) into an open interval, away from 0 and from the ends of the interval.
 
-    The signs are random if the interval contains both. The domain ``bool`` gives booleans.
+    The signs are random if the interval has numbers of both signs. The domain ``bool`` gives
+    booleans.
     """
     if domain is bool:
         return np.asarray(units > 0.5)
@@ -299,7 +300,7 @@ def is_elementwise(op: Op) -> bool:
 
 
 def cases(op: Op, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Return the sample calls of an op, as pairs of arrays and settings.
+    """Return the sample calls of an op, as pairs (arrays, settings).
 
     For an elementwise op without `sample`, the arrays are drawn from its domain.
     """
@@ -351,7 +352,7 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     order : int
         The highest order of derivative to check; see `gradcheck`.
     rng : numpy.random.Generator, optional
-        The generator that draws the samples; by default, a generator with seed 0.
+        The generator for the samples and for `gradcheck`; by default, a generator with seed 0.
 
     Returns
     -------

@@ -1,11 +1,12 @@
 """Values, and the nodes that record how they were made.
 
-A `Value` holds an array. If an op made it from values that are tracked, it also holds the `Node`
-that says how, and that node holds the op's inputs. References point one way, from a result back to
-its inputs, so reference counting alone frees a graph when its last value goes.
+A `Value` holds an array. It is *tracked* if gradients flow back to it. If an op makes a value from
+tracked values while recording is on, the value also holds a `Node`, which records the op and its
+inputs. References point one way, from a result back to its inputs. So reference counting alone
+frees a graph when no reference to its result is left.
 
-Every node carries the moment at which it was recorded (`index`). An op can only use values that
-exist already, so sorting by `index` is a topological order, and nothing here is recursive.
+Every node has an `index`; a node that is recorded later has a larger one. An op can only use values
+that exist already, so sorting by `index` gives a topological order without recursion.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .errors import messages
 from .scope_part import Scope, ScopePart, format_scope
 
 clock = count(1)
-"""A counter that orders events: nodes recorded, arrays replaced, module calls and scans begun."""
+"""A counter that orders events: a new node, a replaced array, the start of a call or a scan."""
 
 
 class Node:
@@ -42,15 +43,15 @@ class Node:
     index : int
         The `clock` when the op ran: a later node has a larger index.
     scope : tuple of ScopePart
-        The place: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
+        Where the op ran: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
     used : int
-        0 until a backward pass goes through it; then 2, or 1 with ``retain_graph=True``, which
+        0 until a backward pass uses the node; then 2, or 1 with ``retain_graph=True``, which
         allows another pass.
     """
 
     __slots__ = ("arrays", "index", "inputs", "op", "params", "scope", "used")
 
-    op: Any  # an Op, whose module imports this one
+    op: Any  # an `Op`, not imported here because its module imports this one
     inputs: Sequence[Any]
     arrays: list[Any]
     params: dict[str, Any]
@@ -64,22 +65,22 @@ class Node:
 
 
 class Value:
-    """An array on its way through a program. `Tensor` is this with operators.
+    """An array, together with the node that made it. `Tensor` adds operators and methods.
 
     Attributes
     ----------
     array : numpy.ndarray
         The numbers.
     node : Node or None
-        The node that made it; None for a leaf.
+        The node that made the value; None for a leaf.
     tracked : bool
-        Whether gradients flow back to it.
+        True if gradients flow back to the value.
     changed : int
-        The `clock` when `array` was last replaced or `tracked` turned on; 0 if never. A node with a
-        smaller index that used this value used an older array, or other uses of the value were not
-        recorded. The backward pass then raises an error at that node.
+        The `clock` when `array` was last replaced or `tracked` was turned on; 0 if neither has
+        happened. If a node with a smaller index used this value, that node used an older array, or
+        earlier uses of the value were not recorded. The backward pass raises an error at this node.
     grad : numpy.ndarray or None
-        The gradient, which `Tensor.backward` adds to.
+        The gradient. Each `Tensor.backward` adds to it.
     name : str or None
         The name in drawings and messages.
     """
@@ -87,13 +88,13 @@ class Value:
     __slots__ = ("__weakref__", "array", "changed", "grad", "name", "node", "tracked")
 
     array: np.ndarray
-    node: Any  # a Node or None; most callers know that it is a Node
+    node: Any  # a Node or None; Any because most callers know that it is a Node
     tracked: bool
     changed: int
     grad: np.ndarray | None
     name: str | None
 
-    __hash__ = object.__hash__  # two values are one key only if they are one object
+    __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 
 
 def unwrap(x: Any) -> Any:
@@ -106,15 +107,15 @@ IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
-"""True if ops are recorded, and the current scope. Each thread and async task has its own."""
+"""A pair: True if ops are recorded, and the current scope. Each thread and task has its own."""
 
 blocks: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.blocks", default=())
-"""The value of `context` before each open block, the innermost last."""
+"""The value of `context` before each open `Block`, the innermost last."""
 
 read_hook: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = ContextVar(
     "tinygrad_rnn.read_hook", default=None
 )
-"""Called in place of a function that reads values (a comparison, `item`, `.data`), if it is set.
+"""If set, the function to call in place of each read of values (a comparison, `item`, `.data`).
 
 `tg.compile` uses it to detect code that depends on data.
 """
@@ -127,7 +128,7 @@ def read(look: Callable[..., Any], value: Value, *others: Any) -> Any:
 
 
 observers: list[Any] = []
-"""Objects to notify of every op and of every backward pass. It is empty outside of `tg.debug`."""
+"""A list of objects to notify of every op and backward pass. It is empty outside of `tg.debug`."""
 
 
 def notify(event: str, *what: Any) -> None:
@@ -159,7 +160,8 @@ class Block(ContextDecorator):
 def no_grad() -> Block:
     """Turn recording off for a block or a decorated function, so that results have no graph.
 
-    It affects the current thread or async task only, and ends with the block even if that raises.
+    This affects the current thread or async task only. It ends with the block, even if the block
+    raises an error.
 
     Returns
     -------
@@ -183,7 +185,7 @@ def no_grad() -> Block:
 
 
 def enable_grad() -> Block:
-    """Turn recording on in a block, even inside of `no_grad`, to differentiate what it computes."""
+    """Turn recording on in a block, even inside of `no_grad`, so that its results have a graph."""
     return Block("enable_grad()", lambda recording, here: (True, here))
 
 
@@ -193,7 +195,7 @@ def scope(*parts: str | int) -> Block:
     Parameters
     ----------
     *parts : str or int
-        The outermost first.
+        The names and time steps, the outermost first.
 
     Returns
     -------

@@ -1,6 +1,7 @@
-"""An op: what it computes, how a formula writes it, and the rules of its derivative.
+"""Ops: functions of arrays, each with its formula and the rules of its derivative.
 
-`apply` is the one place where an op runs and where a `Node` is recorded.
+Every op runs in `apply`. It is also the only function that records a `Node`, the graph's entry for
+one call of an op.
 """
 
 from __future__ import annotations
@@ -25,22 +26,26 @@ Function = Callable[..., Any]
 new = object.__new__
 
 PLAIN = frozenset({ndarray, float, int, bool})
-"""Types of constants that an op takes as they are."""
+"""The types of constants that an op uses without converting them."""
 
 REAL = (-inf, inf)
-"""The domain of an op that takes every real number."""
+"""The domain of an op that accepts every real number."""
 
 registry: dict[str, Op] = {}
-"""Every op by name. The tests, `tinygrad-rnn check` and the table of ops iterate over it."""
+"""All ops by name.
+
+The tests, `tinygrad-rnn check` and the table of ops in the documentation iterate over this dict.
+"""
 
 
 @dataclass(eq=False, repr=False)
 class Op:
-    """A function of arrays that knows its derivative. The decorator `op` makes it.
+    """A function of arrays together with its derivative. The decorator `op` creates it.
 
-    Called with Tensors, it returns a Tensor, and records the call if one of them requires gradients
-    and recording is on. Called without any, it behaves like a function of NumPy: it returns a plain
-    array or number in NumPy's dtype (float64 for Python floats) and records nothing.
+    If an argument is a Tensor, the op returns a Tensor. It records the call if a Tensor among the
+    arguments requires gradients and recording is on. If no argument is a Tensor, the op behaves
+    like a NumPy function: it returns a plain array or number in NumPy's dtype (float64 for Python
+    floats) and records nothing.
 
     Attributes
     ----------
@@ -51,16 +56,18 @@ class Op:
     name : str
         The name of the function.
     inputs : tuple of str
-        The names of its array arguments. A variadic op takes a sequence of arrays, as
-        `numpy.concatenate` does; the only name is that of the sequence.
+        The names of the array arguments. A variadic op takes one sequence of arrays, as
+        `numpy.concatenate` does, so it has one name, that of the sequence.
     defaults : dict
-        Its settings, which are keyword-only in `forward`, with their default values.
+        The default value of each setting, by name. The settings are the keyword-only arguments of
+        `forward`.
     rules : dict
-        For each differentiable input, a function of the incoming gradient ``g``, the output ``y``
-        and the arguments, which returns the contribution to that input's gradient.
+        The derivative rule of each differentiable input, by name. A rule is a function of the
+        incoming gradient ``g``, the output ``y`` and the arguments. It returns the contribution to
+        the gradient of that input.
     """
 
-    # Slots for attributes that are read often, because a slot is quicker to read than a dict.
+    # Attributes that are read often are slots, because a slot is faster to read than a dict.
     __slots__ = ("__dict__", "forward", "has_all_rules", "rules_in_order", "variadic")
 
     forward: Function
@@ -86,12 +93,15 @@ class Op:
         update_wrapper(self, self.forward)
 
     def vjps(self, **rules: Function) -> Op:
-        """Set the vector-Jacobian product of each input. An input without one must be a constant.
+        """Set the derivative rules, one for each input by name, and return the op.
 
-        A rule is called as ``rule(g, y, *inputs, **params)``. It uses operators, methods and other
-        ops only, so that the same text runs on arrays and, for gradients of gradients, on Tensors.
-        It need not undo broadcasting, because the engine does. A variadic op has one rule, which
-        returns the contributions to all its inputs in order.
+        A rule computes the vector-Jacobian product for its input. An input without a rule must be
+        a constant: the op raises TypeError if that input is a Tensor that requires gradients.
+
+        A rule is called as ``rule(g, y, *inputs, **params)``. It may use only operators, methods
+        and other ops, so that the same code runs on arrays and, for gradients of gradients, on
+        Tensors. It need not undo broadcasting, because the backward pass does. A variadic op has
+        one rule, which returns the contributions to all inputs in order.
         """
         messages.check_rules(self, rules)
         self.rules = rules
@@ -120,7 +130,7 @@ class Op:
         return apply(self, arrays, params)
 
     def _bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Sort the arguments into arrays and settings: both may be given by place or by name."""
+        """Separate the arguments into arrays and settings. Both may be positional or named."""
         n, given = len(self.inputs), len(args)
         arrays, positional = args[:n], dict(zip(self.defaults, args[n:], strict=False))
         if given < n:
@@ -134,11 +144,11 @@ class Op:
         return (messages.check_sequence(self, *arrays) if self.variadic else arrays), params
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        """Make the op a method where it is an attribute of a class: ``t.exp()`` is ``exp(t)``."""
+        """Make the op a method if it is an attribute of a class: ``t.exp()`` is ``exp(t)``."""
         return self if instance is None else MethodType(self, instance)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Op:
-        return self  # there is one op of each name, and pickle looks it up by that name
+        return self  # there is one op of each name, and pickle looks ops up by name
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find_op, (self.name,)
@@ -164,36 +174,39 @@ def op(
 ) -> Callable[[Function], Op]:
     """Return a decorator that turns a function on plain arrays into an op.
 
-    Positional arguments of the function are arrays, keyword-only arguments are settings.
+    The positional arguments of the function are arrays. Its keyword-only arguments are settings.
 
     Parameters
     ----------
     formula : str
-        The op in mathematical notation, with the inputs in braces.
+        The op in mathematical notation, with the name of each argument in braces.
     shapes : str, optional
-        Shapes of inputs and output, for the documentation: ``"(…), (…) → (…)"``, where … are axes
-        that broadcast.
+        The shapes of the inputs and the output, for the documentation. In ``"(…), (…) → (…)"``,
+        each … stands for axes that broadcast.
     sample : callable, optional
-        ``sample(r)`` returns arguments to check the op with: a tuple of arrays, with a dict of
-        settings last if it has any, or a list of such tuples. ``r(3, 4)`` draws an array with no
-        two entries equal and none near zero; ``r.positive(3, 4)`` draws one of positive numbers.
-        Without `sample`, the op is checked on arrays drawn from its domain, if `shapes` names no
-        axes, as in ``"(…), (…) → (…)"``.
+        ``sample(r)`` returns arguments for checks of the op: a tuple of arrays, or a list of such
+        tuples. If the call has settings, the last item of the tuple is a dict of settings.
+        ``r(3, 4)`` draws an array of distinct numbers that are not near zero, and
+        ``r.positive(3, 4)`` draws an array of distinct positive numbers. An op without `sample` is
+        checked on arrays drawn from its domain if `shapes` names no axes, as in
+        ``"(…), (…) → (…)"``.
     fix : str, optional
         The fix that the error messages of this op suggest.
     reference : callable, optional
-        The same function, written independently of the op: NumPy's, or another formula. It takes
-        the same arguments. Tests compare the values of the op with it, and the gradients with its
-        finite differences.
+        A function with the same arguments that computes the same result independently of the op:
+        NumPy's function, or another formula. Tests compare the values of the op with those of
+        `reference`, and the gradients of the op with finite differences of `reference`.
     domain : tuple or dict, optional
-        The open interval in which the inputs may lie: ``(0, inf)`` for a logarithm. A dict gives
-        one for each input by name; ``bool`` stands for an array of booleans.
+        The open interval in which the inputs may lie, for example ``(0, inf)`` for a logarithm. A
+        dict gives one interval for each input, by name. Instead of an interval, ``bool`` stands for
+        an array of booleans.
 
     Raises
     ------
     ValueError
-        If an op of the same name is defined in another file, in this package for example. Defining
-        an op again where it was defined before, in a notebook's cell that runs twice, replaces it.
+        If another file, for example one in this package, defines an op of the same name. If the
+        same file or notebook defines the op again, the new op replaces the old one. Also if the
+        braces in `formula` contain anything but the name of an argument.
 
     Examples
     --------
@@ -221,14 +234,14 @@ def op(
 
 
 def find_op(name: str) -> Op:
-    """Return the op of this name; a process that reads a pickle must have imported it."""
+    """Return the op with this name, for `pickle`. Raise KeyError if it has not been defined yet."""
     if name not in registry:
         raise messages.unknown_op_error(name)
     return registry[name]
 
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
-    """Run `op`; record a Node if an input is tracked and recording is on."""
+    """Run `op`; record a Node if an input requires gradients and recording is on."""
     arrays, value, tracked = [], None, False
     try:
         for x in inputs:
@@ -258,7 +271,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     out.grad = out.name = out.node = None
     out.changed = 0
     if tracked:
-        tracked, scope = context.get()  # whether ops are recorded, and where
+        tracked, scope = context.get()  # whether recording is on, and the current scope
         if tracked:
             if not op.has_all_rules and read_hook.get() is None:
                 messages.check_has_rules(op, inputs)
@@ -272,7 +285,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
 
 
 def rule_source(rule: Function) -> str:
-    """Return the text of a lambda's body, found by the positions that its bytecode carries."""
+    """Return the source of a lambda's body, located by the positions stored in its bytecode."""
     code = rule.__code__
     spans: list[Any] = [p for p in code.co_positions() if None not in p and p[2:] != (0, 0)]
     (first, start), (last, end) = min(p[::2] for p in spans), max(p[1::2] for p in spans)
@@ -285,10 +298,10 @@ def rule_source(rule: Function) -> str:
 
 
 def _file_of(forward: Function) -> Any:
-    """Return the file that defines a function, or its module if there is no file (a notebook)."""
+    """Return the file that defines a function, or its module if it has no file (in a notebook)."""
     inner = inspect.unwrap(forward)
     return getattr(inner, "__globals__", {}).get("__file__", inner.__module__)
 
 
 def _no_rule(*_: Any, **__: Any) -> None:
-    """Stand in for a missing rule. It never runs, because such an input is not tracked."""
+    """Stand in for a missing rule. This never runs, because the input must be a constant."""

@@ -19,12 +19,12 @@ __all__ = ["average_gradients", "broadcast", "world"]
 
 
 def world() -> Any:
-    """Return mpi4py's communicator of all processes that were started together.
+    """Return ``COMM_WORLD``, the mpi4py communicator of all processes that were started together.
 
     Returns
     -------
     mpi4py.MPI.Comm
-        ``world().rank`` is the number of this process, ``world().size`` the number of processes.
+        ``world().rank`` is the index of this process. ``world().size`` is the number of processes.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def world() -> Any:
 
     Examples
     --------
-    In one process, started without ``mpiexec``:
+    This example runs in one process, without ``mpiexec``.
 
     >>> import tinygrad_rnn as tg
     >>> world = tg.parallel.world()
@@ -55,24 +55,24 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     """Replace the gradients in every process by their mean over all processes.
 
     Call this between ``backward`` and ``step``, in every process, with the same parameters in the
-    same order. If the processes have equally large parts of a batch, and each loss is the mean over
-    its part, the mean of the gradients is the gradient of the mean loss over the whole batch.
+    same order. Give every process an equally large part of the batch, and let its loss be the mean
+    over that part. Then the result is the gradient of the mean loss over the whole batch.
 
     Parameters
     ----------
     parameters : iterable of Tensor
-        The parameters whose gradients to average. In a process where a gradient is None, it counts
-        as zero. A gradient that is None in all processes stays None.
+        The parameters whose gradients are averaged. If a gradient is None in some processes, it
+        counts as zero there. If it is None in all processes, it stays None.
     communicator : mpi4py.MPI.Comm, optional
         The default is ``world()``, the communicator of all processes.
 
     Raises
     ------
     TypeError
-        If `parameters` contains anything but Tensors, or `communicator` is not a communicator.
+        If `parameters` is not an iterable of Tensors, or `communicator` is not a communicator.
     ValueError
         If the number, shapes or dtypes of the parameters differ between processes. In that case no
-        gradient has changed.
+        gradient is changed.
 
     Examples
     --------
@@ -106,14 +106,14 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     Parameters
     ----------
     parameters : iterable of Tensor
-        The same number, shapes and dtypes in every process.
+        The parameters. Their number, shapes and dtypes must be the same in every process.
     communicator : mpi4py.MPI.Comm, optional
         The default is ``world()``, the communicator of all processes.
 
     Raises
     ------
     TypeError, ValueError
-        As in `average_gradients`. In that case no parameter has changed.
+        As in `average_gradients`. In that case no parameter is changed.
 
     Examples
     --------

@@ -14,12 +14,12 @@ from .tensor import Tensor
 RETURNS_A_PAIR = "a function that returns (output, state)"
 
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
-"""A pure function ``(x, state) -> (output, state)``: a cell, or a part of one."""
+"""A pure function ``(x, state) -> (output, state)``: a cell, or one part of a cell."""
 
 scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] | None] = (
     ContextVar("tinygrad_rnn.scan_hook", default=None)
 )
-"""Function that `scan` calls in place of its loop, for example the compiled program of a cell."""
+"""A function that `scan` calls in place of its loop, or None. `tg.compile` sets it."""
 
 
 def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
@@ -29,8 +29,8 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
 
         for t in 0 … T−1:  output[t], state = cell(inputs[t], state)
 
-    Every node is recorded with its time step, so drawings show time. Backpropagation through time
-    is the backward pass through these nodes.
+    Every node of the graph is recorded with its time step, so that drawings can show time.
+    Backpropagation through time is the backward pass through these nodes.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
         Time is the first axis. The cell gets ``inputs[t]``; for a tuple it gets a tuple of slices.
     state : Tensor, or any structure of Tensors that the cell takes
         The state before the first step. Its structure, shapes and dtypes must stay the same. Only
-        a part that is not an array, None for example, may be replaced by something else.
+        a part that is not an array, None for example, may become something else.
     reverse : bool
         If True, start at the last step and end at the first. The outputs are stacked in order of
         time in both cases.
@@ -48,16 +48,17 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
     Returns
     -------
     outputs : Tensor of shape (T, ...), or a tuple of such Tensors if the cell's output is a tuple
-    state : the state after the last call, in the structure of the argument
+    state
+        The state after the last call. It has the structure of the argument `state`.
 
     Raises
     ------
     ValueError
-        If there are no steps, the inputs in a tuple differ in the number of steps, the cell returns
-        a state whose structure, shape or dtype differs from that of its argument, or outputs differ
-        in shape.
+        If there are no steps, or the inputs in a tuple differ in the number of steps. If the cell
+        returns a state that differs in structure, shape or dtype from the state that it was given.
+        If the outputs differ in shape.
     TypeError
-        If the cell does not return (output, state), or an output is not an array.
+        If `cell` is not callable or does not return (output, state), or an output is not an array.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) 
 
 
 def _count_steps(inputs: tuple[Any, ...]) -> int:
-    """Return the number of time steps; raise ValueError if there are none or inputs disagree."""
+    """Return the number of time steps; raise ValueError if it is 0 or differs between inputs."""
     lengths = {_count_entries(x) for x in inputs}
     if len(lengths) != 1 or 0 in lengths:
         expected = "at least one time step, and the same number in all inputs"
@@ -137,7 +138,7 @@ def _stack_outputs(outputs: list[Any]) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If the outputs, or the parts at one place in the tuples, are not arrays of one shape.
+        If the outputs, or the entries at one position of the tuples, are not arrays of one shape.
     """
     try:
         if isinstance(outputs[0], tuple):
@@ -151,12 +152,12 @@ def _stack_outputs(outputs: list[Any]) -> Any:
 
 
 def detach(state: Any) -> Any:
-    """Return a state without its graph, to carry from batch to batch in truncated BPTT.
+    """Return a state without its graph, to pass to the next batch in truncated BPTT.
 
     Parameters
     ----------
     state : Tensor, or any structure of Tensors
-        Tuples, lists, dicts and namedtuples, nested or not.
+        A structure is a tuple, list, dict or namedtuple, which may be nested.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The parts of a scope, the place where an op was recorded, and how to write them as text."""
+"""Scopes, which say where an op was recorded, and how to write them as text."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 
-# Not frozen, because every time step makes one and a frozen one takes three times as long.
+# Not frozen: a frozen part takes three times as long to create, and each time step creates one.
 @dataclass(slots=True, unsafe_hash=True)
 class ScopePart:
-    """One part of the place where a node was recorded.
+    """One part of a scope, the place where a node was recorded.
 
-    Parts of two calls, or of two scans, differ in `call`. `analysis.scopes.resolve_scopes` replaces
-    module ids and clock values by small ordinals.
+    Each call of a module, and each scan, has its own value of `call`.
+    `analysis.scopes.resolve_scopes` replaces module ids and clock values by small ordinals.
 
     Attributes
     ----------
     kind : str
-        ``"name"`` (given to `scope`), ``"call"`` (of a module), ``"step"`` (a time step), or
-        ``"gradient"`` (the gradient of what was recorded in the scope around this part).
-        Resolved scopes hold ``"module"`` for a call, and ``"loop"`` for a second scan in one scope.
-        Drawings add ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (for steps
-        that are left out) and ``"rolled"`` (one step for all).
+        A recorded part is a ``"name"`` (given to `scope`), a ``"call"`` (of a module), a ``"step"``
+        (a time step), or a ``"gradient"`` (it holds the ops that compute the gradient of a value
+        recorded in the scope around this part). In a resolved scope, ``"module"`` replaces
+        ``"call"``, and ``"loop"`` stands for the second or a later scan in one scope. Drawings add
+        ``"terms"`` (a named result with its unnamed terms), ``"steps"`` (steps that are left out)
+        and ``"rolled"`` (one step that stands for all steps).
     name : str
         The name of the scope or the module; empty for a time step.
     index : int
-        The number of a time step; the `id` of the module in a ``"call"``; the ordinal of a
-        ``"module"`` among those of its name.
+        For a ``"step"``, the time step. For a ``"call"``, the `id` of the module. For a
+        ``"module"``, its ordinal among the modules with this name.
     call : int
-        The `clock` when the call or the scan began; its ordinal once it is resolved.
+        The value of `clock` when the call or the scan began. In a resolved scope, the ordinal of
+        the call or the scan.
     """
 
     kind: str
@@ -43,11 +45,11 @@ class ScopePart:
 
     @property
     def is_step(self) -> bool:
-        """True for a time step, and for a part that stands for several steps left out."""
+        """True for a time step, and for a part that stands for the steps that a drawing omits."""
         return self.kind in ("step", "steps")
 
     def format(self, step: str = "t={}") -> str:
-        """Return ``gru``, ``gru (2), call 3`` or ``t=3``; `step` is the template of a time step."""
+        """Return the part as text, such as ``gru (2)`` or ``t=3``; `step` formats a time step."""
         if self.is_step:
             return step.format(self.index)
         if self.kind not in ("module", "loop"):
@@ -64,5 +66,5 @@ Scope = tuple[ScopePart, ...]
 
 
 def format_scope(scope: Scope, step: str = "t={}", separator: str = " / ") -> str:
-    """Return the parts of a scope in one line: ``gru / t=3``."""
+    """Return the parts of a scope in one line, for example ``gru / t=3``."""
     return separator.join([part.format(step) for part in scope])

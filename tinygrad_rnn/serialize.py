@@ -1,6 +1,6 @@
 """Saving and loading arrays as safetensors files, without pickle.
 
-Files are written atomically. Their header is checked before any array is read.
+Files are written atomically. The header of a file is checked before any of its arrays is read.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def save(
     Parameters
     ----------
     state : mapping of str to array or Tensor
-        A ``state_dict()``, for example. The arrays are booleans, integers and floats of up to 64
-        bits, in any memory layout; they are stored C-contiguous.
+        A ``state_dict()``, for example. The arrays may hold booleans, integers or floats of up to
+        64 bits, in any memory layout. They are stored C-contiguous.
     path : path-like
     metadata : mapping of str to str, optional
         Text to store in the file's header.
@@ -78,7 +78,7 @@ def save(
         for part in (name, text):
             argument, fix = f"metadata[{name!r}]", "convert name and value with str(...)"
             check.instance("save", argument, part, str, "a str as name and value", fix)
-    # Given no arrays and empty metadata, safetensors would write a header that it cannot read.
+    # With no arrays and empty metadata, safetensors would write a header that it cannot read.
     write_atomically(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
 
 
@@ -155,7 +155,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def load_with_metadata(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the arrays of a safetensors file, as `load` does, and the metadata in its header.
+    """Return the arrays of a safetensors file, as `load` does, and also the metadata in its header.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def load_with_metadata(
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the metadata in the header of a safetensors file. No array is read.
+    """Return the metadata in the header of a safetensors file, without reading any array.
 
     Parameters
     ----------
@@ -224,9 +224,9 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 @contextmanager
 def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Open a safetensors file for reading arrays, after checking its header.
+    """Open a safetensors file, check its header, and yield the file, to read arrays from.
 
-    Any error that a damaged file causes, here or in the ``with`` block, becomes one ValueError.
+    Any error that a damaged file causes, here or in the ``with`` block, becomes a ValueError.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -246,7 +246,7 @@ def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
 
 
 def _check_header(file_name: str | bytes) -> None:
-    """Raise an error if a header has a name twice, or a dtype that NumPy lacks.
+    """Raise an error if the header of a file has a name twice, or a dtype that NumPy lacks.
 
     safetensors accepts duplicate names, and reports an unknown dtype only after it has read other
     arrays.
@@ -264,7 +264,7 @@ def _check_header(file_name: str | bytes) -> None:
 
 
 def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a dict of `pairs`; raise ValueError if a name occurs twice, which is ambiguous."""
+    """Return a dict of `pairs`; raise ValueError if a name occurs twice."""
     entries: dict[str, Any] = {}
     for name, entry in pairs:
         if name in entries:
@@ -276,8 +276,9 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path` completely or not at all: a crash leaves the old file unchanged.
 
-    A symbolic link is followed. The new file keeps the permissions of the old file. It is created
-    with these permissions, so other users cannot read it while it is being written.
+    If `path` is a symbolic link, the file that it points to is replaced. The new file has the
+    permissions of the old file from the start. So a user who may not read the old file cannot read
+    the new file either, even while it is being written.
     """
     from pathlib import Path
     from stat import S_IMODE

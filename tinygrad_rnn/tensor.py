@@ -23,7 +23,7 @@ NONE: dict[str, Any] = {}  # the settings of an op that has none
 
 
 def _comparison(compare: Any) -> Any:
-    """Return a comparison of Tensors: it reads their values and returns a plain array."""
+    """Return a comparison method, which reads the values and returns a plain array."""
     return lambda self, other: read(compare, self, other)
 
 
@@ -34,17 +34,22 @@ class Tensor(Copyable, Value):
     ----------
     data : array_like
         Real numbers. An ndarray is wrapped, not copied, and keeps its dtype. Python floats take
-        the default dtype (float32), integers int64. The Tensor never writes into `data`.
+        the default dtype (float32), and Python integers take int64. The Tensor never writes into
+        `data`.
     requires_grad : bool, keyword-only
-        Whether `backward` leaves the gradient in ``.grad``. Floating dtypes only.
+        If True, `backward` adds the gradient to ``.grad``. The dtype must then be floating.
     dtype : numpy.dtype, keyword-only, optional
+        The dtype that `data` is converted to.
     name : str, keyword-only, optional
-        The name in drawings and error messages.
+        The name that drawings and error messages show.
 
     Raises
     ------
     TypeError
-        If the numbers are not real, or an integer Tensor is asked for gradients.
+        If `data` is not a rectangular array of real numbers, or is a Tensor that requires
+        gradients. If `requires_grad` is True and the dtype is not floating.
+    ValueError
+        If an integer `dtype` cannot hold an entry of `data`.
 
     Examples
     --------
@@ -81,11 +86,11 @@ class Tensor(Copyable, Value):
         self.name, self.tracked = name, bool(requires_grad)
         self.node, self.grad, self.changed = None, None, 0
 
-    # -- what it is --------------------------------------------------------------------------------
+    # -- attributes and conversions ----------------------------------------------------------------
 
     @property
     def data(self) -> np.ndarray:
-        """The numbers. Assign an array of the same shape and dtype to replace those of a leaf."""
+        """The NumPy array. To replace a leaf's array, assign one of the same shape and dtype."""
         return self.array if read_hook.get() is None else read(np.asarray, self)
 
     @data.setter
@@ -99,7 +104,7 @@ class Tensor(Copyable, Value):
 
     @property
     def requires_grad(self) -> bool:
-        """True if gradients flow back to it. It can be set on a leaf."""
+        """True if gradients flow back to this Tensor. It can be set on a leaf."""
         return self.tracked
 
     @requires_grad.setter
@@ -108,19 +113,19 @@ class Tensor(Copyable, Value):
             messages.floating("requires_grad", self.name or "tensor", self.array)
         else:
             messages.check_leaf("requires_grad", self, RuntimeError)
-        if wanted and not self.tracked:  # its earlier uses may not have been recorded
+        if wanted and not self.tracked:  # earlier ops on it may not have been recorded
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
-    shape = property(lambda self: self.array.shape, doc="Sizes of the axes, a tuple.")
+    shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
     size = property(lambda self: self.array.size, doc="Number of entries.")
     dtype = property(lambda self: self.array.dtype, doc="The dtype of data and of grad.")
 
     def numpy(self) -> np.ndarray:
-        """Return the numbers as a plain array that shares memory.
+        """Return the numbers as a plain array that shares memory with the Tensor.
 
-        A Tensor that requires gradients raises TypeError; write ``t.detach().numpy()``.
+        If the Tensor requires gradients, this raises TypeError; write ``t.detach().numpy()``.
         """
         return np.asarray(self)
 
@@ -133,7 +138,7 @@ class Tensor(Copyable, Value):
         return read(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
-        """Return a leaf with the same array and without gradients, for truncated BPTT."""
+        """Return a leaf with the same array that requires no gradients, as truncated BPTT needs."""
         hooked = read_hook.get() is not None
         return read(Tensor.detach, self) if hooked else type(self)(self.array, name=self.name)
 
@@ -155,8 +160,8 @@ class Tensor(Copyable, Value):
     def __bool__(self) -> bool:
         return read(bool, messages.single_entry("bool", self))
 
-    # NumPy calls these to store a Tensor in an array, and math.exp calls `__float__`. Both would
-    # lose gradients, so a tracked Tensor is an error.
+    # NumPy calls these methods to store a Tensor in an array, and math.exp calls `__float__`. Both
+    # would lose gradients, so these methods raise an error if the Tensor requires gradients.
     def __float__(self) -> float:
         return float(messages.check_untracked("float", "t", self).item())
 
@@ -174,20 +179,22 @@ class Tensor(Copyable, Value):
     def backward(
         self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False
     ) -> None:
-        """Add the gradient of this tensor to the ``.grad`` of every leaf that requires it.
+        """Add the gradient of this tensor to the ``.grad`` of every leaf that requires gradients.
 
-        Several threads may call this concurrently, each on its own graph, even if the graphs share
-        leaves.
+        Several threads may call this method at the same time, each on its own graph, even if the
+        graphs share leaves.
 
         Parameters
         ----------
         gradient : array_like of this shape, optional
-            The cotangent of this tensor; 1 for a tensor of one entry. What is added is the
-            vector-Jacobian product.
+            The cotangent of this tensor: the gradient of a final result with respect to it. The
+            default is 1, which requires a tensor of one entry. The vector-Jacobian product of this
+            cotangent is added to each ``.grad``.
         retain_graph : bool
-            Allow another backward pass through this graph. Without it the graph can still be drawn.
+            If True, allow another backward pass through this graph. If False, the graph can still
+            be drawn.
         retain_grads : bool
-            Leave the gradient in ``.grad`` of every interior tensor too.
+            If True, add the gradients of intermediate tensors to their ``.grad`` too.
 
         Raises
         ------
@@ -195,10 +202,11 @@ class Tensor(Copyable, Value):
             If `retain_graph` is not True or False.
         RuntimeError
             If this tensor does not require gradients, or an earlier backward pass used this graph
-            without ``retain_graph=True``.
+            without ``retain_graph=True``. If a leaf has changed since an op used it.
         ValueError
-            If `gradient` is missing or of another shape, or a ``.grad`` is of another shape than
-            its leaf. In that case no ``.grad`` has changed.
+            If `gradient` is missing and this tensor does not have exactly one entry. If `gradient`
+            does not have the shape of this tensor, or a ``.grad`` does not have the shape of its
+            leaf. In that case no ``.grad`` is changed.
 
         Examples
         --------
@@ -286,7 +294,7 @@ class Tensor(Copyable, Value):
     __array_ufunc__ = numpy_protocol.array_ufunc
     __array_function__ = numpy_protocol.array_function
 
-    # -- methods: the functions of the same name; `dot` is matmul, `flatten` is ravel --------------
+    # -- methods that call the function of the same name (`dot`: matmul, `flatten`: ravel) ---------
 
     T = property(ops.transpose, doc="The axes in reverse order.")
     mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged.")
@@ -303,11 +311,11 @@ class Tensor(Copyable, Value):
     matmul, dot, outer, split = ops.matmul, ops.matmul, ops.outer, ops.split
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Return the sum over `axis`, or of all entries."""
+        """Return the sum over `axis`, or over all entries if it is None."""
         return apply(ops.sum, (self,), {"axis": axis, "keepdims": keepdims})
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Return the mean over `axis`, or of all entries."""
+        """Return the mean over `axis`, or over all entries if it is None."""
         return apply(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
 
     def reshape(self, *shape: Any) -> Self:
@@ -315,10 +323,10 @@ class Tensor(Copyable, Value):
         return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
 
     def transpose(self, *axes: Any) -> Self:
-        """Return the Tensor with its axes reversed, or in the order given."""
+        """Return the Tensor with its axes in reverse order, or in the order given."""
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(ops.transpose, (self,), {"axes": order})
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Return the numbers in another dtype. Between floating dtypes, gradients flow back."""
+        """Return the numbers in another dtype. Gradients flow back if both dtypes are floating."""
         return ops.astype(self, dtype=as_dtype("astype", dtype))

@@ -1,7 +1,8 @@
 """Derivatives as values: these functions return gradients and leave every ``.grad`` unchanged.
 
-All of these functions call the same `backward_pass`. Signatures follow JAX and torch.func. With
-`create_graph` the results have a graph of their own, so that they can be differentiated again.
+All of these functions call the same `backward_pass`. Their signatures follow JAX, torch.func and
+torch.autograd. With `create_graph` the results have a graph of their own, so that they can be
+differentiated again.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def grad(
     inputs : Tensor or iterable of Tensors
         Leaves or intermediate tensors that `output` was computed from.
     grad_output : array_like or Tensor of output's shape, optional
-        The cotangent of `output`, with which the backward pass starts. The default is 1, for which
-        `output` must be a single number.
+        The cotangent of `output` (the gradient of a final result with respect to it), from which
+        the backward pass starts. The default is 1; `output` must then be a single number.
     create_graph : bool
         If True, record the computation, so that the gradient can be differentiated and drawn.
 
@@ -46,10 +47,10 @@ def grad(
     TypeError
         If `output` or one of the inputs is not a Tensor, or an input does not require gradients.
     ValueError
-        If there are no inputs, `grad_output` does not have the shape of `output`, or `grad_output`
-        is missing and `output` is not a single number.
+        If there are no inputs. If `grad_output` does not have the shape of `output`, or is missing
+        although `output` is not a single number.
     RuntimeError
-        If `output` does not require gradients or does not depend on one of the inputs, or if an
+        If `output` does not require gradients or does not depend on one of the inputs. If an
         earlier ``backward()`` without ``retain_graph=True`` has used the graph.
 
     Examples
@@ -97,14 +98,15 @@ def vjp(f: Callable[..., Tensor], *primals: Any) -> tuple[Tensor, Callable[..., 
     pull : callable
         ``pull(v)``, with v of the output's shape, returns a Tensor of the primal's shape, or a
         tuple of Tensors for several primals. An input that the output does not depend on gets
-        zeros. ``pull(v, create_graph=True)`` records the computation.
+        zeros. ``pull(v, create_graph=True)`` records the computation, so that its result can be
+        differentiated.
 
     Raises
     ------
     TypeError
         If `f` does not return a Tensor, or the dtype of a primal is not floating.
     ValueError
-        If there are no primals. `pull` raises the same error if v does not have the output's shape.
+        If there are no primals. `pull` raises ValueError if v does not have the output's shape.
 
     Examples
     --------
@@ -164,8 +166,8 @@ def jvp(
 
     References
     ----------
-    The transpose of the transpose: Townsend, "A new trick for calculating Jacobian vector products"
-    (2017).
+    The method, which transposes twice, is from Townsend, "A new trick for calculating Jacobian
+    vector products" (2017).
 
     Examples
     --------
@@ -300,7 +302,7 @@ def _compute_gradients(
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:
-    """Yield the values in order. Before each, enter a scope "gradient" inside that value's scope.
+    """Yield the values in order; before each value, enter a scope "gradient" inside its scope.
 
     The ops that compute the gradient of a value are therefore recorded at that value's time step,
     and a drawing shows them beside the value.
@@ -332,7 +334,7 @@ def _compute_inner_product(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:
-    """Return the items of a tuple, or of a list with Tensors; anything else is a single input."""
+    """Return `x` as a tuple if it is a tuple or a list with Tensors, else a tuple of `x` alone."""
     if isinstance(x, tuple) or (isinstance(x, list) and any(isinstance(i, Tensor) for i in x)):
         return tuple(x)
     return (x,)
@@ -347,7 +349,7 @@ def _call(operation: str, f: Callable[..., Any], variables: tuple[Tensor, ...]) 
 
 
 def _require_some(operation: str, argument: str, inputs: tuple[Any, ...]) -> None:
-    """Raise ValueError if there is nothing to differentiate with respect to."""
+    """Raise ValueError if `inputs` is empty."""
     if not inputs:
         expected, fix = "at least one input", "pass the inputs to differentiate with respect to"
         raise argument_error(operation, argument, expected, "none", fix)
@@ -359,9 +361,9 @@ def _make_variables(
     """Return new Tensors to differentiate with respect to, one for each primal.
 
     A primal that is not tracked becomes a leaf. For a tracked Tensor, the new Tensor is the result
-    of a recorded reshape to the same shape, so that calls can be nested. It has two further
-    effects: if `f` also refers to the original directly, that use counts as a constant; and a
-    Tensor given twice counts as two variables.
+    of a recorded reshape to the same shape, so that calls can be nested. The new Tensor has two
+    further effects. If `f` also uses the original Tensor directly, that use counts as a constant.
+    A Tensor that is given twice counts as two variables.
     """
     _require_some(operation, argument, primals)
     return tuple(
@@ -373,7 +375,7 @@ def _make_variables(
 def _make_directions(
     operation: str, variables: tuple[Tensor, ...], tangents: tuple[Any, ...]
 ) -> tuple[Tensor, ...]:
-    """Return the tangents as Tensors; raise ValueError unless their shapes match the primals."""
+    """Return the tangents as Tensors; raise ValueError unless they have the primals' shapes."""
     dtypes = [x.dtype for x in variables] + [None] * len(tangents)
     directions = tuple(
         v if isinstance(v, Tensor) else Tensor(v, dtype=dtype)
@@ -381,7 +383,7 @@ def _make_directions(
     )
     shapes = [x.shape for x in variables]
     if [v.shape for v in directions] != shapes:
-        expected, got = f"shapes {shapes}, those of the primals", str([v.shape for v in directions])
+        expected, got = f"the shapes {shapes} of the primals", str([v.shape for v in directions])
         fix = "pass one tangent for each primal, of the same shape as the primal"
         raise argument_error(operation, "tangents", expected, got, fix)
     return directions

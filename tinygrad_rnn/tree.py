@@ -1,6 +1,7 @@
 """Nested structures of arrays: tuples, lists, dicts and namedtuples.
 
-The state of a cell is such a structure.
+The state of a cell is such a structure. Its leaves are the entries, at any depth, that are not
+themselves tuples, lists or dicts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .errors import describe as describe_leaf
 
 
 def map(f: Callable[..., Any], structure: Any, *others: Any) -> Any:
-    """Apply `f` to every leaf and the corresponding leaves of `others`; keep the structure.
+    """Apply `f` to each leaf and the corresponding leaves of `others`; keep the structure.
 
     Examples
     --------
@@ -47,7 +48,8 @@ def leaves(structure: Any) -> list[Any]:
 def same_structure(old: Any, new: Any) -> bool:
     """Return True if two structures agree in nesting and in the shapes and dtypes of arrays.
 
-    Where `old` has a leaf that is not an array, None for example, `new` may have anything.
+    Where `old` has a leaf that is not an array, None for example, `new` may have anything. A tuple
+    may agree with a list.
 
     Examples
     --------
@@ -72,9 +74,9 @@ def same_structure(old: Any, new: Any) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Return True if two structures hold the same values, where NaN equals NaN.
+    """Return True if two structures hold the same values. In arrays of floats, NaN equals NaN.
 
-    Leaves are equal if they are equal arrays or equal values of the same type. A tuple may equal
+    Leaves are equal if they are equal arrays, or equal values of the same type. A tuple may equal
     a list.
 
     Examples

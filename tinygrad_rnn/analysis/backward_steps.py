@@ -27,12 +27,12 @@ class Contribution:
     input : Tensor
         The input.
     label : str
-        Its label in drawings.
+        The name of the input in equations, for example ``h₁``, or ``#2`` for an unnamed result.
     rule : str
         The source of the rule that ran. In it, ``g`` is the gradient of the op's result, ``y`` is
         that result, and the other names are arguments of the op.
     gradient : ndarray
-        The contribution, of the input's shape and dtype.
+        The contribution, in the shape and dtype of the input.
     total : ndarray
         The sum of all contributions to the input so far, this one included.
 
@@ -65,7 +65,7 @@ class Step:
     tensor : Tensor
         The op's result.
     equation : str
-        The op as an equation, as in `Graph.text`.
+        The op as an equation. Results without a name are numbered: ``#1``, ``#2``, ….
     scope : tuple of ScopePart
         The scope in which the op was recorded.
     gradient : ndarray
@@ -108,19 +108,21 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
     """Run ``loss.backward()`` one op at a time, in the engine's order.
 
     After the last step, every leaf has the same ``.grad``, bit for bit, as after
-    ``loss.backward()``, and the graph is used up. If the loop stops earlier, nothing changes.
+    ``loss.backward()``, and no other backward pass can use the graph. If you stop the loop earlier,
+    no ``.grad`` changes and the graph can still be used.
 
     Parameters
     ----------
     loss : Tensor
         The result to differentiate.
     gradient : array_like of the shape of `loss`, optional
-        The cotangent of `loss`; 1 for a tensor of one entry.
+        The gradient to start from (the cotangent of `loss`). You may omit it if `loss` has one
+        entry; it is then 1.
 
     Yields
     ------
     Step
-        It prints as text that explains the step.
+        One step for each op. ``print(step)`` explains it.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
 
 
 class _Collector:
-    """Collects the contributions of an op, each with the running total of its input."""
+    """Collects the contributions of an op, each with the running total for its input."""
 
     def __init__(self) -> None:
         self.collected: list[tuple[Value, np.ndarray, np.ndarray]] = []
@@ -188,7 +190,7 @@ class _Collector:
         self.collected.append((x, np.array(contribution), np.asarray(total)))
 
     def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
-        """Yield the contributions since the last call, which are those of `node`, and drop them."""
+        """Yield the contributions collected since the last call, all of `node`; then clear them."""
         tracked = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
         for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
             rule = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])

@@ -1,7 +1,7 @@
 """The context manager `debug`: it detects NaN, Inf, and writes to arrays of live graphs.
 
-Its errors name lines of the user's own program. Outside of such a block nothing is observed:
-`apply` and `backward_pass` only test whether the list of `observers` is empty.
+Its errors name the lines of the user's program that caused them. Outside of ``with debug()``
+nothing is observed: `apply` and `backward_pass` only test whether the list of `observers` is empty.
 """
 
 from __future__ import annotations
@@ -34,26 +34,29 @@ class debug:
 
     Use it as a ``with`` block, or as the decorator of a function.
 
-    Inside the block, arrays that a live graph needs are read-only: the inputs and results of ops.
-    Writing to one in place would make gradients silently wrong. So it raises an error that names
-    the line that wrote to the array and the line that called the op. A write through a view that
-    was made before that call is detected only in the backward pass.
+    Inside the block, the arrays of a live graph are read-only: the inputs and results of its ops. A
+    graph is live while its result exists and no backward pass has used the graph up. Writing to
+    such an array in place would make gradients silently wrong. So the write raises an error that
+    names two lines: the line of the write, and the line that called the op. A write through a view
+    that was made before the op was called is detected only in the backward pass.
 
-    The first NaN or Inf in the result of an op, or in the contribution of a rule, raises an error
-    that describes the inputs and names the line that called the op.
+    The first NaN or Inf in the result of an op, or in a gradient that the backward pass computes,
+    raises an error that describes the inputs and names the line that called the op.
 
-    The block observes the current thread or async task only. Code inside it runs slower; code
-    outside does not. Blocks nest: each observes everything until it ends, inner blocks included.
+    The block observes the current thread or async task only. Code inside the block runs slower;
+    code outside does not. Blocks can be nested: each block observes everything until it ends, also
+    inside inner blocks.
 
     Parameters
     ----------
     writes : bool
-        Protect the arrays of live graphs.
+        Make the arrays of live graphs read-only.
     nonfinite : bool
         Report the first NaN or Inf. Inf already present in an input (an attention mask, for
-        example) is not reported; NaN always is. If both an input and the result hold Inf, the op is
-        run again with finite numbers in place of those in the input, and reported if Inf remains. A
-        compiled scan with Inf in its inputs is not checked.
+        example) is not reported; NaN always is. If an input and the result both hold Inf, the op
+        runs again with a finite number in place of each Inf in its inputs. If the new result is not
+        finite either, the op is reported. The result of a compiled scan with Inf in its inputs is
+        checked for NaN only.
 
     Raises
     ------
@@ -94,7 +97,7 @@ class debug:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
         open_blocks = list(blocks.get())
-        if self in open_blocks:  # false if a generator leaves its block in another task
+        if self in open_blocks:  # false if a generator left the block in another task
             open_blocks.remove(self)
             blocks.set(tuple(open_blocks))
         self.depth -= 1
@@ -124,14 +127,15 @@ class debug:
     def _is_active(self) -> bool:
         """Return whether this block observes the current event.
 
-        It ignores events of other threads and tasks, and those while the compiler traces a cell.
+        A block ignores events in other threads and tasks, and events while the compiler traces a
+        cell.
         """
         return self in blocks.get() and read_hook.get() is None
 
     def after(
         self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value
     ) -> None:
-        """Check the result of an op, and protect its arrays."""
+        """Check the result of an op, and make the arrays of the op read-only."""
         if not self._is_active():
             return
         location = find_user_location(sys._getframe(1))
@@ -157,17 +161,17 @@ class debug:
                 self.locations.pop(id(y), None)
 
     def contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
-        """Check the contribution of a rule of y's op to its input x, and the total so far of x."""
+        """Check the contribution of y's op to its input x, and the running total for x."""
         if not self.nonfinite or not self._is_active():
             return
-        entries = getattr(contribution, "values", contribution)  # those of a SparseGrad
+        entries = getattr(contribution, "values", contribution)  # a SparseGrad has `values`
         for title, value in (("a contribution", entries), ("a sum of contributions", total)):
             array = unwrap(value)
             if isinstance(array, np.ndarray | np.generic) and not _is_finite(array):
                 raise self._gradient_error(y, x, title, array)
 
     def _gradient_error(self, y: Any, x: Value, title: str, array: Any) -> Exception:
-        """Return the error for a gradient from y's op to its input x that is not finite."""
+        """Return the error for a gradient that is not finite, from y's op to its input x."""
         op = y.node.op
         number = next(i for i, value in enumerate(y.node.inputs) if value is x)
         name = f"{op.inputs[0]}[{number}]" if op.variadic else op.inputs[number]
@@ -183,7 +187,7 @@ class debug:
         )
 
     def accumulated(self, x: Value, total: np.ndarray) -> None:
-        """Check the gradient that a leaf is about to get."""
+        """Check the sum that is about to become the ``.grad`` of a leaf."""
         if self.nonfinite and self._is_active() and not _is_finite(total):
             location = find_user_location(sys._getframe(1))
             first = _format_first_nonfinite(total)
@@ -215,7 +219,7 @@ class debug:
         first = _format_first_nonfinite(result)
         got = f"{first} of its result{source}, from {_format_inputs(op, arrays)}"
         raise argument_error(
-            "debug", op.name, "finite numbers", got, fix=f"at {location}", kind=NonFiniteError
+            "debug", op.name, "finite numbers", got, fix=f"see {location}", kind=NonFiniteError
         )
 
     def _protect(self, out: Value, location: str) -> None:
@@ -257,8 +261,8 @@ def _has_nan(a: Any) -> bool:
 def _compute_without_inf(op: Any, arrays: Iterable[Any], params: dict[str, Any]) -> np.ndarray:
     """Return the result of an op with 0.5 in place of each Inf in its inputs.
 
-    If it is finite, the Inf in the original result came from the inputs. An op outside of the
-    registry, for example a compiled scan, may run only once; the return value is then 0.
+    If this result is finite, the Inf in the original result came from the inputs. An op outside of
+    the registry, for example a compiled scan, must not run twice. For such an op, return 0.
     """
     if registry.get(op.name) is not op:
         return np.zeros(())
@@ -288,7 +292,7 @@ def _format_numbers(x: Any) -> str:
 
 
 def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
-    """Return the names and the numbers of the first four inputs."""
+    """Return the name and the description of each of the first four inputs."""
     arrays = list(arrays)
     names = [f"{op.inputs[0]}[{i}]" for i in range(len(arrays))] if op.variadic else op.inputs
     texts = [f"{name}: {_format_numbers(a)}" for name, a in zip(names, arrays, strict=True)]
@@ -296,7 +300,7 @@ def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
 
 
 def _format_origin(x: Any) -> str:
-    """Return the name of an input, or the op that made it."""
+    """Return the name of an input. If it has no name, say what made it or what it is."""
     if not isinstance(x, Value):
         return getattr(x, "name", None) or "an array"
     return x.name or (f"the result of {x.node.op.name}" if x.node else "a Tensor")

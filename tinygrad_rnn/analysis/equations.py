@@ -23,7 +23,7 @@ WIDTH = 64
 """The column at which shapes begin; a longer equation pushes its shape to the right."""
 
 INLINE = 40
-"""The greatest length of the text of an unnamed result that is inlined where it is used."""
+"""The greatest length of the text of an unnamed result that is inlined into another equation."""
 
 SHOWN = 8
 """The greatest number of inputs of one op that are written out."""
@@ -32,15 +32,15 @@ PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
 Inline = dict[Value, tuple[str, int]]
-"""The results that are inlined where they are used: their text and its precedence."""
+"""For each result that is inlined into another equation, its text and the text's precedence."""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:
     """Return the graph of `output` as equations in the order in which they were computed.
 
-    Named results carry their time step (``h₁``). A result without a name is inlined where it is
-    used if it is used once and its text is short. Otherwise its name is the number of its equation
-    (``#7``).
+    The name of a result is followed by its time step (``h₁``). A result without a name is inlined
+    into the equation that uses it, if it is used only once and its text is short. Otherwise it is
+    named by the number of its equation (``#7``).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     Returns
     -------
     str
-        The same for every run of the same program.
+        The equations. Every run of the same program gives the same text.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
 
 
 def format_equation(value: Value, labels: dict[Value, str]) -> str:
-    """Return the equation of one result, with the label of every input: ``z = σ(#3)``."""
+    """Return the equation of one result, with the labels of its inputs: ``z = σ(#3)``."""
     return f"{labels[value]} = {format_expression(value.node, labels, {})[0]}"
 
 
@@ -137,7 +137,7 @@ def _occurs_once(value: Value, user: Node) -> bool:
 
 
 def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
-    """Return the formula of a node with its inputs filled in, and its precedence."""
+    """Return the formula of a node with its inputs filled in, and the formula's precedence."""
     operands = _operands(node, labels, inline)
     parts = parse_formula(node.op.formula)
     result = ""
@@ -176,9 +176,10 @@ def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> tuple[str, int
 
 @cache
 def _precedence(formula: str) -> int:
-    """Return the precedence of a formula: 1 for a sum, 2 a product, 3 a power, 4 anything else.
+    """Return the precedence of a formula, from 1 to 4.
 
-    A text of precedence 4 never needs parentheses.
+    It is 1 for a sum, 2 for a product, 3 for a power and 4 for anything else. A text of precedence
+    4 never needs parentheses.
     """
     outside, depth = "", 0
     for literal, *_ in parse_formula(formula):

@@ -1,4 +1,4 @@
-"""Gradients through time: those of states, and the contribution of each step to parameters."""
+"""Gradients over time: the gradients of states, and what each step adds to those of parameters."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
 MAX_ROWS = 8
-"""The greatest number of time steps in a table. A longer one shows the first and the last."""
+"""The greatest number of rows in a table. More time steps are cut to the first and last few."""
 
 Places = dict[Value, Loop | None]
-"""The outermost loop around each result, and the time step in it; None outside of time."""
+"""The outermost loop around each result and the time step in it; None for a result in no loop."""
 
 Named = dict[tuple[Scope, str], dict[int, Value]]
 """For each loop and name, the results of that name by time step."""
@@ -37,7 +37,7 @@ class Flow:
     steps : list of int
         All time steps.
     times : dict of list
-        The time steps of each array, by its name. Loops may differ in length.
+        For each array, by name, the time steps of its rows. Loops may differ in length.
     gradients : dict of ndarray
         For each state, ∂L/∂h_t of shape (T, ...).
     parameters : dict of ndarray
@@ -90,7 +90,7 @@ class Flow:
         return "\n".join(lines)
 
     def norms(self, name: str) -> np.ndarray:
-        """Return the norm of an entry of `gradients` or of `parameters` at each time step.
+        """Return the norm of an array of `gradients` or `parameters` at each time step.
 
         Parameters
         ----------
@@ -129,12 +129,15 @@ class Flow:
         return np.sqrt(np.sum(rows * rows, axis=1))
 
     def plot(self, axes: Any = None, label: str = "") -> Any:
-        """Draw ‖∂L/∂h_t‖ over time with Matplotlib (the extra ``plot``), on a logarithmic scale.
+        """Draw ‖∂L/∂h_t‖ over time on a logarithmic scale.
+
+        This needs Matplotlib, which the extra ``plot`` installs.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes, optional
-            The axes to draw into. Draw a second flow into the same axes to compare two networks.
+            The axes to draw into; by default those of a new figure. To compare two networks, draw
+            their flows into the same axes.
         label : str
             The text to put before the name of each state in the legend.
 
@@ -191,12 +194,14 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     Parameters
     ----------
     loss : Tensor
-        Computed with `scan`, a recurrent layer, or under ``tg.scope(t)`` with an int for each step.
-    state : str or several
-        The names of the states to follow. The state of `nn.RNN` and `nn.GRU` is ``"h"``, those of
-        `nn.LSTM` are ``"h"`` and ``"c"``.
+        The result of a computation with time steps. `scan` and recurrent layers record these; in a
+        loop of your own, run each step under ``tg.scope(t)`` with an int t.
+    state : str or iterable of str
+        The names of the states to follow. The state of `nn.RNN` and `nn.GRU` is ``"h"``; the states
+        of `nn.LSTM` are ``"h"`` and ``"c"``.
     gradient : array_like of the shape of `loss`, optional
-        The cotangent of `loss`; 1 for a tensor of one entry.
+        The gradient to start from (the cotangent of `loss`). You may omit it if `loss` has one
+        entry; it is then 1.
 
     Returns
     -------
@@ -207,7 +212,8 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     Raises
     ------
     ValueError
-        If no result of that name was recorded in a time step.
+        If no result with a name in `state` was recorded in a time step. A compiled scan records
+        none. Also if a state changes its shape over time, or `gradient` does not fit `loss`.
     TypeError
         If `loss` is not a Tensor, or `state` is not a name.
     RuntimeError
@@ -232,7 +238,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     ((5, 1, 2), (5, 2, 2))
     """
     start, order = messages.check_seed("bptt.flow", loss, gradient), toposort(loss)
-    expected, fix = "a name, or several", 'write state="h", for example'
+    expected, fix = "a name, or several names", 'write state="h", for example'
     check.iterable("bptt.flow", "state", state, expected, fix)
     states = [state] if isinstance(state, str) else list(state)
     check.require(states, "bptt.flow", "state", expected, "none", fix)
@@ -270,18 +276,19 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         Arrays of shape (T, ...) by name: ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU; ``"i"``,
-        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM; all results with a ``name`` of a
-        cell of your own. If there are several loops, for example of layers and directions, each
-        name begins with the scope of its loop: ``gru / layer 1 / r``. After the end of a sequence
-        (`lengths`), a state keeps its last value, and a gate has the value that the cell computed
-        there, which is not used.
+        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM. Of a cell of your own, they are
+        all results with a ``name``. A result whose shape changes over time is left out. If there
+        are several loops, for example one for each layer and direction, each name begins with the
+        scope of its loop: ``gru / layer 1 / r``. After the end of a sequence (`lengths`), a state
+        keeps its last value. The cell still computes values of the gates there, but they are not
+        used.
 
     Raises
     ------
     TypeError
         If `output` has no graph.
     ValueError
-        If its time steps are inside a compiled scan.
+        If its time steps are inside a compiled scan, which records no results of single steps.
 
     Examples
     --------
@@ -304,9 +311,9 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
 def _group_by_name(scopes: Mapping[Value, Scope]) -> Named:
     """Return the named results of each loop by time step.
 
-    If a name occurs several times in one step, the last result counts. If several modules in a step
-    use the same name, such as two cells that each have an ``h``, the title of each result begins
-    with its module.
+    If a name occurs several times in one step, the last result counts. Several modules in a step
+    may use the same name, for example two cells that each have an ``h``. The title of each result
+    then begins with its module.
     """
     grouped: dict[tuple[Scope, str], dict[Scope, dict[int, Value]]] = {}
     for value, scope in scopes.items():
@@ -353,7 +360,7 @@ def _require_states(states: Iterable[str], named: Named) -> None:
 
 
 def _stack_values(named: Named) -> dict[str, np.ndarray]:
-    """Return the values of named results stacked along time, except where the shape changes."""
+    """Return the values of each named result stacked along time; leave out changing shapes."""
     title = _titles(named)
     arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
     return {
@@ -408,9 +415,10 @@ def _find_shares_of_steps(
 ) -> dict[str, dict[int, np.ndarray]]:
     """Return, for each parameter by name, how much each step of a loop adds to its gradient.
 
-    A step contributes to values from before the loop: to parameters, and to parts and products of
-    parameters. From there, `_continue_backward` propagates the contribution of each step to the
-    parameters. That is exact because the rules are linear in the gradient.
+    The ops of a step contribute to values from outside the loop: parameters, and results computed
+    from parameters, such as slices and products. `_continue_backward` propagates these
+    contributions to the parameters, separately for each step. The separate gradients add up to the
+    whole gradient because each rule is linear in the incoming gradient.
     """
     totals: dict[tuple[Scope, Value], dict[int, Any]] = {}
     steps: dict[Scope, set[int]] = {}

@@ -18,7 +18,7 @@ SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def recorded_values(operation: str, output: Any) -> list[Value]:
-    """Return all recorded values that `output` was computed from, oldest first, itself included.
+    """Return `output` and all recorded values that it was computed from, oldest first.
 
     Raises
     ------
@@ -50,18 +50,20 @@ def escape_unprintable(name: str) -> str:
 def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value, str]:
     """Return a label for each named result and each leaf that was used.
 
-    A result carries its time step (``h₃``). A leaf carries none, because a parameter belongs to all
-    steps. There are two exceptions. If several constants have the same name and each is used in
-    one step only, each carries that step (``x₃``). An initial state carries the step before the
-    loop (``h₋₁``).
+    The label of a result is its name and time step (``h₃``). The label of a leaf has no time step,
+    because a parameter belongs to all steps. There are two exceptions. If several leaves have the
+    same name, a constant that is used in one step only gets that step (``x₃``). An initial state
+    gets the step before the loop (``h₋₁``). The label of a constant without a name is its value or
+    its shape.
 
     Parameters
     ----------
     values : iterable of Value
         Results, oldest first.
     unique : bool
-        If True, no two labels are equal; otherwise no two in the same scope. A label that would
-        repeat an earlier one gets a number (``h⁽²⁾``).
+        If True, no two values get the same label; if False, no two values in the same scope do. A
+        label that would repeat an earlier one gets a number (``h⁽²⁾``). Constants without a name
+        are exempt.
     """
     values = list(values)
     scopes = {} if unique else _scopes_of_labels(values)
@@ -107,7 +109,8 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
 def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
     """Return, for each value, the scope in which its label must be unique.
 
-    A constant of a time step has the scope of its first use. Any other leaf is a scope by itself.
+    A constant that is first used in a time step has the scope of that use. Any other leaf has a
+    scope of its own.
     """
     scopes: dict[Value, Any] = {**resolve_scopes(values)}
     find_step = once_per_scope(time_step)
@@ -120,7 +123,7 @@ def _scopes_of_labels(values: list[Value]) -> dict[Value, Any]:
 
 
 def _initial_step(known: int | None, used: int | None, made: set[int]) -> int | None:
-    """Return the time step of a constant that may be an initial state, or None.
+    """Return the time step that a constant stands for as an initial state; None if it is not one.
 
     Parameters
     ----------
@@ -129,9 +132,9 @@ def _initial_step(known: int | None, used: int | None, made: set[int]) -> int | 
     used : int or None
         The one step in which the constant is used.
     made : set of int
-        The steps in which a result of the same name is computed. Without a known step, a constant
-        used in the first of these belongs to the step before it. A scan in reverse starts at the
-        last step, so a constant used there belongs to the step after it.
+        The steps in which a result of the same name is computed. If `known` is None, a constant
+        that is used in the first of these steps stands for the step before it. A scan in reverse
+        starts at the last step, so a constant that is used there stands for the step after it.
     """
     if known is not None or used is None or not made:
         return known
@@ -145,8 +148,9 @@ def _initial_step(known: int | None, used: int | None, made: set[int]) -> int | 
 def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
     """Return the leaves that are initial states, each with the time step that it stands for.
 
-    Suppose that an op takes, at one step, a value ``h`` computed k steps before. If the same op
-    takes a leaf ``h`` at step t, this leaf is an initial state and stands for step t − k.
+    Suppose that at one step an op takes a value named ``h`` that was computed k steps earlier. If
+    the same op takes a leaf named ``h`` at step t, this leaf is an initial state and stands for
+    step t − k.
 
     Parameters
     ----------
@@ -175,8 +179,8 @@ def find_initial_states(values: Iterable[Value]) -> dict[Value, int]:
 def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
     """Return, for each op in the body of a loop, its nodes by time step.
 
-    Ops are counted from the end of a step because the first step may lack some: if the initial
-    state is a constant, an op on that and other constants is not recorded.
+    Ops are counted from the end of a step, because the first step may lack some of the ops at its
+    beginning: if the initial state is a constant, an op on it and other constants is not recorded.
     """
     counts: Counter[tuple] = Counter()
     groups: dict[tuple, dict[int, Node]] = {}
@@ -192,7 +196,7 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
 
 
 def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
-    """Return a key for the innermost loop and the scope inside its step, and the step's number."""
+    """Return (key of the innermost loop and the scope in its step, step), or None if in no loop."""
     for i in reversed(range(len(scope))):
         if scope[i].is_step:
             before, after = map(str, scope[:i]), map(str, scope[i + 1 :])
@@ -201,7 +205,7 @@ def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
 
 
 def _named_inputs(node: Node) -> list[tuple[int, Value]]:
-    """Return the positions of the inputs that are Values with a name, and these Values."""
+    """Return the position and the Value of each input that is a Value with a name."""
     return [(i, x) for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.name]
 
 
@@ -209,14 +213,14 @@ def _named_inputs(node: Node) -> list[tuple[int, Value]]:
 
 
 def format_constant(x: Any) -> str:
-    """Return a number by its value, and an array by its shape."""
+    """Return the text of a constant: the value of a number, or the shape of an array."""
     x = unwrap(x)
     shape = getattr(x, "shape", ())
     return f"{x:g}".replace("-", "−") if shape == () else f"array{shape}"
 
 
 def format_setting(x: Any) -> str:
-    """Return the text of a setting: a slice with colons as in code, an array by its shape."""
+    """Return the text of a setting: colons for a slice, as in code, and the shape for an array."""
     if isinstance(x, slice):
         bounds = ("" if bound is None else format_setting(bound) for bound in (x.start, x.stop))
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
@@ -229,7 +233,7 @@ def format_setting(x: Any) -> str:
 
 
 def _format_short_setting(x: Any) -> str:
-    """Return a setting like `format_setting`, with one ``…`` for each run of arrays."""
+    """Do the same as `format_setting`, but write one ``…`` for each run of arrays in a tuple."""
     parts = x if isinstance(x, tuple) else (x,)
     runs = groupby(parts, lambda part: bool(getattr(part, "shape", ())))
     return ", ".join(
@@ -238,7 +242,7 @@ def _format_short_setting(x: Any) -> str:
 
 
 def format_settings(node: Node) -> dict[str, str]:
-    """Return the settings that are neither in the formula of the op nor at their defaults."""
+    """Return the text of each setting that is not in the op's formula and not at its default."""
     mentioned = {field for _, field, _, _ in parse_formula(node.op.formula)}
     defaults = node.op.defaults
     return {
@@ -255,7 +259,7 @@ def parse_formula(formula: str) -> list[tuple[str, str | None, str | None, str |
 
 
 def op_symbol(node: Node) -> str:
-    """Return the sign or function name in the op's formula if there is one only, else its name."""
+    """Return the op's sign or function name if its formula shows just one, else the op's name."""
     text = "".join(literal for literal, *_ in parse_formula(node.op.formula))
     signs = "".join(" " if c in "()[]|," else c for c in text).split()
     return signs[0] if len(signs) == 1 and signs[0] not in "²ᵀ" else node.op.name
@@ -264,7 +268,8 @@ def op_symbol(node: Node) -> str:
 def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
     """Return the text of an op in a drawing: its symbol, or its formula with names and numbers.
 
-    A dot stands for each input without a name. An edge shows where that comes from.
+    A dot stands for each input without a name. An edge of the drawing shows where that input comes
+    from.
     """
     symbol = op_symbol(node)
     settings = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())

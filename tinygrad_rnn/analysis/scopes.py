@@ -1,8 +1,8 @@
-"""Scopes of recorded results: the ordinals of modules, calls and scans; loops and time steps.
+"""Scopes of recorded results: ordinals of modules, calls and scans, and loops and time steps.
 
-A node carries the scope in which it was recorded. There, a module is identified by its `id`, and a
-call or a scan by the tick of the `clock` at which it began. `resolve_scopes` turns both into
-ordinals.
+A node holds the scope in which it was recorded. In this scope a module is identified by its `id`,
+and a call or a scan by the value of the `clock` when it began. `resolve_scopes` turns both into
+small ordinals: 1, 2, ….
 
 Hashing a scope is slow because each part is hashed in Python. So `resolve_scopes` returns one
 object for all equal scopes, and `once_per_scope` looks a scope up by its `id`.
@@ -19,7 +19,7 @@ K = TypeVar("K")
 R = TypeVar("R")
 
 Loop = tuple[Scope, int]
-"""The scope of a loop, and a time step of it."""
+"""The scope of a loop, and one of its time steps."""
 
 
 def once_per_scope(function: Callable[[Scope], R]) -> Callable[[Scope], R]:
@@ -39,13 +39,14 @@ def once_per_scope(function: Callable[[Scope], R]) -> Callable[[Scope], R]:
 
 
 def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
-    """Return the scope of each result, with a scope of its own for each call and each scan.
+    """Return the scope of each result, with a separate scope for each call and each scan.
 
-    So a time step of one call is never mixed with the same time step of another call.
+    So a time step of one call is never confused with the same time step of another call.
 
-    - A second module of one name becomes ``linear (2)``, its third call ``linear (2), call 3``.
-    - A second scan in the scope ``gru`` turns this into ``gru, scan 2``; outside of all names it
-      gets the scope ``loop, scan 2``.
+    - A second module of the same name becomes ``linear (2)``. Its third call becomes
+      ``linear (2), call 3``.
+    - A second scan in the scope ``gru`` gets the scope ``gru, scan 2``. A second scan outside of
+      all scopes, or directly in a time step of another scan, gets the scope ``loop, scan 2``.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
     shared: dict[ScopePart | Scope, Any] = {}
 
     def count(key: tuple, identity: int) -> int:
-        """Return the ordinal of `identity` among all those counted under `key`, from 1."""
+        """Return the ordinal of `identity`, from 1, among the identities counted under `key`."""
         counted = ordinals.setdefault(key, {})
         return counted.setdefault(identity, len(counted) + 1)
 
@@ -103,12 +104,12 @@ def plain_scope(scope: Scope) -> tuple[str | int, ...]:
 
 
 def time_step(scope: Scope) -> int | None:
-    """Return the innermost time step of a scope; None outside of time."""
+    """Return the innermost time step of a scope; None if the scope is in no loop."""
     return next((part.index for part in reversed(scope) if part.is_step), None)
 
 
 def loop_of(scope: Scope) -> Loop | None:
-    """Return the outermost loop around a scope, and the time step in it; None outside of time."""
+    """Return the outermost loop around a scope and the time step in it; None if in no loop."""
     for i, part in enumerate(scope):
         if part.is_step:
             return scope[:i], part.index
@@ -116,7 +117,7 @@ def loop_of(scope: Scope) -> Loop | None:
 
 
 def find_loops_around(scopes: Mapping[K, Scope]) -> dict[K, Loop | None]:
-    """Return `loop_of` of each scope, by the same keys; equal loops are one object."""
+    """Return `loop_of(scope)` for each scope, by the same keys; equal loops are one object."""
     shared: dict[Scope, Scope] = {}
 
     @once_per_scope

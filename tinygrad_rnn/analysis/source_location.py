@@ -1,4 +1,4 @@
-"""Locations in the user's program, for messages."""
+"""Locations in the user's program, to show in error messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 from ..graph import unwrap
 
 PACKAGE = str(Path(__file__).parents[1])
-"""The folder of this library. A frame whose file lies outside of it is the user's."""
+"""The folder of this library. A frame whose file lies outside of it belongs to the user."""
 
 
 def find_user_location(frame: FrameType | None) -> str:
@@ -31,7 +31,7 @@ def find_user_location(frame: FrameType | None) -> str:
 
 
 def count_frames_to_user() -> int:
-    """Return the `stacklevel` with which the caller's warning names the user's line."""
+    """Return the `stacklevel` that makes a warning of the caller point at the user's line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back
@@ -49,7 +49,8 @@ def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], boo
 
     Python knows which of several statements in one line failed. If the statement names the array
     that it writes to, as the target of an assignment or as ``out=`` in a call, the answer is this
-    array and is certain. Otherwise the answer is every array named in the line.
+    array and is certain. Otherwise the answer is every array that the line names. If the line alone
+    is not valid Python, the answer is every array that the function names.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def find_written_arrays(step: TracebackType) -> tuple[dict[str, np.ndarray], boo
     target = None
     try:
         tree = ast.parse(f"{text} pass" if text.endswith(":") else text)
-    except SyntaxError:  # one line of a statement that spans several
+    except SyntaxError:  # the statement spans several lines
         names = [*frame.f_code.co_varnames, *frame.f_code.co_names]
     else:
         target = _written_expression(tree) if failed else None
@@ -93,7 +94,7 @@ def _look_up_arrays(names: Iterable[str], frame: FrameType) -> dict[str, np.ndar
 
 
 def _failed_code(code: CodeType, instruction: int) -> str:
-    """Return the source text of a bytecode instruction, or "" if Python does not know it."""
+    """Return the source text of a bytecode instruction, or "" if Python does not know the text."""
     span = next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
     first, last, start, end = span
     if first is None or last is None or start is None or end is None:
@@ -105,7 +106,7 @@ def _failed_code(code: CodeType, instruction: int) -> str:
 
 
 def _written_expression(tree: ast.Module) -> ast.expr | None:
-    """Return the name, or attribute of a name, that a statement writes to; None without one."""
+    """Return the name, or attribute of a name, that a statement writes to; None if none."""
     node: Any = tree.body[0] if tree.body else None
     node = node.target if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
     if isinstance(node, ast.Call):

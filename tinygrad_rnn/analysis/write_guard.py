@@ -1,4 +1,4 @@
-"""Write protection for the arrays that live graphs need."""
+"""Write protection for the arrays of live graphs, which a backward pass may still need."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from .source_location import PACKAGE, find_written_arrays, format_location
 
 @dataclass
 class GuardedArray:
-    """An array that live graphs need.
+    """An array that live graphs need, or the base of one.
+
+    Each op that uses or makes the array has a hold on it: the array must stay unchanged until the
+    hold is released.
 
     Attributes
     ----------
     array : ndarray
         The array.
     holds : int
-        The number of holds on it, or on a view of it.
+        The number of holds on the array and on views of it.
     own_holds : int
         The number of holds on the array itself.
     use : str
-        The first op that used or made it or a view of it, and the location of that op.
+        The first op that used or made the array or a view of it, and the line that called the op.
     checksum : int
-        The checksum of its numbers at that time.
+        The checksum of the entries after that op ran.
     is_locked : bool
-        True if it was writable before and is read-only now.
+        True if the array was writable and the guard made it read-only.
     """
 
     array: np.ndarray
@@ -43,7 +46,8 @@ class GuardedArray:
     def needs(self, array: np.ndarray) -> bool:
         """Return whether a write to `array` can change entries of this array that a graph needs.
 
-        It can if `array` is this array or a view of it, and a graph needs the array itself.
+        It can if `array` is this array or a view of it, and a graph needs this array itself, not
+        only a view of it.
         """
         return self.own_holds > 0 and any(a is self.array for a in list_bases(array))
 
@@ -51,13 +55,13 @@ class GuardedArray:
 class Guard:
     """Makes arrays read-only for as long as a graph needs them.
 
-    NumPy can make a view writable only if its base is writable. So a view without holds may have to
-    stay locked until another part of its base is released.
+    NumPy can make a view writable only if its base is writable. So a view without holds stays
+    locked as long as its base is locked.
 
     Attributes
     ----------
     held : dict of int to GuardedArray
-        All arrays that graphs need, and their bases, by `id`.
+        By `id`, all arrays that graphs need and the bases of these arrays.
     idle : set of int
         The ids of arrays without holds that still wait for their base to be unlocked.
     """
@@ -67,7 +71,7 @@ class Guard:
         self.idle: set[int] = set()
 
     def hold(self, array: np.ndarray, use: str) -> list[GuardedArray]:
-        """Make an array and its bases read-only; return what to pass to `release` later."""
+        """Make an array and its bases read-only; return the hold, to pass it to `release` later."""
         arrays = list_bases(array)
         for a in reversed(arrays):
             held = self.held.get(id(a))
@@ -110,7 +114,7 @@ class Guard:
             if held is not None and held.checksum != _checksum(held.array):
                 got = (
                     f"other numbers at {where}, because the program wrote through a view that was "
-                    "made before, or that NumPy cannot lock"
+                    "made before the op ran, or to an array that NumPy cannot lock"
                 )
                 raise WrittenError(_format_write(held.array, held, got))
 
@@ -137,7 +141,7 @@ class Guard:
         return None
 
     def _overlapping(self, array: np.ndarray) -> list[GuardedArray]:
-        """Return guarded arrays that may share memory with `array`, those that need it first."""
+        """Return guarded arrays that may share memory with `array`, first those that need it."""
         sharing = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
         return sorted(sharing, key=lambda held: not held.needs(array))
 
@@ -145,7 +149,7 @@ class Guard:
 def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
     """Return the message for a write to `array`, which overlaps with a guarded array."""
     expected = f"the numbers that {held.use} was computed with, because a live graph needs them"
-    fix = "write to a copy, or after backward"
+    fix = "write to a copy, or write after backward"
     if not held.needs(array):
         expected = (
             f"no write to an array of which {held.use} used a part, because a live graph needs "
@@ -163,7 +167,8 @@ def _unlock(held: GuardedArray) -> None:
 def _can_unlock(array: np.ndarray) -> bool:
     """Return whether NumPy lets a locked array become writable again.
 
-    It does unless the memory belongs to an object that does not declare it writable.
+    NumPy does if the memory belongs to an array. If the memory belongs to another object, NumPy
+    does only if that object declares it writable.
     """
     if array.base is None or isinstance(array.base, np.ndarray):
         return True
@@ -174,7 +179,7 @@ def _can_unlock(array: np.ndarray) -> bool:
 
 
 def list_bases(array: np.ndarray) -> list[np.ndarray]:
-    """Return an array and its bases, up to the array that owns the memory."""
+    """Return an array, its base, the base of that base and so on, as far as they are arrays."""
     bases = [array]
     while isinstance(bases[-1].base, np.ndarray):
         bases.append(bases[-1].base)

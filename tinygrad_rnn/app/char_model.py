@@ -23,7 +23,7 @@ __all__ = ["Architecture", "CharModel", "load_model", "save_model"]
 FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 SIZE_LIMIT = 10**12
-"""The bound of all sizes. A larger size is a typing mistake."""
+"""All sizes must be below this bound. A larger size is a typing mistake."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class CharModel(Module):
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 
     def forward(self, x: Any, state: Any = None) -> tuple[Tensor, Any]:
-        """Map indices (T, B) to logits (T, B, len(vocab)) and the state after the last step."""
+        """Map indices (T, B) to logits (T, B, len(vocab)), and return the last state too."""
         if self.embedding is None:
             vectors = one_hot(x, len(self.vocab), self.dtype)
         else:
@@ -204,7 +204,7 @@ def load_model(
         header = json.loads(metadata["header"])
         model = _build_model(header, arrays)
         notes = dict(header["notes"])
-        _check_checksums(header, arrays)  # last: the messages of the other checks say more
+        _check_checksums(header, arrays)  # last: the other checks have more precise messages
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else error
         expected, got = "a whole character model", f"{str(path)!r} ({reason})"
@@ -232,7 +232,7 @@ def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Return the CRC-32 of each part of a file, by the name of the part.
+    """Return the CRC-32 of each part of the header and of each array, by name.
 
     With these checksums, an error message can name the damaged part.
     """
@@ -287,7 +287,7 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
 def _large_weight_shapes(characters: int, sizes: Architecture) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the embedding and the recurrent matrices in a model of these sizes.
 
-    A file with matrices of these shapes is about as large as the model, so if the file fits in
+    A file with matrices of these shapes is about as large as the model. So if the file fits in
     memory, the model does too.
     """
     rows = {"rnn": 1, "gru": 3, "lstm": 4}[sizes.cell] * sizes.hidden

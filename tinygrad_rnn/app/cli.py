@@ -18,9 +18,9 @@ from . import interrupt
 from .console import format_error
 
 USER_ERROR = 2
-"""The exit code after an error of the user: a wrong option, an unusable file or huge sizes."""
+"""The exit code after a user error: a wrong option, an unusable file, or sizes beyond memory."""
 BROKEN_PIPE = 141
-"""The exit code if a closed pipe ends the training early: 128 + SIGPIPE."""
+"""The exit code if a closed pipe ends `train` early: 128 + SIGPIPE."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -86,8 +86,8 @@ def build_parser() -> OneLineParser:
 
     parser = OneLineParser(
         prog="tinygrad-rnn",
-        description="Recurrent networks whose backpropagation through time comes out of the "
-        "computation graph.",
+        description="Train, sample, draw and compile recurrent networks. Backpropagation through "
+        "time follows from the computation graph.",
     )
     release = f"tinygrad-rnn {version('tinygrad_rnn')}"
     parser.add_argument("--version", action="version", version=release)

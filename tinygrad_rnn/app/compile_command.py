@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="instead of the program, list what was moved out of its loops, and why",
+        help="instead of the program, list what it computes before, in and after its loops",
     )
     add_plain_option(parser)
 
@@ -68,7 +68,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build_layer(options: argparse.Namespace) -> Any:
-    """Return a recurrent layer with the cell, whose `hidden_size` overrides ``--hidden``."""
+    """Return a recurrent layer with the cell.
+
+    If the cell has an attribute `hidden_size`, it overrides ``--hidden``.
+    """
     from ..nn import Recurrent
 
     factory = _find_factory(options)

@@ -51,10 +51,10 @@ def as_literal(text: str) -> Text:
 
 
 def escape_for_terminal(text: str) -> str:
-    """Return `text`, which an untrusted model wrote, in a form that is safe to print.
+    """Return text of an untrusted model in a form that is safe to print.
 
-    If stdout is a terminal, control characters become escapes. For a file or a pipe, the text stays
-    unchanged.
+    If stdout is a terminal, control characters become escape sequences. For a file or a pipe, the
+    text stays unchanged.
     """
     if not sys.stdout.isatty():
         return text

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments: the model, its input text, the output file, and the options of `graph`."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint from the command train"
+        "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train has written"
     )
     source.add_argument("--demo", action="store_true", help="draw a small untrained GRU")
     parser.add_argument(
@@ -59,13 +59,13 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", metavar="WHICH", help="draw only some time steps, such as first:2,last:1"
     )
-    parser.add_argument("--roll", action="store_true", help="draw one time step in place of all")
+    parser.add_argument("--roll", action="store_true", help="draw one time step to stand for all")
     parser.add_argument(
         "--fold",
         action="append",
         default=[],
         metavar="SCOPE",
-        help="draw each scope of this name or depth as one box; repeatable",
+        help="draw each scope (module, gate) of this name or depth as one box; repeatable",
     )
     parser.add_argument(
         "--parameters",
@@ -74,7 +74,7 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: once, or chips if --roll is given)",
     )
     parser.add_argument(
-        "--highlight", metavar="NAME", help="mark the paths of the gradient to this parameter"
+        "--highlight", metavar="NAME", help="mark the paths from the loss back to this parameter"
     )
     parser.add_argument(
         "--theme",
@@ -141,7 +141,7 @@ def _choose_text(options: argparse.Namespace, model: Any) -> str:
     if options.text is not None:
         if len(options.text) < 2:
             expected, got = "at least two characters", repr(options.text)
-            fix = "write a longer text, because each character is predicted from those before it"
+            fix = "write a longer text, because a character is predicted from the ones before it"
             raise argument_error("draw", "--text", expected, got, fix)
         return options.text
     length = check.count("draw", "--length", options.length) + 1

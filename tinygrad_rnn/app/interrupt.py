@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 
 def is_command() -> bool:
-    """Return True if this process is the command `tinygrad-rnn`, run as a script or as a module.
+    """Return whether this process is the command `tinygrad-rnn`, run as a script or as a module.
 
     A program that imports the library is not the command.
     """
@@ -41,7 +41,7 @@ def install_handler() -> None:
     if is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         try:
             signal.signal(signal.SIGINT, exit_at_once)
-        except ValueError:  # not the main thread, which alone can set a handler
+        except ValueError:  # only the main thread can set a handler
             return
 
 

@@ -14,7 +14,7 @@ from .console import add_plain_option
 if TYPE_CHECKING:
     from .mathmath.numbers import Lesson
 
-HELP = "retell the 2019 GRU tutorial with real matrices, train its network, and sample from it"
+HELP = "explain a small GRU with every matrix, train it to write a text, and sample from it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="directory for the files of the graph (default: the current directory)",
+        help="directory for the files that show the graph (default: the current directory)",
     )
     add_plain_option(parser)
 
@@ -47,15 +47,16 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     as_json : bool
         Print one JSON object with all the numbers, in full precision, and nothing else.
     directory : Path
-        The directory for ``mathmath.txt``, ``mathmath.dot`` and ``mathmath.svg``: the graph of the
-        first batch. The SVG is left out if Graphviz is not installed.
+        The directory for ``mathmath.txt``, ``mathmath.dot`` and ``mathmath.svg``, which show the
+        graph of the first batch. The SVG is left out if Graphviz is not installed.
 
     Raises
     ------
     OSError
-        If the directory does not exist or is not writable, or one of these files exists and no
-        ``mathmath.txt`` of an earlier run is there. Then nothing is printed, and no file of
-        another program is overwritten.
+        If the directory does not exist or is not writable. The error is
+        also raised if one of these files exists, but the directory contains no ``mathmath.txt`` of
+        an earlier run. In these cases nothing is printed, and no file of another program is
+        overwritten.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page
@@ -79,7 +80,7 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
 def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
     """Write the graph of the first batch as equations, as DOT text and as a picture.
 
-    Return the description of each file, by its path.
+    Return a dict that maps the path of each file to a description of the file.
     """
     from ..draw import NoEngineError, graph
 
@@ -93,7 +94,7 @@ def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
         descriptions[svg] = f"not drawn: {str(error).partition(': ')[2]}"
     existing = [path for path in contents if path.exists()]
     if existing and not _has_first_line(equations, contents[equations]):
-        expected = "a directory with none of these files, or with those of an earlier run"
+        expected = "a directory without mathmath files, or with those of an earlier run"
         got = f"{existing[0]}, but no {equations.name} of an earlier run"
         fix = "move this file away, or use another --directory"
         raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)

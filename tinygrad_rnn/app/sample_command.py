@@ -16,7 +16,7 @@ HELP = "sample text from a trained model"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the model, the start of the text, and sampling."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that train wrote")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that 'train' wrote")
     parser.add_argument(
         "--prime",
         metavar="TEXT",

@@ -1,8 +1,8 @@
-"""Training of a character model with truncated BPTT and checkpoints.
+"""Training of a character model, with truncated backpropagation through time and checkpoints.
 
-`Trainer` holds everything that the next step depends on. `Trainer.save` writes all of this and
-`Trainer.resume` reads it back, so a resumed run gives bit for bit the same result as an
-uninterrupted run.
+`Trainer` holds everything that the next training step depends on. `Trainer.save` writes all of this
+except the text, and `Trainer.resume` reads it back. So a resumed run gives bit for bit the same
+result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .char_model import Architecture, CharModel, load_model, save_model
 
 __all__ = ["Options", "Progress", "Trainer"]
 DIVERGED_LOSS = 1e6
-"""The loss, in nats per character, at which training counts as diverged, even if it is finite.
+"""Training counts as diverged if its loss reaches this many nats per character, or is NaN.
 
 For comparison, the loss of a uniform guess is the logarithm of the vocabulary's size.
 """
@@ -47,7 +47,7 @@ class Options:
     batch_size : int
         The number of streams that the text is cut into. The streams are read in parallel.
     steps : int
-        The number of characters after which BPTT is truncated.
+        The number of characters after which backpropagation through time is truncated.
     lr : float
         Adam's learning rate.
     clip : float
@@ -61,6 +61,8 @@ class Options:
 
     Raises
     ------
+    TypeError
+        If a number has the wrong type.
     ValueError
         If a number is out of range.
 
@@ -104,7 +106,7 @@ class Progress:
     batches : int
         The number of batches in an epoch.
     loss : float
-        The mean loss over the last twenty batches of the epoch, in nats per character.
+        The mean loss of the latest batches of this epoch, at most twenty, in nats per character.
     characters_per_second : float
     seconds_left : float
         The time until all epochs are done, estimated from the speed so far.
@@ -132,12 +134,13 @@ class Progress:
 
 
 class Trainer:
-    """A training run: the model, the optimizer, the carried state and the position in the text.
+    """A training run: model, optimizer, state carried between batches, and position in the text.
 
     Parameters
     ----------
     text : str
-        The text to learn. Its characters are the vocabulary, and its end is held out.
+        The text to learn. Its characters are the vocabulary, and its end is held out for
+        evaluation.
     architecture : Architecture
     options : Options
 
@@ -170,7 +173,7 @@ class Trainer:
         self.epoch, self.batch, self.state = 0, 0, None
 
     def _prepare(self, text: str, options: Options) -> None:
-        """Choose where the held-out text begins, and check that both parts are long enough."""
+        """Choose where the held-out text begins, and check that enough text precedes it."""
         self.options, self.digest = options, _digest(text)
         self.cut = len(text) - max(2, round(len(text) * options.holdout))
         streams = options.batch_size
@@ -186,7 +189,7 @@ class Trainer:
         self.batches = count_batches(self.cut, streams, options.steps)
 
     def _encode(self, text: str) -> None:
-        """Store the characters of both parts of the text as indices."""
+        """Store the training text and the held-out text as indices of characters."""
         indices = self.model.vocab.encode(text)
         self.training, self.held_out = indices[: self.cut], indices[self.cut :]
 
@@ -256,10 +259,10 @@ class Trainer:
         on_batch : callable, optional
             Called with a `Progress` after every batch.
         on_epoch : callable, optional
-            Called as ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch, with
-            losses in nats per character.
+            Called as ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch. Epochs
+            count from 1 here, and losses are in nats per character.
         stop : callable, optional
-            Called without arguments before every batch.
+            Called without arguments before every batch. If it returns True, training stops.
 
         Returns
         -------
@@ -317,7 +320,10 @@ class Trainer:
         return total / (len(self.held_out) - 1)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that the next step depends on to `path`, completely or not at all."""
+        """Write a checkpoint to `path`, completely or not at all.
+
+        It contains everything that the next training step depends on, except the text itself.
+        """
         states = self.state if isinstance(self.state, tuple) else (self.state,)
         arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         for name, state in zip(("state", "state_c"), states, strict=False):
@@ -344,7 +350,7 @@ class Trainer:
         text : str
             The text that the checkpoint was trained on.
         epochs : int, optional
-            A new total number of epochs, larger or smaller than that of the checkpoint.
+            A new total number of epochs, larger or smaller than in the checkpoint.
 
         Returns
         -------
@@ -425,7 +431,8 @@ def _divergence_error(got: str) -> Exception:
 def demo_text() -> str:
     """Return English prose that ships with Python.
 
-    It consists of the help topics of the language reference, in alphabetical order.
+    It consists of the help topics of the language reference, in alphabetical order. Only the first
+    150,000 characters are kept.
     """
     from pydoc_data.topics import topics
 

@@ -31,7 +31,7 @@ SETTINGS = {
     "dropout": "probability of dropout between layers",
     "epochs": "number of passes through the text",
     "batch_size": "number of streams of text read in parallel",
-    "steps": "number of characters after which BPTT is truncated",
+    "steps": "number of characters after which backpropagation through time is truncated",
     "lr": "Adam's learning rate",
     "clip": "maximum global norm of the gradients",
     "holdout": "fraction of the text, at its end, kept for evaluation",
@@ -43,7 +43,7 @@ SETTINGS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add arguments for the text, the checkpoint, and each field of `Architecture` and `Options`.
 
-    The default ``SUPPRESS`` leaves options that the user omits out of the parsed options, so that
+    The default ``SUPPRESS`` means that the parsed options contain only those that the user gave. So
     `run` can tell which options contradict a checkpoint.
     """
     source = parser.add_mutually_exclusive_group(required=True)
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="MODEL",
-        help="the checkpoint (default: the file name of the text, with .safetensors)",
+        help="path of the checkpoint (default: name of the text file, with .safetensors)",
     )
     parser.add_argument(
         "--resume",
@@ -126,9 +126,10 @@ def _read_text(path: Path) -> str:
 
 
 def _check_out(out: Path) -> None:
-    """Raise an error, before any work, if a checkpoint cannot or must not be written to `out`.
+    """Raise an error if `out` cannot be written to, or is a file that must not be overwritten.
 
-    If `out` is a symbolic link, the checkpoint is written to the target of the link.
+    This is checked before training begins. If `out` is a symbolic link, the checkpoint is written
+    to the target of the link.
     """
 
     def make_error(expected: str, got: str, fix: str, kind: type[Exception]) -> Exception:
@@ -146,7 +147,7 @@ def _check_out(out: Path) -> None:
         try:
             load_metadata(out)
         except (ValueError, OSError) as error:
-            got, fix = ", which is another file", "give another name with --out"
+            got, fix = ", which is another file, not a checkpoint", "give another name with --out"
             raise make_error("a new file or a checkpoint", got, fix, ValueError) from error
 
 

@@ -11,7 +11,7 @@ from .picture import Picture, Vertex, common_scope, find_places
 from .steps import find_loops
 
 TIES = 4
-"""The number of invisible edges between a step and its point: enough to hold it in place."""
+"""The number of invisible edges that tie a point to the vertices of its step (see `add_axis`)."""
 
 POINT = {"style": "invis", "shape": "point", "width": "0.01", "height": "0.01"}
 
@@ -29,8 +29,8 @@ def find_levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
     """Return, for each loop, the pairs of vertices to put on one level (a rank of Graphviz).
 
     Some pairs are the two ends of an edge that carries a state to another step. The others are a
-    state and its successor, which is computed in the same step. The flag is True if the second
-    vertex must lie to the right of the first, as a successor does.
+    state and its successor, which is computed in the same step. The third entry of a tuple is True
+    if the second vertex must lie to the right of the first, as a successor does.
     """
     places = find_places(picture)
     levels: dict[Scope, list[tuple[str, str, bool]]] = {}
@@ -54,11 +54,11 @@ def find_levels(picture: Picture) -> dict[Scope, list[tuple[str, str, bool]]]:
 def add_axis(
     part: Any, columns: list[list[Vertex]], levels: list[tuple[str, str, bool]], number: str
 ) -> None:
-    """Put the steps of a loop side by side and both ends of a state on one level.
+    """Put the steps of a loop side by side, and the vertices of each pair in `levels` on one level.
 
-    Graphviz keeps the order of nodes on a line, but not that of frames. So there is an invisible
-    row of points on either side of the steps. Each step has two points in a row: one is tied to the
-    states that enter the step, the other to the vertices made in it.
+    Graphviz keeps the order of nodes in a row, but not the order of frames. So there is a row of
+    invisible points on either side of the steps. Each step has two points in each row: one is tied
+    to the states that enter the step, the other to the vertices that the step computes.
     """
     import graphviz
 
@@ -93,8 +93,8 @@ def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Verte
     An example is an encoder and its decoder. The key is the scope around both loops. The first
     column holds the whole first loop; each of the others holds one step of the second.
 
-    The result is empty if no steps are left out. Graphviz finds this order for complete loops by
-    itself, and invisible edges would disturb it.
+    The result is empty if `picture` has no marks for omitted steps. Graphviz finds this order for
+    complete loops by itself, and invisible edges would disturb it.
     """
     if all(vertex.kind != "steps" for vertex in picture.vertices.values()):
         return {}
@@ -120,9 +120,10 @@ def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Verte
 
 
 def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
-    """Return the pairs of loops in which each step of the second uses the same step of the first.
+    """Return the pairs of loops in which step t of the second loop uses only step t of the first.
 
-    An example is a loss at every step. The third entry is the number of such steps.
+    An example of a second loop is the loss at every step. The third entry of a tuple is the number
+    of these steps.
     """
     places = find_places(picture)
     uses: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}
@@ -140,7 +141,8 @@ def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
 def add_companion(drawing: Any, number: int, companion: int, steps: int) -> None:
     """Put each step of a companion loop to the right of the step that it uses.
 
-    Without this, its frame may lie at the start of time, and its edges may cross the picture.
+    Without this, the frames of the companion may lie to the left of all steps, and their edges may
+    cross the picture.
     """
     for i in range(steps):
         drawing.edge(f"t{number}_{i}_made_late", f"t{companion}_{i}_made_early", style="invis")

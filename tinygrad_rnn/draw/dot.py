@@ -26,7 +26,7 @@ from .themes import Theme
 FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
 
 ROWS, COLUMNS = 6, 6
-"""An array up to this size is written out. A larger one is given by its range and its norm."""
+"""An array up to this size is written out. For a larger array, its range and norm are shown."""
 
 RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
 
@@ -39,7 +39,7 @@ SHAPES = {
     "fold": {"shape": "box", "style": "filled", "peripheries": "2"},
     "steps": {"shape": "plaintext", "style": ""},
 }
-"""Each kind has its own outline, so no two kinds differ in colour alone."""
+"""The outline of each kind of vertex. All are different, so no two kinds differ in colour alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Look:
     direction : {"up", "down", "right"}
         The direction in which data flows. In each case, time goes to the right.
     marked : set of Value, or None
-        The values on a highlighted path.
+        The values on a highlighted path; None if nothing is highlighted.
     backward_done : bool
-        True if a backward pass from this result has run. Before it, any gradient in the graph
-        belongs to another result and is not shown.
+        True if a backward pass from the drawn result has run. Before that pass, any gradient in the
+        graph belongs to another result and is not shown.
     """
 
     show: frozenset[str]
@@ -73,7 +73,7 @@ class Look:
 def write_dot(picture: Picture, look: Look, title: str) -> str:
     """Return `picture` as DOT text with `title` below it.
 
-    Equal pictures give equal text. Names may hold any characters.
+    Equal pictures give equal text. Names may contain any characters.
     """
     import graphviz
 
@@ -105,7 +105,7 @@ def write_dot(picture: Picture, look: Look, title: str) -> str:
 
 
 def _add_frames(drawing: Any, picture: Picture, look: Look) -> None:
-    """Add the vertices inside nested frames, one frame for each scope, with the steps in order."""
+    """Add the vertices in nested frames, one frame for each scope, with the time steps in order."""
     import graphviz
 
     inside: dict[Scope, list[Vertex]] = {(): []}
@@ -167,8 +167,8 @@ def _join_frames(
 def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
     """Return the attributes of a frame.
 
-    Time steps have another colour. The frame around a gate and its terms has no title because the
-    gate itself shows the name.
+    Time steps have a colour of their own. The frame around a gate and its terms has no title
+    because the gate itself shows the name.
     """
     title = "" if part.kind in ("terms", "steps") else part.format("t = {}")
     return {
@@ -184,7 +184,11 @@ def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
 
 
 def _vertex_style(vertex: Vertex, look: Look, lag: int) -> dict[str, str]:
-    """Return the attributes of a vertex. `lag` is the lag of the edge into a rolled state, or 0."""
+    """Return the attributes of a vertex.
+
+    If one drawn step stands for all, `lag` is the number of steps from the computation of a state
+    to its use. Otherwise `lag` is 0.
+    """
     theme = look.theme
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
         vertex.kind, theme.leaf
@@ -239,7 +243,7 @@ def _format_array(array: np.ndarray) -> list[str]:
 
 
 def _format_number(x: Any) -> str:
-    """Return a number with three digits; adding 0.0 turns −0 into 0."""
+    """Return a number with three significant digits. Adding 0.0 turns −0 into 0."""
     return f"{x + 0.0:.3g}".replace("-", "−")
 
 
@@ -248,7 +252,8 @@ def _edge_style(
 ) -> dict[str, str]:
     """Return the attributes of an edge.
 
-    Edges that carry a state are bold. If gradients are shown, `width` grows with their norm.
+    Edges that carry a state are bold. `width` grows with the norm of the gradient; it is None if
+    the edge has no gradient to show.
     """
     theme, style = look.theme, {}
     before, after = places[edge.source], places[edge.target]
@@ -271,7 +276,7 @@ def _edge_style(
 def _edge_widths(picture: Picture) -> dict[int, float]:
     """Return the width of each edge with a known gradient, by the number of the edge.
 
-    The scale is logarithmic: six decades of the norm from 0.5 to 4.
+    The scale is logarithmic: the width grows from 0.5 to 4 over six decades of the norm.
     """
     norms = {}
     for number, edge in enumerate(picture.edges):
@@ -311,7 +316,7 @@ def _escape(text: str) -> str:
 
 
 def _tooltip(text: str) -> str:
-    """Return `text` as a tooltip that shows it literally. Graphviz expands its escapes twice."""
+    """Return `text` as a tooltip that shows it literally. Graphviz expands escapes twice here."""
     import graphviz
 
     return graphviz.nohtml(

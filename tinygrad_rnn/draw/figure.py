@@ -1,4 +1,4 @@
-"""`graph`, the function that draws, and the figure that it returns."""
+"""The function `graph`, and the class `Graph` of the figures that it returns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Graph:
     Attributes
     ----------
     paths : int or None
-        The number of paths from the output to the Tensor ``highlight``; None if none was given.
+        The number of paths from the output to the highlighted Tensor; None without ``highlight``.
 
     Examples
     --------
@@ -127,7 +127,7 @@ class Graph:
                 "fold",
                 expected=f"at most {MAX_VERTICES} visible nodes",
                 got=f"{count}, which no scope or time step groups into fewer",
-                fix="record parts under tg.scope(name) and fold=1, "
+                fix="record parts under tg.scope(name) and pass fold=1, "
                 "or use text(), which has no limit",
             )
         look = Look(**self._look, marked=self._marked, backward_done=self.status == "backward done")
@@ -199,8 +199,8 @@ class Graph:
         Returns
         -------
         dict
-            ``"nodes"``; ``"edges"``, which refer to nodes by ``"id"``; ``"scopes"``, ``"steps"``,
-            ``"status"`` and ``"notes"``.
+            The keys are ``"nodes"``, ``"edges"``, ``"scopes"``, ``"steps"``, ``"status"`` and
+            ``"notes"``. Edges refer to nodes by their ``"id"``.
 
         Examples
         --------
@@ -240,7 +240,7 @@ class Graph:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return what a notebook shows: the equations and, if it can be drawn, the picture.
 
-        Never raises.
+        This method never raises an error.
         """
         bundle = {"text/plain": repr(self)}
         try:
@@ -278,22 +278,23 @@ def graph(
         The result of a computation, for example a loss, or a gradient made with
         ``create_graph=True``.
     show : {"shape", "value", "grad"}, or several, separated by commas
-        The details to write under each name. A missing gradient reads "—"; the gradients of results
-        need ``backward(retain_grads=True)``. With "grad", an edge is wider if the gradient of its
-        value has a larger norm. This gradient is the sum over all uses of the value.
+        The details to write under each name. A missing gradient is shown as "—"; intermediate
+        results have gradients only after ``backward(retain_grads=True)``. With "grad", an edge is
+        wider if the gradient of its value has a larger norm. This gradient is the sum over all uses
+        of the value.
     steps : str, optional
-        The time steps to draw of every loop: ``"first:2,last:1"`` keeps the first two and the last.
-        Marks stand for the omitted steps. `steps` cannot be combined with `roll`.
+        The time steps to draw in every loop. For example, ``"first:2,last:1"`` keeps the first two
+        and the last. Marks stand for the omitted steps. `steps` cannot be combined with `roll`.
     roll : bool
-        Draw one time step in place of all. The state of the step before, t−1, enters over an edge.
+        Draw one time step in place of all. An edge brings in the state of the previous step, t−1.
     fold : int or str, or a sequence of them
         Draw one box in place of each scope at this depth, with this name, or with this path (for
         example ``"gru / layer 0"``). A scope is a module, a layer, a ``tg.scope``, or a named
         result with the unnamed results in its formula. ``"names"`` gives every named result a box
         with its whole formula.
     parameters : {"once", "chips", "hide"}, optional
-        Draw a parameter once, at each of its uses ("chips"), or not at all. The default is "chips"
-        if `roll` is True, else "once".
+        Draw each parameter once ("once"), at each of its uses ("chips"), or not at all ("hide").
+        The default is "chips" if `roll` is True, else "once".
     highlight : Tensor, optional
         Mark every path along which the gradient flows from `output` to this Tensor, and count the
         paths.
@@ -309,9 +310,10 @@ def graph(
     Raises
     ------
     TypeError
-        If `output` has no graph.
+        If `output` has no graph, or if `show`, `fold` or `roll` has the wrong type.
     ValueError
-        If an option has a value that is not listed above.
+        If an option has a value that is not listed above, or if the graph does not contain the
+        scope in `fold` or the Tensor `highlight`.
 
     Examples
     --------
@@ -359,7 +361,8 @@ def graph(
 def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:
     """Return the values on a path from `highlight` to the output, and the number of such paths.
 
-    The number of paths from a value to the output is the sum of these numbers over its uses.
+    The number of paths from a value to the output is a sum over the uses of the value. Each use
+    contributes the number of paths from its result to the output.
     """
     inside = set(values) | {
         x for value in values for x in value.node.inputs if isinstance(x, Value)

@@ -1,4 +1,4 @@
-"""Pictures small enough to draw: a larger picture is replaced by the first view that fits."""
+"""Shrinking of a picture that is too large to draw: the first view that fits replaces it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ MAX_VERTICES = 600
 """The greatest number of visible vertices that can be drawn."""
 
 MAX_OPS = 20_000
-"""The greatest number of ops in an ungrouped graph that is drawn as its two ends.
+"""The greatest number of ops in a graph that may be drawn as its first and its last vertices.
 
-The ends of a larger graph would show too little of it.
+The two ends of a larger graph would show too little of it. Ends are drawn only if no other view
+fits.
 """
 
 END_SIZES = (250, 100, 25)
@@ -28,7 +29,7 @@ END_SIZES = (250, 100, 25)
 def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     """Return `picture` if it is small enough, else the first view that is small enough.
 
-    A note names the view. If no view is small enough, `picture` is returned.
+    A note in the result names the view. If no view is small enough, `picture` is returned.
 
     Parameters
     ----------
@@ -48,14 +49,14 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     if sum(vertex.ops for vertex in picture.vertices.values()) > MAX_OPS:
         return picture
     for keep in END_SIZES:
-        # Each use gets its own parameter because Graphviz takes minutes for edges that run along a
-        # chain of hundreds of vertices.
+        # Each use gets its own copy of a parameter, because Graphviz takes minutes for edges that
+        # run along a chain of hundreds of vertices.
         smaller = copy_parameters(_keep_ends(picture, keep))
         if len(smaller.vertices) <= MAX_VERTICES:
             smaller.notes += [
                 f"{visible:,} nodes: drawn with one box for those between "
                 f"the first and the last {keep}",
-                "record parts of the program under tg.scope(name), and fold=1 shows them all",
+                "record parts of the program under tg.scope(name); then fold=1 shows them all",
             ]
             return smaller
     return picture
@@ -64,7 +65,7 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
 def _smaller_views(
     picture: Picture, steps_chosen: bool
 ) -> Iterator[tuple[str, Callable[[], Picture]]]:
-    """Yield options of `graph` and functions that make their views, the most detailed first."""
+    """Yield pairs (options of `graph`, function that makes this view), most detailed first."""
     bare = hide_parameters(picture)
     for part, others in ((picture, ""), (bare, ', parameters="hide"')):
         if others:
@@ -85,7 +86,7 @@ def _smaller_views(
 
 
 def _keep_ends(picture: Picture, keep: int) -> Picture:
-    """Return the first and the last `keep` vertices, and one box for those between.
+    """Return a picture of the first and the last `keep` vertices, with one box for those between.
 
     Vertices are in the order of computation, so the box makes no cycle. A leaf in the middle stays
     if a vertex outside of the box uses it.

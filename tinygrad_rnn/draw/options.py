@@ -1,4 +1,4 @@
-"""Parsers of the options of `graph`: each checks an option and returns it as the views take it."""
+"""Parsers of the options of `graph`: each checks an option and converts it for internal use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parse_show(show: Any) -> frozenset[str]:
     else:
         details = list(
             check.instance(
-                "graph", "show", show, Iterable, "a str or a sequence of them", DETAILS_FIX
+                "graph", "show", show, Iterable, "a str or a sequence of str", DETAILS_FIX
             )
         )
     if not all(isinstance(detail, str) and detail in DETAILS for detail in details):
@@ -48,7 +48,7 @@ def parse_fold(fold: Any) -> list[int | str]:
 
 
 def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
-    """Return how many first and how many last time steps to keep, or None to keep all.
+    """Return the numbers of first and of last time steps to keep, or None to keep all.
 
     ``"first:2,last:1"`` gives ``(2, 1)``.
 
@@ -64,8 +64,8 @@ def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
         return None
     expected, got = 'text like "first:2,last:1"', repr(steps)
     if roll:
-        expected = "none with roll=True, which draws one time step for all"
-        raise argument_error("graph", "steps", expected, got, "leave out one of the two")
+        expected = "None with roll=True, which draws one time step in place of all"
+        raise argument_error("graph", "steps", expected, got, "leave out steps or roll")
     parts = steps.replace(" ", "").split(",") if isinstance(steps, str) else []
     matches = [match for part in parts if (match := re.fullmatch(r"(first|last):([0-9]+)", part))]
     counts = {match[1]: int(match[2]) for match in matches}

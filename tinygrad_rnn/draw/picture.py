@@ -1,7 +1,8 @@
-"""The graph as data: vertices and edges of a drawing, without its style.
+"""The graph as data: the vertices and edges of a drawing, without its style.
 
-`build_picture` makes a picture of a recorded graph. Every view (`steps`, `roll`, `views`) replaces
-vertices of a picture by others and redirects the edges (`merge_vertices`).
+`build_picture` makes a picture of a recorded graph. The functions in `steps`, `roll` and `views`
+return changed copies of a picture. Most of them replace vertices by others and redirect the edges
+(`merge_vertices`).
 """
 
 from __future__ import annotations
@@ -30,24 +31,25 @@ class Vertex:
     id : str
         An identifier, the same in every run of the same program.
     kind : {"op", "parameter", "input", "constant", "state", "fold", "steps"}
-        An ``"input"`` is a Tensor without gradients, a ``"constant"`` a plain array. A ``"state"``
-        is the place where a time step takes the result of an earlier one. A ``"fold"`` stands for
-        a whole scope, ``"steps"`` for time steps that are left out.
+        An ``"input"`` is a leaf Tensor without gradients, and a ``"constant"`` is a plain array. A
+        ``"state"`` marks where a value from another time step enters a step. A ``"fold"`` is one
+        box for a whole scope, and ``"steps"`` is a mark for omitted time steps.
     name : str
-        The name that the program gave it, with its time step (``h₁``); empty if it has none.
+        The name of the value in the program, with its time step (``h₁``); empty if it has none.
     text : str
-        The sign or the formula of an op, the value of a constant, the contents of a fold.
+        For an op: its symbol or formula. For an unnamed leaf: its shape, or its value if it is one
+        number. For a fold: a formula, or the number of ops.
     scope : tuple of ScopePart
-        The clusters around it, outermost first.
+        The scopes around the vertex (modules, time steps, gates), outermost first.
     values : tuple of Value
-        The result of an op, or a leaf. For a fold, all results that are used outside.
+        The result of an op, or a leaf. For a fold: all results that are used outside of it.
     ops : int
-        The number of ops that it stands for.
+        The number of ops that the vertex stands for.
     reach : int
         For a state: the number of time steps from its computation to its use.
     formula : str
-        For a named result: its formula with those of its unnamed terms inserted
-        (``σ(x₀ @ W + h₀ @ U)``), if that is short.
+        For a named result: its formula, with the formulas of its unnamed terms inserted
+        (``σ(x₀ @ W + h₀ @ U)``). It is empty if it would be longer than `MAX_FORMULA`.
 
     Examples
     --------
@@ -70,7 +72,7 @@ class Vertex:
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of its values, each once."""
+        """The distinct shapes of the vertex's values."""
         return list(dict.fromkeys(value.array.shape for value in self.values))
 
 
@@ -83,10 +85,10 @@ class Edge:
     source, target : str
         Ids of vertices.
     values : tuple of Value
-        The values that flow along it; empty for a plain array.
+        The values that flow along the edge; empty for a plain array.
     lag : int
-        In a rolled view: the number of time steps from computation to use. It is 1 for a state, −1
-        for the state of a reverse scan, and 0 within one step.
+        In a rolled view: the number of time steps from computation to use. It is 0 within one step,
+        1 for the state of the step before, and −1 for such a state in a reverse scan.
     when : str
         In a rolled view: ``"at first"`` if only the first time step uses the value.
 
@@ -108,7 +110,7 @@ class Edge:
 
 @dataclass(slots=True)
 class Picture:
-    """Vertices by id, in the order of computation; edges; and notes to write under the figure."""
+    """The vertices by id in order of computation, the edges, and the notes below the figure."""
 
     vertices: dict[str, Vertex]
     edges: list[Edge]
@@ -124,7 +126,8 @@ def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Pictur
     """Return `picture` with each vertex in `stands_for` replaced by its entry there.
 
     Vertices with the same replacement become one, as do their parallel edges (a quotient graph).
-    The new vertex holds the values that are used outside of it, and counts all its ops.
+    The new vertex holds the values that are used outside of it, and its ``ops`` is the sum over the
+    vertices that it replaces.
     """
     image = {name: stands_for.get(name, vertex) for name, vertex in picture.vertices.items()}
     edges: dict[tuple[str, str, int, str, int], list] = {}
@@ -156,9 +159,9 @@ def merge_vertices(picture: Picture, stands_for: Mapping[str, Vertex]) -> Pictur
 
 
 def build_picture(values: Iterable[Value]) -> Picture:
-    """Return a picture of the recorded `values`, oldest first, and of their leaves.
+    """Return a picture of the recorded `values`, given oldest first, and of their leaves.
 
-    A plain number is part of the op that uses it (``1 − ·``), not a vertex.
+    A plain number gets no vertex: the op that uses it shows it (``1 − ·``).
     """
     values = list(values)
     labels, scopes = label_values(values, unique=False), _find_scopes(values)
@@ -212,18 +215,19 @@ def _describe_leaf(x: Any, array: Any, labels: Mapping[Value, str]) -> dict[str,
 
 
 def _input_key(x: Any, array: Any) -> Any:
-    """Return the identity of an input; None for a plain number, which is part of the op."""
+    """Return a key that identifies an input; None for a plain number, which gets no vertex."""
     if isinstance(x, Value):
         return None if x.node is None and not x.tracked and not x.name and x.array.ndim == 0 else x
     return None if getattr(array, "ndim", 0) == 0 else id(array)
 
 
 def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
-    """Return the clusters around every op and every leaf, by `_input_key`.
+    """Return the scope of every op and of every leaf, by `_input_key`.
 
-    An op is in the scope in which it was recorded. If only one named result in this scope uses an
-    unnamed op, both are in one cluster: the terms of a gate belong to the gate. A leaf is in the
-    innermost scope around all its uses, but a parameter is never in a time step.
+    An op is in the scope in which it was recorded. If an unnamed op contributes to only one named
+    result of this scope, both get an inner scope of kind ``"terms"``. For example, the terms of a
+    gate are together with the gate. A leaf is in the innermost scope around all its uses, but a
+    parameter is never in a time step.
     """
     recorded_in = resolve_scopes(values)
     heads: dict[Value, Value | None] = {}
@@ -258,7 +262,7 @@ def _find_scopes(values: list[Value]) -> dict[Any, Scope]:
 
 
 def common_scope(a: Scope, b: Scope) -> Scope:
-    """Return the innermost scope around both scopes."""
+    """Return the innermost scope that contains both scopes."""
     return tuple(
         part for part, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False))
     )

@@ -1,4 +1,4 @@
-"""Rendering of DOT text with a system ``dot``, or else with the Graphviz inside `pygraphviz`."""
+"""Rendering of DOT, Graphviz's language: by the program ``dot``, or else by `pygraphviz`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="dot"))
 
 
 def find_engines(form: str) -> list[list[str]]:
-    """Return the commands that draw DOT text from standard input as `form`, best first.
+    """Return the commands that draw DOT text from standard input in the format `form`, best first.
 
-    The Graphviz inside pygraphviz runs in a process of its own too. Its messages do not reach the
-    terminal, and a crash does not end this process.
+    Each command runs Graphviz in a process of its own, even the Graphviz inside `pygraphviz`. So
+    messages of Graphviz do not reach the terminal, and a crash does not end this process.
 
     Raises
     ------
     NoEngineError
-        If there is neither a system ``dot`` nor `pygraphviz`.
+        If neither the program ``dot`` nor the package `pygraphviz` is installed.
     """
     engines = []
     if dot := shutil.which("dot"):
@@ -46,20 +46,20 @@ def find_engines(form: str) -> list[list[str]]:
 def render(dot: str, form: str) -> bytes:
     """Draw DOT text as ``"svg"``, ``"png"`` or ``"pdf"`` and return the bytes of the file.
 
-    The engines are tried in order; the first one that succeeds is used.
+    The commands of `find_engines` are tried in order, until one succeeds.
 
     Raises
     ------
     NoEngineError
-        If this machine has no engine.
+        If neither the program ``dot`` nor the package `pygraphviz` is installed.
     RuntimeError
-        If every engine fails.
+        If every command fails.
     """
     reasons = []
     for command in find_engines(form):
         try:
             done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
-        except OSError as error:  # the file called dot is not a program
+        except OSError as error:  # a file named dot cannot be run
             reasons.append(error.strerror or str(error))
             continue
         if done.stdout and not done.returncode:

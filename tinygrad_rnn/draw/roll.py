@@ -17,11 +17,12 @@ INDEX = re.compile(r"\[(\d+)(?=[],])")
 
 
 def roll_steps(picture: Picture) -> Picture:
-    """Return `picture` with one time step in place of all.
+    """Return `picture` with one time step in place of all steps of a loop.
 
-    One vertex stands for the vertices of all steps that correspond to each other. A vertex of only
-    one of several steps, for example the initial state, stays outside of that one time step. The
-    ``lag`` of an edge is the number of steps from computation to use.
+    Vertices that correspond to each other in different steps become one vertex. A vertex that
+    exists in only one of several steps, for example the initial state, is not in the rolled step,
+    unless it is a state that an op computed. The ``lag`` of an edge is the number of steps from
+    computation to use.
     """
     loops = find_loops(picture)
     stands_for: dict[str, Vertex] = {}
@@ -38,7 +39,7 @@ def roll_steps(picture: Picture) -> Picture:
     )
     if any(map(once_per_scope(is_nested), (vertex.scope for vertex in picture.vertices.values()))):
         rolled.notes.append(
-            "a loop inside of a time step is drawn step by step; the outer one is rolled up"
+            "a loop inside of a time step is drawn step by step; the outer loop is rolled up"
         )
     return _connect_initial_states(rolled, _find_initial_states(picture))
 
@@ -46,17 +47,18 @@ def roll_steps(picture: Picture) -> Picture:
 def _group_counterparts(
     picture: Picture, loops: Collection[Scope]
 ) -> Iterable[tuple[Scope, Scope, dict[int, Vertex]]]:
-    """Return the vertices of all loops, grouped by what they are and keyed by their time step.
+    """Group the vertices of all loops with their counterparts in other time steps.
 
+    Each group consists of its loop, its scope inside the step, and its vertices by time step.
     Vertices of different steps are counterparts if they are in the same scope inside the step, have
     the same key (`key_across_steps`), and have the same rank among the vertices with this key in
-    their step. A group consists of its loop, its scope inside the step, and its vertices.
+    their step.
     """
     numbers: dict[tuple[Scope, Scope], int] = {}
 
     @once_per_scope
     def locate(scope: Scope) -> tuple[int, Scope, Scope, int] | None:
-        """Return (number of the pair (loop, inner), loop, inner, step), or None if in no loop."""
+        """Return (number of the pair (loop, inner), loop, inner, step); None outside of loops."""
         place = loop_of(scope)
         if place is None or place[0] not in loops:
             return None
@@ -81,11 +83,12 @@ def _group_counterparts(
 def _generic_vertex(
     members: dict[int, Vertex], steps: list[int], loop: Scope, inner: Scope
 ) -> Vertex:
-    """Return the vertex that stands for `members`, with ``t`` as the time step of its texts.
+    """Return the vertex that stands for `members`, with ``t`` in place of the step in its texts.
 
-    ``h₃`` becomes ``hₜ``; the states next to it become ``hₜ₋₁`` and ``hₜ₊₁``. Only steps with
-    neighbours on both sides are compared, because the first step may have another name for the
-    state before it. Words that differ between the steps become ``…``.
+    ``h₃`` becomes ``hₜ``, and the states of the steps before and after become ``hₜ₋₁`` and
+    ``hₜ₊₁``. Then the texts of the steps are compared, and words that differ become ``…``. Only
+    steps with neighbours on both sides are compared, because the first step may have another name
+    for the state before it.
     """
     neighbours = {
         t: (before, after) for before, t, after in zip(steps, steps[1:], steps[2:], strict=False)
@@ -123,7 +126,7 @@ def _generic_vertex(
 def _replace_step(text: str, step: int, before: int, after: int, reach: int, is_index: bool) -> str:
     """Return the text of one step with ``t`` in place of its number.
 
-    If `is_index`, the step's number in brackets, an index into a sequence, becomes ``t`` too.
+    If `is_index` is true, the step is also an index into a sequence, so ``[3]`` becomes ``[t]``.
     """
     names = {step: "ₜ", before: "ₜ₋₁", after: "ₜ₊₁"}
     if reach > 1:
@@ -139,7 +142,7 @@ def _replace_step(text: str, step: int, before: int, after: int, reach: int, is_
 
 
 def _edges_with_lag(picture: Picture) -> list[Edge]:
-    """Return the edges with their lag, the number of steps in the picture that they span."""
+    """Return the edges with ``lag`` and ``when`` set. The lag counts only steps in the picture."""
     loops = find_loops(picture, {vertex.kind for vertex in picture.vertices.values()})
     positions = {loop: {step: i for i, step in enumerate(steps)} for loop, steps in loops.items()}
 
@@ -162,7 +165,7 @@ def _edges_with_lag(picture: Picture) -> list[Edge]:
 
 
 def _find_initial_states(picture: Picture) -> set[str]:
-    """Return the ids of vertices from outside of a loop, if only its first step uses them."""
+    """Return the ids of leaves, and of vertices outside a loop, that only its first step uses."""
     loops, places = find_loops(picture), find_places(picture)
     first_steps: dict[Scope, int] = {}
     for name, place in places.items():
@@ -171,7 +174,7 @@ def _find_initial_states(picture: Picture) -> set[str]:
 
     @once_per_scope
     def is_first(scope: Scope) -> bool | None:
-        """Return whether a scope is in the first of several steps, or None if in no loop."""
+        """Return whether a scope is in the first of several steps, or None outside of loops."""
         place = loop_of(scope)
         if place is None or place[0] not in loops:
             return None
@@ -191,9 +194,9 @@ def _find_initial_states(picture: Picture) -> set[str]:
 
 
 def _connect_initial_states(picture: Picture, first: set[str]) -> Picture:
-    """Return `picture` with edges from initial states to the states that they start.
+    """Return `picture` with an edge from each initial state to the state that it initialises.
 
-    Before, these edges lead to the vertices that use the states.
+    In `picture` itself, the edges of an initial state lead to the vertices that use that state.
     """
     uses: dict[str, set[str]] = {}
     for edge in picture.edges:

@@ -1,4 +1,4 @@
-"""Saving of a figure, in the format given by the suffix of the file's name."""
+"""Saving of a figure, in the format that the suffix of the file's name selects."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _encode(text: str) -> bytes:
 
 
 def _draw(figure: Any, path: Path, form: str) -> bytes:
-    """Return the drawing. If that fails, save the DOT text next to `path` and raise the error."""
+    """Return the drawing. If this fails, save the DOT text next to `path` and raise the error."""
     try:
         return figure.svg().encode() if form == "svg" else render(figure.dot(), form)
     except RuntimeError as error:

@@ -15,7 +15,7 @@ SUBSCRIPT = re.compile("₋?[₀-₉]+")
 
 
 def find_loops(picture: Picture, kinds: Collection[str] = ("op", "fold")) -> dict[Scope, list[int]]:
-    """Return, for every loop, its time steps with a vertex of one of these kinds, in order."""
+    """Return, for every loop, the time steps that have a vertex of one of these kinds, in order."""
     loops: dict[Scope, set[int]] = {}
 
     @once_per_scope
@@ -100,7 +100,8 @@ def _find_uses_of_initial_states(
 ) -> dict[str, set[Loop]]:
     """Return, for each initial state, the steps that use it.
 
-    Initial states that are used in several loops, or in a nested loop, are left out.
+    An initial state is left out if it is used in several loops, in a nested loop, or outside of all
+    loops.
     """
     all_uses: dict[str, set[Loop | None]] = {}
     for edge in picture.edges:
@@ -115,7 +116,7 @@ def _find_uses_of_initial_states(
 
 
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
-    """Return `picture` with the first and the last steps of every loop, and marks for the others.
+    """Keep `first` steps at the start of every loop and `last` at its end, and mark the others.
 
     A loop gets one mark for each state that passes through the omitted steps, or a single mark if
     there is no such state.
@@ -163,8 +164,8 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
 def key_across_steps(vertex: Vertex) -> tuple:
     """Return a key that is the same for the counterparts of a vertex in other steps.
 
-    It consists of the kind, the name without the time step, and the op. The formula is left out
-    because it names the states with their steps.
+    The key consists of the kind, the name without the time step, and the op (for a state, its
+    reach). It does not include the formula, because a formula contains time steps, as in ``h₂``.
     """
     value = vertex.values[0] if vertex.values else None
     made = value.node if value is not None else None

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Theme:
     """The colours of a drawing, as ``#rrggbb``.
 
-    People with any common kind of colour blindness can tell blue from orange (Okabe and Ito, 2008).
+    In the light and dark themes, states are blue and gradients are orange. People with any common
+    kind of colour blindness can tell these two colours apart (Okabe and Ito, 2008).
     """
 
     paper: str

@@ -22,19 +22,19 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
     ----------
     picture : Picture
     by : int or str
-        The depth, the name or the path of the scopes. ``"names"`` selects every named result with
-        its terms. Parameters stay outside of the boxes.
+        The depth, the name or the path of the scopes. ``"names"`` selects every named result,
+        together with the unnamed results in its formula. Parameters stay outside of the boxes.
 
     Raises
     ------
     ValueError
-        If there is no such scope.
+        If there is no such scope and `by` is not ``"names"``.
     """
     folded = _fold(picture, lambda scope: _find_fold(scope, by))
     if folded is None and by != "names":
         parts = {part for vertex in picture.vertices.values() for part in vertex.scope}
         known = sorted({str(part) for part in parts if not part.is_step})
-        fix = "record with tg.scope(name), or in a Module"
+        fix = "record the ops in tg.scope(name) or in a Module"
         if known:
             fix = f"scopes here are {', '.join(known)}"
         expected = "the name or the depth of a scope in the graph"
@@ -43,10 +43,11 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
 
 
 def fold_gradients(picture: Picture) -> Picture:
-    """Return `picture` with one box for the gradient of each scope, if it has gradients of steps.
+    """Fold the ops of each scope's gradient into one box, if there are gradients of time steps.
 
-    Such gradients cannot be rolled up op by op. The sum of the gradients over time starts at the
-    last step and ends at the first, so the ops of these two differ from those of the steps between.
+    A graph contains such ops if a gradient was made with ``create_graph=True``. They cannot be
+    rolled up op by op: the sum of the gradients over time starts at the last step and ends at the
+    first, so the ops of these two steps differ from those of the steps between.
     """
 
     def find_gradient(scope: Scope) -> Scope | None:
@@ -59,15 +60,16 @@ def fold_gradients(picture: Picture) -> Picture:
     folded = _fold(picture, find_gradient) or picture
     folded.notes.append(
         "the gradient of each scope is one box because it differs between time steps; "
-        "steps shows its ops"
+        "the steps option shows its ops"
     )
     return folded
 
 
 def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
-    """Return `picture` with one box for each scope that `find_fold` returns; None without any.
+    """Return `picture` with one box for each scope that `find_fold` returns, or None for no box.
 
-    `find_fold` takes the scope of a vertex and returns the scope to fold around it, or None.
+    `find_fold` takes the scope of a vertex. It returns the scope whose box replaces the vertex, or
+    None if the vertex stays.
     """
     boxes: dict[Scope, Vertex] = {}
     number = 1 + sum(vertex.kind == "fold" for vertex in picture.vertices.values())
@@ -77,7 +79,7 @@ def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Pictu
         if fold is None or vertex.kind in ("parameter", "steps") or _stays_outside(vertex, fold):
             continue
         if fold not in boxes:
-            # A time step stays in its frame, which shows its number and fixes its place.
+            # The box of a time step stays in the frame that shows the step's number.
             scope = fold if is_time(fold[-1]) else fold[:-1]
             boxes[fold] = Vertex(f"fold{number + len(boxes)}", "fold", _fold_name(fold), "", scope)
         if vertex.formula and fold[-1].kind == "terms":
@@ -98,7 +100,7 @@ def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Pictu
 def _stays_outside(vertex: Vertex, fold: Scope) -> bool:
     """Return whether `vertex` is a named input that stays visible outside of the box for `fold`.
 
-    The inputs of single time steps are hidden in a box that holds their loop.
+    If the box holds a whole loop, the inputs of single time steps of the loop are hidden in it.
     """
     place = loop_of(vertex.scope)
     is_in_loop = place is not None and len(fold) <= len(place[0])
@@ -127,7 +129,7 @@ def is_time(part: ScopePart) -> bool:
 
 
 def _fold_name(scope: Scope) -> str:
-    """Return the name of the box for a scope. The name of a gate has its time step: ``z₁``."""
+    """Return the name of the box for a scope. The name of a gate includes its time step: ``z₁``."""
     last = scope[-1]
     if is_time(last):
         return ""
@@ -140,15 +142,16 @@ def _fold_name(scope: Scope) -> str:
 REARRANGING_OPS = {
     "add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"
 }  # fmt: skip
-"""Ops whose result on parameters counts as a parameter: the rows of a gate, a sum of biases."""
+"""Ops that may count as parameters: for example, they take the rows of a gate or add biases."""
 
 
 def find_parameters(picture: Picture) -> set[str]:
     """Return the ids of parameters, and of ops that count as parameters.
 
-    The latter are ops of a module, outside of time, that only rearrange its parameters. An example
-    is the part of a weight matrix that belongs to one gate. An op with data as an input does not
-    count, even if the data are only an index, as in an embedding.
+    An op counts as a parameter if it belongs to a module, is outside of all time steps, and only
+    rearranges, adds or masks parameters. For example, it takes the rows of one gate from a weight
+    matrix. An op with data as an input does not count, even if the data are only an index, as in an
+    embedding.
     """
     sources: dict[str, list[str]] = {}
     for edge in picture.edges:
@@ -171,7 +174,7 @@ def find_parameters(picture: Picture) -> set[str]:
 
 
 def _only_rearranges(value: Value) -> bool:
-    """Return whether the op only moves, adds or masks entries, independently of data."""
+    """Return whether the op that made `value` only moves, adds or masks entries, without data."""
     node = value.node
     settings = [
         x
@@ -214,7 +217,7 @@ def copy_parameters(picture: Picture) -> Picture:
 
 
 def _keep_vertices(picture: Picture, names: set[str]) -> Picture:
-    """Return the part of a picture with these vertices, without leaves that are no longer used."""
+    """Return these vertices of a picture and the edges between them, without unused leaves."""
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     used = {end for edge in edges for end in (edge.source, edge.target)}
     vertices = {

@@ -23,14 +23,14 @@ def argument_error(
 
 
 def describe(x: Any) -> str:
-    """Describe an argument in a message: an array by dtype and shape, anything else by its repr.
+    """Describe an argument: an array by dtype and shape, anything else by its type and repr.
 
     Examples
     --------
     >>> describe(np.zeros((2, 3))), describe("no"), describe(None)
     ('float64 (2, 3)', "str 'no'", 'NoneType None')
     """
-    array = getattr(x, "array", x)  # a Value; this file knows nothing of the layers above it
+    array = getattr(x, "array", x)  # `x` may be a Value, a class that is not imported here
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
     text = repr(x).replace("\n", " ")
@@ -43,16 +43,16 @@ def format_count(n: int, noun: str) -> str:
 
 
 class NoEngineError(RuntimeError):
-    """Nothing on this machine can draw: neither a system ``dot`` nor `pygraphviz`."""
+    """A graph cannot be drawn, because neither ``dot`` (Graphviz) nor `pygraphviz` is installed."""
 
 
 class WrittenError(RuntimeError):
-    """An array that a live graph needs was written to in place; found by `tinygrad_rnn.debug`."""
+    """A write to an array that a graph still needs. `tinygrad_rnn.debug` raises this error."""
 
 
 class NonFiniteError(FloatingPointError):
-    """The first NaN or Inf, found by `tinygrad_rnn.debug`."""
+    """NaN or Inf in a result or a gradient. `tinygrad_rnn.debug` raises this at the first one."""
 
 
 class NotCompilable(TypeError):
-    """A cell does what a compiled program cannot do, such as reading values."""
+    """A cell does something that cannot be compiled, such as reading the values of a Tensor."""

@@ -1,9 +1,9 @@
-"""Checks and messages of the engine, kept out of its way.
+"""Checks and error messages of ops, Tensors and the backward pass.
 
 A function called ``…_error`` returns an exception to raise, and so does `explain`. `input_names`
 and `point_at` return text. The other functions raise if something is wrong; some return the value
-that they have checked. This module reads attributes of ops, nodes and Tensors, but does not import
-their classes.
+that they have checked. This module reads the attributes of ops, nodes and Tensors, but does not
+import their classes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def instance(operation: str, argument: str, value: Any, kinds: Any, expected: st
 
 
 def flag(operation: str, argument: str, value: Any) -> bool:
-    """Return `value` as a bool; raise TypeError unless it is one, because bool("no") is True."""
+    """Return `value` as a bool; raise TypeError for any other type, because bool("no") is True."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
@@ -39,7 +39,7 @@ def flag(operation: str, argument: str, value: Any) -> bool:
 def runs_at_once(block: str, function: Callable[..., Any]) -> None:
     """Raise TypeError for a generator or async function: it would run after the block has ended."""
     if any(is_deferred(function) for is_deferred in DEFERRED):
-        expected = "one that has done its work when it returns"
+        expected = "a function that finishes its work before it returns"
         got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
         fix = f"use `with tg.{block}:` inside the function, and not around a yield"
         raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
@@ -48,7 +48,7 @@ def runs_at_once(block: str, function: Callable[..., Any]) -> None:
 def floating(operation: str, argument: str, array: np.ndarray) -> None:
     """Raise TypeError if an array cannot have a gradient, because its dtype is not floating."""
     if array.dtype.kind != "f":
-        expected = "a floating dtype, because only that has gradients"
+        expected = "a floating dtype, because only floats have gradients"
         fix = "write 1.0 instead of 1, or give dtype=np.float32"
         raise argument_error(operation, argument, expected, describe(array), fix, TypeError)
 
@@ -59,7 +59,7 @@ def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> N
     above = array >= limits.max + 1.0 if array.dtype.kind == "f" else array > limits.max
     held = (array >= limits.min) & ~above
     if not held.all():
-        expected, got = f"numbers that {dtype} holds", str(array[~held].ravel()[0])
+        expected, got = f"numbers that {dtype} can hold", str(array[~held].ravel()[0])
         fix = "use a wider dtype, or a floating one"
         raise argument_error(operation, argument, expected, got, fix)
 
@@ -101,7 +101,7 @@ def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
             signature = inspect.signature(rule)
             got = f"a rule with the signature {signature}"
             signature.bind("g", "y", *arrays, **op.defaults)
-        except ValueError:  # a builtin that does not say what it takes
+        except ValueError:  # a builtin without a signature
             continue
         except TypeError as error:
             taken = ["g", "y", *([f"*{op.inputs[0]}"] if op.variadic else arrays), *op.defaults]
@@ -133,7 +133,7 @@ def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
 
 
 def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
-    """Return the arrays of a variadic op as a tuple; raise TypeError if they are no sequence."""
+    """Return the arrays of a variadic op as a tuple; raise TypeError if they are not a sequence."""
     if not isinstance(arrays, Iterable) or getattr(arrays, "shape", None) == ():
         expected, fix = "a sequence of arrays", "put the arrays in a list"
         raise argument_error(op.name, op.inputs[0], expected, describe(arrays), fix, TypeError)
@@ -158,15 +158,15 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    is_type_error = isinstance(error, TypeError)  # NumPy's subclasses take more arguments
+    is_type_error = isinstance(error, TypeError)  # its subclasses take more arguments
     better = TypeError(text) if is_type_error else type(error)(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
 
 
 def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
-    """Raise TypeError if a tracked input has no rule."""
-    names = op.inputs * len(inputs) if op.variadic else op.inputs  # the one rule is for all
+    """Raise TypeError if the op has no derivative rule for an input that needs gradients."""
+    names = op.inputs * len(inputs) if op.variadic else op.inputs  # one rule covers all inputs
     for name, x in zip(names, inputs, strict=True):
         if name not in op.rules and getattr(x, "tracked", False):
             expected = f"a constant, because {op.name} has no derivative with respect to it"
@@ -179,7 +179,7 @@ def check_has_rules(op: Any, inputs: Sequence[Any]) -> None:
 
 
 def point_at(x: Any) -> str:
-    """Return how to point at a value in a message: its name, what made it, and where."""
+    """Describe a value in a message: its name, its shape, and the op and scope that made it."""
     made = f" made by {x.node.op.name}" if x.node else ""
     where = f" in {format_scope(x.node.scope)}" if x.node and x.node.scope else ""
     return f"{x.name or 'Tensor'} (shape {x.array.shape}{made}{where})"
@@ -202,7 +202,7 @@ def changed_error(x: Any, node: Any) -> Exception:
 
 
 def contribution_error(c: Any, x: Any, y: Any) -> Exception:
-    """Return the error for a rule that returned no array, or one that does not fit its input."""
+    """Return the error for a rule whose result is not an array or does not fit the input."""
     argument, expected = f"rule of {y.node.op.name}", f"an array that broadcasts to {x.array.shape}"
     is_array = hasattr(c, "shape")
     got, kind = (f"shape {c.shape}", ValueError) if is_array else (describe(c), TypeError)
@@ -234,14 +234,14 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
 
 
 def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
-    """Return the initial cotangent of `output`, in its shape and dtype: `gradient`, or 1 if None.
+    """Return the gradient to start from, in the dtype of `output`: `gradient`, or 1 if it is None.
 
     Raises
     ------
     TypeError
         If `output` is not a Tensor.
     RuntimeError
-        If it does not require gradients.
+        If `output` does not require gradients.
     ValueError
         If `gradient` does not fit `output`, or is None and `output` is not one number.
     """

@@ -1,7 +1,8 @@
-"""Conversion of weights stored gate by gate: "Dive into Deep Learning" and the tutorial.
+"""Conversion of weights stored gate by gate: "Dive into Deep Learning" and the MathMath tutorial.
 
-Both sources compute x @ W with W (I, H), have one bias for each gate, and put a linear layer after
-the recurrent one. Their GRU multiplies the state by the reset gate before the matrix product.
+Both sources compute x @ W, where W has the shape (I, H): I inputs, H hidden units. They have one
+bias for each gate, and a linear layer after the recurrent layer. Their GRU multiplies the state by
+the reset gate before the matrix product. `from_tutorial` cites the tutorial.
 """
 
 from __future__ import annotations
@@ -72,16 +73,18 @@ def from_d2l(
 
     A GRU has the nine arrays ``W_xz W_hz b_z W_xr W_hr b_r W_xh W_hh b_h``. The linear layer, if
     there is one, adds ``W_hq b_q``. Instead of z, r and h, the names of an LSTM have the letters i,
-    f, o and c, and the names of an RNN have only h. ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·``
-    (H,), ``W_hq`` (H, O) and ``b_q`` (O,). Each bias becomes ``bias_ih``; ``bias_hh`` becomes zero.
-    Conventions: d2l.ai, the sections that implement each layer from scratch, in the chapters
-    "Recurrent Neural Networks" and "Modern Recurrent Neural Networks".
+    f, o and c, and the names of an RNN have only h. With I inputs, H hidden units and O outputs,
+    ``W_x·`` is (I, H), ``W_h·`` (H, H), ``b_·`` (H,), ``W_hq`` (H, O) and ``b_q`` (O,). Each bias
+    becomes ``bias_ih``; ``bias_hh`` becomes zero. These are the conventions of d2l.ai, in the
+    sections that implement each layer from scratch, in the chapters "Recurrent Neural Networks" and
+    "Modern Recurrent Neural Networks".
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        "before" for a GRU, because only this form can be converted; None for other layers.
+        For a GRU: "before", because this source applies the reset gate before the matrix product,
+        and only that form can be converted. For other layers: None.
     prefixes : tuple of two str
         The prefixes of the recurrent layer and of the linear layer in our model's state dict.
 
@@ -93,8 +96,8 @@ def from_d2l(
     Raises
     ------
     ValueError
-        If a name is missing or unknown, a shape does not fit, or `reset` is "after", because that
-        form cannot be converted.
+        If a name is missing or unknown, a shape does not fit, or `reset` does not fit the layer.
+        "after" fits no layer, because that form cannot be converted.
 
     Examples
     --------
@@ -137,9 +140,11 @@ def to_d2l(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, there are no biases, ``bias_hh`` is not zero and
-        `merge_biases` is False, or `reset` is "after". In the form "after", the reset gate
-        multiplies b_hn, and the book has no such bias.
+        If a name is missing, a shape does not fit, there are no biases, or the model has more than
+        one recurrent layer or direction. It is also raised if `merge_biases` is False and
+        ``bias_hh`` is not zero, or if `reset` does not fit the layer. "after" fits no layer: in
+        that form the reset gate multiplies b_hn, the candidate's part of ``bias_hh``, and the book
+        has no such bias.
 
     Examples
     --------
@@ -155,16 +160,18 @@ def to_d2l(
 def from_tutorial(
     weights: Mapping[str, Any], *, reset: str | None = None, prefixes: tuple[str, str] = PREFIXES
 ) -> dict[str, np.ndarray]:
-    """Convert the weights of the tutorial's network, a GRU and a linear layer, to our state dict.
+    """Convert the weights of the MathMath tutorial, a GRU and a linear layer, to our state dict.
 
-    The eleven arrays are those of `tinygrad_rnn.app.mathmath.network`: ``Wz Wr Wh`` are (I, H),
-    ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy`` (H, O) and ``by`` (O,).
+    The eleven arrays are those of `tinygrad_rnn.app.mathmath.network`. With I inputs, H hidden
+    units and O outputs, ``Wz Wr Wh`` are (I, H), ``Uz Ur Uh`` (H, H), ``bz br bh`` (H,), ``Wy``
+    (H, O) and ``by`` (O,).
 
     Parameters
     ----------
     weights : mapping of str to array
     reset : {"before"}
-        "before", because only this form can be converted.
+        "before", because the tutorial applies the reset gate before the matrix product, and only
+        that form can be converted.
     prefixes : tuple of two str
         The prefixes of the GRU and of the linear layer in our model's state dict.
 
@@ -201,7 +208,7 @@ def to_tutorial(
     prefixes: tuple[str, str] = PREFIXES,
     merge_biases: bool = False,
 ) -> dict[str, np.ndarray]:
-    """Convert our model with a GRU and a linear layer to the tutorial's eleven arrays.
+    """Convert our model with a GRU and a linear layer to the MathMath tutorial's eleven arrays.
 
     `from_tutorial` describes the names and shapes.
 

@@ -1,4 +1,4 @@
-"""Conversion of Keras weights, the lists of `layer.get_weights()` and `layer.set_weights()`."""
+"""Conversion of Keras weights: the lists for `layer.get_weights()` and `layer.set_weights()`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ def from_keras(
     ``recurrent_kernel`` (H, gates · H) and ``bias``. The gates of a GRU are in the order z, r, h,
     and those of an LSTM in the order i, f, c, o. A GRU with ``reset_after=True`` has a bias
     (2, 3H): one row for x and one for h. Every other layer has a bias (gates · H,), which becomes
-    ``bias_ih``; ``bias_hh`` becomes zero. Keras's inputs are (B, T, I): build our layer with
-    ``batch_first=True``. Conventions: keras.io/api/layers/recurrent_layers, checked against
-    recorded outputs.
+    ``bias_ih``; ``bias_hh`` becomes zero. I is the number of inputs, and H that of hidden units.
+    Keras's inputs are (batch, time, I), so build our layer with ``batch_first=True``. The
+    conventions are those of keras.io/api/layers/recurrent_layers. Tests check them against outputs
+    recorded from Keras.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def from_keras(
         ``layer.get_weights()``: two arrays without biases, three with biases. `Bidirectional`
         returns the arrays of the forward layer, then those of the backward layer.
     reset : {"after", "before"}
-        The form of our GRU; None for other layers. ``reset_after=True`` is "after".
+        For a GRU: the ``reset`` of our GRU, "after" if Keras's layer has ``reset_after=True``. For
+        other layers: None.
     layer : int
         The number k in our names ``weight_ih_l{k}``, if the Keras layer is one of a stack.
 
@@ -58,8 +60,9 @@ def from_keras(
     Raises
     ------
     ValueError
-        If a shape does not fit, the two directions do not belong to one layer, or the bias belongs
-        to the other form of the GRU, which cannot be converted.
+        If a shape does not fit, the number of arrays is wrong, or the two directions do not belong
+        to one layer. It is also raised if `reset` is missing for a GRU, or contradicts the shape of
+        the bias, because "after" and "before" cannot be converted into each other.
     TypeError
         If `weights` is not a list of arrays.
 
@@ -128,7 +131,7 @@ def to_keras(
     state : mapping of str to array
         ``layer.state_dict()`` of an RNN, a GRU or an LSTM.
     reset : {"after", "before"}
-        The form of our GRU; None for other layers. Build the Keras layer with
+        For a GRU: the ``reset`` of our GRU. For other layers: None. Build the Keras layer with
         ``reset_after=(reset == "after")``.
     layer : int
         The layer's number in the stack.
@@ -147,8 +150,8 @@ def to_keras(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, `reset` is missing for a GRU, or ``bias_hh`` is
-        not zero although Keras has only one bias and `merge_biases` is False.
+        If a name is missing, a shape does not fit, or `reset` is missing for a GRU. It is also
+        raised if `merge_biases` is False, Keras has only one bias, and ``bias_hh`` is not zero.
 
     Examples
     --------

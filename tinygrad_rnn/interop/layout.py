@@ -33,8 +33,8 @@ TWO_FORMS = (
 class LayerWeights(NamedTuple):
     """The weights of one layer in one direction, with the gates stacked along the first axis.
 
-    W is (gates · H, I), U is (gates · H, H), and each bias is (gates · H,). In a layer without
-    biases, both are None.
+    With I inputs and H hidden units, W is (gates · H, I), U is (gates · H, H), and each bias is
+    (gates · H,). In a layer without biases, `b_i` and `b_h` are None.
     """
 
     W: np.ndarray
@@ -156,7 +156,7 @@ def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> n
         If b_h is not zero and `merge` is false, because the sum cannot be converted back exactly.
     """
     b_i, b_h = weights.b_i, weights.b_h
-    if b_i is None or b_h is None or not b_h.any():  # not the sum, because -0.0 + 0.0 is 0.0
+    if b_i is None or b_h is None or not b_h.any():  # b_i + b_h would turn -0.0 into 0.0
         return b_i
     expected = "a bias_hh of zeros, because the other library has one bias (our bias_ih)"
     fix = (
@@ -223,7 +223,7 @@ def require_equal_shapes(
     """Raise ValueError unless the arrays of both directions can belong to one layer.
 
     Both directions must have the same gates and sizes, and either both have biases or neither.
-    Error messages use `names`, those of the reverse direction.
+    Error messages use `names`, the names of the arrays of the reverse direction.
     """
     fix = "give both directions the same sizes and biases, or convert two layers one by one"
     for i in (1, 0, *range(2, len(names))):  # U first: its shape shows both the gates and H
@@ -236,7 +236,7 @@ def require_equal_shapes(
 
 
 def require_one_layer(operation: str, weights: LayerWeights, names: Sequence[str]) -> None:
-    """Raise ValueError unless the shapes are those of one layer. The message uses `names`."""
+    """Raise ValueError unless the shapes of the weights, called `names`, are those of one layer."""
     W, U, *biases = weights
     rows = count_gates(operation, names[1], U) * U.shape[1]
     require_shape(operation, names[0], W, (rows, None), "(gates · H, I)")

@@ -19,17 +19,17 @@ RECURRENT = re.compile(
 def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[str, np.ndarray]:
     """Check a PyTorch state dict, and return it as plain arrays under the same names.
 
-    Our layers have the names and the layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`,
-    `Embedding` and `LayerNorm`, and `torch.nn.GRU` is our GRU with ``reset="after"``. PyTorch's
-    documentation of these classes describes the layout.
+    Our layers have the parameter names and the layout of `torch.nn.RNN`, `LSTM`, `GRU`, `Linear`,
+    `Embedding` and `LayerNorm`. PyTorch's documentation of these classes describes the layout.
+    `torch.nn.GRU` computes the same as our GRU with ``reset="after"``.
 
     Parameters
     ----------
     weights : mapping of str to array or tensor
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs. If the state dict contains a GRU, "before" raises ValueError, because
-        PyTorch's GRU has the form "after".
+        The `reset` setting of our GRUs. If the state dict contains a GRU, "before" raises
+        ValueError, because PyTorch's GRU only has the form "after".
 
     Returns
     -------
@@ -39,11 +39,11 @@ def from_pytorch(weights: Mapping[str, Any], *, reset: str = "after") -> dict[st
     Raises
     ------
     ValueError
-        If the shapes in a recurrent layer do not fit together, if a layer has projections
-        (``weight_hr``), which our layers do not have, or if a layer is a GRU and `reset` is not
-        "after".
+        If a recurrent layer lacks an array or its shapes do not fit together, if a layer has
+        projections (``weight_hr``), which our layers do not have, or if a layer is a GRU and
+        `reset` is not "after".
     TypeError
-        If an entry is not an array of real numbers.
+        If `weights` is not a mapping, or an entry is not an array of real numbers.
 
     Examples
     --------
@@ -59,16 +59,17 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     """Check our state dict, and return it for PyTorch: copies of the arrays under the same names.
 
     Load it with ``module.load_state_dict({name: torch.from_numpy(array) for name, array in
-    to_pytorch(state).items()})``. The arrays do not show the form of a GRU. If your GRU has the
-    form "before", pass ``reset="before"``, so that the call raises ValueError instead of returning
-    weights that PyTorch's GRU would misread.
+    to_pytorch(state).items()})``. The arrays do not show which `reset` setting a GRU has. If
+    your GRU has ``reset="before"``, pass it here too: the call then raises ValueError instead of
+    returning weights that PyTorch's GRU would misread.
 
     Parameters
     ----------
     state : mapping of str to array
         The state dict of one layer or of a whole model.
     reset : {"after"}
-        The form of our GRUs. If the state dict contains a GRU, "before" raises ValueError.
+        The `reset` setting of our GRUs. If the state dict contains a GRU, "before" raises
+        ValueError.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
     Raises
     ------
     ValueError, TypeError
-        In the same cases as in `from_pytorch`.
+        In the same cases as `from_pytorch`.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def to_pytorch(state: Mapping[str, Any], *, reset: str = "after") -> dict[str, n
 def _copy_checked(
     operation: str, argument: str, weights: Mapping[str, Any], reset: str
 ) -> dict[str, np.ndarray]:
-    """Return copies of the arrays, after checking every recurrent layer among them."""
+    """Check every recurrent layer in a state dict, and return copies of all its arrays."""
     arrays = copy_arrays(operation, argument, weights, "pass module.state_dict()")
     expected, got = "a layer without projections", "proj_size > 0"
     fix = "train without proj_size, because our LSTM has no projections"

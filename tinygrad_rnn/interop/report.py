@@ -19,7 +19,7 @@ from .layout import copy_arrays
 DTYPES = {"BOOL": "?", "BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
     f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
 }
-"""The NumPy dtype that reads the bytes of each dtype of a safetensors file."""
+"""For each dtype name in a safetensors file, the NumPy dtype that reads the bytes."""
 
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
@@ -33,7 +33,8 @@ class Report:
     module : str
         The class name of the module.
     fitting : tuple of str
-        The parameters that have an array of the same shape and dtype, if necessary after a cast.
+        The parameters that have an array of the same shape and dtype. With ``cast=True``, the
+        dtype is compared after the cast.
     missing : tuple of str
         The parameters without an array, each with its dtype and shape.
     unexpected : tuple of str
@@ -127,18 +128,19 @@ def load_into(
     ----------
     module : Module
     source : path-like, or mapping of str to array
-        A ``.safetensors`` file, which PyTorch and Hugging Face can write, or arrays by name. Arrays
-        of dtype bfloat16 in a file are converted exactly to float32, because NumPy has no bfloat16.
+        The path of a ``.safetensors`` file (Hugging Face's format for weights), or arrays by name.
+        Arrays of dtype bfloat16 in a file are converted exactly to float32, because NumPy has no
+        bfloat16.
     strict : bool
-        If True, raise ValueError if anything does not fit. If False, load the arrays that fit; the
-        report lists what does not.
+        If True, raise ValueError when anything does not fit. If False, load the arrays that fit;
+        the report lists the rest.
     rename : callable or mapping, optional
         Maps a name in `source` to the parameter's name, or to None to leave the array out. Names
-        that are not in a mapping stay unchanged.
+        that a mapping does not contain stay unchanged.
     cast : bool
-        If True, convert between floating dtypes, for example from float16 to float32. An array with
-        a number that would overflow to infinity does not fit. If False, an array of another dtype
-        does not fit.
+        If True, convert between floating dtypes, for example from float16 to float32. An array does
+        not fit if the conversion makes one of its numbers infinite. If False, an array of another
+        dtype does not fit.
 
     Returns
     -------
@@ -188,9 +190,9 @@ def load_into(
 def _match(
     operation: str, module: Module, source: Any, rename: Rename | None, cast: bool
 ) -> tuple[Report, dict[str, np.ndarray]]:
-    """Return the report, and the fitting arrays by the names of their parameters.
+    """Return the report, and a dict of the arrays that fit, by parameter name.
 
-    The array of a shared parameter appears under each of its names.
+    A shared parameter has an array under each of its names.
     """
     check.instance(operation, "module", module, Module, "a Module", "build the model first")
     parameters = dict(module._named())
@@ -218,9 +220,10 @@ def _match(
 
 
 def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str]:
-    """Return the array, cast if `cast` is true, and a description of an array that does not fit.
+    """Return the array, and a text that describes the array if it does not fit.
 
-    The description is empty if the array fits.
+    If `cast` is true, a floating array is converted to the parameter's dtype first. The text is
+    empty if the array fits.
     """
     if cast and array.dtype.kind == parameter.dtype.kind == "f":
         with np.errstate(over="ignore"):
@@ -233,7 +236,7 @@ def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarr
 
 
 def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
-    """Return the arrays of a file or a mapping by name."""
+    """Return the arrays of a file or a mapping, as a dict by name."""
     if not isinstance(source, str | os.PathLike):
         return copy_arrays(operation, "source", source, "pass a path, or a state dict")
     from safetensors import SafetensorError, deserialize
@@ -268,14 +271,14 @@ def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
 def _rename_arrays(
     operation: str, arrays: dict[str, np.ndarray], rename: Rename | None
 ) -> dict[str, np.ndarray]:
-    """Return the arrays under their new names; raise ValueError if two names are equal."""
+    """Return the arrays under their new names; raise ValueError if two new names are equal."""
     if rename is None:
         return arrays
     expected, fix = "a function or a mapping of names", "pass {old_name: new_name}, for example"
     check.instance(operation, "rename", rename, Callable | Mapping, expected, fix)
     get = (lambda name: rename.get(name, name)) if isinstance(rename, Mapping) else rename
     expected = "a different name for each array, or None"
-    fix = "map each array to a string of its own, or to None to leave the array out"
+    fix = "map each name to a different string, or to None to leave the array out"
     renamed: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         new = get(name)

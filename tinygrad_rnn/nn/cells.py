@@ -1,12 +1,16 @@
 """Recurrent cells, which compute one time step: vanilla RNN, both forms of the GRU, and LSTM.
 
 A cell is called as ``output, state = cell(x, state)``. It is a pure function of x, the state and
-its parameters. The parameters have PyTorch's names and layout: each stacks the rows of all its
-gates. In the equations, x has shape (B, I), h has shape (B, H), and W and U are the transposes of
-`weight_ih` and `weight_hh`. σ is the logistic function, ⊙ the elementwise product.
+its parameters. The parameters have PyTorch's names and layout: each parameter stacks the rows of
+all gates.
 
-Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once, and
-returns a function that computes the remaining part step by step.
+In the equations, x has shape (B, I) and h has shape (B, H), for batch size B, input size I and
+hidden size H. W is the transpose of `weight_ih`, and U is the transpose of `weight_hh`. b_i is
+`bias_ih`, and b_h is `bias_hh`. The letter of a gate, such as r in W_r, selects that gate's block.
+A prime marks the new state. σ is the logistic function, and ⊙ is the elementwise product.
+
+Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once. It
+also returns a function that computes the rest, one step at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from .module import Module, as_input
 
 
 class Cell(Module):
-    """Base class of the cells: sizes, parameters, the zero state and the checks.
+    """Base class of the cells, with their sizes, parameters, zero state and checks.
 
     Parameters
     ----------
@@ -43,6 +47,8 @@ class Cell(Module):
 
     Attributes
     ----------
+    gates : int
+        The number of gates: 1 in an RNNCell, 3 in a GRUCell, 4 in an LSTMCell.
     weight_ih : Tensor of shape (gates · H, I)
     weight_hh : Tensor of shape (gates · H, H)
     bias_ih, bias_hh : Tensor of shape (gates · H,), or None
@@ -79,7 +85,7 @@ class Cell(Module):
         self.bias_hh = parameter(rows) if bias else None
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Compute the part independent of the state; return its result and the remaining step.
+        """Compute what does not depend on the state; return the result and the remaining step.
 
         Parameters
         ----------
@@ -122,7 +128,7 @@ class Cell(Module):
         return Tensor(np.zeros((*batch, self.hidden_size), self.dtype), name="h")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """Return `state` as Tensors; raise an error if a shape or dtype differs.
+        """Return `state` as a Tensor; raise an error unless it has this shape and the cell's dtype.
 
         A state is never broadcast.
         """
@@ -172,7 +178,7 @@ class Cell(Module):
         return step(inputs, state)
 
     def describe(self) -> str:
-        """Return the text between the parentheses of `repr`: the sizes, and a missing bias."""
+        """Return the text that `repr` shows in parentheses: the sizes and any ``bias=False``."""
         bias = "" if self.bias_ih is not None else ", bias=False"
         return f"{self.input_size}, {self.hidden_size}{bias}"
 
@@ -260,16 +266,18 @@ class GRUCell(Cell):
         n  = tanh(x W_n + b_in + (r ⊙ h) U_n + b_hn)      reset="before"
         h' = z ⊙ h + (1 − z) ⊙ n
 
-    PyTorch and cuDNN use "after", which is also the default of Keras. Later versions of the paper
-    by Cho et al. have "before", which is the default of ONNX. Weights cannot be converted from one
-    form to the other.
+    r is the reset gate, z is the update gate, and n is the candidate for the new state. `reset`
+    selects one of the two forms of n. PyTorch and cuDNN use "after", which is also the default of
+    Keras. Later versions of the paper by Cho et al. have "before", which is the default of ONNX.
+    Weights cannot be converted from one form to the other.
 
     Parameters
     ----------
     input_size, hidden_size, bias, rng
         As in `Cell`.
     reset : {"after", "before"}
-        The reset gate acts after the product with U_n, or before it.
+        If "after", r multiplies the product with U_n. If "before", r multiplies h before that
+        product.
 
     Attributes
     ----------
@@ -313,9 +321,9 @@ class GRUCell(Cell):
         self.reset = reset
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b of each gate and the remaining step; see `Cell.unroll`.
+        """Return x W + b for each gate and the remaining step; see `Cell.unroll`.
 
-        b is b_i + b_h. In n with reset="after", b is b_in alone, because r multiplies b_hn.
+        b is b_i + b_h. For n with reset="after", b is b_in alone, because r multiplies b_hn.
         """
         before, H = self.reset == "before", self.hidden_size
         b_i, b_h = self._biases()
@@ -342,7 +350,7 @@ class GRUCell(Cell):
         return (x_r, x_z, x_n), step
 
     def describe(self) -> str:
-        """Return the text of `repr`: the sizes and the form."""
+        """Return the text of `Cell.describe`, followed by the value of `reset`."""
         return f"{super().describe()}, reset={self.reset!r}"
 
 
@@ -358,7 +366,8 @@ class LSTMCell(Cell):
         c' = f ⊙ c + i ⊙ g
         h' = o ⊙ tanh(c')
 
-    The state is the tuple (h, c). The output is h'.
+    i is the input gate, f is the forget gate, o is the output gate, and g is the candidate for the
+    cell state c. The state is the tuple (h, c). The output is h'.
 
     Parameters
     ----------
@@ -372,8 +381,9 @@ class LSTMCell(Cell):
 
     References
     ----------
-    Hochreiter and Schmidhuber, "Long short-term memory" (1997). The forget gate: Gers, Schmidhuber
-    and Cummins, "Learning to forget" (2000). Names and layout are those of `torch.nn.LSTMCell`.
+    Hochreiter and Schmidhuber, "Long short-term memory" (1997). The forget gate is from Gers,
+    Schmidhuber and Cummins, "Learning to forget" (2000). Names and layout are those of
+    `torch.nn.LSTMCell`.
 
     Examples
     --------
@@ -388,12 +398,12 @@ class LSTMCell(Cell):
     gates, letters = 4, "ifgo"
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
-        """Return zeros for h and for c."""
+        """Return (h, c), both zeros of shape ``(*batch, H)``."""
         h = super().zero_state(batch)
         return h, Tensor(np.zeros_like(h.data), name="c")
 
     def check_state(self, operation: str, state: Any, shape: tuple[int, ...]) -> Any:
-        """Return `state` as a tuple (h, c) of Tensors; raise an error if it does not fit."""
+        """Return `state` as a tuple (h, c) of Tensors; raise an error if either does not fit."""
         if not isinstance(state, tuple | list) or len(state) != 2:
             got, fix = describe(state), "pass (h, c), both states of the LSTM"
             raise argument_error(operation, "state", "a tuple (h, c)", got, fix, TypeError)
@@ -404,7 +414,7 @@ class LSTMCell(Cell):
         )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b_i + b_h of each gate and the remaining step; see `Cell.unroll`."""
+        """Return x W + b_i + b_h for each gate and the remaining step; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         weights = self._split_gates(self.weight_ih, "W_")
         biases = self._split_gates(b_i + b_h, "b_")

@@ -41,15 +41,16 @@ def clip_grad_norm_(
     Raises
     ------
     ValueError
-        If a gradient is not finite, the norm exceeds the range of float64, a parameter is given
-        twice, or `max_norm` or `norm_type` is not positive. In these cases no gradient changes.
+        If a gradient is not finite or does not have the shape of its parameter, the norm exceeds
+        the range of float64, a parameter is given twice, or `max_norm` or `norm_type` is not
+        positive. In these cases no gradient changes.
     TypeError
         If a parameter is not a Tensor.
 
     References
     ----------
     Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks" (2013),
-    algorithm 1. The 10⁻⁶ is PyTorch's.
+    algorithm 1. PyTorch adds the same 10⁻⁶.
 
     Examples
     --------
@@ -76,7 +77,7 @@ def clip_grad_norm_(
 
 
 def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
-    """Return the joint norm; inf or 0 if the sum of powers is out of the range of float64."""
+    """Return the joint norm, or inf or 0 if the sum of powers is out of the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
         norms = [
             np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size
@@ -85,7 +86,7 @@ def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
 
 
 def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:
-    """Return the joint norm, computed from gradients scaled by about their largest entry.
+    """Return the joint norm, computed from gradients divided by about their largest entry.
 
     Raises
     ------

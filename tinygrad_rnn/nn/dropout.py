@@ -26,7 +26,10 @@ from .step_wrappers import (
 _known_masks: ContextVar[tuple[list[np.ndarray], Iterator[np.ndarray]] | None] = ContextVar(
     "tinygrad_rnn.reused_masks", default=None
 )
-"""Inside `reuse_masks`: the list of masks, and an iterator over the masks that it held at first."""
+"""The list passed to `reuse_masks`, and an iterator over the masks that it held at first.
+
+Outside of `reuse_masks`, this is None.
+"""
 
 
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
@@ -68,7 +71,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     if not training or p == 0:
         return x
     kept = generator(rng).random(x.shape) >= p
-    # `where`, not a product: 0 · inf is NaN, in the result and in the gradient.
+    # Use `where`, not a product, because 0 · inf is NaN, in the result and in the gradient.
     return ops.where(kept, x, 0) * (1 / (1 - p))
 
 
@@ -80,9 +83,11 @@ def sample_mask(
 ) -> np.ndarray:
     """Return a mask for a whole sequence: each entry is 0 with probability p, else 1 / (1 − p).
 
-    Inside `reuse_masks`, return the next known mask as long as there is one.
+    Inside `reuse_masks`, return the next of the masks that its list held at first. When there are
+    none left, append each new mask to the list.
 
-    Source: Gal and Ghahramani (2016).
+    Source: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
+    networks" (2016).
     """
     masks, known = _known_masks.get() or (None, iter(()))
     if (mask := next(known, None)) is not None:
@@ -158,16 +163,18 @@ def with_zoneout(
 
     ::
 
-        h' = m ⊙ h' + (1 − m) ⊙ h,   m drawn anew at every step
+        h' ← m ⊙ h' + (1 − m) ⊙ h,   each entry of m is 0 with probability p, else 1
 
-    Return the wrapped step and its inputs. If `rng` is None, for evaluation, the step computes the
-    expected value. Only arrays of floats are affected; a step counter, for example, is not.
+    h is the old state, h' is the new state, and m is drawn anew at every step. Return the wrapped
+    step and its inputs. If `rng` is None, as in evaluation, the step computes the expected value
+    of the new state. Only arrays of floats are affected; a step counter, for example, is not.
 
     An output changes along with the state if it *is* a part of the new state, as in
-    ``return h, h``: the same object, alone or in a tuple. In ``return V @ h, h`` the cell computes
+    ``return h, h``: the same object, alone or in a tuple. In ``return V @ h, h``, the cell computes
     the output before zoneout acts, so the output does not change.
 
-    Source: Krueger et al. (2017).
+    Source: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations"
+    (2017).
     """
     is_masked, masks = _never, []
     if rng is not None:

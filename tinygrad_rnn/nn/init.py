@@ -1,4 +1,4 @@
-"""Initialisers: constant arrays, and random arrays drawn from the Generator that is passed in."""
+"""Initialisers: constant arrays, and random arrays drawn from a given Generator or seed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ __all__ = [
     "xavier_uniform",
     "zeros",
 ]
-# A string, so that numpy.random is imported only when it is used.
+# This is a string, so that numpy.random is imported only when it is used.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 
 def generator(rng: Rng) -> np.random.Generator:
-    """Return `rng` if it is a Generator, else a new one: seeded by an integer, unseeded for None.
+    """Return `rng` if it is a Generator, else a new Generator.
+
+    If `rng` is an integer, it is the seed of the new Generator. If `rng` is None, the new Generator
+    is unseeded.
 
     Parameters
     ----------
@@ -66,7 +69,7 @@ def uniform(shape: tuple[int, ...], bound: float, rng: Rng = None) -> np.ndarray
     Returns
     -------
     ndarray
-        An array of the default dtype, like that of every initialiser.
+        An array of the default dtype. All initialisers return this dtype.
 
     Examples
     --------
@@ -157,7 +160,7 @@ def ones(shape: tuple[int, ...]) -> np.ndarray:
 def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
     """Return uniform weights that preserve the variance of signals and gradients.
 
-    In a linear layer both are preserved exactly only if in = out; otherwise this is a compromise.
+    A linear layer preserves both variances only if in = out; otherwise this is a compromise.
 
     ::
 
@@ -168,7 +171,8 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
     shape : tuple of int
         (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
-        A factor for the nonlinearity that follows; 5/3 is common for tanh.
+        A factor that multiplies all weights, chosen for the nonlinearity that follows: 5/3 is
+        common for tanh.
     rng : numpy.random.Generator or int, optional
 
     Returns
@@ -227,7 +231,7 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
 
 
 def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = None) -> np.ndarray:
-    """Return uniform weights that preserve the variance of signals in a linear layer after a relu.
+    """Return uniform weights that preserve the variance of signals in networks with relu.
 
     The gain √2 compensates for the relu, which halves the mean square.
 
@@ -240,7 +244,7 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
     shape : tuple of int
         (out, in, ...). Sizes of further axes are multiplied into `in`.
     gain : float
-        √2 for a relu.
+        A factor that multiplies all weights: √2 for a relu.
     rng : numpy.random.Generator or int, optional
 
     Returns
@@ -266,7 +270,7 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
 def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
     """Return a matrix with orthonormal rows or columns, times `gain`.
 
-    With gain 1 and out ≥ in, it preserves the norm of every vector, of a state for example.
+    With gain 1 and out ≥ in, the matrix preserves the norm of every vector, for example of a state.
 
     ::
 
@@ -288,8 +292,8 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     References
     ----------
     Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
-    linear neural networks" (2014). The correction of signs that makes the distribution uniform:
-    Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
+    linear neural networks" (2014). The correction of signs that makes the distribution uniform is
+    from Mezzadri, "How to generate random matrices from the classical compact groups" (2007).
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Layers that are not recurrent: Linear, Embedding, Dropout and LayerNorm.
 
-The containers Sequential and ModuleList hold modules.
+This file also defines two containers of modules, Sequential and ModuleList.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Linear(Module):
     bias : bool
         If False, there is no b.
     rng : numpy.random.Generator or int, optional
-        The source of the initial parameters: uniform in ±1/√in_features, in the default dtype.
+        The source of the initial parameters, which are uniform in ±1/√in_features. They have the
+        default dtype.
 
     Attributes
     ----------
@@ -78,13 +79,13 @@ class Linear(Module):
         return ops.linear(x, self.weight, self.bias)
 
     def describe(self) -> str:
-        """Return the text of `repr`: the sizes."""
+        """Return the text that `repr` shows in parentheses: the sizes and any ``bias=False``."""
         bias = "" if self.bias is not None else ", bias=False"
         return f"{self.in_features}, {self.out_features}{bias}"
 
 
 class Embedding(Module):
-    """A table with one row for each symbol; the one-hot vectors are never built.
+    """A table with one row for each symbol. Rows are looked up, so no one-hot vectors are built.
 
     ::
 
@@ -97,7 +98,8 @@ class Embedding(Module):
     embedding_dim : int
         The size of a row.
     rng : numpy.random.Generator or int, optional
-        The source of the initial rows: normal with mean 0 and variance 1, as in PyTorch.
+        The source of the initial rows. Their entries are normally distributed with mean 0 and
+        variance 1, as in PyTorch.
 
     Attributes
     ----------
@@ -130,7 +132,7 @@ class Embedding(Module):
         return self.weight[check.class_indices("Embedding", "index", index, self.num_embeddings)]
 
     def describe(self) -> str:
-        """Return the text of `repr`: the sizes."""
+        """Return the text that `repr` shows in parentheses: the sizes."""
         return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
@@ -170,7 +172,7 @@ class Dropout(Module):
         return dropout(x, self.p, training=self.training, rng=self.rng)
 
     def describe(self) -> str:
-        """Return the text of `repr`: the probability."""
+        """Return the text that `repr` shows in parentheses: the probability."""
         return f"p={self.p}"
 
 
@@ -185,7 +187,7 @@ class LayerNorm(Module):
     ----------
     normalized_shape : int or tuple of int
         The sizes of the last axes. Mean and variance are taken over these axes. The variance is the
-        sum of squares divided by the number of entries, without Bessel's correction.
+        mean of the squared deviations, without Bessel's correction.
     eps : float
         The number added to the variance, at least 0. With 0, an example whose entries are all equal
         gives NaN.
@@ -248,7 +250,7 @@ class LayerNorm(Module):
         return centred / ops.sqrt(variance + self.eps) * self.weight + self.bias
 
     def describe(self) -> str:
-        """Return the text of `repr`: the shape and eps."""
+        """Return the text that `repr` shows in parentheses: the shape and eps."""
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
@@ -301,7 +303,7 @@ class Sequential(Module):
 
 
 class ModuleList(Module):
-    """A list of Modules, whose parameters belong to the module that contains the list.
+    """A list of Modules. Their parameters belong to the module that contains the list.
 
     Parameters
     ----------
@@ -355,7 +357,7 @@ class ModuleList(Module):
 
 
 def _check_index(operation: str, i: Any, n: int) -> int:
-    """Return `i` as an int; raise IndexError unless −n ≤ i < n, TypeError for a non-integer.
+    """Return `i` as an int; raise IndexError unless −n ≤ i < n, or TypeError for a non-integer.
 
     A negative index counts from the end.
     """

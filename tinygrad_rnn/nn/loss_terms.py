@@ -33,7 +33,10 @@ def mask_ignored(name: str, rows: Tensor, target: np.ndarray, ignore_index: int 
 def counted_positions(
     name: str, target: np.ndarray, classes: int, ignore_index: int | None
 ) -> tuple[Any, np.ndarray]:
-    """Return the mask of positions that count (None if all do), and targets with 0 elsewhere."""
+    """Return a mask of the positions that count, and the targets with 0 at all other positions.
+
+    If `ignore_index` is None, all positions count, and the mask is None.
+    """
     counted = None if ignore_index is None else target != ignore_index
     index = target if counted is None else np.where(counted, target, 0)
     return counted, check.class_indices(name, "target", index, classes).astype(np.intp)
@@ -46,9 +49,10 @@ def position_weights(
     ignore_index: int | None,
     weight: np.ndarray | None,
 ) -> tuple[Any, np.ndarray]:
-    """Return the weight of each position (None if all are 1), and the targets.
+    """Return the weight of each position, and the targets.
 
-    An ignored position has weight 0 and target 0.
+    An ignored position has weight 0 and target 0. If `weight` and `ignore_index` are both None, the
+    weights are None.
     """
     counted, index = counted_positions(name, target, log_p.shape[-1], ignore_index)
     if weight is not None:
@@ -110,8 +114,8 @@ def as_constant_or_tracked(name: str, argument: str, x: Any) -> Any:
 def match_shapes(name: str, input: Any, target: Any, argument: str = "input") -> tuple[Tensor, Any]:
     """Return the input as a Tensor, and the target; raise ValueError if their shapes differ.
 
-    A target that is a Tensor with gradients stays unchanged. Any other target becomes an array of
-    the input's dtype.
+    A target that is a Tensor that requires gradients stays unchanged. Any other target becomes an
+    array of the input's dtype.
     """
     input = input if isinstance(input, Tensor) else Tensor(input)
     check.floating(name, argument, input.array)
@@ -127,13 +131,13 @@ def require_target_shape(
 ) -> None:
     """Raise an error unless there is one integer target for each position."""
     if target.shape != logits.shape[:-1]:
-        # This raises a more specific error if an index is not a class.
+        # This call raises a more specific error if a target is not a class.
         counted_positions(name, target, logits.shape[-1], ignore_index)
         raise target_error(name, target, logits)
 
 
 def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
-    """Return probability targets in the dtype of the logits; a Tensor stays unchanged.
+    """Return probability targets in the dtype of the logits, or unchanged if they are a Tensor.
 
     Raises
     ------
@@ -148,7 +152,7 @@ def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
 
 
 def require_probabilities(name: str, target: Any, fix: str) -> None:
-    """Raise ValueError for targets outside [0, 1] by more than rounding. NaN is let through."""
+    """Raise ValueError if a target is outside [0, 1] by more than rounding. NaN is let through."""
     array = unwrap(target)
     slack = 4 * np.finfo(array.dtype).eps
     wrong = (array < -slack) | (array > 1 + slack)
@@ -159,9 +163,10 @@ def require_probabilities(name: str, target: Any, fix: str) -> None:
 
 
 def require_distributions(name: str, target: Any, logits: Tensor) -> None:
-    """Raise ValueError for rows that do not sum to 1 within √ε, the tolerance of `numpy.random`.
+    """Raise ValueError if a row does not sum to 1 within √ε. Rows that sum to NaN are let through.
 
-    Rows that sum to NaN are let through.
+    ε is the largest machine epsilon of float32, the dtype of the target and that of the logits.
+    `numpy.random.Generator.choice` also allows an error of √ε.
     """
     array = unwrap(target)
     epsilons = [float(np.finfo(dtype).eps) for dtype in (np.float32, array.dtype, logits.dtype)]
@@ -218,7 +223,7 @@ def as_entry_weight(name: str, argument: str, weight: Any, logits: Tensor) -> np
 
 
 def require_nonnegative(name: str, argument: str, factor: np.ndarray) -> np.ndarray:
-    """Return the weights; raise ValueError for a negative weight: it would reward mistakes."""
+    """Return the weights; raise ValueError for a negative weight, which would reward mistakes."""
     if (factor < 0).any():
         fix = "to use weights of both signs, pass reduction='none' and multiply the result by them"
         raise argument_error(name, argument, "weights of at least 0", str(factor.min()), fix)

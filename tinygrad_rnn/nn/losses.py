@@ -1,14 +1,14 @@
 """Losses: functions of Tensors, composed of ops.
 
-A NaN in a logit or target that counts makes the loss NaN, because every op propagates NaN, even
-`max`, `relu` and `clip`. Values that do not count are not read, so NaN and inf in them reach
-neither the loss nor a gradient. In a loss, these are rows whose target is ``ignore_index``; in a
-layer, time steps beyond ``lengths`` and entries that dropout drops.
+Some values do not count. In a loss, these are the rows whose target is ``ignore_index``. In a
+layer, they are the time steps beyond ``lengths``, and the entries of an input that dropout drops.
+NaN and inf in these values reach neither the loss nor a gradient. A NaN in any other logit or
+target makes the loss NaN, because every op propagates NaN, even `max`, `relu` and `clip`.
 
-A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0.
-It gets no gradient. NaN still propagates. For infinite logits, the loss is the limit as the logits
-tend to infinity, if it exists. A softmax has no limit if a logit is inf or all logits are −inf:
-then the result is NaN, with NumPy's warning.
+A term whose probability or weight is 0 is dropped even if it is infinite, because 0 · log 0 is 0 in
+the limit. The term gets no gradient. A term that is NaN is not dropped. If a logit is infinite, the
+loss has the value that it approaches as the logit tends to infinity. There is one exception: if a
+logit of a softmax is inf, or all its logits are −inf, the loss is NaN, with NumPy's warning.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def cross_entropy(
     logits : Tensor of shape (..., C)
         The classes are the last axis.
     target : integers of shape (...), or probabilities of shape (..., C)
-        The correct class of each position, in [0, C), or its distribution over the classes: entries
-        in [0, 1] that sum to 1, for example a one-hot row.
+        The correct class of each position, in [0, C), or a distribution over the classes for each
+        position: entries in [0, 1] that sum to 1, for example a one-hot row.
     ignore_index : int, optional
         Positions with this integer target do not count, and their logits are not read.
     weight : array of shape (C,), optional
         The nonnegative weight of each class. With integer targets, "mean" is then the weighted
         mean, as in PyTorch.
     label_smoothing : float in [0, 1]
-        ε. The target becomes (1 − ε) p + ε / C.
+        The ε in the smoothed target (1 − ε) p + ε / C, which replaces p.
     reduction : {"mean", "sum", "none"}
         "mean" is over the positions that count. If no position counts, the sum is 0, and the mean
         raises ValueError.
@@ -64,15 +64,16 @@ def cross_entropy(
     ------
     ValueError
         If a target is out of range or not a distribution (the message names its position), a
-        weight is negative, no position counts for the mean, or shapes do not fit.
+        weight is negative, shapes do not fit, the mean is taken over no positions, or
+        `ignore_index` is given with probability targets.
     TypeError
         If the dtype of the target is neither integer nor floating, or a setting has a wrong type.
 
     References
     ----------
-    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Label smoothing:
-    Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016). The settings
-    and the weighted mean are those of `torch.nn.functional.cross_entropy`.
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 4.3.4. Label smoothing is
+    from Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016). The
+    settings and the weighted mean are those of `torch.nn.functional.cross_entropy`.
 
     Examples
     --------
@@ -116,11 +117,14 @@ def nll_loss(
     weight: Any = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Return the negative log-likelihood. `cross_entropy` is `log_softmax` followed by this loss.
+    """Return the negative log-likelihood.
 
     ::
 
         −log p[target]
+
+    With integer targets and no label smoothing, `cross_entropy` is `log_softmax` followed by this
+    loss.
 
     Parameters
     ----------
@@ -169,8 +173,8 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
 
     Parameters
     ----------
-    input, target : arrays of one shape
-        They are not broadcast. A target that requires gradients gets a gradient too.
+    input, target : arrays of the same shape
+        The arrays are not broadcast. A target that requires gradients gets a gradient too.
     reduction : {"mean", "sum", "none"}
 
     Returns
@@ -187,8 +191,8 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
 
     References
     ----------
-    Bishop, "Pattern Recognition and Machine Learning" (2006), section 3.1.1: the likelihood of a
-    normal distribution.
+    Bishop, "Pattern Recognition and Machine Learning" (2006), section 3.1.1, which derives this
+    loss from the likelihood of a normal distribution.
 
     Examples
     --------

@@ -18,16 +18,20 @@ from ..tensor import Tensor
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
     "tinygrad_rnn.call_hook", default=None
 )
-"""Function called in place of `forward`, if set. The ONNX export records whole layers with it."""
+"""The function that a module's call runs in place of `forward`, or None.
+
+The ONNX export sets it to record whole layers.
+"""
 
 
 class Module:
     """Base class of everything with parameters.
 
-    A subclass assigns its parameters in `__init__` and computes in `forward`. A leaf Tensor with
-    ``requires_grad=True`` assigned to an attribute becomes a parameter, and a Module becomes a
-    submodule. Calling the module calls `forward` inside a scope, which has the name of the module's
-    attribute, so drawings can group nodes by module.
+    A subclass assigns its parameters in `__init__` and computes its output in `forward`. A Tensor
+    with ``requires_grad=True`` that no op computed becomes a parameter when it is assigned to an
+    attribute. A Module that is assigned to an attribute becomes a submodule. Calling the module
+    calls `forward` and records its ops under the name of the attribute that holds the module, so
+    drawings can group the ops by module.
 
     Examples
     --------
@@ -210,8 +214,8 @@ class Module:
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or a shape or dtype differs. The module is not changed
-            in that case.
+            If a name is missing or unknown, a shape or dtype differs, or a parameter with two names
+            would get two different arrays. The module is not changed in these cases.
         TypeError
             If `state` is not a mapping, or a value is not an array of real numbers. The module is
             not changed in that case.
@@ -277,7 +281,7 @@ class Module:
     def astype(self, dtype: DTypeLike) -> Self:
         """Convert all parameters to a floating dtype in place; return the module.
 
-        Gradients become None.
+        The gradients of all parameters become None.
 
         Raises
         ------
@@ -382,7 +386,7 @@ def _require_same_parameters(
 def _require_tied_equal(
     operation: str, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
 ) -> None:
-    """Raise ValueError if the arrays for the names of one shared parameter differ."""
+    """Raise ValueError if a shared parameter would get different arrays under its names."""
     for name, parameter in parameters.items():
         names = [other for other in parameters if parameters[other] is parameter]
         if not all(np.array_equal(arrays[name], arrays[n], equal_nan=True) for n in names):

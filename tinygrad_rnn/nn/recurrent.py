@@ -1,4 +1,4 @@
-"""Recurrent layers: any cell scanned over sequences, stacked, in one direction or both."""
+"""Recurrent layers, which run any cell step by step over sequences, in one direction or both."""
 
 from __future__ import annotations
 
@@ -30,53 +30,60 @@ OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout"
 
 
 class Recurrent(Module):
-    """Layers of any recurrent cell, scanned over sequences in one direction or both.
+    """A stack of recurrent layers that run any cell over sequences, in one direction or both.
 
     ::
 
         output[t], state[t] = cell(x[t], state[t − 1])
+
+    In the shapes, T is the number of time steps, B the batch size and H the hidden size.
 
     Parameters
     ----------
     cell : callable
         ``cell(input_size, rng)`` returns the cell of one layer and direction: a `Module`, or any
         function called as ``output, state = cell(x, state)`` with x of shape (B, input_size). The
-        parameters of a Module become parameters of the layer. If the cell has ``zero_state(batch)``
-        or ``hidden_size``, they determine the initial state. If it has a method ``unroll`` like
-        that of `Cell`, its computations that do not depend on the state are done for all steps at
-        once.
+        parameters of a Module become parameters of the layer. If the cell has a method
+        ``zero_state(batch)``, with batch = (B,) or (), the default initial state is what this
+        method returns. Otherwise it is zeros of shape (B, H). If the cell has a method ``unroll``
+        like that of `Cell`, the layer uses it to compute everything that does not depend on the
+        state for all steps at once.
     input_size : int
         I, the size of x.
     num_layers : int
         The number of stacked layers. Each layer reads the output of the previous layer.
     hidden_size : int, optional
-        The size of the cell's output, and of its state if the cell has no ``zero_state``. The
-        default is the ``hidden_size`` of the cell. It is the same in all layers and directions.
+        H, the size of the cell's output, and of its state if the cell has no ``zero_state``. The
+        default is the ``hidden_size`` of the cell. All layers and directions have the same H.
     batch_first : bool
-        If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+        If True, x and output have the shape (B, T, ·) instead of (T, B, ·). The shape of states
+        stays the same.
     dropout : float in [0, 1)
-        Dropout between layers in training: it acts on the output of every layer but the last.
+        The probability of dropout between layers, in training. Dropout acts on the output of every
+        layer except the last.
     input_dropout, state_dropout : float in [0, 1)
-        Dropout in training with one mask for the whole sequence (Gal and Ghahramani, 2016).
-        `input_dropout` acts on the input of each layer. `state_dropout` acts on the state: in an
-        RNN, a GRU or an LSTM on h before each matrix product, and in other cells on all arrays of
-        floats in the state.
+        The probability of dropout in training with one mask for the whole sequence (Gal and
+        Ghahramani, 2016). `input_dropout` acts on the input of each layer. `state_dropout` acts on
+        the state. In an RNN, a GRU or an LSTM, it acts on h before each matrix product. In a cell
+        without ``unroll``, it acts on all arrays of floats in the state.
     zoneout : float in [0, 1)
         The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017).
-        In evaluation, the expected value is used. Zoneout also applies to an output that *is* a
-        part of the new state, as in ``return h, h``, but not to an output that the cell computes
-        from its new state. Integers in a state are not affected.
+        In evaluation, the new state is the expected value. Zoneout also changes an output that *is*
+        an array of the new state, as in ``return h, h``. It does not change an output that the cell
+        computes from its new state. Only arrays of floats in a state are affected.
     bidirectional : bool
-        If True, also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also run backwards over each sequence with separate cells, and concatenate the
+        outputs of the two directions.
     rng : numpy.random.Generator or int, optional
-        The source of the initial parameters, of all dropout and of zoneout.
+        The source of random numbers for the initial parameters, dropout and zoneout.
 
     Raises
     ------
     TypeError
-        If `cell` is a cell, not a function that returns a cell, or a setting has a wrong type.
+        If `cell` is itself a cell instead of a function that returns one, or if an argument has
+        the wrong type.
     ValueError
-        If a size or a probability is out of range, or the cells differ in hidden size.
+        If a size or a probability is out of range, or if the cells differ in hidden size.
 
     Notes
     -----
@@ -149,7 +156,7 @@ class Recurrent(Module):
             parameter.name = full_name
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the cells as ``l0``, ``l0_reverse``, ``l1``, …; then the submodules of a subclass.
+        """Yield each cell with its name (``l0``, ``l0_reverse``, ``l1``, …), then other submodules.
 
         Examples
         --------
@@ -179,7 +186,7 @@ class Recurrent(Module):
                 yield f"{prefix}.{name}", parameter
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute. Assigning ``weight_ih_l0`` replaces that parameter of the cell."""
+        """Set an attribute, or a parameter of a cell by its full name, such as ``weight_ih_l0``."""
         for suffix, cell in self._cells() if "cells" in self.__dict__ else ():
             cell_name = name.removesuffix(f"_{suffix}")
             if cell_name != name and cell_name in cell._parameters:
@@ -199,34 +206,37 @@ class Recurrent(Module):
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, Any]:
-        """Scan all layers over the sequences.
+        """Run all layers over the sequences.
 
         Parameters
         ----------
         x : Tensor of shape (T, B, I), or (T, I) for one sequence; (B, T, I) if `batch_first`
         state : Tensor of shape (layers · directions, B, H), or (layers · directions, H), optional
-            The initial state; the default is zeros. For an LSTM, a tuple (h, c) of two Tensors.
+            The initial state. For an LSTM, it is a tuple (h, c) of two Tensors. The default is
+            zeros, or what the method ``zero_state`` of each cell returns.
         lengths : integers of shape (B,), optional
             The number of valid steps of each sequence, from 0 to T, in any order. The rest of x is
             padding and has no effect, even if it is NaN. The output for padding is 0. The last
             state of a sequence is the state after its last valid step. The reverse direction starts
-            each sequence at its last valid step. The cell also runs on the padding, with a valid
-            step as input, and its results there are discarded, sequence by sequence. So its states
-            and outputs must be arrays with the batch as their first axis.
+            each sequence at its last valid step. The cell also runs on the padding, but its input
+            there is a valid step of x, and the layer discards the results. To discard them for some
+            sequences only, the layer needs arrays with the batch as the first axis: every output
+            must be such an array, and every array in the state. Other parts of the state, such as
+            a counter, must not change.
 
         Returns
         -------
         output : Tensor of shape (T, B, directions · H), or (T, directions · H)
-            The last layer's output at every step; a tuple of such Tensors if the cell's output
-            is a tuple.
+            The last layer's output at every step, with the axes T and B exchanged if `batch_first`.
+            If the cell's output is a tuple, this is a tuple of such Tensors.
         state : Tensor or tuple, of the same shapes as the argument `state`
-            The last state of each layer and direction; in each layer, forward comes before reverse.
+            The last state of each layer and direction. In each layer, forward comes before reverse.
 
         Raises
         ------
         ValueError
-            If a shape does not fit, there are no time steps, or a length is not in [0, T]; or if
-            `lengths` or an option does not work with the states or outputs of the cell.
+            If a shape does not fit, there are no time steps, or a length is not in [0, T]. Also if
+            the states or outputs of the cell do not work with `lengths` or an option of the layer.
         TypeError
             If a dtype differs from that of the parameters.
 
@@ -296,16 +306,16 @@ class Recurrent(Module):
         if self.zoneout:
             step, inputs = with_zoneout(name, step, inputs, state, self.zoneout, rng, len(x))
         if running is not None:
-            restart = not has_unroll  # cells with `unroll` are taken to have finite derivatives
+            restart = not has_unroll  # a cell with `unroll` is assumed to have finite derivatives
             step, inputs = freeze_finished(name, step, inputs, state, running, restart)
         return scan(step, inputs, state, reverse=reverse)
 
     def _unroll(self, cell: Any, x: Tensor) -> tuple[StepFunction, Any]:
-        """Return the step of a cell that has `unroll`, with state dropout, and the inputs to scan.
+        """Return the step function of a cell that has `unroll`, and the inputs to scan.
 
-        If the compiler has set `scan_hook`, the step is the whole cell, because the compiler itself
-        moves computations that do not depend on the state out of the loop. A dropout mask is then
-        one of the inputs.
+        The step applies state dropout in training. If the compiler has set `scan_hook`, the step is
+        the whole cell, because the compiler itself moves computations that do not depend on the
+        state out of the loop. In that case, the dropout mask is one of the inputs.
         """
         mask = None
         if self.training and self.state_dropout:
@@ -323,7 +333,7 @@ class Recurrent(Module):
         return whole_step, x if mask is None else (x, repeat_over_time(len(x), mask))
 
     def describe(self) -> str:
-        """Return the text of `repr`: the sizes and options."""
+        """Return the text between the parentheses of `repr`: the sizes and options."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
         options += [f"{name}={value}" for name in OPTIONS if (value := getattr(self, name))]
@@ -334,7 +344,7 @@ class Recurrent(Module):
 
 
 class RNN(Recurrent):
-    """The vanilla recurrent network: `RNNCell` scanned over sequences.
+    """The vanilla recurrent network, which runs `RNNCell` over sequences.
 
     ::
 
@@ -353,13 +363,16 @@ class RNN(Recurrent):
     bias : bool
         If False, the cells have no biases.
     batch_first : bool
-        If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
+        steps. The shape of states stays the same.
     dropout : float in [0, 1)
-        Dropout between layers, in training.
+        The probability of dropout between layers, in training.
     bidirectional : bool
-        If True, also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also run backwards over each sequence with separate cells, and concatenate the
+        outputs of the two directions.
     rng : numpy.random.Generator or int, optional
-        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
+        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
+        dropout and zoneout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 
@@ -402,7 +415,7 @@ class RNN(Recurrent):
 
 
 class GRU(Recurrent):
-    """The gated recurrent unit: `GRUCell` scanned over sequences.
+    """The gated recurrent unit (GRU), which runs `GRUCell` over sequences.
 
     ::
 
@@ -421,17 +434,20 @@ class GRU(Recurrent):
     num_layers : int
         The number of stacked layers. Each layer reads the output of the previous layer.
     reset : {"after", "before"}
-        The form of the candidate n; "after" is PyTorch's. See `GRUCell`.
+        The form of the candidate n (see the equations). PyTorch uses "after". See `GRUCell`.
     bias : bool
         If False, the cells have no biases.
     batch_first : bool
-        If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
+        steps. The shape of states stays the same.
     dropout : float in [0, 1)
-        Dropout between layers, in training.
+        The probability of dropout between layers, in training.
     bidirectional : bool
-        If True, also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also run backwards over each sequence with separate cells, and concatenate the
+        outputs of the two directions.
     rng : numpy.random.Generator or int, optional
-        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
+        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
+        dropout and zoneout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 
@@ -479,7 +495,9 @@ class GRU(Recurrent):
 
 
 class LSTM(Recurrent):
-    """The long short-term memory: `LSTMCell` scanned over sequences. The state is (h, c).
+    """The long short-term memory (LSTM), which runs `LSTMCell` over sequences.
+
+    The state is the tuple (h, c).
 
     ::
 
@@ -501,13 +519,16 @@ class LSTM(Recurrent):
     bias : bool
         If False, the cells have no biases.
     batch_first : bool
-        If True, x and output are (B, T, ·) instead of (T, B, ·). States are not affected.
+        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
+        steps. The shape of states stays the same.
     dropout : float in [0, 1)
-        Dropout between layers, in training.
+        The probability of dropout between layers, in training.
     bidirectional : bool
-        If True, also scan backwards, with separate cells, and concatenate the two outputs.
+        If True, also run backwards over each sequence with separate cells, and concatenate the
+        outputs of the two directions.
     rng : numpy.random.Generator or int, optional
-        The source of the initial parameters (uniform in ±1/√H, as in PyTorch) and of all dropout.
+        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
+        dropout and zoneout.
     **more
         ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
 

@@ -1,4 +1,7 @@
-"""Checks of recurrent layers: the function that makes cells, the input and the cells' outputs."""
+"""Checks for recurrent layers.
+
+They check the function that makes the cells, the input, and the outputs of the cells.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ MAKER_FIX = "pass a function of (input_size, rng) that returns the cell"
 
 
 def require_cell_maker(operation: str, cell: Any) -> None:
-    """Raise TypeError unless `cell` is callable and neither a Module nor a class like `GRUCell`."""
+    """Raise TypeError unless `cell` is a function that makes a cell.
+
+    A Module is rejected because it is a cell already. A class like `GRUCell` is rejected because
+    it also needs a `hidden_size`.
+    """
     fix = MAKER_FIX
     is_cell_class = isinstance(cell, type) and issubclass(cell, Cell)
     if is_cell_class and "hidden_size" in inspect.signature(cell).parameters:
@@ -45,7 +52,7 @@ def hidden_size_of(operation: str, cell: Any, known: int | None) -> int:
     size = check.count(operation, "hidden_size", getattr(cell, "hidden_size", known))
     if known is not None and size != known:
         expected, got = f"cells of hidden_size {known}", f"a cell of hidden_size {size}"
-        fix = "give all cells the same size, or use a Recurrent for each layer"
+        fix = "give all cells the same size, or use one Recurrent for each layer"
         raise argument_error(operation, "cell", expected, got, fix)
     return size
 
@@ -60,7 +67,7 @@ def as_sequences(
     TypeError
         If the dtype of `x` differs from that of the parameters.
     ValueError
-        If the shape of `x` does not fit, or there is no time step.
+        If the shape of `x` does not fit, or `x` has no time steps.
     """
     x = as_input(operation, x, dtype)
     if x.ndim not in (2, 3):
@@ -75,20 +82,23 @@ def as_sequences(
 
 
 def require_one_array(operation: str, output: Any) -> None:
-    """Raise ValueError if the output of a layer is a tuple; the next layer reads one array."""
+    """Raise ValueError if the output of a layer is a tuple, because the next layer reads one array.
+
+    The caller does not check the last layer, which may return a tuple.
+    """
     if isinstance(output, tuple):
         expected = "one array as the output of each layer but the last"
-        got, fix = f"a tuple, {tree.describe(output)}", "concatenate the parts, or use one layer"
+        got, fix = f"a tuple, {tree.describe(output)}", "concatenate its arrays, or use one layer"
         raise argument_error(operation, "cell", expected, got, fix)
 
 
 def require_batch_axis(operation: str, outputs: Any, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless each output has the axes in `shape`, and a feature axis.
+    """Raise ValueError unless each output starts with the axes in `shape` and has a feature axis.
 
     `shape` is (T, B), or (T,) if the input has no batch axis.
 
-    Without a batch axis, the sequences cannot be distinguished. Without a further axis of features,
-    the outputs of the two directions cannot be concatenated.
+    Without a batch axis, the sequences cannot be told apart. Without a feature axis, the outputs
+    of the two directions cannot be concatenated.
     """
     for part in tree.leaves(outputs):
         if part.ndim <= len(shape) or part.shape[: len(shape)] != shape:

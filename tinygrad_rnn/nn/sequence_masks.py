@@ -1,6 +1,7 @@
-"""Sequences of different lengths: the mask of valid time steps, and a scan that respects it.
+"""Sequences of different lengths: the mask of valid time steps, and its use in a scan.
 
-The mask is called `running`. It has shape (T, B), and is True where a sequence has not yet ended.
+The mask is called `running`. It has shape (T, B), for T time steps and B sequences, and is True
+where a sequence has not yet ended. A scan is the loop that runs a cell over the time steps.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
     Raises
     ------
     ValueError
-        If `lengths` is not one integer in [0, T] for each sequence.
+        If `lengths` does not have one integer in [0, T] for each sequence.
     """
     try:
         array = np.asarray(lengths.data if isinstance(lengths, Tensor) else lengths)
-    except ValueError:  # rows of different lengths
+    except ValueError:  # `lengths` is a ragged nested list
         array = np.array(None)
     if len(batch) != 1 or array.shape != batch or (array.dtype.kind not in "iu" and array.size):
         expected = "no lengths, because x is a single sequence"
@@ -47,10 +48,10 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
 
 
 def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
-    """Return x of shape (T, B, ...) with the padding of each sequence replaced by its first step.
+    """Return x of shape (T, B, ...) with the first step of each sequence in place of its padding.
 
-    If `reverse`, the replacement is the last valid step, where the scan starts. It carries no
-    gradient.
+    If `reverse`, the last valid step replaces the padding, because the scan starts there. No
+    gradient flows back through these copies.
 
     The cell also runs on the padding, but the results are discarded. An infinite derivative in the
     padding, for example the derivative of √x at 0, would still give NaN, because the gradient of a
@@ -72,10 +73,10 @@ def zero_finished(running: np.ndarray, output: Any) -> Any:
 def freeze_finished(
     operation: str, step: StepFunction, inputs: Any, state: Any, running: np.ndarray, restart: bool
 ) -> tuple[StepFunction, Any]:
-    """Wrap `step` to leave the state of finished sequences unchanged; return it with its inputs.
+    """Return a step that leaves the state of finished sequences unchanged, and its inputs.
 
-    With `restart`, the cell gets the initial state of a finished sequence instead of the last
-    state. Together with `pad_with_first_step`, the cell then repeats the first step of the
+    With `restart`, the cell gets the initial state of a finished sequence instead of its last
+    state. Together with `pad_with_first_step`, this makes the cell repeat the first step of the
     sequence, so the padding adds no infinite derivative. A cell without infinite derivatives does
     not need this.
 
@@ -103,7 +104,7 @@ def freeze_finished(
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_array(old):
             return ops.where(mask, new, old)
-        # This part has one value for all sequences, finished or not, so it must not change.
+        # All sequences, finished or not, share this part, so it must not change.
         if type(new) is not type(old) or new != old:
             raise array_error(operation, "lengths", old, new)
         return new
@@ -113,21 +114,21 @@ def freeze_finished(
 
 
 def _align(running: np.ndarray, axes: int) -> np.ndarray:
-    """Return the mask with `axes` axes, the trailing ones of size 1, so that it broadcasts."""
+    """Return the mask with trailing axes of size 1, `axes` axes in all, so that it broadcasts."""
     return running.reshape(running.shape + (1,) * (axes - 2))
 
 
 def _padding_sources(running: np.ndarray) -> np.ndarray:
-    """Return, for each sequence, the index of the sequence whose values replace its padding.
+    """Return for each sequence the index of its source, whose values replace its padding.
 
-    A sequence is its own source. The source of an empty sequence is the longest sequence.
+    The source of an empty sequence is the longest sequence. Any other sequence is its own source.
     """
     lengths = running.sum(axis=0)
     return np.where(lengths > 0, np.arange(lengths.size), lengths.argmax() if lengths.size else 0)
 
 
 def _select(part: Any, mask: Any, start: np.ndarray) -> Any:
-    """Return `part` where the mask is True, else `start`; keep the name of `part`."""
+    """Return `part` where the mask is True and `start` elsewhere; keep the name of `part`."""
     selected = ops.where(mask, part, start)
     if isinstance(selected, Tensor):
         selected.name = part.name

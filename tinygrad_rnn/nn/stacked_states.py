@@ -1,4 +1,7 @@
-"""Stacking of the states of all layers and directions along a new first axis."""
+"""Functions that stack the states of all layers and directions along a new first axis.
+
+A part of a state is one leaf of its nested structure: an array, a number or None.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def initial_states(
     hidden_size: int,
     dtype: np.dtype,
 ) -> list[Any]:
-    """Return the initial state of each cell: its slice of `state`, or zeros if `state` is None."""
+    """Return the initial state of each cell: its slice of `state`, or zeros if that is None.
+
+    If a cell has a method ``zero_state``, that method makes its default state.
+    """
 
     def zero_state(cell: Any) -> Any:
         if hasattr(cell, "zero_state"):
@@ -38,15 +44,15 @@ def initial_states(
 
 
 def stack_states(operation: str, states: Sequence[Any]) -> Any:
-    """Return one state whose parts are the stacked parts of n states.
+    """Stack n states of the same structure, part by part, into one state.
 
-    Arrays are stacked, and Python numbers become an array of shape (n,). A part that is None in
-    all states stays None.
+    Arrays are stacked along a new first axis, and numbers become an array of shape (n,). A part
+    that is None in all states stays None.
 
     Raises
     ------
     ValueError
-        If a part has different kinds or shapes in two states.
+        If two states differ in the kind or the shape of a part.
     """
 
     def stack(*parts: Any) -> Any:
@@ -56,7 +62,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
             return np.array(parts)
         if any(part is not None for part in parts):
             expected = "arrays of the same shape in all layers, or numbers, or None"
-            got, fix = " and ".join(map(tree.describe, parts)), "use a Recurrent for each layer"
+            got, fix = " and ".join(map(tree.describe, parts)), "use one Recurrent for each layer"
             raise argument_error(operation, "state", expected, got, fix)
         return None
 
@@ -64,7 +70,7 @@ def stack_states(operation: str, states: Sequence[Any]) -> Any:
 
 
 def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
-    """Split `state` into the n states that were stacked; the inverse of `stack_states`.
+    """Split `state` into the n states that were stacked. This is the inverse of `stack_states`.
 
     Raises
     ------
@@ -93,6 +99,6 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
 
 
 def _repeat(n: int, part: Any) -> Any:
-    """Return a view that repeats the part n times along a new first axis; None stays None."""
+    """Return a view that repeats `part` n times along a new first axis, or None if it is None."""
     array = unwrap(part)
     return None if array is None else np.broadcast_to(array, (n, *np.shape(array)))

@@ -1,4 +1,7 @@
-"""Wrappers of the step of a scan, shared by lengths, zoneout and state dropout."""
+"""Wrappers around the step function of a scan, for sequence lengths, zoneout and state dropout.
+
+A part of a state is one leaf of its nested structure: an array, a number or None.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,13 @@ def keep_state(
 ) -> tuple[StepFunction, Any]:
     """Wrap `step` so that each part of its new state is ``keep(mask, new, old)``.
 
-    Return the wrapped step and its inputs. An output that is a part of the new state is replaced
-    along with it.
+    Return the wrapped step and its inputs. If an output is the same object as a part of the new
+    state, it is replaced too.
 
-    There is one mask for each part of the state for which `is_masked` is True; for other parts, the
-    mask is None. Masks and `extras` are appended to the inputs, so each time step gets its
-    slices. If `before` is given, `step` gets ``before(slices, state)`` in place of the state.
+    `masks` has one mask for each part of the state for which `is_masked` returns True. For other
+    parts, `keep` gets None as the mask. The masks and `extras` are appended to the inputs, so each
+    time step gets its own slice of each. If `before` is given, `step` gets
+    ``before(slices, state)``, where `slices` is the tuple of these slices, in place of the state.
     """
     inputs, split = append_inputs(inputs, (*masks, *extras))
 
@@ -39,7 +43,7 @@ def keep_state(
         result = step(x, state if before is None else before(slices, state))
         is_pair = isinstance(result, tuple) and len(result) == 2
         if not (is_pair and tree.same_structure(state, result[1])):
-            return result  # scan raises the error
+            return result  # `scan` raises the error
         output, new = result
         step_masks, replaced = iter(slices), {}
 
@@ -60,7 +64,7 @@ def keep_state(
 def append_inputs(inputs: Any, extras: Sequence[np.ndarray]) -> tuple[Any, Callable[[Any], Any]]:
     """Return the inputs of a scan with `extras` appended, and a function that separates them again.
 
-    Within a step, that function splits the combined input into the original input and the extras.
+    In each step, this function splits the combined input into the original input and the extras.
     """
     is_tuple = isinstance(inputs, tuple)
     originals = inputs if is_tuple else (inputs,)
@@ -93,8 +97,12 @@ def repeat_over_time(steps: int, array: np.ndarray) -> np.ndarray:
 
 
 def array_error(operation: str, option: str, old: Any, new: Any) -> Exception:
-    """Return the error for a part of the state that changes but does not start as an array."""
+    """Return the error for a part of the state that must be an array from the start but is not.
+
+    `old` is the part in the initial state, `new` is the part after a step, and `option` is the
+    option that needs arrays.
+    """
     expected = f"an initial state of arrays for {option}"
     got = f"{tree.describe(old)}, and {tree.describe(new)} after a step"
-    fix = "give the cell a method zero_state(batch) that returns arrays; a number has shape (B, 1)"
+    fix = "give the cell a method zero_state(batch) that returns arrays, (B, 1) for a number"
     return argument_error(operation, "state", expected, got, fix)

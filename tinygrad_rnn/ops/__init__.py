@@ -1,14 +1,14 @@
-"""Functions of arrays: the ops, each with its derivative, and functions composed of them.
+"""Functions of arrays: the ops, each with its derivative, and functions composed of ops.
 
-Each op is defined in one place: its forward function, formula and derivative rules, with the data
-that its tests need: a reference function that computes the same result in another way, the domain
-of the inputs, and sample calls.
+Each op is defined in one place, with its forward function, its formula and its derivative rules.
+The data for its tests is in the same place: a reference function that computes the same result in
+another way, the domain of the inputs, and sample calls.
 
-NaN and inf get no special treatment: an op returns what NumPy returns. NaN in an entry that is used
-makes the result NaN, also in `max`, `relu` and `clip`, and every rule propagates a gradient of NaN.
-NaN has no effect only in an entry that is not used, for example in the branch that `where` does not
-take, or outside the index of `getitem`. Integers have no NaN: ``tg.Tensor([nan], dtype=int)``
-raises ValueError.
+NaN and inf get no special treatment: an op returns what NumPy returns. If an op uses an entry that
+is NaN, the result is NaN, even in `max`, `relu` and `clip`. Every derivative rule propagates NaN in
+the incoming gradient. NaN in an entry that is not used has no effect: for example in the branch
+that `where` does not take, or in an entry that ``x[index]`` does not select. Integers cannot be
+NaN: ``tg.Tensor([nan], dtype=int)`` raises ValueError.
 """
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract

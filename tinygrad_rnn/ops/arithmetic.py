@@ -14,12 +14,12 @@ from ..op import op
 from .elementwise import log
 from .indexing import where
 
-BROADCAST = "use reshape or expand_dims, so that sizes, aligned at the last axis, are equal or 1"
+BROADCAST = "use reshape or expand_dims so that axis sizes, counted from the last, are equal or 1"
 
 
 @op("{a} + {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.add)
 def add(a: Any, b: Any) -> Any:
-    """Return a + b. The result is rounded once; the sum of inf and −inf is NaN.
+    """Return the sum a + b. The result is rounded once; the sum of inf and −inf is NaN.
 
     Examples
     --------
@@ -35,8 +35,8 @@ add.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g)
 
 @op("{a} − {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.subtract)
 def subtract(a: Any, b: Any) -> Any:
-    """Return a − b. The result is rounded once. Where `a` and `b` are nearly equal, cancellation
-    loses their common digits.
+    """Return the difference a − b. The result is rounded once. Where `a` and `b` are nearly equal,
+    cancellation loses their common digits.
 
     Examples
     --------
@@ -68,7 +68,7 @@ multiply.vjps(a=lambda g, y, a, b: g * b, b=lambda g, y, a, b: g * a)
 
 @op("{a} / {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.divide)
 def divide(a: Any, b: Any) -> Any:
-    """Return a / b. Division by zero gives inf or NaN, with NumPy's warning.
+    """Return the quotient a / b. Division by zero gives inf or NaN, with NumPy's warning.
 
     Examples
     --------
@@ -91,9 +91,9 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
     domain={"a": (0, inf)},
 )
 def power(a: Any, b: Any) -> Any:
-    """Return a to the power b. The derivatives are b a^(b−1) and a^b log a. Where `a` and `b` are
-    both 0, the first is taken to be 0. Where `a` is 0 and `b` is not negative, the second is
-    taken to be 0, although log 0 is −inf.
+    """Return `a` to the power `b`. The derivative with respect to `a` is b a^(b−1); it is taken
+    to be 0 where `a` and `b` are both 0. The derivative with respect to `b` is a^b log a; it is
+    taken to be 0 where `a` is 0 and `b` is not negative, although log 0 is −inf.
 
     Examples
     --------
@@ -128,8 +128,8 @@ negative.vjps(a=lambda g, y, a: -g)
 
 @op("max({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.maximum)
 def maximum(a: Any, b: Any) -> Any:
-    """Return the elementwise maximum of `a` and `b`. Where they are equal, each gets half of the
-    gradient.
+    """Return the elementwise maximum of `a` and `b`. Where `a` and `b` are equal, each gets half of
+    the gradient.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-# If a or b is NaN, both comparisons are False: both inputs get g / 2, so a NaN in g reaches both.
+# If `a` or `b` is NaN, both comparisons are False and both inputs get g / 2. NaN in g reaches both.
 maximum.vjps(
     a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
     b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),
@@ -149,8 +149,8 @@ maximum.vjps(
 
 @op("min({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.minimum)
 def minimum(a: Any, b: Any) -> Any:
-    """Return the elementwise minimum of `a` and `b`. Where they are equal, each gets half of the
-    gradient.
+    """Return the elementwise minimum of `a` and `b`. Where `a` and `b` are equal, each gets half of
+    the gradient.
 
     Examples
     --------
@@ -174,8 +174,8 @@ minimum.vjps(
     reference=lambda a, b, w: (1 - w) * a + w * b,
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
-    """Return the linear interpolation from a (w = 0) to b (w = 1): (1 − w) ⊙ a + w ⊙ b. At w = 1
-    the result equals b up to rounding.
+    """Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At
+    w = 1, the result equals `b` up to rounding.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

@@ -18,7 +18,7 @@ from ..op import op
 @op("exp({a})", shapes="(…) → (…)", reference=np.exp)
 @np.errstate(under="ignore")
 def exp(a: Any) -> Any:
-    """Return e to the power a. If `a` is above 88.7 in float32 (709.7 in float64), the result is
+    """Return e to the power `a`. If `a` is above 88.7 in float32 (709.7 in float64), the result is
     inf, with NumPy's warning. A result too small for the dtype is 0, without a warning.
 
     Examples
@@ -36,8 +36,8 @@ exp.vjps(a=lambda g, y, a: g * y)
 
 @op("expm1({a})", shapes="(…) → (…)", reference=np.expm1)
 def expm1(a: Any) -> Any:
-    """Return exp(a) − 1. It is accurate near a = 0, where the subtraction would lose every
-    digit. It overflows to inf where `exp` does.
+    """Return exp(a) − 1. It is accurate near a = 0, where the subtraction would lose all
+    digits. It overflows to inf where `exp` does.
 
     Examples
     --------
@@ -71,8 +71,8 @@ log.vjps(a=lambda g, y, a: g / a)
 
 @op("log1p({a})", shapes="(…) → (…)", reference=np.log1p, domain=(-1, inf))
 def log1p(a: Any) -> Any:
-    """Return log(1 + a). It is accurate near a = 0, where the sum would lose the digits of `a`. It
-    is −inf at −1 and NaN below −1, with NumPy's warning.
+    """Return log(1 + a). It is accurate near a = 0, where the sum 1 + a would lose the digits of
+    `a`. It is −inf at −1 and NaN below −1, with NumPy's warning.
 
     Examples
     --------
@@ -105,7 +105,8 @@ sqrt.vjps(a=lambda g, y, a: g * (0.5 / y))
 
 @op("{a}²", shapes="(…) → (…)", reference=np.square)
 def square(a: Any) -> Any:
-    """Return a ⊙ a. Beyond ±1.8e19 in float32, the result is inf, with NumPy's warning.
+    """Return the elementwise square a ⊙ a. If `a` is beyond ±1.8e19 in float32, the result is inf,
+    with NumPy's warning.
 
     Examples
     --------
@@ -121,7 +122,8 @@ square.vjps(a=lambda g, y, a: g * (2 * a))
 
 @op("sign({a})", shapes="(…) → (…)", reference=np.sign)
 def sign(a: Any) -> Any:
-    """Return the sign of a: −1, 0 or 1. Its derivative is 0 everywhere, even at the jump.
+    """Return the sign of `a`: −1, 0 or 1. Its derivative is taken to be 0 everywhere, even at 0,
+    where the sign jumps.
 
     Examples
     --------
@@ -153,7 +155,7 @@ abs.vjps(a=lambda g, y, a: g * sign(a))
 
 @op("sin({a})", shapes="(…) → (…)", reference=np.sin)
 def sin(a: Any) -> Any:
-    """Return the sine of a, an angle in radians. The sine of inf is NaN, with NumPy's warning.
+    """Return the sine of `a`, an angle in radians. The sine of inf is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -169,7 +171,8 @@ sin.vjps(a=lambda g, y, a: g * cos(a))
 
 @op("cos({a})", shapes="(…) → (…)", reference=np.cos)
 def cos(a: Any) -> Any:
-    """Return the cosine of a, an angle in radians. The cosine of inf is NaN, with NumPy's warning.
+    """Return the cosine of `a`, an angle in radians. The cosine of inf is NaN, with NumPy's
+    warning.
 
     Examples
     --------
@@ -185,8 +188,8 @@ cos.vjps(a=lambda g, y, a: g * -sin(a))
 
 @op("tanh({a})", shapes="(…) → (…)", reference=np.tanh)
 def tanh(a: Any) -> Any:
-    """Return the hyperbolic tangent of a, between −1 and 1. Its derivative is 1 − y², which
-    is 0 where y has rounded to ±1: for a beyond ±10 in float32, ±20 in float64.
+    """Return the hyperbolic tangent y of `a`, between −1 and 1. Its derivative is 1 − y². If `a` is
+    beyond ±10 in float32 (±20 in float64), y rounds to ±1, so the derivative is 0.
 
     Examples
     --------
@@ -203,10 +206,12 @@ tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 @op("σ({a})", shapes="(…) → (…)", reference=lambda a: np.exp(-np.logaddexp(0, -a)))
 @np.errstate(over="ignore", under="ignore")
 def sigmoid(a: Any) -> Any:
-    """Return the logistic function 1 / (1 + exp(−a)), between 0 and 1. Its derivative is y (1 − y).
+    """Return the logistic function y = 1 / (1 + exp(−a)), between 0 and 1. Its derivative is
+    y (1 − y).
 
-    It is correct for any a: where exp(−a) overflows to inf, 1 / (1 + inf) is 0, the limit. The
-    derivative is 0 where y has rounded to 1: for `a` above 17 in float32, 37 in float64.
+    The result is correct for every `a`: if exp(−a) overflows to inf, y is 1 / (1 + inf) = 0, which
+    is the limit. If `a` is above 17 in float32 (37 in float64), y rounds to 1, so the derivative
+    is 0.
 
     Examples
     --------
@@ -237,7 +242,7 @@ relu.vjps(a=lambda g, y, a: g * (y > 0))
 
 
 @op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
-@np.errstate(under="ignore", invalid="ignore")  # logaddexp warns about NaN
+@np.errstate(under="ignore", invalid="ignore")  # logaddexp would warn about NaN
 def softplus(a: Any) -> Any:
     """Return log(1 + exp(a)). It cannot overflow: the result is `a` for large `a`, and 0 for
     very negative `a`. The logarithm of σ(a) is −softplus(−a).
@@ -262,7 +267,7 @@ softplus.vjps(a=lambda g, y, a: g * sigmoid(a))
 )
 def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     """Return `a` with its entries limited to the interval from `min` to `max`. The bounds are
-    constants: numbers or arrays. The derivative is 0 where `a` is outside them.
+    constants: numbers or arrays. The derivative is 0 where `a` is outside the interval.
 
     If a bound needs a gradient, use `maximum` and `minimum`.
 
@@ -282,9 +287,10 @@ clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
 
 @op("{a}", shapes="(…) → (…)", reference=np.copy)
 def copy(a: Any) -> Any:
-    """Return a copy of a, in new memory. Gradients flow back through the copy, as through any op.
+    """Return a copy of `a` in new memory. Gradients flow back through the copy, as through any op.
 
-    Use ``t.detach().copy()`` for a copy without gradients, and `copy.deepcopy` for a new parameter.
+    For a copy without gradients, use ``x.detach().copy()``. For a new parameter with the same
+    values, use Python's `copy.deepcopy`.
 
     Examples
     --------

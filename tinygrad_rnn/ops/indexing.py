@@ -32,7 +32,7 @@ from ..op import op
 )
 def getitem(a: Any, *, index: Any) -> Any:
     """Return a[index], for every index that NumPy accepts. The result is exact. An entry that is
-    selected twice gets the sum of both gradients.
+    selected several times gets the sum of the gradients.
 
     Examples
     --------
@@ -47,7 +47,7 @@ getitem.vjps(a=lambda g, y, a, index: SparseGrad(scatter, g, index))
 
 
 def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
-    """Compute `scatter` with `numpy.add.at` for every part: the reference for its tests."""
+    """Compute `scatter` with `numpy.add.at` for every part, as the reference for its tests."""
     whole = np.zeros(shape, parts[0].dtype)
     for part, index in zip(parts, indices, strict=True):
         np.add.at(whole, index, part)
@@ -64,8 +64,8 @@ def _add_one_by_one(*parts: Any, indices: Any, shape: Any) -> np.ndarray:
     reference=_add_one_by_one,
 )
 def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
-    """Return zeros of `shape`, with each part added at its index: the adjoint of `getitem`. Parts
-    at the same index are added in the given order.
+    """Return zeros of `shape`, with each array in `parts` added at its index in `indices`. Parts
+    at the same index are added in the given order. This is the adjoint of `getitem`.
 
     Examples
     --------
@@ -108,11 +108,12 @@ def _has_integer_array(index: Any) -> bool:
     domain={"condition": bool},
 )
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """Return `a` where `condition` is True, else b; the three broadcast. `condition` is a constant.
+    """Return `a` where `condition` is True, and `b` elsewhere. The three arguments broadcast.
+    `condition` is a constant.
 
-    A NaN in the branch that is not taken does not reach the result, and its gradient is 0. The
-    rule of an earlier op may still turn that 0 into NaN, as the rule of `log` does at 0 (0 / 0).
-    Therefore put a `where` or `clip` before such an op too.
+    NaN in the branch that is not taken does not reach the result, and the gradient there is 0. The
+    derivative rule of an earlier op may still turn this 0 into NaN: at 0, for example, the rule of
+    `log` computes 0 / 0. Therefore put a `where` or `clip` before such an op too.
 
     Examples
     --------
@@ -173,8 +174,8 @@ def gather(a: Any, *, index: Any) -> Any:
     ),
 )
 def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
-    """Return rows of `size` zeros, each with one entry of `a` at its index: the adjoint of
-    `gather`. The result is exact. A negative index raises IndexError.
+    """Return a row of `size` zeros for each entry of `a`, with the entry put at its index. This is
+    the adjoint of `gather`. The result is exact. A negative index raises IndexError.
 
     Examples
     --------
@@ -194,7 +195,7 @@ def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
 
 
 def _require_indices_within(index: np.ndarray, size: int) -> None:
-    """Raise IndexError for a negative or non-integer entry; NumPy checks the upper bound."""
+    """Raise IndexError for a negative or non-integer index; NumPy checks the upper bound."""
     if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
         got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
         raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
@@ -210,7 +211,7 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     Raises
     ------
     ValueError
-        If `indices` are not integers with as many axes as `a`.
+        If `indices` is not an array of integers with as many axes as `a`.
 
     Examples
     --------
@@ -222,7 +223,7 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (
-            f"integers, with {len(a.shape)} axes, as many as a",
+            f"an array of integers with {len(a.shape)} axes, as many as the argument a has",
             "add axes with expand_dims, or use a[indices]",
         )
         raise argument_error("take_along_axis", "indices", expected, describe(indices), fix)
@@ -243,8 +244,8 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     reference=lambda a, repeats, axis: np.repeat(a, np.asarray(repeats, int), axis),
 )
 def repeat(a: Any, *, repeats: Any, axis: int | None = None) -> Any:
-    """Repeat each entry `repeats` times along `axis`. The result is exact; the gradients of the
-    copies add up.
+    """Repeat each entry `repeats` times along `axis`. The result is exact. Each entry gets the sum
+    of the gradients of its copies.
 
     `repeats` is an integer, or one integer for each entry along `axis`. If `axis` is
     None, `a` is flattened first.
@@ -282,16 +283,16 @@ def index_of_source(a: Any, repeats: Any, axis: int | None) -> Any:
 
 
 def _as_counts(repeats: Any) -> np.ndarray:
-    """Return `repeats` as an array. An empty array gets an integer dtype (NumPy's is float)."""
+    """Return `repeats` as an array. An empty array gets an integer dtype, not float64."""
     counts = np.asarray(repeats)
     return counts if counts.size else counts.astype(np.intp)
 
 
 def frozen_index(index: Any) -> Any:
-    """Return the index to store on a node.
+    """Return the index to store on a node of the graph.
 
-    Arrays, lists and Tensors in it are copied, because the caller may change them before the
-    backward pass.
+    Arrays, lists and Tensors in the index are copied, because the caller may change them before
+    the backward pass.
     """
     if type(index) in IMMUTABLE:
         return index

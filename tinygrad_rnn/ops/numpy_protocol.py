@@ -1,6 +1,7 @@
 """NumPy's functions on Tensors: `np.tanh(t)` is `tg.tanh(t)`.
 
-NumPy calls a Tensor's `__array_ufunc__` and `__array_function__` (NEP 13, NEP 18). A function that
+When a NumPy function gets a Tensor, NumPy calls the Tensor's method `__array_ufunc__` or
+`__array_function__` (NEP 13, NEP 18). This module defines both methods. With them, a function that
 has a derivative in tinygrad_rnn returns a Tensor, and a function that needs no derivative returns a
 plain array. Every other function raises a TypeError that names an alternative, so that no function
 silently drops the graph.
@@ -117,7 +118,7 @@ alternatives = {
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """Return ``ufunc(*inputs)``, where an input or ``out=`` is a Tensor."""
+    """Return ``ufunc(*inputs)``. This is the method `__array_ufunc__` of Tensor."""
     name = ufunc.__name__
     if method != "__call__":
         if ufunc is np.add and method == "reduce":
@@ -126,13 +127,13 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
     if kwargs:
         names = ", ".join(f"{key}=" for key in kwargs)
         expected = "no such argument in a call with a Tensor"
-        fix = f"leave out {names}; in place of an in-place operator, write y = np.{name}(...)"
+        fix = f"leave out {names}; instead of an operator like +=, write y = np.{name}(...)"
         raise argument_error(f"np.{name}", names, expected, "a value", fix, TypeError)
     return _call_replacement(ufunc, inputs, {}, name)
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """Return ``func(*args, **kwargs)``, where a Tensor is among the arguments."""
+    """Return ``func(*args, **kwargs)``. This is the method `__array_function__` of Tensor."""
     return _call_replacement(func, args, kwargs, "")
 
 
@@ -141,12 +142,12 @@ def _call_replacement(
 ) -> Any:
     """Call the replacement for NumPy's `func`, or `func` itself if its result has no gradient.
 
-    `name` is the name of a ufunc, and empty for other functions.
+    `name` is the name of the ufunc. It is empty for other functions.
 
     Raises
     ------
     TypeError
-        If there is no replacement, or the replacement lacks one of the arguments.
+        If there is no replacement, or if the replacement does not accept one of the arguments.
     """
     if func in differentiable:
         try:
@@ -183,7 +184,7 @@ def _broadcast_together(*arrays: Any) -> list[Any]:
 
 
 def _without_tensors(x: Any) -> Any:
-    """Return the arguments with a read-only array in place of each Tensor."""
+    """Return `x`, which may be nested, with a read-only array in place of each Tensor."""
     if isinstance(x, Value):
         array = x.array.view()
         array.flags.writeable = False

@@ -28,7 +28,7 @@ def merge_leading_axes(a: Any) -> Any:
 
 
 def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
-    """Return `x` as an array or Tensor, in the dtype that an op on `x` and `other` gives it.
+    """Return `x` as an array or Tensor. A list gets the dtype that an op on both gives it.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
 
 
 def matrix_product(a: Any, b: Any) -> Any:
-    """Return a @ b. Two matrices use `dot`, which gives the same result at half the overhead."""
+    """Return a @ b. For two matrices, `dot` gives the same result at half the overhead."""
     return a.dot(b) if type(a) is type(b) and a.ndim == 2 == b.ndim else a @ b
 
 
@@ -58,14 +58,15 @@ def matrix_product(a: Any, b: Any) -> Any:
         (r(3, 4), r(2, 4, 3)),
     ],
     fix=(
-        "transpose a or b with .mT, for example, so that the last axis of a is as long as the "
-        "second-to-last axis of b (if b is a vector, as its only axis)"
+        "transpose a or b, for example with .mT, so that a.shape[-1] equals b.shape[-2], or "
+        "b.shape[0] if b is a vector"
     ),
     reference=np.matmul,
 )
 def _matmul(a: Any, b: Any) -> Any:
     """Return the product of two matrices, or of stacks of matrices whose leading axes broadcast.
-    NumPy's BLAS chooses the order of summation, so the last digits may differ between machines."""
+    NumPy's BLAS library chooses the order of summation, so the last digits may differ between
+    machines."""
     return matrix_product(a, b)
 
 
@@ -80,7 +81,8 @@ _matmul.vjps(
 def matmul(a: Any, b: Any) -> Any:
     """Return the matrix product a @ b, as `numpy.matmul` does.
 
-    Leading axes broadcast. A vector counts as a row (a) or as a column (b).
+    Leading axes broadcast. If `a` is a vector, it counts as a row. If `b` is a vector, it counts as
+    a column.
 
     Parameters
     ----------
@@ -133,7 +135,8 @@ def matmul(a: Any, b: Any) -> Any:
     reference=lambda x, weight, bias=0.0: np.einsum("...i,oi->...o", x, weight) + bias,
 )
 def _linear(x: Any, weight: Any, bias: Any) -> Any:
-    """Return x Wᵀ + b, computed in one node. The order of summation is that of `matmul`."""
+    """Return x Wᵀ + b, recorded as one node of the graph. The order of summation is that of
+    `matmul`."""
     y = merge_leading_axes(x).dot(weight.T)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
     if getattr(bias, "dtype", y.dtype) is not y.dtype:
@@ -152,14 +155,14 @@ _linear.vjps(
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """Return the affine map y = x Wᵀ + b, in PyTorch's layout.
+    """Return y = x Wᵀ + b, where W is `weight` in PyTorch's layout and b is `bias`.
 
     Parameters
     ----------
     x : array of shape (..., in)
     weight : array of shape (out, in)
     bias : array that broadcasts to the result, optional
-        Usually of shape (out,). With shape (..., out) it can be any other term to add.
+        It usually has shape (out,). With shape (..., out), it can be any other term to add.
 
     Returns
     -------
@@ -218,14 +221,17 @@ _einsum.vjps(
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Return a sum of products over named axes, as `numpy.einsum` does for a string.
 
-    The gradient of an operand is another einsum, in which the output's gradient takes the operand's
-    place: for ``"ij,jk->ik"``, ``einsum("ik,jk->ij", g, b)`` and ``einsum("ik,ij->jk", g, a)``.
+    The gradient of an operand is another einsum, in which the gradient g of the output takes the
+    place of the operand. For ``einsum("ij,jk->ik", a, b)``, the gradient of a is
+    ``einsum("ik,jk->ij", g, b)``, and the gradient of b is ``einsum("ik,ij->jk", g, a)``.
 
     Raises
     ------
+    TypeError
+        If `subscripts` is not a string.
     ValueError
-        If a letter is repeated within one operand (a diagonal), or the subscripts do not match the
-        shapes.
+        If a letter is repeated within one operand (a diagonal), or if the subscripts do not match
+        the operands.
 
     Examples
     --------
@@ -237,7 +243,7 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
 
 def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
-    """Return `subscripts` with a letter for every axis, and with the output's term.
+    """Return `subscripts` with letters in place of each ellipsis, and with an explicit output.
 
     Raises
     ------
@@ -254,7 +260,7 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
         expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
         fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
         raise argument_error("einsum", "operands", expected, got, fix)
-    # An ellipsis becomes unused letters, one for each of its axes, aligned at the last axis.
+    # Replace each ellipsis by unused letters, one for each of its axes, aligned at the last axis.
     widths = [
         count_axes(x) - len(term) + 3 if "..." in term else 0
         for term, x in zip(terms, operands, strict=True)
@@ -279,10 +285,10 @@ def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
 
 
 def einsum_cotangents(g: Any, operands: tuple[Any, ...], subscripts: str) -> list[Any]:
-    """Return the cotangent of each operand: the einsum of g and the other operands.
+    """Return the cotangent (gradient) of each operand: the einsum of g and the other operands.
 
-    A letter that occurs in this operand only was summed over. Extra operands of ones with this
-    letter broadcast g along its axis.
+    If a letter occurs in one operand only, and not in the output, its axis was summed over. In the
+    einsum for that operand, an extra operand of ones with this letter broadcasts g along the axis.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")

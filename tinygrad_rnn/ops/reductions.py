@@ -46,7 +46,7 @@ def reduction_factor(y: Any, a: Any) -> float:
 @op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise
-    summation along a contiguous axis, so the rounding error grows only with log n.
+    summation along a contiguous axis, so for n entries the rounding error grows only with log n.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor([2., 3.])
     """
     if a.dtype == np.float16:
-        return np.mean(a, axis, keepdims=keepdims)  # it sums in float32
+        return np.mean(a, axis, keepdims=keepdims)  # np.mean sums in float32
     total = np.add.reduce(a, axis, keepdims=keepdims)
     return total / reduction_factor(total, a)
 
@@ -113,12 +113,12 @@ def multiply_others(a: Any, axis: Any) -> Any:
 
 
 def exclusive_cumprod(a: Any) -> Any:
-    """Return 1, a₀, a₀ a₁, … along the first axis: the product of the entries before each.
+    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry, the product of those before it.
 
     This takes log₂ n multiplications of whole arrays.
     """
     x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
-    factors = 1  # x[i] is the product of the last `factors` entries of a before a[i], or of fewer
+    factors = 1  # x[i] is the product of (at most) the last `factors` entries of `a` before a[i]
     while factors < len(a):
         x = concatenate([x[:factors], x[factors:] * x[:-factors]])
         factors *= 2
@@ -157,8 +157,8 @@ var.vjps(
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the standard deviation, the square root of the variance; see `var`.
 
-    Where all entries are equal, the standard deviation has a kink, because the slope of the root is
-    infinite at 0. Its gradient is taken to be 0 there.
+    Where all entries are equal, the standard deviation has a kink, because the square root has an
+    infinite slope at 0. There, its gradient is taken to be 0.
 
     Examples
     --------
@@ -173,8 +173,8 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
 
 @op("max({a})", shapes=REDUCED, sample=sample_reduction, reference=np.max)
 def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the largest entry over `axis`. Equal entries share the gradient; NaN counts as the
-    largest.
+    """Return the largest entry over `axis`. If several entries are the largest, they share the
+    gradient equally. NaN counts as the largest.
 
     Examples
     --------
@@ -194,8 +194,8 @@ max.vjps(
 
 @op("min({a})", shapes=REDUCED, sample=sample_reduction, reference=np.min)
 def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the smallest entry over `axis`. Equal entries share the gradient; NaN counts as the
-    smallest.
+    """Return the smallest entry over `axis`. If several entries are the smallest, they share the
+    gradient equally. NaN counts as the smallest.
 
     Examples
     --------
@@ -225,8 +225,8 @@ def split_evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
     reference=np.cumsum,
 )
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
-    """Return the running sums along `axis`, or over the flattened array. Entries are added one by
-    one, so rounding errors grow with n.
+    """Return the running sums along `axis`, or over the flattened array if `axis` is None. Entries
+    are added one by one, so rounding errors grow with the number of entries.
 
     Examples
     --------
@@ -274,8 +274,8 @@ logsumexp.vjps(
 def replace_minus_inf(y: Any) -> Any:
     """Return `y` with 0 in place of −inf.
 
-    Where y = logsumexp(a) is −inf, every entry of a that it sums is −inf too. Then exp(a − y) would
-    be NaN, but exp(a − 0) is 0.
+    Where y = logsumexp(a) is −inf, every entry of `a` in that sum is −inf too. Then exp(a − y)
+    would be NaN, but exp(a − 0) is 0.
     """
     return where(y == -math.inf, 0, y)
 
@@ -399,7 +399,7 @@ def argmin(a: Any, axis: int | None = None) -> np.ndarray:
 
 
 def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
-    """Return the Tensor `t`; raise ValueError if it has no entry along `axis` (if None, at all)."""
+    """Return the Tensor `t`; raise ValueError if it has no entries (along `axis`, if given)."""
     if axis is not None:
         axis = normalize_axis_index(axis, t.array.ndim, f"{operation}: axis")
     if not (t.array.size if axis is None else t.array.shape[axis]):

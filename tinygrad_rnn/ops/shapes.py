@@ -16,13 +16,13 @@ from ..op import op
 
 @op(
     "reshape({a}, {shape})",
-    shapes="any → shape, with as many entries",
+    shapes="any shape → shape, with the same number of entries",
     sample=lambda r: [(r(3, 4), {"shape": (2, -1)}), (r(2, 2), {"shape": (4,)})],
     reference=np.reshape,
 )
 def reshape(a: Any, *, shape: Any) -> Any:
     """Return the entries of `a` in another shape, in row-major order. One size may be −1; it is
-    then computed from the other sizes. The result is exact, and a view where NumPy can make one.
+    then computed from the other sizes. The result is exact, and it is a view if NumPy can make one.
 
     Examples
     --------
@@ -76,7 +76,7 @@ transpose.vjps(a=lambda g, y, a, axes: transpose(g, invert_permutation(axes)))
 
 
 def invert_permutation(axes: Any) -> Any:
-    """Return the order of axes that undoes the order `axes`."""
+    """Return the permutation of axes that undoes the permutation `axes`."""
     if axes is None or np.ndim(axes) == 0:  # reversed, or a single axis
         return None
     return tuple(int(i) for i in np.argsort([axis % len(axes) for axis in axes]))
@@ -129,7 +129,8 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     reference=np.squeeze,
 )
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` without its axes of size 1, or without the axes in `axis`. The result is a view.
+    """Return `a` without its axes of size 1, or only without those that `axis` names. The result is
+    a view.
 
     Examples
     --------
@@ -194,7 +195,8 @@ broadcast_to.vjps(a=lambda g, y, a, shape: g)
     reference=np.flip,
 )
 def flip(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` in reverse order along `axis`, or along all axes. The result is a view.
+    """Return `a` in reverse order along `axis`, or along all axes if it is None. The result is a
+    view.
 
     Examples
     --------
@@ -212,7 +214,7 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
     "[{arrays}]",
     shapes="(…, m, …), (…, n, …), … → (…, m + n + …, …)",
     sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
-    fix="give a list of at least one array; all must have the same sizes, except along axis",
+    fix="give a list of at least one array; the arrays may differ in size only along axis",
     reference=lambda *arrays, axis: np.concatenate(arrays, axis),
 )
 def concatenate(*arrays: Any, axis: int = 0) -> Any:
@@ -225,7 +227,7 @@ def concatenate(*arrays: Any, axis: int = 0) -> Any:
     Tensor([1., 2., 3.])
     """
     if axis is None:
-        raise TypeError("axis must be an integer, not None; use reshape(-1) on the arrays")
+        raise TypeError("axis must be an integer, not None; flatten the arrays with reshape(-1)")
     return np.concatenate(arrays, axis)
 
 
@@ -233,13 +235,13 @@ concatenate.vjps(arrays=lambda g, y, *arrays, axis: split(g, split_points(arrays
 
 
 def split_points(arrays: Any, axis: int) -> list[int]:
-    """Return the indices along `axis` at which the concatenated arrays begin, except the first."""
+    """Return the indices along `axis` at which the second and later arrays begin in the result."""
     return list(accumulate(a.shape[axis] for a in arrays[:-1]))
 
 
 @op(
     "stack({arrays})",
-    shapes="k of (…) → (…, k, …)",
+    shapes="k arrays of shape (…) → (…, k, …)",
     sample=lambda r: [((r(2, 3), r(2, 3)),), ((r(2, 3), r(2, 3), r(2, 3)), {"axis": -1})],
     fix="give a list of at least one array; all must have the same shape",
     reference=lambda *arrays, axis: np.moveaxis(np.array(arrays), 0, axis),
@@ -263,14 +265,15 @@ stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis 
 def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Cut `a` along `axis` and return the list of parts, as `numpy.split` does.
 
-    An integer is the number of equal sections; a list has the indices to cut at.
+    If `indices_or_sections` is an integer, it is the number of equal sections. If it is a list, it
+    has the indices to cut at.
 
     Raises
     ------
     ValueError
         If the axis cannot be cut into that many equal sections.
     TypeError
-        If the number or the indices are not integers.
+        If `indices_or_sections` is neither an integer nor a list of integers.
 
     Examples
     --------

@@ -16,7 +16,7 @@ from ..tensor import Tensor
 
 
 class Optimizer:
-    """Base class: holds the parameters and, for each, the arrays that `update` keeps between steps.
+    """Base class that holds the parameters, and the arrays that `update` keeps for each of them.
 
     A subclass defines `update`. If it keeps state, it also defines `state_names`, so that a loaded
     state can be checked.
@@ -29,15 +29,16 @@ class Optimizer:
         The learning rate η, at least 0. It may be changed at any time, by a schedule for example.
     **numbers : float
         Other settings, which the subclass stores under the same names. They are checked here and
-        before each step: each must be at least 0; ``beta1``, ``beta2`` and ``alpha`` also below 1.
+        before each step: each must be at least 0. ``beta1``, ``beta2`` and ``alpha`` must be
+        below 1 too.
 
     Raises
     ------
     TypeError
         If `params` is not an iterable, or a setting is not a number.
     ValueError
-        If there are no parameters, a parameter is given twice or is not a leaf that requires
-        gradients, or a number is out of range.
+        If there are no parameters, or a number is out of range. If a parameter is given twice, or
+        is not a leaf that requires gradients.
 
     Examples
     --------
@@ -73,7 +74,7 @@ class Optimizer:
         self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
 
     def _check_settings(self, settings: Mapping[str, object]) -> None:
-        """Raise TypeError or ValueError if a setting is not a number, or out of range."""
+        """Raise TypeError if a setting is not a number, and ValueError if it is out of range."""
         for name, value in settings.items():
             if name in ("beta1", "beta2", "alpha"):
                 check.number(self.name, name, value, "a number in [0, 1)", below=1)
@@ -102,8 +103,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If a gradient does not have the shape of its parameter, or a setting is now out of
-            range. No parameter is changed in that case.
+            If a gradient is not an array of real numbers with the shape of its parameter, or a
+            setting is now out of range. No parameter is changed in that case.
         TypeError
             If a setting is no longer a number. No parameter is changed in that case.
 
@@ -137,13 +138,13 @@ class Optimizer:
         w, g : ndarray
             The parameter and its gradient, of the same shape. Do not write into them.
         state : dict of ndarray
-            The arrays that belong to this parameter; empty before the first step. Store in it the
-            arrays that the next step needs.
+            The arrays that are kept for this parameter. The dict is empty before the first step.
+            Store in it the arrays that the next step needs.
 
         Returns
         -------
         ndarray
-            An array of the shape of w. `step` converts it to the dtype of w.
+            An array with the shape of w. `step` converts it to the dtype of w.
 
         Raises
         ------
@@ -162,9 +163,10 @@ class Optimizer:
         raise TypeError(f"{self.name}: expected a method update, got none; {fix}")
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the learning rate and the state of all parameters: arrays by name, for `tg.save`.
+        """Return the learning rate, the number of steps and the state of each parameter, by name.
 
-        The other settings are not included; pass them to the constructor again.
+        The result is a dict of arrays, which `tg.save` can write. It does not include the other
+        settings; pass them to the constructor again.
 
         Examples
         --------
@@ -184,22 +186,22 @@ class Optimizer:
         return {"lr": np.array(self.lr), "steps": np.array(self.steps), **arrays}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore `state`, the `state_dict` of an optimizer of the same class and parameters.
+        """Restore the saved state of an optimizer with the same class, settings and parameters.
 
         Parameters
         ----------
         state : mapping of str to ndarray
-            A `state_dict`: the learning rate, the number of steps, and the state of each parameter.
-            It does not contain the parameters themselves.
+            What `state_dict` returned: the learning rate, the number of steps, and the state of
+            each parameter. It does not contain the parameters themselves.
 
         Raises
         ------
         ValueError
-            If an entry is missing or unknown, or a shape or a number is wrong. The optimizer is not
-            changed in that case.
+            If an entry is missing or unknown, an array has the wrong shape, or a number is out of
+            range. The optimizer is not changed in that case.
         TypeError
-            If a value is not an array of real numbers, or a count is not an integer. The optimizer
-            is not changed in that case.
+            If `state` is not a mapping, a value is not an array of real numbers, or a number of
+            steps is not an integer. The optimizer is not changed in that case.
 
         Examples
         --------

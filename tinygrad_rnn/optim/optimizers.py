@@ -29,7 +29,7 @@ class SGD(Optimizer):
     params, lr
         As in `Optimizer`.
     momentum : float
-        μ, at least 0. With 0 there is no v: w ← w − η g.
+        μ, at least 0. If μ is 0, there is no v, and the update is w ← w − η g.
     weight_decay : float
         λ, at least 0.
     nesterov : bool
@@ -38,7 +38,7 @@ class SGD(Optimizer):
     Raises
     ------
     ValueError
-        If `nesterov` is True and `momentum` is 0, or in a case that `Optimizer` lists.
+        If `nesterov` is True and `momentum` is 0, or for a reason that `Optimizer` lists.
 
     References
     ----------
@@ -73,7 +73,7 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay = float(momentum), float(weight_decay)
 
     def state_names(self) -> set[str]:
-        """Return ``{"velocity"}`` if there is momentum, else an empty set."""
+        """Return ``{"velocity"}`` if the momentum is not 0, else an empty set."""
         return {"velocity"} if self.momentum else set()
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
@@ -186,14 +186,14 @@ class Adam(Optimizer):
     eps : float
         ε, at least 0.
     weight_decay : float
-        λ, at least 0. The decay is added to the gradient; `AdamW` keeps it separate.
+        λ, at least 0. λ w is added to the gradient; `AdamW` applies the decay separately.
     amsgrad : bool
         If True, use the largest s so far, so that steps cannot grow when s shrinks.
 
     Raises
     ------
     ValueError
-        If `betas` is not a pair of numbers, or in a case that `Optimizer` lists.
+        If `betas` is not a sequence of length 2, or for a reason that `Optimizer` lists.
 
     References
     ----------
@@ -260,7 +260,7 @@ class Adam(Optimizer):
             g = g + self.weight_decay * w
         beta1, beta2 = self.betas
         zero = np.zeros_like(w)
-        # Each parameter counts its own steps: its means start when it first has a gradient.
+        # Count steps for each parameter, because its means start when it first has a gradient.
         t = int(state.get("t", np.array(0))) + 1
         state["t"] = np.array(t)
         m = state["mean"] = beta1 * state.get("mean", zero) + (1 - beta1) * g
@@ -275,14 +275,14 @@ class AdamW(Adam):
 
     ::
 
-        w ← w − η λ w,   then the step of Adam
+        w ← w − η λ w,   then the update of Adam
 
     Parameters
     ----------
     params, lr, betas, eps, amsgrad
         As in `Adam`.
     weight_decay : float
-        λ, at least 0.
+        λ, at least 0. It is stored as the attribute ``decay``.
 
     References
     ----------

@@ -15,13 +15,13 @@ from .optimizer import Optimizer
 
 
 class ResumableSchedule:
-    """Base class of all schedules: the optimizer, and saving and loading of the state.
+    """Base class of all schedules, which holds the optimizer and saves and loads the state.
 
     Attributes
     ----------
     optimizer : Optimizer
     state_names : tuple of str
-        The numeric attributes that determine the next rate, together with the settings.
+        The names of the numeric attributes that, with the settings, determine the next rate.
     """
 
     state_names: tuple[str, ...] = ()
@@ -32,9 +32,10 @@ class ResumableSchedule:
         self.optimizer = optimizer
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return the current rate and the state of the schedule: arrays by name, for `tg.save`.
+        """Return the current rate and the state of the schedule, by name.
 
-        The settings are not included; pass them to the constructor again.
+        The result is a dict of arrays, which `tg.save` can write. It does not include the settings;
+        pass them to the constructor again.
 
         Examples
         --------
@@ -48,14 +49,14 @@ class ResumableSchedule:
         return {"lr": np.array(self.optimizer.lr), **state}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore `state`, the `state_dict` of a schedule of the same class and settings.
+        """Restore the saved state of a schedule of the same class and settings.
 
         This sets the optimizer's learning rate too.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            The rate, and one number for each of `state_names`.
+            What `state_dict` returned: the rate, and one number for each of `state_names`.
 
         Raises
         ------
@@ -63,8 +64,8 @@ class ResumableSchedule:
             If a name is missing or unknown, or a value is not one number in the right range. The
             schedule is not changed in that case.
         TypeError
-            If `state` is not a mapping, or a count is not an integer. The schedule is not changed
-            in that case.
+            If `state` is not a mapping, or a number of epochs is not an integer. The schedule is
+            not changed in that case.
 
         Examples
         --------
@@ -279,7 +280,7 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """Change the rate linearly from start_factor to end_factor times the base rate, as a warm-up.
+    """Change the rate linearly from start_factor to end_factor times the base rate (a warm-up).
 
     ::
 
@@ -291,7 +292,7 @@ class LinearLR(Schedule):
     start_factor, end_factor : float
         The factors at the start and at the end, at least 0.
     total_iters : int
-        The number of epochs from the first factor to the last. After that the rate stays constant.
+        The number of epochs in which the factor changes. After that the rate stays constant.
 
     References
     ----------
@@ -330,7 +331,7 @@ class LinearLR(Schedule):
 
 
 class ReduceLROnPlateau(ResumableSchedule):
-    """Multiply the rate by `factor` when the metric has not fallen for over `patience` epochs.
+    """Multiply the rate by `factor` if the metric has not fallen for more than `patience` epochs.
 
     ::
 
@@ -344,8 +345,8 @@ class ReduceLROnPlateau(ResumableSchedule):
     factor : float in [0, 1)
         The number that the rate is multiplied by.
     patience : int
-        The number of epochs without a fall to tolerate. Counting starts again after each
-        reduction.
+        The number of epochs in a row that may pass without a fall. Counting starts again after
+        each reduction.
 
     References
     ----------

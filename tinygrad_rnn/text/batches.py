@@ -11,11 +11,11 @@ from ..errors import argument_error, describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
-    """Return encoded text as `batch_size` parallel streams, of shape (length, batch_size).
+    """Cut encoded text into `batch_size` parallel streams, the columns of the result.
 
-    Stream b is the b-th stretch of the text. A state carried from one batch to the next therefore
-    continues where its stream stopped. Characters at the end that would not fill all streams are
-    dropped.
+    The streams are consecutive pieces of the text, all of the same length. In each stream the next
+    batch continues where the last batch ended, so the state can be carried over. Characters that
+    are left over at the end of the text are dropped.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
         raise argument_error("columns", "indices", expected, got, fix)
     length = len(indices) // batch_size
     if length < 2:
-        expected = f"at most {len(indices) // 2}, so that each stream has two characters"
+        expected = f"at most {len(indices) // 2}, so that each stream has at least two characters"
         got, fix = str(batch_size), "use fewer streams, or more text"
         raise argument_error("columns", "batch_size", expected, got, fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
@@ -74,7 +74,7 @@ def batches(
     steps : int
         The number of characters of each stream in one batch.
     start : int
-        The number of batches to skip, for continuing after an interruption.
+        The number of batches to skip, for example to continue an interrupted run.
 
     Returns
     -------

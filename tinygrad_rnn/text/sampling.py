@@ -29,7 +29,8 @@ def sample(
 ) -> str:
     """Generate text with a model: draw one character at a time, and feed it back as the next input.
 
-    A Module runs in evaluation mode, without dropout, and then returns to its previous mode.
+    If the model is a Module, it runs in evaluation mode (without dropout), and then returns to its
+    previous mode.
 
     Parameters
     ----------
@@ -43,8 +44,9 @@ def sample(
     length : int
         The number of characters to generate after `prime`.
     temperature : float
-        The number that the logits are divided by. Below 1, likely characters become more likely;
-        above 1, less likely. With 0, the most likely character is always taken.
+        The number that the logits are divided by. If it is below 1, likely characters become more
+        likely. If it is above 1, they become less likely. If it is 0, the most likely character is
+        always taken.
     top_k : int, optional
         Draw only among the k most likely characters.
     rng : numpy.random.Generator or int, optional
@@ -58,8 +60,8 @@ def sample(
     Raises
     ------
     ValueError
-        If a setting is out of range, `prime` is empty or contains an unknown character, the logits
-        do not have the shape (T, 1, len(vocab)), or a logit is NaN or +inf.
+        If a setting is out of range, or `prime` is empty or contains an unknown character. If the
+        logits do not have the shape (T, 1, len(vocab)), or a logit is NaN or +inf.
     TypeError
         If `vocab` is not a CharVocab, `model` is not callable, or `model` does not return
         (logits, state).
@@ -100,7 +102,7 @@ def sample(
 
 
 def _last_logits(logits: Any, classes: int) -> np.ndarray:
-    """Return the logits of the last step in float64; raise ValueError if they cannot be sampled."""
+    """Return the logits of the last step in float64; raise ValueError if they are not valid."""
     array = np.asarray(unwrap(logits))
     if array.ndim != 3 or array.shape[1:] != (1, classes):
         expected = f"logits of shape (T, 1, {classes}), one for each character of the vocabulary"
@@ -117,11 +119,11 @@ def _last_logits(logits: Any, classes: int) -> np.ndarray:
 def _draw(
     logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
 ) -> int:
-    """Draw an index from softmax(logits / temperature), among the `top_k` largest."""
+    """Draw the index of one of the `top_k` largest logits, from softmax(logits / temperature)."""
     if temperature == 0:
         return int(logits.argmax())
     if top_k is not None and top_k < len(logits):
-        # Among equal logits the first are kept, as in argmax, so that exactly k remain.
+        # Among equal logits, keep the first ones, as argmax does, so that exactly k remain.
         dropped = np.argsort(-logits, kind="stable")[top_k:]
         logits = logits.copy()
         logits[dropped] = -np.inf

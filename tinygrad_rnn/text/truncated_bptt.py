@@ -28,18 +28,19 @@ def bptt(
 ) -> Iterator[Any]:
     """Yield the losses of truncated backpropagation through time, TBPTT(k1, k2).
 
-    There is one loss for every k1 steps, and its gradient goes back through k2 steps. No character
-    counts in more than one loss.
+    There is one loss for every k1 steps. Its gradient goes back through a window of the last k2
+    steps, or fewer at an end of the text. A step counts if its prediction enters a loss. No step
+    counts twice.
 
-    - k2 = k1: windows follow each other, and every character counts.
-    - k2 > k1: windows overlap, and every character counts. Each window but the first begins with
-      steps that counted before, from the state that was saved there. The gradient of every loss
-      then goes back at least k2 − k1 steps before the first step that counts, except at the start
-      of the text.
+    - k2 = k1: the windows follow each other, and every step counts.
+    - k2 > k1: the windows overlap, and every step counts. Each window after the first begins with
+      steps that counted in an earlier loss, and starts from the state that was saved there. The
+      gradient of every loss therefore goes back at least k2 − k1 steps before the first step that
+      counts in it, except at the start of the text.
     - k2 < k1: only the last k2 of every k1 steps count. The earlier steps only update the state.
 
-    Only the state passes from one window to the next, without its graph. All steps of one window
-    share one mask of variational dropout.
+    Only the state passes from one window to the next, without its graph. In variational dropout,
+    all steps of one window share the same masks.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def bptt(
     k2 : int, optional
         The number of steps that a gradient goes back through; k1 by default.
     loss : callable
-        ``loss(logits, targets)``, called with the steps that count.
+        ``loss(logits, targets)``. It gets the logits and targets of the steps that count.
 
     Returns
     -------
@@ -106,8 +107,8 @@ def _window_losses(
 ) -> Iterator[Any]:
     """Yield the losses of `bptt`, one for each window.
 
-    `saved` is the state before step `saved_at`. Later losses count no step before `done`. The
-    current window runs from `first` to `end`, and the next one starts at `next_first`.
+    `saved` is the state before step `saved_at`. No step before `done` counts in a later loss. The
+    current window runs from `first` to `end`, and the next window starts at `next_first`.
     """
     steps = len(streams) - 1
     saved, saved_at, done = None, 0, 0

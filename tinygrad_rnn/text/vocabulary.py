@@ -35,7 +35,7 @@ class CharVocab:
     ValueError
         If there are no characters, or `order` is neither "sorted" nor "given".
     TypeError
-        If `characters` is neither a str nor an iterable of str; bytes, for example.
+        If `characters` is neither a str nor an iterable of str. Bytes are not accepted.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class CharVocab:
         return character in self.index
 
     def encode(self, text: str) -> np.ndarray:
-        """Return the indices of the characters of `text`, int64 of shape (len(text),).
+        """Return the indices of the characters of `text`, as int64 of shape (len(text),).
 
         Raises
         ------
@@ -118,7 +118,7 @@ class CharVocab:
 
 
 def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
-    """Return one-hot rows of shape (..., classes): each is 1 at its index, and 0 elsewhere.
+    """Return one-hot rows of shape (..., classes): each row is 1 at its index, and 0 elsewhere.
 
     Parameters
     ----------

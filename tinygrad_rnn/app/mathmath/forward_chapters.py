@@ -1,6 +1,6 @@
-"""Chapters 1 to 7 of the tutorial: from the text to the loss.
+"""Chapters 1 to 7 of the MathMath tutorial, from the text to the loss.
 
-This module holds the prose, `numbers` computes the numbers, and `page` lays them out.
+This module holds the prose, `numbers` computes the numbers, and `page` prints both.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ def introduction(page: Page, lesson: Lesson) -> None:
     """Introduce the tutorial."""
     page.title("MathMath: a gated recurrent unit, with every matrix")
     page.say("""
-        A network with two hidden units reads a text and learns, at each character, which one
-        comes next. We follow "Gated Recurrent Units explained with matrices" (Russell-Puleri and
-        Puleri, 2019) and start from its own initial weights. Every number below is computed as
-        you read.
+        A network with two hidden units reads a text and learns to predict, at each character, the
+        next character. We follow the article "Gated Recurrent Units explained with matrices"
+        (Russell-Puleri and Puleri, 2019) and start from the article's initial weights. Every
+        number below is computed while this command runs.
     """)
 
 
@@ -43,8 +43,8 @@ def batches(page: Page, lesson: Lesson) -> None:
     shape = " x ".join(map(str, lesson.X.shape))
     page.say(f"""
         X is {shape}: 3 batches of 3 time steps with 2 sequences each, and a one-hot row of length
-        4 for each character. Read a sequence downwards, one character at each step. Y, the
-        target, is the same text, one character later.
+        4 for each character. Read a sequence downwards, one character at each step. The target
+        Y is the same text, shifted by one character.
     """)
     headings, rows = [""], [[f"step {t}"] for t in range(lesson.X.shape[1])]
     for number, (X, Y) in enumerate(zip(lesson.X, lesson.Y, strict=True), 1):
@@ -52,7 +52,7 @@ def batches(page: Page, lesson: Lesson) -> None:
         for row, x, y in zip(rows, X, Y, strict=True):
             row.append(f"{' '.join(_decode(x))}  →  {' '.join(_decode(y))}")
     page.table(headings, rows)
-    page.say("The first batch in one-hot rows, one row for each sequence:")
+    page.say("This is the first batch in one-hot rows, one row for each sequence:")
     inputs, targets = (
         space_out(matrix(f"{name}{SUBSCRIPT[t]}", x, 0) for t, x in enumerate(rows))
         for name, rows in (("x", lesson.X[0]), ("y", lesson.Y[0]))
@@ -69,8 +69,9 @@ def parameters(page: Page, lesson: Lesson) -> None:
     """Show the eleven parameters."""
     page.heading("3. The eleven matrices")
     page.say("""
-        W acts on the character, U on the state; z is the update gate, r the reset gate, h the
-        candidate.
+        W multiplies the character, U multiplies the state, and b is a bias. The second letter is
+        z for the update gate, r for the reset gate and h for the candidate state. The
+        output layer has the matrix Wy and the bias by.
     """)
     p = dict(lesson.model.named_parameters())
     for kind in ("W", "U", "b"):
@@ -82,10 +83,11 @@ def gates(page: Page, lesson: Lesson) -> None:
     """Show the three time steps of batch 1, gate by gate."""
     page.heading("4. Three time steps of the first batch")
     page.say("""
-        Each gate is the sum of three terms: term 1 = x W, term 2 = h U, term 3 = b. The sigmoid σ
-        squeezes a gate between 0 and 1, and tanh squeezes the candidate h̃ between -1 and 1. The
-        new state is z ⊙ h + (1 - z) ⊙ h̃: where z is near 1, the old state stays. These terms are
-        read from the graph that the run recorded.
+        Each gate is computed from the sum of three terms: term 1 = x W, term 2 = h U, term 3 = b.
+        The sigmoid σ squeezes this sum between 0 and 1. The candidate h̃ has r ⊙ h in place of h,
+        and tanh squeezes its sum between -1 and 1. The new state is z ⊙ h + (1 - z) ⊙ h̃: where z
+        is near 1, the old state stays. The terms below are read from the graph that the library
+        recorded while it computed them.
     """)
     state, name = lesson.initial_state.data, "h₋₁"
     for t, step in enumerate(lesson.steps):
@@ -105,7 +107,7 @@ def gates(page: Page, lesson: Lesson) -> None:
 def _show_gates(page: Page, step: StepValues, s: str, h: str) -> None:
     """Show the gates and the candidate of a step as functions of their terms.
 
-    `s` is the subscript of the step, and `h` the name of the state before it.
+    `s` is the subscript of the step, and `h` is the name of the previous state.
     """
     for letter, gate, function, kind, state in (
         ("z", step.z, "σ", "z", h),
@@ -122,8 +124,8 @@ def states(page: Page, lesson: Lesson) -> None:
     """Show the state from step to step and from batch to batch."""
     page.heading("5. The state, from step to step and from batch to batch")
     page.say("""
-        Every batch starts from the last state of the batch before it; only the first starts from
-        zeros.
+        The first batch starts from zeros. Every other batch starts from the last state of the
+        batch before it.
     """)
     number = 0
     for k, batch in enumerate(lesson.batches, 1):
@@ -148,9 +150,10 @@ def output(page: Page, lesson: Lesson) -> None:
     for t, s in enumerate(lesson.steps):
         page.show(f"o{SUBSCRIPT[t]} = ", matrix(COLUMNS, s.logits.data))
     page.say("""
-        Softmax turns them into probabilities: exp(o), divided by its sum. The largest score is
-        subtracted first: the quotient stays the same, and exp cannot overflow. For time step 0,
-        the numbers are:
+        Softmax turns the scores into probabilities: it divides each exp(o) by the sum of exp(o)
+        over the four characters. The largest score is subtracted from all scores first. This
+        does not change the probabilities, and exp cannot overflow. For time step 0, the numbers
+        are:
     """)
     o = step.logits.data
     shifted = o - o.max(-1, keepdims=True)
@@ -171,15 +174,15 @@ def loss(page: Page, lesson: Lesson) -> None:
     """)
     for t, term in enumerate(result.term_1):
         page.show(f"step {t}: ", matrix(COLUMNS, term.data))
-    page.say("\nTerm 2: its sum over the characters, one number for each step and sequence.")
+    page.say("\nTerm 2: term 1 summed over the characters, one number for each step and sequence.")
     page.show(matrix("", np.stack([term.data for term in result.term_2])))
-    page.say("\nTerm 3: minus the mean over the two sequences, one number for each step.")
+    page.say("\nTerm 3: minus the mean of term 2 over the two sequences, one number for each step.")
     page.show(matrix("", [term.item() for term in result.term_3]))
     page.line(f"\n  loss = {result.loss.item():.4f}", "bold yellow")
     guessing = np.log(len(CHARACTERS))
     page.say(f"""
-        The loss is the mean over the steps. A random guess among four characters costs log 4 =
-        {guessing:.4f}, so the network knows little yet.
+        The loss is the mean of term 3 over the steps. A random guess among four characters costs
+        log 4 = {guessing:.4f}, so the network knows little yet.
     """)
 
 

@@ -1,18 +1,20 @@
-"""The network of the tutorial that this project grew from, written op by op.
+"""The network of the MathMath tutorial, built from elementary ops.
 
-It is a GRU with two hidden units that learns to write MathMath, from "Gated Recurrent Units
-explained with matrices", parts 1 and 2 (Russell-Puleri and Puleri, 2019). The batch has one row
-for each sequence: x is (2, 4) and h is (2, 2). With σ the logistic function and ⊙ the elementwise
-product, its equations are::
+It is a GRU with two hidden units that learns to write Math again and again. It comes from the
+article "Gated Recurrent Units explained with matrices", parts 1 and 2 (Russell-Puleri and Puleri,
+2019), which this project grew from. Arrays have one row for each sequence of the batch: x has the
+shape (2, 4) and h the shape (2, 2). With σ the logistic function and ⊙ the elementwise product, the
+equations of the network are::
 
     z  = σ(x Wz + h Uz + bz)                the update gate: how much of the old state is kept
-    r  = σ(x Wr + h Ur + br)                the reset gate: how much of it the candidate sees
+    r  = σ(x Wr + h Ur + br)                the reset gate: how much of the old state h̃ sees
     h̃  = tanh(x Wh + (r ⊙ h) Uh + bh)       the candidate
     h' = z ⊙ h + (1 − z) ⊙ h̃                the new state
     o  = h' Wy + by,   ŷ = softmax(o)       the linear layer, and the probability of each character
 
-The cross-entropy has three terms: y ⊙ log ŷ; its sum over the characters; and minus the mean of
-that sum over the sequences of one time step. The loss is the mean over the time steps.
+The cross-entropy is computed in three stages, which the article calls terms. Term 1 is
+y ⊙ log ŷ. Term 2 is the sum of term 1 over the characters. Term 3 is minus the mean of term 2 over
+the sequences of one time step. The loss is the mean of term 3 over the time steps.
 """
 
 from __future__ import annotations
@@ -99,8 +101,9 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    X, Y : ndarrays of shape (batch 3, step 3, sequence 2, character 4)
-        Y is one character later in the text than X.
+    X, Y : ndarrays of shape (3, 3, 2, 4)
+        The axes are batch, time step, sequence and character. Y is the same text as X, shifted by
+        one character.
 
     Examples
     --------
@@ -123,7 +126,8 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
 class MathMath(Module):
     """The tutorial's network, with the tutorial's initial weights.
 
-    Wz, Wr, Wh are (4, 2), Uz, Ur, Uh (2, 2), bz, br, bh (2,), Wy (2, 4) and by (4,).
+    The shapes are (4, 2) for Wz, Wr and Wh; (2, 2) for Uz, Ur and Uh; (2,) for bz, br and bh;
+    (2, 4) for Wy; and (4,) for by.
 
     Examples
     --------
@@ -155,7 +159,7 @@ class MathMath(Module):
         return Tensor(np.zeros((sequences, self.Uz.shape[0]), self.dtype), name="h₋₁")
 
     def step(self, x: Any, h: Tensor) -> StepValues:
-        """Compute a time step from the characters x (B, 4) and the state h (B, 2)."""
+        """Compute a time step from the one-hot characters x (B, 4) and the state h (B, 2)."""
         x = Tensor(x, name="x")
         z = sigmoid(x @ self.Wz + h @ self.Uz + self.bz)
         r = sigmoid(x @ self.Wr + h @ self.Ur + self.br)
@@ -167,7 +171,7 @@ class MathMath(Module):
         return StepValues(z, r, n, h, o, y)
 
     def forward(self, X: Any, h: Tensor | None = None) -> list[StepValues]:
-        """Compute all steps of a batch X (3, B, 4), from the state h (zeros by default)."""
+        """Compute all steps of a batch X (T, B, 4), from the state h (zeros by default)."""
         state = self.initial_state(X.shape[1]) if h is None else h
         steps = []
         for t, x in enumerate(X):
@@ -178,7 +182,7 @@ class MathMath(Module):
 
 
 def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
-    """Compute the cross-entropy of a batch, term by term, from its targets Y (3, B, 4)."""
+    """Compute the cross-entropy of a batch, term by term, from its targets Y (T, B, 4)."""
     terms_1, terms_2, terms_3 = [], [], []
     for t, (step, y) in enumerate(zip(steps, Y, strict=True)):
         with scope("loss", t):

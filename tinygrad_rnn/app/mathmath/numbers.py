@@ -29,7 +29,9 @@ EPOCHS = 100
 
 
 class Lesson:
-    """The three batches of the tutorial before training, in float64, and the first one's gradients.
+    """The untrained network on the tutorial's three batches, and the gradients of the first batch.
+
+    All numbers are float64.
 
     Attributes
     ----------
@@ -77,7 +79,7 @@ class Outcome(NamedTuple):
     losses: list[float]
     """The mean loss of every epoch."""
     learned: int | None
-    """The first epoch after which greedy sampling writes the text."""
+    """The first epoch after which greedy sampling writes the text, or None if there is none."""
     written: str
     """The text that the trained network writes if it reads each chosen character next."""
     reread: str
@@ -123,12 +125,12 @@ def compute_outcome(recipe: Recipe) -> Outcome:
 
 
 def misread(text: str) -> str:
-    """Encode the text in the tutorial's order, and decode it in alphabetical order."""
+    """Return `text` encoded with the tutorial's dictionary but decoded in alphabetical order."""
     return "".join(sorted(CHARACTERS)[INDEX[c]] for c in text)
 
 
 def try_without_detach() -> str:
-    """Train with a state that keeps its graph, and return the message of the error."""
+    """Train with a state that is not detached, and return the message of the resulting error."""
     model, (X, Y) = MathMath(), batches()
     h = model.initial_state()
     try:

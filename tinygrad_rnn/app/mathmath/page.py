@@ -14,12 +14,12 @@ from ...errors import format_count
 from .network import Epoch
 
 PAUSE = 0.06
-"""Seconds for which each epoch is shown, because the training itself is too fast to watch."""
+"""The pause after each epoch, in seconds, because the training itself is too fast to watch."""
 WIDTH = 80
 """The maximum width of prose and headings, in columns."""
 
 Block = list[str]
-"""Lines of equal width: a name, and a matrix below it."""
+"""Lines of text: the name of a matrix, and below it the rows of the matrix."""
 
 
 class Page:
@@ -28,7 +28,7 @@ class Page:
     Parameters
     ----------
     plain : bool
-        Print without colour, animation and control characters, 80 columns wide.
+        Print without colour, animation or control characters, 80 columns wide.
     """
 
     def __init__(self, plain: bool):
@@ -65,7 +65,7 @@ class Page:
         """Print prose, wrapped to the width of the page.
 
         Empty lines separate paragraphs, as in a docstring. If `text` begins with a line break, an
-        empty line is printed above it.
+        empty line is printed above the prose.
         """
         if text.startswith("\n"):
             self.line()
@@ -93,7 +93,7 @@ class Page:
     def table(
         self, headings: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()
     ) -> None:
-        """Print a table, with the columns `right` aligned on the right."""
+        """Print a table. The columns whose indices are in `right` are aligned on the right."""
         from rich import box
         from rich.table import Table
         from rich.text import Text

@@ -1,4 +1,4 @@
-"""Chapters 8 to 11 of the tutorial: the gradients, the training, and the graph."""
+"""Chapters 8 to 11 of the MathMath tutorial: the gradients, the training, and the graph."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def backward(page: Page, lesson: Lesson) -> None:
     """Show the gradients at the states and at the parameters."""
     page.heading("8. Backward: the gradient of the loss")
     page.say("""
-        Backpropagation through time needs no code of its own: the loss knows the graph that
-        computed it, and the gradient goes back along this graph, last step first. This is the
-        gradient that arrives at each state:
+        Backpropagation through time needs no code of its own. The library recorded the graph that
+        the loss was computed from, and the gradient flows back along this graph, last step first.
+        This is the gradient that arrives at each state:
     """)
     gradients = [(t, step.h.grad) for t, step in enumerate(lesson.steps)]
     page.show(*space_out(matrix(f"∂loss/∂h{SUBSCRIPT[t]}", g) for t, g in gradients))
     page.say("""
-        These are the gradients of the eleven parameters, in the shapes of the parameters. Each is
-        the sum over all three steps:
+        These are the gradients of the eleven parameters. Each gradient has the shape of its
+        parameter and is the sum over all three steps:
     """)
     g = {name: p.grad for name, p in lesson.model.named_parameters()}
     for names in (NAMES[:3], NAMES[3:6], NAMES[6:9], NAMES[9:]):
@@ -40,13 +40,13 @@ def mistakes(page: Page, lesson: Lesson) -> None:
         The tutorial trains for {epochs}, gets Matttttttttt, and blames the tiny text. Its code has
         four mistakes:
 
-        1. The sampler never feeds back the character that it chose: it reads the primer Ma again
-        before every character. Even a network that has learned the text then writes
+        1. The sampler never feeds back the character that it chose: it reads the start of the
+        text, Ma, again before every character. Even a network that has learned the text then writes
         {numbers.compute_outcome(numbers.OURS).reread}.
 
-        2. Characters are numbered in one order and printed in another, that of list(set(text)),
-        which may change from run to run. Only one of the 24 possible orders is right. Decoded in
-        alphabetical order, {TEXT} becomes {numbers.misread(TEXT)}.
+        2. Characters are numbered in one order and decoded in another. The second is the order of
+        list(set(text)), which may change from run to run. Only one of the 24 possible orders is
+        right. Decoded in alphabetical order, for example, {TEXT} becomes {numbers.misread(TEXT)}.
 
         3. The state goes to the next batch with its graph (retain_graph=True silences the error),
         so each backward pass runs through old graphs whose weights have changed since. In this
@@ -70,8 +70,8 @@ def training(page: Page, lesson: Lesson) -> None:
     page.heading("10. Training")
     page.say(f"""
         We keep the initial weights, the two hidden units and the limit of 100 epochs, but detach
-        the state between batches. We use {numbers.OURS.name} and stop as soon as greedy sampling
-        from Ma writes the text.
+        the state between batches. Our optimizer and its learning rate are {numbers.OURS.name}. We
+        stop as soon as greedy sampling from Ma writes the text.
     """)
     epochs = numbers.train_until_learned(MathMath())
     epoch, written = page.show_training(epochs, numbers.EPOCHS)
@@ -89,13 +89,13 @@ def training(page: Page, lesson: Lesson) -> None:
         rows.append([o.name, losses, learned, o.written, o.reread])
     writes = "writes,\nfeeding back", "writes,\nre-reading Ma"
     page.table(["optimizer", "mean loss", "right\nafter", *writes], rows, right=[2])
-    page.say(f"Untrained, the network writes {sample(lesson.model)}.")
+    page.say(f"Before training, the network writes {sample(lesson.model)}.")
 
 
 def files(page: Page, descriptions: dict[Path, str]) -> None:
-    """List the files of the graph."""
+    """List the files that show the graph."""
     page.heading("11. The graph")
-    page.say("\nThe graph of the first batch, from the characters to the loss:")
+    page.say("\nThese files show the graph of the first batch, from the characters to the loss:")
     for path, description in descriptions.items():
         page.line(f"  {path}  {description}")
 

@@ -34,19 +34,19 @@ def to_onnx(
     """Write a model as an ONNX file (opset 18), for sequences and batches of any size.
 
     Each layer of ``nn.GRU``, ``nn.LSTM`` and ``nn.RNN`` becomes one GRU, LSTM or RNN node, which
-    holds both directions. The form of a GRU becomes the attribute ``linear_before_reset``.
+    holds both directions. A GRU's ``reset`` becomes the attribute ``linear_before_reset``.
     ``nn.Embedding`` becomes a Gather and ``nn.LayerNorm`` a LayerNormalization. Any other module
     becomes the ops that it applies.
 
     The model runs twice: on the example, and on other values and sizes made from the example.
-    Decisions and computations of Python outside of ops, for example a loop over time or an ``if``,
-    are not exported. If they make the two runs differ, `to_onnx` raises ValueError. Otherwise, the
-    file always repeats what Python did in these runs.
+    Python code outside of ops, for example a loop over time or an ``if``, is not exported. If it
+    makes the two runs differ, `to_onnx` raises ValueError. Otherwise, the file always repeats what
+    that code did in these runs.
 
     Parameters
     ----------
     model : Module
-        In evaluation mode.
+        The model, in evaluation mode.
     example_input : array, or tuple of all arguments of the model
         The state of an LSTM is a tuple (h, c) inside this tuple.
     path : path-like
@@ -56,11 +56,11 @@ def to_onnx(
     axes : mapping of str to sequence, optional
         Maps the name of an input to a sequence with a name for each axis whose size may vary, and
         None for each axis whose size is fixed. Axes with the same name have the same size.
-        ``{"x": (None, "batch", None)}`` fixes the length, so that a loop over time can be exported,
-        unrolled. By default, the first input is (time, batch, features), or (batch, time, features)
-        if a layer is `batch_first`; integers have no features axis. Other inputs of floats with
-        three axes are a state (layers, batch, hidden), and other inputs of integers with one axis
-        are (batch,).
+        ``{"x": (None, "batch", None)}`` fixes the length, so that a loop over time can be unrolled
+        and exported. By default, the first input is (time, batch, features), or (batch, time,
+        features) if a layer is `batch_first`; if it holds integers, it has no features axis. A
+        later input of floats with three axes is a state (layers, batch, hidden), and a later input
+        of integers with one axis is (batch,).
 
     Returns
     -------
@@ -77,9 +77,9 @@ def to_onnx(
         If `model` is not a Module, returns anything but Tensors, or converts an input with NumPy or
         ``tg.Tensor``, or if `path` is not a path.
     ValueError
-        If the model is in training mode, an op has no counterpart in ONNX, a recurrent layer is in
-        float64, which runtimes do not support, or the ops depend on the values or sizes of the
-        inputs. In each case, no file is written.
+        If the model is in training mode, an op has no counterpart in ONNX, or a recurrent layer is
+        in float64, which runtimes do not support. It is also raised if the ops depend on the values
+        or sizes of the inputs. In each case, no file is written.
 
     Examples
     --------

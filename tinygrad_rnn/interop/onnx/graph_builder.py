@@ -14,7 +14,7 @@ from ...nn import Module
 from .module_trace import Trace, TracedCall
 
 OPSET, IR_VERSION = 18, 8
-"""The versions of ONNX 1.13 (2022), so that older runtimes can read the file too.
+"""The opset and the file format of ONNX 1.13 (2022), which older runtimes can read too.
 
 Opset 18 is the first that has both LayerNormalization and reductions with axes as an input.
 """
@@ -89,7 +89,7 @@ class GraphBuilder:
         return self.add_constant(np.array(numbers, np.int64), name)
 
     def cast(self, name: str, dtype: np.dtype) -> str:
-        """Add a cast of the value `name` to another dtype, and return its name."""
+        """Add a cast of the value `name` to another dtype, and return the name of the result."""
         return self.add("Cast", name, to=self.onnx.helper.np_dtype_to_tensor_dtype(dtype))
 
     def add_size(self, name: str) -> str:
@@ -129,7 +129,7 @@ class GraphBuilder:
         return self.add("Concat", *parts, axis=0)
 
     def resolve(self, operation: str, argument: str, x: Any, other: Any, dtype: np.dtype) -> str:
-        """Return the name of a call's input in `dtype`; add a constant input to the graph.
+        """Return the name of a call's input, cast to `dtype`; add a constant input to the graph.
 
         The input is `x` in the first run and `other` in the second.
         """
@@ -149,7 +149,7 @@ class GraphBuilder:
         )
         fix = (
             "compute them from the Tensors, without len, shape, .data, detach, no_grad or "
-            "comparisons, use mean instead of a sum divided by a length, or make them an input"
+            "comparisons; use mean instead of a sum divided by a length; or make them an input"
         )
         expected = "a value that is the same in every run or is computed by ops"
         raise argument_error("to_onnx", f"{argument} of {operation}", expected, got, fix)
@@ -173,7 +173,7 @@ class ExportedCall:
         self.dtype = self.output.dtype
 
     def input(self, i: int, dtype: np.dtype | None = None) -> str:
-        """Return the name of input i in `dtype`, by default the dtype of the output."""
+        """Return the name of input `i`, cast to `dtype` (by default, the dtype of the output)."""
         x, other = self.first.inputs[i], self.second.inputs[i]
         return self.builder.resolve(self.first.name, f"input {i}", x, other, dtype or self.dtype)
 
@@ -182,7 +182,7 @@ class ExportedCall:
         return [self.input(i) for i in range(len(self.first.inputs))]
 
     def array(self, i: int = 0) -> np.ndarray:
-        """Return input i of the first run as a plain array."""
+        """Return input `i` of the first run as a plain array."""
         return np.asarray(unwrap(self.first.inputs[i]))
 
     def setting(self, name: str) -> Any:
@@ -201,7 +201,7 @@ class ExportedCall:
         return a
 
     def axes(self, name: str = "axis") -> list[int] | None:
-        """Return the axes that a setting names, counted from the front, or None for None."""
+        """Return the axes in a setting, counted from the front, or None if the setting is None."""
         axis = self.setting(name)
         if axis is None:
             return None

@@ -1,9 +1,9 @@
-"""Export of layers to ONNX: a function for each kind of layer, which adds the layer's nodes.
+"""Export of layers to ONNX: one function for each kind of layer adds the layer's nodes.
 
-Each function in `LAYERS` returns the names of the layer's outputs.
+Each function in `LAYERS` returns the names of the layer's outputs in the ONNX graph.
 
-Each layer of a recurrent stack is one GRU, LSTM or RNN node, which holds both directions. The other
-nodes rearrange axes, split and join states, and handle empty sequences.
+Each layer of an `nn.RNN`, `nn.GRU` or `nn.LSTM` becomes one ONNX node, even if it is bidirectional.
+Further nodes rearrange axes, split and join states, and handle empty sequences.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def _layer_norm(call: ExportedCall) -> list[str]:
 
 
 def _add_parameter(call: ExportedCall, name: str) -> str:
-    """Add the layer's parameter `name` in the dtype of its output; return the ONNX name."""
+    """Add the layer's parameter `name` in the dtype of the layer's output; return its ONNX name."""
     parameter = getattr(call.first.module, name)
     return call.builder.resolve(call.first.name, name, parameter, parameter, call.dtype)
 
 
 def _recurrent(call: ExportedCall) -> list[str]:
-    """Add all layers of a stack, and return the names of the output and of the last states."""
+    """Add nodes for all layers of a stack; return the names of its output and last states."""
     layer: Any = call.first.module
     _require_exportable(call, layer)
     add, ints = call.add, call.ints
@@ -73,8 +73,8 @@ def _require_exportable(call: ExportedCall, layer: Any) -> None:
     """Raise ValueError if a recurrent layer needs a feature that ONNX or its runtimes lack."""
     zoneout = getattr(layer, "zoneout", 0)
     fix = (
-        "train without zoneout, or scan the cell yourself and fix the number of time steps "
-        "with to_onnx(axes=)"
+        "train without zoneout, or build nn.Recurrent with the same cell and fix the number of "
+        "time steps with to_onnx(axes=)"
     )
     call.require(not zoneout, "zoneout", "0", repr(zoneout), fix)
     fix = (
@@ -87,7 +87,7 @@ def _require_exportable(call: ExportedCall, layer: Any) -> None:
 def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
     """Return the names of x (T, B, I), the states (layers · directions, B, H) and the lengths.
 
-    If there are no lengths, their name is "".
+    States that the call omits are left out. If there are no lengths, their name is "".
     """
     x, last = call.input(0), len(call.first.inputs) - 1
     if single:
@@ -104,7 +104,7 @@ def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
 def _add_layer(
     call: ExportedCall, layer: Any, k: int, x: str, lengths: str, initial: list[str]
 ) -> list[str]:
-    """Add the node of layer k; return the names of its outputs, its last h and an LSTM's last c."""
+    """Add the node of layer k; return the names of its output, last h and, for an LSTM, last c."""
     kind = call.first.name
     attributes: dict[str, Any] = {"hidden_size": layer.hidden_size}
     form: dict[str, Any] = {}
@@ -127,14 +127,17 @@ def _add_layer(
 
 
 def _add_rows(call: ExportedCall, state: str, start: int, count: int) -> str:
-    """Add a node that takes rows of a state (layers · directions, B, H); return the name."""
+    """Add a node that takes `count` rows of a state from row `start`; return the result's name.
+
+    The state has shape (layers · directions, B, H).
+    """
     return call.add("Slice", state, call.ints(start), call.ints(start + count), call.ints(0))
 
 
 def _keep_initial_if_empty(call: ExportedCall, lengths: str, initial: str, final: str) -> str:
-    """Add nodes that replace the last state by the initial one where a sequence has no steps.
+    """Add nodes that give each empty sequence its initial state as its last state.
 
-    ONNX does not specify the last state of an empty sequence.
+    ONNX does not specify the last state of an empty sequence. Return the name of the result.
     """
     empty = call.add("Equal", lengths, call.builder.add_constant(np.zeros(1, np.int32)))
     return call.add("Where", call.add("Unsqueeze", empty, call.ints(-1)), initial, final)

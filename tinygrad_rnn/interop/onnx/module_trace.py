@@ -1,9 +1,10 @@
 """Tracing of a model as a list of calls: whole layers, and the ops between them.
 
-A model is traced twice, the second time on other values and other sizes. A value that is equal in
-both traces becomes a constant of the exported model. A value that differs must be computed from an
-input by recorded ops. Otherwise the model cannot be exported, because Python computed a value from
-the data, looped over the sequence, or took a branch.
+A model is traced twice, the second time on other values and other sizes. Values that recorded ops
+compute from the inputs become nodes of the exported model. Any other value becomes a constant, so
+it must be equal in both traces. If it differs, Python computed it from the data outside of ops. If
+the traces have different calls, Python looped over the sequence or took a branch. In both cases
+the model cannot be exported.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from ...nn.module import call_hook
 from ...tensor import Tensor
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
-"""The layers traced as one call. Other modules, even subclasses, are traced as their ops."""
+"""The layers that are traced as one call each.
+
+Any other module, even a subclass of one of these layers, is traced as the ops that it applies.
+"""
 
 
 @dataclass
@@ -33,12 +37,13 @@ class TracedCall:
     name : str
         The name of the op, or of the layer's class.
     inputs : tuple
-        Values, or plain arrays and numbers for constants; None for an omitted argument of a layer.
+        Each input is a Value, or a plain array or number if it is a constant. An omitted argument
+        of a layer is None.
     outputs : tuple of Values
     params : dict
-        The settings of the op; empty for a layer.
+        The settings of the op, for example `axis`; empty for a layer.
     index : int
-        The position in the order of all calls.
+        A number that grows from call to call, so sorting by it gives the order of the calls.
     module : Module or None
         The layer; None for an op.
     """
@@ -60,9 +65,9 @@ class Trace:
     outputs: list[Value]
 
     def locate_values(self) -> dict[Value, tuple[int, int]]:
-        """Return the origin of each value: the number of its call, and its index in the outputs.
+        """Return the origin of each value: (position of its call, index among the call's outputs).
 
-        The inputs of the model have the number −1.
+        An input of the model has the origin (−1, index among the inputs).
         """
         origins: dict[Value, tuple[int, int]] = {x: (-1, i) for i, x in enumerate(self.inputs)}
         for k, call in enumerate(self.calls):
@@ -104,7 +109,7 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
 
 
 def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) -> None:
-    """Raise TypeError if a model runs on plain Tensors but fails on tracked Tensors.
+    """Raise TypeError if a model runs on plain Tensors but fails on Tensors that are recorded.
 
     Such a model reads the values of a Tensor outside of ops.
     """
@@ -121,9 +126,9 @@ def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) 
 
 
 def track(x: Any) -> Tensor | None:
-    """Return the array of `x` as a tracked leaf, whose uses are recorded; None for None.
+    """Return the array of `x` as a new Tensor whose uses are recorded, or None if `x` is None.
 
-    Integers are tracked too, although they have no gradients.
+    The uses of integers are recorded too, although integers have no gradients.
     """
     if x is None:
         return None
@@ -135,7 +140,7 @@ def track(x: Any) -> Tensor | None:
 def flatten_inputs(
     module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, ...]:
-    """Return the arguments of a call of a layer as a flat tuple.
+    """Return the arguments of a layer's call as a flat tuple.
 
     The tuple is (x, h, lengths) for an RNN or a GRU, (x, h, c, lengths) for an LSTM, and (x,) for
     any other layer. An omitted argument is None.
@@ -171,7 +176,11 @@ def _collect_calls(outputs: list[Any], layers: dict[Value, TracedCall]) -> list[
 
 
 def require_same_calls(first: Trace, second: Trace) -> None:
-    """Raise ValueError unless both traces have the same calls, and the output uses every input."""
+    """Raise ValueError unless the two traces agree and the output depends on every input.
+
+    The traces agree if they have the same calls, and the inputs of each call have the same origins
+    (see `Trace.locate_values`).
+    """
     names = [[call.name for call in trace.calls] for trace in (first, second)]
     pairs = enumerate(zip(*names, strict=False))
     k = next((k for k, (a, b) in pairs if a != b), min(map(len, names)))
@@ -184,7 +193,7 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     )
     check.require(names[0] == names[1], "to_onnx", "model", expected, got, fix)
     origins = first.locate_values(), second.locate_values()
-    expected, got = "the same inputs for all values", "another input in the second run"
+    expected, got = "the same inputs for all values", "a different input in the second run"
     fix = "select values with tg.where instead of Python's if"
     for a, b in zip(first.calls, second.calls, strict=True):
         same = _locate_inputs(a, origins[0]) == _locate_inputs(b, origins[1])
@@ -193,8 +202,8 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     used |= set(first.outputs)
     expected = "an input that reaches the output through ops of tinygrad_rnn"
     fix = (
-        "compute with the Tensor itself, not with .data, .detach() or NumPy, or leave this input "
-        "out"
+        "compute with the Tensor itself (not with .data, .detach() or NumPy), or leave this "
+        "input out"
     )
     for i, value in enumerate(first.inputs):
         got = f"{describe(value)}, which does not"

@@ -1,4 +1,4 @@
-"""Export of ops to ONNX: a function for each op adds nodes and returns the result's name.
+"""Export of ops to ONNX: one function for each op adds nodes and returns the result's name.
 
 ONNX's operators are documented at onnx.ai/onnx/operators, opset 18.
 """
@@ -15,7 +15,7 @@ from ...graph import unwrap
 from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-"""Bounds of a Slice past the last entry and before the first entry, for any size of the axis."""
+"""Bounds of a Slice that lie past the last entry and before the first, whatever the axis size."""
 
 SAME_MEANING = {
     "add": "Add",
@@ -38,10 +38,10 @@ SAME_MEANING = {
     "relu": "Relu",
     "softplus": "Softplus",
     "copy": "Identity",
-    "astype": "Identity",  # the input is already in the dtype of the output
+    "astype": "Identity",  # call.inputs() has already cast the input
     "matmul": "MatMul",
 }
-"""The ONNX operators of the ops that have a counterpart with the same meaning."""
+"""The ONNX operator of each op that has a counterpart with the same meaning."""
 
 REDUCTIONS = {
     "sum": "ReduceSum",
@@ -83,7 +83,7 @@ def _where(call: ExportedCall) -> str:
 
 
 def _reduce_with(call: ExportedCall, kind: str, x: str, **attributes: int) -> str:
-    """Add a reduction of `x` along the axes of the op's setting, and return the result's name."""
+    """Add a reduction of `x` over the axes in the op's `axis` setting; return the result's name."""
     axes = call.axes()
     return call.add(kind, x, *(() if axes is None else (call.ints(*axes),)), **attributes)
 
@@ -174,7 +174,10 @@ def _einsum(call: ExportedCall) -> str:
 
 
 def _getitem(call: ExportedCall) -> str:
-    """Add the nodes of an index: slices, then integers (last axis first), then new axes."""
+    """Add the nodes of an index: slices, then integers or an array, then new axes.
+
+    Integers are applied to the last axis first, so that the numbers of the other axes stay valid.
+    """
     x, axis = call.input(0), 0
     slices, gathers, new_axes = [], [], []
     output_axis = 0
@@ -227,8 +230,8 @@ def _expand_index(call: ExportedCall) -> list[Any]:
     plain = all(isinstance(entry, known) and not isinstance(entry, bool) for entry in entries)
     valid = plain and all(array.dtype.kind in "iu" for array in arrays)
     valid = valid and (not arrays or (len(arrays) == 1 and not integers))
-    expected = "integers, slices, None and ..., or one array of integers and no other integers"
-    fix = "index in several steps, or replace a mask by tg.where"
+    expected = "slices, None, Ellipsis, and either integers or one array of integers"
+    fix = "index in several steps, or replace a mask with tg.where"
     call.require(valid, "index", expected, repr(index).replace("\n", " "), fix)
     used = sum(entry is not None and entry is not Ellipsis for entry in entries)
     rest = [slice(None)] * (call.array().ndim - used)

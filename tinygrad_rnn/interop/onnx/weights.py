@@ -1,4 +1,4 @@
-"""Conversion of the weights of ONNX's RNN, GRU and LSTM nodes: their inputs W, R and B."""
+"""Conversion of the weights of ONNX's RNN, GRU and LSTM nodes, which are the inputs W, R and B."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from ..layout import (
 )
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
-"""The gates in ONNX's order, in our letters. ONNX calls them z, r, h and i, o, f, c."""
+"""The gates in ONNX's order, written with our letters, by the number of gates.
+
+ONNX's own letters are z, r, h for a GRU and i, o, f, c for an LSTM.
+"""
 
 
 def from_onnx_weights(
@@ -33,20 +36,22 @@ def from_onnx_weights(
 ) -> dict[str, np.ndarray]:
     """Convert the inputs W, R and B of an ONNX RNN, GRU or LSTM node to our state dict.
 
-    W is (D, gates · H, I), R is (D, gates · H, H), and B is (D, 2 · gates · H): the biases for x,
-    then those for h. D is 2 for ``direction="bidirectional"`` and otherwise 1. Conventions:
-    onnx.ai/onnx/operators, pages RNN, GRU and LSTM.
+    W has shape (D, gates · H, I) and R has shape (D, gates · H, H). B has shape (D, 2 · gates · H)
+    and holds the biases for x, then those for h. D is 2 for ``direction="bidirectional"`` and
+    otherwise 1, I is the size of x, and H is the size of h. An RNN has 1 gate, a GRU has 3, and an
+    LSTM has 4. The layout is described at onnx.ai/onnx/operators, on the pages RNN, GRU and LSTM.
 
     Parameters
     ----------
     weights : mapping of str to array
         "W", "R" and, if the node has biases, "B". A node with ``direction="reverse"`` has the same
-        layout as a forward node; flip the sequence that our layer reads.
+        layout as a forward node, but reads the sequence backwards: flip the input and the output
+        of our layer along time.
     reset : {"after", "before"}
-        The form of our GRU; None for other layers.
+        The `reset` setting of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute of a GRU node; 0 if the node does not have this attribute. 0 means
-        ``reset="before"``, and any other number means ``reset="after"``.
+        The attribute of a GRU node, or 0 if the node does not have it; None for other nodes. 0
+        means ``reset="before"``, and any other number means ``reset="after"``.
     layer : int
         The number k in our names ``weight_ih_l{k}``, if the node is one layer of a stack.
 
@@ -59,7 +64,10 @@ def from_onnx_weights(
     ------
     ValueError
         If a name is missing or unknown, a shape does not fit, or `reset` and `linear_before_reset`
-        are different forms of a GRU. The name "P" is unknown, because our LSTM has no peepholes.
+        contradict each other. The name "P" is unknown, because our LSTM has no peephole weights.
+    TypeError
+        If a weight is not an array of real numbers, or `linear_before_reset` is not an integer for
+        a GRU.
 
     Examples
     --------
@@ -120,9 +128,10 @@ def to_onnx_weights(
     state : mapping of str to array
         ``layer.state_dict()`` of an RNN, a GRU or an LSTM.
     reset : {"after", "before"}
-        The form of our GRU; None for other layers.
+        The `reset` setting of our GRU; None for other layers.
     linear_before_reset : int
-        The attribute that the GRU node will have: 0 for the form "before", 1 for "after".
+        The attribute that the GRU node will have: 0 for ``reset="before"``, 1 for
+        ``reset="after"``, and None for other layers.
     layer : int
         The layer's number in the stack.
 
@@ -135,8 +144,11 @@ def to_onnx_weights(
     Raises
     ------
     ValueError
-        If a name is missing, a shape does not fit, or `reset` and `linear_before_reset` are
-        different forms of a GRU.
+        If a name is missing, a shape does not fit, or `reset` and `linear_before_reset` contradict
+        each other.
+    TypeError
+        If a weight is not an array of real numbers, or `linear_before_reset` is not an integer for
+        a GRU.
 
     Examples
     --------
@@ -162,14 +174,14 @@ def to_onnx_weights(
 def _require_form(
     operation: str, gates: int, reset: str | None, linear_before_reset: int | None
 ) -> None:
-    """Raise an error unless `reset` and `linear_before_reset` are the same form of a GRU.
+    """Raise an error unless `reset` and `linear_before_reset` mean the same form of a GRU.
 
     For other layers, both must be None.
 
     Raises
     ------
     ValueError
-        If the forms differ, or a form is given for a layer that is not a GRU.
+        If the forms differ, or either argument is given for a layer that is not a GRU.
     TypeError
         If `linear_before_reset` is not an integer for a GRU.
     """
@@ -182,4 +194,4 @@ def _require_form(
     fix = "pass this attribute of the GRU node, or 0 if the node does not have the attribute"
     check.instance(operation, argument, value, int | np.integer, "0 or 1 for a GRU", fix)
     stored = "after" if value else "before"
-    require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} is that form")
+    require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} means that form")
