@@ -415,7 +415,9 @@ REFUSED = {
     "np.sinh": (lambda t: np.sinh(t), "sinh", "exp(x)"),
     "np.log2": (lambda t: np.log2(t), "log2", "log(x)"),
     "np.exp2": (lambda t: np.exp2(t), "exp2", "2 ** x"),
-    "np.arctanh": (lambda t: np.arctanh(t / 9), "arctanh", "tg.tanh"),
+    "np.arctanh": (lambda t: np.arctanh(t / 9), "arctanh", "tg.op"),
+    "np.arcsin": (lambda t: np.arcsin(t / 9), "arcsin", "tg.op"),
+    "np.sinc": (lambda t: np.sinc(t), "sinc", "tg.op"),
     "np.float_power": (lambda t: np.float_power(t, 2), "float_power", "power"),
     "np.floor_divide": (lambda t: B // t, "floor_divide", "divide"),
     "np.remainder": (lambda t: B % t, "remainder", "divide"),
@@ -429,8 +431,8 @@ REFUSED = {
     "np.full_like-tensor": (lambda t: np.full_like(t, t[0, 0]), "copyto", "where"),
     "np.maximum.reduce": (lambda t: np.maximum.reduce(t), "maximum.reduce", "use max;"),
     "np.add.accumulate": (lambda t: np.add.accumulate(t), "add.accumulate", "cumsum"),
-    "np.multiply.outer": (lambda t: np.multiply.outer(t, t), "multiply.outer", "tg.outer"),
-    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), "add.reduceat", "tg.add"),
+    "np.multiply.outer": (lambda t: np.multiply.outer(t, t), "multiply.outer", "use outer;"),
+    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), "add.reduceat", "tg.op"),
 }
 
 
@@ -459,6 +461,20 @@ def test_refused_by_name_with_an_alternative(f, name, alternative, tracked):
 def test_alternatives_name_what_there_is(name):
     words = re.findall(r"[a-z_]+", protocol.alternatives[name])
     assert any(hasattr(tg, word) for word in words) or "x" in words
+
+
+UNARY_UFUNCS = [f for f in vars(np).values() if isinstance(f, np.ufunc) and f.nin == f.nout == 1]
+
+
+@pytest.mark.parametrize("f", UNARY_UFUNCS, ids=lambda f: f.__name__)
+def test_a_refusal_names_no_other_function_unless_the_table_does(f):
+    if f in protocol.differentiable or f in protocol.value_functions:
+        assert f.__name__ not in protocol.alternatives
+        return
+    with pytest.raises(TypeError) as caught:
+        f(tg.Tensor(A))
+    expected = protocol.alternatives.get(f.__name__, "an op that you define with tg.op")
+    assert f"use {expected}; or x.detach()" in str(caught.value)
 
 
 ALTERNATIVES = {

@@ -61,6 +61,7 @@ differentiable: dict[Any, Callable[..., Any]] = {
 
 alternatives = {
     "multiply.reduce": "prod",
+    "multiply.outer": "outer",
     "add.accumulate": "cumsum",
     "maximum.reduce": "max",
     "minimum.reduce": "min",
@@ -196,9 +197,7 @@ def _without_tensors(x: Any) -> Any:
 
 def _no_derivative_error(name: str) -> Exception:
     """Return a TypeError for a function without a derivative; the message names an alternative."""
-    similar = sorted((s for s in ops.__all__ if s in name), key=len, reverse=True)[:2]
-    nearest = alternatives.get(name) or " or ".join(f"tg.{s}" for s in similar)
-    fix = f"use {nearest or 'an op that you define with tg.op'}"
+    fix = f"use {alternatives.get(name, 'an op that you define with tg.op')}"
     fix += "; or x.detach().numpy() if no gradient is needed"
     expected = "plain arrays, because tinygrad_rnn has no derivative of this function"
     return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)
