@@ -123,7 +123,7 @@ def _require_pair(result: Any, state: Any, t: int) -> tuple[Any, Any]:
         got, fix = describe(result), "end the cell with `return h, h`, for example"
         raise argument_error("scan", "cell", RETURNS_A_PAIR, got, fix, TypeError)
     if not tree.same_structure(state, result[1]):
-        expected = f"a state of the same form after step {t} as before it, {tree.describe(state)}"
+        expected = f"after step {t}, a state of the same form as before: {tree.describe(state)}"
         fix = (
             "start from a state with the shapes and dtypes that the cell returns, or use reshape "
             "and astype in the cell, because states are not broadcast"

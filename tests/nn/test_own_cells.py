@@ -214,7 +214,7 @@ def test_a_state_that_cannot_be_kept_is_an_error(option):
         ):
             call((lambda batch: tg.Tensor(np.zeros(())), lambda n: n))
         with pytest.raises(
-            ValueError, match="scan: argument cell: expected a state of the same form after step 0"
+            ValueError, match="scan: argument cell: expected after step 0, a state of the same form"
         ):
             call((lambda batch: tg.Tensor(np.zeros((*batch, 1))), lambda n: n + np.zeros((1, 2))))
 

@@ -85,8 +85,8 @@ def test_a_state_that_changes_is_an_error_that_names_the_step(step, state, when,
     with pytest.raises(
         ValueError,
         match=(
-            rf"scan: argument cell: expected a state of the same form after step {when} as before "
-            rf"it, .*{message}; start from"
+            rf"scan: argument cell: expected after step {when}, a state of the same form as before: "
+            rf".*{message}; start from"
         ),
     ):
         tg.scan(lambda x, s: (x, step(x, s)), X, state)

@@ -20,7 +20,7 @@ PACKAGE = str(Path(__file__).parents[1])
 
 
 def find_user_location(frame: FrameType | None) -> str:
-    """Return the location of the innermost line outside of this library, from `frame` outwards."""
+    """Walk up the call stack from `frame`; return the first line that is not in this library."""
     innermost = frame
     while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back
@@ -31,7 +31,7 @@ def find_user_location(frame: FrameType | None) -> str:
 
 
 def count_frames_to_user() -> int:
-    """Return the `stacklevel` that makes a warning of the caller point at the user's line."""
+    """Return the `stacklevel` for the caller's `warnings.warn`: it then shows the user's line."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Time steps in a picture: the loops, the states between their steps, and views of fewer steps."""
+"""Time steps in a picture: find the loops, add their states, and leave out the middle steps."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def find_loops(picture: Picture, kinds: Collection[str] = ("op", "fold")) -> dic
 
 
 def add_states(picture: Picture) -> Picture:
-    """Return `picture` with a state vertex in each step for every value from another step.
+    """Return `picture` with state vertices added.
 
-    One edge then carries the state from step to step, however many ops use it.
+    A step that uses a value from another step gets one state vertex for that value. One edge then
+    carries the state from step to step, however many ops use it.
     """
     starts = find_initial_states(
         vertex.values[0] for vertex in picture.vertices.values() if vertex.kind == "op"
@@ -116,10 +117,10 @@ def _find_uses_of_initial_states(
 
 
 def keep_steps(picture: Picture, first: int, last: int) -> Picture:
-    """Keep `first` steps at the start of every loop and `last` at its end, and mark the others.
+    """Keep the first `first` and the last `last` steps of every loop; show "…" for the others.
 
-    A loop gets one mark for each state that passes through the omitted steps, or a single mark if
-    there is no such state.
+    A loop gets one vertex "…" for each state that passes through the omitted steps, or a single
+    vertex "…" if there is no such state.
     """
     places = find_places(picture)
     passing: dict[str, Vertex] = {}

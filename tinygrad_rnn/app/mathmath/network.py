@@ -7,7 +7,7 @@ shape (2, 4) and h the shape (2, 2). With σ the logistic function and ⊙ the e
 equations of the network are::
 
     z  = σ(x Wz + h Uz + bz)                the update gate: how much of the old state is kept
-    r  = σ(x Wr + h Ur + br)                the reset gate: how much of the old state h̃ sees
+    r  = σ(x Wr + h Ur + br)                the reset gate: how much of the old state enters h̃
     h̃  = tanh(x Wh + (r ⊙ h) Uh + bh)       the candidate
     h' = z ⊙ h + (1 − z) ⊙ h̃                the new state
     o  = h' Wy + by,   ŷ = softmax(o)       the linear layer, and the probability of each character
