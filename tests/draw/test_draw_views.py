@@ -710,7 +710,9 @@ def test_an_unknown_fold_raises_an_error(fold):
 
 
 def test_without_scopes_a_fold_says_how_to_make_some():
-    with pytest.raises(ValueError, match=r"got 1; record the ops in tg\.scope\(name\) or in a Module$"):
+    with pytest.raises(
+        ValueError, match=r"got 1; record the ops in tg\.scope\(name\) or in a Module$"
+    ):
         tg.graph((ramp() * 2).sum(), fold=1)
 
 

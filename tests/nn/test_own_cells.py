@@ -444,7 +444,7 @@ def test_a_wrong_result_of_a_cell_is_the_same_error_when_states_are_kept(options
 
     x = np.ones((3, 2, 2))
     with pytest.raises(
-        ValueError, match="scan: argument cell: expected a state of the same form after step 0"
+        ValueError, match="scan: argument cell: expected after step 0, a state of the same form"
     ):
         makes(lambda x, h: (x, h[:1]))(x, lengths=lengths)
     for found in (lambda x, h: h, lambda x, h: (x, h, h), lambda x, h: [x, h], lambda x, h: None):

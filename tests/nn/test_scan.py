@@ -85,8 +85,8 @@ def test_a_state_that_changes_is_an_error_that_names_the_step(step, state, when,
     with pytest.raises(
         ValueError,
         match=(
-            rf"scan: argument cell: expected after step {when}, a state of the same form as before: "
-            rf".*{message}; start from"
+            rf"scan: argument cell: expected after step {when}, a state of the same form as "
+            rf"before: .*{message}; start from"
         ),
     ):
         tg.scan(lambda x, s: (x, step(x, s)), X, state)
@@ -98,7 +98,7 @@ def test_a_change_in_the_middle_names_its_step():
     def cell(x, h):
         return x, h if next(steps) < 3 else h.astype("float64")
 
-    with pytest.raises(ValueError, match="after step 3 "):
+    with pytest.raises(ValueError, match="after step 3, "):
         tg.scan(cell, X, zeros(3))
     steps = iter(range(5))
     with pytest.raises(ValueError, match="after step 1 "):
