@@ -101,7 +101,7 @@ def test_a_change_in_the_middle_names_its_step():
     with pytest.raises(ValueError, match="after step 3, "):
         tg.scan(cell, X, zeros(3))
     steps = iter(range(5))
-    with pytest.raises(ValueError, match="after step 1 "):
+    with pytest.raises(ValueError, match="after step 1, "):
         tg.scan(cell, X, zeros(3), reverse=True)
 
 
