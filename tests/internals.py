@@ -37,6 +37,7 @@ from tinygrad_rnn.graph import Node, Value, observers, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import numpy_protocol
+from tinygrad_rnn.ops.composition import compositions
 from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save
 from tinygrad_rnn.tensor import Tensor
 
@@ -66,6 +67,7 @@ __all__ = [
     "cases",
     "check_op",
     "cli",
+    "compositions",
     "cross_entropy",
     "demo_text",
     "domain_of_inputs",

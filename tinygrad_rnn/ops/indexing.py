@@ -13,6 +13,7 @@ from ..copying import frozen_copy
 from ..errors import argument_error, describe
 from ..graph import IMMUTABLE, Value
 from ..op import op
+from .composition import composition
 
 
 @op(
@@ -205,13 +206,21 @@ gather.vjps(a=lambda g, y, a, index: scatter_rows(g, index=index, size=a.shape[-
 scatter_rows.vjps(a=lambda g, y, a, index, size: gather(g, index=index))
 
 
-def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
-    """Return the entries of `a` at the given indices along `axis`, like `numpy.take_along_axis`.
+@composition(
+    np.take_along_axis,
+    sample=lambda r: [
+        (r(2, 3), np.array([[2, 2], [0, 1]]), 1),
+        (r(4, 3), np.array([[2, 0]]), -1),
+        (r(3, 2, 2), np.array([[[1]], [[-1]]]), 0),
+    ],
+)
+def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
+    """Return the entries of `arr` at the given indices along `axis`, like `numpy.take_along_axis`.
 
     Raises
     ------
     ValueError
-        If `indices` is not an array of integers with as many axes as `a`.
+        If `indices` is not an array of integers with as many axes as `arr`.
 
     Examples
     --------
@@ -220,11 +229,11 @@ def take_along_axis(a: Any, indices: Any, axis: int) -> Any:
     Tensor([[2.],
             [3.]])
     """
-    a, indices = a if isinstance(a, Value) else np.asarray(a), np.asarray(indices)
+    a, indices = arr if isinstance(arr, Value) else np.asarray(arr), np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (
-            f"an array of integers with {len(a.shape)} axes, as many as the argument a has",
-            "add axes with expand_dims, or use a[indices]",
+            f"an array of integers with {len(a.shape)} axes, as many as the argument arr has",
+            "add axes with expand_dims, or use arr[indices]",
         )
         raise argument_error("take_along_axis", "indices", expected, describe(indices), fix)
     index: list[Any] = list(np.ogrid[tuple(slice(n) for n in a.shape)])

@@ -9,14 +9,18 @@ silently drops the graph.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..errors import argument_error, describe
-from ..graph import Value
+from ..graph import IMMUTABLE, Value
+from ..op import registry
+from .composition import compositions, numpy_name
 
 value_functions = {
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
@@ -31,10 +35,9 @@ value_functions = {
 On Tensors, these functions return what NumPy returns, without a graph.
 """
 
-same_name = {getattr(np, name): getattr(ops, name) for name in ops.__all__ if hasattr(np, name)}
 differentiable: dict[Any, Callable[..., Any]] = {
-    f: function for f, function in same_name.items() if f not in value_functions
-} | {
+    **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
+    **{f: made.function for made in compositions.values() for f in made.numpy_functions},
     np.absolute: ops.abs,
     np.amax: ops.max,
     np.amin: ops.min,
@@ -135,7 +138,7 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """Return ``func(*args, **kwargs)``. This is the method `__array_function__` of Tensor."""
-    return _call_replacement(func, args, kwargs, "")
+    return _call_replacement(func, args, kwargs, numpy_name(func))
 
 
 def _call_replacement(
@@ -143,30 +146,69 @@ def _call_replacement(
 ) -> Any:
     """Call the replacement for NumPy's `func`, or `func` itself if its result has no gradient.
 
-    `name` is the name of the ufunc. It is empty for other functions.
-
     Raises
     ------
     TypeError
         If there is no replacement, or if the replacement does not accept one of the arguments.
     """
     if func in differentiable:
-        try:
-            return differentiable[func](*args, **kwargs)
-        except TypeError as error:
-            if "unexpected keyword argument" not in str(error):
-                raise
-            same = name or func.__name__
-            expected = f"the arguments of tg.{same}" if hasattr(ops, same) else "no such argument"
-            names = ", ".join(f"{key}=" for key in kwargs)
-            got, fix = "an argument that Tensors do not support", f"leave out {names}"
-            raise argument_error(
-                f"np.{func.__name__}", names, expected, got, fix, TypeError
-            ) from error
+        ours = differentiable[func]
+        if kwargs or len(args) > 1:
+            args, kwargs = _our_arguments(func, ours, args, kwargs)
+        return ours(*args, **kwargs)
     if func in value_functions:
         return func(*_without_tensors(args), **_without_tensors(kwargs))
-    module = getattr(func, "__module__", "numpy").removeprefix("numpy").lstrip(".")
-    raise _no_derivative_error(name or f"{module}.{func.__name__}".lstrip("."))
+    raise _no_derivative_error(name)
+
+
+def _our_arguments(
+    func: Callable[..., Any], ours: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the arguments of a call of NumPy's `func` as arguments of `ours`.
+
+    Optional arguments are passed by name, because `ours` may lack some of them. An argument that
+    has NumPy's default value is left out.
+
+    Raises
+    ------
+    TypeError
+        If `ours` does not have an argument that is not left out.
+    """
+    theirs, our_names = _signature(func), _signature(ours).parameters
+    if theirs is None or any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
+        given = theirs.bind(*args, **kwargs).kwargs if theirs else kwargs
+        _check_known(func, our_names, given)
+        return args, kwargs
+    required, optional = [], {}
+    for name, value in theirs.bind(*args, **kwargs).arguments.items():
+        parameter = theirs.parameters[name]
+        default = parameter.default
+        if default is parameter.empty or parameter.kind is parameter.POSITIONAL_ONLY:
+            required.append(value)
+        elif not (value is default or (type(value) in IMMUTABLE and value == default)):
+            optional[name] = value
+    _check_known(func, our_names, optional)
+    return required, optional
+
+
+def _check_known(func: Any, our_names: Any, given: dict[str, Any]) -> None:
+    """Raise TypeError if a call of NumPy's `func` has an argument that we do not have."""
+    if any(p.kind is p.VAR_KEYWORD for p in our_names.values()):
+        return
+    unknown = ", ".join(f"{name}=" for name in given if name not in our_names)
+    if unknown:
+        operation, expected = f"np.{numpy_name(func)}", f"only {', '.join(our_names)} with a Tensor"
+        fix = f"leave out {unknown}"
+        raise argument_error(operation, unknown, expected, "a value", fix, TypeError)
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> Any:
+    """Return the signature of a function; None for one of NumPy's that has no signature."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
 
 
 def _take(a: Any, indices: Any, axis: int) -> Any:

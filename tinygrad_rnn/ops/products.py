@@ -12,6 +12,7 @@ from ..dtypes import as_constant
 from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..op import apply, op
+from .composition import composition
 from .shapes import expand_dims, reshape, squeeze
 
 
@@ -180,6 +181,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return matmul(x, as_operand("linear", "weight", weight, x).mT)
 
 
+@composition(np.outer, sample=lambda r: [(r(3), r(4)), (r(2, 2), r(3)), (r(), r(2))])
 def outer(a: Any, b: Any) -> Any:
     """Return the product of every entry of `a` with every entry of `b`, as `numpy.outer` does.
 

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..errors import argument_error, describe
 from ..graph import read, unwrap
 from ..op import op
+from .composition import composition
 from .elementwise import exp, sqrt
 from .indexing import where
 from .shapes import concatenate, flip, invert_permutation, transpose
@@ -154,6 +155,9 @@ var.vjps(
 )
 
 
+@composition(
+    np.std, sample=lambda r: [(r(4, 3),), (r(4, 3), 0, {"ddof": 1}), (r(4, 3), {"keepdims": True})]
+)
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the standard deviation, the square root of the variance; see `var`.
 

@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import op
+from .composition import composition
 
 
 @op(
@@ -37,6 +38,7 @@ def reshape(a: Any, *, shape: Any) -> Any:
 reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
 
 
+@composition(np.ravel, sample=lambda r: [(r(2, 3),), (r(),), (r(0, 2),)])
 def ravel(a: Any) -> Any:
     """Return `a` flattened to one axis, in row-major order.
 
@@ -82,6 +84,7 @@ def invert_permutation(axes: Any) -> Any:
     return tuple(int(i) for i in np.argsort([axis % len(axes) for axis in axes]))
 
 
+@composition(np.swapaxes, sample=lambda r: [(r(2, 3, 4), 0, -1), (r(2, 3), 1, 0)])
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """Return `a` with two axes exchanged.
 
@@ -99,6 +102,14 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return transpose(a, tuple(axes))
 
 
+@composition(
+    np.moveaxis,
+    sample=lambda r: [
+        (r(2, 3, 4), -1, 1),
+        (r(2, 3, 4), [0, 1], [-1, 0]),
+        (r(2, 3, 4), (2, 0, 1), (0, 1, -1)),
+    ],
+)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """Return `a` with one or several axes moved to new positions; the other axes keep their order.
 
@@ -262,8 +273,9 @@ def stack(*arrays: Any, axis: int = 0) -> Any:
 stack.vjps(arrays=lambda g, y, *arrays, axis: list(moveaxis(g, axis, 0) if axis else g))
 
 
-def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """Cut `a` along `axis` and return the list of parts, as `numpy.split` does.
+@composition(np.split, sample=lambda r: [(r(2, 6), 3, 1), (r(2, 6), [1, 4], -1), (r(4), [2, 2])])
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut `ary` along `axis` and return the list of parts, as `numpy.split` does.
 
     If `indices_or_sections` is an integer, it is the number of equal sections. If it is a list, it
     has the indices to cut at.
@@ -281,7 +293,7 @@ def split(a: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> tg.split(tg.Tensor([1.0, 2.0, 3.0]), [1])
     [Tensor([1.]), Tensor([2., 3.])]
     """
-    a = a if isinstance(a, Value) else np.asarray(a)
+    a = ary if isinstance(ary, Value) else np.asarray(ary)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
         expected, got = "an integer, or indices to cut at", describe(indices_or_sections)
