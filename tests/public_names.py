@@ -53,7 +53,7 @@ def public_names():
         found |= {
             name: x
             for name, x in things.items()
-            if not isinstance(x, ModuleType) and x not in found.values()
+            if x not in found.values() and (callable(x) or not isinstance(x, ModuleType))
         }
     return found
 

@@ -7,6 +7,7 @@ recorded graph. You can draw the graph, print it as equations, and step through 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the other imports
@@ -14,7 +15,6 @@ from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the 
 # isort: split
 from . import nn, ops, optim, text
 from .analysis.debug import debug
-from .compile import compile
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from . import interop, parallel
     from .analysis import gradient_flow as bptt
     from .analysis.backward_steps import backward_steps
+    from .compile import compile
     from .draw import graph
+else:
+    from . import compile  # the package, which is called like its function
 
 __version__ = "0.1.0"
 
@@ -41,23 +44,27 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-del graph  # the module; `tg.graph` is the drawing function, which `__getattr__` loads on first use
+globals().pop("graph", None)  # the module; `tg.graph` is the function that draws
+
+LAZY = {
+    "backward_steps": ".analysis.backward_steps",
+    "bptt": ".analysis.gradient_flow",
+    "graph": ".draw",
+    "interop": ".interop",
+    "parallel": ".parallel",
+}
+"""The module of each name that is imported on its first use, so that importing tg stays quick."""
+
+if not TYPE_CHECKING:  # a type checker then reports names that the package does not have
+
+    def __getattr__(name: str) -> Any:
+        """Import the module of a name in `LAZY`."""
+        if name not in LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = import_module(LAZY[name], __name__)
+        globals()[name] = found = getattr(home, name, home)
+        return found
 
 
-def __getattr__(name: str) -> Any:
-    """Import the module of a name on its first use, so that importing the package stays quick."""
-    from importlib import import_module
-
-    homes = {
-        "graph": ".draw",
-        "backward_steps": ".analysis.backward_steps",
-        "bptt": ".analysis.gradient_flow",
-        "interop": ".interop",
-        "parallel": ".parallel",
-        "compile": ".compile",
-    }
-    if name not in homes:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(homes[name], __name__)
-    globals()[name] = found = getattr(home, name, home)
-    return found
+def __dir__() -> list[str]:
+    return __all__

@@ -158,3 +158,7 @@ def _require_same_parameters(
         fix = "build the same model in every process"
         raise argument_error(operation, "parameters", expected, got, fix)
     return tensors, communicator
+
+
+def __dir__() -> list[str]:
+    return __all__

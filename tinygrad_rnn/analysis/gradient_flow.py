@@ -460,3 +460,7 @@ def _continue_backward(x: Value, g: Any, places: Places) -> Iterable[tuple[Value
                 waiting.append(value)
     order = sorted(reached, key=lambda value: value.node.index, reverse=True)
     return backward_pass({x: g}, order)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,14 +10,19 @@ that a user gets.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .. import check
-from ..errors import argument_error, describe
+from ..errors import NotCompilable, argument_error, describe
 
 if TYPE_CHECKING:
     from .layer import CompiledModule
+
+__all__ = ["CompiledModule", "NotCompilable", "compile"]
 
 BACKENDS = {"numpy": (), "numba": ("numba", "scipy")}
 """The packages that each backend needs besides NumPy. Numba's matrix products come from SciPy."""
@@ -97,3 +102,33 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
     from .layer import CompiledModule  # imported late, because it makes importing the library slow
 
     return CompiledModule(target, fallback, backend)
+
+
+if not TYPE_CHECKING:  # a type checker then reports names that the package does not have
+
+    def __getattr__(name: str) -> Any:
+        """Import `CompiledModule` on its first use."""
+        if name == "CompiledModule":
+            return import_module(f"{__name__}.layer").CompiledModule
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class CallablePackage(ModuleType):
+    """The type of this package: a call of the package is a call of its function `compile`.
+
+    The package and its function have the same name. So ``tg.compile(model)`` calls the function,
+    and ``tg.compile.CompiledModule`` is a name in the package.
+    """
+
+    __call__ = staticmethod(compile)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, (self.__name__,)
+
+
+__doc__, __wrapped__ = compile.__doc__, compile  # `help` and `inspect.signature` read them
+sys.modules[__name__].__class__ = CallablePackage

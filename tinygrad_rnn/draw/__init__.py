@@ -6,3 +6,7 @@ from .figure import Graph, graph
 from .picture import Edge, Vertex
 
 __all__ = ["Edge", "Graph", "NoEngineError", "Vertex", "graph", "text"]
+
+
+def __dir__() -> list[str]:
+    return __all__

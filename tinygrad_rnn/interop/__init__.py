@@ -29,3 +29,7 @@ __all__ = [
     "to_pytorch",
     "to_tutorial",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,3 +15,7 @@ __all__ = [
     "Linear", "Module", "ModuleList", "RNNCell", "Recurrent", "Sequential", "clip_grad_norm_",
     "clip_grad_value_", "functional", "init",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -325,3 +325,7 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     fix = "pass a tuple, for example weight.shape"
     check.instance("init", "shape", shape, tuple | list, "a tuple of integers", fix)
     return tuple(check.count("init", "shape", n, low=0) for n in shape)
+
+
+def __dir__() -> list[str]:
+    return __all__

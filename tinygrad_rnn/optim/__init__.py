@@ -15,3 +15,7 @@ __all__ = [
     "SGD", "Adam", "AdamW", "CosineAnnealingLR", "ExponentialLR", "LinearLR", "Optimizer",
     "RMSprop", "ReduceLROnPlateau", "Schedule", "StepLR",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,3 +6,7 @@ from .truncated_bptt import bptt
 from .vocabulary import CharVocab, one_hot
 
 __all__ = ["CharVocab", "batches", "bptt", "columns", "count_batches", "one_hot", "sample"]
+
+
+def __dir__() -> list[str]:
+    return __all__
