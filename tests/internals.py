@@ -38,7 +38,7 @@ from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import numpy_protocol
 from tinygrad_rnn.ops.composition import compositions
-from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save
+from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save, whole_file
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
@@ -98,4 +98,5 @@ __all__ = [
     "toposort",
     "train",
     "tree",
+    "whole_file",
 ]

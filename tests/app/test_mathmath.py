@@ -22,6 +22,7 @@ from internals import (
     sample,
     tell_tutorial,
     train,
+    whole_file,
 )
 
 import tinygrad_rnn as tg
@@ -301,14 +302,14 @@ def test_the_graph_of_an_earlier_run_is_overwritten(capsys, tmp_path, plain_tuto
 def test_a_directory_that_cannot_be_written_to_is_reported_before_anything_is_printed(
     capsys, tmp_path, monkeypatch
 ):
-    def deny(*_, **__):
+    def deny(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_text", deny)
+    monkeypatch.setattr(whole_file.os, "fsync", deny)
     with pytest.raises(
-        OSError,
-        match=r"expected a writable directory, got .* "
-        r"\(mathmath.txt: Permission denied\); use another",
+        PermissionError,
+        match=r"mathmath: argument directory: expected a file that can be written, "
+        r"got .*mathmath\.txt' \(permission denied\); free space, or use another",
     ):
         tell_tutorial(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""

@@ -169,7 +169,7 @@ AREAS = {
         ),
         "a number as a picture's path": (
             lambda: tg.graph(loss()).save(5),
-            ValueError,
+            TypeError,
             r"graph\.save: argument path: .* got int 5",
         ),
     }

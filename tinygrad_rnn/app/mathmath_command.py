@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import argument_error
+from ..serialize.whole_file import replace_file
 from .console import add_plain_option
 
 if TYPE_CHECKING:
@@ -99,12 +100,8 @@ def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
         fix = "move this file away, or use another --directory"
         raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
     for path, content in contents.items():
-        try:
-            path.write_text(content.rstrip("\n") + "\n", encoding="utf-8")
-        except OSError as error:
-            got = f"{directory} ({path.name}: {error.strerror})"
-            expected, fix = "a writable directory", "use another --directory"
-            raise argument_error("mathmath", "directory", expected, got, fix, OSError) from error
+        lines = (content.rstrip("\n") + "\n").encode()
+        replace_file(path, lines, operation="mathmath", argument="directory")
     return descriptions
 
 

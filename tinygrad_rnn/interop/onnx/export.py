@@ -13,7 +13,7 @@ from ... import check, tree
 from ...errors import argument_error, describe
 from ...graph import unwrap
 from ...nn import Module, Recurrent
-from ...serialize import write_atomically
+from ...serialize.whole_file import find_target, replace_file
 from ...tensor import Tensor
 from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
@@ -80,6 +80,8 @@ def to_onnx(
         If the model is in training mode, an op has no counterpart in ONNX, or a recurrent layer is
         in float64, which runtimes do not support. It is also raised if the ops depend on the values
         or sizes of the inputs. In each case, no file is written.
+    OSError
+        If `path` cannot be written, as in `tg.save`.
 
     Examples
     --------
@@ -93,8 +95,7 @@ def to_onnx(
     """
     onnx = _import_onnx()
     _require_evaluation(model)
-    fix = 'pass "model.onnx", for example'
-    check.instance("to_onnx", "path", path, str | os.PathLike, "the name of a file", fix)
+    find_target(path, operation="to_onnx")
     args = _to_arrays(example_input if isinstance(example_input, tuple) else (example_input,))
     kwargs = {} if lengths is None else {"lengths": _to_arrays(lengths)}
     names, arrays = _name_inputs(model, args, kwargs), tree.leaves((args, kwargs))
@@ -110,7 +111,7 @@ def to_onnx(
         _export_call(builder, ExportedCall(builder, a, b))
     file = _build_model(builder, type(model).__name__, named_axes)
     onnx.checker.check_model(file, full_check=True)
-    write_atomically(path, file.SerializeToString())
+    replace_file(path, file.SerializeToString(), operation="to_onnx")
     return named_axes
 
 

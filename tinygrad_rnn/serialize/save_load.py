@@ -1,7 +1,4 @@
-"""Saving and loading arrays as safetensors files, without pickle.
-
-Files are written atomically. The header of a file is checked before any of its arrays is read.
-"""
+"""Saving and loading arrays as safetensors files, without pickle."""
 
 from __future__ import annotations
 
@@ -12,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import check
-from .errors import argument_error, describe
-from .graph import unwrap
+from .. import check
+from ..errors import argument_error, describe
+from ..graph import unwrap
+from .whole_file import find_target, replace_file
 
 __all__ = ["load", "load_metadata", "load_with_metadata", "save"]
 DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
@@ -32,9 +30,10 @@ def save(
 ) -> None:
     """Write named arrays to a safetensors file, which PyTorch and other libraries can read too.
 
-    The file appears complete or not at all: a temporary file in the same folder is written, flushed
-    to disk, and renamed. The new file keeps the permissions of the file that it replaces. If `path`
-    is a symbolic link, the file that it points to is replaced.
+    The file appears complete or not at all: a draft in the same folder is written, flushed to disk,
+    and renamed. The new file keeps the permissions of the file that it replaces. If `path` is a
+    symbolic link, the file that it points to is replaced. Another hard link to that file keeps the
+    old arrays.
 
     Parameters
     ----------
@@ -51,10 +50,11 @@ def save(
         If an argument has the wrong type, a name is not a str, or a safetensors file cannot store
         the dtype of an array. In that case nothing is written.
     ValueError
-        If an array is named ``__metadata__``, which the format reserves. In that case nothing
-        is written.
-    FileNotFoundError
-        If the folder of `path` does not exist, or `path` is a folder.
+        If an array is named ``__metadata__``, which the format reserves, or no file can have the
+        name `path`. In that case nothing is written.
+    OSError
+        If the folder of `path` does not exist or is read-only, `path` is a folder, a read-only
+        file, a pipe or a device, or the disk is full. An old file stays unchanged.
 
     Examples
     --------
@@ -70,7 +70,6 @@ def save(
     from safetensors.numpy import save as serialize_arrays
 
     check.mapping("save", "state", state, "pass module.state_dict()")
-    _check_path("save", path)
     expected = "a mapping of str to str"
     check.instance("save", "metadata", metadata, Mapping | None, expected, "pass a dict of strings")
     arrays = {_check_name(name): _to_storable(name, value) for name, value in state.items()}
@@ -78,8 +77,9 @@ def save(
         for part in (name, text):
             argument, fix = f"metadata[{name!r}]", "convert name and value with str(...)"
             check.instance("save", argument, part, str, "a str as name and value", fix)
+    find_target(path)
     # With no arrays and empty metadata, safetensors would write a header that it cannot read.
-    write_atomically(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
+    replace_file(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
 
 
 def _check_path(operation: str, path: Any) -> None:
@@ -271,37 +271,3 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"{name!r} occurs twice in the header")
         entries[name] = entry
     return entries
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to `path` completely or not at all: a crash leaves the old file unchanged.
-
-    If `path` is a symbolic link, the file that it points to is replaced. The new file has the
-    permissions of the old file from the start. So a user who may not read the old file cannot read
-    the new file either, even while it is being written.
-    """
-    from pathlib import Path
-    from stat import S_IMODE
-
-    where = Path(os.path.realpath(os.fsdecode(path)))
-    if not where.parent.is_dir() or where.is_dir():
-        expected, fix = "a file in a folder that exists", "create the folder, or use another name"
-        got = repr(os.fsdecode(path))
-        raise argument_error("save", "path", expected, got, fix, FileNotFoundError)
-    mode = S_IMODE(where.stat().st_mode) if where.exists() else None
-
-    def create(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o666 if mode is None else mode)
-
-    draft = where.with_name(f".{where.name}.{os.urandom(8).hex()}.tmp")
-    try:
-        with open(draft, "xb", opener=create) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:  # the umask may have removed some permissions
-            draft.chmod(mode)
-        draft.replace(where)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -1,0 +1,208 @@
+"""Replacement of a file, whole or not at all.
+
+Every file that the package writes, except in programs of the user, goes through `replace_file`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from stat import S_IMODE, S_ISREG
+from typing import Any
+
+from .. import check
+from ..errors import argument_error
+
+STREAMS = ("/proc/", "/dev/fd/")
+"""Folders in which a name stands for a file that a process has open, such as its output."""
+
+
+def replace_file(
+    path: str | bytes | os.PathLike[Any],
+    content: bytes,
+    *,
+    operation: str = "save",
+    argument: str = "path",
+) -> None:
+    """Write `content` to `path` whole or not at all: any failure leaves the old file unchanged.
+
+    A draft in the same folder is written, flushed to disk, and renamed. The new file keeps the
+    permissions of the old one, and its owner where the system allows this. Another hard link to the
+    old file keeps the old content.
+
+    Parameters
+    ----------
+    path : path-like
+        If it is a symbolic link, the file that it points to is replaced.
+    content : bytes
+    operation, argument : str
+        The names of the operation and of its argument, for error messages.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As in `find_target`. OSError is also raised if the system fails to write, because the disk
+        is full for example. Its ``errno`` is that of the system.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from tinygrad_rnn.serialize.whole_file import replace_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_file(os.path.join(folder, "a.txt"), b"hello")
+    ...     os.listdir(folder)
+    ['a.txt']
+    """
+    target = find_target(path, operation=operation, argument=argument)
+    # The draft's name is short, because the target's may be as long as the system allows.
+    draft = target.with_name(f".tinygrad_rnn.{os.urandom(8).hex()}.tmp")
+    old = target.stat() if target.exists() else None
+    # Until the draft has the owner of the old file, nobody else may read it.
+    mode = 0o666 if old is None else 0o600
+    try:
+        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if old is not None:
+            _copy_ownership(old, draft)
+        draft.replace(target)
+    except OSError as error:
+        raise _system_error(operation, argument, path, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _copy_ownership(old: os.stat_result, draft: Path) -> None:
+    """Give the owner, the group and the permissions of the old file to the draft."""
+    if hasattr(os, "chown"):  # Windows has no such function
+        for owner in (old.st_uid, -1):  # only root can change the owner; others keep the group
+            try:
+                os.chown(draft, owner, old.st_gid)
+                break
+            except PermissionError:
+                continue
+    draft.chmod(S_IMODE(old.st_mode))
+
+
+def find_target(
+    path: str | bytes | os.PathLike[Any], *, operation: str = "save", argument: str = "path"
+) -> Path:
+    """Return the path of the file that `replace_file` would create or replace, and write nothing.
+
+    Call this function before long work whose result is to be written.
+
+    Parameters
+    ----------
+    path, operation, argument
+        See `replace_file`.
+
+    Returns
+    -------
+    Path
+        The absolute path, behind all symbolic links.
+
+    Raises
+    ------
+    TypeError
+        If `path` is not a path.
+    ValueError
+        If no file can have this name, because it is empty for example.
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If `path` is a folder.
+    PermissionError
+        If the file is read-only, or the folder is.
+    OSError
+        If `path` is neither a file nor a folder, but a pipe, a device or a socket.
+    """
+    name = path_name(path, operation=operation, argument=argument)
+    try:
+        target = _follow_links(Path(name))
+        old = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        old = None
+    except OSError as error:
+        raise _system_error(operation, argument, name, error) from error
+    folder = target.parent
+    is_folder = target.is_dir() or name.endswith(("/", os.sep))
+    is_stream = str(target).startswith(STREAMS)
+    is_regular = not is_stream and (old is None or S_ISREG(old.st_mode))
+    is_writable = old is None or (old.st_mode & 0o222 and os.access(target, os.W_OK))
+    add_folder = "create the folder, or use another path"
+    expand = "replace ~ by the home folder with os.path.expanduser(path)"
+    allow = "allow writing with chmod u+w, or use another path"
+    copy = "save to a new file, and copy that file to the pipe or device"
+    for holds, expected, fix, kind in (
+        (
+            folder.is_dir(),
+            "a file in an existing folder",
+            expand if name[0] == "~" else add_folder,
+            FileNotFoundError,
+        ),
+        (not is_folder, "a file, not a folder", "add the name of a file", IsADirectoryError),
+        (is_regular, "a regular file, or a new one", copy, OSError),
+        (is_writable, "a file that is not read-only", allow, PermissionError),
+        (
+            os.access(folder, os.W_OK | os.X_OK),
+            "a file in a writable folder",
+            "use another folder",
+            PermissionError,
+        ),
+    ):
+        check.require(holds, operation, argument, expected, shorten(name), fix, kind)
+    return target
+
+
+def _follow_links(path: Path) -> Path:
+    """Return the absolute path that symbolic links lead to.
+
+    Links are followed one by one up to a stream of a process. /dev/stdout leads on to a file if the
+    output of the process goes to that file, which must not be replaced.
+    """
+    seen = set()
+    while path not in seen:
+        seen.add(path)
+        path = Path(os.path.realpath(path.parent), path.name)
+        if str(path).startswith(STREAMS) or not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return path
+
+
+def path_name(path: Any, *, operation: str, argument: str = "path") -> str:
+    """Return a path as a str.
+
+    Raises
+    ------
+    TypeError
+        If `path` is not a path.
+    ValueError
+        If no file can have this name: it is empty, or has a character that file names cannot have.
+    """
+    kinds, fix = str | bytes | os.PathLike, "pass a str or a pathlib.Path"
+    check.instance(operation, argument, path, kinds, "the name of a file", fix)
+    name = os.fsdecode(path)
+    try:
+        is_possible = bool(name) and b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        is_possible = False
+    expected, fix = "the name of a file", "use a name of letters and digits, for example"
+    check.require(is_possible, operation, argument, expected, shorten(name), fix)
+    return name
+
+
+def shorten(path: Any) -> str:
+    """Return the repr of a path for a message, with an ellipsis if the path is very long."""
+    text = repr(os.fsdecode(path))
+    return text if len(text) <= 200 else f"{text[:98]}…{text[-98:]}"
+
+
+def _system_error(operation: str, argument: str, path: Any, error: OSError) -> Exception:
+    """Return an argument error of the type and with the number of the system's error."""
+    got = f"{shorten(path)} ({(error.strerror or str(error)).lower()})"
+    expected, fix = "a file that can be written", "free space, or use another path"
+    refusal = argument_error(operation, argument, expected, got, fix, type(error))
+    refusal.errno = error.errno  # type: ignore[attr-defined]
+    return refusal
