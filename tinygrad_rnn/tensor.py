@@ -18,6 +18,7 @@ from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
+from .ops.operators import MoreOperators
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 
@@ -27,7 +28,7 @@ def _comparison(compare: Any) -> Any:
     return lambda self, other: read(compare, self, other)
 
 
-class Tensor(Copyable, Value):
+class Tensor(Copyable, MoreOperators, Value):
     """An array that remembers how it was computed, so that gradients can flow back.
 
     Parameters

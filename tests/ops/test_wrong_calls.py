@@ -98,7 +98,49 @@ AREAS = {
             TypeError,
             r"repeat: Cannot cast scalar from dtype\('float64'\)",
         ),
-    }
+    },
+    "bits": {
+        "a Tensor and a number": (
+            lambda: leaf(3) & 1,
+            TypeError,
+            r"operator &: argument self: .* use np\.logical_and\(a, b\)$",
+        ),
+        "a number or a Tensor": (
+            lambda: 1 | leaf(3),
+            TypeError,
+            r"operator \|: argument self: .* use np\.logical_or\(a, b\)$",
+        ),
+        "a caret for a power": (
+            lambda: leaf(3) ^ 2,
+            TypeError,
+            r"operator \^: argument self: .* use a \*\* b for a power, or np\.logical_xor",
+        ),
+        "a shift to the left": (
+            lambda: leaf(3) << 1,
+            TypeError,
+            r"operator <<: argument self: .* use a \* 2\*\*b$",
+        ),
+        "a shift to the right": (
+            lambda: 8 >> leaf(3),
+            TypeError,
+            r"operator >>: argument self: .* use a // 2\*\*b$",
+        ),
+        "a tilde": (
+            lambda: ~leaf(3),
+            TypeError,
+            r"operator ~: argument self: .* use np\.logical_not\(a\)$",
+        ),
+        "an array and a Tensor": (
+            lambda: np.array([True]) & leaf(3),
+            TypeError,
+            r"np\.bitwise_and: argument x: .* use np\.logical_and\(x, y\)",
+        ),
+        "an array shifted by a Tensor": (
+            lambda: np.array([1]) << leaf(3),
+            TypeError,
+            r"np\.left_shift: argument x: .* use x \* 2\*\*y",
+        ),
+    },
 }
 
 
@@ -108,5 +150,5 @@ def test_a_wrong_call_of_ops_is_refused_by_name(call, error, message):
 
 
 def test_wrong_calls_of_ops_have_rows_of_every_area():
-    assert AREAS.keys() == {"indexing"}
+    assert AREAS.keys() == {"indexing", "bits"}
     assert min(map(len, AREAS.values())) >= 4

@@ -48,6 +48,7 @@ from .reductions import (
     sum,
     var,
 )
+from .rounding import floor_divide, remainder
 from .shapes import (
     broadcast_to,
     concatenate,
@@ -81,6 +82,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "flip",
+    "floor_divide",
     "gather",
     "getitem",
     "lerp",
@@ -103,6 +105,7 @@ __all__ = [
     "prod",
     "ravel",
     "relu",
+    "remainder",
     "repeat",
     "reshape",
     "scatter",

@@ -24,7 +24,8 @@ from .composition import compositions, numpy_name
 
 value_functions = {
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-    np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not,
+    np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
     np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all,
     np.searchsorted, np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size,
     np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string,
@@ -59,6 +60,7 @@ differentiable: dict[Any, Callable[..., Any]] = {
     ),  # raises TypeError if fill_value is a Tensor
     np.reciprocal: lambda a: 1 / a,
     np.positive: lambda a: a,
+    np.divmod: lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
 }
 """The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead."""
 
@@ -70,12 +72,16 @@ alternatives = {
     "minimum.reduce": "min",
     "multiply.accumulate": "exp(cumsum(log(x))) for positive x",
     "cumprod": "exp(cumsum(log(x))) for positive x",
-    "floor_divide": "divide",
-    "remainder": "subtract and divide",
     "floor": "np.floor(x.data), whose derivative is 0 wherever it exists",
     "ceil": "np.ceil(x.data), whose derivative is 0 wherever it exists",
     "round": "np.round(x.data), whose derivative is 0 wherever it exists",
     "rint": "np.rint(x.data), whose derivative is 0 wherever it exists",
+    "bitwise_and": "np.logical_and(x, y)",
+    "bitwise_or": "np.logical_or(x, y)",
+    "bitwise_xor": "np.logical_xor(x, y)",
+    "left_shift": "x * 2**y",
+    "right_shift": "x // 2**y",
+    "invert": "np.logical_not(x)",
     "sort": "x[np.argsort(x.data)]",
     "diff": "x[1:] - x[:-1]",
     "average": "mean, or (w * x).sum() / w.sum()",

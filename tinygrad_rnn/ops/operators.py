@@ -1,0 +1,46 @@
+"""More operators of a Tensor: ``%``, ``//`` and `divmod`; those of bits raise TypeError."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..errors import argument_error
+from .rounding import floor_divide, remainder
+
+
+def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
+    """Return a method that raises TypeError for an operator of bits."""
+
+    def method(self: Any, other: Any = None) -> NoReturn:
+        expected = "plain arrays, because bits have no derivative"
+        raise argument_error(f"operator {symbol}", "self", expected, "a Tensor", fix, TypeError)
+
+    return method
+
+
+class MoreOperators:
+    """The operators that `Tensor` inherits."""
+
+    __slots__ = ()
+
+    __mod__, __floordiv__ = remainder, floor_divide
+
+    def __rmod__(self, other: Any) -> Any:
+        return remainder(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return floor_divide(other, self)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return floor_divide(self, other), remainder(self, other)
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return floor_divide(other, self), remainder(other, self)
+
+    __and__ = __rand__ = _refuse("&", "use np.logical_and(a, b)")
+    __or__ = __ror__ = _refuse("|", "use np.logical_or(a, b)")
+    __xor__ = __rxor__ = _refuse("^", "use a ** b for a power, or np.logical_xor(a, b)")
+    __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
+    __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
+    __invert__ = _refuse("~", "use np.logical_not(a)")
