@@ -23,7 +23,9 @@ def test_the_remainder_has_the_derivatives_of_a_minus_b_times_the_floor():
     a, b = leaf_with(A), leaf_with(B)
     (a % b).backward(np.full(200, 3.0))
     np.testing.assert_array_equal(a.grad, 3.0)
-    np.testing.assert_array_equal(b.grad, [-3.0 * math.floor(x / y) for x, y in zip(A, B)])
+    np.testing.assert_array_equal(
+        b.grad, [-3.0 * math.floor(x / y) for x, y in zip(A, B, strict=True)]
+    )
 
 
 def test_a_floor_stops_every_gradient():
