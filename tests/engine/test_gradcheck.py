@@ -169,7 +169,7 @@ def test_an_error_of_a_thousandth_in_the_second_order_only(index):
         (name, argument)
         for name, op in OPS.items()
         for argument in op.rules
-        if op.rule_text(argument) != "g * 0"
+        if op.rule_text(argument) not in ("where(False, g, 0)", "g * 0")
     ],
 )
 def test_an_error_of_a_thousandth_in_any_rule_of_the_registry(name, argument, monkeypatch):
