@@ -24,6 +24,9 @@ CASES = [
     for name, op in OPS.items()
     for arrays, params in cases(op, np.random.default_rng(1))
 ]
+STOPPED = "where(False, g, 0)"
+"""The rule of an input on which the result does not depend, except at jumps."""
+
 every_op = pytest.mark.parametrize("name", OPS)
 every_case = pytest.mark.parametrize(
     ("name", "arrays", "params"), CASES, ids=[f"{case[0]}-{i}" for i, case in enumerate(CASES)]

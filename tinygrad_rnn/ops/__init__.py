@@ -6,9 +6,13 @@ another way, the domain of the inputs, and sample calls.
 
 NaN and inf get no special treatment: an op returns what NumPy returns. If an op uses an entry that
 is NaN, the result is NaN, even in `max`, `relu` and `clip`. Every derivative rule propagates NaN in
-the incoming gradient. NaN in an entry that is not used has no effect: for example in the branch
-that `where` does not take, or in an entry that ``x[index]`` does not select. Integers cannot be
-NaN: ``tg.Tensor([nan], dtype=int)`` raises ValueError.
+the incoming gradient to the entries that the result depends on. NaN in an entry that is not used
+has no effect: for example in the branch that `where` does not take, or in an entry that
+``x[index]`` does not select. Integers cannot be NaN: ``tg.Tensor([nan], dtype=int)`` raises
+ValueError.
+
+An op that chooses, such as `relu`, `clip`, `max` or `where`, gives the gradient 0 to an entry that
+it does not choose, even if the incoming gradient is inf or NaN.
 """
 
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
