@@ -13,7 +13,7 @@ WRITING = {
     "save_file", "save_model", "savefig", "savetxt", "savez", "savez_compressed", "symlink",
     "symlink_to", "hardlink_to", "link", "tofile", "touch", "truncate", "write_bytes", "write_html",
     "write_image", "write_text", "NamedTemporaryFile", "TemporaryFile", "FileIO", "FileHandler",
-    "copy", "copy2", "copyfile", "move", "ZipFile", "GzipFile",
+    "copy", "copy2", "copyfile", "move",
 }  # fmt: skip
 """Names of functions and methods that create or change a file, in the libraries that we use."""
 MODULES = {"os", "shutil", "tempfile", "zipfile", "gzip", "io", "np", "numpy", "json", "logging"}
@@ -36,8 +36,9 @@ def writing_calls(tree):
         owner, name = "", getattr(call.func, "id", "")
         if isinstance(call.func, ast.Attribute):
             owner, name = ast.unparse(call.func.value), call.func.attr
-        if name == "open":
-            is_writing = owner == "os" or not is_reading(call, 0 if owner not in ("", "io") else 1)
+        if name in ("open", "ZipFile", "GzipFile"):
+            place = 1 if owner in {"", *MODULES} else 0
+            is_writing = owner == "os" or not is_reading(call, place)
         elif name in HARMLESS or name == "save":
             is_writing = owner in MODULES
         else:
@@ -79,6 +80,7 @@ def test_a_file_is_opened_for_writing_in_one_place(path):
         "save_file(arrays, path)",
         "tempfile.mkstemp()",
         "json.dump(data, file)",
+        "zipfile.ZipFile(path, 'w')",
     ],
 )
 def test_the_check_on_writers_can_fail(code):
@@ -92,6 +94,7 @@ def test_the_check_on_writers_can_fail(code):
         "open(path, 'rb')",
         "path.open()",
         "path.open('rb')",
+        "zipfile.ZipFile(path)",
         "text.replace('a', 'b')",
         "array.copy()",
         "tg.save(state, path)",

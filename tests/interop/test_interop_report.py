@@ -250,7 +250,8 @@ WRONG = {
     "a dtype of eight bits": (
         lambda folder: interop.compare(nn.Linear(3, 2), write_raw_file(folder / "x", EIGHT)),
         ValueError,
-        r"argument source\['weight'\]: expected one of the dtypes BOOL, BF16, .*got F8_E4M3",
+        r"compare: argument source: expected a whole safetensors file, got '.*/x' \(array 'weight' has "
+        r"dtype F8_E4M3, expected one of BF16, BOOL, .*\); convert the array before it is saved",
     ),
 }
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import argument_error
-from ..serialize.whole_file import find_target, path_name, replace_file
+from ..serialize.paths import path_name
+from ..serialize.whole_file import find_target, replace_file
 from .render import FORMATS, render
 
 
 def save_figure(figure: Any, path: Any) -> Path:
     """Write a `Graph` as a picture, in the format that the suffix of `path` names."""
-    name = path_name(path, operation="graph.save", argument="path")
+    name = path_name(path, operation="graph.save")
     writer = _choose_writer(figure, Path(name))
     find_target(name, operation="graph.save")
     replace_file(name, writer(), operation="graph.save")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from .. import check
+from ..serialize.file_kinds import path_error
 from .layout import (
     LETTERS,
     LayerWeights,
@@ -75,6 +77,8 @@ def from_keras(
     >>> gru.load_state_dict(tg.interop.from_keras([ones, ones[:2], zeros], reset="after"))
     """
     name, fix = "from_keras", "pass layer.get_weights() of one layer"
+    if isinstance(weights, str | bytes | PathLike):
+        raise path_error(name, "weights", weights, "a list of arrays")
     check.instance(name, "weights", weights, Sequence, "a list of arrays", fix)
     n, expected = len(weights), "2 or 3 arrays for one direction, 4 or 6 for two"
     check.require(n in (2, 3, 4, 6), name, "weights", expected, f"{n}", fix)

@@ -14,6 +14,7 @@ import numpy as np
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import unwrap
+from ..serialize.file_kinds import require_arrays
 
 LETTERS = {1: "h", 3: "rzn", 4: "ifgo"}
 """The letters of the gates in our order, by the number of gates: RNN, GRU, LSTM."""
@@ -62,7 +63,7 @@ def copy_arrays(operation: str, argument: str, arrays: Any, fix: str) -> dict[st
     TypeError
         If `arrays` is not a mapping, or one of its values is not an array of real numbers.
     """
-    arrays = check.mapping(operation, argument, arrays, fix)
+    arrays = require_arrays(operation, argument, arrays, fix)
     return {name: copy_array(operation, f"{argument}[{name!r}]", a) for name, a in arrays.items()}
 
 

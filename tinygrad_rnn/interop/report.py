@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe, format_count
+from ..errors import describe, format_count
 from ..graph import Value
 from ..nn import Module
+from ..serialize.safetensors_file import read_safetensors
 from .layout import copy_arrays
-
-DTYPES = {"BOOL": "?", "BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
-    f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
-}
-"""For each dtype name in a safetensors file, the NumPy dtype that reads the bytes."""
 
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
@@ -237,35 +232,11 @@ def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarr
 
 def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a file or a mapping, as a dict by name."""
-    if not isinstance(source, str | os.PathLike):
-        return copy_arrays(operation, "source", source, "pass a path, or a state dict")
-    from safetensors import SafetensorError, deserialize
-
-    path = Path(source)
-    got, fix = f"'{path}', which is not a file", "pass the path of a .safetensors file"
-    check.require(path.is_file(), operation, "source", "a file", got, fix, FileNotFoundError)
-    try:
-        entries = deserialize(path.read_bytes())
-    except SafetensorError as error:
-        expected, got = "a whole safetensors file", f"'{path}' ({error})"
-        fix = "download or save the file again, or convert it to safetensors"
-        raise argument_error(operation, "source", expected, got, fix) from error
-    return {name: _decode(operation, name, entry) for name, entry in entries}
-
-
-def _decode(operation: str, name: str, entry: Mapping[str, Any]) -> np.ndarray:
-    """Return one array from a safetensors file.
-
-    The bytes are decoded here and not by safetensors, because the NumPy dtypes that safetensors
-    chooses depend on which other packages are imported.
-    """
-    dtype, expected = entry["dtype"], f"one of the dtypes {', '.join(DTYPES)}"
-    fix = "convert the array before saving, or save the file without it"
-    check.require(dtype in DTYPES, operation, f"source[{name!r}]", expected, dtype, fix)
-    array = np.frombuffer(entry["data"], DTYPES[dtype]).reshape(entry["shape"])
-    if dtype == "BF16":  # bfloat16 is the upper half of a float32
-        return (array.astype(np.uint32) << 16).view(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if isinstance(source, str | bytes | os.PathLike):
+        return read_safetensors(source, operation=operation, argument="source", with_bfloat16=True)[
+            0
+        ]
+    return copy_arrays(operation, "source", source, "pass a path, or a state dict")
 
 
 def _rename_arrays(

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import ScopePart, clock, context
+from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
@@ -233,7 +234,7 @@ class Module:
         fix = "pass module.state_dict(), or the result of tg.load"
         arrays = {
             name: check.real_array(operation, name, x.data if isinstance(x, Tensor) else x)
-            for name, x in check.mapping(operation, "state", state, fix).items()
+            for name, x in require_arrays(operation, "state", state, fix).items()
         }
         _require_same_parameters(operation, parameters, arrays)
         _require_tied_equal(operation, parameters, arrays)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 
 
@@ -216,7 +217,7 @@ class Optimizer:
         """
         operation = f"{self.name}.load_state_dict"
         fix = "pass optimizer.state_dict(), or the result of tg.load"
-        check.instance(operation, "state", state, Mapping, "a state_dict of an optimizer", fix)
+        require_arrays(operation, "state", state, fix)
         arrays = {name: check.real_array(operation, str(name), a) for name, a in state.items()}
         loaded, faults = self._split_by_parameter(arrays)
         if faults:

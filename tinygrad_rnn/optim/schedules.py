@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -78,7 +79,7 @@ class ResumableSchedule:
         0.125
         """
         names, operation = ("lr", *self.state_names), f"{type(self).__name__}.load_state_dict"
-        check.mapping(operation, "state", state, "pass schedule.state_dict()")
+        require_arrays(operation, "state", state, "pass schedule.state_dict()")
         numbers = {name: np.asarray(number) for name, number in state.items()}
         faults = [f"missing {name}" for name in names if name not in numbers]
         for name, number in numbers.items():

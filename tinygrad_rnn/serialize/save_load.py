@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,10 @@ import numpy as np
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import unwrap
+from .safetensors_file import read_safetensors
 from .whole_file import find_target, replace_file
 
 __all__ = ["load", "load_metadata", "load_with_metadata", "save"]
-DTYPES = ("BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64")
-"""The dtypes that `save` writes and `load` reads, by their names in the header of a file."""
-
-HEADER_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-"""The errors that `_check_header` raises for a malformed header."""
 
 
 def save(
@@ -80,12 +75,6 @@ def save(
     find_target(path)
     # With no arrays and empty metadata, safetensors would write a header that it cannot read.
     replace_file(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
-
-
-def _check_path(operation: str, path: Any) -> None:
-    """Raise TypeError if `path` is not a path."""
-    kinds = str | bytes | os.PathLike
-    check.instance(operation, "path", path, kinds, "a path", "pass a str or a pathlib.Path")
 
 
 def _check_name(name: Any) -> str:
@@ -184,9 +173,7 @@ def load_with_metadata(
     ...     load_with_metadata(path)
     ({'w': array([0., 0.])}, {'epoch': '3'})
     """
-    with _open_checked(path) as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return arrays, dict(file.metadata() or {})
+    return read_safetensors(path)
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -218,56 +205,4 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ...     load_metadata(path)
     {'epoch': '3'}
     """
-    with _open_checked(path) as file:
-        return dict(file.metadata() or {})
-
-
-@contextmanager
-def _open_checked(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Open a safetensors file, check its header, and yield the file, to read arrays from.
-
-    Any error that a damaged file causes, here or in the ``with`` block, becomes a ValueError.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    _check_path("load", path)
-    file_name = os.fspath(path)  # pathlib would add 10 ms to every import of the package
-    if not os.path.isfile(file_name):  # noqa: PTH113
-        got, fix = f"{str(file_name)!r}, which is not a file", "give the path of an existing file"
-        raise argument_error("load", "path", "a file", got, fix, FileNotFoundError)
-    try:
-        with safe_open(file_name, framework="numpy") as file:
-            _check_header(file_name)
-            yield file
-    except (SafetensorError, *HEADER_ERRORS) as error:
-        expected, got = "a whole safetensors file", f"{str(file_name)!r} ({error})"
-        fix = "download or save the file again, because it is damaged or in another format"
-        raise argument_error("load", "path", expected, got, fix) from error
-
-
-def _check_header(file_name: str | bytes) -> None:
-    """Raise an error if the header of a file has a name twice, or a dtype that NumPy lacks.
-
-    safetensors accepts duplicate names, and reports an unknown dtype only after it has read other
-    arrays.
-    """
-    import json
-
-    with open(file_name, "rb") as file:  # noqa: PTH123
-        text = file.read(int.from_bytes(file.read(8), "little"))
-    header = json.loads(text, object_pairs_hook=_make_dict_of_unique)
-    for name, entry in header.items():
-        if name != "__metadata__" and entry["dtype"] not in DTYPES:
-            raise ValueError(
-                f"array {name!r} has dtype {entry['dtype']}, expected one of {', '.join(DTYPES)}"
-            )
-
-
-def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a dict of `pairs`; raise ValueError if a name occurs twice."""
-    entries: dict[str, Any] = {}
-    for name, entry in pairs:
-        if name in entries:
-            raise ValueError(f"{name!r} occurs twice in the header")
-        entries[name] = entry
-    return entries
+    return read_safetensors(path, with_arrays=False)[1]

@@ -11,8 +11,9 @@ from stat import S_IMODE, S_ISREG
 from typing import Any
 
 from .. import check
-from ..errors import argument_error
+from .paths import path_name, shorten, system_error
 
+FIX = "free space, or use another path"
 STREAMS = ("/proc/", "/dev/fd/")
 """Folders in which a name stands for a file that a process has open, such as its output."""
 
@@ -68,7 +69,8 @@ def replace_file(
             _copy_ownership(old, draft)
         draft.replace(target)
     except OSError as error:
-        raise _system_error(operation, argument, path, error) from error
+        expected = "a file that can be written"
+        raise system_error(operation, argument, expected, str(target), FIX, error) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -124,7 +126,8 @@ def find_target(
     except (FileNotFoundError, NotADirectoryError):
         old = None
     except OSError as error:
-        raise _system_error(operation, argument, name, error) from error
+        expected = "a file that can be written"
+        raise system_error(operation, argument, expected, name, FIX, error) from error
     folder = target.parent
     is_folder = target.is_dir() or name.endswith(("/", os.sep))
     is_stream = str(target).startswith(STREAMS)
@@ -169,40 +172,3 @@ def _follow_links(path: Path) -> Path:
             break
         path = path.parent / path.readlink()
     return path
-
-
-def path_name(path: Any, *, operation: str, argument: str = "path") -> str:
-    """Return a path as a str.
-
-    Raises
-    ------
-    TypeError
-        If `path` is not a path.
-    ValueError
-        If no file can have this name: it is empty, or has a character that file names cannot have.
-    """
-    kinds, fix = str | bytes | os.PathLike, "pass a str or a pathlib.Path"
-    check.instance(operation, argument, path, kinds, "the name of a file", fix)
-    name = os.fsdecode(path)
-    try:
-        is_possible = bool(name) and b"\0" not in os.fsencode(name)
-    except UnicodeEncodeError:
-        is_possible = False
-    expected, fix = "the name of a file", "use a name of letters and digits, for example"
-    check.require(is_possible, operation, argument, expected, shorten(name), fix)
-    return name
-
-
-def shorten(path: Any) -> str:
-    """Return the repr of a path for a message, with an ellipsis if the path is very long."""
-    text = repr(os.fsdecode(path))
-    return text if len(text) <= 200 else f"{text[:98]}…{text[-98:]}"
-
-
-def _system_error(operation: str, argument: str, path: Any, error: OSError) -> Exception:
-    """Return an argument error of the type and with the number of the system's error."""
-    got = f"{shorten(path)} ({(error.strerror or str(error)).lower()})"
-    expected, fix = "a file that can be written", "free space, or use another path"
-    refusal = argument_error(operation, argument, expected, got, fix, type(error))
-    refusal.errno = error.errno  # type: ignore[attr-defined]
-    return refusal

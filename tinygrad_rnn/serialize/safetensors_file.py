@@ -1,0 +1,208 @@
+"""Reading of safetensors files: first the whole header is checked, then the arrays are read.
+
+A file begins with the length of its header, 8 bytes, little-endian. The header is a JSON object. It
+gives the dtype, the shape and the place of each array in the bytes that follow. The format is
+described at huggingface.co/docs/safetensors.
+
+The library `safetensors` is not used for reading, because it maps files into memory. If such a file
+becomes shorter, because another program is writing it, the system ends Python with a signal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from ..errors import argument_error
+from .file_kinds import recognise
+from .paths import path_name, shorten, system_error
+
+DTYPES = {"BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
+    f"{kind}{8 * n}": f"<{kind.lower()}{n}" for kind in "IU" for n in (1, 2, 4, 8)
+}
+"""For each dtype name in a header, the NumPy dtype that reads the bytes."""
+BFLOAT16 = {"BF16": "<u2"}
+"""The dtype that NumPy lacks, read as integers."""
+LONGEST_HEADER = 100_000_000
+"""The length in bytes that the format allows."""
+
+
+class Entry(NamedTuple):
+    """The description of one array in a header.
+
+    Attributes
+    ----------
+    dtype : str
+        A name in `DTYPES`, or BF16.
+    shape : list of int
+    start, end : int
+        The array's place in the bytes that follow the header.
+    """
+
+    dtype: str
+    shape: list[int]
+    start: int
+    end: int
+
+
+class ForeignDtype(ValueError):
+    """An array has a dtype that NumPy lacks."""
+
+
+def read_safetensors(
+    path: str | bytes | os.PathLike[Any],
+    *,
+    operation: str = "load",
+    argument: str = "path",
+    with_arrays: bool = True,
+    with_bfloat16: bool = False,
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the arrays and the metadata of a safetensors file.
+
+    Parameters
+    ----------
+    path : path-like
+    operation, argument : str
+        The names of the operation and of its argument, for error messages.
+    with_arrays : bool
+        If False, no array is read, and the first result is empty.
+    with_bfloat16 : bool
+        If True, arrays of dtype bfloat16 are converted exactly to float32. If False, they raise
+        ValueError.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+        Sorted by name, writable, in the byte order of the machine.
+    metadata : dict of str to str
+
+    Raises
+    ------
+    TypeError
+        If `path` is not a path.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is not a whole safetensors file, contains a name twice or a dtype that NumPy
+        lacks, or changes while it is read.
+    OSError
+        If the system fails to read the file.
+    """
+    name = path_name(path, operation=operation, argument=argument)
+    if not os.path.isfile(name):  # noqa: PTH113
+        is_folder = os.path.isdir(name)  # noqa: PTH112
+        fix = f"give the path of a {'file in this folder' if is_folder else 'safetensors file'}"
+        got = f"{shorten(name)}, which is not a file"
+        raise argument_error(operation, argument, "a file", got, fix, FileNotFoundError)
+    dtypes = DTYPES | (BFLOAT16 if with_bfloat16 else {})
+    try:
+        with open(name, "rb") as file:  # noqa: PTH123
+            before = os.fstat(file.fileno())
+            entries, metadata = _read_header(file, before.st_size, dtypes)
+            arrays = {n: _read_array(file, entries[n]) for n in entries if with_arrays}
+            after = os.fstat(file.fileno())
+            if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                raise ValueError("it changed while it was read")
+    except OSError as error:
+        expected, fix = "a file that can be read", "allow reading, or give another path"
+        raise system_error(operation, argument, expected, name, fix, error) from error
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if len(str(error)) <= 300 else f"{str(error)[:300]}…"
+        expected, got = "a whole safetensors file", f"{shorten(name)} ({reason})"
+        fix = "download or save the file again, because it is damaged"
+        if isinstance(error, ForeignDtype):
+            fix = "convert the array before it is saved"
+        elif kind := recognise(name):
+            got, fix = f"{shorten(name)}, which is {kind.name}", kind.explain(name)
+        raise argument_error(operation, argument, expected, got, fix) from error
+    return dict(sorted(arrays.items())), metadata
+
+
+def _read_header(
+    file: BinaryIO, size: int, dtypes: Mapping[str, str]
+) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Return the entries of the header in the order of their places, and the metadata.
+
+    Raise ValueError if anything in the header is wrong, contradicts the size of the file, or stands
+    there twice.
+    """
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(size - 8, LONGEST_HEADER):
+        raise ValueError(f"a header of {length:,} bytes in a file of {size:,} bytes")
+    header = json.loads(file.read(length).decode(), object_pairs_hook=_make_dict_of_unique)
+    if not isinstance(header, dict):
+        raise ValueError("its header is not a JSON object")
+    metadata = header.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
+    if not isinstance(metadata, dict) or not all(isinstance(x, str) for x in metadata.values()):
+        raise ValueError("its metadata are not texts")
+    _require_unicode(metadata.values())
+    entries = {name: _check_entry(name, entry, dtypes) for name, entry in header.items()}
+    entries = dict(sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)))
+    place = 0
+    for name, entry in entries.items():
+        if entry.start != place:
+            raise ValueError(f"array {name!r} starts at byte {entry.start:,}, expected {place:,}")
+        place = entry.end
+    if place != size - 8 - length:
+        raise ValueError(f"{size - 8 - length:,} bytes of arrays, expected {place:,}")
+    return entries, metadata
+
+
+def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a dict of `pairs`; raise ValueError if a name occurs twice."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name!r} occurs twice in the header")
+        found[name] = value
+    _require_unicode(found)
+    return found
+
+
+def _require_unicode(texts: Any) -> None:
+    """Raise ValueError if one of the texts has half of a character, which JSON can express."""
+    for text in texts:
+        text.encode()
+
+
+def _check_entry(name: str, entry: Any, dtypes: Mapping[str, str]) -> Entry:
+    """Return the entry of one array; raise ValueError if NumPy cannot have such an array."""
+    fields = entry if isinstance(entry, dict) else {}
+    dtype, shape, ends = (fields.get(field) for field in ("dtype", "shape", "data_offsets"))
+    are_lists = isinstance(dtype, str) and isinstance(shape, list) and isinstance(ends, list)
+    if not are_lists or len(ends) != 2 or not all(map(_is_size, shape + ends)):
+        raise ValueError(f"the entry of array {name!r} is not a dtype, a shape and two places")
+    if dtype not in dtypes:
+        listed = ", ".join(sorted(dtypes))
+        raise ForeignDtype(f"array {name!r} has dtype {dtype}, expected one of {listed}")
+    # Such an array takes no memory, but NumPy checks its shape.
+    size = np.broadcast_to(np.zeros((), dtypes[dtype]), shape).nbytes
+    if ends[1] - ends[0] != size:
+        raise ValueError(
+            f"array {name!r} of {dtype} {tuple(shape)} has {ends[1] - ends[0]:,} bytes, "
+            f"expected {size:,}"
+        )
+    return Entry(dtype, shape, *ends)
+
+
+def _is_size(n: Any) -> bool:
+    """Return whether `n` is an integer that can be a size."""
+    return type(n) is int and 0 <= n < 2**63
+
+
+def _read_array(file: BinaryIO, entry: Entry) -> np.ndarray:
+    """Return the array that comes next in the file."""
+    stored = np.empty(entry.shape, (DTYPES | BFLOAT16)[entry.dtype])
+    size = file.readinto(stored.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
+    if size != stored.nbytes:
+        raise ValueError("it became shorter while it was read")
+    if entry.dtype in BFLOAT16:  # bfloat16 is the upper half of a float32
+        wide = stored.astype(np.uint32)
+        wide <<= 16
+        return wide.view(np.float32)
+    return stored.astype(stored.dtype.newbyteorder("="), copy=False)
