@@ -39,6 +39,7 @@ from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import numpy_protocol
 from tinygrad_rnn.ops.composition import compositions
 from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save, whole_file
+from tinygrad_rnn.serialize.file_kinds import recognise
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "one_hot",
     "place_inside",
     "plain_scope",
+    "recognise",
     "registry",
     "render",
     "reuse_masks",

@@ -250,8 +250,8 @@ WRONG = {
     "a dtype of eight bits": (
         lambda folder: interop.compare(nn.Linear(3, 2), write_raw_file(folder / "x", EIGHT)),
         ValueError,
-        r"compare: argument source: expected a whole safetensors file, got '.*/x' \(array 'weight' has "
-        r"dtype F8_E4M3, expected one of BF16, BOOL, .*\); convert the array before it is saved",
+        r"compare: argument source: expected a whole safetensors file, got '.*/x' \(array 'weight' "
+        r"has dtype F8_E4M3, expected one of BF16, BOOL, .*\); convert the array before",
     ),
 }
 

@@ -46,8 +46,8 @@ def _save_with_torch(state: str) -> str:
 
 def _decompress(module: str) -> str:
     """Return the line that decompresses a file with a module of the standard library."""
-    line = f"shutil.copyfileobj({module}.open(PATH), open(NEW, 'wb'))"
-    return f"decompress it; run: import {module}, shutil; {line}"
+    content = f"{module}.decompress(pathlib.Path(PATH).read_bytes())"
+    return f"run: import {module}, pathlib; pathlib.Path(NEW).write_bytes({content})"
 
 
 PYTORCH = FileKind(
@@ -76,12 +76,14 @@ ONNX = FileKind(
     "onnx.load(PATH).graph.initializer}; then tg.interop.from_onnx_weights converts the arrays W, "
     "R and B of one node",
 )
-NPZ = FileKind("an .npz file of NumPy", "run: tg.save(dict(numpy.load(PATH)), NEW)")
-NPY = FileKind("an .npy file of NumPy", "run: tg.save({'array': numpy.load(PATH)}, NEW)")
+NPZ = FileKind("an .npz file of NumPy", "run: import numpy; tg.save(dict(numpy.load(PATH)), NEW)")
+NPY = FileKind(
+    "an .npy file of NumPy", "run: import numpy; tg.save({'array': numpy.load(PATH)}, NEW)"
+)
 PICKLE = FileKind(
     "a pickle, which can run any program when it is read",
-    "if you trust its author and it holds a dict of arrays, run: import pickle; "
-    "tg.save(pickle.load(open(PATH, 'rb')), NEW)",
+    "if you trust its author and it holds a dict of arrays, run: import pathlib, pickle; "
+    "tg.save(pickle.loads(pathlib.Path(PATH).read_bytes()), NEW)",
 )
 ARCHIVE = FileKind("an archive", "unpack it, and give the path of a file in it")
 DAMAGED_ZIP = FileKind(
@@ -92,9 +94,9 @@ EMPTY = FileKind("an empty file", "download or save the file again")
 GIT_LFS = FileKind("a pointer of Git LFS in place of the file", "run in its folder: git lfs pull")
 INDEX = FileKind(
     "an index of several safetensors files",
-    "run: import json, os; state = {name: array for file in "
-    "{*json.load(open(PATH))['weight_map'].values()} for name, array in "
-    "tg.load(os.path.join(os.path.dirname(PATH), file)).items()}",
+    "run: import json, pathlib; index = pathlib.Path(PATH); state = {name: array for file in "
+    "{*json.loads(index.read_text())['weight_map'].values()} for name, array in "
+    "tg.load(index.with_name(file)).items()}",
 )
 WEB_PAGE = FileKind(
     "a web page",
