@@ -13,15 +13,15 @@ COMMANDS = {
     "mathmath --seed 3": "unrecognized arguments: --seed 3",
     "mathmath --directory cat.txt": r"mathmath: argument directory: expected .* got cat\.txt",
     "train cat.txt --demo": "train: argument --demo: not allowed with argument FILE",
-    "train cat.txt --batch-size 10000": "train: argument text: expected .* got 960 characters",
+    "train dog.txt --batch-size 10000": "train: argument text: expected .* got 960 characters",
     "train cat.txt --steps 0": "train: argument steps: expected .* got 0",
     "train cat.txt --layers 0": "CharModel: argument layers: expected .* got 0",
     "train cat.txt --layers 1.5": r"train: argument --layers: invalid int value: '1\.5'",
     "train cat.txt --embedding -1": "CharModel: argument embedding: expected .* got -1",
     "train cat.txt --clip 0": r"train: argument clip: expected .* got 0\.0",
     "train cat.txt --clip nan": "train: argument clip: expected .* got nan",
-    "train cat.txt --dropout nan": "GRU: argument dropout: expected .* got nan",
-    "train cat.txt --dropout -0.1": r"GRU: argument dropout: expected .* got -0\.1",
+    "train cat.txt --dropout nan": "CharModel: argument dropout: expected .* got nan",
+    "train cat.txt --dropout -0.1": r"CharModel: argument dropout: expected .* got -0\.1",
     "train cat.txt --holdout 0": r"train: argument holdout: expected .* got 0\.0",
     "train cat.txt --lr inf": "train: argument lr: expected .* got inf",
     "train cat.txt --lr fast": "train: argument --lr: invalid float value: 'fast'",
@@ -72,9 +72,10 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    """Return a folder with a text and a small model of it."""
+    """Return a folder with two texts, and a small model of the first."""
     folder = tmp_path_factory.mktemp("commands")
     (folder / "cat.txt").write_text("the cat sat on the mat. " * 40, encoding="utf-8")
+    (folder / "dog.txt").write_text("the dog sat on the log. " * 40, encoding="utf-8")
     text, out = folder / "cat.txt", folder / "cat.safetensors"
     assert run_command("train", text, "--out", out, *SMALL) == 0
     return folder

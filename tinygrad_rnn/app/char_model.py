@@ -45,8 +45,10 @@ class Architecture:
     Raises
     ------
     ValueError
-        If `cell` is not one of these strings, or if `embedding`, `hidden` or `layers` is not an
-        integer in its range.
+        If `cell` is not one of these strings, `embedding`, `hidden` or `layers` is not an integer
+        in its range, or `dropout` is out of range.
+    TypeError
+        If `dropout` is not a number.
 
     Examples
     --------
@@ -69,6 +71,7 @@ class Architecture:
                 expected = f"an integer, at least {least} and below {SIZE_LIMIT:,}"
                 fix = "give a whole number in this range"
                 raise argument_error("CharModel", name, expected, repr(size), fix)
+        check.probability("CharModel", "dropout", self.dropout)
 
 
 class CharModel(Module):

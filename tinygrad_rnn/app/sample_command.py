@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Load a model, print text sampled from it, and return the exit code, 0."""
-    from ..text import sample
+    """Load a model, print text while it is sampled, and return the exit code, 0."""
+    from ..graph import no_grad
+    from ..text.sampling import stream_sample
     from .char_model import load_model
 
     path = str(options.model)
@@ -61,15 +63,19 @@ def run(options: argparse.Namespace) -> int:
         return logits, state
 
     prime = model.vocab.characters[0] if options.prime is None else options.prime
-    with np.errstate(over="ignore", invalid="ignore"):  # `predict` reports nan and inf
-        text = sample(
-            predict,
-            model.vocab,
-            prime,
-            options.length,
-            temperature=options.temperature,
-            top_k=options.top_k,
-            rng=options.seed,
-        )
-    print(escape_for_terminal(text))
+    settings = options.temperature, options.top_k, options.seed
+    with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # `predict` reports nan and inf
+        _print_text(stream_sample(predict, model.vocab, prime, options.length, *settings))
     return 0
+
+
+def _print_text(pieces: Iterable[str]) -> None:
+    """Print each piece of text at once, and end the line however this ends."""
+    is_empty = True
+    try:
+        for piece in pieces:
+            print(escape_for_terminal(piece), end="", flush=True)
+            is_empty = False
+    finally:
+        if not is_empty:
+            print()

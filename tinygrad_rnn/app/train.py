@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
-from math import log, ulp
-from time import perf_counter
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from .. import check, nn
+from .. import nn
 from ..errors import argument_error, format_count
 from ..graph import no_grad
 from ..nn.module import eval_mode
 from ..optim import Adam
 from ..scan import detach
-from ..tensor import Tensor
 from ..text import CharVocab, batches, count_batches
+from . import checkpoint
 from .char_model import Architecture, CharModel, load_model, save_model
+from .progress import Pace, Progress
+from .training_options import Options
 
 __all__ = ["Options", "Progress", "Trainer"]
 DIVERGED_LOSS = 1e6
@@ -34,103 +37,8 @@ DIVERGED_LOSS = 1e6
 
 For comparison, the loss of a uniform guess is the logarithm of the vocabulary's size.
 """
-
-
-@dataclass(frozen=True)
-class Options:
-    """The settings of a training run.
-
-    Attributes
-    ----------
-    epochs : int
-        The number of passes through the text.
-    batch_size : int
-        The number of streams that the text is cut into. The streams are read in parallel.
-    steps : int
-        The number of characters after which backpropagation through time is truncated.
-    lr : float
-        Adam's learning rate.
-    clip : float
-        The maximum global norm of the gradients.
-    holdout : float in (0, 0.5]
-        The fraction of the text, at its end, that is used for evaluation only.
-    seed : int
-        The seed of the initial weights and of dropout.
-    compile : bool
-        If True, compile the recurrent layers to NumPy programs; see `tinygrad_rnn.compile`.
-
-    Raises
-    ------
-    TypeError
-        If a number has the wrong type.
-    ValueError
-        If a number is out of range.
-
-    Examples
-    --------
-    >>> from tinygrad_rnn.app.train import Options
-    >>> options = Options(epochs=3, lr=0.01)
-    >>> options.epochs, options.batch_size, options.lr
-    (3, 16, 0.01)
-    """
-
-    epochs: int = 10
-    batch_size: int = 16
-    steps: int = 32
-    lr: float = 2e-3
-    clip: float = 1.0
-    holdout: float = 0.1
-    seed: int = 0
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "steps"):
-            check.count("train", name, getattr(self, name))
-        positive = ulp(0.0)  # the smallest number above 0
-        for name in ("lr", "clip"):
-            check.number("train", name, getattr(self, name), "a number above 0", low=positive)
-        expected = "a fraction above 0 and at most 0.5"
-        check.number("train", "holdout", self.holdout, expected, low=positive, below=0.5 + 1e-9)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of training, as `Trainer.run` reports it after every batch.
-
-    Attributes
-    ----------
-    epoch : int
-        The number of the epoch, from 0.
-    batch : int
-        The number of batches of this epoch that are done.
-    batches : int
-        The number of batches in an epoch.
-    loss : float
-        The mean loss of the latest batches of this epoch, at most twenty, in nats per character.
-    characters_per_second : float
-    seconds_left : float
-        The time until all epochs are done, estimated from the speed so far.
-
-    Examples
-    --------
-    >>> from tinygrad_rnn.app.train import Progress
-    >>> progress = Progress(epoch=0, batch=3, batches=10, loss=0.6931,
-    ...                     characters_per_second=1e5, seconds_left=2.0)
-    >>> round(progress.bits, 3)
-    1.0
-    """
-
-    epoch: int
-    batch: int
-    batches: int
-    loss: float
-    characters_per_second: float
-    seconds_left: float
-
-    @property
-    def bits(self) -> float:
-        """The loss in bits per character."""
-        return self.loss / log(2)
+SHORTEST_STREAM = 256
+"""The least characters of a stream of held-out text. Each stream begins with a state of zeros."""
 
 
 class Trainer:
@@ -139,15 +47,26 @@ class Trainer:
     Parameters
     ----------
     text : str
-        The text to learn. Its characters are the vocabulary, and its end is held out for
-        evaluation.
+        The text to learn. Its end is held out for evaluation.
     architecture : Architecture
     options : Options
+    valid : str, optional
+        A validation text. Evaluation then uses this text, and all of `text` is for training. The
+        vocabulary consists of the characters of both.
+
+    Attributes
+    ----------
+    epoch : int
+        The number of epochs that are done, evaluation included.
+    batch : int
+        The number of batches of the next epoch that are done.
+    history : list of (float, float)
+        The training loss and the held-out loss of every epoch, in nats per character.
 
     Raises
     ------
     ValueError
-        If the text is too short for the batch size.
+        If a text is too short.
 
     Examples
     --------
@@ -161,24 +80,29 @@ class Trainer:
     True
     >>> trainer.evaluate() < before
     True
+    >>> trainer.is_done, trainer.position, trainer.best_epoch
+    (True, (1, 0), 1)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     trainer.save(os.path.join(folder, "model.safetensors"))
     """
 
-    def __init__(self, text: str, architecture: Architecture, options: Options):
-        self._prepare(text, options)
-        self.model = CharModel(CharVocab(text), architecture, rng=options.seed)
-        self._encode(text)
-        self.optimizer = Adam(self.model.parameters(), lr=options.lr)
-        self.epoch, self.batch, self.state = 0, 0, None
+    def __init__(
+        self, text: str, architecture: Architecture, options: Options, *, valid: str | None = None
+    ):
+        self._measure(text, valid, options)
+        vocab = CharVocab(text + (valid or ""))
+        self._start(text, valid, CharModel(vocab, architecture, rng=options.seed))
 
-    def _prepare(self, text: str, options: Options) -> None:
-        """Choose where the held-out text begins, and check that enough text precedes it."""
+    def _measure(self, text: str, valid: str | None, options: Options) -> None:
+        """Choose where the held-out text begins, and check that both texts are long enough."""
         self.options, self.digest = options, _digest(text)
-        self.cut = len(text) - max(2, round(len(text) * options.holdout))
+        self.valid_digest = None if valid is None else _digest(valid)
+        held_out = max(2, round(len(text) * options.holdout)) if valid is None else 0
+        self.cut = len(text) - held_out
         streams = options.batch_size
         if self.cut < 2 * streams:
-            needed = f"at least {2 * streams} characters besides those held out"
+            needed = f"at least {2 * streams} characters"
+            needed += " besides those held out" if held_out else ""
             fix = (
                 "use a longer text or a smaller batch size"
                 if text
@@ -186,12 +110,21 @@ class Trainer:
             )
             got = format_count(len(text), "character")
             raise argument_error("train", "text", f"{needed}, for {streams} streams", got, fix)
+        if valid is not None and len(valid) < 2:
+            expected, got = "at least 2 characters", format_count(len(valid), "character")
+            raise argument_error("train", "valid", expected, got, "use a longer validation text")
         self.batches = count_batches(self.cut, streams, options.steps)
 
-    def _encode(self, text: str) -> None:
-        """Store the training text and the held-out text as indices of characters."""
-        indices = self.model.vocab.encode(text)
-        self.training, self.held_out = indices[: self.cut], indices[self.cut :]
+    def _start(self, text: str, valid: str | None, model: CharModel) -> None:
+        """Encode the texts, and begin at the first batch."""
+        encode = model.vocab.encode
+        self.training = encode(text[: self.cut])
+        self.held_out = encode(text[self.cut :] if valid is None else valid)
+        self.model, self.rng = model, model.recurrent.rng
+        self.optimizer = Adam(model.parameters(), lr=self.options.lr)
+        self.epoch, self.batch, self.state = 0, 0, None
+        self.loss_sum = 0.0
+        self.history: list[tuple[float, float]] = []
 
     @cached_property
     def _runnable_model(self) -> Callable[..., Any]:
@@ -201,6 +134,24 @@ class Trainer:
         from ..compile import compile
 
         return compile(self.model)
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The number of epochs that are done, and of batches in the next epoch."""
+        return self.epoch, self.batch
+
+    @property
+    def best_epoch(self) -> int:
+        """The number of the epoch with the lowest held-out loss, from 1; 0 if none is done."""
+        losses = [held_out for _, held_out in self.history]
+        return losses.index(min(losses)) + 1 if losses else 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all epochs are done, or the held-out loss exhausted the patience."""
+        patience = self.options.patience
+        is_stuck = bool(patience) and self.epoch - self.best_epoch >= patience
+        return is_stuck or self.epoch >= self.options.epochs
 
     def step(self, x: np.ndarray, y: np.ndarray) -> float:
         """Train on one batch: forward, backward, clip, update.
@@ -231,43 +182,70 @@ class Trainer:
         >>> trainer.step(x, y) > trainer.step(x, y)
         True
         """
+        loss, state = self._differentiate(x, y)
+        self._update(state)
+        return loss
+
+    def _differentiate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, Any]:
+        """Set the clipped gradients; return the loss and the new state.
+
+        An exception, KeyboardInterrupt included, leaves everything that the next step depends on
+        unchanged: only dropout has drawn numbers, and the generator is set back.
+        """
         place = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
-        logits, state = self._runnable_model(x, self.state)
-        loss = nn.functional.cross_entropy(logits, y)
-        _check_loss(loss.item(), place)
-        self.optimizer.zero_grad()
-        loss.backward()
+        before = self.rng.bit_generator.state
         try:
-            nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        except ValueError as error:
-            raise _divergence_error(f"a gradient that is not finite {place}") from error
+            logits, state = self._runnable_model(x, self.state)
+            loss = nn.functional.cross_entropy(logits, y)
+            _check_loss(loss.item(), place)
+            self.optimizer.zero_grad()
+            loss.backward()
+            try:
+                nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
+            except ValueError as error:
+                raise _divergence_error(f"a gradient that is not finite {place}") from error
+        except BaseException:
+            self.rng.bit_generator.state = before
+            raise
+        return loss.item(), detach(state)
+
+    def _update(self, state: Any) -> None:
+        """Update the parameters from their gradients, and go on to the new state."""
         self.optimizer.step()
-        self.state = detach(state)
-        return loss.item()
+        self.state = state
 
     def run(
         self,
         *,
         on_batch: Callable[[Progress], None] | None = None,
+        on_trained: Callable[[], None] | None = None,
         on_epoch: Callable[[int, float, float], None] | None = None,
         stop: Callable[[], bool] | None = None,
+        hold: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> bool:
-        """Train until all epochs are done, or until `stop` returns True.
+        """Train until all epochs are done, the patience is exhausted, or `stop` returns True.
 
         Parameters
         ----------
         on_batch : callable, optional
             Called with a `Progress` after every batch.
+        on_trained : callable, optional
+            Called without arguments when the batches of an epoch are done, before its evaluation.
         on_epoch : callable, optional
             Called as ``on_epoch(epoch, training_loss, held_out_loss)`` after every epoch. Epochs
-            count from 1 here, and losses are in nats per character.
+            count from 1 here, and losses are in nats per character. The training loss is the mean
+            over the whole epoch, even if the epoch was interrupted and resumed.
         stop : callable, optional
             Called without arguments before every batch. If it returns True, training stops.
+        hold : callable, optional
+            Called without arguments around every change of the trainer's state. It returns a
+            context manager. If this holds back the exceptions of signal handlers, a signal at any
+            moment leaves a state that can be saved and resumed.
 
         Returns
         -------
         bool
-            True if all epochs are done, False if `stop` ended the training.
+            True if training is done, False if `stop` ended it.
 
         Raises
         ------
@@ -285,62 +263,95 @@ class Trainer:
         2
         True
         """
-        options, start, characters, done = self.options, perf_counter(), 0, 0
-        todo = (options.epochs - self.epoch) * self.batches - self.batch
+        # A forward pass takes about a third of the time of a training step.
+        pace = Pace(evaluation=self.batches * len(self.held_out) / (3 * len(self.training)))
+        options, recent = self.options, deque[float](maxlen=20)
         self.model.train()
-        while self.epoch < options.epochs:
-            losses: list[float] = []
+        while not self.is_done:
             for x, y in batches(self.training, options.batch_size, options.steps, start=self.batch):
                 if stop is not None and stop():
                     return False
-                losses.append(self.step(x, y))
-                self.batch, done, characters = self.batch + 1, done + 1, characters + x.size
-                elapsed = perf_counter() - start
+                loss, state = self._differentiate(x, y)
+                with hold():
+                    self._update(state)
+                    self.batch, self.loss_sum = self.batch + 1, self.loss_sum + loss
+                pace.add_batch(x.size)
+                recent.append(loss)
                 if on_batch is not None:
-                    loss = float(np.mean(losses[-20:]))
-                    speed, left = characters / elapsed, elapsed / done * (todo - done)
-                    on_batch(Progress(self.epoch, self.batch, self.batches, loss, speed, left))
-            self.epoch, self.batch, self.state = self.epoch + 1, 0, None
-            if on_epoch is not None:
-                held_out = self.evaluate()
-                _check_loss(held_out, f"on the held-out text after epoch {self.epoch}")
-                on_epoch(self.epoch, float(np.mean(losses)) if losses else float("nan"), held_out)
+                    on_batch(self._progress(pace, float(np.mean(recent))))
+            self._end_epoch(on_trained, on_epoch, hold)
+            pace.add_evaluation()
+            recent.clear()
         return True
+
+    def _progress(self, pace: Pace, loss: float) -> Progress:
+        """Return the progress after a batch."""
+        epochs = self.options.epochs - self.epoch
+        left = pace.seconds_left(epochs * self.batches - self.batch, epochs)
+        speed = pace.characters_per_second
+        return Progress(self.epoch, self.batch, self.batches, loss, speed, left)
+
+    def _end_epoch(
+        self,
+        on_trained: Callable[[], None] | None,
+        on_epoch: Callable[[int, float, float], None] | None,
+        hold: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Evaluate the model, and go on to the next epoch."""
+        place = f"on the held-out text after epoch {self.epoch + 1}"
+        # The last update may have diverged. This is noticed before `on_trained` saves the weights.
+        _check_loss(self._mean_loss(islice(self._held_out_batches(), 1)), place)
+        if on_trained is not None:
+            on_trained()
+        held_out = self.evaluate()
+        _check_loss(held_out, place)
+        loss = self.loss_sum / self.batches
+        with hold():
+            self.history.append((loss, held_out))
+            self.epoch, self.batch, self.state, self.loss_sum = self.epoch + 1, 0, None, 0.0
+        if on_epoch is not None:
+            on_epoch(self.epoch, loss, held_out)
 
     def evaluate(self) -> float:
         """Return the mean loss on the held-out text, in nats per character.
 
-        The text is read from its start with an initial state of zeros.
+        A long text is read as parallel streams, as many as in training. Each begins with a state
+        of zeros and has at least 256 characters. Characters left over at the end do not count.
         """
-        total, state = 0.0, None
+        return self._mean_loss(self._held_out_batches())
+
+    def _held_out_batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return an iterator over the held-out text."""
+        streams = min(self.options.batch_size, max(1, len(self.held_out) // SHORTEST_STREAM))
+        return batches(self.held_out, streams, self.options.steps)
+
+    def _mean_loss(self, pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> float:
+        """Return the mean loss on batches that follow each other, in nats per character."""
+        total, characters, state = 0.0, 0, None
         with eval_mode(self.model), no_grad():
-            for x, y in batches(self.held_out, 1, 256):
+            for x, y in pairs:
                 logits, state = self._runnable_model(x, state)
                 total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
-        return total / (len(self.held_out) - 1)
+                characters += y.size
+        return total / characters
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a checkpoint to `path`, completely or not at all.
 
         It contains everything that the next training step depends on, except the text itself.
         """
-        states = self.state if isinstance(self.state, tuple) else (self.state,)
-        arrays = {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
-        for name, state in zip(("state", "state_c"), states, strict=False):
-            if state is not None:
-                arrays[name] = state.data
-        notes = {
-            "options": asdict(self.options),
-            "digest": self.digest,
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "rng": self.model.recurrent.rng.bit_generator.state,
-        }
+        arrays, notes = checkpoint.pack(self)
         save_model(self.model, path, arrays=arrays, notes=notes)
 
     @classmethod
     def resume(
-        cls, path: str | os.PathLike[str], text: str, *, epochs: int | None = None
+        cls,
+        path: str | os.PathLike[str],
+        text: str,
+        *,
+        valid: str | None = None,
+        epochs: int | None = None,
+        patience: int | None = None,
     ) -> Trainer:
         """Return a Trainer that continues from a checkpoint that `save` wrote.
 
@@ -349,8 +360,10 @@ class Trainer:
         path : path-like
         text : str
             The text that the checkpoint was trained on.
-        epochs : int, optional
-            A new total number of epochs, larger or smaller than in the checkpoint.
+        valid : str, optional
+            The validation text, if the checkpoint was trained with one.
+        epochs, patience : int, optional
+            A new total number of epochs, and a new patience.
 
         Returns
         -------
@@ -381,32 +394,20 @@ class Trainer:
         """
         model, arrays, notes = load_model(path)
         try:
-            if not isinstance(notes.get("options"), dict):
-                raise ValueError("it contains no training state")
-            options = Options(**notes["options"])
-            if notes["digest"] != _digest(text):
-                raise ValueError("it was trained on another text")
+            options = checkpoint.read_options(notes)
             trainer = cls.__new__(cls)
-            trainer._prepare(text, options)
-            trainer.model = model
-            trainer._encode(text)
-            trainer.optimizer = Adam(model.parameters(), lr=options.lr)
-            optimizer_state = {
-                name.removeprefix("optimizer."): array
-                for name, array in arrays.items()
-                if name.startswith("optimizer.")
-            }
-            trainer.optimizer.load_state_dict(optimizer_state)
-            model.recurrent.rng.bit_generator.state = notes["rng"]
-            trainer.epoch, trainer.batch = notes["epoch"], notes["batch"]
-        except (KeyError, TypeError, ValueError) as error:
-            expected, got = "a checkpoint of this text", f"{str(path)!r} ({error})"
+            trainer._measure(text, valid, options)
+            checkpoint.check_texts(trainer, notes)
+            trainer._start(text, valid, model)
+            checkpoint.restore(trainer, arrays, notes)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            reason = f"missing {error}" if isinstance(error, KeyError) else error
+            expected, got = "a checkpoint of this text", f"{str(path)!r} ({reason})"
             fix = "train without --resume"
             raise argument_error("train", "resume", expected, got, fix) from error
-        states = tuple(Tensor(arrays[name]) for name in ("state", "state_c") if name in arrays)
-        trainer.state = states if len(states) > 1 else states[0] if states else None
-        if epochs is not None:
-            trainer.options = replace(options, epochs=epochs)
+        changes = {"epochs": epochs, "patience": patience}
+        given = {name: value for name, value in changes.items() if value is not None}
+        trainer.options = replace(options, **given)
         return trainer
 
 

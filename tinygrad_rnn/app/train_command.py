@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import signal
 from dataclasses import asdict, fields
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from ..errors import argument_error, format_count
+from ..errors import argument_error
+from ..serialize.whole_file import find_target
 from .char_model import Architecture
-from .console import add_plain_option, make_console, print_line
-from .interrupt import INTERRUPTED
+from .checkpoint_file import is_checkpoint
+from .checkpoint_lock import lock_checkpoint
+from .console import add_plain_option, make_console
+from .learning_curve import can_draw, is_learning_curve
+from .output_file import claim_name
+from .run_log import read_log
+from .text_file import STDIN, read_text
 from .train import Options, Trainer, demo_text
-from .training_display import TrainingDisplay
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from .training_session import Outputs, TrainingSession
 
 HELP = "train a character model on a text file"
 SETTINGS = {
@@ -36,8 +33,12 @@ SETTINGS = {
     "clip": "maximum global norm of the gradients",
     "holdout": "fraction of the text, at its end, kept for evaluation",
     "seed": "random seed of initial weights and dropout",
+    "patience": "stop after N epochs without a better held-out loss, 0 for never; "
+    "the best epoch is kept in MODEL with .best before its suffix",
 }
 """The help text of the option for each numeric field of `Architecture` and `Options`."""
+CHANGEABLE = ("epochs", "patience")
+"""The options that may differ from those in the checkpoint when a training is resumed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     `run` can tell which options contradict a checkpoint.
     """
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a UTF-8 text file")
+    source.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="a UTF-8 text file, or - for standard input",
+    )
     source.add_argument("--demo", action="store_true", help="train on text that ships with Python")
     parser.add_argument(
         "--out",
@@ -55,10 +62,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="path of the checkpoint (default: name of the text file, with .safetensors)",
     )
-    parser.add_argument(
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
         "--resume",
         action="store_true",
-        help="continue from the checkpoint with the options stored in it; only --epochs may change",
+        help="continue from the checkpoint with the options stored in it; "
+        "only --epochs and --patience may change",
+    )
+    existing.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="start a new training even if MODEL is the checkpoint of another one, and replace it",
+    )
+    parser.add_argument(
+        "--valid",
+        type=Path,
+        metavar="FILE",
+        help="text file for evaluation, in place of the end of the text",
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="write the figures of every epoch as a line of JSON, and at the end draw the learning "
+        "curve beside it as .svg, if Matplotlib is installed (extra plot)",
     )
     defaults = asdict(Architecture()) | asdict(Options())
     parser.add_argument(
@@ -87,68 +114,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train a new model or continue from a checkpoint, and return the exit code."""
-    if options.demo:
-        text, default_out = demo_text(), "demo.safetensors"
-    else:
-        text, default_out = _read_text(options.file), options.file.stem + ".safetensors"
-    out = options.out or Path(default_out)
-    _check_out(out)
     parsed = vars(options)
     sizes, settings = (
         {field.name: parsed[field.name] for field in fields(kind) if field.name in parsed}
         for kind in (Architecture, Options)
     )
-    if options.resume:
-        trainer = Trainer.resume(out, text, epochs=settings.get("epochs"))
-        stored = asdict(trainer.model.architecture) | asdict(trainer.options)
-        _check_agreement(sizes | settings, stored, out)
-    else:
-        trainer = Trainer(text, Architecture(**sizes), Options(**settings))
-    return _train(trainer, out, make_console(options.plain))
+    new = None if options.resume else (Architecture(**sizes), Options(**settings))
+    out = options.out or Path(_default_name(options))
+    with lock_checkpoint(find_target(out, operation="train", argument="--out")):
+        outputs = _claim_outputs(options, out)
+        text, valid = _read_texts(options)
+        if new is not None:
+            trainer = Trainer(text, *new, valid=valid)
+        else:
+            changes = {name: settings[name] for name in CHANGEABLE if name in settings}
+            trainer = Trainer.resume(out, text, valid=valid, **changes)
+            stored = asdict(trainer.model.architecture) | asdict(trainer.options)
+            _check_agreement(sizes | settings, stored, out)
+        return TrainingSession(trainer, outputs, make_console(options.plain)).run()
+
+
+def _default_name(options: argparse.Namespace) -> str:
+    """Return the name of the checkpoint if the user gave none."""
+    name = "demo" if options.demo else "stdin" if options.file == STDIN else options.file.stem
+    return f"{name}.safetensors"
+
+
+def _claim_outputs(options: argparse.Namespace, out: Path) -> Outputs:
+    """Return the files that the training writes, each checked before any work.
+
+    Symbolic links are followed when these files are written.
+    """
+    best = out.with_name(f"{out.stem}.best{out.suffix}")
+    log, curve = options.log, None
+    may_replace = options.resume or options.overwrite
+
+    def is_own_model(path: Path) -> bool:
+        # `Trainer.resume` says more precisely what is wrong with a file that is no checkpoint.
+        return options.resume or is_checkpoint(path)
+
+    claims = [(out, "--out", is_own_model)]
+    if "patience" in options:
+        claims.append((best, "--out", is_checkpoint))
+    if log is not None:
+        claims.append((log, "--log", lambda path: read_log(path) is not None))
+        if can_draw():
+            curve = log.with_suffix(".svg")
+            claims.append((curve, "--log", is_learning_curve))
+    targets = set()
+    for path, argument, is_own in claims:
+        target = claim_name(path, argument, is_own=is_own, may_replace=may_replace)
+        if target in targets:
+            expected, got = "a name for each file that is written", f"{str(path)!r} twice"
+            raise argument_error("train", argument, expected, got, "give another name")
+        targets.add(target)
+    return Outputs(out, best, log, curve)
+
+
+def _read_texts(options: argparse.Namespace) -> tuple[str, str | None]:
+    """Return the text to train on, and the validation text, if there is one."""
+    valid = None
+    if options.valid is not None:
+        if "holdout" in options:
+            expected, got = "one of --valid and --holdout", "both"
+            raise argument_error("train", "--holdout", expected, got, "leave one of them out")
+        if options.valid == options.file == STDIN:
+            expected, got = "two texts", "- twice, which is one standard input"
+            raise argument_error("train", "--valid", expected, got, "give the path of a file")
+        valid = read_text("train", "--valid", options.valid)
+    text = demo_text() if options.demo else read_text("train", "FILE", options.file)
+    return text, valid
 
 
 def _format_option(name: str) -> str:
     """Return the command-line option for a field of `Architecture` or `Options`."""
     return "--" + name.replace("_", "-")
-
-
-def _read_text(path: Path) -> str:
-    """Return the text of a file; raise an error if the file does not exist or is not UTF-8."""
-    if not path.is_file():
-        got, fix = f"{str(path)!r}, which is not a file", "give the path of a text file"
-        raise argument_error("train", "FILE", "a text file", got, fix, FileNotFoundError)
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        got = f"byte {error.object[error.start]:#04x} at position {error.start}"
-        fix = "convert the file to UTF-8, with iconv for example"
-        raise argument_error("train", "FILE", "UTF-8 text", got, fix) from error
-
-
-def _check_out(out: Path) -> None:
-    """Raise an error if `out` cannot be written to, or is a file that must not be overwritten.
-
-    This is checked before training begins. If `out` is a symbolic link, the checkpoint is written
-    to the target of the link.
-    """
-
-    def make_error(expected: str, got: str, fix: str, kind: type[Exception]) -> Exception:
-        return argument_error("train", "--out", expected, f"{str(out)!r}{got}", fix, kind)
-
-    folder = Path(os.path.realpath(out)).parent
-    if not folder.is_dir():
-        expected = "a path in a folder that exists"
-        raise make_error(expected, "", "create the folder first", FileNotFoundError)
-    if not os.access(folder, os.W_OK):
-        raise make_error("a path in a writable folder", "", "use another folder", PermissionError)
-    if out.exists():
-        from ..serialize import load_metadata
-
-        try:
-            load_metadata(out)
-        except (ValueError, OSError) as error:
-            got, fix = ", which is another file, not a checkpoint", "give another name with --out"
-            raise make_error("a new file or a checkpoint", got, fix, ValueError) from error
 
 
 def _check_agreement(requested: dict[str, Any], stored: dict[str, Any], out: Path) -> None:
@@ -158,66 +198,3 @@ def _check_agreement(requested: dict[str, Any], stored: dict[str, Any], out: Pat
             expected = f"{stored[name]}, as in the checkpoint {str(out)!r}"
             fix = "leave the option out, or start a new training run without --resume"
             raise argument_error("train", _format_option(name), expected, str(value), fix)
-
-
-def _train(trainer: Trainer, out: Path, console: Console) -> int:
-    """Train with a progress display and return the exit code.
-
-    The checkpoint is written after every epoch, at the end, and when Ctrl-C stops the training.
-    """
-    epochs = trainer.options.epochs
-    print_line(console, _describe(trainer))
-    if trainer.epoch >= epochs:
-        done = format_count(epochs, "epoch")
-        print_line(console, f"All {done} are done; set a larger number with --epochs.")
-        return 0
-    finished = _train_until_interrupted(trainer, out, TrainingDisplay(console, epochs))
-    trainer.save(out)
-    if finished:
-        path = shlex.quote(f"./{out}" if str(out).startswith("-") else str(out))
-        print_line(console, f"Saved {out}. Sample from it: tinygrad-rnn sample {path}")
-        return 0
-    place = f"epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}"
-    print_line(console, f"Stopped in {place}; saved {out}.")
-    print_line(console, "Continue with --resume.")
-    return INTERRUPTED
-
-
-def _describe(trainer: Trainer) -> str:
-    """Return a line that describes the model and the text."""
-    model = trainer.model
-    size = format_count(sum(p.size for p in model.parameters()), "parameter")
-    training = format_count(len(trainer.training), "character")
-    held_out = format_count(len(trainer.held_out), "character")
-    return (
-        f"{model.architecture.cell.upper()} with {size}; {len(model.vocab)} different characters; "
-        f"{training} to train on, {held_out} held out"
-    )
-
-
-def _train_until_interrupted(trainer: Trainer, out: Path, display: TrainingDisplay) -> bool:
-    """Train and save after every epoch; return True if all epochs are done.
-
-    The first Ctrl-C stops the training after the current batch. A second Ctrl-C stops it at once.
-    """
-    is_stopped = False
-    previous_handler = signal.getsignal(signal.SIGINT)
-
-    def stop_after_batch(number: int, frame: FrameType | None) -> None:
-        nonlocal is_stopped
-        is_stopped = True
-        signal.signal(signal.SIGINT, previous_handler)
-
-    def finish_epoch(epoch: int, loss: float, held_out: float) -> None:
-        trainer.save(out)
-        display.show_epoch(epoch, loss, held_out)
-
-    signal.signal(signal.SIGINT, stop_after_batch)
-    try:
-        # NumPy's warnings are off because the trainer reports a loss that is not finite.
-        with display, np.errstate(over="ignore", invalid="ignore"):
-            return trainer.run(
-                on_batch=display.show_batch, on_epoch=finish_epoch, stop=lambda: is_stopped
-            )
-    finally:
-        signal.signal(signal.SIGINT, previous_handler)

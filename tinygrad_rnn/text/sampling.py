@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,6 +76,25 @@ def sample(
     >>> tg.text.sample(alternate, tg.text.CharVocab("ab"), "a", 5, temperature=0)
     'ababab'
     """
+    characters = stream_sample(model, vocab, prime, length, temperature, top_k, rng)
+    with eval_mode(model), no_grad():
+        return "".join(characters)
+
+
+def stream_sample(
+    model: Any,
+    vocab: CharVocab,
+    prime: str,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    rng: Rng = None,
+) -> Iterator[str]:
+    """Check the arguments of `sample`; return an iterator over `prime` and each drawn character.
+
+    The caller puts the model into evaluation mode, and turns gradients off, because an iterator
+    cannot do this for its own steps alone.
+    """
     if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
         expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
         raise argument_error("sample", "vocab", expected, got, fix, TypeError)
@@ -92,13 +112,25 @@ def sample(
     )
     check.callable("sample", "model", model, expected, fix)
     indices = [int(i) for i in vocab.encode(prime)]
-    with eval_mode(model), no_grad():
-        logits, state = call_model("sample", model, np.array(indices)[:, None], None)
-        for _ in range(length):
-            index = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
-            indices.append(index)
-            logits, state = call_model("sample", model, np.array([[index]]), state)
-    return vocab.decode(indices)
+    return _characters(model, vocab, indices, length, temperature, top_k, rng)
+
+
+def _characters(
+    model: Any,
+    vocab: CharVocab,
+    prime: list[int],
+    length: int,
+    temperature: float,
+    top_k: int | None,
+    rng: np.random.Generator,
+) -> Iterator[str]:
+    """Yield the decoded `prime`, and then characters as they are drawn."""
+    logits, state = call_model("sample", model, np.array(prime)[:, None], None)
+    yield vocab.decode(prime)
+    for _ in range(length):
+        index = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
+        yield vocab.characters[index]
+        logits, state = call_model("sample", model, np.array([[index]]), state)
 
 
 def _last_logits(logits: Any, classes: int) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""The contents of a checkpoint: everything that the next training step depends on, except the text.
+
+`pack` collects them from a Trainer, and `restore` checks them and puts them into one. A file with
+right checksums can still hold senseless values, because any program can compute checksums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from .training_options import Options
+
+STATES = ("state", "state_c")
+"""The names of the arrays of the recurrent state. Only the LSTM has the second."""
+
+
+def pack(trainer: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the arrays and the notes that `restore` needs, besides the model."""
+    arrays = {f"optimizer.{name}": array for name, array in trainer.optimizer.state_dict().items()}
+    states = trainer.state if isinstance(trainer.state, tuple) else (trainer.state,)
+    for name, state in zip(STATES, states, strict=False):
+        if state is not None:
+            arrays[name] = state.data
+    notes = {
+        "options": asdict(trainer.options),
+        "digest": trainer.digest,
+        "valid_digest": trainer.valid_digest,
+        "epoch": trainer.epoch,
+        "batch": trainer.batch,
+        "loss_sum": trainer.loss_sum,
+        "history": [list(losses) for losses in trainer.history],
+        "rng": trainer.rng.bit_generator.state,
+    }
+    return arrays, notes
+
+
+def read_options(notes: Mapping[str, Any]) -> Options:
+    """Return the options in the notes of a checkpoint; raise an error if there are none."""
+    if not isinstance(notes.get("options"), dict):
+        raise ValueError("it contains no training state")
+    return Options(**notes["options"])
+
+
+def check_texts(trainer: Any, notes: Mapping[str, Any]) -> None:
+    """Raise ValueError if the checkpoint belongs to another text or validation text."""
+    for name, text in (("digest", "trained"), ("valid_digest", "evaluated")):
+        if notes[name] != getattr(trainer, name):
+            raise ValueError(f"it was {text} on another text")
+
+
+def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:
+    """Put a new Trainer, which has the model already, into the state that `pack` collected.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, OverflowError
+        If a part of the state is missing or senseless.
+    """
+    epoch, batch, history = notes["epoch"], notes["batch"], notes["history"]
+    is_sensible = {
+        "epoch": _is_count(epoch),
+        "batch": _is_count(batch) and batch <= trainer.batches,
+        "loss_sum": _is_loss(notes["loss_sum"]),
+        "history": isinstance(history, list)
+        and len(history) == epoch
+        and all(isinstance(pair, list) and len(pair) == 2 for pair in history)
+        and all(_is_loss(loss) for pair in history for loss in pair),
+    }
+    for name, holds in is_sensible.items():
+        if not holds:
+            raise ValueError(f"its {name} is {notes[name]!s:.40}")
+    trainer.rng.bit_generator.state = notes["rng"]
+    if trainer.rng.bit_generator.state != notes["rng"]:
+        raise ValueError("its rng is not the state of a random generator")
+    trainer.optimizer.load_state_dict(
+        {
+            name.removeprefix("optimizer."): array
+            for name, array in arrays.items()
+            if name.startswith("optimizer.")
+        }
+    )
+    trainer.state = _read_state(trainer, arrays) if batch else None
+    trainer.epoch, trainer.batch, trainer.loss_sum = epoch, batch, notes["loss_sum"]
+    trainer.history = [(loss, held_out) for loss, held_out in history]
+
+
+def _is_count(value: Any) -> bool:
+    """Return whether a value is an integer from 0, and no bool."""
+    return type(value) is int and value >= 0
+
+
+def _is_loss(value: Any) -> bool:
+    """Return whether a value is a finite number."""
+    return type(value) in (int, float) and isfinite(value)
+
+
+def _read_state(trainer: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """Return the recurrent state; raise ValueError if it does not fit the model."""
+    model = trainer.model
+    names = STATES if model.architecture.cell == "lstm" else STATES[:1]
+    shape = (model.architecture.layers, trainer.options.batch_size, model.architecture.hidden)
+    for name in names:
+        array = arrays[name]
+        if array.shape != shape or array.dtype != model.dtype or not np.isfinite(array).all():
+            raise ValueError(f"its {name} is not a finite {model.dtype} array of shape {shape}")
+    states = tuple(Tensor(arrays[name]) for name in names)
+    return states if len(states) > 1 else states[0]

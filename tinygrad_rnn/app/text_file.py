@@ -1,0 +1,40 @@
+"""Reading of a text, from a file or from standard input."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..errors import argument_error
+
+STDIN = Path("-")
+"""The name that stands for standard input."""
+
+
+def read_text(operation: str, argument: str, path: Path) -> str:
+    """Return the text of a file, or of standard input if `path` is ``-``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or standard input is closed.
+    ValueError
+        If the text is not UTF-8.
+    """
+    if path == STDIN:
+        if sys.stdin is None:
+            got, fix = "a closed standard input", "give the path of a text file"
+            raise argument_error(operation, argument, "a text", got, fix, FileNotFoundError)
+        content = sys.stdin.buffer.read()
+    elif path.is_file() or path.is_fifo():
+        content = path.read_bytes()
+    else:
+        got = f"{str(path)!r}, which is not a file"
+        fix = "give the path of a text file, or - for standard input"
+        raise argument_error(operation, argument, "a text file", got, fix, FileNotFoundError)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        got = f"byte {content[error.start]:#04x} at position {error.start}"
+        fix = "convert the file to UTF-8, with iconv for example"
+        raise argument_error(operation, argument, "UTF-8 text", got, fix) from error

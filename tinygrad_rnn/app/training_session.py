@@ -1,0 +1,214 @@
+"""A training in the terminal: what it prints, when it is saved, and how it stops."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import format_count
+from .checkpoint_file import CheckpointFile
+from .console import print_line
+from .learning_curve import draw_learning_curve
+from .run_log import RunLog
+from .stop_signals import StopSignals
+from .training_display import TrainingDisplay
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .train import Trainer
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a training writes.
+
+    Attributes
+    ----------
+    checkpoint, best : Path
+        The newest state, and the state with the lowest held-out loss. The second is written only
+        if the training has a patience.
+    log, curve : Path or None
+        The log, and the picture of the learning curve.
+    """
+
+    checkpoint: Path
+    best: Path
+    log: Path | None
+    curve: Path | None
+
+
+class TrainingSession:
+    """A training in the terminal.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    outputs : Outputs
+    console : rich.console.Console
+    """
+
+    def __init__(self, trainer: Trainer, outputs: Outputs, console: Console):
+        self.trainer, self.outputs, self.console = trainer, outputs, console
+        self.display = TrainingDisplay(console, trainer.options.epochs)
+        self.signals = StopSignals()
+        self.checkpoint = CheckpointFile(outputs.checkpoint, trainer)
+        self.best = CheckpointFile(outputs.best, trainer)
+        self.log = None if outputs.log is None else RunLog(outputs.log, trainer.epoch)
+        self._reported = ""
+        self._start_of_epoch = perf_counter()
+
+    def run(self) -> int:
+        """Train and return the exit code: 0, or 128 plus the number of the signal that stopped it.
+
+        The training is saved at the end of every epoch, before and after its evaluation, and when
+        a signal stops it.
+
+        Raises
+        ------
+        OSError
+            If the training could not be saved at its end.
+        """
+        print_line(self.console, _describe(self.trainer))
+        if self.trainer.is_done:
+            print_line(self.console, f"{self._why_done()} Set a larger number to go on.")
+            return 0
+        problem = ""
+        with self.signals:
+            self._train()
+            with suppress(KeyboardInterrupt), self.signals.hold():
+                problem = self.checkpoint.save()
+        if problem:
+            lost = "" if self.checkpoint.spare else "; what was trained since the last save is lost"
+            raise OSError(problem + lost)
+        if self.trainer.is_done:
+            self._tell_end()
+            return 0
+        with suppress(OSError):  # the terminal may have gone
+            self._tell_stop()
+        return 128 + (self.signals.number or 0)
+
+    def _train(self) -> None:
+        """Train until the end, or until a signal arrives."""
+        try:
+            # NumPy's warnings are off because the trainer reports a loss that is not finite.
+            with self.display, np.errstate(over="ignore", invalid="ignore"):
+                self.trainer.run(
+                    on_batch=self.display.show_batch,
+                    on_trained=self._save,
+                    on_epoch=self._finish_epoch,
+                    stop=lambda: self.signals.number is not None,
+                    hold=self.signals.hold,
+                )
+        except KeyboardInterrupt:
+            if self.signals.number is None:
+                raise
+        except (OSError, SystemExit, MemoryError):
+            # The display raises the first two if the terminal or the reader of the pipe has gone.
+            with self.signals.hold():
+                self.checkpoint.save()
+            if self.signals.number is None:
+                raise
+
+    def _save(self) -> None:
+        with self.signals.hold():
+            self._report(self.checkpoint.save())
+
+    def _finish_epoch(self, epoch: int, loss: float, held_out: float) -> None:
+        """Write the log and the checkpoints, and show the losses."""
+        with self.signals.hold():
+            # The log is first: if the program dies before the checkpoint is written, the epoch is
+            # evaluated again, and its line is replaced.
+            if self.log is not None:
+                self._add_line(self.log, epoch, loss, held_out)
+            if self.trainer.options.patience and self.trainer.best_epoch == epoch:
+                self._report(self.best.save())
+            self._report(self.checkpoint.save())
+        self.display.show_epoch(epoch, loss, held_out)
+
+    def _add_line(self, log_file: RunLog, epoch: int, loss: float, held_out: float) -> None:
+        """Add the figures of an epoch to the log."""
+        now, progress = perf_counter(), self.display.progress
+        figures = {
+            "epoch": epoch,
+            "epochs": self.trainer.options.epochs,
+            "loss": loss,
+            "bits_per_character": loss / log(2),
+            "held_out_loss": held_out,
+            "held_out_bits_per_character": held_out / log(2),
+            "best_epoch": self.trainer.best_epoch,
+            "characters_per_second": progress and round(progress.characters_per_second),
+            "seconds": round(now - self._start_of_epoch, 3),
+        }
+        self._start_of_epoch = now
+        try:
+            log_file.add(figures)
+        except OSError as error:
+            self._report(str(error))
+
+    def _report(self, problem: str) -> None:
+        """Print on stderr that a file could not be written; do not repeat the same line."""
+        if problem and problem != self._reported:
+            self._reported = problem
+            with suppress(OSError, ValueError):  # stderr may be closed
+                line = f"tinygrad-rnn: {problem}; the training goes on"
+                print(line, file=sys.stderr, flush=True)
+
+    def _why_done(self) -> str:
+        """Return a sentence that says why the training is at its end."""
+        options = self.trainer.options
+        if self.trainer.epoch >= options.epochs:
+            return f"All {format_count(options.epochs, 'epoch')} are done (--epochs)."
+        waited = format_count(options.patience, "epoch")
+        return f"No better held-out loss in {waited} (--patience)."
+
+    def _tell_end(self) -> None:
+        """Print where the training is saved, and draw the learning curve."""
+        if self.trainer.epoch < self.trainer.options.epochs:
+            print_line(self.console, self._why_done())
+        path = self.checkpoint.path
+        if self.trainer.options.patience and self.best.path.exists():
+            print_line(self.console, f"Saved {path}.")
+            path = self.best.path
+            print_line(self.console, f"The best epoch was {self.trainer.best_epoch}.")
+        print_line(
+            self.console, f"Saved {path}. Sample from it: tinygrad-rnn sample {_quote(path)}"
+        )
+        if self.outputs.curve is not None:
+            draw_learning_curve(self.trainer.history, self.outputs.curve)
+            print_line(self.console, f"Drew the learning curve: {self.outputs.curve}.")
+
+    def _tell_stop(self) -> None:
+        """Print where the training stopped, and how to continue it."""
+        trainer, path = self.trainer, self.checkpoint.path
+        if trainer.position == (0, 0):
+            print_line(self.console, "Stopped before the first batch was done; nothing is saved.")
+            return
+        place = f"epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}"
+        print_line(self.console, f"Stopped in {place}; saved {path}.")
+        print_line(self.console, "Continue with --resume.")
+
+
+def _describe(trainer: Trainer) -> str:
+    """Return a line that describes the model and the text."""
+    model = trainer.model
+    size = format_count(sum(p.size for p in model.parameters()), "parameter")
+    training = format_count(len(trainer.training), "character")
+    held_out = format_count(len(trainer.held_out), "character")
+    return (
+        f"{model.architecture.cell.upper()} with {size}; {len(model.vocab)} different characters; "
+        f"{training} to train on, {held_out} held out"
+    )
+
+
+def _quote(path: Path) -> str:
+    """Return a path as an argument for a shell."""
+    return shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))
