@@ -10,16 +10,17 @@ from tinygrad_rnn import interop, nn
 
 
 class FunctionModel(nn.Module):
-    """A function as a model, with its weights as parameters."""
+    """A function as a model, with its weights and the modules that it calls."""
 
-    def __init__(self, function, *weights):
+    def __init__(self, function, *weights, modules=()):
         super().__init__()
+        self.called = modules
         self.function = function
         for i, weight in enumerate(weights):
             setattr(self, f"weight_{i}", tg.Tensor(weight, requires_grad=True))
 
     def forward(self, x):
-        return self.function(x, *self._parameters.values())
+        return self.function(x, *[p for name, p in vars(self).items() if "weight_" in name])
 
 
 def floats(*shape, seed=0):

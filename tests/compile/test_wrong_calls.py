@@ -16,7 +16,7 @@ AREAS = {
         "a class to compile": (
             lambda: tg.compile(nn.GRU),
             TypeError,
-            r"compile: argument target: .* got type <class 'tinygrad_rnn\.nn\.recurrent\.GRU'>",
+            r"compile: argument target: .* got type <class 'tinygrad_rnn\.nn\.rnn_gru_lstm",
         ),
         "a backend that is not known": (
             lambda: tg.compile(nn.GRU(2, 2), backend="cuda"),

@@ -157,7 +157,7 @@ def test_a_whole_model_is_export(tmp_path):
 
 def test_a_module_may_be_used_twice_and_an_input_be_an_output(tmp_path):
     linear = nn.Linear(3, 3, rng=0)
-    model = FunctionModel(lambda x: (linear(tg.tanh(linear(x))), x, x))
+    model = FunctionModel(lambda x: (linear(tg.tanh(linear(x))), x, x), modules=[linear])
     model.linear = linear
     _, session, axes = export(model, floats(2, 3), tmp_path / "x.onnx")
     assert axes == {"x": ("batch", None)}
@@ -257,7 +257,9 @@ def test_exported_ops_give_what_ours_give(tmp_path, name):
 
 def test_integers_may_be_computed_before_an_embedding(tmp_path):
     embedding = nn.Embedding(9, 2, rng=0)
-    model = FunctionModel(lambda x: embedding(tg.flip(x * 2, axis=0)[:, 0]) * x[:, :1])
+    model = FunctionModel(
+        lambda x: embedding(tg.flip(x * 2, axis=0)[:, 0]) * x[:, :1], modules=[embedding]
+    )
     model.embedding = embedding
     _, session, axes = export(model, np.array([[1, 2], [3, 0]]), tmp_path / "x.onnx")
     assert_agree(session, axes, model, (np.array([[4, 1, 0], [2, 2, 3], [0, 1, 1]]),))

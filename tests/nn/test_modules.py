@@ -108,18 +108,18 @@ def test_modules_in_a_list_are_counted_from_both_ends():
     assert [modules[i] for i in (0, 1, -1, -2)] == [first, second, second, first]
 
 
-def test_modules_in_a_list_need_a_module_list():
-    module = nn.Module()
-    with pytest.raises(TypeError, match="ModuleList"):
-        module.layers = [nn.Linear(2, 2)]
-    module.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
-    assert [name for name, _ in module.named_parameters()] == [
-        "layers.0.weight",
-        "layers.0.bias",
-        "layers.1.weight",
-        "layers.1.bias",
-    ]
-    assert [layer.in_features for layer in module.layers] == [2, 2]
+def test_modules_in_a_list_and_in_a_module_list_have_the_same_names():
+    plain, listed = nn.Module(), nn.Module()
+    plain.layers = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    listed.layers = nn.ModuleList(plain.layers)
+    for module in (plain, listed):
+        assert [name for name, _ in module.named_parameters()] == [
+            "layers.0.weight",
+            "layers.0.bias",
+            "layers.1.weight",
+            "layers.1.bias",
+        ]
+        assert [layer.in_features for layer in module.layers] == [2, 2]
 
 
 def test_a_module_cannot_contain_itself():

@@ -52,16 +52,6 @@ AREAS = {
             TypeError,
             "GRUCell: argument weight_hh",
         ),
-        "modules in nested lists": (
-            lambda: setattr(nn.Module(), "rows", [[nn.Linear(2, 2)]]),
-            TypeError,
-            "Module: argument rows",
-        ),
-        "modules in a dict of lists": (
-            lambda: setattr(nn.Module(), "rows", {"a": [nn.Linear(2, 2)]}),
-            TypeError,
-            "Module: argument rows",
-        ),
         "state dict of a list": (
             lambda: nn.Linear(2, 2).load_state_dict([1]),
             TypeError,

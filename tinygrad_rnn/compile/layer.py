@@ -267,15 +267,26 @@ class CompiledModule(Module):
         if isinstance(self.target, Module):
             yield from self.target.children()
 
-    def modules(self) -> Iterator[Module]:
-        """Yield this module, the target, and all modules in it."""
-        yield self
+    def _named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Yield this module, the target by the same name, and all modules in it."""
+        yield "", self
         if isinstance(self.target, Module):
-            yield from self.target.modules()
+            yield from self.target._named_modules()
 
-    def _named(self) -> Iterator[tuple[str, Tensor]]:
+    def _apply(self, function: Callable[[Module], Any]) -> None:
         if isinstance(self.target, Module):
-            yield from self.target._named()
+            self.target._apply(function)
+        function(self)
+
+    def _add_buffer(self, name: str, value: Any, persistent: bool) -> None:
+        owner = self.target if isinstance(self.target, Module) else super()
+        owner._add_buffer(name, value, persistent)
+
+    def _named(self, kind: str = "parameters") -> Iterator[tuple[str, Tensor]]:
+        if isinstance(self.target, Module):
+            yield from self.target._named(kind)
+        else:
+            self._require_found("target", self.target, ())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "target" not in self.__dict__:

@@ -45,7 +45,7 @@ BOUND = (MethodType, BuiltinFunctionType, MethodWrapperType)
 OTHERS = frozenset({"numpy", "tinygrad_rnn", *sys.stdlib_module_names})
 """Packages whose functions and classes do not change."""
 
-HIDDEN = frozenset({"_parameters", "_modules", "_scope"})
+HIDDEN = frozenset({"_parameters", "_modules", "_buffers", "_scope"})
 """Attributes of a Module that repeat other attributes, or have no effect."""
 
 

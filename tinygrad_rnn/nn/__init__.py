@@ -8,7 +8,8 @@ from .cells import Cell, GRUCell, LSTMCell, RNNCell
 from .clip import clip_grad_norm_, clip_grad_value_
 from .layers import Dropout, Embedding, LayerNorm, Linear, ModuleList, Sequential
 from .module import Module
-from .recurrent import GRU, LSTM, RNN, Recurrent
+from .recurrent import Recurrent
+from .rnn_gru_lstm import GRU, LSTM, RNN
 
 __all__ = [
     "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm",

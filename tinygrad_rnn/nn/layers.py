@@ -305,16 +305,21 @@ class Sequential(Module):
 class ModuleList(Module):
     """A list of Modules. Their parameters belong to the module that contains the list.
 
+    A plain list of Modules as an attribute has the same names. A ModuleList is itself a Module, so
+    its `repr` shows the items.
+
     Parameters
     ----------
     modules : iterable of Module
-        The initial items, in order. A ModuleList supports indexing, ``len`` and iteration. It
-        cannot be called.
+        The initial items, in order. A ModuleList supports ``len``, iteration, and the reading,
+        replacing and deleting of items by index. It cannot be called.
 
     Raises
     ------
     TypeError
         If `modules` is not iterable, or an item is not a Module.
+    ValueError
+        If an item contains the ModuleList.
 
     Examples
     --------
@@ -322,15 +327,19 @@ class ModuleList(Module):
     >>> layers = tg.nn.ModuleList([tg.nn.Linear(2, 2, rng=k) for k in range(3)])
     >>> len(layers), len(list(layers.parameters()))
     (3, 6)
-    >>> layers.append(tg.nn.Dropout(0.5))
-    >>> layers[-1]
-    Dropout(p=0.5)
+    >>> layers[0] = tg.nn.Dropout(0.5)
+    >>> del layers[1]
+    >>> [name for name, _ in layers.named_parameters()], layers[0]
+    (['1.weight', '1.bias'], Dropout(p=0.5))
     """
+
+    _named_otherwise = frozenset({"_items"})
 
     def __init__(self, modules: Iterable[Module] = ()):
         super().__init__()
         fix = "pass a list of Modules"
         check.iterable("ModuleList", "modules", modules, "an iterable of Modules", fix)
+        self._items: list[Module] = []
         for module in modules:
             self.append(module)
 
@@ -341,19 +350,62 @@ class ModuleList(Module):
         ------
         TypeError
             If `module` is not a Module.
+        ValueError
+            If `module` contains the ModuleList.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> layers = tg.nn.ModuleList()
+        >>> layers.append(tg.nn.Linear(2, 3))
+        >>> layers[-1]
+        Linear(2, 3)
         """
-        fix = "keep other objects in a plain list"
-        check.instance("ModuleList", "module", module, Module, "a Module", fix)
-        setattr(self, str(len(self)), module)
+        self._items.append(self._as_item(module, len(self)))
+        self._name_items()
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        index = _check_index("ModuleList", index, len(self))
+        self._items[index] = self._as_item(module, index)
+        self._name_items()
+
+    def __delitem__(self, index: int) -> None:
+        del self._items[_check_index("ModuleList", index, len(self))]
+        self._name_items()
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._items)
 
-    def __getitem__(self, i: int) -> Module:
-        return list(self._modules.values())[_check_index("ModuleList", i, len(self))]
+    def __getitem__(self, index: int) -> Module:
+        return self._items[_check_index("ModuleList", index, len(self))]
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
+        return iter(self._items)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the items as ``("0", module)`` and so on, then other submodules.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> list(tg.nn.ModuleList([tg.nn.Dropout(0.5), tg.nn.Linear(2, 3)]).children())
+        [('0', Dropout(p=0.5)), ('1', Linear(2, 3))]
+        """
+        for i, module in enumerate(self._items):
+            yield str(i), module
+        yield from super().children()
+
+    def _as_item(self, module: Any, index: int) -> Module:
+        """Return a new item; raise an error unless it is a Module that does not contain this."""
+        fix = "keep other objects in a plain list"
+        check.instance("ModuleList", "module", module, Module, "a Module", fix)
+        self._require_no_cycle(str(index), module)
+        return module
+
+    def _name_items(self) -> None:
+        """Record the ops of each item under its index."""
+        for i, module in enumerate(self._items):
+            module.__dict__["_scope"] = str(i)
 
 
 def _check_index(operation: str, i: Any, n: int) -> int:
@@ -363,8 +415,10 @@ def _check_index(operation: str, i: Any, n: int) -> int:
     """
     if not isinstance(i, int | np.integer) or not -n <= i < n:
         kind = IndexError if isinstance(i, int | np.integer) else TypeError
-        expected = f"an integer from {-n} to {n - 1}"
-        fix = "use 0 for the first item, or -1 for the last"
+        expected, fix = "the index of an item", "add a module first, because there is none"
+        if n:
+            expected = f"an integer from {-n} to {n - 1}"
+            fix = "use 0 for the first item, or -1 for the last"
         raise argument_error(operation, "i", expected, describe(i), fix, kind)
     return int(i)
 

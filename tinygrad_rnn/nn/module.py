@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
@@ -15,6 +15,8 @@ from ..errors import argument_error, describe
 from ..graph import ScopePart, clock, context
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
+from .holder import Holder
+from .state_checks import require_same_names, require_tied_equal
 
 call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
     "tinygrad_rnn.call_hook", default=None
@@ -25,14 +27,16 @@ The ONNX export sets it to record whole layers.
 """
 
 
-class Module:
+class Module(Holder):
     """Base class of everything with parameters.
 
     A subclass assigns its parameters in `__init__` and computes its output in `forward`. A Tensor
     with ``requires_grad=True`` that no op computed becomes a parameter when it is assigned to an
-    attribute. A Module that is assigned to an attribute becomes a submodule. Calling the module
-    calls `forward` and records its ops under the name of the attribute that holds the module, so
-    drawings can group the ops by module.
+    attribute. A Module that is assigned to an attribute becomes a submodule. Lists, tuples, dicts
+    and dataclasses of parameters and Modules count too, at any depth: the names are ``layers.0``,
+    ``layers.1`` and so on. A parameter or Module in another place, a set or a closure for example,
+    is an error. Calling the module calls `forward` and records its ops under the name of the
+    attribute that holds the module, so drawings can group the ops by module.
 
     Examples
     --------
@@ -51,53 +55,6 @@ class Module:
     >>> model.eval()(tg.Tensor([1.0, 2.0]))
     Tensor([2., 4.], has graph: multiply)
     """
-
-    training: bool
-    _parameters: dict[str, Tensor]
-    _modules: dict[str, Module]
-    _scope: str
-
-    def __init__(self) -> None:
-        self.__dict__.update(
-            _parameters={}, _modules={}, training=True, _scope=type(self).__name__.lower()
-        )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        attributes, class_name = self.__dict__, type(self).__name__
-        if "_parameters" not in attributes:
-            raise AttributeError(f"{class_name}: call super().__init__() before assigning {name}")
-        is_leaf = isinstance(value, Tensor) and value.tracked and value.node is None
-        parameter: Any = value if is_leaf else None
-        if name in attributes["_parameters"] and parameter is not value:
-            expected = "a leaf Tensor with requires_grad=True, or None"
-            fix = f"assign to {name}.data to change the values of the parameter"
-            raise argument_error(class_name, name, expected, describe(value), fix, TypeError)
-        _require_no_hidden_modules(class_name, name, value)
-        self._require_no_cycle(name, value)
-        attributes["_parameters"].pop(name, None)
-        attributes["_modules"].pop(name, None)
-        if parameter is not None:
-            attributes["_parameters"][name] = parameter
-            parameter.name = parameter.name or name
-        elif isinstance(value, Module):
-            attributes["_modules"][name] = value
-            value.__dict__["_scope"] = name
-        attributes[name] = value
-
-    def _require_no_cycle(self, name: str, value: Any) -> None:
-        """Raise ValueError if `value` is a Module that contains this module."""
-        if isinstance(value, Module) and self in value.modules():
-            got = "this module itself"
-            fix = "move the shared part into a third module, or pass the module to forward"
-            if value is not self:
-                got = f"a {type(value).__name__} that contains this module"
-            expected = "a Module that does not contain this module"
-            raise argument_error(type(self).__name__, name, expected, got, fix)
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        self._parameters.pop(name, None)
-        self._modules.pop(name, None)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output. Each subclass defines this method.
@@ -140,12 +97,59 @@ class Module:
         finally:
             context.reset(token)
 
+    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+        """Add a buffer: an array that the module needs and that is not trained.
+
+        A running mean is an example. A buffer is an attribute: read it, and assign a Tensor, an
+        array or None to it.
+
+        Parameters
+        ----------
+        name : str
+            The name of the attribute.
+        value : Tensor, array_like or None
+            The start. A Tensor must not require gradients.
+        persistent : bool
+            If True, `state_dict` contains the buffer and `load_state_dict` replaces it.
+
+        Raises
+        ------
+        ValueError
+            If the name is not an identifier, or the module has an attribute of this name.
+        TypeError
+            If `value` requires gradients or is not an array of numbers.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> class Count(tg.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.register_buffer("calls", 0)
+        ...     def forward(self, x):
+        ...         self.calls = self.calls + 1
+        ...         return x
+        >>> count = Count()
+        >>> for _ in range(3):
+        ...     y = count(tg.Tensor(1.0))
+        >>> count.state_dict(), list(count.parameters())
+        ({'calls': array(3)}, [])
+        """
+        operation = f"{type(self).__name__}.register_buffer"
+        persistent = check.flag(operation, "persistent", persistent)
+        if not isinstance(name, str) or not name.isidentifier() or hasattr(self, name):
+            expected = "an identifier that is no attribute yet"
+            fix = "choose another name, or assign to the attribute"
+            raise argument_error(operation, "name", expected, repr(name), fix)
+        self._add_buffer(name, value, persistent)
+
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield the direct submodules as pairs of name and module."""
+        self._refresh()
         yield from self._modules.items()
 
     def modules(self) -> Iterator[Module]:
-        """Yield this module and all modules inside it, at any depth.
+        """Yield this module and all modules inside it, at any depth, each once.
 
         Examples
         --------
@@ -154,9 +158,57 @@ class Module:
         >>> [type(module).__name__ for module in model.modules()]
         ['Sequential', 'Linear', 'Dropout']
         """
-        yield self
+        for _, module in self.named_modules():
+            yield module
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) for this module and all modules inside it, each once.
+
+        The name of this module is empty. A module with two names has the first.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> model = tg.nn.Sequential(tg.nn.GRU(2, 3, rng=0), tg.nn.Dropout(0.5))
+        >>> [name for name, module in model.named_modules()]
+        ['', '0', '0.l0', '1']
+        """
+        seen: set[int] = set()
+        for name, module in self._named_modules():
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def _named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module); a shared module appears under each of its names."""
+        yield "", self
+        for prefix, child in self.children():
+            for name, module in child._named_modules():
+                yield f"{prefix}.{name}" if name else prefix, module
+
+    def apply(self, function: Callable[[Module], Any]) -> Self:
+        """Call a function with every module inside this one, and then with this; return the module.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> def start_at_zero(module):
+        ...     if isinstance(module, tg.nn.Linear):
+        ...         module.bias.data = tg.nn.init.zeros(module.bias.shape)
+        ...
+        >>> model = tg.nn.Sequential(tg.nn.Linear(2, 2), tg.tanh, tg.nn.Linear(2, 1))
+        >>> model.apply(start_at_zero)[2].bias.data
+        array([0.], dtype=float32)
+        """
+        fix = "pass a function of one module"
+        check.callable(f"{type(self).__name__}.apply", "function", function, "a function", fix)
+        self._apply(function)
+        return self
+
+    def _apply(self, function: Callable[[Module], Any]) -> None:
         for _, child in self.children():
-            yield from child.modules()
+            child._apply(function)
+        function(self)
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Yield each parameter once, as a pair of its name and Tensor: ``("layer.weight", …)``.
@@ -168,18 +220,34 @@ class Module:
         >>> [(name, p.shape) for name, p in model.named_parameters()]
         [('0.weight', (3, 2)), ('0.bias', (3,))]
         """
-        seen: set[Tensor] = set()
-        for name, parameter in self._named():
-            if parameter not in seen:
-                seen.add(parameter)
-                yield name, parameter
+        yield from _each_once(self._named())
 
-    def _named(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield (name, parameter); a shared parameter appears under each of its names."""
-        yield from self._parameters.items()
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield each buffer once, as a pair of its name and Tensor; see `register_buffer`.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> module = tg.nn.Module()
+        >>> module.register_buffer("mean", [0.5, 1.0])
+        >>> list(module.named_buffers())
+        [('mean', Tensor([0.5, 1. ], dtype=float64))]
+        """
+        yield from _each_once(self._named("buffers"))
+
+    def _named(self, kind: str = "parameters") -> Iterator[tuple[str, Tensor]]:
+        """Yield (name, Tensor) for one kind of Tensors, as `Holder._own` has them.
+
+        A shared parameter appears under each of its names.
+        """
+        yield from self._own(kind)
         for prefix, child in self.children():
-            for name, parameter in child._named():
-                yield f"{prefix}.{name}", parameter
+            for name, tensor in child._named(kind):
+                yield f"{prefix}.{name}", tensor
+
+    def _state(self) -> dict[str, Tensor]:
+        """Return what is saved, by name: the parameters and the persistent buffers."""
+        return {**dict(self._named()), **dict(self._named("persistent"))}
 
     def parameters(self) -> Iterator[Tensor]:
         """Yield each parameter once."""
@@ -187,7 +255,9 @@ class Module:
             yield parameter
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return a copy of the parameters: arrays by name, with PyTorch's names and layout.
+        """Return a copy of the parameters and buffers: arrays by name, as PyTorch names them.
+
+        Buffers that are not persistent are left out.
 
         Returns
         -------
@@ -201,16 +271,16 @@ class Module:
         >>> {name: array.shape for name, array in state.items()}
         {'weight': (3, 2), 'bias': (3,)}
         """
-        return {name: parameter.data.copy() for name, parameter in self._named()}
+        return {name: tensor.data.copy() for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace the values of all parameters with those in `state`.
+        """Replace the values of all parameters and persistent buffers with those in `state`.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            One array, Tensor or array_like for each parameter name, with the shape and dtype that
-            the parameter has in this module. The values are copied.
+            One array, Tensor or array_like for each name, with the shape and dtype that the
+            parameter or buffer has in this module. The values are copied.
 
         Raises
         ------
@@ -230,16 +300,16 @@ class Module:
         >>> bool((first(x) == second(x)).all())
         True
         """
-        parameters, operation = dict(self._named()), f"{type(self).__name__}.load_state_dict"
+        tensors, operation = self._state(), f"{type(self).__name__}.load_state_dict"
         fix = "pass module.state_dict(), or the result of tg.load"
         arrays = {
             name: check.real_array(operation, name, x.data if isinstance(x, Tensor) else x)
             for name, x in require_arrays(operation, "state", state, fix).items()
         }
-        _require_same_parameters(operation, parameters, arrays)
-        _require_tied_equal(operation, parameters, arrays)
-        for name, parameter in parameters.items():
-            parameter.data = arrays[name].copy()
+        require_same_names(operation, tensors, arrays)
+        require_tied_equal(operation, tensors, arrays)
+        for name, tensor in tensors.items():
+            tensor.data = arrays[name].copy()
 
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to None.
@@ -280,7 +350,7 @@ class Module:
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert all parameters to a floating dtype in place; return the module.
+        """Convert parameters and buffers of floats to a floating dtype; return the module.
 
         The gradients of all parameters become None.
 
@@ -296,10 +366,11 @@ class Module:
         dtype('float64')
         """
         dtype = check.floating_dtype("astype", dtype)
-        for parameter in self.parameters():
-            parameter.array = parameter.array.astype(dtype)
-            parameter.data = parameter.array
-            parameter.grad = None
+        floats = (buffer for _, buffer in self.named_buffers() if buffer.dtype.kind == "f")
+        for tensor in (*self.parameters(), *floats):
+            tensor.array = tensor.array.astype(dtype)
+            tensor.data = tensor.array
+            tensor.grad = None
         return self
 
     @property
@@ -311,6 +382,8 @@ class Module:
         TypeError
             If there are no parameters.
         """
+        for parameter in self._parameters.values():  # at once, because each call of a cell asks
+            return parameter.dtype
         for _, parameter in self._named():
             return parameter.dtype
         name, fix = type(self).__name__, "use the dtype of the input instead"
@@ -352,48 +425,13 @@ def eval_mode(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _require_no_hidden_modules(class_name: str, name: str, value: Any) -> None:
-    """Raise TypeError for a list, tuple or dict with a Module inside, at any depth.
-
-    The parameters of such a Module would not be found.
-    """
-    rest = [] if isinstance(value, Module) else [value]
-    while rest:
-        item = rest.pop()
-        if isinstance(item, Module):
-            got = f"a {type(value).__name__} of Modules, whose parameters are not found there"
-            fix = "use nn.ModuleList, or one attribute for each Module"
-            raise argument_error(class_name, name, "a Module", got, fix, TypeError)
-        if isinstance(item, list | tuple | dict):
-            rest.extend(item.values() if isinstance(item, dict) else item)
-
-
-def _require_same_parameters(
-    operation: str, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
-) -> None:
-    """Raise ValueError if the arrays differ from the parameters in names, shapes or dtypes."""
-    faults = [f"missing {name} {p.shape}" for name, p in parameters.items() if name not in arrays]
-    faults += [f"unexpected {name}" for name in arrays if name not in parameters]
-    for name, p in parameters.items():
-        array = arrays.get(name)
-        if array is not None and (array.shape != p.shape or array.dtype != p.dtype):
-            faults.append(f"{name} expected {p.dtype} {p.shape}, got {describe(array)}")
-    if faults:
-        expected, got = "one array for each parameter of the module", "; ".join(faults)
-        fix = "build the module with the sizes of the arrays, or use module.astype(dtype)"
-        raise argument_error(operation, "state", expected, got, fix)
-
-
-def _require_tied_equal(
-    operation: str, parameters: Mapping[str, Tensor], arrays: Mapping[str, np.ndarray]
-) -> None:
-    """Raise ValueError if a shared parameter would get different arrays under its names."""
-    for name, parameter in parameters.items():
-        names = [other for other in parameters if parameters[other] is parameter]
-        if not all(np.array_equal(arrays[name], arrays[n], equal_nan=True) for n in names):
-            expected = f"equal arrays for {' and '.join(names)}, which are one shared parameter"
-            fix = "pass equal arrays, or do not share the parameter in the module"
-            raise argument_error(operation, name, expected, "different arrays", fix)
+def _each_once(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the pairs without those whose Tensor came before."""
+    seen: set[Tensor] = set()
+    for name, tensor in named:
+        if tensor not in seen:
+            seen.add(tensor)
+            yield name, tensor
 
 
 def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Tensor:

@@ -12,7 +12,6 @@ from ..graph import scope, unwrap
 from ..scan import StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init
-from .cells import GRUCell, LSTMCell, RNNCell
 from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_zoneout
 from .module import Module
 from .recurrent_checks import (
@@ -115,6 +114,8 @@ class Recurrent(Module):
     ((7, 5, 6), (4, 5, 3))
     """
 
+    _named_otherwise = frozenset({"cells"})
+
     def __init__(
         self,
         cell: Callable[[int, np.random.Generator], Any],
@@ -152,8 +153,9 @@ class Recurrent(Module):
                 self.hidden_size = hidden_size = hidden_size_of(
                     name, self.cells[k][-1], hidden_size
                 )
-        for full_name, parameter in self._named():
-            parameter.name = full_name
+        for suffix, module in self._cells():
+            for name, tensor in (*module._named(), *module._named("buffers")):
+                tensor.name = f"{name}_{suffix}"
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield each cell with its name (``l0``, ``l0_reverse``, ``l1``, …), then other submodules.
@@ -170,24 +172,38 @@ class Recurrent(Module):
 
     def _cells(self) -> Iterator[tuple[str, Module]]:
         """Yield the cells that are Modules, with their names."""
-        for k, cells in enumerate(self.cells):
+        for k, cells in enumerate(self.__dict__.get("cells", ())):
             for cell, suffix in zip(cells, ("", "_reverse"), strict=False):
                 if isinstance(cell, Module):
                     yield f"l{k}{suffix}", cell
 
-    def _named(self) -> Iterator[tuple[str, Tensor]]:
+    def _named(self, kind: str = "parameters") -> Iterator[tuple[str, Tensor]]:
         """Yield the parameters with PyTorch's names: ``weight_ih_l0``, not ``l0.weight_ih``."""
         for suffix, cell in self._cells():
-            for name, parameter in cell._named():
-                yield f"{name}_{suffix}", parameter
-        yield from self._parameters.items()
-        for prefix, module in self._modules.items():
-            for name, parameter in module._named():
-                yield f"{prefix}.{name}", parameter
+            for name, tensor in cell._named(kind):
+                yield f"{name}_{suffix}", tensor
+        yield from self._own(kind)
+        for prefix, module in super().children():
+            for name, tensor in module._named(kind):
+                yield f"{prefix}.{name}", tensor
+
+    def _known_parameters(self) -> Iterator[Tensor]:
+        """Yield parameters, those of the first cell first, without the search of `parameters`."""
+        for _, cell in self._cells():
+            for module in cell.modules():
+                yield from module._parameters.values()
+        for module in self.modules():
+            yield from module._parameters.values()
+
+    def _refresh(self) -> list[tuple[str, Any]]:
+        """Note again what the attributes hold; a cell that is a function may hold weights too."""
+        cells = [cell for cells in self.__dict__.get("cells", ()) for cell in cells]
+        functions = [("cells", cell) for cell in cells if not isinstance(cell, Module)]
+        return [*super()._refresh(), *functions]
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, or a parameter of a cell by its full name, such as ``weight_ih_l0``."""
-        for suffix, cell in self._cells() if "cells" in self.__dict__ else ():
+        for suffix, cell in self._cells():
             cell_name = name.removesuffix(f"_{suffix}")
             if cell_name != name and cell_name in cell._parameters:
                 if isinstance(value, Tensor):
@@ -250,7 +266,7 @@ class Recurrent(Module):
         ((2, 7, 2), (1, 2, 2), True)
         """
         name = type(self).__name__
-        dtype = next((p.dtype for _, p in self._named()), np.asarray(unwrap(x)).dtype)
+        dtype = next((p.dtype for p in self._known_parameters()), np.asarray(unwrap(x)).dtype)
         x = as_sequences(name, x, dtype, self.input_size, self.batch_first)
         swap = self.batch_first and x.ndim == 3
         if swap:
@@ -341,230 +357,3 @@ class Recurrent(Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
-
-
-class RNN(Recurrent):
-    """The vanilla recurrent network, which runs `RNNCell` over sequences.
-
-    ::
-
-        h_t = tanh(x_t W + b_i + h_{t−1} U + b_h), or relu in place of tanh;   output_t = h_t
-
-    Parameters
-    ----------
-    input_size : int
-        I, the size of x.
-    hidden_size : int
-        H, the size of the state. The output is the state.
-    num_layers : int
-        The number of stacked layers. Each layer reads the output of the previous layer.
-    nonlinearity : {"tanh", "relu"}
-        The activation function.
-    bias : bool
-        If False, the cells have no biases.
-    batch_first : bool
-        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
-        steps. The shape of states stays the same.
-    dropout : float in [0, 1)
-        The probability of dropout between layers, in training.
-    bidirectional : bool
-        If True, also run backwards over each sequence with separate cells, and concatenate the
-        outputs of the two directions.
-    rng : numpy.random.Generator or int, optional
-        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
-        dropout and zoneout.
-    **more
-        ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
-
-    References
-    ----------
-    Elman, "Finding structure in time" (1990). Names and layout are those of `torch.nn.RNN`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> output, state = tg.nn.RNN(3, 2, rng=0)(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, state.shape
-    ((7, 5, 2), (1, 5, 2))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-        **more: Any,
-    ):
-        options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **more,
-        )
-
-
-class GRU(Recurrent):
-    """The gated recurrent unit (GRU), which runs `GRUCell` over sequences.
-
-    ::
-
-        r_t = σ(x_t W_r + b_ir + h_{t−1} U_r + b_hr)
-        z_t = σ(x_t W_z + b_iz + h_{t−1} U_z + b_hz)
-        n_t = tanh(x_t W_n + b_in + r_t ⊙ (h_{t−1} U_n + b_hn))     reset="after"
-        n_t = tanh(x_t W_n + b_in + (r_t ⊙ h_{t−1}) U_n + b_hn)     reset="before"
-        h_t = z_t ⊙ h_{t−1} + (1 − z_t) ⊙ n_t;   output_t = h_t
-
-    Parameters
-    ----------
-    input_size : int
-        I, the size of x.
-    hidden_size : int
-        H, the size of the state. The output is the state.
-    num_layers : int
-        The number of stacked layers. Each layer reads the output of the previous layer.
-    reset : {"after", "before"}
-        The form of the candidate n (see the equations). PyTorch uses "after". See `GRUCell`.
-    bias : bool
-        If False, the cells have no biases.
-    batch_first : bool
-        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
-        steps. The shape of states stays the same.
-    dropout : float in [0, 1)
-        The probability of dropout between layers, in training.
-    bidirectional : bool
-        If True, also run backwards over each sequence with separate cells, and concatenate the
-        outputs of the two directions.
-    rng : numpy.random.Generator or int, optional
-        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
-        dropout and zoneout.
-    **more
-        ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
-
-    References
-    ----------
-    Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine
-    translation" (2014). Names and layout are those of `torch.nn.GRU`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> gru = tg.nn.GRU(3, 2, rng=0)
-    >>> output, state = gru(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, state.shape
-    ((7, 5, 2), (1, 5, 2))
-    >>> [name for name, _ in gru.named_parameters()]
-    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        reset: str = "after",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-        **more: Any,
-    ):
-        options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: GRUCell(size, hidden_size, bias, reset=reset, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **more,
-        )
-        self.reset = reset
-
-
-class LSTM(Recurrent):
-    """The long short-term memory (LSTM), which runs `LSTMCell` over sequences.
-
-    The state is the tuple (h, c).
-
-    ::
-
-        i_t = σ(x_t W_i + b_ii + h_{t−1} U_i + b_hi)
-        f_t = σ(x_t W_f + b_if + h_{t−1} U_f + b_hf)
-        g_t = tanh(x_t W_g + b_ig + h_{t−1} U_g + b_hg)
-        o_t = σ(x_t W_o + b_io + h_{t−1} U_o + b_ho)
-        c_t = f_t ⊙ c_{t−1} + i_t ⊙ g_t
-        h_t = o_t ⊙ tanh(c_t);   output_t = h_t
-
-    Parameters
-    ----------
-    input_size : int
-        I, the size of x.
-    hidden_size : int
-        H, the size of h and c. The output is h.
-    num_layers : int
-        The number of stacked layers. Each layer reads the output of the previous layer.
-    bias : bool
-        If False, the cells have no biases.
-    batch_first : bool
-        If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
-        steps. The shape of states stays the same.
-    dropout : float in [0, 1)
-        The probability of dropout between layers, in training.
-    bidirectional : bool
-        If True, also run backwards over each sequence with separate cells, and concatenate the
-        outputs of the two directions.
-    rng : numpy.random.Generator or int, optional
-        The source of random numbers for the initial parameters (uniform in ±1/√H, as in PyTorch),
-        dropout and zoneout.
-    **more
-        ``input_dropout``, ``state_dropout`` and ``zoneout`` as in `Recurrent`.
-
-    References
-    ----------
-    Hochreiter and Schmidhuber, "Long short-term memory" (1997). Gers, Schmidhuber and Cummins,
-    "Learning to forget" (2000). Names and layout are those of `torch.nn.LSTM`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> output, (h, c) = tg.nn.LSTM(3, 2, rng=0)(np.ones((7, 5, 3), dtype="float32"))
-    >>> output.shape, h.shape, c.shape
-    ((7, 5, 2), (1, 5, 2), (1, 5, 2))
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        rng: init.Rng = None,
-        **more: Any,
-    ):
-        options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: LSTMCell(size, hidden_size, bias, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **more,
-        )

@@ -1,0 +1,96 @@
+"""What the value of an attribute holds: entries with names, and objects that have none.
+
+Lists, tuples, dicts and dataclasses have entries, so a weight inside them has a name. All other
+places, a set, a closure or an object for example, have no names to save a weight under.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+
+MOST = 1000
+"""The number of objects that `find_referents` looks at, so that a large object costs little."""
+
+WITHOUT_REFERENTS = (type, ModuleType, CodeType, FrameType)
+"""Types whose objects lead to the whole program, and not to what an attribute holds."""
+
+
+def may_hold(value: Any) -> bool:
+    """Return False for numbers, strings, arrays of numbers and the like, which hold no object."""
+    if gc.is_tracked(value):  # a random generator of NumPy holds nothing of ours
+        return not type(value).__module__.startswith("numpy.")
+    return isinstance(value, np.ndarray) and value.dtype.hasobject
+
+
+def find_entries(
+    name: str, value: Any, is_module: Callable[[Any], bool]
+) -> Iterator[tuple[str, Any]]:
+    """Yield the entries of nested lists, tuples, dicts and dataclasses with names: ``name.0.key``.
+
+    A value of another type is its own only entry. Entries that hold no object are left out.
+    """
+    waiting, seen = [(name, value)], set()
+    while waiting:
+        name, x = waiting.pop()
+        parts = None if is_module(x) else _name_parts(x)
+        if parts is None:
+            yield name, x
+        elif id(x) not in seen:  # a list may contain itself
+            seen.add(id(x))
+            named = [(f"{name}.{key}", part) for key, part in parts if may_hold(part)]
+            waiting.extend(reversed(named))
+
+
+def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return the parts of a container with their names, or None if they have no stable names."""
+    if isinstance(x, dict):
+        names = {str(key) for key in x if isinstance(key, str | int)}
+        has_names = len(names) == len(x) and not any("." in name for name in names)
+        return x.items() if has_names else None
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return zip(x._fields, x, strict=True)
+    if isinstance(x, list | tuple):
+        return enumerate(x)
+    if is_dataclass(x) and not isinstance(x, type):
+        return [(field.name, getattr(x, field.name, None)) for field in fields(x)]
+    return None
+
+
+def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any]:
+    """Yield the Tensors and modules that any object refers to, directly or not, the nearest first.
+
+    The garbage collector knows what an object refers to: the attributes of an object, the entries
+    of a set, the closure of a function, the object of a bound method, and so on.
+    """
+    waiting, seen = deque([value]), {id(value)}
+    for _ in range(MOST):
+        if not waiting:
+            return
+        x = waiting.popleft()
+        if isinstance(x, Tensor) or is_module(x):
+            yield x
+            continue
+        for part in _list_referents(x):
+            if id(part) not in seen and may_hold(part):
+                seen.add(id(part))
+                waiting.append(part)
+
+
+def _list_referents(x: Any) -> list[Any]:
+    """Return the objects that `x` refers to directly."""
+    if isinstance(x, WITHOUT_REFERENTS):
+        return []
+    if isinstance(x, np.ndarray):
+        return x.ravel().tolist()  # only an array of objects gets here
+    if isinstance(x, FunctionType):  # not its globals, which are the whole module around it
+        return [x.__closure__, x.__defaults__, x.__kwdefaults__, x.__dict__]
+    return gc.get_referents(x)

@@ -1,0 +1,257 @@
+"""The attributes of a module, and the weights, buffers and modules that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from types import MemberDescriptorType
+from typing import Any
+
+from .. import check
+from ..errors import argument_error, describe
+from ..graph import context, toposort
+from ..tensor import Tensor
+from .held_objects import find_entries, find_referents, may_hold
+
+REGISTERS = frozenset({"_parameters", "_modules", "_buffers"})
+"""The attributes in which a `Holder` notes what its other attributes hold."""
+
+
+HELD_BY_CLASSES = Tensor | list | tuple | dict
+"""The types of class attributes that are searched for weights."""
+
+
+class Holder:
+    """An object whose weights are found in its attributes. `Module` is the only subclass.
+
+    A weight is a Tensor with ``requires_grad=True`` that no op computed. It is found in an
+    attribute, and in lists, tuples, dicts and dataclasses, at any depth. A weight or a module in
+    any other place, a closure for example, is an error, because it would be neither trained nor
+    saved. Attributes are searched when they are assigned, and again when weights are listed,
+    because a list may have changed since.
+
+    Attributes
+    ----------
+    _parameters : dict of str to Tensor
+        The weights by name. A weight remains one when it is frozen (``requires_grad = False``).
+    _modules : dict of str to Holder
+        The modules by name.
+    _buffers : dict of str to bool
+        For each buffer, whether it is saved.
+    _scope : str
+        The name under which the ops of this module are recorded.
+    """
+
+    training: bool
+    _parameters: dict[str, Tensor]
+    _modules: dict[str, Holder]
+    _buffers: dict[str, bool]
+    _scope: str
+    _named_otherwise: frozenset[str] = frozenset()
+    """Attributes of a subclass that gives names of its own to the modules in them."""
+
+    def __init__(self) -> None:
+        start = {"_parameters": {}, "_modules": {}, "_buffers": {}, "training": True}
+        # The constructor may run twice, if several base classes call it. Nothing is lost then.
+        for name, value in (start | {"_scope": type(self).__name__.lower()}).items():
+            self.__dict__.setdefault(name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own, before = self.__dict__, self.__dict__.get(name)
+        if "_parameters" not in own:
+            message = f"{type(self).__name__}: call super().__init__() before assigning {name}"
+            raise AttributeError(message)
+        if name in own["_buffers"]:
+            value = self._as_buffer(name, value)
+        elif name in own["_parameters"] and not is_weight(value) and value is not before:
+            expected = "a leaf Tensor with requires_grad=True, or None"
+            fix = f"assign to {name}.data to change the values of the parameter"
+            raise self._error(name, expected, describe(value), fix)
+        elif may_hold(value):
+            self._require_assignable(name, value)
+        super().__setattr__(name, value)
+        if may_hold(value) or may_hold(before):
+            self._refresh()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self.__dict__["_buffers"] = {k: v for k, v in self._buffers.items() if k != name}
+        self._refresh()
+
+    # -- what the attributes hold ------------------------------------------------------------------
+
+    def _attributes(self) -> dict[str, Any]:
+        """Return all attributes that may hold a weight: of the classes, in slots, and own ones."""
+        classes = _list_user_classes(type(self))
+        if not classes:
+            return self.__dict__
+        found = {}
+        for name, value in [item for kind in classes for item in vars(kind).items()]:
+            if isinstance(value, MemberDescriptorType):  # a slot
+                found[name] = getattr(self, name, None)
+            elif is_module(value) or isinstance(value, HELD_BY_CLASSES):
+                found[name] = value
+        return found | self.__dict__
+
+    def _refresh(self) -> list[tuple[str, Any]]:
+        """Note again which weights and modules the attributes hold; return all other entries."""
+        parameters: dict[str, Tensor] = {}
+        modules: dict[str, Any] = {}
+        others: list[tuple[str, Any]] = []
+        skipped = REGISTERS | self._named_otherwise
+        for name, value in self._attributes().items():
+            if name in self._parameters and self._parameters[name] is value:
+                parameters[name] = value  # as before, even if it is frozen now
+            elif name in self._modules and self._modules[name] is value:
+                modules[name] = value
+            elif may_hold(value) and not (name in skipped or name in self._buffers):
+                self._search(name, value, parameters, modules, others)
+        self.__dict__.update(_parameters=parameters, _modules=modules)
+        return others
+
+    def _search(
+        self,
+        attribute: str,
+        value: Any,
+        parameters: dict[str, Tensor],
+        modules: dict[str, Any],
+        others: list[tuple[str, Any]],
+    ) -> None:
+        """Add the entries of an attribute to `parameters`, `modules` or `others`."""
+        for name, entry in find_entries(attribute, value, is_module):
+            if is_module(entry):
+                if self._modules.get(name) is not entry:
+                    self._require_no_cycle(name, entry)
+                    entry.__dict__["_scope"] = name
+                modules[name] = entry
+            elif not isinstance(entry, Tensor):
+                others.append((attribute, entry))
+            elif is_weight(entry) or any(entry is p for p in self._parameters.values()):
+                parameters[name] = entry  # a frozen weight was one before
+                entry.name = entry.name or name
+
+    def _own(self, kind: str) -> Iterator[tuple[str, Tensor]]:
+        """Yield (name, Tensor) for what the attributes hold.
+
+        `kind` is ``"parameters"``, ``"buffers"``, or ``"persistent"`` for the buffers that are
+        saved.
+        """
+        if kind == "parameters":
+            for name, other in self._refresh():
+                self._require_found(name, other, ())
+            yield from self._parameters.items()
+        else:
+            for name, is_saved in self._buffers.items():
+                if self.__dict__[name] is not None and (is_saved or kind == "buffers"):
+                    yield name, self.__dict__[name]
+
+    def modules(self) -> Iterator[Any]:
+        """Yield this object and all that it holds; `Module` defines it."""
+        raise NotImplementedError
+
+    def _add_buffer(self, name: str, value: Any, persistent: bool) -> None:
+        """Make `value` a buffer."""
+        value = self._as_buffer(name, value)
+        self.__dict__["_buffers"] = {**self._buffers, name: persistent}
+        setattr(self, name, value)
+
+    def _as_buffer(self, name: str, value: Any) -> Tensor | None:
+        """Return a buffer as a Tensor that is not trained, or None."""
+        if getattr(value, "tracked", False):
+            got, fix = describe(value), f"assign {name}.detach(), or make it a parameter"
+            raise self._error(name, "a buffer, which is not trained", got, fix)
+        is_tensor = value is None or isinstance(value, Tensor)
+        return value if is_tensor else Tensor(check.real_array(type(self).__name__, name, value))
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    def _require_assignable(self, name: str, value: Any) -> None:
+        """Raise an error if the value holds what cannot be found, or a module that holds this."""
+        entries = [entry for _, entry in find_entries(name, value, is_module)]
+        if "." in name and any(is_module(entry) or is_weight(entry) for entry in entries):
+            fix = f"use {name.replace('.', '_')!r}, for example"
+            raise self._error("name", "a name without dots", repr(name), fix, ValueError)
+        for entry in entries:
+            if is_module(entry):
+                self._require_no_cycle(name, entry)
+            elif isinstance(entry, Tensor):
+                self._require_no_lost_leaf(name, entry)
+            else:
+                self._require_found(name, entry, entries)
+
+    def _require_no_cycle(self, name: str, module: Any) -> None:
+        """Raise ValueError if `module` contains this module."""
+        if any(self is inside for inside in module.modules()):
+            got = "this module itself"
+            if module is not self:
+                got = f"a {type(module).__name__} that contains this module"
+            fix = "move the shared part into a third module, or pass the module to forward"
+            expected = "a Module that does not contain this module"
+            raise self._error(name, expected, got, fix, ValueError)
+
+    def _require_no_lost_leaf(self, name: str, value: Tensor) -> None:
+        """Raise TypeError for a Tensor that was computed from a weight which no attribute holds.
+
+        In the call of a module, every Tensor is allowed: a state that `forward` keeps, for example.
+        """
+        if value.node is None or any(part.kind == "call" for part in context.get()[1]):
+            return
+        leaves = [x for result in toposort(value) for x in result.node.inputs if is_weight(x)]
+        found = self._list_found(())
+        if any(id(leaf) not in found for leaf in leaves):
+            got = f"a result of {value.node.op.name}, computed from a weight that is not"
+            fix = "compute with arrays and make the Tensor last, or compute the result in forward"
+            raise self._error(name, "weights that parameters() finds", got, fix)
+
+    def _require_found(self, name: str, value: Any, others: Iterable[Any]) -> None:
+        """Raise TypeError if `value` refers to a weight or a module that is not found elsewhere.
+
+        `others` are entries of the same assignment. An object that refers to a module around this
+        one, a trainer for example, may refer to everything in that module.
+        """
+        referents = list(find_referents(value, is_module))
+        if not referents:
+            return
+        around = [x for x in referents if is_module(x) and any(self is m for m in x.modules())]
+        found = self._list_found([*others, *around])
+        for x in referents:
+            if (is_module(x) or is_weight(x)) and id(x) not in found:
+                thing = f"weight {describe(x)}" if is_weight(x) else f"module {type(x).__name__}"
+                expected = "weights and modules where parameters() finds them"
+                got = f"a {type(value).__name__} that holds the {thing}"
+                fix = (
+                    "assign it to an attribute of its own first, or keep it in a list, a tuple, a "
+                    "dict with plain names, a dataclass or a Module"
+                )
+                raise self._error(name, expected, got, fix)
+
+    def _list_found(self, others: Iterable[Any]) -> set[int]:
+        """Return the ids of all weights and modules in this object and in `others`."""
+        holders = [self, *filter(is_module, others)]
+        modules = [module for holder in holders for module in holder.modules()]
+        weights = [weight for module in modules for weight in module._parameters.values()]
+        return {id(x) for x in (*modules, *weights, *others)}
+
+    def _error(
+        self, argument: str, expected: str, got: str, fix: str, kind: type[Exception] = TypeError
+    ) -> Exception:
+        return argument_error(type(self).__name__, argument, expected, got, fix, kind)
+
+
+def is_module(x: Any) -> bool:
+    """Return True for a module."""
+    return isinstance(x, Holder)
+
+
+def is_weight(x: Any) -> bool:
+    """Return True for a Tensor that requires gradients and that no op computed."""
+    return isinstance(x, Tensor) and x.tracked and x.node is None
+
+
+@lru_cache
+def _list_user_classes(kind: type) -> list[type]:
+    """Return the classes of an object, the most general first, without those of this library."""
+    ours = ("tinygrad_rnn", "builtins")
+    return [
+        base for base in reversed(kind.__mro__) if base.__module__.partition(".")[0] not in ours
+    ]
