@@ -38,7 +38,13 @@ from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import numpy_protocol
 from tinygrad_rnn.ops.composition import compositions
-from tinygrad_rnn.serialize import load_metadata, load_with_metadata, save, whole_file
+from tinygrad_rnn.serialize import (
+    load_metadata,
+    load_with_metadata,
+    safetensors_file,
+    save,
+    whole_file,
+)
 from tinygrad_rnn.serialize.file_kinds import recognise
 from tinygrad_rnn.tensor import Tensor
 
@@ -92,6 +98,7 @@ __all__ = [
     "registry",
     "render",
     "reuse_masks",
+    "safetensors_file",
     "sample",
     "save",
     "save_model",

@@ -1,5 +1,6 @@
 """Hostile and damaged files are rejected without taking memory; a killed writer damages no file."""
 
+import functools
 import json
 import struct
 import subprocess
@@ -129,6 +130,19 @@ def test_a_hostile_file_is_refused_before_memory_is_taken(content, read, tmp_pat
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     assert measure_rejection(read, path, "whole safetensors file|a character model, got") < MEGABYTE
+
+
+WITHOUT_BFLOAT16 = {name: each for name, each in HOSTILE.items() if b"BF16" not in each}
+
+
+@pytest.mark.parametrize("content", WITHOUT_BFLOAT16.values(), ids=WITHOUT_BFLOAT16)
+def test_a_hostile_file_is_refused_by_load_into_before_memory_is_taken(content, tmp_path):
+    """It reads bfloat16, which `load` refuses, and is as strict otherwise."""
+    path, layer = tmp_path / "x.safetensors", tg.nn.Linear(2, 2)
+    path.write_bytes(content)
+    message = f"load_into: argument source: expected a whole safetensors file, got '{path}'"
+    read = functools.partial(tg.interop.load_into, layer)
+    assert measure_rejection(read, path, message) < MEGABYTE
 
 
 def test_hostile_files_take_no_memory_in_the_safetensors_library_either(tmp_path):

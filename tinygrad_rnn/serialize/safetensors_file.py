@@ -49,8 +49,16 @@ class Entry(NamedTuple):
     end: int
 
 
-class ForeignDtype(ValueError):
-    """An array has a dtype that NumPy lacks."""
+class ForeignDtypeError(ValueError):
+    """An array has a dtype that NumPy lacks. The attribute `fix` says what to do."""
+
+    fix = "convert the array before it is saved"
+
+
+class ChangedFileError(ValueError):
+    """Another program changed the file while it was read. `fix` says what to do."""
+
+    fix = "read it again when the program that writes it has ended"
 
 
 def read_safetensors(
@@ -106,17 +114,15 @@ def read_safetensors(
             arrays = {n: _read_array(file, entries[n]) for n in entries if with_arrays}
             after = os.fstat(file.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                raise ValueError("it changed while it was read")
+                raise ChangedFileError("it changed while it was read")
     except OSError as error:
         expected, fix = "a file that can be read", "allow reading, or give another path"
         raise system_error(operation, argument, expected, name, fix, error) from error
     except (ValueError, RecursionError) as error:
         reason = str(error) if len(str(error)) <= 300 else f"{str(error)[:300]}…"
         expected, got = "a whole safetensors file", f"{shorten(name)} ({reason})"
-        fix = "download or save the file again, because it is damaged"
-        if isinstance(error, ForeignDtype):
-            fix = "convert the array before it is saved"
-        elif kind := recognise(name):
+        fix = getattr(error, "fix", "download or save the file again, because it is damaged")
+        if not hasattr(error, "fix") and (kind := recognise(name)):
             got, fix = f"{shorten(name)}, which is {kind.name}", kind.explain(name)
         raise argument_error(operation, argument, expected, got, fix) from error
     return dict(sorted(arrays.items())), metadata
@@ -179,7 +185,7 @@ def _check_entry(name: str, entry: Any, dtypes: Mapping[str, str]) -> Entry:
         raise ValueError(f"the entry of array {name!r} is not a dtype, a shape and two places")
     if dtype not in dtypes:
         listed = ", ".join(sorted(dtypes))
-        raise ForeignDtype(f"array {name!r} has dtype {dtype}, expected one of {listed}")
+        raise ForeignDtypeError(f"array {name!r} has dtype {dtype}, expected one of {listed}")
     # Such an array takes no memory, but NumPy checks its shape.
     size = np.broadcast_to(np.zeros((), dtypes[dtype]), shape).nbytes
     if ends[1] - ends[0] != size:
@@ -200,7 +206,7 @@ def _read_array(file: BinaryIO, entry: Entry) -> np.ndarray:
     stored = np.empty(entry.shape, (DTYPES | BFLOAT16)[entry.dtype])
     size = file.readinto(stored.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
     if size != stored.nbytes:
-        raise ValueError("it became shorter while it was read")
+        raise ChangedFileError("it became shorter while it was read")
     if entry.dtype in BFLOAT16:  # bfloat16 is the upper half of a float32
         wide = stored.astype(np.uint32)
         wide <<= 16
