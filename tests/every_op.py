@@ -37,6 +37,8 @@ BINARY = [name for name in BROADCASTING if len(OPS[name].inputs) == 2]
 UNARY = [
     name for name, op in OPS.items() if is_elementwise(op) and not (op.inputs[1:] or op.defaults)
 ]
+SEVERAL_RESULTS = {"eigh", "slogdet", "svd"}
+"""Ops whose public function takes their array apart and returns several arrays."""
 REDUCTIONS = [name for name, op in OPS.items() if "keepdims" in op.defaults]
 
 
@@ -47,7 +49,7 @@ def call(name, arrays, params):
 
 def call_public(name, arrays, params):
     """Call an op as a user does, by its public name."""
-    function = getattr(tg, name)
+    function = OPS[name] if name in SEVERAL_RESULTS else getattr(tg, name)
     if name == "einsum":  # the only one that takes its setting first
         return function(params["subscripts"], *arrays)
     return function(list(arrays), **params) if OPS[name].variadic else function(*arrays, **params)

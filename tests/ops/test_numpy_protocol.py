@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from every_op import CASES, OPS, is_float
+from internals import compositions
 from internals import numpy_protocol as protocol
 
 import tinygrad_rnn as tg
@@ -224,7 +225,7 @@ def test_numpys_function_of_a_tensor_is_the_op_of_that_name(np_function, name, a
 COMPOSED = {
     getattr(f, "__name__", str(f))
     for f, ours in protocol.differentiable.items()
-    if ours not in OPS.values()
+    if ours not in OPS.values() and ours not in [made.function for made in compositions.values()]
 }
 
 
@@ -362,10 +363,8 @@ def test_in_place_error_names_the_function_and_the_fix(name):
         lambda t: np.reshape(t, (2, 6), "F"),
         lambda t: np.ravel(t, order="F"),
         lambda t: np.concatenate([t, t], dtype=np.float32),
-        lambda t: np.take(t, [9], mode="clip", axis=0),
         lambda t: np.take(t, [True, False], axis=0),
         lambda t: np.einsum("ij->i", t, optimize=True, dtype=np.float32),
-        lambda t: np.einsum(t, [0, 1], [0]),
         lambda t: np.where(t),
     ],
     ids=[
@@ -385,10 +384,9 @@ def test_in_place_error_names_the_function_and_the_fix(name):
             "reshape order",
             "ravel order=",
             "concatenate dtype=",
-            "take mode=",
             "take mask",
         ),
-        *("einsum dtype=", "einsum lists", "where condition"),
+        *("einsum dtype=", "where condition"),
     ],
 )
 def test_settings_that_are_not_known_are_refused(call):
@@ -407,12 +405,6 @@ REFUSED = {
     "np.cumprod": (lambda t: np.cumprod(t), "cumprod", "cumsum"),
     "np.sort": (lambda t: np.sort(t), "sort", "np.argsort(x.data)"),
     "np.median": (lambda t: np.median(t), "median", "np.argsort(x.data)"),
-    "np.tensordot": (lambda t: np.tensordot(t, C, 1), "tensordot", "einsum"),
-    "np.inner": (lambda t: np.inner(t, t), "inner", "einsum"),
-    "np.kron": (lambda t: np.kron(t, t), "kron", "einsum"),
-    "np.tile": (lambda t: np.tile(t, 2), "tile", "broadcast_to"),
-    "np.roll": (lambda t: np.roll(t, 1), "roll", "np.roll(np.arange"),
-    "np.pad": (lambda t: np.pad(t, 1), "pad", "concatenate"),
     "np.tan": (lambda t: np.tan(t), "tan", "sin(x) / cos(x)"),
     "np.sinh": (lambda t: np.sinh(t), "sinh", "exp(x)"),
     "np.log2": (lambda t: np.log2(t), "log2", "log(x)"),
@@ -423,14 +415,11 @@ REFUSED = {
     "np.float_power": (lambda t: np.float_power(t, 2), "float_power", "power"),
     "np.floor_divide": (lambda t: B // t, "floor_divide", "divide"),
     "np.remainder": (lambda t: B % t, "remainder", "divide"),
-    "np.linalg.norm": (lambda t: np.linalg.norm(t), "linalg.norm", "sqrt(square(x).sum())"),
-    "np.linalg.inv": (lambda t: np.linalg.inv(t), "linalg.inv", "tg.op"),
     "np.fft.fft": (lambda t: np.fft.fft(t), "fft.fft", "tg.op"),
     "np.nansum": (lambda t: np.nansum(t), "nansum", "tg.sum"),
     "np.interp": (lambda t: np.interp(1.0, t, t), "interp", "tg.op"),
     "np.copyto": (lambda t: np.copyto(np.zeros(t.shape), t), "copyto", "where"),
     "np.full_like": (lambda t: np.full_like(A, t[0, 0]), "copyto", "where"),
-    "np.full_like-tensor": (lambda t: np.full_like(t, t[0, 0]), "copyto", "where"),
     "np.maximum.reduce": (lambda t: np.maximum.reduce(t), "maximum.reduce", "use max;"),
     "np.add.accumulate": (lambda t: np.add.accumulate(t), "add.accumulate", "cumsum"),
     "np.multiply.outer": (lambda t: np.multiply.outer(t, t), "multiply.outer", "use outer;"),
@@ -481,14 +470,12 @@ def test_a_refusal_names_no_other_function_unless_the_table_does(f):
 ALTERNATIVES = {
     "cumprod": (lambda x: tg.exp(tg.cumsum(tg.log(x))), np.cumprod),
     "sort": (lambda x: x[np.argsort(x.data)], np.sort),
-    "roll": (lambda x: x[np.roll(np.arange(len(x)), 1)], lambda a: np.roll(a, 1)),
     "log2": (lambda x: tg.log(x) / np.log(2), np.log2),
     "exp2": (lambda x: 2**x, np.exp2),
     "tan": (lambda x: tg.sin(x) / tg.cos(x), np.tan),
     "sinh": (lambda x: (tg.exp(x) - tg.exp(-x)) / 2, np.sinh),
     "cosh": (lambda x: (tg.exp(x) + tg.exp(-x)) / 2, np.cosh),
     "cbrt": (lambda x: x ** (1 / 3), np.cbrt),
-    "linalg.norm": (lambda x: tg.sqrt(tg.square(x).sum()), np.linalg.norm),
 }
 
 

@@ -69,6 +69,13 @@ SUBSCRIPTS = {
     " i j , j k -> k i ": [(2, 3), (3, 4)],
     "bi,bi->b": [(1, 3), (4, 3)],
     "Ab,bA": [(2, 3), (3, 2)],
+    "ii": [(3, 3)],
+    "ii->i": [(3, 3)],
+    "iij->ji": [(2, 2, 3)],
+    "...ii,ij": [(2, 3, 3), (3, 2)],
+    "iii,ij->j": [(2, 2, 2), (2, 3)],
+    "ijij->ij": [(2, 3, 2, 3)],
+    "ii,ii": [(0, 0), (0, 0)],
 }
 
 
@@ -97,12 +104,13 @@ def test_einsum_is_numpys_with_its_gradients(subscripts, shapes):
 @pytest.mark.parametrize(
     ("subscripts", "shapes", "word"),
     [
-        ("ii->i", [(2, 2)], "diagonal"),
+        ("ii->i", [(2, 3)], "same size along the axes of a repeated letter"),
+        ("ii->i", [(2,)], "name each axis"),
         ("ij", [(2, 2), (2,)], "terms"),
         ("ij,jk", [(2, 3), (2, 3)], "einsum"),
         (3, [(2,)], "string"),
     ],
-    ids=["diagonal", "count", "sizes", "no string"],
+    ids=["diagonal", "axes", "count", "sizes", "no string"],
 )
 def test_einsum_names_what_is_wrong(subscripts, shapes, word):
     with pytest.raises((ValueError, TypeError), match=word):

@@ -15,7 +15,10 @@ An op that chooses, such as `relu`, `clip`, `max` or `where`, gives the gradient
 it does not choose, even if the incoming gradient is inf or NaN.
 """
 
+from . import matrix_names  # noqa: F401, because it registers names of numpy.linalg
 from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
+from .decompositions import eigh, eigvalsh, svd, svdvals
+from .einsum import einsum
 from .elementwise import (
     abs,
     astype,
@@ -36,7 +39,38 @@ from .elementwise import (
     tanh,
 )
 from .indexing import gather, getitem, repeat, scatter, scatter_rows, take_along_axis, where
-from .products import einsum, linear, matmul, outer
+from .inner_products import cross, dot, inner, kron, tensordot, vdot, vecdot
+from .joining import (
+    append,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block,
+    column_stack,
+    dstack,
+    hstack,
+    insert,
+    vstack,
+)
+from .linear_algebra import cholesky, det, inv, matrix_power, multi_dot, pinv, slogdet, solve
+from .norms import cond, matrix_norm, norm, vector_norm
+from .padding import pad
+from .products import linear, matmul, outer
+from .ranges import geomspace, linspace, logspace
+from .rearranging import (
+    diag,
+    diagflat,
+    diagonal,
+    fliplr,
+    flipud,
+    resize,
+    roll,
+    rot90,
+    tile,
+    trace,
+    tril,
+    triu,
+)
 from .reductions import (
     all,
     any,
@@ -53,6 +87,7 @@ from .reductions import (
     var,
 )
 from .rounding import floor_divide, remainder
+from .selecting import choose, compress, delete, extract, piecewise, select, take
 from .shapes import (
     broadcast_to,
     concatenate,
@@ -67,44 +102,86 @@ from .shapes import (
     swapaxes,
     transpose,
 )
+from .splitting import array_split, dsplit, hsplit, unstack, vsplit
 
 __all__ = [
     "abs",
     "add",
     "all",
     "any",
+    "append",
+    "array_split",
     "astype",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "block",
     "broadcast_to",
+    "cholesky",
+    "choose",
     "clip",
+    "column_stack",
+    "compress",
     "concatenate",
+    "cond",
     "copy",
     "cos",
+    "cross",
     "cumsum",
+    "delete",
+    "det",
+    "diag",
+    "diagflat",
+    "diagonal",
     "divide",
+    "dot",
+    "dsplit",
+    "dstack",
+    "eigh",
+    "eigvalsh",
     "einsum",
     "exp",
     "expand_dims",
     "expm1",
+    "extract",
     "flip",
+    "fliplr",
+    "flipud",
     "floor_divide",
     "gather",
+    "geomspace",
     "getitem",
+    "hsplit",
+    "hstack",
+    "inner",
+    "insert",
+    "inv",
+    "kron",
     "lerp",
     "linear",
+    "linspace",
     "log",
     "log1p",
     "log_softmax",
+    "logspace",
     "logsumexp",
     "matmul",
+    "matrix_norm",
+    "matrix_power",
     "max",
     "maximum",
     "mean",
     "min",
     "minimum",
     "moveaxis",
+    "multi_dot",
     "multiply",
     "negative",
+    "norm",
     "outer",
+    "pad",
+    "piecewise",
+    "pinv",
     "power",
     "prod",
     "ravel",
@@ -112,13 +189,19 @@ __all__ = [
     "remainder",
     "repeat",
     "reshape",
+    "resize",
+    "roll",
+    "rot90",
     "scatter",
     "scatter_rows",
+    "select",
     "sigmoid",
     "sign",
     "sin",
+    "slogdet",
     "softmax",
     "softplus",
+    "solve",
     "split",
     "sqrt",
     "square",
@@ -127,11 +210,25 @@ __all__ = [
     "std",
     "subtract",
     "sum",
+    "svd",
+    "svdvals",
     "swapaxes",
+    "take",
     "take_along_axis",
     "tanh",
+    "tensordot",
+    "tile",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
+    "unstack",
     "var",
+    "vdot",
+    "vecdot",
+    "vector_norm",
+    "vsplit",
+    "vstack",
     "where",
 ]
 

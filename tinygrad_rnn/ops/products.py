@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import check
 from ..dtypes import as_constant
-from ..errors import argument_error, describe, format_count
+from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import apply, op
 from .composition import composition
@@ -28,8 +28,9 @@ def merge_leading_axes(a: Any) -> Any:
     return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
 
 
-def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
-    """Return `x` as an array or Tensor. A list gets the dtype that an op on both gives it.
+def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
+    """Return `x` as an array or Tensor. A number or list gets the dtype that an op on it and
+    `others` gives it.
 
     Raises
     ------
@@ -38,8 +39,12 @@ def as_operand(operation: str, argument: str, x: Any, other: Any) -> Any:
     """
     if isinstance(x, Value | np.ndarray):
         return x
+    arrays = [y.array for y in others if isinstance(y, Value)]
     try:
-        return np.asarray(as_constant(x, [other.array] if isinstance(other, Value) else []))
+        constant = as_constant(x, arrays)
+        if isinstance(constant, float) and arrays:  # a list takes their dtype, an array does not
+            constant = as_constant([constant], arrays)[0]
+        return np.asarray(constant)
     except (TypeError, ValueError) as error:
         raise check.numbers_error(operation, argument, x) from error
 
@@ -196,114 +201,3 @@ def outer(a: Any, b: Any) -> Any:
     """
     a, b = as_operand("outer", "a", a, b), as_operand("outer", "b", b, a)
     return reshape(a, (-1, 1)) * reshape(b, (1, -1))
-
-
-@op(
-    "einsum({subscripts}; {operands})",
-    shapes="as the subscripts say",
-    sample=lambda r: [
-        ((r(3, 4), r(4, 2)), {"subscripts": "ij,jk->ik"}),
-        ((r(3, 4),), {"subscripts": "ij->j"}),
-        ((r(2, 3), r(2, 3), r(3)), {"subscripts": "bi,bi,i->b"}),
-    ],
-    fix="name every axis of every operand in subscripts, as in 'ij,jk->ik'",
-    reference=lambda *operands, subscripts: np.einsum(subscripts, *operands),
-)
-def _einsum(*operands: Any, subscripts: str) -> Any:
-    """Return a sum of products over named axes. NumPy chooses the order of summation if there are
-    three or more operands."""
-    return np.einsum(subscripts, *operands, optimize=len(operands) > 2)
-
-
-_einsum.vjps(
-    operands=lambda g, y, *operands, subscripts: einsum_cotangents(g, operands, subscripts)
-)
-
-
-def einsum(subscripts: str, *operands: Any) -> Any:
-    """Return a sum of products over named axes, as `numpy.einsum` does for a string.
-
-    The gradient of an operand is another einsum, in which the gradient g of the output takes the
-    place of the operand. For ``einsum("ij,jk->ik", a, b)``, the gradient of a is
-    ``einsum("ik,jk->ij", g, b)``, and the gradient of b is ``einsum("ik,ij->jk", g, a)``.
-
-    Raises
-    ------
-    TypeError
-        If `subscripts` is not a string.
-    ValueError
-        If a letter is repeated within one operand (a diagonal), or if the subscripts do not match
-        the operands.
-
-    Examples
-    --------
-    >>> import tinygrad_rnn as tg
-    >>> tg.einsum("ij,j->i", tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), tg.Tensor([1.0, 10.0]))
-    Tensor([21., 43.])
-    """
-    return _einsum(operands, subscripts=_expand_subscripts(subscripts, operands))
-
-
-def _expand_subscripts(subscripts: str, operands: tuple[Any, ...]) -> str:
-    """Return `subscripts` with letters in place of each ellipsis, and with an explicit output.
-
-    Raises
-    ------
-    TypeError
-        If `subscripts` is not a string.
-    ValueError
-        If there are not as many terms as operands, or a letter is repeated in one term.
-    """
-    expected, fix = "a string such as 'ij,jk->ik'", "pass the subscripts as the first argument"
-    check.instance("einsum", "subscripts", subscripts, str, expected, fix)
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(operands):
-        expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
-        fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
-        raise argument_error("einsum", "operands", expected, got, fix)
-    # Replace each ellipsis by unused letters, one for each of its axes, aligned at the last axis.
-    widths = [
-        count_axes(x) - len(term) + 3 if "..." in term else 0
-        for term, x in zip(terms, operands, strict=True)
-    ]
-    unused = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
-    ellipsis = "".join(unused[: max(widths)])
-    terms = [
-        term.replace("...", ellipsis[len(ellipsis) - width :])
-        for term, width in zip(terms, widths, strict=True)
-    ]
-    if not arrow:
-        letters = "".join(terms)
-        once = {c for c in letters if letters.count(c) == 1 and c not in ellipsis}
-        output = ellipsis + "".join(sorted(once))
-    if any(len(set(term)) < len(term) for term in terms):
-        expected, fix = (
-            "each letter at most once per operand",
-            "take the diagonal first: a[i, i] with i = np.arange(n)",
-        )
-        raise argument_error("einsum", "subscripts", expected, repr(subscripts), fix)
-    return f"{','.join(terms)}->{output.replace('...', ellipsis)}"
-
-
-def einsum_cotangents(g: Any, operands: tuple[Any, ...], subscripts: str) -> list[Any]:
-    """Return the cotangent (gradient) of each operand: the einsum of g and the other operands.
-
-    If a letter occurs in one operand only, and not in the output, its axis was summed over. In the
-    einsum for that operand, an extra operand of ones with this letter broadcasts g along the axis.
-    """
-    inputs, output = subscripts.split("->")
-    terms = inputs.split(",")
-    cotangents = []
-    for i, (term, operand) in enumerate(zip(terms, operands, strict=True)):
-        others = [(t, x) for j, (t, x) in enumerate(zip(terms, operands, strict=True)) if j != i]
-        known = {c for t, _ in others for c in t} | set(output)
-        alone = [
-            (c, np.ones(n, dtype=g.dtype))
-            for c, n in zip(term, operand.shape, strict=True)
-            if c not in known
-        ]
-        factors = [(output, g), *others, *alone]
-        product = f"{','.join(t for t, _ in factors)}->{term}"
-        cotangents.append(_einsum([x for _, x in factors], subscripts=product))
-    return cotangents

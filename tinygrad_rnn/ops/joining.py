@@ -1,0 +1,209 @@
+"""Functions that join arrays, and that add axes so that arrays can be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..errors import argument_error, describe
+from .composition import composition
+from .elementwise import astype
+from .products import as_operand
+from .rearranging import as_index, as_operands, rearrange
+from .shapes import concatenate, ravel, reshape
+
+
+def _with_axes(operation: str, arrays: Any, numpy_function: Callable[..., Any]) -> list[Any]:
+    """Return the arrays, each in the shape that `numpy_function` gives it."""
+    reshaped = []
+    for a in as_operands(operation, "arrays", arrays):
+        shape = numpy_function(np.broadcast_to(0, a.shape)).shape
+        reshaped.append(a if shape == a.shape else reshape(a, shape))
+    return reshaped
+
+
+def _one_or_all(arrays: list[Any]) -> Any:
+    """Return the only array, or a tuple of several, as `numpy.atleast_1d` does."""
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+@composition(np.atleast_1d, sample=lambda r: [(r(),), (r(2, 2),), (r(), r(3))])
+def atleast_1d(*arys: Any) -> Any:
+    """Return each array with at least one axis: a number becomes a vector of one entry.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.atleast_1d(tg.Tensor(2.0))
+    Tensor([2.])
+    """
+    return _one_or_all(_with_axes("atleast_1d", arys, np.atleast_1d))
+
+
+@composition(np.atleast_2d, sample=lambda r: [(r(),), (r(3),), (r(2), r(2, 2, 2))])
+def atleast_2d(*arys: Any) -> Any:
+    """Return each array with at least two axes: a vector becomes a row.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.atleast_2d(tg.Tensor([1.0, 2.0])).shape
+    (1, 2)
+    """
+    return _one_or_all(_with_axes("atleast_2d", arys, np.atleast_2d))
+
+
+@composition(np.atleast_3d, sample=lambda r: [(r(),), (r(3),), (r(2, 3),), (r(2, 2, 2), r(1))])
+def atleast_3d(*arys: Any) -> Any:
+    """Return each array with at least three axes: a matrix gets a last axis of size 1.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.atleast_3d(tg.Tensor([[1.0, 2.0]])).shape
+    (1, 2, 1)
+    """
+    return _one_or_all(_with_axes("atleast_3d", arys, np.atleast_3d))
+
+
+@composition(np.vstack, sample=lambda r: [([r(3), r(2, 3)],), ([r(), r()],), (r(2, 3),)])
+def vstack(tup: Any) -> Any:
+    """Return the arrays below each other. A vector counts as a row.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.vstack([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])])
+    Tensor([[1., 2.],
+            [3., 4.]])
+    """
+    return concatenate(_with_axes("vstack", tup, np.atleast_2d), 0)
+
+
+@composition(np.hstack, sample=lambda r: [([r(), r(2)],), ([r(2, 1), r(2, 3)],), (r(2, 3),)])
+def hstack(tup: Any) -> Any:
+    """Return the arrays side by side. Vectors are joined to a longer vector, and so are numbers.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.hstack([tg.Tensor([1.0, 2.0]), 3.0])
+    Tensor([1., 2., 3.])
+    """
+    arrays = _with_axes("hstack", tup, np.atleast_1d)
+    return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
+
+
+@composition(np.dstack, sample=lambda r: [([r(2), r(2)],), ([r(2, 3), r(2, 3, 2)],)])
+def dstack(tup: Any) -> Any:
+    """Return the arrays one behind the other, along a third axis.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.dstack([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])]).shape
+    (1, 2, 2)
+    """
+    return concatenate(_with_axes("dstack", tup, np.atleast_3d), 2)
+
+
+@composition(np.column_stack, sample=lambda r: [([r(2), r(2)],), ([r(2), r(2, 3)],)])
+def column_stack(tup: Any) -> Any:
+    """Return the arrays side by side. A vector counts as a column.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.column_stack([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])])
+    Tensor([[1., 3.],
+            [2., 4.]])
+    """
+    arrays = as_operands("column_stack", "arrays", tup)
+    return concatenate([reshape(a, (-1, 1)) if a.ndim < 2 else a for a in arrays], 1)
+
+
+@composition(
+    np.block,
+    sample=lambda r: [
+        ([r(2), r(3)],),
+        ([[r(2, 2), r(2, 1)], [r(1, 2), r(1, 1)]],),
+        ([[r(), 2.0]],),
+        (r(2),),
+    ],
+)
+def block(arrays: Any) -> Any:
+    """Return the array that nested lists of blocks make: each row of a matrix of blocks is a list.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> a = tg.Tensor([[1.0, 2.0]])
+    >>> tg.block([[a, a], [a, a]]).shape
+    (2, 4)
+    """
+
+    def nest(*blocks: np.ndarray) -> np.ndarray:
+        remaining = iter(blocks)
+        return np.block(tree.map(lambda _: next(remaining), arrays))
+
+    return rearrange("block", nest, *tree.leaves(arrays))
+
+
+@composition(
+    np.append, sample=lambda r: [(r(2, 2), r(3)), (r(2, 2), r(1, 2), 0), (r(2), 1.5), ([1.0], r())]
+)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Return `arr` with `values` after its last entry. Without `axis`, both are flattened first.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.append(tg.Tensor([1.0, 2.0]), 3.0)
+    Tensor([1., 2., 3.])
+    """
+    arrays = as_operands("append", "arrays", (arr, values))
+    if axis is None:
+        return concatenate([ravel(a) for a in arrays])
+    return concatenate(arrays, axis)
+
+
+@composition(
+    np.insert,
+    sample=lambda r: [
+        (r(3), 1, r()),
+        (r(3), [0, 0, 3], r(3)),
+        (r(2, 3), 1, r(2), 1),
+        (r(2, 3), [2, -1], 1.5, {"axis": -1}),
+        (r(2, 2), slice(0, 4, 2), r(2)),
+    ],
+)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """Return `arr` with `values` put before the positions `obj` along `axis`.
+
+    Without `axis`, `arr` is flattened first.
+
+    Raises
+    ------
+    TypeError
+        If `arr` has no floating dtype and `values` have one, because they would be rounded.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.insert(tg.Tensor([1.0, 3.0]), 1, 2.0)
+    Tensor([1., 2., 3.])
+    """
+    arr, values = (
+        as_operand("insert", "arr", arr, values),
+        as_operand("insert", "values", values, arr),
+    )
+    if values.dtype != arr.dtype:
+        if values.dtype.kind == "f" and arr.dtype.kind != "f":
+            expected, fix = "a floating dtype, as values has", "use arr.astype(values.dtype)"
+            raise argument_error("insert", "arr", expected, describe(arr), fix, TypeError)
+        values = astype(values, dtype=arr.dtype)
+    obj = as_index("insert", "obj", obj)
+    return rearrange("insert", lambda arr, values: np.insert(arr, obj, values, axis), arr, values)

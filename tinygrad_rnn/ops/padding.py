@@ -1,0 +1,105 @@
+"""`pad`, with those modes of NumPy's that have a derivative."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import check
+from ..errors import argument_error
+from .composition import composition
+from .indexing import where
+from .products import as_operand
+from .ranges import linspace
+from .rearranging import rearrange
+from .reductions import max, mean, min
+from .shapes import broadcast_to, concatenate, flip
+
+COPIES = ("constant", "edge", "reflect", "symmetric", "wrap")
+STATISTICS = {"maximum": max, "mean": mean, "minimum": min}
+MODES = (*COPIES, *STATISTICS, "linear_ramp")
+
+
+@composition(
+    np.pad,
+    sample=lambda r: [
+        (r(3), 2),
+        (r(2, 3), ((1, 0), (0, 2)), "constant", {"constant_values": ((1.5, 0), (0, -2.0))}),
+        (r(2, 3), ((1, 2),), "edge"),
+        (r(3), (4, 5), "reflect"),
+        (r(2, 3), 1, {"mode": "symmetric"}),
+        (r(2, 3), (1, 4), "wrap"),
+        (r(3, 4), 2, "maximum"),
+        (r(3, 4), 1, "minimum", {"stat_length": 2}),
+        (r(3, 4), ((1, 2), (0, 1)), "mean", {"stat_length": ((1, 2), (3, 4))}),
+        (r(2, 3), 2, "linear_ramp", {"end_values": ((1.0, 2.0), (-1.0, 0.0))}),
+    ],
+)
+def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+    """Return `array` with entries added before and after it along each axis, as `numpy.pad` does.
+
+    The modes ``constant``, ``edge``, ``reflect``, ``symmetric`` and ``wrap`` copy entries, or put
+    constants. ``maximum``, ``mean`` and ``minimum`` add a statistic of the `stat_length` nearest
+    entries, and ``linear_ramp`` goes in equal steps from the edge to `end_values`.
+
+    Raises
+    ------
+    ValueError
+        If `mode` is another one, or `reflect_type` is ``odd``.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.pad(tg.Tensor([1.0, 2.0]), 1)
+    Tensor([0., 1., 2., 0.])
+    >>> tg.pad(tg.Tensor([1.0, 2.0]), 1, "edge")
+    Tensor([1., 1., 2., 2.])
+    """
+    array = as_operand("pad", "array", array)
+    check.one_of("pad", "mode", mode, MODES)
+    if kwargs.get("reflect_type", "even") != "even":
+        fix = "pad along one axis with 2 * np.pad(x, n, 'edge') - np.pad(x, n, 'reflect')"
+        raise argument_error("pad", "reflect_type", "'even'", repr(kwargs["reflect_type"]), fix)
+    if mode == "constant":
+        return _surround(array, pad_width, **kwargs)
+    if mode in COPIES:
+        return rearrange("pad", lambda a: np.pad(a, pad_width, mode, **kwargs), array)
+    np.pad(np.zeros(array.shape), pad_width, mode, **kwargs)  # raises errors for wrong settings
+    widths = _pairs(pad_width, array.ndim)
+    settings = _pairs(next(iter(kwargs.values()), None), array.ndim)
+    for axis, (width, setting) in enumerate(zip(widths, settings, strict=True)):
+        before, after = (_side(array, axis, width[i], mode, i, setting[i]) for i in (0, 1))
+        array = concatenate([before, array, after], axis)
+    return array
+
+
+def _surround(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+    """Return `array` with constants around it."""
+    padded = rearrange("pad", lambda a: np.pad(a, pad_width), array)
+    frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constant_values)
+    return where(np.pad(np.ones(array.shape, bool), pad_width), padded, frame)
+
+
+def _pairs(setting: Any, axes: int) -> list[Any]:
+    """Return a setting as one pair for each axis: its value before the array, and after it."""
+    if isinstance(setting, dict):
+        given = [setting.get(i, setting.get(i - axes, 0)) for i in range(axes)]
+        return [np.broadcast_to(value, 2).tolist() for value in given]
+    return np.broadcast_to(np.array(setting), (axes, 2)).tolist()
+
+
+def _side(array: Any, axis: int, width: int, mode: str, side: int, setting: Any) -> Any:
+    """Return the entries to add before `array` (side 0) or after it (side 1) along `axis`.
+
+    `setting` is the number to which a linear ramp goes, or the number of entries of a statistic.
+    """
+    before, size = (slice(None),) * axis, array.shape[axis]
+    if mode == "linear_ramp":
+        edge = array[(*before, -side)]
+        ramp = linspace(0 if setting is None else setting, edge, width, endpoint=False, axis=axis)
+        return flip(ramp, axis) if side else ramp
+    n = size if setting is None or setting > size else setting
+    nearest = array[(*before, slice(size - n, size) if side else slice(n))]
+    shape = (*array.shape[:axis], width, *array.shape[axis + 1 :])
+    return broadcast_to(STATISTICS[mode](nearest, axis=axis, keepdims=True), shape)

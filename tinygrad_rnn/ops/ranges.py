@@ -1,0 +1,101 @@
+"""Arrays of numbers from one end to the other, where the ends may be Tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .arithmetic import lerp
+from .composition import composition
+from .rearranging import as_operands
+from .shapes import broadcast_to, expand_dims, moveaxis
+
+
+@composition(
+    np.linspace,
+    sample=lambda r: [
+        (r(), r(), 5),
+        (r(2), 1.0, {"num": 4, "endpoint": False}),
+        (0, r(2, 2), 3, {"axis": -1}),
+        (r(), r(), 4, {"retstep": True}),
+        (r(), r(), 1),
+    ],
+)
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    axis: int = 0,
+) -> Any:
+    """Return `num` numbers in equal steps from `start` to `stop`: start + w (stop − start).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.linspace(tg.Tensor(1.0), 2.0, 3)
+    Tensor([1. , 1.5, 2. ])
+    """
+    start, stop = as_operands("linspace", "ends", (start, stop))
+    w = _weights(start, stop, num, endpoint)
+    y = moveaxis(lerp(start, stop, w), 0, axis)
+    steps = num - 1 if endpoint else num
+    return (y, (stop - start) / (steps or np.nan)) if retstep else y
+
+
+@composition(
+    np.logspace,
+    sample=lambda r: [
+        (r(), r(), 4),
+        (r(2), 1.0, 3, {"base": 2.0}),
+        (r(2), 0.5, 3, {"base": r.positive(2), "axis": -1}),
+    ],
+)
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, axis: int = 0
+) -> Any:
+    """Return `num` numbers from base^start to base^stop whose logarithms have equal steps.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.logspace(tg.Tensor(0.0), 2.0, 3)
+    Tensor([  1.,  10., 100.])
+    """
+    start, stop, base = as_operands("logspace", "arguments", (start, stop, base))
+    shape = np.broadcast_shapes(start.shape, stop.shape, base.shape)
+    exponents = linspace(broadcast_to(start, shape), stop, num, endpoint, axis=axis)
+    return expand_dims(broadcast_to(base, shape), axis) ** exponents
+
+
+@composition(
+    np.geomspace,
+    sample=lambda r: [
+        (r.positive(), r.positive(), 4),
+        (-r.positive(2), -2.0, 3, {"axis": -1, "endpoint": False}),
+    ],
+)
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
+    """Return `num` numbers from `start` to `stop`, each the same multiple of the one before.
+
+    `start` and `stop` have the same sign. The result is start (stop / start)^w.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.geomspace(tg.Tensor(1.0), 4.0, 3)
+    Tensor([1., 2., 4.])
+    """
+    start, stop = as_operands("geomspace", "ends", (start, stop))
+    w = _weights(start, stop, num, endpoint)
+    return moveaxis(start * (stop / start) ** w, 0, axis)
+
+
+def _weights(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:
+    """Return numbers from 0 to 1 along a new first axis, in the dtype of the ends."""
+    floating = [x.dtype for x in (start, stop) if x.dtype.kind == "f"] or [float]
+    axes = len(np.broadcast_shapes(start.shape, stop.shape))
+    w = np.linspace(0, 1, num, endpoint, dtype=np.result_type(*floating))
+    return w.reshape(-1, *(1,) * axes)

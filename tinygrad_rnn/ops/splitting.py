@@ -1,0 +1,95 @@
+"""Functions that cut an array into parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import argument_error, describe
+from .composition import composition
+from .products import as_operand
+from .shapes import moveaxis, split
+
+
+@composition(
+    np.array_split,
+    sample=lambda r: [(r(5), 3), (r(2, 5), [1, 3], 1), (r(2, 3), 4, {"axis": 0}), (r(4), [3, 1])],
+)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Cut `ary` along `axis` as `split` does. The sizes of the sections may differ by one.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.array_split(tg.Tensor([1.0, 2.0, 3.0]), 2)
+    [Tensor([1., 2.]), Tensor([3.])]
+    """
+    ary = as_operand("array_split", "ary", ary)
+    if np.ndim(indices_or_sections) == 0 and -ary.ndim <= axis < ary.ndim:
+        sections = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+        indices_or_sections = np.cumsum([len(section) for section in sections[:-1]], dtype=int)
+    return split(ary, indices_or_sections, axis)
+
+
+@composition(np.hsplit, sample=lambda r: [(r(4), 2), (r(2, 4), [1, 3])])
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut `ary` between columns. A vector is cut between its entries.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.hsplit(tg.Tensor([[1.0, 2.0]]), 2)
+    [Tensor([[1.]]), Tensor([[2.]])]
+    """
+    ary = _require_axes("hsplit", ary, 1)
+    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+@composition(np.vsplit, sample=lambda r: [(r(4, 2), 2), (r(3, 2), [1])])
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut `ary` between rows.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.vsplit(tg.Tensor([[1.0], [2.0]]), 2)
+    [Tensor([[1.]]), Tensor([[2.]])]
+    """
+    return split(_require_axes("vsplit", ary, 2), indices_or_sections, 0)
+
+
+@composition(np.dsplit, sample=lambda r: [(r(1, 2, 4), 2), (r(2, 1, 3), [1])])
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Cut `ary` along its third axis.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> len(tg.dsplit(tg.Tensor([[[1.0, 2.0]]]), 2))
+    2
+    """
+    return split(_require_axes("dsplit", ary, 3), indices_or_sections, 2)
+
+
+@composition(np.unstack, sample=lambda r: [(r(2, 3),), (r(2, 3), {"axis": -1})])
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """Return the parts of `x` along `axis`, without that axis. This undoes `stack`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.unstack(tg.Tensor([[1.0], [2.0]]))
+    (Tensor([1.]), Tensor([2.]))
+    """
+    x = moveaxis(_require_axes("unstack", x, 1), axis, 0)
+    return tuple([x[i] for i in range(x.shape[0])])
+
+
+def _require_axes(operation: str, a: Any, count: int) -> Any:
+    """Return `a` as an array or Tensor; raise ValueError if it has less than `count` axes."""
+    a = as_operand(operation, "ary", a)
+    if a.ndim < count:
+        expected, fix = f"{count} axes or more", "add axes with expand_dims"
+        raise argument_error(operation, "ary", expected, describe(a), fix)
+    return a
