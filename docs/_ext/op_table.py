@@ -13,7 +13,11 @@ from sphinx.util.docutils import SphinxDirective
 from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op, registry
 
-FILES = ("arithmetic", "elementwise", "products", "reductions", "shapes", "indexing")
+FILES = (
+    "arithmetic", "elementwise", "products", "reductions", "shapes", "indexing", "einsum",
+    "inner_products", "linear_algebra", "decompositions", "norms", "rearranging", "joining",
+    "splitting", "selecting", "padding", "ranges",
+)  # fmt: skip
 TABLE = """
 :::{{list-table}}
 :header-rows: 1
@@ -35,7 +39,8 @@ def section(name: str) -> Iterator[str]:
     module = import_module(f"tinygrad_rnn.ops.{name}")
     made = [op for op in registry.values() if op.forward.__module__ == module.__name__]
     yield f"## {(module.__doc__ or '').partition('.')[0]}\n"
-    yield TABLE.format(rows="\n".join(str(Row.of(op)) for op in made))
+    if made:
+        yield TABLE.format(rows="\n".join(str(Row.of(op)) for op in made))
     called = helpers(made)
     if called:
         yield (

@@ -329,9 +329,9 @@ AREAS = {
             "backward: argument rule of shrunk: .* got float 0.5",
         ),
         "a NumPy keyword that is not known": (
-            lambda: np.einsum("ij,ij->", tg.Tensor(X), X, optimize=True),
+            lambda: np.einsum("ij,ij->", tg.Tensor(X), X, dtype=float),
             TypeError,
-            "np.einsum: argument optimize=",
+            "np.einsum: argument dtype=",
         ),
         "a Tensor of text": (
             lambda: tg.Tensor("a"),
@@ -581,9 +581,9 @@ AREAS = {
             "set_default_dtype: argument dtype: .* got int64",
         ),
         "a function without a derivative": (
-            lambda: np.linalg.inv(leaf(2, 2)),
+            lambda: np.linalg.qr(leaf(2, 2)),
             TypeError,
-            r"np\.linalg\.inv: argument x: .* got a Tensor",
+            r"np\.linalg\.qr: argument x: .* got a Tensor",
         ),
     },
 }
