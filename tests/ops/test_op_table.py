@@ -70,7 +70,7 @@ def test_an_incomplete_row_is_refused(incomplete, missing):
 
 def test_helpers_of_rules_are_explained():
     found = helpers([tg.sum, tg.max])
-    assert set(found) == {"restore_axes", "split_evenly"}
+    assert set(found) == {"restore_axes", "share_among_equal"}
     assert all(found.values())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.indexing import keep_where
 from .helpers import Helpers
 from .lines import COMPARED, REDUCTIONS, SYMBOLS, UFUNCS, Line, Ref
 from .plan import Plan, Stage
@@ -89,6 +90,8 @@ class Emitter:
         s, into = line.settings, f", out={out}" if out else ""
         over = lifted and any(isinstance(a, str) and self.plan.varies(a) for a in line.args)
         if line.fn == "where":
+            if self.is_choice(line):
+                return f"{self.helpers.name(keep_where)}({args[0]}, {args[1]})"
             return f"np.where({', '.join(args)})"
         if line.fn in UFUNCS:
             if not out and line.fn in {**SYMBOLS, **COMPARED}:
@@ -102,6 +105,13 @@ class Emitter:
         if line.fn == "dot":
             return self.product(line, args, over, into)
         return self.arranged(line, args, over, into)
+
+    def is_choice(self, line: Line) -> bool:
+        """Return True if a line selects entries of an array, and 0 elsewhere."""
+        condition, a, b = line.args
+        masks = self.plan.writer.arrays
+        is_mask = isinstance(condition, str) and masks[condition].dtype == np.bool_
+        return is_mask and isinstance(a, str) and type(b) is int and b == 0
 
     def arranged(self, line: Line, args: list[str], over: bool, into: str) -> str:
         """Return the right-hand side of a line that is neither elementwise, reduction nor product.

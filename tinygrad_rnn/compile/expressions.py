@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..op import Op, rule_source
+from ..ops.indexing import keep_where
 from .lines import UFUNCS, Ref, axes_from_the_end, compute
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Expression:
                 wish=wish,
             )
         known = self.scope.get(function)
+        if known is keep_where:
+            return self._applied("where", [*args, 0], wish)
         if isinstance(known, Op) and not e.keywords and not known.variadic and not known.defaults:
             return Expression(self.writer, known, args, {}, wish).result()
         raise NotAnExpressionError

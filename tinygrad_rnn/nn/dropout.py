@@ -142,7 +142,10 @@ def with_state_dropout(
         def drop(was_array: bool, was_floating: bool, part: Any) -> Any:
             if not was_array and is_array(part):
                 raise array_error(operation, "state_dropout", None, part)
-            return part * next(step_masks) if was_floating else part
+            if not was_floating:
+                return part
+            mask = next(step_masks)
+            return ops.where(mask, part, 0) * mask
 
         return step(x, tree.map(drop, was_array, was_floating, state))
 

@@ -66,12 +66,14 @@ def weighted(loss: Tensor, weight: Any) -> Tensor:
 
 
 def drop_unused(x: Tensor, factor: Any) -> Tensor:
-    """Return `x` with 0 where it is infinite and the factor is 0.
+    """Return `x` with 0 where the factor is 0, except where `x` is NaN.
 
-    0 · log 0 is 0 in the limit, but NaN in floating point. A dropped term passes no gradient to `x`
-    or to the factor.
+    0 · log 0 is 0 in the limit, but NaN in floating point, and so is 0 times an infinite incoming
+    gradient. A dropped term passes no gradient to `x`. If the factor is a Tensor, only infinite
+    terms are dropped, because the factor of a finite term has a gradient.
     """
-    unused = np.isinf(x.array) & (unwrap(factor) == 0)
+    unused = unwrap(factor) == 0
+    unused = unused & (np.isinf(x.array) if isinstance(factor, Tensor) else ~np.isnan(x.array))
     return ops.where(unused, 0, x) if unused.any() else x
 
 

@@ -93,7 +93,8 @@ divide.vjps(a=lambda g, y, a, b: g / b, b=lambda g, y, a, b: g * (-y / b))
 def power(a: Any, b: Any) -> Any:
     """Return `a` to the power `b`. The derivative with respect to `a` is b a^(b−1); it is taken
     to be 0 where `a` and `b` are both 0. The derivative with respect to `b` is a^b log a; it is
-    taken to be 0 where `a` is 0 and `b` is not negative, although log 0 is −inf.
+    taken to be 0 where `a` is 0 and `b` is not negative, although log 0 is −inf. Where `a` is 0
+    and `b` is negative, a^b is inf, and both derivatives are −inf.
 
     Examples
     --------
@@ -106,7 +107,7 @@ def power(a: Any, b: Any) -> Any:
 
 power.vjps(
     a=lambda g, y, a, b: g * (b * a ** (b - 1 + ((a == 0) & (b == 0)))),
-    b=lambda g, y, a, b: g * (y * log(where(a == 0, 1, a))),
+    b=lambda g, y, a, b: g * (y * log(where((a == 0) & (b >= 0), 1, a))),
 )
 
 

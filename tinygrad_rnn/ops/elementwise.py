@@ -13,7 +13,7 @@ import numpy as np
 from .. import check
 from ..graph import Value
 from ..op import op
-from .indexing import where
+from .indexing import keep_where, where
 
 
 @op("exp({a})", shapes="(…) → (…)", reference=np.exp)
@@ -151,7 +151,7 @@ def abs(a: Any) -> Any:
     return np.abs(a)
 
 
-abs.vjps(a=lambda g, y, a: g * sign(a))
+abs.vjps(a=lambda g, y, a: keep_where(a != 0, g) * sign(a))
 
 
 @op("sin({a})", shapes="(…) → (…)", reference=np.sin)
@@ -239,7 +239,7 @@ def relu(a: Any) -> Any:
     return np.maximum(a, 0)
 
 
-relu.vjps(a=lambda g, y, a: g * (y > 0))
+relu.vjps(a=lambda g, y, a: keep_where(y > 0, g))
 
 
 @op("softplus({a})", shapes="(…) → (…)", reference=lambda a: np.log(1 + np.exp(a)))
@@ -283,7 +283,7 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     )
 
 
-clip.vjps(a=lambda g, y, a, min, max: g * (y == a))
+clip.vjps(a=lambda g, y, a, min, max: keep_where(y == a, g))
 
 
 @op("{a}", shapes="(…) → (…)", reference=np.copy)

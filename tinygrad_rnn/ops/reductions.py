@@ -13,7 +13,7 @@ from ..graph import read, unwrap
 from ..op import op
 from .composition import composition
 from .elementwise import exp, sqrt
-from .indexing import where
+from .indexing import keep_where, where
 from .shapes import concatenate, flip, invert_permutation, transpose
 
 REDUCED = "any shape → that shape without axis, or with size 1 at axis if keepdims"
@@ -95,7 +95,16 @@ def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.multiply.reduce(a, axis, keepdims=keepdims)
 
 
-prod.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) * multiply_others(a, axis))
+prod.vjps(
+    a=lambda g, y, a, axis, keepdims: product_rule(
+        restore_axes(g, a, axis), multiply_others(a, axis)
+    )
+)
+
+
+def product_rule(g: Any, others: Any) -> Any:
+    """Return ``g * others``, with 0 where `others` is 0, even if `g` is infinite or NaN."""
+    return keep_where((others != 0) | np.isfinite(g), g) * others
 
 
 def multiply_others(a: Any, axis: Any) -> Any:
@@ -190,8 +199,8 @@ def max(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 max.vjps(
-    a=lambda g, y, a, axis, keepdims: (
-        restore_axes(g, a, axis) * split_evenly(a == restore_axes(y, a, axis), axis, g.dtype)
+    a=lambda g, y, a, axis, keepdims: share_among_equal(
+        restore_axes(g, a, axis), restore_axes(y, a, axis), a, axis
     )
 )
 
@@ -211,15 +220,20 @@ def min(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 min.vjps(
-    a=lambda g, y, a, axis, keepdims: (
-        restore_axes(g, a, axis) * split_evenly(a == restore_axes(y, a, axis), axis, g.dtype)
+    a=lambda g, y, a, axis, keepdims: share_among_equal(
+        restore_axes(g, a, axis), restore_axes(y, a, axis), a, axis
     )
 )
 
 
-def split_evenly(chosen: Any, axis: Any, dtype: Any) -> Any:
-    """Return weights that sum to 1 along `axis`, equal where `chosen` is True and 0 elsewhere."""
-    return (chosen / chosen.sum(axis=axis, keepdims=True)).astype(dtype)
+def share_among_equal(g: Any, y: Any, a: Any, axis: Any) -> Any:
+    """Return `g` in equal parts for the entries of `a` that equal `y`, and 0 for all others.
+
+    If `y` is NaN, the entries that are NaN share `g`.
+    """
+    chosen = (a == y) | (a != a)
+    part = g / chosen.sum(axis=axis, keepdims=True)
+    return keep_where(chosen, part.astype(g.dtype))
 
 
 @op(
@@ -269,10 +283,16 @@ def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 logsumexp.vjps(
-    a=lambda g, y, a, axis, keepdims: (
-        restore_axes(g, a, axis) * exp(a - replace_minus_inf(restore_axes(y, a, axis)))
+    a=lambda g, y, a, axis, keepdims: scale(
+        restore_axes(g, a, axis), exp(a - replace_minus_inf(restore_axes(y, a, axis)))
     )
 )
+
+
+def scale(g: Any, p: Any) -> Any:
+    """Return ``g * p`` for probabilities `p`, with 0 where p is 0, even if g is infinite or NaN."""
+    chosen = p != 0
+    return keep_where(chosen, keep_where(chosen, g) * p)
 
 
 def replace_minus_inf(y: Any) -> Any:
@@ -305,7 +325,14 @@ def softmax(a: Any, *, axis: int = -1) -> Any:
     return y / np.add.reduce(y, axis, keepdims=True)
 
 
-softmax.vjps(a=lambda g, y, a, axis: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+softmax.vjps(a=lambda g, y, a, axis: softmax_rule(g, y, axis))
+
+
+def softmax_rule(g: Any, y: Any, axis: int) -> Any:
+    """Return y (g − Σ g y), with 0 where y is 0, even if g is infinite or NaN there."""
+    chosen = y != 0
+    g = keep_where(chosen, g)
+    return keep_where(chosen, y * (g - (g * y).sum(axis=axis, keepdims=True)))
 
 
 @op(
@@ -329,7 +356,7 @@ def log_softmax(a: Any, *, axis: int = -1) -> Any:
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 
-log_softmax.vjps(a=lambda g, y, a, axis: g - exp(y) * g.sum(axis=axis, keepdims=True))
+log_softmax.vjps(a=lambda g, y, a, axis: g - scale(g.sum(axis=axis, keepdims=True), exp(y)))
 
 
 def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
