@@ -23,6 +23,7 @@ from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.backward import backward_pass
 from tinygrad_rnn.compile import jit
 from tinygrad_rnn.compile.capture import captured
+from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
 from tinygrad_rnn.gradcheck import (
@@ -54,6 +55,7 @@ __all__ = [
     "TEXT",
     "Architecture",
     "CharModel",
+    "Copyable",
     "Lesson",
     "MathMath",
     "Node",

@@ -16,7 +16,7 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -137,6 +137,9 @@ def notify(event: str, *what: Any) -> None:
         getattr(observer, event)(*what)
 
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
 class Block(ContextDecorator):
     """A context manager and decorator that changes `context` while its block runs."""
 
@@ -152,7 +155,7 @@ class Block(ContextDecorator):
         blocks.set(tuple(others))
         context.set(before)
 
-    def __call__(self, func: Callable[..., Any]) -> Any:
+    def __call__(self, func: Function) -> Function:
         messages.runs_at_once(self.name, func)
         return super().__call__(func)
 

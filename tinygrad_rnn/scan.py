@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from . import check, ops, tree
 from .errors import argument_error, describe
@@ -13,6 +13,8 @@ from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"
 
+Output = TypeVar("Output")
+State = TypeVar("State")
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 """A pure function ``(x, state) -> (output, state)``: a cell, or one part of a cell."""
 
@@ -22,7 +24,13 @@ scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] 
 """A function that `scan` calls in place of its loop, or None. `tg.compile` sets it."""
 
 
-def scan(cell: StepFunction, inputs: Any, state: Any, *, reverse: bool = False) -> tuple[Any, Any]:
+def scan(
+    cell: Callable[[Any, State], tuple[Output, State]],
+    inputs: Any,
+    state: State,
+    *,
+    reverse: bool = False,
+) -> tuple[Output, State]:
     """Call `cell` once for each time step; return the stacked outputs and the last state.
 
     ::
@@ -151,7 +159,7 @@ def _stack_outputs(outputs: list[Any]) -> Any:
         raise argument_error("scan", "cell", expected, got, fix, type(error)) from error
 
 
-def detach(state: Any) -> Any:
+def detach(state: State) -> State:
     """Return a state without its graph, to pass to the next batch in truncated BPTT.
 
     Parameters

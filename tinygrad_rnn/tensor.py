@@ -258,10 +258,10 @@ class Tensor(Copyable, MoreOperators, Value):
         return apply(ops.power, (other, self), NONE)
 
     def __matmul__(self, other: Any) -> Self:
-        return ops.matmul(self, other)
+        return ops.matmul(self, other)  # pyright: ignore  # (stub)
 
     def __rmatmul__(self, other: Any) -> Self:
-        return ops.matmul(other, self)
+        return ops.matmul(other, self)  # pyright: ignore  # (stub)
 
     def __neg__(self) -> Self:
         return apply(ops.negative, (self,), NONE)
@@ -330,4 +330,4 @@ class Tensor(Copyable, MoreOperators, Value):
 
     def astype(self, dtype: DTypeLike) -> Self:
         """Return the numbers in another dtype. Gradients flow back if both dtypes are floating."""
-        return ops.astype(self, dtype=as_dtype("astype", dtype))
+        return ops.astype(self, dtype=as_dtype("astype", dtype))  # pyright: ignore  # (stub)

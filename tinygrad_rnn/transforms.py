@@ -8,7 +8,7 @@ differentiated again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -20,6 +20,14 @@ from .ops import stack
 from .tensor import Tensor
 
 
+@overload
+def grad(  # pyright: ignore[reportOverlappingOverload]  # a Tensor is an iterable of Tensors
+    output: Tensor, inputs: Tensor, *, grad_output: Any = None, create_graph: bool = False
+) -> Tensor: ...
+@overload
+def grad(
+    output: Tensor, inputs: Iterable[Tensor], *, grad_output: Any = None, create_graph: bool = False
+) -> tuple[Tensor, ...]: ...
 def grad(
     output: Tensor, inputs: Any, *, grad_output: Any = None, create_graph: bool = False
 ) -> Any:

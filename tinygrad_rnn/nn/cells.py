@@ -17,21 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
 from ..ops import lerp, linear, relu, sigmoid, split, tanh
-from ..scan import StepFunction
+from ..scan import State, StepFunction
 from ..tensor import Tensor
 from . import init
 from .layers import check_last_axis
 from .module import Module, as_input
 
 
-class Cell(Module):
+class Cell(Module, Generic[State]):
     """Base class of the cells, with their sizes, parameters, zero state and checks.
 
     Parameters
@@ -134,7 +134,7 @@ class Cell(Module):
         """
         return as_state(operation, "state", state, shape, self.dtype)
 
-    def forward(self, x: Any, state: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, state: State | None = None) -> tuple[Tensor, State]:
         """Compute one step.
 
         Parameters
@@ -194,7 +194,7 @@ class Cell(Module):
         return name_gates(split(stacked, self.gates), prefix, self.letters)
 
 
-class RNNCell(Cell):
+class RNNCell(Cell[Tensor]):
     """One step of the vanilla recurrent network.
 
     ::
@@ -255,7 +255,7 @@ class RNNCell(Cell):
         return linear(x, W, b_i + b_h), step
 
 
-class GRUCell(Cell):
+class GRUCell(Cell[Tensor]):
     """One step of the gated recurrent unit (GRU). It keeps the old state where z is 1.
 
     ::
@@ -354,7 +354,7 @@ class GRUCell(Cell):
         return f"{super().describe()}, reset={self.reset!r}"
 
 
-class LSTMCell(Cell):
+class LSTMCell(Cell[tuple[Tensor, Tensor]]):
     """One step of the long short-term memory (LSTM) with a forget gate.
 
     ::

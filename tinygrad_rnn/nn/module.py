@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -18,7 +18,10 @@ from ..tensor import Tensor
 from .holder import Holder
 from .state_checks import require_same_names, require_tied_equal
 
-call_hook: ContextVar[Callable[[Module, tuple[Any, ...], dict[str, Any]], Any] | None] = ContextVar(
+if TYPE_CHECKING:
+    from .call_types import Arguments, HasForward, Result_co
+
+call_hook: ContextVar[Callable[[Any, Any, Any], Any] | None] = ContextVar(
     "tinygrad_rnn.call_hook", default=None
 )
 """The function that a module's call runs in place of `forward`, or None.
@@ -87,7 +90,9 @@ class Module(Holder):
         fix = f"define forward(self, ...) in {name}"
         raise TypeError(f"{name}: expected a method forward, got none; {fix}")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self: HasForward[Arguments, Result_co], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result_co:
         recording, here = context.get()
         call = ScopePart("call", self._scope, id(self), next(clock))
         token = context.set((recording, (*here, call)))

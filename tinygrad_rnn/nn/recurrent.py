@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 from .. import check, ops, tree
 from ..graph import scope, unwrap
-from ..scan import StepFunction, scan, scan_hook
+from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init
 from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_zoneout
@@ -28,7 +28,7 @@ from .step_wrappers import repeat_over_time
 OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional"]
 
 
-class Recurrent(Module):
+class Recurrent(Module, Generic[State]):
     """A stack of recurrent layers that run any cell over sequences, in one direction or both.
 
     ::
@@ -118,7 +118,7 @@ class Recurrent(Module):
 
     def __init__(
         self,
-        cell: Callable[[int, np.random.Generator], Any],
+        cell: Callable[[int, np.random.Generator], Callable[..., tuple[Any, State]]],
         input_size: int,
         num_layers: int = 1,
         *,
@@ -221,7 +221,7 @@ class Recurrent(Module):
                     return parameter
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, State]:
         """Run all layers over the sequences.
 
         Parameters

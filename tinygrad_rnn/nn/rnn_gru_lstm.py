@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..tensor import Tensor
 from . import init
 from .cells import GRUCell, LSTMCell, RNNCell
 from .recurrent import Recurrent
 
 
-class RNN(Recurrent):
+class RNN(Recurrent[Tensor]):
     """The vanilla recurrent network, which runs `RNNCell` over sequences.
 
     ::
@@ -80,7 +81,7 @@ class RNN(Recurrent):
         )
 
 
-class GRU(Recurrent):
+class GRU(Recurrent[Tensor]):
     """The gated recurrent unit (GRU), which runs `GRUCell` over sequences.
 
     ::
@@ -160,7 +161,7 @@ class GRU(Recurrent):
         self.reset = reset
 
 
-class LSTM(Recurrent):
+class LSTM(Recurrent[tuple[Tensor, Tensor]]):
     """The long short-term memory (LSTM), which runs `LSTMCell` over sequences.
 
     The state is the tuple (h, c).

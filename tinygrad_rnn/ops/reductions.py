@@ -359,7 +359,7 @@ def log_softmax(a: Any, *, axis: int = -1) -> Any:
 log_softmax.vjps(a=lambda g, y, a, axis: g - scale(g.sum(axis=axis, keepdims=True), exp(y)))
 
 
-def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.bool:
     """Return whether any entry along `axis` is nonzero, as a boolean or array of booleans.
 
     Examples
@@ -371,7 +371,7 @@ def any(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return np.any(_as_array("any", a, axis), axis, keepdims=keepdims)
 
 
-def all(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.bool:
     """Return whether every entry along `axis` is nonzero, as a boolean or array of booleans.
 
     Examples
