@@ -48,6 +48,7 @@ CALLED = {
     "unroll": "to call a cell is to call it, and scan does",
     "update": "Optimizer.step does",
     "state_names": "Optimizer.state_names does",
+    "next_rate": "Schedule.step does",
 }
 """Methods that the library calls and subclasses override: a base shows them in an example."""
 

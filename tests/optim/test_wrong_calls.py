@@ -16,6 +16,20 @@ from wrong_calls import (
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn, optim
 
+
+def appended(optimizer):
+    """Return the optimizer after somebody added a parameter to its first group by hand."""
+    optimizer.param_groups[0]["params"].append(weight())
+    return optimizer
+
+
+def with_second_rate(lr):
+    """Return an optimizer with two groups, whose second has this rate since it was made."""
+    optimizer = optim.SGD([{"params": weight()}, {"params": weight()}], 0.5)
+    optimizer.param_groups[1]["lr"] = lr
+    return optimizer
+
+
 AREAS = {
     "optimizers": {
         "None as the optimizer's state": (
@@ -124,9 +138,9 @@ AREAS = {
             "Adam: argument eps: .* got str 'x'",
         ),
         "decay below 0 afterwards": (
-            lambda: with_settings(optim.AdamW([weight()]), decay=-1.0),
+            lambda: with_settings(optim.AdamW([weight()]), weight_decay=-1.0),
             ValueError,
-            r"AdamW: argument decay: .* got -1\.0",
+            r"AdamW: argument weight_decay: .* got -1\.0",
         ),
         "momentum below 0 afterwards": (
             lambda: with_settings(optim.SGD([weight()], 0.1, 0.9), momentum=-1.0),
@@ -269,6 +283,116 @@ AREAS = {
             r"SGD: argument lr: .* got -0\.1",
         ),
     },
+    "groups": {
+        "a group that is not in a list": (
+            lambda: optim.Adam({"params": [weight()]}),
+            TypeError,
+            r"Adam: argument params: .* got dict .*; put the group into a list, or pass",
+        ),
+        "a module in a group": (
+            lambda: optim.Adam([{"params": nn.Linear(2, 2)}]),
+            TypeError,
+            r'Adam: argument params\[0\]\["params"\]: .* got Linear Linear\(2, 2\); '
+            r"pass module\.parameters\(\)",
+        ),
+        "a module list in a group": (
+            lambda: optim.Adam([{"params": nn.ModuleList([nn.Linear(2, 2)])}]),
+            ValueError,
+            r'Adam: argument params\[0\]\["params"\]: .* got Linear Linear\(2, 2\)',
+        ),
+        "a Tensor beside a group": (
+            lambda: optim.Adam([{"params": [weight()]}, weight()]),
+            TypeError,
+            r"Adam: argument params\[1\]: expected a dict with \"params\", got float64 \(3,\)",
+        ),
+        "a group without parameters": (
+            lambda: optim.Adam([{"lr": 0.1}]),
+            ValueError,
+            r"Adam: argument params\[0\]: expected a dict with \"params\", got dict",
+        ),
+        "only empty groups": (
+            lambda: optim.Adam([{"params": []}]),
+            ValueError,
+            r"Adam: argument params: .* got none",
+        ),
+        "parameters in a set": (
+            lambda: optim.Adam([{"params": {weight()}}]),
+            TypeError,
+            r'Adam: argument params\[0\]\["params"\]: expected .* in a fixed order, got set',
+        ),
+        "an unknown setting of a group": (
+            lambda: optim.Adam([{"params": [weight()], "momentum": 0.9}]),
+            ValueError,
+            r"Adam: argument params\[0\]: .* got 'momentum'; .* are lr, betas, eps, weight_decay,",
+        ),
+        "a wrong setting of a group": (
+            lambda: optim.Adam([{"params": [weight()], "betas": (0.9, 1.0)}]),
+            ValueError,
+            r"Adam: argument beta2: .* got 1\.0",
+        ),
+        "Nesterov momentum of a group without momentum": (
+            lambda: optim.SGD([{"params": [weight()], "nesterov": True}], 0.1),
+            ValueError,
+            "SGD: argument nesterov: .* got momentum=0",
+        ),
+        "a parameter twice in a group": (
+            lambda: optim.Adam([{"params": [*(w := [weight()]), *w]}]),
+            ValueError,
+            r'Adam: argument params\[0\]\["params"\]\[1\]: .* got a Tensor of shape \(3,\), which',
+        ),
+        "a parameter in two groups": (
+            lambda: optim.Adam([{"params": (w := weight())}, {"params": [weight(), w]}]),
+            ValueError,
+            r"Adam: argument params\[1\]: .* got a Tensor of shape \(3,\), which is in group 0 too",
+        ),
+        "a parameter added twice": (
+            lambda: (o := adam()).add_param_group({"params": o.params}),
+            ValueError,
+            r"Adam\.add_param_group: argument param_group: .* which is in group 0 too",
+        ),
+        "parameters added without a group": (
+            lambda: adam().add_param_group([weight()]),
+            TypeError,
+            r"Adam\.add_param_group: argument param_group: .* got list",
+        ),
+        "a parameter appended to a group": (
+            lambda: appended(adam()).step(),
+            ValueError,
+            r"Adam: argument param_groups: .* got 2 parameters; call optimizer\.add_param_group",
+        ),
+        "a rate of text in the second group": (
+            lambda: with_second_rate("0.1").step(),
+            TypeError,
+            r"SGD: argument lr: .* got str '0\.1'",
+        ),
+        "a schedule of a rate of text": (
+            lambda: optim.StepLR(with_second_rate("0.1"), 1),
+            TypeError,
+            r"StepLR: argument lr: .* got str '0\.1'",
+        ),
+        "the state of one group for two": (
+            lambda: with_second_rate(0.1).load_state_dict(sgd().state_dict()),
+            ValueError,
+            r"SGD\.load_state_dict: .* got groups of \[2\] parameters, not of \[1, 1\]",
+        ),
+        "the state of two groups for one": (
+            lambda: sgd().load_state_dict(with_second_rate(0.1).state_dict()),
+            ValueError,
+            r"SGD\.load_state_dict: .* got groups of \[1, 1\] parameters, not of \[1\]",
+        ),
+        "two rates for one group": (
+            lambda: sgd().load_state_dict({"lr": np.ones(2), "steps": 1}),
+            ValueError,
+            r"SGD\.load_state_dict: .* got lr \(2,\) for groups of \[1\] parameters",
+        ),
+        "a schedule's state of one group for two": (
+            lambda: optim.StepLR(with_second_rate(0.1), 1).load_state_dict(
+                optim.StepLR(sgd(), 1).state_dict()
+            ),
+            ValueError,
+            r"StepLR\.load_state_dict: .* \(2 of lr and base: one for each group\), got lr float64",
+        ),
+    },
     "schedules": {
         "schedule of a number": (
             lambda: optim.StepLR(5, 1),
@@ -370,5 +494,5 @@ def test_a_wrong_call_of_optimizers_is_refused_by_name(call, error, message):
 
 
 def test_wrong_calls_of_optimizers_have_rows_of_every_area():
-    assert AREAS.keys() == {"optimizers", "schedules"}
+    assert AREAS.keys() == {"optimizers", "groups", "schedules"}
     assert min(map(len, AREAS.values())) >= 4

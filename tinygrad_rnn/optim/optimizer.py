@@ -6,14 +6,24 @@ the old array, so everything that still refers to that array (a graph, for examp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from operator import is_not
+from typing import Any
 
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
+from ..errors import argument_error, format_count
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
+from .parameter_groups import (
+    Setting,
+    checked_setting,
+    complete_group,
+    missing_parameters,
+    split_groups,
+)
 
 
 class Optimizer:
@@ -24,22 +34,31 @@ class Optimizer:
 
     Parameters
     ----------
-    params : iterable of Tensors
-        Leaves with ``requires_grad=True``.
+    params : iterable of Tensors, or list of dicts
+        Leaves with ``requires_grad=True``. Each dict is a parameter group: ``"params"`` holds its
+        Tensors, and the other entries are settings that differ for them.
     lr : float
         The learning rate η, at least 0. It may be changed at any time, by a schedule for example.
-    **numbers : float
-        Other settings, which the subclass stores under the same names. They are checked here and
-        before each step: each must be at least 0. ``beta1``, ``beta2`` and ``alpha`` must be
-        below 1 too.
+    **settings : float, bool or tuple
+        Other settings. `update` finds them in `group`. They are checked here and before each step:
+        a number must be at least 0, and ``betas`` and ``alpha`` must be below 1 too.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        The groups, with their parameters and with all settings. A setting may be changed here.
+        ``optimizer.lr`` is the rate of the first group. Assigning to it sets the rate of all
+        groups. The same holds for the other settings.
+    group : dict
+        During a step the group of the parameter that is updated, else the first group.
 
     Raises
     ------
     TypeError
         If `params` is not an iterable, or a setting is not a number.
     ValueError
-        If there are no parameters, or a number is out of range. If a parameter is given twice, or
-        is not a leaf that requires gradients.
+        If there are no parameters, a setting is unknown, or a number is out of range. If a
+        parameter is given twice, or is not a leaf that requires gradients.
 
     Examples
     --------
@@ -53,34 +72,113 @@ class Optimizer:
     >>> SignSGD([w], lr=0.5).step()
     >>> w.data
     array([ 0.5, -2.5], dtype=float32)
+
+    Biases often have no weight decay:
+
+    >>> layer = tg.nn.Linear(2, 3)
+    >>> groups = [{"params": layer.weight}, {"params": layer.bias, "weight_decay": 0}]
+    >>> tg.optim.SGD(groups, lr=0.1, weight_decay=0.01)
+    SGD(
+      (0): 1 parameter, lr=0.1, momentum=0.0, weight_decay=0.01, nesterov=False
+      (1): 1 parameter, lr=0.1, momentum=0.0, weight_decay=0.0, nesterov=False
+    )
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, **numbers: float):
-        self.name = type(self).__name__
-        fix = "pass module.parameters(), or a list"
-        self.params = list(
-            check.iterable(self.name, "params", params, "an iterable of Tensors", fix)
-        )
-        if not self.params or not all(map(_is_parameter, self.params)):
-            expected = "at least one leaf Tensor with requires_grad=True, and nothing else"
-            got = ", ".join(describe(p) for p in self.params) or "none"
-            fix = "pass module.parameters()"
-            raise argument_error(self.name, "params", expected, got, fix)
-        fix = "remove the duplicate, or use module.parameters(), which yields each parameter once"
-        check.unique(self.name, "params", self.params, fix)
-        self._settings = ("lr", *numbers)
-        self._check_settings({"lr": lr, **numbers})
-        self.lr = float(lr)
-        self.steps = 0
-        self.state: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+    lr = Setting()
 
-    def _check_settings(self, settings: Mapping[str, object]) -> None:
-        """Raise TypeError if a setting is not a number, and ValueError if it is out of range."""
-        for name, value in settings.items():
-            if name in ("beta1", "beta2", "alpha"):
-                check.number(self.name, name, value, "a number in [0, 1)", below=1)
-            else:
-                check.number(self.name, name, value)
+    def __init__(self, params: Iterable[Any], lr: float, **settings: Any):
+        self.name = type(self).__name__
+        self.defaults = self._check_settings({"lr": lr, **settings})
+        self.steps = 0
+        self.state: list[dict[str, np.ndarray]] = []
+        self.param_groups: list[dict[str, Any]] = []
+        self._checked: list[list[Any]] = []
+        for argument, group in split_groups(self.name, params).items():
+            self._append_group(self.name, argument, group)
+        if not self.params:
+            raise missing_parameters(self.name, "params", "none")
+
+    @property
+    def params(self) -> list[Tensor]:
+        """All parameters, in the order of the groups.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> w = tg.Tensor(1.0, requires_grad=True)
+        >>> len(tg.optim.SGD([{"params": [w]}], lr=0.1).params)
+        1
+        """
+        return list(chain.from_iterable(group["params"] for group in self.param_groups))
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add parameters with settings of their own.
+
+        Parameters
+        ----------
+        param_group : dict
+            ``"params"`` is an iterable of Tensors or one Tensor. Every other entry is a setting for
+            these parameters. The settings that it lacks are those of the constructor.
+
+        Raises
+        ------
+        TypeError
+            If it is not a dict, its parameters are not an ordered iterable, or a setting has the
+            wrong type. No group is added in that case.
+        ValueError
+            If it has no ``"params"``, a setting is unknown or out of range, or a parameter is not a
+            leaf that requires gradients or is in another group. No group is added in that case.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> body, head = tg.nn.GRU(2, 3), tg.nn.Linear(3, 1)
+        >>> optimizer = tg.optim.SGD(head.parameters(), lr=0.1)
+        >>> optimizer.add_param_group({"params": body.parameters(), "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
+        """
+        self._append_group(f"{self.name}.add_param_group", "param_group", param_group)
+
+    def _append_group(self, operation: str, argument: str, group: Any) -> None:
+        """Check a group, and append it with an empty state for each of its parameters."""
+        group = complete_group(operation, argument, group, self.defaults)
+        checked = self._check_group(group)
+        for i, other in enumerate(self.param_groups):
+            for p in set(group["params"]).intersection(other["params"]):
+                expected = "parameters that are in no other group"
+                got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is in group {i} too"
+                fix = "give each parameter in one group"
+                raise argument_error(operation, argument, expected, got, fix)
+        self.param_groups.append(group)
+        self._checked.append(checked)
+        self.state += [{} for _ in group["params"]]
+        self.group = self.param_groups[0]
+
+    def _check_group(self, group: dict[str, Any]) -> list[Any]:
+        """Check the settings of a group, convert them to Python's own types, and return them."""
+        settings = self._check_settings({name: group.get(name) for name in self.defaults})
+        group.update(settings)
+        return list(settings.values())
+
+    def _check_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings in Python's own types; raise an error if one is wrong."""
+        return {name: checked_setting(self.name, name, v) for name, v in settings.items()}
+
+    def __repr__(self) -> str:
+        groups = [
+            ", ".join(
+                [
+                    format_count(len(group["params"]), "parameter"),
+                    *(f"{name}={group[name]!r}" for name in self.defaults),
+                ]
+            )
+            for group in self.param_groups
+        ]
+        if len(groups) == 1:
+            return f"{self.name}({groups[0]})"
+        lines = "".join(f"\n  ({i}): {group}" for i, group in enumerate(groups))
+        return f"{self.name}({lines}\n)"
 
     def zero_grad(self) -> None:
         """Set the gradients of all parameters to None.
@@ -122,14 +220,34 @@ class Optimizer:
         0.5
         0.25
         """
-        for i, p in enumerate(self.params):
+        params = self.params
+        if len(params) != len(self.state):
+            got, fix = format_count(len(params), "parameter"), "call optimizer.add_param_group"
+            expected = f"the {len(self.state)} parameters that it was made with"
+            raise argument_error(self.name, "param_groups", expected, got, fix)
+        for i, p in enumerate(params):
             check.gradient(self.name, p, i)
         # A schedule or the user may have changed the settings since the last step.
-        self._check_settings({name: getattr(self, name, 0.0) for name in self._settings})
+        for i, group in enumerate(self.param_groups):
+            if any(map(is_not, map(group.get, self.defaults), self._checked[i])):
+                self._checked[i] = self._check_group(group)
         self.steps += 1
-        for p, state in zip(self.params, self.state, strict=True):
-            if p.grad is not None:
-                p.data = self.update(p.array, p.grad, state).astype(p.array.dtype, copy=False)
+        states = iter(self.state)
+        for group in self._each_group():
+            for p, state in zip(group["params"], states, strict=False):
+                if p.grad is not None:
+                    w = p.array
+                    new = self.update(w, p.grad, state)
+                    p.data = new if new.dtype is w.dtype else new.astype(w.dtype, copy=False)
+
+    def _each_group(self) -> Iterator[dict[str, Any]]:
+        """Yield each group, while the attributes for settings have the values of this group."""
+        try:
+            for group in self.param_groups:
+                self.group = group
+                yield group
+        finally:
+            self.group = self.param_groups[0]
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return the new value of a parameter. Each subclass defines this method.
@@ -167,7 +285,8 @@ class Optimizer:
         """Return the learning rate, the number of steps and the state of each parameter, by name.
 
         The result is a dict of arrays, which `tg.save` can write. It does not include the other
-        settings; pass them to the constructor again.
+        settings; pass them to the constructor again. If there are several groups, ``lr`` has one
+        entry for each, and ``sizes`` holds their numbers of parameters.
 
         Examples
         --------
@@ -184,10 +303,17 @@ class Optimizer:
             for i, state in enumerate(self.state)
             for name, array in state.items()
         }
-        return {"lr": np.array(self.lr), "steps": np.array(self.steps), **arrays}
+        rates = [group["lr"] for group in self.param_groups]
+        steps = {"steps": np.array(self.steps)}
+        if len(rates) == 1:
+            return {"lr": np.array(rates[0]), **steps, **arrays}
+        sizes = np.array([len(group["params"]) for group in self.param_groups])
+        return {"lr": np.array(rates), "sizes": sizes, **steps, **arrays}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore the saved state of an optimizer with the same class, settings and parameters.
+
+        The groups must be the same too; groups that were added later must be added before loading.
 
         Parameters
         ----------
@@ -225,28 +351,30 @@ class Optimizer:
             got = "; ".join(sorted(faults))
             fix = "build this optimizer in the same way as the saved optimizer"
             raise argument_error(operation, "state", expected, got, fix)
-        lr = check.number(operation, "lr", arrays["lr"])
+        rates = [check.number(operation, "lr", rate) for rate in np.atleast_1d(arrays["lr"])]
         steps = check.count(operation, "steps", arrays["steps"][()], low=0)
         for i, entries in enumerate(loaded):
             if "t" in entries:
                 check.count(operation, f"{i}.t", entries["t"][()])
-        self.lr, self.steps, self.state = float(lr), steps, loaded
+        self.steps, self.state = steps, loaded
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = float(rate)
 
     def _split_by_parameter(
         self, arrays: Mapping[str, np.ndarray]
     ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
         """Return the state of each parameter, and a description of each entry that is wrong."""
-        count = len(self.params)
-        known = {f"{i}.{name}": (i, name) for i in range(count) for name in self.state_names()}
-        loaded: list[dict[str, np.ndarray]] = [{} for _ in self.params]
+        params, loaded = self.params, [{} for _ in self.state]
+        names = [self.state_names() for group in self._each_group() for _ in group["params"]]
+        known = {f"{i}.{name}": (i, name) for i, own in enumerate(names) for name in own}
         faults = [f"missing {key}" for key in ("lr", "steps") if key not in arrays]
-        for key in arrays.keys() - {"lr", "steps"}:
+        faults += self._group_faults(arrays)
+        for key in arrays.keys() - {"lr", "steps", "sizes"}:
             array, (i, name) = arrays[key], known.get(key, (0, ""))
-            shape = self.params[i].shape
             if not name:
                 faults.append(f"unexpected {key}")
-            elif array.shape != (() if name == "t" else shape):
-                faults.append(f"{key} {array.shape} for a parameter of shape {shape}")
+            elif array.shape != (() if name == "t" else params[i].shape):
+                faults.append(f"{key} {array.shape} for a parameter of shape {params[i].shape}")
             elif name in ("square", "largest") and (array < 0).any():
                 faults.append(f"{key} with negative entries, but it is a mean of squares")
             else:
@@ -257,6 +385,16 @@ class Optimizer:
             f"missing {key}" for key, (i, _) in known.items() if i in stepped and key not in arrays
         ]
         return loaded, faults
+
+    def _group_faults(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """Return how the groups in a saved state differ from those of this optimizer."""
+        own = [len(group["params"]) for group in self.param_groups]
+        saved = arrays["sizes"].tolist() if "sizes" in arrays else [sum(own)]
+        if saved != own:
+            return [f"groups of {saved} parameters, not of {own}"]
+        shape = (len(own),) if len(own) > 1 else ()
+        is_wrong = "lr" in arrays and arrays["lr"].shape != shape
+        return [f"lr {arrays['lr'].shape} for groups of {own} parameters"] if is_wrong else []
 
     def state_names(self) -> set[str]:
         """Return the names of the arrays that `update` keeps for each parameter between steps.
@@ -271,8 +409,3 @@ class Optimizer:
         {'velocity'}
         """
         return set()
-
-
-def _is_parameter(p: object) -> bool:
-    """Return True if `p` is a leaf Tensor that requires gradients."""
-    return isinstance(p, Tensor) and p.node is None and p.requires_grad

@@ -5,14 +5,14 @@ In the equations, w is the parameter, g its gradient and η the learning rate ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from .. import check
-from ..errors import argument_error, describe
-from ..tensor import Tensor
+from ..errors import argument_error
 from .optimizer import Optimizer
+from .parameter_groups import Setting
 
 
 class SGD(Optimizer):
@@ -57,20 +57,29 @@ class SGD(Optimizer):
     0.8
     """
 
+    momentum = Setting()
+    weight_decay = Setting()
+    nesterov = Setting()
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ):
-        super().__init__(params, lr, momentum=momentum, weight_decay=weight_decay)
-        self.nesterov = check.flag("SGD", "nesterov", nesterov)
-        if nesterov and not momentum:
+        super().__init__(
+            params, lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov
+        )
+
+    def _check_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Check that Nesterov momentum has a momentum, and each setting as in `Optimizer`."""
+        settings = super()._check_settings(settings)
+        if settings["nesterov"] and not settings["momentum"]:
             expected, fix = "a momentum above 0", "use momentum=0.9, for example"
-            raise argument_error("SGD", "nesterov", expected, "momentum=0", fix)
-        self.momentum, self.weight_decay = float(momentum), float(weight_decay)
+            raise argument_error(self.name, "nesterov", expected, "momentum=0", fix)
+        return settings
 
     def state_names(self) -> set[str]:
         """Return ``{"velocity"}`` if the momentum is not 0, else an empty set."""
@@ -78,13 +87,15 @@ class SGD(Optimizer):
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return w − η g, or w − η v with momentum."""
-        if self.weight_decay:
-            g = g + self.weight_decay * w
-        if self.momentum:
-            v = self.momentum * state["velocity"] + g if "velocity" in state else g.copy()
+        group = self.group
+        momentum, decay = group["momentum"], group["weight_decay"]
+        if decay:
+            g = g + decay * w
+        if momentum:
+            v = momentum * state["velocity"] + g if "velocity" in state else g.copy()
             state["velocity"] = v
-            g = g + self.momentum * v if self.nesterov else v
-        return w - self.lr * g
+            g = g + momentum * v if group["nesterov"] else v
+        return w - group["lr"] * g
 
 
 class RMSprop(Optimizer):
@@ -128,9 +139,15 @@ class RMSprop(Optimizer):
     0.0
     """
 
+    alpha = Setting()
+    eps = Setting()
+    weight_decay = Setting()
+    momentum = Setting()
+    centered = Setting()
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -139,11 +156,14 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ):
         super().__init__(
-            params, lr, alpha=alpha, eps=eps, weight_decay=weight_decay, momentum=momentum
+            params,
+            lr,
+            alpha=alpha,
+            eps=eps,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            centered=centered,
         )
-        self.alpha, self.eps = float(alpha), float(eps)
-        self.weight_decay, self.momentum = float(weight_decay), float(momentum)
-        self.centered = check.flag("RMSprop", "centered", centered)
 
     def state_names(self) -> set[str]:
         """Return ``"square"``, ``"mean"`` if centered, and ``"velocity"`` if there is momentum."""
@@ -152,17 +172,18 @@ class RMSprop(Optimizer):
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return w − η g / (√s + ε), or w − η v with momentum."""
-        if self.weight_decay:
-            g = g + self.weight_decay * w
-        zero = np.zeros_like(w)
-        s = state["square"] = self.alpha * state.get("square", zero) + (1 - self.alpha) * g * g
-        if self.centered:
-            m = state["mean"] = self.alpha * state.get("mean", zero) + (1 - self.alpha) * g
+        group = self.group
+        alpha, momentum, decay = group["alpha"], group["momentum"], group["weight_decay"]
+        if decay:
+            g = g + decay * w
+        s = state["square"] = alpha * _last(state, "square", w) + (1 - alpha) * g * g
+        if group["centered"]:
+            m = state["mean"] = alpha * _last(state, "mean", w) + (1 - alpha) * g
             s = np.maximum(s - m * m, 0)  # a variance, which rounding can make negative
-        step = g / (np.sqrt(s) + self.eps)
-        if self.momentum:
-            step = state["velocity"] = self.momentum * state.get("velocity", zero) + step
-        return w - self.lr * step
+        step = g / (np.sqrt(s) + group["eps"])
+        if momentum:
+            step = state["velocity"] = momentum * _last(state, "velocity", w) + step
+        return w - group["lr"] * step
 
 
 class Adam(Optimizer):
@@ -211,44 +232,23 @@ class Adam(Optimizer):
     0.9
     """
 
+    betas = Setting()
+    eps = Setting()
+    weight_decay = Setting()
+    amsgrad = Setting()
+
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ):
-        self.betas = betas
         super().__init__(
-            params, lr, beta1=self.beta1, beta2=self.beta2, eps=eps, weight_decay=weight_decay
+            params, lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad
         )
-        self.beta1, self.beta2, self.eps = float(self.beta1), float(self.beta2), float(eps)
-        self.weight_decay = float(weight_decay)
-        self.amsgrad = check.flag(self.name, "amsgrad", amsgrad)
-
-    @property
-    def betas(self) -> tuple[float, float]:
-        """The pair (β₁, β₂).
-
-        Examples
-        --------
-        >>> import tinygrad_rnn as tg
-        >>> optimizer = tg.optim.Adam([tg.Tensor(1.0, requires_grad=True)])
-        >>> optimizer.betas = 0.8, 0.99
-        >>> optimizer.betas
-        (0.8, 0.99)
-        """
-        return self.beta1, self.beta2
-
-    @betas.setter
-    def betas(self, betas: Sequence[float]) -> None:
-        if not isinstance(betas, Sequence) or len(betas) != 2:
-            name, fix = type(self).__name__, "use (0.9, 0.999), for example"
-            expected, got = "two numbers in [0, 1)", describe(betas)
-            raise argument_error(name, "betas", expected, got, fix)
-        self.beta1, self.beta2 = betas
 
     def state_names(self) -> set[str]:
         """Return ``"t"``, ``"mean"`` and ``"square"``, and ``"largest"`` for amsgrad."""
@@ -256,18 +256,21 @@ class Adam(Optimizer):
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return w − η m̂ / (√ŝ + ε)."""
-        if self.weight_decay:
-            g = g + self.weight_decay * w
-        beta1, beta2 = self.betas
-        zero = np.zeros_like(w)
+        decay = self.group["weight_decay"]
+        return self._move(w, g + decay * w if decay else g, state)
+
+    def _move(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the update of w without weight decay."""
+        group = self.group
+        beta1, beta2 = group["betas"]
         # Count steps for each parameter, because its means start when it first has a gradient.
-        t = int(state.get("t", np.array(0))) + 1
+        t = int(state["t"]) + 1 if "t" in state else 1
         state["t"] = np.array(t)
-        m = state["mean"] = beta1 * state.get("mean", zero) + (1 - beta1) * g
-        s = state["square"] = beta2 * state.get("square", zero) + (1 - beta2) * g * g
-        if self.amsgrad:
-            s = state["largest"] = np.maximum(state.get("largest", s), s)
-        return w - self.lr / (1 - beta1**t) * m / (np.sqrt(s / (1 - beta2**t)) + self.eps)
+        m = state["mean"] = beta1 * _last(state, "mean", w) + (1 - beta1) * g
+        s = state["square"] = beta2 * _last(state, "square", w) + (1 - beta2) * g * g
+        if group["amsgrad"]:
+            s = state["largest"] = np.maximum(_last(state, "largest", w), s)
+        return w - group["lr"] / (1 - beta1**t) * m / (np.sqrt(s / (1 - beta2**t)) + group["eps"])
 
 
 class AdamW(Adam):
@@ -282,7 +285,7 @@ class AdamW(Adam):
     params, lr, betas, eps, amsgrad
         As in `Adam`.
     weight_decay : float
-        λ, at least 0. It is stored as the attribute ``decay``.
+        λ, at least 0.
 
     References
     ----------
@@ -301,7 +304,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Tensor],
+        params: Iterable[Any],
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -309,9 +312,13 @@ class AdamW(Adam):
         amsgrad: bool = False,
     ):
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
-        self.decay, self.weight_decay = self.weight_decay, 0.0
-        self._settings = (*self._settings, "decay")
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return Adam's update of (1 − η λ) w."""
-        return super().update(w * (1 - self.lr * self.decay), g, state)
+        group = self.group
+        return self._move(w * (1 - group["lr"] * group["weight_decay"]), g, state)
+
+
+def _last(state: dict[str, np.ndarray], name: str, w: np.ndarray) -> np.ndarray:
+    """Return an array of the last step, or zeros before the first step."""
+    return state[name] if name in state else np.zeros_like(w)

@@ -1,10 +1,15 @@
-"""Learning-rate schedules, which set ``optimizer.lr`` after each epoch."""
+"""Learning-rate schedules, which change the learning rate of an optimizer after each epoch.
+
+Several schedules on one optimizer compose, because each computes the next rate from the present
+one. These are the recursive ("chained") forms of PyTorch's schedules. Alone on an optimizer, each
+gives the rates of the equation in its docstring, except for rounding.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import cos, inf, isfinite, isnan, pi
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,10 +26,14 @@ class ResumableSchedule:
     Attributes
     ----------
     optimizer : Optimizer
+    group_names : dict of str to str
+        The numbers that each parameter group has: their names in the state and in the group.
     state_names : tuple of str
-        The names of the numeric attributes that, with the settings, determine the next rate.
+        The names of the numeric attributes that, with the settings and the numbers of the groups,
+        determine the next rate.
     """
 
+    group_names: ClassVar[dict[str, str]] = {"lr": "lr"}
     state_names: tuple[str, ...] = ()
 
     def __init__(self, optimizer: Optimizer):
@@ -32,11 +41,29 @@ class ResumableSchedule:
         check.instance(name, "optimizer", optimizer, Optimizer, "an Optimizer", fix)
         self.optimizer = optimizer
 
+    def __repr__(self) -> str:
+        numbers = {name: x for name, x in vars(self).items() if name != "optimizer"}
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        numbers["lr"] = rates if len(rates) > 1 else rates[0]
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in numbers.items())})"
+
+    def _rates(self) -> list[float]:
+        """Return the present rate of each group, which the user may have set."""
+        name, expected = type(self).__name__, "a finite number"
+        groups = self.optimizer.param_groups
+        return [check.number(name, "lr", group["lr"], expected, low=-inf) for group in groups]
+
+    def _set_rates(self, rates: list[float]) -> None:
+        """Set the rate of each group."""
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return the current rate and the state of the schedule, by name.
 
         The result is a dict of arrays, which `tg.save` can write. It does not include the settings;
-        pass them to the constructor again.
+        pass them to the constructor again. If the optimizer has several parameter groups, the rates
+        are an array with one entry for each group.
 
         Examples
         --------
@@ -46,18 +73,23 @@ class ResumableSchedule:
         >>> {name: array.item() for name, array in schedule.state_dict().items()}
         {'lr': 1.0, 'base': 1.0, 'epoch': 0}
         """
-        state = {name: np.array(getattr(self, name)) for name in self.state_names}
-        return {"lr": np.array(self.optimizer.lr), **state}
+        groups = self.optimizer.param_groups
+        numbers = {name: [group[key] for group in groups] for name, key in self.group_names.items()}
+        return {
+            **{name: np.array(x if len(x) > 1 else x[0]) for name, x in numbers.items()},
+            **{name: np.array(getattr(self, name)) for name in self.state_names},
+        }
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore the saved state of a schedule of the same class and settings.
 
-        This sets the optimizer's learning rate too.
+        This sets the optimizer's learning rate too. If several schedules act on one optimizer, load
+        the state of each, in any order.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            What `state_dict` returned: the rate, and one number for each of `state_names`.
+            What `state_dict` returned.
 
         Raises
         ------
@@ -78,88 +110,124 @@ class ResumableSchedule:
         >>> optimizer.lr
         0.125
         """
-        names, operation = ("lr", *self.state_names), f"{type(self).__name__}.load_state_dict"
+        operation, groups = f"{type(self).__name__}.load_state_dict", self.optimizer.param_groups
         require_arrays(operation, "state", state, "pass schedule.state_dict()")
         numbers = {name: np.asarray(number) for name, number in state.items()}
-        faults = [f"missing {name}" for name in names if name not in numbers]
+        shapes = dict.fromkeys(self.group_names, (len(groups),) if len(groups) > 1 else ())
+        shapes |= dict.fromkeys(self.state_names, ())
+        faults = [f"missing {name}" for name in shapes if name not in numbers]
         for name, number in numbers.items():
-            if name not in names:
+            if name not in shapes:
                 faults.append(f"unexpected {name}")
-            elif number.ndim or number.dtype.kind not in "iuf":
+            elif number.shape != shapes[name] or number.dtype.kind not in "iuf":
                 faults.append(f"{name} {describe(number)}")
         if faults:
-            expected, got = f"one number for each of {', '.join(names)}", "; ".join(faults)
+            expected, got = f"one number for each of {', '.join(shapes)}", "; ".join(faults)
+            each = f" ({len(groups)} of {' and '.join(self.group_names)}: one for each group)"
+            expected += each * (len(groups) > 1)
             fix = "pass the state_dict of a schedule of this class"
             raise argument_error(operation, "state", expected, got, fix)
-        for name in names:
-            if name in ("epoch", "waited"):
-                check.count(operation, name, numbers[name][()], low=0)
-            elif name == "best":
+        for name in self.group_names:
+            for number in numbers[name].flat:
+                check.number(operation, name, number)
+        for name in self.state_names:
+            if name == "best":
                 _check_metric(operation, name, numbers[name])
             else:
-                check.number(operation, name, numbers[name])
+                check.count(operation, name, numbers[name][()], low=0)
         for name in self.state_names:
             setattr(self, name, numbers[name].item())
-        self.optimizer.lr = float(numbers["lr"])
+        for name, key in self.group_names.items():
+            for group, number in zip(groups, numbers[name].flat, strict=True):
+                group[key] = float(number)
 
 
 class Schedule(ResumableSchedule):
-    """Base class of schedules that compute ``optimizer.lr`` from the number of epochs so far.
+    """Base class of schedules that compute the next rate from the present one.
 
-    Call `step` after each epoch. The rate depends only on the starting rate and on `epoch`.
+    Call `step` after each epoch. Each parameter group has its own rate, and each schedule acts on
+    all of them.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its current ``lr`` becomes the starting rate, ``base``.
+        The first schedule stores the rate of each group as ``group["initial_lr"]``, as in PyTorch.
+
+    Attributes
+    ----------
+    epoch : int
+        The number of calls of `step` so far.
 
     Examples
     --------
+    The rates of two schedules on one optimizer multiply:
+
     >>> import tinygrad_rnn as tg
-    >>> def make_schedule():
-    ...     optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
-    ...     return tg.optim.ExponentialLR(optimizer, gamma=0.5)
-    >>> first, second = make_schedule(), make_schedule()
-    >>> first.step()
-    >>> second.load_state_dict(first.state_dict())
-    >>> second.step()
-    >>> second.optimizer.lr
-    0.25
+    >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
+    >>> warm_up = tg.optim.LinearLR(optimizer, start_factor=0.25, total_iters=3)
+    >>> decay = tg.optim.ExponentialLR(optimizer, gamma=0.5)
+    >>> rates = [optimizer.lr]
+    >>> for _ in range(4):
+    ...     warm_up.step()
+    ...     decay.step()
+    ...     rates.append(optimizer.lr)
+    >>> rates
+    [0.25, 0.25, 0.1875, 0.125, 0.0625]
     """
 
-    state_names = ("base", "epoch")
+    group_names: ClassVar[dict[str, str]] = {"lr": "lr", "base": "initial_lr"}
+    state_names = ("epoch",)
 
     def __init__(self, optimizer: Optimizer):
         super().__init__(optimizer)
-        self.base, self.epoch = optimizer.lr, 0
-        optimizer.lr = self.rate()
+        self.epoch = 0
+        self._initial_rates()
 
-    def rate(self) -> float:
+    def next_rate(self, lr: float, base: float) -> float:
         """Return the learning rate for `epoch`. Each subclass defines this method.
+
+        Parameters
+        ----------
+        lr : float
+            The present rate: that of the epoch before, with the changes that other schedules and
+            the user have made to it.
+        base : float
+            The rate at the start, before any schedule.
+
+        Returns
+        -------
+        float
 
         Raises
         ------
         TypeError
-            If the class does not define `rate`.
+            If the class does not define `next_rate`.
 
         Examples
         --------
         >>> import tinygrad_rnn as tg
-        >>> class InverseDecay(tg.optim.Schedule):
-        ...     def rate(self):
-        ...         return self.base / (1 + self.epoch)
+        >>> class InverseDecay(tg.optim.Schedule):  # alone: base / (1 + epoch)
+        ...     def next_rate(self, lr, base):
+        ...         return lr * self.epoch / (1 + self.epoch)
         >>> schedule = InverseDecay(tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0))
         >>> schedule.step()
-        >>> schedule.rate(), schedule.optimizer.lr
-        (0.5, 0.5)
+        >>> schedule.optimizer.lr
+        0.5
         """
-        name = type(self).__name__
-        raise TypeError(f"{name}: expected a method rate, got none; define rate(self) in {name}")
+        name, method = type(self).__name__, "next_rate(self, lr, base)"
+        raise TypeError(f"{name}: expected a method next_rate, got none; define {method} in {name}")
 
     def step(self) -> None:
-        """Count one more epoch, and set the rate for it."""
+        """Count one more epoch, and set the rate for it in every group."""
+        rates = self._rates()
         self.epoch += 1
-        self.optimizer.lr = self.rate()
+        pairs = zip(rates, self._initial_rates(), strict=True)
+        self._set_rates([self.next_rate(lr, base) for lr, base in pairs])
+
+    def _initial_rates(self) -> list[float]:
+        """Return the initial rate of each group: the present one if it has none yet."""
+        pairs = zip(self.optimizer.param_groups, self._rates(), strict=True)
+        return [group.setdefault("initial_lr", lr) for group, lr in pairs]
 
 
 class StepLR(Schedule):
@@ -167,7 +235,8 @@ class StepLR(Schedule):
 
     ::
 
-        lr = base · gamma^⌊epoch / step_size⌋
+        lr ← lr · gamma   if epoch is a multiple of step_size
+        alone: lr = base · gamma^⌊epoch / step_size⌋
 
     Parameters
     ----------
@@ -188,8 +257,8 @@ class StepLR(Schedule):
     >>> schedule = tg.optim.StepLR(optimizer, step_size=2, gamma=0.5)
     >>> for _ in range(4):
     ...     schedule.step()
-    >>> optimizer.lr, schedule.rate()
-    (0.25, 0.25)
+    >>> optimizer.lr
+    0.25
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
@@ -197,9 +266,9 @@ class StepLR(Schedule):
         self.gamma = check.number("StepLR", "gamma", gamma)
         super().__init__(optimizer)
 
-    def rate(self) -> float:
-        """Return base · gamma^⌊epoch / step_size⌋."""
-        return self.base * self.gamma ** (self.epoch // self.step_size)
+    def next_rate(self, lr: float, base: float) -> float:
+        """Return lr · gamma after every `step_size` epochs, else lr."""
+        return lr if self.epoch % self.step_size else lr * self.gamma
 
 
 class ExponentialLR(Schedule):
@@ -207,7 +276,8 @@ class ExponentialLR(Schedule):
 
     ::
 
-        lr = base · gamma^epoch
+        lr ← lr · gamma
+        alone: lr = base · gamma^epoch
 
     Parameters
     ----------
@@ -225,17 +295,17 @@ class ExponentialLR(Schedule):
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.ExponentialLR(optimizer, gamma=0.5)
     >>> schedule.step()
-    >>> optimizer.lr, schedule.rate()
-    (0.5, 0.5)
+    >>> optimizer.lr
+    0.5
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
         self.gamma = check.number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer)
 
-    def rate(self) -> float:
-        """Return base · gamma^epoch."""
-        return self.base * self.gamma**self.epoch
+    def next_rate(self, lr: float, base: float) -> float:
+        """Return lr · gamma."""
+        return lr * self.gamma
 
 
 class CosineAnnealingLR(Schedule):
@@ -243,7 +313,13 @@ class CosineAnnealingLR(Schedule):
 
     ::
 
-        lr = eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2
+        lr ← eta_min + (lr − eta_min) c(epoch) / c(epoch − 1)     c(n) = (1 + cos(π n / T_max)) / 2
+        lr ← lr + (base − eta_min) c(epoch)                       if c(epoch − 1) is 0
+        alone: lr = eta_min + (base − eta_min) c(epoch)
+
+    At its lowest point the curve has lost what other schedules did, so it rises from there to the
+    initial rate. If another schedule takes the rate below `eta_min`, the rising half of the curve
+    can make it negative, as in PyTorch. The next step of the optimizer is then an error.
 
     Parameters
     ----------
@@ -265,8 +341,8 @@ class CosineAnnealingLR(Schedule):
     >>> schedule = tg.optim.CosineAnnealingLR(optimizer, T_max=4)
     >>> for _ in range(2):
     ...     schedule.step()
-    >>> round(optimizer.lr, 6), round(schedule.rate(), 6)
-    (0.5, 0.5)
+    >>> round(optimizer.lr, 6)
+    0.5
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
@@ -274,10 +350,12 @@ class CosineAnnealingLR(Schedule):
         self.eta_min = check.number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer)
 
-    def rate(self) -> float:
-        """Return eta_min + (base − eta_min) (1 + cos(π epoch / T_max)) / 2."""
-        wave = 1 + cos(pi * self.epoch / self.T_max)
-        return self.eta_min + (self.base - self.eta_min) * wave / 2
+    def next_rate(self, lr: float, base: float) -> float:
+        """Return the next rate on the curve through lr, or on a new one from its lowest point."""
+        before, now = (1 + cos(pi * n / self.T_max) for n in (self.epoch - 1, self.epoch))
+        if (self.epoch - 1) % (2 * self.T_max) == self.T_max:
+            return lr + (base - self.eta_min) * now / 2
+        return self.eta_min + (lr - self.eta_min) * now / before
 
 
 class LinearLR(Schedule):
@@ -285,13 +363,16 @@ class LinearLR(Schedule):
 
     ::
 
-        lr = base · (start_factor + (end_factor − start_factor) · min(epoch / total_iters, 1))
+        lr ← lr · f(epoch) / f(epoch − 1)     lr · f(0) at the start
+        f(n) = start_factor + (end_factor − start_factor) · min(n / total_iters, 1)
+        alone: lr = base · f(epoch)
 
     Parameters
     ----------
     optimizer : Optimizer
     start_factor, end_factor : float
-        The factors at the start and at the end, at least 0.
+        The factors at the start and at the end, at least 0. From a start of 0, where PyTorch has
+        no rule, the first epoch sets base · f(1).
     total_iters : int
         The number of epochs in which the factor changes. After that the rate stays constant.
 
@@ -305,10 +386,10 @@ class LinearLR(Schedule):
     >>> import tinygrad_rnn as tg
     >>> optimizer = tg.optim.SGD([tg.Tensor(1.0, requires_grad=True)], lr=1.0)
     >>> schedule = tg.optim.LinearLR(optimizer, start_factor=0.5, total_iters=2)
-    >>> rates = [schedule.rate()]
+    >>> rates = [optimizer.lr]
     >>> for _ in range(3):
     ...     schedule.step()
-    ...     rates.append(schedule.rate())
+    ...     rates.append(optimizer.lr)
     >>> rates
     [0.5, 0.75, 1.0, 1.0]
     """
@@ -324,11 +405,18 @@ class LinearLR(Schedule):
         self.end_factor = check.number("LinearLR", "end_factor", end_factor)
         self.total_iters = check.count("LinearLR", "total_iters", total_iters)
         super().__init__(optimizer)
+        self._set_rates([lr * self.start_factor for lr in self._rates()])
 
-    def rate(self) -> float:
-        """Return base times a factor interpolated between start_factor and end_factor."""
-        done = min(self.epoch / self.total_iters, 1.0)
-        return self.base * (self.start_factor + (self.end_factor - self.start_factor) * done)
+    def next_rate(self, lr: float, base: float) -> float:
+        """Return lr times the ratio of this epoch's factor to the last one's."""
+        if self.epoch > self.total_iters:
+            return lr
+        before, now = (self._factor(n) for n in (self.epoch - 1, self.epoch))
+        return lr * now / before if before else lr + base * now
+
+    def _factor(self, epoch: int) -> float:
+        """Return the factor of an epoch, interpolated between start_factor and end_factor."""
+        return self.start_factor + (self.end_factor - self.start_factor) * epoch / self.total_iters
 
 
 class ReduceLROnPlateau(ResumableSchedule):
@@ -338,7 +426,8 @@ class ReduceLROnPlateau(ResumableSchedule):
 
         lr ← lr · factor   after more than patience epochs without metric < best − 10⁻⁴ |best|
 
-    A fall counts only if it is more than a ten-thousandth of the best value so far, as in PyTorch.
+    A fall counts only if it is more than a ten-thousandth of the best value so far. A rate stays as
+    it is if the reduction is 10⁻⁸ or less. Both numbers are PyTorch's.
 
     Parameters
     ----------
@@ -389,7 +478,8 @@ class ReduceLROnPlateau(ResumableSchedule):
         has_fallen = metric < self.best - margin
         self.best, self.waited = (metric, 0) if has_fallen else (self.best, self.waited + 1)
         if self.waited > self.patience:
-            self.optimizer.lr *= self.factor
+            reduced = [(lr, lr * self.factor) for lr in self._rates()]
+            self._set_rates([new if lr - new > 1e-8 else lr for lr, new in reduced])
             self.waited = 0
 
 
