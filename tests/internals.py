@@ -5,7 +5,7 @@ from tinygrad_rnn.analysis.labels import escape_unprintable
 from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
-from tinygrad_rnn.app.cli import main
+from tinygrad_rnn.app.cli import build_parser, main
 from tinygrad_rnn.app.mathmath import network, numbers
 from tinygrad_rnn.app.mathmath.network import (
     TEXT,
@@ -20,6 +20,7 @@ from tinygrad_rnn.app.mathmath.numbers import Lesson
 from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
 from tinygrad_rnn.app.mathmath_command import tell_tutorial
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
+from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
 from tinygrad_rnn.compile import jit
 from tinygrad_rnn.compile.capture import captured
@@ -51,6 +52,7 @@ from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
     "FORMAT",
+    "HANDLER",
     "PAUSE",
     "TEXT",
     "Architecture",
@@ -72,6 +74,7 @@ __all__ = [
     "backward",
     "backward_pass",
     "batches",
+    "build_parser",
     "captured",
     "cases",
     "check_op",
@@ -96,6 +99,7 @@ __all__ = [
     "one_hot",
     "place_inside",
     "plain_scope",
+    "read_symbol",
     "recognise",
     "registry",
     "render",
@@ -108,6 +112,7 @@ __all__ = [
     "tell_tutorial",
     "toposort",
     "train",
+    "transliterate",
     "tree",
     "whole_file",
 ]

@@ -6,6 +6,7 @@ and the argument first, because the error message contains both.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
 from typing import Any
@@ -86,7 +87,7 @@ def count(operation: str, argument: str, value: Any, low: int = 1) -> int:
     TypeError
         If `value` is not an integer.
     ValueError
-        If `value` is below `low`.
+        If `value` is below `low`, or larger than any array that a machine can hold.
     """
     expected = "a positive integer" if low == 1 else f"an integer, at least {low}"
     kinds = None if isinstance(value, bool) else int | np.integer
@@ -95,6 +96,9 @@ def count(operation: str, argument: str, value: Any, low: int = 1) -> int:
         raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
     if value < low:
         raise argument_error(operation, argument, expected, str(value), f"give {low} or more")
+    if value > sys.maxsize:
+        expected, got = f"an integer up to {sys.maxsize}", f"one of {value.bit_length()} bits"
+        raise argument_error(operation, argument, expected, got, "give a smaller number")
     return int(value)
 
 

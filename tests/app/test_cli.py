@@ -425,6 +425,7 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
     ("started", "is_command"),
     [
         (["-m", "tinygrad_rnn.app.cli"], True),
+        (["-m", "tinygrad_rnn"], True),
         (["-m", "pytest"], False),
         (["/usr/bin/tinygrad-rnn"], True),
         (["tinygrad-rnn.exe"], True),

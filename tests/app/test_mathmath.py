@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -282,14 +283,20 @@ def test_a_missing_directory_is_reported_before_anything_is_printed(capsys, tmp_
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", ["mathmath.txt", "mathmath.dot"])
+@pytest.mark.parametrize("name", ["mathmath.txt", "mathmath.dot", "mathmath.svg"])
+@pytest.mark.parametrize("beside_own", [False, True])
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_file_that_the_tutorial_did_not_write_is_kept(capsys, tmp_path, name, as_json):
+def test_a_file_that_the_tutorial_did_not_write_is_kept(
+    capsys, tmp_path, plain_tutorial, name, as_json, beside_own
+):
+    if beside_own:
+        shutil.copytree(plain_tutorial[1], tmp_path, dirs_exist_ok=True)
     (tmp_path / name).write_text("digraph {\n my own\n}\n")
-    with pytest.raises(FileExistsError, match=f"{name}, but no mathmath.txt of an earlier"):
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError, match=f"got another .*{name}; move this file away"):
         tell_tutorial(plain=True, as_json=as_json, directory=tmp_path)
     assert capsys.readouterr().out == ""
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["digraph {\n my own\n}\n"]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_the_graph_of_an_earlier_run_is_overwritten(capsys, tmp_path, plain_tutorial):

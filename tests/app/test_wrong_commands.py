@@ -10,7 +10,7 @@ UNKNOWN = r"CharVocab\.encode: argument text: expected .* got '{}' at position {
 COMMANDS = {
     "mathmath --directory none": "mathmath: argument directory: expected .* got none",
     "mathmath extra": "unrecognized arguments: extra",
-    "mathmath --seed 3": "unrecognized arguments: --seed 3",
+    "mathmath --seed 3": "unrecognized arguments: --seed;",
     "mathmath --directory cat.txt": r"mathmath: argument directory: expected .* got cat\.txt",
     "train cat.txt --demo": "train: argument --demo: not allowed with argument FILE",
     "train dog.txt --batch-size 10000": "train: argument text: expected .* got 960 characters",
@@ -63,10 +63,10 @@ COMMANDS = {
     "compile cat.txt:cell": r"compile: argument CELL: expected .* got 'cat\.txt:cell'",
     "compile gru lstm": "unrecognized arguments: lstm",
     "check extra": "unrecognized arguments: extra",
-    "check --op tanh": "unrecognized arguments: --op tanh",
+    "check --op tanh": "unrecognized arguments: --op;",
     "fly": "argument COMMAND: invalid choice: 'fly'",
     "": "the following arguments are required: COMMAND",
-    "--bogus": "the following arguments are required: COMMAND",
+    "--bogus": "unrecognized arguments: --bogus;",
 }
 
 

@@ -8,6 +8,7 @@ from ..errors import format_count
 from .console import add_plain_option, as_literal, make_console
 
 HELP = "check the derivatives of every op against finite differences"
+EXAMPLES = ("tinygrad-rnn check", "tinygrad-rnn check --plain > report.txt")
 TITLE = "First and second derivatives of every op, compared with central differences in float64"
 HEADINGS = ("op", "formula", "derivative rules: incoming gradient g, output y", "calls", "result")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,11 @@ from .. import check
 from ..errors import argument_error
 from .console import add_plain_option
 
+EXAMPLES = (
+    "tinygrad-rnn compile gru",
+    "tinygrad-rnn compile lstm --hidden 64 --explain",
+    "tinygrad-rnn compile cell.py:MyCell --backend numpy > program.py",
+)
 HELP = "print the NumPy program that runs and differentiates a cell over time"
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 
@@ -51,10 +58,11 @@ def run(options: argparse.Namespace) -> int:
 
     for name in ("input", "hidden", "batch"):
         check.count("compile", f"--{name}", getattr(options, name))
-    layer = _build_layer(options)
-    compiled = compile(layer, backend=options.backend)
-    dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
-    compiled(np.zeros((2, options.batch, options.input), dtype))
+    with _name_line_of_user(options.cell):
+        layer = _build_layer(options)
+        compiled = compile(layer, backend=options.backend)
+        dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
+        compiled(np.zeros((2, options.batch, options.input), dtype))
     if options.explain:
         print(compiled.explain())
     elif options.plain or not sys.stdout.isatty():
@@ -65,6 +73,37 @@ def run(options: argparse.Namespace) -> int:
 
         Console().print(Syntax(compiled.source, "python", background_color="default"))
     return 0
+
+
+@contextmanager
+def _name_line_of_user(cell: str) -> Iterator[None]:
+    """Turn an error that code in the user's file raises into one that names its line.
+
+    An error that passes through no line of this file is not changed.
+    """
+    path = cell.rpartition(":")[0]
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        found: tuple[BaseException, int] | None = None
+        cause: BaseException | None = error
+        while cause:  # the compiler raises an error of its own from that of the cell
+            if line := _find_line(cause, path):
+                found = cause, line
+            cause = cause.__cause__
+        if found is None:
+            raise
+        got = f"{type(found[0]).__name__}: {found[0]} in {path}, line {found[1]}"
+        fix = "correct this line, or what it calls"
+        raise argument_error("compile", "CELL", "a cell that runs", got, fix) from error
+
+
+def _find_line(error: BaseException, path: str) -> int | None:
+    """Return the last line of a file that an error passed through, or None."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == path]
+    return lines[-1] if lines else None
 
 
 def _build_layer(options: argparse.Namespace) -> Any:
@@ -106,9 +145,9 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
 
     try:
         namespace = run_path(path)
-    except Exception as error:
-        got, fix = f"{path!r} ({error})", "change the file so that it runs, or give another path"
-        raise argument_error("compile", "CELL", "a file that runs", got, fix) from error
+    except OSError as error:
+        got = f"{path!r} ({error.strerror or error})"
+        raise argument_error("compile", "CELL", "a Python file", got, "give its path") from error
     factory = namespace.get(name)
     if not callable(factory):
         classes = [key for key, value in namespace.items() if isinstance(value, type)]

@@ -11,6 +11,12 @@ from ..draw import graph
 from ..errors import argument_error
 
 HELP = "draw the computation graph of a model"
+EXAMPLES = (
+    "tinygrad-rnn draw --demo",
+    "tinygrad-rnn draw --demo --roll --out step.svg",
+    "tinygrad-rnn draw model.safetensors --backward --show shape,grad --out graph.pdf",
+    "tinygrad-rnn draw model.safetensors --text hello --out -",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,8 +70,9 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         "--fold",
         action="append",
         default=[],
-        metavar="SCOPE",
-        help="draw each scope (module, gate) of this name or depth as one box; repeatable",
+        metavar="NAME",
+        help="draw each module or gate of this name as one box, or all of them at this depth "
+        "if NAME is a number; repeatable",
     )
     parser.add_argument(
         "--parameters",

@@ -11,7 +11,8 @@ import sys
 from types import FrameType
 from typing import Any
 
-MODULE = "tinygrad_rnn.app.cli"
+MODULES = ("tinygrad_rnn", "tinygrad_rnn.app.cli")
+"""The modules that ``python -m`` runs as the command."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 + SIGINT."""
 
@@ -23,7 +24,8 @@ def is_command() -> bool:
     """
     started = sys.argv[0] if sys.argv else ""
     name = os.path.basename(started)  # noqa: PTH119
-    return (started == "-m" and MODULE in sys.orig_argv) or name.split(".")[0] == "tinygrad-rnn"
+    is_module = started == "-m" and any(module in sys.orig_argv for module in MODULES)
+    return is_module or name.split(".")[0] == "tinygrad-rnn"
 
 
 def exit_at_once(number: int, frame: FrameType | None) -> None:

@@ -15,6 +15,11 @@ from .console import add_plain_option
 if TYPE_CHECKING:
     from .mathmath.numbers import Lesson
 
+EXAMPLES = (
+    "tinygrad-rnn mathmath",
+    "tinygrad-rnn mathmath --plain > tutorial.txt",
+    "tinygrad-rnn mathmath --json --directory .",
+)
 HELP = "explain a small GRU with every matrix, train it to write a text, and sample from it"
 
 
@@ -54,10 +59,9 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     Raises
     ------
     OSError
-        If the directory does not exist or is not writable. The error is
-        also raised if one of these files exists, but the directory contains no ``mathmath.txt`` of
-        an earlier run. In these cases nothing is printed, and no file of another program is
-        overwritten.
+        If the directory does not exist or is not writable, or if it contains a file of one of
+        these names that no earlier run wrote. In these cases nothing is printed, and no file of
+        another program is overwritten.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page
@@ -93,22 +97,22 @@ def _write_graph(lesson: Lesson, directory: Path) -> dict[Path, str]:
         contents[svg], descriptions[svg] = drawing.svg(), "drawn, with a column for each time step"
     except NoEngineError as error:
         descriptions[svg] = f"not drawn: {str(error).partition(': ')[2]}"
-    existing = [path for path in contents if path.exists()]
-    if existing and not _has_first_line(equations, contents[equations]):
-        expected = "a directory without mathmath files, or with those of an earlier run"
-        got = f"{existing[0]}, but no {equations.name} of an earlier run"
-        fix = "move this file away, or use another --directory"
-        raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
+    marks = dict.fromkeys((dot, svg), " · ".join(drawing.notes))
+    marks[equations] = contents[equations].splitlines()[0]
+    for path in contents:
+        if path.exists() and not _begins_with(path, marks[path]):
+            expected = "a directory without mathmath files, or with those of an earlier run"
+            got, fix = f"another {path}", "move this file away, or use another --directory"
+            raise argument_error("mathmath", "directory", expected, got, fix, FileExistsError)
     for path, content in contents.items():
         lines = (content.rstrip("\n") + "\n").encode()
         replace_file(path, lines, operation="mathmath", argument="directory")
     return descriptions
 
 
-def _has_first_line(path: Path, content: str) -> bool:
-    """Return True if `path` is a file that begins with the first line of `content`."""
-    first_line = content.splitlines(keepends=True)[0].encode()
+def _begins_with(path: Path, mark: str) -> bool:
+    """Return True if `path` is a file that has the text `mark` near its beginning."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(len(first_line)) == first_line
+        return mark.encode() in file.read(2000)

@@ -13,6 +13,10 @@ from ..errors import argument_error
 from .console import escape_for_terminal
 
 HELP = "sample text from a trained model"
+EXAMPLES = (
+    "tinygrad-rnn sample model.safetensors",
+    "tinygrad-rnn sample model.safetensors --prime the --temperature 0.5 --length 100",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

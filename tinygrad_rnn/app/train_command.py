@@ -21,6 +21,11 @@ from .train import Options, Trainer, demo_text
 from .training_session import Outputs, TrainingSession
 
 HELP = "train a character model on a text file"
+EXAMPLES = (
+    "tinygrad-rnn train --demo --epochs 1",
+    "tinygrad-rnn train text.txt --hidden 64 --epochs 3 --out model.safetensors",
+    "tinygrad-rnn train text.txt --out model.safetensors --resume --epochs 5",
+)
 SETTINGS = {
     "embedding": "length of a character's vector, 0 for one-hot",
     "hidden": "size of the state",

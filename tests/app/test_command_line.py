@@ -1,0 +1,362 @@
+"""The command line: spelling, examples, completion, streams and encodings, a user's own code."""
+
+import ast
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import SMALL, read_one_line, run_command
+from internals import HANDLER, build_parser, read_symbol, registry, transliterate
+
+import tinygrad_rnn as tg
+
+MODULE = [sys.executable, "-m", "tinygrad_rnn"]
+TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
+
+
+def run_process(*arguments, env=None, **settings):
+    """Run ``python -m tinygrad_rnn`` and return the finished process."""
+    settings = {"capture_output": True, "timeout": 120, **settings}
+    return subprocess.run([*MODULE, *arguments], env={**os.environ, **(env or {})}, **settings)
+
+
+def subparsers():
+    """Return the parsers of the subcommands by name."""
+    (action,) = [a for a in build_parser()._actions if isinstance(a.choices, dict)]
+    return action.choices
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+# -- starting --------------------------------------------------------------------------------------
+
+
+def test_the_module_is_the_command():
+    done = run_process("--version", text=True)
+    assert (done.returncode, done.stdout) == (0, f"tinygrad-rnn {tg.__version__}\n")
+
+
+def test_the_module_runs_without_installed_metadata(tmp_path):
+    """A copy of the package, with the site-packages of this Python but not their metadata."""
+    shutil.copytree(Path(tg.__file__).parent, tmp_path / "tinygrad_rnn")
+    code = (
+        "import importlib.metadata, runpy, sys\n"
+        "def missing(name): raise importlib.metadata.PackageNotFoundError(name)\n"
+        "importlib.metadata.version = importlib.metadata.distribution = missing\n"
+        "sys.argv = ['tinygrad-rnn', '--version']\n"
+        "runpy.run_module('tinygrad_rnn', run_name='__main__')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == (f"tinygrad-rnn {tg.__version__}\n", "")
+
+
+# -- spelling --------------------------------------------------------------------------------------
+
+
+def drop_letter(word):
+    return word[:4] + word[5:]
+
+
+def swap_letters(word):
+    return word[:3] + word[4] + word[3] + word[5:]
+
+
+LONG_OPTIONS = sorted(
+    {
+        (command, option)
+        for command, parser in subparsers().items()
+        for option in parser._option_string_actions
+        if len(option) > 6
+    }
+)
+
+
+@pytest.mark.parametrize("misspell", [drop_letter, swap_letters])
+@pytest.mark.parametrize(("command", "option"), LONG_OPTIONS)
+def test_a_misspelt_option_gets_the_right_suggestion(command, option, misspell, capsys):
+    wrong = misspell(option)
+    if any(known.startswith(wrong) for known in subparsers()[command]._option_string_actions):
+        wrong += "x"
+    assert run_command(command, wrong) == 2
+    line = read_one_line(capsys)
+    assert line.startswith(f"tinygrad-rnn {command}: unrecognized arguments: {wrong}; did you mean")
+    assert option in line.partition("did you mean")[2]
+
+
+@pytest.mark.parametrize("command", subparsers())
+def test_a_misspelt_command_gets_the_right_suggestion(command, capsys):
+    assert run_command(command[:-1] + "x") == 2
+    assert f"did you mean {command}? Run tinygrad-rnn --help" in read_one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("train --demo --cell GRU", "did you mean gru?"),
+        ("--versoin", "did you mean --version?"),
+        ("quantum", "'check'); run tinygrad-rnn --help"),
+        ("check --quantum", "unrecognized arguments: --quantum; run"),
+        ("train --demo --lr -1e5", "--lr: expected one argument"),
+    ],
+)
+def test_what_is_not_close_to_a_name_gets_no_suggestion(arguments, words, capsys):
+    assert run_command(*arguments.split()) == 2
+    assert words in read_one_line(capsys)
+
+
+# -- help and examples -----------------------------------------------------------------------------
+
+
+def examples():
+    """Yield the examples in the help of every command, as pytest parameters."""
+    for name, parser in {"": build_parser(), **subparsers()}.items():
+        lines = parser.format_help().partition("examples:\n")[2].splitlines()
+        assert lines, name
+        for line in lines:
+            yield pytest.param(line.strip(), id=f"{name or 'top'}: {line.split('rnn ')[1]}")
+
+
+@pytest.mark.parametrize("line", list(examples()))
+def test_every_example_in_a_help_text_runs(line, folder):
+    (folder / "cell.py").write_text(
+        "from tinygrad_rnn import nn\n"
+        "class MyCell(nn.GRUCell):\n"
+        "    def __init__(self, size, rng):\n"
+        "        super().__init__(size, 4, rng=rng)\n"
+    )
+    if "model.safetensors" in line and "--out model.safetensors --hidden" not in line:
+        run = ["train", "text.txt", *SMALL, "--out", "model.safetensors"]
+        assert run_command(*run) == 0
+    if "train" in line and "--resume" not in line:
+        (folder / "model.safetensors").unlink(missing_ok=True)
+        line += " --steps 4 --batch-size 2" if "text.txt" in line else " --hidden 2 --embedding 0"
+    command = line.replace("tinygrad-rnn", shlex.join(MODULE))
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+# -- completion ------------------------------------------------------------------------------------
+
+TRIES = {
+    "bash": (
+        'eval "$(cat script)"; COMP_WORDS=(tinygrad-rnn tra); COMP_CWORD=1; '
+        "$(complete -p tinygrad-rnn | sed 's/.*-F \\([^ ]*\\).*/\\1/'); echo ${COMPREPLY[@]}",
+        "train",
+    ),
+    "zsh": (
+        'autoload -Uz compinit; compinit -u -D; eval "$(cat script)"; echo $_comps[tinygrad-rnn]',
+        "_shtab_tinygrad_rnn",
+    ),
+    "fish": ("source script; complete -C 'tinygrad-rnn tra'", "train"),
+}
+"""For each shell, a program that completes the command, and what it prints."""
+
+
+@pytest.mark.parametrize("shell", TRIES)
+def test_the_completion_script_works_in_the_shell(shell, folder):
+    pytest.importorskip("shtab", exc_type=ImportError)
+    done = run_process("--print-completion", shell, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    for command in subparsers():
+        assert command in done.stdout
+    (folder / "script").write_text(done.stdout)
+    if shutil.which(shell):
+        program, expected = TRIES[shell]
+        tried = subprocess.run([shell, "-c", program], capture_output=True, text=True)
+        assert expected in tried.stdout
+        assert tried.stderr == ""
+
+
+def test_completion_without_shtab_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert run_command("--print-completion", "bash") == 2
+    assert "pip install 'tinygrad_rnn[completion]'" in read_one_line(capsys)
+
+
+# -- encodings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["draw --demo --out -", "check", "mathmath", "compile gru", "draw --demo --text Ω!", "--help"],
+)
+def test_what_the_terminal_cannot_hold_is_written_in_letters(arguments, encoding, folder):
+    done = run_process(*arguments.split(), env={"PYTHONIOENCODING": encoding})
+    text = (done.stdout + done.stderr).decode(encoding)
+    assert "Traceback" not in text
+    assert "?" not in text
+    assert "\\u" not in text
+    if arguments == "draw --demo --out -":
+        assert "sigma(" in text or "σ" in text
+        assert "tanh(" in text
+
+
+def test_every_symbol_that_the_package_can_print_has_a_reading():
+    root = Path(tg.__file__).parent
+    strings = {
+        node.value
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    strings |= {op.formula for op in registry.values()}
+    symbols = {c for text in strings for c in text if not c.isascii() and c.isprintable()}
+    symbols -= {c for c in symbols if "\u4e00" <= c <= "\u9fff"}  # an example of text
+    assert len(symbols) > 40
+    unread = {c for c in symbols if not read_symbol(c).isascii() or "\\" in read_symbol(c)}
+    assert not unread
+
+
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("r₀ = σ(h₋₁ @ U_rᵀ + x_r)", "r_0 = sigma(h_-1 @ U_r^T + x_r)"),
+        ("x₁₂² ⊙ ŷ − h̃", "x_12^2 * y_hat - h_tilde"),
+        ("café, naïve, ñ", "cafe, naive, n"),
+        ("Δ ∈ [0, ∞)", "Delta in [0, inf)"),
+        ("└─ ├─ │ ═", "+- +- | -"),
+        ("中", "\\u4e2d"),
+        ("plain ?", "plain ?"),
+    ],
+)
+def test_a_symbol_is_read_as_a_person_would_write_it(text, reading):
+    assert transliterate(text) == reading
+    assert text.encode("ascii", errors=HANDLER).decode() == reading
+    assert text.encode("utf-8", errors=HANDLER).decode() == text
+
+
+# -- streams ---------------------------------------------------------------------------------------
+
+COMMANDS = {
+    "mathmath": "mathmath",
+    "train": " ".join(["train", "text.txt", *map(str, SMALL)]),
+    "draw": "draw --demo --out -",
+    "compile": "compile gru",
+    "check": "check --plain",
+    "help": "train --help",
+    "wrong": "fly",
+}
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_closed_stream_is_no_traceback(name, closed, folder):
+    line = f"exec {shlex.join(MODULE)} {COMMANDS[name]} {closed}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert done.returncode == (2 if name == "wrong" else 0)
+    if name == "train":
+        assert (folder / "text.safetensors").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full")
+@pytest.mark.parametrize("full", [">/dev/full", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize("name", ["mathmath", "draw", "compile", "check"])
+def test_a_full_device_is_one_line(name, full, folder):
+    line = f"exec {shlex.join(MODULE)} {COMMANDS[name]} {full}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    expected = "" if "2>" in full else "tinygrad-rnn: [Errno 28] No space left on device\n"
+    assert done.stderr == expected
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+COUNTS = {
+    "draw --demo": ["--length"],
+    "compile gru": ["--input", "--hidden", "--batch"],
+    "train text.txt": ["--hidden", "--layers", "--epochs", "--batch-size", "--steps"],
+}
+
+
+NUMBERS = ["1" + "0" * 20, "9" * 400, "9" * 5000, str(2**63), "1e999", "x"]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
+@pytest.mark.parametrize(
+    ("command", "option"), [(c, option) for c, options in COUNTS.items() for option in options]
+)
+def test_a_number_beyond_any_machine_is_one_short_line(command, option, number, folder, capsys):
+    assert run_command(*command.split(), f"{option}={number}") == 2
+    line = read_one_line(capsys)
+    assert option.strip("-").replace("-", "_") in line.replace("-", "_")
+    assert len(line) < 600
+
+
+# -- a user's own file -----------------------------------------------------------------------------
+
+FILES = {
+    "raises": (
+        "def make(size, rng):\n    return 1 / 0\n",
+        "ZeroDivisionError: division by zero",
+        2,
+    ),
+    "raises a KeyError": ("def make(size, rng):\n    return {}['gate']\n", "KeyError: 'gate'", 2),
+    "leaves": ("import sys\ndef make(size, rng):\n    sys.exit(7)\n", "SystemExit: 7", 3),
+    "leaves when loaded": ("x = 1\nraise SystemExit('no')\n", "SystemExit: no", 2),
+    "asserts": ("def make(size, rng):\n    assert size == 0\n", "AssertionError", 2),
+    "is no Python": ("def make(:\n", "SyntaxError", 1),
+    "imports what is missing": ("import no_such_module_anywhere\n", "No module named", 1),
+    "fails in a step": (
+        "from tinygrad_rnn import nn\n"
+        "class make(nn.Module):\n"
+        "    hidden_size = 3\n"
+        "    def __init__(self, size, rng):\n"
+        "        super().__init__()\n"
+        "    def forward(self, x, h):\n"
+        "        return undefined\n",
+        "NameError: name 'undefined' is not defined",
+        6,
+    ),
+    "fails below": (
+        "import os\ndef make(size, rng):\n    os.stat('gone')\n",
+        "FileNotFoundError",
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "error", "number"), FILES.values(), ids=FILES)
+def test_an_error_in_a_users_file_names_itself_and_its_line(code, error, number, folder, capsys):
+    Path("cell.py").write_text(code)
+    assert run_command("compile", "cell.py:make") == 2
+    line = read_one_line(capsys)
+    assert error in line
+    assert f"in cell.py, line {number}; correct this line" in line
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("def make(size, rng):\n    return None\n", "expected"),
+        ("make = 3\n", "a class or function in 'cell.py'"),
+        ("", "a class or function in 'cell.py'"),
+        ("def make():\n    return None\n", r"a factory NAME\(input_size, rng\)"),
+    ],
+)
+def test_a_file_without_a_usable_factory_is_one_line(code, expected, folder, capsys):
+    Path("cell.py").write_text(code)
+    assert run_command("compile", "cell.py:make") == 2
+    assert expected.replace("\\", "") in read_one_line(capsys)
+
+
+def test_a_file_that_is_missing_is_one_line(folder, capsys):
+    assert run_command("compile", "none.py:make") == 2
+    assert "expected a Python file, got 'none.py' (No such file or directory)" in read_one_line(
+        capsys
+    )
