@@ -27,7 +27,9 @@ A room imports only from its own layer and from the layers before it.
 LAYER_OF = {room: layer for layer, rooms in LAYERS.items() for room in rooms}
 RANK = {layer: rank for rank, layer in enumerate(LAYERS)}
 FILES = sorted(ROOT.rglob("*.py"))
-FILES_IN_ROOMS = [path for path in FILES if path != ROOT / "__init__.py"]
+FILES_IN_ROOMS = [
+    path for path in FILES if path not in (ROOT / "__init__.py", ROOT / "__main__.py")
+]
 
 
 def parse(path):

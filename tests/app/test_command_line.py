@@ -321,7 +321,7 @@ FILES = {
         "    def forward(self, x, h):\n"
         "        return undefined\n",
         "NameError: name 'undefined' is not defined",
-        6,
+        7,
     ),
     "fails below": (
         "import os\ndef make(size, rng):\n    os.stat('gone')\n",
