@@ -97,7 +97,7 @@ def rooms_used(path, tree=None, *, type_only=False):
     """Return the rooms that a file imports from, except its own."""
     names = [name.split(".") for name in imports(path, tree, type_only=type_only)]
     ours = {(*name, "tinygrad_rnn")[1] for name in names if name[0] == "tinygrad_rnn"}
-    return ours - {room_of(path)}
+    return {room for room in ours if not room.startswith("__")} - {room_of(path)}
 
 
 def room_graph(*, type_only=False):
