@@ -82,7 +82,8 @@ class PrintCompletion(argparse.Action):
             for action in each._actions:
                 if action.type is Path:
                     is_directory = action.metavar == "DIR"
-                    action.complete = shtab.DIRECTORY if is_directory else shtab.FILE  # type: ignore[attr-defined]
+                    kind = shtab.DIRECTORY if is_directory else shtab.FILE
+                    vars(action)["complete"] = kind  # shtab reads this attribute
         print(shtab.complete(parser, values))
         parser.exit()
 
