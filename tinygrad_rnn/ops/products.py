@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import check
+from .. import check, tree
 from ..dtypes import as_constant
 from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import apply, op
 from .composition import composition
-from .shapes import expand_dims, reshape, squeeze
+from .shapes import expand_dims, reshape, squeeze, stack
 
 
 def count_axes(x: Any) -> int:
@@ -30,7 +30,7 @@ def merge_leading_axes(a: Any) -> Any:
 
 def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
     """Return `x` as an array or Tensor. A number or list gets the dtype that an op on it and
-    `others` gives it.
+    `others` gives it. A list that contains Tensors is stacked.
 
     Raises
     ------
@@ -39,6 +39,8 @@ def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
     """
     if isinstance(x, Value | np.ndarray):
         return x
+    if isinstance(x, list | tuple) and any(isinstance(leaf, Value) for leaf in tree.leaves(x)):
+        return stack([as_operand(operation, argument, item, *x, *others) for item in x])
     arrays = [y.array for y in others if isinstance(y, Value)]
     try:
         constant = as_constant(x, arrays)

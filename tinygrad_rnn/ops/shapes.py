@@ -133,6 +133,26 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     return transpose(a, tuple(axes))
 
 
+@composition(
+    np.rollaxis,
+    sample=lambda r: [(r(2, 3, 4), 2), (r(2, 3, 4), 0, 3), (r(2, 3, 4), -1, {"start": -2})],
+)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """Return `a` with one axis moved to lie before the axis `start`; see `moveaxis`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> tg.rollaxis(tg.Tensor(np.zeros((2, 3, 4))), 2).shape
+    (4, 2, 3)
+    """
+    n = np.ndim(a)
+    axis = normalize_axis_index(axis, n, "rollaxis: axis")
+    start = n if start == n else normalize_axis_index(start, n, "rollaxis: start")
+    return moveaxis(a, axis, start - 1 if axis < start else start)
+
+
 @op(
     "squeeze({a})",
     shapes="(…, 1, …) → (…)",
