@@ -4,14 +4,11 @@
 """
 
 import inspect
-import re
 from dataclasses import dataclass
 
 from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op
-
-SECTION = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
-"""A pattern for the title of a section of a docstring, with the line under it."""
+from tinygrad_rnn.ops.help_text import SECTION
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Row:
     @classmethod
     def of(cls, op: Op) -> "Row":
         """Return the row of an op; raise ValueError if a part of it is missing."""
-        prose = SECTION.split(inspect.cleandoc(op.__doc__ or ""))[0]
+        prose = SECTION.split(inspect.cleandoc(op.forward.__doc__ or ""))[0]
         _, _, notes = " ".join(prose.split()).partition(". ")
         rules = {name: op.rule_text(name) if name in op.rules else "constant" for name in op.inputs}
         row = cls(

@@ -38,6 +38,7 @@ from .elementwise import (
     square,
     tanh,
 )
+from .help_text import install_help
 from .indexing import gather, getitem, repeat, scatter, scatter_rows, take_along_axis, where
 from .inner_products import cross, dot, inner, kron, tensordot, vdot, vecdot
 from .joining import (
@@ -233,6 +234,8 @@ __all__ = [
     "vstack",
     "where",
 ]
+
+install_help()  # now `help(tg.tanh)` shows the formula, the shapes and the rules
 
 
 def __dir__() -> list[str]:
