@@ -554,3 +554,22 @@ def test_a_state_part_that_was_none_needs_the_axis_of_the_layers():
         match=r"Recurrent: argument state: .*stack one state for each layer and direction",
     ):
         layer(x, (state[0], state[1][:1]))
+
+
+@pytest.mark.parametrize("base", [tg.nn.RNNCell, tg.nn.GRUCell, tg.nn.LSTMCell])
+def test_a_subclass_that_redefines_forward_runs_its_own_forward(base):
+    class Doubled(base):
+        def forward(self, x, state=None):
+            output, state = super().forward(x, state)
+            return output * 2, state
+
+    class Renamed(base):
+        pass
+
+    x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 3, 2)).astype(np.float32))
+    outputs = {}
+    for cell in (base, Doubled, Renamed):
+        layer = tg.nn.Recurrent(lambda size, rng, cell=cell: cell(size, 5, rng=rng), 2, 5, rng=0)
+        outputs[cell], _ = layer(x)
+    np.testing.assert_allclose(outputs[Doubled].data, 2 * outputs[base].data, rtol=1e-6)
+    np.testing.assert_array_equal(outputs[Renamed].data, outputs[base].data)

@@ -308,7 +308,7 @@ class Recurrent(Module, Generic[State]):
     ) -> tuple[Any, Any]:
         """Scan one layer in one direction, with dropout, zoneout and lengths."""
         name, rng = type(self).__name__, self.rng if self.training else None
-        has_unroll = hasattr(cell, "unroll")
+        has_unroll = _has_unroll(type(cell))
         if rng and self.input_dropout:
             x = drop_input(self.input_dropout, x, rng)
         if running is not None:
@@ -357,3 +357,11 @@ class Recurrent(Module, Generic[State]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.describe()})"
+
+
+def _has_unroll(cell: type) -> bool:
+    """Return whether `unroll` computes a class's step; not if a subclass redefines `forward`."""
+    for base in cell.__mro__:
+        if "unroll" in vars(base) or "forward" in vars(base):
+            return "unroll" in vars(base)
+    return False
