@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import ast
 import linecache
-import sys
 from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 import numpy as np
 
+from ..errors.user_warning import PACKAGE
 from ..graph import unwrap
-
-PACKAGE = str(Path(__file__).parents[1])
-"""The folder of this library. A frame whose file lies outside of it belongs to the user."""
 
 
 def find_user_location(frame: FrameType | None) -> str:
@@ -28,14 +24,6 @@ def find_user_location(frame: FrameType | None) -> str:
     if frame is None:
         return "an unknown place"
     return format_location(frame.f_code.co_filename, frame.f_lineno)
-
-
-def count_frames_to_user() -> int:
-    """Return the `stacklevel` for the caller's `warnings.warn`: it then shows the user's line."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def format_location(file: str, number: int) -> str:

@@ -10,7 +10,8 @@ from zlib import crc32
 import numpy as np
 
 from ..errors import WrittenError, argument_error, describe
-from .source_location import PACKAGE, find_written_arrays, format_location
+from ..errors.user_warning import PACKAGE
+from .source_location import find_written_arrays, format_location
 
 
 @dataclass

@@ -102,8 +102,9 @@ class CharModel(Module):
         self.vocab, self.architecture = vocab, architecture
         width = architecture.embedding or len(vocab)
         self.embedding = Embedding(len(vocab), width, rng=rng) if architecture.embedding else None
+        dropout = architecture.dropout if architecture.layers > 1 else 0.0  # it acts between layers
         self.recurrent = LAYERS[architecture.cell](
-            width, architecture.hidden, architecture.layers, dropout=architecture.dropout, rng=rng
+            width, architecture.hidden, architecture.layers, dropout=dropout, rng=rng
         )
         self.output = Linear(architecture.hidden, len(vocab), rng=rng)
 

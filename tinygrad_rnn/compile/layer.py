@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import tree
-from ..analysis.source_location import count_frames_to_user
 from ..errors import NotCompilable, argument_error, describe
+from ..errors.user_warning import warn_user
 from ..graph import Value
 from ..nn.module import Module, call_hook
 from ..scan import scan, scan_hook
@@ -162,8 +161,7 @@ class CompiledModule(Module):
         old, new = next((pair for pair in pairs if pair[0] != pair[1]), ("less", "more"))
         got = f"{MANY + 1} programs, the last two for {_shown(old)} and for {_shown(new)}"
         fix = "pass values that change as an input, a state or a Tensor"
-        error = argument_error(f"compile({name})", "cell", "one that stays the same", got, fix)
-        warnings.warn(str(error), stacklevel=count_frames_to_user())
+        warn_user(argument_error(f"compile({name})", "cell", "one that stays the same", got, fix))
 
     # -- programs ----------------------------------------------------------------------------------
 

@@ -456,5 +456,9 @@ def as_state(
 
 
 def _apply_mask(h: Any, mask: Any) -> Any:
-    """Return h ⊙ mask, or h if there is no mask."""
+    """Return h ⊙ mask, or h if there is no mask.
+
+    This is a product, and not the `where` of `drop_input`, because `where` makes a step of an RNN
+    about 20 % slower. A dropped infinity gives NaN, but only the state of a relu can be infinite.
+    """
     return h if mask is None else h * mask

@@ -8,6 +8,8 @@ from typing import Any, Generic
 import numpy as np
 
 from .. import check, ops, tree
+from ..errors import argument_error
+from ..errors.user_warning import warn_user
 from ..graph import scope, unwrap
 from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
@@ -59,7 +61,7 @@ class Recurrent(Module, Generic[State]):
         stays the same.
     dropout : float in [0, 1)
         The probability of dropout between layers, in training. Dropout acts on the output of every
-        layer except the last.
+        layer except the last. If there is one layer, it cannot act, which gives a warning.
     input_dropout, state_dropout : float in [0, 1)
         The probability of dropout in training with one mask for the whole sequence (Gal and
         Ghahramani, 2016). `input_dropout` acts on the input of each layer. `state_dropout` acts on
@@ -213,6 +215,10 @@ class Recurrent(Module, Generic[State]):
                 setattr(cell, cell_name, value)
                 return
         super().__setattr__(name, value)
+        if name == "dropout" and value and self.num_layers == 1:
+            expected = "0 in a single layer, because dropout acts between layers"
+            fix = "use num_layers=2, input_dropout or state_dropout, or nn.Dropout on the output"
+            warn_user(argument_error(type(self).__name__, name, expected, str(value), fix))
 
     def __getattr__(self, name: str) -> Tensor:
         if not name.startswith("_") and "cells" in self.__dict__:
