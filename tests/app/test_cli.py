@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from functools import partial
 
 import numpy as np
@@ -459,3 +460,24 @@ def test_a_program_that_ignores_ctrl_c_goes_on_ignoring_it(monkeypatch):
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warns"),
+    [(["--dropout", "0.5"], True), (["--dropout", "0.5", "--layers", "2"], False), ([], False)],
+)
+def test_dropout_with_one_layer_is_one_line_of_warning(folder, capsys, arguments, warns):
+    command = ["train", "cat.txt", "--out", "m.st", "--epochs", "1", "--hidden", "4", "--plain"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run_command(*command, *arguments) == 0
+        assert run_command("sample", "m.st", "--length", "3") == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Warning" in line]
+    assert (
+        lines
+        == [
+            "Warning: --dropout 0.5 has no effect with one layer, because dropout acts "
+            "between layers. Use --layers 2, or leave --dropout out."
+        ]
+        * warns
+    )

@@ -1,5 +1,8 @@
 """Dropout of inputs and states, and zoneout."""
 
+import copy
+import warnings
+
 import numpy as np
 import pytest
 from recurrent_layers import H, build_layer, random_sequences
@@ -119,3 +122,24 @@ def test_every_kind_of_dropout_works_together_and_with_lengths(kind):
     layer.zoneout = 0.0
     np.testing.assert_array_equal(layer(x)[0].data, plain(x)[0].data)
     assert "state_dropout=0.2" in repr(layer)
+
+
+@pytest.mark.parametrize("make", [nn.RNN, nn.GRU, nn.LSTM])
+def test_dropout_in_a_single_layer_warns_where_it_is_set(make):
+    with pytest.warns(UserWarning, match=r"argument dropout: .* a single layer") as caught:
+        layer = make(2, 3, dropout=0.5)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="a single layer") as caught:
+        layer.dropout = 0.2
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="a single layer"):
+        make(2, 3, bidirectional=True, dropout=0.5)
+
+
+def test_dropout_that_acts_or_that_is_0_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nn.GRU(2, 3, dropout=0.0).dropout = 0
+        nn.GRU(2, 3, 2, dropout=0.5).eval()(np.ones((2, 1, 2), "float32"))
+        nn.GRU(2, 3, input_dropout=0.5, state_dropout=0.5, zoneout=0.5)
+        copy.deepcopy(nn.GRU(2, 3, 2, dropout=0.5)).train()

@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import argument_error
 from ..serialize.whole_file import find_target
 from .char_model import Architecture
 from .checkpoint_file import is_checkpoint
 from .checkpoint_lock import lock_checkpoint
-from .console import add_plain_option, make_console
+from .console import add_plain_option, make_console, print_line
 from .learning_curve import can_draw, is_learning_curve
 from .output_file import claim_name
 from .run_log import read_log
 from .text_file import STDIN, read_text
 from .train import Options, Trainer, demo_text
 from .training_session import Outputs, TrainingSession
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HELP = "train a character model on a text file"
 EXAMPLES = (
@@ -30,7 +33,7 @@ SETTINGS = {
     "embedding": "length of a character's vector, 0 for one-hot",
     "hidden": "size of the state",
     "layers": "number of recurrent layers",
-    "dropout": "probability of dropout between layers",
+    "dropout": "probability of dropout between layers; it needs two layers or more",
     "epochs": "number of passes through the text",
     "batch_size": "number of streams of text read in parallel",
     "steps": "number of characters after which backpropagation through time is truncated",
@@ -136,7 +139,19 @@ def run(options: argparse.Namespace) -> int:
             trainer = Trainer.resume(out, text, valid=valid, **changes)
             stored = asdict(trainer.model.architecture) | asdict(trainer.options)
             _check_agreement(sizes | settings, stored, out)
-        return TrainingSession(trainer, outputs, make_console(options.plain)).run()
+        console = make_console(options.plain)
+        _warn_of_idle_dropout(console, trainer.model.architecture)
+        return TrainingSession(trainer, outputs, console).run()
+
+
+def _warn_of_idle_dropout(console: Console, architecture: Architecture) -> None:
+    """Print a warning if dropout has no effect, because it acts between layers."""
+    if architecture.dropout and architecture.layers == 1:
+        print_line(
+            console,
+            f"Warning: --dropout {architecture.dropout} has no effect with one layer, because "
+            "dropout acts between layers. Use --layers 2, or leave --dropout out.",
+        )
 
 
 def _default_name(options: argparse.Namespace) -> str:

@@ -65,6 +65,7 @@ class Cell(Module, Generic[State]):
 
     gates: int = 1
     letters: str = ""
+    """The letters of the gates in the order of their blocks."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None
@@ -227,6 +228,8 @@ class RNNCell(Cell[Tensor]):
     (5, 2)
     """
 
+    letters = "h"
+
     def __init__(
         self,
         input_size: int,
@@ -373,6 +376,9 @@ class LSTMCell(Cell[tuple[Tensor, Tensor]]):
     ----------
     input_size, hidden_size, bias, rng
         As in `Cell`.
+    forget_bias : float, optional
+        The initial sum b_if + b_hf, for example 1; see `init.gate_bias_`. By default both are drawn
+        like all other parameters.
 
     Attributes
     ----------
@@ -396,6 +402,19 @@ class LSTMCell(Cell[tuple[Tensor, Tensor]]):
     """
 
     gates, letters = 4, "ifgo"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        forget_bias: float | None = None,
+        rng: init.Rng = None,
+    ):
+        super().__init__(input_size, hidden_size, bias, rng=rng)
+        if forget_bias is not None:
+            init.gate_bias_(self, f=forget_bias)
 
     def zero_state(self, batch: tuple[int, ...]) -> Any:
         """Return (h, c), both zeros of shape ``(*batch, H)``."""

@@ -1,22 +1,26 @@
-"""Initialisers: constant arrays, and random arrays drawn from a given Generator or seed."""
+"""Initialisers: constant arrays, random arrays, and functions that start a layer gate by gate."""
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, prod, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .. import check
 from ..dtypes import get_default_dtype
-from ..errors import argument_error
+from ..errors import argument_error, describe
 
 __all__ = [
+    "fill_gates_",
+    "gate_bias_",
     "generator",
     "kaiming_uniform",
     "normal",
     "ones",
     "orthogonal",
+    "orthogonal_gates_",
     "uniform",
     "xavier_normal",
     "xavier_uniform",
@@ -307,6 +311,212 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     q, r = np.linalg.qr(generator(rng).standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
     return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(get_default_dtype())
+
+
+# -- gates of a layer that exists ------------------------------------------------------------------
+
+
+def fill_gates_(
+    layer: Any,
+    parameter: str,
+    initialiser: Callable[[tuple[int, ...]], Any],
+    gates: str | None = None,
+) -> Any:
+    """Replace the blocks of one stacked parameter, gate by gate, in every cell of a layer.
+
+    Layers stack the gates of a parameter along the first axis. An initialiser that depends on the
+    shape must therefore see each block alone: the fans of a stacked matrix are too large, and a
+    stacked matrix that is orthogonal has no orthogonal blocks.
+
+    ::
+
+        W_g = initialiser(shape of W_g),   for each gate g
+
+    Parameters
+    ----------
+    layer : Module
+        An RNN, GRU or LSTM, a cell of these, or any Module that contains them.
+    parameter : str
+        ``"weight_ih"`` with blocks of shape (H, I), ``"weight_hh"`` with blocks of shape (H, H), or
+        ``"bias_ih"`` or ``"bias_hh"`` with blocks of shape (H,).
+    initialiser : callable
+        ``initialiser(shape)`` returns the new block.
+    gates : str, optional
+        The letters of the gates, for example ``"if"``: h of an RNN; r, z, n of a GRU; i, f, g, o of
+        an LSTM. By default all of them.
+
+    Returns
+    -------
+    Module
+        The layer.
+
+    Raises
+    ------
+    ValueError
+        If a cell has no such gate or parameter, or a block has another shape. Nothing is changed.
+    TypeError
+        If `layer` contains no cell, or an argument has the wrong type. Nothing is changed.
+
+    References
+    ----------
+    The order of the blocks is that of `torch.nn.GRU` and `torch.nn.LSTM`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> gru = tg.nn.GRU(3, 2, rng=0)
+    >>> gru = tg.nn.init.fill_gates_(gru, "weight_ih", tg.nn.init.zeros, "z")
+    >>> (gru.weight_ih_l0.data == 0).all(axis=1)
+    array([False, False,  True,  True, False, False])
+    """
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    check.one_of("fill_gates_", "parameter", parameter, names)
+    fix = "pass tg.nn.init.zeros, for example"
+    check.callable("fill_gates_", "initialiser", initialiser, "a function of a shape", fix)
+    check.instance("fill_gates_", "gates", gates, str | None, "letters of gates", 'write "f"')
+    return _fill("fill_gates_", layer, {parameter: lambda gate, shape: initialiser(shape)}, gates)
+
+
+def gate_bias_(layer: Any, **values: float) -> Any:
+    """Set the bias of some gates to a number, in every cell of a layer.
+
+    A bias of 1 in the forget gate f of an LSTM, or in the update gate z of a GRU, lets a new layer
+    remember for longer: the gate starts near σ(1) = 0.73, where its derivative is still large.
+
+    ::
+
+        b_ig = value,   b_hg = 0,   for each gate g that is named
+
+    Parameters
+    ----------
+    layer : Module
+        As in `fill_gates_`.
+    **values : float
+        The letter of each gate, with the sum of its two biases.
+
+    Returns
+    -------
+    Module
+        The layer.
+
+    Raises
+    ------
+    ValueError
+        If a cell has no such gate or no biases. Nothing is changed.
+    TypeError
+        If `layer` contains no cell, or a value is not a number. Nothing is changed.
+
+    References
+    ----------
+    Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network architectures"
+    (2015).
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> lstm = tg.nn.init.gate_bias_(tg.nn.LSTM(3, 1, rng=0), f=1.0, i=0.0)
+    >>> lstm.bias_ih_l0.data[:2], lstm.bias_hh_l0.data[:2]
+    (array([0., 1.], dtype=float32), array([0., 0.], dtype=float32))
+    """
+    for gate, value in values.items():
+        check.number("gate_bias_", gate, value, "a finite number", low=-inf, fix="write 1.0")
+    blocks = {
+        "bias_ih": lambda gate, shape: np.full(shape, values[gate]),
+        "bias_hh": lambda gate, shape: zeros(shape),
+    }
+    return _fill("gate_bias_", layer, blocks, values)
+
+
+def orthogonal_gates_(layer: Any, gain: float = 1.0, rng: Rng = None) -> Any:
+    """Make the recurrent matrix of every gate orthogonal, in every cell of a layer.
+
+    ::
+
+        U_gᵀ U_g = gain² I,   for each gate g
+
+    Parameters
+    ----------
+    layer : Module
+        As in `fill_gates_`.
+    gain : float
+        A factor that multiplies all weights.
+    rng : numpy.random.Generator or int, optional
+        The source of the matrices; see `orthogonal`.
+
+    Returns
+    -------
+    Module
+        The layer.
+
+    Raises
+    ------
+    TypeError
+        If `layer` contains no cell.
+
+    References
+    ----------
+    Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks" (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> gru = tg.nn.init.orthogonal_gates_(tg.nn.GRU(3, 2), rng=0)
+    >>> for U in np.split(gru.weight_hh_l0.data, 3):
+    ...     assert np.allclose(U.T @ U, np.eye(2), atol=1e-6)
+    """
+    gain, rng = check.number("orthogonal_gates_", "gain", gain), generator(rng)
+    blocks = {"weight_hh": lambda gate, shape: orthogonal(shape, gain, rng)}
+    return _fill("orthogonal_gates_", layer, blocks, None)
+
+
+def _fill(
+    operation: str,
+    layer: Any,
+    blocks: Mapping[str, Callable[[str, tuple[int, ...]], Any]],
+    gates: Iterable[str] | None,
+) -> Any:
+    """Fill the blocks of some gates in all cells of a layer, and return the layer.
+
+    For each parameter, ``blocks[parameter](gate, shape)`` returns a block.
+    """
+    modules = layer.modules() if hasattr(layer, "modules") else ()
+    cells = [module for module in modules if getattr(module, "letters", "")]
+    expected, fix = "a Module with recurrent cells", "pass an RNN, GRU or LSTM, or one of its cells"
+    check.require(cells, operation, "layer", expected, describe(layer), fix, TypeError)
+    filled = [
+        (cell, name, _fill_cell(operation, cell, name, block, gates))
+        for cell in cells
+        for name, block in blocks.items()
+    ]
+    for cell, name, array in filled:
+        getattr(cell, name).data = array
+    return layer
+
+
+def _fill_cell(
+    operation: str,
+    cell: Any,
+    name: str,
+    block: Callable[[str, tuple[int, ...]], Any],
+    gates: Iterable[str] | None,
+) -> np.ndarray:
+    """Return the new array of one parameter of a cell."""
+    gates = list(cell.letters if gates is None else gates)
+    for gate in gates:
+        kind = type(cell).__name__
+        expected, fix = f"the gates of a {kind}: {', '.join(cell.letters)}", "name one of these"
+        check.require(gate in cell.letters, operation, "gates", expected, repr(gate), fix)
+    parameter, fix = getattr(cell, name), "build the layer with bias=True"
+    check.require(parameter is not None, operation, name, "a layer with biases", "none", fix)
+    array, size = parameter.data.copy(), cell.hidden_size
+    for gate in gates:
+        rows = slice(size * cell.letters.index(gate), size * (cell.letters.index(gate) + 1))
+        start = check.real_array(operation, "initialiser", block(gate, array[rows].shape))
+        fix = "return an array of the shape that the function is called with"
+        array[rows] = check.shape(operation, "initialiser", start, array[rows].shape, fix)
+    return array
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

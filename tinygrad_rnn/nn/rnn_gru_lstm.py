@@ -185,6 +185,9 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
         The number of stacked layers. Each layer reads the output of the previous layer.
     bias : bool
         If False, the cells have no biases.
+    forget_bias : float, optional
+        The initial sum b_if + b_hf in each cell, for example 1: the LSTM then remembers for longer
+        at first (Jozefowicz et al., 2015). By default both are drawn like all other parameters.
     batch_first : bool
         If True, x and output have the shape (B, T, ·) instead of (T, B, ·), for B sequences of T
         steps. The shape of states stays the same.
@@ -202,7 +205,9 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
     References
     ----------
     Hochreiter and Schmidhuber, "Long short-term memory" (1997). Gers, Schmidhuber and Cummins,
-    "Learning to forget" (2000). Names and layout are those of `torch.nn.LSTM`.
+    "Learning to forget" (2000). `forget_bias`: Jozefowicz, Zaremba and Sutskever, "An empirical
+    exploration of recurrent network architectures" (2015). Names and layout are those of
+    `torch.nn.LSTM`.
 
     Examples
     --------
@@ -220,6 +225,7 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
         num_layers: int = 1,
         *,
         bias: bool = True,
+        forget_bias: float | None = None,
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
@@ -228,7 +234,7 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
     ):
         options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
         super().__init__(
-            lambda size, rng: LSTMCell(size, hidden_size, bias, rng=rng),
+            lambda size, rng: LSTMCell(size, hidden_size, bias, forget_bias=forget_bias, rng=rng),
             input_size,
             num_layers,
             rng=rng,
