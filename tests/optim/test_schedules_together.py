@@ -119,6 +119,31 @@ def test_a_schedule_goes_on_from_a_rate_that_the_user_set():
     assert (optimizer.lr, type(optimizer.lr)) == (4.0, float)
 
 
+def test_a_group_that_is_added_later_is_scheduled_from_then_on():
+    def make():
+        optimizer = tg.optim.SGD([leaf_with([1.0])], lr=1.0)
+        schedules = [
+            tg.optim.CosineAnnealingLR(optimizer, T_max=2),
+            tg.optim.ExponentialLR(optimizer, gamma=0.5),
+        ]
+        return optimizer, schedules
+
+    optimizer, schedules = make()
+    schedules[1].step()
+    optimizer.add_param_group({"params": leaf_with([1.0]), "lr": 8.0})
+    other, others = make()
+    other.add_param_group({"params": leaf_with([1.0])})
+    for schedule, successor in zip(schedules, others, strict=True):
+        successor.load_state_dict(schedule.state_dict())
+    for kinds in (schedules, others):
+        for _ in range(3):  # the curve is at its lowest after two epochs, and then rises
+            kinds[0].step()
+        kinds[1].step()
+    rates = [group["lr"] for group in optimizer.param_groups]
+    np.testing.assert_allclose(rates, [0.25, 2.0], rtol=1e-15)
+    assert [group["lr"] for group in other.param_groups] == rates
+
+
 def test_a_warm_up_from_zero_reaches_the_rate():
     optimizer = tg.optim.SGD([leaf_with([1.0])], lr=1.0)
     warm_up = tg.optim.LinearLR(optimizer, start_factor=0, total_iters=4)

@@ -73,12 +73,12 @@ class ResumableSchedule:
         >>> {name: array.item() for name, array in schedule.state_dict().items()}
         {'lr': 1.0, 'base': 1.0, 'epoch': 0}
         """
-        groups = self.optimizer.param_groups
-        numbers = {name: [group[key] for group in groups] for name, key in self.group_names.items()}
-        return {
-            **{name: np.array(x if len(x) > 1 else x[0]) for name, x in numbers.items()},
-            **{name: np.array(getattr(self, name)) for name in self.state_names},
-        }
+        state = {}
+        for name, key in self.group_names.items():
+            # A group that was added since the last step has no initial rate yet.
+            numbers = [group.get(key, group["lr"]) for group in self.optimizer.param_groups]
+            state[name] = np.array(numbers if len(numbers) > 1 else numbers[0])
+        return state | {name: np.array(getattr(self, name)) for name in self.state_names}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore the saved state of a schedule of the same class and settings.
@@ -131,10 +131,12 @@ class ResumableSchedule:
             for number in numbers[name].flat:
                 check.number(operation, name, number)
         for name in self.state_names:
-            if name == "best":
+            if name in ("epoch", "waited"):
+                check.count(operation, name, numbers[name][()], low=0)
+            elif name == "best":
                 _check_metric(operation, name, numbers[name])
             else:
-                check.count(operation, name, numbers[name][()], low=0)
+                check.number(operation, name, numbers[name])
         for name in self.state_names:
             setattr(self, name, numbers[name].item())
         for name, key in self.group_names.items():
