@@ -569,7 +569,7 @@ def test_a_subclass_that_redefines_forward_runs_its_own_forward(base):
     x = tg.Tensor(np.random.default_rng(0).standard_normal((4, 3, 2)).astype(np.float32))
     outputs = {}
     for cell in (base, Doubled, Renamed):
-        layer = tg.nn.Recurrent(lambda size, rng, cell=cell: cell(size, 5, rng=rng), 2, 5, rng=0)
+        layer = tg.nn.Recurrent(lambda size, rng, cell=cell: cell(size, 5, rng=rng), 2, rng=0)
         outputs[cell], _ = layer(x)
     np.testing.assert_allclose(outputs[Doubled].data, 2 * outputs[base].data, rtol=1e-6)
     np.testing.assert_array_equal(outputs[Renamed].data, outputs[base].data)
