@@ -19,6 +19,7 @@ from tinygrad_rnn.app.mathmath.network import (
 from tinygrad_rnn.app.mathmath.numbers import Lesson
 from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
 from tinygrad_rnn.app.mathmath_command import tell_tutorial
+from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
@@ -48,6 +49,7 @@ from tinygrad_rnn.serialize import (
     whole_file,
 )
 from tinygrad_rnn.serialize.file_kinds import recognise
+from tinygrad_rnn.serialize.whole_file import find_target, replace_file
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "demo_text",
     "domain_of_inputs",
     "escape_unprintable",
+    "find_target",
     "interrupt",
     "is_elementwise",
     "jit",
@@ -100,9 +103,11 @@ __all__ = [
     "place_inside",
     "plain_scope",
     "read_symbol",
+    "read_text",
     "recognise",
     "registry",
     "render",
+    "replace_file",
     "reuse_masks",
     "safetensors_file",
     "sample",

@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import pickle
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import run_command
-from internals import Trainer, load_metadata, load_model, recognise
+from helpers import read_one_line, run_command
+from internals import Trainer, load_metadata, load_model, read_text, recognise
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import interop, nn, optim
@@ -294,6 +295,48 @@ def test_the_command_says_in_one_line_what_a_file_is(name, tmp_path, capsys):
     assert out == ""
     assert error.count("\n") == 1
     assert KINDS[name][1] in error
+
+
+IS_TEXT = [
+    "text.txt",
+    "page.safetensors",
+    "refusal.safetensors",
+    "model.safetensors.index.json",
+    "empty.safetensors",
+]
+NO_TEXT = [name for name in KINDS if name not in [*IS_TEXT, "text16.txt"]] + ["w.safetensors"]
+
+
+@pytest.mark.parametrize("name", NO_TEXT)
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_a_file_that_is_no_text_to_learn_is_refused_by_its_kind(
+    name, is_piped, tmp_path, capsys, monkeypatch
+):
+    path = tmp_path / "text.txt"
+    tg.save(ARRAYS, path) if name == "w.safetensors" else write(name, tmp_path, path.name)
+    if is_piped:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert run_command("train", "-" if is_piped else path, "--out", tmp_path / "m") == 2
+    error = read_one_line(capsys)
+    kind = "a safetensors file" if name == "w.safetensors" else KINDS[name][1]
+    # Only the first bytes are looked at, and neither the name of the file nor those in an archive.
+    kind = "an HDF5 file" if "HDF5" in kind else kind
+    kind = "an archive" if path.read_bytes()[:2] == b"PK" else kind
+    given = "-" if is_piped else str(path)
+    assert f"expected a text file, got {given!r}, which is {kind}" in error
+    assert error.endswith("; give the path of a text file\n")
+
+
+@pytest.mark.parametrize("name", IS_TEXT)
+def test_a_text_of_any_kind_may_be_learned(name, tmp_path):
+    path = write(name, tmp_path)
+    assert read_text("train", "FILE", path).encode() == path.read_bytes()
+
+
+def test_a_text_in_another_encoding_is_answered_with_how_to_convert_it(tmp_path):
+    path = write("text16.txt", tmp_path)
+    with pytest.raises(ValueError, match=r"expected UTF-8 text, got byte 0x.* with iconv"):
+        read_text("train", "FILE", path)
 
 
 def test_a_folder_in_place_of_a_file_is_an_error_that_says_so(tmp_path):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import argument_error
+from ..serialize.file_kinds import TEXTS, recognise_content
 
 STDIN = Path("-")
 """The name that stands for standard input."""
@@ -19,7 +20,7 @@ def read_text(operation: str, argument: str, path: Path) -> str:
     FileNotFoundError
         If there is no such file, or standard input is closed.
     ValueError
-        If the text is not UTF-8.
+        If the text is not UTF-8, or the file is of another kind, a PyTorch file for example.
     """
     if path == STDIN:
         if sys.stdin is None:
@@ -32,6 +33,10 @@ def read_text(operation: str, argument: str, path: Path) -> str:
         got = f"{str(path)!r}, which is not a file"
         fix = "give the path of a text file, or - for standard input"
         raise argument_error(operation, argument, "a text file", got, fix, FileNotFoundError)
+    kind = recognise_content(content)
+    if kind is not None and kind not in TEXTS:
+        got, fix = f"{str(path)!r}, which is {kind.name}", "give the path of a text file"
+        raise argument_error(operation, argument, "a text file", got, fix)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

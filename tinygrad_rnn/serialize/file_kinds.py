@@ -105,6 +105,12 @@ WEB_PAGE = FileKind(
 UTF16 = FileKind("a text in UTF-16", "give the path of a file with weights")
 TEXT = FileKind("a text file", "give the path of a file with weights")
 
+SAFETENSORS = FileKind("a safetensors file", "read it with tg.load(PATH)")
+TEXTS = (TEXT, UTF16, WEB_PAGE, INDEX, EMPTY)
+"""The kinds of file that can be a text to learn."""
+FIRST = 65536
+"""The number of bytes at the start of a file that are looked at."""
+
 SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": HDF5,
     b"\x93NUMPY": NPY,
@@ -125,11 +131,17 @@ def recognise(path: str) -> FileKind | None:
     """Return the kind of a file; None for a safetensors file, even a damaged one, or if unknown."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123
-            first = file.read(65536)
+            kind = recognise_content(file.read(FIRST), path)
     except OSError:
         return None
+    return None if kind is SAFETENSORS else kind
+
+
+def recognise_content(content: bytes, path: str = "") -> FileKind | None:
+    """Return the kind of file that begins with these bytes; None if it is unknown."""
+    first = content[:FIRST]
     if first[4:9] == b"\0\0\0\0{":  # the length of a header, and its start
-        return None
+        return SAFETENSORS
     for start, kind in SIGNATURES.items():
         if first.startswith(start):
             is_weights = kind is HDF5 and path.endswith(".weights.h5")
@@ -149,6 +161,8 @@ def recognise(path: str) -> FileKind | None:
 
 def _recognise_zip(path: str) -> FileKind:
     """Return the kind of a zip archive, which the names in it show."""
+    if not path:
+        return ARCHIVE
     import struct
     import zipfile
 
@@ -170,7 +184,7 @@ def _recognise_text(first: bytes) -> FileKind | None:
     try:
         text = first.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if error.start < len(first) - 3 or len(first) < 65536:  # not a character cut at the end
+        if error.start < len(first) - 3 or len(first) < FIRST:  # not a character cut at the end
             return None
         text = first[: error.start].decode("utf-8-sig")
     if controls & {*first}:
