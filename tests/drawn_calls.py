@@ -125,6 +125,11 @@ def draw_clip(d):
     }
 
 
+def draw_round(d):
+    decimals = d(st.sampled_from([0, 1, -1]))
+    return (10.0**-decimals * (2 + d.array(d.shape()) / 5),), {"decimals": decimals}
+
+
 def draw_reshape(d):
     a = d.array(d.shape())
     left, shape = a.size, []

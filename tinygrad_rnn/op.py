@@ -212,14 +212,14 @@ def op(
     --------
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
-    >>> @tg.op("arctan({a})", sample=lambda r: (r(3),))
-    ... def arctan(a):
-    ...     return np.arctan(a)
-    >>> arctan = arctan.vjps(a=lambda g, y, a: g / (1 + a * a))
+    >>> @tg.op("{a} / (1 + |{a}|)", sample=lambda r: (r(3),))
+    ... def softsign(a):
+    ...     return a / (1 + np.abs(a))
+    >>> softsign = softsign.vjps(a=lambda g, y, a: g / (1 + tg.abs(a)) ** 2)
     >>> x = tg.Tensor([1.0, -3.0], requires_grad=True)
-    >>> arctan(x).sum().backward()
+    >>> softsign(x).sum().backward()
     >>> x.grad
-    array([0.5, 0.1], dtype=float32)
+    array([0.25  , 0.0625], dtype=float32)
     """
 
     def register(forward: Function) -> Op:

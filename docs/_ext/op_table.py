@@ -13,11 +13,8 @@ from sphinx.util.docutils import SphinxDirective
 from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op, registry
 
-FILES = (
-    "arithmetic", "elementwise", "products", "reductions", "shapes", "indexing", "einsum",
-    "inner_products", "linear_algebra", "decompositions", "norms", "rearranging", "joining",
-    "splitting", "selecting", "padding", "ranges",
-)  # fmt: skip
+FIRST = ("arithmetic", "elementwise", "products", "reductions", "shapes", "indexing")
+"""The files whose sections come first; the others follow in the order of their names."""
 TABLE = """
 :::{{list-table}}
 :header-rows: 1
@@ -38,7 +35,8 @@ def section(name: str) -> Iterator[str]:
     """Yield the section about one file of ops: heading, table, helpers, and public functions."""
     module = import_module(f"tinygrad_rnn.ops.{name}")
     made = [op for op in registry.values() if op.forward.__module__ == module.__name__]
-    yield f"## {(module.__doc__ or '').partition('.')[0]}\n"
+    title = " ".join((module.__doc__ or "").partition(".")[0].split())
+    yield f"## {title}\n"
     if made:
         yield TABLE.format(rows="\n".join(str(Row.of(op)) for op in made))
     called = helpers(made)
@@ -54,6 +52,12 @@ def section(name: str) -> Iterator[str]:
     yield "```\n"
 
 
+def files() -> list[str]:
+    """Return the names of the files that define public functions, in the order of the page."""
+    homes = {_home(getattr(ops, n)).rpartition(".")[2] for n in ops.__all__}
+    return [*FIRST, *sorted(homes - set(FIRST))]
+
+
 def _home(function: object) -> str:
     """Return the module that defines a function, or the forward of an op."""
     return function.forward.__module__ if isinstance(function, Op) else function.__module__
@@ -65,7 +69,8 @@ class Ops(SphinxDirective):
     def run(self) -> list:
         """Return the nodes of all sections."""
         return self.parse_text_to_nodes(
-            "\n".join(line for name in FILES for line in section(name)), allow_section_headings=True
+            "\n".join(line for name in files() for line in section(name)),
+            allow_section_headings=True,
         )
 
 

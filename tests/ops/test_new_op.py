@@ -1,6 +1,7 @@
 """A new op is its paragraph, its export and a line of the changelog: no test lists it in a table.
 
-An op is written into a copy of the package, and the tests of this checkout run on the copy.
+In a copy of the package, an op is cut out and written again elsewhere, and the tests of this
+checkout run on the copy.
 """
 
 import re
@@ -41,19 +42,36 @@ log2.vjps(a=lambda g, y, a: {rule})
 '''
 
 
+def change(path, edit):
+    """Replace the text of a file; the edit must change it."""
+    before = path.read_text(encoding="utf-8")
+    assert edit(before) != before
+    path.write_text(edit(before), encoding="utf-8")
+
+
 def run_with_new_op(folder, tests, *, decorator=DECORATOR, rule="g / (a * LN2)"):
-    """Add log2 to a copy of the package, and run the tests whose names have log2 in them.
+    """Write log2 anew into a copy of the package, and run the tests whose names have log2 in them.
 
     Return the names of the tests that passed every time, and of those that failed.
     """
     package = folder / "tinygrad_rnn"
     shutil.copytree(ROOT / "tinygrad_rnn", package, ignore=shutil.ignore_patterns("__pycache__"))
-    with (package / "ops" / "elementwise.py").open("a", encoding="utf-8") as file:
-        file.write(PARAGRAPH.replace("{decorator}", decorator).replace("{rule}", rule))
-    exports = package / "ops" / "__init__.py"
-    text = exports.read_text(encoding="utf-8")
-    text = text.replace("    log1p,\n", "    log1p,\n    log2,\n", 1)
-    exports.write_text(text.replace('"log1p"', '"log1p", "log2"'), encoding="utf-8")
+    change(
+        package / "ops" / "logarithms.py",
+        lambda text: re.sub(
+            r'@op\("log₂.*?log2\.vjps\(.*?\)\n\n\n(?=@op)', "", text, flags=re.DOTALL
+        ),
+    )
+    change(
+        package / "ops" / "elementwise.py",
+        lambda text: text + PARAGRAPH.replace("{decorator}", decorator).replace("{rule}", rule),
+    )
+    change(
+        package / "ops" / "__init__.py",
+        lambda text: text.replace(" log2,", "").replace(
+            "    log1p,\n", "    log1p,\n    log2,\n", 1
+        ),
+    )
     start = (
         f"import sys; sys.path.insert(0, {str(folder)!r}); import pytest; sys.exit(pytest.main())"
     )

@@ -3,12 +3,11 @@
 The error names the function. The result is never an array that silently left the graph.
 """
 
-import re
+import functools
 
 import numpy as np
 import pytest
 from every_op import CASES, OPS, is_float
-from internals import compositions
 from internals import numpy_protocol as protocol
 
 import tinygrad_rnn as tg
@@ -222,20 +221,6 @@ def test_numpys_function_of_a_tensor_is_the_op_of_that_name(np_function, name, a
         np.testing.assert_array_equal(found, expected)
 
 
-COMPOSED = {
-    getattr(f, "__name__", str(f))
-    for f, ours in protocol.differentiable.items()
-    if ours not in OPS.values() and ours not in [made.function for made in compositions.values()]
-}
-
-
-@pytest.mark.parametrize("name", sorted(COMPOSED - {"full_like"}))
-def test_every_composed_function_that_differentiates_is_called_here(name):
-    source = " ".join([*CALLS, *PAIRS])
-    aliases = {"abs": "absolute", "true_divide": "divide"}
-    assert re.search(rf"np\.({name}|{aliases.get(name, name)})\b", source)
-
-
 def test_sign_has_the_derivative_0():
     x = tg.Tensor(A - 1, requires_grad=True)
     y = np.sign(x)
@@ -347,90 +332,194 @@ def test_in_place_error_names_the_function_and_the_fix(name):
         exec(name, {"a": A.copy(), "t": tg.Tensor(A, requires_grad=True), "np": np})
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda t: np.add(t, t, where=MASK),
-        lambda t: np.tanh(t, dtype=np.float32),
-        lambda t: np.sum(t, dtype=np.float32),
-        lambda t: np.sum(t, 0, np.float32),
-        lambda t: np.sum(t, where=MASK),
-        lambda t: np.max(t, initial=0.0),
-        lambda t: np.add.reduce(t, initial=1.0),
-        lambda t: np.add.reduce(t, dtype=np.float32),
-        lambda t: np.std(t, 0, np.float32),
-        lambda t: np.reshape(t, (2, 6), order="F"),
-        lambda t: np.reshape(t, (2, 6), "F"),
-        lambda t: np.ravel(t, order="F"),
-        lambda t: np.concatenate([t, t], dtype=np.float32),
-        lambda t: np.take(t, [True, False], axis=0),
-        lambda t: np.einsum("ij->i", t, optimize=True, dtype=np.float32),
-        lambda t: np.where(t),
-    ],
-    ids=[
-        *(
-            "ufunc where=",
-            "ufunc dtype=",
-            "sum dtype=",
-            "sum dtype",
-            "sum where=",
-            "max initial=",
-            "reduce initial=",
-            "reduce dtype=",
-        ),
-        *(
-            "std dtype",
-            "reshape order=",
-            "reshape order",
-            "ravel order=",
-            "concatenate dtype=",
-            "take mask",
-        ),
-        *("einsum dtype=", "where condition"),
-    ],
-)
+UNKNOWN = {
+    "ufunc where=": lambda t: np.add(t, t, where=MASK),
+    "ufunc casting=": lambda t: np.add(t, t, casting="unsafe"),
+    "ufunc integer dtype=": lambda t: np.tanh(t, dtype=np.int32),
+    "reduce out=": lambda t: np.add.reduce(t, out=np.zeros(4)),
+    "reduce a mask without a first entry": lambda t: np.maximum.reduce(t, where=MASK),
+    "reduce a mask in order": lambda t: np.subtract.reduce(t, where=MASK, initial=1.0),
+    "reduce several axes in order": lambda t: np.subtract.reduce(t, axis=(0, 1)),
+    "reduce no entries": lambda t: np.subtract.reduce(t[:0]),
+    "accumulate out=": lambda t: np.add.accumulate(t, out=np.zeros((3, 4))),
+    "at": lambda t: np.add.at(t, 0, 1.0),
+    "sum integer dtype=": lambda t: np.sum(t, dtype=int),
+    "max a mask without a first entry": lambda t: np.max(t, where=MASK),
+    "mean out=": lambda t: np.mean(t, out=np.zeros(())),
+    "std mean=": lambda t: np.std(t, mean=np.zeros((1, 1))),
+    "cumprod out=": lambda t: np.cumprod(t, out=np.zeros(12)),
+    "sort order=": lambda t: np.sort(t, order="a"),
+    "quantile weights=": lambda t: np.quantile(t, 0.5, weights=A, method="inverted_cdf"),
+    "median overwrite_input=": lambda t: np.median(t, overwrite_input=True),
+    "nan_to_num copy=": lambda t: np.nan_to_num(t, copy=False),
+    "reshape order=": lambda t: np.reshape(t, (2, 6), order="F"),
+    "reshape order": lambda t: np.reshape(t, (2, 6), "F"),
+}
+"""Calls of NumPy's functions with an argument that is refused, because it would be ignored."""
+
+
+@pytest.mark.parametrize("call", UNKNOWN.values(), ids=UNKNOWN)
 def test_settings_that_are_not_known_are_refused(call):
     """Rather than ignored: the answer would be another one than NumPy's."""
-    with pytest.raises(TypeError):
+    with pytest.raises((TypeError, ValueError), match=r"np\.|dtype|sort|median"):
         call(tg.Tensor(A, requires_grad=True))
+
+
+SETTINGS = {
+    "ufunc dtype=": lambda t: np.add(t, 1, dtype=np.float32),
+    "ufunc defaults": lambda t: np.add(t, 1, casting="same_kind", order="K", where=True),
+    "sum dtype=": lambda t: np.sum(t, dtype=np.float32),
+    "sum dtype": lambda t: np.sum(t, 0, np.float32),
+    "std dtype": lambda t: np.std(t, 0, np.float32),
+    "cumprod dtype=": lambda t: np.cumprod(t, dtype=np.float32),
+    "add.reduce dtype=": lambda t: np.add.reduce(t, dtype=np.float32),
+    "multiply.outer dtype=": lambda t: np.multiply.outer(t, D, dtype=np.float32),
+    "sum where=": lambda t: np.sum(t, where=MASK),
+    "max initial=": lambda t: np.max(t, axis=0, initial=1.0),
+    "max no entries": lambda t: np.max(t[:0], axis=0, initial=1.0) + t[0],
+    "sort kind=": lambda t: np.sort(t, kind="mergesort"),
+    "nan_to_num copy=": lambda t: np.nan_to_num(t, copy=True),
+    "round decimals": lambda t: np.round(t * 100, -1) + t,
+}
+
+
+@pytest.mark.parametrize("f", SETTINGS.values(), ids=SETTINGS)
+def test_numpys_settings_do_what_they_do_in_numpy(f):
+    x, expected = tg.Tensor(A, requires_grad=True), f(A)
+    y = f(x)
+    assert y.dtype == expected.dtype
+    np.testing.assert_allclose(y.data, expected, rtol=1e-5)
+    y.backward(np.ones(y.shape))
+    assert x.grad.dtype == np.float64
+
+
+# -- methods of ufuncs -----------------------------------------------------------------------------
+
+FOLDED = ["subtract", "divide", "hypot", "logaddexp2", "fmax", "fmin", "remainder", "fmod"]
+WHOLE = ["add", "multiply", "maximum", "minimum", "logaddexp"]
+METHODS = {
+    "reduce": lambda f, t: f.reduce(t),
+    "reduce axis=": lambda f, t: f.reduce(t, axis=1),
+    "reduce keepdims=": lambda f, t: f.reduce(t, axis=-1, keepdims=True),
+    "reduce initial=": lambda f, t: f.reduce(t, axis=0, initial=1.7),
+    "accumulate": lambda f, t: f.accumulate(t, axis=1),
+    "outer": lambda f, t: f.outer(t, D),
+    "outer left": lambda f, t: f.outer(D, t),
+    "outer of numbers": lambda f, t: f.outer(2.0, t),
+    "reduceat": lambda f, t: f.reduceat(t, [0, 2, 1], axis=1),
+}
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("name", [*FOLDED, *WHOLE])
+def test_methods_of_ufuncs_are_numpys(name, f):
+    check_gradient(lambda t: f(getattr(np, name), t), A)
+
+
+@pytest.mark.parametrize("name", [*WHOLE, "hypot", "fmax", "logaddexp2"])
+@pytest.mark.parametrize("axis", [None, (0, 1), 1, (-1,), ()])
+def test_a_ufunc_without_an_order_reduces_any_axes_and_entries(name, axis):
+    ufunc = getattr(np, name)
+    check_gradient(lambda t: ufunc.reduce(t, axis=axis, where=MASK, initial=0.3), A)
+    check_gradient(lambda t: ufunc.reduce(t, axis=axis, keepdims=True), A)
+
+
+def test_a_reduction_of_no_entries_is_the_first_entry_or_the_identity():
+    t = tg.Tensor(np.zeros((0, 2)), requires_grad=True)
+    for ufunc, initial in ((np.add, None), (np.hypot, None), (np.subtract, 2.5), (np.fmax, 2.5)):
+        for keepdims in (False, True):
+            found = ufunc.reduce(t, keepdims=keepdims, initial=initial)
+            initial_of_numpy = {} if initial is None else {"initial": initial}
+            expected = ufunc.reduce(np.zeros((0, 2)), keepdims=keepdims, **initial_of_numpy)
+            np.testing.assert_array_equal(found.data, expected)
+    assert np.subtract.accumulate(t).shape == (0, 2)
+
+
+def test_a_masked_entry_takes_no_share_of_the_gradient_of_a_maximum():
+    x = tg.Tensor([1.0, 5.0, 1.0], requires_grad=True)
+    np.maximum.reduce(x, where=[True, False, True], initial=-3.0).backward()
+    assert x.grad.tolist() == [0.5, 0.0, 0.5]
+
+
+def test_a_sum_may_have_another_precision():
+    x = tg.Tensor(np.full(4, 40000.0, np.float16), requires_grad=True)
+    assert np.sum(x, dtype=np.float32).item() == 160000.0
+    assert np.mean(x, dtype=np.float64).dtype == np.float64
 
 
 # -- functions without derivative ------------------------------------------------------------------
 
-REFUSED = {
-    "np.floor": (lambda t: np.floor(t), "floor", "np.floor(x.data)"),
-    "np.rint": (lambda t: np.rint(t), "rint", "np.rint(x.data)"),
-    "np.round": (lambda t: np.round(t), "round", "np.round(x.data)"),
-    "np.multiply.reduce": (lambda t: np.multiply.reduce(t), "multiply.reduce", "use prod;"),
-    "np.cumprod": (lambda t: np.cumprod(t), "cumprod", "cumsum"),
-    "np.sort": (lambda t: np.sort(t), "sort", "np.argsort(x.data)"),
-    "np.median": (lambda t: np.median(t), "median", "np.argsort(x.data)"),
-    "np.tan": (lambda t: np.tan(t), "tan", "sin(x) / cos(x)"),
-    "np.sinh": (lambda t: np.sinh(t), "sinh", "exp(x)"),
-    "np.log2": (lambda t: np.log2(t), "log2", "log(x)"),
-    "np.exp2": (lambda t: np.exp2(t), "exp2", "2 ** x"),
-    "np.arctanh": (lambda t: np.arctanh(t / 9), "arctanh", "tg.op"),
-    "np.arcsin": (lambda t: np.arcsin(t / 9), "arcsin", "tg.op"),
-    "np.sinc": (lambda t: np.sinc(t), "sinc", "tg.op"),
-    "np.float_power": (lambda t: np.float_power(t, 2), "float_power", "power"),
-    "np.floor_divide": (lambda t: B // t, "floor_divide", "divide"),
-    "np.remainder": (lambda t: B % t, "remainder", "divide"),
-    "np.fft.fft": (lambda t: np.fft.fft(t), "fft.fft", "tg.op"),
-    "np.nansum": (lambda t: np.nansum(t), "nansum", "tg.sum"),
-    "np.interp": (lambda t: np.interp(1.0, t, t), "interp", "tg.op"),
-    "np.copyto": (lambda t: np.copyto(np.zeros(t.shape), t), "copyto", "where"),
-    "np.full_like": (lambda t: np.full_like(A, t[0, 0]), "copyto", "where"),
-    "np.maximum.reduce": (lambda t: np.maximum.reduce(t), "maximum.reduce", "use max;"),
-    "np.add.accumulate": (lambda t: np.add.accumulate(t), "add.accumulate", "cumsum"),
-    "np.multiply.outer": (lambda t: np.multiply.outer(t, t), "multiply.outer", "use outer;"),
-    "np.add.reduceat": (lambda t: np.add.reduceat(t, [0]), "add.reduceat", "tg.op"),
+N, M, Q = RNG.uniform(0.5, 2, (3, 3)), RNG.uniform(-2, 2, (3, 3)), 0.3
+NAN = np.where(np.eye(3, dtype=bool), np.nan, N)
+WHOLE_NUMBERS = np.array([[0, 1, 2]] * 3)
+INSTEAD = {
+    "apply_along_axis": ("np.apply_along_axis(f, 1, x)", N),
+    "arctan2.reduce": ("functools.reduce(np.arctan2, list(x))", N),
+    "array": ("np.array([a, b])", N),
+    "bitwise_and": ("x & y", N > 1),
+    "bitwise_or": ("x | y", N > 1),
+    "bitwise_xor": ("x ^ y", N > 1),
+    "copysign": ("np.copysign(x, y)", M),
+    "copyto": ("np.where(mask, x, a)", N),
+    "corrcoef": ("np.corrcoef(x)", M),
+    "cov": ("np.cov(x)", M),
+    "fill_diagonal": ("np.where(np.eye(3, dtype=bool), y, x)", N),
+    "frexp": ("np.frexp(x)[0]", N),
+    "heaviside": ("np.heaviside(x, y)", M.round()),
+    "invert": ("~x", N > 1),
+    "ldexp": ("np.ldexp(x, y)", N),
+    "left_shift": ("x << y", WHOLE_NUMBERS),
+    "matvec": ("np.matvec(x, y)", N),
+    "nanmedian": ("np.nanmedian(x)", NAN),
+    "nanpercentile": ("np.nanpercentile(x, q)", NAN),
+    "nanquantile": ("np.nanquantile(x, q)", NAN),
+    "place": ("np.where(mask, y, x)", N),
+    "power.reduce": ("functools.reduce(np.power, list(x))", N),
+    "put": ("np.where(mask, y, x)", N),
+    "putmask": ("np.where(mask, y, x)", N),
+    "right_shift": ("x >> y", WHOLE_NUMBERS),
+    "unique": ("np.unique(x)", N.round()),
+    "unwrap": ("np.unwrap(x)", M * 4),
+    "vecdot": ("np.vecdot(x, y)", N),
+    "vecmat": ("np.vecmat(x, y)", N),
 }
+"""For each suggestion: the call that it stands for, and the values of x."""
 
 
-REFUSED = {  # without those that have become ops
-    row: (f, name, alternative)
-    for row, (f, name, alternative) in REFUSED.items()
-    if name not in OPS
+def variables(x, *, tensors):
+    """Return the values of the names that the suggestions use."""
+    y = {"b": x.T, "i": WHOLE_NUMBERS, "f": N[::-1].copy()}[x.dtype.kind]
+    a = tg.Tensor(x) if tensors else x
+    return {"x": a, "y": y, "a": a, "b": a, "q": Q, "mask": N > 1, "f": lambda row: row * 2}
+
+
+@pytest.mark.parametrize("name", protocol.instead)
+def test_a_suggestion_computes_what_was_asked_for(name):
+    call, x = INSTEAD[name]
+    named = {"np": np, "tg": tg, "functools": functools}
+    values = variables(x, tensors=True)
+    plain = variables(x, tensors=False)
+    if name == "ldexp":
+        values["y"] = plain["y"] = WHOLE_NUMBERS
+    suggestion = protocol.instead[name].partition(" for the first")[0]
+    suggestion, _, definition = suggestion.partition(" with c = ")
+    if definition:
+        values["c"] = eval(definition, named | values)
+    found = eval(suggestion, named | values)
+    expected = eval(call, named | plain)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
+
+
+REFUSED = {
+    "np.frexp": (lambda t: np.frexp(t), "frexp", "x * 2.0 ** -np.frexp(x.data)[1]"),
+    "np.unwrap": (lambda t: np.unwrap(t), "unwrap", "np.unwrap(x.data)"),
+    "np.power.reduce": (lambda t: np.power.reduce(t), "power.reduce", "power.accumulate(x)"),
+    "np.add.at": (lambda t: np.add.at(t, 0, 1.0), "add.at", "writes into an array"),
+    "np.fft.fft": (lambda t: np.fft.fft(t), "fft.fft", "the result is complex"),
+    "np.linalg.eig": (lambda t: np.linalg.eig(t[:, :3]), "linalg.eig", "the result is complex"),
+    "np.copyto": (lambda t: np.copyto(np.zeros(t.shape), t), "copyto", "tg.where"),
+    "np.full_like": (lambda t: np.full_like(A, t[0, 0]), "copyto", "where"),
+    "np.i0": (lambda t: np.i0(t), "i0", "tg.op"),
 }
 
 
@@ -445,45 +534,10 @@ def test_refused_by_name_with_an_alternative(f, name, alternative, tracked):
     assert "x.detach().numpy()" in message
 
 
-@pytest.mark.parametrize(
-    "name",
-    [n for n, text in protocol.alternatives.items() if "x.data" not in text and "x[" not in text],
-)
-def test_alternatives_name_what_there_is(name):
-    words = re.findall(r"[a-z_]+", protocol.alternatives[name])
-    assert any(hasattr(tg, word) for word in words) or "x" in words
-
-
-UNARY_UFUNCS = [f for f in vars(np).values() if isinstance(f, np.ufunc) and f.nin == f.nout == 1]
-
-
-@pytest.mark.parametrize("f", UNARY_UFUNCS, ids=lambda f: f.__name__)
-def test_a_refusal_names_no_other_function_unless_the_table_does(f):
-    if f in protocol.differentiable or f in protocol.value_functions:
-        return
-    with pytest.raises(TypeError) as caught:
-        f(tg.Tensor(A))
-    expected = protocol.alternatives.get(f.__name__, "an op that you define with tg.op")
-    assert f"use {expected}; or x.detach()" in str(caught.value)
-
-
-ALTERNATIVES = {
-    "cumprod": (lambda x: tg.exp(tg.cumsum(tg.log(x))), np.cumprod),
-    "sort": (lambda x: x[np.argsort(x.data)], np.sort),
-    "log2": (lambda x: tg.log(x) / np.log(2), np.log2),
-    "exp2": (lambda x: 2**x, np.exp2),
-    "tan": (lambda x: tg.sin(x) / tg.cos(x), np.tan),
-    "sinh": (lambda x: (tg.exp(x) - tg.exp(-x)) / 2, np.sinh),
-    "cosh": (lambda x: (tg.exp(x) + tg.exp(-x)) / 2, np.cosh),
-    "cbrt": (lambda x: x ** (1 / 3), np.cbrt),
-}
-
-
-@pytest.mark.parametrize(("ours", "numpys"), ALTERNATIVES.values(), ids=ALTERNATIVES)
-def test_alternatives_are_right(ours, numpys):
-    x = tg.Tensor(D, requires_grad=True)
-    np.testing.assert_allclose(ours(x).data, numpys(D), rtol=1e-13)
-    assert ours(x).requires_grad
+def test_no_function_is_both_refused_and_differentiable():
+    names = {protocol.numpy_name(f) for f in (*protocol.differentiable, *protocol.value_functions)}
+    assert not names & set(protocol.instead)
+    assert {name.partition(".")[0] for name in protocol.instead} <= set(dir(np))
 
 
 # -- functions about values ------------------------------------------------------------------------
@@ -588,7 +642,7 @@ FORMS = {
     "f([t, t])": lambda f, t: f([t, t]),
     "f(t, t, t)": lambda f, t: f(t, t, t),
 }
-SHAPES = {"0-d": np.array(1.5), "vector": D, "matrix": RNG.uniform(0.5, 2, (3, 3))}
+SHAPES = {"0-d": np.array(1.4), "vector": D, "matrix": RNG.uniform(0.5, 2, (3, 3))}
 
 
 def leaves(x):

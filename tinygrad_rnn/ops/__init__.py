@@ -15,9 +15,26 @@ An op that chooses, such as `relu`, `clip`, `max` or `where`, gives the gradient
 it does not choose, even if the incoming gradient is inf or NaN.
 """
 
-from . import matrix_names  # noqa: F401, because it registers names of numpy.linalg
-from .arithmetic import add, divide, lerp, maximum, minimum, multiply, negative, power, subtract
+from . import complex_parts, matrix_names, numpy_reductions  # noqa: F401  # they register functions
+from .arithmetic import (
+    add,
+    divide,
+    fabs,
+    float_power,
+    lerp,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    positive,
+    power,
+    reciprocal,
+    subtract,
+)
+from .averages import average, ptp
+from .cumulative import cumprod, cumulative_prod, cumulative_sum, nancumprod, nancumsum
 from .decompositions import eigh, eigvalsh, svd, svdvals
+from .differences import diff, ediff1d, gradient, trapezoid
 from .einsum import einsum
 from .elementwise import (
     abs,
@@ -39,6 +56,7 @@ from .elementwise import (
     tanh,
 )
 from .help_text import install_help
+from .hyperbolic import arccosh, arcsinh, arctanh, cosh, sinh
 from .indexing import gather, getitem, repeat, scatter, scatter_rows, take_along_axis, where
 from .inner_products import cross, dot, inner, kron, tensordot, vdot, vecdot
 from .joining import (
@@ -54,7 +72,21 @@ from .joining import (
     vstack,
 )
 from .linear_algebra import cholesky, det, inv, matrix_power, multi_dot, pinv, slogdet, solve
+from .logarithms import cbrt, exp2, log2, log10, logaddexp, logaddexp2
+from .missing_values import (
+    fmax,
+    fmin,
+    nan_to_num,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .norms import cond, matrix_norm, norm, vector_norm
+from .ordering import median, partition, percentile, quantile, sort
 from .padding import pad
 from .products import linear, matmul, outer
 from .ranges import geomspace, linspace, logspace
@@ -87,7 +119,19 @@ from .reductions import (
     sum,
     var,
 )
-from .rounding import floor_divide, remainder
+from .rounding import (
+    ceil,
+    divmod,
+    fix,
+    floor,
+    floor_divide,
+    fmod,
+    modf,
+    remainder,
+    rint,
+    round,
+    trunc,
+)
 from .selecting import choose, compress, delete, extract, piecewise, select, take
 from .shapes import (
     broadcast_to,
@@ -105,138 +149,29 @@ from .shapes import (
     transpose,
 )
 from .splitting import array_split, dsplit, hsplit, unstack, vsplit
+from .trigonometry import arccos, arcsin, arctan, arctan2, deg2rad, hypot, rad2deg, sinc, tan
 
 __all__ = [
-    "abs",
-    "add",
-    "all",
-    "any",
-    "append",
-    "array_split",
-    "astype",
-    "atleast_1d",
-    "atleast_2d",
-    "atleast_3d",
-    "block",
-    "broadcast_to",
-    "cholesky",
-    "choose",
-    "clip",
-    "column_stack",
-    "compress",
-    "concatenate",
-    "cond",
-    "copy",
-    "cos",
-    "cross",
-    "cumsum",
-    "delete",
-    "det",
-    "diag",
-    "diagflat",
-    "diagonal",
-    "divide",
-    "dot",
-    "dsplit",
-    "dstack",
-    "eigh",
-    "eigvalsh",
-    "einsum",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "extract",
-    "flip",
-    "fliplr",
-    "flipud",
-    "floor_divide",
-    "gather",
-    "geomspace",
-    "getitem",
-    "hsplit",
-    "hstack",
-    "inner",
-    "insert",
-    "inv",
-    "kron",
-    "lerp",
-    "linear",
-    "linspace",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logspace",
-    "logsumexp",
-    "matmul",
-    "matrix_norm",
-    "matrix_power",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "moveaxis",
-    "multi_dot",
-    "multiply",
-    "negative",
-    "norm",
-    "outer",
-    "pad",
-    "piecewise",
-    "pinv",
-    "power",
-    "prod",
-    "ravel",
-    "relu",
-    "remainder",
-    "repeat",
-    "reshape",
-    "resize",
-    "roll",
-    "rollaxis",
-    "rot90",
-    "scatter",
-    "scatter_rows",
-    "select",
-    "sigmoid",
-    "sign",
-    "sin",
-    "slogdet",
-    "softmax",
-    "softplus",
-    "solve",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "subtract",
-    "sum",
-    "svd",
-    "svdvals",
-    "swapaxes",
-    "take",
-    "take_along_axis",
-    "tanh",
-    "tensordot",
-    "tile",
-    "trace",
-    "transpose",
-    "tril",
-    "triu",
-    "unstack",
-    "var",
-    "vdot",
-    "vecdot",
-    "vector_norm",
-    "vsplit",
-    "vstack",
-    "where",
-]
-
-install_help()  # now `help(tg.tanh)` shows the formula, the shapes and the rules
-
-
-def __dir__() -> list[str]:
-    return __all__
+    "abs", "add", "all", "any", "append", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d",
+    "average", "block", "broadcast_to", "cbrt", "ceil", "cholesky", "choose", "clip",
+    "column_stack", "compress", "concatenate", "cond", "copy", "cos", "cosh", "cross", "cumprod",
+    "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "delete", "det", "diag",
+    "diagflat", "diagonal", "diff", "divide", "divmod", "dot", "dsplit", "dstack", "ediff1d",
+    "eigh", "eigvalsh", "einsum", "exp", "exp2", "expand_dims", "expm1", "extract", "fabs",
+    "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin",
+    "fmod", "gather", "geomspace", "getitem", "gradient", "hsplit", "hstack", "hypot", "inner",
+    "insert", "install_help", "inv", "kron", "lerp", "linear", "linspace", "log", "log1p",
+    "log2", "log10", "log_softmax", "logaddexp", "logaddexp2", "logspace", "logsumexp", "matmul",
+    "matrix_norm", "matrix_power", "max", "maximum", "mean", "median", "min", "minimum", "modf",
+    "moveaxis", "multi_dot", "multiply", "nan_to_num", "nancumprod", "nancumsum", "nanmax",
+    "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "negative", "norm", "outer",
+    "pad", "partition", "percentile", "piecewise", "pinv", "positive", "power", "prod", "ptp",
+    "quantile", "rad2deg", "ravel", "reciprocal", "relu", "remainder", "repeat", "reshape",
+    "resize", "rint", "roll", "rollaxis", "rot90", "round", "scatter", "scatter_rows", "select",
+    "sigmoid", "sign", "sin", "sinc", "sinh", "slogdet", "softmax", "softplus", "solve", "sort",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "svd", "svdvals",
+    "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace",
+    "transpose", "trapezoid", "tril", "triu", "trunc", "unstack", "var", "vdot", "vecdot",
+    "vector_norm", "vsplit", "vstack", "where",
+]  # fmt: skip

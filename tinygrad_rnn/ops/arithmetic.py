@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import Value
 from ..op import op
-from .elementwise import log
+from .composition import as_operand, composition
+from .elementwise import abs, astype, clip, log
 from .indexing import where
 
 BROADCAST = "use reshape or expand_dims so that axis sizes, counted from the last, are equal or 1"
@@ -194,3 +196,74 @@ lerp.vjps(
     b=lambda g, y, a, b, w: g * w,
     w=lambda g, y, a, b, w: g * (b - a),
 )
+
+
+@composition(np.reciprocal, sample=lambda r: (r(3, 4),))
+def reciprocal(x: Any) -> Any:
+    """Return 1 / x. It is infinite at 0, with NumPy's warning.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.reciprocal(tg.Tensor([4.0, -2.0]))
+    Tensor([ 0.25, -0.5 ])
+    """
+    return divide(1, x)
+
+
+@composition(np.positive, sample=lambda r: (r(3, 4),))
+def positive(x: Any) -> Any:
+    """Return `x` as it is. It is the operator ``+x``.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.positive(tg.Tensor([-1.0]))
+    Tensor([-1.])
+    """
+    return as_operand(x)
+
+
+@composition(np.fabs, sample=lambda r: (r(3, 4),))
+def fabs(x: Any) -> Any:
+    """Return the absolute value of `x` as a floating number; see `abs`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.fabs(tg.Tensor([2, -3]))
+    Tensor([2., 3.])
+    """
+    return abs(multiply(x, 1.0))
+
+
+@composition(np.float_power, sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (2.0, r(3))])
+def float_power(a: Any, b: Any) -> Any:
+    """Return `a` to the power `b`, computed in float64; see `power`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.float_power(tg.Tensor([2.0]), -1)
+    Tensor([0.5], dtype=float64)
+    """
+    return power(astype(as_operand(a), dtype=np.float64), astype(as_operand(b), dtype=np.float64))
+
+
+@composition(
+    np.clip,
+    sample=lambda r: [
+        (r(3, 4), -0.77, 0.91),
+        (r(3, 4), {"a_min": -0.77, "a_max": None}),
+        (r(3, 4), {"min": -0.77, "max": [0.91, 0.92, 0.93, 0.94]}),
+        (r(3, 4), r(4), 0.91),
+    ],
+)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    """Return `a` with its entries limited to the interval from `a_min` to `a_max`, or from `min` to
+    `max`. A limit that is a Tensor gets the gradient where the result is this limit."""
+    low, high = a_min if min is None else min, a_max if max is None else max
+    if not isinstance(low, Value) and not isinstance(high, Value):
+        return clip(a, min=low, max=high)
+    a = a if low is None else maximum(a, low)
+    return a if high is None else minimum(a, high)

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ..dtypes import as_constant
+from ..graph import Value
+
 Function = Callable[..., Any]
 
 
@@ -80,6 +85,19 @@ def composition(
         return function
 
     return register
+
+
+def as_operand(x: Any, beside: Any = None) -> Any:
+    """Return `x` if it is a Tensor, else as an array.
+
+    If `beside` is a Tensor of floats, a number or list takes its dtype, as in a call of an op.
+    """
+    if isinstance(x, Value):
+        return x
+    arrays = [beside.array] if isinstance(beside, Value) else []
+    array, is_number = as_constant(x, arrays), not isinstance(x, np.ndarray) and not np.ndim(x)
+    weak = is_number and arrays and arrays[0].dtype.kind == "f"
+    return np.asarray(array, arrays[0].dtype if weak else None)
 
 
 def numpy_name(function: Function) -> str:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from .. import ops
+from ..dtypes import as_dtype
 from ..errors import argument_error
 from ..graph import IMMUTABLE, Value
 from ..op import registry
-from .composition import compositions, numpy_name
+from . import ufunc_methods
+from .composition import as_operand, compositions, numpy_name
+from .refused import instead, no_derivative_error
 
 value_functions = {
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
@@ -29,7 +32,9 @@ value_functions = {
     np.argmax, np.argmin, np.argsort, np.nonzero, np.count_nonzero, np.any, np.all,
     np.searchsorted, np.allclose, np.isclose, np.array_equal, np.shape, np.ndim, np.size,
     np.zeros_like, np.ones_like, np.empty_like, np.array_repr, np.array_str, np.array2string,
-    np.result_type, np.iscomplexobj,
+    np.result_type, np.iscomplexobj, np.isreal, np.isrealobj, np.iscomplex,
+    np.isposinf, np.isneginf, np.argpartition, np.nanargmax, np.nanargmin, np.argwhere,
+    np.flatnonzero, np.lexsort, np.digitize, np.isin, np.array_equiv,
 }  # fmt: skip
 """NumPy functions whose results have no gradient: comparisons, indices, shapes, new arrays, text.
 
@@ -39,79 +44,49 @@ On Tensors, these functions return what NumPy returns, without a graph.
 differentiable: dict[Any, Callable[..., Any]] = {
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
     **{f: made.function for made in compositions.values() for f in made.numpy_functions},
-    np.absolute: ops.abs,
-    np.amax: ops.max,
-    np.amin: ops.min,
-    np.true_divide: ops.divide,
-    np.logaddexp: lambda a, b: ops.logsumexp(ops.stack(_broadcast_together(a, b)), axis=0),
-    np.clip: lambda a, a_min=None, a_max=None, **bounds: ops.clip(
-        a, **{"min": a_min, "max": a_max, **bounds}
-    ),
     np.full_like: lambda a, fill_value, dtype=None, shape=None: _full_like(
         a, fill_value, dtype, shape
     ),
-    np.reciprocal: lambda a: 1 / a,
-    np.positive: lambda a: a,
-    np.divmod: lambda a, b: (ops.floor_divide(a, b), ops.remainder(a, b)),
 }
 """The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead."""
 
-alternatives = {
-    "multiply.reduce": "prod",
-    "multiply.outer": "outer",
-    "add.accumulate": "cumsum",
-    "maximum.reduce": "max",
-    "minimum.reduce": "min",
-    "multiply.accumulate": "exp(cumsum(log(x))) for positive x",
-    "cumprod": "exp(cumsum(log(x))) for positive x",
-    "floor": "np.floor(x.data), whose derivative is 0 wherever it exists",
-    "ceil": "np.ceil(x.data), whose derivative is 0 wherever it exists",
-    "round": "np.round(x.data), whose derivative is 0 wherever it exists",
-    "rint": "np.rint(x.data), whose derivative is 0 wherever it exists",
-    "bitwise_and": "np.logical_and(x, y)",
-    "bitwise_or": "np.logical_or(x, y)",
-    "bitwise_xor": "np.logical_xor(x, y)",
-    "left_shift": "x * 2**y",
-    "right_shift": "x // 2**y",
-    "invert": "np.logical_not(x)",
-    "sort": "x[np.argsort(x.data)]",
-    "diff": "x[1:] - x[:-1]",
-    "average": "mean, or (w * x).sum() / w.sum()",
-    "ptp": "max(x) - min(x)",
-    "nan_to_num": "where(np.isnan(x.data), 0, x)",
-    "hypot": "sqrt(a * a + b * b)",
-    "fmax": "maximum",
-    "fmin": "minimum",
-    "nansum": "tg.sum(tg.where(np.isnan(x.data), 0, x))",
-    "median": "the middle entry of x[np.argsort(x.data)]",
-    "log2": "log(x) / np.log(2)",
-    "log10": "log(x) / np.log(10)",
-    "exp2": "2 ** x",
-    "tan": "sin(x) / cos(x)",
-    "sinh": "(exp(x) - exp(-x)) / 2",
-    "cosh": "(exp(x) + exp(-x)) / 2",
-    "float_power": "power",
-    "cbrt": "x ** (1 / 3)",
-    "array": "tg.stack, or x.detach().numpy() for a plain array",
-    "copyto": "where",
-    "put": "where",
-}
-"""The expression to use in place of each NumPy function without a derivative in tinygrad_rnn."""
+methods = {
+    "reduce": ufunc_methods.reduce, "accumulate": ufunc_methods.accumulate,
+    "outer": ufunc_methods.outer, "reduceat": ufunc_methods.reduceat,
+}  # fmt: skip
+"""The methods of ufuncs that return a Tensor. The method ``at`` writes into an array."""
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """Return ``ufunc(*inputs)``. This is the method `__array_ufunc__` of Tensor."""
-    name = ufunc.__name__
-    if method != "__call__":
-        if ufunc is np.add and method == "reduce":
-            return ops.sum(*inputs, **{"axis": 0, **kwargs})
-        raise _no_derivative_error(f"{name}.{method}")
-    if kwargs:
-        names = ", ".join(f"{key}=" for key in kwargs)
-        expected = "no such argument in a call with a Tensor"
-        fix = f"leave out {names}; instead of an operator like +=, write y = np.{name}(...)"
-        raise argument_error(f"np.{name}", names, expected, "a value", fix, TypeError)
-    return _call_replacement(ufunc, inputs, {}, name)
+    called = method == "__call__"
+    if called and not kwargs and ufunc in differentiable:
+        return differentiable[ufunc](*inputs)
+    if ufunc in value_functions:
+        return getattr(ufunc, method)(*_without_tensors(inputs), **_without_tensors(kwargs))
+    name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
+    known = ufunc in differentiable and name not in instead
+    if not known or not (called or (method in methods and ufunc.nin == 2)):
+        raise no_derivative_error(name)
+    settings = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
+    if (dtype := settings.pop("dtype", None)) is not None:
+        n = ufunc.nin if called or method == "outer" else 1
+        inputs = (*[_cast(name, x, dtype) for x in inputs[:n]], *inputs[n:])
+    function = differentiable[ufunc] if called else partial(methods[method], ufunc)
+    _check_known(name, function, settings)
+    return function(*inputs) if called else function(differentiable[ufunc], *inputs, **settings)
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Return whether an argument of a ufunc has the value that it has if it is left out."""
+    defaults = {"casting": "same_kind", "order": "K", "subok": True, "where": True, "out": None}
+    return value is None if name == "initial" else name in defaults and value is defaults[name]
+
+
+def _cast(name: str, x: Any, dtype: Any) -> Any:
+    """Return an argument of a function in the floating `dtype` in which to compute."""
+    dtype = as_dtype(f"np.{name}", dtype, "f", "a floating dtype, because others have no gradient")
+    return ops.astype(as_operand(x), dtype=dtype)
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -136,7 +111,7 @@ def _call_replacement(
         return ours(*args, **kwargs)
     if func in value_functions:
         return func(*_without_tensors(args), **_without_tensors(kwargs))
-    raise _no_derivative_error(name)
+    raise no_derivative_error(name)
 
 
 def _our_arguments(
@@ -154,8 +129,7 @@ def _our_arguments(
     """
     theirs, our_names = _signature(func), _signature(ours).parameters
     if theirs is None or any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
-        given = theirs.bind(*args, **kwargs).kwargs if theirs else kwargs
-        _check_known(func, our_names, given)
+        _check_known(numpy_name(func), ours, kwargs)
         return args, kwargs
     required, optional = [], {}
     for name, value in theirs.bind(*args, **kwargs).arguments.items():
@@ -167,19 +141,23 @@ def _our_arguments(
             required.append(value)
         elif not (value is default or (type(value) in IMMUTABLE and value == default)):
             optional[name] = value
-    _check_known(func, our_names, optional)
+    if "dtype" in optional and "dtype" not in our_names:
+        required[0] = _cast(numpy_name(func), required[0], optional.pop("dtype"))
+    _check_known(numpy_name(func), ours, optional)
     return required, optional
 
 
-def _check_known(func: Any, our_names: Any, given: dict[str, Any]) -> None:
-    """Raise TypeError if a call of NumPy's `func` has an argument that we do not have."""
-    if any(p.kind is p.VAR_KEYWORD for p in our_names.values()):
-        return
-    unknown = ", ".join(f"{name}=" for name in given if name not in our_names)
-    if unknown:
-        operation, expected = f"np.{numpy_name(func)}", f"only {', '.join(our_names)} with a Tensor"
-        fix = f"leave out {unknown}"
-        raise argument_error(operation, unknown, expected, "a value", fix, TypeError)
+def _check_known(name: str, ours: Callable[..., Any], given: dict[str, Any]) -> None:
+    """Raise TypeError if a call of the NumPy function `name` has an argument that `ours` lacks."""
+    known = _signature(ours).parameters
+    unknown = ", ".join(f"{key}=" for key in given if key not in known)
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        expected, fix = "no such argument in a call with a Tensor", f"leave out {unknown}"
+        if unknown == "out=":
+            fix = f"write y = np.{name}(...), also instead of an operator like +="
+        if unknown == "where=":
+            fix = f"use tg.where(mask, np.{name}(...), other)"
+        raise argument_error(f"np.{name}", unknown, expected, "a value", fix, TypeError)
 
 
 @cache
@@ -189,12 +167,6 @@ def _signature(function: Callable[..., Any]) -> Any:
         return inspect.signature(function)
     except ValueError:
         return None
-
-
-def _broadcast_together(*arrays: Any) -> list[Any]:
-    """Return the arrays, broadcast to their common shape."""
-    shape = np.broadcast_shapes(*(np.shape(a) for a in arrays))
-    return [ops.broadcast_to(a, shape) for a in arrays]
 
 
 def _full_like(a: Any, fill_value: Any, dtype: Any, shape: Any) -> Any:
@@ -217,11 +189,3 @@ def _without_tensors(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return type(x)(_without_tensors(item) for item in x)
     return {key: _without_tensors(item) for key, item in x.items()} if isinstance(x, dict) else x
-
-
-def _no_derivative_error(name: str) -> Exception:
-    """Return a TypeError for a function without a derivative; the message names an alternative."""
-    fix = f"use {alternatives.get(name, 'an op that you define with tg.op')}"
-    fix += "; or x.detach().numpy() if no gradient is needed"
-    expected = "plain arrays, because tinygrad_rnn has no derivative of this function"
-    return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)

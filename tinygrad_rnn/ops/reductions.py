@@ -11,7 +11,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..errors import argument_error, describe
 from ..graph import read, unwrap
 from ..op import op
-from .composition import composition
 from .elementwise import exp, sqrt
 from .indexing import keep_where, where
 from .shapes import concatenate, flip, invert_permutation, transpose
@@ -123,13 +122,14 @@ def multiply_others(a: Any, axis: Any) -> Any:
 
 
 def exclusive_cumprod(a: Any) -> Any:
-    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry, the product of those before it.
+    """Return 1, a₀, a₀ a₁, … along the first axis: for each entry, the product of those before."""
+    return running_product(concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]]))
 
-    This takes log₂ n multiplications of whole arrays.
-    """
-    x = concatenate([np.ones(a[:1].shape, a.dtype), a[:-1]])
-    factors = 1  # x[i] is the product of (at most) the last `factors` entries of `a` before a[i]
-    while factors < len(a):
+
+def running_product(x: Any) -> Any:
+    """Return x₀, x₀ x₁, … along the first axis, by log₂ n multiplications of whole arrays."""
+    factors = 1  # x[i] is the product of (at most) `factors` entries, of which x[i] is the last
+    while factors < len(x):
         x = concatenate([x[:factors], x[factors:] * x[:-factors]])
         factors *= 2
     return x
@@ -164,9 +164,6 @@ var.vjps(
 )
 
 
-@composition(
-    np.std, sample=lambda r: [(r(4, 3),), (r(4, 3), 0, {"ddof": 1}), (r(4, 3), {"keepdims": True})]
-)
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the standard deviation, the square root of the variance; see `var`.
 
@@ -179,7 +176,11 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     >>> tg.std(tg.Tensor([1.0, 3.0]))
     Tensor(1.)
     """
-    v = var(a, axis=axis, ddof=ddof, keepdims=keepdims)
+    return root_of_variance(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+
+
+def root_of_variance(v: Any) -> Any:
+    """Return √v, with the derivative 0 where `v` is 0."""
     is_zero = v == 0
     return where(is_zero, 0, sqrt(where(is_zero, 1, v)))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..op import op
 from .arithmetic import BROADCAST
+from .composition import as_operand, composition
 from .indexing import where
 
 BETWEEN_JUMPS = {"a": (4, 6), "b": (3, 4)}
@@ -61,3 +62,156 @@ def remainder(a: Any, b: Any) -> Any:
 
 
 remainder.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g * -floor_divide(a, b))
+
+
+@op("{a} fmod {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.fmod, domain=BETWEEN_JUMPS)
+def fmod(a: Any, b: Any) -> Any:
+    """Return the remainder of the division a / b rounded toward 0; it has the sign of `a`. The
+    derivative with respect to `b` is minus that rounded quotient, even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.fmod(tg.Tensor([7.0, -7.0]), 4)
+    Tensor([ 3., -3.])
+    """
+    return np.fmod(a, b)
+
+
+fmod.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g * -rint((a - y) / b))
+
+
+@op("⌊{a}⌋", shapes="(…) → (…)", reference=np.floor, domain=(1, 2))
+def floor(a: Any) -> Any:
+    """Return the largest integer that is not larger than `a`. The derivative is taken to be 0
+    everywhere, even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.floor(tg.Tensor([1.5, -1.5]))
+    Tensor([ 1., -2.])
+    """
+    return np.floor(a)
+
+
+floor.vjps(a=lambda g, y, a: where(False, g, 0))
+
+
+@op("⌈{a}⌉", shapes="(…) → (…)", reference=np.ceil, domain=(1, 2))
+def ceil(a: Any) -> Any:
+    """Return the smallest integer that is not smaller than `a`. The derivative is taken to be 0
+    everywhere, even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.ceil(tg.Tensor([1.5, -1.5]))
+    Tensor([ 2., -1.])
+    """
+    return np.ceil(a)
+
+
+ceil.vjps(a=lambda g, y, a: where(False, g, 0))
+
+
+@op("trunc({a})", shapes="(…) → (…)", reference=np.trunc, domain=(1, 2))
+def trunc(a: Any) -> Any:
+    """Return `a` without its digits after the point. The derivative is taken to be 0 everywhere,
+    even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.trunc(tg.Tensor([1.5, -1.5]))
+    Tensor([ 1., -1.])
+    """
+    return np.trunc(a)
+
+
+trunc.vjps(a=lambda g, y, a: where(False, g, 0))
+
+
+@op("rint({a})", shapes="(…) → (…)", reference=np.rint, domain=(1.5, 2.5))
+def rint(a: Any) -> Any:
+    """Return the integer nearest to `a`, the even one of two that are equally near. The derivative
+    is taken to be 0 everywhere, even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.rint(tg.Tensor([1.5, 2.5, -1.2]))
+    Tensor([ 2.,  2., -1.])
+    """
+    return np.rint(a)
+
+
+rint.vjps(a=lambda g, y, a: where(False, g, 0))
+
+
+@op(
+    "round({a}, {decimals})",
+    shapes="(…) → (…)",
+    sample=lambda r: [
+        (2 + r(3, 4) / 5,),
+        (2 + r(3, 4) / 60, {"decimals": 1}),
+        (20 + r(3, 4), {"decimals": -1}),
+    ],
+    reference=np.round,
+    domain=(1.5, 2.5),
+)
+def round(a: Any, *, decimals: int = 0) -> Any:
+    """Return `a` rounded to `decimals` digits after the point; a negative number counts digits
+    before it. Of two numbers that are equally near, it is the one with an even last digit. The
+    derivative is taken to be 0 everywhere, even at a jump.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.round(tg.Tensor([1.234, 2.5]), 1)
+    Tensor([1.2, 2.5])
+    """
+    return np.round(a, decimals)
+
+
+round.vjps(a=lambda g, y, a, decimals: where(False, g, 0))
+
+
+@composition(np.fix, sample=lambda r: (r(3, 4),))
+def fix(x: Any) -> Any:
+    """Return `x` without its digits after the point, as `trunc` does.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.fix(tg.Tensor([1.5, -1.5]))
+    Tensor([ 1., -1.])
+    """
+    return trunc(x)
+
+
+@composition(np.modf, sample=lambda r: (r(3, 4),))
+def modf(x: Any) -> tuple[Any, Any]:
+    """Return the digits of `x` after the point, and `x` without them. Both have the sign of `x`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.modf(tg.Tensor([1.5, -1.5]))
+    (Tensor([ 0.5, -0.5]), Tensor([ 1., -1.]))
+    """
+    x = as_operand(x)
+    return fmod(x, 1), trunc(x)
+
+
+@composition(np.divmod, sample=lambda r: (4 + r.positive(3, 4), 3 + r.positive(4) / 8))
+def divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return the pair ``a // b, a % b``; see `floor_divide` and `remainder`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.divmod(tg.Tensor([7.0, -7.0]), 4)
+    (Tensor([ 1., -2.]), Tensor([3., 1.]))
+    """
+    return floor_divide(a, b), remainder(a, b)

@@ -1,0 +1,180 @@
+"""Differences of neighbours: `diff`, the numerical derivative `gradient`, and the integral."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..errors import argument_error, describe
+from .composition import as_operand, composition
+from .reductions import sum
+from .shapes import broadcast_to, concatenate, moveaxis, ravel, reshape
+
+
+@composition(
+    np.diff,
+    sample=lambda r: [
+        (r(3, 4),),
+        (r(4, 2), {"n": 2, "axis": 0}),
+        (r(3),),
+        (r(2, 3), {"n": 0}),
+        (r(2, 3), {"prepend": r(2, 1), "append": 0.5}),
+        (r(2), {"n": 3}),
+    ],
+)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Return the differences of neighbours along `axis`, `n` times. `prepend` and `append` are put
+    before and after `a` first; a number counts as one entry.
+
+    Raises
+    ------
+    ValueError
+        If `a` has no axes, or `n` is negative.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.diff(tg.Tensor([1.0, 4.0, 9.0]))
+    Tensor([3., 5.])
+    """
+    a = as_operand(a)
+    if not a.ndim or n < 0:
+        argument, got = ("a", describe(a)) if not a.ndim else ("n", str(n))
+        expected = "an array with an axis" if not a.ndim else "0 or more"
+        raise argument_error("diff", argument, expected, got, "take the difference of an axis")
+    axis = normalize_axis_index(axis, a.ndim, "diff: axis")
+    parts = [_as_part(prepend, a, axis), a, _as_part(append, a, axis)]
+    a = moveaxis(concatenate([p for p in parts if p is not None], axis=axis), axis, 0)
+    for _ in range(n):
+        a = a[1:] - a[:-1]
+    return moveaxis(a, 0, axis)
+
+
+def _as_part(x: Any, a: Any, axis: int) -> Any:
+    """Return `x` as something to concatenate with `a`; a number is one entry along `axis`."""
+    if x is None or np.ndim(x):
+        return x
+    shape = tuple(1 if i == axis else n for i, n in enumerate(a.shape))
+    return broadcast_to(as_operand(x, a), shape)
+
+
+@composition(
+    np.ediff1d, sample=lambda r: [(r(2, 3),), (r(4), {"to_end": r(2), "to_begin": 0.5}), (r(1),)]
+)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """Return the differences of neighbours in the flattened array, between `to_begin` and `to_end`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.ediff1d(tg.Tensor([1.0, 4.0, 9.0]), to_begin=0.0)
+    Tensor([0., 3., 5.])
+    """
+    a = ravel(as_operand(ary))
+    parts = [None if x is None else ravel(as_operand(x, a)) for x in (to_begin, to_end)]
+    parts.insert(1, a[1:] - a[:-1])
+    return concatenate([p for p in parts if p is not None])
+
+
+@composition(
+    np.trapezoid,
+    *([np.trapz] if hasattr(np, "trapz") else []),
+    sample=lambda r: [
+        (r(4),),
+        (r(3, 4), {"dx": 0.5, "axis": 0}),
+        (r(3, 4), r(4)),
+        (r(3, 4), r(3, 4), 1.0, 0),
+    ],
+)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Return the integral of `y` along `axis` by the trapezoidal rule, Σ (x[i+1] − x[i])
+    (y[i+1] + y[i]) / 2. Without `x`, the points are `dx` apart.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.trapezoid(tg.Tensor([1.0, 2.0, 3.0]), dx=0.5)
+    Tensor(2.)
+    """
+    y = as_operand(y)
+    axis = normalize_axis_index(axis, y.ndim, "trapezoid: axis")
+    if x is not None:
+        x = as_operand(x)
+        steps = diff(x, axis=axis if x.ndim > 1 else 0)
+        dx = moveaxis(steps, axis, 0) if x.ndim > 1 else _along_first(steps, y.ndim)
+    y = moveaxis(y, axis, 0)
+    return sum(dx * (y[1:] + y[:-1]) / 2, axis=0)
+
+
+def _along_first(steps: Any, ndim: int) -> Any:
+    """Return a vector as an array of `ndim` axes that has its entries along the first axis."""
+    return reshape(steps, (-1,) + (1,) * (ndim - 1))
+
+
+@composition(
+    np.gradient,
+    sample=lambda r: [
+        (r(5),),
+        (r(4, 3), 0.5),
+        (r(4, 3), 0.5, 2.0, {"edge_order": 2}),
+        (r(4, 3), {"axis": 0}),
+        (r(4, 3), np.array([0.0, 1.0, 3.0]), {"axis": -1, "edge_order": 2}),
+        (r(3, 4), np.array([0.0, 1.0, 3.0]), 0.5),
+        (r(3, 3, 2), {"axis": (2, 0)}),
+    ],
+)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Return the numerical derivative of the values `f` along each axis, as `numpy.gradient` does:
+    differences of the neighbours on both sides, and one-sided differences at the edges.
+
+    `varargs` are the distances between points: none for 1, a number for all axes, or for each axis
+    a number or the coordinates of its points. To differentiate a function, use ``tg.grad``.
+
+    Raises
+    ------
+    TypeError
+        If `varargs` has neither one entry nor one for each axis.
+    ValueError
+        If an axis has fewer than ``edge_order + 1`` points, or `edge_order` is neither 1 nor 2.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.gradient(tg.Tensor([1.0, 4.0, 9.0, 16.0]))
+    Tensor([3., 4., 6., 7.])
+    """
+    f = as_operand(f)
+    axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim, "gradient: axis")
+    spacings = varargs or (1.0,)
+    if len(spacings) == 1 and not np.ndim(spacings[0]):
+        spacings *= len(axes)
+    if len(spacings) != len(axes):
+        expected, got = f"none, one number, or one for each of {len(axes)} axes", len(varargs)
+        fix = "pass one distance for each axis"
+        raise argument_error("gradient", "varargs", expected, str(got), fix, TypeError)
+    if edge_order not in (1, 2):
+        raise argument_error("gradient", "edge_order", "1 or 2", describe(edge_order), "pass 1")
+    results = [_slope(f, i, h, edge_order) for i, h in zip(axes, spacings, strict=True)]
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+    """Return the derivative of `f` along one axis."""
+    f = moveaxis(f, axis, 0)
+    n = len(f)
+    if n < edge_order + 1:
+        got, fix = f"{n} along axis {axis}", "pass more points"
+        raise argument_error("gradient", "f", f"at least {edge_order + 1} points", got, fix)
+    spacing = as_operand(spacing, f)
+    steps = diff(spacing) if spacing.ndim else broadcast_to(spacing, (n - 1,))
+    h = _along_first(steps, f.ndim)
+    slopes = (f[1:] - f[:-1]) / h
+    before, after = h[:-1], h[1:]
+    inner = (after * slopes[:-1] + before * slopes[1:]) / (before + after)
+    first, last = slopes[:1], slopes[-1:]
+    if edge_order == 2:  # the parabola through three points has these slopes at its ends
+        first = first + (first - slopes[1:2]) * h[:1] / (h[:1] + h[1:2])
+        last = last + (last - slopes[-2:-1]) * h[-1:] / (h[-1:] + h[-2:-1])
+    return moveaxis(concatenate([first, inner, last]), 0, axis)

@@ -1,0 +1,133 @@
+"""Functions that order entries: `sort`, `partition`, `median` and quantiles.
+
+The order is found by comparing, and has no derivative: the gradient of a result goes to the entry
+that the result was taken from. Equal entries keep their order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..graph import Value, read
+from .arithmetic import lerp
+from .composition import as_operand, composition
+from .indexing import take_along_axis, where
+from .shapes import expand_dims, moveaxis, ravel, reshape
+
+
+@composition(
+    np.sort,
+    sample=lambda r: [(r(3, 4),), (r(3, 4), 0), (r(3, 4), None), (r(2, 3), {"kind": "stable"})],
+)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """Return the entries of `a` in ascending order along `axis`, or of the flattened array if
+    `axis` is None. NaN comes last. `kind` and `stable` are accepted as in `numpy.sort`; the
+    order is always stable.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.sort(tg.Tensor([3.0, 1.0, 2.0]))
+    Tensor([1., 2., 3.])
+    """
+    a = ravel(as_operand(a)) if axis is None else as_operand(a)
+    axis = -1 if axis is None else axis
+    return take_along_axis(a, _read(np.argsort, a, axis, "stable"), axis)
+
+
+@composition(np.partition, sample=lambda r: [(r(5), 2), (r(3, 4), (1, 2), 0), (r(3, 4), -1, None)])
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+    """Return the entries of `a` with the entry `kth` in its sorted place along `axis`, smaller
+    entries before it and larger ones after it, as `numpy.partition` does.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.partition(tg.Tensor([3.0, 1.0, 2.0]), 1)[1]
+    Tensor(2.)
+    """
+    a = ravel(as_operand(a)) if axis is None else as_operand(a)
+    axis = -1 if axis is None else axis
+    return take_along_axis(a, _read(np.argpartition, a, kth, axis, kind), axis)
+
+
+@composition(
+    np.quantile,
+    sample=lambda r: [
+        (r(5), 0.3),
+        (r(3, 4), [0.0, 0.5, 1.0], {"axis": 0}),
+        (r(3, 4), np.array([[0.2], [0.9]]).tolist(), {"axis": (0, 1), "keepdims": True}),
+        (r(3, 4), 0.4, {"method": "nearest"}),
+        (r(2, 5), 0.45, -1, {"method": "midpoint"}),
+        (r(7), 0.77, {"method": "weibull"}),
+    ],
+)
+def quantile(
+    a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Return the numbers below which the fractions `q` (from 0 to 1) of the entries of `a` along
+    `axis` lie. `method` says how to interpolate, as in `numpy.quantile`. `q` is a constant. If an
+    entry is NaN, the result is NaN.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.quantile(tg.Tensor([0.0, 10.0, 20.0]), 0.25)
+    Tensor(5.)
+    """
+    a, q = as_operand(a), np.asarray(q)
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
+    kept = [n for i, n in enumerate(a.shape) if i not in axes]
+    entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (-1, *kept)), axis=0)
+    # The same quantile of 0, 1, 2, … is the place in the sorted entries, with its fraction.
+    places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)
+    below = np.floor(places).astype(int)
+    fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
+    fraction = fraction.reshape(q.shape + (1,) * len(kept))
+    result = lerp(entries[below], entries[np.ceil(places).astype(int)], fraction)
+    result = where(entries[-1] == entries[-1], result, entries[-1])  # the last entry may be NaN
+    axes = tuple(i + q.ndim for i in axes)
+    return expand_dims(result, axes) if keepdims else result
+
+
+@composition(
+    np.percentile,
+    sample=lambda r: [(r(5), 30), (r(3, 4), [0, 50], {"axis": 0}), (r(3, 4), 70.0, 1)],
+)
+def percentile(
+    a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """Return the quantiles of `a` for the fractions q / 100; see `quantile`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.percentile(tg.Tensor([0.0, 10.0, 20.0]), 25)
+    Tensor(5.)
+    """
+    return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
+
+
+@composition(
+    np.median,
+    sample=lambda r: [(r(5),), (r(3, 4), 1), (r(4, 3), (0, 1)), (r(4, 3), 0, {"keepdims": True})],
+)
+def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the middle entry along `axis` in ascending order. Of an even number of entries it is
+    the mean of the two in the middle, and each gets half of the gradient.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.median(tg.Tensor([1.0, 4.0, 2.0, 8.0]))
+    Tensor(3.)
+    """
+    return quantile(a, 0.5, axis, keepdims=keepdims)
+
+
+def _read(look: Any, a: Any, *settings: Any) -> Any:
+    """Return what `look` finds in the entries of a Tensor or array."""
+    return read(look, a, *settings) if isinstance(a, Value) else look(a, *settings)

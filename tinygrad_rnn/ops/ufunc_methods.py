@@ -1,0 +1,134 @@
+"""The methods of NumPy's ufuncs on Tensors: `reduce`, `accumulate`, `outer` and `reduceat`.
+
+A sum, product, maximum and minimum is one op. Any other reduction calls the ufunc's op once for
+each entry along the axis, as its definition says: ``subtract.reduce`` of a, b, c is (a − b) − c.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce as fold
+from itertools import accumulate as running
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..errors import argument_error, describe
+from ..graph import unwrap
+from .composition import as_operand
+from .cumulative import cumprod
+from .indexing import where as choose
+from .reductions import cumsum, logsumexp, max, min, prod, sum
+from .shapes import expand_dims, moveaxis, reshape, stack
+
+Op = Callable[..., Any]
+
+reductions: dict[Any, Op] = {
+    np.add: sum, np.multiply: prod, np.maximum: max, np.minimum: min, np.logaddexp: logsumexp,
+}  # fmt: skip
+"""The ufuncs whose reduction is one op."""
+
+neutral = {
+    np.add: 0, np.multiply: 1, np.maximum: -math.inf, np.minimum: math.inf,
+    np.fmax: -math.inf, np.fmin: math.inf, np.hypot: 0,
+    np.logaddexp: -math.inf, np.logaddexp2: -math.inf,
+}  # fmt: skip
+"""The number that changes nothing, by ufunc. Such a ufunc may take its entries in any order."""
+
+
+def reduce(
+    ufunc: np.ufunc,
+    op: Op,
+    array: Any,
+    axis: Any = 0,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """Return ``ufunc.reduce(array, axis, ...)``. `op` computes the ufunc of two arguments.
+
+    Entries where `where` is False are left out. `initial` counts as the first entry.
+
+    Raises
+    ------
+    ValueError
+        If there is no entry and no `initial`, or if there are several axes and the ufunc must take
+        its entries in order.
+    """
+    a = as_operand(array)
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    if where is not True:
+        a = choose(unwrap(where), a, _number_left_out(ufunc, a, initial))
+    if len(axes) > 1 and ufunc not in neutral:
+        got, fix = describe(axis), "reduce one axis after the other"
+        raise argument_error(f"np.{ufunc.__name__}.reduce", "axis", "one axis", got, fix)
+    if ufunc not in reductions:
+        return _fold(ufunc, op, a, axes, keepdims, initial)
+    if ufunc in (np.maximum, np.minimum) and initial is not None and not a.size:
+        return sum(a, axis=axes, keepdims=keepdims) + initial  # the sum is 0 and has the shape
+    result = reductions[ufunc](a, axis=axes, keepdims=keepdims)
+    return result if initial is None else op(initial, result)
+
+
+def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
+    """Return the number to put where an entry of `a` is left out; raise if there is none."""
+    if ufunc not in neutral or (initial is None and ufunc.identity is None):
+        operation, got = f"np.{ufunc.__name__}.reduce", "a mask"
+        expected = "no mask" if ufunc not in neutral else "a mask together with initial="
+        fix = "select the entries first, with x[mask]"
+        raise argument_error(operation, "where=", expected, got, fix)
+    return neutral[ufunc] if a.dtype.kind == "f" or initial is None else initial
+
+
+def _fold(
+    ufunc: np.ufunc, op: Op, a: Any, axes: tuple[int, ...], keepdims: bool, initial: Any
+) -> Any:
+    """Return the reduction of `a` along `axes`, by a call of `op` for each entry."""
+    kept = [n for i, n in enumerate(a.shape) if i not in axes]
+    moved = reshape(moveaxis(a, axes, range(len(axes))), (-1 if a.size else 0, *kept))
+    entries = [moved[i] for i in range(len(moved))]
+    first = ufunc.identity if initial is None and not entries else initial
+    entries = entries if first is None else [first, *entries]
+    if not entries:
+        operation, fix = f"np.{ufunc.__name__}.reduce", "pass initial="
+        raise argument_error(operation, "array", "at least one entry", describe(a), fix)
+    result = fold(op, entries)
+    if len(entries) == 1 and first is not None:
+        result = sum(moved, axis=0) + first  # the sum of no entries is 0 and has the shape
+    return expand_dims(result, tuple(sorted(axes))) if keepdims else result
+
+
+def accumulate(ufunc: np.ufunc, op: Op, array: Any, axis: int = 0) -> Any:
+    """Return ``ufunc.accumulate(array, axis)``: the reductions of the first 1, 2, … entries."""
+    a = as_operand(array)
+    axis = normalize_axis_index(axis, a.ndim)
+    if ufunc in (np.add, np.multiply):
+        return (cumsum if ufunc is np.add else cumprod)(a, axis=axis)
+    moved = moveaxis(a, axis, 0)
+    results = list(running([moved[i] for i in range(len(moved))], op))
+    return stack(results, axis=axis) if results else a
+
+
+def outer(ufunc: np.ufunc, op: Op, a: Any, b: Any) -> Any:
+    """Return ``ufunc.outer(a, b)``: the ufunc of each entry of `a` with each entry of `b`."""
+    b = as_operand(b, a)
+    a = as_operand(a, b)
+    return op(reshape(a, a.shape + (1,) * b.ndim), b)
+
+
+def reduceat(ufunc: np.ufunc, op: Op, array: Any, indices: Any, axis: int = 0) -> Any:
+    """Return ``ufunc.reduceat(array, indices, axis)``: the reduction of each slice of `array`.
+
+    A slice goes from one index to the next. If the next index is not larger, it is one entry.
+    """
+    a = as_operand(array)
+    axis = normalize_axis_index(axis, a.ndim)
+    moved, starts = moveaxis(a, axis, 0), [int(i) for i in indices]
+    stops = [
+        stop if stop > i else i + 1
+        for i, stop in zip(starts, [*starts[1:], len(moved)], strict=True)
+    ]
+    parts = [reduce(ufunc, op, moved[i:stop]) for i, stop in zip(starts, stops, strict=True)]
+    return stack(parts, axis=axis)
