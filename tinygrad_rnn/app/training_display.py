@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from .train import Progress
 
+WIDE = 100
+"""From this many columns on, the live line shows the loss in nats too."""
+
 
 class TrainingDisplay:
     """A context manager that shows the progress of training.
@@ -24,23 +27,29 @@ class TrainingDisplay:
     """
 
     def __init__(self, console: Console, epochs: int):
+        from rich.constrain import Constrain
+        from rich.live import Live
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-        from rich.progress import Progress as Live
+        from rich.progress import Progress as Bar
 
         self.console, self.epochs = console, epochs
         self.progress: Progress | None = None
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
+        loss = "loss {task.fields[loss]:.3f}  " if console.width >= WIDE else ""
+        self.bar = Bar(
+            TextColumn("{task.description}"),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}  {task.fields[bits]:.3f} bits/char"),
+            TextColumn(loss + "{task.fields[bits]:.3f} bits/char"),
             TextColumn("{task.fields[speed]:,.0f} tokens/s  {task.fields[left]} left"),
         )
-        self.live = Live(*columns, console=console, transient=True, disable=not console.is_terminal)
+        # The terminal writes ^C behind the line. If this began a new line, the old one would stay.
+        line = Constrain(self.bar, console.width - 3)
+        self.live = Live(line, console=console, transient=True, refresh_per_second=10)
         self.task: Any = None
 
     def __enter__(self) -> TrainingDisplay:
-        self.live.start()
+        if self.console.is_terminal:
+            self.live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -52,16 +61,20 @@ class TrainingDisplay:
         if not self.console.is_terminal:
             return
         fields = {
-            "epoch": f"{progress.epoch + 1}/{self.epochs}",
+            "description": f"epoch {progress.epoch + 1}/{self.epochs}",
             "loss": progress.loss,
             "bits": progress.bits,
             "speed": progress.characters_per_second,
             "left": format_duration(progress.seconds_left),
         }
         if self.task is None:
-            self.task = self.live.add_task("", total=progress.batches, **fields)
-        done, total = progress.batch, progress.batches
-        self.live.update(self.task, completed=done, total=total, **fields)
+            self.task = self.bar.add_task(total=progress.batches, **fields)
+        self.bar.update(self.task, completed=progress.batch, **fields)
+
+    def show_evaluation(self) -> None:
+        """Say in the live line that the held-out text is read."""
+        if self.task is not None:
+            self.bar.update(self.task, description="held-out text")
 
     def show_epoch(self, epoch: int, loss: float, held_out: float) -> None:
         """Print the losses of an epoch, in a line of at most 80 columns."""

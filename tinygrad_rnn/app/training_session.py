@@ -79,7 +79,7 @@ class TrainingSession:
         """
         print_line(self.console, _describe(self.trainer))
         if self.trainer.is_done:
-            print_line(self.console, f"{self._why_done()} Set a larger number to go on.")
+            print_line(self.console, self._why_done())
             return 0
         problem = ""
         with self.signals:
@@ -119,6 +119,8 @@ class TrainingSession:
                 raise
 
     def _save(self) -> None:
+        """Save the training before its evaluation, which may take long."""
+        self.display.show_evaluation()
         with self.signals.hold():
             self._report(self.checkpoint.save())
 
@@ -166,22 +168,21 @@ class TrainingSession:
         """Return a sentence that says why the training is at its end."""
         options = self.trainer.options
         if self.trainer.epoch >= options.epochs:
-            return f"All {format_count(options.epochs, 'epoch')} are done (--epochs)."
+            done = format_count(options.epochs, "epoch")
+            return f"All {done} are done; set a larger number with --epochs."
         waited = format_count(options.patience, "epoch")
-        return f"No better held-out loss in {waited} (--patience)."
+        return f"The held-out loss has not improved for {waited}; use a larger --patience."
 
     def _tell_end(self) -> None:
         """Print where the training is saved, and draw the learning curve."""
         if self.trainer.epoch < self.trainer.options.epochs:
             print_line(self.console, self._why_done())
-        path = self.checkpoint.path
+        path, what = self.checkpoint.path, ""
         if self.trainer.options.patience and self.best.path.exists():
-            print_line(self.console, f"Saved {path}.")
-            path = self.best.path
-            print_line(self.console, f"The best epoch was {self.trainer.best_epoch}.")
-        print_line(
-            self.console, f"Saved {path}. Sample from it: tinygrad-rnn sample {_quote(path)}"
-        )
+            print_line(self.console, f"Saved {path}, to be continued with --resume.")
+            path, what = self.best.path, f", the best epoch ({self.trainer.best_epoch})"
+        sample = f"tinygrad-rnn sample {_quote(path)}"
+        print_line(self.console, f"Saved {path}{what}. Sample from it: {sample}")
         if self.outputs.curve is not None:
             draw_learning_curve(self.trainer.history, self.outputs.curve)
             print_line(self.console, f"Drew the learning curve: {self.outputs.curve}.")
