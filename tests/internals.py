@@ -5,6 +5,8 @@ from tinygrad_rnn.analysis.labels import escape_unprintable
 from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
+from tinygrad_rnn.app.checkpoint_file import CheckpointFile
+from tinygrad_rnn.app.checkpoint_lock import lock_checkpoint
 from tinygrad_rnn.app.cli import build_parser, main
 from tinygrad_rnn.app.mathmath import network, numbers
 from tinygrad_rnn.app.mathmath.network import (
@@ -19,6 +21,7 @@ from tinygrad_rnn.app.mathmath.network import (
 from tinygrad_rnn.app.mathmath.numbers import Lesson
 from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
 from tinygrad_rnn.app.mathmath_command import tell_tutorial
+from tinygrad_rnn.app.stop_signals import StopSignals
 from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
@@ -59,6 +62,7 @@ __all__ = [
     "TEXT",
     "Architecture",
     "CharModel",
+    "CheckpointFile",
     "Copyable",
     "Lesson",
     "MathMath",
@@ -69,6 +73,7 @@ __all__ = [
     "Options",
     "Page",
     "Sampler",
+    "StopSignals",
     "Tensor",
     "Trainer",
     "Value",
@@ -93,6 +98,7 @@ __all__ = [
     "load_metadata",
     "load_model",
     "load_with_metadata",
+    "lock_checkpoint",
     "main",
     "matrix",
     "network",

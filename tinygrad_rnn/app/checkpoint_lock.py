@@ -50,7 +50,7 @@ def lock_checkpoint(target: Path) -> Iterator[None]:
             raise argument_error("train", "--out", expected, got, fix, BlockingIOError) from error
         except OSError:  # the file system has no locks
             pass
-        if path.exists() and os.path.samestat(path.stat(), os.fstat(number)):
+        if _is_file_at(path, number):
             break
         os.close(number)  # the last holder has just removed this file
     os.truncate(number, 0)
@@ -60,3 +60,11 @@ def lock_checkpoint(target: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(number)
+
+
+def _is_file_at(path: Path, number: int) -> bool:
+    """Return whether an open file is still the one that has this name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(number))
+    except FileNotFoundError:
+        return False

@@ -18,14 +18,11 @@ def read_text(operation: str, argument: str, path: Path) -> str:
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or standard input is closed.
+        If there is no such file.
     ValueError
         If the text is not UTF-8, or the file is of another kind, a PyTorch file for example.
     """
     if path == STDIN:
-        if sys.stdin is None:
-            got, fix = "a closed standard input", "give the path of a text file"
-            raise argument_error(operation, argument, "a text", got, fix, FileNotFoundError)
         content = sys.stdin.buffer.read()
     elif path.is_file() or path.is_fifo():
         content = path.read_bytes()

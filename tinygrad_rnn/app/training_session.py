@@ -19,6 +19,7 @@ from .console import print_line
 from .learning_curve import draw_learning_curve
 from .run_log import RunLog
 from .stop_signals import StopSignals
+from .streams import discard_output
 from .training_display import TrainingDisplay
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ class TrainingSession:
         if self.trainer.is_done:
             self._tell_end()
             return 0
-        with suppress(OSError):  # the terminal may have gone
+        try:
             self._tell_stop()
+        except OSError:  # the terminal has gone
+            discard_output()
         return 128 + (self.signals.number or 0)
 
     def _train(self) -> None:
