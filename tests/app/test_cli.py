@@ -395,7 +395,7 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(folder):
     """Ctrl-C arrives after `interrupt` is imported. Python's own start before that is not ours."""
     # Python prints a line for every module that it has imported.
     python = [sys.executable, "-X", "importtime", "-m", "tinygrad_rnn.app.cli"]
-    command = [*python, "train", "cat.txt", "--epochs", "100000", *SMALL_SIZES, "--out", "m"]
+    command = [*python, "train", "cat.txt", "--epochs", "100000", *SMALL_SIZES, "--overwrite"]
     # A test suite that runs in the background ignores SIGINT, and the command would inherit that.
     handle_sigint = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     for delay in (*np.linspace(0, 0.2, 11), 0.4, 0.6):

@@ -241,7 +241,7 @@ def test_a_terminal_that_goes_away_leaves_a_checkpoint(folder, unbroken):
         shown += os.read(terminal, 65536)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 128 + signal.SIGHUP
-    assert load_model("cat.safetensors")[2]["epoch"] >= 2
+    assert load_model("cat.safetensors")[2]["epoch"] >= 1
 
 
 def test_a_closed_pipe_leaves_a_checkpoint(folder):
