@@ -161,7 +161,7 @@ __all__ = [
     "eigh", "eigvalsh", "einsum", "exp", "exp2", "expand_dims", "expm1", "extract", "fabs",
     "fix", "flip", "fliplr", "flipud", "float_power", "floor", "floor_divide", "fmax", "fmin",
     "fmod", "gather", "geomspace", "getitem", "gradient", "hsplit", "hstack", "hypot", "inner",
-    "insert", "install_help", "inv", "kron", "lerp", "linear", "linspace", "log", "log1p",
+    "insert", "inv", "kron", "lerp", "linear", "linspace", "log", "log1p",
     "log2", "log10", "log_softmax", "logaddexp", "logaddexp2", "logspace", "logsumexp", "matmul",
     "matrix_norm", "matrix_power", "max", "maximum", "mean", "median", "min", "minimum", "modf",
     "moveaxis", "multi_dot", "multiply", "nan_to_num", "nancumprod", "nancumsum", "nanmax",
@@ -175,3 +175,9 @@ __all__ = [
     "transpose", "trapezoid", "tril", "triu", "trunc", "unstack", "var", "vdot", "vecdot",
     "vector_norm", "vsplit", "vstack", "where",
 ]  # fmt: skip
+
+install_help()  # now `help(tg.tanh)` shows the formula, the shapes and the rules
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -517,8 +517,6 @@ def insert(arr: Plain, obj: Plain, values: Tensor, axis: int | None = None) -> T
 @overload
 def insert(arr: Plain, obj: Plain, values: Plain, axis: int | None = None) -> NDArray[Any]: ...
 
-def install_help() -> None: ...
-
 @overload
 def inv(a: Tensor) -> Tensor: ...
 @overload
@@ -1088,7 +1086,6 @@ __all__ = [
     "hypot",
     "inner",
     "insert",
-    "install_help",
     "inv",
     "kron",
     "lerp",
