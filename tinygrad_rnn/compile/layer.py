@@ -86,6 +86,8 @@ class CompiledModule(Module):
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         """Run a `scan` whose cell is this object."""
+        if call_hook.get() is not None:
+            return _as_it_is(self.target, inputs, state, reverse)
         return self._scan(self.target, inputs, state, reverse)
 
     def _scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:

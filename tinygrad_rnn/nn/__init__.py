@@ -4,6 +4,7 @@ Names and parameter layouts follow PyTorch.
 """
 
 from . import functional, init
+from .activations import record
 from .cells import Cell, GRUCell, LSTMCell, RNNCell
 from .clip import clip_grad_norm_, clip_grad_value_
 from .layers import Dropout, Embedding, LayerNorm, Linear, ModuleList, Sequential
@@ -14,7 +15,7 @@ from .rnn_gru_lstm import GRU, LSTM, RNN
 __all__ = [
     "GRU", "LSTM", "RNN", "Cell", "Dropout", "Embedding", "GRUCell", "LSTMCell", "LayerNorm",
     "Linear", "Module", "ModuleList", "RNNCell", "Recurrent", "Sequential", "clip_grad_norm_",
-    "clip_grad_value_", "functional", "init",
+    "clip_grad_value_", "functional", "init", "record",
 ]  # fmt: skip
 
 
