@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import widen
 from .errors import argument_error, describe, messages
 from .graph import Node, Value, notify, observers
 from .op import Op, apply
@@ -172,11 +173,11 @@ def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
     """
     extra = len(c.shape) - len(shape)
     if extra > 0:
-        c = c.sum(axis=tuple(range(extra)))
+        c = widen(c).sum(axis=tuple(range(extra)))
     if c.shape != shape and extra >= 0:
         sizes = enumerate(zip(c.shape, shape, strict=True))
         stretched = tuple([axis for axis, (n, m) in sizes if m == 1 and n != 1])
-        c = c.sum(axis=stretched, keepdims=True) if stretched else c
+        c = widen(c).sum(axis=stretched, keepdims=True) if stretched else c
     return c if c.shape == shape else c + np.zeros(shape, c.dtype)
 
 

@@ -177,6 +177,15 @@ def cast_result(
     return np.asarray(forward(*wide, **params)).astype(_default)
 
 
+def widen(x: Any) -> Any:
+    """Return float16 numbers in float32, and any other array or Tensor unchanged.
+
+    Sums of float16 numbers overflow above 65,504, and they stop growing where an entry is less
+    than half of the last digit of the sum.
+    """
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
 def _from_numpy(data: Any) -> bool:
     """Return whether `data`, or the first item of its nested lists, has a dtype of its own."""
     while isinstance(data, list | tuple) and data:

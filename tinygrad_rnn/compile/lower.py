@@ -90,6 +90,12 @@ class Recorder:
         self.writer.constants[name] = number
         return name
 
+    def widened(self, arg: Ref) -> Ref:
+        """Return the name of a float16 array in float32, and any other argument unchanged."""
+        if isinstance(arg, str) and self.writer.arrays[arg].dtype == np.float16:
+            return self.writer.write("astype", arg, dtype=np.dtype(np.float32))
+        return arg
+
     def op(self, node: Node, args: list[Ref], wish: str | None) -> str:
         """Add the lines of one op, and return the name of its result."""
         w, name, params = self.writer, node.op.name, node.params
@@ -98,6 +104,8 @@ class Recorder:
                 f"compile: expected plain numbers as settings of {name}, "
                 "got a Tensor, whose numbers may change; pass an array"
             )
+        if hasattr(node.op.forward, "in_float32"):
+            args = [self.widened(arg) for arg in args]
         if name in ARRANGED:
             named = (
                 args

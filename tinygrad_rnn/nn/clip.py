@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import check
+from ..dtypes import widen
 from ..errors import argument_error
 from ..tensor import Tensor
 
@@ -72,7 +73,7 @@ def clip_grad_norm_(
     factor = max_norm / (total + 1e-6)
     if factor < 1:
         for p, g in with_grad:
-            p.grad = (g * factor).astype(p.dtype)
+            p.grad = (widen(g) * factor).astype(p.dtype)
     return total
 
 

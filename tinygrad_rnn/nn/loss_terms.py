@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import check, ops
+from ..dtypes import widen
 from ..errors import argument_error, describe
 from ..graph import unwrap
 from ..tensor import Tensor
@@ -77,16 +78,23 @@ def drop_unused(x: Tensor, factor: Any) -> Tensor:
     return ops.where(unused, 0, x) if unused.any() else x
 
 
-def reduce_loss(name: str, loss: Tensor, reduction: str, weight: Any = None) -> Tensor:
-    """Return the loss of each position ("none"), the sum or the weighted mean.
+def reduce_loss(
+    name: str, loss: Tensor, reduction: str, dtype: np.dtype, weight: Any = None
+) -> Tensor:
+    """Return the loss of each position ("none"), the sum or the weighted mean, in this dtype.
 
     The terms in `loss` are already multiplied by their weights. The mean divides by the sum of
     `weight`, or by the number of terms if `weight` is None.
     """
-    if check.one_of(name, "reduction", reduction, ("mean", "sum", "none")) == "none":
-        return loss
-    if reduction == "sum":
-        return loss.sum()
+    if check.one_of(name, "reduction", reduction, ("mean", "sum", "none")) == "mean":
+        loss = _mean(name, loss, weight)
+    elif reduction == "sum":
+        loss = loss.sum()
+    return loss if loss.dtype == dtype else loss.astype(dtype)
+
+
+def _mean(name: str, loss: Tensor, weight: Any) -> Tensor:
+    """Return the weighted mean; raise ValueError if no position counts."""
     total = loss.size if weight is None else weight.sum()
     if total == 0:
         expected, got = "at least one position that counts", "none, so the mean is undefined"
@@ -98,14 +106,20 @@ def reduce_loss(name: str, loss: Tensor, reduction: str, weight: Any = None) -> 
 # -- logits and targets ----------------------------------------------------------------------------
 
 
-def as_logits(name: str, argument: str, logits: Any) -> Tensor:
-    """Return logits as a Tensor; raise ValueError unless they are floats of shape (..., C)."""
+def as_logits(name: str, argument: str, logits: Any) -> tuple[Tensor, np.dtype]:
+    """Return logits as a Tensor that is at least float32, and the dtype that they had.
+
+    Raises
+    ------
+    ValueError
+        If they are not floats of shape (..., C).
+    """
     logits = logits if isinstance(logits, Tensor) else Tensor(logits)
     if logits.ndim == 0 or logits.dtype.kind != "f" or not logits.shape[-1]:
         expected = "floats of shape (..., classes) with at least one class"
         fix = "use a floating dtype, and put the classes on the last axis"
         raise argument_error(name, argument, expected, describe(logits), fix)
-    return logits
+    return widen(logits), logits.dtype
 
 
 def as_constant_or_tracked(name: str, argument: str, x: Any) -> Any:
@@ -113,11 +127,18 @@ def as_constant_or_tracked(name: str, argument: str, x: Any) -> Any:
     return x if isinstance(x, Tensor) and x.tracked else check.real_array(name, argument, x)
 
 
-def match_shapes(name: str, input: Any, target: Any, argument: str = "input") -> tuple[Tensor, Any]:
-    """Return the input as a Tensor, and the target; raise ValueError if their shapes differ.
+def match_shapes(
+    name: str, input: Any, target: Any, argument: str = "input"
+) -> tuple[Tensor, Any, np.dtype]:
+    """Return the input as a Tensor that is at least float32, the target, and the input's dtype.
 
     A target that is a Tensor that requires gradients stays unchanged. Any other target becomes an
-    array of the input's dtype.
+    array of the dtype of the first result.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
     """
     input = input if isinstance(input, Tensor) else Tensor(input)
     check.floating(name, argument, input.array)
@@ -125,7 +146,10 @@ def match_shapes(name: str, input: Any, target: Any, argument: str = "input") ->
     if target.shape != input.shape:
         expected = f"shape {input.shape}, that of the input"
         raise argument_error(name, "target", expected, describe(target), "reshape the target")
-    return input, target if isinstance(target, Tensor) else target.astype(input.dtype, copy=False)
+    wide = widen(input)
+    if not isinstance(target, Tensor):
+        target = target.astype(wide.dtype, copy=False)
+    return wide, target, input.dtype
 
 
 def require_target_shape(
@@ -138,7 +162,7 @@ def require_target_shape(
         raise target_error(name, target, logits)
 
 
-def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
+def as_distributions(name: str, target: Any, logits: Tensor, dtype: np.dtype) -> Any:
     """Return probability targets in the dtype of the logits, or unchanged if they are a Tensor.
 
     Raises
@@ -149,7 +173,7 @@ def as_distributions(name: str, target: Any, logits: Tensor) -> Any:
     if target.shape != logits.shape:
         raise target_error(name, target, logits)
     require_probabilities(name, target, "divide rows by their sum, or use integers for classes")
-    require_distributions(name, target, logits)
+    require_distributions(name, target, dtype)
     return target if isinstance(target, Tensor) else target.astype(logits.dtype, copy=False)
 
 
@@ -164,14 +188,15 @@ def require_probabilities(name: str, target: Any, fix: str) -> None:
         raise argument_error(name, "target", "probabilities in [0, 1]", got, fix)
 
 
-def require_distributions(name: str, target: Any, logits: Tensor) -> None:
+def require_distributions(name: str, target: Any, dtype: np.dtype) -> None:
     """Raise ValueError if a row does not sum to 1 within √ε. Rows that sum to NaN are let through.
 
-    ε is the largest machine epsilon of float32, the dtype of the target and that of the logits.
+    ε is the largest machine epsilon of float32, the dtype of the target and `dtype`, that of the
+    logits.
     `numpy.random.Generator.choice` also allows an error of √ε.
     """
     array = unwrap(target)
-    epsilons = [float(np.finfo(dtype).eps) for dtype in (np.float32, array.dtype, logits.dtype)]
+    epsilons = [float(np.finfo(dtype).eps) for dtype in (np.float32, array.dtype, dtype)]
     slack = max(epsilons) ** 0.5
     total = array.sum(axis=-1, dtype=np.float64)
     wrong = np.abs(total - 1) > slack

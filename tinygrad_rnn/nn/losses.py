@@ -9,6 +9,8 @@ A term whose probability or weight is 0 is dropped even if it is infinite, becau
 the limit. The term gets no gradient. A term that is NaN is not dropped. If a logit is infinite, the
 loss has the value that it approaches as the logit tends to infinity. There is one exception: if a
 logit of a softmax is inf, or all its logits are −inf, the loss is NaN, with NumPy's warning.
+
+A loss of float16 numbers is computed in float32, and rounded to float16 at the end.
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def cross_entropy(
     '0.000045'
     """
     name = "cross_entropy"
-    logits = terms.as_logits(name, "logits", logits)
+    logits, dtype = terms.as_logits(name, "logits", logits)
     limits = {"below": nextafter(1, 2), "fix": "use 0.1, for example"}  # 1 itself is allowed
     epsilon = check.number(name, "label_smoothing", label_smoothing, "a number in [0, 1]", **limits)
     weight = terms.as_class_weight(name, weight, logits)
@@ -93,11 +95,11 @@ def cross_entropy(
             expected, got = "None with probability targets", str(ignore_index)
             fix = "leave out ignore_index, or use integer targets"
             raise argument_error(name, "ignore_index", expected, got, fix)
-        p = terms.as_distributions(name, target, logits)
+        p = terms.as_distributions(name, target, logits, dtype)
         p = p * (1 - epsilon) + epsilon / logits.shape[-1] if epsilon else p
         p = p if weight is None else p * weight
         log_p = terms.drop_unused(ops.log_softmax(logits), p)
-        return terms.reduce_loss(name, -(log_p * p).sum(axis=-1), reduction)
+        return terms.reduce_loss(name, -(log_p * p).sum(axis=-1), reduction, dtype)
     terms.require_target_shape(name, target, logits, ignore_index)
     log_p = ops.log_softmax(terms.mask_ignored(name, logits, target, ignore_index))
     weights, index = terms.position_weights(name, target, log_p, ignore_index, weight)
@@ -106,7 +108,7 @@ def cross_entropy(
         counted = None if ignore_index is None else target != ignore_index
         uniform = terms.weighted(-terms.weighted(log_p, weight).mean(axis=-1), counted)
         loss = terms.weighted(loss, 1 - epsilon) + uniform * epsilon
-    return terms.reduce_loss(name, loss, reduction, weights)
+    return terms.reduce_loss(name, loss, reduction, dtype, weights)
 
 
 def nll_loss(
@@ -154,14 +156,14 @@ def nll_loss(
     Tensor(1.)
     """
     name = "nll_loss"
-    log_p = terms.as_logits(name, "log_probabilities", log_probabilities)
+    log_p, dtype = terms.as_logits(name, "log_probabilities", log_probabilities)
     weight = terms.as_class_weight(name, weight, log_p)
     target = check.real_array(name, "target", target)
     terms.require_target_shape(name, target, log_p, ignore_index)
     log_p = terms.mask_ignored(name, log_p, target, ignore_index)
     weights, index = terms.position_weights(name, target, log_p, ignore_index, weight)
     loss = terms.weighted(-ops.gather(log_p, index=index), weights)
-    return terms.reduce_loss(name, loss, reduction, weights)
+    return terms.reduce_loss(name, loss, reduction, dtype, weights)
 
 
 def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
@@ -200,9 +202,9 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
     >>> tg.nn.functional.mse_loss(tg.Tensor([1.0, 2.0]), [1.0, 4.0])
     Tensor(2.)
     """
-    input, target = terms.match_shapes("mse_loss", input, target)
+    input, target, dtype = terms.match_shapes("mse_loss", input, target)
     difference = input - target
-    return terms.reduce_loss("mse_loss", difference * difference, reduction)
+    return terms.reduce_loss("mse_loss", difference * difference, reduction, dtype)
 
 
 def binary_cross_entropy_with_logits(
@@ -248,7 +250,7 @@ def binary_cross_entropy_with_logits(
     Tensor(0.)
     """
     name = "binary_cross_entropy_with_logits"
-    logits, target = terms.match_shapes(name, logits, target, "logits")
+    logits, target, dtype = terms.match_shapes(name, logits, target, "logits")
     terms.require_probabilities(name, target, "use (target + 1) / 2 if the labels are -1 and 1")
     positive, negative = target, 1 - target
     if pos_weight is not None:
@@ -257,4 +259,4 @@ def binary_cross_entropy_with_logits(
     loss = loss + terms.weighted(ops.softplus(logits), negative)
     if weight is not None:
         weight = terms.as_entry_weight(name, "weight", weight, logits)
-    return terms.reduce_loss(name, terms.weighted(loss, weight), reduction)
+    return terms.reduce_loss(name, terms.weighted(loss, weight), reduction, dtype)

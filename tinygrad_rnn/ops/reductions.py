@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..dtypes import widen
 from ..errors import argument_error, describe
-from ..graph import read, unwrap
+from ..graph import Value, read, unwrap
 from ..op import op
 from .elementwise import exp, sqrt
 from .indexing import keep_where, where
@@ -38,15 +41,30 @@ def restore_axes(g: Any, a: Any, axis: Any) -> Any:
     return g.reshape(shape)
 
 
+def compute_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `forward` with float16 computed in float32, and rounded to float16 once at the end."""
+
+    @wraps(forward)
+    def wide(a: Any, **settings: Any) -> Any:
+        if a.dtype == np.float16:
+            return forward(a.astype(np.float32), **settings).astype(np.float16)
+        return forward(a, **settings)
+
+    wide.in_float32 = True  # type: ignore[attr-defined]  # `tg.compile` reads this
+    return wide
+
+
 def reduction_factor(y: Any, a: Any) -> float:
     """Return the number of entries of `a` that were reduced to one entry of `y`."""
     return a.size / y.size if y.size else 0.0
 
 
 @op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
+@compute_in_float32
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise
     summation along a contiguous axis, so for n entries the rounding error grows only with log n.
+    float16 is summed in float32.
 
     Examples
     --------
@@ -61,9 +79,10 @@ sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
+@compute_in_float32
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the arithmetic mean over `axis`. The sum is computed as in `sum`, except that
-    float16 is summed in float32. The mean of no entries is NaN, with NumPy's warning.
+    """Return the arithmetic mean over `axis`, computed from the sum as in `sum`. The mean of no
+    entries is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -71,16 +90,17 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.mean(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.])
     """
-    if a.dtype == np.float16:
-        return np.mean(a, axis, keepdims=keepdims)  # np.mean sums in float32
     total = np.add.reduce(a, axis, keepdims=keepdims)
     return total / reduction_factor(total, a)
 
 
-mean.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis) / reduction_factor(y, a))
+mean.vjps(
+    a=lambda g, y, a, axis, keepdims: restore_axes(widen(g), a, axis) / reduction_factor(y, a)
+)
 
 
 @op("Π({a})", shapes=REDUCED, sample=sample_reduction, reference=np.prod)
+@compute_in_float32
 def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the product over `axis`. The derivative with respect to an entry is the product of the
     other entries, which is correct even where some entries are 0.
@@ -96,7 +116,7 @@ def prod(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 prod.vjps(
     a=lambda g, y, a, axis, keepdims: product_rule(
-        restore_axes(g, a, axis), multiply_others(a, axis)
+        restore_axes(g, a, axis), multiply_others(widen(a), axis)
     )
 )
 
@@ -141,6 +161,7 @@ def running_product(x: Any) -> Any:
     sample=lambda r: [*sample_reduction(r), (r(3, 4), {"axis": 0, "ddof": 1})],
     reference=np.var,
 )
+@compute_in_float32
 def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the variance over `axis`, Σ (a − mean)² / (n − ddof), as `numpy.var` does. The mean
     is subtracted before squaring, so a large mean costs no digits.
@@ -158,8 +179,8 @@ def var(a: Any, *, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
 
 var.vjps(
     a=lambda g, y, a, axis, ddof, keepdims: (
-        restore_axes(g, a, axis)
-        * ((a - mean(a, axis=axis, keepdims=True)) / ((reduction_factor(y, a) - ddof) / 2))
+        restore_axes(widen(g), a, axis)
+        * ((a - mean(widen(a), axis=axis, keepdims=True)) / ((reduction_factor(y, a) - ddof) / 2))
     )
 )
 
@@ -176,7 +197,10 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     >>> tg.std(tg.Tensor([1.0, 3.0]))
     Tensor(1.)
     """
-    return root_of_variance(var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+    a = a if isinstance(a, Value) else np.asarray(a)
+    # In float16, the variance may overflow although its square root does not.
+    y = root_of_variance(var(widen(a), axis=axis, ddof=ddof, keepdims=keepdims))
+    return y.astype(a.dtype) if a.dtype == np.float16 else y
 
 
 def root_of_variance(v: Any) -> Any:
@@ -243,6 +267,7 @@ def share_among_equal(g: Any, y: Any, a: Any, axis: Any) -> Any:
     sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(3, 4), {"axis": -1})],
     reference=np.cumsum,
 )
+@compute_in_float32
 def cumsum(a: Any, *, axis: int | None = None) -> Any:
     """Return the running sums along `axis`, or over the flattened array if `axis` is None. Entries
     are added one by one, so rounding errors grow with the number of entries.
@@ -265,6 +290,7 @@ cumsum.vjps(a=lambda g, y, a, axis: flip(cumsum(flip(g, axis), axis), axis).resh
     sample=sample_reduction,
     reference=lambda a, axis, keepdims=False: np.log(np.exp(a).sum(axis, keepdims=keepdims)),
 )
+@compute_in_float32
 @np.errstate(under="ignore")
 def logsumexp(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return log Σ exp(a) over `axis`. It cannot overflow, because the largest entry is subtracted
@@ -311,6 +337,7 @@ def replace_minus_inf(y: Any) -> Any:
     sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})],
     reference=lambda a, axis: np.exp(a) / np.exp(a).sum(axis, keepdims=True),
 )
+@compute_in_float32
 @np.errstate(under="ignore")
 def softmax(a: Any, *, axis: int = -1) -> Any:
     """Return exp(a) / Σ exp(a) along `axis`: numbers from 0 to 1 whose sum is 1. The largest entry
@@ -326,7 +353,7 @@ def softmax(a: Any, *, axis: int = -1) -> Any:
     return y / np.add.reduce(y, axis, keepdims=True)
 
 
-softmax.vjps(a=lambda g, y, a, axis: softmax_rule(g, y, axis))
+softmax.vjps(a=lambda g, y, a, axis: softmax_rule(widen(g), y, axis))
 
 
 def softmax_rule(g: Any, y: Any, axis: int) -> Any:
@@ -342,6 +369,7 @@ def softmax_rule(g: Any, y: Any, axis: int) -> Any:
     sample=lambda r: [(r(3, 4),), (r(3, 4), {"axis": 0})],
     reference=lambda a, axis: a - np.log(np.exp(a).sum(axis, keepdims=True)),
 )
+@compute_in_float32
 @np.errstate(under="ignore")
 def log_softmax(a: Any, *, axis: int = -1) -> Any:
     """Return log softmax(a) = a − log Σ exp(a) along `axis`. It is accurate even where
@@ -357,7 +385,9 @@ def log_softmax(a: Any, *, axis: int = -1) -> Any:
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 
-log_softmax.vjps(a=lambda g, y, a, axis: g - scale(g.sum(axis=axis, keepdims=True), exp(y)))
+log_softmax.vjps(
+    a=lambda g, y, a, axis: g - scale(widen(g).sum(axis=axis, keepdims=True), exp(widen(y)))
+)
 
 
 def any(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.bool:
