@@ -148,7 +148,7 @@ BINARY = sorted(
     key=lambda f: f.__name__,
 )
 WITH_A_NUMBER = {
-    **{f.__name__: f for f in BINARY if f not in (np.matmul, np.vecdot)},
+    **{f.__name__: f for f in BINARY if f not in (np.matmul, np.vecdot, np.float_power)},
     "where": lambda a, b: np.where(np.array([True, False]), a, b),
     "lerp": lambda a, b: tg.lerp(a, b, 0.25),
     "lerp by": lambda a, b: tg.lerp(a, a, b) if isinstance(a, tg.Tensor) else tg.lerp(b, b, a),
