@@ -122,6 +122,11 @@ def test_metadata_round_trips_with_and_without_arrays(tmp_path):
 
 WRONG_STATES = {
     "reserved name": ({"__metadata__": np.ones(2)}, ValueError, "'__metadata__'.*rename the array"),
+    "half of a character": (
+        {"\ud800": np.ones(2)},
+        ValueError,
+        r"argument state: expected text that UTF-8 can encode, got '\\ud800'",
+    ),
     "number as a name": ({1: np.ones(2)}, TypeError, "names of type str, got int 1"),
     "names that clash": (
         {"1": np.ones(2), 1: np.zeros(2)},

@@ -145,6 +145,8 @@ NAMES = {
     "in a missing folder": ("none/x", FileNotFoundError),
     "in a file": ("file/x", FileNotFoundError),
     "of a folder": ("new/", IsADirectoryError),
+    "of a folder, with a dot": ("new/.", IsADirectoryError),
+    "of a folder, with two dots": ("file/..", FileNotFoundError),
     "of this folder": (".", IsADirectoryError),
     "of the folder above": ("..", IsADirectoryError),
     "of the root": ("/", IsADirectoryError),

@@ -256,6 +256,19 @@ WRONG = {
 }
 
 
+def test_a_file_that_does_not_fit_is_named_in_the_error(tmp_path):
+    path = tmp_path / "x.safetensors"
+    source = Tied(rng=1).state_dict()
+    tg.save(source | {"head.weight": source["head.weight"] + 1}, path)
+    for module, message in ((nn.Linear(3, 2), "Linear: 0 of 2"), (Tied(rng=2), "one shared")):
+        for given in (path, str(path), bytes(path)):
+            with pytest.raises(
+                ValueError, match=f"load_into: argument source: (.|\n)*{message}"
+            ) as e:
+                interop.load_into(module, given)
+            assert f"got {str(path)!r}: " in str(e.value)
+
+
 @pytest.mark.parametrize(("call", "error", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_loading_raises_an_error_that_names_the_argument(tmp_path, call, error, message):
     with pytest.raises(error, match=message):

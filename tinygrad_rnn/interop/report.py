@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import describe, format_count
+from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..nn import Module
+from ..serialize.paths import shorten
 from ..serialize.safetensors_file import read_safetensors
 from .layout import copy_arrays
 
+PATHS = str | bytes | os.PathLike
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
 
@@ -177,8 +179,14 @@ def load_into(
         "what fits"
     )
     fits = report.complete or not strict
-    check.require(fits, "load_into", "source", expected, f"\n{report}\n", fix)
-    module.load_state_dict(module.state_dict() | arrays)
+    origin = f"{shorten(os.fsdecode(source))}: " if isinstance(source, PATHS) else ""
+    check.require(fits, "load_into", "source", expected, f"{origin}\n{report}\n", fix)
+    try:
+        module.load_state_dict(module.state_dict() | arrays)
+    except ValueError as error:
+        expected, got = "equal arrays for one shared parameter", f"{origin}({error})"
+        fix = "pass rename= to leave one of the arrays out"
+        raise argument_error("load_into", "source", expected, got, fix) from error
     return report
 
 
@@ -232,7 +240,7 @@ def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarr
 
 def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a file or a mapping, as a dict by name."""
-    if isinstance(source, str | bytes | os.PathLike):
+    if isinstance(source, PATHS):
         return read_safetensors(source, operation=operation, argument="source", with_bfloat16=True)[
             0
         ]

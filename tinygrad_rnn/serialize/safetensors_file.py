@@ -97,8 +97,8 @@ def read_safetensors(
     ValueError
         If the file is not a whole safetensors file, contains a name twice or a dtype that NumPy
         lacks, or changes while it is read.
-    OSError
-        If the system fails to read the file.
+    OSError, MemoryError
+        If the system fails to read the file, or its arrays do not fit into memory.
     """
     name = path_name(path, operation=operation, argument=argument)
     if not os.path.isfile(name):  # noqa: PTH113
@@ -115,6 +115,10 @@ def read_safetensors(
             after = os.fstat(file.fileno())
             if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                 raise ChangedFileError("it changed while it was read")
+    except MemoryError as error:
+        expected, got = "arrays that fit into memory", f"{shorten(name)} ({error})"
+        fix = "free memory, or load the file on a larger machine"
+        raise argument_error(operation, argument, expected, got, fix, MemoryError) from error
     except OSError as error:
         expected, fix = "a file that can be read", "allow reading, or give another path"
         raise system_error(operation, argument, expected, name, fix, error) from error
@@ -207,6 +211,8 @@ def _read_array(file: BinaryIO, entry: Entry) -> np.ndarray:
     size = file.readinto(stored.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
     if size != stored.nbytes:
         raise ChangedFileError("it became shorter while it was read")
+    if entry.dtype == "BOOL" and (stored.view(np.uint8) > 1).any():
+        raise ValueError("a BOOL array has other bytes than 0 and 1")
     if entry.dtype in BFLOAT16:  # bfloat16 is the upper half of a float32
         wide = stored.astype(np.uint32)
         wide <<= 16

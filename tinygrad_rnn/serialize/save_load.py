@@ -45,8 +45,8 @@ def save(
         If an argument has the wrong type, a name is not a str, or a safetensors file cannot store
         the dtype of an array. In that case nothing is written.
     ValueError
-        If an array is named ``__metadata__``, which the format reserves, or no file can have the
-        name `path`. In that case nothing is written.
+        If an array is named ``__metadata__``, which the format reserves, a name or a text has a
+        lone surrogate, or no file can have the name `path`. In that case nothing is written.
     OSError
         If the folder of `path` does not exist or is read-only, `path` is a folder, a read-only
         file, a pipe or a device, or the disk is full. An old file stays unchanged.
@@ -72,6 +72,7 @@ def save(
         for part in (name, text):
             argument, fix = f"metadata[{name!r}]", "convert name and value with str(...)"
             check.instance("save", argument, part, str, "a str as name and value", fix)
+            _require_unicode(argument, part)
     find_target(path)
     # With no arrays and empty metadata, safetensors would write a header that it cannot read.
     replace_file(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
@@ -81,11 +82,22 @@ def _check_name(name: Any) -> str:
     """Return the name of an array; raise an error if a file cannot store it."""
     fix = "convert each name with str(...), and keep the names distinct"
     check.instance("save", "state", name, str, "names of type str", fix)
+    _require_unicode("state", name)
     if name == "__metadata__":
         expected = "a name that the format does not reserve"
         fix = "rename the array, or pass metadata= to store strings"
         raise argument_error("save", "state", expected, repr(name), fix)
     return name
+
+
+def _require_unicode(argument: str, text: str) -> None:
+    """Raise ValueError if a text has half of a character, which no file can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        fix = "remove the lone surrogate, or decode the text with errors='replace'"
+        expected = "text that UTF-8 can encode"
+        raise argument_error("save", argument, expected, ascii(text), fix) from error
 
 
 def _to_storable(name: str, value: Any) -> np.ndarray:

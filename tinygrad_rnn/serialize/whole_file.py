@@ -14,6 +14,8 @@ from .. import check
 from .paths import path_name, shorten, system_error
 
 FIX = "free space, or use another path"
+FOLDERS = ("", ".", "..")
+"""The last parts of paths that only a folder can have."""
 STREAMS = ("/proc/", "/dev/fd/")
 """Folders in which a name stands for a file that a process has open, such as its output."""
 
@@ -129,30 +131,21 @@ def find_target(
         expected = "a file that can be written"
         raise system_error(operation, argument, expected, name, FIX, error) from error
     folder = target.parent
-    is_folder = target.is_dir() or name.endswith(("/", os.sep))
+    is_folder = target.is_dir() or os.path.basename(name) in FOLDERS  # noqa: PTH119
     is_stream = str(target).startswith(STREAMS)
     is_regular = not is_stream and (old is None or S_ISREG(old.st_mode))
     is_writable = old is None or (old.st_mode & 0o222 and os.access(target, os.W_OK))
-    add_folder = "create the folder, or use another path"
-    expand = "replace ~ by the home folder with os.path.expanduser(path)"
-    allow = "allow writing with chmod u+w, or use another path"
+    can_add = os.access(folder, os.W_OK | os.X_OK)
+    add = "create the folder, or use another path"
+    add = "replace ~ with os.path.expanduser(path)" if name[0] == "~" else add
     copy = "save to a new file, and copy that file to the pipe or device"
+    allow = "allow writing with chmod u+w, or use another path"
     for holds, expected, fix, kind in (
-        (
-            folder.is_dir(),
-            "a file in an existing folder",
-            expand if name[0] == "~" else add_folder,
-            FileNotFoundError,
-        ),
+        (folder.is_dir(), "a file in an existing folder", add, FileNotFoundError),
         (not is_folder, "a file, not a folder", "add the name of a file", IsADirectoryError),
         (is_regular, "a regular file, or a new one", copy, OSError),
         (is_writable, "a file that is not read-only", allow, PermissionError),
-        (
-            os.access(folder, os.W_OK | os.X_OK),
-            "a file in a writable folder",
-            "use another folder",
-            PermissionError,
-        ),
+        (can_add, "a file in a writable folder", "use another folder", PermissionError),
     ):
         check.require(holds, operation, argument, expected, shorten(name), fix, kind)
     return target
