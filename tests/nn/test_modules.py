@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import rlcompleter
 
 import numpy as np
 import pytest
@@ -200,3 +201,48 @@ def test_a_deleted_attribute_is_no_longer_a_parameter():
     model.head = nn.Linear(3, 1, rng=0)
     del model.head
     assert list(model.state_dict()) == ["0.weight"]
+
+
+def complete(text, **namespace):
+    """Return what Tab offers at Python's prompt."""
+    completer, found = rlcompleter.Completer(namespace), []
+    while (offer := completer.complete(text, len(found))) is not None:
+        found.append(offer.rstrip("("))
+    return found
+
+
+def test_tab_on_a_layer_offers_its_parameters():
+    class Counting(nn.GRUCell):
+        def __init__(self, size, rng):
+            super().__init__(size, 2, rng=rng)
+            self.register_buffer("weight_count", 0)
+
+    gru, linear = nn.GRU(3, 4, num_layers=2, bidirectional=True), nn.Linear(2, 2)
+    for layer in (gru, linear, tg.compile(gru), tg.compile(linear), nn.Recurrent(Counting, 3)):
+        named = [*dict(layer.named_parameters()), *dict(layer.named_buffers())]
+        weights = {f"layer.{name}" for name in named if name.startswith("weight")}
+        assert set(complete("layer.weight", layer=layer)) == weights
+        assert dir(layer) == sorted(set(dir(layer)))
+        assert all(hasattr(layer, name) for name in dir(layer) if name not in dir(type(layer)))
+    assert complete("model.head.bi", model=nn.ModuleList([linear])) == []
+    assert "weight" in dir(nn.Sequential(linear)[0])
+
+
+def test_a_buffer_of_a_cell_is_read_and_set_by_its_full_name():
+    class Counting(nn.GRUCell):
+        def __init__(self, size, rng):
+            super().__init__(size, 2, rng=rng)
+            self.register_buffer("count", 0)
+
+    layer = nn.Recurrent(Counting, 3, num_layers=2)
+    layer.count_l1 = 5
+    assert (layer.count_l0.item(), layer.count_l1.item()) == (0, 5)
+    assert layer.cells[1][0].count.item() == 5
+    assert "count_l1" not in vars(layer)
+
+
+def test_a_missing_attribute_of_a_layer_is_an_attribute_error_whatever_its_cells_hold():
+    w = tg.Tensor(1.0, requires_grad=True)
+    layer = nn.Recurrent(lambda size, rng: lambda x, h: (h * w, h * w), 2, hidden_size=2)
+    assert not hasattr(layer, "weight_ih_l0")
+    assert not hasattr(nn.GRU(2, 2), "weight_ih_l1")

@@ -288,6 +288,11 @@ class CompiledModule(Module):
         else:
             self._require_found("target", self.target, ())
 
+    def __dir__(self) -> list[str]:
+        """Return the names of all attributes, with the public ones of the target."""
+        public = {name for name in dir(self.target) if not name.startswith("_")}
+        return sorted({*super().__dir__(), *public})
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "target" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")

@@ -203,28 +203,37 @@ class Recurrent(Module, Generic[State]):
         functions = [("cells", cell) for cell in cells if not isinstance(cell, Module)]
         return [*super()._refresh(), *functions]
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute, or a parameter of a cell by its full name, such as ``weight_ih_l0``."""
+    def _find_in_cells(self, name: str) -> Iterator[tuple[Module, str]]:
+        """Yield the cell whose parameter or buffer has this full name, such as ``weight_ih_l0``."""
         for suffix, cell in self._cells():
             cell_name = name.removesuffix(f"_{suffix}")
-            if cell_name != name and cell_name in cell._parameters:
-                if isinstance(value, Tensor):
-                    shape = cell._parameters[cell_name].shape
-                    fix = "assign a Tensor of this shape, or build a new layer"
-                    check.shape(type(self).__name__, name, value, shape, fix)
-                setattr(cell, cell_name, value)
-                return
+            if cell_name != name and (cell_name in cell._parameters or cell_name in cell._buffers):
+                yield cell, cell_name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, or a parameter or buffer of a cell by its full name."""
+        for cell, cell_name in self._find_in_cells(name):
+            if isinstance(value, Tensor) and cell_name in cell._parameters:
+                shape = cell._parameters[cell_name].shape
+                fix = "assign a Tensor of this shape, or build a new layer"
+                check.shape(type(self).__name__, name, value, shape, fix)
+            setattr(cell, cell_name, value)
+            return
         super().__setattr__(name, value)
         if name == "dropout" and value and self.num_layers == 1:
             expected = "0 in a single layer, because dropout acts between layers"
             fix = "use num_layers=2, input_dropout or state_dropout, or nn.Dropout on the output"
             warn_user(argument_error(type(self).__name__, name, expected, str(value), fix))
 
+    def __dir__(self) -> list[str]:
+        """Return the names of all attributes, with those that `__getattr__` finds in the cells."""
+        cells = [(suffix, (*cell._parameters, *cell._buffers)) for suffix, cell in self._cells()]
+        own = [f"{name}_{suffix}" for suffix, names in cells for name in names if "." not in name]
+        return sorted({*super().__dir__(), *own})
+
     def __getattr__(self, name: str) -> Tensor:
-        if not name.startswith("_") and "cells" in self.__dict__:
-            for parameter_name, parameter in self._named():
-                if parameter_name == name:
-                    return parameter
+        for cell, cell_name in self._find_in_cells(name):
+            return getattr(cell, cell_name)
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, State]:
