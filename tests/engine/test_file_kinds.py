@@ -190,10 +190,33 @@ def test_a_path_in_place_of_arrays_is_answered_with_the_line_for_this_file(
 def test_the_path_of_a_safetensors_file_in_place_of_arrays_is_answered_with_load(
     converter, tmp_path
 ):
+    """Keras's weights are a list, which no safetensors file holds."""
     path = tmp_path / "w.safetensors"
     tg.save(ARRAYS, path)
-    with pytest.raises(TypeError, match=r"; pass tg\.load\('.*w\.safetensors'\)$"):
+    fix = r"layer\.get_weights" if converter == "from_keras" else r"tg\.load\('.*w\.safetensors'\)$"
+    with pytest.raises(TypeError, match=f"got the path '.*w.safetensors'; pass {fix}"):
         CONVERTERS[converter](path)
+
+
+@pytest.mark.parametrize("converter", CONVERTERS)
+def test_the_path_of_no_file_in_place_of_arrays_says_so(converter, tmp_path):
+    for path in (tmp_path / "none.pt", tmp_path):
+        with pytest.raises(TypeError, match=f"got the path '{path}', where there is no file; load"):
+            CONVERTERS[converter](path)
+
+
+def test_the_lines_for_state_dicts_load_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gru, layer = nn.GRU(2, 1, rng=0), nn.GRU(2, 1)
+    tg.save(gru.state_dict(), "w.safetensors")
+    with pytest.raises(TypeError, match="; pass ") as refusal:
+        layer.load_state_dict("w.safetensors")
+    layer.load_state_dict(eval(str(refusal.value).rpartition("; pass ")[2]))
+    assert_same(layer.state_dict(), gru.state_dict())
+    with pytest.raises(TypeError, match="; pass ") as refusal:
+        interop.from_pytorch("w.safetensors")
+    found = interop.from_pytorch(eval(str(refusal.value).rpartition("; pass ")[2]))
+    assert_same(found, gru.state_dict())
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -204,7 +227,7 @@ def test_the_line_for_a_file_of_another_library_is_the_one_that_was_run_with_it(
 def run_line(path, **names):
     """Run the line in the fix for a file; return the variables."""
     line = recognise(str(path)).explain(str(path)).partition("run: ")[2].partition("; then ")[0]
-    variables = {"tg": tg, **names}
+    variables = {**names}
     exec(line, variables)
     return variables
 
@@ -265,6 +288,14 @@ def test_a_damaged_safetensors_file_is_not_taken_for_another_kind(tmp_path):
         assert recognise(str(path)) is None
 
 
+def test_a_model_that_we_exported_is_recognised_and_one_of_tensorflow_is_not_taken_for_it(tmp_path):
+    path = tmp_path / "m"
+    interop.to_onnx(nn.GRU(3, 2, rng=0).eval(), np.ones((2, 1, 3), "f4"), path)
+    assert recognise(str(path)).name == "an ONNX file"
+    path.write_bytes(b"\x08\x01\x12\x05hello")
+    assert recognise(str(path)) is None
+
+
 def test_random_bytes_are_of_no_kind(tmp_path):
     rng, path = np.random.default_rng(0), tmp_path / "w"
     for _ in range(300):
@@ -285,6 +316,14 @@ def test_hostile_archives_are_recognised_without_being_unpacked(tmp_path):
         content[place] ^= int(rng.integers(1, 256))
         path.write_bytes(content)
         assert recognise(str(path)) is not None
+
+
+def test_a_checkpoint_may_have_a_path_of_bytes(tmp_path):
+    path = bytes(tmp_path / "w.safetensors")
+    tg.save(ARRAYS, path)
+    for read in (load_model, lambda p: Trainer.resume(p, "a text")):
+        with pytest.raises(ValueError, match=r"got '.*w\.safetensors', which is another"):
+            read(path)
 
 
 @every_kind

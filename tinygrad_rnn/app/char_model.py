@@ -200,7 +200,10 @@ def load_model(
     """
     # The metadata are checked before the arrays are read, because the arrays may be large.
     if load_metadata(path).get("format") != FORMAT:
-        expected, got = "a character model", f"{str(path)!r}, which is another safetensors file"
+        expected, got = (
+            "a character model",
+            f"{os.fsdecode(path)!r}, which is another safetensors file",
+        )
         fix = "give a file that tinygrad-rnn train wrote"
         raise argument_error("load_model", "path", expected, got, fix)
     arrays, metadata = load_with_metadata(path)
@@ -211,7 +214,7 @@ def load_model(
         _check_checksums(header, arrays)  # last: the other checks have more precise messages
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else error
-        expected, got = "a whole character model", f"{str(path)!r} ({reason})"
+        expected, got = "a whole character model", f"{os.fsdecode(path)!r} ({reason})"
         fix = "train the model again"
         raise argument_error("load_model", "path", expected, got, fix) from error
     others = {name: array for name, array in arrays.items() if not name.startswith("model.")}

@@ -402,7 +402,7 @@ class Trainer:
             checkpoint.restore(trainer, arrays, notes)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"missing {error}" if isinstance(error, KeyError) else error
-            expected, got = "a checkpoint of this text", f"{str(path)!r} ({reason})"
+            expected, got = "a checkpoint of this text", f"{os.fsdecode(path)!r} ({reason})"
             fix = "train without --resume"
             raise argument_error("train", "resume", expected, got, fix) from error
         changes = {"epochs": epochs, "patience": patience}

@@ -78,7 +78,7 @@ def from_keras(
     """
     name, fix = "from_keras", "pass layer.get_weights() of one layer"
     if isinstance(weights, str | bytes | PathLike):
-        raise path_error(name, "weights", weights, "a list of arrays")
+        raise path_error(name, "weights", weights, "a list of arrays", fix)
     check.instance(name, "weights", weights, Sequence, "a list of arrays", fix)
     n, expected = len(weights), "2 or 3 arrays for one direction, 4 or 6 for two"
     check.require(n in (2, 3, 4, 6), name, "weights", expected, f"{n}", fix)

@@ -41,7 +41,9 @@ class FileKind(NamedTuple):
 def _save_with_torch(state: str) -> str:
     """Return the line that saves a state dict with PyTorch; tied weights are saved twice."""
     arrays = f"{{name: t.contiguous().clone() for name, t in {state}.items()}}"
-    return f"run: import torch, safetensors.torch; safetensors.torch.save_file({arrays}, NEW)"
+    line = f"import torch, safetensors.torch; safetensors.torch.save_file({arrays}, NEW)"
+    hint = "if the file holds more than a state dict, take the state dict out of it"
+    return f"run: {line}; then tg.load reads the new file ({hint})"
 
 
 def _decompress(module: str) -> str:
@@ -76,14 +78,18 @@ ONNX = FileKind(
     "onnx.load(PATH).graph.initializer}; then tg.interop.from_onnx_weights converts the arrays W, "
     "R and B of one node",
 )
-NPZ = FileKind("an .npz file of NumPy", "run: import numpy; tg.save(dict(numpy.load(PATH)), NEW)")
+NPZ = FileKind(
+    "an .npz file of NumPy",
+    "run: import numpy, tinygrad_rnn as tg; tg.save(dict(numpy.load(PATH)), NEW)",
+)
 NPY = FileKind(
-    "an .npy file of NumPy", "run: import numpy; tg.save({'array': numpy.load(PATH)}, NEW)"
+    "an .npy file of NumPy",
+    "run: import numpy, tinygrad_rnn as tg; tg.save({'array': numpy.load(PATH)}, NEW)",
 )
 PICKLE = FileKind(
     "a pickle, which can run any program when it is read",
-    "if you trust its author and it holds a dict of arrays, run: import pathlib, pickle; "
-    "tg.save(pickle.loads(pathlib.Path(PATH).read_bytes()), NEW)",
+    "if you trust its author and it holds a dict of arrays, run: import pathlib, pickle, "
+    "tinygrad_rnn as tg; tg.save(pickle.loads(pathlib.Path(PATH).read_bytes()), NEW)",
 )
 ARCHIVE = FileKind("an archive", "unpack it, and give the path of a file in it")
 DAMAGED_ZIP = FileKind(
@@ -94,8 +100,8 @@ EMPTY = FileKind("an empty file", "download or save the file again")
 GIT_LFS = FileKind("a pointer of Git LFS in place of the file", "run in its folder: git lfs pull")
 INDEX = FileKind(
     "an index of several safetensors files",
-    "run: import json, pathlib; index = pathlib.Path(PATH); state = {name: array for file in "
-    "{*json.loads(index.read_text())['weight_map'].values()} for name, array in "
+    "run: import json, pathlib, tinygrad_rnn as tg; index = pathlib.Path(PATH); state = {name: "
+    "array for file in {*json.loads(index.read_text())['weight_map'].values()} for name, array in "
     "tg.load(index.with_name(file)).items()}",
 )
 WEB_PAGE = FileKind(
@@ -153,8 +159,8 @@ def recognise_content(content: bytes, path: str = "") -> FileKind | None:
     # The third byte of a pickle is an opcode; the second is the version of the format.
     if first[:1] == b"\x80" and first[1:2] in (b"\2", b"\3", b"\4", b"\5") and first[2:3] > b"\0":
         return PICKLE
-    # The first field of an ONNX file is its version, the second another field of the model.
-    if first[:1] == b"\x08" and b"\0" < first[1:2] < b"\x20" and first[2:3] in b'\x12\x1a"(2:B':
+    # The first field of an ONNX file is its version, from 3 on, the second another of its fields.
+    if first[:1] == b"\x08" and b"\2" < first[1:2] < b"\x20" and first[2:3] in b'\x12\x1a"(2:B':
         return ONNX
     return _recognise_text(first)
 
@@ -203,14 +209,20 @@ def require_arrays(operation: str, argument: str, value: Any, fix: str) -> Mappi
     For a path, the error says which call reads or converts the file.
     """
     if isinstance(value, str | bytes | os.PathLike):
-        raise path_error(operation, argument, value, "a mapping of names to arrays")
+        load = f"pass tg.load({os.fsdecode(value)!r})"
+        raise path_error(operation, argument, value, "a mapping of names to arrays", load)
     return check.mapping(operation, argument, value, fix)
 
 
-def path_error(operation: str, argument: str, path: Any, expected: str) -> Exception:
-    """Return the TypeError for a path that was given in place of arrays."""
+def path_error(operation: str, argument: str, path: Any, expected: str, fix: str) -> Exception:
+    """Return the TypeError for a path that was given in place of arrays.
+
+    The fix is that of the kind of file, or else `fix`.
+    """
     name = path_name(path, operation=operation, argument=argument)
-    kind = recognise(name)
-    got = f"the path {shorten(name)}" + (f" of {kind.name}" if kind else "")
-    fix = kind.explain(name) if kind else f"pass tg.load({name!r})"
+    kind, got = recognise(name), f"the path {shorten(name)}"
+    if kind:
+        got, fix = f"{got} of {kind.name}", kind.explain(name)
+    elif not os.path.isfile(name):  # noqa: PTH113
+        got, fix = f"{got}, where there is no file", "load an existing file, and pass its arrays"
     return argument_error(operation, argument, expected, got, fix, TypeError)

@@ -27,6 +27,7 @@ DTYPES = {"BOOL": "?", "F16": "<f2", "F32": "<f4", "F64": "<f8"} | {
 """For each dtype name in a header, the NumPy dtype that reads the bytes."""
 BFLOAT16 = {"BF16": "<u2"}
 """The dtype that NumPy lacks, read as integers."""
+DAMAGED = "download or save the file again, because it is damaged or in another format"
 LONGEST_HEADER = 100_000_000
 """The length in bytes that the format allows."""
 
@@ -125,7 +126,7 @@ def read_safetensors(
     except (ValueError, RecursionError) as error:
         reason = str(error) if len(str(error)) <= 300 else f"{str(error)[:300]}…"
         expected, got = "a whole safetensors file", f"{shorten(name)} ({reason})"
-        fix = getattr(error, "fix", "download or save the file again, because it is damaged")
+        fix = getattr(error, "fix", DAMAGED)
         if not hasattr(error, "fix") and (kind := recognise(name)):
             got, fix = f"{shorten(name)}, which is {kind.name}", kind.explain(name)
         raise argument_error(operation, argument, expected, got, fix) from error
