@@ -42,7 +42,7 @@ from tinygrad_rnn.gradcheck import (
 from tinygrad_rnn.graph import Node, Value, observers, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
-from tinygrad_rnn.ops import numpy_protocol
+from tinygrad_rnn.ops import names_elsewhere, numpy_protocol
 from tinygrad_rnn.ops.composition import compositions
 from tinygrad_rnn.serialize import (
     load_metadata,
@@ -101,6 +101,7 @@ __all__ = [
     "lock_checkpoint",
     "main",
     "matrix",
+    "names_elsewhere",
     "network",
     "numbers",
     "numpy_protocol",

@@ -7,6 +7,7 @@ recorded graph. You can draw the graph, print it as equations, and step through 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
+from .ops.names_elsewhere import PACKAGE, missing
 from .scan import detach, scan
 from .serialize import load, save
 from .tensor import Tensor
@@ -44,7 +46,9 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-globals().pop("graph", None)  # the module; `tg.graph` is the function that draws
+# These are modules. `tg.graph` is the function that draws; `tg.tensor`, PyTorch's name, is missing.
+globals().pop("graph", None)
+globals().pop("tensor", None)
 
 LAZY = {
     "backward_steps": ".analysis.backward_steps",
@@ -60,7 +64,7 @@ if not TYPE_CHECKING:  # a type checker then reports names that the package does
     def __getattr__(name: str) -> Any:
         """Import the module of a name in `LAZY`."""
         if name not in LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise missing(f"module {__name__!r}", name, PACKAGE, sys.modules[__name__])
         home = import_module(LAZY[name], __name__)
         globals()[name] = found = getattr(home, name, home)
         return found

@@ -18,6 +18,7 @@ from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
+from .ops.names_elsewhere import EntryCount, NamesElsewhere
 from .ops.operators import MoreOperators
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
@@ -28,7 +29,7 @@ def _comparison(compare: Any) -> Any:
     return lambda self, other: read(compare, self, other)
 
 
-class Tensor(Copyable, MoreOperators, Value):
+class Tensor(NamesElsewhere, Copyable, MoreOperators, Value):
     """An array that remembers how it was computed, so that gradients can flow back.
 
     Parameters
@@ -120,7 +121,7 @@ class Tensor(Copyable, MoreOperators, Value):
 
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
-    size = property(lambda self: self.array.size, doc="Number of entries.")
+    size = property(lambda self: EntryCount(self.array.size), doc="Number of entries.")
     dtype = property(lambda self: self.array.dtype, doc="The dtype of data and of grad.")
 
     def numpy(self) -> np.ndarray:

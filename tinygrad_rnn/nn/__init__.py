@@ -3,6 +3,10 @@
 Names and parameter layouts follow PyTorch.
 """
 
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..ops.names_elsewhere import NN, missing
 from . import functional, init
 from .activations import record
 from .cells import Cell, GRUCell, LSTMCell, RNNCell
@@ -21,3 +25,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {__name__!r}", name, NN, sys.modules[__name__])

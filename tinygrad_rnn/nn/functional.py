@@ -1,5 +1,9 @@
 """Losses and dropout: functions of Tensors, composed of ops. `losses` explains NaN and inf."""
 
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..ops.names_elsewhere import FUNCTIONAL, missing
 from .dropout import dropout
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
 
@@ -8,3 +12,9 @@ __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {__name__!r}", name, FUNCTIONAL, sys.modules[__name__])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, prod, sqrt
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from .. import check
 from ..dtypes import get_default_dtype
 from ..errors import argument_error, describe
+from ..ops.names_elsewhere import INIT, missing
 
 __all__ = [
     "fill_gates_",
@@ -539,3 +541,9 @@ def as_shape(shape: Any) -> tuple[int, ...]:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {__name__!r}", name, INIT, sys.modules[__name__])

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import ScopePart, clock, context
+from ..ops.names_elsewhere import MODULE, missing
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .holder import Holder
@@ -147,6 +148,11 @@ class Module(Holder):
             fix = "choose another name, or assign to the attribute"
             raise argument_error(operation, "name", expected, repr(name), fix)
         self._add_buffer(name, value, persistent)
+
+    if not TYPE_CHECKING:  # a type checker then reports names that a module does not have
+
+        def __getattr__(self, name: str) -> Any:
+            raise missing(type(self).__name__, name, MODULE, self)
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """Yield the direct submodules as pairs of name and module."""

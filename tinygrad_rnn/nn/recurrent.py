@@ -11,6 +11,7 @@ from .. import check, ops, tree
 from ..errors import argument_error
 from ..errors.user_warning import warn_user
 from ..graph import scope, unwrap
+from ..ops.names_elsewhere import MODULE, missing
 from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init
@@ -234,7 +235,7 @@ class Recurrent(Module, Generic[State]):
     def __getattr__(self, name: str) -> Tensor:
         for cell, cell_name in self._find_in_cells(name):
             return getattr(cell, cell_name)
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise missing(type(self).__name__, name, MODULE, self)
 
     def forward(self, x: Any, state: Any = None, *, lengths: Any = None) -> tuple[Tensor, State]:
         """Run all layers over the sequences.

@@ -1,5 +1,9 @@
 """Optimizers and learning-rate schedules, with PyTorch's names and equations."""
 
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..ops.names_elsewhere import OPTIM, missing
 from .optimizer import Optimizer
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .schedules import (
@@ -19,3 +23,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+
+    def __getattr__(name: str) -> Any:
+        raise missing(f"module {__name__!r}", name, OPTIM, sys.modules[__name__])

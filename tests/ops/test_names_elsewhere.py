@@ -1,0 +1,175 @@
+"""The names of PyTorch, JAX and Keras raise AttributeError, which says what to write instead.
+
+Every suggestion is run, and compared with what PyTorch computes for the name itself; the script
+``fixtures/record_names.py`` recorded that.
+"""
+
+import copy
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from internals import names_elsewhere
+
+import tinygrad_rnn as tg
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+NAMESPACE = {}
+exec((FIXTURES / "record_names.py").read_text(encoding="utf-8"), NAMESPACE)
+NUMBERS, EXPRESSIONS = NAMESPACE["NUMBERS"], NAMESPACE["EXPRESSIONS"]
+RECORDED = dict(np.load(FIXTURES / "names.npz"))
+
+HOMES = {
+    "PACKAGE": tg,
+    "TENSOR": tg.Tensor([1.0]),
+    "MODULE": tg.nn.GRU(2, 3),
+    "NN": tg.nn,
+    "FUNCTIONAL": tg.nn.functional,
+    "INIT": tg.nn.init,
+    "OPTIM": tg.optim,
+}
+"""What has the names of each table not."""
+ENTRIES = [
+    (table, name, hint) for table in HOMES for name, hint in getattr(names_elsewhere, table).items()
+]
+SENTENCES = ("leave it out", "leave out the _", "there is none")
+CODE = [entry for entry in ENTRIES if not entry[2].startswith(SENTENCES)]
+COMPARED = [entry for entry in CODE if entry[1] in EXPRESSIONS.get(entry[0], {})]
+ALIKE = {
+    "double": ["float64"] * 4,
+    "float": ["float32"] * 4,
+    "half": ["float16"] * 4,
+    "to": ["float64"] * 4,
+}
+"""For methods of a Module, the dtypes of its parameters afterwards."""
+
+
+def names(entry):
+    """Return the name of a test."""
+    return f"{entry[0]}.{entry[1]}"
+
+
+def surroundings():
+    """Return what the suggestions use."""
+
+    def cell(x, h):
+        return h + x, h + x
+
+    model = tg.nn.Sequential(tg.nn.Linear(3, 2, rng=0), tg.nn.Linear(2, 3, rng=1))
+    x, y = (tg.Tensor(NUMBERS[name].copy()) for name in "ab")
+    known = {"tg": tg, "np": np, "x": x, "y": y, "a": NUMBERS["a"], "f": tg.exp, "cell": cell}
+    known |= {"mask": NUMBERS["mask"], "index": NUMBERS["index"], "model": model, "h": x[0] * 0}
+    return {**known, "optimizer": tg.optim.SGD(model.parameters(), lr=0.1)}
+
+
+def as_arrays(value):
+    """Return a result as a list of arrays."""
+    if isinstance(value, list | tuple):
+        return [array for each in value for array in as_arrays(each)]
+    if isinstance(value, type | np.dtype):
+        return [np.zeros(0, value)]
+    return [value.data if isinstance(value, tg.Tensor) else np.asarray(value)]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=names)
+def test_a_name_from_elsewhere_is_missing_and_names_ours(entry):
+    table, name, hint = entry
+    home = HOMES[table]
+    assert not hasattr(home, name)
+    assert name not in dir(home)
+    with pytest.raises(AttributeError) as caught:
+        getattr(home, name)
+    assert f"has no attribute {name!r}; " in str(caught.value)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("entry", CODE, ids=names)
+def test_what_is_suggested_runs(entry, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = surroundings()
+    tg.save(known["model"].state_dict(), "weights.safetensors")
+    if "(x * x)" in entry[2]:
+        known["x"] = tg.Tensor(known["x"], requires_grad=True)
+    eval(entry[2], known)
+
+
+@pytest.mark.parametrize("entry", COMPARED, ids=names)
+def test_what_is_suggested_computes_what_pytorch_does(entry):
+    table, name, hint = entry
+    known = surroundings()
+    if "(x * x)" in hint:
+        known["x"] = tg.Tensor(known["x"], requires_grad=True)
+    found = as_arrays(eval(hint, known) if name != "Identity" else eval(hint, known)(known["x"]))
+    expected = [
+        array for key, array in RECORDED.items() if key.rpartition(".")[0] == f"{table}.{name}"
+    ]
+    assert [array.shape for array in found] == [array.shape for array in expected]
+    assert [array.dtype for array in found] == [array.dtype for array in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_a_module_is_converted_as_its_pytorch_name_says(name):
+    known = surroundings()
+    eval(names_elsewhere.MODULE[name], known)
+    assert [str(p.dtype) for p in known["model"].parameters()] == ALIKE[name]
+
+
+def test_a_module_is_frozen_as_its_pytorch_name_says():
+    known = surroundings()
+    assert all(p.requires_grad for p in known["model"].parameters())
+    eval(names_elsewhere.MODULE["requires_grad_"], known)
+    assert not any(p.requires_grad for p in known["model"].parameters())
+
+
+def test_no_table_has_a_name_that_is_ours():
+    for table, home in HOMES.items():
+        public = set(getattr(home, "__all__", dir(home)))
+        assert not public & set(getattr(names_elsewhere, table)), table
+
+
+def test_size_is_a_number_and_its_call_names_shape():
+    x = tg.Tensor(np.ones((2, 3)))
+    assert (x.size, x.size + 1, f"{x.size}") == (6, 7, "6")
+    assert isinstance(x.size, int)
+    for wrong in (x.size, lambda: x.size(0)):
+        with pytest.raises(AttributeError, match=r"write x\.shape"):
+            wrong()
+
+
+def test_names_elsewhere_do_not_disturb_copies_subclasses_and_errors_of_others():
+    class Own(tg.Tensor):
+        """A Tensor of a user, with a method that PyTorch has too."""
+
+        def view(self, *shape):
+            return self.reshape(*shape)
+
+    x = Own([1.0, 2.0], requires_grad=True)
+    assert (x * 2).view(2, 1).shape == (2, 1)
+    assert "view" not in dir(tg.Tensor)
+    assert {"reshape", "sum", "grad"} <= set(dir(x))
+    for other in (copy.deepcopy(tg.Tensor([1.0])), pickle.loads(pickle.dumps(tg.Tensor([1.0])))):
+        assert type(other) is tg.Tensor
+    with pytest.raises(AttributeError, match=r"^'Tensor' object has no attribute 'nothing'"):
+        _ = tg.Tensor([1.0]).nothing
+
+
+def test_a_module_may_have_attributes_with_names_from_elsewhere():
+    class Own(tg.nn.Module):
+        """A module of a user."""
+
+        def __init__(self):
+            super().__init__()
+            self.type = "own"
+
+        def to(self, place):
+            return place
+
+    assert Own().to("there") == "there"
+    assert Own().type == "own"
+    with pytest.raises(AttributeError, match=r"^Own has no attribute 'weigth'$"):
+        _ = Own().weigth
+    with pytest.raises(AttributeError, match=r"GRU has no attribute 'to'; write model\.astype"):
+        tg.compile(tg.nn.GRU(2, 3)).to("cpu")
