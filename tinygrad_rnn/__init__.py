@@ -21,7 +21,8 @@ from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
 from .op import op
 from .ops import *  # noqa: F403
-from .ops.names_elsewhere import PACKAGE, missing
+from .ops.missing_names import missing
+from .ops.names_elsewhere import PACKAGE
 from .scan import detach, scan
 from .serialize import load, save
 from .tensor import Tensor

@@ -18,7 +18,7 @@ from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
-from .ops.names_elsewhere import EntryCount, NamesElsewhere
+from .ops.missing_names import EntryCount, NamesElsewhere
 from .ops.operators import MoreOperators
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none

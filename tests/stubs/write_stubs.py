@@ -8,6 +8,7 @@ composition or a method of Tensor::
 """
 
 import inspect
+import re
 from inspect import Parameter
 from pathlib import Path
 
@@ -51,6 +52,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..op import Op
 from ..tensor import Tensor
+@imports
 
 Plain: TypeAlias = float | np.number[Any] | np.bool | NDArray[Any] | list[Plain] | tuple[Plain, ...]
 Plains: TypeAlias = Plain | Sequence[Plains]
@@ -107,6 +109,18 @@ def array_names(function):
     ]
 
 
+def imports_of(functions):
+    """Return the lines that import the classes of results, such as ``EighResult``."""
+    found = set()
+    for function in functions:
+        known = getattr(inspect.unwrap(function), "__globals__", {})
+        for name in re.findall(r"\w+", result_of(function)):
+            kind = known.get(name)
+            if inspect.isclass(kind) and kind.__module__.startswith("tinygrad_rnn.ops."):
+                found.add(f"from .{kind.__module__.rpartition('.')[2]} import {name}")
+    return "\n".join(sorted(found))
+
+
 def write_parameter(p, kind=None):
     """Return ``name: type = default``, with `kind` for the type if it is given."""
     kind = kind or (KINDS.get(p.name, "Any") if p.annotation == "Any" else p.annotation)
@@ -139,7 +153,11 @@ def overloads(function):
     if "Any" not in result or "NDArray" in result or not arrays:
         kinds = dict.fromkeys(arrays, "Tensors")
         return [(write_arguments(given, kinds), result)]
-    if NESTED & set(arrays):
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in given):
+        # `einsum` is the only such function; its first operand is text.
+        ways = [dict.fromkeys(arrays, f"{kind} | str") for kind in ("Plains", "Tensors")]
+        results = ["NDArray[Any]", "Tensor"]
+    elif NESTED & set(arrays):
         # A list whose items a checker does not know counts as a list of Tensors.
         ways = [dict.fromkeys(arrays, kind) for kind in ("Sequence[Tensor]", "Plains", "Tensors")]
         results = ["Tensor", "NDArray[Any]", "Tensor"]
@@ -195,7 +213,10 @@ def write_ops():
         for form, ways in forms.items()
     ]
     public = ",\n    ".join(f'"{name}"' for name in tg.ops.__all__)
-    return "\n\n".join([OPS, *classes, *names, f"__all__ = [\n    {public},\n]\n"])
+    imported = imports_of(getattr(tg.ops, name) for name in tg.ops.__all__)
+    return "\n\n".join(
+        [OPS.replace("@imports", imported), *classes, *names, f"__all__ = [\n    {public},\n]\n"]
+    )
 
 
 def write_property(name, value):

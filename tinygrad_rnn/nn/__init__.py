@@ -6,7 +6,8 @@ Names and parameter layouts follow PyTorch.
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..ops.names_elsewhere import NN, missing
+from ..ops.missing_names import missing
+from ..ops.names_elsewhere import NN
 from . import functional, init
 from .activations import record
 from .cells import Cell, GRUCell, LSTMCell, RNNCell

@@ -3,7 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..ops.names_elsewhere import FUNCTIONAL, missing
+from ..ops.missing_names import missing
+from ..ops.names_elsewhere import FUNCTIONAL
 from .dropout import dropout
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
 

@@ -12,7 +12,8 @@ import numpy as np
 from .. import check
 from ..dtypes import get_default_dtype
 from ..errors import argument_error, describe
-from ..ops.names_elsewhere import INIT, missing
+from ..ops.missing_names import missing
+from ..ops.names_elsewhere import INIT
 
 __all__ = [
     "fill_gates_",

@@ -5,10 +5,6 @@ with "leave it out" or "there is none". A test runs every expression. In it ``x`
 Tensors, ``a`` is an array, ``mask`` an array of booleans, and ``model`` a Module.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
 CPU = "leave it out, because NumPy computes on the CPU"
 IN_PLACE = "leave out the _, because no function changes a Tensor: x = x + 1"
 SMALL = "there is none, because this library is for recurrent networks; compose one of ops"
@@ -267,57 +263,3 @@ OPTIM = {
     "sgd": "tg.optim.SGD(model.parameters(), lr=0.1)",
 }
 """Names below ``torch.optim`` and ``optax``."""
-
-
-def missing(owner: str, name: str, table: dict[str, str], of: Any = None) -> AttributeError:
-    """Return the error for a name that `owner` does not have. It says what to write instead."""
-    text = f"{owner} has no attribute {name!r}"
-    if name not in table:
-        return AttributeError(text, name=name, obj=of)
-    hint = table[name]
-    is_sentence = hint.startswith(("leave", "there"))
-    return AttributeError(
-        f"{text}; {hint}" if is_sentence else f"{text}; write {hint}, for example"
-    )
-
-
-# -- Tensor ----------------------------------------------------------------------------------------
-# A method `__getattr__` would make every attribute of a Tensor slower to read, and a training step
-# by an eighth. So each of these names is an attribute that raises the error.
-
-
-class NameElsewhere:
-    """An attribute that raises AttributeError, which says what to write instead."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __get__(self, instance: Any, owner: type) -> Any:
-        raise missing("Tensor", self.name, TENSOR)
-
-
-class WithoutNamesElsewhere(type):
-    """The type of `Tensor`: `dir` leaves the names in `TENSOR` out."""
-
-    def __dir__(cls) -> list[str]:
-        return [name for name in super().__dir__() if name not in TENSOR]
-
-
-class NamesElsewhere(metaclass=WithoutNamesElsewhere):
-    """A base of `Tensor`, which raises the errors for the names in `TENSOR`."""
-
-    __slots__ = ()
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name not in TENSOR]
-
-
-for each in TENSOR:
-    setattr(NamesElsewhere, each, NameElsewhere(each))
-
-
-class EntryCount(int):
-    """The number of entries. ``x.size()``, as PyTorch writes the shape, is an AttributeError."""
-
-    def __call__(self, *axis: int) -> Any:
-        raise AttributeError("Tensor.size is a number, not a method; write x.shape or x.shape[0]")

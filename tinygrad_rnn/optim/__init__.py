@@ -3,7 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..ops.names_elsewhere import OPTIM, missing
+from ..ops.missing_names import missing
+from ..ops.names_elsewhere import OPTIM
 from .optimizer import Optimizer
 from .optimizers import SGD, Adam, AdamW, RMSprop
 from .schedules import (
