@@ -18,8 +18,7 @@ from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
-from .ops.missing_names import EntryCount, NamesElsewhere
-from .ops.operators import MoreOperators
+from .ops.operators import EntryCount, MoreOperators
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 
@@ -29,7 +28,7 @@ def _comparison(compare: Any) -> Any:
     return lambda self, other: read(compare, self, other)
 
 
-class Tensor(NamesElsewhere, Copyable, MoreOperators, Value):
+class Tensor(Copyable, MoreOperators, Value):
     """An array that remembers how it was computed, so that gradients can flow back.
 
     Parameters
@@ -293,8 +292,7 @@ class Tensor(NamesElsewhere, Copyable, MoreOperators, Value):
         array = messages.check_untracked("np.asarray", "t", self).array
         return np.array(array, dtype=dtype, copy=copy)
 
-    __array_ufunc__ = numpy_protocol.array_ufunc
-    __array_function__ = numpy_protocol.array_function
+    __array_ufunc__, __array_function__ = numpy_protocol.array_ufunc, numpy_protocol.array_function
 
     # -- methods that call the function of the same name (`dot`: matmul, `flatten`: ravel) ---------
 

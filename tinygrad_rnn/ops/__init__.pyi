@@ -528,7 +528,7 @@ def kron(a: Plain, b: Tensor) -> Tensor: ...
 def kron(a: Plain, b: Plain) -> NDArray[Any]: ...
 
 lerp: Op_a_b_w
-"""Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At w = 1, the result equals `b` up to rounding."""
+"""Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At w = 1, the result equals `b` up to rounding. Where w is 0, 0 · inf is NaN, as in any product; to choose between `a` and `b`, use `where`."""
 
 @overload
 def linear(x: Tensor, weight: Tensor | Plain, bias: Any = None) -> Tensor: ...
@@ -599,7 +599,7 @@ maximum: Op_a_b
 """Return the elementwise maximum of `a` and `b`. Where `a` and `b` are equal, each gets half of the gradient."""
 
 mean: Op_a_axis_keepdims
-"""Return the arithmetic mean over `axis`. The sum is computed as in `sum`, except that float16 is summed in float32. The mean of no entries is NaN, with NumPy's warning."""
+"""Return the arithmetic mean over `axis`, computed from the sum as in `sum`. The mean of no entries is NaN, with NumPy's warning."""
 
 @overload
 def median(a: Tensor, axis: Axis = None, *, keepdims: bool = False) -> Tensor: ...
@@ -886,7 +886,7 @@ subtract: Op_a_b
 """Return the difference a − b. The result is rounded once. Where `a` and `b` are nearly equal, cancellation loses their common digits."""
 
 sum: Op_a_axis_keepdims
-"""Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise summation along a contiguous axis, so for n entries the rounding error grows only with log n."""
+"""Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise summation along a contiguous axis, so for n entries the rounding error grows only with log n. float16 is summed in float32."""
 
 @overload
 def svd(a: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tensor: ...

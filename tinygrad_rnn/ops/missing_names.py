@@ -52,10 +52,3 @@ class NamesElsewhere(metaclass=WithoutNamesElsewhere):
 
 for each in TENSOR:
     setattr(NamesElsewhere, each, NameElsewhere(each))
-
-
-class EntryCount(int):
-    """The number of entries. ``x.size()``, as PyTorch writes the shape, is an AttributeError."""
-
-    def __call__(self, *axis: int) -> Any:
-        raise AttributeError("Tensor.size is a number, not a method; write x.shape or x.shape[0]")

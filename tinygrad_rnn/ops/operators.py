@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import argument_error
+from .missing_names import NamesElsewhere
 from .rounding import floor_divide, remainder
 
 
@@ -19,7 +20,7 @@ def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
     return method
 
 
-class MoreOperators:
+class MoreOperators(NamesElsewhere):
     """The operators that `Tensor` inherits."""
 
     __slots__ = ()
@@ -44,3 +45,10 @@ class MoreOperators:
     __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
     __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
     __invert__ = _refuse("~", "use np.logical_not(a)")
+
+
+class EntryCount(int):
+    """The number of entries. ``x.size()``, as PyTorch writes the shape, is an AttributeError."""
+
+    def __call__(self, *axis: int) -> Any:
+        raise AttributeError("Tensor.size is a number, not a method; write x.shape or x.shape[0]")
