@@ -20,6 +20,9 @@ from ..tensor import Tensor
 MOST = 1000
 """The number of objects that `find_referents` looks at, so that a large object costs little."""
 
+PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
+"""Types whose objects hold no other object."""
+
 WITHOUT_REFERENTS = (type, ModuleType, CodeType, FrameType)
 """Types whose objects lead to the whole program, and not to what an attribute holds."""
 
@@ -52,14 +55,17 @@ def find_entries(
 
 def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return the parts of a container with their names, or None if they have no stable names."""
+    values = x.values() if isinstance(x, dict) else x
+    # This is quick for a long list, and weights are listed in every step of a training.
+    if isinstance(x, dict | list | tuple) and PLAIN.issuperset(map(type, values)):
+        return ()
     if isinstance(x, dict):
-        names = {str(key) for key in x if isinstance(key, str | int)}
-        has_names = len(names) == len(x) and not any("." in name for name in names)
+        keys = {str(key) for key in x if isinstance(key, str | int)}
+        has_names = len(keys) == len(x) and not any("." in key for key in keys)
         return x.items() if has_names else None
-    if isinstance(x, tuple) and hasattr(x, "_fields"):
-        return zip(x._fields, x, strict=True)
     if isinstance(x, list | tuple):
-        return enumerate(x)
+        names = getattr(x, "_fields", None)  # of a namedtuple
+        return enumerate(x) if names is None else zip(names, x, strict=True)
     if is_dataclass(x) and not isinstance(x, type):
         return [(field.name, getattr(x, field.name, None)) for field in fields(x)]
     return None

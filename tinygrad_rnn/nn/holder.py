@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from types import MemberDescriptorType
 from typing import Any
@@ -44,9 +44,11 @@ class Holder:
 
     training: bool
     _parameters: dict[str, Tensor]
-    _modules: dict[str, Holder]
+    _modules: dict[str, Any]
     _buffers: dict[str, bool]
     _scope: str
+    modules: Callable[..., Iterator[Any]]
+    """The method of `Module` that yields this object and all that it holds."""
     _named_otherwise: frozenset[str] = frozenset()
     """Attributes of a subclass that gives names of its own to the modules in them."""
 
@@ -58,6 +60,7 @@ class Holder:
 
     def __setattr__(self, name: str, value: Any) -> None:
         own, before = self.__dict__, self.__dict__.get(name)
+        entries: list[tuple[str, Any]] = []
         if "_parameters" not in own:
             message = f"{type(self).__name__}: call super().__init__() before assigning {name}"
             raise AttributeError(message)
@@ -68,10 +71,11 @@ class Holder:
             fix = f"assign to {name}.data to change the values of the parameter"
             raise self._error(name, expected, describe(value), fix)
         elif may_hold(value):
-            self._require_assignable(name, value)
+            entries = self._find_assignable(name, value)
         super().__setattr__(name, value)
-        if may_hold(value) or may_hold(before):
-            self._refresh()
+        was_noted = name in own["_parameters"] or not isinstance(before, Tensor)
+        if (was_noted and may_hold(before)) or any(_is_noted(entry) for _, entry in entries):
+            self._note(name, entries)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
@@ -84,7 +88,7 @@ class Holder:
         """Return all attributes that may hold a weight: of the classes, in slots, and own ones."""
         classes = _list_user_classes(type(self))
         if not classes:
-            return self.__dict__
+            return self.__dict__.copy()  # another thread may add to it
         found = {}
         for name, value in [item for kind in classes for item in vars(kind).items()]:
             if isinstance(value, MemberDescriptorType):  # a slot
@@ -93,11 +97,19 @@ class Holder:
                 found[name] = value
         return found | self.__dict__
 
+    def _note(self, attribute: str, entries: Iterable[tuple[str, Any]]) -> None:
+        """Note which weights and modules one attribute holds, because it was assigned."""
+        parameters = _drop(attribute, self._parameters)
+        modules = _drop(attribute, self._modules)
+        if attribute not in self._named_otherwise:
+            self._sort(entries, parameters, modules)
+        self.__dict__.update(_parameters=parameters, _modules=modules)
+
     def _refresh(self) -> list[tuple[str, Any]]:
         """Note again which weights and modules the attributes hold; return all other entries."""
         parameters: dict[str, Tensor] = {}
         modules: dict[str, Any] = {}
-        others: list[tuple[str, Any]] = []
+        others = []
         skipped = REGISTERS | self._named_otherwise
         for name, value in self._attributes().items():
             if name in self._parameters and self._parameters[name] is value:
@@ -105,30 +117,31 @@ class Holder:
             elif name in self._modules and self._modules[name] is value:
                 modules[name] = value
             elif may_hold(value) and not (name in skipped or name in self._buffers):
-                self._search(name, value, parameters, modules, others)
+                entries = find_entries(name, value, is_module)
+                others += [(name, x) for x in self._sort(entries, parameters, modules)]
         self.__dict__.update(_parameters=parameters, _modules=modules)
         return others
 
-    def _search(
+    def _sort(
         self,
-        attribute: str,
-        value: Any,
+        entries: Iterable[tuple[str, Any]],
         parameters: dict[str, Tensor],
         modules: dict[str, Any],
-        others: list[tuple[str, Any]],
-    ) -> None:
-        """Add the entries of an attribute to `parameters`, `modules` or `others`."""
-        for name, entry in find_entries(attribute, value, is_module):
+    ) -> list[Any]:
+        """Add entries to `parameters` or `modules`; return those that are neither."""
+        others = []
+        for name, entry in entries:
             if is_module(entry):
                 if self._modules.get(name) is not entry:
                     self._require_no_cycle(name, entry)
                     entry.__dict__["_scope"] = name
                 modules[name] = entry
             elif not isinstance(entry, Tensor):
-                others.append((attribute, entry))
+                others.append(entry)
             elif is_weight(entry) or any(entry is p for p in self._parameters.values()):
                 parameters[name] = entry  # a frozen weight was one before
                 entry.name = entry.name or name
+        return others
 
     def _own(self, kind: str) -> Iterator[tuple[str, Tensor]]:
         """Yield (name, Tensor) for what the attributes hold.
@@ -144,10 +157,6 @@ class Holder:
             for name, is_saved in self._buffers.items():
                 if self.__dict__[name] is not None and (is_saved or kind == "buffers"):
                     yield name, self.__dict__[name]
-
-    def modules(self) -> Iterator[Any]:
-        """Yield this object and all that it holds; `Module` defines it."""
-        raise NotImplementedError
 
     def _add_buffer(self, name: str, value: Any, persistent: bool) -> None:
         """Make `value` a buffer."""
@@ -165,19 +174,21 @@ class Holder:
 
     # -- checks ------------------------------------------------------------------------------------
 
-    def _require_assignable(self, name: str, value: Any) -> None:
-        """Raise an error if the value holds what cannot be found, or a module that holds this."""
-        entries = [entry for _, entry in find_entries(name, value, is_module)]
-        if "." in name and any(is_module(entry) or is_weight(entry) for entry in entries):
+    def _find_assignable(self, name: str, value: Any) -> list[tuple[str, Any]]:
+        """Return the entries of a value; raise an error if it holds what cannot be found."""
+        is_entry = isinstance(value, Tensor | Holder)
+        entries = [(name, value)] if is_entry else list(find_entries(name, value, is_module))
+        if "." in name and any(_is_noted(entry) for _, entry in entries):
             fix = f"use {name.replace('.', '_')!r}, for example"
             raise self._error("name", "a name without dots", repr(name), fix, ValueError)
-        for entry in entries:
+        for _, entry in entries:
             if is_module(entry):
                 self._require_no_cycle(name, entry)
             elif isinstance(entry, Tensor):
                 self._require_no_lost_leaf(name, entry)
             else:
-                self._require_found(name, entry, entries)
+                self._require_found(name, entry, [x for _, x in entries])
+        return entries
 
     def _require_no_cycle(self, name: str, module: Any) -> None:
         """Raise ValueError if `module` contains this module."""
@@ -215,7 +226,7 @@ class Holder:
         around = [x for x in referents if is_module(x) and any(self is m for m in x.modules())]
         found = self._list_found([*others, *around])
         for x in referents:
-            if (is_module(x) or is_weight(x)) and id(x) not in found:
+            if _is_noted(x) and id(x) not in found:
                 thing = f"weight {describe(x)}" if is_weight(x) else f"module {type(x).__name__}"
                 expected = "weights and modules where parameters() finds them"
                 got = f"a {type(value).__name__} that holds the {thing}"
@@ -246,6 +257,16 @@ def is_module(x: Any) -> bool:
 def is_weight(x: Any) -> bool:
     """Return True for a Tensor that requires gradients and that no op computed."""
     return isinstance(x, Tensor) and x.tracked and x.node is None
+
+
+def _is_noted(x: Any) -> bool:
+    """Return True for a weight or a module."""
+    return is_weight(x) or is_module(x)
+
+
+def _drop(attribute: str, register: dict[str, Any]) -> dict[str, Any]:
+    """Return a register without what one attribute holds."""
+    return {name: x for name, x in register.items() if name.partition(".")[0] != attribute}
 
 
 @lru_cache
