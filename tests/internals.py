@@ -1,6 +1,8 @@
 """Everything from inside the package that tests use. If a room moves, only this file changes."""
 
 from tinygrad_rnn import backward, serialize, tree
+from tinygrad_rnn.analysis import brackets as levels
+from tinygrad_rnn.analysis.brackets import fill_formula
 from tinygrad_rnn.analysis.labels import escape_unprintable
 from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt
@@ -91,10 +93,12 @@ __all__ = [
     "demo_text",
     "domain_of_inputs",
     "escape_unprintable",
+    "fill_formula",
     "find_target",
     "interrupt",
     "is_elementwise",
     "jit",
+    "levels",
     "load_metadata",
     "load_model",
     "load_with_metadata",

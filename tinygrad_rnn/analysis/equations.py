@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from typing import Any
 from unicodedata import combining
 
 from ..graph import Node, Value, format_scope
+from .brackets import ATOM, Text, fill_formula, with_level
 from .labels import (
     escape_unprintable,
     format_constant,
     format_setting,
     format_settings,
     label_values,
-    parse_formula,
     recorded_values,
 )
 from .scopes import resolve_scopes
@@ -31,8 +30,8 @@ SHOWN = 8
 PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
-Inline = dict[Value, tuple[str, int]]
-"""For each result that is inlined into another equation, its text and the text's precedence."""
+Inline = dict[Value, Text]
+"""For each result that is inlined into another equation, its text and the text's level."""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:
@@ -136,70 +135,26 @@ def _occurs_once(value: Value, user: Node) -> bool:
     return user.op.formula.count("{" + user.op.inputs[position] + "}") == 1
 
 
-def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
-    """Return the formula of a node with its inputs filled in, and the formula's precedence."""
-    operands = _operands(node, labels, inline)
-    parts = parse_formula(node.op.formula)
-    result = ""
-    for i, (literal, field, _, _) in enumerate(parts):
-        result += literal
-        if field is not None:
-            operand, level = operands.get(field, ("{" + field + "}", 4))
-            after = parts[i + 1][0] if i + 1 < len(parts) else ""
-            result += f"({operand})" if level < _required_precedence(literal, after) else operand
+def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> Text:
+    """Return the formula of a node with its inputs filled in, and the formula's level."""
     others = ", ".join(f"{name}={value}" for name, value in format_settings(node).items())
-    if others and result.endswith(")"):
-        result = f"{result[:-1]}, {others})"
-    elif others:
-        result += f" [{others}]"
-    return result, _precedence(node.op.formula)
+    return fill_formula(node.op.formula, _operands(node, labels, inline), others)
 
 
-def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, tuple[str, int]]:
-    """Return the text for each placeholder of the formula, and the precedence of that text."""
+def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, Text]:
+    """Return the text for each placeholder of the formula, and the level of that text."""
     inputs = [_operand(x, labels, inline) for x in node.inputs]
     if node.op.variadic:
         shown = [text for text, _ in inputs]
         if len(shown) > SHOWN:
             shown = [*shown[: SHOWN - 2], "…", f"{shown[-1]} ({len(inputs)} in all)"]
-        operands = {node.op.inputs[0]: (", ".join(shown), 4)}
+        operands = {node.op.inputs[0]: (", ".join(shown), ATOM)}
     else:
         operands = dict(zip(node.op.inputs, inputs, strict=True))
-    return operands | {name: (format_setting(value), 4) for name, value in node.params.items()}
+    return operands | {name: with_level(format_setting(x)) for name, x in node.params.items()}
 
 
-def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> tuple[str, int]:
+def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> Text:
     if not isinstance(x, Value):
-        return format_constant(x), 4
-    return inline[x] if x in inline else (labels.get(x, "·"), 4)
-
-
-@cache
-def _precedence(formula: str) -> int:
-    """Return the precedence of a formula, from 1 to 4.
-
-    It is 1 for a sum, 2 for a product, 3 for a power and 4 for anything else. A text of precedence
-    4 never needs parentheses.
-    """
-    outside, depth = "", 0
-    for literal, *_ in parse_formula(formula):
-        for c in literal:
-            depth += (c in "([") - (c in ")]")
-            outside += c if depth == 0 else ""
-    if " + " in outside or " - " in outside or " − " in outside:
-        return 1
-    if any(sign in outside for sign in (" ⊙ ", " @ ", " / ", "−")):
-        return 2
-    return 3 if " ** " in outside else 4
-
-
-@cache
-def _required_precedence(before: str, after: str) -> int:
-    """Return the lowest precedence that needs no parentheses between these two texts."""
-    left, right = before.strip()[-1:], after.strip()[:1]
-    if right == "[" or (after and right in "²ᵀ") or left == "√":
-        return 4
-    need = {"+": 1, "-": 2, "−": 2}.get(left, 0 if left in ("", "(", ",", "[", "|") else 3)
-    return max(
-        need, {"+": 1, "-": 1, "−": 1}.get(right, 0 if right in ("", ")", ",", "]", "|") else 3)
-    )
+        return with_level(format_constant(x))
+    return inline[x] if x in inline else with_level(labels.get(x, "·"))

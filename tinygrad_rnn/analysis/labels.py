@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
 from itertools import groupby
-from string import Formatter
 from typing import Any
 
 from ..errors import argument_error, describe
 from ..graph import Node, Scope, Value, toposort, unwrap
+from .brackets import fill_formula, parse_formula, with_level
 from .scopes import once_per_scope, resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
@@ -252,12 +251,6 @@ def format_settings(node: Node) -> dict[str, str]:
     }
 
 
-@cache
-def parse_formula(formula: str) -> list[tuple[str, str | None, str | None, str | None]]:
-    """Return the literal text and the placeholders of a formula, as `string.Formatter` does."""
-    return list(Formatter().parse(formula))
-
-
 def op_symbol(node: Node) -> str:
     """Return the op's sign or function name if its formula shows just one, else the op's name."""
     text = "".join(literal for literal, *_ in parse_formula(node.op.formula))
@@ -287,6 +280,6 @@ def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
         operands |= {name: _format_short_setting(node.params[name]) for name in shown}
         says_more = symbol == node.op.name or has_number or shown
         if says_more and set(operands.values()) != {"·"}:
-            text = node.op.formula.format(**operands)
-            return f"{text} [{settings}]" if settings else text
+            texts = {name: with_level(text) for name, text in operands.items()}
+            return fill_formula(node.op.formula, texts, settings)[0]
     return f"{symbol}({settings})" if settings else symbol

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..analysis.brackets import ATOM
 from ..analysis.equations import format_expression
 from ..errors import NotCompilable
 from ..graph import Node, Value
@@ -34,7 +35,7 @@ class Recorder:
     kept : list of Value
         The recorded values. They must stay alive because names are looked up by ``id``.
     inline : dict of Value to (str, int)
-        The formula of each result without a name, to be inlined into others, and its precedence.
+        The formula of each result without a name, to be inlined into others, and its level.
     """
 
     writer: Writer
@@ -69,7 +70,7 @@ class Recorder:
         formula, level = format_expression(node, labels, self.inline)
         self.writer.notes[name] = formula.replace(" [axes=(1, 0)]", "")
         if not value.name:
-            self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", 4)
+            self.inline[value] = (formula, level) if len(formula) <= LONGEST else ("…", ATOM)
 
     def ref(self, x: Any, array: Any) -> Ref:
         """Return the name of a node's input, or its value if it is a plain number."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
+from ..analysis.brackets import ATOM
 from ..analysis.equations import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import Loop, find_loops_around, resolve_scopes
@@ -186,7 +187,7 @@ def build_picture(values: Iterable[Value]) -> Picture:
         formula, level = format_expression(node, labels, inline)
         is_short = len(formula) <= MAX_FORMULA
         if not value.name and scopes[value] and scopes[value][-1].kind == "terms":
-            inline[value] = (formula, level) if is_short else ("…", 4)
+            inline[value] = (formula, level) if is_short else ("…", ATOM)
         add(
             value,
             "op",
