@@ -5,7 +5,7 @@ from tinygrad_rnn.analysis import brackets as levels
 from tinygrad_rnn.analysis.brackets import fill_formula
 from tinygrad_rnn.analysis.labels import escape_unprintable
 from tinygrad_rnn.analysis.scopes import plain_scope
-from tinygrad_rnn.app import cli, interrupt
+from tinygrad_rnn.app import cli, interrupt, progress, run_log
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
 from tinygrad_rnn.app.checkpoint_file import CheckpointFile
 from tinygrad_rnn.app.checkpoint_lock import lock_checkpoint
@@ -23,6 +23,7 @@ from tinygrad_rnn.app.mathmath.network import (
 from tinygrad_rnn.app.mathmath.numbers import Lesson
 from tinygrad_rnn.app.mathmath.page import PAUSE, Page, matrix
 from tinygrad_rnn.app.mathmath_command import tell_tutorial
+from tinygrad_rnn.app.progress import Pace
 from tinygrad_rnn.app.stop_signals import StopSignals
 from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
@@ -73,6 +74,7 @@ __all__ = [
     "NotCompilable",
     "Op",
     "Options",
+    "Pace",
     "Page",
     "Sampler",
     "StopSignals",
@@ -113,6 +115,7 @@ __all__ = [
     "one_hot",
     "place_inside",
     "plain_scope",
+    "progress",
     "read_symbol",
     "read_text",
     "recognise",
@@ -120,6 +123,7 @@ __all__ = [
     "render",
     "replace_file",
     "reuse_masks",
+    "run_log",
     "safetensors_file",
     "sample",
     "save",

@@ -481,3 +481,45 @@ def test_dropout_with_one_layer_is_one_line_of_warning(folder, capsys, arguments
         ]
         * warns
     )
+
+
+# -- sampling --------------------------------------------------------------------------------------
+
+
+def start_sampling(*arguments, **settings):
+    """Start endless sampling in a new process."""
+    command = [sys.executable, "-m", "tinygrad_rnn.app.cli", "sample", "cat.safetensors"]
+    return subprocess.Popen(
+        [*command, "--length", str(10**18), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        **settings,
+    )
+
+
+def test_sample_prints_each_character_when_it_is_drawn(model, capsys):
+    arguments = ["--prime", "the ", "--seed", "1"]
+    run_command("sample", model.name, *arguments, "--length", 100)
+    whole = capsys.readouterr().out
+    process = start_sampling(*arguments)
+    shown = b""
+    while len(shown) < 104:
+        piece = os.read(process.stdout.fileno(), 104 - len(shown))
+        assert piece
+        shown += piece
+    process.stdout.close()  # as `head -c 104` does
+    assert process.wait(60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert shown.decode() + "\n" == whole
+
+
+def test_ctrl_c_ends_the_line_of_a_sample(model):
+    process = start_sampling()
+    os.read(process.stdout.fileno(), 10)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out.endswith(b"\n")
+    assert error == b"tinygrad-rnn: interrupted\n"

@@ -58,6 +58,44 @@ def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, cell, after):
     assert part.evaluate() == whole.evaluate()
 
 
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("after", [[3], [14], [1, 1, 1], [13, 1, 13], [20, 3]], ids=str)
+def test_a_resumed_epoch_has_the_loss_of_the_whole_epoch(tmp_path, cell, after):
+    architecture, shown = Architecture(cell, 5, hidden=7), []
+
+    def show(*losses):
+        shown.append(losses)
+
+    whole = Trainer(TEXT, architecture, OPTIONS)
+    whole.run(on_epoch=show)
+    expected = shown.copy()
+    shown.clear()
+    part = Trainer(TEXT, architecture, OPTIONS)
+    for batches in after:
+        left = iter(range(batches))
+        part.run(on_epoch=show, stop=lambda left=left: next(left, None) is None)
+        part.save(tmp_path / "m")
+        part = Trainer.resume(tmp_path / "m", TEXT)
+    part.run(on_epoch=show)
+    assert shown == expected
+    assert part.history == whole.history == [losses[1:] for losses in expected]
+
+
+def test_an_epoch_that_was_saved_before_its_evaluation_is_evaluated_after_a_resume(tmp_path):
+    whole, saved = Trainer(TEXT, Architecture(hidden=4), OPTIONS), []
+
+    def save():
+        whole.save(tmp_path / "m")
+        saved.append((whole.epoch, whole.batch))
+
+    whole.run(on_trained=save)
+    assert saved == [(0, 14), (1, 14)]
+    part, epochs = Trainer.resume(tmp_path / "m", TEXT), []
+    assert part.position == (1, 14)
+    part.run(on_epoch=lambda *losses: epochs.append(losses), on_batch=pytest.fail)
+    assert epochs == [(2, *whole.history[1])]
+
+
 def test_the_state_is_carried_and_detached():
     trainer = Trainer(TEXT, Architecture(embedding=0, hidden=5), OPTIONS)
     states = []
@@ -156,6 +194,81 @@ def test_resume_rejects_an_altered_generator_and_an_altered_dropout(checkpoint):
         Trainer.resume(path, TEXT)
 
 
+SENSELESS = {
+    "epoch": [-5, "x", None, 1.0, True, 1, 10**30, [], "1"],
+    "batch": [-1, 15, 10**30, "x", None, 2.5, False],
+    "loss_sum": [float("nan"), float("inf"), 10**400, "1", None, [1.0], True],
+    "history": [None, {}, "x", [[1.0, 2.0]], [1.0], 3],
+    "rng": [None, {}, [], "PCG64", 5],
+    "digest": [None, 5, ""],
+    "valid_digest": ["", "x", 5],
+    "options": [None, [], {}, {"epochs": 0}, {"steps": "x"}, {"patience": -1}, {"speed": 3}],
+}
+"""Values of the notes of a new file, by name. Their checksums are right."""
+SENSELESS_CASES = [(name, value) for name, values in SENSELESS.items() for value in values]
+
+
+def assert_names_the_file(path):
+    """Assert that `resume` raises ValueError, and that the message has the name of the file."""
+    with pytest.raises(ValueError, match="m'") as caught:
+        Trainer.resume(path, TEXT)
+    assert str(path) in str(caught.value)
+
+
+def resave(path, notes=None, arrays=None):
+    """Write a checkpoint again, with other notes or arrays and right checksums."""
+    model, old_arrays, old_notes = load_model(path)
+    new_arrays = {**old_arrays, **(arrays or {})}
+    save_model(model, path, arrays=new_arrays, notes={**old_notes, **(notes or {})})
+
+
+@pytest.mark.parametrize(("name", "value"), SENSELESS_CASES, ids=str)
+def test_resume_rejects_senseless_notes_although_the_checksums_are_right(checkpoint, name, value):
+    path = checkpoint[0]
+    resave(path, {name: value})
+    assert_names_the_file(path)
+
+
+@pytest.mark.parametrize("name", ["state", "inc", "has_uint32", "uinteger", "bit_generator"])
+@pytest.mark.parametrize("value", [-1, 2**200, "x", None, 1.5])
+def test_resume_rejects_a_senseless_random_generator(checkpoint, name, value):
+    path, _, header, _ = checkpoint
+    rng = json.loads(json.dumps(header["notes"]["rng"]))
+    (rng["state"] if name in ("state", "inc") else rng)[name] = value
+    resave(path, {"rng": rng})
+    assert_names_the_file(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("state", lambda x: x[:, :2]),
+        ("state", lambda x: x.astype("float64")),
+        ("state", lambda x: x * np.inf),
+        ("state", lambda x: x[..., None]),
+        ("optimizer.0.mean", lambda x: x[:1]),
+        ("optimizer.0.mean", lambda x: x * np.nan),
+        ("optimizer.1.square", lambda x: -1 - x),
+        ("optimizer.lr", lambda x: x * np.nan),
+        ("optimizer.lr", lambda x: -x),
+        ("optimizer.steps", lambda x: -1 - x),
+    ],
+)
+def test_resume_rejects_senseless_arrays_although_the_checksums_are_right(checkpoint, name, change):
+    path, arrays, _, _ = checkpoint
+    with np.errstate(invalid="ignore"):
+        resave(path, arrays={name: change(arrays[name])})
+    assert_names_the_file(path)
+
+
+def test_the_state_is_required_within_an_epoch(checkpoint):
+    path, arrays, header, _ = checkpoint
+    model = load_model(path)[0]
+    others = {name: array for name, array in arrays.items() if name.startswith("optimizer.")}
+    save_model(model, path, arrays=others, notes=header["notes"])
+    assert_names_the_file(path)
+
+
 @pytest.mark.parametrize("notes", [{}, {"checksums": 3}, {"options": {}}, None])
 def test_resume_rejects_a_model_without_a_training(checkpoint, notes):
     path, arrays, header, file_format = checkpoint
@@ -225,6 +338,10 @@ def test_a_gradient_that_is_not_finite_stops_before_the_update(monkeypatch):
     [
         {"epochs": 0},
         {"batch_size": 0},
+        {"epochs": 10**400},
+        {"steps": 10**12},
+        {"seed": 10**5000},
+        {"patience": -1},
         {"steps": -1},
         {"lr": 0.0},
         {"lr": float("nan")},

@@ -75,19 +75,27 @@ def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, 
     for name, holds in is_sensible.items():
         if not holds:
             raise ValueError(f"its {name} is {notes[name]!s:.40}")
-    trainer.rng.bit_generator.state = notes["rng"]
-    if trainer.rng.bit_generator.state != notes["rng"]:
-        raise ValueError("its rng is not the state of a random generator")
-    trainer.optimizer.load_state_dict(
-        {
-            name.removeprefix("optimizer."): array
-            for name, array in arrays.items()
-            if name.startswith("optimizer.")
-        }
-    )
+    _restore_generator(trainer.rng, notes["rng"])
+    optimizer_state = {
+        name.removeprefix("optimizer."): array
+        for name, array in arrays.items()
+        if name.startswith("optimizer.")
+    }
+    for name, array in optimizer_state.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"nan or inf in the optimizer's {name}")
+    trainer.optimizer.load_state_dict(optimizer_state)
     trainer.state = _read_state(trainer, arrays) if batch else None
     trainer.epoch, trainer.batch, trainer.loss_sum = epoch, batch, notes["loss_sum"]
     trainer.history = [(loss, held_out) for loss, held_out in history]
+
+
+def _restore_generator(rng: np.random.Generator, state: Any) -> None:
+    """Set the state of a random generator; raise an error if it is not a possible state."""
+    rng.bit_generator.state = state
+    # NumPy stores some impossible numbers, and takes others modulo a power of 2.
+    if rng.bit_generator.state != state or state["has_uint32"] not in (0, 1):
+        raise ValueError("its rng is not the state of a random generator")
 
 
 def _is_count(value: Any) -> bool:

@@ -17,8 +17,11 @@ COLOURS = ("#1f6fb2", "#c4501b")
 
 
 def can_draw() -> bool:
-    """Return whether Matplotlib is installed."""
-    return find_spec("matplotlib") is not None
+    """Return whether Matplotlib is installed. It is not imported, because that takes a second."""
+    try:
+        return find_spec("matplotlib") is not None
+    except ValueError:  # a program has put something else in its place
+        return False
 
 
 def is_learning_curve(path: Path) -> bool:

@@ -78,8 +78,8 @@ def _print_text(pieces: Iterable[str]) -> None:
     is_empty = True
     try:
         for piece in pieces:
-            print(escape_for_terminal(piece), end="", flush=True)
             is_empty = False
+            print(escape_for_terminal(piece), end="", flush=True)
     finally:
         if not is_empty:
             print()

@@ -189,6 +189,9 @@ class TrainingSession:
         if self.outputs.curve is not None:
             draw_learning_curve(self.trainer.history, self.outputs.curve)
             print_line(self.console, f"Drew the learning curve: {self.outputs.curve}.")
+        elif self.outputs.log is not None:
+            install = "pip install 'tinygrad_rnn[plot]'"
+            print_line(self.console, f"A learning curve would need Matplotlib: {install}")
 
     def _tell_stop(self) -> None:
         """Print where the training stopped, and how to continue it."""
