@@ -41,14 +41,20 @@ value_functions = {
 On Tensors, these functions return what NumPy returns, without a graph.
 """
 
-differentiable: dict[Any, Callable[..., Any]] = {
+composed: dict[Any, Callable[..., Any]] = {
+    f: made.function for made in compositions.values() for f in made.numpy_functions
+}
+differentiable = {
+    **composed,
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
-    **{f: made.function for made in compositions.values() for f in made.numpy_functions},
     np.full_like: lambda a, fill_value, dtype=None, shape=None: _full_like(
         a, fill_value, dtype, shape
     ),
 }
-"""The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead."""
+"""The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead.
+
+For a few ops, such as `sum`, there is also a composition. It has the arguments that the op lacks.
+"""
 
 methods = {
     "reduce": ufunc_methods.reduce, "accumulate": ufunc_methods.accumulate,
@@ -90,28 +96,24 @@ def _cast(name: str, x: Any, dtype: Any) -> Any:
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    """Return ``func(*args, **kwargs)``. This is the method `__array_function__` of Tensor."""
-    return _call_replacement(func, args, kwargs, numpy_name(func))
-
-
-def _call_replacement(
-    func: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str
-) -> Any:
-    """Call the replacement for NumPy's `func`, or `func` itself if its result has no gradient.
+    """Return ``func(*args, **kwargs)``. This is the method `__array_function__` of Tensor.
 
     Raises
     ------
     TypeError
-        If there is no replacement, or if the replacement does not accept one of the arguments.
+        If the function has no derivative here, or if ours lacks one of the arguments.
     """
     if func in differentiable:
         ours = differentiable[func]
         if kwargs or len(args) > 1:
-            args, kwargs = _our_arguments(func, ours, args, kwargs)
+            places, names = _shared(func, ours)
+            if len(args) > places or not kwargs.keys() <= names:
+                ours = composed.get(func, ours)
+                args, kwargs = _our_arguments(func, ours, args, kwargs)
         return ours(*args, **kwargs)
     if func in value_functions:
         return func(*_without_tensors(args), **_without_tensors(kwargs))
-    raise no_derivative_error(name)
+    raise no_derivative_error(numpy_name(func))
 
 
 def _our_arguments(
@@ -127,7 +129,7 @@ def _our_arguments(
     TypeError
         If `ours` does not have an argument that is not left out.
     """
-    theirs, our_names = _signature(func), _signature(ours).parameters
+    theirs, (_, our_names) = _signature(func), _shared(func, ours)
     if theirs is None or any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
         _check_known(numpy_name(func), ours, kwargs)
         return args, kwargs
@@ -145,6 +147,15 @@ def _our_arguments(
         required[0] = _cast(numpy_name(func), required[0], optional.pop("dtype"))
     _check_known(numpy_name(func), ours, optional)
     return required, optional
+
+
+@cache
+def _shared(func: Callable[..., Any], ours: Callable[..., Any]) -> tuple[int, set[str]]:
+    """Return how many of NumPy's first arguments are ours in the same places, and our names."""
+    theirs, names = _signature(func), _signature(ours).parameters
+    pairs = zip(theirs.parameters.values() if theirs else [], names, strict=False)
+    same = [p.default is p.empty or p.kind is p.POSITIONAL_ONLY or p.name == n for p, n in pairs]
+    return [*same, False].index(False), set(names)
 
 
 def _check_known(name: str, ours: Callable[..., Any], given: dict[str, Any]) -> None:
