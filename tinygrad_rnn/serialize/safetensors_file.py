@@ -183,8 +183,9 @@ def _require_unicode(texts: Any) -> None:
 
 def _check_entry(name: str, entry: Any, dtypes: Mapping[str, str]) -> Entry:
     """Return the entry of one array; raise ValueError if NumPy cannot have such an array."""
-    fields = entry if isinstance(entry, dict) else {}
-    dtype, shape, ends = (fields.get(field) for field in ("dtype", "shape", "data_offsets"))
+    fields: dict[str, Any] = entry if isinstance(entry, dict) else {}
+    values: list[Any] = [fields.get(field) for field in ("dtype", "shape", "data_offsets")]
+    dtype, shape, ends = values
     are_lists = isinstance(dtype, str) and isinstance(shape, list) and isinstance(ends, list)
     if not are_lists or len(ends) != 2 or not all(map(_is_size, shape + ends)):
         raise ValueError(f"the entry of array {name!r} is not a dtype, a shape and two places")

@@ -59,10 +59,10 @@ def replace_file(
     target = find_target(path, operation=operation, argument=argument)
     # The draft's name is short, because the target's may be as long as the system allows.
     draft = target.with_name(f".tinygrad_rnn.{os.urandom(8).hex()}.tmp")
-    old = target.stat() if target.exists() else None
-    # Until the draft has the owner of the old file, nobody else may read it.
-    mode = 0o666 if old is None else 0o600
     try:
+        old = _read_status(target)
+        # Until the draft has the owner of the old file, nobody else may read it.
+        mode = 0o666 if old is None else 0o600
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             file.flush()
@@ -72,7 +72,8 @@ def replace_file(
         draft.replace(target)
     except OSError as error:
         expected = "a file that can be written"
-        raise system_error(operation, argument, expected, str(target), FIX, error) from error
+        name = os.fsdecode(path)
+        raise system_error(operation, argument, expected, name, FIX, error) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -124,9 +125,7 @@ def find_target(
     name = path_name(path, operation=operation, argument=argument)
     try:
         target = _follow_links(Path(name))
-        old = target.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        old = None
+        old = _read_status(target)
     except OSError as error:
         expected = "a file that can be written"
         raise system_error(operation, argument, expected, name, FIX, error) from error
@@ -149,6 +148,14 @@ def find_target(
     ):
         check.require(holds, operation, argument, expected, shorten(name), fix, kind)
     return target
+
+
+def _read_status(path: Path) -> os.stat_result | None:
+    """Return what the system knows about a file, or None if there is no such file."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _follow_links(path: Path) -> Path:
