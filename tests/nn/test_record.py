@@ -261,3 +261,21 @@ def test_wrong_names_and_models_are_refused():
     with pytest.raises(KeyError, match="expected '0', '', got 'x'"):
         _ = activations["x"]
     assert activations.get("x") is None
+
+
+def test_a_result_with_the_name_of_a_module_is_told_apart():
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.f = nn.Linear(2, 3, rng=0)
+
+        def forward(self, x):
+            f = tg.sigmoid(self.f(x))
+            f.name = "f"
+            return f
+
+    model = nn.Sequential(Gate())
+    with nn.record(model) as activations:
+        y = model(np.ones((1, 2), "float32"))
+    np.testing.assert_array_equal(activations["0.f (result)"], y.data)
+    np.testing.assert_allclose(1 / (1 + np.exp(-activations["0.f"])), y.data, rtol=1e-6)

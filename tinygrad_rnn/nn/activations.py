@@ -47,6 +47,7 @@ def record(model: Module) -> Iterator[Activations]:
         - ``"encoder.0"``: the output of the module that `named_modules` calls so. The name of the
           model itself is ``""``. If a module returns a tuple, this is a tuple of arrays.
         - ``"encoder.0.scores"``: a result that the module has given the name ``"scores"``.
+          If a module has this name too, the result is ``"encoder.0.scores (result)"``.
         - ``"gru.l0.z"``: the gate z of the layer ``l0`` in the module ``gru``. The cells of this
           library name their gates, states and the parts of a step that need no state.
 
@@ -144,15 +145,23 @@ class Recorder:
     def _keep_named(self) -> None:
         """Add the results that have a name, and forget all others."""
         for scope, value in self.results:
-            calls = [i for i, part in enumerate(scope) if part.kind == "call"]
-            known = [i for i in calls if scope[i].index in self.names]
-            if value.name and known and id(value) not in self.of_weights:
-                inside = scope[known[-1] + 1 :]
-                place = "_".join(part.name for part in inside if not part.is_step)
-                names = [self.names[scope[known[-1]].index], place.replace("layer ", "l")]
-                self._add(".".join(filter(None, [*names, value.name])), scope, value.array)
+            if value.name and id(value) not in self.of_weights:
+                name = self._name_result(scope, value.name)
+                if name:
+                    self._add(name, scope, value.array)
         self.results.clear()
         self.of_weights = set(self.weights)
+
+    def _name_result(self, scope: Scope, name: str) -> str | None:
+        """Return the full name of a named result, or None if it is of no module of the model."""
+        calls = [i for i, part in enumerate(scope) if part.kind == "call"]
+        known = [i for i in calls if scope[i].index in self.names]
+        if not known:
+            return None
+        inside = [part.name for part in scope[known[-1] + 1 :] if not part.is_step]
+        cell = "_".join(inside).replace("layer ", "l")  # as `Recurrent.children` names the cells
+        full = ".".join(filter(None, [self.names[scope[known[-1]].index], cell, name]))
+        return f"{full} (result)" if full in self.names.values() else full
 
     def _add(self, name: str, scope: Scope, value: Any) -> None:
         """Add what was computed in a scope."""
