@@ -323,6 +323,13 @@ HIDING = {
     "default": with_default,
     "bound method": lambda w: Bare(w).__init__,
     "iterator": lambda w: iter([w]),
+    "class": lambda w: type("Config", (), {"thing": w}),
+    "class attribute of an object": lambda w: type("Config", (), {"thing": [w]})(),
+    "inherited attribute of an object": lambda w: type("C", (type("B", (), {"thing": w}),), {})(),
+    "dict by an empty key": lambda w: {"": w},
+    "map": lambda w: map(str, [w]),
+    "view of a dict": lambda w: {"a": w}.values(),
+    "cached function": lambda w: functools.lru_cache(close_over(w)),
     "array of objects": array_of,
     "object in a list": lambda w: [1, Bare(w)],
     "function in a dict": lambda w: {"step": close_over(w)},
@@ -378,6 +385,19 @@ def test_a_weight_times_a_number_is_no_weight_and_is_refused():
     assert names(module) == ["w"]
 
 
+def test_a_weight_in_a_list_cannot_become_a_result():
+    module = nn.Module()
+    module.x = [leaf(2), leaf(3)]
+    with pytest.raises(TypeError, match=r"argument x\.0: expected a leaf Tensor"):
+        module.x = [module.x[0] * 2]
+    assert names(module) == ["x.0", "x.1"]
+    module.x[1] = module.x[1] * 2
+    with pytest.raises(TypeError, match=r"argument x\.1: .* assign to x\.1\.data"):
+        module.state_dict()
+    module.x.pop()
+    assert names(module) == ["x.0"]
+
+
 def test_forward_may_keep_what_it_computed():
     class Stateful(nn.Module):
         def __init__(self):
@@ -426,6 +446,7 @@ def test_attributes_without_weights_are_not_refused():
     model.arrays = [np.ones(3), {"x": np.zeros(2)}, np.array([None, "a"], dtype=object)]
     model.constants = [tg.Tensor([1.0]), {tg.Tensor([2.0])}]
     model.logger, model.rng, model.kind = logging.getLogger(), np.random.default_rng(), nn.Linear
+    model.classes = [nn.Linear, Config, dict], {"a": Bare}
     model.function, model.op, model.library = np.tanh, tg.tanh, np
     model.vocab = tg.text.CharVocab("abc")
     model.optimizer = tg.optim.Adam(model.parameters())

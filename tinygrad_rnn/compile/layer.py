@@ -286,7 +286,8 @@ class CompiledModule(Module):
         if isinstance(self.target, Module):
             yield from self.target._named(kind)
         else:
-            self._require_found("target", self.target, ())
+            fix = "write the function as a Module"
+            self._require_found("target", self.target, fix=fix)
 
     def __dir__(self) -> list[str]:
         """Return the names of all attributes, with the public ones of the target."""

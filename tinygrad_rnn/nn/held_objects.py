@@ -23,7 +23,10 @@ MOST = 1000
 PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types whose objects hold no other object."""
 
-WITHOUT_REFERENTS = (type, ModuleType, CodeType, FrameType)
+HELD_BY_CLASSES = Tensor | list | tuple | dict | set
+"""The types of class attributes that may be or hold a weight. The others are methods and so on."""
+
+WITHOUT_REFERENTS = (ModuleType, CodeType, FrameType)
 """Types whose objects lead to the whole program, and not to what an attribute holds."""
 
 
@@ -61,7 +64,7 @@ def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
         return ()
     if isinstance(x, dict):
         keys = {str(key) for key in x if isinstance(key, str | int)}
-        has_names = len(keys) == len(x) and not any("." in key for key in keys)
+        has_names = len(keys) == len(x) and not any("." in key or not key for key in keys)
         return x.items() if has_names else None
     if isinstance(x, list | tuple):
         names = getattr(x, "_fields", None)  # of a namedtuple
@@ -85,16 +88,27 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
         if isinstance(x, Tensor) or is_module(x):
             yield x
             continue
-        for part in _list_referents(x):
+        for part in _list_referents(x, is_module):
             if id(part) not in seen and may_hold(part):
                 seen.add(id(part))
                 waiting.append(part)
 
 
-def _list_referents(x: Any) -> list[Any]:
+def find_in_class(kind: type, is_module: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return the attributes of a class that may be or hold a weight, without its base classes."""
+    return {
+        name: value
+        for name, value in vars(kind).items()
+        if (is_module(value) or isinstance(value, HELD_BY_CLASSES)) and not name.startswith("__")
+    }
+
+
+def _list_referents(x: Any, is_module: Callable[[Any], bool]) -> list[Any]:
     """Return the objects that `x` refers to directly."""
     if isinstance(x, WITHOUT_REFERENTS):
         return []
+    if isinstance(x, type):
+        return [*find_in_class(x, is_module).values(), *x.__bases__]
     if isinstance(x, np.ndarray):
         return x.ravel().tolist()  # only an array of objects gets here
     if isinstance(x, FunctionType):  # not its globals, which are the whole module around it

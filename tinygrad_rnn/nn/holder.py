@@ -11,14 +11,17 @@ from .. import check
 from ..errors import argument_error, describe
 from ..graph import context, toposort
 from ..tensor import Tensor
-from .held_objects import find_entries, find_referents, may_hold
+from .held_objects import find_entries, find_in_class, find_referents, may_hold
 
 REGISTERS = frozenset({"_parameters", "_modules", "_buffers"})
 """The attributes in which a `Holder` notes what its other attributes hold."""
 
 
-HELD_BY_CLASSES = Tensor | list | tuple | dict
-"""The types of class attributes that are searched for weights."""
+FIX = (
+    "assign it to an attribute of its own first, or keep it in a list, a tuple, a dict with plain "
+    "names, a dataclass or a Module"
+)
+"""What to do with a weight that is not found."""
 
 
 class Holder:
@@ -67,9 +70,7 @@ class Holder:
         if name in own["_buffers"]:
             value = self._as_buffer(name, value)
         elif name in own["_parameters"] and not is_weight(value) and value is not before:
-            expected = "a leaf Tensor with requires_grad=True, or None"
-            fix = f"assign to {name}.data to change the values of the parameter"
-            raise self._error(name, expected, describe(value), fix)
+            raise self._weight_error(name, value)
         elif may_hold(value):
             entries = self._find_assignable(name, value)
         super().__setattr__(name, value)
@@ -89,12 +90,11 @@ class Holder:
         classes = _list_user_classes(type(self))
         if not classes:
             return self.__dict__.copy()  # another thread may add to it
-        found = {}
-        for name, value in [item for kind in classes for item in vars(kind).items()]:
-            if isinstance(value, MemberDescriptorType):  # a slot
-                found[name] = getattr(self, name, None)
-            elif is_module(value) or isinstance(value, HELD_BY_CLASSES):
-                found[name] = value
+        found: dict[str, Any] = {}
+        for kind in classes:
+            found |= find_in_class(kind, is_module)
+            slots = [name for name, x in vars(kind).items() if isinstance(x, MemberDescriptorType)]
+            found |= {name: getattr(self, name, None) for name in slots}
         return found | self.__dict__
 
     def _note(self, attribute: str, entries: Iterable[tuple[str, Any]]) -> None:
@@ -138,6 +138,8 @@ class Holder:
                 modules[name] = entry
             elif not isinstance(entry, Tensor):
                 others.append(entry)
+            elif name in self._parameters and entry.node is not None:
+                raise self._weight_error(name, entry)
             elif is_weight(entry) or any(entry is p for p in self._parameters.values()):
                 parameters[name] = entry  # a frozen weight was one before
                 entry.name = entry.name or name
@@ -151,7 +153,7 @@ class Holder:
         """
         if kind == "parameters":
             for name, other in self._refresh():
-                self._require_found(name, other, ())
+                self._require_found(name, other)
             yield from self._parameters.items()
         else:
             for name, is_saved in self._buffers.items():
@@ -181,9 +183,11 @@ class Holder:
         if "." in name and any(_is_noted(entry) for _, entry in entries):
             fix = f"use {name.replace('.', '_')!r}, for example"
             raise self._error("name", "a name without dots", repr(name), fix, ValueError)
-        for _, entry in entries:
+        for full_name, entry in entries:
             if is_module(entry):
                 self._require_no_cycle(name, entry)
+            elif full_name in self._parameters and not (is_weight(entry) or entry.node is None):
+                raise self._weight_error(full_name, entry)
             elif isinstance(entry, Tensor):
                 self._require_no_lost_leaf(name, entry)
             else:
@@ -210,11 +214,19 @@ class Holder:
         leaves = [x for result in toposort(value) for x in result.node.inputs if is_weight(x)]
         found = self._list_found(())
         if any(id(leaf) not in found for leaf in leaves):
-            got = f"a result of {value.node.op.name}, computed from a weight that is not"
+            got = f"a result of {value.node.op.name}, whose weight is in no attribute"
             fix = "compute with arrays and make the Tensor last, or compute the result in forward"
             raise self._error(name, "weights that parameters() finds", got, fix)
 
-    def _require_found(self, name: str, value: Any, others: Iterable[Any]) -> None:
+    def _weight_error(self, name: str, value: Any) -> Exception:
+        """Return the error for what cannot replace a weight."""
+        expected = "a leaf Tensor with requires_grad=True, or None"
+        fix = f"assign to {name}.data to change the values of the parameter"
+        return self._error(name, expected, describe(value), fix)
+
+    def _require_found(
+        self, name: str, value: Any, others: Iterable[Any] = (), fix: str = FIX
+    ) -> None:
         """Raise TypeError if `value` refers to a weight or a module that is not found elsewhere.
 
         `others` are entries of the same assignment. An object that refers to a module around this
@@ -230,10 +242,6 @@ class Holder:
                 thing = f"weight {describe(x)}" if is_weight(x) else f"module {type(x).__name__}"
                 expected = "weights and modules where parameters() finds them"
                 got = f"a {type(value).__name__} that holds the {thing}"
-                fix = (
-                    "assign it to an attribute of its own first, or keep it in a list, a tuple, a "
-                    "dict with plain names, a dataclass or a Module"
-                )
                 raise self._error(name, expected, got, fix)
 
     def _list_found(self, others: Iterable[Any]) -> set[int]:
