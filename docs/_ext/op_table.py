@@ -1,4 +1,7 @@
-"""The directive ``{ops}``: a table of every op and an entry for every function, from the registry.
+"""The directives ``{ops}`` and ``{numpy-functions}``: tables written from the lists of functions.
+
+``{ops}`` is a table of every op and an entry for every function; ``{numpy-functions}`` says what
+each of NumPy's functions does with a Tensor.
 
 An op without a complete row fails the build, because `Row.of` raises an error.
 """
@@ -6,6 +9,7 @@ An op without a complete row fails the build, because `Row.of` raises an error.
 from collections.abc import Iterator
 from importlib import import_module
 
+from numpy_rows import tables
 from op_rows import Row, helpers
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -74,7 +78,16 @@ class Ops(SphinxDirective):
         )
 
 
+class NumpyFunctions(SphinxDirective):
+    """``{numpy-functions}``: no arguments."""
+
+    def run(self) -> list:
+        """Return the nodes of the tables."""
+        return self.parse_text_to_nodes("\n".join(tables()), allow_section_headings=True)
+
+
 def setup(app: Sphinx) -> dict:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("ops", Ops)
+    app.add_directive("numpy-functions", NumpyFunctions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

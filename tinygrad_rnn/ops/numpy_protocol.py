@@ -35,11 +35,25 @@ value_functions = {
     np.result_type, np.iscomplexobj, np.isreal, np.isrealobj, np.iscomplex,
     np.isposinf, np.isneginf, np.argpartition, np.nanargmax, np.nanargmin, np.argwhere,
     np.flatnonzero, np.lexsort, np.digitize, np.isin, np.array_equiv,
+    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.min_scalar_type,
+    np.shares_memory, np.may_share_memory, np.gcd, np.lcm, np.linalg.matrix_rank,
 }  # fmt: skip
 """NumPy functions whose results have no gradient: comparisons, indices, shapes, new arrays, text.
 
 On Tensors, these functions return what NumPy returns, without a graph.
 """
+
+
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
+    """Return an array filled with `fill_value`: a Tensor if that is one, else a plain array."""
+    shape = np.shape(a) if shape is None else shape
+    dtype = np.dtype(
+        (a if isinstance(a, Value) else np.asarray(a)).dtype if dtype is None else dtype
+    )
+    if isinstance(fill_value, Value):
+        return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)
+    return np.full(shape, fill_value, dtype)
+
 
 composed: dict[Any, Callable[..., Any]] = {
     f: made.function for made in compositions.values() for f in made.numpy_functions
@@ -47,9 +61,7 @@ composed: dict[Any, Callable[..., Any]] = {
 differentiable = {
     **composed,
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
-    np.full_like: lambda a, fill_value, dtype=None, shape=None: _full_like(
-        a, fill_value, dtype, shape
-    ),
+    np.full_like: _full_like,
 }
 """The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead.
 
@@ -178,17 +190,6 @@ def _signature(function: Callable[..., Any]) -> Any:
         return inspect.signature(function)
     except ValueError:
         return None
-
-
-def _full_like(a: Any, fill_value: Any, dtype: Any, shape: Any) -> Any:
-    """Return an array filled with `fill_value`: a Tensor if that is one, else a plain array."""
-    shape = np.shape(a) if shape is None else shape
-    dtype = np.dtype(
-        (a if isinstance(a, Value) else np.asarray(a)).dtype if dtype is None else dtype
-    )
-    if isinstance(fill_value, Value):
-        return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)
-    return np.full(shape, fill_value, dtype)
 
 
 def _without_tensors(x: Any) -> Any:

@@ -16,8 +16,6 @@ instead = {
     "bitwise_xor": "np.logical_xor(x, y)",
     "copysign": "tg.abs(x) * np.copysign(1, y)",
     "copyto": "tg.where(mask, x, a)",
-    "corrcoef": "c / tg.outer(tg.std(x, 1), tg.std(x, 1)) with c = (x - x.mean(1, True)) @ "
-    "(x - x.mean(1, True)).T / x.shape[1]",
     "cov": "(x - x.mean(1, True)) @ (x - x.mean(1, True)).T / (x.shape[1] - 1)",
     "fill_diagonal": "tg.where(np.eye(len(x), dtype=bool), y, x)",
     "frexp": "x * 2.0 ** -np.frexp(x.data)[1] for the first of its results",
@@ -40,6 +38,7 @@ instead = {
 }
 """The expression to write in place of a function of Tensors ``x`` and ``y``, by NumPy's name."""
 
+UNKNOWN = "tinygrad_rnn has no derivative of this function"
 COMPLEX = "the result is complex, and Tensors are real"
 IN_PLACE = "it writes into an array, and the entries of a Tensor cannot be assigned"
 WRONG = "NumPy's own result is wrong for more than two entries"
@@ -59,12 +58,13 @@ def explain(name: str) -> str:
     for known in (name, module, method):
         if known in reasons:
             return reasons[known]
-    return "tinygrad_rnn has no derivative of this function"
+    return UNKNOWN
 
 
 def no_derivative_error(name: str) -> Exception:
     """Return a TypeError for a function without a derivative; the message says what to write."""
-    fix = f"use {instead.get(name, 'an op that you define with tg.op')}"
-    fix += "; or x.detach().numpy() if no gradient is needed"
-    expected = f"plain arrays, because {explain(name)}"
+    reason, plain = explain(name), "x.detach().numpy() if no gradient is needed"
+    own_op = "an op that you define with tg.op; or " if reason == UNKNOWN else ""
+    fix = f"use {f'{instead[name]}; or ' if name in instead else own_op}{plain}"
+    expected = f"plain arrays, because {reason}"
     return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)
