@@ -24,6 +24,7 @@ MODULES = [
     ".errors",
     ".draw",
     ".analysis.backward_steps",
+    ".analysis.summary",
     ".gradcheck",
     ".serialize",
     ".compile.layer",

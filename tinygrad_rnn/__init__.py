@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from . import interop, parallel
     from .analysis import gradient_flow as bptt
     from .analysis.backward_steps import backward_steps
+    from .analysis.summary import summary
     from .compile import compile
     from .draw import graph
 else:
@@ -43,7 +44,7 @@ __all__ = [
     "GradcheckError", "Tensor", "backward_steps", "bptt", "compile", "debug", "detach",
     "get_default_dtype", "grad", "gradcheck", "graph", "hvp", "interop", "jacobian", "jvp", "load",
     "nn", "no_grad", "op", "optim", "parallel", "save", "scan", "scope", "set_default_dtype",
-    "text", "vjp",
+    "summary", "text", "vjp",
 ]  # fmt: skip
 __all__ += ops.__all__
 
@@ -57,6 +58,7 @@ LAZY = {
     "graph": ".draw",
     "interop": ".interop",
     "parallel": ".parallel",
+    "summary": ".analysis.summary",
 }
 """The module of each name that is imported on its first use, so that importing tg stays quick."""
 

@@ -18,6 +18,7 @@ from ..ops.names_elsewhere import MODULE
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .holder import Holder
+from .layer_rows import module_table
 from .state_checks import require_same_names, require_tied_equal
 
 if TYPE_CHECKING:
@@ -406,6 +407,10 @@ class Module(Holder):
         children = "".join(line.replace("\n", "\n  ") for line in lines)
         end = "\n" if lines else ""
         return f"{type(self).__name__}({self.describe()}{children}{end})"
+
+    def _repr_html_(self) -> str:
+        """Return the table of the modules and their parameters that a notebook shows."""
+        return module_table(self)
 
     def describe(self) -> str:
         """Return the text that `repr` shows between the parentheses.

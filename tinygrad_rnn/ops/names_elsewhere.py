@@ -184,6 +184,7 @@ MODULE = {
     "register_parameter": 'setattr(model, "scale", tg.Tensor(a, requires_grad=True))',
     "requires_grad_": '[setattr(p, "requires_grad", False) for p in model.parameters()]',
     "save_weights": 'tg.save(model.state_dict(), "weights.safetensors")',
+    "summary": "tg.summary(model, x)",
     "to": 'model.astype("float64")',
     "trainable_variables": "list(model.parameters())",
     "trainable_weights": "list(model.parameters())",

@@ -1,0 +1,111 @@
+"""What each module of a model holds: the rows of the table of a model in a notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .html_table import html_table
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One module of a model, and the parameters that belong to no module inside it.
+
+    Attributes
+    ----------
+    name : str
+        The name, as in `Module.named_modules`; empty for the model itself.
+    module : Module
+        The module.
+    new : tuple of Tensor
+        Its own parameters that no row above has.
+    shared : tuple of Tensor
+        Its own parameters that a row above has too.
+    """
+
+    name: str
+    module: Any
+    new: tuple[Tensor, ...]
+    shared: tuple[Tensor, ...]
+
+    @property
+    def label(self) -> str:
+        """The last part of the name and the class, indented by the depth."""
+        depth = self.name.count(".") + 1 if self.name else 0
+        kind = type(self.module).__name__
+        return "  " * depth + (f"{self.name.rpartition('.')[2]}: {kind}" if self.name else kind)
+
+    @property
+    def frozen(self) -> tuple[Tensor, ...]:
+        """Those of its new parameters that require no gradients."""
+        return tuple(p for p in self.new if not p.requires_grad)
+
+    @property
+    def dtype(self) -> str:
+        """The dtypes of the parameters."""
+        return ", ".join(dict.fromkeys(str(p.dtype) for p in (*self.new, *self.shared)))
+
+
+def layer_rows(model: Any) -> list[LayerRow]:
+    """Return a row for each module, in the order of `named_modules`.
+
+    A module that only wraps another one of the same name, as a compiled one does, has no row.
+    """
+    modules = dict(model.named_modules())
+    rows, seen = [], set()
+    for name, module in modules.items():
+        inside = {p for _, child in module.children() for _, p in child._named()}
+        own = dict.fromkeys(p for _, p in module._named() if p not in inside)
+        rows.append(
+            LayerRow(
+                name,
+                module,
+                tuple(p for p in own if p not in seen),
+                tuple(p for p in own if p in seen),
+            )
+        )
+        seen |= own.keys()
+    return rows
+
+
+def count(parameters: tuple[Tensor, ...]) -> int:
+    """Return the number of entries of all parameters."""
+    return sum(p.size for p in parameters)
+
+
+def make_table(rows: list[LayerRow], title: str, texts: list[str]) -> tuple[list[str], list[Any]]:
+    """Return the header and the cells of a table of rows, with a column for the texts.
+
+    A column without entries is left out.
+    """
+    columns = {
+        "layer": [row.label for row in rows],
+        title: texts,
+        "parameters": [_format(count(row.new)) for row in rows],
+        "frozen": [_format(count(row.frozen)) for row in rows],
+        "shared": [_format(count(row.shared)) for row in rows],
+        "bytes": [_format(sum(p.array.nbytes for p in row.new)) for row in rows],
+        "dtype": [row.dtype for row in rows],
+    }
+    kept = {name: cells for name, cells in columns.items() if any(cells)}
+    return list(kept), list(zip(*kept.values(), strict=True))
+
+
+def module_table(model: Any) -> str:
+    """Return the table of a model as HTML: its modules, with the parameters of each."""
+    rows, texts = layer_rows(model), []
+    for row in rows:
+        names = {p: name for name, p in reversed(list(row.module._named()))}
+        shapes = [f"{names[p]} {p.shape}" for p in (*row.new, *row.shared)]
+        texts.append("\n".join(shapes) or row.module.describe())
+    total = sum(count(row.new) for row in rows)
+    return html_table(*make_table(rows, "shapes", texts), notes=f"{total:,} parameters")
+
+
+def _format(n: int) -> str:
+    """Return a count; nothing for 0."""
+    return f"{n:,}" if n else ""
