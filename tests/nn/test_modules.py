@@ -95,6 +95,20 @@ def test_a_parameter_of_a_layer_can_be_replaced_but_not_by_a_constant():
         nn.Linear(2, 2).weight = tg.Tensor(np.zeros((2, 2), "float32"))
 
 
+def test_a_parameter_may_become_none_and_be_assigned_to_itself():
+    linear = nn.Linear(2, 3, rng=0)
+    linear.weight.requires_grad = False
+    linear.weight = linear.weight
+    linear.bias = None
+    assert list(linear.state_dict()) == ["weight"]
+    assert linear(np.ones((1, 2), "float32")).shape == (1, 3)
+    linear.bias = tg.Tensor(np.zeros(3, "float32"), requires_grad=True)
+    assert list(linear.state_dict()) == ["weight", "bias"]
+    gru = nn.GRU(2, 3)
+    gru.bias_ih_l0 = gru.bias_hh_l0 = None
+    assert list(gru.state_dict()) == ["weight_ih_l0", "weight_hh_l0"]
+
+
 def test_sequential_applies_functions_and_rejects_other_objects():
     linear = nn.Linear(2, 2, rng=0)
     x = tg.Tensor(np.ones((3, 2), "float32"))

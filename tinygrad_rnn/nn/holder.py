@@ -69,8 +69,10 @@ class Holder:
             raise AttributeError(message)
         if name in own["_buffers"]:
             value = self._as_buffer(name, value)
-        elif name in own["_parameters"] and not is_weight(value) and value is not before:
-            raise self._weight_error(name, value)
+        elif name in own["_parameters"] and not (value is None or value is before):
+            if not is_weight(value):
+                raise self._weight_error(name, value)
+            entries = [(name, value)]
         elif may_hold(value):
             entries = self._find_assignable(name, value)
         super().__setattr__(name, value)
@@ -186,9 +188,9 @@ class Holder:
         for full_name, entry in entries:
             if is_module(entry):
                 self._require_no_cycle(name, entry)
-            elif full_name in self._parameters and not (is_weight(entry) or entry.node is None):
-                raise self._weight_error(full_name, entry)
             elif isinstance(entry, Tensor):
+                if full_name in self._parameters and entry.node is not None:
+                    raise self._weight_error(full_name, entry)
                 self._require_no_lost_leaf(name, entry)
             else:
                 self._require_found(name, entry, [x for _, x in entries])
