@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from math import inf
+from sys import float_info
 from typing import Any
 
 import numpy as np
@@ -121,14 +122,16 @@ def number(
     TypeError
         If `value` is not a real number.
     ValueError
-        If `value` is NaN or out of range.
+        If `value` is NaN, out of range, or an integer beyond the largest float.
     """
     scalar = isinstance(value, np.ndarray | np.generic) and value.ndim == 0
     plain = value.item() if scalar else value
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise argument_error(operation, argument, expected, describe(value), fix, TypeError)
-    if not low <= plain < below:
-        raise argument_error(operation, argument, expected, repr(plain), fix)
+    is_too_large = isinstance(plain, int) and abs(plain) > float_info.max
+    if is_too_large or not low <= plain < below:
+        got = "an integer beyond the largest float" if is_too_large else repr(plain)
+        raise argument_error(operation, argument, expected, got, fix)
     return plain
 
 

@@ -132,6 +132,11 @@ AREAS = {
             ValueError,
             "LayerNorm: argument normalized_shape: .* got none",
         ),
+        "eps beyond the largest float": (
+            lambda: nn.LayerNorm(2, eps=10**5000),
+            ValueError,
+            "LayerNorm: argument eps: .* got an integer beyond the largest float",
+        ),
         "eps below 0": (
             lambda: nn.LayerNorm(2, eps=-1),
             ValueError,
