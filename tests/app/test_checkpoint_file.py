@@ -132,7 +132,7 @@ def test_a_second_training_into_one_checkpoint_is_refused(folder, capsys, option
     (folder / "here").symlink_to(".")
     process = start_training(folder)
     try:
-        assert run_command("train", "cat.txt", option, "--out", name) == 2
+        assert run_command("train", "cat.txt", option, "--out", name, "--epochs", 1) == 2
         assert f"which process {process.pid} is training" in read_one_line(capsys)
         assert run_command("train", "cat.txt", *SMALL, "--out", "other") == 0
     finally:

@@ -96,7 +96,8 @@ sys.exit(cli.main(sys.argv[5:]))
 """
 """Run the command, and send this process a signal before or after a call of some function."""
 MOMENTS = {
-    "after a forward pass, which drew dropout": ("char_model.CharModel.forward", 40, "after"),
+    "after a forward pass, which drew dropout": ("char_model.CharModel.forward", 20, "after"),
+    "after a forward pass of a later epoch": ("char_model.CharModel.forward", 60, "after"),
     "before a backward pass": ("train.Trainer._update", 20, "before"),
     "in an update, between two parameters": ("optim.Adam.update", 100, "after"),
     "after an update": ("train.Trainer._update", 25, "after"),
