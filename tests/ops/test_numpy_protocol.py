@@ -468,6 +468,7 @@ INSTEAD = {
     "invert": ("~x", N > 1),
     "ldexp": ("np.ldexp(x, y)", N),
     "left_shift": ("x << y", WHOLE_NUMBERS),
+    "linalg.lstsq": ("np.linalg.lstsq(x, y)[0]", N),
     "matvec": ("np.matvec(x, y)", N),
     "nanmedian": ("np.nanmedian(x)", NAN),
     "nanpercentile": ("np.nanpercentile(x, q)", NAN),

@@ -229,6 +229,11 @@ def block(arrays: Plains) -> NDArray[Any]: ...  # type: ignore[overload-overlap,
 @overload
 def block(arrays: Tensors) -> Tensor: ...
 
+@overload
+def broadcast_arrays(*args: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def broadcast_arrays(*args: Plain) -> tuple[NDArray[Any], ...]: ...
+
 broadcast_to: Op_a_shape
 """Return `a` repeated along axes of size 1, and along new leading axes, so that it has `shape`. The result is a read-only view, not a copy."""
 
@@ -322,7 +327,7 @@ def delete(arr: Plain, obj: Tensor, axis: int | None = None) -> Tensor: ...
 def delete(arr: Plain, obj: Plain, axis: int | None = None) -> NDArray[Any]: ...
 
 det: Op_a
-"""Return the determinant of a square matrix. The derivative is the matrix of cofactors, which is right for singular matrices too. Large matrices overflow; see `slogdet`."""
+"""Return the determinant of a square matrix. The derivative is the matrix of cofactors, which is right for singular matrices too, up to 16 rows. Large matrices overflow; see `slogdet`."""
 
 @overload
 def diag(v: Tensor, k: int = 0) -> Tensor: ...
@@ -1023,6 +1028,7 @@ __all__ = [
     "atleast_3d",
     "average",
     "block",
+    "broadcast_arrays",
     "broadcast_to",
     "cbrt",
     "ceil",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
 from .products import as_operand, matmul
@@ -44,7 +45,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     Tensor(11.)
     """
     a, b = _pair("tensordot", a, b)
-    first, second = (range(-axes, 0), range(axes)) if np.ndim(axes) == 0 else axes
+    if np.ndim(axes) if isinstance(axes, np.ndarray) else isinstance(axes, list | tuple):
+        first, second = axes
+    else:
+        count = check.count("tensordot", "axes", axes, low=0)
+        first, second = range(-count, 0), range(count)
     first = normalize_axis_tuple(first, a.ndim, "tensordot: axes of a")
     second = normalize_axis_tuple(second, b.ndim, "tensordot: axes of b")
     summed = [a.shape[i] for i in first]

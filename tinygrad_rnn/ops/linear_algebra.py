@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from ..graph import Value, read
 from ..op import op
 from .composition import composition
 from .indexing import where
@@ -58,7 +59,8 @@ def require_square(operation: str, a: Any) -> Any:
     """Return `a` as an array or Tensor; raise ValueError unless its last two axes are equal."""
     a = as_operand(operation, "a", a)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        expected, fix = "a square matrix, or a stack of them", "use np.linalg.pinv for others"
+        expected = "a square matrix, or a stack of them"
+        fix = "pass an array whose last two axes have the same size"
         raise argument_error(operation, "a", expected, describe(a), fix)
     return a
 
@@ -236,7 +238,7 @@ def multi_dot(arrays: Any) -> Any:
 @widened
 def det(a: Any) -> Any:
     """Return the determinant of a square matrix. The derivative is the matrix of cofactors, which
-    is right for singular matrices too. Large matrices overflow; see `slogdet`.
+    is right for singular matrices too, up to 16 rows. Large matrices overflow; see `slogdet`.
 
     Examples
     --------
@@ -252,15 +254,30 @@ composition(np.linalg.det, sample=sample_square)(det)
 
 
 def cofactors(a: Any, y: Any) -> Any:
-    """Return the derivative of y = det(a): y times the transposed inverse, or, if a matrix is
-    singular, the determinants without one row and one column."""
+    """Return the derivative of y = det(a): y times the transposed inverse, or, if a small matrix
+    is singular, the determinants without one row and one column."""
     n = a.shape[-1]
-    if (y != 0).all():
+    if n > MINORS or not a.size or not _is_any_singular(a):
         return y[..., None, None] * swapaxes(inv(a), -1, -2)
     others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
     minors = a[..., others[:, None, :, None], others[None, :, None, :]]
     signs = np.where(np.add.outer(np.arange(n), np.arange(n)) % 2, -1, 1).astype(a.dtype)
     return signs * det(minors)
+
+
+MINORS = 16
+"""The largest size of a matrix for which the n² determinants without a row and a column are
+computed. The derivative of the determinant of a larger singular matrix raises LinAlgError."""
+
+
+def _is_any_singular(a: Any) -> bool:
+    """Return True if a singular value is 0 up to rounding, or the determinant underflows to 0."""
+    if isinstance(a, Value):
+        return read(_is_any_singular, a)
+    a = a.astype(np.promote_types(a.dtype, np.float32))
+    values = np.linalg.svdvals(a)
+    smallest = a.shape[-1] * np.finfo(a.dtype).eps * values[..., 0]
+    return bool(((values[..., -1] <= smallest) | (np.linalg.det(a) == 0)).any())
 
 
 @op(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
 from .decompositions import svdvals
@@ -59,6 +60,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     Tensor(4.)
     """
     x = as_operand("norm", "x", x)
+    expected, fix = "a number, 'fro' or 'nuc'", "use ord=None for the square root of squares"
+    check.instance("norm", "ord", ord, int | float | np.number | str | None, expected, fix)
     if axis is None and ord is None:
         y = _root(sum(square(ravel(x))), 2)
         return reshape(y, (1,) * x.ndim) if keepdims else y
@@ -75,7 +78,7 @@ def _vector_norm(x: Any, ord: Any, axis: Any) -> Any:
     """Return the norm of the vectors along `axis`, which stays with size 1."""
     if ord in (None, 2):
         return _root(sum(square(x), axis=axis, keepdims=True), 2)
-    if isinstance(ord, str) or not np.isreal(ord):
+    if isinstance(ord, str):
         expected, fix = "a number", "use None or 2 for the Euclidean norm"
         raise argument_error("norm", "ord", expected, repr(ord), fix)
     size = abs(x)

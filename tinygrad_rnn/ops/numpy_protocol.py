@@ -61,6 +61,12 @@ composed: dict[Any, Callable[..., Any]] = {
 differentiable = {
     **composed,
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
+    np.where: lambda condition, *branches: (
+        ops.where(condition, *branches) if branches else np.nonzero(condition)
+    ),
+    np.concatenate: lambda arrays, axis=0: ops.concatenate(
+        [ops.ravel(a) for a in arrays] if axis is None else arrays, axis or 0
+    ),
     np.full_like: _full_like,
 }
 """The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead.
@@ -122,7 +128,12 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
             if len(args) > places or not kwargs.keys() <= names:
                 ours = composed.get(func, ours)
                 args, kwargs = _our_arguments(func, ours, args, kwargs)
-        return ours(*args, **kwargs)
+        try:
+            return ours(*args, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            if func.__name__ in str(error):
+                raise
+            raise type(error)(f"np.{numpy_name(func)}: {error}") from error
     if func in value_functions:
         return func(*_without_tensors(args), **_without_tensors(kwargs))
     raise no_derivative_error(numpy_name(func))

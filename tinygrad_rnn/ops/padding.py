@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import argument_error
+from ..errors import argument_error, describe
 from .composition import composition
 from .indexing import where
 from .products import as_operand
 from .ranges import linspace
-from .rearranging import rearrange
+from .rearranging import as_index, rearrange
 from .reductions import max, mean, min
 from .shapes import broadcast_to, concatenate, flip
 
@@ -61,11 +61,13 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     if kwargs.get("reflect_type", "even") != "even":
         fix = "pad along one axis with 2 * np.pad(x, n, 'edge') - np.pad(x, n, 'reflect')"
         raise argument_error("pad", "reflect_type", "'even'", repr(kwargs["reflect_type"]), fix)
+    if "constant_values" in kwargs:
+        kwargs["constant_values"] = as_index("pad", "constant_values", kwargs["constant_values"])
+    _check_settings(array, pad_width, mode, kwargs)
     if mode == "constant":
-        return _surround(array, pad_width, **kwargs)
+        return _surround(array, pad_width, kwargs.get("constant_values"))
     if mode in COPIES:
         return rearrange("pad", lambda a: np.pad(a, pad_width, mode, **kwargs), array)
-    np.pad(np.zeros(array.shape), pad_width, mode, **kwargs)  # raises errors for wrong settings
     widths = _pairs(pad_width, array.ndim)
     settings = _pairs(next(iter(kwargs.values()), None), array.ndim)
     for axis, (width, setting) in enumerate(zip(widths, settings, strict=True)):
@@ -74,10 +76,20 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     return array
 
 
-def _surround(array: Any, pad_width: Any, constant_values: Any = 0) -> Any:
+def _check_settings(array: Any, pad_width: Any, mode: str, settings: dict[str, Any]) -> None:
+    """Raise NumPy's error for wrong settings, with the name of the operation."""
+    try:
+        np.pad(np.ones(array.shape), pad_width, mode, **settings)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"pad: {str(error).rstrip('.')}; got {describe(array)}") from error
+
+
+def _surround(array: Any, pad_width: Any, constants: Any) -> Any:
     """Return `array` with constants around it."""
     padded = rearrange("pad", lambda a: np.pad(a, pad_width), array)
-    frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constant_values)
+    if not np.any(constants):
+        return padded
+    frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constants)
     return where(np.pad(np.ones(array.shape, bool), pad_width), padded, frame)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import check
 from .arithmetic import lerp
 from .composition import composition
 from .rearranging import as_operands
@@ -96,6 +97,6 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
 def _weights(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:
     """Return numbers from 0 to 1 along a new first axis, in the dtype of the ends."""
     floating = [x.dtype for x in (start, stop) if x.dtype.kind == "f"] or [float]
-    axes = len(np.broadcast_shapes(start.shape, stop.shape))
+    num = check.count("linspace", "num", num, low=0)
     w = np.linspace(0, 1, num, endpoint, dtype=np.result_type(*floating))
-    return w.reshape(-1, *(1,) * axes)
+    return w.reshape(-1, *(1,) * max(start.ndim, stop.ndim))

@@ -62,8 +62,8 @@ def rearrange(operation: str, function: Callable[..., np.ndarray], *arrays: Any)
     try:
         places = function(*numbers)
     except (ValueError, TypeError, IndexError) as error:
-        got = ", ".join(map(describe, operands))
-        raise type(error)(f"{operation}: {error}; got {got}") from error
+        text, got = str(error).rstrip("."), ", ".join(map(describe, operands))
+        raise type(error)(f"{operation}: {text}; got {got}") from error
     entries = [ravel(a) for a in operands]
     if (places == 0).any():
         return concatenate([np.zeros(1, np.result_type(*[a.dtype for a in operands])), *entries])[

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..errors import argument_error, describe
+from .. import check
+from ..errors import argument_error, describe, format_count
 from .composition import composition
 from .indexing import scatter, where
 from .products import as_operand
@@ -38,13 +39,14 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
     >>> tg.take(tg.Tensor([1.0, 2.0]), [1, 0, 1])
     Tensor([2., 1., 2.])
     """
-    a, index = as_operand("take", "a", a), np.asarray(indices)
+    a, index = as_operand("take", "a", a), as_index("take", "indices", indices)
+    check.one_of("take", "mode", mode, ("raise", "wrap", "clip"))
     if index.dtype.kind not in "iu" and index.size:
         got, fix = describe(index), "pass integers, or use a[mask] with booleans"
         raise argument_error("take", "indices", "integers", got, fix, TypeError)
-    if axis is None:
+    axis = None if axis is None else normalize_axis_index(axis, max(a.ndim, 1), "take: axis")
+    if axis is None or not a.ndim:
         a, axis = ravel(a), 0
-    axis = normalize_axis_index(axis, a.ndim, "take: axis")
     size = a.shape[axis]
     if mode != "raise":
         index = np.take(np.arange(size), index, mode=mode)
@@ -203,8 +205,10 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.logical_or.reduce(conditions))
     if len(funclist) != len(conditions):
-        n, fix = len(conditions), "give one function for each condition, and one for the rest"
-        raise argument_error("piecewise", "funclist", f"{n} functions", f"{len(funclist)}", fix)
+        n = len(conditions)
+        expected, got = f"{format_count(n, 'function')}, or one more", str(len(funclist))
+        fix = "give one function for each condition, and one for the rest"
+        raise argument_error("piecewise", "funclist", expected, got, fix)
     y = where(np.zeros(x.shape, bool), x, 0)  # zeros, as a Tensor if x is one
     for condition, function in zip(conditions, funclist, strict=True):
         part = x[condition]

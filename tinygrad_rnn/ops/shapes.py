@@ -219,6 +219,22 @@ def broadcast_to(a: Any, *, shape: Any) -> Any:
 broadcast_to.vjps(a=lambda g, y, a, shape: g)
 
 
+@composition(
+    np.broadcast_arrays, sample=lambda r: [(r(3), r(2, 1)), (r(), r(2)), (r(2),), (r(0, 1), r(3))]
+)
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """Return the arrays, each repeated along axes so that all have one shape; see `broadcast_to`.
+
+    Examples
+    --------
+    >>> import tinygrad_rnn as tg
+    >>> tg.broadcast_arrays(tg.Tensor([1.0, 2.0]), tg.Tensor([[3.0]]))[1]
+    Tensor([[3., 3.]])
+    """
+    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
+    return tuple([broadcast_to(a, shape) for a in args])
+
+
 @op(
     "flip({a})",
     shapes="(…) → (…)",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
+from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
 from .products import as_operand
@@ -26,9 +28,11 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     [Tensor([1., 2.]), Tensor([3.])]
     """
     ary = as_operand("array_split", "ary", ary)
-    if np.ndim(indices_or_sections) == 0 and -ary.ndim <= axis < ary.ndim:
-        sections = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
-        indices_or_sections = np.cumsum([len(section) for section in sections[:-1]], dtype=int)
+    axis = normalize_axis_index(axis, ary.ndim, "array_split: axis")
+    if np.ndim(indices_or_sections) == 0:
+        count = check.count("array_split", "indices_or_sections", indices_or_sections)
+        sizes = [len(section) for section in np.array_split(np.arange(ary.shape[axis]), count)]
+        indices_or_sections = np.cumsum(sizes[:-1], dtype=int)
     return split(ary, indices_or_sections, axis)
 
 
@@ -82,14 +86,15 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     >>> tg.unstack(tg.Tensor([[1.0], [2.0]]))
     (Tensor([1.]), Tensor([2.]))
     """
-    x = moveaxis(_require_axes("unstack", x, 1), axis, 0)
+    x = moveaxis(_require_axes("unstack", x, 1, "x"), axis, 0)
     return tuple([x[i] for i in range(x.shape[0])])
 
 
-def _require_axes(operation: str, a: Any, count: int) -> Any:
+def _require_axes(operation: str, a: Any, count: int, argument: str = "ary") -> Any:
     """Return `a` as an array or Tensor; raise ValueError if it has less than `count` axes."""
-    a = as_operand(operation, "ary", a)
+    a = as_operand(operation, argument, a)
     if a.ndim < count:
-        expected, fix = f"{count} axes or more", "add axes with expand_dims"
-        raise argument_error(operation, "ary", expected, describe(a), fix)
+        expected = f"at least {count} axes" if count > 1 else "at least one axis"
+        fix = "add axes with expand_dims"
+        raise argument_error(operation, argument, expected, describe(a), fix)
     return a
