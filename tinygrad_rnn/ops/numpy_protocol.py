@@ -44,6 +44,18 @@ On Tensors, these functions return what NumPy returns, without a graph.
 """
 
 
+def _where(condition: Any, *branches: Any) -> Any:
+    """Return what `tg.where` returns or, for a condition alone, the indices where it holds."""
+    return ops.where(condition, *branches) if branches else np.nonzero(condition)
+
+
+def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
+    """Return what `tg.concatenate` returns. If `axis` is None, the arrays are flattened first."""
+    if axis is None:
+        return ops.concatenate([ops.ravel(a) for a in arrays])
+    return ops.concatenate(arrays, axis)
+
+
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """Return an array filled with `fill_value`: a Tensor if that is one, else a plain array."""
     shape = np.shape(a) if shape is None else shape
@@ -61,12 +73,8 @@ composed: dict[Any, Callable[..., Any]] = {
 differentiable = {
     **composed,
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
-    np.where: lambda condition, *branches: (
-        ops.where(condition, *branches) if branches else np.nonzero(condition)
-    ),
-    np.concatenate: lambda arrays, axis=0: ops.concatenate(
-        [ops.ravel(a) for a in arrays] if axis is None else arrays, axis or 0
-    ),
+    np.where: _where,
+    np.concatenate: _concatenate,
     np.full_like: _full_like,
 }
 """The NumPy functions with a derivative in tinygrad_rnn, each with the function to call instead.
