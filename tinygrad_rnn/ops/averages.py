@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..dtypes import widen
 from ..errors import argument_error, describe
 from .composition import as_operand, composition
 from .indexing import where
@@ -55,15 +56,16 @@ def average(
     >>> tg.average(tg.Tensor([1.0, 5.0]), weights=[3.0, 1.0])
     Tensor(2.)
     """
-    a = as_operand(a)
+    a = given = as_operand(a)
     if weights is None:
         result = mean(a, axis=axis, keepdims=keepdims)
         total = np.full(result.shape, a.size / result.size, result.dtype)
     else:
-        w = _align_weights(a, axis, weights)
+        w, a = widen(_align_weights(a, axis, weights)), widen(a)
         total = sum(w, axis=axis, keepdims=keepdims)
         result = sum(a * w, axis=axis, keepdims=keepdims) / total
-    return (result, broadcast_to(total, result.shape)) if returned else result
+    result = in_dtype_of(given, result)
+    return (result, broadcast_to(in_dtype_of(given, total), result.shape)) if returned else result
 
 
 def _align_weights(a: Any, axis: Any, weights: Any) -> Any:
@@ -82,17 +84,24 @@ def _align_weights(a: Any, axis: Any, weights: Any) -> Any:
 
 def mean_where(a: Any, mask: Any, axis: Any, keepdims: bool) -> Any:
     """Return the mean over `axis` of the entries of `a` where `mask` is True."""
-    total = sum(where(mask, a, 0), axis=axis, keepdims=keepdims)
-    return total / _count(a, mask, axis, keepdims)
+    wide = widen(a)
+    total = sum(where(mask, wide, 0), axis=axis, keepdims=keepdims)
+    return in_dtype_of(a, total / _count(wide, mask, axis, keepdims))
 
 
 def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
     """Return the variance over `axis` of the entries of `a` where `mask` is True. It is NaN if
     there are not more than `ddof`."""
-    deviation = where(mask, a - mean_where(where(mask, a, 0), mask, axis, True), 0)
-    n = _count(a, mask, axis, keepdims) - ddof
+    wide = widen(a)
+    deviation = where(mask, wide - mean_where(where(mask, wide, 0), mask, axis, True), 0)
+    n = _count(wide, mask, axis, keepdims) - ddof
     total = sum(deviation * deviation, axis=axis, keepdims=keepdims)
-    return total / np.where(n > 0, n, np.nan).astype(n.dtype)
+    return in_dtype_of(a, total / np.where(n > 0, n, np.nan).astype(n.dtype))
+
+
+def in_dtype_of(a: Any, y: Any) -> Any:
+    """Return `y`, which was computed in float32 if `a` is float16, in the floating dtype of `a`."""
+    return y if a.dtype.kind != "f" or y.dtype == a.dtype else y.astype(a.dtype)
 
 
 def _count(a: Any, mask: Any, axis: Any, keepdims: bool) -> np.ndarray:

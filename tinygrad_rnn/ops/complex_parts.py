@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import nan, pi
 from typing import Any
 
 import numpy as np
@@ -30,4 +30,4 @@ def _angle(z: Any, deg: bool = False) -> Any:
     """Return the angle of a real number in the complex plane: π (or 180) where it is negative, else
     0. Its derivative is 0."""
     z = as_operand(z)
-    return where(z < 0, 180.0 if deg else pi, where(False, z, 0))
+    return where(z != z, nan, where(z < 0, 180.0 if deg else pi, where(False, z, 0)))

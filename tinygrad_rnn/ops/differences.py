@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
+from ..graph import Value
 from .composition import as_operand, composition
 from .reductions import sum
 from .shapes import broadcast_to, concatenate, moveaxis, ravel, reshape
@@ -167,7 +168,8 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     if n < edge_order + 1:
         got, fix = f"{n} along axis {axis}", "pass more points"
         raise argument_error("gradient", "f", f"at least {edge_order + 1} points", got, fix)
-    spacing = as_operand(spacing, f)
+    if not isinstance(spacing, Value):
+        spacing = np.asarray(spacing, f.dtype if f.dtype.kind == "f" else None)
     steps = diff(spacing) if spacing.ndim else broadcast_to(spacing, (n - 1,))
     h = _along_first(steps, f.ndim)
     slopes = (f[1:] - f[:-1]) / h

@@ -5,18 +5,20 @@ An entry that is NaN gets the gradient 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from math import nan as not_a_number
 from typing import Any
 
 import numpy as np
 
+from ..dtypes import widen
 from ..graph import Value
 from .arithmetic import maximum, minimum
-from .averages import mean_where, var_where
+from .averages import in_dtype_of, mean_where, var_where
 from .composition import as_operand, composition
 from .indexing import where
-from .reductions import all, max, prod, root_of_variance, sample_reduction, sum
+from .reductions import max, min, prod, root_of_variance, sample_reduction, sum
 
 
 @composition(np.nan_to_num, sample=lambda r: [(r(3, 4),), (r(3), {"nan": 1.0, "posinf": 2.0})])
@@ -116,11 +118,7 @@ def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmax(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(3.)
     """
-    a = as_operand(a)
-    if a.dtype.kind != "f":
-        return max(a, axis=axis, keepdims=keepdims)
-    found = max(where(a == a, a, -inf), axis=axis, keepdims=keepdims)
-    return where(all(a != a, axis, keepdims), not_a_number, found)
+    return _extreme(max, -inf, as_operand(a), axis, keepdims)
 
 
 @composition(np.nanmin, sample=sample_reduction)
@@ -134,7 +132,15 @@ def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmin(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    return -nanmax(-as_operand(a), axis, keepdims)
+    return _extreme(min, inf, as_operand(a), axis, keepdims)
+
+
+def _extreme(reduce: Callable[..., Any], limit: float, a: Any, axis: Any, keepdims: bool) -> Any:
+    """Return the largest or smallest entry over `axis`, with `limit` in place of NaN."""
+    if a.dtype.kind != "f":
+        return reduce(a, axis=axis, keepdims=keepdims)
+    found = reduce(where(a == a, a, limit), axis=axis, keepdims=keepdims)
+    return where(np.all(a != a, axis=axis, keepdims=keepdims), not_a_number, found)
 
 
 @composition(np.nanmean, sample=sample_reduction)
@@ -184,4 +190,5 @@ def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     >>> tg.nanstd(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    return root_of_variance(nanvar(a, axis, ddof, keepdims))
+    a = as_operand(a)
+    return in_dtype_of(a, root_of_variance(nanvar(widen(a), axis, ddof, keepdims)))

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import widen
 from ..graph import unwrap
 from . import arithmetic, reductions, ufunc_methods
-from .averages import mean_where, var_where
+from .averages import in_dtype_of, mean_where, var_where
 from .composition import as_operand, composition
 
 MASK = np.array([[True, False, True, True], [True, True, False, False], [True, True, True, False]])
@@ -128,5 +129,9 @@ def _std(
     correction: float | None = None,
 ) -> Any:
     """Return the standard deviation over `axis` of the entries where `where` is True."""
-    v = _var(a, axis, ddof, keepdims, where=where, correction=correction)
-    return reductions.root_of_variance(v)
+    ddof = ddof if correction is None else correction
+    if where is True:
+        return reductions.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
+    a = as_operand(a)
+    v = var_where(widen(a), unwrap(where), axis, ddof, keepdims)
+    return in_dtype_of(a, reductions.root_of_variance(v))

@@ -6,13 +6,14 @@ that the result was taken from. Equal entries keep their order.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..errors import argument_error, describe
 from ..graph import Value, read
-from .arithmetic import lerp
 from .composition import as_operand, composition
 from .indexing import take_along_axis, where
 from .shapes import expand_dims, moveaxis, ravel, reshape
@@ -81,13 +82,19 @@ def quantile(
     a, q = as_operand(a), np.asarray(q)
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
     kept = [n for i, n in enumerate(a.shape) if i not in axes]
-    entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (-1, *kept)), axis=0)
+    count = math.prod(a.shape[i] for i in axes)
+    if not count:
+        fix = "test a.size first, because there is no entry in the middle"
+        raise argument_error("quantile", "a", "at least one entry over axis", describe(a), fix)
+    entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (count, *kept)), axis=0)
     # The same quantile of 0, 1, 2, … is the place in the sorted entries, with its fraction.
     places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)
     below = np.floor(places).astype(int)
     fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
     fraction = fraction.reshape(q.shape + (1,) * len(kept))
-    result = lerp(entries[below], entries[np.ceil(places).astype(int)], fraction)
+    low, high = entries[below], entries[np.ceil(places).astype(int)]
+    high = where(fraction == 0, 0, high)  # because 0 · inf is NaN
+    result = low * (1 - fraction) + high * fraction
     result = where(entries[-1] == entries[-1], result, entries[-1])  # the last entry may be NaN
     axes = tuple(i + q.ndim for i in axes)
     return expand_dims(result, axes) if keepdims else result

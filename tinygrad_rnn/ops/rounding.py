@@ -5,6 +5,7 @@ A rule that returns 0 uses `where`, not a product, because 0 · inf is NaN.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..op import op
 from .arithmetic import BROADCAST
 from .composition import as_operand, composition
+from .elementwise import abs
 from .indexing import where
 
 BETWEEN_JUMPS = {"a": (4, 6), "b": (3, 4)}
@@ -201,7 +203,7 @@ def modf(x: Any) -> tuple[Any, Any]:
     (Tensor([ 0.5, -0.5]), Tensor([ 1., -1.]))
     """
     x = as_operand(x)
-    return fmod(x, 1), trunc(x)
+    return where(abs(x) == inf, 0, fmod(x, 1)), trunc(x)
 
 
 @composition(np.divmod, sample=lambda r: (4 + r.positive(3, 4), 3 + r.positive(4) / 8))

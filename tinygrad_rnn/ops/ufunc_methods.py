@@ -58,7 +58,7 @@ def reduce(
         its entries in order.
     """
     a = as_operand(array)
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    axes = _axes(a, axis)
     if where is not True:
         a = choose(unwrap(where), a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
@@ -66,10 +66,18 @@ def reduce(
         raise argument_error(f"np.{ufunc.__name__}.reduce", "axis", "one axis", got, fix)
     if ufunc not in reductions:
         return _fold(ufunc, op, a, axes, keepdims, initial)
-    if ufunc in (np.maximum, np.minimum) and initial is not None and not a.size:
-        return sum(a, axis=axes, keepdims=keepdims) + initial  # the sum is 0 and has the shape
+    first = ufunc.identity if initial is None else initial
+    if first is not None and not a.size:
+        return sum(a, axis=axes, keepdims=keepdims) + first  # the sum is 0 and has the shape
     result = reductions[ufunc](a, axis=axes, keepdims=keepdims)
     return result if initial is None else op(initial, result)
+
+
+def _axes(a: Any, axis: Any) -> tuple[int, ...]:
+    """Return the axes to reduce, counted from the front; a number alone counts as one entry."""
+    if axis is None or (not a.ndim and axis in (0, -1)):
+        return tuple(range(a.ndim))
+    return normalize_axis_tuple(axis, a.ndim)
 
 
 def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
@@ -87,7 +95,8 @@ def _fold(
 ) -> Any:
     """Return the reduction of `a` along `axes`, by a call of `op` for each entry."""
     kept = [n for i, n in enumerate(a.shape) if i not in axes]
-    moved = reshape(moveaxis(a, axes, range(len(axes))), (-1 if a.size else 0, *kept))
+    count = math.prod(a.shape[i] for i in axes)
+    moved = reshape(moveaxis(a, axes, range(len(axes))), (count, *kept))
     entries = [moved[i] for i in range(len(moved))]
     first = ufunc.identity if initial is None and not entries else initial
     entries = entries if first is None else [first, *entries]
