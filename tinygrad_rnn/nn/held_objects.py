@@ -23,8 +23,11 @@ MOST = 1000
 PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types whose objects hold no other object."""
 
+METHODS = frozenset({FunctionType, property, classmethod, staticmethod, str, type(None)})
+"""The usual types of class attributes, which are no weights. """
+
 HELD_BY_CLASSES = Tensor | list | tuple | dict | set
-"""The types of class attributes that may be or hold a weight. The others are methods and so on."""
+"""The types of class attributes that may be or hold a weight."""
 
 WITHOUT_REFERENTS = (ModuleType, CodeType, FrameType)
 """Types whose objects lead to the whole program, and not to what an attribute holds."""
@@ -99,7 +102,9 @@ def find_in_class(kind: type, is_module: Callable[[Any], bool]) -> dict[str, Any
     return {
         name: value
         for name, value in vars(kind).items()
-        if (is_module(value) or isinstance(value, HELD_BY_CLASSES)) and not name.startswith("__")
+        if type(value) not in METHODS
+        and not name.startswith("__")
+        and (is_module(value) or isinstance(value, HELD_BY_CLASSES))
     }
 
 

@@ -89,14 +89,12 @@ class Holder:
 
     def _attributes(self) -> dict[str, Any]:
         """Return all attributes that may hold a weight: of the classes, in slots, and own ones."""
-        classes = _list_user_classes(type(self))
+        classes, slots = _list_user_classes(type(self))
         if not classes:
             return self.__dict__.copy()  # another thread may add to it
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {name: getattr(self, name, None) for name in slots}
         for kind in classes:
             found |= find_in_class(kind, is_module)
-            slots = [name for name, x in vars(kind).items() if isinstance(x, MemberDescriptorType)]
-            found |= {name: getattr(self, name, None) for name in slots}
         return found | self.__dict__
 
     def _note(self, attribute: str, entries: Iterable[tuple[str, Any]]) -> None:
@@ -112,13 +110,14 @@ class Holder:
         parameters: dict[str, Tensor] = {}
         modules: dict[str, Any] = {}
         others = []
-        skipped = REGISTERS | self._named_otherwise
+        skipped = REGISTERS | self._named_otherwise | self._buffers.keys()
+        old_parameters, old_modules = self._parameters, self._modules
         for name, value in self._attributes().items():
-            if name in self._parameters and self._parameters[name] is value:
+            if name in old_parameters and old_parameters[name] is value:
                 parameters[name] = value  # as before, even if it is frozen now
-            elif name in self._modules and self._modules[name] is value:
+            elif name in old_modules and old_modules[name] is value:
                 modules[name] = value
-            elif may_hold(value) and not (name in skipped or name in self._buffers):
+            elif name not in skipped and may_hold(value):
                 entries = find_entries(name, value, is_module)
                 others += [(name, x) for x in self._sort(entries, parameters, modules)]
         self.__dict__.update(_parameters=parameters, _modules=modules)
@@ -153,8 +152,9 @@ class Holder:
         `kind` is ``"parameters"``, ``"buffers"``, or ``"persistent"`` for the buffers that are
         saved.
         """
+        others = self._refresh()
         if kind == "parameters":
-            for name, other in self._refresh():
+            for name, other in others:
                 self._require_found(name, other)
             yield from self._parameters.items()
         else:
@@ -280,9 +280,12 @@ def _drop(attribute: str, register: dict[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache
-def _list_user_classes(kind: type) -> list[type]:
-    """Return the classes of an object, the most general first, without those of this library."""
-    ours = ("tinygrad_rnn", "builtins")
-    return [
-        base for base in reversed(kind.__mro__) if base.__module__.partition(".")[0] not in ours
-    ]
+def _list_user_classes(kind: type) -> tuple[list[type], list[str]]:
+    """Return the classes of an object, the most general first, and the names of their slots.
+
+    The classes of this library have no weights of their own, so they are left out.
+    """
+    packages = {base: base.__module__.partition(".")[0] for base in reversed(kind.__mro__)}
+    found = [base for base, name in packages.items() if name not in ("tinygrad_rnn", "builtins")]
+    members = [item for base in found for item in vars(base).items()]
+    return found, [name for name, value in members if isinstance(value, MemberDescriptorType)]

@@ -382,18 +382,11 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._items)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the items as ``("0", module)`` and so on, then other submodules.
-
-        Examples
-        --------
-        >>> import tinygrad_rnn as tg
-        >>> list(tg.nn.ModuleList([tg.nn.Dropout(0.5), tg.nn.Linear(2, 3)]).children())
-        [('0', Dropout(p=0.5)), ('1', Linear(2, 3))]
-        """
+    def _known_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the items as ``("0", module)`` and so on, then other submodules."""
         for i, module in enumerate(self._items):
             yield str(i), module
-        yield from super().children()
+        yield from super()._known_children()
 
     def _as_item(self, module: Any, index: int) -> Module:
         """Return a new item; raise an error unless it is a Module that does not contain this."""

@@ -157,8 +157,20 @@ class Module(Holder):
             raise missing(type(self).__name__, name, MODULE, self)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the direct submodules as pairs of name and module."""
+        """Yield the direct submodules as pairs of name and module.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> gru = tg.nn.GRU(3, 2, num_layers=2, bidirectional=True, rng=0)
+        >>> [name for name, cell in gru.children()]
+        ['l0', 'l0_reverse', 'l1', 'l1_reverse']
+        """
         self._refresh()
+        yield from self._known_children()
+
+    def _known_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the direct submodules without a search of the attributes."""
         yield from self._modules.items()
 
     def modules(self) -> Iterator[Module]:
@@ -254,7 +266,7 @@ class Module(Holder):
         A shared parameter appears under each of its names.
         """
         yield from self._own(kind)
-        for prefix, child in self.children():
+        for prefix, child in self._known_children():
             for name, tensor in child._named(kind):
                 yield f"{prefix}.{name}", tensor
 

@@ -161,18 +161,10 @@ class Recurrent(Module, Generic[State]):
             for name, tensor in (*module._named(), *module._named("buffers")):
                 tensor.name = f"{name}_{suffix}"
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield each cell with its name (``l0``, ``l0_reverse``, ``l1``, …), then other submodules.
-
-        Examples
-        --------
-        >>> import tinygrad_rnn as tg
-        >>> gru = tg.nn.GRU(3, 2, num_layers=2, bidirectional=True, rng=0)
-        >>> [name for name, cell in gru.children()]
-        ['l0', 'l0_reverse', 'l1', 'l1_reverse']
-        """
+    def _known_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the cells (``l0``, ``l0_reverse``, ``l1``, …), then other submodules."""
         yield from self._cells()
-        yield from super().children()
+        yield from super()._known_children()
 
     def _cells(self) -> Iterator[tuple[str, Module]]:
         """Yield the cells that are Modules, with their names."""
@@ -187,7 +179,7 @@ class Recurrent(Module, Generic[State]):
             for name, tensor in cell._named(kind):
                 yield f"{name}_{suffix}", tensor
         yield from self._own(kind)
-        for prefix, module in super().children():
+        for prefix, module in self._modules.items():
             for name, tensor in module._named(kind):
                 yield f"{prefix}.{name}", tensor
 
