@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 from helpers import array_bits, run_command
@@ -19,7 +20,7 @@ from internals import Architecture, Options, StopSignals, Trainer, load_model
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 24
 SIZES = "--hidden 6 --embedding 4 --layers 2 --dropout 0.3 --batch-size 4 --steps 10 --lr 0.01"
-TRAIN = ["train", "cat.txt", *SIZES.split(), "--epochs", "3"]
+TRAIN = ["train", "cat.txt", *SIZES.split(), "--patience", "9", "--epochs", "3"]
 RESUME = ["train", "cat.txt", "--resume"]
 COMMAND = [sys.executable, "-m", "tinygrad_rnn.app.cli"]
 DEFAULTS = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -36,7 +37,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """Return the arrays and the notes of a training that nothing stopped."""
+    """Return the contents of a training that nothing stopped, and of its best epoch."""
     path = tmp_path_factory.mktemp("unbroken") / "cat.txt"
     path.write_text(TEXT, encoding="utf-8")
     out = path.with_suffix(".safetensors")
@@ -47,9 +48,22 @@ def unbroken(tmp_path_factory):
 
 
 def contents(path):
-    """Return the bits of the weights, those of the other arrays, and the notes of a checkpoint."""
-    model, arrays, notes = load_model(path)
-    return array_bits(model.state_dict()), array_bits(arrays), notes
+    """Return the bits of all arrays, and the notes, of a checkpoint and of that of the best epoch.
+
+    The first part is that of the checkpoint.
+    """
+    found = []
+    for file in (Path(path), Path(path).with_name("cat.best.safetensors")):
+        if file.exists():
+            model, arrays, notes = load_model(file)
+            found.append((notes, array_bits(model.state_dict()), array_bits(arrays)))
+    return found
+
+
+def read_epochs(log):
+    """Return the numbers of the epochs in a log; each line must be whole."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [json.loads(line)["epoch"] for line in lines]
 
 
 def start(*arguments, **settings):
@@ -104,8 +118,15 @@ MOMENTS = {
     "before an evaluation": ("train.Trainer.evaluate", 1, "before"),
     "in an evaluation": ("train.Trainer._mean_loss", 4, "before"),
     "after an evaluation": ("train.Trainer.evaluate", 2, "after"),
+    "between an evaluation and what follows": (
+        "training_session.TrainingSession._finish_epoch",
+        2,
+        "before",
+    ),
     "in the save before an evaluation": ("os.fsync", 1, "before"),
-    "in the save after an evaluation": ("os.fsync", 2, "after"),
+    "in the writing of the log": ("os.fsync", 2, "before"),
+    "in the save of the best epoch": ("os.fsync", 3, "before"),
+    "in the save after an evaluation": ("os.fsync", 4, "after"),
     "in the display of a batch": ("training_display.TrainingDisplay.show_batch", 33, "before"),
     "in the line of an epoch": ("training_display.TrainingDisplay.show_epoch", 1, "before"),
 }
@@ -126,20 +147,22 @@ def run_until_signal(number, place, call, when, *arguments):
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_a_training_stopped_at_a_moment_ends_with_the_same_bits(folder, unbroken, moment):
-    stopped = run_until_signal(signal.SIGTERM, *moment, *TRAIN)
+    log = folder / "run.jsonl"
+    stopped = run_until_signal(signal.SIGTERM, *moment, *TRAIN, "--log", log)
     assert stopped.returncode == 128 + signal.SIGTERM
     assert stopped.stderr == ""
     assert "Continue with --resume" in stopped.stdout
     assert contents("cat.safetensors") != unbroken
-    assert run_command(*RESUME) == 0
+    assert run_command(*RESUME, "--log", log) == 0
     assert contents("cat.safetensors") == unbroken
+    assert read_epochs(log) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_every_request_to_stop_saves_and_has_its_exit_code(folder, unbroken, number):
     stopped = run_until_signal(number, "train.Trainer._update", 5, "after", *TRAIN)
     assert stopped.returncode == 128 + number
-    assert contents("cat.safetensors")[2]["batch"] == 5
+    assert contents("cat.safetensors")[0][0]["batch"] == 5
     assert run_command(*RESUME) == 0
     assert contents("cat.safetensors") == unbroken
 
@@ -159,7 +182,7 @@ def test_a_signal_is_heard_inside_of_a_long_batch(folder):
 
 
 def test_a_signal_in_the_last_save_does_not_undo_the_end(folder, unbroken):
-    done = run_until_signal(signal.SIGTERM, "os.fsync", 6, "before", *TRAIN)
+    done = run_until_signal(signal.SIGTERM, "train.Trainer.save", 9, "after", *TRAIN)
     assert done.returncode == 0
     assert "Saved cat.safetensors" in done.stdout
     assert contents("cat.safetensors") == unbroken
@@ -178,12 +201,6 @@ def test_a_repeated_signal_is_one_request(folder, unbroken):
 
 
 # -- a crash at a random moment --------------------------------------------------------------------
-
-
-def read_epochs(log):
-    """Return the numbers of the epochs in a log; each line must be whole."""
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    return [json.loads(line)["epoch"] for line in lines]
 
 
 def test_a_training_killed_again_and_again_ends_with_the_same_bits(folder, unbroken):

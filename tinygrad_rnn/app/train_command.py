@@ -179,7 +179,7 @@ def _claim_outputs(options: argparse.Namespace, out: Path) -> Outputs:
     if log is not None:
         claims.append((log, "--log", lambda path: read_log(path) is not None))
         if can_draw():
-            curve = log.with_suffix(".svg")
+            curve = log.parent / f"{log.stem}.svg"
             claims.append((curve, "--log", is_learning_curve))
     targets = set()
     for path, argument, is_own in claims:

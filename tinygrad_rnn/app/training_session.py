@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import log
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class TrainingSession:
         self.checkpoint = CheckpointFile(outputs.checkpoint, trainer)
         self.best = CheckpointFile(outputs.best, trainer)
         self.log = None if outputs.log is None else RunLog(outputs.log, trainer.epoch)
-        self._reported = ""
+        self._recorded, self._reported = trainer.epoch, ""
         self._start_of_epoch = perf_counter()
 
     def run(self) -> int:
@@ -86,6 +86,7 @@ class TrainingSession:
         with self.signals:
             self._train()
             with suppress(KeyboardInterrupt), self.signals.hold():
+                self._record_epoch()
                 problem = self.checkpoint.save()
         if problem:
             lost = "" if self.checkpoint.spare else "; what was trained since the last save is lost"
@@ -130,20 +131,35 @@ class TrainingSession:
     def _finish_epoch(self, epoch: int, loss: float, held_out: float) -> None:
         """Write the log and the checkpoints, and show the losses."""
         with self.signals.hold():
-            # The log is first: if the program dies before the checkpoint is written, the epoch is
-            # evaluated again, and its line is replaced.
-            if self.log is not None:
-                self._add_line(self.log, epoch, loss, held_out)
-            if self.trainer.options.patience and self.trainer.best_epoch == epoch:
-                self._report(self.best.save())
+            self._record_epoch()
             self._report(self.checkpoint.save())
         self.display.show_epoch(epoch, loss, held_out)
 
-    def _add_line(self, log_file: RunLog, epoch: int, loss: float, held_out: float) -> None:
-        """Add the figures of an epoch to the log."""
+    def _record_epoch(self) -> None:
+        """Write the log and the best epoch, if an epoch has ended since the last call.
+
+        This comes before the checkpoint is saved. If the program dies between the two, the epoch is
+        evaluated again after a resume, and its line in the log is replaced.
+        """
+        epoch = self.trainer.epoch
+        if epoch == self._recorded:
+            return
+        self._recorded = epoch
+        if self.log is not None:
+            try:
+                self.log.add(self._figures())
+            except OSError as error:
+                self._report(str(error))
+        if self.trainer.options.patience and self.trainer.best_epoch == epoch:
+            self._report(self.best.save())
+
+    def _figures(self) -> dict[str, Any]:
+        """Return the figures of the last epoch, for the log."""
         now, progress = perf_counter(), self.display.progress
-        figures = {
-            "epoch": epoch,
+        seconds, self._start_of_epoch = now - self._start_of_epoch, now
+        loss, held_out = self.trainer.history[-1]
+        return {
+            "epoch": self.trainer.epoch,
             "epochs": self.trainer.options.epochs,
             "loss": loss,
             "bits_per_character": loss / log(2),
@@ -151,13 +167,8 @@ class TrainingSession:
             "held_out_bits_per_character": held_out / log(2),
             "best_epoch": self.trainer.best_epoch,
             "characters_per_second": progress and round(progress.characters_per_second),
-            "seconds": round(now - self._start_of_epoch, 3),
+            "seconds": round(seconds, 3),
         }
-        self._start_of_epoch = now
-        try:
-            log_file.add(figures)
-        except OSError as error:
-            self._report(str(error))
 
     def _report(self, problem: str) -> None:
         """Print on stderr that a file could not be written; do not repeat the same line."""
@@ -199,7 +210,10 @@ class TrainingSession:
         if trainer.position == (0, 0):
             print_line(self.console, "Stopped before the first batch was done; nothing is saved.")
             return
-        place = f"epoch {trainer.epoch + 1}, after batch {trainer.batch} of {trainer.batches}"
+        epoch, batches = trainer.epoch + 1, trainer.batches
+        place = f"epoch {epoch}, after batch {trainer.batch} of {batches}"
+        if trainer.batch == batches:
+            place = f"the evaluation of epoch {epoch}"
         print_line(self.console, f"Stopped in {place}; saved {path}.")
         print_line(self.console, "Continue with --resume.")
 
