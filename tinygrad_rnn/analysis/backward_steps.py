@@ -11,6 +11,7 @@ import numpy as np
 from ..backward import SparseGrad, accumulate, backward_pass, densify
 from ..errors import messages
 from ..graph import Node, Scope, Value, format_scope, toposort
+from ..nn.html_table import html_table
 from ..tensor import Tensor
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
@@ -18,7 +19,7 @@ from .labels import escape_unprintable, format_constant, label_values
 __all__ = ["Contribution", "Step", "backward_steps"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Contribution:
     """The contribution of one op to the gradient of one of its inputs.
 
@@ -51,8 +52,18 @@ class Contribution:
     gradient: np.ndarray
     total: np.ndarray
 
+    @property
+    def is_first(self) -> bool:
+        """True if no op before has contributed to the gradient of the input."""
+        return self.total is self.gradient or np.array_equal(
+            self.total, self.gradient, equal_nan=True
+        )
 
-@dataclass(frozen=True, slots=True)
+    def __repr__(self) -> str:
+        return f"<{self.label} gets {self.rule} = {_format_array(self.gradient)}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Step:
     """One step of the backward pass: one op, with the gradient of its result.
 
@@ -90,16 +101,37 @@ class Step:
     gradient: np.ndarray
     contributions: tuple[Contribution, ...]
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
+        """Return the number of the step, its equation and its scope."""
         scope = escape_unprintable(format_scope(self.scope, "t = {}"))
-        lines = [f"{self.number:>4} of {self.of}  {self.equation}" + (scope and f"    [{scope}]")]
+        return f"{self.number} of {self.of}  {self.equation}" + (scope and f"    [{scope}]")
+
+    def __repr__(self) -> str:
+        number = f"{self.number} of {self.of}"
+        return f"<step {number}: {self.equation}, g = {_format_array(self.gradient)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                c.label,
+                c.rule,
+                _format_array(c.gradient),
+                "" if c.is_first else _format_array(c.total),
+            ]
+            for c in self.contributions
+        ]
+        arrived = f"g = {_format_array(self.gradient)} arrives"
+        header = ["input", "gets", "which is", "so far"]
+        return html_table(header, rows, title=f"{self._title()}\n{arrived}")
+
+    def __str__(self) -> str:
+        lines = [" " * (4 - len(str(self.number))) + self._title()]
         lines.append(f"      g arrives      {_format_array(self.gradient)}")
         width = max((len(c.label) for c in self.contributions), default=0)
         for c in self.contributions:
             lines.append(f"      {c.label:<{width}}  gets  {c.rule}")
             lines.append(f"      {'':<{width}}     =  {_format_array(c.gradient)}")
-            is_first = c.total is c.gradient or np.array_equal(c.total, c.gradient, equal_nan=True)
-            if not is_first:
+            if not c.is_first:
                 lines.append(f"      {'':<{width}}  so far  {_format_array(c.total)}")
         return "\n".join(lines)
 

@@ -13,7 +13,9 @@ from .. import check
 from ..backward import SparseGrad, backward_pass, densify
 from ..errors import argument_error, messages
 from ..graph import Scope, Value, toposort
+from ..nn.html_table import html_table
 from ..tensor import Tensor
+from .flow_chart import draw_chart
 from .labels import recorded_values
 from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
@@ -65,12 +67,16 @@ class Flow:
     parameters: dict[str, np.ndarray]
     values: dict[str, np.ndarray]
 
-    def __repr__(self) -> str:
-        norms = {
-            f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name), strict=True))
+    def _norms(self) -> dict[str, dict[int, float]]:
+        """Return the norms of the first four states' gradients by time step, by their title."""
+        return {
+            f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name).tolist(), strict=True))
             for name in list(self.gradients)[:4]
         }
-        steps: list[Any] = self.steps
+
+    def _rows(self) -> list[list[str]]:
+        """Return the table of norms as text; its first row is the header."""
+        norms, steps = self._norms(), list[Any](self.steps)
         if len(steps) > MAX_ROWS:
             steps = [*steps[: MAX_ROWS // 2], "…", *steps[1 - MAX_ROWS // 2 :]]
         rows = [["t", *norms]]
@@ -78,16 +84,30 @@ class Flow:
             rows.append(
                 [str(t), *[f"{by_t[t]:.3g}" if t in by_t else "" for by_t in norms.values()]]
             )
+        return rows
+
+    def _shapes(self) -> list[str]:
+        """Return a line for each kind of array: names and shapes."""
+        lines = []
+        for title in ("gradients", "parameters", "values"):
+            shapes = [f"{name} {array.shape}" for name, array in getattr(self, title).items()]
+            others = f" … ({len(shapes)} in all)" if len(shapes) > 4 else ""
+            lines.append(f"{title}: {', '.join(shapes[:4])}{others}")
+        return lines
+
+    def __repr__(self) -> str:
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
-        for title in ("gradients", "parameters", "values"):
-            shapes = [f"{name} {array.shape}" for name, array in getattr(self, title).items()]
-            others = f" … ({len(shapes)} in all)" if len(shapes) > 4 else ""
-            lines.append(f"{title}: {', '.join(shapes[:4])}{others}")
-        return "\n".join(lines)
+        return "\n".join(lines + self._shapes())
+
+    def _repr_html_(self) -> str:
+        header, *rows = self._rows()
+        table = html_table(header, rows, notes="\n".join(self._shapes()))
+        return draw_chart(self._norms()) + table
 
     def norms(self, name: str) -> np.ndarray:
         """Return the norm of an array of `gradients` or `parameters` at each time step.

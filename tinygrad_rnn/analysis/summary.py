@@ -197,8 +197,10 @@ def _watched(calls: dict[int, Call]) -> Iterator[None]:
     outer = call_hook.get()
 
     def watch(module: Any, args: Any, kwargs: Any) -> Any:
-        run = module.forward if outer is None else lambda *a, **k: outer(module, a, k)
-        output = run(*args, **kwargs)
+        if outer is None:
+            output = module.forward(*args, **kwargs)
+        else:
+            output = outer(module, args, kwargs)
         times = calls.get(id(module), (0, ""))[0] + 1
         calls[id(module)] = times, _format_shapes(output)
         layer = vars(module).get("target", module)  # a compiled module runs its target

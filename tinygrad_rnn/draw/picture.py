@@ -17,13 +17,14 @@ from ..analysis.brackets import ATOM
 from ..analysis.equations import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import Loop, find_loops_around, resolve_scopes
-from ..graph import Scope, ScopePart, Value
+from ..errors import format_count
+from ..graph import Scope, ScopePart, Value, format_scope
 
 MAX_FORMULA = 48
 """The largest number of characters of a formula in a box."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Vertex:
     """One box or mark in a drawing.
 
@@ -76,8 +77,14 @@ class Vertex:
         """The distinct shapes of the vertex's values."""
         return list(dict.fromkeys(value.array.shape for value in self.values))
 
+    def __repr__(self) -> str:
+        said = " = ".join(filter(None, [self.name, self.text]))
+        shapes = "" if self.text in map(str, self.shapes) else ", ".join(map(str, self.shapes))
+        where = f"in {format_scope(self.scope)}" if self.scope else ""
+        return f"<{self.id}: {' '.join(filter(None, [said, shapes, where]))}>"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Edge:
     """A use of a value: from the vertex that computes it to a vertex that uses it.
 
@@ -107,6 +114,11 @@ class Edge:
     values: tuple[Value, ...] = ()
     lag: int = 0
     when: str = ""
+
+    def __repr__(self) -> str:
+        late = f", {format_count(abs(self.lag), 'step')} {'later' if self.lag > 0 else 'earlier'}"
+        when = f", {self.when}" if self.when else ""
+        return f"<{self.source} → {self.target}{late if self.lag else ''}{when}>"
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from .. import check
 from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from ..nn import Module
+from ..nn.html_table import html_table
 from ..serialize.paths import shorten
 from ..serialize.safetensors_file import read_safetensors
 from .layout import copy_arrays
@@ -21,7 +22,7 @@ PATHS = str | bytes | os.PathLike
 Rename = Callable[[str], str | None] | Mapping[str, str | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of comparing a module's parameters with named arrays.
 
@@ -59,16 +60,27 @@ class Report:
         """True if every parameter has a fitting array and every array belongs to a parameter."""
         return not (self.missing or self.unexpected or self.misfits)
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
+        """Return how many parameters fit."""
         total = len(self.fitting) + len(self.missing) + len(self.misfits)
-        lines = [f"{self.module}: {len(self.fitting)} of {format_count(total, 'parameter')} fit"]
-        for title, entries in (
-            ("missing", self.missing),
-            ("unexpected", self.unexpected),
-            ("of another shape or dtype", self.misfits),
-        ):
-            lines += [f"{title}:", *(f"  {entry}" for entry in entries)] if entries else []
+        return f"{self.module}: {len(self.fitting)} of {format_count(total, 'parameter')} fit"
+
+    def _faults(self) -> dict[str, tuple[str, ...]]:
+        """Return what does not fit, by kind."""
+        kinds = {"missing": self.missing, "unexpected": self.unexpected}
+        kinds["of another shape or dtype"] = self.misfits
+        return {title: entries for title, entries in kinds.items() if entries}
+
+    def __repr__(self) -> str:
+        lines = [self._title()]
+        for title, entries in self._faults().items():
+            lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [["fits", name] for name in self.fitting]
+        rows += [[title, entry] for title, entries in self._faults().items() for entry in entries]
+        return html_table(["", "parameter"], rows, title=self._title())
 
 
 def compare(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 CELL = "text-align: left; padding: 0.15em 0.8em; white-space: pre; vertical-align: top"
+TEXT = "white-space: pre-wrap"
 LINE = "border-bottom: 1px solid currentColor"
 
 
@@ -25,7 +26,11 @@ def html_table(
         return f'<tr style="background: transparent">{"".join(inner)}</tr>'
 
     lines = [row(header, "th", f"{CELL}; {LINE}"), *[row(cells, "td", CELL) for cells in rows]]
-    above = f'<div style="font-weight: bold">{escape(title)}</div>' if title else ""
+    above = (
+        f'<div style="font-weight: bold; white-space: pre-wrap">{escape(title)}</div>'
+        if title
+        else ""
+    )
     below = f'<div style="white-space: pre-wrap">{escape(notes)}</div>' if notes else ""
     table = f'<table style="border-collapse: collapse; margin: 0.3em 0">{"".join(lines)}</table>'
     return f"<div>{above}{table}{below}</div>"
