@@ -42,8 +42,8 @@ class Contribution:
     >>> import tinygrad_rnn as tg
     >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
     >>> step = next(tg.backward_steps(tg.tanh(x)))
-    >>> [(c.label, c.rule, c.gradient.shape) for c in step.contributions]
-    [('x', 'g * (1 - y * y)', ())]
+    >>> [(c.label, c.rule, c.gradient.shape, c.is_first) for c in step.contributions]
+    [('x', 'g * (1 - y * y)', (), True)]
     """
 
     input: Value
