@@ -101,7 +101,6 @@ def test_steps_and_contributions_are_one_line_each():
         "<step 4 of 4: #1 = w ⊙ w, g = [0.94 0.42]>",
     ]
     assert repr(steps[-1].contributions[0]) == "<w gets g * b = [0.47 0.42]>"
-    assert [c.is_first for c in steps[-1].contributions] == [False, False]
     assert "\n" in str(steps[-1])
 
 

@@ -42,8 +42,8 @@ class Contribution:
     >>> import tinygrad_rnn as tg
     >>> x = tg.Tensor(2.0, requires_grad=True, name="x")
     >>> step = next(tg.backward_steps(tg.tanh(x)))
-    >>> [(c.label, c.rule, c.gradient.shape, c.is_first) for c in step.contributions]
-    [('x', 'g * (1 - y * y)', (), True)]
+    >>> [(c.label, c.rule, c.gradient.shape) for c in step.contributions]
+    [('x', 'g * (1 - y * y)', ())]
     """
 
     input: Value
@@ -53,7 +53,7 @@ class Contribution:
     total: np.ndarray
 
     @property
-    def is_first(self) -> bool:
+    def _is_first(self) -> bool:
         """True if no op before has contributed to the gradient of the input."""
         return self.total is self.gradient or np.array_equal(
             self.total, self.gradient, equal_nan=True
@@ -116,7 +116,7 @@ class Step:
                 c.label,
                 c.rule,
                 _format_array(c.gradient),
-                "" if c.is_first else _format_array(c.total),
+                "" if c._is_first else _format_array(c.total),
             ]
             for c in self.contributions
         ]
@@ -131,7 +131,7 @@ class Step:
         for c in self.contributions:
             lines.append(f"      {c.label:<{width}}  gets  {c.rule}")
             lines.append(f"      {'':<{width}}     =  {_format_array(c.gradient)}")
-            if not c.is_first:
+            if not c._is_first:
                 lines.append(f"      {'':<{width}}  so far  {_format_array(c.total)}")
         return "\n".join(lines)
 
