@@ -68,7 +68,8 @@ class Recurrent(Module, Generic[State]):
         The probability of dropout in training with one mask for the whole sequence (Gal and
         Ghahramani, 2016). `input_dropout` acts on the input of each layer. `state_dropout` acts on
         the state. In an RNN, a GRU or an LSTM, it acts on h before each matrix product. In a cell
-        without ``unroll``, it acts on all arrays of floats in the state.
+        without ``unroll``, it acts on all arrays of floats in the state. It multiplies by 0, so an
+        infinite entry becomes NaN.
     zoneout : float in [0, 1)
         The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017).
         In evaluation, the new state is the expected value. Zoneout also changes an output that *is*
