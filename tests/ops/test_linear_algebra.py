@@ -97,6 +97,49 @@ def test_the_derivative_of_a_determinant_is_right_for_singular_matrices(a):
     assert tg.gradcheck(tg.det, a, order=2)
 
 
+@pytest.mark.parametrize("n", [8, 9, 12])
+def test_the_derivative_of_a_determinant_is_right_for_small_and_larger_matrices(n):
+    a = normal(n, n)
+    x = tg.Tensor(a, requires_grad=True)
+    tg.det(x).backward()
+    np.testing.assert_allclose(x.grad, np.linalg.det(a) * np.linalg.inv(a).T, rtol=1e-9)
+
+
+def test_a_larger_singular_matrix_has_a_determinant_but_no_derivative():
+    y = tg.det(tg.Tensor(np.zeros((9, 9)), requires_grad=True))
+    assert y.item() == 0
+    with pytest.raises(np.linalg.LinAlgError, match="solve: Singular matrix"):
+        y.backward()
+
+
+COMPILED = {
+    "solve": lambda x, h: np.linalg.solve(3 * np.eye(2) + np.outer(x, x), h),
+    "det": lambda x, h: h * np.linalg.det(np.eye(2) + np.outer(x, x)),
+    "slogdet": lambda x, h: h + np.linalg.slogdet(np.eye(2) + np.outer(x, x))[1],
+    "eigh": lambda x, h: h + np.linalg.eigh(3 * np.eye(2) + np.outer(x, x))[0],
+    "svd": lambda x, h: h + np.linalg.svdvals(np.eye(2) + np.outer(x, h)),
+    "cholesky": lambda x, h: h + np.linalg.cholesky(np.eye(2) + np.outer(x, x))[1],
+    "norm": lambda x, h: h + np.linalg.norm(x) + np.linalg.norm(np.outer(x, h), "nuc"),
+    "roll": lambda x, h: np.tanh(
+        np.roll(h, 1) + np.pad(x, (1, 0))[:2] + np.tril(np.outer(x, h))[1]
+    ),
+    "einsum": lambda x, h: np.tanh(np.einsum("ii->i", np.outer(x, h)) + np.kron(x, [1.0])),
+}
+
+
+@pytest.mark.parametrize("step", COMPILED.values(), ids=COMPILED)
+def test_compiled_steps_with_linear_algebra_give_the_gradients_of_the_graph(step):
+    def cell(x, h):
+        h = step(x, h)
+        return h, h
+
+    gradients = []
+    for scanned in (cell, tg.compile(cell)):
+        x, h = tg.Tensor(normal(4, 2), requires_grad=True), tg.Tensor(np.ones(2), name="h")
+        gradients.append(tg.grad(tg.scan(scanned, x, h)[0].sum(), x).data)
+    np.testing.assert_allclose(*gradients, rtol=1e-12, atol=1e-13)
+
+
 def test_slogdet_does_not_overflow():
     a = 1e200 * np.eye(4)
     x = tg.Tensor(a, requires_grad=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,15 @@ from .products import as_operand
 from .rearranging import as_index, as_operands, rearrange
 from .shapes import concatenate, ravel, reshape
 
+ATLEAST = {1: np.atleast_1d, 2: np.atleast_2d, 3: np.atleast_3d}
 
-def _with_axes(operation: str, arrays: Any, numpy_function: Callable[..., Any]) -> list[Any]:
-    """Return the arrays, each in the shape that `numpy_function` gives it."""
-    reshaped = []
-    for a in as_operands(operation, "arrays", arrays):
-        shape = numpy_function(np.broadcast_to(0, a.shape)).shape
-        reshaped.append(a if shape == a.shape else reshape(a, shape))
-    return reshaped
+
+def _with_axes(operation: str, arrays: Any, count: int) -> list[Any]:
+    """Return the arrays, each with at least `count` axes, where `numpy.atleast_3d` puts them."""
+    return [
+        a if a.ndim >= count else reshape(a, ATLEAST[count](np.broadcast_to(0, a.shape)).shape)
+        for a in as_operands(operation, "arrays", arrays)
+    ]
 
 
 def _one_or_all(arrays: list[Any]) -> Any:
@@ -40,7 +40,7 @@ def atleast_1d(*arys: Any) -> Any:
     >>> tg.atleast_1d(tg.Tensor(2.0))
     Tensor([2.])
     """
-    return _one_or_all(_with_axes("atleast_1d", arys, np.atleast_1d))
+    return _one_or_all(_with_axes("atleast_1d", arys, 1))
 
 
 @composition(np.atleast_2d, sample=lambda r: [(r(),), (r(3),), (r(2), r(2, 2, 2))])
@@ -53,7 +53,7 @@ def atleast_2d(*arys: Any) -> Any:
     >>> tg.atleast_2d(tg.Tensor([1.0, 2.0])).shape
     (1, 2)
     """
-    return _one_or_all(_with_axes("atleast_2d", arys, np.atleast_2d))
+    return _one_or_all(_with_axes("atleast_2d", arys, 2))
 
 
 @composition(np.atleast_3d, sample=lambda r: [(r(),), (r(3),), (r(2, 3),), (r(2, 2, 2), r(1))])
@@ -66,7 +66,7 @@ def atleast_3d(*arys: Any) -> Any:
     >>> tg.atleast_3d(tg.Tensor([[1.0, 2.0]])).shape
     (1, 2, 1)
     """
-    return _one_or_all(_with_axes("atleast_3d", arys, np.atleast_3d))
+    return _one_or_all(_with_axes("atleast_3d", arys, 3))
 
 
 @composition(np.vstack, sample=lambda r: [([r(3), r(2, 3)],), ([r(), r()],), (r(2, 3),)])
@@ -80,7 +80,7 @@ def vstack(tup: Any) -> Any:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return concatenate(_with_axes("vstack", tup, np.atleast_2d), 0)
+    return concatenate(_with_axes("vstack", tup, 2), 0)
 
 
 @composition(np.hstack, sample=lambda r: [([r(), r(2)],), ([r(2, 1), r(2, 3)],), (r(2, 3),)])
@@ -93,7 +93,7 @@ def hstack(tup: Any) -> Any:
     >>> tg.hstack([tg.Tensor([1.0, 2.0]), 3.0])
     Tensor([1., 2., 3.])
     """
-    arrays = _with_axes("hstack", tup, np.atleast_1d)
+    arrays = _with_axes("hstack", tup, 1)
     return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
 
 
@@ -107,7 +107,7 @@ def dstack(tup: Any) -> Any:
     >>> tg.dstack([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])]).shape
     (1, 2, 2)
     """
-    return concatenate(_with_axes("dstack", tup, np.atleast_3d), 2)
+    return concatenate(_with_axes("dstack", tup, 3), 2)
 
 
 @composition(np.column_stack, sample=lambda r: [([r(2), r(2)],), ([r(2), r(2, 3)],)])

@@ -14,7 +14,6 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
-from ..graph import Value, read
 from ..op import op
 from .composition import composition
 from .indexing import where
@@ -238,7 +237,8 @@ def multi_dot(arrays: Any) -> Any:
 @widened
 def det(a: Any) -> Any:
     """Return the determinant of a square matrix. The derivative is the matrix of cofactors, which
-    is right for singular matrices too, up to 16 rows. Large matrices overflow; see `slogdet`.
+    is right for singular matrices too, up to 8 rows; larger ones raise LinAlgError in the backward
+    pass. Large matrices overflow; see `slogdet`.
 
     Examples
     --------
@@ -254,10 +254,10 @@ composition(np.linalg.det, sample=sample_square)(det)
 
 
 def cofactors(a: Any, y: Any) -> Any:
-    """Return the derivative of y = det(a): y times the transposed inverse, or, if a small matrix
-    is singular, the determinants without one row and one column."""
+    """Return the derivative of y = det(a). For a small matrix, its entries are the determinants
+    without one row and one column; for a larger one, it is y times the transposed inverse."""
     n = a.shape[-1]
-    if n > MINORS or not a.size or not _is_any_singular(a):
+    if n > MINORS or not n:
         return y[..., None, None] * swapaxes(inv(a), -1, -2)
     others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
     minors = a[..., others[:, None, :, None], others[None, :, None, :]]
@@ -265,19 +265,9 @@ def cofactors(a: Any, y: Any) -> Any:
     return signs * det(minors)
 
 
-MINORS = 16
+MINORS = 8
 """The largest size of a matrix for which the n² determinants without a row and a column are
-computed. The derivative of the determinant of a larger singular matrix raises LinAlgError."""
-
-
-def _is_any_singular(a: Any) -> bool:
-    """Return True if a singular value is 0 up to rounding, or the determinant underflows to 0."""
-    if isinstance(a, Value):
-        return read(_is_any_singular, a)
-    a = a.astype(np.promote_types(a.dtype, np.float32))
-    values = np.linalg.svdvals(a)
-    smallest = a.shape[-1] * np.finfo(a.dtype).eps * values[..., 0]
-    return bool(((values[..., -1] <= smallest) | (np.linalg.det(a) == 0)).any())
+computed. The derivative of the determinant of a larger matrix needs its inverse."""
 
 
 @op(

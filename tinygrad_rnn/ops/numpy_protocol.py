@@ -44,9 +44,9 @@ On Tensors, these functions return what NumPy returns, without a graph.
 """
 
 
-def _where(condition: Any, *branches: Any) -> Any:
+def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """Return what `tg.where` returns or, for a condition alone, the indices where it holds."""
-    return ops.where(condition, *branches) if branches else np.nonzero(condition)
+    return np.nonzero(condition) if x is None and y is None else ops.where(condition, x, y)
 
 
 def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
