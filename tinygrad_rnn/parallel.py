@@ -1,25 +1,42 @@
 """Data-parallel training: each process takes a part of the batch, and one call averages gradients.
 
 This module needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
+
+If an exception ends one process, it ends all, because the others would wait for it forever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import atexit
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from . import check
-from .errors import argument_error, describe
+from .errors import argument_error
 from .tensor import Tensor
 
 __all__ = ["average_gradients", "broadcast", "world"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
+ENDED: list[int] = []
+"""The processes that have ended while this one needed them."""
+
+
 def world() -> Any:
     """Return ``COMM_WORLD``, the mpi4py communicator of all processes that were started together.
+
+    Call it in every process. From then on, an exception that ends one process ends all. If one ends
+    in another way, `average_gradients` and `broadcast` raise an error in the others.
 
     Returns
     -------
@@ -42,21 +59,24 @@ def world() -> Any:
 
     Only one process has ``world.rank == 0``. Let that process write files.
     """
-    try:
-        return import_module("mpi4py.MPI").COMM_WORLD
-    except (ImportError, RuntimeError) as error:
-        raise ImportError(
-            f"tg.parallel: expected mpi4py and an MPI library, got an import error ({error}); "
-            "run: pip install 'tinygrad_rnn[mpi]'"
-        ) from error
+    mpi = _mpi()
+    _say_goodbye_at_the_end(mpi)
+    return mpi.COMM_WORLD
 
 
-def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) -> None:
-    """Replace the gradients in every process by their mean over all processes.
+def average_gradients(
+    parameters: Iterable[Tensor], communicator: Any = None, weight: float = 1.0
+) -> None:
+    """Replace the gradients in every process by their weighted mean over all processes.
 
     Call this between ``backward`` and ``step``, in every process, with the same parameters in the
-    same order. Give every process an equally large part of the batch, and let its loss be the mean
-    over that part. Then the result is the gradient of the mean loss over the whole batch.
+    same order. If every process has an equally large part of the batch and its loss is the mean
+    over that part, then the result is the gradient of the mean loss over the whole batch. If the
+    parts are unequal, pass the size of this process's part as `weight`.
+
+    ::
+
+        g ← Σ w_k g_k / Σ w_k     over all processes k
 
     Parameters
     ----------
@@ -65,14 +85,22 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
         counts as zero there. If it is None in all processes, it stays None.
     communicator : mpi4py.MPI.Comm, optional
         The default is ``world()``, the communicator of all processes.
+    weight : float
+        w, the weight of this process, at least 0. A process without data has weight 0.
 
     Raises
     ------
     TypeError
-        If `parameters` is not an iterable of Tensors, or `communicator` is not a communicator.
+        If `parameters` is not an iterable of Tensors in a fixed order, `communicator` is not a
+        communicator, or `weight` is not a number.
     ValueError
-        If the number, shapes or dtypes of the parameters differ between processes. In that case no
-        gradient is changed.
+        If a gradient does not fit its parameter, `weight` is below 0, or the weights of all
+        processes are 0. If the parameters differ between the processes in number, name, shape,
+        dtype or order. If the call of another process raises an error.
+    RuntimeError
+        If another process has ended.
+
+    In each of these cases no gradient is changed, in any process.
 
     Examples
     --------
@@ -83,21 +111,32 @@ def average_gradients(parameters: Iterable[Tensor], communicator: Any = None) ->
     >>> model = tg.nn.Linear(2, 1, rng=0)
     >>> optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
     >>> model(tg.Tensor([1.0, 2.0])).backward()
-    >>> tg.parallel.average_gradients(model.parameters())
+    >>> tg.parallel.average_gradients(model.parameters(), weight=16)
     >>> model.weight.grad
     array([[1., 2.]], dtype=float32)
     >>> optimizer.step()
     """
-    parameters, communicator = _require_same_parameters(
-        "average_gradients", parameters, communicator
-    )
-    has_grad = np.array([p.grad is not None for p in parameters], dtype=np.int64)
-    for p, count in zip(parameters, communicator.allreduce(has_grad), strict=True):
-        if count:
-            total = np.empty(p.shape, p.dtype)
-            local = np.zeros_like(total) if p.grad is None else np.ascontiguousarray(p.grad)
-            communicator.Allreduce(local, total)
-            p.grad = np.asarray(total / communicator.size)  # dividing a 0-d array gives a scalar
+    name = "average_gradients"
+
+    def read(parameters: list[Tensor]) -> tuple[float, list[bool]]:
+        gradients = [check.gradient(name, p, i) for i, p in enumerate(parameters)]
+        return check.number(name, "weight", weight), [g is not None for g in gradients]
+
+    parameters, communicator, answers = _agree(name, parameters, communicator, read)
+    total = sum(each for each, _ in answers)
+    if not total:
+        expected, fix = "a weight above 0 in some process", "give the size of each process's part"
+        raise argument_error(name, "weight", expected, "0 in all processes", fix)
+    has_grad = np.any([each for _, each in answers], axis=0)
+    for p, is_used in zip(parameters, has_grad, strict=True):
+        if is_used:
+            # At least float32, so that a sum of float16 does not overflow.
+            dtype = np.result_type(p.dtype, np.float32)
+            local, mean = np.zeros(p.shape, dtype), np.empty(p.shape, dtype)
+            if p.grad is not None:
+                np.multiply(p.grad, weight, out=local, dtype=dtype)
+            communicator.Allreduce(local, mean)
+            p.grad = np.asarray(mean / total, dtype=p.dtype)  # dividing a 0-d array gives a scalar
 
 
 def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
@@ -106,14 +145,14 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     Parameters
     ----------
     parameters : iterable of Tensor
-        The parameters. Their number, shapes and dtypes must be the same in every process.
+        The parameters, in the same order in every process.
     communicator : mpi4py.MPI.Comm, optional
         The default is ``world()``, the communicator of all processes.
 
     Raises
     ------
-    TypeError, ValueError
-        As in `average_gradients`. In that case no parameter is changed.
+    TypeError, ValueError, RuntimeError
+        As in `average_gradients`. In that case no parameter is changed, in any process.
 
     Examples
     --------
@@ -126,39 +165,156 @@ def broadcast(parameters: Iterable[Tensor], communicator: Any = None) -> None:
     >>> model.weight.shape
     (1, 2)
     """
-    parameters, communicator = _require_same_parameters("broadcast", parameters, communicator)
+    parameters, communicator, _ = _agree("broadcast", parameters, communicator, len)
     for p in parameters:
         array = np.array(p.data, order="C")
         communicator.Bcast(array, root=0)
         p.data = array
 
 
-def _require_same_parameters(
-    operation: str, parameters: Any, communicator: Any
-) -> tuple[list[Tensor], Any]:
-    """Return the parameters as a list, and the communicator; raise an error if either is unusable.
+# -- what all processes agree on -------------------------------------------------------------------
 
-    All processes must have the same number of parameters, of the same shapes and dtypes.
+
+def _agree(
+    operation: str, parameters: Any, communicator: Any, read: Callable[[list[Tensor]], Any]
+) -> tuple[list[Tensor], Any, list[Any]]:
+    """Return the parameters, the communicator, and what `read` returned in each process.
+
+    An error in one process is an error in all: a process that has found one tells the others.
     """
+    tensors, description, answer, error = [], None, None, None
+    try:
+        tensors = _read_parameters(operation, parameters)
+        description, answer = [_describe(p) for p in tensors], read(tensors)
+    except Exception as raised:
+        error = raised
+    try:
+        communicator = _read_communicator(operation, communicator)
+    except (ImportError, TypeError) as raised:
+        raise error or raised from None
+    text = None if error is None else f"{type(error).__name__}: {error}"
+    everyone = _gather(operation, communicator, (text, description, answer))
+    if error is not None:
+        raise error
+    for rank, (text, _, _) in enumerate(everyone):
+        if text:
+            expected, got = "a right call in every process", f"in process {rank} {text}"
+            raise ValueError(f"{operation}: expected {expected}, got {got}")
+    _require_same(operation, [each for _, each, _ in everyone])
+    return tensors, communicator, [each for _, _, each in everyone]
+
+
+def _read_parameters(operation: str, parameters: Any) -> list[Tensor]:
+    """Return the parameters as a list; raise an error if they are not Tensors in a fixed order."""
     fix = "pass model.parameters()"
-    tensors = list(
-        check.iterable(operation, "parameters", parameters, "an iterable of Tensors", fix)
-    )
+    kinds = () if isinstance(parameters, set | frozenset) else object
+    expected = "an iterable of Tensors"
+    check.instance(operation, "parameters", parameters, kinds, f"{expected} in a fixed order", fix)
+    tensors = list(check.iterable(operation, "parameters", parameters, expected, fix))
     for i, p in enumerate(tensors):
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
+    return tensors
+
+
+def _read_communicator(operation: str, communicator: Any) -> Any:
+    """Return the communicator, or that of all processes; raise TypeError if it is none."""
+    mpi = _mpi()
     communicator = world() if communicator is None else communicator
-    if not all(hasattr(communicator, method) for method in ("allgather", "Allreduce", "Bcast")):
-        got, fix = describe(communicator), "pass tg.parallel.world(), or None"
-        expected = "a communicator of mpi4py"
-        raise argument_error(operation, "communicator", expected, got, fix, TypeError)
-    lists = communicator.allgather([(p.shape, str(p.dtype)) for p in tensors])
-    if any(each != lists[0] for each in lists):
-        got = f"{len({str(each) for each in lists})} different lists of shapes and dtypes"
+    expected, fix = "a communicator of mpi4py", "pass tg.parallel.world(), or None"
+    return check.instance(operation, "communicator", communicator, mpi.Comm, expected, fix)
+
+
+def _describe(p: Tensor) -> tuple[str | None, tuple[int, ...], str, bytes]:
+    """Return what tells a parameter from others: name, shape, dtype and some of its numbers."""
+    return p.name, p.shape, str(p.dtype), p.data.flat[:8].tobytes()
+
+
+def _require_same(operation: str, lists: list[list[Any]]) -> None:
+    """Raise ValueError if the parameters of the processes do not belong together.
+
+    Their numbers may differ, before `broadcast` for example. But if a process has the numbers of
+    another process in another order, then it has the parameters in another order.
+    """
+    shapes = [[each[1:3] for each in theirs] for theirs in lists]
+    if any(theirs != shapes[0] for theirs in shapes):
         expected = "the same shapes and dtypes in all processes"
         fix = "build the same model in every process"
+        got = f"{len({str(theirs) for theirs in shapes})} different lists of shapes and dtypes"
         raise argument_error(operation, "parameters", expected, got, fix)
-    return tensors, communicator
+    for rank, theirs in enumerate(lists):
+        is_moved = theirs != lists[0] and Counter(theirs) == Counter(lists[0])
+        for i, (a, b) in enumerate(zip(theirs, lists[0], strict=True)):
+            if a[0] != b[0] or (is_moved and a != b):
+                expected = "the same parameters in the same order in all processes"
+                ours, first = a[0] or "a Tensor", b[0] or "another"
+                got = f"{ours} in process {rank}, {first} in process 0"
+                fix = "pass model.parameters() in every process"
+                raise argument_error(operation, f"parameters[{i}]", expected, got, fix)
 
 
-def __dir__() -> list[str]:
-    return __all__
+def _gather(operation: str, communicator: Any, entry: Any) -> list[Any]:
+    """Return the entries of all processes; raise RuntimeError if one has ended."""
+    everyone = [] if ENDED else _exchange(communicator, entry)
+    ENDED.extend(rank for rank, each in enumerate(everyone) if each is None)
+    if ENDED:
+        raise RuntimeError(
+            f"{operation}: expected a call in every process, got none in process {ENDED[0]}, "
+            "which has ended; call it equally often in every process"
+        )
+    return everyone
+
+
+def _exchange(communicator: Any, entry: Any) -> list[Any]:
+    """Return the entries of all processes: None is that of a process that has ended.
+
+    It waits in a barrier of its own, which no other call of MPI can be mistaken for.
+    """
+    communicator.Ibarrier().Wait()
+    return communicator.allgather(entry)
+
+
+# -- the end of a process --------------------------------------------------------------------------
+
+
+def _mpi() -> Any:
+    """Return mpi4py's module MPI; from now on an exception that ends this process ends all."""
+    try:
+        mpi = import_module("mpi4py.MPI")
+    except (ImportError, RuntimeError) as error:
+        raise ImportError(
+            f"tg.parallel: expected mpi4py and an MPI library, got an import error ({error}); "
+            "run: pip install 'tinygrad_rnn[mpi]'"
+        ) from error
+    _abort_after_an_exception(mpi)
+    return mpi
+
+
+@cache
+def _abort_after_an_exception(mpi: Any) -> None:
+    """When an exception ends this process, let it end all, after its message is printed.
+
+    Python stores an exception that ends the program, other than `SystemExit`, in `sys.last_value`.
+    """
+
+    def abort() -> None:
+        if ENDED or hasattr(sys, "last_value"):
+            import_module("mpi4py.run").set_abort_status(1)
+
+    if mpi.COMM_WORLD.size > 1:
+        atexit.register(abort)
+
+
+@cache
+def _say_goodbye_at_the_end(mpi: Any) -> None:
+    """When this process ends without an exception, let it tell the others, and wait for them.
+
+    A process that still calls `average_gradients` reads the goodbye in place of an entry. Without
+    it, that process would wait forever.
+    """
+
+    def say_goodbye() -> None:
+        if not (ENDED or hasattr(sys, "last_value") or mpi.Is_finalized()):
+            _exchange(mpi.COMM_WORLD, None)
+
+    if mpi.COMM_WORLD.size > 1:
+        atexit.register(say_goodbye)

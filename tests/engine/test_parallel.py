@@ -68,6 +68,195 @@ def test_missing_gradients_count_as_zero_and_different_models_are_an_error():
     assert output.count(f"average_gradients: {DIFFERENT_PARAMETERS}") == 2
 
 
+ORDERS = """
+import numpy as np, tinygrad_rnn as tg
+rank = tg.parallel.world().rank
+layer = tg.nn.GRU(3, 3, rng=0)  # all weights have one shape, and so have all biases
+unnamed = [tg.Tensor(np.full(2, float(i)), requires_grad=True) for i in range(2)]
+seeded = [*tg.nn.Linear(2, 2, rng=0).parameters(), *tg.nn.Linear(2, 2, rng=1).parameters()]
+for parameters in ([*layer.parameters()][:2], [*layer.parameters()][2:], unnamed, seeded):
+    for p in parameters:
+        p.grad = np.full(p.shape, 1.0 + rank, p.dtype)
+    before = [p.data for p in parameters]
+    half = len(parameters) // 2
+    moved = parameters[half:] + parameters[:half] if rank else parameters
+    for call in (tg.parallel.broadcast, tg.parallel.average_gradients):
+        try:
+            call(moved)
+        except ValueError as error:
+            print(error, flush=True)
+    assert all((p.grad == 1 + rank).all() for p in parameters)
+    assert all(p.data is array for p, array in zip(parameters, before))
+    tg.parallel.average_gradients(parameters)
+    assert all((p.grad == 1.5).all() for p in parameters)
+"""
+
+
+def test_another_order_of_parameters_in_one_process_is_an_error_in_all():
+    code, output = run_under_mpi(["-c", ORDERS])
+    assert code == 0, output
+    message = "expected the same parameters in the same order in all processes, got "
+    assert output.count(message) == 2 * 2 * 4, output
+    for own, other in (("weight_hh_l0", "weight_ih_l0"), ("a Tensor", "another")):
+        assert f"got {own} in process 1, {other} in process 0; pass model.parameters()" in output
+
+
+WRONG = """
+import numpy as np, tinygrad_rnn as tg
+rank = tg.parallel.world().rank
+w = tg.Tensor(np.ones(2), requires_grad=True)
+w.grad = np.ones(2)
+crooked = tg.Tensor(np.ones(2), requires_grad=True)
+crooked.grad = np.ones((1, 2))
+average, broadcast = tg.parallel.average_gradients, tg.parallel.broadcast
+def broken():
+    yield w
+    raise OSError("no file")
+calls = [
+    lambda: average([5] if rank else [w]),
+    lambda: average(tg.nn.Linear(2, 2) if rank else [w]),
+    lambda: average({w} if rank else [w]),
+    lambda: average([crooked] if rank else [w]),
+    lambda: average(broken() if rank else [w]),
+    lambda: average([w], weight="1" if rank else 1),
+    lambda: average([w], weight=-1 if rank else 1),
+    lambda: average([w], weight=0),
+    lambda: broadcast(5 if rank else [w]),
+]
+for i, call in enumerate(calls):
+    try:
+        call()
+    except Exception as error:
+        print(f"{i} {rank} {type(error).__name__}: {error}", flush=True)
+average([w], weight=1 + rank)
+assert w.grad.tolist() == [1, 1]
+"""
+
+
+def test_a_wrong_argument_in_one_process_is_an_error_in_all():
+    code, output = run_under_mpi(["-c", WRONG])
+    assert code == 0, output
+    for line in (
+        "0 1 TypeError: average_gradients: argument parameters[0]: expected a Tensor, got int 5",
+        "1 1 TypeError: average_gradients: argument parameters: expected an iterable of Tensors",
+        "2 1 TypeError: average_gradients: argument parameters: expected an iterable of Tensors in",
+        "3 1 ValueError: average_gradients: argument gradient of 0: expected real numbers of shape",
+        "4 1 OSError: no file",
+        "5 1 TypeError: average_gradients: argument weight: expected a finite number, at least 0",
+        "6 1 ValueError: average_gradients: argument weight: expected a finite number, at least 0",
+        "7 0 ValueError: average_gradients: argument weight: expected a weight above 0 in some",
+        "7 1 ValueError: average_gradients: argument weight: expected a weight above 0 in some",
+        "8 1 TypeError: broadcast: argument parameters: expected an iterable of Tensors, got int",
+        *(
+            f"{i} 0 ValueError: average_gradients: expected a right call in every process, got in "
+            f"process 1 {error}: "
+            for i, error in enumerate(["TypeError"] * 3 + ["ValueError", "OSError", "TypeError"])
+        ),
+        "8 0 ValueError: broadcast: expected a right call in every process, got in process 1 Type",
+    ):
+        assert line in output
+
+
+WEIGHTS = """
+import numpy as np, tinygrad_rnn as tg
+world = tg.parallel.world()
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((7, 3)).astype("f"), rng.standard_normal((7, 1)).astype("f")
+starts = [0, 4, 4, 7]  # the second process has no rows
+part = slice(starts[world.rank], starts[world.rank + 1])
+size = part.stop - part.start
+def gradients(x, y, weight=None):
+    layer = tg.nn.Linear(3, 1, rng=0)
+    if len(x):
+        tg.nn.functional.mse_loss(layer(x), y).backward()
+    if weight is not None:
+        tg.parallel.average_gradients(layer.parameters(), world, weight=weight)
+    return [p.grad for p in layer.parameters()]
+for a, b in zip(gradients(x[part], y[part], size), gradients(x, y)):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert a.dtype == b.dtype
+half = tg.Tensor(np.ones(3, "float16"), requires_grad=True)
+half.grad = np.full(3, 300, "float16")
+tg.parallel.average_gradients([half], weight=1000)  # 3 * 300 * 1000 is not a float16
+assert half.grad.dtype == "float16" and half.grad.tolist() == [300, 300, 300]
+"""
+
+
+def test_unequal_parts_with_their_sizes_as_weights_give_the_gradient_of_the_whole_batch():
+    code, output = run_under_mpi(["-c", WEIGHTS], 3)
+    assert code == 0, output
+
+
+ENDING = """
+import sys, time, tinygrad_rnn as tg
+world, layer = tg.parallel.world(), tg.nn.Linear(2, 1, rng=0)
+layer(tg.Tensor([1.0, 2.0])).backward()
+for step in range({steps}):
+    tg.parallel.average_gradients(layer.parameters())
+print("before", flush=False)
+if world.rank == 1:
+    {end}
+{wait}
+print("after")
+"""
+AVERAGE = "tg.parallel.average_gradients(layer.parameters())"
+
+
+@pytest.mark.parametrize(
+    ("steps", "end", "wait", "message"),
+    [
+        (0, "raise ValueError('bad data')", AVERAGE, "ValueError: bad data"),
+        (2, "raise ValueError('bad data')", "world.barrier()", "ValueError: bad data"),
+        (2, "raise KeyboardInterrupt", "time.sleep(60)", "KeyboardInterrupt"),
+        (0, "sys.exit('bad data')", AVERAGE, "bad data\n"),
+        (
+            2,
+            "sys.exit()",
+            "tg.parallel.broadcast(layer.parameters())",
+            "RuntimeError: broadcast: expected a call in every process, "
+            "got none in process 1, which has ended",
+        ),
+        (
+            0,
+            "tg.parallel.average_gradients(layer.parameters(), 3)",
+            AVERAGE,
+            "TypeError: average_gradients: argument communicator: ",
+        ),
+    ],
+)
+def test_a_process_that_ends_early_ends_all_with_its_message(steps, end, wait, message):
+    code, output = run_under_mpi(["-c", ENDING.format(end=end, wait=wait, steps=steps)], 3)
+    assert code != 0
+    assert message in output
+    assert "after" not in output
+    assert "before" in output
+
+
+def test_processes_that_end_at_different_times_end_well():
+    code, output = run_under_mpi(
+        ["-c", ENDING.format(end="pass", wait="time.sleep(world.rank / 4)", steps=1)], 3
+    )
+    assert (code, output.count("before"), output.count("after")) == (0, 3, 3)
+    assert len("".join(output.split())) == 3 * len("beforeafter")
+
+
+def test_some_processes_may_average_among_themselves_after_another_has_ended():
+    script = """
+import sys, time, numpy as np, tinygrad_rnn as tg
+world = tg.parallel.world()
+pair = world.Split(world.rank < 2)
+if world.rank == 2:
+    sys.exit()
+time.sleep(0.5)
+w = tg.Tensor(np.ones(2), requires_grad=True)
+w.grad = np.full(2, float(world.rank))
+tg.parallel.average_gradients([w], pair)
+assert w.grad.tolist() == [0.5, 0.5]
+"""
+    code, output = run_under_mpi(["-c", script], 3)
+    assert code == 0, output
+
+
 DIFFERENT = """
 import numpy as np, tinygrad_rnn as tg
 rank = tg.parallel.world().rank
