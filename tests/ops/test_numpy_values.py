@@ -204,3 +204,21 @@ def test_sinc_and_its_derivatives_are_smooth_where_the_formula_changes():
         expected = series.deriv(order)(x.data)
         np.testing.assert_allclose(derivative.data, expected, rtol=1e-9, atol=1e-9)
         derivative = tg.grad(derivative.sum(), x, create_graph=True)
+
+
+def test_methods_of_arrays_are_methods_of_tensors():
+    x, square = tg.Tensor(A, requires_grad=True), tg.Tensor(A[:, :3], requires_grad=True)
+    for f in (
+        lambda t: t.round(1),
+        lambda t: t.cumprod(axis=1),
+        lambda t: t.diagonal(1),
+        lambda t: t.take([0, 2], axis=0),
+        lambda t: t.compress([True, False, True], axis=0),
+    ):
+        y = f(x)
+        np.testing.assert_allclose(y.data, f(A), rtol=1e-13)
+        assert y.requires_grad
+    np.testing.assert_allclose(square.trace().data, A[:, :3].trace())
+    np.testing.assert_array_equal(x.argsort(axis=0), A.argsort(axis=0))
+    np.testing.assert_array_equal(round(x).data, A.round())
+    np.testing.assert_array_equal(round(x, 2).data, A.round(2))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import argument_error
+from .array_methods import ArrayMethods
 from .missing_names import NamesElsewhere
 from .rounding import floor_divide, remainder
 
@@ -20,7 +21,7 @@ def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
     return method
 
 
-class MoreOperators(NamesElsewhere):
+class MoreOperators(ArrayMethods, NamesElsewhere):
     """The operators that `Tensor` inherits."""
 
     __slots__ = ()
