@@ -16,6 +16,8 @@ COMMANDS = {
     "train dog.txt --batch-size 10000": "train: argument text: expected .* got 960 characters",
     "train cat.txt --steps 0": "train: argument steps: expected .* got 0",
     "train cat.txt --layers 0": "CharModel: argument layers: expected .* got 0",
+    "train cat.txt --layers 99999999999": "CharModel: argument layers: expected .* below 10,000",
+    "train cat.txt --patience 9999999999999": "train: argument patience: expected .* a larger one",
     "train cat.txt --layers 1.5": r"train: argument --layers: invalid int value: '1\.5'",
     "train cat.txt --embedding -1": "CharModel: argument embedding: expected .* got -1",
     "train cat.txt --clip 0": r"train: argument clip: expected .* got 0\.0",

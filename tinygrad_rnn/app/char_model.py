@@ -24,6 +24,8 @@ FORMAT = "tinygrad_rnn character model 1"
 LAYERS: dict[str, type[RNN] | type[GRU] | type[LSTM]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 SIZE_LIMIT = 10**12
 """All sizes must be below this bound. A larger size is a typing mistake."""
+LAYER_LIMIT = 10**4
+"""The number of layers must be below this bound, because each layer is built one by one."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,14 @@ class Architecture:
 
     def __post_init__(self) -> None:
         check.one_of("CharModel", "cell", self.cell, LAYERS)
-        for name, least in (("embedding", 0), ("hidden", 1), ("layers", 1)):
+        for name, least, limit in (
+            ("embedding", 0, SIZE_LIMIT),
+            ("hidden", 1, SIZE_LIMIT),
+            ("layers", 1, LAYER_LIMIT),
+        ):
             size = getattr(self, name)
-            if not isinstance(size, int) or not least <= size < SIZE_LIMIT:
-                expected = f"an integer, at least {least} and below {SIZE_LIMIT:,}"
+            if not isinstance(size, int) or not least <= size < limit:
+                expected = f"an integer, at least {least} and below {limit:,}"
                 fix = "give a whole number in this range"
                 raise argument_error("CharModel", name, expected, repr(size), fix)
         check.probability("CharModel", "dropout", self.dropout)

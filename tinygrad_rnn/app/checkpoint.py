@@ -117,5 +117,5 @@ def _read_state(trainer: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         array = arrays[name]
         if array.shape != shape or array.dtype != model.dtype or not np.isfinite(array).all():
             raise ValueError(f"its {name} is not a finite {model.dtype} array of shape {shape}")
-    states = tuple(Tensor(arrays[name]) for name in names)
-    return states if len(states) > 1 else states[0]
+    states = [Tensor(arrays[name]) for name in names]
+    return tuple(states) if len(states) > 1 else states[0]
