@@ -294,7 +294,7 @@ class Tensor(Copyable, MoreOperators, Value):
 
     __array_ufunc__, __array_function__ = numpy_protocol.array_ufunc, numpy_protocol.array_function
 
-    # -- methods that call the function of the same name (`dot`: matmul, `flatten`: ravel) ---------
+    # -- methods that call the function of the same name (`flatten`: ravel) ------------------------
 
     T = property(ops.transpose, doc="The axes in reverse order.")
     mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged.")
@@ -303,12 +303,12 @@ class Tensor(Copyable, MoreOperators, Value):
     log, log1p, sin, cos, tanh = ops.log, ops.log1p, ops.sin, ops.cos, ops.tanh
     sigmoid, relu, softplus, clip = ops.sigmoid, ops.relu, ops.softplus, ops.clip
     logsumexp, softmax, log_softmax = ops.logsumexp, ops.softmax, ops.log_softmax
-    max, min, var, std, prod = ops.max, ops.min, ops.var, ops.std, ops.prod
+    max, min, var, std, prod, round = ops.max, ops.min, ops.var, ops.std, ops.prod, ops.round
     any, all, argmax, argmin = ops.any, ops.all, reductions.argmax, reductions.argmin
-    cumsum, copy, repeat = ops.cumsum, ops.copy, ops.repeat
-    squeeze, expand_dims, swapaxes = ops.squeeze, ops.expand_dims, ops.swapaxes
+    cumsum, cumprod, copy, repeat, take = ops.cumsum, ops.cumprod, ops.copy, ops.repeat, ops.take
+    squeeze, expand_dims, swapaxes, trace = ops.squeeze, ops.expand_dims, ops.swapaxes, ops.trace
     broadcast_to, flip, flatten, ravel = ops.broadcast_to, ops.flip, ops.ravel, ops.ravel
-    matmul, dot, outer, split = ops.matmul, ops.matmul, ops.outer, ops.split
+    matmul, dot, outer, split, diagonal = ops.matmul, ops.dot, ops.outer, ops.split, ops.diagonal
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
         """Return the sum over `axis`, or over all entries if it is None."""

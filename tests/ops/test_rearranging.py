@@ -232,6 +232,26 @@ def test_lists_of_tensors_are_stacked():
     np.testing.assert_array_equal(np.kron(x, [[x[0], x[1]]]).data, np.kron([1, 2], [[1, 2]]))
 
 
+METHODS = {
+    "trace": lambda a: a.trace(1),
+    "diagonal": lambda a: a.diagonal(-1),
+    "take": lambda a: a.take([2, 0], axis=1),
+    "cumprod": lambda a: a.cumprod(axis=0),
+    "round": lambda a: a.round(1),
+    "dot": lambda a: a.dot(a.T),
+    "dot, a number": lambda a: a.dot(2.0),
+    "dot, more axes": lambda a: a.dot(a.reshape(2, 3, 2) * 2),
+}
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
+def test_methods_do_what_those_of_an_array_do(f):
+    a = np.arange(1.0, 13.0).reshape(4, 3) / 7
+    y = f(tg.Tensor(a, requires_grad=True))
+    assert y.requires_grad
+    np.testing.assert_allclose(y.data, f(a), rtol=1e-14)
+
+
 def test_where_with_a_condition_alone_gives_the_places():
     t = tg.Tensor([[0.0, 1.0], [2.0, 0.0]])
     for found, expected in zip(np.where(t), np.where(t.data), strict=True):

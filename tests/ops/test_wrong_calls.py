@@ -141,6 +141,130 @@ AREAS = {
             r"np\.left_shift: argument x: .* use x \* 2\*\*y",
         ),
     },
+    "arranging": {
+        "a diagonal of a number": (
+            lambda: np.diag(leaf()),
+            ValueError,
+            r"diag: Input must be 1- or 2-d; got float64 \(\)",
+        ),
+        "a triangle of a number": (
+            lambda: np.tril(leaf()),
+            ValueError,
+            r"tril: argument m: expected at least one axis, got float64 \(\); reshape it",
+        ),
+        "repetitions with gradients": (
+            lambda: np.tile(leaf(2), leaf(2)),
+            TypeError,
+            "tile: argument reps: expected a constant, .* use reps.detach",
+        ),
+        "rows of several lengths": (
+            lambda: np.vstack([leaf(2), leaf(3)]),
+            ValueError,
+            r"np\.vstack: concatenate: .*arrays\[1\]: float64 \(1, 3\)",
+        ),
+        "an index beyond the end": (
+            lambda: np.delete(leaf(3), 7),
+            IndexError,
+            r"delete: index 7 is out of bounds for axis 0 with size 3; got float64 \(3,\)",
+        ),
+        "floats among integers": (
+            lambda: np.insert(tg.Tensor([1, 2]), 0, leaf()),
+            TypeError,
+            "insert: argument arr: expected a floating dtype, .* use arr.astype",
+        ),
+        "a mode without a derivative": (
+            lambda: np.pad(leaf(3), 1, "empty"),
+            ValueError,
+            "pad: argument mode: expected 'constant', 'edge', .*, got 'empty'",
+        ),
+        "a reflection about the edge": (
+            lambda: np.pad(leaf(3), 1, "reflect", reflect_type="odd"),
+            ValueError,
+            "pad: argument reflect_type: expected 'even', got 'odd'; pad along one axis with",
+        ),
+        "a condition with two axes": (
+            lambda: np.compress([[True]], leaf(3)),
+            ValueError,
+            r"compress: argument condition: expected a vector of booleans, .* use a\[condition\]",
+        ),
+        "functions for other conditions": (
+            lambda: np.piecewise(leaf(3), [True], [1, 2, 3]),
+            ValueError,
+            "piecewise: argument funclist: expected 1 function, or one more, got 3",
+        ),
+        "a mask to take": (
+            lambda: np.take(leaf(2), [True, False]),
+            TypeError,
+            r"take: argument indices: expected integers, got bool \(2,\)",
+        ),
+        "no sections": (
+            lambda: np.array_split(leaf(3), 0),
+            ValueError,
+            "array_split: argument indices_or_sections: expected a positive integer, got 0",
+        ),
+        "a negative count": (
+            lambda: np.linspace(leaf(), 1.0, -1),
+            ValueError,
+            "linspace: argument num: expected an integer, at least 0, got -1",
+        ),
+    },
+    "linear algebra": {
+        "a matrix that is not square": (
+            lambda: np.linalg.inv(leaf(3, 2)),
+            ValueError,
+            r"inv: argument a: expected a square matrix, .* got float64 \(3, 2\)",
+        ),
+        "a singular matrix": (
+            lambda: np.linalg.inv(tg.Tensor(np.ones((2, 2)))),
+            np.linalg.LinAlgError,
+            r"np\.linalg\.inv: solve: Singular matrix; .* pass a square matrix a that has",
+        ),
+        "a matrix that is not positive": (
+            lambda: np.linalg.cholesky(tg.Tensor(-np.eye(2))),
+            np.linalg.LinAlgError,
+            "cholesky: Matrix is not positive definite; .* pass a symmetric matrix",
+        ),
+        "singular vectors of more columns": (
+            lambda: np.linalg.svd(leaf(3, 2)),
+            ValueError,
+            r"svd: argument a: expected a square matrix, .* pass full_matrices=False",
+        ),
+        "another triangle": (
+            lambda: np.linalg.eigh(leaf(2, 2), "X"),
+            ValueError,
+            "eigh: argument UPLO: expected 'L', 'U', 'l' or 'u', got 'X'",
+        ),
+        "an order for vectors": (
+            lambda: np.linalg.norm(leaf(3, 2), 3),
+            ValueError,
+            "norm: argument ord: expected 'fro', 'nuc', .* got 3; pass axis= for norms of vec",
+        ),
+        "an order for matrices": (
+            lambda: np.linalg.norm(leaf(3), "fro"),
+            ValueError,
+            "norm: argument ord: expected a number, got 'fro'",
+        ),
+        "three axes": (
+            lambda: np.linalg.norm(leaf(2, 2, 2), 1),
+            ValueError,
+            "norm: argument axis: expected one axis or two, got 3 axes",
+        ),
+        "axes of other sizes": (
+            lambda: np.tensordot(leaf(3, 2), leaf(3, 2), 1),
+            ValueError,
+            "tensordot: argument axes: expected pairs of axes of equal sizes",
+        ),
+        "vectors of two entries": (
+            lambda: np.cross(leaf(3), leaf(2)),
+            ValueError,
+            r"cross: argument b: expected 3 entries along the axis, got float64 \(2,\); append",
+        ),
+        "a diagonal of a matrix that is not square": (
+            lambda: np.einsum("ii", leaf(3, 2)),
+            ValueError,
+            "einsum: argument operands: expected the same size along the axes of a repeated",
+        ),
+    },
 }
 
 
@@ -150,5 +274,5 @@ def test_a_wrong_call_of_ops_is_refused_by_name(call, error, message):
 
 
 def test_wrong_calls_of_ops_have_rows_of_every_area():
-    assert AREAS.keys() == {"indexing", "bits"}
+    assert AREAS.keys() == {"indexing", "bits", "arranging", "linear algebra"}
     assert min(map(len, AREAS.values())) >= 4

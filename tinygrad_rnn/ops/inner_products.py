@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
-from .products import as_operand, matmul
+from .products import as_operand, count_axes, matmul
 from .reductions import sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, stack, transpose
 
@@ -89,10 +89,10 @@ def dot(a: Any, b: Any) -> Any:
     >>> tg.dot(tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0]))
     Tensor(11.)
     """
+    if count_axes(a) and 0 < count_axes(b) < 3:
+        return matmul(a, b)
     a, b = _pair("dot", a, b)
-    if not (a.ndim and b.ndim):
-        return a * b
-    return matmul(a, b) if b.ndim < 3 else tensordot(a, b, (-1, -2))
+    return tensordot(a, b, (-1, -2)) if a.ndim and b.ndim else a * b
 
 
 @composition(

@@ -139,7 +139,7 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
         try:
             return ours(*args, **kwargs)
         except (ValueError, TypeError, IndexError) as error:
-            if func.__name__ in str(error):
+            if f"{func.__name__}: " in str(error):
                 raise
             raise type(error)(f"np.{numpy_name(func)}: {error}") from error
     if func in value_functions:
