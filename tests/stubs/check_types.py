@@ -1,8 +1,9 @@
 """Check with pyright and mypy that the types of the package are right and that they are strict.
 
 Both must find no error in `right_types.py`, where every call says the type of its result. In
-`wrong_types.py` both must find an error in each marked line, and no other. Run it as
-``python tests/stubs/check_types.py`` with the extra ``dev``.
+`wrong_types.py` both must find an error in each marked line, and no other. In the sample calls of
+all ops and compositions, which `sample_calls.py` writes, they must find none. Run it as
+``PYTHONPATH=tests python tests/stubs/check_types.py`` with the extra ``dev``.
 """
 
 import json
@@ -13,8 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from stubs.sample_calls import write_file
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+SAMPLES = "samples.py"
 RIGHT, WRONG = HERE / "right_types.py", HERE / "wrong_types.py"
 
 
@@ -31,6 +35,7 @@ def run_pyright():
     with tempfile.TemporaryDirectory() as folder:
         for file in (RIGHT, WRONG):
             shutil.copy(file, folder)
+        Path(folder, SAMPLES).write_text("# pyright: basic\n" + write_file(), encoding="utf-8")
         settings = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
         Path(folder, "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
         text = run("pyright", "-p", folder, "--outputjson", "--pythonpath", sys.executable)
@@ -44,7 +49,11 @@ def run_pyright():
 
 def run_mypy():
     """Return (file, line, message) for each error that mypy finds in the strict mode."""
-    text = run("mypy", "--strict", "--follow-imports=silent", "--cache-dir=/dev/null", RIGHT, WRONG)
+    with tempfile.TemporaryDirectory() as folder:
+        samples = Path(folder, SAMPLES)
+        samples.write_text(write_file(), encoding="utf-8")
+        quiet = ("--follow-imports=silent", "--cache-dir=/dev/null")
+        text = run("mypy", "--strict", *quiet, RIGHT, WRONG, samples)
     found = re.findall(r"^(\S+\.pyi?):(\d+): error: (.*)$", text, re.MULTILINE)
     if not found:
         sys.exit(text)

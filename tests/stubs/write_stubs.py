@@ -24,7 +24,7 @@ NESTED = {"arrays", "parts", "tup", "choices", "choicelist", "condlist", "operan
 """The arguments that are sequences of arrays."""
 KINDS = {
     "axis": "Axis",
-    "axes": "Axis",
+    "axes": "Axis | Sequence[int | Sequence[int]]",
     "source": "Axis",
     "destination": "Axis",
     "shape": "int | Sequence[int]",
@@ -32,6 +32,7 @@ KINDS = {
     "index": "Any",
     "indices": "Any",
     "funclist": "Any",
+    "obj": "Any",
 }
 """The types of settings for which the source says Any."""
 PROPERTIES = {"shape": "tuple[int, ...]", "ndim": "int", "size": "int", "dtype": "np.dtype[Any]"}
@@ -45,6 +46,7 @@ OPS = f'''"""The types of the ops. To write this file again, run:
 """
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -57,6 +59,7 @@ from ..tensor import Tensor
 Plain: TypeAlias = float | np.number[Any] | np.bool | NDArray[Any] | list[Plain] | tuple[Plain, ...]
 Plains: TypeAlias = Plain | Sequence[Plains]
 Tensors: TypeAlias = Tensor | Plain | Sequence[Tensors]
+Indices: TypeAlias = str | Sequence[int | EllipsisType]
 Axis: TypeAlias = int | Sequence[int] | None
 '''
 TENSOR = f'''"""The types of Tensor. To write this file again, run:
@@ -150,12 +153,14 @@ def overloads(function):
     """
     given, result = parameters(function), result_of(function)
     arrays = array_names(function)
+    if function is tg.block:  # pyright does not tell lists in lists apart
+        return [("arrays: Any", "Any")]
     if "Any" not in result or "NDArray" in result or not arrays:
         kinds = dict.fromkeys(arrays, "Tensors")
         return [(write_arguments(given, kinds), result)]
     if any(p.kind is Parameter.VAR_POSITIONAL for p in given):
-        # `einsum` is the only such function; its first operand is text.
-        ways = [dict.fromkeys(arrays, f"{kind} | str") for kind in ("Plains", "Tensors")]
+        # `einsum` is the only such function; some of its operands are text or lists of axes.
+        ways = [dict.fromkeys(arrays, f"{kind} | Indices") for kind in ("Plains", "Tensors")]
         results = ["NDArray[Any]", "Tensor"]
     elif NESTED & set(arrays):
         # A list whose items a checker does not know counts as a list of Tensors.
