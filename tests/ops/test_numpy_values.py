@@ -222,3 +222,35 @@ def test_methods_of_arrays_are_methods_of_tensors():
     np.testing.assert_array_equal(x.argsort(axis=0), A.argsort(axis=0))
     np.testing.assert_array_equal(round(x).data, A.round())
     np.testing.assert_array_equal(round(x, 2).data, A.round(2))
+
+
+COMPILED = {
+    "log2": lambda z: tg.log2(2 + tg.tanh(z)),
+    "hypot": lambda z: tg.hypot(z, 1.0),
+    "logaddexp": lambda z: np.logaddexp(z, 0.3),
+    "sinc": np.sinc,
+    "floor": lambda z: z + np.floor(z),
+    "fmax": lambda z: np.fmax(z, 0.1),
+    "nan_to_num": np.nan_to_num,
+    "cumprod": lambda z: np.cumprod(z, axis=-1),
+    "diff": lambda z: z + np.sum(np.diff(z)),
+    "sum of some": lambda z: z * np.sum(z, where=[True, False, True]),
+    "logaddexp.reduce": lambda z: z * np.logaddexp.reduce(z),
+}
+
+
+@pytest.mark.parametrize("f", COMPILED.values(), ids=COMPILED)
+def test_a_compiled_cell_may_use_numpys_functions(f):
+    u = tg.Tensor(np.eye(3) / 2, requires_grad=True, name="U")
+
+    def cell(x, h):
+        h = tg.tanh(f(x + h @ u))
+        return h, h
+
+    x = tg.Tensor(np.linspace(-1, 1, 12).reshape(4, 3), requires_grad=True)
+    start, gradients = tg.Tensor(np.zeros(3), requires_grad=True, name="h"), []
+    for scanned in (cell, tg.compile(cell)):
+        output, _ = tg.scan(scanned, x, start)
+        gradients.append(tg.grad((output * output).sum(), [x, start, u]))
+    for expected, found in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found.data, expected.data, rtol=1e-10, atol=1e-12)

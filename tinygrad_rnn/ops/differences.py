@@ -47,7 +47,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise argument_error("diff", argument, expected, got, "take the difference of an axis")
     axis = normalize_axis_index(axis, a.ndim, "diff: axis")
     parts = [_as_part(prepend, a, axis), a, _as_part(append, a, axis)]
-    a = moveaxis(concatenate([p for p in parts if p is not None], axis=axis), axis, 0)
+    parts = [part for part in parts if part is not None]
+    a = moveaxis(concatenate(parts, axis=axis) if len(parts) > 1 else a, axis, 0)
     for _ in range(n):
         a = a[1:] - a[:-1]
     return moveaxis(a, 0, axis)

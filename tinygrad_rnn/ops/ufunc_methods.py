@@ -16,7 +16,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
-from ..graph import unwrap
 from .composition import as_operand
 from .cumulative import cumprod
 from .indexing import where as choose
@@ -60,7 +59,7 @@ def reduce(
     a = as_operand(array)
     axes = _axes(a, axis)
     if where is not True:
-        a = choose(unwrap(where), a, _number_left_out(ufunc, a, initial))
+        a = choose(as_operand(where), a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
         got, fix = describe(axis), "reduce one axis after the other"
         raise argument_error(f"np.{ufunc.__name__}.reduce", "axis", "one axis", got, fix)
