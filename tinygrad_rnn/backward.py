@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import widen
-from .errors import argument_error, describe, messages
+from .errors import messages
 from .graph import Node, Value, notify, observers
 from .op import Op, apply
 
@@ -197,26 +197,14 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     """Add each gradient to the `.grad` of its value, and store the sum in a new array.
 
     Several threads may add to the same values at once.
-
-    Raises
-    ------
-    ValueError
-        If a ``.grad`` was set to an array of another shape. In that case no ``.grad`` has changed.
     """
     copies = [(x, np.array(g)) for x, g in gradients]
     with accumulation_lock():
-        totals = [(x, g if x.grad is None else _add_to_grad(x, g)) for x, g in copies]
+        totals = [(x, g if x.grad is None else np.array(x.grad + g)) for x, g in copies]
         for x, total in totals if observers else ():
             notify("accumulated", x, total)
         for x, total in totals:
             x.grad = total
-
-
-def _add_to_grad(x: Any, g: np.ndarray) -> np.ndarray:
-    if x.grad.shape != g.shape:
-        expected, fix = f"a .grad of shape {g.shape} or None", "set .grad = None before backward"
-        raise argument_error("backward", messages.point_at(x), expected, describe(x.grad), fix)
-    return np.array(x.grad + g)
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:

@@ -85,14 +85,15 @@ class Value:
         The name in drawings and messages.
     """
 
-    __slots__ = ("__weakref__", "array", "changed", "grad", "name", "node", "tracked")
+    __slots__ = ("__weakref__", "_grad", "_name", "array", "changed", "node", "tracked")
 
     array: np.ndarray
     node: Any  # a Node or None; Any because most callers know that it is a Node
     tracked: bool
     changed: int
-    grad: np.ndarray | None
-    name: str | None
+
+    grad = property(attrgetter("_grad"), messages.store_grad)
+    name = property(attrgetter("_name"), messages.store_name)
 
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 

@@ -268,7 +268,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
 
     out = new(type(value))
     out.array = result
-    out.grad = out.name = out.node = None
+    out._grad = out._name = out.node = None
     out.changed = 0
     if tracked:
         tracked, scope = context.get()  # whether recording is on, and the current scope

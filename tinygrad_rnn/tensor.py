@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -82,8 +82,6 @@ class Tensor(Copyable, MoreOperators, Value):
         self.array = as_array(data, dtype)
         if requires_grad is not False and messages.flag("Tensor", "requires_grad", requires_grad):
             messages.floating("Tensor", "requires_grad", self.array)
-        if name is not None:
-            messages.instance("Tensor", "name", name, str, "text, or None", "use str(...)")
         self.name, self.tracked = name, bool(requires_grad)
         self.node, self.grad, self.changed = None, None, 0
 
@@ -97,7 +95,9 @@ class Tensor(Copyable, MoreOperators, Value):
     @data.setter
     def data(self, new: Any) -> None:
         old = messages.check_leaf("Tensor.data", self).array
-        array = np.asarray(new, dtype=None if isinstance(new, np.ndarray) else old.dtype)
+        array = np.asarray(new) if isinstance(new, np.ndarray) else as_array(new)
+        if array is not new and np.can_cast(array.dtype, old.dtype, "same_kind"):
+            array = as_array(new, old.dtype)
         if array.shape != old.shape or array.dtype != old.dtype:
             name, fix = self.name or "new value", "make a new Tensor, or use reshape and astype"
             raise argument_error("Tensor.data", name, describe(self), describe(array), fix)
@@ -206,8 +206,7 @@ class Tensor(Copyable, MoreOperators, Value):
             without ``retain_graph=True``. If a leaf has changed since an op used it.
         ValueError
             If `gradient` is missing and this tensor does not have exactly one entry. If `gradient`
-            does not have the shape of this tensor, or a ``.grad`` does not have the shape of its
-            leaf. In that case no ``.grad`` is changed.
+            does not have the shape of this tensor. In that case no ``.grad`` is changed.
 
         Examples
         --------
@@ -275,11 +274,6 @@ class Tensor(Copyable, MoreOperators, Value):
     def __getitem__(self, index: Any) -> Self:
         index = index if type(index) in IMMUTABLE else frozen_index(index)
         return apply(ops.getitem, (self,), {"index": index})
-
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        got = "a Tensor, which does not support assignment to its entries"
-        fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
-        raise argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
 
     __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)

@@ -188,6 +188,26 @@ def test_array_subclasses_become_plain_arrays():
     assert type((A.view(Marked) * t).data) is np.ndarray
 
 
+def test_lists_assigned_as_data_take_the_dtype_of_the_tensor():
+    for dtype in ("float16", "float32", "float64"):
+        t = tg.Tensor(np.zeros(2, dtype))
+        for new in ([0.1, 2], [1, 2], [True, False]):
+            t.data = new
+            np.testing.assert_array_equal(t.data, np.array(new, dtype))
+            assert t.dtype == dtype
+
+
+def test_an_assignment_that_raises_changes_nothing():
+    t = tg.Tensor([1.0, 2.0], requires_grad=True, name="t")
+    t.grad = gradient = np.ones(2)
+    for attribute, wrong in [("data", None), ("data", "5"), ("grad", 5), ("name", 3)]:
+        with pytest.raises(TypeError):
+            setattr(t, attribute, wrong)
+    assert (t.tolist(), t.name, t.grad is gradient) == ([1.0, 2.0], "t", True)
+    t.grad = t.name = None
+    assert t.grad is t.name is None
+
+
 def test_settings_of_a_tensor_are_keyword_only():
     with pytest.raises(TypeError):
         tg.Tensor([1.0], True)

@@ -316,7 +316,47 @@ AREAS = {
         "gradient of another shape": (
             lambda: backward_onto(np.ones((3, 1))),
             ValueError,
-            r"backward: argument .* got float64 \(3, 1\)",
+            r"Tensor\.grad: argument grad: .* of shape \(3,\), got float64 \(3, 1\)",
+        ),
+        "a number as a gradient": (
+            lambda: backward_onto(5),
+            TypeError,
+            r"Tensor\.grad: argument grad: expected None, or an array .* got int 5; convert",
+        ),
+        "a Tensor as a gradient": (
+            lambda: backward_onto(weight()),
+            TypeError,
+            r"Tensor\.grad: argument grad: .* got float64 \(3,\)",
+        ),
+        "text as a gradient": (
+            lambda: backward_onto(np.array(["a"] * 3)),
+            ValueError,
+            r"Tensor\.grad: argument grad: .* got <U1 \(3,\)",
+        ),
+        "a number as a name": (
+            lambda: setattr(weight(), "name", 3),
+            TypeError,
+            r"Tensor: argument name: expected text, or None, got int 3",
+        ),
+        "nothing as data": (
+            lambda: setattr(weight(), "data", None),
+            TypeError,
+            r"Tensor: argument data: expected a rectangular array .* got NoneType None",
+        ),
+        "text as data": (
+            lambda: setattr(tg.Tensor(1.0), "data", "5"),
+            TypeError,
+            r"Tensor: argument data: .* got str '5'",
+        ),
+        "floats as integer data": (
+            lambda: setattr(tg.Tensor([1, 2]), "data", [1.5, 2.5]),
+            ValueError,
+            r"Tensor\.data: argument new value: .* int64 \(2,\), got float32 \(2,\)",
+        ),
+        "a number beyond the dtype as data": (
+            lambda: setattr(tg.Tensor(np.zeros(1, np.int8)), "data", [300]),
+            ValueError,
+            r"Tensor: argument data: expected numbers that int8 can hold, got 300",
         ),
         "rule that gives nothing": (
             lambda: through(None),

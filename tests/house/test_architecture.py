@@ -280,7 +280,7 @@ def test_the_check_on_rules_can_fail():
 def test_references_point_one_way():
     """A node knows its inputs and a value its node, but not the reverse: no circle can arise."""
     assert {*Node.__slots__} == {"arrays", "index", "inputs", "op", "params", "scope", "used"}
-    slots = {"__weakref__", "array", "changed", "grad", "name", "node", "tracked"}
+    slots = {"__weakref__", "_grad", "_name", "array", "changed", "node", "tracked"}
     assert {*Value.__slots__} == slots
     assert tinygrad_rnn.Tensor.__slots__ == ()
     assert not hasattr(tinygrad_rnn.Tensor([1.0]), "__dict__")

@@ -44,7 +44,9 @@ def test_a_gradient_of_another_shape_changes_no_parameter():
     first, second = (
         tg.Tensor(np.ones(2, "float32"), requires_grad=True, name=name) for name in "ab"
     )
-    first.grad, second.grad = np.ones(2, "float32"), np.ones(3, "float32")
-    with pytest.raises(ValueError, match=r"gradient of b: expected real numbers of shape \(2,\)"):
-        tg.optim.SGD([first, second], lr=0.1).step()
-    assert first.data.tolist() == second.data.tolist() == [1, 1]
+    first.grad = np.ones(2, "float32")
+    with pytest.raises(ValueError, match=r"Tensor\.grad: argument b: .* of shape \(2,\), got"):
+        second.grad = np.ones(3, "float32")
+    assert second.grad is None
+    tg.optim.SGD([first, second], lr=0.1).step()
+    assert second.data.tolist() == [1, 1]

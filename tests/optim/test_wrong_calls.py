@@ -255,17 +255,17 @@ AREAS = {
         "a gradient of another shape": (
             lambda: with_gradient(np.ones((3, 1))),
             ValueError,
-            r"SGD: argument gradient of 0: .* got float64 \(3, 1\)",
+            r"Tensor\.grad: argument grad: .* got float64 \(3, 1\)",
         ),
         "a gradient in a list": (
             lambda: with_gradient([1, 2, 3]),
-            ValueError,
-            r"SGD: argument gradient of 0: .* got list \[1, 2, 3\]",
+            TypeError,
+            r"Tensor\.grad: argument grad: .* got list \[1, 2, 3\]; convert it with np\.asarray",
         ),
         "a complex gradient": (
             lambda: with_gradient(np.ones(3) * 1j),
             ValueError,
-            r"SGD: argument gradient of 0: .* got complex128 \(3,\)",
+            r"Tensor\.grad: argument grad: .* got complex128 \(3,\)",
         ),
         "a rate that became text": (
             lambda: with_gradient(lr="a"),

@@ -127,8 +127,7 @@ def unknown_op_error(name: str) -> Exception:
 
 def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
     """Return the error for a call whose arguments do not fit the op's signature."""
-    more = "".join(f", {name}=" for name in sorted(settings))
-    got = f"{count} positional arguments{more}"
+    got = f"{count} positional arguments" + "".join(f", {name}=" for name in sorted(settings))
     return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
 
 
@@ -158,8 +157,8 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    is_type_error = isinstance(error, TypeError)  # its subclasses take more arguments
-    better = TypeError(text) if is_type_error else type(error)(text)
+    # Subclasses of TypeError take more arguments.
+    better = (TypeError if isinstance(error, TypeError) else type(error))(text)
     better.explained = True  # type: ignore[attr-defined]
     return better
 
@@ -233,6 +232,25 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
     return t
 
 
+def store_grad(t: Any, grad: Any) -> None:
+    """Set the gradient of `t`; raise an error unless it is None or an array that fits `t`."""
+    is_array = isinstance(grad, np.ndarray)
+    fits = is_array and grad.shape == t.array.shape and grad.dtype.kind in "biuf"
+    if not (fits or grad is None):
+        expected = f"None, or an array of real numbers of shape {t.array.shape}"
+        argument, kind = t.name or "grad", ValueError if is_array else TypeError
+        fix = "convert it with np.asarray, or let backward compute it"
+        raise argument_error("Tensor.grad", argument, expected, describe(grad), fix, kind)
+    t._grad = grad
+
+
+def store_name(t: Any, name: Any) -> None:
+    """Set the name of `t`; raise TypeError unless it is text or None."""
+    if type(name) is not str:
+        instance("Tensor", "name", name, str | None, "text, or None", "use str(...)")
+    t._name = name
+
+
 def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
     """Return the gradient to start from, in the dtype of `output`: `gradient`, or 1 if it is None.
 
@@ -254,9 +272,7 @@ def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
     if gradient is None:
         if array.size != 1:
             expected = f"an array of shape {array.shape}, because the output is not one number"
-            fix = (
-                "reduce the output with .sum() or .mean(), or pass gradient=, an array of its shape"
-            )
+            fix = "reduce the output with .sum() or .mean(), or pass gradient= of its shape"
             raise argument_error(operation, "gradient", expected, "none", fix)
         return np.ones_like(array)
     given = np.asarray(getattr(gradient, "array", gradient))

@@ -1,4 +1,4 @@
-"""More operators of a Tensor: ``%``, ``//`` and `divmod`; those of bits raise TypeError."""
+"""More operators of a Tensor: ``%``, ``//`` and `divmod`, and those that raise TypeError."""
 
 from __future__ import annotations
 
@@ -46,6 +46,11 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
     __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
     __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
     __invert__ = _refuse("~", "use np.logical_not(a)")
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        got = "a Tensor, which does not support assignment to its entries"
+        fix = "use tg.where or tg.concatenate, or assign t.data outside of a graph"
+        raise argument_error("Tensor[...] = value", "self", "an ndarray", got, fix, TypeError)
 
 
 class EntryCount(int):
