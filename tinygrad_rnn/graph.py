@@ -92,8 +92,8 @@ class Value:
     tracked: bool
     changed: int
 
-    grad = property(attrgetter("_grad"), messages.store_grad)
-    name = property(attrgetter("_name"), messages.store_name)
+    grad = property(attrgetter("_grad"), messages.store_grad, doc="The gradient, or None.")
+    name = property(attrgetter("_name"), messages.store_name, doc="The name in pictures.")
 
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 

@@ -63,8 +63,9 @@ class Tensor(Copyable, MoreOperators, Value):
     >>> loss.item(), x.tolist(), loss.requires_grad, loss.detach().requires_grad
     (5.0, [1.0, 2.0], True, False)
     >>> x.data = x.data - 0.25 * x.grad
+    >>> x.name = "x"
     >>> x
-    Tensor([0.5, 1. ], requires_grad=True)
+    Tensor([0.5, 1. ], name='x', requires_grad=True)
     >>> m = tg.Tensor([[1, 5, 3], [4, 2, 6]])
     >>> m.shape, m.ndim, m.size, m.dtype, m.numpy()[0]
     ((2, 3), 2, 6, dtype('int64'), array([1, 5, 3]))
