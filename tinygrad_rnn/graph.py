@@ -91,9 +91,8 @@ class Value:
     node: Any  # a Node or None; Any because most callers know that it is a Node
     tracked: bool
     changed: int
-
-    grad = property(attrgetter("_grad"), messages.store_grad, doc="The gradient, or None.")
-    name = property(attrgetter("_name"), messages.store_name, doc="The name in pictures.")
+    grad: Any  # a property of Tensor, as is the name
+    name: Any
 
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 

@@ -119,6 +119,8 @@ class Tensor(Copyable, MoreOperators, Value):
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
+    grad = property(lambda self: self._grad, messages.store_grad, doc="The gradient, or None.")
+    name = property(lambda self: self._name, messages.store_name, doc="The name in pictures.")
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
     size = property(lambda self: EntryCount(self.array.size), doc="Number of entries.")
@@ -265,9 +267,6 @@ class Tensor(Copyable, MoreOperators, Value):
 
     def __neg__(self) -> Self:
         return apply(ops.negative, (self,), NONE)
-
-    def __pos__(self) -> Self:
-        return self
 
     def __abs__(self) -> Self:
         return apply(ops.abs, (self,), NONE)

@@ -36,6 +36,7 @@ KINDS = {
 }
 """The types of settings for which the source says Any."""
 PROPERTIES = {"shape": "tuple[int, ...]", "ndim": "int", "size": "int", "dtype": "np.dtype[Any]"}
+PROPERTIES |= {"grad": "NDArray[Any] | None", "name": "str | None"}
 """The types of the properties of Tensor for which the source says nothing."""
 LEFT_OUT = {"__array__"}
 """Without ``__array__``, a checker asks the Tensor for the type of ``array + tensor``."""

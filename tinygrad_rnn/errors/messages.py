@@ -232,7 +232,7 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
     return t
 
 
-def store_grad(t: Any, grad: Any) -> None:
+def store_grad(t: Any, grad: np.ndarray | None) -> None:
     """Set the gradient of `t`; raise an error unless it is None or an array that fits `t`."""
     is_array = isinstance(grad, np.ndarray)
     fits = is_array and grad.shape == t.array.shape and grad.dtype.kind in "biuf"
@@ -244,7 +244,7 @@ def store_grad(t: Any, grad: Any) -> None:
     t._grad = grad
 
 
-def store_name(t: Any, name: Any) -> None:
+def store_name(t: Any, name: str | None) -> None:
     """Set the name of `t`; raise TypeError unless it is text or None."""
     if type(name) is not str:
         instance("Tensor", "name", name, str | None, "text, or None", "use str(...)")

@@ -26,6 +26,9 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
 
     __slots__ = ()
 
+    def __pos__(self) -> Any:
+        return self
+
     __mod__, __floordiv__ = remainder, floor_divide
 
     def __rmod__(self, other: Any) -> Any:
