@@ -347,8 +347,7 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     ----------
     op : Op
         A function made by ``tg.op``. Its ``sample`` gives the arguments to check it with. If it
-        has no ``sample`` but works elementwise, arguments are drawn from its ``domain``. Any other
-        op is not checked, and the result is 0.
+        has no ``sample`` but works elementwise, arguments are drawn from its ``domain``.
     order : int
         The highest order of derivative to check; see `gradcheck`.
     rng : numpy.random.Generator, optional
@@ -363,6 +362,8 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     ------
     GradcheckError
         If a derivative differs from its difference quotient by more than the tolerance.
+    ValueError
+        If there are no arguments to check the op with.
 
     Examples
     --------
@@ -373,6 +374,9 @@ def check_op(op: Op, *, order: int = 2, rng: np.random.Generator | None = None) 
     """
     rng = rng or np.random.default_rng(0)
     calls = cases(op, rng)
+    if not calls:
+        expected, fix = "at least one call to check", "give @op sample=lambda r: (r(3, 4),)"
+        raise argument_error("check_op", op.name, expected, "none", fix)
     for arrays, params in calls:
 
         def call(*inputs: Any, params: dict[str, Any] = params) -> Any:

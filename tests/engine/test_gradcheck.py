@@ -429,8 +429,12 @@ def test_cases_give_every_setting():
         assert set(params) == {"axis"}
 
 
-def test_an_op_without_samples_is_checked_not_at_all():
-    assert check_op(made(sin, a=lambda g, y, a: g)) == 0
+def test_an_op_without_samples_is_an_error_not_a_success():
+    op = made(sin, a=lambda g, y, a: g)
+    with pytest.raises(
+        ValueError, match=r"^check_op: argument .* got none; give @op sample=lambda"
+    ):
+        check_op(op)
 
 
 # -- ops of one's own ------------------------------------------------------------------------------

@@ -236,9 +236,11 @@ class Optimizer:
         for group in self._each_group():
             for p, state in zip(group["params"], states, strict=False):
                 if p.grad is not None:
-                    w = p.array
-                    new = self.update(w, p.grad, state)
-                    p.data = new if new.dtype is w.dtype else new.astype(w.dtype, copy=False)
+                    w, g, dtype = p.array, p.grad, p.array.dtype
+                    if dtype == np.float16:  # in which g² and Adam's ε are often 0
+                        w, g = w.astype(np.float32), g.astype(np.float32)
+                    new = self.update(w, g, state)
+                    p.data = new if new.dtype is dtype else new.astype(dtype, copy=False)
 
     def _each_group(self) -> Iterator[dict[str, Any]]:
         """Yield each group, while the attributes for settings have the values of this group."""
