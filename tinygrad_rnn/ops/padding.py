@@ -10,6 +10,7 @@ from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
 from .indexing import where
+from .ordering import median
 from .products import as_operand
 from .ranges import linspace
 from .rearranging import as_index, rearrange
@@ -17,7 +18,7 @@ from .reductions import max, mean, min
 from .shapes import broadcast_to, concatenate, flip
 
 COPIES = ("constant", "edge", "reflect", "symmetric", "wrap")
-STATISTICS = {"maximum": max, "mean": mean, "minimum": min}
+STATISTICS = {"maximum": max, "mean": mean, "median": median, "minimum": min}
 MODES = (*COPIES, *STATISTICS, "linear_ramp")
 
 
@@ -33,6 +34,7 @@ MODES = (*COPIES, *STATISTICS, "linear_ramp")
         (r(3, 4), 2, "maximum"),
         (r(3, 4), 1, "minimum", {"stat_length": 2}),
         (r(3, 4), ((1, 2), (0, 1)), "mean", {"stat_length": ((1, 2), (3, 4))}),
+        (r(4, 5), 2, "median", {"stat_length": 3}),
         (r(2, 3), 2, "linear_ramp", {"end_values": ((1.0, 2.0), (-1.0, 0.0))}),
     ],
 )
@@ -40,8 +42,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     """Return `array` with entries added before and after it along each axis, as `numpy.pad` does.
 
     The modes ``constant``, ``edge``, ``reflect``, ``symmetric`` and ``wrap`` copy entries, or put
-    constants. ``maximum``, ``mean`` and ``minimum`` add a statistic of the `stat_length` nearest
-    entries, and ``linear_ramp`` goes in equal steps from the edge to `end_values`.
+    constants. ``maximum``, ``mean``, ``median`` and ``minimum`` add a statistic of the
+    `stat_length` nearest entries, and ``linear_ramp`` goes in equal steps from the edge to `end_values`.
 
     Raises
     ------
