@@ -43,7 +43,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
 
     The modes ``constant``, ``edge``, ``reflect``, ``symmetric`` and ``wrap`` copy entries, or put
     constants. ``maximum``, ``mean``, ``median`` and ``minimum`` add a statistic of the
-    `stat_length` nearest entries, and ``linear_ramp`` goes in equal steps from the edge to `end_values`.
+    `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the edge to
+    `end_values`.
 
     Raises
     ------
