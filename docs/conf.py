@@ -35,7 +35,6 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_preserve_defaults = True
 default_role = "py:obj"
 napoleon_google_docstring = False
 napoleon_use_ivar = True

@@ -80,6 +80,15 @@ def tidy(app: Sphinx, doctree: nodes.document) -> None:
             link.replace_self(link.children)
 
 
+def show_formulas_as_they_are(app: Sphinx, what: str, name: str, *given: object) -> None:
+    """Make the formula, shapes and rules in the help of an op a literal block."""
+    lines = given[-1]
+    starts = [i for i, line in enumerate(lines) if line.startswith("formula   y = ")]
+    for start in starts:
+        end = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
+        lines[start:end] = ["::", "", *[f"    {line}" for line in lines[start:end]]]
+
+
 def without_arguments(app: Sphinx, what: str, name: str, *_: object) -> tuple[str, None] | None:
     """Hide the arguments of classes that only the library creates."""
     return ("", None) if name == "tinygrad_rnn.draw.Graph" else None
@@ -98,9 +107,10 @@ def without_dead_links(
 
 
 def setup(app: Sphinx) -> dict:
-    """Register the directive and the three hooks."""
+    """Register the directive and the four hooks."""
     app.add_directive("summaries", Summaries)
     app.connect("doctree-read", tidy)
+    app.connect("autodoc-process-docstring", show_formulas_as_they_are, priority=400)
     app.connect("autodoc-process-signature", without_arguments)
     app.connect("html-page-context", without_dead_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

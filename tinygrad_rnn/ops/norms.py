@@ -39,10 +39,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Without `axis`, `x` is one vector or one matrix. Without `ord`, the norm is the square root of
     the sum of squares of all entries. Other orders are, for a vector: a number p for
-    (Σ |x|^p)^(1/p), inf and −inf for the largest and smallest \\|x\\|, and 0 for the number of
-    entries that are not 0. For a matrix: "fro" (the default), "nuc" for the sum of the singular
-    values, 2 and −2 for the largest and smallest of them, 1 and −1 for the largest and smallest sum
-    of a column of \\|x\\|, and inf and −inf for that of a row.
+    ``(Σ |x|^p)^(1/p)``, inf and −inf for the largest and smallest absolute value, and 0 for the
+    number of entries that are not 0. For a matrix: "fro" (the default), "nuc" for the sum of the
+    singular values, 2 and −2 for the largest and smallest of them, 1 and −1 for the largest and
+    smallest sum of absolute values in a column, and inf and −inf for that in a row.
 
     A norm has a kink where it is 0. There, its gradient is taken to be 0.
 
