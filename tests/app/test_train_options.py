@@ -259,7 +259,7 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_training(folder, capsys,
 
 def count_points(picture):
     """Return the number of marks of the first curve in a picture, without that in the legend."""
-    return len(re.findall(rb"<use [^>]*#1f6fb2", picture)) - 1
+    return len(re.findall(rb"<use [^>]*#1f77b4", picture)) - 1
 
 
 def test_the_learning_curve_is_drawn_beside_the_log(folder, capsys):

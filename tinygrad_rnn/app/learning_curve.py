@@ -13,7 +13,6 @@ from ..serialize.whole_file import replace_file
 
 CREATOR = "tinygrad-rnn train"
 """The program that is named in the file, by which `is_learning_curve` recognises it."""
-COLOURS = ("#1f6fb2", "#c4501b")
 
 
 def can_draw() -> bool:
@@ -51,11 +50,9 @@ def draw_learning_curve(history: Sequence[tuple[float, float]], path: Path) -> N
     figure = figures.Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     mark = "o" if len(history) <= 40 else ""
-    for losses, label, colour in zip(
-        zip(*history, strict=True), ("training", "held out"), COLOURS, strict=True
-    ):
+    for losses, label in zip(zip(*history, strict=True), ("training", "held out"), strict=True):
         bits = [loss / log(2) for loss in losses]
-        axes.plot(epochs, bits, marker=mark, markersize=4, color=colour, label=label)
+        axes.plot(epochs, bits, marker=mark, markersize=4, label=label)
     axes.set(xlabel="epoch", ylabel="bits per character")
     axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
