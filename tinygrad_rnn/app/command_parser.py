@@ -31,7 +31,7 @@ class OneLineParser(argparse.ArgumentParser):
         end = " Run" if message.endswith("?") else "; run"
         self.exit(USER_ERROR, f"{self.prog}: {message}{end} {self.prog} --help for its options\n")
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore
         """Parse the arguments; an option that does not exist is an error with a suggestion."""
         args = sys.argv[1:] if args is None else list(args)
         for argument in args:

@@ -83,7 +83,7 @@ def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
         norms = [
             np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size
         ]
-        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0  # pyright: ignore
 
 
 def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:

@@ -54,7 +54,7 @@ def inverse_differences(x: Any) -> Any:
     ),
 )
 @widened
-def _eigh(a: Any, *, uplo: str = "L") -> Any:
+def _eigh(a: Any, *, uplo: Any = "L") -> Any:
     """Return the eigenvalues in ascending order, and below them the eigenvectors as columns. Only
     one triangle of `a` is read, and only it gets a gradient. Where eigenvalues are equal, their
     eigenvectors may be any basis, and the derivative of one into another is taken to be 0."""

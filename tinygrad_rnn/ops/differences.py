@@ -82,7 +82,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @composition(
     np.trapezoid,
-    *([np.trapz] if hasattr(np, "trapz") else []),
+    *([np.trapz] if hasattr(np, "trapz") else []),  # pyright: ignore
     sample=lambda r: [
         (r(4),),
         (r(3, 4), {"dx": 0.5, "axis": 0}),
@@ -171,7 +171,7 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         raise argument_error("gradient", "f", f"at least {edge_order + 1} points", got, fix)
     if not isinstance(spacing, Value):
         spacing = np.asarray(spacing, f.dtype if f.dtype.kind == "f" else None)
-    steps = diff(spacing) if spacing.ndim else broadcast_to(spacing, (n - 1,))
+    steps = diff(spacing) if spacing.ndim else broadcast_to(spacing, (n - 1,))  # pyright: ignore
     h = _along_first(steps, f.ndim)
     slopes = (f[1:] - f[:-1]) / h
     before, after = h[:-1], h[1:]

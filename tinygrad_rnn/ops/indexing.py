@@ -241,7 +241,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
     Tensor([[2.],
             [3.]])
     """
-    a, indices = arr if isinstance(arr, Value) else np.asarray(arr), np.asarray(indices)
+    a: Any = arr if isinstance(arr, Value) else np.asarray(arr)
+    indices = np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (
             f"an array of integers with {len(a.shape)} axes, as many as the argument arr has",

@@ -63,7 +63,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) ->
         (a if isinstance(a, Value) else np.asarray(a)).dtype if dtype is None else dtype
     )
     if isinstance(fill_value, Value):
-        return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)
+        return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)  # pyright: ignore
     return np.full(shape, fill_value, dtype)
 
 
@@ -135,9 +135,9 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
             places, names = _shared(func, ours)
             if len(args) > places or not kwargs.keys() <= names:
                 ours = composed.get(func, ours)
-                args, kwargs = _our_arguments(func, ours, args, kwargs)
+                args, kwargs = _our_arguments(func, ours, args, kwargs)  # pyright: ignore
         try:
-            return ours(*args, **kwargs)
+            return ours(*args, **kwargs)  # pyright: ignore
         except (ValueError, TypeError, IndexError) as error:
             if f"{func.__name__}: " in str(error):
                 raise

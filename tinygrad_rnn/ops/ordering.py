@@ -88,7 +88,7 @@ def quantile(
         raise argument_error("quantile", "a", "at least one entry over axis", describe(a), fix)
     entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (count, *kept)), axis=0)
     # The same quantile of 0, 1, 2, … is the place in the sorted entries, with its fraction.
-    places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)
+    places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)  # pyright: ignore
     below = np.floor(places).astype(int)
     fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
     fraction = fraction.reshape(q.shape + (1,) * len(kept))

@@ -79,7 +79,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     return array
 
 
-def _check_settings(array: Any, pad_width: Any, mode: str, settings: dict[str, Any]) -> None:
+def _check_settings(array: Any, pad_width: Any, mode: Any, settings: dict[str, Any]) -> None:
     """Raise NumPy's error for wrong settings, with the name of the operation."""
     try:
         np.pad(np.ones(array.shape), pad_width, mode, **settings)

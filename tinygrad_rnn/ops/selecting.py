@@ -49,7 +49,7 @@ def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> 
         a, axis = ravel(a), 0
     size = a.shape[axis]
     if mode != "raise":
-        index = np.take(np.arange(size), index, mode=mode)
+        index = np.take(np.arange(size), index, mode=mode)  # pyright: ignore  # any text
     return a[(slice(None),) * axis + (index.astype(np.intp),)]
 
 
@@ -144,7 +144,7 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     Tensor([3., 2.])
     """
     a = as_index("choose", "a", a)
-    return rearrange("choose", lambda *choices: np.choose(a, choices, mode=mode), *choices)
+    return rearrange("choose", lambda *choices: np.choose(a, choices, mode=mode), *choices)  # pyright: ignore
 
 
 @composition(

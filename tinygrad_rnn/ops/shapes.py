@@ -329,7 +329,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> tg.split(tg.Tensor([1.0, 2.0, 3.0]), [1])
     [Tensor([1.]), Tensor([2., 3.])]
     """
-    a = ary if isinstance(ary, Value) else np.asarray(ary)
+    a: Any = ary if isinstance(ary, Value) else np.asarray(ary)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
         expected, got = "an integer, or indices to cut at", describe(indices_or_sections)
