@@ -46,7 +46,9 @@ On Tensors, these functions return what NumPy returns, without a graph.
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """Return what `tg.where` returns or, for a condition alone, the indices where it holds."""
-    return np.nonzero(condition) if x is None and y is None else ops.where(condition, x, y)
+    if x is None and y is None:
+        return np.nonzero(condition)
+    return ops.where(condition, x, y)  # pyright: ignore
 
 
 def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
@@ -59,9 +61,8 @@ def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """Return an array filled with `fill_value`: a Tensor if that is one, else a plain array."""
     shape = np.shape(a) if shape is None else shape
-    dtype = np.dtype(
-        (a if isinstance(a, Value) else np.asarray(a)).dtype if dtype is None else dtype
-    )
+    like: Any = a if isinstance(a, Value) else np.asarray(a)
+    dtype = np.dtype(like.dtype if dtype is None else dtype)
     if isinstance(fill_value, Value):
         return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)  # pyright: ignore
     return np.full(shape, fill_value, dtype)

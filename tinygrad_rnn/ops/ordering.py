@@ -67,7 +67,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
     ],
 )
 def quantile(
-    a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+    a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
     """Return the numbers below which the fractions `q` (from 0 to 1) of the entries of `a` along
     `axis` lie. `method` says how to interpolate, as in `numpy.quantile`. `q` is a constant. If an
@@ -88,7 +88,7 @@ def quantile(
         raise argument_error("quantile", "a", "at least one entry over axis", describe(a), fix)
     entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (count, *kept)), axis=0)
     # The same quantile of 0, 1, 2, … is the place in the sorted entries, with its fraction.
-    places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)  # pyright: ignore
+    places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)
     below = np.floor(places).astype(int)
     fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
     fraction = fraction.reshape(q.shape + (1,) * len(kept))
@@ -105,7 +105,7 @@ def quantile(
     sample=lambda r: [(r(5), 30), (r(3, 4), [0, 50], {"axis": 0}), (r(3, 4), 70.0, 1)],
 )
 def percentile(
-    a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+    a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
     """Return the quantiles of `a` for the fractions q / 100; see `quantile`.
 
