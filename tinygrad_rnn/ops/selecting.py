@@ -134,7 +134,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         (1, r(2, 3), {"mode": "wrap"}),
     ],
 )
-def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
+def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
     """Return for each entry of `a`, a number of a choice, the entry of that choice at this place.
 
     Examples
@@ -144,7 +144,7 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     Tensor([3., 2.])
     """
     a = as_index("choose", "a", a)
-    return rearrange("choose", lambda *choices: np.choose(a, choices, mode=mode), *choices)  # pyright: ignore
+    return rearrange("choose", lambda *choices: np.choose(a, choices, mode=mode), *choices)
 
 
 @composition(
