@@ -18,7 +18,6 @@ from ..ops.names_elsewhere import MODULE
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .holder import Holder
-from .layer_rows import module_table
 from .state_checks import require_same_names, require_tied_equal
 
 if TYPE_CHECKING:
@@ -422,6 +421,8 @@ class Module(Holder):
 
     def _repr_html_(self) -> str:
         """Return the table of the modules and their parameters that a notebook shows."""
+        from .layer_rows import module_table  # late, because `html` is slow to import
+
         return module_table(self)
 
     def describe(self) -> str:
