@@ -200,11 +200,11 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     """
     copies = [(x, np.array(g)) for x, g in gradients]
     with accumulation_lock():
-        totals = [(x, g if x.grad is None else np.array(x.grad + g)) for x, g in copies]
+        totals = [(x, g if x._grad is None else np.array(x._grad + g)) for x, g in copies]
         for x, total in totals if observers else ():
             notify("accumulated", x, total)
         for x, total in totals:
-            x.grad = total
+            x._grad = total
 
 
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:

@@ -84,7 +84,7 @@ class Tensor(Copyable, MoreOperators, Value):
         if requires_grad is not False and messages.flag("Tensor", "requires_grad", requires_grad):
             messages.floating("Tensor", "requires_grad", self.array)
         self.name, self.tracked = name, bool(requires_grad)
-        self.node, self.grad, self.changed = None, None, 0
+        self.node, self._grad, self.changed = None, None, 0
 
     # -- attributes and conversions ----------------------------------------------------------------
 

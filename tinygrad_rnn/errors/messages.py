@@ -236,7 +236,7 @@ def store_grad(t: Any, grad: np.ndarray | None) -> None:
     """Set the gradient of `t`; raise an error unless it is None or an array that fits `t`."""
     is_array = isinstance(grad, np.ndarray)
     fits = is_array and grad.shape == t.array.shape and grad.dtype.kind in "biuf"
-    if not (fits or grad is None):
+    if grad is not None and not fits:
         expected = f"None, or an array of real numbers of shape {t.array.shape}"
         argument, kind = t.name or "grad", ValueError if is_array else TypeError
         fix = "convert it with np.asarray, or let backward compute it"
@@ -246,8 +246,8 @@ def store_grad(t: Any, grad: np.ndarray | None) -> None:
 
 def store_name(t: Any, name: str | None) -> None:
     """Set the name of `t`; raise TypeError unless it is text or None."""
-    if type(name) is not str:
-        instance("Tensor", "name", name, str | None, "text, or None", "use str(...)")
+    if name is not None and type(name) is not str:
+        instance("Tensor", "name", name, str, "text, or None", "use str(...)")
     t._name = name
 
 

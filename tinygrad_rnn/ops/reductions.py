@@ -18,6 +18,7 @@ from .elementwise import exp, sqrt
 from .indexing import keep_where, where
 from .shapes import concatenate, flip, invert_permutation, transpose
 
+HALF = np.dtype(np.float16)
 REDUCED = "any shape → that shape without axis, or with size 1 at axis if keepdims"
 
 
@@ -46,12 +47,22 @@ def compute_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(forward)
     def wide(a: Any, **settings: Any) -> Any:
-        if a.dtype == np.float16:
-            return forward(a.astype(np.float32), **settings).astype(np.float16)
+        if a.dtype is HALF:
+            return forward(a.astype(np.float32), **settings).astype(HALF)
         return forward(a, **settings)
 
-    wide.in_float32 = True  # type: ignore[attr-defined]  # `tg.compile` reads this
-    return wide
+    return mark_in_float32(wide)
+
+
+def mark_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `forward`, marked for `tg.compile` as a function that computes float16 in float32."""
+    forward.in_float32 = True  # type: ignore[attr-defined]
+    return forward
+
+
+def add_up(a: Any, axis: Any, keepdims: bool) -> Any:
+    """Return the sum of `a` over `axis`; float16 gives float32."""
+    return np.add.reduce(a, axis, np.float32 if a.dtype is HALF else None, None, keepdims)
 
 
 def reduction_factor(y: Any, a: Any) -> float:
@@ -60,7 +71,7 @@ def reduction_factor(y: Any, a: Any) -> float:
 
 
 @op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
-@compute_in_float32
+@mark_in_float32
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise
     summation along a contiguous axis, so for n entries the rounding error grows only with log n.
@@ -72,14 +83,15 @@ def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.sum(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.])
     """
-    return np.add.reduce(a, axis, keepdims=keepdims)
+    total = add_up(a, axis, keepdims)
+    return total.astype(HALF) if a.dtype is HALF else total
 
 
 sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
-@compute_in_float32
+@mark_in_float32
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the arithmetic mean over `axis`, computed from the sum as in `sum`. The mean of no
     entries is NaN, with NumPy's warning.
@@ -90,8 +102,9 @@ def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.mean(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([2., 3.])
     """
-    total = np.add.reduce(a, axis, keepdims=keepdims)
-    return total / reduction_factor(total, a)
+    total = add_up(a, axis, keepdims)
+    result = total / reduction_factor(total, a)
+    return result.astype(HALF) if a.dtype is HALF else result
 
 
 mean.vjps(
