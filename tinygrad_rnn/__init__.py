@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .compile import compile
     from .draw import graph
 else:
-    from . import compile  # the package, which is called like its function
+    from . import compile  # this is the package; it has the same name as its function
 
 __version__ = "0.1.0"
 
@@ -48,7 +48,8 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-# These are modules. `tg.graph` is the function that draws; `tg.tensor`, PyTorch's name, is missing.
+# Remove these two modules: `tg.graph` is the function that draws, and `tg.tensor`, PyTorch's name,
+# raises an error that says what to write instead.
 globals().pop("graph", None)
 globals().pop("tensor", None)
 
@@ -62,7 +63,7 @@ LAZY = {
 }
 """The module of each name that is imported on its first use, so that importing tg stays quick."""
 
-if not TYPE_CHECKING:  # a type checker then reports names that the package does not have
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report names that do not exist
 
     def __getattr__(name: str) -> Any:
         """Import the module of a name in `LAZY`."""

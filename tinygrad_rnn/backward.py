@@ -49,8 +49,9 @@ def densify(x: Value, total: Any, sparse: list[SparseGrad]) -> Any:
 def add_contribution(x: Value, c: Any, cotangents: dict[Value, Any], owned: set[Value]) -> None:
     """Add the contribution `c` to the cotangent of x.
 
-    The first sum is a new array, because the rule of ``a + b`` returns the same ``g`` for both
-    inputs. `owned` holds the values that have such a new array, and these are added to in place.
+    The first sum is a new array, because two values may share the array of a contribution: the rule
+    of ``a + b`` returns the same ``g`` for both inputs. `owned` holds the values whose cotangent is
+    such a new array. Later contributions to these cotangents are added in place.
     """
     if x in owned:
         cotangents[x] = iadd(cotangents[x], c)
@@ -85,8 +86,8 @@ def backward_pass(
         cotangent is complete.
     watch : callable, optional
         Called as ``watch(y, x, contribution, total)`` after each contribution has been added. The
-        op that made y contributes to its input x. `total` is the sum of all contributions to x so
-        far except `SparseGrad` objects, or None if there are no others.
+        op that made y contributes to its input x. `total` is the sum of the contributions to x so
+        far, without the `SparseGrad` objects. It is None if all of them are `SparseGrad` objects.
 
     Raises
     ------
@@ -131,10 +132,10 @@ def backward_pass(
 
 
 def _recorded_inputs(node: Node) -> list[Any]:
-    """Return the inputs of a node for rules that run on Tensors: Values, and arrays for constants.
+    """Return the inputs of a node, as Values and constant arrays, for rules that run on Tensors.
 
-    In place of a Value whose array was replaced after the op ran, return the array that the op
-    used.
+    If the array of a Value was replaced after the op ran, return the array that the op used
+    instead of the Value.
     """
     pairs = zip(node.inputs, node.arrays, strict=True)
     return [x if isinstance(x, Value) and x.array is array else array for x, array in pairs]
@@ -210,7 +211,7 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
 def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
     """Notify the observers that a backward pass begins, and return a callable to use as `watch`.
 
-    It reports each contribution to the observers, and then to `watch` if that is given.
+    The callable reports each contribution to the observers, and then to `watch` if it is given.
     """
     notify("before", order)
     watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]

@@ -74,7 +74,9 @@ def set_default_dtype(dtype: DTypeLike) -> None:
 
 
 def as_dtype(operation: str, dtype: Any, kinds: str = "", expected: str = "a dtype") -> np.dtype:
-    """Return `dtype` as a `numpy.dtype`, if its kind is in `kinds` (any kind if that is empty).
+    """Return `dtype` as a `numpy.dtype`; raise an error if its kind is not in `kinds`.
+
+    If `kinds` is empty, every kind is allowed.
 
     Raises
     ------
@@ -151,7 +153,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
 
 
 def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
-    """Return the arguments of a call without Tensors, converted to arrays if none is from NumPy."""
+    """Convert the arguments of a call without Tensors to arrays, unless one is from NumPy."""
     for x in arrays:
         if isinstance(x, FROM_NUMPY):
             return arrays
@@ -161,12 +163,12 @@ def as_numpy_arguments(arrays: list[Any]) -> list[Any]:
 def cast_result(
     forward: Callable[..., Any], arrays: Sequence[Any], params: dict[str, Any], result: np.ndarray
 ) -> np.ndarray:
-    """Return `result` in the dtype of the floating inputs. If it is not floating, keep its dtype.
+    """Return `result` in the dtype of the floating inputs; keep the dtype of other results.
 
     With NumPy, float32 and int64 give float64; here the result stays float32. If all inputs are
     integers but the result is floating, the op is computed again in float64, and that result is
-    cast to the default dtype. NumPy would compute with int8 in float16, and in an op that negates
-    its input, such as sigmoid, unsigned integers would wrap around.
+    cast to the default dtype. The first result may be wrong: NumPy computes with int8 in float16,
+    and unsigned integers wrap around in an op that negates its input, such as sigmoid.
     """
     if result.dtype.kind != "f":
         return result.astype(real_dtype(result.dtype), copy=False)
@@ -180,8 +182,8 @@ def cast_result(
 def widen(x: Any) -> Any:
     """Return float16 numbers in float32, and any other array or Tensor unchanged.
 
-    Sums of float16 numbers overflow above 65,504, and they stop growing where an entry is less
-    than half of the last digit of the sum.
+    A sum of float16 numbers overflows above 65,504. It also stops growing when each new entry is
+    less than half of the last binary digit of the sum so far.
     """
     return x.astype(np.float32) if x.dtype == np.float16 else x
 

@@ -43,7 +43,8 @@ class Node:
     index : int
         The `clock` when the op ran: a later node has a larger index.
     scope : tuple of ScopePart
-        Where the op ran: ``gru / t=3 / reset gate`` is in time step 3 of the module ``gru``.
+        The place where the op ran: ``gru / t=3 / reset gate`` is in time step 3 of the module
+        ``gru``.
     used : int
         0 until a backward pass uses the node; then 2, or 1 with ``retain_graph=True``, which
         allows another pass.
@@ -77,8 +78,9 @@ class Value:
         True if gradients flow back to the value.
     changed : int
         The `clock` when `array` was last replaced or `tracked` was turned on; 0 if neither has
-        happened. If a node with a smaller index used this value, that node used an older array, or
-        earlier uses of the value were not recorded. The backward pass raises an error at this node.
+        happened. A node that uses the value and has a smaller index ran before this change: with
+        an older array, or before the value was tracked. The backward pass raises an error at
+        such a node.
     grad : numpy.ndarray or None
         The gradient. Each `Tensor.backward` adds to it.
     name : str or None
@@ -103,7 +105,7 @@ def unwrap(x: Any) -> Any:
 
 
 IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
-"""Immutable types that a setting, or an entry of the index in ``x[index]``, may have."""
+"""Immutable types: a setting, or an entry of an index, of these types needs no copy."""
 
 
 context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))

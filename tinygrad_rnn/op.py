@@ -1,7 +1,7 @@
 """Ops: functions of arrays, each with its formula and the rules of its derivative.
 
-Every op runs in `apply`. It is also the only function that records a `Node`, the graph's entry for
-one call of an op.
+Every op runs in `apply`. `apply` is also the only function that records a `Node`, the graph's entry
+for one call of an op.
 """
 
 from __future__ import annotations

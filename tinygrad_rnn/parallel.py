@@ -2,7 +2,7 @@
 
 This module needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
 
-If an exception ends one process, it ends all, because the others would wait for it forever.
+An exception that ends one process ends all processes. Otherwise the others would wait forever.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def _read_parameters(operation: str, parameters: Any) -> list[Tensor]:
 
 
 def _read_communicator(operation: str, communicator: Any) -> Any:
-    """Return the communicator, or that of all processes; raise TypeError if it is none."""
+    """Return the communicator, by default `world()`; raise TypeError if it is not one."""
     mpi = _mpi()
     communicator = world() if communicator is None else communicator
     expected, fix = "a communicator of mpi4py", "pass tg.parallel.world(), or None"
@@ -232,8 +232,8 @@ def _describe(p: Tensor) -> tuple[str | None, tuple[int, ...], str, bytes]:
 def _require_same(operation: str, lists: list[list[Any]]) -> None:
     """Raise ValueError if the parameters of the processes do not belong together.
 
-    Their numbers may differ, before `broadcast` for example. But if a process has the numbers of
-    another process in another order, then it has the parameters in another order.
+    The values of parameters may differ, before `broadcast` for example. But if a process has the
+    values of process 0 in another order, then it has the parameters in another order.
     """
     shapes = [[each[1:3] for each in theirs] for theirs in lists]
     if any(theirs != shapes[0] for theirs in shapes):
@@ -265,9 +265,10 @@ def _gather(operation: str, communicator: Any, entry: Any) -> list[Any]:
 
 
 def _exchange(communicator: Any, entry: Any) -> list[Any]:
-    """Return the entries of all processes: None is that of a process that has ended.
+    """Return the entries of all processes; the entry of a process that has ended is None.
 
-    It waits in a barrier of its own, which no other call of MPI can be mistaken for.
+    The processes first wait for each other in an `Ibarrier`. No other call of MPI can be mistaken
+    for it.
     """
     communicator.Ibarrier().Wait()
     return communicator.allgather(entry)
@@ -291,7 +292,7 @@ def _mpi() -> Any:
 
 @cache
 def _abort_after_an_exception(mpi: Any) -> None:
-    """When an exception ends this process, let it end all, after its message is printed.
+    """Let an exception that ends this process end all processes, after its message is printed.
 
     Python stores an exception that ends the program, other than `SystemExit`, in `sys.last_value`.
     """
@@ -306,10 +307,10 @@ def _abort_after_an_exception(mpi: Any) -> None:
 
 @cache
 def _say_goodbye_at_the_end(mpi: Any) -> None:
-    """When this process ends without an exception, let it tell the others, and wait for them.
+    """Let this process tell the others, and wait for them, when it ends without an exception.
 
     A process that still calls `average_gradients` reads the goodbye in place of an entry. Without
-    it, that process would wait forever.
+    the goodbye, that process would wait forever.
     """
 
     def say_goodbye() -> None:

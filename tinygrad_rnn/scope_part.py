@@ -1,4 +1,4 @@
-"""Scopes, which say where an op was recorded, and how to write them as text."""
+"""Scopes, which say where an op was recorded, and functions that write them as text."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Tensor(Copyable, MoreOperators, Value):
         return read(np.ndarray.tolist, self)
 
     def detach(self) -> Self:
-        """Return a leaf with the same array that requires no gradients, as truncated BPTT needs."""
+        """Return a leaf that shares the array but requires no gradients, for truncated BPTT."""
         hooked = read_hook.get() is not None
         return read(Tensor.detach, self) if hooked else type(self)(self.array, name=self.name)
 

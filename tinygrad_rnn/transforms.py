@@ -310,7 +310,7 @@ def _compute_gradients(
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:
-    """Yield the values in order. Before each, enter the scope "gradient" where it was recorded.
+    """Yield the values in order; before each, enter the scope "gradient" inside the value's scope.
 
     The ops that compute the gradient of a value are therefore recorded at that value's time step,
     and a drawing shows them beside the value.

@@ -248,7 +248,7 @@ def test_a_write_next_to_the_needed_part_of_an_array_has_its_own_message(w):
         with (
             pytest.raises(
                 WrittenError,
-                match=r"no write to an array of which multiply at .* used a part.*copy of the part",
+                match=r"no write to this array, because multiply .* used a part.*copy of the part",
             ),
             tg.debug(),
         ):

@@ -572,7 +572,7 @@ AREAS = {
         "axes to fewer places": (
             lambda: tg.moveaxis(leaf(3, 2), [0, 1], [0]),
             ValueError,
-            r"moveaxis: argument destination: expected 2 axes, as in source, got 1, \[0\]",
+            r"moveaxis: argument destination: expected 2 axes, as in source, got 1: \[0\]",
         ),
         "an axis twice": (
             lambda: leaf(3, 2).transpose(0, 0),

@@ -54,7 +54,7 @@ class Contribution:
 
     @property
     def _is_first(self) -> bool:
-        """True if no op before has contributed to the gradient of the input."""
+        """True if the gradient of the input was absent or 0 before this contribution."""
         return self.total is self.gradient or np.array_equal(
             self.total, self.gradient, equal_nan=True
         )
@@ -211,7 +211,10 @@ class _Collector:
         self.sparse: dict[Value, list[SparseGrad]] = {}
 
     def collect(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
-        """Copy a contribution and the running total; `backward_pass` calls this as its `watch`."""
+        """Store copies of a contribution to `x` and of the running total for `x`.
+
+        `backward_pass` calls this method, its argument `watch`, after each contribution.
+        """
         if isinstance(contribution, SparseGrad):
             self.sparse.setdefault(x, []).append(contribution)
             contribution = densify(x, None, [contribution])
@@ -222,7 +225,10 @@ class _Collector:
         self.collected.append((x, np.array(contribution), np.asarray(total)))
 
     def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
-        """Yield the contributions collected since the last call, all of `node`; then clear them."""
+        """Yield the contributions collected since the last call, then clear them.
+
+        All of them are contributions of `node`.
+        """
         tracked = [i for i, x in enumerate(node.inputs) if isinstance(x, Value) and x.tracked]
         for i, (x, contribution, total) in zip(tracked, self.collected, strict=True):
             rule = node.op.rule_text(node.op.inputs[0 if node.op.variadic else i])

@@ -1,4 +1,4 @@
-"""Brackets in formulas: an operand gets them where the text would mean something else without.
+"""Brackets in formulas: an operand gets them only where the formula needs them.
 
 Each text has a level: how tightly its outermost operator binds. An operand gets brackets if it
 binds less tightly than its place in the formula requires.
@@ -13,7 +13,8 @@ from string import Formatter
 WORD, SUM, PRODUCT, NEGATION, POWER, PREFIX, POSTFIX, ATOM = range(1, 9)
 """The levels of ``a mod b``, ``a + b``, ``a / b``, ``−a``, ``a ** b``, ``√a``, ``a²`` and ``f(a)``.
 
-An operator that is not known has the level `WORD`, so its text always gets brackets.
+An operator that is not known has the level `WORD`, so its text gets brackets as an operand of any
+other operator.
 """
 
 FORMS = {
@@ -28,11 +29,11 @@ FORMS = {
 """Regular expressions of formulas, in which □ is an operand and • is anything in brackets."""
 
 LEFT_OF = {"+": SUM, "−": SUM, "-": SUM, "⊙": NEGATION, "@": NEGATION, "/": NEGATION}
-"""The lowest level of an operand without brackets, if this sign stands on its right."""
+"""For each sign: the lowest level at which the operand on its left needs no brackets."""
 
 RIGHT_OF = {"+": SUM, "−": PRODUCT, "-": PRODUCT, "⊙": POWER, "@": POWER, "/": POWER}
 RIGHT_OF |= {"√": PREFIX, "∛": PREFIX}
-"""The lowest level of an operand without brackets, if this sign stands on its left."""
+"""For each sign: the lowest level at which the operand on its right needs no brackets."""
 
 OPENING, CLOSING, MINUS = "([⌊⌈|,;", ")]⌋⌉|,;", ("−", "-")
 SUPERSCRIPTS = "²³ᵀ⁻⁾"
@@ -116,7 +117,7 @@ def _needs_brackets(text: str, level: int, before: str, after: str) -> bool:
 
 
 def _required_by_left(before: str, left: str) -> int:
-    """Return the lowest level of an operand without brackets that follows this text."""
+    """Return the lowest level at which an operand after this text needs no brackets."""
     if not left or left in OPENING:
         return 0
     if before in MINUS:
@@ -125,5 +126,5 @@ def _required_by_left(before: str, left: str) -> int:
 
 
 def _required_by_right(right: str) -> int:
-    """Return the lowest level of an operand without brackets in front of this character."""
+    """Return the lowest level at which an operand before this character needs no brackets."""
     return 0 if not right or right in CLOSING else LEFT_OF.get(right, POSTFIX)

@@ -34,8 +34,8 @@ class debug:
 
     Use it as a ``with`` block, or as the decorator of a function.
 
-    Inside the block, the arrays of a live graph are read-only: the inputs and results of its ops. A
-    graph is live while its result exists and no backward pass has used the graph up. Writing to
+    Inside the block, the arrays of a live graph (the inputs and results of its ops) are read-only.
+    A graph is live while its result exists and no backward pass has used the graph up. Writing to
     such an array in place would make gradients silently wrong. So the write raises an error that
     names two lines: the line of the write, and the line that called the op. A write through a view
     that was made before the op was called is detected only in the backward pass.
@@ -65,7 +65,8 @@ class debug:
     WrittenError
         If the block writes to an array that a live graph needs. It is a RuntimeError.
     NonFiniteError
-        If an op or a rule in the block produces NaN or Inf. It is a FloatingPointError.
+        If an op, or the derivative rule of an op, produces NaN or Inf in the block. It is a
+        FloatingPointError.
 
     Examples
     --------
@@ -161,7 +162,7 @@ class debug:
                 self.locations.pop(id(y), None)
 
     def contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
-        """Check the contribution of y's op to its input x, and the running total for x."""
+        """Check what y's op adds to the gradient of its input x, and the sum so far."""
         if not self.nonfinite or not self._is_active():
             return
         entries = getattr(contribution, "values", contribution)  # a SparseGrad has `values`
@@ -171,7 +172,7 @@ class debug:
                 raise self._gradient_error(y, x, title, array)
 
     def _gradient_error(self, y: Any, x: Value, title: str, array: Any) -> Exception:
-        """Return the error for a gradient that is not finite, from y's op to its input x."""
+        """Return the error for a NaN or Inf in what y's op adds to the gradient of its input x."""
         op = y.node.op
         number = next(i for i, value in enumerate(y.node.inputs) if value is x)
         name = f"{op.inputs[0]}[{number}]" if op.variadic else op.inputs[number]

@@ -31,7 +31,10 @@ PARAMETERS_WIDTH = 80
 """The greatest width of the lines that list the parameters."""
 
 Inline = dict[Value, Text]
-"""For each result that is inlined into another equation, its text and the text's level."""
+"""For each result that is inlined into another equation, its text and the level of the text.
+
+The module `brackets` explains levels.
+"""
 
 
 def format_graph(output: Value, *, shapes: bool = True) -> str:

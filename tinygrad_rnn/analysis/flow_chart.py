@@ -1,4 +1,4 @@
-"""A small chart of norms over time as SVG, for notebooks, in the colour of the page's text."""
+"""A small SVG chart of norms over time, in the colour of the page's text, for notebooks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from math import floor, isfinite, log10
 
 WIDTH, HEIGHT, LEFT, TOP = 420, 130, 62, 18
 DASHES = ["none", "6 3", "2 3", "8 3 2 3"]
-"""The patterns of the lines, so that several differ without colour."""
+"""The dash patterns that tell the lines apart, because all lines have the same colour."""
 
 
 def draw_chart(curves: dict[str, dict[int, float]]) -> str:
-    """Return curves of positive numbers over time steps, on a logarithmic scale.
+    """Return an SVG chart of positive numbers over time steps, on a logarithmic scale.
 
-    Numbers that are 0, NaN or infinite have no logarithm and no point. If there is none left, the
-    chart is empty text.
+    A number that is 0, NaN or infinite gets no point, because it has no logarithm. If no number
+    gets a point, the result is an empty string.
 
     Parameters
     ----------
     curves : dict of dict
-        The numbers of each curve by time step, by the name of the curve.
+        The key is the name of a curve. The value maps each time step to the curve's number.
     """
     points = {
         name: {t: log10(x) for t, x in by_t.items() if isfinite(x) and x > 0}

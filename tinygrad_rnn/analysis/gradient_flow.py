@@ -1,4 +1,4 @@
-"""Gradients over time: the gradients of states, and what each step adds to those of parameters."""
+"""Gradients over time: those of the states, and what each step adds to those of the parameters."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Flow:
     values: dict[str, np.ndarray]
 
     def _norms(self) -> dict[str, dict[int, float]]:
-        """Return the norms of the first four states' gradients by time step, by their title."""
+        """Return, for each of the first four states, the norm of its gradient at each time step."""
         return {
             f"‖∂L/∂{name}‖": dict(zip(self.times[name], self.norms(name).tolist(), strict=True))
             for name in list(self.gradients)[:4]
@@ -296,8 +296,8 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         Arrays of shape (T, ...) by name: ``"r"``, ``"z"``, ``"n"`` and ``"h"`` of a GRU; ``"i"``,
-        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM. Of a cell of your own, they are
-        all results with a ``name``. A result whose shape changes over time is left out. If there
+        ``"f"``, ``"g"``, ``"o"``, ``"c"`` and ``"h"`` of an LSTM. A cell of your own gives all
+        results that have a ``name``. A result whose shape changes over time is left out. If there
         are several loops, for example one for each layer and direction, each name begins with the
         scope of its loop: ``gru / layer 1 / r``. After the end of a sequence (`lengths`), a state
         keeps its last value. The cell still computes values of the gates there, but they are not
@@ -380,7 +380,7 @@ def _require_states(states: Iterable[str], named: Named) -> None:
 
 
 def _stack_values(named: Named) -> dict[str, np.ndarray]:
-    """Return the values of each named result stacked along time; leave out changing shapes."""
+    """Stack the values of each named result along time; leave out a result whose shape changes."""
     title = _titles(named)
     arrays = {key: [value.array for value in by_step.values()] for key, by_step in named.items()}
     return {
@@ -413,7 +413,8 @@ def _run_backward(
     cotangents : dict of Value to ndarray
         The gradient of each named result in a time step.
     contributions : dict of (Value, Loop) to list
-        The contributions of each time step to each value from outside of all loops.
+        The contributions of each time step to the gradient of each value that is outside of all
+        loops.
     """
     contributions: dict[tuple[Value, Loop], list[Any]] = {}
 

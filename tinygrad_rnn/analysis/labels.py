@@ -51,9 +51,9 @@ def label_values(values: Iterable[Value], *, unique: bool = True) -> dict[Value,
 
     The label of a result is its name and time step (``h₃``). The label of a leaf has no time step,
     because a parameter belongs to all steps. There are two exceptions. If several leaves have the
-    same name, a constant that is used in one step only gets that step (``x₃``). An initial state
-    gets the step before the loop (``h₋₁``). The label of a constant without a name is its value or
-    its shape.
+    same name, and one of them is a constant that a single step uses, its label has that step
+    (``x₃``). The label of an initial state has the step before the loop (``h₋₁``). The label of a
+    constant without a name is its value or its shape.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _group_repeated_ops(values: Iterable[Value]) -> Iterable[dict[int, Node]]:
 
 
 def _place_in_loop(scope: Scope) -> tuple[tuple, int] | None:
-    """Return (key of the innermost loop and the scope in its step, step), or None if in no loop."""
+    """Return a key of the place in the innermost loop, and the step; None outside of loops."""
     for i in reversed(range(len(scope))):
         if scope[i].is_step:
             before, after = map(str, scope[:i]), map(str, scope[i + 1 :])

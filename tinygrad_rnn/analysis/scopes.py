@@ -1,4 +1,4 @@
-"""Scopes of recorded results: ordinals of modules, calls and scans, and loops and time steps.
+"""Scopes of recorded results: numbering of their modules, calls and scans; search for loops.
 
 A node holds the scope in which it was recorded. In this scope a module is identified by its `id`,
 and a call or a scan by the value of the `clock` when it began. `resolve_scopes` turns both into
@@ -62,7 +62,7 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
     shared: dict[ScopePart | Scope, Any] = {}
 
     def count(key: tuple, identity: int) -> int:
-        """Return the ordinal of `identity`, from 1, among the identities counted under `key`."""
+        """Return 1 for the first identity that comes under `key`, 2 for the next new one, …."""
         counted = ordinals.setdefault(key, {})
         return counted.setdefault(identity, len(counted) + 1)
 
@@ -109,7 +109,7 @@ def time_step(scope: Scope) -> int | None:
 
 
 def loop_of(scope: Scope) -> Loop | None:
-    """Return the outermost loop around a scope and the time step in it; None if in no loop."""
+    """Return a scope's outermost loop and time step in it; None if the scope is in no loop."""
     for i, part in enumerate(scope):
         if part.is_step:
             return scope[:i], part.index
@@ -117,7 +117,10 @@ def loop_of(scope: Scope) -> Loop | None:
 
 
 def find_loops_around(scopes: Mapping[K, Scope]) -> dict[K, Loop | None]:
-    """Return `loop_of(scope)` for each scope, by the same keys; equal loops are one object."""
+    """Return a dict that has the keys of `scopes` and the values `loop_of(scope)`.
+
+    If two loops have equal scopes, these scopes are one object.
+    """
     shared: dict[Scope, Scope] = {}
 
     @once_per_scope

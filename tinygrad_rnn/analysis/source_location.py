@@ -94,7 +94,7 @@ def _failed_code(code: CodeType, instruction: int) -> str:
 
 
 def _written_expression(tree: ast.Module) -> ast.expr | None:
-    """Return the name, or attribute of a name, that a statement writes to; None if none."""
+    """Return the expression that a statement writes to, such as ``w`` or ``w.data``, or None."""
     node: Any = tree.body[0] if tree.body else None
     node = node.target if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
     if isinstance(node, ast.Call):

@@ -40,8 +40,8 @@ class Summary:
     Attributes
     ----------
     rows : list of LayerRow
-        One for each module. A row has ``name``, ``module``, and as tuples of Tensors the module's
-        own parameters: ``new`` ones, and ``shared`` ones that a row above has too.
+        One for each module. A row has ``name``, ``module``, and two tuples of the module's own
+        parameters: ``shared`` holds those that a row above has too, and ``new`` holds the others.
     outputs : dict of str to (int, str)
         For each module by name, the number of its calls and the shapes of its output. A cell is
         called once in each time step; its shapes are those of one step.
@@ -90,7 +90,7 @@ class Summary:
         return make_table(self.rows, "output", texts)
 
     def _notes(self) -> str:
-        """Return the lines below the table: what is in all rows together."""
+        """Return the lines below the table, with the totals of all rows."""
         frozen = sum(p.array.nbytes for row in self.rows for p in row.frozen)
         memory = f"parameters {self.memory:,} bytes, gradients {self.memory - frozen:,}"
         memory += f", buffers {self.buffers:,}" if self.buffers else ""
@@ -193,7 +193,7 @@ def _is_shape(x: Any) -> bool:
 
 @contextmanager
 def _watched(calls: dict[int, Call]) -> Iterator[None]:
-    """Note for each module that is called in the block its calls and the shapes of its output."""
+    """Count the calls of each module in the block, and note the shapes of its output."""
     outer = call_hook.get()
 
     def watch(module: Any, args: Any, kwargs: Any) -> Any:
@@ -216,7 +216,7 @@ def _watched(calls: dict[int, Call]) -> Iterator[None]:
 
 
 def _note_cells(calls: dict[int, Call], layer: Recurrent[Any], shape: tuple[int, ...]) -> None:
-    """Note the steps of those cells that run over all time steps at once, and are not called."""
+    """Count the steps of the cells that have `unroll`. A layer runs them without calling them."""
     if layer.batch_first and len(shape) == 3:
         shape = (shape[1], shape[0], shape[2])
     for _, cell in layer.children():

@@ -16,7 +16,7 @@ from .source_location import find_written_arrays, format_location
 
 @dataclass
 class GuardedArray:
-    """An array that live graphs need, or the base of one.
+    """An array that live graphs need, or the base of such an array.
 
     Each op that uses or makes the array has a hold on it: the array must stay unchanged until the
     hold is released.
@@ -142,7 +142,10 @@ class Guard:
         return None
 
     def _overlapping(self, array: np.ndarray) -> list[GuardedArray]:
-        """Return guarded arrays that may share memory with `array`, first those that need it."""
+        """Return the guarded arrays that may share memory with `array`.
+
+        First come those in which a write to `array` can change entries that a graph needs.
+        """
         sharing = [held for held in self.held.values() if np.may_share_memory(array, held.array)]
         return sorted(sharing, key=lambda held: not held.needs(array))
 
@@ -153,8 +156,8 @@ def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
     fix = "write to a copy, or write after backward"
     if not held.needs(array):
         expected = (
-            f"no write to an array of which {held.use} used a part, because a live graph needs "
-            "that part and NumPy locks the whole array"
+            f"no write to this array, because {held.use} used a part of it, a live graph needs "
+            "that part, and NumPy locks the whole array"
         )
         fix += "; or compute with a copy of the part"
     return str(argument_error("debug", f"array {describe(array)}", expected, got, fix))
@@ -168,8 +171,8 @@ def _unlock(held: GuardedArray) -> None:
 def _can_unlock(array: np.ndarray) -> bool:
     """Return whether NumPy lets a locked array become writable again.
 
-    NumPy does if the memory belongs to an array. If the memory belongs to another object, NumPy
-    does only if that object declares it writable.
+    NumPy lets it if the memory belongs to an array. If the memory belongs to another object, NumPy
+    lets it only if that object declares the memory writable.
     """
     if array.base is None or isinstance(array.base, np.ndarray):
         return True

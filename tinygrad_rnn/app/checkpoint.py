@@ -1,7 +1,8 @@
 """The contents of a checkpoint: everything that the next training step depends on, except the text.
 
-`pack` collects them from a Trainer, and `restore` checks them and puts them into one. A file with
-right checksums can still hold senseless values, because any program can compute checksums.
+`pack` collects them from a Trainer. `restore` puts them into a new Trainer, and checks them first:
+a file with correct checksums can still hold senseless values, because any program can compute
+checksums.
 """
 
 from __future__ import annotations
@@ -91,15 +92,15 @@ def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, 
 
 
 def _restore_generator(rng: np.random.Generator, state: Any) -> None:
-    """Set the state of a random generator; raise an error if it is not a possible state."""
+    """Set the state of a random generator; raise an error if `state` is impossible."""
     rng.bit_generator.state = state
-    # NumPy stores some impossible numbers, and takes others modulo a power of 2.
+    # NumPy raises no error for impossible numbers: it stores some, and reduces some modulo 2**n.
     if rng.bit_generator.state != state or state["has_uint32"] not in (0, 1):
         raise ValueError("its rng is not the state of a random generator")
 
 
 def _is_count(value: Any) -> bool:
-    """Return whether a value is an integer from 0, and no bool."""
+    """Return whether a value is an int (not a bool) of at least 0."""
     return type(value) is int and value >= 0
 
 

@@ -22,7 +22,7 @@ def is_checkpoint(path: Path) -> bool:
 
 
 class CheckpointFile:
-    """Saving of a training to a file, or under another name beside it if that fails.
+    """Save a training to a file, or to another file beside it if that fails.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class CheckpointFile:
 
     @property
     def is_current(self) -> bool:
-        """Whether nothing has been trained since the last save to `path`, or since the start."""
+        """True if nothing has been trained since the last save to `path`, or since the start."""
         return self._saved == self.trainer.position
 
     def save(self) -> str:
@@ -74,13 +74,16 @@ class CheckpointFile:
         try:
             self.trainer.save(spare)
         except OSError:
-            return f"neither can {spare}"
+            return f"{spare} cannot be written either"
         self.spare = spare
         return f"saved {spare} instead"
 
 
 def _free_name(path: Path) -> Path:
-    """Return a path beside `path` that no file has. It is short, because `path` may be too long."""
+    """Return an unused path in the folder of `path`.
+
+    The new file name is short, because the name in `path` may be too long.
+    """
     number, stem, suffix = 1, path.stem[:40], path.suffix[:20]
     while (spare := path.with_name(f"{stem}-rescued-{number}{suffix}")).exists():
         number += 1

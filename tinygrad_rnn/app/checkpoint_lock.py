@@ -1,4 +1,4 @@
-"""A lock that tells two trainings into one checkpoint apart."""
+"""A lock that keeps two trainings from writing the same checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lock_checkpoint(target: Path) -> Iterator[None]:
     Parameters
     ----------
     target : Path
-        The checkpoint, behind all symbolic links.
+        The path of the checkpoint, with all symbolic links followed.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def lock_checkpoint(target: Path) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    # The name has a fixed length, because that of the checkpoint may be as long as possible.
+    # The lock's name is short, because the checkpoint's may be as long as the system allows.
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     path = target.with_name(f".tinygrad_rnn.{digest}.lock")
     while True:

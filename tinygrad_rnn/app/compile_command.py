@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="instead of the program, list what it computes before, in and after its loops",
+        help="instead of printing the program, list what it computes before, in and after loops",
     )
     add_plain_option(parser)
 
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _name_line_of_user(cell: str) -> Iterator[None]:
-    """Turn an error that code in the user's file raises into one that names its line.
+    """Name the line in the user's file that an error came from, in the message of the error.
 
     An error that passes through no line of this file is not changed.
     """
@@ -87,7 +87,7 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         found: tuple[BaseException, int] | None = None
         cause: BaseException | None = error
-        while cause:  # the compiler raises an error of its own from that of the cell
+        while cause:  # the compiler's own error has the cell's error as its cause
             if line := _find_line(cause, path):
                 found = cause, line
             cause = cause.__cause__

@@ -71,8 +71,8 @@ def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="draw each module or gate of this name as one box, or all of them at this depth "
-        "if NAME is a number; repeatable",
+        help="draw each module or gate of this name as one box; if NAME is a number, do so with "
+        "all modules and gates at this depth; repeatable",
     )
     parser.add_argument(
         "--parameters",

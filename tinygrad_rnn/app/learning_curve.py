@@ -12,19 +12,19 @@ from pathlib import Path
 from ..serialize.whole_file import replace_file
 
 CREATOR = "tinygrad-rnn train"
-"""The program that is named in the file, by which `is_learning_curve` recognises it."""
+"""The program name in the file. `is_learning_curve` recognises the file by this name."""
 
 
 def can_draw() -> bool:
     """Return whether Matplotlib is installed. It is not imported, because that takes a second."""
     try:
         return find_spec("matplotlib") is not None
-    except ValueError:  # a program has put something else in its place
+    except ValueError:  # a program has put something else in place of Matplotlib
         return False
 
 
 def is_learning_curve(path: Path) -> bool:
-    """Return whether `draw_learning_curve` has written a file."""
+    """Return whether `draw_learning_curve` has written the file at `path`."""
     with path.open("rb") as file:
         return CREATOR.encode() in file.read(5000)
 

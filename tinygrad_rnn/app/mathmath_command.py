@@ -59,9 +59,9 @@ def tell_tutorial(*, plain: bool = False, as_json: bool = False, directory: Path
     Raises
     ------
     OSError
-        If the directory does not exist or is not writable, or if it contains a file of one of
-        these names that no earlier run wrote. In these cases nothing is printed, and no file of
-        another program is overwritten.
+        If the directory does not exist or is not writable, or if a file in it has one of these
+        names but was not written by an earlier run. In these cases nothing is printed, and no file
+        of another program is overwritten.
     """
     from .mathmath import forward_chapters, numbers, training_chapters
     from .mathmath.page import Page

@@ -1,4 +1,4 @@
-"""Names of output files, which are checked before any work, so that none of it is lost."""
+"""Names of output files. They are checked before any work starts, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from ..serialize.whole_file import find_target
 def claim_name(
     path: Path, argument: str, *, is_own: Callable[[Path], bool], may_replace: bool
 ) -> Path:
-    """Return the file that a training will write, behind all symbolic links; write nothing.
+    """Check the name of the file that a training will write, and return the path of that file.
+
+    Symbolic links are followed. This function writes nothing.
 
     Parameters
     ----------

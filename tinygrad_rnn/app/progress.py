@@ -20,7 +20,7 @@ class Progress:
     batches : int
         The number of batches in an epoch.
     loss : float
-        The mean loss of the latest batches of this epoch, at most twenty, in nats per character.
+        The mean loss of the latest batches (at most twenty) of this epoch, in nats per character.
     characters_per_second : float
     seconds_left : float
         The time until all epochs are done, estimated from the speed so far.
@@ -53,8 +53,8 @@ class Pace:
     Parameters
     ----------
     evaluation : float
-        The expected duration of an evaluation, in batches of training. The first measured
-        evaluation replaces it.
+        The number of training batches that are expected to take as long as an evaluation. It is
+        used until an evaluation has been measured.
     """
 
     def __init__(self, evaluation: float):
@@ -75,7 +75,7 @@ class Pace:
         self.batches, self.characters = self.batches + 1, self.characters + characters
 
     def add_evaluation(self) -> None:
-        """Count the end of an epoch: its evaluation, and everything that was saved."""
+        """Count an evaluation that has just ended. Its time includes that of saving files."""
         self.evaluation_time += self._lap()
         self.evaluations += 1
 

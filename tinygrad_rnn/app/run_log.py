@@ -1,4 +1,4 @@
-"""The log of a training: a file with one JSON object a line, one line an epoch."""
+"""The log of a training: a file with one line for each epoch, each line a JSON object."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class RunLog:
     ----------
     path : Path
     done : int
-        The number of epochs that are done when the training is resumed; 0 for a new one. Lines of
-        later epochs are dropped, because these epochs are evaluated again.
+        The number of epochs that are done when the training is resumed; 0 for a new training. Lines
+        of later epochs are dropped, because these epochs are evaluated again.
     """
 
     def __init__(self, path: Path, done: int):

@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_text(pieces: Iterable[str]) -> None:
-    """Print each piece of text at once, and end the line however this ends."""
+    """Print each piece of text at once, and end the line, also after an error."""
     is_empty = True
     try:
         for piece in pieces:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Ctrl-C, the request of a scheduler or a shutdown, and the end of the terminal."""
+"""The signals of Ctrl-C, of a scheduler or a shutdown, and of a terminal that closes."""
 SAME_REQUEST = 1.0
 """Two signals within this many seconds are one request, because some programs repeat a signal."""
 
@@ -26,8 +26,8 @@ class StopSignals:
     Attributes
     ----------
     number : int or None
-        The first signal that arrived. It stays here even if the exception was lost, as it is in a
-        destructor.
+        The first signal that arrived. It stays here even if Python discards the exception, which
+        happens in a destructor.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class StopSignals:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold the exception back until the block has ended, so that the block is done whole."""
+        """Hold the exception back until the block has ended, so that the block runs to its end."""
         self._depth += 1
         try:
             yield

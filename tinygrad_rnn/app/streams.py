@@ -20,5 +20,5 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Send stdout to the null device, because Python flushes it at exit and would fail again."""
+    """Send stdout to the null device after a failed write, because Python flushes it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,7 +38,10 @@ DIVERGED_LOSS = 1e6
 For comparison, the loss of a uniform guess is the logarithm of the vocabulary's size.
 """
 SHORTEST_STREAM = 256
-"""The least characters of a stream of held-out text. Each stream begins with a state of zeros."""
+"""The least length of a stream of held-out text, in characters.
+
+Each stream begins with a state of zeros.
+"""
 
 
 class Trainer:
@@ -59,7 +62,7 @@ class Trainer:
     epoch : int
         The number of epochs that are done, evaluation included.
     batch : int
-        The number of batches of the next epoch that are done.
+        The number of batches that are done in the current epoch.
     history : list of (float, float)
         The training loss and the held-out loss of every epoch, in nats per character.
 
@@ -137,18 +140,18 @@ class Trainer:
 
     @property
     def position(self) -> tuple[int, int]:
-        """The number of epochs that are done, and of batches in the next epoch."""
+        """The number of epochs that are done, and of batches done in the current epoch."""
         return self.epoch, self.batch
 
     @property
     def best_epoch(self) -> int:
-        """The number of the epoch with the lowest held-out loss, from 1; 0 if none is done."""
+        """The number of the epoch with the lowest held-out loss, from 1; 0 before the first."""
         losses = [held_out for _, held_out in self.history]
         return losses.index(min(losses)) + 1 if losses else 0
 
     @property
     def is_done(self) -> bool:
-        """Whether all epochs are done, or the held-out loss exhausted the patience."""
+        """True if all epochs are done, or if `patience` epochs in a row brought no better loss."""
         patience = self.options.patience
         is_stuck = bool(patience) and self.epoch - self.best_epoch >= patience
         return is_stuck or self.epoch >= self.options.epochs
@@ -189,8 +192,8 @@ class Trainer:
     def _differentiate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, Any]:
         """Set the clipped gradients; return the loss and the new state.
 
-        An exception, KeyboardInterrupt included, leaves everything that the next step depends on
-        unchanged: only dropout has drawn numbers, and the generator is set back.
+        If this raises an exception, KeyboardInterrupt included, nothing changes that the next step
+        depends on. Dropout may have drawn random numbers, so the generator is set back.
         """
         place = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
         before = self.rng.bit_generator.state
@@ -238,9 +241,10 @@ class Trainer:
         stop : callable, optional
             Called without arguments before every batch. If it returns True, training stops.
         hold : callable, optional
-            Called without arguments around every change of the trainer's state. It returns a
-            context manager. If this holds back the exceptions of signal handlers, a signal at any
-            moment leaves a state that can be saved and resumed.
+            Called without arguments before every change of the trainer's state. It returns a
+            context manager, and the change is made inside of it. If the context manager holds back
+            the exceptions of signal handlers, the state can be saved and resumed after a signal at
+            any moment.
 
         Returns
         -------
@@ -315,8 +319,9 @@ class Trainer:
     def evaluate(self) -> float:
         """Return the mean loss on the held-out text, in nats per character.
 
-        A long text is read as parallel streams, as many as in training. Each begins with a state
-        of zeros and has at least 256 characters. Characters left over at the end do not count.
+        A long text is read as parallel streams, at most as many as in training. Each begins with a
+        state of zeros and has at least 256 characters. Characters left over at the end do not
+        count.
         """
         return self._mean_loss(self._held_out_batches())
 

@@ -86,14 +86,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--valid",
         type=Path,
         metavar="FILE",
-        help="text file for evaluation, in place of the end of the text",
+        help="text file for evaluation (default: the end of the training text, see --holdout)",
     )
     parser.add_argument(
         "--log",
         type=Path,
         metavar="FILE",
-        help="write the figures of every epoch as a line of JSON, and at the end draw the learning "
-        "curve beside it as .svg, if Matplotlib is installed (extra plot)",
+        help="write the figures of every epoch as a line of JSON; at the end, if Matplotlib (the "
+        "extra plot) is installed, draw the learning curve into an .svg file beside FILE",
     )
     defaults = asdict(Architecture()) | asdict(Options())
     parser.add_argument(
@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _warn_of_idle_dropout(console: Console, architecture: Architecture) -> None:
-    """Print a warning if dropout has no effect, because it acts between layers."""
+    """Print a warning if there is dropout but only one layer: dropout acts between layers."""
     if architecture.dropout and architecture.layers == 1:
         print_line(
             console,
@@ -170,7 +170,7 @@ def _claim_outputs(options: argparse.Namespace, out: Path) -> Outputs:
     may_replace = options.resume or options.overwrite
 
     def is_own_model(path: Path) -> bool:
-        # `Trainer.resume` says more precisely what is wrong with a file that is no checkpoint.
+        # With --resume, any file passes here, because `Trainer.resume` has a better error for it.
         return options.resume or is_checkpoint(path)
 
     claims = [(out, "--out", is_own_model)]

@@ -42,7 +42,8 @@ class TrainingDisplay:
             TextColumn(loss + "{task.fields[bits]:.3f} bits/char"),
             TextColumn("{task.fields[speed]:,.0f} tokens/s  {task.fields[left]} left"),
         )
-        # The terminal writes ^C behind the line. If this began a new line, the old one would stay.
+        # After Ctrl-C, the terminal writes ^C behind the live line. Without room for it there, ^C
+        # would begin a new line, and the live line would stay on the screen.
         line = Constrain(self.bar, console.width - 3)
         self.live = Live(line, console=console, transient=True, refresh_per_second=10)
         self.task: Any = None
@@ -72,7 +73,7 @@ class TrainingDisplay:
         self.bar.update(self.task, completed=progress.batch, **fields)
 
     def show_evaluation(self) -> None:
-        """Say in the live line that the held-out text is read."""
+        """Show in the live line that the held-out text is being read."""
         if self.task is not None:
             self.bar.update(self.task, description="held-out text")
 

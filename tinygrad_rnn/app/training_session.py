@@ -116,7 +116,8 @@ class TrainingSession:
             if self.signals.number is None:
                 raise
         except (OSError, SystemExit, MemoryError):
-            # The display raises the first two if the terminal or the reader of the pipe has gone.
+            # If the terminal or the reader of the pipe has gone, the display raises OSError or
+            # SystemExit.
             with self.signals.hold():
                 self.checkpoint.save()
             if self.signals.number is None:

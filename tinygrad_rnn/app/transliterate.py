@@ -1,4 +1,4 @@
-"""Write a symbol that the terminal's encoding lacks in ASCII: σ as sigma, h₀ as h_0.
+"""Write symbols in ASCII if the terminal's encoding lacks them: σ as sigma, h₀ as h_0.
 
 Equations stay readable in this way, for example with ``LC_ALL=C`` or in a pipe on Windows.
 """
@@ -20,9 +20,9 @@ READINGS = {
     "”": '"', "′": "'", "•": "*", "✓": "yes", "✗": "no", "⋮": ":", "⋯": "...", "ŷ": "y_hat",
     "\u0302": "_hat", "\u0303": "_tilde",
 }  # fmt: skip
-"""What to write for symbols whose Unicode name and decomposition do not tell."""
+"""The ASCII text of symbols for which the Unicode name and decomposition do not give it."""
 RAISED = {"<super>": "^", "<sub>": "_"}
-"""What to write before a superscript or a subscript."""
+"""The sign to write before a superscript or a subscript."""
 
 
 def read_symbol(character: str) -> str:
@@ -56,7 +56,7 @@ def read_symbol(character: str) -> str:
 
 
 def transliterate(text: str) -> str:
-    """Return `text` in ASCII, with one ``_`` or ``^`` for a run of raised or lowered symbols.
+    """Return `text` in ASCII, with one ``^`` or ``_`` before a run of raised or lowered symbols.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def transliterate(text: str) -> str:
 
 
 def _decompose(character: str) -> tuple[str, str]:
-    """Return the kind and the characters that Unicode composes a character of: ``₀`` is sub, 0."""
+    """Return the kind and the parts of a character in Unicode: ``<sub>`` and ``0`` for ``₀``."""
     kind, *codes = unicodedata.decomposition(character).split() or [""]
     if kind and not kind.startswith("<"):
         kind, codes = "", [kind, *codes]
@@ -81,7 +81,7 @@ def _decompose(character: str) -> tuple[str, str]:
 
 
 def _handle(error: UnicodeError) -> tuple[str, int]:
-    """Return a replacement for what cannot be encoded, and where to go on."""
+    """Return ASCII for the part that cannot be encoded, and the position where that part ends."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return transliterate(error.object[error.start : error.end]), error.end

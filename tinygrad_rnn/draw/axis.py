@@ -88,13 +88,13 @@ def add_axis(
 
 
 def find_consecutive_loops(picture: Picture) -> dict[Scope, list[list[list[Vertex]]]]:
-    """Return the columns of each pair of loops in which the second loop starts from the first.
+    """Return columns of vertices for each pair of loops of which the second continues the first.
 
     An example is an encoder and its decoder. The key is the scope around both loops. The first
-    column holds the whole first loop; each of the others holds one step of the second.
+    column holds the whole first loop. Each other column holds one step of the second loop.
 
-    The result is empty if `picture` has no marks for omitted steps. Graphviz finds this order for
-    complete loops by itself, and invisible edges would disturb it.
+    The result is empty if `picture` shows all steps of its loops. Then Graphviz finds the order of
+    the loops by itself, and invisible edges would disturb it.
     """
     if all(vertex.kind != "steps" for vertex in picture.vertices.values()):
         return {}
@@ -123,7 +123,7 @@ def find_companions(picture: Picture) -> list[tuple[Scope, Scope, int]]:
     """Return the pairs of loops in which step t of the second loop uses only step t of the first.
 
     An example of a second loop is the loss at every step. The third entry of a tuple is the number
-    of these steps.
+    of steps in which the second loop uses the first.
     """
     places = find_places(picture)
     uses: dict[tuple[Scope, Scope], set[tuple[int, int]]] = {}

@@ -288,7 +288,7 @@ def _edge_widths(picture: Picture) -> dict[int, float]:
 
 
 def _width(norm: float, top: float) -> float:
-    """Return the width for a norm: 4 for the largest norm, `top`, and for NaN and inf."""
+    """Return the width for a norm: 4 for `top` (the largest norm), for NaN and for inf."""
     if not isfinite(norm):
         return 4.0
     return 0.5 + 3.5 * max(0.0, 1 + log10(norm / top) / 6) if norm and norm / top > 0 else 0.5

@@ -126,7 +126,7 @@ class Graph:
                 "graph.dot",
                 "fold",
                 expected=f"at most {MAX_VERTICES} visible nodes",
-                got=f"{count}, which no scope or time step groups into fewer",
+                got=f"{count}, which cannot be folded into fewer",
                 fix="record parts under tg.scope(name) and pass fold=1, "
                 "or use text(), which has no limit",
             )
@@ -284,7 +284,7 @@ def graph(
         of the value.
     steps : str, optional
         The time steps to draw in every loop. For example, ``"first:2,last:1"`` keeps the first two
-        and the last. Marks stand for the omitted steps. `steps` cannot be combined with `roll`.
+        and the last. Each "…" stands for omitted steps. `steps` cannot be combined with `roll`.
     roll : bool
         Draw one time step in place of all. An edge brings in the state of the previous step, t−1.
     fold : int or str, or a sequence of them

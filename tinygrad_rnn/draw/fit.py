@@ -1,4 +1,4 @@
-"""Shrinking of a picture that is too large to draw: the first view that fits replaces it."""
+"""Shrinking of a picture that is too large to draw: less detailed views of it are tried."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MAX_VERTICES = 600
 """The greatest number of visible vertices that can be drawn."""
 
 MAX_OPS = 20_000
-"""The greatest number of ops in a graph that may be drawn as its first and its last vertices.
+"""The greatest number of ops in a graph of which only the two ends may be drawn.
 
-The two ends of a larger graph would show too little of it. Ends are drawn only if no other view
-fits.
+The ends are the first and the last vertices. They are drawn only if no other view fits. In a larger
+graph, they would show too little.
 """
 
 END_SIZES = (250, 100, 25)
@@ -65,7 +65,7 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
 def _smaller_views(
     picture: Picture, steps_chosen: bool
 ) -> Iterator[tuple[str, Callable[[], Picture]]]:
-    """Yield pairs (options of `graph`, function that makes this view), most detailed first."""
+    """Yield smaller views, most detailed first: (options of `graph`, function that makes it)."""
     bare = hide_parameters(picture)
     for part, others in ((picture, ""), (bare, ', parameters="hide"')):
         if others:

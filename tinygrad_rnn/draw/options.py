@@ -48,7 +48,7 @@ def parse_fold(fold: Any) -> list[int | str]:
 
 
 def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
-    """Return the numbers of first and of last time steps to keep, or None to keep all.
+    """Return how many time steps to keep at the start and at the end, or None to keep all.
 
     ``"first:2,last:1"`` gives ``(2, 1)``.
 
@@ -64,7 +64,7 @@ def parse_steps(steps: Any, *, roll: bool) -> tuple[int, int] | None:
         return None
     expected, got = 'text like "first:2,last:1"', repr(steps)
     if roll:
-        expected = "None with roll=True, which draws one time step in place of all"
+        expected = "None, because roll=True draws one time step in place of all"
         raise argument_error("graph", "steps", expected, got, "leave out steps or roll")
     parts = steps.replace(" ", "").split(",") if isinstance(steps, str) else []
     matches = [match for part in parts if (match := re.fullmatch(r"(first|last):([0-9]+)", part))]

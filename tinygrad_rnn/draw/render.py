@@ -59,7 +59,7 @@ def render(dot: str, form: str) -> bytes:
     for command in find_engines(form):
         try:
             done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
-        except OSError as error:  # a file named dot cannot be run
+        except OSError as error:  # the file that was found under the name dot cannot be run
             reasons.append(error.strerror or str(error))
             continue
         if done.stdout and not done.returncode:

@@ -19,10 +19,10 @@ INDEX = re.compile(r"\[(\d+)(?=[],])")
 def roll_steps(picture: Picture) -> Picture:
     """Return `picture` with one time step in place of all steps of a loop.
 
-    Vertices that correspond to each other in different steps become one vertex. A vertex that
-    exists in only one of several steps, for example the initial state, is not in the rolled step,
-    unless it is a state that an op computed. The ``lag`` of an edge is the number of steps from
-    computation to use.
+    Vertices that correspond to each other in different steps become one vertex. A state that an op
+    computed is always in the rolled step. Any other vertex that exists in only one of several
+    steps, for example the initial state, is not. The ``lag`` of an edge is the number of steps
+    between the computation of a value and its use.
     """
     loops = find_loops(picture)
     stands_for: dict[str, Vertex] = {}
@@ -148,7 +148,7 @@ def _edges_with_lag(picture: Picture) -> list[Edge]:
 
     @once_per_scope
     def locate(scope: Scope) -> Loop | None:
-        """Return the loop around a scope, and the position of its step among all steps."""
+        """Return the loop around a scope, and the position of the scope's step in this loop."""
         place = loop_of(scope)
         return place and (place[0], positions[place[0]][place[1]])
 
@@ -165,7 +165,10 @@ def _edges_with_lag(picture: Picture) -> list[Edge]:
 
 
 def _find_initial_states(picture: Picture) -> set[str]:
-    """Return the ids of leaves, and of vertices outside a loop, that only its first step uses."""
+    """Return the ids of the vertices that only the first step of a loop uses.
+
+    Only leaves, and vertices outside of the loop, are considered.
+    """
     loops, places = find_loops(picture), find_places(picture)
     first_steps: dict[Scope, int] = {}
     for name, place in places.items():

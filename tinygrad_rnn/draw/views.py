@@ -59,14 +59,14 @@ def fold_gradients(picture: Picture) -> Picture:
         return picture
     folded = _fold(picture, find_gradient) or picture
     folded.notes.append(
-        "the gradient of each scope is one box because it differs between time steps; "
-        "the steps option shows its ops"
+        "the gradient of each scope is one box, because its ops differ between time steps; "
+        "the steps option shows these ops"
     )
     return folded
 
 
 def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
-    """Return `picture` with one box for each scope that `find_fold` returns, or None for no box.
+    """Return `picture` with a box for each scope that `find_fold` finds; None if it finds no scope.
 
     `find_fold` takes the scope of a vertex. It returns the scope whose box replaces the vertex, or
     None if the vertex stays.
@@ -142,7 +142,7 @@ def _fold_name(scope: Scope) -> str:
 REARRANGING_OPS = {
     "add", "concatenate", "expand_dims", "getitem", "reshape", "squeeze", "transpose"
 }  # fmt: skip
-"""Ops that may count as parameters: for example, they take the rows of a gate or add biases."""
+"""Ops that only move or add entries. `find_parameters` may count them as parameters."""
 
 
 def find_parameters(picture: Picture) -> set[str]:
@@ -217,7 +217,7 @@ def copy_parameters(picture: Picture) -> Picture:
 
 
 def _keep_vertices(picture: Picture, names: set[str]) -> Picture:
-    """Return these vertices of a picture and the edges between them, without unused leaves."""
+    """Return the vertices `names` and the edges between them, without unused leaves."""
     edges = [edge for edge in picture.edges if edge.source in names and edge.target in names]
     used = {end for edge in edges for end in (edge.source, edge.target)}
     vertices = {

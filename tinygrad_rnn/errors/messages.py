@@ -31,13 +31,13 @@ def instance(operation: str, argument: str, value: Any, kinds: Any, expected: st
 
 
 def flag(operation: str, argument: str, value: Any) -> bool:
-    """Return `value` as a bool; raise TypeError for any other type, because bool("no") is True."""
+    """Return `value` if it is a bool; else raise TypeError, because bool("no") would be True."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
 
 
 def runs_at_once(block: str, function: Callable[..., Any]) -> None:
-    """Raise TypeError for a generator or async function: it would run after the block has ended."""
+    """Raise TypeError for a generator or async function: its body runs after the block."""
     if any(is_deferred(function) for is_deferred in DEFERRED):
         expected = "a function that finishes its work before it returns"
         got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
@@ -54,7 +54,7 @@ def floating(operation: str, argument: str, array: np.ndarray) -> None:
 
 
 def fits(operation: str, argument: str, array: np.ndarray, dtype: np.dtype) -> None:
-    """Raise ValueError if an integer dtype cannot hold an entry of `array`, NaN for example."""
+    """Raise ValueError if an integer dtype cannot hold an entry of `array`, such as NaN."""
     limits = np.iinfo(dtype)
     above = array >= limits.max + 1.0 if array.dtype.kind == "f" else array > limits.max
     held = (array >= limits.min) & ~above
@@ -157,7 +157,7 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     pairs = zip(names, inputs, strict=False)
     got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
     text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
-    # Subclasses of TypeError take more arguments.
+    # A subclass of TypeError may not accept a text as its only argument.
     better = (TypeError if isinstance(error, TypeError) else type(error))(text)
     better.explained = True  # type: ignore[attr-defined]
     return better

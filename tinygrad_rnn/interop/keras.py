@@ -33,11 +33,11 @@ def from_keras(
 ) -> dict[str, np.ndarray]:
     """Convert the weights of a Keras `SimpleRNN`, `GRU` or `LSTM` to our state dict.
 
-    The layer may be wrapped in `Bidirectional`. Keras stores ``kernel`` (I, gates · H),
-    ``recurrent_kernel`` (H, gates · H) and ``bias``. The gates of a GRU are in the order z, r, h,
-    and those of an LSTM in the order i, f, c, o. A GRU with ``reset_after=True`` has a bias
-    (2, 3H): one row for x and one for h. Every other layer has a bias (gates · H,), which becomes
-    ``bias_ih``; ``bias_hh`` becomes zero. I is the number of inputs, and H that of hidden units.
+    The layer may be wrapped in `Bidirectional`. I is the number of inputs, and H is the number of
+    hidden units. Keras stores ``kernel`` (I, gates · H), ``recurrent_kernel`` (H, gates · H) and
+    ``bias``. The gates of a GRU are in the order z, r, h, and those of an LSTM in the order
+    i, f, c, o. A GRU with ``reset_after=True`` has a bias (2, 3H): one row for x and one for h. All
+    other layers have a bias (gates · H,), which becomes ``bias_ih``; ``bias_hh`` becomes zero.
     Keras's inputs are (batch, time, I), so build our layer with ``batch_first=True``. The
     conventions are those of keras.io/api/layers/recurrent_layers. Tests check them against outputs
     recorded from Keras.

@@ -25,9 +25,9 @@ NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 """The first part of our parameter names, in the order of the fields of `LayerWeights`."""
 
 TWO_FORMS = (
-    "the two forms cannot be converted into each other, because r multiplies h U_n + b_hn in "
-    "'after' and h alone in 'before'; build the layer with the form that the weights were "
-    "trained with"
+    "the two forms cannot be converted into each other, because in 'after' r multiplies "
+    "h U_n + b_hn, and in 'before' r multiplies h alone; build the layer with the form "
+    "that the weights were trained with"
 )
 
 
@@ -237,7 +237,10 @@ def require_equal_shapes(
 
 
 def require_one_layer(operation: str, weights: LayerWeights, names: Sequence[str]) -> None:
-    """Raise ValueError unless the shapes of the weights, called `names`, are those of one layer."""
+    """Raise ValueError unless the shapes of the weights are those of one layer.
+
+    Error messages use `names`, the names of the weights.
+    """
     W, U, *biases = weights
     rows = count_gates(operation, names[1], U) * U.shape[1]
     require_shape(operation, names[0], W, (rows, None), "(gates · H, I)")

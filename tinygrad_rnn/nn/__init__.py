@@ -28,7 +28,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+if not TYPE_CHECKING:  # hidden from type checkers, so that they report names that do not exist
 
     def __getattr__(name: str) -> Any:
         raise missing(f"module {__name__!r}", name, NN, sys.modules[__name__])

@@ -1,4 +1,4 @@
-"""Activations by name: what each module returned, and the results that a cell has named."""
+"""Activations by name: the output of each module, and the results to which a cell gave names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Times = tuple[int, ...]
 """The time steps of the scans around a value, the outermost first."""
 
 Calls = tuple[int, ...]
-"""The starts of the calls and scans around a value, which tell several runs apart."""
+"""The `ScopePart.call` of each scope around a value. These numbers tell several runs apart."""
 
 Found = dict[str, dict[Calls, dict[Times, dict[Calls, Any]]]]
-"""Values by name, by the run of a scan or the call, by time steps, and by the calls in a step."""
+"""Values by four keys: name, run of a call or scan, time steps, and calls inside the steps."""
 
 _active: ContextVar[tuple[Recorder, ...]] = ContextVar("tinygrad_rnn.recorders", default=())
 """The recorders of the open `record` blocks of this thread or task."""
@@ -44,15 +44,15 @@ def record(model: Module) -> Iterator[Activations]:
     context manager
         It gives `Activations`: a mapping from names to arrays that grows with each call.
 
-        - ``"encoder.0"``: the output of the module that `named_modules` calls so. The name of the
-          model itself is ``""``. If a module returns a tuple, this is a tuple of arrays.
+        - ``"encoder.0"``: the output of the module that has this name in `named_modules`. The name
+          of the model itself is ``""``. If a module returns a tuple, this is a tuple of arrays.
         - ``"encoder.0.scores"``: a result that the module has given the name ``"scores"``.
           If a module has this name too, the result is ``"encoder.0.scores (result)"``.
         - ``"gru.l0.z"``: the gate z of the layer ``l0`` in the module ``gru``. The cells of this
-          library name their gates, states and the parts of a step that need no state.
+          library name their gates, their states, and the terms that need no state (``x_z``).
 
-        What a scan computes in each step has time on the first axis: (T, ...). If something is
-        computed again, in a second call for example, the name of the second is ``"gru (2)"``.
+        A result of the steps of a scan has time on the first axis: (T, ...). If something is
+        computed again, in a second call for example, the second result is ``"gru (2)"``.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def record(model: Module) -> Iterator[Activations]:
     -----
     Blocks may be nested, and each records by itself. A block records the calls of its own thread
     or task. It also records under `no_grad`, but then it keeps all results of a call in memory
-    until the call ends. A compiled module runs step by step in the block, because a program has no
-    modules: the last digits of its results may differ.
+    until the call ends. A compiled module runs step by step in the block, because a compiled
+    program has no modules. The last digits of its results may then differ.
 
     Examples
     --------
@@ -96,16 +96,16 @@ def record(model: Module) -> Iterator[Activations]:
 
 
 class Recorder:
-    """What one `record` block has seen. It observes the ops, and the calls of modules.
+    """The observer of one `record` block: it collects results of ops and outputs of modules.
 
     Attributes
     ----------
     found : Found
-        What the modules returned, and the arrays that have a name.
+        The outputs of the modules, and the arrays that have a name.
     """
 
     def __init__(self, model: Module):
-        self.model = model  # it keeps the modules alive, so that their ids stay theirs
+        self.model = model  # this keeps the modules alive, so that their ids are not reused
         self.names = {id(module): name for name, module in model.named_modules()}
         self.weights = frozenset(id(parameter) for parameter in model.parameters())
         self.of_weights = set(self.weights)
@@ -114,7 +114,7 @@ class Recorder:
         self.found: Found = {}
 
     def call(self, around: Any, module: Module, args: Any, kwargs: Any) -> Any:
-        """Call the module, and note what it returned. `around` is the hook of a block around."""
+        """Call the module, and keep its output. `around` is the hook of an enclosing block."""
         self.depth += 1
         try:
             call = module.forward if around is None else lambda *a, **k: around(module, a, k)
@@ -130,11 +130,11 @@ class Recorder:
         return output
 
     def after(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
-        """Note the result of an op. A module names it later, so the name is read at the end."""
+        """Keep the result of an op. A module names it later, so the name is read at the end."""
         if self.depth and any(recorder is self for recorder in _active.get()):
             values = [x for x in inputs if isinstance(x, Value)]
             if all(id(x) in self.of_weights for x in values):
-                self.of_weights.add(id(out))  # a part of a weight, which is no activation
+                self.of_weights.add(id(out))  # computed from weights alone, so no activation
             self.results.append((context.get()[1], out))
 
     def ignore(self, *_: Any) -> None:
@@ -153,7 +153,7 @@ class Recorder:
         self.of_weights = set(self.weights)
 
     def _name_result(self, scope: Scope, name: str) -> str | None:
-        """Return the full name of a named result, or None if it is of no module of the model."""
+        """Return the full name of a named result, or None if no module of the model computed it."""
         calls = [i for i, part in enumerate(scope) if part.kind == "call"]
         known = [i for i in calls if scope[i].index in self.names]
         if not known:
@@ -164,7 +164,7 @@ class Recorder:
         return f"{full} (result)" if full in self.names.values() else full
 
     def _add(self, name: str, scope: Scope, value: Any) -> None:
-        """Add what was computed in a scope."""
+        """Add a value that was computed in a scope."""
         steps = [i for i, part in enumerate(scope) if part.is_step]
         end = steps[0] + 1 if steps else len(scope)
         run, calls = (tuple(p.call for p in parts) for parts in (scope[:end], scope[end:]))
@@ -235,7 +235,7 @@ class Activations(Mapping[str, Any]):
 
 
 def _stack(*leaves: Any) -> Any:
-    """Return what was computed step by step: arrays as one array, anything else as a list."""
+    """Return the leaves of all time steps: arrays as one array, anything else as a list."""
     return np.stack(leaves) if all(map(_is_array, leaves)) else list(leaves)
 
 

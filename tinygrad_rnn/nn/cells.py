@@ -6,7 +6,7 @@ all gates.
 
 In the equations, x has shape (B, I) and h has shape (B, H), for batch size B, input size I and
 hidden size H. W is the transpose of `weight_ih`, and U is the transpose of `weight_hh`. b_i is
-`bias_ih`, and b_h is `bias_hh`. The letter of a gate, such as r in W_r, selects that gate's block.
+`bias_ih`, and b_h is `bias_hh`. The letter of a gate, such as r in W_r, selects that gate's part.
 A prime marks the new state. σ is the logistic function, and ⊙ is the elementwise product.
 
 Part of a step depends on x alone. `Cell.unroll` computes that part for all time steps at once. It
@@ -65,7 +65,7 @@ class Cell(Module, Generic[State]):
 
     gates: int = 1
     letters: str = ""
-    """The letters of the gates in the order of their blocks."""
+    """The letters of the gates, in the order in which the parameters stack them."""
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, *, rng: init.Rng = None
@@ -244,7 +244,7 @@ class RNNCell(Cell[Tensor]):
         self.nonlinearity = nonlinearity
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b_i + b_h and the remaining step; see `Cell.unroll`."""
+        """Return x W + b_i + b_h, and the remaining step; see `Cell.unroll`."""
         activation = tanh if self.nonlinearity == "tanh" else relu
         W, U = self.weight_ih, self.weight_hh
         b_i, b_h = self._biases()
@@ -324,7 +324,7 @@ class GRUCell(Cell[Tensor]):
         self.reset = reset
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b for each gate and the remaining step; see `Cell.unroll`.
+        """Return x W + b for each gate, and also the remaining step; see `Cell.unroll`.
 
         b is b_i + b_h. For n with reset="after", b is b_in alone, because r multiplies b_hn.
         """
@@ -433,7 +433,7 @@ class LSTMCell(Cell[tuple[Tensor, Tensor]]):
         )
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
-        """Return x W + b_i + b_h for each gate and the remaining step; see `Cell.unroll`."""
+        """Return x W + b_i + b_h for each gate, and also the remaining step; see `Cell.unroll`."""
         b_i, b_h = self._biases()
         weights = self._split_gates(self.weight_ih, "W_")
         biases = self._split_gates(b_i + b_h, "b_")
@@ -477,7 +477,8 @@ def as_state(
 def _apply_mask(h: Any, mask: Any) -> Any:
     """Return h ⊙ mask, or h if there is no mask.
 
-    This is a product, and not the `where` of `drop_input`, because `where` makes a step of an RNN
-    about 20 % slower. A dropped infinity gives NaN, but only the state of a relu can be infinite.
+    `drop_input` uses `where` instead of a product, but here `where` makes a step of an RNN about
+    20 % slower. The product is NaN if an entry of h is infinite and its mask is 0. Only an RNN with
+    relu can have an infinite h.
     """
     return h if mask is None else h * mask

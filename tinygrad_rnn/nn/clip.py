@@ -87,7 +87,7 @@ def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
 
 
 def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:
-    """Return the joint norm, computed from gradients divided by about their largest entry.
+    """Return the joint norm; while computing it, scale the largest entry to about 1.
 
     Raises
     ------

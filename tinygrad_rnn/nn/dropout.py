@@ -83,8 +83,8 @@ def sample_mask(
 ) -> np.ndarray:
     """Return a mask for a whole sequence: each entry is 0 with probability p, else 1 / (1 − p).
 
-    Inside `reuse_masks`, return the next of the masks that its list held at first. When there are
-    none left, append each new mask to the list.
+    Inside `reuse_masks`, return the masks of its list, one in each call. After the last of them,
+    make new masks and append each to the list.
 
     Source: Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
     networks" (2016).
@@ -172,8 +172,8 @@ def with_zoneout(
     step and its inputs. If `rng` is None, as in evaluation, the step computes the expected value
     of the new state. Only arrays of floats are affected; a step counter, for example, is not.
 
-    An output changes along with the state if it *is* a part of the new state, as in
-    ``return h, h``: the same object, alone or in a tuple. In ``return V @ h, h``, the cell computes
+    In ``return h, h``, the output is the same object as a part of the new state, so zoneout changes
+    both. The same holds for such an object in a tuple. In ``return V @ h, h``, the cell computes
     the output before zoneout acts, so the output does not change.
 
     Source: Krueger et al., "Zoneout: regularizing RNNs by randomly preserving hidden activations"

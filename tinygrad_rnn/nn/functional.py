@@ -15,7 +15,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
+if not TYPE_CHECKING:  # so that a type checker reports names that the module does not have
 
     def __getattr__(name: str) -> Any:
         raise missing(f"module {__name__!r}", name, FUNCTIONAL, sys.modules[__name__])

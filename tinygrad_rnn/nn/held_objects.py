@@ -1,7 +1,7 @@
-"""What the value of an attribute holds: entries with names, and objects that have none.
+"""Search for weights and modules in the value of an attribute.
 
-Lists, tuples, dicts and dataclasses have entries, so a weight inside them has a name. All other
-places, a set, a closure or an object for example, have no names to save a weight under.
+The entries of lists, tuples, dicts and dataclasses have names, so a weight there can be saved under
+a name. In all other places, for example in a set or a closure, a weight has no name.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from ..tensor import Tensor
 
 MOST = 1000
-"""The number of objects that `find_referents` looks at, so that a large object costs little."""
+"""The largest number of objects that `find_referents` looks at, which limits its time."""
 
 PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types whose objects hold no other object."""
 
 METHODS = frozenset({FunctionType, property, classmethod, staticmethod, str, type(None)})
-"""The usual types of class attributes, which are no weights. """
+"""The usual types of class attributes. Objects of these types are not weights."""
 
 HELD_BY_CLASSES = Tensor | list | tuple | dict | set
 """The types of class attributes that may be or hold a weight."""
@@ -43,9 +43,10 @@ def may_hold(value: Any) -> bool:
 def find_entries(
     name: str, value: Any, is_module: Callable[[Any], bool]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of nested lists, tuples, dicts and dataclasses with names: ``name.0.key``.
+    """Yield (name, entry) for each entry of nested lists, tuples, dicts and dataclasses.
 
-    A value of another type is its own only entry. Entries that hold no object are left out.
+    A name has the form ``name.0.key``. A value of another type is its own only entry. Entries that
+    hold no object are left out.
     """
     waiting, seen = [(name, value)], set()
     while waiting:
@@ -78,7 +79,7 @@ def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
 
 
 def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any]:
-    """Yield the Tensors and modules that any object refers to, directly or not, the nearest first.
+    """Yield the Tensors and modules that `value` refers to, directly or not, the nearest first.
 
     The garbage collector knows what an object refers to: the attributes of an object, the entries
     of a set, the closure of a function, the object of a bound method, and so on.
@@ -98,7 +99,7 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
 
 
 def find_in_class(kind: type, is_module: Callable[[Any], bool]) -> dict[str, Any]:
-    """Return the attributes of a class that may be or hold a weight, without its base classes."""
+    """Return the class attributes that may be or hold a weight, but no inherited attributes."""
     return {
         name: value
         for name, value in vars(kind).items()

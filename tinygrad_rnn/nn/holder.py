@@ -21,7 +21,7 @@ FIX = (
     "assign it to an attribute of its own first, or keep it in a list, a tuple, a dict with plain "
     "names, a dataclass or a Module"
 )
-"""What to do with a weight that is not found."""
+"""The advice for a weight that is not found."""
 
 
 class Holder:
@@ -36,7 +36,7 @@ class Holder:
     Attributes
     ----------
     _parameters : dict of str to Tensor
-        The weights by name. A weight remains one when it is frozen (``requires_grad = False``).
+        The weights by name. A weight stays here when it is frozen (``requires_grad = False``).
     _modules : dict of str to Holder
         The modules by name.
     _buffers : dict of str to bool
@@ -51,9 +51,9 @@ class Holder:
     _buffers: dict[str, bool]
     _scope: str
     modules: Callable[..., Iterator[Any]]
-    """The method of `Module` that yields this object and all that it holds."""
+    """The method of `Module` that yields this module and all modules inside it."""
     _named_otherwise: frozenset[str] = frozenset()
-    """Attributes of a subclass that gives names of its own to the modules in them."""
+    """The attributes of a subclass whose modules the subclass names itself."""
 
     def __init__(self) -> None:
         start = {"_parameters": {}, "_modules": {}, "_buffers": {}, "training": True}
@@ -88,7 +88,7 @@ class Holder:
     # -- what the attributes hold ------------------------------------------------------------------
 
     def _attributes(self) -> dict[str, Any]:
-        """Return all attributes that may hold a weight: of the classes, in slots, and own ones."""
+        """Return all attributes that may hold a weight, including class attributes and slots."""
         classes, slots = _list_user_classes(type(self))
         if not classes:
             return self.__dict__.copy()  # another thread may add to it
@@ -142,7 +142,7 @@ class Holder:
             elif name in self._parameters and entry.node is not None:
                 raise self._weight_error(name, entry)
             elif is_weight(entry) or any(entry is p for p in self._parameters.values()):
-                parameters[name] = entry  # a frozen weight was one before
+                parameters[name] = entry  # a frozen Tensor too, if it was a weight before
                 entry.name = entry.name or name
         return others
 
@@ -179,7 +179,7 @@ class Holder:
     # -- checks ------------------------------------------------------------------------------------
 
     def _find_assignable(self, name: str, value: Any) -> list[tuple[str, Any]]:
-        """Return the entries of a value; raise an error if it holds what cannot be found."""
+        """Return the entries of a value; raise an error if a weight in it cannot be found."""
         is_entry = isinstance(value, Tensor | Holder)
         entries = [(name, value)] if is_entry else list(find_entries(name, value, is_module))
         if "." in name and any(_is_noted(entry) for _, entry in entries):
@@ -209,19 +209,19 @@ class Holder:
     def _require_no_lost_leaf(self, name: str, value: Tensor) -> None:
         """Raise TypeError for a Tensor that was computed from a weight which no attribute holds.
 
-        In the call of a module, every Tensor is allowed: a state that `forward` keeps, for example.
+        During the call of a module, no error is raised, because `forward` may keep a state.
         """
         if value.node is None or any(part.kind == "call" for part in context.get()[1]):
             return
         leaves = [x for result in toposort(value) for x in result.node.inputs if is_weight(x)]
         found = self._list_found(())
         if any(id(leaf) not in found for leaf in leaves):
-            got = f"a result of {value.node.op.name}, whose weight is in no attribute"
+            got = f"a result of {value.node.op.name}, made from a weight that is in no attribute"
             fix = "compute with arrays and make the Tensor last, or compute the result in forward"
             raise self._error(name, "weights that parameters() finds", got, fix)
 
     def _weight_error(self, name: str, value: Any) -> Exception:
-        """Return the error for what cannot replace a weight."""
+        """Return the error for a value that cannot replace a weight."""
         expected = "a leaf Tensor with requires_grad=True, or None"
         fix = f"assign to {name}.data to change the values of the parameter"
         return self._error(name, expected, describe(value), fix)
@@ -231,8 +231,9 @@ class Holder:
     ) -> None:
         """Raise TypeError if `value` refers to a weight or a module that is not found elsewhere.
 
-        `others` are entries of the same assignment. An object that refers to a module around this
-        one, a trainer for example, may refer to everything in that module.
+        `others` are entries of the same assignment, where the weight may be found too. If `value`
+        refers to a module that contains this one, as a trainer may, it may refer to everything in
+        that module.
         """
         referents = list(find_referents(value, is_module))
         if not referents:

@@ -325,10 +325,10 @@ def fill_gates_(
     initialiser: Callable[[tuple[int, ...]], Any],
     gates: str | None = None,
 ) -> Any:
-    """Replace the blocks of one stacked parameter, gate by gate, in every cell of a layer.
+    """Replace one parameter of every cell of a layer, gate by gate.
 
-    Layers stack the gates of a parameter along the first axis. An initialiser that depends on the
-    shape must therefore see each block alone: the fans of a stacked matrix are too large, and a
+    A parameter stacks one block for each gate along the first axis. An initialiser that depends on
+    the shape must therefore see each block alone: the fans of a stacked matrix are too large, and a
     stacked matrix that is orthogonal has no orthogonal blocks.
 
     ::

@@ -1,4 +1,4 @@
-"""What each module of a model holds: the rows of the table of a model in a notebook."""
+"""The table that a notebook shows for a model: a row for each module, with its parameters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LayerRow:
 
     @property
     def frozen(self) -> tuple[Tensor, ...]:
-        """Those of its new parameters that require no gradients."""
+        """The new parameters that require no gradients."""
         return tuple(p for p in self.new if not p.requires_grad)
 
     @property
@@ -53,7 +53,8 @@ class LayerRow:
 def layer_rows(model: Any) -> list[LayerRow]:
     """Return a row for each module, in the order of `named_modules`.
 
-    A module that only wraps another one of the same name, as a compiled one does, has no row.
+    If a module only wraps a module of the same name, as a compiled module does, only the inner
+    module has a row.
     """
     modules = dict(model.named_modules())
     rows, seen = [], set()
@@ -78,9 +79,9 @@ def count(parameters: tuple[Tensor, ...]) -> int:
 
 
 def make_table(rows: list[LayerRow], title: str, texts: list[str]) -> tuple[list[str], list[Any]]:
-    """Return the header and the cells of a table of rows, with a column for the texts.
+    """Return the header and the cells of a table with a line for each of `rows`.
 
-    A column without entries is left out.
+    `texts` are the cells of the column called `title`. A column without entries is left out.
     """
     columns = {
         "layer": [row.label for row in rows],
@@ -107,5 +108,5 @@ def module_table(model: Any) -> str:
 
 
 def _format(n: int) -> str:
-    """Return a count; nothing for 0."""
+    """Return a count as text, or an empty text for 0."""
     return f"{n:,}" if n else ""

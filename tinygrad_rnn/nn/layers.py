@@ -305,8 +305,8 @@ class Sequential(Module):
 class ModuleList(Module):
     """A list of Modules. Their parameters belong to the module that contains the list.
 
-    A plain list of Modules as an attribute has the same names. A ModuleList is itself a Module, so
-    its `repr` shows the items.
+    In a plain list of Modules, parameters have the same names. But a ModuleList is itself a Module,
+    so its `repr` shows the items.
 
     Parameters
     ----------
@@ -389,14 +389,14 @@ class ModuleList(Module):
         yield from super()._known_children()
 
     def _as_item(self, module: Any, index: int) -> Module:
-        """Return a new item; raise an error unless it is a Module that does not contain this."""
+        """Return `module`; raise an error unless it is a Module that does not contain this list."""
         fix = "keep other objects in a plain list"
         check.instance("ModuleList", "module", module, Module, "a Module", fix)
         self._require_no_cycle(str(index), module)
         return module
 
     def _name_items(self) -> None:
-        """Record the ops of each item under its index."""
+        """Give each item its index as a name. The ops of the item are recorded under this name."""
         for i, module in enumerate(self._items):
             module.__dict__["_scope"] = str(i)
 
@@ -408,7 +408,7 @@ def _check_index(operation: str, i: Any, n: int) -> int:
     """
     if not isinstance(i, int | np.integer) or not -n <= i < n:
         kind = IndexError if isinstance(i, int | np.integer) else TypeError
-        expected, fix = "the index of an item", "add a module first, because there is none"
+        expected, fix = "the index of an item", "add a module first, because there are no items"
         if n:
             expected = f"an integer from {-n} to {n - 1}"
             fix = "use 0 for the first item, or -1 for the last"

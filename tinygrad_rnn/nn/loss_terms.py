@@ -18,8 +18,8 @@ from ..tensor import Tensor
 def mask_ignored(name: str, rows: Tensor, target: np.ndarray, ignore_index: int | None) -> Tensor:
     """Return `rows` with zeros where the target is `ignore_index`.
 
-    This uses `where`, so NaN or inf in ignored rows cannot reach the loss or the gradient (0 · inf
-    is NaN).
+    This uses `where`, so NaN or inf in ignored rows cannot reach the loss or the gradient. A
+    product with 0 would let them through, because 0 · inf is NaN.
     """
     if ignore_index is None:
         return rows
@@ -69,9 +69,10 @@ def weighted(loss: Tensor, weight: Any) -> Tensor:
 def drop_unused(x: Tensor, factor: Any) -> Tensor:
     """Return `x` with 0 where the factor is 0, except where `x` is NaN.
 
-    0 · log 0 is 0 in the limit, but NaN in floating point, and so is 0 times an infinite incoming
-    gradient. A dropped term passes no gradient to `x`. If the factor is a Tensor, only infinite
-    terms are dropped, because the factor of a finite term has a gradient.
+    In floating point, 0 · log 0 is NaN, although it is 0 in the limit. The product of 0 and an
+    infinite incoming gradient is NaN too. A dropped term passes no gradient to `x`. If the factor
+    is a Tensor, only infinite terms are dropped, because the factor of a finite term has a
+    gradient.
     """
     unused = unwrap(factor) == 0
     unused = unused & (np.isinf(x.array) if isinstance(factor, Tensor) else ~np.isnan(x.array))
@@ -132,8 +133,8 @@ def match_shapes(
 ) -> tuple[Tensor, Any, np.dtype]:
     """Return the input as a Tensor that is at least float32, the target, and the input's dtype.
 
-    A target that is a Tensor that requires gradients stays unchanged. Any other target becomes an
-    array of the dtype of the first result.
+    A target stays unchanged if it is a Tensor that requires gradients. Any other target becomes an
+    array with the dtype of the returned input.
 
     Raises
     ------
@@ -191,9 +192,8 @@ def require_probabilities(name: str, target: Any, fix: str) -> None:
 def require_distributions(name: str, target: Any, dtype: np.dtype) -> None:
     """Raise ValueError if a row does not sum to 1 within √ε. Rows that sum to NaN are let through.
 
-    ε is the largest machine epsilon of float32, the dtype of the target and `dtype`, that of the
-    logits.
-    `numpy.random.Generator.choice` also allows an error of √ε.
+    ε is the largest of three machine epsilons: those of float32, of the target's dtype, and of
+    `dtype`, the dtype of the logits. `numpy.random.Generator.choice` also allows an error of √ε.
     """
     array = unwrap(target)
     epsilons = [float(np.finfo(dtype).eps) for dtype in (np.float32, array.dtype, dtype)]

@@ -37,11 +37,11 @@ class Module(Holder):
 
     A subclass assigns its parameters in `__init__` and computes its output in `forward`. A Tensor
     with ``requires_grad=True`` that no op computed becomes a parameter when it is assigned to an
-    attribute. A Module that is assigned to an attribute becomes a submodule. Lists, tuples, dicts
-    and dataclasses of parameters and Modules count too, at any depth: the names are ``layers.0``,
-    ``layers.1`` and so on. A parameter or Module in another place, a set or a closure for example,
-    is an error. Calling the module calls `forward` and records its ops under the name of the
-    attribute that holds the module, so drawings can group the ops by module.
+    attribute. A Module that is assigned to an attribute becomes a submodule. Parameters and
+    Modules may also be in lists, tuples, dicts and dataclasses, at any depth: they get the names
+    ``layers.0``, ``layers.1`` and so on. A parameter or Module in another place, a set or a closure
+    for example, is an error. Calling the module calls `forward` and records its ops under the name
+    of the attribute that holds the module, so drawings can group the ops by module.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class Module(Holder):
         name : str
             The name of the attribute.
         value : Tensor, array_like or None
-            The start. A Tensor must not require gradients.
+            The first value. A Tensor must not require gradients.
         persistent : bool
             If True, `state_dict` contains the buffer and `load_state_dict` replaces it.
 
@@ -150,7 +150,7 @@ class Module(Holder):
             raise argument_error(operation, "name", expected, repr(name), fix)
         self._add_buffer(name, value, persistent)
 
-    if not TYPE_CHECKING:  # a type checker then reports names that a module does not have
+    if not TYPE_CHECKING:  # so that a type checker reports names that a module does not have
 
         def __getattr__(self, name: str) -> Any:
             raise missing(type(self).__name__, name, MODULE, self)
@@ -211,7 +211,7 @@ class Module(Holder):
                 yield f"{prefix}.{name}" if name else prefix, module
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call a function with every module inside this one, and then with this; return the module.
+        """Call a function with every module inside this one, then with this one; return this one.
 
         Examples
         --------
@@ -260,9 +260,9 @@ class Module(Holder):
         yield from _each_once(self._named("buffers"))
 
     def _named(self, kind: str = "parameters") -> Iterator[tuple[str, Tensor]]:
-        """Yield (name, Tensor) for one kind of Tensors, as `Holder._own` has them.
+        """Yield (name, Tensor) for each Tensor of one kind, in this module and inside it.
 
-        A shared parameter appears under each of its names.
+        `Holder._own` lists the kinds. A shared parameter appears under each of its names.
         """
         yield from self._own(kind)
         for prefix, child in self._known_children():
@@ -374,7 +374,7 @@ class Module(Holder):
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert parameters and buffers of floats to a floating dtype; return the module.
+        """Convert the parameters and the floating buffers to a floating dtype; return the module.
 
         The gradients of all parameters become None.
 
@@ -406,7 +406,7 @@ class Module(Holder):
         TypeError
             If there are no parameters.
         """
-        for parameter in self._parameters.values():  # at once, because each call of a cell asks
+        for parameter in self._parameters.values():  # fast, because every call of a cell asks
             return parameter.dtype
         for _, parameter in self._named():
             return parameter.dtype
@@ -456,7 +456,7 @@ def eval_mode(model: Any) -> Iterator[None]:
 
 
 def _each_once(named: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
-    """Yield the pairs without those whose Tensor came before."""
+    """Yield the pairs, but skip a pair if its Tensor came before."""
     seen: set[Tensor] = set()
     for name, tensor in named:
         if tensor not in seen:

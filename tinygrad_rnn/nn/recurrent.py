@@ -65,11 +65,11 @@ class Recurrent(Module, Generic[State]):
         The probability of dropout between layers, in training. Dropout acts on the output of every
         layer except the last. If there is one layer, it cannot act, which gives a warning.
     input_dropout, state_dropout : float in [0, 1)
-        The probability of dropout in training with one mask for the whole sequence (Gal and
+        The probability of dropout in training. One mask is used for the whole sequence (Gal and
         Ghahramani, 2016). `input_dropout` acts on the input of each layer. `state_dropout` acts on
         the state. In an RNN, a GRU or an LSTM, it acts on h before each matrix product. In a cell
-        without ``unroll``, it acts on all arrays of floats in the state. It multiplies by 0, so an
-        infinite entry becomes NaN.
+        without ``unroll``, it acts on all arrays of floats in the state. Dropout multiplies by 0,
+        so an infinite entry becomes NaN.
     zoneout : float in [0, 1)
         The probability that an entry of the state stays unchanged in a step (Krueger et al., 2017).
         In evaluation, the new state is the expected value. Zoneout also changes an output that *is*
@@ -185,7 +185,7 @@ class Recurrent(Module, Generic[State]):
                 yield f"{prefix}.{name}", tensor
 
     def _known_parameters(self) -> Iterator[Tensor]:
-        """Yield parameters, those of the first cell first, without the search of `parameters`."""
+        """Yield the known parameters, first those of the cells, without searching attributes."""
         for _, cell in self._cells():
             for module in cell.modules():
                 yield from module._parameters.values()
@@ -193,13 +193,13 @@ class Recurrent(Module, Generic[State]):
             yield from module._parameters.values()
 
     def _refresh(self) -> list[tuple[str, Any]]:
-        """Note again what the attributes hold; a cell that is a function may hold weights too."""
+        """Note again what the attributes hold; also return cells that are functions."""
         cells = [cell for cells in self.__dict__.get("cells", ()) for cell in cells]
         functions = [("cells", cell) for cell in cells if not isinstance(cell, Module)]
         return [*super()._refresh(), *functions]
 
     def _find_in_cells(self, name: str) -> Iterator[tuple[Module, str]]:
-        """Yield the cell whose parameter or buffer has this full name, such as ``weight_ih_l0``."""
+        """Yield (cell, short name) for a full name: (cell, ``weight_ih``) for ``weight_ih_l0``."""
         for suffix, cell in self._cells():
             cell_name = name.removesuffix(f"_{suffix}")
             if cell_name != name and (cell_name in cell._parameters or cell_name in cell._buffers):
@@ -246,9 +246,9 @@ class Recurrent(Module, Generic[State]):
             state of a sequence is the state after its last valid step. The reverse direction starts
             each sequence at its last valid step. The cell also runs on the padding, but its input
             there is a valid step of x, and the layer discards the results. To discard them for some
-            sequences only, the layer needs arrays with the batch as the first axis: every output
-            must be such an array, and every array in the state. Other parts of the state, such as
-            a counter, must not change.
+            sequences only, the layer needs arrays with the batch as the first axis. So every output
+            and every array in the state must be such an array. Other parts of the state, such as a
+            counter, must not change.
 
         Returns
         -------
@@ -370,7 +370,7 @@ class Recurrent(Module, Generic[State]):
 
 
 def _has_unroll(cell: type) -> bool:
-    """Return whether `unroll` computes a class's step; not if a subclass redefines `forward`."""
+    """Return True if `unroll` computes the step, False if a subclass redefines `forward`."""
     for base in cell.__mro__:
         if "unroll" in vars(base) or "forward" in vars(base):
             return "unroll" in vars(base)

@@ -73,7 +73,9 @@ def zero_finished(running: np.ndarray, output: Any) -> Any:
 def freeze_finished(
     operation: str, step: StepFunction, inputs: Any, state: Any, running: np.ndarray, restart: bool
 ) -> tuple[StepFunction, Any]:
-    """Return a step that leaves the state of finished sequences unchanged, and its inputs.
+    """Wrap `step` so that the state of finished sequences stays unchanged.
+
+    Return the wrapped step and its inputs.
 
     With `restart`, the cell gets the initial state of a finished sequence instead of its last
     state. Together with `pad_with_first_step`, this makes the cell repeat the first step of the
@@ -114,7 +116,7 @@ def freeze_finished(
 
 
 def _align(running: np.ndarray, axes: int) -> np.ndarray:
-    """Return the mask with trailing axes of size 1, `axes` axes in all, so that it broadcasts."""
+    """Append axes of size 1 to the mask until it has `axes` axes, so that it broadcasts."""
     return running.reshape(running.shape + (1,) * (axes - 2))
 
 

@@ -25,7 +25,7 @@ def initial_states(
     hidden_size: int,
     dtype: np.dtype,
 ) -> list[Any]:
-    """Return the initial state of each cell: its slice of `state`, or zeros if that is None.
+    """Return the initial state of each cell: its slice of `state`, or zeros if `state` is None.
 
     If a cell has a method ``zero_state``, that method makes its default state.
     """
@@ -99,6 +99,6 @@ def unstack_states(operation: str, state: Any, zeros: Any, n: int) -> list[Any]:
 
 
 def _repeat(n: int, part: Any) -> Any:
-    """Return a view that repeats `part` n times along a new first axis, or None if it is None."""
+    """Return a view that repeats `part` n times along a new first axis; return None for None."""
     array = unwrap(part)
     return None if array is None else np.broadcast_to(array, (n, *np.shape(array)))

@@ -34,7 +34,7 @@ def keep_state(
     `masks` has one mask for each part of the state for which `is_masked` returns True. For other
     parts, `keep` gets None as the mask. The masks and `extras` are appended to the inputs, so each
     time step gets its own slice of each. If `before` is given, `step` gets
-    ``before(slices, state)``, where `slices` is the tuple of these slices, in place of the state.
+    ``before(slices, state)`` in place of the state; `slices` is the tuple of these slices.
     """
     inputs, split = append_inputs(inputs, (*masks, *extras))
 
@@ -104,5 +104,5 @@ def array_error(operation: str, option: str, old: Any, new: Any) -> Exception:
     """
     expected = f"an initial state of arrays for {option}"
     got = f"{tree.describe(old)}, and {tree.describe(new)} after a step"
-    fix = "give the cell a method zero_state(batch) that returns arrays, (B, 1) for a number"
+    fix = "give the cell a method zero_state(batch) that returns arrays: shape (B, 1) for a number"
     return argument_error(operation, "state", expected, got, fix)

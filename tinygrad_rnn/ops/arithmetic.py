@@ -178,8 +178,8 @@ minimum.vjps(
 )
 def lerp(a: Any, b: Any, w: Any) -> Any:
     """Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At
-    w = 1, the result equals `b` up to rounding. Where w is 0, 0 · inf is NaN, as in any product;
-    to choose between `a` and `b`, use `where`.
+    w = 1, the result equals `b` up to rounding. Where w is 0 and b − a is infinite, the result is
+    NaN, because 0 · inf is NaN; to choose between `a` and `b`, use `where`.
 
     The new state of a GRU, h' = z ⊙ h + (1 − z) ⊙ n, is ``lerp(n, h, z)``.
 

@@ -11,7 +11,7 @@ from . import cumulative, rearranging, rounding, selecting
 
 
 class ArrayMethods:
-    """Methods that call the function of their name."""
+    """Methods that call the function of the same name."""
 
     __slots__ = ()
 

@@ -42,8 +42,10 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def average(
     a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
 ) -> Any:
-    """Return the weighted mean Σ w a / Σ w over `axis`; without `weights`, the mean. `weights` has
-    the shape of `a`, or the sizes of `a` along `axis`. If `returned` is True, also return Σ w.
+    """Return the weighted mean Σ w a / Σ w over `axis`, or without `weights` the mean.
+
+    The weights w have the shape of `a`, or the sizes of `a` along `axis`. If `returned` is True,
+    also return Σ w.
 
     Raises
     ------
@@ -90,8 +92,10 @@ def mean_where(a: Any, mask: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """Return the variance over `axis` of the entries of `a` where `mask` is True. It is NaN if
-    there are not more than `ddof`."""
+    """Return the variance over `axis` of the entries of `a` where `mask` is True.
+
+    If there are `ddof` such entries or fewer, the variance is NaN.
+    """
     wide = widen(a)
     deviation = where(mask, wide - mean_where(where(mask, wide, 0), mask, axis, True), 0)
     n = _count(wide, mask, axis, keepdims) - ddof
@@ -100,12 +104,15 @@ def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 
 
 def in_dtype_of(a: Any, y: Any) -> Any:
-    """Return `y`, which was computed in float32 if `a` is float16, in the floating dtype of `a`."""
+    """Return `y` in the dtype of `a`, or unchanged if `a` has no floating dtype.
+
+    If `a` is float16, `y` was computed in float32.
+    """
     return y if a.dtype.kind != "f" or y.dtype == a.dtype else y.astype(a.dtype)
 
 
 def _count(a: Any, mask: Any, axis: Any, keepdims: bool) -> np.ndarray:
-    """Return how many entries over `axis` have a True `mask`, in the floating dtype of `a`."""
+    """Count the entries over `axis` where `mask` is True, in the floating dtype of `a`."""
     dtype = a.dtype if a.dtype.kind == "f" else None
     n = np.sum(np.broadcast_to(mask, a.shape), axis, keepdims=keepdims)
     return np.asarray(n).astype(dtype or np.float64)

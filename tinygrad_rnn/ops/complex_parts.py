@@ -27,7 +27,9 @@ def _imag(val: Any) -> Any:
 
 @composition(np.angle, sample=lambda r: [(r(3, 4),), (r(3), True)])
 def _angle(z: Any, deg: bool = False) -> Any:
-    """Return the angle of a real number in the complex plane: π (or 180) where it is negative, else
-    0. Its derivative is 0."""
+    """Return the angle of a real number in the complex plane: 0, or π if the number is negative.
+
+    With `deg`, the angle is in degrees. Its derivative is 0.
+    """
     z = as_operand(z)
     return where(z != z, nan, where(z < 0, 180.0 if deg else pi, where(False, z, 0)))

@@ -1,8 +1,8 @@
 """Functions that are composed of ops and stand in for NumPy's functions on Tensors.
 
-A composition needs no derivative rule, because its ops have them. `compositions` lists all of them.
-Together with the registry of ops, this list gives NumPy's functions on Tensors, the table in the
-documentation, and the tests against NumPy and against finite differences.
+A composition needs no derivative rule, because its ops have them. The dict `compositions` holds all
+compositions. It and the registry of ops determine which of NumPy's functions work on Tensors, what
+the table in the documentation shows, and what is tested against NumPy and finite differences.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def composition(
 def as_operand(x: Any, beside: Any = None) -> Any:
     """Return `x` if it is a Tensor, else as an array.
 
-    If `beside` is a Tensor of floats, a number or list takes its dtype, as in a call of an op.
+    If `beside` is a Tensor of floats, a number or a list of floats takes the dtype of `beside`,
+    as in a call of an op.
     """
     if isinstance(x, Value):
         return x

@@ -16,7 +16,7 @@ from .shapes import concatenate, moveaxis, ravel
 
 
 def sample_cumulative(r: Any) -> list[Any]:
-    """Return sample calls over the flattened array, over several axes, and over no entries."""
+    """Return sample calls on a flattened array, along an axis, on one number, and on no entries."""
     return [(r(3, 4),), (r(3, 4), {"axis": 0}), (r(2, 3), -1), (r(),), (r(0, 2), 0)]
 
 
@@ -75,7 +75,7 @@ def nancumprod(a: Any, axis: int | None = None) -> Any:
 
 @composition(np.cumulative_sum, sample=sample_array_api)
 def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = False) -> Any:
-    """Return the running sums along `axis`, after a 0 if `include_initial` is True.
+    """Return the running sums along `axis`; if `include_initial` is True, put a 0 before them.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def cumulative_sum(x: Any, axis: int | None = None, include_initial: bool = Fals
 
 @composition(np.cumulative_prod, sample=sample_array_api)
 def cumulative_prod(x: Any, axis: int | None = None, include_initial: bool = False) -> Any:
-    """Return the running products along `axis`, after a 1 if `include_initial` is True.
+    """Return the running products along `axis`; if `include_initial` is True, put a 1 before them.
 
     Raises
     ------
@@ -112,11 +112,11 @@ def cumulative_prod(x: Any, axis: int | None = None, include_initial: bool = Fal
 def _cumulative(
     name: str, run: Callable[..., Any], initial: int, x: Any, axis: int | None, has_initial: bool
 ) -> Any:
-    """Return ``run(x, axis)``, after the number `initial` if `has_initial` is True."""
+    """Return ``run(x, axis)``; if `has_initial` is True, put the number `initial` before it."""
     a = as_operand(x)
     if axis is None and a.ndim != 1:
         fix = "pass axis="
-        raise argument_error(name, "axis", "an integer, because x is no vector", "None", fix)
+        raise argument_error(name, "axis", "an integer, because x is not a vector", "None", fix)
     axis = normalize_axis_index(axis or 0, a.ndim, f"{name}: axis")
     result = run(a, axis=axis)
     if not has_initial:

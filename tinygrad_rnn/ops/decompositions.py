@@ -57,7 +57,7 @@ def inverse_differences(x: Any) -> Any:
 def _eigh(a: Any, *, uplo: Any = "L") -> Any:
     """Return the eigenvalues in ascending order, and below them the eigenvectors as columns. Only
     one triangle of `a` is read, and only it gets a gradient. Where eigenvalues are equal, their
-    eigenvectors may be any basis, and the derivative of one into another is taken to be 0."""
+    eigenvectors are not unique, and the part of the derivative that mixes them is taken to be 0."""
     values, vectors = np.linalg.eigh(a, uplo)
     return np.concatenate([values[..., None, :], vectors], -2)
 
@@ -84,7 +84,7 @@ def eigh(a: Any, UPLO: str = "L") -> EighResult:
     """Return the eigenvalues of a symmetric matrix in ascending order, and its eigenvectors.
 
     Only one triangle of `a` is read, the lower one (L) or the upper one (U), and the other one gets
-    the gradient 0. If eigenvalues are equal, only such gradients are right that do not depend on
+    the gradient 0. If eigenvalues are equal, a gradient is right only if it does not depend on
     which eigenvectors were chosen.
 
     Examples
@@ -164,7 +164,7 @@ def svd_cotangent(g: Any, y: Any, m: int) -> Any:
     inner = where(np.eye(k, dtype=bool), gs, inner)
     cotangent = u @ inner @ v.mT
     inverse = where(s == 0, 0, 1 / where(s == 0, 1, s))
-    if m > k:  # what lies outside of the columns of u
+    if m > k:  # the part of gu that no combination of columns of u gives
         cotangent = cotangent + (gu - u @ of_u) * inverse @ v.mT
     if v.shape[-2] > k:
         cotangent = cotangent + u @ ((gv - v @ of_v) * inverse).mT
@@ -182,15 +182,16 @@ def svd_cotangent(g: Any, y: Any, m: int) -> Any:
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Return the singular value decomposition: U, the singular values S, and Vh.
 
-    ``U @ np.diag(S) @ Vh`` is the matrix. U has columns and Vh has rows of length 1 that are
-    perpendicular to each other. Without `compute_uv`, only S is returned. If singular values are
-    equal or 0, only such gradients are right that do not depend on which vectors were chosen.
+    ``U @ np.diag(S) @ Vh`` is the matrix. The columns of U have length 1 and are perpendicular to
+    each other, and so are the rows of Vh. If `compute_uv` is False, only S is returned. If singular
+    values are equal or 0, a gradient is right only if it does not depend on which vectors were
+    chosen.
 
     Raises
     ------
     ValueError
-        If `full_matrices` is True for a matrix that is not square, because the additional columns
-        have no derivative.
+        If `full_matrices` and `compute_uv` are True and the matrix is not square, because the
+        additional singular vectors have no derivative.
 
     Examples
     --------

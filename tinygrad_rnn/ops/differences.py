@@ -1,4 +1,4 @@
-"""Differences of neighbours: `diff`, the numerical derivative `gradient`, and the integral."""
+"""Differences of neighbours, the numerical derivative `gradient`, and integrals."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from .shapes import broadcast_to, concatenate, moveaxis, ravel, reshape
     ],
 )
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Return the differences of neighbours along `axis`, `n` times. `prepend` and `append` are put
-    before and after `a` first; a number counts as one entry.
+    """Return the differences of neighbours along `axis`, taken `n` times.
+
+    Before that, `prepend` is put in front of `a`, and `append` after it. A number counts as one
+    entry along `axis`.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def _as_part(x: Any, a: Any, axis: int) -> Any:
     np.ediff1d, sample=lambda r: [(r(2, 3),), (r(4), {"to_end": r(2), "to_begin": 0.5}), (r(1),)]
 )
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """Return the differences of neighbours in the flattened array, between `to_begin` and `to_end`.
+    """Return `to_begin`, then the differences of neighbours in the flattened array, then `to_end`.
 
     Examples
     --------
@@ -91,8 +93,9 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     ],
 )
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """Return the integral of `y` along `axis` by the trapezoidal rule, Σ (x[i+1] − x[i])
-    (y[i+1] + y[i]) / 2. Without `x`, the points are `dx` apart.
+    """Return the integral of `y` along `axis` by the trapezoidal rule.
+
+    The rule is Σ (x[i+1] − x[i]) (y[i+1] + y[i]) / 2. Without `x`, the points are `dx` apart.
 
     Examples
     --------
@@ -131,13 +134,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """Return the numerical derivative of the values `f` along each axis, as `numpy.gradient` does:
     differences of the neighbours on both sides, and one-sided differences at the edges.
 
-    `varargs` are the distances between points: none for 1, a number for all axes, or for each axis
-    a number or the coordinates of its points. To differentiate a function, use ``tg.grad``.
+    `varargs` are the distances between points. By default, they are 1. One number is the distance
+    along every axis. Otherwise, there is one entry for each axis: a number, or the coordinates of
+    the points. To differentiate a function, use ``tg.grad``.
 
     Raises
     ------
     TypeError
-        If `varargs` has neither one entry nor one for each axis.
+        If `varargs` is neither empty, nor one number, nor one entry for each axis.
     ValueError
         If an axis has fewer than ``edge_order + 1`` points, or `edge_order` is neither 1 nor 2.
 

@@ -52,10 +52,11 @@ _einsum.vjps(
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """Return a sum of products over named axes, as `numpy.einsum` does.
 
-    The first argument is a string such as ``"ij,jk->ik"``, and then come the arrays. Or each array
-    is followed by the list of numbers of its axes, and the last list has those of the output. A
-    letter that is repeated within one operand stands for its diagonal. `optimize` is accepted
-    because NumPy has it; the result does not depend on it.
+    There are two forms of call. In the first, a string such as ``"ij,jk->ik"`` comes before the
+    arrays. In the second, integers name the axes: a list of them follows each array, and one more
+    list at the end names the axes of the output. A letter that is repeated within one operand
+    stands for its diagonal. `optimize` is accepted because NumPy has it; the result does not depend
+    on it.
 
     The gradient of an operand is another einsum, in which the gradient g of the output takes the
     place of the operand. For ``einsum("ij,jk->ik", a, b)``, the gradient of a is
@@ -89,7 +90,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
 
 
 def _with_subscripts(operands: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return operands that alternate with lists of axes as subscripts and operands."""
+    """Convert arrays, each followed by a list of its axes, to subscripts followed by the arrays."""
     arrays, lists = operands[0 : len(operands) // 2 * 2 : 2], list(operands[1::2])
     lists += operands[-1:] if len(operands) % 2 else []
     try:
@@ -110,7 +111,9 @@ def _with_subscripts(operands: tuple[Any, ...]) -> tuple[Any, ...]:
 def _expand_subscripts(
     subscripts: str, operands: tuple[Any, ...]
 ) -> tuple[list[str], str, list[Any]]:
-    """Return a term for each operand and the term of the output, with letters for each ellipsis.
+    """Return the terms of the operands, the term of the output, and the operands.
+
+    A term is a part of `subscripts`, such as ``ij``. Letters replace each ellipsis.
 
     Raises
     ------
@@ -142,7 +145,7 @@ def _expand_subscripts(
 
 
 def _take_diagonal(subscripts: str, term: str, a: Any) -> Any:
-    """Return the diagonal of `a` over the axes with the same letter, one axis for each letter."""
+    """Return `a` with one axis for each letter: the diagonal if several axes have the letter."""
     sizes: dict[str, int] = {}
     matches = len(term) == a.ndim
     if matches:

@@ -1,6 +1,6 @@
 """The help of an op: its formula, shapes and derivative rules, in `help` and in IPython's ``?``.
 
-The source of a rule is read from its file, so the text is made when somebody asks for it.
+The source of a rule is read from its file, so the text is made only when a user asks for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SECTION = re.compile(r"^\w[\w ]*\n-{3,}$", re.MULTILINE)
 
 
 class MadeOnRequest:
-    """An attribute of an op that a function makes; the class `Op` itself keeps its own value."""
+    """An attribute that a function computes for each op; the class `Op` has another value."""
 
     def __init__(self, make: Callable[[Op], Any], of_class: Any):
         self.make, self.of_class = make, of_class

@@ -48,8 +48,9 @@ cosh.vjps(a=lambda g, y, a: g * sinh(a))
 
 @op("arcsinh({a})", shapes="(…) → (…)", reference=np.arcsinh)
 def arcsinh(a: Any) -> Any:
-    """Return the number whose hyperbolic sine is `a`. Its derivative is 1 / √(1 + a²), in which a²
-    cannot overflow.
+    """Return the number whose hyperbolic sine is `a`.
+
+    The derivative is 1 / √(1 + a²). It is computed without a², which could overflow.
 
     Examples
     --------

@@ -211,7 +211,7 @@ def cross(
     b = moveaxis(b, normalize_axis_index(axisb, b.ndim, "cross: axisb"), -1)
     for name, x in (("a", a), ("b", b)):
         if x.shape[-1] != 3:
-            fix = "append a 0 to vectors of two entries; the last entry of the result is theirs"
+            fix = "append a 0 to vectors of two entries, and use the last entry of the result"
             raise argument_error("cross", name, "3 entries along the axis", describe(x), fix)
     (a0, a1, a2), (b0, b1, b2) = ([x[..., i] for i in range(3)] for x in (a, b))
     return moveaxis(stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], -1), -1, axisc)

@@ -18,7 +18,7 @@ ATLEAST = {1: np.atleast_1d, 2: np.atleast_2d, 3: np.atleast_3d}
 
 
 def _with_axes(operation: str, arrays: Any, count: int) -> list[Any]:
-    """Return the arrays, each with at least `count` axes, where `numpy.atleast_3d` puts them."""
+    """Return the arrays with at least `count` axes each, as `numpy.atleast_3d` does for 3."""
     return [
         a if a.ndim >= count else reshape(a, ATLEAST[count](np.broadcast_to(0, a.shape)).shape)
         for a in as_operands(operation, "arrays", arrays)
@@ -135,7 +135,9 @@ def column_stack(tup: Any) -> Any:
     ],
 )
 def block(arrays: Any) -> Any:
-    """Return the array that nested lists of blocks make: each row of a matrix of blocks is a list.
+    """Return one array that is joined from nested lists of blocks.
+
+    For a matrix of blocks, each inner list is a row.
 
     Examples
     --------

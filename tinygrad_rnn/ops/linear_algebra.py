@@ -80,7 +80,7 @@ def require_square(operation: str, a: Any) -> Any:
 )
 @widened
 def _solve(a: Any, b: Any) -> Any:
-    """Return the solution of a y = b, for the columns of b. LAPACK solves by the LU factors with
+    """Return the y with a @ y = b, where `b` is a matrix. LAPACK solves by the LU factors with
     partial pivoting. A singular matrix raises LinAlgError."""
     return np.linalg.solve(a, b)
 
@@ -98,7 +98,7 @@ _solve.vjps(a=lambda g, y, a, b: -(_solve(a.mT, g) @ y.mT), b=lambda g, y, a, b:
     ],
 )
 def solve(a: Any, b: Any) -> Any:
-    """Return the solution x of a x = b, where `b` is a vector, a matrix, or a stack of matrices.
+    """Return the x with a @ x = b, where `b` is a vector, a matrix, or a stack of matrices.
 
     Raises
     ------
@@ -158,7 +158,7 @@ _pinv.vjps(a=lambda g, y, a, rtol: pseudoinverse_cotangent(g, y, a))
 
 
 def pseudoinverse_cotangent(g: Any, y: Any, a: Any) -> Any:
-    """Return the cotangent of `a` for y = pinv(a): −yᵀ g yᵀ, and a part for what `a` leaves out."""
+    """Return the cotangent of `a` for y = pinv(a): −yᵀ g yᵀ, and terms that vanish if y is a⁻¹."""
     left = g.mT @ (y @ y.mT)
     right = (y.mT @ y) @ g.mT
     return left - a @ (y @ left) + right - (right @ y) @ a - y.mT @ g @ y.mT
@@ -213,7 +213,7 @@ def matrix_power(a: Any, n: int) -> Any:
     np.linalg.multi_dot, sample=lambda r: [([r(2, 3), r(3, 2), r(2, 4)],), ([r(3), r(3, 2), r(2)],)]
 )
 def multi_dot(arrays: Any) -> Any:
-    """Return the product of several matrices, from left to right. The ends may be vectors.
+    """Return the product of several matrices, in order. The first and the last may be vectors.
 
     Examples
     --------
@@ -236,9 +236,9 @@ def multi_dot(arrays: Any) -> Any:
 )
 @widened
 def det(a: Any) -> Any:
-    """Return the determinant of a square matrix. The derivative is the matrix of cofactors, which
-    is right for singular matrices too, up to 8 rows; larger ones raise LinAlgError in the backward
-    pass. Large matrices overflow; see `slogdet`.
+    """Return the determinant of a square matrix. The derivative is the matrix of cofactors. It
+    is right for singular matrices too, but a singular matrix with more than 8 rows raises
+    LinAlgError in the backward pass. The result for a large matrix may overflow; see `slogdet`.
 
     Examples
     --------
@@ -254,8 +254,9 @@ composition(np.linalg.det, sample=sample_square)(det)
 
 
 def cofactors(a: Any, y: Any) -> Any:
-    """Return the derivative of y = det(a). For a small matrix, its entries are the determinants
-    without one row and one column; for a larger one, it is y times the transposed inverse."""
+    """Return the derivative of y = det(a). For a small matrix, each entry is, up to its sign, the
+    determinant of `a` without one row and one column. For a larger matrix, the derivative is y
+    times the transposed inverse."""
     n = a.shape[-1]
     if n > MINORS or not n:
         return y[..., None, None] * swapaxes(inv(a), -1, -2)
@@ -266,8 +267,8 @@ def cofactors(a: Any, y: Any) -> Any:
 
 
 MINORS = 8
-"""The largest size of a matrix for which the n² determinants without a row and a column are
-computed. The derivative of the determinant of a larger matrix needs its inverse."""
+"""The largest number n of rows for which `cofactors` computes n² smaller determinants. For a larger
+matrix, it computes the inverse instead."""
 
 
 @op(
@@ -314,8 +315,10 @@ def slogdet(a: Any) -> SlogdetResult:
 
 
 def fold_triangle(s: Any) -> Any:
-    """Return the cotangent of a lower triangle that stands for a symmetric matrix with cotangent
-    `s`: each entry below the diagonal gets that of its mirror image too."""
+    """Return the cotangent of the lower triangle of a symmetric matrix, whose cotangent is `s`.
+
+    An entry below the diagonal gets the cotangent of its mirror image too.
+    """
     return tril(s) + tril(s.mT, -1)
 
 

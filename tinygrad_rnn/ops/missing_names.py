@@ -20,8 +20,8 @@ def missing(owner: str, name: str, table: dict[str, str], of: Any = None) -> Att
 
 
 # -- Tensor ----------------------------------------------------------------------------------------
-# A method `__getattr__` would make every attribute of a Tensor slower to read, and a training step
-# by an eighth. So each of these names is an attribute that raises the error.
+# With a method `__getattr__`, every attribute of a Tensor would be slower to read, and a training
+# step would take an eighth longer. So each name in `TENSOR` is an attribute that raises the error.
 
 
 class NameElsewhere:

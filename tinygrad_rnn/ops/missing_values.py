@@ -24,7 +24,7 @@ from .reductions import max, min, prod, root_of_variance, sample_reduction, sum
 @composition(np.nan_to_num, sample=lambda r: [(r(3, 4),), (r(3), {"nan": 1.0, "posinf": 2.0})])
 def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Return `x` with other numbers in place of NaN, inf and −inf. By default these are 0 and the
-    largest and smallest number of the dtype. The derivative there is 0.
+    largest and smallest number of the dtype. The derivative is 0 at the replaced entries.
 
     Examples
     --------
@@ -73,7 +73,10 @@ def fmin(a: Any, b: Any) -> Any:
 
 
 def _is_nan(x: Any) -> Any:
-    """Return where `x` is NaN: of a Tensor, by a comparison that a compiled program can compute."""
+    """Return a mask that is True where `x` is NaN.
+
+    The mask of a Tensor is a comparison, because a compiled program can compute one.
+    """
     return x != x if isinstance(x, Value) else np.isnan(x)
 
 
@@ -145,8 +148,8 @@ def _extreme(reduce: Callable[..., Any], limit: float, a: Any, axis: Any, keepdi
 
 @composition(np.nanmean, sample=sample_reduction)
 def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the mean over `axis` of the entries that are not NaN. If there is none, it is NaN,
-    with NumPy's warning.
+    """Return the mean over `axis` of the entries that are not NaN. If all entries are NaN,
+    the mean is NaN, with NumPy's warning.
 
     Examples
     --------

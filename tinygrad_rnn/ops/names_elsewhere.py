@@ -1,13 +1,14 @@
 """Names of PyTorch, JAX and Keras that this library does not have, and what to write instead.
 
 In each table a name leads to an expression that computes the same, or to a sentence that begins
-with "leave it out" or "there is none". A test runs every expression. In it ``x`` and ``y`` are
-Tensors, ``a`` is an array, ``mask`` an array of booleans, and ``model`` a Module.
+with "leave it out", "leave out the _" or "there is none". A test runs every expression. In the
+expressions, ``x`` and ``y`` are Tensors, ``a`` is an array, ``mask`` is an array of booleans, and
+``model`` is a Module.
 """
 
 CPU = "leave it out, because NumPy computes on the CPU"
-IN_PLACE = "leave out the _, because no function changes a Tensor: x = x + 1"
-SMALL = "there is none, because this library is for recurrent networks; compose one of ops"
+IN_PLACE = "leave out the _, because no function changes a Tensor; write x = x + 1, for example"
+SMALL = "there is none, because this library is for recurrent networks; build it from ops"
 
 PACKAGE = {
     "Generator": "np.random.default_rng(0)",

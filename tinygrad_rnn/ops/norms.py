@@ -49,7 +49,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     Raises
     ------
     ValueError
-        If `ord` is no order of a norm of that kind, or `axis` is neither one axis nor two.
+        If `ord` is not an order of that kind of norm, or `axis` is neither one axis nor two.
 
     Examples
     --------

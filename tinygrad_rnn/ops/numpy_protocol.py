@@ -45,7 +45,7 @@ On Tensors, these functions return what NumPy returns, without a graph.
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """Return what `tg.where` returns or, for a condition alone, the indices where it holds."""
+    """Return what `tg.where` returns; given only a condition, return the indices where it holds."""
     if x is None and y is None:
         return np.nonzero(condition)
     return ops.where(condition, x, y)  # pyright: ignore
@@ -59,7 +59,7 @@ def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
 
 
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
-    """Return an array filled with `fill_value`: a Tensor if that is one, else a plain array."""
+    """Return a Tensor filled with `fill_value` if `fill_value` is a Tensor, else a plain array."""
     shape = np.shape(a) if shape is None else shape
     like: Any = a if isinstance(a, Value) else np.asarray(a)
     dtype = np.dtype(like.dtype if dtype is None else dtype)
@@ -87,7 +87,7 @@ methods = {
     "reduce": ufunc_methods.reduce, "accumulate": ufunc_methods.accumulate,
     "outer": ufunc_methods.outer, "reduceat": ufunc_methods.reduceat,
 }  # fmt: skip
-"""The methods of ufuncs that return a Tensor. The method ``at`` writes into an array."""
+"""The methods of ufuncs that return a Tensor. ``at`` does not: it writes into an array."""
 
 
 def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -111,13 +111,13 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
 
 
 def _is_default(name: str, value: Any) -> bool:
-    """Return whether an argument of a ufunc has the value that it has if it is left out."""
+    """Return whether the argument `name` of a ufunc has its default value."""
     defaults = {"casting": "same_kind", "order": "K", "subok": True, "where": True, "out": None}
     return value is None if name == "initial" else name in defaults and value is defaults[name]
 
 
 def _cast(name: str, x: Any, dtype: Any) -> Any:
-    """Return an argument of a function in the floating `dtype` in which to compute."""
+    """Convert an argument of a function to `dtype`, the floating dtype that the call asks for."""
     dtype = as_dtype(f"np.{name}", dtype, "f", "a floating dtype, because others have no gradient")
     return ops.astype(as_operand(x), dtype=dtype)
 
@@ -128,7 +128,7 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
     Raises
     ------
     TypeError
-        If the function has no derivative here, or if ours lacks one of the arguments.
+        If this library does not support the function, or does not support one of the arguments.
     """
     if func in differentiable:
         ours = differentiable[func]
@@ -159,7 +159,7 @@ def _our_arguments(
     Raises
     ------
     TypeError
-        If `ours` does not have an argument that is not left out.
+        If `ours` lacks one of the arguments that are passed.
     """
     theirs, (_, our_names) = _signature(func), _shared(func, ours)
     if theirs is None or any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
@@ -183,7 +183,7 @@ def _our_arguments(
 
 @cache
 def _shared(func: Callable[..., Any], ours: Callable[..., Any]) -> tuple[int, set[str]]:
-    """Return how many of NumPy's first arguments are ours in the same places, and our names."""
+    """Return how many leading arguments `func` and `ours` share, and the names that `ours` has."""
     theirs, names = _signature(func), _signature(ours).parameters
     pairs = zip(theirs.parameters.values() if theirs else [], names, strict=False)
     same = [p.default is p.empty or p.kind is p.POSITIONAL_ONLY or p.name == n for p, n in pairs]
@@ -205,7 +205,7 @@ def _check_known(name: str, ours: Callable[..., Any], given: dict[str, Any]) -> 
 
 @cache
 def _signature(function: Callable[..., Any]) -> Any:
-    """Return the signature of a function; None for one of NumPy's that has no signature."""
+    """Return the signature of a function, or None if it is a NumPy function without a signature."""
     try:
         return inspect.signature(function)
     except ValueError:

@@ -19,7 +19,7 @@ MASK = np.array([[True, False, True, True], [True, True, False, False], [True, T
 
 
 def sample_masked(r: Any) -> list[Any]:
-    """Return sample calls with a mask over all axes and over one axis, and one without."""
+    """Return a sample call without a mask, and two with a mask: over all axes, and over one."""
     return [
         (r(3, 4), {"axis": 1}),
         (r(3, 4), {"where": MASK}),
@@ -28,7 +28,7 @@ def sample_masked(r: Any) -> list[Any]:
 
 
 def sample_initial(r: Any) -> list[Any]:
-    """Return sample calls with a first entry, a mask, and no entries."""
+    """Return sample calls with `initial`: alone, with a mask, and for an array without entries."""
     return [
         (r(3, 4), {"initial": 0.1, "axis": 1}),
         (r(3, 4), {"where": MASK, "initial": 0.1, "axis": 0, "keepdims": True}),

@@ -12,7 +12,7 @@ from .rounding import floor_divide, remainder
 
 
 def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
-    """Return a method that raises TypeError for an operator of bits."""
+    """Return a method that raises TypeError for a bitwise operator."""
 
     def method(self: Any, other: Any = None) -> NoReturn:
         expected = "plain arrays, because bits have no derivative"
@@ -57,7 +57,7 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
 
 
 class EntryCount(int):
-    """The number of entries. ``x.size()``, as PyTorch writes the shape, is an AttributeError."""
+    """The number of entries. To call it, as in PyTorch's ``x.size()``, raises AttributeError."""
 
     def __call__(self, *axis: int) -> Any:
         raise AttributeError("Tensor.size is a number, not a method; write x.shape or x.shape[0]")

@@ -1,7 +1,7 @@
 """Functions that order entries: `sort`, `partition`, `median` and quantiles.
 
 The order is found by comparing, and has no derivative: the gradient of a result goes to the entry
-that the result was taken from. Equal entries keep their order.
+that the result was taken from. `sort` keeps the order of equal entries.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from .shapes import expand_dims, moveaxis, ravel, reshape
     sample=lambda r: [(r(3, 4),), (r(3, 4), 0), (r(3, 4), None), (r(2, 3), {"kind": "stable"})],
 )
 def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
-    """Return the entries of `a` in ascending order along `axis`, or of the flattened array if
-    `axis` is None. NaN comes last. `kind` and `stable` are accepted as in `numpy.sort`; the
-    order is always stable.
+    """Return the entries of `a` in ascending order along `axis`.
+
+    If `axis` is None, the array is flattened first. NaN comes last. `kind` and `stable` are
+    accepted as in `numpy.sort`; the order is always stable.
 
     Examples
     --------
@@ -69,9 +70,10 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
 def quantile(
     a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
-    """Return the numbers below which the fractions `q` (from 0 to 1) of the entries of `a` along
-    `axis` lie. `method` says how to interpolate, as in `numpy.quantile`. `q` is a constant. If an
-    entry is NaN, the result is NaN.
+    """Return the quantiles of `a` along `axis` for the fractions `q`, from 0 to 1.
+
+    The fraction q of the entries lies below the quantile. `method` says how to interpolate,
+    as in `numpy.quantile`. `q` is a constant. If an entry is NaN, the result is NaN.
 
     Examples
     --------
@@ -87,7 +89,7 @@ def quantile(
         fix = "test a.size first, because there is no entry in the middle"
         raise argument_error("quantile", "a", "at least one entry over axis", describe(a), fix)
     entries = sort(reshape(moveaxis(a, axes, range(len(axes))), (count, *kept)), axis=0)
-    # The same quantile of 0, 1, 2, … is the place in the sorted entries, with its fraction.
+    # The same quantile of 0, 1, 2, … is the place in the sorted entries, often between two.
     places = np.quantile(np.arange(len(entries), dtype=np.float64), q, method=method)
     below = np.floor(places).astype(int)
     fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
@@ -123,8 +125,10 @@ def percentile(
     sample=lambda r: [(r(5),), (r(3, 4), 1), (r(4, 3), (0, 1)), (r(4, 3), 0, {"keepdims": True})],
 )
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Return the middle entry along `axis` in ascending order. Of an even number of entries it is
-    the mean of the two in the middle, and each gets half of the gradient.
+    """Return the middle one of the sorted entries along `axis`.
+
+    If the number of entries is even, the median is the mean of the two entries in the middle. Each
+    of them then gets half of the gradient.
 
     Examples
     --------

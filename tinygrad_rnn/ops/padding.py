@@ -41,15 +41,15 @@ MODES = (*COPIES, *STATISTICS, "linear_ramp")
 def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
     """Return `array` with entries added before and after it along each axis, as `numpy.pad` does.
 
-    The modes ``constant``, ``edge``, ``reflect``, ``symmetric`` and ``wrap`` copy entries, or put
-    constants. ``maximum``, ``mean``, ``median`` and ``minimum`` add a statistic of the
-    `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the edge to
+    The mode ``constant`` adds `constant_values`, by default 0. The modes ``edge``, ``reflect``,
+    ``symmetric`` and ``wrap`` copy entries. ``maximum``, ``mean``, ``median`` and
+    ``minimum`` add a statistic of the `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the edge to
     `end_values`.
 
     Raises
     ------
     ValueError
-        If `mode` is another one, or `reflect_type` is ``odd``.
+        If `mode` is not one of these, or `reflect_type` is ``odd``.
 
     Examples
     --------

@@ -29,8 +29,10 @@ def merge_leading_axes(a: Any) -> Any:
 
 
 def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
-    """Return `x` as an array or Tensor. A number or list gets the dtype that an op on it and
-    `others` gives it. A list that contains Tensors is stacked.
+    """Return `x` as an array or Tensor.
+
+    A number or list gets the dtype that it would have in an op with `others`. A list that contains
+    Tensors is stacked.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
     arrays = [y.array for y in others if isinstance(y, Value)]
     try:
         constant = as_constant(x, arrays)
-        if isinstance(constant, float) and arrays:  # a list takes their dtype, an array does not
+        if isinstance(constant, float) and arrays:  # a list gets the dtype of `arrays`
             constant = as_constant([constant], arrays)[0]
         return np.asarray(constant)
     except (TypeError, ValueError) as error:

@@ -31,7 +31,9 @@ def linspace(
     retstep: bool = False,
     axis: int = 0,
 ) -> Any:
-    """Return `num` numbers in equal steps from `start` to `stop`: start + w (stop − start).
+    """Return `num` numbers in equal steps from `start` to `stop`.
+
+    Each number is start + w (stop − start), for a weight w between 0 and 1.
 
     Examples
     --------
@@ -81,7 +83,8 @@ def logspace(
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
     """Return `num` numbers from `start` to `stop`, each the same multiple of the one before.
 
-    `start` and `stop` have the same sign. The result is start (stop / start)^w.
+    `start` and `stop` have the same sign. Each number is start (stop / start)^w, for a
+    weight w between 0 and 1.
 
     Examples
     --------

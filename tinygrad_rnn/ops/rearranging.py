@@ -1,7 +1,7 @@
 """Functions that move, repeat or drop entries, or fill in zeros, and compute nothing.
 
-NumPy does the moving: its function gets the numbers of the entries in place of the entries. The
-result is an index, and indexing has a derivative.
+NumPy does the moving. Its function is called with the positions 1, 2, 3, … of the entries in place
+of their values. The result is an index, and indexing has a derivative.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def triu(m: Any, k: int = 0) -> Any:
 
 
 def _triangle(operation: str, m: Any, function: Callable[..., Any], k: int) -> np.ndarray:
-    """Return True in the triangle that is kept, for the last two axes of `m`."""
+    """Return a mask for the last two axes of `m`: True in the triangle that is kept."""
     if not m.ndim:
         fix = "reshape it to (1, 1)"
         raise argument_error(operation, "m", "at least one axis", describe(m), fix)

@@ -161,7 +161,7 @@ def exclusive_cumprod(a: Any) -> Any:
 
 def running_product(x: Any) -> Any:
     """Return x₀, x₀ x₁, … along the first axis, by log₂ n multiplications of whole arrays."""
-    factors = 1  # x[i] is the product of (at most) `factors` entries, of which x[i] is the last
+    factors = 1  # x[i] is the product of the `factors` entries up to i, or of all up to i
     while factors < len(x):
         x = concatenate([x[:factors], x[factors:] * x[:-factors]])
         factors *= 2
@@ -265,7 +265,7 @@ min.vjps(
 
 
 def share_among_equal(g: Any, y: Any, a: Any, axis: Any) -> Any:
-    """Return `g` in equal parts for the entries of `a` that equal `y`, and 0 for all others.
+    """Share `g` equally among the entries of `a` that equal `y`; the other entries get 0.
 
     If `y` is NaN, the entries that are NaN share `g`.
     """

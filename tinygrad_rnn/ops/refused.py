@@ -1,6 +1,6 @@
-"""NumPy's functions that raise TypeError for a Tensor: what to write instead, or why not.
+"""NumPy's functions that raise TypeError for a Tensor, with replacements and reasons.
 
-A function that is in neither table has a derivative, but none here: `tinygrad_rnn.op` defines one.
+If a function is in neither table, define an op of your own for it with `tinygrad_rnn.op`.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ reasons = {
     **dict.fromkeys(["put_along_axis", "at"], IN_PLACE),
     **dict.fromkeys(["power.reduce", "arctan2.reduce"], WRONG),
 }
-"""The reason for which a function, or all functions of a module, or a method of ufuncs has none."""
+"""The reason for the error, by the name of a function, a module, or a method of ufuncs."""
 
 
 def explain(name: str) -> str:
-    """Return the reason for which NumPy's function has no derivative here."""
+    """Return the reason why a NumPy function has no derivative here."""
     module, _, method = name.rpartition(".")
     for known in (name, module, method):
         if known in reasons:

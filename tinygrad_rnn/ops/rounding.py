@@ -68,8 +68,8 @@ remainder.vjps(a=lambda g, y, a, b: g, b=lambda g, y, a, b: g * -floor_divide(a,
 
 @op("{a} fmod {b}", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.fmod, domain=BETWEEN_JUMPS)
 def fmod(a: Any, b: Any) -> Any:
-    """Return the remainder of the division a / b rounded toward 0; it has the sign of `a`. The
-    derivative with respect to `b` is minus that rounded quotient, even at a jump.
+    """Return the remainder a − b q, where q is a / b rounded toward 0. The remainder has the sign
+    of `a`. The derivative with respect to `b` is −q, even at a jump.
 
     Examples
     --------
@@ -163,9 +163,9 @@ rint.vjps(a=lambda g, y, a: where(False, g, 0))
     domain=(1.5, 2.5),
 )
 def round(a: Any, *, decimals: int = 0) -> Any:
-    """Return `a` rounded to `decimals` digits after the point; a negative number counts digits
-    before it. Of two numbers that are equally near, it is the one with an even last digit. The
-    derivative is taken to be 0 everywhere, even at a jump.
+    """Return `a` rounded to `decimals` digits after the point. A negative `decimals` counts digits
+    before the point. Of two numbers that are equally near, the result is the one with an even last
+    digit. The derivative is taken to be 0 everywhere, even at a jump.
 
     Examples
     --------

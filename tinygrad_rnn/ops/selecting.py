@@ -27,11 +27,11 @@ from .shapes import broadcast_to, ravel
     ],
 )
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-    """Return the entries, or the parts along `axis`, with the numbers `indices`.
+    """Return the entries, or the parts along `axis`, at the positions `indices`.
 
     Without `axis`, `a` is flattened first. An entry that is taken several times gets the sum of the
-    gradients. `mode` says what a number out of range does: it raises IndexError, or it wraps, or it
-    is clipped.
+    gradients. If an index is out of range, `mode` decides: "raise" raises IndexError, "wrap" takes
+    the index modulo the size, and "clip" takes the nearest index from 0 to size − 1.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     Tensor([1., 3.])
     """
     obj = as_index("delete", "obj", obj)
-    obj = obj if isinstance(obj, slice) or obj.size else []  # which is no array of floats
+    obj = obj if isinstance(obj, slice) or obj.size else []  # np.array([]) has dtype float
     return rearrange("delete", lambda arr: np.delete(arr, obj, axis), arr)
 
 
@@ -135,7 +135,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     ],
 )
 def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
-    """Return for each entry of `a`, a number of a choice, the entry of that choice at this place.
+    """Take each entry from one of the `choices`; `a` holds the number of the choice for each entry.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Return the entries of the first choice whose condition is true, or else `default`.
 
-    A choice that is not selected gets no gradient at that place.
+    A choice gets no gradient at the places where it is not selected.
 
     Examples
     --------
@@ -183,11 +183,11 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     ],
 )
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    """Return f(x) with another function f where each condition holds; elsewhere 0.
+    """Apply to each entry of `x` the function of the condition that holds there, or return 0.
 
     Each function gets the entries of `x` for which its condition holds, and then `args` and `kw`.
-    A number may stand for a function. One function more than there are conditions is for the rest.
-    If several conditions hold, the last of them counts.
+    A number may stand for a function. If there is one function more than conditions, the last
+    function is for the other entries. If several conditions hold, the last of them counts.
 
     Examples
     --------

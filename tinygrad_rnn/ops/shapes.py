@@ -124,7 +124,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     starts = normalize_axis_tuple(source, n, "moveaxis: source")
     ends = normalize_axis_tuple(destination, n, "moveaxis: destination")
     if len(starts) != len(ends):
-        expected, got = f"{len(starts)} axes, as in source", f"{len(ends)}, {destination}"
+        expected, got = f"{len(starts)} axes, as in source", f"{len(ends)}: {destination}"
         fix = "give one new position for each axis in source"
         raise argument_error("moveaxis", "destination", expected, got, fix)
     axes = [axis for axis in range(n) if axis not in starts]
@@ -160,8 +160,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     reference=np.squeeze,
 )
 def squeeze(a: Any, *, axis: Any = None) -> Any:
-    """Return `a` without its axes of size 1, or only without those that `axis` names. The result is
-    a view.
+    """Return `a` without its axes of size 1. If `axis` is given, only these axes are removed. The
+    result is a view.
 
     Examples
     --------

@@ -145,8 +145,11 @@ sinc.vjps(a=lambda g, y, a: g * slope_of_sinc(a, y))
 
 
 def slope_of_sinc(a: Any, y: Any) -> Any:
-    """Return the derivative of y = sinc(a), (cos(π a) − y) / a; near 0, where that difference would
-    lose all digits, the sum of its Taylor series."""
+    """Return the derivative of y = sinc(a), which is (cos(π a) − y) / a.
+
+    Near 0, this difference would lose all digits. There, the Taylor series of the derivative is
+    summed instead.
+    """
     is_small = abs(a) < 0.3
     small, large = where(is_small, a, 0), where(is_small, 1, a)
     square, series = (pi * small) * (pi * small), 0.0
@@ -157,7 +160,7 @@ def slope_of_sinc(a: Any, y: Any) -> Any:
 
 @composition(np.deg2rad, np.radians, sample=lambda r: (r(3, 4),))
 def deg2rad(x: Any) -> Any:
-    """Return angles in radians that are given in degrees, x π / 180. `numpy.radians` is the same.
+    """Convert angles from degrees to radians: x π / 180. `numpy.radians` is the same.
 
     Examples
     --------
@@ -170,7 +173,7 @@ def deg2rad(x: Any) -> Any:
 
 @composition(np.rad2deg, np.degrees, sample=lambda r: (r(3, 4),))
 def rad2deg(x: Any) -> Any:
-    """Return angles in degrees that are given in radians, 180 x / π. `numpy.degrees` is the same.
+    """Convert angles from radians to degrees: 180 x / π. `numpy.degrees` is the same.
 
     Examples
     --------

@@ -34,7 +34,7 @@ neutral = {
     np.fmax: -math.inf, np.fmin: math.inf, np.hypot: 0,
     np.logaddexp: -math.inf, np.logaddexp2: -math.inf,
 }  # fmt: skip
-"""The number that changes nothing, by ufunc. Such a ufunc may take its entries in any order."""
+"""The number that changes nothing, by ufunc. These ufuncs may take their entries in any order."""
 
 
 def reduce(
@@ -67,20 +67,26 @@ def reduce(
         return _fold(ufunc, op, a, axes, keepdims, initial)
     first = ufunc.identity if initial is None else initial
     if first is not None and not a.size:
-        return sum(a, axis=axes, keepdims=keepdims) + first  # the sum is 0 and has the shape
+        return sum(a, axis=axes, keepdims=keepdims) + first  # the sum is zeros of the right shape
     result = reductions[ufunc](a, axis=axes, keepdims=keepdims)
     return result if initial is None else op(initial, result)
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
-    """Return the axes to reduce, counted from the front; a number alone counts as one entry."""
+    """Return the axes to reduce, counted from the front.
+
+    An array without axes counts as one entry, so axis 0 or −1 selects no axis.
+    """
     if axis is None or (not a.ndim and axis in (0, -1)):
         return tuple(range(a.ndim))
     return normalize_axis_tuple(axis, a.ndim)
 
 
 def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
-    """Return the number to put where an entry of `a` is left out; raise if there is none."""
+    """Return the number to put where an entry of `a` is left out.
+
+    Raise ValueError if `ufunc` has no such number, or needs `initial` and it is None.
+    """
     if ufunc not in neutral or (initial is None and ufunc.identity is None):
         operation, got = f"np.{ufunc.__name__}.reduce", "a mask"
         expected = "no mask" if ufunc not in neutral else "a mask together with initial="
@@ -104,7 +110,7 @@ def _fold(
         raise argument_error(operation, "array", "at least one entry", describe(a), fix)
     result = fold(op, entries)
     if len(entries) == 1 and first is not None:
-        result = sum(moved, axis=0) + first  # the sum of no entries is 0 and has the shape
+        result = sum(moved, axis=0) + first  # the sum of no entries is zeros of the right shape
     return expand_dims(result, tuple(sorted(axes))) if keepdims else result
 
 
@@ -129,7 +135,8 @@ def outer(ufunc: np.ufunc, op: Op, a: Any, b: Any) -> Any:
 def reduceat(ufunc: np.ufunc, op: Op, array: Any, indices: Any, axis: int = 0) -> Any:
     """Return ``ufunc.reduceat(array, indices, axis)``: the reduction of each slice of `array`.
 
-    A slice goes from one index to the next. If the next index is not larger, it is one entry.
+    A slice goes from one index to the next. If the next index is not larger, the slice has one
+    entry.
     """
     a = as_operand(array)
     axis = normalize_axis_index(axis, a.ndim)

@@ -50,7 +50,8 @@ class Optimizer:
         ``optimizer.lr`` is the rate of the first group. Assigning to it sets the rate of all
         groups. The same holds for the other settings.
     group : dict
-        During a step the group of the parameter that is updated, else the first group.
+        During a step, this is the group of the parameter that is updated. Otherwise, it is the
+        first group.
 
     Raises
     ------
@@ -123,8 +124,8 @@ class Optimizer:
         Raises
         ------
         TypeError
-            If it is not a dict, its parameters are not an ordered iterable, or a setting has the
-            wrong type. No group is added in that case.
+            If `param_group` is not a dict, its parameters are not an ordered iterable, or a setting
+            has the wrong type. No group is added in that case.
         ValueError
             If it has no ``"params"``, a setting is unknown or out of range, or a parameter is not a
             leaf that requires gradients or is in another group. No group is added in that case.
@@ -223,7 +224,7 @@ class Optimizer:
         params = self.params
         if len(params) != len(self.state):
             got, fix = format_count(len(params), "parameter"), "call optimizer.add_param_group"
-            expected = f"the {len(self.state)} parameters that it was made with"
+            expected = f"the {len(self.state)} parameters that the optimizer was given"
             raise argument_error(self.name, "param_groups", expected, got, fix)
         for i, p in enumerate(params):
             check.gradient(self.name, p, i)
@@ -243,7 +244,7 @@ class Optimizer:
                     p.data = new if new.dtype is dtype else new.astype(dtype, copy=False)
 
     def _each_group(self) -> Iterator[dict[str, Any]]:
-        """Yield each group, while the attributes for settings have the values of this group."""
+        """Yield each group. Until the next one, attributes such as `lr` have its values."""
         try:
             for group in self.param_groups:
                 self.group = group
@@ -288,7 +289,7 @@ class Optimizer:
 
         The result is a dict of arrays, which `tg.save` can write. It does not include the other
         settings; pass them to the constructor again. If there are several groups, ``lr`` has one
-        entry for each, and ``sizes`` holds their numbers of parameters.
+        entry for each group, and ``sizes`` holds the number of parameters in each group.
 
         Examples
         --------
@@ -315,12 +316,12 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore the saved state of an optimizer with the same class, settings and parameters.
 
-        The groups must be the same too; groups that were added later must be added before loading.
+        The groups must be the same too. First add those that were added to the saved optimizer.
 
         Parameters
         ----------
         state : mapping of str to ndarray
-            What `state_dict` returned: the learning rate, the number of steps, and the state of
+            The result of `state_dict`: the learning rate, the number of steps, and the state of
             each parameter. It does not contain the parameters themselves.
 
         Raises

@@ -38,7 +38,7 @@ class SGD(Optimizer):
     Raises
     ------
     ValueError
-        If `nesterov` is True and `momentum` is 0, or for a reason that `Optimizer` lists.
+        If `nesterov` is True and `momentum` is 0, or in a case that `Optimizer` lists.
 
     References
     ----------
@@ -74,7 +74,7 @@ class SGD(Optimizer):
         )
 
     def _check_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Check that Nesterov momentum has a momentum, and each setting as in `Optimizer`."""
+        """Check each setting as in `Optimizer`; `nesterov` also needs a momentum above 0."""
         settings = super()._check_settings(settings)
         if settings["nesterov"] and not settings["momentum"]:
             expected, fix = "a momentum above 0", "use momentum=0.9, for example"
@@ -86,7 +86,7 @@ class SGD(Optimizer):
         return {"velocity"} if self.momentum else set()
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
-        """Return w − η g, or w − η v with momentum."""
+        """Return w − η g; with momentum, w − η v or w − η (g + μ v)."""
         group = self.group
         momentum, decay = group["momentum"], group["weight_decay"]
         if decay:
@@ -214,7 +214,7 @@ class Adam(Optimizer):
     Raises
     ------
     ValueError
-        If `betas` is not a sequence of length 2, or for a reason that `Optimizer` lists.
+        If `betas` is not a sequence of length 2, or in a case that `Optimizer` lists.
 
     References
     ----------

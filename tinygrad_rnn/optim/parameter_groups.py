@@ -36,7 +36,7 @@ def split_groups(operation: str, params: Any) -> dict[str, Mapping[str, Any]]:
 def complete_group(
     operation: str, argument: str, group: Any, defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return a copy of a group that has every setting; raise an error if one is unknown."""
+    """Return a copy of a group with all settings; raise an error if a setting is unknown."""
     expected, fix = 'a dict with "params"', 'write {"params": [...], "lr": 0.1}, for example'
     group = check.instance(operation, argument, group, Mapping, expected, fix)
     if "params" not in group:
@@ -51,7 +51,7 @@ def complete_group(
 
 
 def parameter_list(operation: str, argument: str, params: Any) -> list[Tensor]:
-    """Return parameters as a list; raise an error if one is none, or is given twice."""
+    """Return a list of parameters; raise an error if an entry is not one, or occurs twice."""
     tensors = _ordered(operation, argument, params)
     if not all(isinstance(p, Tensor) and p.node is None and p.requires_grad for p in tensors):
         got = ", ".join(map(describe, tensors))
@@ -62,7 +62,7 @@ def parameter_list(operation: str, argument: str, params: Any) -> list[Tensor]:
 
 
 def missing_parameters(operation: str, argument: str, got: str) -> Exception:
-    """Return the error for an argument that is no parameter, or that has none."""
+    """Return the error for an argument without parameters, or with an entry that is not one."""
     expected = "at least one leaf Tensor with requires_grad=True, and nothing else"
     return argument_error(operation, argument, expected, got, "pass module.parameters()")
 
@@ -79,8 +79,8 @@ def _ordered(operation: str, argument: str, params: Any) -> list[Any]:
 class Setting:
     """A setting as an attribute of an optimizer.
 
-    The attribute has the value of the group that is being updated, and of the first group between
-    the steps. Assigning to it sets the value in every group.
+    During a step, the attribute has the value of the group that is being updated. Between steps, it
+    has the value of the first group. Assigning to it sets the value in every group.
     """
 
     def __set_name__(self, owner: type, name: str):

@@ -27,7 +27,8 @@ class ResumableSchedule:
     ----------
     optimizer : Optimizer
     group_names : dict of str to str
-        The numbers that each parameter group has: their names in the state and in the group.
+        The numbers that each parameter group has. The key is a number's name in the state, and the
+        value is its name in the group.
     state_names : tuple of str
         The names of the numeric attributes that, with the settings and the numbers of the groups,
         determine the next rate.
@@ -89,7 +90,7 @@ class ResumableSchedule:
         Parameters
         ----------
         state : mapping of str to array_like
-            What `state_dict` returned.
+            The result of `state_dict`.
 
         Raises
         ------
@@ -227,7 +228,7 @@ class Schedule(ResumableSchedule):
         self._set_rates([self.next_rate(lr, base) for lr, base in pairs])
 
     def _initial_rates(self) -> list[float]:
-        """Return the initial rate of each group: the present one if it has none yet."""
+        """Return the initial rate of each group, which is the present rate in a new group."""
         pairs = zip(self.optimizer.param_groups, self._rates(), strict=True)
         return [group.setdefault("initial_lr", lr) for group, lr in pairs]
 
@@ -319,9 +320,10 @@ class CosineAnnealingLR(Schedule):
         lr ← lr + (base − eta_min) c(epoch)                       if c(epoch − 1) is 0
         alone: lr = eta_min + (base − eta_min) c(epoch)
 
-    At its lowest point the curve has lost what other schedules did, so it rises from there to the
-    initial rate. If another schedule takes the rate below `eta_min`, the rising half of the curve
-    can make it negative, as in PyTorch. The next step of the optimizer is then an error.
+    At its lowest point, the curve is at `eta_min`, whatever other schedules did before. So it rises
+    from there to the initial rate. If another schedule takes the rate below `eta_min`, the rising
+    half of the curve can make the rate negative, as in PyTorch. The next step of the optimizer then
+    raises an error.
 
     Parameters
     ----------
@@ -353,7 +355,7 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer)
 
     def next_rate(self, lr: float, base: float) -> float:
-        """Return the next rate on the curve through lr, or on a new one from its lowest point."""
+        """Return the next rate on the curve through lr; after its lowest point, on a new curve."""
         before, now = (1 + cos(pi * n / self.T_max) for n in (self.epoch - 1, self.epoch))
         if (self.epoch - 1) % (2 * self.T_max) == self.T_max:
             return lr + (base - self.eta_min) * now / 2
@@ -373,8 +375,8 @@ class LinearLR(Schedule):
     ----------
     optimizer : Optimizer
     start_factor, end_factor : float
-        The factors at the start and at the end, at least 0. From a start of 0, where PyTorch has
-        no rule, the first epoch sets base · f(1).
+        The factors at the start and at the end, at least 0. If `start_factor` is 0, the first epoch
+        adds base · f(1) to the rate; PyTorch has no rule for this.
     total_iters : int
         The number of epochs in which the factor changes. After that the rate stays constant.
 
@@ -410,7 +412,7 @@ class LinearLR(Schedule):
         self._set_rates([lr * self.start_factor for lr in self._rates()])
 
     def next_rate(self, lr: float, base: float) -> float:
-        """Return lr times the ratio of this epoch's factor to the last one's."""
+        """Return lr times the ratio of this epoch's factor to the previous epoch's factor."""
         if self.epoch > self.total_iters:
             return lr
         before, now = (self._factor(n) for n in (self.epoch - 1, self.epoch))

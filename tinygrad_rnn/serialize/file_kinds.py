@@ -1,4 +1,4 @@
-"""Recognition of files of other kinds by their content, with the line that converts each of them.
+"""Recognition of files that are not safetensors files, and advice on how to convert them.
 
 Nothing in such a file is run or unpacked. Only its first bytes are read, and the names of the files
 in a zip archive.
@@ -130,7 +130,7 @@ SIGNATURES = {
     b"\xff\xfe": UTF16,
     b"\xfe\xff": UTF16,
 }
-"""The kinds of file that their first bytes show."""
+"""The kinds of file that can be recognised by these first bytes."""
 
 
 def recognise(path: str) -> FileKind | None:
@@ -159,7 +159,7 @@ def recognise_content(content: bytes, path: str = "") -> FileKind | None:
     # The third byte of a pickle is an opcode; the second is the version of the format.
     if first[:1] == b"\x80" and first[1:2] in (b"\2", b"\3", b"\4", b"\5") and first[2:3] > b"\0":
         return PICKLE
-    # The first field of an ONNX file is its version, from 3 on, the second another of its fields.
+    # An ONNX file begins with the field of its version, which is 3 or more; then another follows.
     if first[:1] == b"\x08" and b"\2" < first[1:2] < b"\x20" and first[2:3] in b'\x12\x1a"(2:B':
         return ONNX
     return _recognise_text(first)
@@ -217,7 +217,8 @@ def require_arrays(operation: str, argument: str, value: Any, fix: str) -> Mappi
 def path_error(operation: str, argument: str, path: Any, expected: str, fix: str) -> Exception:
     """Return the TypeError for a path that was given in place of arrays.
 
-    The fix is that of the kind of file, or else `fix`.
+    The message ends with the fix for the kind of the file, if the kind is known. If there is no
+    file, it asks for an existing one. Otherwise it ends with `fix`.
     """
     name = path_name(path, operation=operation, argument=argument)
     kind, got = recognise(name), f"the path {shorten(name)}"

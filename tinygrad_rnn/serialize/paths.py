@@ -40,7 +40,7 @@ def shorten(name: str) -> str:
 def system_error(
     operation: str, argument: str, expected: str, name: str, fix: str, error: OSError
 ) -> Exception:
-    """Return an argument error of the type and with the number of the system's error."""
+    """Return an argument error that has the type and the ``errno`` of the system's `error`."""
     got = f"{shorten(name)} ({(error.strerror or str(error)).lower()})"
     refusal = argument_error(operation, argument, expected, got, fix, type(error))
     refusal.errno = error.errno  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
 """Reading of safetensors files: first the whole header is checked, then the arrays are read.
 
-A file begins with the length of its header, 8 bytes, little-endian. The header is a JSON object. It
-gives the dtype, the shape and the place of each array in the bytes that follow. The format is
-described at huggingface.co/docs/safetensors.
+A file begins with 8 bytes, the length of the header in little-endian order. The header is a JSON
+object. It gives the dtype, the shape and the place of each array in the bytes that follow. The
+format is described at huggingface.co/docs/safetensors.
 
 The library `safetensors` is not used for reading, because it maps files into memory. If such a file
 becomes shorter, because another program is writing it, the system ends Python with a signal.
@@ -29,7 +29,7 @@ BFLOAT16 = {"BF16": "<u2"}
 """The dtype that NumPy lacks, read as integers."""
 DAMAGED = "download or save the file again, because it is damaged or in another format"
 LONGEST_HEADER = 100_000_000
-"""The length in bytes that the format allows."""
+"""The greatest length of a header, in bytes, that the format allows."""
 
 
 class Entry(NamedTuple):
@@ -176,7 +176,7 @@ def _make_dict_of_unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _require_unicode(texts: Any) -> None:
-    """Raise ValueError if one of the texts has half of a character, which JSON can express."""
+    """Raise ValueError if a text has a lone surrogate (half of a character), which JSON allows."""
     for text in texts:
         text.encode()
 
@@ -192,7 +192,7 @@ def _check_entry(name: str, entry: Any, dtypes: Mapping[str, str]) -> Entry:
     if dtype not in dtypes:
         listed = ", ".join(sorted(dtypes))
         raise ForeignDtypeError(f"array {name!r} has dtype {dtype}, expected one of {listed}")
-    # Such an array takes no memory, but NumPy checks its shape.
+    # A broadcast array takes no memory, but NumPy checks its shape.
     size = np.broadcast_to(np.zeros((), dtypes[dtype]), shape).nbytes
     if ends[1] - ends[0] != size:
         raise ValueError(

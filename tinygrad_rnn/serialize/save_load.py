@@ -45,11 +45,11 @@ def save(
         If an argument has the wrong type, a name is not a str, or a safetensors file cannot store
         the dtype of an array. In that case nothing is written.
     ValueError
-        If an array is named ``__metadata__``, which the format reserves, a name or a text has a
-        lone surrogate, or no file can have the name `path`. In that case nothing is written.
+        If an array has the name ``__metadata__`` (the format reserves it), if a name or a text has
+        a lone surrogate, or if no file can have the name `path`. In that case nothing is written.
     OSError
-        If the folder of `path` does not exist or is read-only, `path` is a folder, a read-only
-        file, a pipe or a device, or the disk is full. An old file stays unchanged.
+        If the folder of `path` does not exist or is read-only, if `path` is a folder, a read-only
+        file, a pipe or a device, or if the disk is full. An old file stays unchanged.
 
     Examples
     --------

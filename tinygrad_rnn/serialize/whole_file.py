@@ -1,6 +1,6 @@
 """Replacement of a file, whole or not at all.
 
-Every file that the package writes, except in programs of the user, goes through `replace_file`.
+The package writes every file with `replace_file`, except the lock beside a checkpoint.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def replace_file(
     draft = target.with_name(f".tinygrad_rnn.{os.urandom(8).hex()}.tmp")
     try:
         old = _read_status(target)
-        # Until the draft has the owner of the old file, nobody else may read it.
+        # Until the draft has the owner of the old file, no one else may read it.
         mode = 0o666 if old is None else 0o600
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
@@ -81,7 +81,7 @@ def replace_file(
 def _copy_ownership(old: os.stat_result, draft: Path) -> None:
     """Give the owner, the group and the permissions of the old file to the draft."""
     if hasattr(os, "chown"):  # Windows has no such function
-        for owner in (old.st_uid, -1):  # only root can change the owner; others keep the group
+        for owner in (old.st_uid, -1):  # only root can set the owner; others set the group
             try:
                 os.chown(draft, owner, old.st_gid)
                 break
@@ -105,7 +105,7 @@ def find_target(
     Returns
     -------
     Path
-        The absolute path, behind all symbolic links.
+        The absolute path, with symbolic links followed.
 
     Raises
     ------
@@ -161,8 +161,8 @@ def _read_status(path: Path) -> os.stat_result | None:
 def _follow_links(path: Path) -> Path:
     """Return the absolute path that symbolic links lead to.
 
-    Links are followed one by one up to a stream of a process. /dev/stdout leads on to a file if the
-    output of the process goes to that file, which must not be replaced.
+    Links are followed one by one, but only up to a stream of a process, such as its output. If the
+    output goes to a file, the link /dev/stdout leads on to this file, which must not be replaced.
     """
     seen = set()
     while path not in seen:

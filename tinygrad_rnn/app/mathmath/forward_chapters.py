@@ -42,8 +42,8 @@ def batches(page: Page, lesson: Lesson) -> None:
     page.heading("2. The anatomy of a batch")
     shape = " x ".join(map(str, lesson.X.shape))
     page.say(f"""
-        X is {shape}: 3 batches of 3 time steps with 2 sequences each, and a one-hot row of length
-        4 for each character. Read a sequence downwards, one character at each step. The target
+        X is {shape}: 3 batches, 3 time steps, 2 sequences, and one-hot rows of length 4, one row
+        for each character. Read a sequence downwards, one character at each step. The target
         Y is the same text, shifted by one character.
     """)
     headings, rows = [""], [[f"step {t}"] for t in range(lesson.X.shape[1])]
@@ -124,7 +124,7 @@ def states(page: Page, lesson: Lesson) -> None:
     """Show the state from step to step and from batch to batch."""
     page.heading("5. The state, from step to step and from batch to batch")
     page.say("""
-        The first batch starts from zeros. Every other batch starts from the last state of the
+        The first batch starts from zeros. Each later batch starts from the last state of the
         batch before it.
     """)
     number = 0

@@ -58,7 +58,7 @@ class StepValues(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """The cross-entropy of a batch: three terms with a Tensor for each time step, and the loss."""
+    """The loss of a batch, and its three terms, each a list of one Tensor per time step."""
 
     term_1: list[Tensor]
     term_2: list[Tensor]

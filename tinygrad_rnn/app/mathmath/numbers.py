@@ -79,7 +79,7 @@ class Outcome(NamedTuple):
     losses: list[float]
     """The mean loss of every epoch."""
     learned: int | None
-    """The first epoch after which greedy sampling writes the text, or None if there is none."""
+    """The first epoch after which greedy sampling writes the text; None if it never does."""
     written: str
     """The text that the trained network writes if it reads each chosen character next."""
     reread: str

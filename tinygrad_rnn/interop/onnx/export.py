@@ -54,8 +54,8 @@ def to_onnx(
     lengths : integers of shape (B,), optional
         An example of the model's argument ``lengths=``.
     axes : mapping of str to sequence, optional
-        Maps the name of an input to a sequence with a name for each axis whose size may vary, and
-        None for each axis whose size is fixed. Axes with the same name have the same size.
+        Maps the name of an input to a sequence with one entry for each axis: a name if the size of
+        the axis may vary, or None if it is fixed. Axes with the same name have the same size.
         ``{"x": (None, "batch", None)}`` fixes the length, so that a loop over time can be unrolled
         and exported. By default, the first input is (time, batch, features), or (batch, time,
         features) if a layer is `batch_first`; if it holds integers, it has no features axis. A
@@ -191,10 +191,10 @@ def _trace_variation(
 
 
 def _change_values(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Return other values of the same dtype in another shape.
+    """Return the values of an array in reverse order and in another shape.
 
-    They are the example's values in reverse order, so that class indices and lengths stay valid.
-    Floats are also scaled and shifted.
+    No new integers are made up, so class indices and lengths stay valid. Floats are also scaled and
+    shifted.
     """
     reversed_ = np.resize(array.ravel()[::-1], shape)
     return (reversed_ * 0.75 + 0.1).astype(array.dtype) if array.dtype.kind == "f" else reversed_

@@ -26,13 +26,14 @@ class GraphBuilder:
     Attributes
     ----------
     first, second : Trace
-        The traces of the two runs, which have the same calls.
+        The traces of two runs of the model on different inputs. Both have the same calls.
     parameters, paths : dict
         The names of the model's parameters and of its modules.
     names : dict of Value to str
         The name in the ONNX graph of each value of the first run.
     sizes : dict
-        The name of each axis whose size may vary, by its pair of sizes in the two runs.
+        The names of the axes whose size may vary. The key is the pair of sizes that the axis has in
+        the two runs.
     """
 
     def __init__(
@@ -129,9 +130,10 @@ class GraphBuilder:
         return self.add("Concat", *parts, axis=0)
 
     def resolve(self, operation: str, argument: str, x: Any, other: Any, dtype: np.dtype) -> str:
-        """Return the name of a call's input, cast to `dtype`; add a constant input to the graph.
+        """Return the name of a call's input, cast to `dtype`.
 
-        The input is `x` in the first run and `other` in the second.
+        The input is `x` in the first run and `other` in the second. A constant input is added to
+        the graph.
         """
         if isinstance(x, Value) and x in self.names:
             return self.names[x] if x.array.dtype == dtype else self.cast(self.names[x], dtype)

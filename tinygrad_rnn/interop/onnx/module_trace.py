@@ -1,10 +1,10 @@
 """Tracing of a model as a list of calls: whole layers, and the ops between them.
 
-A model is traced twice, the second time on other values and other sizes. Values that recorded ops
-compute from the inputs become nodes of the exported model. Any other value becomes a constant, so
-it must be equal in both traces. If it differs, Python computed it from the data outside of ops. If
-the traces have different calls, Python looped over the sequence or took a branch. In both cases
-the model cannot be exported.
+A model is traced twice, the second time on other values and other sizes. A value
+becomes the output of a node in the exported model if a recorded call computes it from the inputs.
+Any other value becomes a constant, so it must be equal in both traces. If it differs, Python
+computed it from the data outside of ops. If the traces have different calls, Python looped over the
+sequence or took a branch. In both cases the model cannot be exported.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     )
     check.require(names[0] == names[1], "to_onnx", "model", expected, got, fix)
     origins = first.locate_values(), second.locate_values()
-    expected, got = "the same inputs for all values", "a different input in the second run"
+    expected, got = "the same inputs for all values", "a different input when run on other values"
     fix = "select values with tg.where instead of Python's if"
     for a, b in zip(first.calls, second.calls, strict=True):
         same = _locate_inputs(a, origins[0]) == _locate_inputs(b, origins[1])

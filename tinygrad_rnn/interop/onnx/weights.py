@@ -1,4 +1,4 @@
-"""Conversion of the weights of ONNX's RNN, GRU and LSTM nodes, which are the inputs W, R and B."""
+"""Conversion of the weights of ONNX's RNN, GRU and LSTM nodes: their inputs W, R and B."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def from_onnx_weights(
         If a name is missing or unknown, a shape does not fit, or `reset` and `linear_before_reset`
         contradict each other. The name "P" is unknown, because our LSTM has no peephole weights.
     TypeError
-        If a weight is not an array of real numbers, or `linear_before_reset` is not an integer for
-        a GRU.
+        If a weight is not an array of real numbers, or the node is a GRU and `linear_before_reset`
+        is not an integer.
 
     Examples
     --------
@@ -147,8 +147,8 @@ def to_onnx_weights(
         If a name is missing, a shape does not fit, or `reset` and `linear_before_reset` contradict
         each other.
     TypeError
-        If a weight is not an array of real numbers, or `linear_before_reset` is not an integer for
-        a GRU.
+        If a weight is not an array of real numbers, or the node is a GRU and `linear_before_reset`
+        is not an integer.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def _require_form(
     ValueError
         If the forms differ, or either argument is given for a layer that is not a GRU.
     TypeError
-        If `linear_before_reset` is not an integer for a GRU.
+        If the layer is a GRU and `linear_before_reset` is not an integer.
     """
     require_form(operation, gates, reset)
     argument, value = "linear_before_reset", linear_before_reset
