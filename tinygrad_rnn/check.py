@@ -98,7 +98,8 @@ def count(operation: str, argument: str, value: Any, low: int = 1) -> int:
     if value < low:
         raise argument_error(operation, argument, expected, str(value), f"give {low} or more")
     if value > sys.maxsize:
-        expected, got = f"an integer up to {sys.maxsize}", f"a number of {int(value).bit_length()} bits"
+        expected = f"an integer up to {sys.maxsize}"
+        got = f"a number of {int(value).bit_length()} bits"
         raise argument_error(operation, argument, expected, got, "give a smaller number")
     return int(value)
 

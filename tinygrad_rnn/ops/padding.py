@@ -42,9 +42,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     """Return `array` with entries added before and after it along each axis, as `numpy.pad` does.
 
     The mode ``constant`` adds `constant_values`, by default 0. The modes ``edge``, ``reflect``,
-    ``symmetric`` and ``wrap`` copy entries. ``maximum``, ``mean``, ``median`` and
-    ``minimum`` add a statistic of the `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the edge to
-    `end_values`.
+    ``symmetric`` and ``wrap`` copy entries. ``maximum``, ``mean``, ``median`` and ``minimum`` add a
+    statistic of the `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the
+    edge to `end_values`.
 
     Raises
     ------
