@@ -183,7 +183,7 @@ arcsin: Op_a
 """Return the angle in [−π/2, π/2] whose sine is `a`. It is NaN outside of [−1, 1], with NumPy's warning. Its derivative is inf at −1 and 1."""
 
 arcsinh: Op_a
-"""Return the number whose hyperbolic sine is `a`. Its derivative is 1 / √(1 + a²), in which a² cannot overflow."""
+"""Return the number whose hyperbolic sine is `a`."""
 
 arctan: Op_a
 """Return the angle in [−π/2, π/2] whose tangent is `a`. At inf it is π/2 and its derivative is 0."""
@@ -322,7 +322,7 @@ def delete(arr: Tensor, obj: Any, axis: int | None = None) -> Tensor: ...
 def delete(arr: Plain, obj: Any, axis: int | None = None) -> NDArray[Any]: ...
 
 det: Op_a
-"""Return the determinant of a square matrix. The derivative is the matrix of cofactors, which is right for singular matrices too, up to 8 rows; larger ones raise LinAlgError in the backward pass. Large matrices overflow; see `slogdet`."""
+"""Return the determinant of a square matrix. The derivative is the matrix of cofactors. It is right for singular matrices too, but a singular matrix with more than 8 rows raises LinAlgError in the backward pass. The result for a large matrix may overflow; see `slogdet`."""
 
 @overload
 def diag(v: Tensor, k: int = 0) -> Tensor: ...
@@ -462,7 +462,7 @@ def fmin(a: Plain, b: Tensor) -> Tensor: ...
 def fmin(a: Plain, b: Plain) -> NDArray[Any]: ...
 
 fmod: Op_a_b
-"""Return the remainder of the division a / b rounded toward 0; it has the sign of `a`. The derivative with respect to `b` is minus that rounded quotient, even at a jump."""
+"""Return the remainder a − b q, where q is a / b rounded toward 0. The remainder has the sign of `a`. The derivative with respect to `b` is −q, even at a jump."""
 
 gather: Op_a_index
 """Return one entry of each row of `a`: y[…] = a[…, index[…]]. The rows lie along the last axis. The result is exact. A negative index raises IndexError, because −1 would silently mean the last entry."""
@@ -526,7 +526,7 @@ def kron(a: Plain, b: Tensor) -> Tensor: ...
 def kron(a: Plain, b: Plain) -> NDArray[Any]: ...
 
 lerp: Op_a_b_w
-"""Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At w = 1, the result equals `b` up to rounding. Where w is 0, 0 · inf is NaN, as in any product; to choose between `a` and `b`, use `where`."""
+"""Return the linear interpolation (1 − w) ⊙ a + w ⊙ b, from `a` at w = 0 to `b` at w = 1. At w = 1, the result equals `b` up to rounding. Where w is 0 and b − a is infinite, the result is NaN, because 0 · inf is NaN; to choose between `a` and `b`, use `where`."""
 
 @overload
 def linear(x: Tensor, weight: Tensor | Plain, bias: Any = None) -> Tensor: ...
@@ -806,7 +806,7 @@ def rot90(m: Tensor, k: int = 1, axes: Axis | Sequence[int | Sequence[int]] = (0
 def rot90(m: Plain, k: int = 1, axes: Axis | Sequence[int | Sequence[int]] = (0, 1)) -> NDArray[Any]: ...
 
 round: Op_a_decimals
-"""Return `a` rounded to `decimals` digits after the point; a negative number counts digits before it. Of two numbers that are equally near, it is the one with an even last digit. The derivative is taken to be 0 everywhere, even at a jump."""
+"""Return `a` rounded to `decimals` digits after the point. A negative `decimals` counts digits before the point. Of two numbers that are equally near, the result is the one with an even last digit. The derivative is taken to be 0 everywhere, even at a jump."""
 
 scatter: Op_parts_indices_shape
 """Return zeros of `shape`, with each array in `parts` added at its index in `indices`. Parts at the same index are added in the given order. This is the adjoint of `getitem`."""
@@ -870,7 +870,7 @@ square: Op_a
 """Return the elementwise square a ⊙ a. If `a` is beyond ±1.8e19 in float32, the result is inf, with NumPy's warning."""
 
 squeeze: Op_a_axis_3
-"""Return `a` without its axes of size 1, or only without those that `axis` names. The result is a view."""
+"""Return `a` without its axes of size 1. If `axis` is given, only these axes are removed. The result is a view."""
 
 stack: Op_arrays_axis
 """Join arrays of one shape along a new axis. The result is an exact copy."""
