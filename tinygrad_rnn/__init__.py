@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .compile import compile
     from .draw import graph
 else:
-    from . import compile  # this is the package; it has the same name as its function
+    from . import compile  # the package, which can be called like its function `compile`
 
 __version__ = "0.1.0"
 
@@ -48,8 +48,8 @@ __all__ = [
 ]  # fmt: skip
 __all__ += ops.__all__
 
-# Remove these two modules: `tg.graph` is the function that draws, and `tg.tensor`, PyTorch's name,
-# raises an error that says what to write instead.
+# The imports have bound two names to modules. Remove them, because `tg.graph` is the function that
+# draws, and `tg.tensor`, as one would write in PyTorch, raises an error that names `tg.Tensor`.
 globals().pop("graph", None)
 globals().pop("tensor", None)
 

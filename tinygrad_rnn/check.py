@@ -21,7 +21,7 @@ from .errors.messages import flag, floating, instance, numbers_error, runs_at_on
 
 __all__ = [
     "callable", "class_indices", "count", "dtype", "first_position", "flag", "floating",
-    "floating_dtype", "gradient", "instance", "iterable", "mapping", "number", "numbers_error",
+    "floating_dtype", "instance", "iterable", "mapping", "number", "numbers_error",
     "one_of", "probability", "real_array", "real_dtype", "require", "runs_at_once", "shape",
     "unique",
 ]  # fmt: skip
@@ -213,12 +213,3 @@ def unique(operation: str, argument: str, tensors: Iterable[Any], fix: str) -> N
             got = f"{t.name or 'a Tensor'} of shape {t.array.shape}, which is {argument}[{j}] too"
             expected = "a Tensor that was not given before"
             raise argument_error(operation, f"{argument}[{i}]", expected, got, fix)
-
-
-def gradient(operation: str, t: Any, i: int) -> np.ndarray | None:
-    """Return ``t.grad``; raise ValueError unless it is None or an array that fits `t`."""
-    g, shape = t.grad, t.array.shape
-    if g is None or (isinstance(g, np.ndarray) and g.shape == shape and g.dtype.kind in "biuf"):
-        return g
-    argument, expected = f"gradient of {t.name or i}", f"real numbers of shape {shape}"
-    raise argument_error(operation, argument, expected, describe(g), "call backward to set .grad")

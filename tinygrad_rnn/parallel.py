@@ -119,8 +119,7 @@ def average_gradients(
     name = "average_gradients"
 
     def read(parameters: list[Tensor]) -> tuple[float, list[bool]]:
-        gradients = [check.gradient(name, p, i) for i, p in enumerate(parameters)]
-        return check.number(name, "weight", weight), [g is not None for g in gradients]
+        return check.number(name, "weight", weight), [p.grad is not None for p in parameters]
 
     parameters, communicator, answers = _agree(name, parameters, communicator, read)
     total = sum(each for each, _ in answers)
@@ -198,8 +197,8 @@ def _agree(
         raise error
     for rank, (text, _, _) in enumerate(everyone):
         if text:
-            expected, got = "a right call in every process", f"in process {rank} {text}"
-            raise ValueError(f"{operation}: expected {expected}, got {got}")
+            expected, got = "a call without errors in every process", f"an error in process {rank}"
+            raise ValueError(f"{operation}: expected {expected}, got {got}: {text}")
     _require_same(operation, [each for _, each, _ in everyone])
     return tensors, communicator, [each for _, _, each in everyone]
 
@@ -232,8 +231,8 @@ def _describe(p: Tensor) -> tuple[str | None, tuple[int, ...], str, bytes]:
 def _require_same(operation: str, lists: list[list[Any]]) -> None:
     """Raise ValueError if the parameters of the processes do not belong together.
 
-    The values of parameters may differ, before `broadcast` for example. But if a process has the
-    values of process 0 in another order, then it has the parameters in another order.
+    The values of parameters may differ, before `broadcast` for example. But if a process has
+    exactly the values of process 0 in another order, its parameters are in the wrong order.
     """
     shapes = [[each[1:3] for each in theirs] for theirs in lists]
     if any(theirs != shapes[0] for theirs in shapes):
@@ -267,8 +266,8 @@ def _gather(operation: str, communicator: Any, entry: Any) -> list[Any]:
 def _exchange(communicator: Any, entry: Any) -> list[Any]:
     """Return the entries of all processes; the entry of a process that has ended is None.
 
-    The processes first wait for each other in an `Ibarrier`. No other call of MPI can be mistaken
-    for it.
+    The processes first wait for each other in an `Ibarrier`. MPI pairs it only with an `Ibarrier`
+    of the other processes, so a collective call of the user's code is never taken for this one.
     """
     communicator.Ibarrier().Wait()
     return communicator.allgather(entry)
@@ -307,7 +306,7 @@ def _abort_after_an_exception(mpi: Any) -> None:
 
 @cache
 def _say_goodbye_at_the_end(mpi: Any) -> None:
-    """Let this process tell the others, and wait for them, when it ends without an exception.
+    """When this process ends without an exception, tell the others, and wait until they know.
 
     A process that still calls `average_gradients` reads the goodbye in place of an entry. Without
     the goodbye, that process would wait forever.

@@ -72,7 +72,7 @@ def test_a_file_that_train_did_not_write_is_never_replaced(folder, capsys, conte
         path.write_bytes(content)
     before = path.read_bytes()
     assert run_command("train", "cat.txt", *SMALL, *option) == 2
-    assert "'cat.safetensors', which is another file" in read_one_line(capsys)
+    assert "'cat.safetensors', a file that no training wrote" in read_one_line(capsys)
     assert path.read_bytes() == before
 
 
@@ -82,7 +82,7 @@ WRONG_NAMES = {
     "a best epoch that is too long": (["--out", "n" * 253, "--patience", "2"], "name too long"),
     "a folder": (["--out", "."], "not a folder"),
     "a log in no folder": (["--log", "no/run.jsonl"], "existing folder"),
-    "a log that is a text": (["--log", "cat.txt"], "which is another file"),
+    "a log that is a text": (["--log", "cat.txt"], "a file that no training wrote"),
     "a log that is the checkpoint": (["--log", "cat.safetensors"], "twice"),
     "a log that is the picture": (["--log", "run.svg"], "twice"),
     "a pipe": (["--out", "pipe"], "regular file"),

@@ -82,7 +82,7 @@ def test_a_model_is_trained_resumed_and_sampled(folder, capsys):
         (["train", "cat.txt", "--out", "no/such/folder/m"], "existing folder"),
         (["train", "cat.txt", "--resume"], "expected a file"),
         (["train", "cat.txt", "--out", "broken", "--resume"], "whole safetensors file"),
-        (["train", "cat.txt", "--out", "cat.txt"], "which is another file"),
+        (["train", "cat.txt", "--out", "cat.txt"], "a file that no training wrote"),
         (["train", "cat.txt", "--out", "."], "expected a file, not a folder"),
         (["train", "cat.txt", "--lr", "1e38", "--epochs", "3"], "finite gradients"),
         (

@@ -237,7 +237,7 @@ def test_a_file_that_is_no_log_is_not_touched(folder, capsys, content):
     (folder / "run.jsonl").write_bytes(content)
     command = ["train", "cat.txt", *SMALL, "--log", "run.jsonl", "--overwrite"]
     assert run_command(*command) == 2
-    assert "'run.jsonl', which is another file" in read_one_line(capsys)
+    assert "'run.jsonl', a file that no training wrote" in read_one_line(capsys)
     assert (folder / "run.jsonl").read_bytes() == content
 
 
@@ -279,7 +279,7 @@ def test_the_learning_curve_is_drawn_beside_the_log(folder, capsys):
 def test_a_picture_of_another_program_is_not_replaced(folder, capsys):
     (folder / "run.svg").write_text("<svg/>")
     assert run_command("train", "cat.txt", *SMALL, "--log", "run.jsonl", "--overwrite") == 2
-    assert "'run.svg', which is another file" in read_one_line(capsys)
+    assert "'run.svg', a file that no training wrote" in read_one_line(capsys)
 
 
 def test_without_matplotlib_there_is_a_log_and_no_curve(folder, capsys, monkeypatch):

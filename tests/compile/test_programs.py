@@ -203,8 +203,8 @@ def test_the_compile_command_prints_a_program(cell, capsys, request):
         (["tree"], "expected rnn, gru, gru-before, lstm, or FILE.py:NAME, got 'tree'"),
         (["gru", "--backend", "c"], "argument backend: expected 'numpy' or 'numba', got 'c'"),
         (["gru", "--hidden", "0"], "--hidden: expected a positive integer, got 0"),
-        (["nowhere.py:Cell"], "expected a file that runs"),
-        (["examples/cells.py:moving_average"], "expected a factory NAME(input_size, rng)"),
+        (["nowhere.py:Cell"], "expected a Python file"),
+        (["examples/cells.py:moving_average"], "expected a cell that runs, got TypeError"),
     ],
 )
 def test_the_compile_command_reports_a_wrong_argument_in_one_line(

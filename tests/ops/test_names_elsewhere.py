@@ -33,7 +33,7 @@ HOMES = {
 ENTRIES = [
     (table, name, hint) for table in HOMES for name, hint in getattr(names_elsewhere, table).items()
 ]
-SENTENCES = ("leave it out", "leave out the _", "there is none")
+SENTENCES = ("leave it out", "leave out the _", "it has no counterpart")
 CODE = [entry for entry in ENTRIES if not entry[2].startswith(SENTENCES)]
 COMPARED = [entry for entry in CODE if entry[1] in EXPRESSIONS.get(entry[0], {})]
 ALIKE = {

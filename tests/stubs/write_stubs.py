@@ -150,7 +150,7 @@ def write_arguments(given, kinds=None):
 def overloads(function):
     """Return (arguments, result) for each way to call a function.
 
-    Each argument in turn is the first that is a Tensor. In the last way there is none.
+    Each argument in turn is the first that is a Tensor. In the last way it has no counterpart.
     """
     given, result = parameters(function), result_of(function)
     arrays = array_names(function)

@@ -37,7 +37,8 @@ def claim_name(
         return target
     if not is_own(target):
         expected = "a new file, or one that an earlier training wrote"
-        got, fix = f"{str(path)!r}, which is another file", f"give another name with {argument}"
+        got = f"{str(path)!r}, a file that no training wrote"
+        fix = f"give another name with {argument}"
         raise argument_error("train", argument, expected, got, fix)
     if not may_replace:
         got = f"{str(path)!r}, which another training wrote"

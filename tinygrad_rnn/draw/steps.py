@@ -165,8 +165,9 @@ def keep_steps(picture: Picture, first: int, last: int) -> Picture:
 def key_across_steps(vertex: Vertex) -> tuple:
     """Return a key that is the same for the counterparts of a vertex in other steps.
 
-    The key consists of the kind, the name without the time step, and the op (for a state, its
-    reach). It does not include the formula, because a formula contains time steps, as in ``h₂``.
+    The key consists of the kind, the name without the time step, and the op. A state has no op; in
+    its place is the number of time steps that the state crosses. The key does not include the
+    formula, because a formula contains time steps, as in ``h₂``.
     """
     value = vertex.values[0] if vertex.values else None
     made = value.node if value is not None else None

@@ -1,9 +1,9 @@
 """Conversion of weights from and to other libraries, and export to ONNX: `tg.interop`.
 
 A pair of functions ``from_…`` and ``to_…`` converts between the weights of another source and our
-state dict. There is a pair for each of PyTorch, Keras, ONNX, "Dive into Deep Learning" and the
-tutorial that ``tinygrad-rnn mathmath`` prints. If a conversion is impossible, it raises an error
-that gives the reason.
+state dict. There is a pair for PyTorch, Keras, ONNX, the book "Dive into Deep Learning", and the
+tutorial on the text "MathMath", which the command ``tinygrad-rnn mathmath`` prints. An impossible
+conversion raises an error that gives the reason.
 """
 
 from .d2l import from_d2l, from_tutorial, to_d2l, to_tutorial

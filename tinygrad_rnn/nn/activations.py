@@ -24,7 +24,9 @@ Calls = tuple[int, ...]
 Found = dict[str, dict[Calls, dict[Times, dict[Calls, Any]]]]
 """Values by four keys: name, run of a call or scan, time steps, and calls inside the steps."""
 
-_active: ContextVar[tuple[Recorder, ...]] = ContextVar("tinygrad_rnn.recorders", default=())
+_active: ContextVar[tuple[ActivationRecorder, ...]] = ContextVar(
+    "tinygrad_rnn.recorders", default=()
+)
 """The recorders of the open `record` blocks of this thread or task."""
 
 
@@ -79,7 +81,7 @@ def record(model: Module) -> Iterator[Activations]:
     ['0', '1', '1.l0.x_r', '1.l0.x_z', '1.l0.x_n', '1.l0.r', '1.l0.z', '1.l0.n', '1.l0.h', '']
     """
     fix = "pass the model itself, not a function"
-    recorder = Recorder(check.instance("record", "model", model, Module, "a Module", fix))
+    recorder = ActivationRecorder(check.instance("record", "model", model, Module, "a Module", fix))
     around = call_hook.get()
 
     def call(module: Module, args: Any, kwargs: Any) -> Any:
@@ -95,7 +97,7 @@ def record(model: Module) -> Iterator[Activations]:
         call_hook.reset(hook)
 
 
-class Recorder:
+class ActivationRecorder:
     """The observer of one `record` block: it collects results of ops and outputs of modules.
 
     Attributes

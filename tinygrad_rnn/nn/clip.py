@@ -42,9 +42,8 @@ def clip_grad_norm_(
     Raises
     ------
     ValueError
-        If a gradient is not finite or does not have the shape of its parameter, the norm exceeds
-        the range of float64, a parameter is given twice, or `max_norm` or `norm_type` is not
-        positive. In these cases no gradient changes.
+        If a gradient is not finite, the norm exceeds the range of float64, a parameter is given
+        twice, or `max_norm` or `norm_type` is not positive. In these cases no gradient changes.
     TypeError
         If a parameter is not a Tensor.
 
@@ -123,8 +122,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Raises
     ------
     ValueError
-        If `clip_value` is not positive, a parameter is given twice, or a gradient does not have the
-        shape of its parameter.
+        If `clip_value` is not positive, or a parameter is given twice.
     TypeError
         If a parameter is not a Tensor.
 
@@ -166,5 +164,4 @@ def _with_gradients(
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
     fix = "remove the duplicate, or use module.parameters(), which yields each parameter once"
     check.unique(operation, "parameters", tensors, fix)
-    pairs = [(p, check.gradient(operation, p, i)) for i, p in enumerate(tensors)]
-    return [(p, g) for p, g in pairs if g is not None]
+    return [(p, p.grad) for p in tensors if p.grad is not None]

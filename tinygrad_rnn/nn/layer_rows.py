@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One module of a model, and the parameters that belong to no module inside it.
+    """One module of a model, with the parameters that it holds itself, outside of its submodules.
 
     Attributes
     ----------

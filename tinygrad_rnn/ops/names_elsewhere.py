@@ -1,14 +1,14 @@
 """Names of PyTorch, JAX and Keras that this library does not have, and what to write instead.
 
 In each table a name leads to an expression that computes the same, or to a sentence that begins
-with "leave it out", "leave out the _" or "there is none". A test runs every expression. In the
+with "leave it out", "leave out the _" or "it has no counterpart". A test runs every expression. In the
 expressions, ``x`` and ``y`` are Tensors, ``a`` is an array, ``mask`` is an array of booleans, and
 ``model`` is a Module.
 """
 
 CPU = "leave it out, because NumPy computes on the CPU"
 IN_PLACE = "leave out the _, because no function changes a Tensor; write x = x + 1, for example"
-SMALL = "there is none, because this library is for recurrent networks; build it from ops"
+SMALL = "it has no counterpart, because this library is for recurrent networks; build it from ops"
 
 PACKAGE = {
     "Generator": "np.random.default_rng(0)",
@@ -79,7 +79,7 @@ PACKAGE = {
     "unsqueeze": "tg.expand_dims(x, 0)",
     "use_deterministic_algorithms": "leave it out, because every run gives the same bits",
     "value_and_grad": "tg.vjp(f, x)",
-    "vmap": "there is none, because ops take batches: put the batch on the first axis",
+    "vmap": "it has no counterpart, because ops take batches: put the batch on the first axis",
     "zeros": 'tg.Tensor(np.zeros((2, 3), "float32"))',
     "zeros_like": "tg.Tensor(np.zeros_like(x))",
 }
@@ -139,7 +139,7 @@ TENSOR = {
     "numel": "x.size",
     "permute": "x.transpose(1, 0)",
     "pow": "x ** 2",
-    "register_hook": "there is none; tg.backward_steps(loss) shows every gradient",
+    "register_hook": "it has no counterpart; tg.backward_steps(loss) shows every gradient",
     "repeat_interleave": "x.repeat(2, axis=0)",
     "requires_grad_": "tg.Tensor(x.detach(), requires_grad=True)",
     "reshape_as": "x.reshape(y.shape)",
@@ -169,9 +169,9 @@ MODULE = {
     "cpu": CPU,
     "cuda": CPU,
     "double": 'model.astype("float64")',
-    "evaluate": "there is none; call the model on the data, under tg.no_grad()",
+    "evaluate": "it has no counterpart; call the model on the data, under tg.no_grad()",
     "extra_repr": "model.describe()",
-    "fit": "there is none; write a loop of loss.backward() and optimizer.step()",
+    "fit": "it has no counterpart; write a loop of loss.backward() and optimizer.step()",
     "flatten_parameters": "leave it out, because every op takes every layout",
     "float": 'model.astype("float32")',
     "get_parameter": 'dict(model.named_parameters())["0.weight"]',
@@ -179,8 +179,8 @@ MODULE = {
     "half": 'model.astype("float16")',
     "load_weights": 'tg.interop.load_into(model, "weights.safetensors")',
     "named_children": "list(model.children())",
-    "predict": "there is none; call the model, under tg.no_grad()",
-    "register_forward_hook": "there is none; call the modules one by one",
+    "predict": "it has no counterpart; call the model, under tg.no_grad()",
+    "register_forward_hook": "it has no counterpart; call the modules one by one",
     "register_module": 'setattr(model, "extra", tg.nn.Linear(2, 2))',
     "register_parameter": 'setattr(model, "scale", tg.Tensor(a, requires_grad=True))',
     "requires_grad_": '[setattr(p, "requires_grad", False) for p in model.parameters()]',

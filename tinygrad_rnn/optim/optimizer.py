@@ -226,8 +226,6 @@ class Optimizer:
             got, fix = format_count(len(params), "parameter"), "call optimizer.add_param_group"
             expected = f"the {len(self.state)} parameters that the optimizer was given"
             raise argument_error(self.name, "param_groups", expected, got, fix)
-        for i, p in enumerate(params):
-            check.gradient(self.name, p, i)
         # A schedule or the user may have changed the settings since the last step.
         for i, group in enumerate(self.param_groups):
             if any(map(is_not, map(group.get, self.defaults), self._checked[i])):

@@ -92,8 +92,8 @@ def stream_sample(
 ) -> Iterator[str]:
     """Check the arguments of `sample`; return an iterator over `prime` and each drawn character.
 
-    The caller puts the model into evaluation mode, and turns gradients off, because an iterator
-    cannot do this for its own steps alone.
+    The caller must put the model into evaluation mode and turn gradients off. If the iterator did
+    so itself, this would also hold for the caller's code between two characters.
     """
     if not hasattr(vocab, "encode") or not hasattr(vocab, "characters"):
         expected, got, fix = "a CharVocab", describe(vocab), "use tg.text.CharVocab(text)"
