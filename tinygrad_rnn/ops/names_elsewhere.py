@@ -1,9 +1,9 @@
 """Names of PyTorch, JAX and Keras that this library does not have, and what to write instead.
 
 In each table a name leads to an expression that computes the same, or to a sentence that begins
-with "leave it out", "leave out the _" or "it has no counterpart". A test runs every expression. In the
-expressions, ``x`` and ``y`` are Tensors, ``a`` is an array, ``mask`` is an array of booleans, and
-``model`` is a Module.
+with "leave it out", "leave out the _" or "it has no counterpart". A test runs every expression. In
+the expressions, ``x`` and ``y`` are Tensors, ``a`` is an array, ``mask`` is an array of booleans,
+and ``model`` is a Module.
 """
 
 CPU = "leave it out, because NumPy computes on the CPU"
