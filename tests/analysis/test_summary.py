@@ -198,3 +198,26 @@ def test_a_notebook_shows_tables_of_models_and_summaries():
         assert "16 parameters" in shown
     assert "weight (4, 3)\nbias (4,)" in model._repr_html_()
     assert "p=0.5" in model._repr_html_()
+
+
+def test_a_layer_in_a_list_or_dict_has_its_own_parent():
+    class Blocks(tg.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = tg.nn.Linear(1, 1)
+            self.blocks = [tg.nn.Linear(1, 1), tg.nn.Sequential(tg.nn.Linear(1, 1))]
+            self.heads = {"left": [Leaky(1, None)]}
+            self.items = tg.nn.ModuleList([tg.nn.Dropout(0.5)])
+
+    rows = tg.summary(tg.nn.Sequential(Blocks())).rows
+    assert [row.label for row in rows] == [
+        "Sequential",
+        "  0: Blocks",
+        "    first: Linear",
+        "    blocks.0: Linear",
+        "    blocks.1: Sequential",
+        "      0: Linear",
+        "    heads.left.0: Leaky",
+        "    items: ModuleList",
+        "      0: Dropout",
+    ]

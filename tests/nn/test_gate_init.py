@@ -140,3 +140,10 @@ def test_a_wrong_call_of_an_initialiser_of_gates_changes_nothing():
             call()
     for name, array in lstm.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@every_layer
+def test_orthogonal_matrices_have_the_precision_of_the_layer(layer, cell, letters):
+    made = init.orthogonal_gates_(layer(3, 6, rng=0).astype("float64"), rng=1)
+    for U in np.split(made.weight_hh_l0.data, len(letters)):
+        np.testing.assert_allclose(U.T @ U, np.eye(6), atol=1e-14)

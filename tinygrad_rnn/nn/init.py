@@ -310,10 +310,15 @@ def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np
     >>> bool(np.allclose(w @ w.T, np.eye(3), atol=1e-6))
     True
     """
+    return _orthogonal(shape, gain, rng).astype(get_default_dtype())
+
+
+def _orthogonal(shape: tuple[int, ...], gain: float, rng: Rng) -> np.ndarray:
+    """Return the matrix of `orthogonal` in float64."""
     (rows, columns), gain = fans(shape), check.number("init", "gain", gain)
     q, r = np.linalg.qr(generator(rng).standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.sign(np.diag(r))
-    return (gain * (q if rows >= columns else q.T)).reshape(shape).astype(get_default_dtype())
+    return (gain * (q if rows >= columns else q.T)).reshape(shape)
 
 
 # -- gates of a layer that exists ------------------------------------------------------------------
@@ -470,7 +475,7 @@ def orthogonal_gates_(layer: Any, gain: float = 1.0, rng: Rng = None) -> Any:
     ...     assert np.allclose(U.T @ U, np.eye(2), atol=1e-6)
     """
     gain, rng = check.number("orthogonal_gates_", "gain", gain), generator(rng)
-    blocks = {"weight_hh": lambda gate, shape: orthogonal(shape, gain, rng)}
+    blocks = {"weight_hh": lambda gate, shape: _orthogonal(shape, gain, rng)}
     return _fill("orthogonal_gates_", layer, blocks, None)
 
 

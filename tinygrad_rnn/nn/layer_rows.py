@@ -25,19 +25,28 @@ class LayerRow:
         Its own parameters that no row above has.
     shared : tuple of Tensor
         Its own parameters that a row above has too.
+    parents : tuple of str
+        The names of the modules around it, the model itself first.
     """
 
     name: str
     module: Any
     new: tuple[Tensor, ...]
     shared: tuple[Tensor, ...]
+    parents: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        """The last part of the name and the class, indented by the depth."""
-        depth = self.name.count(".") + 1 if self.name else 0
+        """The name inside the module around it, and the class, indented by the depth.
+
+        A module in a list has a name such as ``blocks.0``, because the list has no row.
+        """
         kind = type(self.module).__name__
-        return "  " * depth + (f"{self.name.rpartition('.')[2]}: {kind}" if self.name else kind)
+        if not self.parents:
+            return kind
+        parent = self.parents[-1]
+        name = self.name.removeprefix(f"{parent}." if parent else "")
+        return f"{'  ' * len(self.parents)}{name}: {kind}"
 
     @property
     def frozen(self) -> tuple[Tensor, ...]:
@@ -59,6 +68,7 @@ def layer_rows(model: Any) -> list[LayerRow]:
     modules = dict(model.named_modules())
     rows, seen = [], set()
     for name, module in modules.items():
+        starts = [""] * bool(name) + [name[:i] for i, letter in enumerate(name) if letter == "."]
         inside = {p for _, child in module.children() for _, p in child._named()}
         own = dict.fromkeys(p for _, p in module._named() if p not in inside)
         rows.append(
@@ -67,6 +77,7 @@ def layer_rows(model: Any) -> list[LayerRow]:
                 module,
                 tuple(p for p in own if p not in seen),
                 tuple(p for p in own if p in seen),
+                tuple(start for start in starts if start in modules),
             )
         )
         seen |= own.keys()
