@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from math import inf
 from operator import is_not
 from typing import Any
 
@@ -352,7 +353,9 @@ class Optimizer:
             got = "; ".join(sorted(faults))
             fix = "build this optimizer in the same way as the saved optimizer"
             raise argument_error(operation, "state", expected, got, fix)
-        rates = [check.number(operation, "lr", rate) for rate in np.atleast_1d(arrays["lr"])]
+        # A schedule may have made a rate negative. The next step checks it.
+        rates = np.atleast_1d(arrays["lr"])
+        rates = [check.number(operation, "lr", x, "a finite number", low=-inf) for x in rates]
         steps = check.count(operation, "steps", arrays["steps"][()], low=0)
         for i, entries in enumerate(loaded):
             if "t" in entries:

@@ -129,8 +129,8 @@ class ResumableSchedule:
             fix = "pass the state_dict of a schedule of this class"
             raise argument_error(operation, "state", expected, got, fix)
         for name in self.group_names:
-            for number in numbers[name].flat:
-                check.number(operation, name, number)
+            for number in numbers[name].flat:  # below 0 where a schedule has made it so
+                check.number(operation, name, number, "a finite number", low=-inf)
         for name in self.state_names:
             if name in ("epoch", "waited"):
                 check.count(operation, name, numbers[name][()], low=0)
@@ -323,7 +323,7 @@ class CosineAnnealingLR(Schedule):
     At its lowest point, the curve is at `eta_min`, whatever other schedules did before. So it rises
     from there to the initial rate. If another schedule takes the rate below `eta_min`, the rising
     half of the curve can make the rate negative, as in PyTorch. The next step of the optimizer then
-    raises an error.
+    raises an error. The states of the schedule and of the optimizer can be loaded all the same.
 
     Parameters
     ----------
