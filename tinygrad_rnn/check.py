@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 from math import inf
 from sys import float_info
 from typing import Any
@@ -75,7 +76,8 @@ def one_of(operation: str, argument: str, value: Any, choices: Collection[str]) 
     if not isinstance(value, str) or value not in choices:
         *others, last = map(repr, choices)
         expected = f"{', '.join(others)} or {last}" if others else last
-        fix = f"write {argument}={last}, for example"
+        close = get_close_matches(str(value), choices, 1)
+        fix = f"write {argument}={repr(close[0]) if close else last}, for example"
         raise argument_error(operation, argument, expected, repr(value), fix)
     return value
 

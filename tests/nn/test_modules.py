@@ -260,3 +260,101 @@ def test_a_missing_attribute_of_a_layer_is_an_attribute_error_whatever_its_cells
     layer = nn.Recurrent(lambda size, rng: lambda x, h: (h * w, h * w), 2, hidden_size=2)
     assert not hasattr(layer, "weight_ih_l0")
     assert not hasattr(nn.GRU(2, 2), "weight_ih_l1")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.RNN(2, 3, 2, bidirectional=True),
+        lambda: nn.GRU(2, 3, 2),
+        lambda: nn.LSTM(2, 3),
+        lambda: nn.Sequential(nn.Linear(1, 1), tg.tanh, nn.GRU(1, 1)),
+        lambda: nn.ModuleList([nn.Linear(1, 1), nn.Dropout(0.5)]),
+        lambda: nn.Recurrent(lambda size, rng: nn.GRUCell(size, 2, rng=rng), 2),
+    ],
+)
+def test_every_child_is_an_attribute_of_its_name(make):
+    module = make()
+    children = list(module.children())
+    assert children
+    assert all(getattr(module, name) is child for name, child in children)
+    for name in ("l9", "9", "l0_"):
+        assert not hasattr(module, name)
+
+
+def test_the_cells_of_a_layer_are_offered_by_tab_and_keep_their_names():
+    gru = nn.GRU(2, 2, bidirectional=True)
+    assert {"l0", "l0_reverse"} <= set(dir(gru))
+    with pytest.raises(ValueError, match="GRU: argument name: expected a name that no cell has"):
+        gru.l0 = nn.Linear(1, 1)
+    gru.l1 = nn.Linear(1, 1)  # there is no such cell
+    assert [name for name, _ in gru.children()] == ["l0", "l0_reverse", "l1"]
+
+
+def test_an_item_of_a_list_is_replaced_by_its_name():
+    first, second = nn.Linear(1, 1), nn.Linear(1, 2)
+    layers = nn.ModuleList([first])
+    setattr(layers, "0", second)
+    assert list(layers) == [second]
+    assert list(layers.state_dict()) == ["0.weight", "0.bias"]
+    with pytest.raises(IndexError, match="expected an integer from -1 to 0"):
+        setattr(layers, "1", first)
+    with pytest.raises(TypeError, match="argument module: expected a Module"):
+        setattr(layers, "0", 3)
+
+
+def test_two_tensors_of_one_name_are_refused_when_they_are_saved():
+    layers = nn.ModuleList([nn.Linear(1, 1)])
+    vars(layers)["0"] = nn.Linear(1, 1)
+    for use in (layers.state_dict, lambda: layers.load_state_dict({})):
+        with pytest.raises(ValueError, match=r"argument 0\.weight: expected one Tensor of this"):
+            use()
+    vars(layers)["0"] = layers[0]  # the same module under the same name
+    assert list(layers.state_dict()) == ["0.weight", "0.bias"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RNN(2, 3)",
+        "RNN(2, 3, nonlinearity='relu')",
+        "RNN(2, 3, num_layers=2, zoneout=0.5, bias=False, nonlinearity='relu')",
+        "GRU(2, 3)",
+        "GRU(2, 3, reset='before')",
+        "GRU(2, 3, batch_first=True, bias=False, reset='before')",
+        "LSTM(2, 3)",
+        "LSTM(2, 3, bidirectional=True, bias=False)",
+        "RNNCell(2, 3, bias=False, nonlinearity='relu')",
+        "GRUCell(2, 3, reset='before')",
+        "LSTMCell(2, 3, bias=False)",
+    ],
+)
+def test_repr_shows_the_settings_that_change_the_computation(text):
+    assert repr(eval(f"nn.{text}")) == text
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_misspelt_setting_is_answered_with_the_right_one(layer):
+    name = layer.__name__
+    for wrong, value, right in [
+        ("dropuot", 0.5, "dropout"),
+        ("batchfirst", True, "batch_first"),
+        ("state_dropuot", 0.5, "state_dropout"),
+        ("zone_out", 0.5, "zoneout"),
+        ("bidirectionnal", True, "bidirectional"),
+    ]:
+        match = rf"^{name}: argument {wrong}: expected a setting of {name}, .*mean {right}\?$"
+        with pytest.raises(TypeError, match=match):
+            layer(2, 2, 2, **{wrong: value})
+        assert getattr(layer(2, 2, 2, **{right: value}), right) == value
+    with pytest.raises(TypeError, match=rf"^{name}: argument device: .* help\(tg\.nn\.{name}\)"):
+        layer(2, 2, device="cpu")
+
+
+def test_the_advice_for_a_wrong_choice_is_the_nearest_choice():
+    for wrong in ("weight_hh_l0", "weight_ih_l0", "bias_ih_l1"):
+        right = wrong[:-3]
+        with pytest.raises(ValueError, match=f"write parameter='{right}', for example"):
+            nn.init.fill_gates_(nn.GRU(1, 1), wrong, nn.init.zeros)
+    with pytest.raises(ValueError, match="write reset='before', for example"):
+        nn.GRU(1, 1, reset="befor")

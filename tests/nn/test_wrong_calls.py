@@ -362,7 +362,7 @@ AREAS = {
         "a cell in place of what makes one": (
             lambda: nn.Recurrent(nn.GRUCell(2, 2), 2),
             TypeError,
-            r"Recurrent: argument cell: .* got GRUCell GRUCell\(2, 2, reset='after'\)",
+            r"Recurrent: argument cell: .* got GRUCell GRUCell\(2, 2\)",
         ),
         "a cell without a size": (
             lambda: nn.Recurrent(lambda s, r: echo, 2),

@@ -179,9 +179,12 @@ class Cell(Module, Generic[State]):
         return step(inputs, state)
 
     def describe(self) -> str:
-        """Return the text that `repr` shows in parentheses: the sizes and any ``bias=False``."""
-        bias = "" if self.bias_ih is not None else ", bias=False"
-        return f"{self.input_size}, {self.hidden_size}{bias}"
+        """Return the text that `repr` shows in parentheses: the sizes and unusual settings."""
+        return ", ".join([f"{self.input_size}, {self.hidden_size}", *self._settings()])
+
+    def _settings(self) -> list[str]:
+        """Return the settings that change the computation, if they differ from the default."""
+        return [] if self.bias_ih is not None else ["bias=False"]
 
     def _biases(self) -> tuple[Any, Any]:
         """Return b_i and b_h: the biases, or zeros for a cell without biases."""
@@ -242,6 +245,13 @@ class RNNCell(Cell[Tensor]):
         check.one_of("RNNCell", "nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias, rng=rng)
         self.nonlinearity = nonlinearity
+
+    def _settings(self) -> list[str]:
+        is_usual = self.nonlinearity == "tanh"
+        return [
+            *super()._settings(),
+            *([] if is_usual else [f"nonlinearity={self.nonlinearity!r}"]),
+        ]
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
         """Return x W + b_i + b_h, and the remaining step; see `Cell.unroll`."""
@@ -352,9 +362,9 @@ class GRUCell(Cell[Tensor]):
 
         return (x_r, x_z, x_n), step
 
-    def describe(self) -> str:
-        """Return the text of `Cell.describe`, followed by the value of `reset`."""
-        return f"{super().describe()}, reset={self.reset!r}"
+    def _settings(self) -> list[str]:
+        reset = [] if self.reset == "after" else [f"reset={self.reset!r}"]
+        return [*super()._settings(), *reset]
 
 
 class LSTMCell(Cell[tuple[Tensor, Tensor]]):

@@ -13,6 +13,8 @@ import numpy as np
 
 from .. import check, ops
 from ..errors import argument_error, describe
+from ..ops.missing_names import missing
+from ..ops.names_elsewhere import MODULE
 from ..tensor import Tensor
 from . import init
 from .dropout import dropout
@@ -381,6 +383,20 @@ class ModuleList(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._items)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, or replace an item by its name: ``"0"`` and so on."""
+        if name.isdecimal():
+            self[int(name)] = value
+        else:
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an item by its name: ``"0"`` and so on."""
+        items = self.__dict__.get("_items", ())
+        if name.isdecimal() and int(name) < len(items):
+            return items[int(name)]
+        raise missing("ModuleList", name, MODULE, self)
 
     def _known_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the items as ``("0", module)`` and so on, then other submodules."""

@@ -271,7 +271,12 @@ class Module(Holder):
 
     def _state(self) -> dict[str, Tensor]:
         """Return what is saved, by name: the parameters and the persistent buffers."""
-        return {**dict(self._named()), **dict(self._named("persistent"))}
+        state: dict[str, Tensor] = {}
+        for name, tensor in (*self._named(), *self._named("persistent")):
+            if state.setdefault(name, tensor) is not tensor:
+                fix = "rename one of the attributes that hold them"
+                raise self._error(name, "one Tensor of this name", "two", fix, ValueError)
+        return state
 
     def parameters(self) -> Iterator[Tensor]:
         """Yield each parameter once."""

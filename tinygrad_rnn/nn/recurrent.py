@@ -16,6 +16,7 @@ from ..ops.names_elsewhere import MODULE
 from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init
+from .cells import Cell
 from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_zoneout
 from .module import Module
 from .recurrent_checks import (
@@ -214,6 +215,9 @@ class Recurrent(Module, Generic[State]):
                 check.shape(type(self).__name__, name, value, shape, fix)
             setattr(cell, cell_name, value)
             return
+        if any(name == suffix for suffix, _ in self._cells()):
+            fix = "replace the entry of the list `cells`, or choose another name"
+            raise self._error("name", "a name that no cell has", repr(name), fix, ValueError)
         super().__setattr__(name, value)
         if name == "dropout" and value and self.num_layers == 1:
             expected = "0 in a single layer, because dropout acts between layers"
@@ -221,12 +225,16 @@ class Recurrent(Module, Generic[State]):
             warn_user(argument_error(type(self).__name__, name, expected, str(value), fix))
 
     def __dir__(self) -> list[str]:
-        """Return the names of all attributes, with those that `__getattr__` finds in the cells."""
+        """Return the names of all attributes, with the cells and their parameters and buffers."""
         cells = [(suffix, (*cell._parameters, *cell._buffers)) for suffix, cell in self._cells()]
         own = [f"{name}_{suffix}" for suffix, names in cells for name in names if "." not in name]
-        return sorted({*super().__dir__(), *own})
+        return sorted({*super().__dir__(), *own, *(suffix for suffix, _ in cells)})
 
-    def __getattr__(self, name: str) -> Tensor:
+    def __getattr__(self, name: str) -> Any:
+        """Return a cell by its name (``l0``), or a parameter or buffer of a cell."""
+        for suffix, cell in self._cells():
+            if suffix == name:
+                return cell
         for cell, cell_name in self._find_in_cells(name):
             return getattr(cell, cell_name)
         raise missing(type(self).__name__, name, MODULE, self)
@@ -359,10 +367,12 @@ class Recurrent(Module, Generic[State]):
         return whole_step, x if mask is None else (x, repeat_over_time(len(x), mask))
 
     def describe(self) -> str:
-        """Return the text between the parentheses of `repr`: the sizes and options."""
+        """Return the text between the parentheses of `repr`: the sizes and unusual settings."""
         options = [f"{self.input_size}, {self.hidden_size}"]
         options += [f"num_layers={self.num_layers}"] if self.num_layers > 1 else []
         options += [f"{name}={value}" for name in OPTIONS if (value := getattr(self, name))]
+        first = self.cells[0][0]
+        options += first._settings() if isinstance(first, Cell) else []
         return ", ".join(options)
 
     def __repr__(self) -> str:

@@ -6,6 +6,8 @@ They check the function that makes the cells, the input, and the outputs of the 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,22 @@ from .module import Module, as_input
 
 MAKER = "a function that makes a cell"
 MAKER_FIX = "pass a function of (input_size, rng) that returns the cell"
+
+FURTHER = ("input_dropout", "state_dropout", "zoneout")
+"""The settings of `Recurrent` that an RNN, a GRU and an LSTM take as ``**more``."""
+
+
+def require_further_settings(kind: type, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `settings`; raise TypeError for one that layers of this kind do not have."""
+    for name, value in settings.items():
+        if name not in FURTHER:
+            known = [*list(inspect.signature(kind).parameters)[:-1], *FURTHER]
+            close = get_close_matches(name, known, 1)
+            fix = f"leave it out; help(tg.nn.{kind.__name__}) lists the settings"
+            fix = f"did you mean {close[0]}?" if close else fix
+            expected = f"a setting of {kind.__name__}"
+            raise argument_error(kind.__name__, name, expected, describe(value), fix, TypeError)
+    return settings
 
 
 def require_cell_maker(operation: str, cell: Any) -> None:

@@ -8,6 +8,7 @@ from ..tensor import Tensor
 from . import init
 from .cells import GRUCell, LSTMCell, RNNCell
 from .recurrent import Recurrent
+from .recurrent_checks import require_further_settings
 
 
 class RNN(Recurrent[Tensor]):
@@ -77,7 +78,7 @@ class RNN(Recurrent[Tensor]):
             num_layers,
             rng=rng,
             **options,
-            **more,
+            **require_further_settings(RNN, more),
         )
 
 
@@ -156,7 +157,7 @@ class GRU(Recurrent[Tensor]):
             num_layers,
             rng=rng,
             **options,
-            **more,
+            **require_further_settings(GRU, more),
         )
         self.reset = reset
 
@@ -239,5 +240,5 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
             num_layers,
             rng=rng,
             **options,
-            **more,
+            **require_further_settings(LSTM, more),
         )
