@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import op
 from .composition import as_operand, composition
@@ -203,12 +204,21 @@ lerp.vjps(
 def reciprocal(x: Any) -> Any:
     """Return 1 / x. It is infinite at 0, with NumPy's warning.
 
+    Raises
+    ------
+    TypeError
+        If `x` holds integers, because `numpy.reciprocal` rounds their reciprocals to 0.
+
     Examples
     --------
     >>> import tinygrad_rnn as tg
     >>> tg.reciprocal(tg.Tensor([4.0, -2.0]))
     Tensor([ 0.25, -0.5 ])
     """
+    x = as_operand(x)
+    if x.dtype.kind != "f":
+        expected, fix = "a floating dtype, because NumPy rounds to 0", "use 1 / x"
+        raise argument_error("reciprocal", "x", expected, describe(x), fix, TypeError)
     return divide(1, x)
 
 

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..dtypes import widen
 from ..errors import argument_error, describe
-from .composition import as_operand, composition
+from .composition import as_floats, as_operand, composition, in_dtype_of
 from .indexing import where
 from .reductions import max, mean, min, sample_reduction, sum
 from .shapes import broadcast_to, moveaxis, reshape
@@ -51,6 +51,8 @@ def average(
     ------
     ValueError
         If `weights` has another shape.
+    ZeroDivisionError
+        If weights have the sum 0.
 
     Examples
     --------
@@ -63,8 +65,15 @@ def average(
         result = mean(a, axis=axis, keepdims=keepdims)
         total = np.full(result.shape, a.size / result.size, result.dtype)
     else:
-        w, a = widen(_align_weights(a, axis, weights)), widen(a)
+        w = _align_weights(a, axis, weights)
+        given = a if a.dtype.kind == "f" else w
+        a, w = map(widen, as_floats(a, w))
         total = sum(w, axis=axis, keepdims=keepdims)
+        if np.any(total == 0):
+            expected, fix = "weights whose sum is not 0", "use tg.sum(a * w) for a sum"
+            raise argument_error(
+                "average", "weights", expected, "a sum of 0", fix, ZeroDivisionError
+            )
         result = sum(a * w, axis=axis, keepdims=keepdims) / total
     result = in_dtype_of(given, result)
     return (result, broadcast_to(in_dtype_of(given, total), result.shape)) if returned else result
@@ -96,19 +105,11 @@ def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 
     If there are `ddof` such entries or fewer, the variance is NaN.
     """
-    wide = widen(a)
+    (wide,) = as_floats(widen(a))
     deviation = where(mask, wide - mean_where(where(mask, wide, 0), mask, axis, True), 0)
     n = _count(wide, mask, axis, keepdims) - ddof
     total = sum(deviation * deviation, axis=axis, keepdims=keepdims)
     return in_dtype_of(a, total / np.where(n > 0, n, np.nan).astype(n.dtype))
-
-
-def in_dtype_of(a: Any, y: Any) -> Any:
-    """Return `y` in the dtype of `a`, or unchanged if `a` has no floating dtype.
-
-    If `a` is float16, `y` was computed in float32.
-    """
-    return y if a.dtype.kind != "f" or y.dtype == a.dtype else y.astype(a.dtype)
 
 
 def _count(a: Any, mask: Any, axis: Any, keepdims: bool) -> np.ndarray:

@@ -37,6 +37,8 @@ def cumprod(a: Any, axis: int | None = None) -> Any:
     Tensor([ 2.,  6., 24.])
     """
     a = as_operand(a)
+    if a.dtype.kind != "f":  # NumPy multiplies small integers in the widest integer dtype
+        a = a.astype(np.cumprod(np.ones(1, a.dtype)).dtype)
     if axis is None:
         return running_product(ravel(a))
     axis = normalize_axis_index(axis, a.ndim, "cumprod: axis")

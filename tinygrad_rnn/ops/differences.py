@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
 from ..graph import Value
-from .composition import as_operand, composition
+from .composition import as_floats, as_operand, composition, in_dtype_of
 from .reductions import sum
 from .shapes import broadcast_to, concatenate, moveaxis, ravel, reshape
 
@@ -175,6 +175,9 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
         raise argument_error("gradient", "f", f"at least {edge_order + 1} points", got, fix)
     if not isinstance(spacing, Value):
         spacing = np.asarray(spacing, f.dtype if f.dtype.kind == "f" else None)
+    is_number = isinstance(spacing, np.ndarray) and not spacing.ndim
+    given = f if f.dtype.kind == "f" or is_number else spacing
+    f, spacing = as_floats(f, spacing)
     steps = diff(spacing) if spacing.ndim else broadcast_to(spacing, (n - 1,))  # pyright: ignore
     h = _along_first(steps, f.ndim)
     slopes = (f[1:] - f[:-1]) / h
@@ -184,4 +187,4 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     if edge_order == 2:  # the parabola through three points has these slopes at its ends
         first = first + (first - slopes[1:2]) * h[:1] / (h[:1] + h[1:2])
         last = last + (last - slopes[-2:-1]) * h[-1:] / (h[-1:] + h[-2:-1])
-    return moveaxis(concatenate([first, inner, last]), 0, axis)
+    return in_dtype_of(given, moveaxis(concatenate([first, inner, last]), 0, axis))

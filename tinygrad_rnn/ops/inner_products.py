@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
+from .elementwise import astype
 from .products import as_operand, count_axes, matmul
 from .reductions import sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, stack, transpose
@@ -149,7 +150,11 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     if x1.shape[-1] != x2.shape[-1]:
         expected, got = f"{x1.shape[-1]} entries along the axis, as in x1", describe(x2)
         raise argument_error("vecdot", "x2", expected, got, "give both the same size there")
-    return sum(x1 * x2, axis=-1)
+    products = x1 * x2
+    total = sum(products, axis=-1)
+    if total.dtype == products.dtype:
+        return total
+    return astype(total, dtype=products.dtype)  # NumPy adds small integers in their own dtype
 
 
 @composition(

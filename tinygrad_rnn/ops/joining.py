@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..errors import argument_error, describe
+from ..errors import argument_error, describe, messages
+from ..graph import unwrap
 from .composition import composition
 from .elementwise import astype
 from .products import as_operand
@@ -191,6 +192,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     ------
     TypeError
         If `arr` has no floating dtype and `values` have one, because they would be rounded.
+    ValueError
+        If the integer dtype of `arr` cannot hold one of the `values`.
 
     Examples
     --------
@@ -206,6 +209,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         if values.dtype.kind == "f" and arr.dtype.kind != "f":
             expected, fix = "a floating dtype, as values has", "use arr.astype(values.dtype)"
             raise argument_error("insert", "arr", expected, describe(arr), fix, TypeError)
+        if arr.dtype.kind != "f":
+            messages.fits("insert", "values", unwrap(values), arr.dtype)
         values = astype(values, dtype=arr.dtype)
     obj = as_index("insert", "obj", obj)
     return rearrange("insert", lambda arr, values: np.insert(arr, obj, values, axis), arr, values)

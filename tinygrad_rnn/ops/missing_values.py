@@ -15,8 +15,8 @@ import numpy as np
 from ..dtypes import widen
 from ..graph import Value
 from .arithmetic import maximum, minimum
-from .averages import in_dtype_of, mean_where, var_where
-from .composition import as_operand, composition
+from .averages import mean_where, var_where
+from .composition import as_operand, composition, in_dtype_of
 from .indexing import where
 from .reductions import max, min, prod, root_of_variance, sample_reduction, sum
 

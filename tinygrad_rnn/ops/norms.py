@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .. import check
 from ..errors import argument_error, describe
-from .composition import composition
+from .composition import composition, in_dtype_of
 from .decompositions import svdvals
 from .elementwise import abs, sign, sqrt, square
 from .indexing import where
@@ -62,6 +62,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = as_operand("norm", "x", x)
     expected, fix = "a number, 'fro' or 'nuc'", "use ord=None for the square root of squares"
     check.instance("norm", "ord", ord, int | float | np.number | str | None, expected, fix)
+    if x.dtype.kind != "f":
+        return in_dtype_of(x, norm(x.astype(np.float64), ord, axis, keepdims))
     if axis is None and ord is None:
         y = _root(sum(square(ravel(x))), 2)
         return reshape(y, (1,) * x.ndim) if keepdims else y
@@ -125,6 +127,9 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     Tensor(5.)
     """
     x = as_operand("vector_norm", "x", x)
+    if x.dtype.kind != "f":
+        y = vector_norm(x.astype(np.float64), axis=axis, keepdims=keepdims, ord=ord)
+        return in_dtype_of(x, y)
     axes = normalize_axis_tuple(
         range(x.ndim) if axis is None else axis, x.ndim, "vector_norm: axis"
     )

@@ -12,8 +12,8 @@ import numpy as np
 from ..dtypes import widen
 from ..graph import unwrap
 from . import arithmetic, reductions, ufunc_methods
-from .averages import in_dtype_of, mean_where, var_where
-from .composition import as_operand, composition
+from .averages import mean_where, var_where
+from .composition import as_operand, composition, in_dtype_of
 
 MASK = np.array([[True, False, True, True], [True, True, False, False], [True, True, True, False]])
 

@@ -14,9 +14,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import argument_error, describe
 from ..graph import Value, read
-from .composition import as_operand, composition
+from .composition import as_floats, as_operand, composition, in_dtype_of
 from .indexing import take_along_axis, where
 from .shapes import expand_dims, moveaxis, ravel, reshape
+
+ENTRIES = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
+"""The methods of `quantile` whose result is one of the entries. It keeps the dtype of integers."""
 
 
 @composition(
@@ -95,8 +98,12 @@ def quantile(
     fraction = (places - below).astype(a.dtype if a.dtype.kind == "f" else np.float64)
     fraction = fraction.reshape(q.shape + (1,) * len(kept))
     low, high = entries[below], entries[np.ceil(places).astype(int)]
-    high = where(fraction == 0, 0, high)  # because 0 · inf is NaN
-    result = low * (1 - fraction) + high * fraction
+    if a.dtype.kind != "f" and method in ENTRIES:
+        result = low
+    else:
+        low, high = as_floats(low, high)
+        high = where(fraction == 0, 0, high)  # because 0 · inf is NaN
+        result = in_dtype_of(a, low * (1 - fraction) + high * fraction)
     result = where(entries[-1] == entries[-1], result, entries[-1])  # the last entry may be NaN
     axes = tuple(i + q.ndim for i in axes)
     return expand_dims(result, axes) if keepdims else result

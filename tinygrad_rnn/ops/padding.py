@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
-from .composition import composition
+from ..errors import argument_error, describe, messages
+from ..graph import unwrap
+from .composition import as_floats, composition
+from .elementwise import astype
 from .indexing import where
 from .ordering import median
 from .products import as_operand
 from .ranges import linspace
 from .rearranging import as_index, rearrange
 from .reductions import max, mean, min
+from .rounding import floor, rint
 from .shapes import broadcast_to, concatenate, flip
 
 COPIES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -74,7 +77,9 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     widths = _pairs(pad_width, array.ndim)
     settings = _pairs(next(iter(kwargs.values()), None), array.ndim)
     for axis, (width, setting) in enumerate(zip(widths, settings, strict=True)):
-        before, after = (_side(array, axis, width[i], mode, i, setting[i]) for i in (0, 1))
+        exact = array if mode in ("maximum", "minimum") else as_floats(array)[0]
+        sides = [_side(exact, axis, width[i], mode, i, setting[i]) for i in (0, 1)]
+        before, after = (_in_dtype(side, array.dtype, mode) for side in sides)
         array = concatenate([before, array, after], axis)
     return array
 
@@ -92,6 +97,8 @@ def _surround(array: Any, pad_width: Any, constants: Any) -> Any:
     padded = rearrange("pad", lambda a: np.pad(a, pad_width), array)
     if not np.any(constants):
         return padded
+    if array.dtype.kind in "iu":
+        messages.fits("pad", "constant_values", constants, array.dtype)
     frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constants)
     return where(np.pad(np.ones(array.shape, bool), pad_width), padded, frame)
 
@@ -102,6 +109,16 @@ def _pairs(setting: Any, axes: int) -> list[Any]:
         given = [setting.get(i, setting.get(i - axes, 0)) for i in range(axes)]
         return [np.broadcast_to(value, 2).tolist() for value in given]
     return np.broadcast_to(np.array(setting), (axes, 2)).tolist()
+
+
+def _in_dtype(side: Any, dtype: Any, mode: str) -> Any:
+    """Return entries to add in `dtype`. As in NumPy, integers in a ramp are rounded down, and
+    means and medians are rounded to the nearest integer."""
+    if dtype.kind == "f" or side.dtype == dtype:
+        return side
+    whole = floor(side) if mode == "linear_ramp" else rint(side)
+    messages.fits("pad", "end_values", unwrap(whole), dtype)
+    return astype(whole, dtype=dtype)
 
 
 def _side(array: Any, axis: int, width: int, mode: str, side: int, setting: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import check
 from .arithmetic import lerp
-from .composition import composition
+from .composition import as_floats, composition, in_dtype_of
 from .rearranging import as_operands
 from .shapes import broadcast_to, expand_dims, moveaxis
 
@@ -41,11 +41,12 @@ def linspace(
     >>> tg.linspace(tg.Tensor(1.0), 2.0, 3)
     Tensor([1. , 1.5, 2. ])
     """
-    start, stop = as_operands("linspace", "ends", (start, stop))
+    ends = as_operands("linspace", "ends", (start, stop))
+    start, stop = as_floats(*ends)
     w = _weights(start, stop, num, endpoint)
-    y = moveaxis(lerp(start, stop, w), 0, axis)
-    steps = num - 1 if endpoint else num
-    return (y, (stop - start) / (steps or np.nan)) if retstep else y
+    y = in_dtype_of(_floating(ends), moveaxis(lerp(start, stop, w), 0, axis))
+    step = (stop - start) / ((num - 1 if endpoint else num) or np.nan)
+    return (y, in_dtype_of(_floating(ends), step)) if retstep else y
 
 
 @composition(
@@ -67,10 +68,11 @@ def logspace(
     >>> tg.logspace(tg.Tensor(0.0), 2.0, 3)
     Tensor([  1.,  10., 100.])
     """
-    start, stop, base = as_operands("logspace", "arguments", (start, stop, base))
+    given = as_operands("logspace", "arguments", (start, stop, base))
+    start, stop, base = as_floats(*given)
     shape = np.broadcast_shapes(start.shape, stop.shape, base.shape)
     exponents = linspace(broadcast_to(start, shape), stop, num, endpoint, axis=axis)
-    return expand_dims(broadcast_to(base, shape), axis) ** exponents
+    return in_dtype_of(_floating(given), expand_dims(broadcast_to(base, shape), axis) ** exponents)
 
 
 @composition(
@@ -92,9 +94,16 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     >>> tg.geomspace(tg.Tensor(1.0), 4.0, 3)
     Tensor([1., 2., 4.])
     """
-    start, stop = as_operands("geomspace", "ends", (start, stop))
+    ends = as_operands("geomspace", "ends", (start, stop))
+    start, stop = as_floats(*ends)
     w = _weights(start, stop, num, endpoint)
-    return moveaxis(start * (stop / start) ** w, 0, axis)
+    return in_dtype_of(_floating(ends), moveaxis(start * (stop / start) ** w, 0, axis))
+
+
+def _floating(arrays: Any) -> Any:
+    """Return an array that has the floating dtype of `arrays`, or the first one if none has."""
+    floats = [a for a in arrays if a.dtype.kind == "f"]
+    return max(floats, key=lambda a: a.dtype.itemsize, default=arrays[0])
 
 
 def _weights(start: Any, stop: Any, num: int, endpoint: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..op import op
 from .arithmetic import BROADCAST
-from .composition import as_operand, composition
+from .composition import as_floats, as_operand, composition, in_dtype_of
 from .elementwise import abs
 from .indexing import where
 
@@ -202,7 +202,8 @@ def modf(x: Any) -> tuple[Any, Any]:
     >>> tg.modf(tg.Tensor([1.5, -1.5]))
     (Tensor([ 0.5, -0.5]), Tensor([ 1., -1.]))
     """
-    x = as_operand(x)
+    given = as_operand(x)
+    x = in_dtype_of(given, *as_floats(given))
     return where(abs(x) == inf, 0, fmod(x, 1)), trunc(x)
 
 

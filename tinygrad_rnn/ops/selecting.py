@@ -10,9 +10,10 @@ from numpy.lib.array_utils import normalize_axis_index
 from .. import check
 from ..errors import argument_error, describe, format_count
 from .composition import composition
+from .elementwise import astype
 from .indexing import scatter, where
 from .products import as_operand
-from .rearranging import as_index, rearrange
+from .rearranging import as_index, as_operands, rearrange
 from .shapes import broadcast_to, ravel
 
 
@@ -168,8 +169,12 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     Tensor([3., 0., 9.])
     """
     condlist = [as_index("select", "condlist", condition) for condition in condlist]
+    choices = as_operands("select", "choicelist", choicelist)
+    if isinstance(default, bool | int):  # beside integers, it takes their dtype
+        dtype = np.result_type(*[choice.dtype for choice in choices], default)
+        default = np.asarray(default, dtype)
     return rearrange(
-        "select", lambda *parts: np.select(condlist, parts[:-1], parts[-1]), *choicelist, default
+        "select", lambda *parts: np.select(condlist, parts[:-1], parts[-1]), *choices, default
     )
 
 
@@ -188,6 +193,11 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     Each function gets the entries of `x` for which its condition holds, and then `args` and `kw`.
     A number may stand for a function. If there is one function more than conditions, the last
     function is for the other entries. If several conditions hold, the last of them counts.
+
+    Raises
+    ------
+    TypeError
+        If `x` holds integers and a function returns floats, because they would be rounded.
 
     Examples
     --------
@@ -214,6 +224,17 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
         part = x[condition]
         if part.size:
             value = function(part, *args, **kw) if callable(function) else function
-            value = broadcast_to(as_operand("piecewise", "funclist", value, x), part.shape)
+            value = _in_dtype(as_operand("piecewise", "funclist", value, x), x)
+            value = broadcast_to(value, part.shape)
             y = where(condition, scatter([value], [condition], x.shape), y)
     return y
+
+
+def _in_dtype(value: Any, x: Any) -> Any:
+    """Return what a function returned, in the dtype of `x` if `x` holds integers."""
+    if x.dtype.kind == "f" or value.dtype == x.dtype:
+        return value
+    if value.dtype.kind == "f":
+        expected, fix = "a floating dtype, as the results have", "use x.astype(float)"
+        raise argument_error("piecewise", "x", expected, describe(x), fix, TypeError)
+    return astype(value, dtype=x.dtype)

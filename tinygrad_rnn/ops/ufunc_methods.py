@@ -37,6 +37,10 @@ neutral = {
 """The number that changes nothing, by ufunc. These ufuncs may take their entries in any order."""
 
 
+KEEP_INTEGERS = (np.add, np.multiply, np.maximum, np.minimum)
+"""The ufuncs that `initial` is for, and whose result for integers is an integer."""
+
+
 def reduce(
     ufunc: np.ufunc,
     op: Op,
@@ -58,6 +62,8 @@ def reduce(
     """
     a = as_operand(array)
     axes = _axes(a, axis)
+    if ufunc in KEEP_INTEGERS and a.dtype.kind != "f" and isinstance(initial, float):
+        initial = _whole(ufunc, initial)
     if where is not True:
         a = choose(as_operand(where), a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
@@ -80,6 +86,15 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
     if axis is None or (not a.ndim and axis in (0, -1)):
         return tuple(range(a.ndim))
     return normalize_axis_tuple(axis, a.ndim)
+
+
+def _whole(ufunc: np.ufunc, initial: float) -> int:
+    """Return `initial` as an integer; raise ValueError if NumPy would round it."""
+    if not initial.is_integer():
+        operation, expected = f"np.{ufunc.__name__}.reduce", "a whole number, as in the array"
+        fix = "use array.astype(float) for floats"
+        raise argument_error(operation, "initial", expected, describe(initial), fix)
+    return int(initial)
 
 
 def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
