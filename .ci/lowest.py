@@ -12,6 +12,10 @@ project = tomllib.loads(
 extras = project["optional-dependencies"]
 wanted = [
     *project["dependencies"],
-    *(each for name in ("render", "plot", "onnx", "jit", "mpi", "test") for each in extras[name]),
+    *(
+        each
+        for name in ("render", "plot", "onnx", "jit", "mpi", "completion", "test")
+        for each in extras[name]
+    ),
 ]
 print("\n".join(sorted({each.replace(">=", "==") for each in wanted if ">=" in each})))

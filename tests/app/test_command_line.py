@@ -309,6 +309,20 @@ FILES = {
     "raises a KeyError": ("def make(size, rng):\n    return {}['gate']\n", "KeyError: 'gate'", 2),
     "leaves": ("import sys\ndef make(size, rng):\n    sys.exit(7)\n", "SystemExit: 7", 3),
     "leaves when loaded": ("x = 1\nraise SystemExit('no')\n", "SystemExit: no", 2),
+    "raises no Exception": (
+        "def make(size, rng):\n    raise BaseException('b')\n",
+        "BaseException: b",
+        2,
+    ),
+    "raises an error without a text": (
+        "class E(Exception):\n"
+        "    def __str__(self):\n"
+        "        raise ValueError('x')\n"
+        "def make(size, rng):\n"
+        "    raise E\n",
+        "E: <exception str() failed>",
+        5,
+    ),
     "asserts": ("def make(size, rng):\n    assert size == 0\n", "AssertionError", 2),
     "is no Python": ("def make(:\n", "SyntaxError", 1),
     "imports what is missing": ("import no_such_module_anywhere\n", "No module named", 1),
@@ -345,6 +359,10 @@ def test_an_error_in_a_users_file_names_itself_and_its_line(code, error, number,
     [
         ("def make(size, rng):\n    return None\n", "expected"),
         ("make = 3\n", "a class or function in 'cell.py'"),
+        (
+            "class Wrong(Exception): pass\ndef maker(size, rng): pass\n",
+            "a class or function in 'cell.py', such as maker, got 'make'; define make in the file",
+        ),
         ("", "a class or function in 'cell.py'"),
         ("def make():\n    return None\n", r"a factory NAME\(input_size, rng\)"),
     ],

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", interrupt.INTERRUPTED)
     except MemoryError as error:
-        reason = format_error(error)
-        return _fail(f"not enough memory for these sizes ({reason}); use smaller sizes")
+        reason = f" ({text})" if (text := format_error(error)) else ""
+        return _fail(f"not enough memory for these sizes{reason}; use smaller sizes")
     except (ValueError, TypeError, OSError, ImportError, OverflowError) as error:
         return _fail(format_error(error))
 

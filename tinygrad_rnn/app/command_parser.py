@@ -46,6 +46,10 @@ class OneLineParser(argparse.ArgumentParser):
                 self.error(f"unrecognized arguments: {name}{suggest(name, known)}")
         return super().parse_known_args(args, namespace)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write a help text or an error. argparse itself ignores a device that is full."""
+        print(message, end="", file=file or sys.stderr, flush=True)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from traceback import extract_tb
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,9 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
     path = cell.rpartition(":")[0]
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         found: tuple[BaseException, int] | None = None
         cause: BaseException | None = error
         while cause:  # the compiler's own error has the cell's error as its cause
@@ -93,7 +96,8 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
             cause = cause.__cause__
         if found is None:
             raise
-        got = f"{type(found[0]).__name__}: {found[0]} in {path}, line {found[1]}"
+        text = traceback.format_exception_only(found[0])[-1].strip().removeprefix("<run_path>.")
+        got = f"{text} in {path}, line {found[1]}"
         fix = "correct this line, or what it calls"
         raise argument_error("compile", "CELL", "a cell that runs", got, fix) from error
 
@@ -102,8 +106,8 @@ def _find_line(error: BaseException, path: str) -> int | None:
     """Return the last line of a file that an error passed through, or None."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno
-    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == path]
-    return lines[-1] if lines else None
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in frames[::-1] if frame.filename == path), None)
 
 
 def _build_layer(options: argparse.Namespace) -> Any:
@@ -150,10 +154,17 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
         raise argument_error("compile", "CELL", "a Python file", got, "give its path") from error
     factory = namespace.get(name)
     if not callable(factory):
-        classes = [key for key, value in namespace.items() if isinstance(value, type)]
+        own = [key for key, value in namespace.items() if _is_factory(value, namespace)]
         expected = f"a class or function in {path!r}"
-        if classes:
-            expected += f", such as {', '.join(classes)}"
-        fix = f"define {name} in the file, or give the name of a class or function that is in it"
+        if close := get_close_matches(name, own) or own:
+            expected += f", such as {', '.join(close)}"
+        fix = f"define {name or 'a cell'} in the file, or give a name that is defined in it"
         raise argument_error("compile", "CELL", expected, repr(name), fix)
     return factory
+
+
+def _is_factory(value: Any, namespace: dict[str, Any]) -> bool:
+    """Return whether `value` is a class or function of the user's file that may make a cell."""
+    is_error = isinstance(value, type) and issubclass(value, BaseException)
+    is_own = getattr(value, "__module__", None) == namespace["__name__"]
+    return is_own and callable(value) and not is_error
