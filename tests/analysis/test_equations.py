@@ -22,13 +22,24 @@ FUNCTIONS = {
     "where": np.where,
     "σ": lambda x: 1 / (1 + np.exp(-x)),
     "clip": np.clip,
+    "reshape": lambda x, *shape: np.reshape(x, [int(n) for n in shape]),
+    "hypot": np.hypot,
+    "logaddexp": np.logaddexp,
 }
-PRODUCTS = {"⊙": np.multiply, "/": np.divide, "@": np.matmul, "mod": np.mod, "fmod": np.fmod}
+CONSTANTS = {"True": True, "False": False, "inf": np.inf, "nan": np.nan}
+PRODUCTS = {
+    "⊙": np.multiply,
+    "/": np.divide,
+    "//": np.floor_divide,
+    "@": np.matmul,
+    "mod": np.mod,
+    "fmod": np.fmod,
+}
 POSTFIX = {"²": np.square, "ᵀ": np.transpose}
 PREFIX = {"√": np.sqrt, "∛": np.cbrt}
 CLOSED_BY = {"⌊": "⌋", "⌈": "⌉", "|": "|", "(": ")"}
 ENCLOSED = {"⌊": np.floor, "⌈": np.ceil, "|": np.abs, "(": lambda x: x}
-TOKENS = re.compile(r"\s*(#?[^\W\d_]\w*|#\d+|\d+(?:\.\d+)?(?:e[+−]?\d+)?|\*\*|\S)")
+TOKENS = re.compile(r"\s*(#?[^\W\d_]\w*|#\d+|\d+(?:\.\d+)?(?:e[+−]?\d+)?|\*\*|//|\S)")
 
 
 class Reader:
@@ -84,17 +95,35 @@ class Reader:
         value, signs = self.atom(), []
         while self.tokens[0] in {*POSTFIX, "["}:
             sign = self.next()
-            if sign == "[":
-                bounds = "".join(iter(self.next, "]")).replace("−", "-").split(":")
-                value = value[slice(*(int(bound) if bound else None for bound in bounds))]
-            else:
-                value = POSTFIX[sign](value)
+            value = value[self.index()] if sign == "[" else POSTFIX[sign](value)
             signs.append(sign)
         assert signs.count("²") < 2, "a square of a square without brackets"
         return value
 
+    def index(self):
+        if self.tokens[0] == "[":
+            self.next()
+            index = self.array()
+            self.expect("]")
+            return index if index.dtype == bool else index.astype(int)
+        bounds = "".join(iter(self.next, "]")).replace("−", "-").split(":")
+        return slice(*(int(bound) if bound else None for bound in bounds))
+
+    def array(self):
+        rows = [self.sum()]
+        while self.tokens[0] == ",":
+            self.next()
+            rows.append(self.sum())
+        self.expect("]")
+        array, leaf = np.array(rows), next(iter(self.names.values()))
+        return array.astype(leaf.dtype) if array.dtype == float else array
+
     def atom(self):
         token = self.next()
+        if token == "[":
+            return self.array()
+        if token in CONSTANTS:
+            return CONSTANTS[token]
         if token in CLOSED_BY:
             value = self.sum()
             self.expect(CLOSED_BY[token])
@@ -132,6 +161,8 @@ BINARY = [
     lambda x, y: x % y,
     lambda x, y: x // y,
     tg.fmod,
+    tg.hypot,
+    tg.logaddexp,
     tg.maximum,
     lambda x, y: tg.lerp(x, y, x),
     lambda x, y: tg.linear(x, y, x),
@@ -210,6 +241,91 @@ def test_random_expressions_keep_their_meaning(seed):
         return x if x.node else -x
 
     assert_reads_as(build)
+
+
+WITH_NUMBER = [
+    lambda x, c: x + c,
+    lambda x, c: c - x,
+    lambda x, c: x * c,
+    lambda x, c: c / x,
+    lambda x, c: x**c,
+    lambda x, c: x // c,
+    lambda x, c: x % c,
+    lambda x, c: tg.fmod(c, x),
+    lambda x, c: tg.maximum(x, c),
+    lambda x, c: tg.clip(x, -c, c),
+    lambda x, c: tg.where(x.data > c, x, c),
+    lambda x, c: tg.lerp(x, x * x, c),
+    lambda x, c: tg.hypot(x, c),
+]
+
+
+def draw_constant(rng, dtype):
+    """Return a number that six digits do not give, as a Python number, a scalar or an array."""
+    number = float(rng.choice([1 / 3, np.pi, 0.1, 1e-3, 3.0, 4097.0]) * (1 + rng.random() / 1000))
+    array = (number * (1 + np.arange(4) / 7)).astype(dtype)
+    constants = number, int(number) + 1, np.float64(number), array[0].reshape(())
+    return [*constants, array[:2], array.reshape(2, 2), tg.Tensor(array[2:])][rng.integers(7)]
+
+
+def choose_entries(rng, x):
+    """Return some rows of `x`, or all in another order."""
+    index = [rng.integers(0, len(x.data), 2), rng.random(len(x.data)) < 2, slice(None, None, -1)]
+    return np.roll(x, 1, axis=0) if (i := rng.integers(4)) == 3 else x[index[i]]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("seed", range(60))
+def test_an_equation_gives_every_digit_of_its_constants(seed, dtype):
+    """The reader computes with NumPy in the same dtype, so it gets the very same numbers."""
+    rng = np.random.default_rng(seed)
+    values = LEAVES["a"].astype(dtype)
+    x = leaf_with(values, "a")
+    assert x.dtype == dtype
+    with np.errstate(all="ignore"):
+        for _ in range(rng.integers(1, 5)):
+            f = WITH_NUMBER[rng.integers(len(WITH_NUMBER))]
+            x = choose_entries(rng, x) if rng.random() < 0.2 else f(x, draw_constant(rng, dtype))
+        found = evaluate(x, {"a": values})
+    np.testing.assert_array_equal(found, x.data)
+    assert found.dtype == x.dtype
+
+
+@pytest.mark.parametrize(
+    ("build", "written"),
+    [
+        (lambda x: x - 16777216.5, "x − 16777216.5"),
+        (lambda x: x.astype("float32") * np.pi, "x [dtype=float32] ⊙ 3.1415927"),
+        (lambda x: x * np.pi, "x ⊙ 3.141592653589793"),
+        (lambda x: x ** (1 / 3), "x ** 0.3333333333333333"),
+        (lambda x: x // 0.1, "x // 0.1"),
+        (lambda x: x ** np.array([2.0, 3.0]), "x ** [2, 3]"),
+        (lambda x: x + np.ones((3, 3, 1)), "x + array(3, 3, 1)"),
+        (lambda x: x + np.ones((0, 1)), "x + array(0, 1)"),
+        (lambda x: x[np.array([1, 0])], "x[[1, 0]]"),
+        (lambda x: tg.where(x.data > 1, x, -np.inf), "where([False, True], x, −inf)"),
+        (lambda x: tg.concatenate([x, [1.5]]), "concatenate(x, [1.5])"),
+        (lambda x: tg.gather(x, 1), "gather(x, 1)"),
+        (np.linalg.norm, "where(False, 0, √where(False, 1, Σ(reshape(x, -1)²)))"),
+    ],
+)
+def test_small_constants_are_written_as_numbers(build, written):
+    y = build(leaf_with(np.array([1.0, 2.0]), "x"))
+    line = tg.graph(y).text(shapes=False).splitlines()[-1]
+    assert line.split(" = ")[1] == written
+
+
+def test_drawings_and_steps_backwards_write_the_same_digits():
+    y = leaf_with(np.array([1.0], np.float32), "x") * np.pi
+    assert [node.text for node in tg.graph(y).nodes] == ["", "x ⊙ 3.1415927"]
+    steps = list(tg.backward_steps(y.sum()))
+    assert [step.equation for step in steps] == ["#2 = Σ(#1)", "#1 = x ⊙ 3.1415927"]
+
+
+def test_a_box_of_a_drawing_holds_a_short_array_and_the_shape_of_a_long_one():
+    x = leaf_with(np.array([1.0, 2.0]), "x")
+    texts = [node.text for node in tg.graph(x ** [2.0, 3.0] + [1 / 3, 2 / 3]).nodes]
+    assert texts == ["", "[2, 3]", "**", "array(2,)", "+"]
 
 
 @pytest.mark.parametrize("f", UNARY + [lambda x, f=f: f(x, x) for f in BINARY])

@@ -19,7 +19,7 @@ other operator.
 
 FORMS = {
     r".* [+−-] .*": SUM,
-    r".* [⊙@/*] .*": PRODUCT,
+    r".* ([⊙@/*]|//) .*": PRODUCT,
     r"[−-]\S.*": NEGATION,
     r"\S+ \*\* \S+": POWER,
     r"[√∛]\S+": PREFIX,

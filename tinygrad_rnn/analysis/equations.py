@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 from unicodedata import combining
 
 from ..graph import Node, Value, format_scope
 from .brackets import ATOM, Text, fill_formula, with_level
 from .labels import (
     escape_unprintable,
+    find_dtype,
     format_constant,
     format_setting,
     format_settings,
@@ -146,7 +146,12 @@ def format_expression(node: Node, labels: dict[Value, str], inline: Inline) -> T
 
 def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str, Text]:
     """Return the text for each placeholder of the formula, and the level of that text."""
-    inputs = [_operand(x, labels, inline) for x in node.inputs]
+    dtype, inputs = find_dtype(node), []
+    for x, array in zip(node.inputs, node.arrays, strict=True):
+        if not isinstance(x, Value):
+            inputs.append(with_level(format_constant(array, dtype)))
+        else:
+            inputs.append(inline[x] if x in inline else with_level(labels.get(x, "·")))
     if node.op.variadic:
         shown = [text for text, _ in inputs]
         if len(shown) > SHOWN:
@@ -155,9 +160,3 @@ def _operands(node: Node, labels: dict[Value, str], inline: Inline) -> dict[str,
     else:
         operands = dict(zip(node.op.inputs, inputs, strict=True))
     return operands | {name: with_level(format_setting(x)) for name, x in node.params.items()}
-
-
-def _operand(x: Any, labels: dict[Value, str], inline: Inline) -> Text:
-    if not isinstance(x, Value):
-        return with_level(format_constant(x))
-    return inline[x] if x in inline else with_level(labels.get(x, "·"))

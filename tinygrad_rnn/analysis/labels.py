@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from ..errors import argument_error, describe
 from ..graph import Node, Scope, Value, toposort, unwrap
 from .brackets import fill_formula, parse_formula, with_level
@@ -14,6 +16,9 @@ from .scopes import once_per_scope, resolve_scopes, time_step
 
 SUBSCRIPTS = str.maketrans("-0123456789", "₋₀₁₂₃₄₅₆₇₈₉")
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+SMALL = 8
+"""The greatest number of entries of an array whose numbers are written out."""
 
 
 def recorded_values(operation: str, output: Any) -> list[Value]:
@@ -211,15 +216,46 @@ def _named_inputs(node: Node) -> list[tuple[int, Value]]:
 # -- settings and ops ----------------------------------------------------------------------------
 
 
-def format_constant(x: Any) -> str:
-    """Return the text of a constant: the value of a number, or the shape of an array."""
-    x = unwrap(x)
-    shape = getattr(x, "shape", ())
-    return f"{x:g}".replace("-", "−") if shape == () else f"array{shape}"
+def find_dtype(node: Node) -> np.dtype | None:
+    """Return the dtype in which a node computes: that of its floating arrays; None without them."""
+    floating = [a.dtype for a in node.arrays if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
+    return np.result_type(*floating) if floating else None
+
+
+def format_constant(x: Any, dtype: np.dtype | None = None) -> str:
+    """Return the text of a constant: its numbers, or the shape of an array that is not small.
+
+    Each number is the shortest decimal that gives the same number again.
+
+    Parameters
+    ----------
+    x : Value, array or number
+    dtype : numpy.dtype, optional
+        The dtype of the op that uses `x`. A Python number has no dtype of its own, so the op
+        converts it to this one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> format_constant(np.pi, np.dtype("float32")), format_constant(np.array([2.0, -0.5]))
+    ('3.1415927', '[2, −0.5]')
+    """
+    array = np.asarray(unwrap(x))
+    if dtype is not None and type(x) in (int, float):
+        with np.errstate(over="ignore"):  # a number beyond the dtype is inf, in the op too
+            array = array.astype(dtype)
+    return _format_numbers(array) if 0 < array.size <= SMALL else f"array{array.shape}"
+
+
+def _format_numbers(array: Any) -> str:
+    """Return the text of an array as nested lists, ``[[1, 0], [0, 1]]``, or of a number."""
+    if array.ndim:
+        return f"[{', '.join(map(_format_numbers, array))}]"
+    return str(array[()]).removesuffix(".0").replace("-", "−")
 
 
 def format_setting(x: Any) -> str:
-    """Return the text of a setting: colons for a slice, as in code, and the shape for an array."""
+    """Return the text of a setting: colons for a slice, as in code; an array as a constant."""
     if isinstance(x, slice):
         bounds = ("" if bound is None else format_setting(bound) for bound in (x.start, x.stop))
         return ":".join(bounds) + ("" if x.step is None else f":{format_setting(x.step)}")
@@ -227,8 +263,7 @@ def format_setting(x: Any) -> str:
         return ", ".join(map(format_setting, x))
     if x is Ellipsis:
         return "…"
-    shape = getattr(x, "shape", ())
-    return f"array{shape}" if shape else escape_unprintable(str(x))
+    return format_constant(x) if getattr(x, "shape", ()) else escape_unprintable(str(x))
 
 
 def _format_short_setting(x: Any) -> str:
@@ -274,7 +309,7 @@ def format_caption(node: Node, labels: Mapping[Value, str]) -> str:
             if getattr(array, "ndim", 0) == 0 and not (
                 is_value and (x.node or x.tracked or x.name)
             ):
-                has_number, operands[name] = True, format_constant(array)
+                has_number, operands[name] = True, format_constant(array, find_dtype(node))
         fields = [field for _, field, _, _ in parse_formula(node.op.formula)]
         shown = [name for name in node.params if name in fields]
         operands |= {name: _format_short_setting(node.params[name]) for name in shown}

@@ -23,6 +23,9 @@ from ..graph import Scope, ScopePart, Value, format_scope
 MAX_FORMULA = 48
 """The largest number of characters of a formula in a box."""
 
+MAX_CONSTANT = 24
+"""The largest number of characters of an array in a box; a longer one is shown by its shape."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Vertex:
@@ -217,12 +220,14 @@ def build_picture(values: Iterable[Value]) -> Picture:
 
 def _describe_leaf(x: Any, array: Any, labels: Mapping[Value, str]) -> dict[str, Any]:
     """Return the attributes of the vertex for a leaf: a Value, or a plain array."""
+    text = format_constant(array)
+    text = text if len(text) <= MAX_CONSTANT else f"array{array.shape}"
     if not isinstance(x, Value):
-        return {"kind": "constant", "text": format_constant(array)}
+        return {"kind": "constant", "text": text}
     return {
         "kind": "parameter" if x.tracked else "input",
         "name": labels[x] if x.name or x.tracked else "",
-        "text": "" if x.name else format_constant(x),
+        "text": "" if x.name else text,
         "values": (x,),
     }
 

@@ -445,7 +445,7 @@ floor: Op_a
 """Return the largest integer that is not larger than `a`. The derivative is taken to be 0 everywhere, even at a jump."""
 
 floor_divide: Op_a_b
-"""Return a / b, rounded down to an integer: ``a // b``. Division of a float by zero gives inf or NaN, with NumPy's warning. The derivatives are taken to be 0 everywhere, even at a jump."""
+"""Return a / b, rounded down to an integer: ``a // b``. The exact quotient is rounded down, so 1 // 0.1 is 9 in float64, where 0.1 is a little more than 1/10 and 1 / 0.1 is rounded to 10. Division of a float by zero gives inf or NaN, with NumPy's warning. The derivatives are taken to be 0 everywhere, even at a jump."""
 
 @overload
 def fmax(a: Tensor, b: Tensor | Plain) -> Tensor: ...

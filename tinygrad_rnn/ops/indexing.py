@@ -145,7 +145,7 @@ def keep_where(condition: Any, g: Any) -> Any:
 
 
 @op(
-    "{a}[…, {index}]",
+    "gather({a}, {index})",
     shapes="(…, n) → (…)",
     sample=lambda r: [
         (r(3, 4), {"index": np.array([0, 2, 2])}),

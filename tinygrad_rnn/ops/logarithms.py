@@ -84,7 +84,7 @@ def cbrt(a: Any) -> Any:
 cbrt.vjps(a=lambda g, y, a: g / (3 * y * y))
 
 
-@op("log(exp({a}) + exp({b}))", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.logaddexp)
+@op("logaddexp({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.logaddexp)
 @np.errstate(under="ignore")
 def logaddexp(a: Any, b: Any) -> Any:
     """Return log(exp(a) + exp(b)), which cannot overflow. It is accurate near 0 too, because it is
@@ -112,7 +112,7 @@ def finite_difference(a: Any, b: Any) -> Any:
     return where(is_same, 0, a) - where(is_same, 0, b)
 
 
-@op("log₂(exp₂({a}) + exp₂({b}))", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.logaddexp2)
+@op("logaddexp2({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.logaddexp2)
 @np.errstate(under="ignore")
 def logaddexp2(a: Any, b: Any) -> Any:
     """Return log₂(2ᵃ + 2ᵇ), which cannot overflow. Where `a` and `b` are equal, even if infinite,

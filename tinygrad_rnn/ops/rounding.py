@@ -21,15 +21,17 @@ BETWEEN_JUMPS = {"a": (4, 6), "b": (3, 4)}
 
 
 @op(
-    "⌊{a} / {b}⌋",
+    "{a} // {b}",
     shapes="(…), (…) → (…)",
     fix=BROADCAST,
     reference=np.floor_divide,
     domain=BETWEEN_JUMPS,
 )
 def floor_divide(a: Any, b: Any) -> Any:
-    """Return a / b, rounded down to an integer: ``a // b``. Division of a float by zero gives inf
-    or NaN, with NumPy's warning. The derivatives are taken to be 0 everywhere, even at a jump.
+    """Return a / b, rounded down to an integer: ``a // b``. The exact quotient is rounded down, so
+    1 // 0.1 is 9 in float64, where 0.1 is a little more than 1/10 and 1 / 0.1 is rounded to 10.
+    Division of a float by zero gives inf or NaN, with NumPy's warning. The derivatives are taken to
+    be 0 everywhere, even at a jump.
 
     Examples
     --------

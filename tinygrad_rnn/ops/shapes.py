@@ -258,7 +258,7 @@ flip.vjps(a=lambda g, y, a, axis: flip(g, axis))
 
 
 @op(
-    "[{arrays}]",
+    "concatenate({arrays})",
     shapes="(…, m, …), (…, n, …), … → (…, m + n + …, …)",
     sample=lambda r: [((r(2, 3), r(1, 3)),), ((r(2, 3), r(2, 1), r(2, 2)), {"axis": -1})],
     fix="give a list of at least one array; the arrays may differ in size only along axis",

@@ -84,7 +84,7 @@ def arctan(a: Any) -> Any:
 arctan.vjps(a=lambda g, y, a: g / hypot(1, a) / hypot(1, a))
 
 
-@op("√({a}² + {b}²)", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.hypot)
+@op("hypot({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.hypot)
 def hypot(a: Any, b: Any) -> Any:
     """Return the length √(a² + b²) of the vector (a, b). The squares cannot overflow. Where `a` and
     `b` are both 0, the length has a kink, and both derivatives are taken to be 0.
