@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -108,16 +109,50 @@ def test_a_validation_text_leaves_the_whole_text_to_train_on(folder, capsys):
 def test_resume_needs_the_same_validation_text(folder, capsys):
     run_command("train", "cat.txt", *SMALL, "--valid", "valid.txt")
     resume = ["train", "cat.txt", "--resume", "--epochs", 2]
-    for other in ([], ["--valid", "cat.txt"]):
+    for other, reason in (
+        ([], "--valid is missing"),
+        (["--valid", "cat.txt"], "this --valid is another text"),
+    ):
         capsys.readouterr()
         assert run_command(*resume, *other) == 2
-        assert "was evaluated on another text" in read_one_line(capsys)
+        error = read_one_line(capsys)
+        assert f"(it was evaluated with --valid valid.txt; {reason})" in error
+        assert "; repeat --valid valid.txt with the same text" in error
     assert run_command(*resume, "--valid", "valid.txt") == 0
     (folder / "cat.safetensors").unlink()
     run_command("train", "cat.txt", *SMALL)
     capsys.readouterr()
     assert run_command(*resume, "--valid", "valid.txt") == 2
-    assert "was evaluated on another text" in read_one_line(capsys)
+    assert "without --valid); leave --valid out" in read_one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "name", ["two words.txt", "it's.txt", "Ω.txt", os.path.join("deep", "v.txt")]
+)
+def test_the_advice_after_a_resume_without_the_validation_text_works(name, folder, capsys):
+    """Some texts are long enough to train on only if no part of them is held out."""
+    (folder / "deep").mkdir()
+    (folder / name).write_text(VALID, encoding="utf-8")
+    (folder / "cat.txt").write_text(TEXT[:33], encoding="utf-8")
+    command = ["train", "cat.txt", *SMALL, "--batch-size", 16]
+    assert run_command(*command, "--valid", name) == 0
+    resume = ["train", "cat.txt", "--resume", "--epochs", 3]
+    for _ in range(2):  # a resumed training keeps the path too
+        capsys.readouterr()
+        assert run_command(*resume) == 2
+        advice = read_one_line(capsys).partition("; repeat ")[2].partition(" with the same")[0]
+        assert run_command(*resume, *shlex.split(advice)) == 0
+
+
+def test_a_training_that_cannot_be_resumed_can_be_started_again_as_the_message_says(folder, capsys):
+    run_command("train", "cat.txt", *SMALL)
+    (folder / "cat.txt").write_text(VALID, encoding="utf-8")
+    capsys.readouterr()
+    assert run_command("train", "cat.txt", "--resume") == 2
+    assert "give that text, or start a new training with another --out, without --resume" in (
+        read_one_line(capsys)
+    )
+    assert run_command("train", "cat.txt", *SMALL, "--out", "other.safetensors") == 0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ checksums.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import isfinite
@@ -17,6 +18,8 @@ import numpy as np
 from ..tensor import Tensor
 from .training_options import Options
 
+START_AGAIN = "start a new training with another --out, without --resume"
+"""What to do if a checkpoint cannot be continued. Without another --out, it would be in the way."""
 STATES = ("state", "state_c")
 """The names of the arrays of the recurrent state. Only the LSTM has the second."""
 
@@ -32,6 +35,7 @@ def pack(trainer: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "options": asdict(trainer.options),
         "digest": trainer.digest,
         "valid_digest": trainer.valid_digest,
+        "valid_path": trainer.valid_path,
         "epoch": trainer.epoch,
         "batch": trainer.batch,
         "loss_sum": trainer.loss_sum,
@@ -48,11 +52,28 @@ def read_options(notes: Mapping[str, Any]) -> Options:
     return Options(**notes["options"])
 
 
+class OtherTextError(ValueError):
+    """A checkpoint belongs to another text. The attribute `fix` says what to do."""
+
+    def __init__(self, reason: str, fix: str):
+        super().__init__(reason)
+        self.fix = fix
+
+
 def check_texts(trainer: Any, notes: Mapping[str, Any]) -> None:
-    """Raise ValueError if the checkpoint belongs to another text or validation text."""
-    for name, text in (("digest", "trained"), ("valid_digest", "evaluated")):
-        if notes[name] != getattr(trainer, name):
-            raise ValueError(f"it was {text} on another text")
+    """Raise OtherTextError if the checkpoint belongs to another text or validation text."""
+    if notes["digest"] != trainer.digest:
+        raise OtherTextError("it was trained on another text", f"give that text, or {START_AGAIN}")
+    stored, path = notes["valid_digest"], notes.get("valid_path")
+    if stored == trainer.valid_digest:
+        return
+    if stored is None:
+        reason = "it was evaluated on the end of its own text, without --valid"
+        raise OtherTextError(reason, f"leave --valid out, or {START_AGAIN}")
+    option = f"--valid {shlex.quote(path) if isinstance(path, str) else 'FILE'}"
+    other = "this --valid is another text" if trainer.valid_digest else "--valid is missing"
+    fix = f"repeat {option} with the same text as before, or {START_AGAIN}"
+    raise OtherTextError(f"it was evaluated with {option}; {other}", fix)
 
 
 def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, Any]) -> None:

@@ -65,6 +65,9 @@ class Trainer:
         The number of batches that are done in the current epoch.
     history : list of (float, float)
         The training loss and the held-out loss of every epoch, in nats per character.
+    valid_path : str or None
+        Where the validation text was read. A checkpoint stores this path for the error message when
+        a training is resumed without this text. None, the default, if the path is unknown.
 
     Raises
     ------
@@ -98,8 +101,9 @@ class Trainer:
 
     def _measure(self, text: str, valid: str | None, options: Options) -> None:
         """Choose where the held-out text begins, and check that both texts are long enough."""
-        self.options, self.digest = options, _digest(text)
-        self.valid_digest = None if valid is None else _digest(valid)
+        self.options = options
+        self.valid_path: str | None = None
+        self.digest, self.valid_digest = _digest_both(text, valid)
         held_out = max(2, round(len(text) * options.holdout)) if valid is None else 0
         self.cut = len(text) - held_out
         streams = options.batch_size
@@ -401,19 +405,25 @@ class Trainer:
         try:
             options = checkpoint.read_options(notes)
             trainer = cls.__new__(cls)
-            trainer._measure(text, valid, options)
+            trainer.digest, trainer.valid_digest = _digest_both(text, valid)
             checkpoint.check_texts(trainer, notes)
+            trainer._measure(text, valid, options)
             trainer._start(text, valid, model)
             checkpoint.restore(trainer, arrays, notes)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             reason = f"missing {error}" if isinstance(error, KeyError) else error
             expected, got = "a checkpoint of this text", f"{os.fsdecode(path)!r} ({reason})"
-            fix = "train without --resume"
+            fix = getattr(error, "fix", checkpoint.START_AGAIN)
             raise argument_error("train", "resume", expected, got, fix) from error
         changes = {"epochs": epochs, "patience": patience}
         given = {name: value for name, value in changes.items() if value is not None}
         trainer.options = replace(options, **given)
         return trainer
+
+
+def _digest_both(text: str, valid: str | None) -> tuple[str, str | None]:
+    """Return the digests of a text and of its validation text, if there is one."""
+    return _digest(text), None if valid is None else _digest(valid)
 
 
 def _digest(text: str) -> str:

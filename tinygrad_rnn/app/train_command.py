@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import argument_error
 from ..serialize.whole_file import find_target
 from .char_model import Architecture
+from .checkpoint import START_AGAIN
 from .checkpoint_file import is_checkpoint
 from .checkpoint_lock import lock_checkpoint
 from .console import add_plain_option, make_console, print_line
@@ -75,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="continue from the checkpoint with the options stored in it; "
-        "only --epochs and --patience may change",
+        "only --epochs and --patience may change, and FILE and --valid must be given again",
     )
     existing.add_argument(
         "--overwrite",
@@ -86,7 +87,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--valid",
         type=Path,
         metavar="FILE",
-        help="text file for evaluation (default: the end of the training text, see --holdout)",
+        help="text file for evaluation (default: the end of the training text, see --holdout); "
+        "give it again with --resume",
     )
     parser.add_argument(
         "--log",
@@ -139,6 +141,7 @@ def run(options: argparse.Namespace) -> int:
             trainer = Trainer.resume(out, text, valid=valid, **changes)
             stored = asdict(trainer.model.architecture) | asdict(trainer.options)
             _check_agreement(sizes | settings, stored, out)
+        trainer.valid_path = None if options.valid is None else str(options.valid)
         console = make_console(options.plain)
         _warn_of_idle_dropout(console, trainer.model.architecture)
         return TrainingSession(trainer, outputs, console).run()
@@ -216,5 +219,5 @@ def _check_agreement(requested: dict[str, Any], stored: dict[str, Any], out: Pat
     for name, value in requested.items():
         if value != stored[name]:
             expected = f"{stored[name]}, as in the checkpoint {str(out)!r}"
-            fix = "leave the option out, or start a new training run without --resume"
+            fix = f"leave the option out, or {START_AGAIN}"
             raise argument_error("train", _format_option(name), expected, str(value), fix)

@@ -72,6 +72,7 @@ class Options:
         check.flag("train", "compile", self.compile)
         positive = ulp(0.0)  # the smallest number above 0
         for name in ("lr", "clip"):
-            check.number("train", name, getattr(self, name), "a number above 0", low=positive)
+            expected = "a finite number above 0"
+            check.number("train", name, getattr(self, name), expected, low=positive)
         expected = "a fraction above 0 and at most 0.5"
         check.number("train", "holdout", self.holdout, expected, low=positive, below=0.5 + 1e-9)
