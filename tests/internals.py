@@ -45,7 +45,7 @@ from tinygrad_rnn.gradcheck import (
 from tinygrad_rnn.graph import Node, Value, observers, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
-from tinygrad_rnn.ops import names_elsewhere, numpy_protocol
+from tinygrad_rnn.ops import methods_elsewhere, names_elsewhere, numpy_protocol
 from tinygrad_rnn.ops.composition import compositions
 from tinygrad_rnn.serialize import (
     load_metadata,
@@ -107,6 +107,7 @@ __all__ = [
     "lock_checkpoint",
     "main",
     "matrix",
+    "methods_elsewhere",
     "names_elsewhere",
     "network",
     "numbers",

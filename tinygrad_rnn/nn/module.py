@@ -13,8 +13,8 @@ from numpy.typing import DTypeLike
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import ScopePart, clock, context
+from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
-from ..ops.names_elsewhere import MODULE
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .holder import Holder

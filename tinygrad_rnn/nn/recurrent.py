@@ -11,8 +11,8 @@ from .. import check, ops, tree
 from ..errors import argument_error
 from ..errors.user_warning import warn_user
 from ..graph import scope, unwrap
+from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
-from ..ops.names_elsewhere import MODULE
 from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .names_elsewhere import TENSOR
+from .methods_elsewhere import TENSOR
 
 
 def missing(owner: str, name: str, table: dict[str, str], of: Any = None) -> AttributeError:
@@ -13,7 +13,7 @@ def missing(owner: str, name: str, table: dict[str, str], of: Any = None) -> Att
     if name not in table:
         return AttributeError(text, name=name, obj=of)
     hint = table[name]
-    is_sentence = hint.startswith(("leave", "there"))
+    is_sentence = hint.startswith(("leave it out", "it has no"))
     return AttributeError(
         f"{text}; {hint}" if is_sentence else f"{text}; write {hint}, for example"
     )

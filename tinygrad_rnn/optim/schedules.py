@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import cos, inf, isfinite, isnan, pi
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from ..ops.methods_elsewhere import PLATEAU, SCHEDULE
+from ..ops.missing_names import missing
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -47,6 +49,12 @@ class ResumableSchedule:
         rates = [group["lr"] for group in self.optimizer.param_groups]
         numbers["lr"] = rates if len(rates) > 1 else rates[0]
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in numbers.items())})"
+
+    if not TYPE_CHECKING:  # so that a type checker reports names that a schedule does not have
+
+        def __getattr__(self, name: str) -> Any:
+            table = SCHEDULE if isinstance(self, Schedule) else PLATEAU
+            raise missing(type(self).__name__, name, table, self)
 
     def _rates(self) -> list[float]:
         """Return the present rate of each group, which the user may have set."""
