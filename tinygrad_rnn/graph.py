@@ -153,13 +153,15 @@ class Block(ContextDecorator):
         context.set(self.change(*context.get()))
 
     def __exit__(self, *error: object) -> None:
-        *others, before = blocks.get()
-        blocks.set(tuple(others))
-        context.set(before)
+        context.set(blocks.get()[-1])
+        blocks.set(blocks.get()[:-1])
 
     def __call__(self, func: Function) -> Function:
         messages.runs_at_once(self.name, func)
         return super().__call__(func)
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 def no_grad() -> Block:
@@ -222,8 +224,7 @@ def scope(*parts: str | int) -> Block:
     """
     for i, part in enumerate(parts):
         kinds = () if isinstance(part, bool) else (str, int, np.integer)
-        expected = "a name (str) or a time step (int)"
-        fix = "use str(...) for a name, or int(...) for a time step"
+        expected, fix = "a name (str) or a time step (int)", "use str(...) or int(...) on the part"
         messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
     inner = tuple([ScopePart.of(part) for part in parts])
     return Block("scope(...)", lambda recording, here: (recording, here + inner))

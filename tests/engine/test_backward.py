@@ -833,6 +833,19 @@ def test_second_order_training_does_not_grow_either():
 # -- who records -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("block", "text"),
+    [
+        (tg.no_grad(), "no_grad()"),
+        (tg.scope("encoder"), "scope(...)"),
+        (tg.debug(writes=False), "debug(writes=False, nonfinite=True)"),
+    ],
+    ids=["no_grad", "scope", "debug"],
+)
+def test_a_block_is_written_as_its_call(block, text):
+    assert repr(block) == str(block) == text
+
+
 def test_no_grad_records_nothing():
     x = leaf(3)
     with tg.no_grad():

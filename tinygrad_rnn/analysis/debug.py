@@ -89,6 +89,9 @@ class debug:
         self.alive: dict[int, Any] = {}
         self.depth = 0
 
+    def __repr__(self) -> str:
+        return f"debug(writes={self.writes}, nonfinite={self.nonfinite})"
+
     def __enter__(self) -> debug:
         blocks.set((*blocks.get(), self))
         if not self.depth:

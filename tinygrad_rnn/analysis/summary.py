@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import check, tree
 from ..dtypes import get_default_dtype
+from ..errors import argument_error
 from ..graph import no_grad, unwrap
 from ..nn import Module, Recurrent
 from ..nn.html_table import html_table
@@ -156,6 +157,8 @@ def summary(model: Module, *inputs: Any, dtype: Any = None, **settings: Any) -> 
     ------
     TypeError
         If `model` is not a Module.
+    ValueError
+        If a shape has a negative size.
 
     Examples
     --------
@@ -174,7 +177,7 @@ def summary(model: Module, *inputs: Any, dtype: Any = None, **settings: Any) -> 
     check.instance("summary", "model", model, Module, "a Module", fix)
     first = next((p.dtype for p in model.parameters()), get_default_dtype())
     dtype = first if dtype is None else check.dtype("summary", dtype)
-    given = [Tensor(np.zeros(x, dtype)) if _is_shape(x) else x for x in inputs]
+    given = [Tensor(_zeros(i, x, dtype)) if _is_shape(x) else x for i, x in enumerate(inputs)]
     calls: dict[int, Call] = {}
     if given or settings:
         with _watched(calls), _with_buffers_kept(model), eval_mode(model), no_grad():
@@ -189,6 +192,14 @@ def summary(model: Module, *inputs: Any, dtype: Any = None, **settings: Any) -> 
 def _is_shape(x: Any) -> bool:
     """Return True for a tuple of integers, which is the shape of an input."""
     return isinstance(x, tuple) and all(type(n) is int for n in x)
+
+
+def _zeros(i: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return zeros in the shape that is the input number `i`."""
+    if min(shape, default=0) < 0:
+        expected, fix = "sizes of 0 or more", "write 1 for the size of a batch of any length"
+        raise argument_error("summary", f"inputs[{i}]", expected, str(shape), fix)
+    return np.zeros(shape, dtype)
 
 
 @contextmanager

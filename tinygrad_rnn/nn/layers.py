@@ -13,8 +13,8 @@ import numpy as np
 
 from .. import check, ops
 from ..errors import argument_error, describe
+from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
-from ..ops.names_elsewhere import MODULE
 from ..tensor import Tensor
 from . import init
 from .dropout import dropout
