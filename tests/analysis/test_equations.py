@@ -299,6 +299,7 @@ def test_an_equation_gives_every_digit_of_its_constants(seed, dtype):
         (lambda x: x * np.pi, "x ⊙ 3.141592653589793"),
         (lambda x: x ** (1 / 3), "x ** 0.3333333333333333"),
         (lambda x: x // 0.1, "x // 0.1"),
+        (lambda x: tg.arctan2(-0.0, x), "arctan2(−0.0, x)"),
         (lambda x: x ** np.array([2.0, 3.0]), "x ** [2, 3]"),
         (lambda x: x + np.ones((3, 3, 1)), "x + array(3, 3, 1)"),
         (lambda x: x + np.ones((0, 1)), "x + array(0, 1)"),

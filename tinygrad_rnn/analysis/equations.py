@@ -44,6 +44,10 @@ def format_graph(output: Value, *, shapes: bool = True) -> str:
     into the equation that uses it, if it is used only once and its text is short. Otherwise it is
     named by the number of its equation (``#7``).
 
+    A number has every digit that its dtype needs: 1/3 is 0.33333334 in float32. The numbers of a
+    constant array of at most 8 entries are written out (``[2, 3]``). A larger one is shown by its
+    shape. A condition such as ``x > 0`` is a constant for the graph, so its values are shown.
+
     Parameters
     ----------
     output : Tensor

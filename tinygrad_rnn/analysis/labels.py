@@ -251,7 +251,8 @@ def _format_numbers(array: Any) -> str:
     """Return the text of an array as nested lists, ``[[1, 0], [0, 1]]``, or of a number."""
     if array.ndim:
         return f"[{', '.join(map(_format_numbers, array))}]"
-    return str(array[()]).removesuffix(".0").replace("-", "−")
+    text = str(array[()]).replace("-", "−")
+    return text if text == "−0.0" else text.removesuffix(".0")  # as an integer, −0 has no sign
 
 
 def format_setting(x: Any) -> str:
