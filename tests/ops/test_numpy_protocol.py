@@ -453,26 +453,26 @@ N, M, Q = RNG.uniform(0.5, 2, (3, 3)), RNG.uniform(-2, 2, (3, 3)), 0.3
 NAN = np.where(np.eye(3, dtype=bool), np.nan, N)
 WHOLE_NUMBERS = np.array([[0, 1, 2]] * 3)
 INSTEAD = {
-    "apply_along_axis": ("np.apply_along_axis(f, 1, x)", N),
+    "apply_along_axis": ("np.apply_along_axis(f, 1, x); np.apply_along_axis(f, 0, x)", N),
     "arctan2.reduce": ("functools.reduce(np.arctan2, list(x))", N),
     "array": ("np.array([a, b])", N),
-    "bitwise_and": ("x & y", N > 1),
-    "bitwise_or": ("x | y", N > 1),
-    "bitwise_xor": ("x ^ y", N > 1),
+    "bitwise_and": ("x & y; x & y", N > 1),
+    "bitwise_or": ("x | y; x | y", N > 1),
+    "bitwise_xor": ("x ^ y; x ^ y", N > 1),
     "copysign": ("np.copysign(x, y)", M),
     "copyto": ("np.where(mask, x, a)", N),
     "cov": ("np.cov(x)", M),
     "fill_diagonal": ("np.where(np.eye(3, dtype=bool), y, x)", N),
     "frexp": ("np.frexp(x)[0]", N),
     "heaviside": ("np.heaviside(x, y)", M.round()),
-    "invert": ("~x", N > 1),
+    "invert": ("~x; ~x", N > 1),
     "ldexp": ("np.ldexp(x, y)", N),
     "left_shift": ("x << y", WHOLE_NUMBERS),
     "linalg.lstsq": ("np.linalg.lstsq(x, y)[0]", N),
     "matvec": ("np.matvec(x, y)", N),
-    "nanmedian": ("np.nanmedian(x)", NAN),
-    "nanpercentile": ("np.nanpercentile(x, q)", NAN),
-    "nanquantile": ("np.nanquantile(x, q)", NAN),
+    "nanmedian": ("np.nanmedian(x); np.nanmedian(x, axis=1)", NAN),
+    "nanpercentile": ("np.nanpercentile(x, q); np.nanpercentile(x, q, axis=1)", NAN),
+    "nanquantile": ("np.nanquantile(x, q); np.nanquantile(x, q, axis=1)", NAN),
     "place": ("np.where(mask, y, x)", N),
     "power.reduce": ("functools.reduce(np.power, list(x))", N),
     "put": ("np.where(mask, y, x)", N),
@@ -483,7 +483,7 @@ INSTEAD = {
     "vecdot": ("np.vecdot(x, y)", N),
     "vecmat": ("np.vecmat(x, y)", N),
 }
-"""For each suggestion: the call that it stands for, and the values of x."""
+"""For each suggestion: the calls that its alternatives stand for, and the values of x."""
 
 
 def variables(x, *, tensors):
@@ -501,10 +501,100 @@ def test_a_suggestion_computes_what_was_asked_for(name):
     plain = variables(x, tensors=False)
     if name == "ldexp":
         values["y"] = plain["y"] = WHOLE_NUMBERS
-    suggestion = protocol.instead[name].partition(" for the first")[0]
-    found = eval(suggestion, named | values)
-    expected = eval(call, named | plain)
-    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
+    if ".data" in protocol.instead[name]:
+        values["y"] = tg.Tensor(plain["y"])
+    suggestions = protocol.instead[name].split(", or ")
+    for suggestion, wanted in zip(suggestions, call.split("; "), strict=True):
+        expression = suggestion.partition(" for the first")[0].partition(" if ")[0]
+        found = eval(expression, named | values)
+        expected = eval(wanted, named | plain)
+        np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tensors", [(True, True), (True, False), (False, True)])
+def test_a_sign_may_come_from_a_tensor(tensors):
+    x, y = np.array([1.0, -2.0, 0.0, -0.0]), np.array([-1.0, 3.0, -0.0, 2.0])
+    given = [
+        tg.Tensor(a, requires_grad=True) if t else a for a, t in zip((x, y), tensors, strict=True)
+    ]
+    found = eval(protocol.instead["copysign"], {"tg": tg, "np": np, "x": given[0], "y": given[1]})
+    np.testing.assert_array_equal(getattr(found, "data", found), np.copysign(x, y))
+
+
+@pytest.mark.parametrize("x", [M, M[0], M[:2]], ids=["matrix", "vector", "two rows"])
+def test_the_suggested_covariance_is_that_of_rows_and_of_columns(x):
+    expression = protocol.instead["cov"].partition(" if ")[0]
+    for rowvar in (True, False):
+        t = tg.Tensor(x if rowvar else x.T, requires_grad=True)
+        found = eval(expression, {"np": np, "tg": tg, "x": t})
+        np.testing.assert_allclose(found.data, np.cov(x, rowvar=rowvar), rtol=1e-12)
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack, np.vstack, np.hstack])
+@pytest.mark.parametrize("tracked", [True, False], ids=["tracked", "plain"])
+def test_arrays_are_joined_in_the_dtype_asked_for(join, tracked):
+    x = tg.Tensor(np.array([1.0, 2.0]), requires_grad=tracked)
+    y = join([x, [3.0, 4.0]], dtype="float32")
+    expected = join([x.detach().numpy(), [3.0, 4.0]], dtype="float32")
+    assert isinstance(y, tg.Tensor)
+    assert y.dtype == np.float32
+    assert y.requires_grad == tracked
+    np.testing.assert_array_equal(y.data, expected)
+    with pytest.raises(TypeError, match=f"np.{join.__name__}: argument dtype: .*use float32"):
+        join([x, x], dtype=int)
+
+
+@pytest.mark.parametrize("f", [np.array, np.mean, lambda a: np.r_[a[0], a[1]]])
+def test_a_list_of_tensors_is_to_be_stacked(f):
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"or tg.stack for a list of Tensors"):
+        f([x, x])
+
+
+def test_other_names_of_a_function_have_its_gradient():
+    x = tg.Tensor([1.26, 2.5], requires_grad=True)
+    assert np.around(x, 1).tolist() == np.round(x, 1).tolist()
+    np.around(x).sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+def test_functions_about_dtypes_and_costs_take_a_tensor():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    assert np.can_cast(x, np.float64)
+    assert np.common_type(x) is np.float32
+    assert np.einsum_path("i,i", x, x)[0] == ["einsum_path", (0, 1)]
+    for save in (np.save, np.savez, np.savez_compressed, np.savetxt):
+        with pytest.raises(TypeError, match=r"a file has no gradient.* tg.save for a dict"):
+            save("file", x)
+
+
+def test_a_call_with_wrong_operands_names_the_function_and_a_fix():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ValueError, match=r"np.where: argument y: .*, got None; write np.where"):
+        np.where(x > 0, x)
+    with pytest.raises(TypeError, match=r"np.gcd: .*; use x.astype\(int\)"):
+        np.gcd(x, x)
+    with pytest.raises(TypeError, match=r"np.equal.reduce: .*; use np.equal\(x, y\)"):
+        np.equal.reduce(x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: np.hypot(z, 0.0),
+        lambda z: np.hypot(0.0, z),
+        lambda z: np.hypot(z, z),
+        lambda z: np.arctan2(z, 0.0),
+        lambda z: np.arctan2(0.0, z),
+    ],
+)
+def test_second_derivatives_at_a_kink_are_0(f):
+    z = tg.Tensor([0.0], requires_grad=True)
+    (slope,) = tg.grad(f(z).sum(), [z], create_graph=True)
+    assert slope.tolist() == [0.0]
+    if slope.requires_grad:
+        (curvature,) = tg.grad(slope.sum(), [z])
+        assert curvature.tolist() == [0.0]
 
 
 REFUSED = {

@@ -103,17 +103,17 @@ AREAS = {
         "a Tensor and a number": (
             lambda: leaf(3) & 1,
             TypeError,
-            r"operator &: argument self: .* use np\.logical_and\(a, b\)$",
+            r"operator &: argument self: .* or a\.data & b\.data for bits$",
         ),
         "a number or a Tensor": (
             lambda: 1 | leaf(3),
             TypeError,
-            r"operator \|: argument self: .* use np\.logical_or\(a, b\)$",
+            r"operator \|: argument self: .* or a\.data \| b\.data for bits$",
         ),
         "a caret for a power": (
             lambda: leaf(3) ^ 2,
             TypeError,
-            r"operator \^: argument self: .* use a \*\* b for a power, or np\.logical_xor",
+            r"operator \^: argument self: .* use a \*\* b for a power, np\.logical_xor",
         ),
         "a shift to the left": (
             lambda: leaf(3) << 1,
@@ -128,7 +128,7 @@ AREAS = {
         "a tilde": (
             lambda: ~leaf(3),
             TypeError,
-            r"operator ~: argument self: .* use np\.logical_not\(a\)$",
+            r"operator ~: argument self: .* use np\.logical_not\(a\), or ~a\.data for bits$",
         ),
         "an array and a Tensor": (
             lambda: np.array([True]) & leaf(3),

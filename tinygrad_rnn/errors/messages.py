@@ -227,7 +227,9 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
     """Return `t` if it is untracked; raise TypeError if reading it would lose gradients."""
     if t.tracked:
         expected, got = "a Tensor without gradients", "one whose gradients would be lost"
-        fix = f"use {argument}.item(), {argument}.detach().numpy(), or a function of tinygrad_rnn"
+        fix = (
+            f"use {argument}.item(), {argument}.detach().numpy(), or tg.stack for a list of Tensors"
+        )
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return t
 

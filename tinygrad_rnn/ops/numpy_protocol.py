@@ -37,6 +37,7 @@ value_functions = {
     np.flatnonzero, np.lexsort, np.digitize, np.isin, np.array_equiv,
     np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.min_scalar_type,
     np.shares_memory, np.may_share_memory, np.gcd, np.lcm, np.linalg.matrix_rank,
+    np.can_cast, np.common_type, np.einsum_path,
 }  # fmt: skip
 """NumPy functions whose results have no gradient: comparisons, indices, shapes, new arrays, text.
 
@@ -48,6 +49,9 @@ def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     """Return what `tg.where` returns; given only a condition, return the indices where it holds."""
     if x is None and y is None:
         return np.nonzero(condition)
+    if x is None or y is None:
+        argument, fix = "x" if x is None else "y", "write np.where(condition, x, 0), for example"
+        raise argument_error("np.where", argument, "x and y, or neither", "None", fix)
     return ops.where(condition, x, y)  # pyright: ignore
 
 
@@ -75,6 +79,7 @@ differentiable = {
     **composed,
     **{getattr(np, name): getattr(ops, name) for name in registry if hasattr(np, name)},
     np.where: _where,
+    np.around: ops.round,
     np.concatenate: _concatenate,
     np.full_like: _full_like,
 }
@@ -96,7 +101,13 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
     if called and not kwargs and ufunc in differentiable:
         return differentiable[ufunc](*inputs)
     if ufunc in value_functions:
-        return getattr(ufunc, method)(*_without_tensors(inputs), **_without_tensors(kwargs))
+        try:
+            return getattr(ufunc, method)(*_without_tensors(inputs), **_without_tensors(kwargs))
+        except TypeError as error:
+            name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
+            wants_integers = ufunc in (np.gcd, np.lcm)
+            fix = "use x.astype(int)" if wants_integers else f"use np.{ufunc.__name__}(x, y)"
+            raise TypeError(f"np.{name}: {error}; {fix}") from error
     name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
     known = ufunc in differentiable and name not in instead
     if not known or not (called or (method in methods and ufunc.nin == 2)):
@@ -117,8 +128,13 @@ def _is_default(name: str, value: Any) -> bool:
 
 
 def _cast(name: str, x: Any, dtype: Any) -> Any:
-    """Convert an argument of a function to `dtype`, the floating dtype that the call asks for."""
+    """Convert an argument of a function to `dtype`, the floating dtype that the call asks for.
+
+    Of a sequence of Tensors, as in `numpy.concatenate`, convert each item.
+    """
     dtype = as_dtype(f"np.{name}", dtype, "f", "a floating dtype, because others have no gradient")
+    if isinstance(x, list | tuple) and any(isinstance(item, Value) for item in x):
+        return [ops.astype(as_operand(item), dtype=dtype) for item in x]
     return ops.astype(as_operand(x), dtype=dtype)
 
 

@@ -43,12 +43,14 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
     def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
         return floor_divide(other, self), remainder(other, self)
 
-    __and__ = __rand__ = _refuse("&", "use np.logical_and(a, b)")
-    __or__ = __ror__ = _refuse("|", "use np.logical_or(a, b)")
-    __xor__ = __rxor__ = _refuse("^", "use a ** b for a power, or np.logical_xor(a, b)")
+    __and__ = __rand__ = _refuse("&", "use np.logical_and(a, b), or a.data & b.data for bits")
+    __or__ = __ror__ = _refuse("|", "use np.logical_or(a, b), or a.data | b.data for bits")
+    __xor__ = __rxor__ = _refuse(
+        "^", "use a ** b for a power, np.logical_xor(a, b), or a.data ^ b.data for bits"
+    )
     __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
     __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
-    __invert__ = _refuse("~", "use np.logical_not(a)")
+    __invert__ = _refuse("~", "use np.logical_not(a), or ~a.data for bits")
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         got = "a Tensor, which does not support assignment to its entries"

@@ -8,26 +8,41 @@ from __future__ import annotations
 from ..errors import argument_error
 
 instead = {
-    "apply_along_axis": "tg.stack([f(row) for row in x])",
+    "apply_along_axis": (
+        "tg.stack([f(row) for row in x]) if axis is 1, "
+        "or tg.stack([f(column) for column in x.T]).T if axis is 0"
+    ),
     "arctan2.reduce": "np.arctan2.accumulate(x)[-1]",
     "array": "tg.stack([a, b])",
-    "bitwise_and": "np.logical_and(x, y)",
-    "bitwise_or": "np.logical_or(x, y)",
-    "bitwise_xor": "np.logical_xor(x, y)",
-    "copysign": "tg.abs(x) * np.copysign(1, y)",
+    "bitwise_and": "np.logical_and(x, y), or x.data & y.data if they hold bits",
+    "bitwise_or": "np.logical_or(x, y), or x.data | y.data if they hold bits",
+    "bitwise_xor": "np.logical_xor(x, y), or x.data ^ y.data if they hold bits",
+    "copysign": "tg.where(np.signbit(x) == np.signbit(y), x, -x)",
     "copyto": "tg.where(mask, x, a)",
-    "cov": "(x - x.mean(1, True)) @ (x - x.mean(1, True)).T / (x.shape[1] - 1)",
+    "cov": (
+        "np.squeeze((c := np.atleast_2d(x) - np.mean(x, -1, keepdims=True)) @ c.T"
+        " / (c.shape[1] - 1)) if rowvar is True, and x.T in place of x if it is False"
+    ),
     "fill_diagonal": "tg.where(np.eye(len(x), dtype=bool), y, x)",
     "frexp": "x * 2.0 ** -np.frexp(x.data)[1] for the first of its results",
     "heaviside": "tg.where(x == 0, y, x > 0)",
-    "invert": "np.logical_not(x)",
+    "invert": "np.logical_not(x), or ~x.data if it holds bits",
     "ldexp": "x * 2.0**y",
     "left_shift": "x * 2**y",
     "linalg.lstsq": "np.linalg.pinv(x) @ y for the first of its results",
     "matvec": "tg.matmul(x, y[..., None])[..., 0]",
-    "nanmedian": "tg.median(x[~np.isnan(x.data)])",
-    "nanpercentile": "tg.percentile(x[~np.isnan(x.data)], q)",
-    "nanquantile": "tg.quantile(x[~np.isnan(x.data)], q)",
+    "nanmedian": (
+        "tg.median(x[~np.isnan(x.data)]), or "
+        "tg.stack([tg.median(row[~np.isnan(row.data)]) for row in x]) if axis is 1"
+    ),
+    "nanpercentile": (
+        "tg.percentile(x[~np.isnan(x.data)], q), or "
+        "tg.stack([tg.percentile(row[~np.isnan(row.data)], q) for row in x]) if axis is 1"
+    ),
+    "nanquantile": (
+        "tg.quantile(x[~np.isnan(x.data)], q), or "
+        "tg.stack([tg.quantile(row[~np.isnan(row.data)], q) for row in x]) if axis is 1"
+    ),
     "place": "tg.where(mask, y, x)",
     "power.reduce": "np.power.accumulate(x)[-1]",
     "put": "tg.where(mask, y, x)",
@@ -42,12 +57,14 @@ instead = {
 UNKNOWN = "tinygrad_rnn has no derivative of this function"
 COMPLEX = "the result is complex, and Tensors are real"
 IN_PLACE = "it writes into an array, and the entries of a Tensor cannot be assigned"
+FILE = "a file has no gradient"
 WRONG = "NumPy's own result is wrong for more than two entries"
 
 reasons = {
     **dict.fromkeys(["fft", "emath", "linalg.eig", "linalg.eigvals", "roots"], COMPLEX),
     **dict.fromkeys(["copyto", "fill_diagonal", "place", "put", "putmask"], IN_PLACE),
     **dict.fromkeys(["put_along_axis", "at"], IN_PLACE),
+    **dict.fromkeys(["save", "savetxt", "savez", "savez_compressed"], FILE),
     **dict.fromkeys(["power.reduce", "arctan2.reduce"], WRONG),
 }
 """The reason for the error, by the name of a function, a module, or a method of ufuncs."""
@@ -66,6 +83,8 @@ def no_derivative_error(name: str) -> Exception:
     """Return a TypeError for a function without a derivative; the message says what to write."""
     reason, plain = explain(name), "x.detach().numpy() if no gradient is needed"
     own_op = "an op that you define with tg.op; or " if reason == UNKNOWN else ""
+    if reason == FILE:
+        plain = "x.detach().numpy(), or tg.save for a dict of Tensors"
     fix = f"use {f'{instead[name]}; or ' if name in instead else own_op}{plain}"
     expected = f"plain arrays, because {reason}"
     return argument_error(f"np.{name}", "x", expected, "a Tensor", fix, TypeError)

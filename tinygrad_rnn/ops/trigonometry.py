@@ -98,14 +98,13 @@ def hypot(a: Any, b: Any) -> Any:
     return np.hypot(a, b)
 
 
-hypot.vjps(
-    a=lambda g, y, a, b: g * (a / replace_zero(y)), b=lambda g, y, a, b: g * (b / replace_zero(y))
-)
+hypot.vjps(a=lambda g, y, a, b: g * divide_or_0(a, y), b=lambda g, y, a, b: g * divide_or_0(b, y))
 
 
-def replace_zero(y: Any) -> Any:
-    """Return `y` with 1 in place of 0, so that 0 / y is 0."""
-    return where(y == 0, 1, y)
+def divide_or_0(a: Any, y: Any) -> Any:
+    """Return a / y, and 0 where `y` is 0. There, the derivatives of the quotient are 0 too."""
+    is_zero = y == 0
+    return where(is_zero, 0, a / where(is_zero, 1, y))
 
 
 @op("arctan2({a}, {b})", shapes="(…), (…) → (…)", fix=BROADCAST, reference=np.arctan2)
@@ -123,8 +122,8 @@ def arctan2(a: Any, b: Any) -> Any:
 
 
 arctan2.vjps(
-    a=lambda g, y, a, b: g * (b / replace_zero(hypot(a, b)) / replace_zero(hypot(a, b))),
-    b=lambda g, y, a, b: g * -(a / replace_zero(hypot(a, b)) / replace_zero(hypot(a, b))),
+    a=lambda g, y, a, b: g * divide_or_0(divide_or_0(b, hypot(a, b)), hypot(a, b)),
+    b=lambda g, y, a, b: g * -divide_or_0(divide_or_0(a, hypot(a, b)), hypot(a, b)),
 )
 
 
