@@ -6,6 +6,8 @@ import functools
 import logging
 import pickle
 import types
+import weakref
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -333,7 +335,68 @@ HIDING = {
     "array of objects": array_of,
     "object in a list": lambda w: [1, Bare(w)],
     "function in a dict": lambda w: {"step": close_over(w)},
+    "attribute of a list": lambda w: with_attribute(type("L", (list,), {})([1]), w),
+    "attribute of an empty list": lambda w: with_attribute(type("L", (list,), {})(), w),
+    "attribute of a dict": lambda w: with_attribute(type("D", (dict,), {})(a=1), w),
+    "attribute of a tuple": lambda w: with_attribute(type("P", (tuple,), {})((1, 2)), w),
+    "attribute of a named tuple": lambda w: with_attribute(type("P", (Pair,), {})(1, 2), w),
+    "attribute of an array": lambda w: with_attribute(np.ones(2).view(Named), w),
+    "attribute of an array of objects": lambda w: with_attribute(array_of(1).view(Named), w),
+    "attribute of a dataclass that is no field": lambda w: with_attribute(Config(), w),
+    "class attribute of a list": lambda w: type("L", (list,), {"scale": w})([1]),
+    "class attribute of an array": lambda w: np.ones(2).view(type("A", (Named,), {"scale": w})),
+    "class attribute of a named tuple": lambda w: type("P", (Pair,), {"scale": w})(1, 2),
+    "class attribute of a dataclass": lambda w: type("C", (Config,), {"scale": [w]})(),
+    "key": lambda w: {w: 1},
+    "part of a key": lambda w: {("a", w): 1},
+    "key of a dict in a list": lambda w: [{w: "a"}],
+    "key of a dict of a dict": lambda w: {"a": collections.OrderedDict({w: None})},
+    "default factory": lambda w: collections.defaultdict(close_over(w)),
+    "callable object whose class closes over it": lambda w: make_caller(w)(),
+    "callable object whose class has it as default": lambda w: make_caller_with_default(w)(),
+    "class with a property that closes over it": lambda w: type("C", (), make_methods(w)),
+    "value of a context variable": lambda w: set_variable(w),
+    "default of a context variable": lambda w: ContextVar("x", default=w),
+    "attribute of a function": lambda w: with_attribute(close_over(None), w),
 }
+
+
+class Named(np.ndarray):
+    """An array that may have attributes."""
+
+
+def with_attribute(thing, value):
+    thing.scale = value
+    return thing
+
+
+def make_caller(thing):
+    class Caller:
+        def __call__(self, x):
+            return x, thing
+
+    return Caller
+
+
+def make_caller_with_default(thing):
+    class Caller:
+        __slots__ = ()
+
+        def __call__(self, x, *, weight=thing):
+            return x, weight
+
+    return Caller
+
+
+def make_methods(thing):
+    """Return one method, which holds a thing in its closure."""
+    return {"weight": property(lambda self: thing)}
+
+
+def set_variable(thing):
+    variable = ContextVar("x", default=None)
+    variable.set(thing)
+    return variable
 
 
 @pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
@@ -431,6 +494,86 @@ def test_a_layer_with_a_function_as_cell_finds_its_weights_or_names_them():
     assert names(layer) == ["w"]
     with pytest.raises(TypeError, match=r"CompiledModule: argument target: .* the weight float64"):
         list(tg.compile(cell).parameters())
+
+
+def test_a_weak_reference_to_a_weight_is_refused():
+    module, weight = nn.Module(), leaf(2)
+    with pytest.raises(TypeError, match=r"argument x: .* got a \w+ that holds the weight"):
+        module.x = weakref.ref(weight)
+    module.weight = weight
+    module.x, module.parts = weakref.ref(weight), weakref.WeakSet([weight])
+    assert names(module) == ["weight"]
+
+
+IN_METHODS = {
+    "closure": lambda w: lambda self, x: x * w,
+    "default": lambda w: with_default(w),
+    "keyword default": lambda w: make_caller_with_default(w).__call__,
+    "property": lambda w: property(lambda self: w),
+    "setter": lambda w: property(None, lambda self, value, weight=w: None),
+    "cached property": lambda w: functools.cached_property(lambda self: w),
+    "static method": lambda w: staticmethod(with_default(w)),
+    "class method": lambda w: classmethod(with_default([w])),
+    "wrapped function": lambda w: functools.wraps(close_over(w))(close_over(close_over(w))),
+    "partial": lambda w: functools.partialmethod(print, w),
+    "attribute of a function": lambda w: with_attribute(close_over(None), w),
+}
+
+
+@pytest.mark.parametrize("hide", IN_METHODS.values(), ids=IN_METHODS)
+@pytest.mark.parametrize("make", [lambda: leaf(2), lambda: nn.Dropout(0.5)], ids=["w", "module"])
+@pytest.mark.parametrize("name", ["forward", "other"])
+def test_a_weight_in_a_method_is_refused_when_weights_are_listed(hide, make, name):
+    thing = make()
+    base = type("Base", (nn.Module,), {name: hide(thing)})
+    for kind in (base, type("Derived", (base,), {})):
+        module = kind()
+        outer = nn.Sequential(nn.Linear(1, 1), module)
+        for use in (module.parameters, module.state_dict, outer.parameters):
+            match = rf"{kind.__name__}: argument {name}: expected weights .* own first"
+            with pytest.raises(TypeError, match=match):
+                list(use())
+        module.found = thing
+        list(outer.parameters())
+        assert [x for x in (*module.modules(), *module.parameters()) if x is thing] == [thing]
+
+
+def test_methods_without_weights_are_not_refused():
+    number, array, function = 3, np.ones(3), np.tanh
+
+    class Net(nn.Module):
+        def __init__(self, size=2, *, activation=tg.tanh, options=()):
+            super().__init__()
+            self.layer, self.activation = nn.Linear(size, size), activation
+
+        def forward(self, x, scale=number, mask=array, table=None):
+            return function(self.activation(self.layer(x))) * scale + array.sum()
+
+        @property
+        def size(self):
+            return super().dtype, number
+
+        @functools.lru_cache  # noqa: B019
+        def cached(self):
+            return array
+
+        @staticmethod
+        def build(kind=nn.Linear, constant=tg.Tensor([1.0])):  # noqa: B008
+            return Net
+
+    assert names(Net()) == ["layer.weight", "layer.bias"]
+
+
+def test_a_buffer_that_comes_to_require_gradients_is_refused():
+    model = nn.Sequential(nn.Module())
+    model[0].register_buffer("mean", np.ones(2))
+    assert names(model) == []
+    model[0].mean.requires_grad = True
+    for use in (model.parameters, model.state_dict):
+        with pytest.raises(TypeError, match=r"Module: argument mean: expected a buffer, which"):
+            list(use())
+    model[0].mean.requires_grad = False
+    assert list(model.state_dict()) == ["0.mean"]
 
 
 # -- not refused -----------------------------------------------------------------------------------

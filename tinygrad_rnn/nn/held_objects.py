@@ -9,9 +9,12 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
+from functools import cached_property, partial, partialmethod
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -23,10 +26,10 @@ MOST = 1000
 PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types whose objects hold no other object."""
 
-METHODS = frozenset({FunctionType, property, classmethod, staticmethod, str, type(None)})
-"""The usual types of class attributes. Objects of these types are not weights."""
+METHODS = frozenset({FunctionType, property, classmethod, staticmethod, cached_property})
+"""The types of methods. A method holds a weight if its closure or a default value does."""
 
-HELD_BY_CLASSES = Tensor | list | tuple | dict | set
+HELD_BY_CLASSES = Tensor | list | tuple | dict | set | partial | partialmethod
 """The types of class attributes that may be or hold a weight."""
 
 WITHOUT_REFERENTS = (ModuleType, CodeType, FrameType)
@@ -37,7 +40,9 @@ def may_hold(value: Any) -> bool:
     """Return False for numbers, strings, arrays of numbers and the like, which hold no object."""
     if gc.is_tracked(value):  # a random generator of NumPy holds nothing of ours
         return not type(value).__module__.startswith("numpy.")
-    return isinstance(value, np.ndarray) and value.dtype.hasobject
+    if isinstance(value, np.ndarray):
+        return value.dtype.hasobject
+    return isinstance(value, ContextVar)
 
 
 def find_entries(
@@ -46,7 +51,8 @@ def find_entries(
     """Yield (name, entry) for each entry of nested lists, tuples, dicts and dataclasses.
 
     A name has the form ``name.0.key``. A value of another type is its own only entry. Entries that
-    hold no object are left out.
+    hold no object are left out. A container that is not a plain list, tuple or dict is an entry
+    too, because its class and its attributes may hold more than its named parts.
     """
     waiting, seen = [(name, value)], set()
     while waiting:
@@ -56,6 +62,8 @@ def find_entries(
             yield name, x
         elif id(x) not in seen:  # a list may contain itself
             seen.add(id(x))
+            if type(x) not in (list, tuple, dict):
+                yield name, x
             named = [(f"{name}.{key}", part) for key, part in parts if may_hold(part)]
             waiting.extend(reversed(named))
 
@@ -64,7 +72,8 @@ def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return the parts of a container with their names, or None if they have no stable names."""
     values = x.values() if isinstance(x, dict) else x
     # This is quick for a long list, and weights are listed in every step of a training.
-    if isinstance(x, dict | list | tuple) and PLAIN.issuperset(map(type, values)):
+    is_plain = isinstance(x, dict | list | tuple) and PLAIN.issuperset(map(type, values))
+    if is_plain and (values is x or PLAIN.issuperset(map(type, x))):
         return ()
     if isinstance(x, dict):
         keys = {str(key) for key in x if isinstance(key, str | int)}
@@ -93,6 +102,8 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
             yield x
             continue
         for part in _list_referents(x, is_module):
+            if len(seen) > MOST:
+                break
             if id(part) not in seen and may_hold(part):
                 seen.add(id(part))
                 waiting.append(part)
@@ -100,13 +111,37 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
 
 def find_in_class(kind: type, is_module: Callable[[Any], bool]) -> dict[str, Any]:
     """Return the class attributes that may be or hold a weight, but no inherited attributes."""
-    return {
-        name: value
-        for name, value in vars(kind).items()
-        if type(value) not in METHODS
-        and not name.startswith("__")
-        and (is_module(value) or isinstance(value, HELD_BY_CLASSES))
-    }
+    found: dict[str, Any] = {}
+    if kind.__module__ == "typing":  # Generic, whose methods lead to the caches of typing
+        return found
+    for name, value in vars(kind).items():
+        if type(value) in METHODS:
+            may_be_found = _method_holds_object(value, kind)
+        elif type(value) in PLAIN or name.startswith("__"):
+            continue
+        else:
+            may_be_found = is_module(value) or isinstance(value, HELD_BY_CLASSES)
+        if may_be_found:
+            found[name] = value
+    return found
+
+
+def _method_holds_object(method: Any, kind: type) -> bool:
+    """Return True if a closure or a default value of a method may hold a weight.
+
+    `kind` is the class of the method. It is in the closure of each method that uses ``super()``.
+    """
+    if isinstance(method, property):
+        functions = [method.fget, method.fset, method.fdel]
+    else:
+        functions = [getattr(method, "__func__", getattr(method, "func", method))]
+    held = [
+        part
+        for f in functions
+        if isinstance(f, FunctionType)
+        for part in (f.__defaults__, f.__kwdefaults__, f.__dict__, *(f.__closure__ or ()))
+    ]
+    return any(may_hold(x) and x is not kind for x in gc.get_referents(*held))
 
 
 def _list_referents(x: Any, is_module: Callable[[Any], bool]) -> list[Any]:
@@ -115,8 +150,13 @@ def _list_referents(x: Any, is_module: Callable[[Any], bool]) -> list[Any]:
         return []
     if isinstance(x, type):
         return [*find_in_class(x, is_module).values(), *x.__bases__]
-    if isinstance(x, np.ndarray):
-        return x.ravel().tolist()  # only an array of objects gets here
+    if isinstance(x, np.ndarray):  # an array of objects, or of a subclass with attributes
+        entries = x.ravel().tolist() if x.dtype.hasobject else []
+        return [*entries, getattr(x, "__dict__", None), type(x)]
+    if isinstance(x, ref):
+        return [x()]
+    if isinstance(x, ContextVar):
+        return [x.get(None), *gc.get_referents(x)]
     if isinstance(x, FunctionType):  # not its globals, which are the whole module around it
         return [x.__closure__, x.__defaults__, x.__kwdefaults__, x.__dict__]
     return gc.get_referents(x)

@@ -156,6 +156,8 @@ class Holder:
         if kind == "parameters":
             for name, other in others:
                 self._require_found(name, other)
+            for name in self._buffers:
+                self._as_buffer(name, self.__dict__[name])  # it may require gradients since
             yield from self._parameters.items()
         else:
             for name, is_saved in self._buffers.items():

@@ -40,8 +40,11 @@ class Module(Holder):
     attribute. A Module that is assigned to an attribute becomes a submodule. Parameters and
     Modules may also be in lists, tuples, dicts and dataclasses, at any depth: they get the names
     ``layers.0``, ``layers.1`` and so on. A parameter or Module in another place, a set or a closure
-    for example, is an error. Calling the module calls `forward` and records its ops under the name
-    of the attribute that holds the module, so drawings can group the ops by module.
+    for example, is an error. A search cannot find a weight behind a global name, in an attribute
+    of a Tensor, or behind more than a thousand other objects: such a weight is not trained.
+
+    Calling the module calls `forward` and records its ops under the name of the attribute that
+    holds the module, so drawings can group the ops by module.
 
     Examples
     --------
