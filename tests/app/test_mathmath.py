@@ -316,7 +316,7 @@ def test_a_directory_that_cannot_be_written_to_is_reported_before_anything_is_pr
     with pytest.raises(
         PermissionError,
         match=r"mathmath: argument directory: expected a file that can be written, "
-        r"got .*mathmath\.txt' \(permission denied\); free space, or use another",
+        r"got .*mathmath\.txt' \(permission denied\); allow writing, or use another",
     ):
         tell_tutorial(plain=True, directory=tmp_path)
     assert capsys.readouterr().out == ""

@@ -120,6 +120,31 @@ def measure_rejection(read, path, message):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    "shape", [[2**62, 4], [2**62, 2**62, 0], [1] * 65, [1] * 81, [0] * 500, [2**31] * 4]
+)
+@pytest.mark.parametrize("dtype", ["F32", "BOOL", "I64"])
+def test_an_impossible_shape_is_reported_by_the_name_of_the_array(shape, dtype, tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(make_file({"gru.weight": make_entry(0, 0, shape, dtype)}))
+    expected = rf"\(array 'gru\.weight' has a shape that no NumPy array can have, \({shape[0]}, "
+    for read in (tg.load, lambda path: tg.interop.load_into(tg.nn.Linear(2, 2), path)):
+        with pytest.raises(ValueError, match=expected) as refusal:
+            read(path)
+        assert "iterator" not in str(refusal.value)
+        assert "ndarray" not in str(refusal.value)
+
+
+def test_bfloat16_is_answered_with_the_functions_that_read_it(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(make_file({"weight": make_entry(0, 8, [2, 2], "BF16")}, bytes(8)))
+    with pytest.raises(ValueError, match=r"; tg\.interop\.load_into loads BF16 into a module, and"):
+        tg.load(path)
+    layer = tg.nn.Linear(2, 2, bias=False)
+    assert tg.interop.compare(layer, path).complete
+    assert tg.interop.load_into(layer, path).complete
+
+
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize(
     "read",

@@ -417,6 +417,41 @@ def test_a_failure_at_any_moment_leaves_the_old_file_and_no_litter(
         )
 
 
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        (errno.ENOSPC, "free space, or use another path"),
+        (errno.EDQUOT, "free space, or use another path"),
+        (errno.EROFS, "use a path on a disk that is not read-only"),
+        (errno.EACCES, "allow writing, or use another path"),
+        (errno.EFBIG, "raise the limit for the size of a file, or use a path on another disk"),
+        (errno.EIO, "use another path"),
+    ],
+)
+def test_the_advice_is_for_the_cause_that_the_system_names(code, fix, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(whole_file.os, "fsync", fail)
+    with pytest.raises(OSError, match="argument path") as refusal:
+        tg.save({}, tmp_path / "w")
+    assert str(refusal.value).endswith(f" ({os.strerror(code).lower()}); {fix}")
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_link_to_itself_and_a_long_name_are_no_matter_of_space(writer, tmp_path):
+    write, _, ending = WRITERS[writer]
+    loop, long = tmp_path / f"loop{ending}", tmp_path / ("x" * 300 + ending)
+    loop.symlink_to(loop)
+    for path, fix in (
+        (loop, "remove the symbolic link that leads to itself, or use another path"),
+        (long, "use a shorter name"),
+    ):
+        with pytest.raises(OSError, match="argument path: expected a file that can be") as refusal:
+            write(path)
+        assert str(refusal.value).endswith(f"; {fix}")
+
+
 FULL = """
 import resource, sys
 import numpy as np, tinygrad_rnn as tg

@@ -155,6 +155,48 @@ def test_numbers_that_the_dtype_cannot_hold_are_a_misfit():
     assert_loaded(layer, before)
 
 
+def read_advice(layer, source, **options):
+    """Return what the error of `load_into` advises."""
+    with pytest.raises(ValueError, match="load_into: argument source") as refusal:
+        interop.load_into(layer, source, **options)
+    return str(refusal.value).rpartition("\n; ")[2]
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize("other", ["?", "i1", "u2", "i8", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("number", [1, 1e30, 1e300])
+@pytest.mark.parametrize("cast", [False, True])
+def test_who_follows_the_advice_for_dtypes_loads_the_same_numbers(dtype, other, number, cast):
+    largest = True if other == "?" else (np.finfo if other[0] == "f" else np.iinfo)(other).max
+    number = min(number, int(largest))
+    layer = nn.Linear(1, 1, bias=False, rng=0).astype(dtype)
+    source = {"weight": np.array([[number]]).astype(other)}
+    while not interop.compare(layer, source, cast=cast).complete:
+        advice = read_advice(layer, source, cast=cast).partition(",")[0]
+        _, is_conversion, wanted = advice.partition(".astype('")
+        if advice.startswith("convert the module first") and layer.dtype != wanted[:-2]:
+            layer.astype(wanted[:-2])
+        elif is_conversion and source["weight"].dtype != wanted[:-2]:
+            source = {"weight": source["weight"].astype(wanted[:-2])}
+        else:
+            assert (advice, cast) == ("pass cast=True", False)
+            cast = True
+    interop.load_into(layer, source, cast=cast)
+    assert np.isfinite(layer.weight.data).all()
+    np.testing.assert_allclose(layer.weight.data, float(number), rtol=1e-3)
+
+
+def test_the_advice_names_nothing_that_was_passed_already():
+    layer, source = nn.Linear(3, 2, rng=0), nn.Linear(3, 2, rng=1).state_dict()
+    strict = "or pass strict=False to load only what fits"
+    other_names = {f"rnn.{name}": array for name, array in source.items()}
+    assert read_advice(layer, other_names) == f"pass rename= to change names, {strict}"
+    assert read_advice(layer, other_names, rename={"a": "b"}) == f"change rename=, {strict}"
+    sizes = {**source, "bias": np.ones(3, "f4")}
+    advice = f"build the module with the sizes of the arrays, {strict}"
+    assert read_advice(layer, sizes, cast=True) == advice
+
+
 def test_another_byte_order_is_not_another_dtype():
     source = nn.Linear(3, 2, rng=1).state_dict()
     layer = nn.Linear(3, 2, rng=2)
@@ -251,7 +293,7 @@ WRONG = {
         lambda folder: interop.compare(nn.Linear(3, 2), write_raw_file(folder / "x", EIGHT)),
         ValueError,
         r"compare: argument source: expected a whole safetensors file, got '.*/x' \(array 'weight' "
-        r"has dtype F8_E4M3, expected one of BF16, BOOL, .*\); convert the array before",
+        r"has dtype F8_E4M3, expected one of BF16, BOOL, .*\); convert the array to float32",
     ),
 }
 

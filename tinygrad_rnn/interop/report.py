@@ -184,12 +184,9 @@ def load_into(
     ...     print(tg.interop.load_into(tg.nn.GRU(3, 2), path, rename=rename))
     GRU: 4 of 4 parameters fit
     """
-    report, arrays = _match("load_into", module, source, rename, cast)
+    report, arrays, fixes = _match("load_into", module, source, rename, cast)
     expected = "a fitting array for each parameter, and no other arrays"
-    fix = (
-        "pass rename= to change names, cast=True to convert dtypes, or strict=False to load only "
-        "what fits"
-    )
+    fix = ", ".join([*fixes, "or pass strict=False to load only what fits"])
     fits = report.complete or not strict
     origin = f"{shorten(os.fsdecode(source))}: " if isinstance(source, PATHS) else ""
     check.require(fits, "load_into", "source", expected, f"{origin}\n{report}\n", fix)
@@ -204,8 +201,8 @@ def load_into(
 
 def _match(
     operation: str, module: Module, source: Any, rename: Rename | None, cast: bool
-) -> tuple[Report, dict[str, np.ndarray]]:
-    """Return the report, and a dict of the arrays that fit, by parameter name.
+) -> tuple[Report, dict[str, np.ndarray], list[str]]:
+    """Return the report, a dict of the arrays that fit, by parameter name, and what to do.
 
     A shared parameter has an array under each of its names.
     """
@@ -216,38 +213,48 @@ def _match(
     for name, parameter in parameters.items():
         names.setdefault(parameter, []).append(name)
     fitting: dict[str, np.ndarray] = {}
-    missing, misfits = [], []
+    missing, misfits, fixes = [], [], []
     for parameter, shared in names.items():
         present = [name for name in shared if name in arrays]
         if not present:
             missing.append(f"{shared[0]} {describe(parameter)}")
         for name in present:
-            array, misfit = _fit(arrays[name], parameter.array, cast)
+            array, misfit, fix = _fit(arrays[name], parameter.array, cast)
             if misfit:
                 misfits.append(f"{name}: expected {describe(parameter)}, got {misfit}")
+                fixes.append(fix)
                 continue
             absent = [other for other in shared if other not in present]
             fitting |= dict.fromkeys((name, *absent), array)
     fits = tuple(name for name in fitting if name in arrays)
     unexpected = [f"{name} {describe(a)}" for name, a in arrays.items() if name not in parameters]
+    if missing or unexpected:
+        fixes.insert(0, "pass rename= to change names" if rename is None else "change rename=")
     kind = type(module).__name__
-    return Report(kind, fits, tuple(missing), tuple(unexpected), tuple(misfits)), fitting
+    report = Report(kind, fits, tuple(missing), tuple(unexpected), tuple(misfits))
+    return report, fitting, [*dict.fromkeys(fixes)]
 
 
-def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str]:
-    """Return the array, and a text that describes the array if it does not fit.
+def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarray, str, str]:
+    """Return the array, and if it does not fit, a text that describes it and what to do.
 
-    If `cast` is true, a floating array is converted to the parameter's dtype first. The text is
-    empty if the array fits.
+    If `cast` is true, a floating array is converted to the parameter's dtype. The texts are empty
+    if the array fits.
     """
-    if cast and array.dtype.kind == parameter.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            converted = array.astype(parameter.dtype)
-        if np.isinf(converted).sum() > np.isinf(array).sum():
-            return array, f"{describe(array)} with numbers beyond {np.finfo(parameter.dtype).max}"
-        array = converted
-    fits = (array.shape, array.dtype) == (parameter.shape, parameter.dtype)
-    return array, "" if fits else describe(array)
+    dtype = parameter.dtype
+    if array.shape != parameter.shape:
+        return array, describe(array), "build the module with the sizes of the arrays"
+    if array.dtype == dtype:
+        return array, "", ""
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = array.astype(dtype)
+    if dtype.kind == "f" and np.isinf(converted).sum() > np.isinf(array).sum():
+        wide = np.result_type(array, dtype)
+        fix = f"convert the module first with .astype({str(wide)!r})"
+        return array, f"{describe(array)} with numbers beyond {np.finfo(dtype).max}", fix
+    if not array.dtype.kind == dtype.kind == "f":
+        return array, describe(array), f"convert the array with .astype({str(dtype)!r})"
+    return (converted, "", "") if cast else (array, describe(array), "pass cast=True")
 
 
 def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:

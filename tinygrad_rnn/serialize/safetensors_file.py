@@ -53,7 +53,13 @@ class Entry(NamedTuple):
 class ForeignDtypeError(ValueError):
     """An array has a dtype that NumPy lacks. The attribute `fix` says what to do."""
 
-    fix = "convert the array before it is saved"
+    fix = "convert the array to float32 before it is saved"
+
+
+class BFloat16Error(ForeignDtypeError):
+    """An array has the dtype bfloat16, which only some functions read."""
+
+    fix = "tg.interop.load_into loads BF16 into a module, and tg.interop.compare compares it"
 
 
 class ChangedFileError(ValueError):
@@ -191,9 +197,13 @@ def _check_entry(name: str, entry: Any, dtypes: Mapping[str, str]) -> Entry:
         raise ValueError(f"the entry of array {name!r} is not a dtype, a shape and two places")
     if dtype not in dtypes:
         listed = ", ".join(sorted(dtypes))
-        raise ForeignDtypeError(f"array {name!r} has dtype {dtype}, expected one of {listed}")
-    # A broadcast array takes no memory, but NumPy checks its shape.
-    size = np.broadcast_to(np.zeros((), dtypes[dtype]), shape).nbytes
+        kind = BFloat16Error if dtype in BFLOAT16 else ForeignDtypeError
+        raise kind(f"array {name!r} has dtype {dtype}, expected one of {listed}")
+    try:  # a broadcast array takes no memory, but NumPy checks its shape
+        size = np.broadcast_to(np.zeros((), dtypes[dtype]), shape).nbytes
+    except ValueError as error:
+        reason = f"array {name!r} has a shape that no NumPy array can have, {tuple(shape)}"
+        raise ValueError(reason) from error
     if ends[1] - ends[0] != size:
         raise ValueError(
             f"array {name!r} of {dtype} {tuple(shape)} has {ends[1] - ends[0]:,} bytes, "

@@ -5,6 +5,7 @@ The package writes every file with `replace_file`, except the lock beside a chec
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
@@ -13,7 +14,17 @@ from typing import Any
 from .. import check
 from .paths import path_name, shorten, system_error
 
-FIX = "free space, or use another path"
+FIXES = {
+    errno.ENAMETOOLONG: "use a shorter name",
+    errno.ELOOP: "remove the symbolic link that leads to itself, or use another path",
+    errno.ENOSPC: "free space, or use another path",
+    errno.EDQUOT: "free space, or use another path",
+    errno.EFBIG: "raise the limit for the size of a file, or use a path on another disk",
+    errno.EROFS: "use a path on a disk that is not read-only",
+    errno.EACCES: "allow writing, or use another path",
+    errno.EPERM: "allow writing, or use another path",
+}
+"""What to do, for the ``errno`` of an error of the system."""
 FOLDERS = ("", ".", "..")
 """The last parts of paths that only a folder can have."""
 STREAMS = ("/proc/", "/dev/fd/")
@@ -71,9 +82,7 @@ def replace_file(
             _copy_ownership(old, draft)
         draft.replace(target)
     except OSError as error:
-        expected = "a file that can be written"
-        name = os.fsdecode(path)
-        raise system_error(operation, argument, expected, name, FIX, error) from error
+        raise _write_error(operation, argument, os.fsdecode(path), error) from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -127,8 +136,7 @@ def find_target(
         target = _follow_links(Path(name))
         old = _read_status(target)
     except OSError as error:
-        expected = "a file that can be written"
-        raise system_error(operation, argument, expected, name, FIX, error) from error
+        raise _write_error(operation, argument, name, error) from error
     folder = target.parent
     is_folder = target.is_dir() or os.path.basename(name) in FOLDERS  # noqa: PTH119
     is_stream = str(target).startswith(STREAMS)
@@ -148,6 +156,12 @@ def find_target(
     ):
         check.require(holds, operation, argument, expected, shorten(name), fix, kind)
     return target
+
+
+def _write_error(operation: str, argument: str, name: str, error: OSError) -> Exception:
+    """Return the error for a file that the system cannot write, with the fix for its cause."""
+    fix = FIXES.get(error.errno or 0, "use another path")
+    return system_error(operation, argument, "a file that can be written", name, fix, error)
 
 
 def _read_status(path: Path) -> os.stat_result | None:
