@@ -18,7 +18,7 @@ from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
 from .ops import numpy_protocol, reductions
 from .ops.indexing import frozen_index
-from .ops.operators import EntryCount, MoreOperators
+from .ops.operators import EntryCount, MoreOperators, no_modulo
 
 NONE: dict[str, Any] = {}  # the settings of an op that has none
 
@@ -172,9 +172,6 @@ class Tensor(Copyable, MoreOperators, Value):
     def __int__(self) -> int:
         return int(messages.check_untracked("int", "t", self).item())
 
-    def __index__(self) -> int:
-        return read(operator.index, self)
-
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec else str(self), spec)
 
@@ -253,8 +250,8 @@ class Tensor(Copyable, MoreOperators, Value):
     def __rtruediv__(self, other: Any) -> Self:
         return apply(ops.divide, (other, self), NONE)
 
-    def __pow__(self, other: Any) -> Self:
-        return apply(ops.power, (self, other), NONE)
+    def __pow__(self, other: Any, modulo: Any = None) -> Self:
+        return apply(ops.power, (self, other) if modulo is None else no_modulo(modulo), NONE)
 
     def __rpow__(self, other: Any) -> Self:
         return apply(ops.power, (other, self), NONE)

@@ -547,7 +547,7 @@ def test_arrays_are_joined_in_the_dtype_asked_for(join, tracked):
 @pytest.mark.parametrize("f", [np.array, np.mean, lambda a: np.r_[a[0], a[1]]])
 def test_a_list_of_tensors_is_to_be_stacked(f):
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(TypeError, match=r"or tg.stack for a list of Tensors"):
+    with pytest.raises(TypeError, match=r"or tg.stack for a list of them"):
         f([x, x])
 
 
@@ -574,8 +574,35 @@ def test_a_call_with_wrong_operands_names_the_function_and_a_fix():
         np.where(x > 0, x)
     with pytest.raises(TypeError, match=r"np.gcd: .*; use x.astype\(int\)"):
         np.gcd(x, x)
+    with pytest.raises(
+        TypeError, match=r"index: argument t: expected a Tensor of one integer.*; use"
+    ):
+        np.linspace(0, 1, x)
+    with pytest.raises(TypeError, match=r"del Tensor.*; use np.delete"):
+        del x[0]
+    with pytest.raises(TypeError, match=r"pow: argument modulo: .*; use x\*\*y % m"):
+        pow(x, 2, 5)
+    with pytest.raises(ValueError, match="sequence") as caught:  # NumPy replaces the error
+        np.zeros(3)[0] = x[0]
+    assert "t.detach().numpy()" in str(caught.value.__cause__)
     with pytest.raises(TypeError, match=r"np.equal.reduce: .*; use np.equal\(x, y\)"):
         np.equal.reduce(x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda: tg.Tensor([1, 2]) ** -1,
+        lambda: tg.Tensor(np.array([1], np.uint8)) + 1000,
+        lambda: tg.Tensor(np.array([1], np.int8)) * -129,
+        lambda: tg.Tensor([1.0]) - np.array(["a"]),
+    ],
+)
+def test_the_fix_for_a_wrong_dtype_is_another_dtype(f):
+    with pytest.raises((ValueError, TypeError, OverflowError), match=r"; convert with .astype"):
+        f()
+    with pytest.raises(ValueError, match=r"; use reshape or expand_dims"):
+        tg.Tensor([1.0, 2.0]) + np.ones(3)
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,10 @@ def input_names(op: Any, n: int) -> Sequence[str]:
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
+DTYPE_ERRORS = "did not contain a loop", "Integers to negative", "Python integer"
+"""Parts of NumPy's messages about a dtype. The fix of an op is about shapes."""
+
+
 def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exception:
     """Return NumPy's error with the op, its arguments and the fix added to the text.
 
@@ -154,9 +158,10 @@ def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exc
     names = input_names(op, len(inputs))
     if taken < len(inputs):
         return numbers_error(op.name, names[taken], inputs[taken])
-    pairs = zip(names, inputs, strict=False)
-    got = ", ".join([f"{name}: {describe(x)}" for name, x in pairs]) or "none"
-    text = f"{op.name}: {error}; got {got}" + (f"; {op.fix}" if op.fix else "")
+    got = ", ".join([f"{n}: {describe(x)}" for n, x in zip(names, inputs, strict=False)]) or "none"
+    is_dtype = any(text in str(error) for text in DTYPE_ERRORS)
+    fix = "convert with .astype(float) first" if is_dtype else op.fix
+    text = f"{op.name}: {error}; got {got}" + (f"; {fix}" if fix else "")
     # A subclass of TypeError may not accept a text as its only argument.
     better = (TypeError if isinstance(error, TypeError) else type(error))(text)
     better.explained = True  # type: ignore[attr-defined]
@@ -227,9 +232,7 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
     """Return `t` if it is untracked; raise TypeError if reading it would lose gradients."""
     if t.tracked:
         expected, got = "a Tensor without gradients", "one whose gradients would be lost"
-        fix = (
-            f"use {argument}.item(), {argument}.detach().numpy(), or tg.stack for a list of Tensors"
-        )
+        fix = f"use {argument}.item(), {argument}.detach().numpy(), or tg.stack for a list of them"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return t
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..errors import argument_error
+from ..errors import argument_error, describe
+from ..graph import read
 from .array_methods import ArrayMethods
 from .missing_names import NamesElsewhere
 from .rounding import floor_divide, remainder
@@ -19,6 +21,12 @@ def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
         raise argument_error(f"operator {symbol}", "self", expected, "a Tensor", fix, TypeError)
 
     return method
+
+
+def no_modulo(modulo: Any) -> NoReturn:
+    """Raise TypeError for the third argument of `pow`."""
+    expected, fix = "two arguments, x and y", "use x**y % m"
+    raise argument_error("pow", "modulo", expected, describe(modulo), fix, TypeError)
 
 
 class MoreOperators(ArrayMethods, NamesElsewhere):
@@ -51,6 +59,17 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
     __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
     __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
     __invert__ = _refuse("~", "use np.logical_not(a), or ~a.data for bits")
+
+    def __index__(self) -> int:
+        try:
+            return read(operator.index, self)
+        except TypeError as error:
+            expected, fix = "a Tensor of one integer", "use int(t.item()), or t.tolist()"
+            raise argument_error("index", "t", expected, describe(self), fix, TypeError) from error
+
+    def __delitem__(self, index: Any) -> NoReturn:
+        got, fix = "a Tensor, whose entries cannot be deleted", "use np.delete(x, index, axis)"
+        raise argument_error("del Tensor[...]", "self", "an ndarray", got, fix, TypeError)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         got = "a Tensor, which does not support assignment to its entries"
