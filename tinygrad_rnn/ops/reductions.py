@@ -62,7 +62,7 @@ def mark_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 def add_up(a: Any, axis: Any, keepdims: bool) -> Any:
     """Return the sum of `a` over `axis`; float16 gives float32."""
-    return np.add.reduce(a, axis, np.float32 if a.dtype is HALF else None, None, keepdims)
+    return np.add.reduce(a, axis, np.float32 if a.dtype is HALF else None, keepdims=keepdims)
 
 
 def reduction_factor(y: Any, a: Any) -> float:
