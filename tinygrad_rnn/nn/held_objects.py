@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import cached_property, partial, partialmethod
+from itertools import chain
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
@@ -73,7 +74,7 @@ def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
     values = x.values() if isinstance(x, dict) else x
     # This is quick for a long list, and weights are listed in every step of a training.
     is_plain = isinstance(x, dict | list | tuple) and PLAIN.issuperset(map(type, values))
-    if is_plain and (values is x or PLAIN.issuperset(map(type, x))):
+    if is_plain and (values is x or _are_plain(x)):
         return ()
     if isinstance(x, dict):
         keys = {str(key) for key in x if isinstance(key, str | int)}
@@ -85,6 +86,12 @@ def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
     if is_dataclass(x) and not isinstance(x, type):
         return [(field.name, getattr(x, field.name, None)) for field in fields(x)]
     return None
+
+
+def _are_plain(keys: Iterable[Any]) -> bool:
+    """Return True if keys are plain, or tuples of plain objects, so that none is a weight."""
+    kinds = set(map(type, keys))
+    return PLAIN.issuperset(map(type, chain.from_iterable(keys)) if kinds == {tuple} else kinds)
 
 
 def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any]:
