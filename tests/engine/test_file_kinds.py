@@ -8,6 +8,7 @@ import lzma
 import pickle
 import tarfile
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,12 @@ def write_npy(path):
         np.save(file, ARRAYS["weight"])
 
 
+def write_objects(path):
+    """Write a dict of arrays as an .npy file, which makes it a number of dtype object."""
+    with path.open("wb") as file:
+        np.save(file, ARRAYS)
+
+
 def write_content(content):
     return lambda path: path.write_bytes(content)
 
@@ -94,7 +101,8 @@ KINDS = {
 } | {
     "w.npz": (write_npz, "an .npz file of NumPy"),
     "w.npy": (write_npy, "an .npy file of NumPy"),
-    **{f"w{n}.pkl": (write_pickle(n), "a pickle, which can run any program") for n in (2, 3, 4, 5)},
+    **{f"w{n}.pkl": (write_pickle(n), "a pickle, which can run any program") for n in range(6)},
+    "objects.npy": (write_objects, "an .npy file of NumPy with Python objects"),
     "w.safetensors.gz": (compress(gzip), "a gzip file"),
     "w.safetensors.bz2": (compress(bz2), "a bzip2 file"),
     "w.safetensors.xz": (compress(lzma), "an xz file"),
@@ -111,6 +119,7 @@ KINDS = {
     "text16.txt": (write_content("one line\n".encode("utf-16")), "a text in UTF-16"),
 }
 """By name: the function that writes the file, and the words for its kind."""
+PICKLES = [f"w{n}.pkl" for n in range(6)]
 every_kind = pytest.mark.parametrize("name", KINDS)
 
 
@@ -232,7 +241,7 @@ def run_line(path, **names):
     return variables
 
 
-@pytest.mark.parametrize("name", ["w.npz", "w2.pkl", "w4.pkl", "w5.pkl"])
+@pytest.mark.parametrize("name", ["w.npz", "objects.npy", *PICKLES])
 @pytest.mark.parametrize("as_name", ["w.x", 'it\'s.a "w".x', "w.safetensors", "w"])
 def test_the_line_makes_a_safetensors_file_beside_the_other(name, as_name, tmp_path):
     path = write(name, tmp_path, as_name)
@@ -256,6 +265,65 @@ def test_the_line_for_a_single_array_saves_it(tmp_path):
     path = write("w.npy", tmp_path)
     run_line(path)
     assert_same(tg.load(tmp_path / "w.safetensors"), {"array": ARRAYS["weight"]})
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3], [[0.5, 1.0]], [True, False]])
+def test_the_line_for_an_array_of_objects_saves_its_numbers(values, tmp_path):
+    path = tmp_path / "o.npy"
+    np.save(path, np.array(values, object))
+    assert recognise(str(path)).name.startswith("an .npy file of NumPy with Python objects")
+    run_line(path)
+    assert_same(tg.load(tmp_path / "o.safetensors"), {"array": np.array(values)})
+
+
+def test_objects_in_a_field_of_an_npy_file_are_noticed(tmp_path):
+    for dtype, kind in (([("a", "O"), ("b", "f4")], "with Python objects"), ("f4", "of NumPy")):
+        np.save(tmp_path / "o.npy", np.zeros(2, dtype))
+        assert recognise(str(tmp_path / "o.npy")).name.partition(",")[0].endswith(kind)
+
+
+PICKLED = {
+    "a dict": {"a": 1},
+    "a dict of lists": {"weight": [[1.0, 2.0]]},
+    "an empty list": [],
+    "a list of arrays": list(ARRAYS.values()),
+    "a tuple of arrays": tuple(ARRAYS.values()),
+    "an array": ARRAYS["weight"],
+    "a number of NumPy": np.float32(3),
+    "an ordered dict": OrderedDict(ARRAYS),
+    "a text": "weights",
+    "a text of two lines": "two\nlines",
+    "a function": len,
+}
+
+
+@pytest.mark.parametrize("value", [(1, 2), (1, 0.5, "a"), (1, [2])])
+def test_a_pickled_tuple_of_protocol_0_is_recognised(value, tmp_path):
+    (tmp_path / "w").write_bytes(pickle.dumps(value, 0))
+    assert recognise(str(tmp_path / "w")).name.startswith("a pickle")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("value", PICKLED.values(), ids=PICKLED)
+def test_a_pickle_of_each_protocol_is_recognised(value, protocol, tmp_path):
+    path = tmp_path / "w"
+    for content in (pickle.dumps(value, protocol), pickle._dumps(value, protocol)):
+        path.write_bytes(content)
+        assert recognise(str(path)).name.startswith("a pickle")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("(dp", "(dp0 is a name)\n", "}q", "]\n", "total.", "N.", "(I1\n.", "(tp\n", "X   0"),
+        *("cat\ndog\np. 7\n", "cat\ndog\n(bird)\n", "Very\np5a\n", "See\nthe sea\n"),
+    ],
+)
+def test_a_text_that_begins_like_a_pickle_is_a_text(text, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    assert recognise(str(path)).name == "a text file"
+    assert read_text("train", "FILE", path) == text
 
 
 def test_the_line_for_an_index_merges_its_files(tmp_path):

@@ -7,6 +7,7 @@ in a zip archive.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -80,11 +81,19 @@ ONNX = FileKind(
 )
 NPZ = FileKind(
     "an .npz file of NumPy",
-    "run: import numpy, tinygrad_rnn as tg; tg.save(dict(numpy.load(PATH)), NEW)",
+    "run: import numpy, tinygrad_rnn as tg; tg.save(dict(numpy.load(PATH)), NEW); then tg.load "
+    "reads the new file (arrays of Python objects need numpy.load(..., allow_pickle=True), which "
+    "can run any program: pass it only if you trust the author)",
 )
 NPY = FileKind(
     "an .npy file of NumPy",
     "run: import numpy, tinygrad_rnn as tg; tg.save({'array': numpy.load(PATH)}, NEW)",
+)
+OBJECT_NPY = FileKind(
+    "an .npy file of NumPy with Python objects, which can run any program when it is read",
+    "if you trust its author and it holds numbers or a dict of arrays, run: import numpy, "
+    "tinygrad_rnn as tg; value = numpy.load(PATH, allow_pickle=True).tolist(); "
+    "tg.save(value if isinstance(value, dict) else {'array': numpy.array(value)}, NEW)",
 )
 PICKLE = FileKind(
     "a pickle, which can run any program when it is read",
@@ -132,6 +141,20 @@ SIGNATURES = {
 }
 """The kinds of file that can be recognised by these first bytes."""
 
+OLD_PICKLE = re.compile(
+    rb"(?:\(|[IFL]-?\d\S*\n)*"  # the starts of tuples and lists, and numbers in them
+    rb"(?:[dlt]p\d+\n"  # a dict, a list or a tuple
+    rb"|[]}]q[\0\1]"  # a dict or a list in protocol 1
+    rb"|[SV][^\n]*\np\d+\n"  # a text
+    rb"|X.{3}\0"  # a text in protocol 1
+    rb"|c[\w.]+\n[\w.]+\n(?:p\d+\n|q[\0\1]))",  # the names of a module and of a class in it
+    re.DOTALL,
+)
+"""How most pickles of protocol 0 and 1 begin, which have no signature. Protocol 0 is text.
+
+Most alternatives end with the number that a pickle gives to an object, which prose does not have.
+"""
+
 
 def recognise(path: str) -> FileKind | None:
     """Return the kind of a file; None for a safetensors file, even a damaged one, or if unknown."""
@@ -150,6 +173,8 @@ def recognise_content(content: bytes, path: str = "") -> FileKind | None:
         return SAFETENSORS
     for start, kind in SIGNATURES.items():
         if first.startswith(start):
+            if kind is NPY and b"'|O'" in first.partition(b"'fortran_order'")[0]:
+                return OBJECT_NPY
             is_weights = kind is HDF5 and path.endswith(".weights.h5")
             return KERAS_WEIGHTS if is_weights else kind
     if first.startswith(b"PK\x03\x04"):
@@ -158,6 +183,8 @@ def recognise_content(content: bytes, path: str = "") -> FileKind | None:
         return ARCHIVE
     # The third byte of a pickle is an opcode; the second is the version of the format.
     if first[:1] == b"\x80" and first[1:2] in (b"\2", b"\3", b"\4", b"\5") and first[2:3] > b"\0":
+        return PICKLE
+    if OLD_PICKLE.match(first):
         return PICKLE
     # An ONNX file begins with the field of its version, which is 3 or more; then another follows.
     if first[:1] == b"\x08" and b"\2" < first[1:2] < b"\x20" and first[2:3] in b'\x12\x1a"(2:B':
