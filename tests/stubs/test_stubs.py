@@ -13,11 +13,13 @@ from types import UnionType
 import numpy as np
 import pytest
 from internals import registry
+from stubs.sample_calls import sample_calls
 from stubs.write_stubs import COMMAND, STUBS, overloads
 
 import tinygrad_rnn as tg
 
 HERE = Path(__file__).parent
+SAMPLE_CALLS = list(sample_calls())
 
 
 @pytest.mark.parametrize("path", STUBS, ids=lambda path: path.parent.name + "/" + path.name)
@@ -27,6 +29,8 @@ def test_the_stub_is_current(path):
 
 def is_of(value, kind):
     """Return whether a value is of a type, as a type checker means it."""
+    if kind is typing.Any:
+        return True
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (UnionType, typing.Union):
         return any(is_of(value, each) for each in inner)
@@ -73,6 +77,16 @@ def test_the_stub_of_an_op_takes_the_arguments_of_its_sample_calls(op):
         assert names == [*op.inputs, *op.defaults]
         required = len(names) - len(function.args.defaults)
         assert names[required:] == [name for name in op.defaults if name not in op.required]
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in SAMPLE_CALLS}))
+def test_a_function_that_returns_several_arrays_has_an_overload_that_says_so(name):
+    results = [result for _, result in overloads(getattr(tg, name))]
+    several = [r for r in results if r.startswith(("tuple", "list")) or r.endswith("Result")]
+    for called, args, settings in SAMPLE_CALLS:
+        if called == name and "Any" not in results:
+            value = getattr(tg, name)(*args, **settings)
+            assert several if isinstance(value, tuple | list) else len(several) < len(results)
 
 
 def test_every_public_op_and_function_is_in_the_stub():

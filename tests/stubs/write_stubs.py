@@ -38,6 +38,8 @@ KINDS = {
 PROPERTIES = {"shape": "tuple[int, ...]", "ndim": "int", "size": "int", "dtype": "np.dtype[Any]"}
 PROPERTIES |= {"grad": "NDArray[Any] | None", "name": "str | None"}
 """The types of the properties of Tensor for which the source says nothing."""
+SETTERS = {"data": "Plain | Tensor"}
+"""The types of what may be assigned to the properties of Tensor."""
 LEFT_OUT = {"__array__"}
 """Without ``__array__``, a checker asks the Tensor for the type of ``array + tensor``."""
 
@@ -48,7 +50,7 @@ OPS = f'''"""The types of the ops. To write this file again, run:
 
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import Any, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -84,6 +86,57 @@ OVERLAP = "  # type: ignore[overload-overlap, unused-ignore]"
 OVERLAP += "  # pyright: ignore[reportOverlappingOverload]"
 OVERRIDE = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
+ATLEAST = [
+    ("ary: Tensor, /", "Tensor"),
+    ("ary: Plain, /", "NDArray[Any]"),
+    ("*arys: Tensors", "tuple[Any, ...]"),
+]
+LINSPACE = "num: int = 50, endpoint: bool = True"
+AVERAGE = "axis: Axis = None"
+BY_HAND = {
+    "atleast_1d": ATLEAST,
+    "atleast_2d": ATLEAST,
+    "atleast_3d": ATLEAST,
+    "average": [
+        (f"a: Tensor, {AVERAGE}, weights: Any = None, returned: Literal[False] = False, *, "
+         "keepdims: bool = False", "Tensor"),
+        (f"a: Plain, {AVERAGE}, weights: Plain | None = None, returned: Literal[False] = False, "
+         "*, keepdims: bool = False", "NDArray[Any]"),
+        (f"a: Tensor, {AVERAGE}, weights: Any = None, *, returned: Literal[True], "
+         "keepdims: bool = False", "tuple[Tensor, Any]"),
+        (f"a: Plain | Tensor, {AVERAGE}, weights: Any = None, returned: bool = False, *, "
+         "keepdims: bool = False", "Any"),
+    ],
+    "block": [("arrays: Any", "Any")],  # pyright does not tell lists in lists apart
+    "gradient": [
+        ("f: Tensor, *varargs: Tensors, axis: int, edge_order: int = 1", "Tensor"),
+        ("f: Plain | Tensor, *varargs: Tensors, axis: Axis = None, edge_order: int = 1", "Any"),
+    ],
+    "linspace": [
+        (f"{ends}, {LINSPACE}, {flag}, axis: int = 0", result)
+        for flag, kind in (
+            ("retstep: Literal[False] = False", "{}"),
+            ("*, retstep: Literal[True]", "tuple[{0}, {0}]"),
+            ("retstep: bool = False", "Any"),
+        )
+        for ends, result in (
+            ("start: Tensor, stop: Tensor | Plain", kind.format("Tensor")),
+            ("start: Plain, stop: Tensor", kind.format("Tensor")),
+            ("start: Plain, stop: Plain", kind.format("NDArray[Any]")),
+        )
+    ],
+    "svd": [
+        ("a: Tensors, full_matrices: bool = True, compute_uv: Literal[True] = True", "SVDResult"),
+        ("a: Tensor, full_matrices: bool = True, *, compute_uv: Literal[False]", "Tensor"),
+        ("a: Plain, full_matrices: bool = True, *, compute_uv: Literal[False]", "NDArray[Any]"),
+        ("a: Plain | Tensor, full_matrices: bool = True, compute_uv: bool = True", "Any"),
+    ],
+}  # fmt: skip
+"""The ways to call a function whose result depends on more than which argument is a Tensor.
+
+The result is ``Any`` where it depends on the number of axes.
+"""
+
 
 # -- signatures ------------------------------------------------------------------------------------
 
@@ -118,7 +171,7 @@ def imports_of(functions):
     found = set()
     for function in functions:
         known = getattr(inspect.unwrap(function), "__globals__", {})
-        for name in re.findall(r"\w+", result_of(function)):
+        for name in re.findall(r"\w+", " ".join(result for _, result in overloads(function))):
             kind = known.get(name)
             if inspect.isclass(kind) and kind.__module__.startswith("tinygrad_rnn.ops."):
                 found.add(f"from .{kind.__module__.rpartition('.')[2]} import {name}")
@@ -154,13 +207,14 @@ def overloads(function):
     """
     given, result = parameters(function), result_of(function)
     arrays = array_names(function)
-    if function is tg.block:  # pyright does not tell lists in lists apart
-        return [("arrays: Any", "Any")]
+    name = getattr(function, "__name__", "")
+    if name in BY_HAND and getattr(tg, name) is function:
+        return BY_HAND[name]
     if "Any" not in result or "NDArray" in result or not arrays:
         kinds = dict.fromkeys(arrays, "Tensors")
         return [(write_arguments(given, kinds), result)]
     if any(p.kind is Parameter.VAR_POSITIONAL for p in given):
-        # `einsum` is the only such function; some of its operands are text or lists of axes.
+        # Some of the operands of `einsum` are text or lists of axes.
         ways = [dict.fromkeys(arrays, f"{kind} | Indices") for kind in ("Plains", "Tensors")]
         results = ["NDArray[Any]", "Tensor"]
     elif NESTED & set(arrays):
@@ -184,7 +238,8 @@ def write_function(name, ways, first=""):
     """Return a function or method with its overloads, each on one line."""
     lines = []
     for i, (arguments, result) in enumerate(ways):
-        overlaps = OVERLAP if "Plains" in arguments and i < len(ways) - 1 else ""
+        may_overlap = "Plains" in arguments or ways in BY_HAND.values()
+        overlaps = OVERLAP if may_overlap and i < len(ways) - 1 else ""
         inside = ", ".join(filter(None, [first, arguments]))
         lines += ["@overload"] * (len(ways) > 1)
         lines.append(f"def {name}({inside}) -> {result}: ...{overlaps}")
@@ -231,7 +286,8 @@ def write_property(name, value):
     kind = result_of(value.fget) if is_named else PROPERTIES.get(name, "Self")
     lines = ["@property", f"def {name}(self) -> {kind}: ..."]
     if value.fset:
-        arguments = write_arguments(parameters(value.fset)[1:])
+        (given,) = parameters(value.fset)[1:]
+        arguments = write_parameter(given, SETTERS.get(name))
         lines += [f"@{name}.setter", f"def {name}(self, {arguments}) -> None: ..."]
     return lines
 

@@ -57,6 +57,15 @@ def wrong_calls(t: Tensor, gate: Gate) -> None:
     gate("a")  # error
     gate(t, scale="large")  # error
     gate(t, size=1)  # error
+    tg.nn.functional.cross_entropy(t, t, reduction="men")  # error
+    tg.nn.functional.mse_loss(t, t, reduction="average")  # error
+    t.data = "a"  # error
+    tg.optim.SGD([3], lr=0.1)  # error
+    tg.optim.Adam(["a"])  # error
+    tg.svd(t).sum()  # error
+    tg.atleast_1d(t, t).sum()  # error
+    tg.linspace(0, t, 3, retstep=True).sum()  # error
+    tg.average(t, returned=True).sum()  # error
     tg.cat([t, t])  # error
     tg.nn.Conv2d(1, 2, 3)  # error
     np.tanh(t, 3, 4, 5)  # error

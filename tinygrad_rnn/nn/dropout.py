@@ -32,7 +32,7 @@ Outside of `reuse_masks`, this is None.
 """
 
 
-def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Any:
+def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Tensor:
     """Zero each entry with probability p and scale up the other entries, if `training` is True.
 
     ::

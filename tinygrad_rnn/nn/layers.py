@@ -169,7 +169,7 @@ class Dropout(Module):
         check.probability("Dropout", "p", p)
         self.p, self.rng = p, init.generator(rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         """Apply dropout to x of any shape; return the same shape."""
         return dropout(x, self.p, training=self.training, rng=self.rng)
 
@@ -297,7 +297,7 @@ class Sequential(Module):
     def __getitem__(self, i: int) -> Callable[[Any], Any]:
         return getattr(self, self.steps[_check_index("Sequential", i, len(self))])
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         """Apply all steps to x, in order."""
         for name in self.steps:
             x = getattr(self, name)(x)

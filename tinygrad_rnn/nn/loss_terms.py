@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ..dtypes import widen
 from ..errors import argument_error, describe
 from ..graph import unwrap
 from ..tensor import Tensor
+
+Reduction = Literal["mean", "sum", "none"]
+"""The values of the argument `reduction` of every loss."""
 
 # -- ignored positions, weights and the reduction --------------------------------------------------
 
@@ -80,7 +83,7 @@ def drop_unused(x: Tensor, factor: Any) -> Tensor:
 
 
 def reduce_loss(
-    name: str, loss: Tensor, reduction: str, dtype: np.dtype, weight: Any = None
+    name: str, loss: Tensor, reduction: Reduction, dtype: np.dtype, weight: Any = None
 ) -> Tensor:
     """Return the loss of each position ("none"), the sum or the weighted mean, in this dtype.
 

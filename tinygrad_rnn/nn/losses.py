@@ -31,7 +31,7 @@ def cross_entropy(
     ignore_index: int | None = None,
     weight: Any = None,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: terms.Reduction = "mean",
 ) -> Tensor:
     """Return the cross-entropy between targets and the softmax of logits.
 
@@ -117,7 +117,7 @@ def nll_loss(
     *,
     ignore_index: int | None = None,
     weight: Any = None,
-    reduction: str = "mean",
+    reduction: terms.Reduction = "mean",
 ) -> Tensor:
     """Return the negative log-likelihood.
 
@@ -166,7 +166,7 @@ def nll_loss(
     return terms.reduce_loss(name, loss, reduction, dtype, weights)
 
 
-def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Any, target: Any, *, reduction: terms.Reduction = "mean") -> Tensor:
     """Return the mean squared error.
 
     ::
@@ -208,7 +208,12 @@ def mse_loss(input: Any, target: Any, *, reduction: str = "mean") -> Tensor:
 
 
 def binary_cross_entropy_with_logits(
-    logits: Any, target: Any, *, weight: Any = None, pos_weight: Any = None, reduction: str = "mean"
+    logits: Any,
+    target: Any,
+    *,
+    weight: Any = None,
+    pos_weight: Any = None,
+    reduction: terms.Reduction = "mean",
 ) -> Tensor:
     """Return the binary cross-entropy, computed from logits without overflow.
 

@@ -5,7 +5,7 @@ PYTHONPATH=tests python tests/stubs/write_stubs.py
 
 from collections.abc import Sequence
 from types import EllipsisType
-from typing import Any, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..op import Op
 from ..tensor import Tensor
 from .decompositions import EighResult
+from .decompositions import SVDResult
 from .linear_algebra import SlogdetResult
 
 Plain: TypeAlias = float | np.number[Any] | np.bool | NDArray[Any] | list[Plain] | tuple[Plain, ...]
@@ -205,24 +206,34 @@ astype: Op_a_dtype
 """Return `a` in another dtype. The gradient is cast back to the dtype of `a`. A number too large for a floating dtype becomes inf, with NumPy's warning."""
 
 @overload
-def atleast_1d(*arys: Plains | Indices) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+def atleast_1d(ary: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def atleast_1d(*arys: Tensors | Indices) -> Tensor: ...
+def atleast_1d(ary: Plain, /) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def atleast_1d(*arys: Tensors) -> tuple[Any, ...]: ...
 
 @overload
-def atleast_2d(*arys: Plains | Indices) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+def atleast_2d(ary: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def atleast_2d(*arys: Tensors | Indices) -> Tensor: ...
+def atleast_2d(ary: Plain, /) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def atleast_2d(*arys: Tensors) -> tuple[Any, ...]: ...
 
 @overload
-def atleast_3d(*arys: Plains | Indices) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+def atleast_3d(ary: Tensor, /) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def atleast_3d(*arys: Tensors | Indices) -> Tensor: ...
+def atleast_3d(ary: Plain, /) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def atleast_3d(*arys: Tensors) -> tuple[Any, ...]: ...
 
 @overload
-def average(a: Tensor, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Tensor: ...
+def average(a: Tensor, axis: Axis = None, weights: Any = None, returned: Literal[False] = False, *, keepdims: bool = False) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def average(a: Plain, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> NDArray[Any]: ...
+def average(a: Plain, axis: Axis = None, weights: Plain | None = None, returned: Literal[False] = False, *, keepdims: bool = False) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def average(a: Tensor, axis: Axis = None, weights: Any = None, *, returned: Literal[True], keepdims: bool = False) -> tuple[Tensor, Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def average(a: Plain | Tensor, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any: ...
 
 def block(arrays: Any) -> Any: ...
 
@@ -478,9 +489,9 @@ getitem: Op_a_index
 """Return a[index], for every index that NumPy accepts. The result is exact. An entry that is selected several times gets the sum of the gradients."""
 
 @overload
-def gradient(f: Plains | Indices, *varargs: Plains | Indices, axis: Axis = None, edge_order: int = 1) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+def gradient(f: Tensor, *varargs: Tensors, axis: int, edge_order: int = 1) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def gradient(f: Tensors | Indices, *varargs: Tensors | Indices, axis: Axis = None, edge_order: int = 1) -> Tensor: ...
+def gradient(f: Plain | Tensor, *varargs: Tensors, axis: Axis = None, edge_order: int = 1) -> Any: ...
 
 @overload
 def hsplit(ary: Tensor, indices_or_sections: Tensor | Plain) -> list[Tensor]: ...
@@ -536,11 +547,23 @@ def linear(x: Plain, weight: Tensor, bias: Any = None) -> Tensor: ...
 def linear(x: Plain, weight: Plain, bias: Any = None) -> NDArray[Any]: ...
 
 @overload
-def linspace(start: Tensor, stop: Tensor | Plain, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Tensor: ...
+def linspace(start: Tensor, stop: Tensor | Plain, num: int = 50, endpoint: bool = True, retstep: Literal[False] = False, axis: int = 0) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def linspace(start: Plain, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Tensor: ...
+def linspace(start: Plain, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: Literal[False] = False, axis: int = 0) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def linspace(start: Plain, stop: Plain, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> NDArray[Any]: ...
+def linspace(start: Plain, stop: Plain, num: int = 50, endpoint: bool = True, retstep: Literal[False] = False, axis: int = 0) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Tensor, stop: Tensor | Plain, num: int = 50, endpoint: bool = True, *, retstep: Literal[True], axis: int = 0) -> tuple[Tensor, Tensor]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Plain, stop: Tensor, num: int = 50, endpoint: bool = True, *, retstep: Literal[True], axis: int = 0) -> tuple[Tensor, Tensor]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Plain, stop: Plain, num: int = 50, endpoint: bool = True, *, retstep: Literal[True], axis: int = 0) -> tuple[NDArray[Any], NDArray[Any]]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Tensor, stop: Tensor | Plain, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Any: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Plain, stop: Tensor, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Any: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def linspace(start: Plain, stop: Plain, num: int = 50, endpoint: bool = True, retstep: bool = False, axis: int = 0) -> Any: ...
 
 log: Op_a
 """Return the natural logarithm of `a`. It is −inf at 0 and NaN for negative numbers, with NumPy's warning."""
@@ -887,9 +910,13 @@ sum: Op_a_axis_keepdims
 """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise summation along a contiguous axis, so for n entries the rounding error grows only with log n. float16 is summed in float32."""
 
 @overload
-def svd(a: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Tensor: ...
+def svd(a: Tensors, full_matrices: bool = True, compute_uv: Literal[True] = True) -> SVDResult: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
 @overload
-def svd(a: Plain, full_matrices: bool = True, compute_uv: bool = True) -> NDArray[Any]: ...
+def svd(a: Tensor, full_matrices: bool = True, *, compute_uv: Literal[False]) -> Tensor: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def svd(a: Plain, full_matrices: bool = True, *, compute_uv: Literal[False]) -> NDArray[Any]: ...  # type: ignore[overload-overlap, unused-ignore]  # pyright: ignore[reportOverlappingOverload]
+@overload
+def svd(a: Plain | Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any: ...
 
 @overload
 def svdvals(x: Tensor) -> Tensor: ...

@@ -6,7 +6,7 @@ the old array, so everything that still refers to that array (a graph, for examp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from math import inf
 from operator import is_not
@@ -19,6 +19,7 @@ from ..errors import argument_error, format_count
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .parameter_groups import (
+    Params,
     Setting,
     checked_setting,
     complete_group,
@@ -88,7 +89,7 @@ class Optimizer:
 
     lr = Setting()
 
-    def __init__(self, params: Iterable[Any], lr: float, **settings: Any):
+    def __init__(self, params: Params, lr: float, **settings: Any):
         self.name = type(self).__name__
         self.defaults = self._check_settings({"lr": lr, **settings})
         self.steps = 0

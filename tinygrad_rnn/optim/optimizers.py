@@ -5,14 +5,14 @@ In the equations, w is the parameter, g its gradient and η the learning rate ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..errors import argument_error
 from .optimizer import Optimizer
-from .parameter_groups import Setting
+from .parameter_groups import Params, Setting
 
 
 class SGD(Optimizer):
@@ -63,7 +63,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -147,7 +147,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -239,7 +239,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -304,7 +304,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

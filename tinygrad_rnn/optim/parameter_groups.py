@@ -5,13 +5,15 @@ A group is a dict: ``"params"`` is a list of parameters, and each other entry is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import check
 from ..errors import argument_error, describe
 from ..tensor import Tensor
 
+Params = Iterable[Tensor | Mapping[str, Any]]
+"""The type of the argument `params`: parameters, or groups."""
 FLAGS = ("amsgrad", "centered", "nesterov")
 """The settings that are True or False."""
 BELOW_ONE = ("alpha", "beta1", "beta2")
