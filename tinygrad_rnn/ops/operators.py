@@ -62,7 +62,7 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
 
     def __index__(self) -> int:
         try:
-            return read(operator.index, self)
+            return read(operator.index, self)  # pyright: ignore
         except TypeError as error:
             expected, fix = "a Tensor of one integer", "use int(t.item()), or t.tolist()"
             raise argument_error("index", "t", expected, describe(self), fix, TypeError) from error
