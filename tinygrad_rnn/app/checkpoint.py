@@ -106,6 +106,8 @@ def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, 
     for name, array in optimizer_state.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in the optimizer's {name}")
+        if name == "lr" and np.min(array) < 0:
+            raise ValueError("a learning rate below 0")
     trainer.optimizer.load_state_dict(optimizer_state)
     trainer.state = _read_state(trainer, arrays) if batch else None
     trainer.epoch, trainer.batch, trainer.loss_sum = epoch, batch, notes["loss_sum"]
