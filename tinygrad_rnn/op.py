@@ -204,9 +204,9 @@ def op(
     Raises
     ------
     ValueError
-        If another file, for example one in this package, defines an op of the same name. If the
-        same file or notebook defines the op again, the new op replaces the old one. Also if the
-        braces in `formula` contain anything but the name of an argument.
+        If another file, for example one in this package, defines an op of the same name, or the
+        braces in `formula` contain anything but the name of an argument. An op that the same file
+        or notebook defines again replaces the old one; this is no error.
 
     Examples
     --------

@@ -195,9 +195,12 @@ def _is_shape(x: Any) -> bool:
 
 
 def _zeros(i: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return zeros in the shape that is the input number `i`."""
+    """Return an array of zeros for input number `i`, which was given as a shape."""
     if min(shape, default=0) < 0:
-        expected, fix = "sizes of 0 or more", "write 1 for the size of a batch of any length"
+        expected, fix = (
+            "sizes of 0 or more",
+            "write 1 in place of -1, if that stands for any batch size",
+        )
         raise argument_error("summary", f"inputs[{i}]", expected, str(shape), fix)
     return np.zeros(shape, dtype)
 
@@ -227,7 +230,7 @@ def _watched(calls: dict[int, Call]) -> Iterator[None]:
 
 
 def _note_cells(calls: dict[int, Call], layer: Recurrent[Any], shape: tuple[int, ...]) -> None:
-    """Count the steps of the cells that have `unroll`. A layer runs them without calling them."""
+    """Count the steps of the cells that have `unroll`, because a layer does not call these."""
     if layer.batch_first and len(shape) == 3:
         shape = (shape[1], shape[0], shape[2])
     for _, cell in layer.children():
@@ -245,7 +248,7 @@ def _format_shapes(output: Any) -> str:
 
 @contextmanager
 def _with_buffers_kept(model: Module) -> Iterator[None]:
-    """Give every buffer back the array that it had before the block."""
+    """Restore the array that each buffer had before the block."""
     kept = [
         (module, name, buffer, buffer.array.copy())
         for module in model.modules()

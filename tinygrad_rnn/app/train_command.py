@@ -43,7 +43,7 @@ SETTINGS = {
     "holdout": "fraction of the text, at its end, kept for evaluation",
     "seed": "random seed of initial weights and dropout",
     "patience": "stop after N epochs without a better held-out loss, 0 for never; "
-    "the best epoch is kept in MODEL with .best before its suffix",
+    "the best epoch is saved in a second file, named like MODEL with .best before the suffix",
 }
 """The help text of the option for each numeric field of `Architecture` and `Options`."""
 CHANGEABLE = ("epochs", "patience")
@@ -94,8 +94,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--log",
         type=Path,
         metavar="FILE",
-        help="write the figures of every epoch as a line of JSON; at the end, if Matplotlib (the "
-        "extra plot) is installed, draw the learning curve into an .svg file beside FILE",
+        help="write the figures of every epoch as a line of JSON; at the end, draw the learning "
+        "curve into an .svg file beside FILE, if Matplotlib is installed",
     )
     defaults = asdict(Architecture()) | asdict(Options())
     parser.add_argument(
@@ -202,7 +202,7 @@ def _read_texts(options: argparse.Namespace) -> tuple[str, str | None]:
             expected, got = "one of --valid and --holdout", "both"
             raise argument_error("train", "--holdout", expected, got, "leave one of them out")
         if options.valid == options.file == STDIN:
-            expected, got = "two texts", "- twice, which is one standard input"
+            expected, got = "two texts", "- (standard input) for both FILE and --valid"
             raise argument_error("train", "--valid", expected, got, "give the path of a file")
         valid = read_text("train", "--valid", options.valid)
     text = demo_text() if options.demo else read_text("train", "FILE", options.file)

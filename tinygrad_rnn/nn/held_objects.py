@@ -51,9 +51,9 @@ def find_entries(
 ) -> Iterator[tuple[str, Any]]:
     """Yield (name, entry) for each entry of nested lists, tuples, dicts and dataclasses.
 
-    A name has the form ``name.0.key``. A value of another type is its own only entry. Entries that
-    hold no object are left out. A container that is not a plain list, tuple or dict is an entry
-    too, because its class and its attributes may hold more than its named parts.
+    A name has the form ``name.0.key``. A value of any other type is yielded itself, as the only
+    entry. Entries that hold no object are left out. A container that is not a plain list, tuple or
+    dict is an entry too, because its class and its attributes may hold more than its named parts.
     """
     waiting, seen = [(name, value)], set()
     while waiting:
@@ -72,7 +72,7 @@ def find_entries(
 def _name_parts(x: Any) -> Iterable[tuple[Any, Any]] | None:
     """Return the parts of a container with their names, or None if they have no stable names."""
     values = x.values() if isinstance(x, dict) else x
-    # This is quick for a long list, and weights are listed in every step of a training.
+    # A fast path for long lists of plain values, because each training step collects the weights.
     is_plain = isinstance(x, dict | list | tuple) and PLAIN.issuperset(map(type, values))
     if is_plain and (values is x or _are_plain(x)):
         return ()
@@ -157,7 +157,9 @@ def _list_referents(x: Any, is_module: Callable[[Any], bool]) -> list[Any]:
         return []
     if isinstance(x, type):
         return [*find_in_class(x, is_module).values(), *x.__bases__]
-    if isinstance(x, np.ndarray):  # an array of objects, or of a subclass with attributes
+    if isinstance(
+        x, np.ndarray
+    ):  # an array of objects, or an instance of an ndarray subclass with attributes
         entries = x.ravel().tolist() if x.dtype.hasobject else []
         return [*entries, getattr(x, "__dict__", None), type(x)]
     if isinstance(x, ref):

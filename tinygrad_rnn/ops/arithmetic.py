@@ -144,7 +144,8 @@ def maximum(a: Any, b: Any) -> Any:
     return np.maximum(a, b)
 
 
-# If `a` or `b` is NaN, both comparisons are False and both inputs get g / 2. NaN in g reaches both.
+# Where `a` or `b` is NaN, both comparisons are False. Both inputs then get g / 2, which is NaN if g
+# is NaN.
 maximum.vjps(
     a=lambda g, y, a, b: where(a > b, g, where(a < b, 0, g / 2)),
     b=lambda g, y, a, b: where(a < b, g, where(a > b, 0, g / 2)),

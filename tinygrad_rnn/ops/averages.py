@@ -1,4 +1,4 @@
-"""Means and spreads besides those in `reductions`: weighted, or of some of the entries."""
+"""Peak to peak, weighted means, and means and variances of entries that a mask selects."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def average(
     a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
 ) -> Any:
-    """Return the weighted mean Σ w a / Σ w over `axis`, or without `weights` the mean.
+    """Return the weighted mean Σ w a / Σ w over `axis`, or the plain mean without `weights`.
 
     The weights w have the shape of `a`, or the sizes of `a` along `axis`. If `returned` is True,
     also return Σ w.

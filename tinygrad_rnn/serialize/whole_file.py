@@ -72,7 +72,7 @@ def replace_file(
     draft = target.with_name(f".tinygrad_rnn.{os.urandom(8).hex()}.tmp")
     try:
         old = _read_status(target)
-        # Until the draft has the owner of the old file, no one else may read it.
+        # Only the current user may read the draft until it has the owner of the old file.
         mode = 0o666 if old is None else 0o600
         with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
@@ -175,8 +175,9 @@ def _read_status(path: Path) -> os.stat_result | None:
 def _follow_links(path: Path) -> Path:
     """Return the absolute path that symbolic links lead to.
 
-    Links are followed one by one, but only up to a stream of a process, such as its output. If the
-    output goes to a file, the link /dev/stdout leads on to this file, which must not be replaced.
+    Links are followed one by one, up to an entry for an open stream of a process, such as
+    /dev/stdout. If the output goes to a file, this link leads on to the file, which must not be
+    replaced.
     """
     seen = set()
     while path not in seen:

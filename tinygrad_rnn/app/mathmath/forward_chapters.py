@@ -166,7 +166,7 @@ def output(page: Page, lesson: Lesson) -> None:
 
 
 def loss(page: Page, lesson: Lesson) -> None:
-    """Show the cross-entropy in three terms."""
+    """Show the cross-entropy in three terms, each computed from the one before it."""
     result = lesson.loss
     page.heading("7. The cross-entropy, in three terms")
     page.say("""
