@@ -11,7 +11,7 @@ AREAS = {
         "a shape with a negative size": (
             lambda: tg.summary(nn.Linear(2, 3), (-1, 2)),
             ValueError,
-            r"summary: argument inputs\[0\]: .* got \(-1, 2\); write 1 for",
+            r"summary: argument inputs\[0\]: .* got \(-1, 2\); write 1 in place of -1",
         ),
         "a second shape with a negative size": (
             lambda: tg.summary(nn.GRUCell(2, 3), (4, 2), (4, -3)),
