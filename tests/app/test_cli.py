@@ -181,13 +181,14 @@ def test_check_shows_a_wrong_rule(built_in_ops, capsys, monkeypatch):
 def test_ctrl_c_saves_and_resume_goes_on(folder):
     command = [sys.executable, "-m", "tinygrad_rnn.app.cli", "train", "cat.txt", "--out", "m"]
     process = subprocess.Popen(
-        [*command, "--epochs", "100000", *SMALL_SIZES],
+        [*command, "--epochs", "100000", "--log", "run.jsonl", *SMALL_SIZES],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    log = folder / "run.jsonl"  # gets its line after the evaluation of the first epoch
     deadline = time.monotonic() + 60
-    while not (folder / "m").exists() and time.monotonic() < deadline:
+    while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
