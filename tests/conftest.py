@@ -1,6 +1,7 @@
 """Fixtures that the tests of several rooms share."""
 
 import gc
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,14 @@ collect_ignore = [
     "fixtures/record_keras.py",
     "fixtures/record_pytorch.py",
 ]  # they need Keras and PyTorch, which the tests do not
+
+# A shell ignores SIGINT in what it runs in the background, and nohup ignores SIGHUP. Programs that
+# the tests start would inherit that.
+for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(
+            number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        )
 
 
 @pytest.fixture
