@@ -4,6 +4,7 @@ from tinygrad_rnn import backward, serialize, tree
 from tinygrad_rnn.analysis import brackets as levels
 from tinygrad_rnn.analysis.brackets import fill_formula
 from tinygrad_rnn.analysis.labels import escape_unprintable
+from tinygrad_rnn.analysis.row_norms import row_norms
 from tinygrad_rnn.analysis.scopes import plain_scope
 from tinygrad_rnn.app import cli, interrupt, progress, run_log
 from tinygrad_rnn.app.char_model import FORMAT, Architecture, CharModel, load_model, save_model
@@ -124,6 +125,7 @@ __all__ = [
     "render",
     "replace_file",
     "reuse_masks",
+    "row_norms",
     "run_log",
     "safetensors_file",
     "sample",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from . import check
 from .errors import argument_error
+from .errors.user_warning import warn_user
 from .graph import enable_grad, toposort, unwrap
 from .op import Op
 from .ops import concatenate
@@ -111,8 +111,7 @@ def gradcheck(
     small = [a.dtype for a in arrays if a.dtype.kind == "f" and a.dtype.itemsize < 8]
     tolerance = choose_tolerance(eps, rtol, atol, coarse=bool(small))
     if small:
-        text = f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs"
-        warnings.warn(text, stacklevel=2)
+        warn_user(f"gradcheck: differences in {small[0]} are too coarse; pass float64 inputs")
     if not any(a.dtype.kind == "f" for a in arrays):
         expected, fix = "at least one input of floating dtype", "pass np.array([1.0]), for example"
         raise argument_error("gradcheck", "inputs", expected, "none", fix, TypeError)
@@ -178,6 +177,8 @@ def compare(
                 details = f"(tolerance {allowed:.1e}; ops: {list_ops(value)})"
                 got = f"the derivative {derivative:.10g} {details}"
                 fix = f"look for a wrong rule or a detach between {names[i]} and the output"
+                if point.dtype.itemsize < 8:
+                    fix = f"pass float64 inputs, because differences in {point.dtype} are coarse"
                 raise argument_error(operation, entry, expected, got, fix, GradcheckError)
     if order > 1:
 

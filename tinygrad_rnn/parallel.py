@@ -2,7 +2,10 @@
 
 This module needs the ``mpi`` extra: ``pip install 'tinygrad_rnn[mpi]'``.
 
-An exception that ends one process ends all processes. Otherwise the others would wait forever.
+An exception that ends one process ends all processes, because the others may wait for it. If a
+process ends without an exception, by `sys.exit` for example, the calls of this module raise an
+error in the others. A call of mpi4py itself, such as ``world().bcast``, learns of exceptions only:
+after another end, it waits forever.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ def world() -> Any:
     """Return ``COMM_WORLD``, the mpi4py communicator of all processes that were started together.
 
     Call it in every process. From then on, an exception that ends one process ends all. If one ends
-    in another way, `average_gradients` and `broadcast` raise an error in the others.
+    in another way, `average_gradients` and `broadcast` raise an error in the others. Calls of the
+    communicator itself, such as ``world().bcast(...)``, wait forever then.
 
     Returns
     -------

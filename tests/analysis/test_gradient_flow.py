@@ -1,13 +1,15 @@
 """`bptt.flow`: against finite differences, `backward`, and a copy of each weight at each step."""
 
+import math
 import sys
 import time
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
 from helpers import leaf_with
-from internals import plain_scope, toposort
+from internals import plain_scope, row_norms, toposort
 
 import tinygrad_rnn as tg
 
@@ -406,6 +408,20 @@ def test_norms_are_euclidean():
         )
     with pytest.raises(KeyError, match=r"expected .*h.*, got 'q'; write norms\('h'\), for example"):
         found.norms("q")
+
+
+def test_norms_of_numbers_of_every_size_are_exact():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((620, 2, 3)) * 10.0 ** np.arange(-315, 305)[:, None, None]
+    rows = np.concatenate([rows, np.zeros((1, 2, 3)), np.full((1, 2, 3), [np.inf, 1.0, -np.inf])])
+    found = replace(tg.bptt.flow(unrolled()[0]), gradients={"h": rows}, parameters={})
+    expected = [math.hypot(*row.ravel()) for row in rows]
+    np.testing.assert_allclose(found.norms("h"), expected, rtol=4e-16, atol=5e-324)
+    assert np.isnan(replace(found, gradients={"h": rows * np.nan}).norms("h")).all()
+    assert row_norms(np.zeros((2, 0))).tolist() == [0.0, 0.0]
+    w = tg.Tensor(np.ones(9), requires_grad=True)
+    last = list(tg.backward_steps((w * np.full(9, 1e200)).sum()))[-1]
+    assert "norm 3e+200" in str(last)
 
 
 class Axes:

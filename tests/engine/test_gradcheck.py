@@ -607,6 +607,19 @@ def test_a_module_may_be_loaded_under_two_names(tmp_path):
     assert runpy.run_path(str(path), run_name="__main__")["doubled"] is registry["doubled"]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_check_that_fails_in_a_small_dtype_says_that_float64_is_needed(dtype):
+    x = np.linspace(-2, 2, 40).astype(dtype)
+    wrong = Op(lambda a: a * a, "wrong {a}").vjps(a=lambda g, y, a: g * a)
+    fix = f"; pass float64 inputs, because differences in {dtype} are coarse"
+    with (
+        pytest.warns(UserWarning, match=f"in {dtype} are too coarse") as caught,
+        pytest.raises(tg.GradcheckError, match=fix),
+    ):
+        tg.gradcheck(wrong, x)
+    assert caught[0].filename == __file__
+
+
 def test_float32_is_checked_with_a_coarser_measure():
     x = np.array([0.5, -1.0, 2.0], dtype=np.float32)
     with pytest.warns(UserWarning, match="too coarse"):

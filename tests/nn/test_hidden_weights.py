@@ -1,10 +1,12 @@
 """No weight hides from `parameters()`: it is found under a stable name, or refused by name."""
 
+import abc
 import collections
 import copy
 import functools
 import logging
 import pickle
+import re
 import types
 import weakref
 from contextvars import ContextVar
@@ -361,6 +363,10 @@ HIDING = {
 }
 
 
+def make_iterator(thing):
+    yield thing
+
+
 class Named(np.ndarray):
     """An array that may have attributes."""
 
@@ -406,6 +412,50 @@ def test_a_weight_that_cannot_be_found_is_refused_at_assignment(hide, make):
     with pytest.raises(TypeError, match=r"Module: argument x: expected weights .* own first"):
         module.x = hide(make())
     assert not hasattr(module, "x")
+
+
+@pytest.mark.parametrize("hide", [*HIDING.values(), make_iterator], ids=[*HIDING, "generator"])
+def test_a_weight_that_only_a_class_attribute_holds_is_refused_at_the_first_use(hide):
+    kind = type("Own", (nn.Module,), {"x": hide(leaf(2)), "y": property(str)})
+    with pytest.raises(TypeError, match=r"Own: argument x: expected weights .* own first"):
+        list(kind().parameters())
+    module = kind()
+    module.weight = leaf(2)
+    kind.x = hide(module.weight)
+    assert names(module) == ["weight"]
+
+
+def test_a_subclass_may_replace_a_weight_of_its_base_but_not_hide_one_in_its_methods():
+    class Base(nn.Module):
+        bias, scale = leaf(2), Bare(leaf(3))
+        forward = close_over(leaf(4))
+
+    class Without(Base):
+        bias = scale = None
+
+        def forward(self):
+            return super().forward()
+
+    with pytest.raises(TypeError, match=r"Without: argument forward: .* float64 \(4,\)"):
+        list(Without().parameters())
+    Base.forward = close_over(None)
+    assert names(Without()) == []
+    with pytest.raises(TypeError, match=r"Base: argument scale: .* float64 \(3,\)"):
+        list(Base().parameters())
+
+
+def test_class_attributes_without_weights_are_no_error_and_cost_little():
+    class Plain(abc.ABC, nn.Module):
+        log, registry = logging.getLogger("a"), weakref.WeakSet()
+        kind, sizes, find = nn.GRU, Pair(1, 2), re.compile("a")
+
+        class Settings:
+            rate = 0.1
+
+    Plain.registry.add(Plain)
+    module = Plain()
+    module.layer = nn.Linear(1, 1)
+    assert names(module) == ["layer.weight", "layer.bias"]
 
 
 @pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)

@@ -15,6 +15,7 @@ from ..nn.html_table import html_table
 from ..tensor import Tensor
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values
+from .row_norms import row_norms
 
 __all__ = ["Contribution", "Step", "backward_steps"]
 
@@ -243,4 +244,4 @@ def _format_array(array: np.ndarray) -> str:
         return np.array2string(
             array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}
         ).replace("\n", "")
-    return f"shape {array.shape}, norm {np.linalg.norm(array.astype(np.float64)):.4g}"
+    return f"shape {array.shape}, norm {row_norms(array[None])[0]:.4g}"

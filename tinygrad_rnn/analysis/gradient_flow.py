@@ -17,6 +17,7 @@ from ..nn.html_table import html_table
 from ..tensor import Tensor
 from .flow_chart import draw_chart
 from .labels import recorded_values
+from .row_norms import row_norms
 from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
 __all__ = ["Flow", "flow", "values"]
@@ -145,8 +146,7 @@ class Flow:
             raise argument_error(
                 "Flow.norms", "name", ", ".join(known), repr(name), fix, kind=KeyError
             )
-        rows = known[name].reshape(len(self.times[name]), -1).astype(np.float64)
-        return np.sqrt(np.sum(rows * rows, axis=1))
+        return row_norms(known[name])
 
     def plot(self, axes: Any = None, label: str = "") -> Any:
         """Draw ‖∂L/∂h_t‖ over time on a logarithmic scale.

@@ -27,9 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     after_broken_pipe = 0  # success: the reader of a printed result may stop early
+    smaller = "free memory"
     try:
         try:
             options = build_parser().parse_args(arguments)
+            smaller = options.smaller
             interrupt.remove_handler()
             if options.command == "train":
                 after_broken_pipe = BROKEN_PIPE
@@ -46,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", interrupt.INTERRUPTED)
     except MemoryError as error:
         reason = f" ({text})" if (text := format_error(error)) else ""
-        return _fail(f"not enough memory for these sizes{reason}; use smaller sizes")
+        return _fail(f"not enough memory for these sizes{reason}; {smaller}")
     except (ValueError, TypeError, OSError, ImportError, OverflowError) as error:
         return _fail(format_error(error))
 
@@ -106,7 +108,8 @@ def build_parser() -> OneLineParser:
             name, help=module.HELP, description=description, examples=module.EXAMPLES
         )
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        smaller = getattr(module, "SMALLER", "free memory")
+        subparser.set_defaults(run=module.run, smaller=smaller)
     return parser
 
 

@@ -22,6 +22,8 @@ EXAMPLES = (
     "tinygrad-rnn compile cell.py:MyCell --backend numpy > program.py",
 )
 HELP = "print the NumPy program that runs and differentiates a cell over time"
+SMALLER = "use a smaller --input, --hidden or --batch"
+"""What to do if memory does not suffice."""
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 
 

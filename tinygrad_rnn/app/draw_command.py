@@ -11,6 +11,8 @@ from ..draw import graph
 from ..errors import argument_error
 
 HELP = "draw the computation graph of a model"
+SMALLER = "use a smaller --length, or a shorter --text"
+"""What to do if memory does not suffice."""
 EXAMPLES = (
     "tinygrad-rnn draw --demo",
     "tinygrad-rnn draw --demo --roll --out step.svg",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from pathlib import Path
 
-PACKAGE = str(Path(__file__).parents[1])
-"""The folder of this library. A frame whose file lies outside of it belongs to the user."""
+PACKAGE = str(Path(__file__).parents[1]), contextlib.__file__
+"""The folder of this library, and the file that runs its decorated functions.
+
+A frame whose file begins with neither belongs to the user.
+"""
 
 
 def warn_user(message: object) -> None:

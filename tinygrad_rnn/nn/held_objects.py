@@ -11,9 +11,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
-from functools import cached_property, partial, partialmethod
+from functools import cached_property
 from itertools import chain
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import (
+    ClassMethodDescriptorType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import Any
 from weakref import ref
 
@@ -28,10 +38,16 @@ PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 """Types whose objects hold no other object."""
 
 METHODS = frozenset({FunctionType, property, classmethod, staticmethod, cached_property})
-"""The types of methods. A method holds a weight if its closure or a default value does."""
+"""The types of methods."""
 
-HELD_BY_CLASSES = Tensor | list | tuple | dict | set | partial | partialmethod
-"""The types of class attributes that may be or hold a weight."""
+DESCRIPTORS = (
+    ClassMethodDescriptorType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
+"""Types of class attributes that describe slots and methods of types written in C."""
 
 WITHOUT_REFERENTS = (ModuleType, CodeType, FrameType)
 """Types whose objects lead to the whole program, and not to what an attribute holds."""
@@ -108,7 +124,7 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
         if isinstance(x, Tensor) or is_module(x):
             yield x
             continue
-        for part in _list_referents(x, is_module):
+        for part in _list_referents(x):
             if len(seen) > MOST:
                 break
             if id(part) not in seen and may_hold(part):
@@ -116,21 +132,26 @@ def find_referents(value: Any, is_module: Callable[[Any], bool]) -> Iterator[Any
                 waiting.append(part)
 
 
-def find_in_class(kind: type, is_module: Callable[[Any], bool]) -> dict[str, Any]:
+def find_in_class(kind: type) -> dict[str, Any]:
     """Return the class attributes that may be or hold a weight, but no inherited attributes."""
     found: dict[str, Any] = {}
     if kind.__module__ == "typing":  # Generic, whose methods lead to the caches of typing
         return found
     for name, value in vars(kind).items():
-        if type(value) in METHODS:
+        if is_method(value):
             may_be_found = _method_holds_object(value, kind)
-        elif type(value) in PLAIN or name.startswith("__"):
+        elif type(value) in PLAIN or name.startswith(("__", "_abc_")):
             continue
         else:
-            may_be_found = is_module(value) or isinstance(value, HELD_BY_CLASSES)
+            may_be_found = may_hold(value) and not isinstance(value, DESCRIPTORS)
         if may_be_found:
             found[name] = value
     return found
+
+
+def is_method(value: Any) -> bool:
+    """Return True for a method, which holds a weight if its closure or a default value does."""
+    return type(value) in METHODS
 
 
 def _method_holds_object(method: Any, kind: type) -> bool:
@@ -151,15 +172,13 @@ def _method_holds_object(method: Any, kind: type) -> bool:
     return any(may_hold(x) and x is not kind for x in gc.get_referents(*held))
 
 
-def _list_referents(x: Any, is_module: Callable[[Any], bool]) -> list[Any]:
+def _list_referents(x: Any) -> list[Any]:
     """Return the objects that `x` refers to directly."""
     if isinstance(x, WITHOUT_REFERENTS):
         return []
     if isinstance(x, type):
-        return [*find_in_class(x, is_module).values(), *x.__bases__]
-    if isinstance(
-        x, np.ndarray
-    ):  # an array of objects, or an instance of an ndarray subclass with attributes
+        return [*find_in_class(x).values(), *x.__bases__]
+    if isinstance(x, np.ndarray):  # of objects, or of a subclass with attributes
         entries = x.ravel().tolist() if x.dtype.hasobject else []
         return [*entries, getattr(x, "__dict__", None), type(x)]
     if isinstance(x, ref):

@@ -11,12 +11,12 @@ from .. import check
 from ..errors import argument_error, describe
 from ..graph import context, toposort
 from ..tensor import Tensor
-from .held_objects import find_entries, find_in_class, find_referents, may_hold
+from .held_objects import find_entries, find_in_class, find_referents, is_method, may_hold
 
+LIBRARIES = ("tinygrad_rnn", "builtins", "typing")
+"""Packages whose classes have no weights of their own."""
 REGISTERS = frozenset({"_parameters", "_modules", "_buffers"})
 """The attributes in which a `Holder` notes what its other attributes hold."""
-
-
 FIX = (
     "assign it to an attribute of its own first, or keep it in a list, a tuple, a dict with plain "
     "names, a dataclass or a Module"
@@ -92,10 +92,14 @@ class Holder:
         classes, slots = _list_user_classes(type(self))
         if not classes:
             return self.__dict__.copy()  # another thread may add to it
-        found: dict[str, Any] = {name: getattr(self, name, None) for name in slots}
+        found: dict[str, Any] = {}
         for kind in classes:
-            found |= find_in_class(kind, is_module)
-        return found | self.__dict__
+            # A subclass may replace a value, as in `bias = None`. `super` still runs old methods.
+            kept = (
+                item for item in found.items() if item[0] not in vars(kind) or is_method(item[1])
+            )
+            found = dict(kept) | find_in_class(kind)
+        return found | {name: getattr(self, name, None) for name in slots} | self.__dict__
 
     def _note(self, attribute: str, entries: Iterable[tuple[str, Any]]) -> None:
         """Note which weights and modules one attribute holds, because it was assigned."""
@@ -286,9 +290,9 @@ def _drop(attribute: str, register: dict[str, Any]) -> dict[str, Any]:
 def _list_user_classes(kind: type) -> tuple[list[type], list[str]]:
     """Return the classes of an object, the most general first, and the names of their slots.
 
-    The classes of this library have no weights of their own, so they are left out.
+    The classes of `LIBRARIES` are left out.
     """
     packages = {base: base.__module__.partition(".")[0] for base in reversed(kind.__mro__)}
-    found = [base for base, name in packages.items() if name not in ("tinygrad_rnn", "builtins")]
+    found = [base for base, name in packages.items() if name not in LIBRARIES]
     members = [item for base in found for item in vars(base).items()]
     return found, [name for name, value in members if isinstance(value, MemberDescriptorType)]
