@@ -141,7 +141,9 @@ class Op:
         missing = len(arrays) < n or any(params[s] is inspect._empty for s in self.required)
         if too_many or missing:
             raise messages.call_error(self, given, settings)
-        return (messages.check_sequence(self, *arrays) if self.variadic else arrays), params
+        if self.variadic:
+            arrays = messages.check_sequence(self.name, self.inputs[0], *arrays)
+        return arrays, params
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """Make the op a method if it is an attribute of a class: ``t.exp()`` is ``exp(t)``."""

@@ -522,7 +522,7 @@ AREAS = {
         "a number @ a matrix": (
             lambda: 2 @ leaf(3, 2),
             ValueError,
-            "matmul: argument a: expected an array with .* one axis, got int64 ()",
+            "matmul: argument a: expected an array with .* one axis, got float64",
         ),
         "a matrix @ a number": (
             lambda: leaf(3, 2) @ 2.0,

@@ -131,11 +131,11 @@ def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
     return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
 
 
-def check_sequence(op: Any, arrays: Any) -> tuple[Any, ...]:
-    """Return the arrays of a variadic op as a tuple; raise TypeError if they are not a sequence."""
+def check_sequence(operation: str, argument: str, arrays: Any) -> tuple[Any, ...]:
+    """Return arrays as a tuple; raise TypeError if they are not a sequence."""
     if not isinstance(arrays, Iterable) or getattr(arrays, "shape", None) == ():
         expected, fix = "a sequence of arrays", "put the arrays in a list"
-        raise argument_error(op.name, op.inputs[0], expected, describe(arrays), fix, TypeError)
+        raise argument_error(operation, argument, expected, describe(arrays), fix, TypeError)
     return tuple(arrays)
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import op
-from .composition import as_operand, composition
+from .composition import composition
 from .elementwise import abs, astype, clip, log
 from .indexing import where
+from .operands import as_operand, as_operands
 
 BROADCAST = "use reshape or expand_dims so that axis sizes, counted from the last, are equal or 1"
 
@@ -216,7 +218,7 @@ def reciprocal(x: Any) -> Any:
     >>> tg.reciprocal(tg.Tensor([4.0, -2.0]))
     Tensor([ 0.25, -0.5 ])
     """
-    x = as_operand(x)
+    x = as_operand("reciprocal", "x", x)
     if x.dtype.kind != "f":
         expected, fix = "a floating dtype, because NumPy rounds to 0", "use 1 / x"
         raise argument_error("reciprocal", "x", expected, describe(x), fix, TypeError)
@@ -233,7 +235,7 @@ def positive(x: Any) -> Any:
     >>> tg.positive(tg.Tensor([-1.0]))
     Tensor([-1.])
     """
-    return as_operand(x)
+    return as_operand("positive", "x", x)
 
 
 @composition(np.fabs, sample=lambda r: (r(3, 4),))
@@ -246,7 +248,7 @@ def fabs(x: Any) -> Any:
     >>> tg.fabs(tg.Tensor([2, -3]))
     Tensor([2., 3.])
     """
-    return abs(multiply(x, 1.0))
+    return abs(multiply(as_operand("fabs", "x", x), 1.0))
 
 
 @composition(np.float_power, sample=lambda r: [(r.positive(3, 4), r(4)), (r(3), 2), (2.0, r(3))])
@@ -259,7 +261,8 @@ def float_power(a: Any, b: Any) -> Any:
     >>> tg.float_power(tg.Tensor([2.0]), -1)
     Tensor([0.5], dtype=float64)
     """
-    return power(astype(as_operand(a), dtype=np.float64), astype(as_operand(b), dtype=np.float64))
+    a, b = as_operands("float_power", a=a, b=b)
+    return power(astype(a, dtype=np.float64), astype(b, dtype=np.float64))
 
 
 @composition(
@@ -274,8 +277,9 @@ def float_power(a: Any, b: Any) -> Any:
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Return `a` with its entries limited to the interval from `a_min` to `a_max`, or from `min` to
     `max`. A limit that is a Tensor gets the gradient where the result is this limit."""
+    a = as_operand("clip", "a", a)
     low, high = a_min if min is None else min, a_max if max is None else max
-    if not isinstance(low, Value) and not isinstance(high, Value):
+    if not any(isinstance(limit, Value) for limit in tree.leaves([low, high])):
         return clip(a, min=low, max=high)
-    a = a if low is None else maximum(a, low)
-    return a if high is None else minimum(a, high)
+    a = a if low is None else maximum(a, as_operand("clip", "min", low, a))
+    return a if high is None else minimum(a, as_operand("clip", "max", high, a))

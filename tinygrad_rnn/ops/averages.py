@@ -9,8 +9,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..dtypes import widen
 from ..errors import argument_error, describe
-from .composition import as_floats, as_operand, composition, in_dtype_of
+from .composition import composition
 from .indexing import where
+from .operands import as_floats, as_operand, in_dtype_of
 from .reductions import max, mean, min, sample_reduction, sum
 from .shapes import broadcast_to, moveaxis, reshape
 
@@ -26,6 +27,7 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.ptp(tg.Tensor([1.0, 4.0, 9.0]))
     Tensor(8.)
     """
+    a = as_operand("ptp", "a", a)
     return max(a, axis=axis, keepdims=keepdims) - min(a, axis=axis, keepdims=keepdims)
 
 
@@ -60,7 +62,7 @@ def average(
     >>> tg.average(tg.Tensor([1.0, 5.0]), weights=[3.0, 1.0])
     Tensor(2.)
     """
-    a = given = as_operand(a)
+    a = given = as_operand("average", "a", a)
     if weights is None:
         result = mean(a, axis=axis, keepdims=keepdims)
         total = np.full(result.shape, a.size / result.size, result.dtype)
@@ -81,7 +83,7 @@ def average(
 
 def _align_weights(a: Any, axis: Any, weights: Any) -> Any:
     """Return `weights` in the shape of `a`; raise ValueError if they do not fit."""
-    w = as_operand(weights, a)
+    w = as_operand("average", "weights", weights, a)
     if w.shape == a.shape:
         return w
     axes = normalize_axis_tuple(range(a.ndim) if axis is None else axis, a.ndim, "average: axis")

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .composition import as_operand, composition
+from .composition import composition
 from .indexing import where
+from .operands import as_operand
 
 
 @composition(
@@ -16,13 +17,13 @@ from .indexing import where
 )
 def _real(val: Any) -> Any:
     """Return `val` itself: the real part and the conjugate of a real number."""
-    return as_operand(val)
+    return as_operand("real", "val", val)
 
 
 @composition(np.imag, sample=lambda r: (r(3, 4),))
 def _imag(val: Any) -> Any:
     """Return 0, the imaginary part of a real number."""
-    return where(False, as_operand(val), 0)
+    return where(False, as_operand("imag", "val", val), 0)
 
 
 @composition(np.angle, sample=lambda r: [(r(3, 4),), (r(3), True)])
@@ -31,5 +32,5 @@ def _angle(z: Any, deg: bool = False) -> Any:
 
     With `deg`, the angle is in degrees. Its derivative is 0.
     """
-    z = as_operand(z)
+    z = as_operand("angle", "z", z)
     return where(z != z, nan, where(z < 0, 180.0 if deg else pi, where(False, z, 0)))

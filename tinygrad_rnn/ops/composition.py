@@ -11,11 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..dtypes import as_constant, get_default_dtype
-from ..graph import Value
-
 Function = Callable[..., Any]
 
 
@@ -85,45 +80,6 @@ def composition(
         return function
 
     return register
-
-
-def as_operand(x: Any, beside: Any = None) -> Any:
-    """Return `x` if it is a Tensor, else as an array.
-
-    If `beside` is a Tensor of floats, a number or a list of floats takes the dtype of `beside`,
-    as in a call of an op. Beside a Tensor of integers, a float takes the default dtype.
-    """
-    if isinstance(x, Value):
-        return x
-    arrays = [beside.array] if isinstance(beside, Value) else []
-    array, is_number = as_constant(x, arrays), not isinstance(x, np.ndarray) and not np.ndim(x)
-    if is_number and arrays and arrays[0].dtype.kind == "f":
-        return np.asarray(array, arrays[0].dtype)
-    is_float = is_number and arrays and isinstance(array, float)
-    return np.asarray(array, get_default_dtype() if is_float else None)
-
-
-def as_floats(*arrays: Any) -> list[Any]:
-    """Return `arrays` with integers as floats, in a dtype that holds both the integers and floats.
-
-    A composition computes with floats if its result is floating, because integers wrap around:
-    the square of 100 in int8 is 16.
-    """
-    dtype = np.result_type(*[a.dtype for a in arrays])
-    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
-    return [a if a.dtype.kind == "f" else a.astype(dtype) for a in arrays]
-
-
-def in_dtype_of(a: Any, y: Any) -> Any:
-    """Return `y`, which was computed from `a` in a wider dtype, in the dtype of `a`.
-
-    If `a` has no floating dtype, a floating Tensor gets the default dtype, as the result of an op
-    of integers does. Any other `y` stays as it is.
-    """
-    if a.dtype.kind == "f":
-        return y if y.dtype == a.dtype else y.astype(a.dtype)
-    from_integers = isinstance(y, Value) and y.array.dtype.kind == "f"
-    return y.astype(get_default_dtype()) if from_integers else y  # pyright: ignore
 
 
 def numpy_name(function: Function) -> str:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..errors import argument_error
-from .composition import as_operand, composition
+from .composition import composition
 from .indexing import where
+from .operands import as_operand
 from .reductions import cumsum, running_product
 from .shapes import concatenate, moveaxis, ravel
 
@@ -36,7 +37,7 @@ def cumprod(a: Any, axis: int | None = None) -> Any:
     >>> tg.cumprod(tg.Tensor([2.0, 3.0, 4.0]))
     Tensor([ 2.,  6., 24.])
     """
-    a = as_operand(a)
+    a = as_operand("cumprod", "a", a)
     if a.dtype.kind != "f":  # NumPy multiplies small integers in the widest integer dtype
         a = a.astype(np.cumprod(np.ones(1, a.dtype)).dtype)
     if axis is None:
@@ -56,7 +57,7 @@ def nancumsum(a: Any, axis: int | None = None) -> Any:
     >>> tg.nancumsum(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor([1., 1., 4.])
     """
-    a = as_operand(a)
+    a = as_operand("nancumsum", "a", a)
     return cumsum(where(a != a, 0, a), axis=axis)
 
 
@@ -71,7 +72,7 @@ def nancumprod(a: Any, axis: int | None = None) -> Any:
     >>> tg.nancumprod(tg.Tensor([2.0, np.nan, 3.0]))
     Tensor([2., 2., 6.])
     """
-    a = as_operand(a)
+    a = as_operand("nancumprod", "a", a)
     return cumprod(where(a != a, 1, a), axis=axis)
 
 
@@ -115,7 +116,7 @@ def _cumulative(
     name: str, run: Callable[..., Any], initial: int, x: Any, axis: int | None, has_initial: bool
 ) -> Any:
     """Return ``run(x, axis)``; if `has_initial` is True, put the number `initial` before it."""
-    a = as_operand(x)
+    a = as_operand(name, "x", x)
     if axis is None and a.ndim != 1:
         fix = "pass axis="
         raise argument_error(name, "axis", "an integer, because x is not a vector", "None", fix)

@@ -16,7 +16,7 @@ from ..op import op
 from .composition import composition
 from .indexing import where
 from .linear_algebra import fold_triangle, require_square, sample_symmetric, widened
-from .products import as_operand
+from .operands import as_operand
 from .shapes import swapaxes
 
 
@@ -112,7 +112,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     >>> tg.eigvalsh(tg.Tensor([[1.0, 0.0], [0.0, 3.0]]))
     Tensor([1., 3.])
     """
-    return eigh(a, UPLO).eigenvalues
+    return eigh(as_operand("eigvalsh", "a", a), UPLO).eigenvalues
 
 
 # -- any matrices ----------------------------------------------------------------------------------
@@ -221,4 +221,4 @@ def svdvals(x: Any, /) -> Any:
     >>> tg.svdvals(tg.Tensor([[3.0, 0.0], [0.0, 2.0]]))
     Tensor([3., 2.])
     """
-    return svd(x, compute_uv=False)
+    return svd(as_operand("svdvals", "x", x), compute_uv=False)

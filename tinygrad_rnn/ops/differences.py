@@ -9,7 +9,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
 from ..graph import Value
-from .composition import as_floats, as_operand, composition, in_dtype_of
+from .composition import composition
+from .operands import as_floats, as_operand, as_sequence, in_dtype_of
 from .reductions import sum
 from .shapes import broadcast_to, concatenate, moveaxis, ravel, reshape
 
@@ -42,13 +43,13 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     >>> tg.diff(tg.Tensor([1.0, 4.0, 9.0]))
     Tensor([3., 5.])
     """
-    a = as_operand(a)
+    a = as_operand("diff", "a", a)
     if not a.ndim or n < 0:
         argument, got = ("a", describe(a)) if not a.ndim else ("n", str(n))
         expected = "an array with an axis" if not a.ndim else "0 or more"
         raise argument_error("diff", argument, expected, got, "take the difference of an axis")
     axis = normalize_axis_index(axis, a.ndim, "diff: axis")
-    parts = [_as_part(prepend, a, axis), a, _as_part(append, a, axis)]
+    parts = [_as_part("prepend", prepend, a, axis), a, _as_part("append", append, a, axis)]
     parts = [part for part in parts if part is not None]
     a = moveaxis(concatenate(parts, axis=axis) if len(parts) > 1 else a, axis, 0)
     for _ in range(n):
@@ -56,12 +57,13 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return moveaxis(a, 0, axis)
 
 
-def _as_part(x: Any, a: Any, axis: int) -> Any:
+def _as_part(argument: str, x: Any, a: Any, axis: int) -> Any:
     """Return `x` as something to concatenate with `a`; a number is one entry along `axis`."""
-    if x is None or np.ndim(x):
+    x = None if x is None else as_operand("diff", argument, x, a)
+    if x is None or x.ndim:
         return x
     shape = tuple(1 if i == axis else n for i, n in enumerate(a.shape))
-    return broadcast_to(as_operand(x, a), shape)
+    return broadcast_to(x, shape)
 
 
 @composition(
@@ -76,10 +78,13 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     >>> tg.ediff1d(tg.Tensor([1.0, 4.0, 9.0]), to_begin=0.0)
     Tensor([0., 3., 5.])
     """
-    a = ravel(as_operand(ary))
-    parts = [None if x is None else ravel(as_operand(x, a)) for x in (to_begin, to_end)]
-    parts.insert(1, a[1:] - a[:-1])
-    return concatenate([p for p in parts if p is not None])
+    a = ravel(as_operand("ediff1d", "ary", ary))
+    parts = [a[1:] - a[:-1]]
+    if to_begin is not None:
+        parts.insert(0, ravel(as_operand("ediff1d", "to_begin", to_begin, a)))
+    if to_end is not None:
+        parts.append(ravel(as_operand("ediff1d", "to_end", to_end, a)))
+    return concatenate(parts)
 
 
 @composition(
@@ -103,10 +108,10 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     >>> tg.trapezoid(tg.Tensor([1.0, 2.0, 3.0]), dx=0.5)
     Tensor(2.)
     """
-    y = as_operand(y)
+    y = as_operand("trapezoid", "y", y)
     axis = normalize_axis_index(axis, y.ndim, "trapezoid: axis")
     if x is not None:
-        x = as_operand(x)
+        x = as_operand("trapezoid", "x", x, y)
         steps = diff(x, axis=axis if x.ndim > 1 else 0)
         dx = moveaxis(steps, axis, 0) if x.ndim > 1 else _along_first(steps, y.ndim)
     y = moveaxis(y, axis, 0)
@@ -151,10 +156,10 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> tg.gradient(tg.Tensor([1.0, 4.0, 9.0, 16.0]))
     Tensor([3., 4., 6., 7.])
     """
-    f = as_operand(f)
+    f = as_operand("gradient", "f", f)
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim, "gradient: axis")
-    spacings = varargs or (1.0,)
-    if len(spacings) == 1 and not np.ndim(spacings[0]):
+    spacings = as_sequence("gradient", "varargs", varargs or (1.0,))
+    if len(spacings) == 1 and not spacings[0].ndim:
         spacings *= len(axes)
     if len(spacings) != len(axes):
         expected, got = f"none, one number, or one for each of {len(axes)} axes", len(varargs)
@@ -173,8 +178,8 @@ def _slope(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     if n < edge_order + 1:
         got, fix = f"{n} along axis {axis}", "pass more points"
         raise argument_error("gradient", "f", f"at least {edge_order + 1} points", got, fix)
-    if not isinstance(spacing, Value):
-        spacing = np.asarray(spacing, f.dtype if f.dtype.kind == "f" else None)
+    if not isinstance(spacing, Value) and f.dtype.kind == "f":
+        spacing = spacing.astype(f.dtype)
     is_number = isinstance(spacing, np.ndarray) and not spacing.ndim
     given = f if f.dtype.kind == "f" or is_number else spacing
     f, spacing = as_floats(f, spacing)

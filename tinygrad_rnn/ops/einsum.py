@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import argument_error, describe, format_count
 from ..op import op
 from .composition import composition
-from .products import as_operand, count_axes
+from .operands import as_sequence
 
 
 @op(
@@ -82,9 +82,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     terms, output, arrays = _expand_subscripts(operands[0], operands[1:])
     for i, term in enumerate(terms):
         if len(set(term)) < len(term):
-            arrays[i] = _take_diagonal(
-                operands[0], term, as_operand("einsum", "operands", arrays[i])
-            )
+            arrays[i] = _take_diagonal(operands[0], term, arrays[i])
             terms[i] = "".join(dict.fromkeys(term))
     return _einsum(arrays, subscripts=f"{','.join(terms)}->{output}")
 
@@ -126,10 +124,11 @@ def _expand_subscripts(
         expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
         fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
         raise argument_error("einsum", "operands", expected, got, fix)
+    arrays = as_sequence("einsum", "operands", operands)
     # Replace each ellipsis by unused letters, one for each of its axes, aligned at the last axis.
     widths = [
-        count_axes(x) - len(term) + 3 if "..." in term else 0
-        for term, x in zip(terms, operands, strict=True)
+        x.ndim - len(term) + 3 if "..." in term else 0
+        for term, x in zip(terms, arrays, strict=True)
     ]
     unused = [c for c in reversed(ascii_letters) if c not in subscripts]
     ellipsis = "".join(unused[: max(widths)])
@@ -141,7 +140,7 @@ def _expand_subscripts(
         letters = "".join(terms)
         once = {c for c in letters if letters.count(c) == 1 and c not in ellipsis}
         output = ellipsis + "".join(sorted(once))
-    return terms, output.replace("...", ellipsis), list(operands)
+    return terms, output.replace("...", ellipsis), arrays
 
 
 def _take_diagonal(subscripts: str, term: str, a: Any) -> Any:

@@ -14,6 +14,7 @@ from ..errors import argument_error, describe
 from ..graph import IMMUTABLE, Value
 from ..op import op
 from .composition import composition
+from .operands import as_operand
 
 
 @op(
@@ -241,7 +242,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
     Tensor([[2.],
             [3.]])
     """
-    a: Any = arr if isinstance(arr, Value) else np.asarray(arr)
+    a = as_operand("take_along_axis", "arr", arr)
     indices = np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (

@@ -10,16 +10,13 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .. import check
 from ..errors import argument_error, describe
+from ..graph import Value
 from .composition import composition
 from .elementwise import astype
-from .products import as_operand, count_axes, matmul
+from .operands import as_operands
+from .products import matmul
 from .reductions import sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, stack, transpose
-
-
-def _pair(operation: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Return both arguments as arrays or Tensors."""
-    return as_operand(operation, "a", a, b), as_operand(operation, "b", b, a)
 
 
 @composition(
@@ -45,7 +42,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     >>> tg.tensordot(tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0]), 1)
     Tensor(11.)
     """
-    a, b = _pair("tensordot", a, b)
+    a, b = as_operands("tensordot", a=a, b=b)
     if np.ndim(axes) if isinstance(axes, np.ndarray) else isinstance(axes, list | tuple):
         first, second = axes
     else:
@@ -90,9 +87,10 @@ def dot(a: Any, b: Any) -> Any:
     >>> tg.dot(tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    if count_axes(a) and 0 < count_axes(b) < 3:
+    if not (isinstance(a, Value) and isinstance(b, Value)):
+        a, b = as_operands("dot", a=a, b=b)
+    if a.ndim and 0 < b.ndim < 3:
         return matmul(a, b)
-    a, b = _pair("dot", a, b)
     return tensordot(a, b, (-1, -2)) if a.ndim and b.ndim else a * b
 
 
@@ -117,7 +115,7 @@ def inner(a: Any, b: Any, /) -> Any:
     >>> tg.inner(tg.Tensor([[1.0, 2.0]]), tg.Tensor([3.0, 4.0]))
     Tensor([11.])
     """
-    a, b = _pair("inner", a, b)
+    a, b = as_operands("inner", a=a, b=b)
     return tensordot(a, b, (-1, -1)) if a.ndim and b.ndim else a * b
 
 
@@ -131,7 +129,7 @@ def vdot(a: Any, b: Any, /) -> Any:
     >>> tg.vdot(tg.Tensor([[1.0, 2.0]]), tg.Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    a, b = _pair("vdot", a, b)
+    a, b = as_operands("vdot", a=a, b=b)
     return matmul(ravel(a), ravel(b))
 
 
@@ -145,7 +143,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     >>> tg.vecdot(tg.Tensor([[1.0, 2.0], [0.0, 1.0]]), tg.Tensor([3.0, 4.0]))
     Tensor([11.,  4.])
     """
-    x1, x2 = _pair("vecdot", x1, x2)
+    x1, x2 = as_operands("vecdot", x1=x1, x2=x2)
     x1, x2 = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     if x1.shape[-1] != x2.shape[-1]:
         expected, got = f"{x1.shape[-1]} entries along the axis, as in x1", describe(x2)
@@ -176,7 +174,7 @@ def kron(a: Any, b: Any) -> Any:
     >>> tg.kron(tg.Tensor([1.0, 10.0]), tg.Tensor([1.0, 2.0]))
     Tensor([ 1.,  2., 10., 20.])
     """
-    a, b = _pair("kron", a, b)
+    a, b = as_operands("kron", a=a, b=b)
     axes = max(a.ndim, b.ndim)
     outer, inner_ = ((1,) * (axes - x.ndim) + x.shape for x in (a, b))
     blocks = expand_dims(reshape(a, outer), tuple(range(1, 2 * axes, 2)))
@@ -209,7 +207,7 @@ def cross(
     >>> tg.cross(tg.Tensor([1.0, 0.0, 0.0]), tg.Tensor([0.0, 1.0, 0.0]))
     Tensor([0., 0., 1.])
     """
-    a, b = _pair("cross", a, b)
+    a, b = as_operands("cross", a=a, b=b)
     if axis is not None:
         axisa = axisb = axisc = axis
     a = moveaxis(a, normalize_axis_index(axisa, a.ndim, "cross: axisa"), -1)

@@ -11,18 +11,18 @@ from ..errors import argument_error, describe, messages
 from ..graph import unwrap
 from .composition import composition
 from .elementwise import astype
-from .products import as_operand
-from .rearranging import as_index, as_operands, rearrange
+from .operands import as_index, as_operands, as_sequence
+from .rearranging import rearrange
 from .shapes import concatenate, ravel, reshape
 
 ATLEAST = {1: np.atleast_1d, 2: np.atleast_2d, 3: np.atleast_3d}
 
 
-def _with_axes(operation: str, arrays: Any, count: int) -> list[Any]:
+def _with_axes(operation: str, argument: str, arrays: Any, count: int) -> list[Any]:
     """Return the arrays with at least `count` axes each, as `numpy.atleast_3d` does for 3."""
     return [
         a if a.ndim >= count else reshape(a, ATLEAST[count](np.broadcast_to(0, a.shape)).shape)
-        for a in as_operands(operation, "arrays", arrays)
+        for a in as_sequence(operation, argument, arrays)
     ]
 
 
@@ -41,7 +41,7 @@ def atleast_1d(*arys: Any) -> Any:
     >>> tg.atleast_1d(tg.Tensor(2.0))
     Tensor([2.])
     """
-    return _one_or_all(_with_axes("atleast_1d", arys, 1))
+    return _one_or_all(_with_axes("atleast_1d", "arys", arys, 1))
 
 
 @composition(np.atleast_2d, sample=lambda r: [(r(),), (r(3),), (r(2), r(2, 2, 2))])
@@ -54,7 +54,7 @@ def atleast_2d(*arys: Any) -> Any:
     >>> tg.atleast_2d(tg.Tensor([1.0, 2.0])).shape
     (1, 2)
     """
-    return _one_or_all(_with_axes("atleast_2d", arys, 2))
+    return _one_or_all(_with_axes("atleast_2d", "arys", arys, 2))
 
 
 @composition(np.atleast_3d, sample=lambda r: [(r(),), (r(3),), (r(2, 3),), (r(2, 2, 2), r(1))])
@@ -67,7 +67,7 @@ def atleast_3d(*arys: Any) -> Any:
     >>> tg.atleast_3d(tg.Tensor([[1.0, 2.0]])).shape
     (1, 2, 1)
     """
-    return _one_or_all(_with_axes("atleast_3d", arys, 3))
+    return _one_or_all(_with_axes("atleast_3d", "arys", arys, 3))
 
 
 @composition(np.vstack, sample=lambda r: [([r(3), r(2, 3)],), ([r(), r()],), (r(2, 3),)])
@@ -81,7 +81,7 @@ def vstack(tup: Any) -> Any:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return concatenate(_with_axes("vstack", tup, 2), 0)
+    return concatenate(_with_axes("vstack", "tup", tup, 2), 0)
 
 
 @composition(np.hstack, sample=lambda r: [([r(), r(2)],), ([r(2, 1), r(2, 3)],), (r(2, 3),)])
@@ -94,7 +94,7 @@ def hstack(tup: Any) -> Any:
     >>> tg.hstack([tg.Tensor([1.0, 2.0]), 3.0])
     Tensor([1., 2., 3.])
     """
-    arrays = _with_axes("hstack", tup, 1)
+    arrays = _with_axes("hstack", "tup", tup, 1)
     return concatenate(arrays, 1 if arrays and arrays[0].ndim > 1 else 0)
 
 
@@ -108,7 +108,7 @@ def dstack(tup: Any) -> Any:
     >>> tg.dstack([tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])]).shape
     (1, 2, 2)
     """
-    return concatenate(_with_axes("dstack", tup, 3), 2)
+    return concatenate(_with_axes("dstack", "tup", tup, 3), 2)
 
 
 @composition(np.column_stack, sample=lambda r: [([r(2), r(2)],), ([r(2), r(2, 3)],)])
@@ -122,7 +122,7 @@ def column_stack(tup: Any) -> Any:
     Tensor([[1., 3.],
             [2., 4.]])
     """
-    arrays = as_operands("column_stack", "arrays", tup)
+    arrays = as_sequence("column_stack", "tup", tup)
     return concatenate([reshape(a, (-1, 1)) if a.ndim < 2 else a for a in arrays], 1)
 
 
@@ -152,7 +152,9 @@ def block(arrays: Any) -> Any:
         remaining = iter(blocks)
         return np.block(tree.map(lambda _: next(remaining), arrays))
 
-    return rearrange("block", nest, *tree.leaves(arrays))
+    blocks: list[Any] = []
+    tree.map(blocks.append, arrays)
+    return rearrange("block", nest, *as_sequence("block", "arrays", blocks))
 
 
 @composition(
@@ -167,7 +169,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     >>> tg.append(tg.Tensor([1.0, 2.0]), 3.0)
     Tensor([1., 2., 3.])
     """
-    arrays = as_operands("append", "arrays", (arr, values))
+    arrays = as_operands("append", arr=arr, values=values)
     if axis is None:
         return concatenate([ravel(a) for a in arrays])
     return concatenate(arrays, axis)
@@ -201,10 +203,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     >>> tg.insert(tg.Tensor([1.0, 3.0]), 1, 2.0)
     Tensor([1., 2., 3.])
     """
-    arr, values = (
-        as_operand("insert", "arr", arr, values),
-        as_operand("insert", "values", values, arr),
-    )
+    arr, values = as_operands("insert", arr=arr, values=values)
     if values.dtype != arr.dtype:
         if values.dtype.kind == "f" and arr.dtype.kind != "f":
             expected, fix = "a floating dtype, as values has", "use arr.astype(values.dtype)"

@@ -17,8 +17,9 @@ from ..errors import argument_error, describe
 from ..op import op
 from .composition import composition
 from .indexing import where
-from .products import as_operand, matmul
-from .rearranging import as_operands, tril
+from .operands import as_operand, as_operands, as_sequence
+from .products import matmul
+from .rearranging import tril
 from .shapes import expand_dims, squeeze, swapaxes
 
 
@@ -111,7 +112,7 @@ def solve(a: Any, b: Any) -> Any:
     >>> tg.solve(tg.Tensor([[2.0, 0.0], [0.0, 4.0]]), [1.0, 1.0])
     Tensor([0.5 , 0.25])
     """
-    a, b = as_operand("solve", "a", a, b), as_operand("solve", "b", b, a)
+    a, b = as_operands("solve", a=a, b=b)
     return squeeze(_solve(a, expand_dims(b, 1)), -1) if b.ndim == 1 else _solve(a, b)
 
 
@@ -180,7 +181,7 @@ def pinv(a: Any, rcond: Any = None, *, rtol: Any = None) -> Any:
     >>> tg.pinv(tg.Tensor([[2.0], [0.0]]))
     Tensor([[0.5, 0. ]])
     """
-    return _pinv(a, rtol=rcond if rtol is None else rtol)
+    return _pinv(as_operand("pinv", "a", a), rtol=rcond if rtol is None else rtol)
 
 
 @composition(
@@ -221,7 +222,7 @@ def multi_dot(arrays: Any) -> Any:
     >>> tg.multi_dot([tg.Tensor([[1.0, 2.0]]), tg.Tensor([[3.0], [4.0]]), tg.Tensor([[2.0]])])
     Tensor([[22.]])
     """
-    return reduce(matmul, as_operands("multi_dot", "arrays", arrays))
+    return reduce(matmul, as_sequence("multi_dot", "arrays", arrays))
 
 
 # -- determinants ----------------------------------------------------------------------------------
@@ -235,22 +236,30 @@ def multi_dot(arrays: Any) -> Any:
     reference=lambda a: np.prod(np.linalg.eigvals(a), axis=-1).real,
 )
 @widened
-def det(a: Any) -> Any:
+def _det(a: Any) -> Any:
     """Return the determinant of a square matrix. The derivative is the matrix of cofactors. It
     is right for singular matrices too, but a singular matrix with more than 8 rows raises
-    LinAlgError in the backward pass. The result for a large matrix may overflow; see `slogdet`.
+    LinAlgError in the backward pass. The result for a large matrix may overflow; see `slogdet`."""
+    return np.linalg.det(a)
+
+
+_det.vjps(a=lambda g, y, a: g[..., None, None] * cofactors(a, y))
+
+
+@composition(np.linalg.det, sample=sample_square)
+def det(a: Any) -> Any:
+    """Return the determinant of a square matrix, or of a stack of them; see `slogdet`.
+
+    It has a gradient at singular matrices too. Only in a backward pass through more than 8 rows
+    does a singular matrix raise LinAlgError.
 
     Examples
     --------
     >>> import tinygrad_rnn as tg
-    >>> tg.det(tg.Tensor([[2.0, 1.0], [1.0, 4.0]]))
+    >>> tg.det(tg.Tensor([[3.0, 1.0], [-1.0, 2.0]]))
     Tensor(7.)
     """
-    return np.linalg.det(a)
-
-
-det.vjps(a=lambda g, y, a: g[..., None, None] * cofactors(a, y))
-composition(np.linalg.det, sample=sample_square)(det)
+    return _det(require_square("det", a))
 
 
 def cofactors(a: Any, y: Any) -> Any:
@@ -263,7 +272,7 @@ def cofactors(a: Any, y: Any) -> Any:
     others = np.array([[j for j in range(n) if j != i] for i in range(n)], int).reshape(n, n - 1)
     minors = a[..., others[:, None, :, None], others[None, :, None, :]]
     signs = np.where(np.add.outer(np.arange(n), np.arange(n)) % 2, -1, 1).astype(a.dtype)
-    return signs * det(minors)
+    return signs * _det(minors)
 
 
 MINORS = 8

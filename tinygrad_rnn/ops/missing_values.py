@@ -16,8 +16,9 @@ from ..dtypes import widen
 from ..graph import Value
 from .arithmetic import maximum, minimum
 from .averages import mean_where, var_where
-from .composition import as_operand, composition, in_dtype_of
+from .composition import composition
 from .indexing import where
+from .operands import as_operand, as_operands, in_dtype_of
 from .reductions import max, min, prod, root_of_variance, sample_reduction, sum
 
 
@@ -33,7 +34,7 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     >>> tg.nan_to_num(tg.Tensor([1.0, np.nan, np.inf]), posinf=9.0)
     Tensor([1., 0., 9.])
     """
-    x = as_operand(x)
+    x = as_operand("nan_to_num", "x", x)
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
@@ -54,6 +55,7 @@ def fmax(a: Any, b: Any) -> Any:
     >>> tg.fmax(tg.Tensor([1.0, np.nan]), 0)
     Tensor([1., 0.])
     """
+    a, b = as_operands("fmax", a=a, b=b)
     return where(_is_nan(b), a, where(_is_nan(a), b, maximum(a, b)))
 
 
@@ -69,6 +71,7 @@ def fmin(a: Any, b: Any) -> Any:
     >>> tg.fmin(tg.Tensor([1.0, np.nan]), 0)
     Tensor([0., 0.])
     """
+    a, b = as_operands("fmin", a=a, b=b)
     return where(_is_nan(b), a, where(_is_nan(a), b, minimum(a, b)))
 
 
@@ -91,7 +94,7 @@ def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nansum(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(4.)
     """
-    a = as_operand(a)
+    a = as_operand("nansum", "a", a)
     return sum(where(a == a, a, 0), axis=axis, keepdims=keepdims)
 
 
@@ -106,7 +109,7 @@ def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanprod(tg.Tensor([2.0, np.nan, 3.0]))
     Tensor(6.)
     """
-    a = as_operand(a)
+    a = as_operand("nanprod", "a", a)
     return prod(where(a == a, a, 1), axis=axis, keepdims=keepdims)
 
 
@@ -121,7 +124,7 @@ def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmax(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(3.)
     """
-    return _extreme(max, -inf, as_operand(a), axis, keepdims)
+    return _extreme(max, -inf, as_operand("nanmax", "a", a), axis, keepdims)
 
 
 @composition(np.nanmin, sample=sample_reduction)
@@ -135,7 +138,7 @@ def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmin(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    return _extreme(min, inf, as_operand(a), axis, keepdims)
+    return _extreme(min, inf, as_operand("nanmin", "a", a), axis, keepdims)
 
 
 def _extreme(reduce: Callable[..., Any], limit: float, a: Any, axis: Any, keepdims: bool) -> Any:
@@ -158,7 +161,7 @@ def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmean(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(2.)
     """
-    a = as_operand(a)
+    a = as_operand("nanmean", "a", a)
     return mean_where(a, a == a, axis, keepdims)
 
 
@@ -178,7 +181,7 @@ def nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     >>> tg.nanvar(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    a = as_operand(a)
+    a = as_operand("nanvar", "a", a)
     return var_where(a, a == a, axis, ddof, keepdims)
 
 
@@ -193,5 +196,5 @@ def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     >>> tg.nanstd(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    a = as_operand(a)
+    a = as_operand("nanstd", "a", a)
     return in_dtype_of(a, root_of_variance(nanvar(widen(a), axis, ddof, keepdims)))

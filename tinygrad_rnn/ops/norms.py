@@ -10,12 +10,12 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .. import check
 from ..errors import argument_error, describe
-from .composition import composition, in_dtype_of
+from .composition import composition
 from .decompositions import svdvals
 from .elementwise import abs, sign, sqrt, square
 from .indexing import where
 from .linear_algebra import inv
-from .products import as_operand
+from .operands import as_operand, in_dtype_of
 from .reductions import max, min, sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, squeeze
 
@@ -150,7 +150,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     >>> tg.matrix_norm(tg.Tensor([[3.0, 0.0], [0.0, 4.0]]), ord="nuc")
     Tensor(7.)
     """
-    return norm(x, ord, (-2, -1), keepdims)
+    return norm(as_operand("matrix_norm", "x", x), ord, (-2, -1), keepdims)
 
 
 @composition(np.linalg.cond, sample=lambda r: [(3 * np.eye(2) + r(2, 2), p) for p in (None, -2, 1)])
@@ -165,6 +165,7 @@ def cond(x: Any, p: Any = None) -> Any:
     >>> tg.cond(tg.Tensor([[3.0, 0.0], [0.0, 1.0]]))
     Tensor(3.)
     """
+    x = as_operand("cond", "x", x)
     if p in (None, 2, -2):
         values = svdvals(x)
         first, last = values[..., 0], values[..., -1]

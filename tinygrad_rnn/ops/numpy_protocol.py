@@ -22,7 +22,8 @@ from ..errors import argument_error
 from ..graph import IMMUTABLE, Value
 from ..op import registry
 from . import ufunc_methods
-from .composition import as_operand, compositions, numpy_name
+from .composition import compositions, numpy_name
+from .operands import as_operand, as_sequence
 from .refused import instead, no_derivative_error
 
 value_functions = {
@@ -134,8 +135,8 @@ def _cast(name: str, x: Any, dtype: Any) -> Any:
     """
     dtype = as_dtype(f"np.{name}", dtype, "f", "a floating dtype, because others have no gradient")
     if isinstance(x, list | tuple) and any(isinstance(item, Value) for item in x):
-        return [ops.astype(as_operand(item), dtype=dtype) for item in x]
-    return ops.astype(as_operand(x), dtype=dtype)
+        return [ops.astype(item, dtype=dtype) for item in as_sequence(f"np.{name}", "arrays", x)]
+    return ops.astype(as_operand(f"np.{name}", "x", x), dtype=dtype)
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -11,9 +11,11 @@ import numpy as np
 
 from ..dtypes import widen
 from ..graph import unwrap
-from . import arithmetic, reductions, ufunc_methods
+from ..op import registry
+from . import reductions, ufunc_methods
 from .averages import mean_where, var_where
-from .composition import as_operand, composition, in_dtype_of
+from .composition import composition
+from .operands import as_operand, in_dtype_of
 
 MASK = np.array([[True, False, True, True], [True, True, False, False], [True, True, True, False]])
 
@@ -46,14 +48,23 @@ def sample_both(r: Any) -> list[Any]:
     return [*sample_masked(r), *sample_initial(r)]
 
 
+def _reduce(
+    name: str, ufunc: np.ufunc, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+) -> Any:
+    """Return what the op `name` returns, or with `initial` or `where` the reduction of `ufunc`."""
+    a = as_operand(name, "a", a)
+    if initial is None and where is True:
+        return registry[name](a, axis=axis, keepdims=keepdims)
+    op = registry[ufunc.__name__]
+    return ufunc_methods.reduce(ufunc, op, a, axis, keepdims, initial, where)
+
+
 @composition(np.sum, sample=sample_both)
 def _sum(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the sum over `axis` of the entries where `where` is True, plus `initial`."""
-    if initial is None and where is True:
-        return reductions.sum(a, axis=axis, keepdims=keepdims)
-    return ufunc_methods.reduce(np.add, arithmetic.add, a, axis, keepdims, initial, where)
+    return _reduce("sum", np.add, a, axis, keepdims, initial, where)
 
 
 @composition(np.prod, sample=sample_both)
@@ -61,9 +72,7 @@ def _prod(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the product over `axis` of the entries where `where` is True, times `initial`."""
-    if initial is None and where is True:
-        return reductions.prod(a, axis=axis, keepdims=keepdims)
-    return ufunc_methods.reduce(np.multiply, arithmetic.multiply, a, axis, keepdims, initial, where)
+    return _reduce("prod", np.multiply, a, axis, keepdims, initial, where)
 
 
 @composition(np.max, np.amax, sample=sample_initial)
@@ -71,9 +80,7 @@ def _max(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the largest of `initial` and the entries over `axis` where `where` is True."""
-    if initial is None and where is True:
-        return reductions.max(a, axis=axis, keepdims=keepdims)
-    return ufunc_methods.reduce(np.maximum, arithmetic.maximum, a, axis, keepdims, initial, where)
+    return _reduce("max", np.maximum, a, axis, keepdims, initial, where)
 
 
 @composition(np.min, np.amin, sample=sample_initial)
@@ -81,23 +88,19 @@ def _min(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the smallest of `initial` and the entries over `axis` where `where` is True."""
-    if initial is None and where is True:
-        return reductions.min(a, axis=axis, keepdims=keepdims)
-    return ufunc_methods.reduce(np.minimum, arithmetic.minimum, a, axis, keepdims, initial, where)
+    return _reduce("min", np.minimum, a, axis, keepdims, initial, where)
 
 
 @composition(np.mean, sample=sample_masked)
 def _mean(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return the mean over `axis` of the entries where `where` is True."""
+    a = as_operand("mean", "a", a)
     if where is True:
         return reductions.mean(a, axis=axis, keepdims=keepdims)
-    return mean_where(as_operand(a), unwrap(where), axis, keepdims)
+    return mean_where(a, unwrap(where), axis, keepdims)
 
 
-@composition(
-    np.var,
-    sample=lambda r: [*sample_masked(r), (r(3, 4), 0, {"correction": 1}), (r(5), {"ddof": 1})],
-)
+@composition(np.var, sample=sample_spread)
 def _var(
     a: Any,
     axis: Any = None,
@@ -110,15 +113,13 @@ def _var(
     """Return the variance over `axis` of the entries where `where` is True. `correction` is another
     name of `ddof`."""
     ddof = ddof if correction is None else correction
+    a = as_operand("var", "a", a)
     if where is True:
         return reductions.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    return var_where(as_operand(a), unwrap(where), axis, ddof, keepdims)
+    return var_where(a, unwrap(where), axis, ddof, keepdims)
 
 
-@composition(
-    np.std,
-    sample=lambda r: [*sample_masked(r), (r(3, 4), 0, {"correction": 1}), (r(5), {"ddof": 1})],
-)
+@composition(np.std, sample=sample_spread)
 def _std(
     a: Any,
     axis: Any = None,
@@ -130,8 +131,8 @@ def _std(
 ) -> Any:
     """Return the standard deviation over `axis` of the entries where `where` is True."""
     ddof = ddof if correction is None else correction
+    a = as_operand("std", "a", a)
     if where is True:
         return reductions.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    a = as_operand(a)
     v = var_where(widen(a), unwrap(where), axis, ddof, keepdims)
     return in_dtype_of(a, reductions.root_of_variance(v))

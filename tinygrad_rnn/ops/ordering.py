@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .. import check
 from ..errors import argument_error, describe
 from ..graph import Value, read
-from .composition import as_floats, as_operand, composition, in_dtype_of
+from .composition import composition
 from .indexing import take_along_axis, where
+from .operands import as_floats, as_operand, in_dtype_of
 from .shapes import expand_dims, moveaxis, ravel, reshape
 
 ENTRIES = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
@@ -38,8 +40,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None
     >>> tg.sort(tg.Tensor([3.0, 1.0, 2.0]))
     Tensor([1., 2., 3.])
     """
-    a = ravel(as_operand(a)) if axis is None else as_operand(a)
-    axis = -1 if axis is None else axis
+    a, axis = _flat_without_axis(as_operand("sort", "a", a), axis)
     return take_along_axis(a, _read(np.argsort, a, axis, "stable"), axis)
 
 
@@ -54,8 +55,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
     >>> tg.partition(tg.Tensor([3.0, 1.0, 2.0]), 1)[1]
     Tensor(2.)
     """
-    a = ravel(as_operand(a)) if axis is None else as_operand(a)
-    axis = -1 if axis is None else axis
+    a, axis = _flat_without_axis(as_operand("partition", "a", a), axis)
     return take_along_axis(a, _read(np.argpartition, a, kth, axis, kind), axis)
 
 
@@ -84,7 +84,7 @@ def quantile(
     >>> tg.quantile(tg.Tensor([0.0, 10.0, 20.0]), 0.25)
     Tensor(5.)
     """
-    a, q = as_operand(a), np.asarray(q)
+    a, q = as_operand("quantile", "a", a), check.real_array("quantile", "q", q)
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim, "axis")
     kept = [n for i, n in enumerate(a.shape) if i not in axes]
     count = math.prod(a.shape[i] for i in axes)
@@ -124,7 +124,8 @@ def percentile(
     >>> tg.percentile(tg.Tensor([0.0, 10.0, 20.0]), 25)
     Tensor(5.)
     """
-    return quantile(a, np.asarray(q) / 100, axis, method=method, keepdims=keepdims)
+    a, q = as_operand("percentile", "a", a), check.real_array("percentile", "q", q)
+    return quantile(a, q / 100, axis, method=method, keepdims=keepdims)
 
 
 @composition(
@@ -143,7 +144,12 @@ def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     >>> tg.median(tg.Tensor([1.0, 4.0, 2.0, 8.0]))
     Tensor(3.)
     """
-    return quantile(a, 0.5, axis, keepdims=keepdims)
+    return quantile(as_operand("median", "a", a), 0.5, axis, keepdims=keepdims)
+
+
+def _flat_without_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+    """Return `a` and an axis to order it along: without `axis`, `a` is flattened."""
+    return (ravel(a), -1) if axis is None else (a, axis)
 
 
 def _read(look: Any, a: Any, *settings: Any) -> Any:

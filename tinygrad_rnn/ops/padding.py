@@ -9,13 +9,13 @@ import numpy as np
 from .. import check
 from ..errors import argument_error, describe, messages
 from ..graph import unwrap
-from .composition import as_floats, composition
+from .composition import composition
 from .elementwise import astype
 from .indexing import where
+from .operands import as_floats, as_index, as_operand
 from .ordering import median
-from .products import as_operand
 from .ranges import linspace
-from .rearranging import as_index, rearrange
+from .rearranging import rearrange
 from .reductions import max, mean, min
 from .rounding import floor, rint
 from .shapes import broadcast_to, concatenate, flip

@@ -7,50 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import check, tree
-from ..dtypes import as_constant
 from ..errors import argument_error, describe
 from ..graph import Value
 from ..op import apply, op
 from .composition import composition
-from .shapes import expand_dims, reshape, squeeze, stack
-
-
-def count_axes(x: Any) -> int:
-    """Return the number of axes of an array, a Tensor, a list or a number."""
-    if isinstance(x, Value):
-        return x.array.ndim
-    return x.ndim if isinstance(x, np.ndarray) else np.ndim(x)
+from .operands import as_operands
+from .shapes import expand_dims, reshape, squeeze
 
 
 def merge_leading_axes(a: Any) -> Any:
     """Return `a` with all axes but the last merged into one: (T, B, H) becomes (T·B, H)."""
     return a if a.ndim == 2 else a.reshape(prod(a.shape[:-1]), a.shape[-1])
-
-
-def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
-    """Return `x` as an array or Tensor.
-
-    A number or list gets the dtype that it would have in an op with `others`. A list that contains
-    Tensors is stacked.
-
-    Raises
-    ------
-    TypeError
-        If NumPy cannot convert `x` to an array of real numbers.
-    """
-    if isinstance(x, Value | np.ndarray):
-        return x
-    if isinstance(x, list | tuple) and any(isinstance(leaf, Value) for leaf in tree.leaves(x)):
-        return stack([as_operand(operation, argument, item, *x, *others) for item in x])
-    arrays = [y.array for y in others if isinstance(y, Value)]
-    try:
-        constant = as_constant(x, arrays)
-        if isinstance(constant, float) and arrays:  # a list gets the dtype of `arrays`
-            constant = as_constant([constant], arrays)[0]
-        return np.asarray(constant)
-    except (TypeError, ValueError) as error:
-        raise check.numbers_error(operation, argument, x) from error
 
 
 def matrix_product(a: Any, b: Any) -> Any:
@@ -120,7 +87,7 @@ def matmul(a: Any, b: Any) -> Any:
     """
     if isinstance(a, Value) and isinstance(b, Value) and a.array.ndim > 1 and b.array.ndim > 1:
         return apply(_matmul, (a, b), {})
-    a, b = as_operand("matmul", "a", a, b), as_operand("matmul", "b", b, a)
+    a, b = as_operands("matmul", a=a, b=b)
     a_axes, b_axes = a.ndim, b.ndim
     if a_axes > 1 and b_axes > 1:
         return _matmul(a, b)
@@ -187,7 +154,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """
     if bias is not None:
         return _linear(x, weight, bias)
-    return matmul(x, as_operand("linear", "weight", weight, x).mT)
+    x, weight = as_operands("linear", x=x, weight=weight)
+    return matmul(x, weight.mT)
 
 
 @composition(np.outer, sample=lambda r: [(r(3), r(4)), (r(2, 2), r(3)), (r(), r(2))])
@@ -203,5 +171,5 @@ def outer(a: Any, b: Any) -> Any:
     Tensor([[3., 4.],
             [6., 8.]])
     """
-    a, b = as_operand("outer", "a", a, b), as_operand("outer", "b", b, a)
+    a, b = as_operands("outer", a=a, b=b)
     return reshape(a, (-1, 1)) * reshape(b, (1, -1))

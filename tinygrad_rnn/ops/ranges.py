@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import check
 from .arithmetic import lerp
-from .composition import as_floats, composition, in_dtype_of
-from .rearranging import as_operands
+from .composition import composition
+from .operands import as_floats, as_operands, in_dtype_of
 from .shapes import broadcast_to, expand_dims, moveaxis
 
 
@@ -41,7 +41,7 @@ def linspace(
     >>> tg.linspace(tg.Tensor(1.0), 2.0, 3)
     Tensor([1. , 1.5, 2. ])
     """
-    ends = as_operands("linspace", "ends", (start, stop))
+    ends = as_operands("linspace", start=start, stop=stop)
     start, stop = as_floats(*ends)
     w = _weights(start, stop, num, endpoint)
     y = in_dtype_of(_floating(ends), moveaxis(lerp(start, stop, w), 0, axis))
@@ -68,7 +68,7 @@ def logspace(
     >>> tg.logspace(tg.Tensor(0.0), 2.0, 3)
     Tensor([  1.,  10., 100.])
     """
-    given = as_operands("logspace", "arguments", (start, stop, base))
+    given = as_operands("logspace", start=start, stop=stop, base=base)
     start, stop, base = as_floats(*given)
     shape = np.broadcast_shapes(start.shape, stop.shape, base.shape)
     exponents = linspace(broadcast_to(start, shape), stop, num, endpoint, axis=axis)
@@ -94,7 +94,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     >>> tg.geomspace(tg.Tensor(1.0), 4.0, 3)
     Tensor([1., 2., 4.])
     """
-    ends = as_operands("geomspace", "ends", (start, stop))
+    ends = as_operands("geomspace", start=start, stop=stop)
     start, stop = as_floats(*ends)
     w = _weights(start, stop, num, endpoint)
     return in_dtype_of(_floating(ends), moveaxis(start * (stop / start) ** w, 0, axis))

@@ -6,44 +6,29 @@ of their values. The result is an index, and indexing has a derivative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
 from .indexing import where
-from .products import as_operand
+from .operands import as_index, as_operand
 from .reductions import sum
 from .shapes import concatenate, flip, ravel
 
 
-def as_operands(operation: str, argument: str, arrays: Iterable[Any]) -> list[Any]:
-    """Return each item as an array or Tensor. Numbers and lists get the dtype of the Tensors."""
-    items = list(arrays)
-    return [as_operand(operation, f"{argument}[{i}]", x, *items) for i, x in enumerate(items)]
+def rearrange(operation: str, function: Callable[..., np.ndarray], *operands: Any) -> Any:
+    """Return ``function(*operands)`` for a function that only moves entries and fills in zeros.
 
-
-def as_index(operation: str, argument: str, x: Any) -> Any:
-    """Return an argument that says which entries are meant: a slice, or a plain array.
-
-    A Tensor that requires gradients raises TypeError, because such an argument has no derivative.
-    """
-    return x if isinstance(x, slice) else check.real_array(operation, argument, x)
-
-
-def rearrange(operation: str, function: Callable[..., np.ndarray], *arrays: Any) -> Any:
-    """Return ``function(*arrays)`` for a function that only moves entries and fills in zeros.
-
-    The function is called with the numbers 1, 2, 3, … in place of the entries of all arrays. Each
+    The function is called with the numbers 1, 2, 3, … in place of the entries of all operands. Each
     number in its result says which entry belongs there, and 0 says that a zero does.
 
     Raises
     ------
     ValueError, TypeError, IndexError
-        If `function` raises it. The message then names the operation and the arrays.
+        If `function` raises it. The message then names the operation and the operands.
 
     Examples
     --------
@@ -54,7 +39,6 @@ def rearrange(operation: str, function: Callable[..., np.ndarray], *arrays: Any)
     Tensor([[1., 0.],
             [3., 4.]])
     """
-    operands = as_operands(operation, "arrays", arrays)
     numbers, count = [], 0
     for a in operands:
         numbers.append(np.arange(count + 1, count + a.size + 1).reshape(a.shape))
@@ -85,7 +69,7 @@ def diag(v: Any, k: int = 0) -> Any:
     Tensor([[1., 0.],
             [0., 2.]])
     """
-    return rearrange("diag", lambda v: np.diag(v, k), v)
+    return rearrange("diag", lambda v: np.diag(v, k), as_operand("diag", "v", v))
 
 
 @composition(np.diagflat, sample=lambda r: [(r(2, 2),), (r(3), 1), (r(), {"k": -1})])
@@ -98,7 +82,7 @@ def diagflat(v: Any, k: int = 0) -> Any:
     >>> tg.diagflat(tg.Tensor([1.0, 2.0]), 1).shape
     (3, 3)
     """
-    return rearrange("diagflat", lambda v: np.diagflat(v, k), v)
+    return rearrange("diagflat", lambda v: np.diagflat(v, k), as_operand("diagflat", "v", v))
 
 
 @composition(
@@ -120,6 +104,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     >>> tg.diagonal(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 4.])
     """
+    a = as_operand("diagonal", "a", a)
     return rearrange("diagonal", lambda a: np.diagonal(a, offset, axis1, axis2), a)
 
 
@@ -136,7 +121,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     >>> tg.trace(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor(5.)
     """
-    return sum(diagonal(a, offset, axis1, axis2), axis=-1)
+    return sum(diagonal(as_operand("trace", "a", a), offset, axis1, axis2), axis=-1)
 
 
 @composition(np.tril, sample=lambda r: [(r(3, 4),), (r(3, 3), 1), (r(2, 3, 2), {"k": -1}), (r(3),)])
@@ -190,7 +175,7 @@ def tile(A: Any, reps: Any) -> Any:
     >>> tg.tile(tg.Tensor([1.0, 2.0]), 2)
     Tensor([1., 2., 1., 2.])
     """
-    reps = as_index("tile", "reps", reps)
+    A, reps = as_operand("tile", "A", A), as_index("tile", "reps", reps)
     return rearrange("tile", lambda A: np.tile(A, reps), A)
 
 
@@ -207,7 +192,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     >>> tg.roll(tg.Tensor([1.0, 2.0, 3.0]), 1)
     Tensor([3., 1., 2.])
     """
-    return rearrange("roll", lambda a: np.roll(a, shift, axis), a)
+    return rearrange("roll", lambda a: np.roll(a, shift, axis), as_operand("roll", "a", a))
 
 
 @composition(
@@ -224,7 +209,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     Tensor([[2., 4.],
             [1., 3.]])
     """
-    return rearrange("rot90", lambda m: np.rot90(m, k, axes), m)
+    return rearrange("rot90", lambda m: np.rot90(m, k, axes), as_operand("rot90", "m", m))
 
 
 @composition(np.fliplr, sample=lambda r: [(r(2, 3),), (r(2, 3, 2),)])
@@ -272,4 +257,4 @@ def resize(a: Any, new_shape: Any) -> Any:
     >>> tg.resize(tg.Tensor([1.0, 2.0]), 3)
     Tensor([1., 2., 1.])
     """
-    return rearrange("resize", lambda a: np.resize(a, new_shape), a)
+    return rearrange("resize", lambda a: np.resize(a, new_shape), as_operand("resize", "a", a))

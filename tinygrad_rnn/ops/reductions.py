@@ -12,10 +12,11 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..dtypes import widen
 from ..errors import argument_error, describe
-from ..graph import Value, read, unwrap
+from ..graph import read, unwrap
 from ..op import op
 from .elementwise import exp, sqrt
 from .indexing import keep_where, where
+from .operands import as_operand
 from .shapes import concatenate, flip, invert_permutation, transpose
 
 HALF = np.dtype(np.float16)
@@ -210,7 +211,7 @@ def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> An
     >>> tg.std(tg.Tensor([1.0, 3.0]))
     Tensor(1.)
     """
-    a = a if isinstance(a, Value) else np.asarray(a)
+    a = as_operand("std", "a", a)
     # In float16, the variance may overflow although its square root does not.
     y = root_of_variance(var(widen(a), axis=axis, ddof=ddof, keepdims=keepdims))
     return y.astype(a.dtype) if a.dtype == np.float16 else y
@@ -485,7 +486,7 @@ def _check_entries(operation: str, t: Any, axis: int | None) -> Any:
 
 def _as_array(operation: str, a: Any, axis: Any) -> np.ndarray:
     """Return `a` as an array; raise AxisError if it does not have the axes in `axis`."""
-    array = np.asarray(unwrap(a))
+    array = unwrap(as_operand(operation, "a", a))
     if axis is not None:
         normalize_axis_tuple(axis, array.ndim, f"{operation}: axis")
     return array

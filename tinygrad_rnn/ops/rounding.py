@@ -12,9 +12,10 @@ import numpy as np
 
 from ..op import op
 from .arithmetic import BROADCAST
-from .composition import as_floats, as_operand, composition, in_dtype_of
+from .composition import composition
 from .elementwise import abs
 from .indexing import where
+from .operands import as_floats, as_operand, as_operands, in_dtype_of
 
 BETWEEN_JUMPS = {"a": (4, 6), "b": (3, 4)}
 """A domain in which 1 < a / b < 2, because difference quotients across a jump are no derivative."""
@@ -191,7 +192,7 @@ def fix(x: Any) -> Any:
     >>> tg.fix(tg.Tensor([1.5, -1.5]))
     Tensor([ 1., -1.])
     """
-    return trunc(x)
+    return trunc(as_operand("fix", "x", x))
 
 
 @composition(np.modf, sample=lambda r: (r(3, 4),))
@@ -204,7 +205,7 @@ def modf(x: Any) -> tuple[Any, Any]:
     >>> tg.modf(tg.Tensor([1.5, -1.5]))
     (Tensor([ 0.5, -0.5]), Tensor([ 1., -1.]))
     """
-    given = as_operand(x)
+    given = as_operand("modf", "x", x)
     x = in_dtype_of(given, *as_floats(given))
     return where(abs(x) == inf, 0, fmod(x, 1)), trunc(x)
 
@@ -219,4 +220,5 @@ def divmod(a: Any, b: Any) -> tuple[Any, Any]:
     >>> tg.divmod(tg.Tensor([7.0, -7.0]), 4)
     (Tensor([ 1., -2.]), Tensor([3., 1.]))
     """
+    a, b = as_operands("divmod", a=a, b=b)
     return floor_divide(a, b), remainder(a, b)

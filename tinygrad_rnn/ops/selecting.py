@@ -12,8 +12,8 @@ from ..errors import argument_error, describe, format_count
 from .composition import composition
 from .elementwise import astype
 from .indexing import scatter, where
-from .products import as_operand
-from .rearranging import as_index, as_operands, rearrange
+from .operands import as_index, as_operand, as_sequence
+from .rearranging import rearrange
 from .shapes import broadcast_to, ravel
 
 
@@ -74,6 +74,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     Tensor([[1.],
             [3.]])
     """
+    a = as_operand("compress", "a", a)
     return take(a, np.flatnonzero(_constant_vector("compress", condition)), axis)
 
 
@@ -88,6 +89,7 @@ def extract(condition: Any, arr: Any) -> Any:
     >>> tg.extract(x > 0, x)
     Tensor([1., 3.])
     """
+    arr = as_operand("extract", "arr", arr)
     return take(arr, np.flatnonzero(np.ravel(condition)))
 
 
@@ -121,7 +123,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     >>> tg.delete(tg.Tensor([1.0, 2.0, 3.0]), 1)
     Tensor([1., 3.])
     """
-    obj = as_index("delete", "obj", obj)
+    arr, obj = as_operand("delete", "arr", arr), as_index("delete", "obj", obj)
     obj = obj if isinstance(obj, slice) or obj.size else []  # np.array([]) has dtype float
     return rearrange("delete", lambda arr: np.delete(arr, obj, axis), arr)
 
@@ -144,7 +146,7 @@ def choose(a: Any, choices: Any, mode: Any = "raise") -> Any:
     >>> tg.choose([1, 0], [tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0])])
     Tensor([3., 2.])
     """
-    a = as_index("choose", "a", a)
+    a, choices = as_index("choose", "a", a), as_sequence("choose", "choices", choices)
     return rearrange("choose", lambda *choices: np.choose(a, choices, mode=mode), *choices)
 
 
@@ -169,10 +171,11 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     Tensor([3., 0., 9.])
     """
     condlist = [as_index("select", "condlist", condition) for condition in condlist]
-    choices = as_operands("select", "choicelist", choicelist)
+    choices = as_sequence("select", "choicelist", choicelist)
     if isinstance(default, bool | int):  # beside integers, it takes their dtype
         dtype = np.result_type(*[choice.dtype for choice in choices], default)
         default = np.asarray(default, dtype)
+    default = as_operand("select", "default", default, *choices)
     return rearrange(
         "select", lambda *parts: np.select(condlist, parts[:-1], parts[-1]), *choices, default
     )

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
-from ..graph import Value
 from ..op import op
 from .composition import composition
+from .operands import as_operand, as_sequence
 
 
 @op(
@@ -48,7 +48,7 @@ def ravel(a: Any) -> Any:
     >>> tg.ravel(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 2., 3., 4.])
     """
-    return reshape(a, (-1,))
+    return reshape(as_operand("ravel", "a", a), (-1,))
 
 
 @op(
@@ -94,7 +94,8 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     >>> tg.swapaxes(tg.Tensor([[1.0, 2.0]]), 0, 1).shape
     (2, 1)
     """
-    n = np.ndim(a)
+    a = as_operand("swapaxes", "a", a)
+    n = a.ndim
     first = normalize_axis_index(axis1, n, "swapaxes: axis1")
     second = normalize_axis_index(axis2, n, "swapaxes: axis2")
     axes = list(range(n))
@@ -120,7 +121,8 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     >>> tg.moveaxis(tg.Tensor(np.zeros((2, 3, 4))), 0, -1).shape
     (3, 4, 2)
     """
-    n = np.ndim(a)
+    a = as_operand("moveaxis", "a", a)
+    n = a.ndim
     starts = normalize_axis_tuple(source, n, "moveaxis: source")
     ends = normalize_axis_tuple(destination, n, "moveaxis: destination")
     if len(starts) != len(ends):
@@ -147,7 +149,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     >>> tg.rollaxis(tg.Tensor(np.zeros((2, 3, 4))), 2).shape
     (4, 2, 3)
     """
-    n = np.ndim(a)
+    a = as_operand("rollaxis", "a", a)
+    n = a.ndim
     axis = normalize_axis_index(axis, n, "rollaxis: axis")
     start = n if start == n else normalize_axis_index(start, n, "rollaxis: start")
     return moveaxis(a, axis, start - 1 if axis < start else start)
@@ -231,8 +234,9 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     >>> tg.broadcast_arrays(tg.Tensor([1.0, 2.0]), tg.Tensor([[3.0]]))[1]
     Tensor([[3., 3.]])
     """
-    shape = np.broadcast_shapes(*[np.shape(a) for a in args])
-    return tuple([broadcast_to(a, shape) for a in args])
+    arrays = as_sequence("broadcast_arrays", "args", args)
+    shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    return tuple([broadcast_to(a, shape) for a in arrays])
 
 
 @op(
@@ -329,7 +333,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> tg.split(tg.Tensor([1.0, 2.0, 3.0]), [1])
     [Tensor([1.]), Tensor([2., 3.])]
     """
-    a: Any = ary if isinstance(ary, Value) else np.asarray(ary)
+    a = as_operand("split", "ary", ary)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
     if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
         expected, got = "an integer, or indices to cut at", describe(indices_or_sections)

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from .. import check
 from ..errors import argument_error, describe
 from .composition import composition
-from .products import as_operand
+from .operands import as_operand
 from .shapes import moveaxis, split
 
 

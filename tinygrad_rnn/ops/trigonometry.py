@@ -15,6 +15,7 @@ from .arithmetic import BROADCAST, multiply
 from .composition import composition
 from .elementwise import abs, cos, sqrt
 from .indexing import where
+from .operands import as_operand
 
 
 @op("tan({a})", shapes="(…) → (…)", reference=np.tan, domain=(-pi / 2, pi / 2))
@@ -167,7 +168,7 @@ def deg2rad(x: Any) -> Any:
     >>> tg.deg2rad(tg.Tensor([180.0]))
     Tensor([3.1415927])
     """
-    return multiply(x, pi / 180)
+    return multiply(as_operand("deg2rad", "x", x), pi / 180)
 
 
 @composition(np.rad2deg, np.degrees, sample=lambda r: (r(3, 4),))
@@ -180,4 +181,4 @@ def rad2deg(x: Any) -> Any:
     >>> tg.rad2deg(tg.Tensor([0.5]))
     Tensor([28.64789])
     """
-    return multiply(x, 180 / pi)
+    return multiply(as_operand("rad2deg", "x", x), 180 / pi)

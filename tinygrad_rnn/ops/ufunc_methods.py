@@ -16,9 +16,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
-from .composition import as_operand
 from .cumulative import cumprod
 from .indexing import where as choose
+from .operands import as_operand, as_operands
 from .reductions import cumsum, logsumexp, max, min, prod, sum
 from .shapes import expand_dims, moveaxis, reshape, stack
 
@@ -60,12 +60,13 @@ def reduce(
         If there is no entry and no `initial`, or if there are several axes and the ufunc must take
         its entries in order.
     """
-    a = as_operand(array)
+    a = as_operand(f"np.{ufunc.__name__}.reduce", "array", array)
     axes = _axes(a, axis)
     if ufunc in KEEP_INTEGERS and a.dtype.kind != "f" and isinstance(initial, float):
         initial = _whole(ufunc, initial)
     if where is not True:
-        a = choose(as_operand(where), a, _number_left_out(ufunc, a, initial))
+        mask = as_operand(f"np.{ufunc.__name__}.reduce", "where", where)
+        a = choose(mask, a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
         got, fix = describe(axis), "reduce one axis after the other"
         raise argument_error(f"np.{ufunc.__name__}.reduce", "axis", "one axis", got, fix)
@@ -131,7 +132,7 @@ def _fold(
 
 def accumulate(ufunc: np.ufunc, op: Op, array: Any, axis: int = 0) -> Any:
     """Return ``ufunc.accumulate(array, axis)``: the reductions of the first 1, 2, … entries."""
-    a = as_operand(array)
+    a = as_operand(f"np.{ufunc.__name__}.accumulate", "array", array)
     axis = normalize_axis_index(axis, a.ndim)
     if ufunc in (np.add, np.multiply):
         return (cumsum if ufunc is np.add else cumprod)(a, axis=axis)
@@ -142,8 +143,7 @@ def accumulate(ufunc: np.ufunc, op: Op, array: Any, axis: int = 0) -> Any:
 
 def outer(ufunc: np.ufunc, op: Op, a: Any, b: Any) -> Any:
     """Return ``ufunc.outer(a, b)``: the ufunc of each entry of `a` with each entry of `b`."""
-    b = as_operand(b, a)
-    a = as_operand(a, b)
+    a, b = as_operands(f"np.{ufunc.__name__}.outer", a=a, b=b)
     return op(reshape(a, a.shape + (1,) * b.ndim), b)
 
 
@@ -153,7 +153,7 @@ def reduceat(ufunc: np.ufunc, op: Op, array: Any, indices: Any, axis: int = 0) -
     A slice goes from one index to the next. If the next index is not larger, the slice has one
     entry.
     """
-    a = as_operand(array)
+    a = as_operand(f"np.{ufunc.__name__}.reduceat", "array", array)
     axis = normalize_axis_index(axis, a.ndim)
     moved, starts = moveaxis(a, axis, 0), [int(i) for i in indices]
     stops = [

@@ -1,0 +1,101 @@
+"""The arguments of compositions as arrays and Tensors, and the dtypes that they compute in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import check, tree
+from ..dtypes import as_constant, get_default_dtype
+from ..errors.messages import check_sequence
+from ..graph import Value
+from ..op import registry
+
+
+def as_operand(operation: str, argument: str, x: Any, *others: Any) -> Any:
+    """Return `x` if it is a Tensor, else as an array of real numbers.
+
+    Beside a Tensor among `others`, a number or a list of floats takes the dtype that it would have
+    in an op: that of the floating Tensors, or the default dtype. A list that contains Tensors is
+    stacked.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not a Tensor, a rectangular array of real numbers, or nested lists of them.
+    """
+    if isinstance(x, Value) or (type(x) is np.ndarray and x.dtype.kind in "biuf"):
+        return x
+    try:
+        if isinstance(x, list | tuple):
+            leaves = tree.leaves(x)
+            if any(isinstance(leaf, Value) for leaf in leaves):
+                items = [as_operand(operation, argument, item, *leaves, *others) for item in x]
+                return registry["stack"](items)  # `shapes`, which defines it, imports this module
+        array = _as_array(x, [y.array for y in others if isinstance(y, Value)])
+    except (ValueError, TypeError, OverflowError) as error:
+        raise check.numbers_error(operation, argument, x) from error
+    if array.dtype.kind not in "biuf":
+        raise check.numbers_error(operation, argument, x)
+    return array
+
+
+def _as_array(x: Any, arrays: list[np.ndarray]) -> np.ndarray:
+    """Return a constant as an array; `arrays` are those of the Tensors beside it."""
+    constant = as_constant(x, arrays)
+    if isinstance(constant, np.ndarray) or not arrays:
+        return np.asarray(constant)
+    floating = [a.dtype for a in arrays if a.dtype.kind == "f"]
+    if isinstance(constant, float) and not floating:
+        floating = [get_default_dtype()]
+    return np.asarray(constant, np.result_type(*floating) if floating else None)
+
+
+def as_operands(operation: str, **arguments: Any) -> list[Any]:
+    """Return several arguments, each as `as_operand` does, in dtypes that fit each other."""
+    values = arguments.values()
+    return [
+        x if isinstance(x, Value) else as_operand(operation, name, x, *values)
+        for name, x in arguments.items()
+    ]
+
+
+def as_sequence(operation: str, argument: str, arrays: Any) -> list[Any]:
+    """Return each item of a sequence, as `as_operand` does, in dtypes that fit each other."""
+    items = check_sequence(operation, argument, arrays)
+    return [
+        x if isinstance(x, Value) else as_operand(operation, f"{argument}[{i}]", x, *items)
+        for i, x in enumerate(items)
+    ]
+
+
+def as_index(operation: str, argument: str, x: Any) -> Any:
+    """Return an argument that says which entries are meant: a slice, or a plain array.
+
+    A Tensor that requires gradients raises TypeError, because such an argument has no derivative.
+    """
+    return x if isinstance(x, slice) else check.real_array(operation, argument, x)
+
+
+def as_floats(*arrays: Any) -> list[Any]:
+    """Return `arrays` with integers as floats, in a dtype that holds both the integers and floats.
+
+    A composition computes with floats if its result is floating, because integers wrap around:
+    the square of 100 in int8 is 16.
+    """
+    dtype = np.result_type(*[a.dtype for a in arrays])
+    dtype = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    return [a if a.dtype.kind == "f" else a.astype(dtype) for a in arrays]
+
+
+def in_dtype_of(a: Any, y: Any) -> Any:
+    """Return `y`, which was computed from `a` in a wider dtype, in the dtype of `a`.
+
+    If `a` has no floating dtype, a floating Tensor gets the default dtype, as the result of an op
+    of integers does. Any other `y` stays as it is.
+    """
+    if a.dtype.kind == "f":
+        return y if y.dtype == a.dtype else y.astype(a.dtype)
+    from_integers = isinstance(y, Value) and y.array.dtype.kind == "f"
+    return y.astype(get_default_dtype()) if from_integers else y  # pyright: ignore
