@@ -6,6 +6,7 @@
 import ast
 import io
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import tinygrad_rnn
@@ -32,6 +33,7 @@ FILES_IN_ROOMS = [
 ]
 
 
+@cache
 def parse(path):
     """Return the syntax tree of a file."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))

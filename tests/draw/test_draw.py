@@ -867,13 +867,13 @@ def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
 
 def test_scopes_of_great_depth_are_folded_fast():
     x = ramp((), "x")
-    for depth in range(1_500):
+    for depth in range(750):
         with tg.scope(*(f"s{i}" for i in range(depth))):
             x = tg.tanh(x)
     drawn, seconds = measure(lambda: tg.graph(x))
     assert "drawn with fold=" in drawn.notes[1]
     assert 500 < len(drawn.nodes) <= 600
-    assert seconds < 20
+    assert seconds < 5
 
 
 def chain(length):
@@ -903,7 +903,7 @@ def measure(work, runs=1):
 
 def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
     seconds = []
-    for length in (25_000, 100_000):
+    for length in (21_000, 63_000):
         output = chain(length)
         drawn, graphed = measure(lambda output=output: tg.graph(output))
         text, written = measure(drawn.text)
@@ -911,12 +911,12 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
         assert len([line for line in text.splitlines() if "⊙" in line]) > length / 20
         assert len(data["nodes"]) == len(data["edges"]) + 1 == length + 1
         seconds.append(graphed + written + listed)
-    assert seconds[1] < 4 * seconds[0] * 2 + 1, (
-        "four times as much takes much more than four times as long"
+    assert seconds[1] < 3 * seconds[0] * 2 + 0.4, (
+        "three times as much takes much more than three times as long"
     )
     message = (
         r"^graph.dot: argument fold: expected at most 600 visible nodes, "
-        r"got 100,001, which cannot be folded into fewer; "
+        r"got 63,001, which cannot be folded into fewer; "
         r"record parts under tg.scope\(name\) and pass fold=1, or use text\(\), which has no limit$"
     )
     for draw_all in (
@@ -943,7 +943,7 @@ def test_the_lag_of_a_state_is_written_without_escapes():
 )
 def test_a_long_loop_is_viewed_in_linear_time(view, most):
     seconds = []
-    for length in (500, 8_000):
+    for length in (250, 4_000):
         w, h = ramp((), "w"), ramp((), "h", grad=False)
         for t in range(length):
             with tg.scope("loop", t):

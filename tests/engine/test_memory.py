@@ -283,7 +283,7 @@ def drawing(form):
     def steps(n):
         for _ in range(n):
             figure = tg.graph((gru(X)[0] ** 2).sum())
-            figure.text()
+            figure.save(folder / "x.txt")
             figure.save(folder / f"x.{form}")
     return steps
 
@@ -329,8 +329,7 @@ An array that is kept, with its Tensor and Node, would take more.
 
 
 @pytest.mark.parametrize(
-    "scene",
-    ["training()", "training(compile=True)", "sampling()", "drawing('dot')", "drawing('txt')"],
+    "scene", ["training()", "training(compile=True)", "sampling()", "drawing('dot')"]
 )
 def test_memory_is_flat_over_a_thousand_steps(scene, tmp_path):
     grown, tensors = measure_growth(scene, tmp_path, 1000)
@@ -359,7 +358,7 @@ def test_the_check_on_resident_memory_can_fail(tmp_path):
 
 # -- the peak --------------------------------------------------------------------------------------
 
-LENGTHS = (64, 128, 256, 512, 1024)
+LENGTHS = (64, 128, 256, 512)
 LAYERS = {
     "rnn": lambda: nn.RNN(16, 32, rng=0),
     "gru": lambda: nn.GRU(16, 32, rng=0),
