@@ -199,6 +199,10 @@ class Cell(Module):
         return h, h
 
 
+def cut_in_three(x: Tensor) -> list[Tensor]:
+    return tg.split(x, 3, axis=-1)
+
+
 assert_type(Gate(2)(t), Tensor)
 assert_type(Gate(2)(t, scale=2.0), Tensor)
 assert_type(tg.nn.Linear(2, 3)(t), Tensor)
@@ -207,7 +211,12 @@ assert_type(tg.nn.LayerNorm(2)(t), Tensor)
 assert_type(tg.nn.Dropout(0.5)(t), Tensor)
 assert_type(tg.nn.functional.dropout(t), Tensor)
 assert_type(tg.nn.Sequential(tg.nn.Linear(2, 3), tg.tanh)(t), Tensor)
+assert_type(tg.nn.Sequential(*[tg.nn.Linear(2, 2), tg.nn.Linear(2, 2)])(t), Tensor)
 sequence = np.ones((5, 2, 3), dtype="float32")
+assert_type(tg.nn.Sequential(tg.nn.Linear(3, 3), tg.nn.GRU(3, 4))(sequence), tuple[Tensor, Tensor])
+assert_type(tg.nn.Sequential(tg.nn.LSTM(3, 4))(sequence), tuple[Tensor, Pair])
+assert_type(tg.nn.Sequential(tg.nn.Sequential(tg.nn.Linear(3, 3)), Gate(3))(sequence), Tensor)
+assert_type(tg.nn.Sequential(tg.nn.Linear(3, 3), cut_in_three)(sequence), list[Tensor])
 assert_type(tg.nn.RNN(3, 4)(sequence), tuple[Tensor, Tensor])
 assert_type(tg.nn.GRU(3, 4)(sequence, lengths=[5, 2]), tuple[Tensor, Tensor])
 assert_type(tg.nn.LSTM(3, 4)(sequence), tuple[Tensor, Pair])

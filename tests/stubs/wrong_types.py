@@ -53,6 +53,8 @@ def wrong_calls(t: Tensor, gate: Gate) -> None:
     tg.nn.Linear(2, 3)(t, t)  # error
     print(tg.nn.Linear(2, 3)(t).weight)  # error
     tg.nn.GRU(2, 3)(t).sum()  # error
+    tg.nn.Sequential(tg.nn.Linear(2, 2), tg.nn.GRU(2, 3))(t).sum()  # error
+    tg.nn.Sequential(tg.nn.Linear(2, 2), 3)(t)  # error
     tg.nn.LSTM(2, 3)(t)[1].sum()  # error
     gate("a")  # error
     gate(t, scale="large")  # error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from math import sqrt
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
@@ -256,7 +256,11 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}"
 
 
-class Sequential(Module):
+Result = TypeVar("Result")
+"""The type of what the last step of a `Sequential` returns."""
+
+
+class Sequential(Module, Generic[Result]):
     """Modules or other functions, applied in order: each gets the output of the previous one.
 
     ::
@@ -282,7 +286,13 @@ class Sequential(Module):
     ['0.weight', '0.bias', '2.weight', '2.bias']
     """
 
-    def __init__(self, *steps: Callable[[Any], Any]):
+    @overload
+    def __init__(self, *steps: *tuple[*tuple[Callable[..., Any], ...], Callable[..., Result]]): ...
+    @overload
+    def __init__(self: Sequential[Tensor], *steps: Callable[..., Tensor]): ...
+    @overload
+    def __init__(self: Sequential[Any], *steps: Callable[..., Any]): ...
+    def __init__(self, *steps: Callable[..., Any]):
         super().__init__()
         for i, step in enumerate(steps):
             expected = "a Module or a function"
@@ -294,10 +304,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, i: int) -> Callable[[Any], Any]:
+    def __getitem__(self, i: int) -> Callable[..., Any]:
         return getattr(self, self.steps[_check_index("Sequential", i, len(self))])
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: Any) -> Result:
         """Apply all steps to x, in order."""
         for name in self.steps:
             x = getattr(self, name)(x)
