@@ -168,7 +168,6 @@ TRIES = {
 
 @pytest.mark.parametrize("shell", TRIES)
 def test_the_completion_script_works_in_the_shell(shell, folder):
-    pytest.importorskip("shtab", exc_type=ImportError)
     done = run_process("--print-completion", shell, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     for command in subparsers():

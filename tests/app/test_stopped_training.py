@@ -5,7 +5,6 @@ import os
 import pty
 import random
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -235,7 +234,6 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(folder, number):
     process.communicate()
 
 
-@pytest.mark.skipif(not shutil.which("nohup"), reason="there is no nohup here")
 def test_nohup_keeps_a_training_alive(folder):
     command = ["nohup", *COMMAND, *TRAIN[:-1], str(10**6)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -29,6 +29,30 @@ def test_every_test_file_that_ci_names_exists(file):
     assert (ROOT / file).is_file()
 
 
+SKIPS = {
+    "the device that is always full": "Linux has it",
+    "pipes, links and permissions": "Linux has them",
+    "permissions": "Linux has them",
+    "links": "Linux has them",
+    "only root gives files away": "root_leaves",
+    "the source distribution has no .ci": "the checkout has it",
+}
+"""Each reason to skip a test, and why CI runs the test: what it has, or words in ``.ci/run``."""
+
+
+def test_ci_runs_every_test_that_may_be_skipped():
+    skip = re.compile(r"(?:skipif|pytest\.skip)\(.*|importorskip.*")
+    found = {
+        re.findall('"([^"]+)"', line)[-1]
+        for path in (ROOT / "tests").glob("*/test_*.py")
+        for line in skip.findall(path.read_text(encoding="utf-8"))
+        if path != Path(__file__) or "no .ci" in line
+    }
+    assert found == set(SKIPS)
+    for words in SKIPS.values():
+        assert words.endswith((" it", " them")) or words in CI
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "tests" / "mutation").glob("*.toml")))
 def test_every_path_of_the_mutation_tests_exists(path):
     modules = re.search(r"module-path = \[(.+)\]", path.read_text(encoding="utf-8"))[1]
