@@ -5,6 +5,7 @@ A test that is marked with `every_composition` takes a new composition by itself
 
 import numpy as np
 import pytest
+from helpers import together
 from internals import Sampler, compositions
 
 COMPOSITIONS = dict(compositions)
@@ -56,10 +57,10 @@ def flat(output):
     return list(output) if isinstance(output, list | tuple) else [output]
 
 
-CASES = [
-    (name, args, kwargs) for name, made in COMPOSITIONS.items() for args, kwargs in calls(made)
-]
+CALLS = {name: calls(made) for name, made in COMPOSITIONS.items()}
 every_composition = pytest.mark.parametrize("name", COMPOSITIONS)
-every_call = pytest.mark.parametrize(
-    ("name", "args", "kwargs"), CASES, ids=[f"{case[0]}-{i}" for i, case in enumerate(CASES)]
-)
+
+
+def every_call(test):
+    """Run a test for every composition, with all its sample calls."""
+    return every_composition(together(("args", "kwargs"), CALLS, of="name")(test))

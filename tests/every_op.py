@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import together
 from internals import cases, is_elementwise, place_inside, registry
 from internals import domain_of_inputs as domains
 
@@ -28,9 +29,13 @@ STOPPED = "where(False, g, 0)"
 """The rule of an input on which the result does not depend, except at jumps."""
 
 every_op = pytest.mark.parametrize("name", OPS)
-every_case = pytest.mark.parametrize(
-    ("name", "arrays", "params"), CASES, ids=[f"{case[0]}-{i}" for i, case in enumerate(CASES)]
-)
+CALLS = {name: [call[1:] for call in CASES if call[0] == name] for name in OPS}
+
+
+def every_case(test):
+    """Run a test for every op, with all its sample calls."""
+    return every_op(together(("arrays", "params"), CALLS, of="name")(test))
+
 
 BROADCASTING = [name for name, op in OPS.items() if is_elementwise(op) and len(op.inputs) > 1]
 BINARY = [name for name in BROADCASTING if len(OPS[name].inputs) == 2]

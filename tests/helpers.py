@@ -1,5 +1,8 @@
 """Values, networks and calls that the tests of several rooms share."""
 
+import functools
+import inspect
+
 import numpy as np
 from internals import Architecture, Options, Trainer, main
 
@@ -7,6 +10,52 @@ import tinygrad_rnn as tg
 from tinygrad_rnn.text import sample
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 6
+
+
+# -- many cases ------------------------------------------------------------------------------------
+
+
+def together(names, cases, *, of=None):
+    """Return a decorator like ``parametrize``, but all cases run in one test.
+
+    What pytest does for each test takes longer than a small case. All cases run, and an error names
+    those that failed.
+
+    Parameters
+    ----------
+    names : str or tuple of str
+        The arguments of the test that a case fills.
+    cases : iterable, or dict of lists
+        The values, in tuples if there are several names. With `of`, those for each of its values.
+    of : str, optional
+        Another argument of the test, which chooses the list of cases.
+    """
+    several = not isinstance(names, str)
+    cases = cases if of else list(cases)
+
+    def decorate(test):
+        @functools.wraps(test)
+        def run(**given):
+            chosen = cases[given[of]] if of else cases
+            assert chosen, "there are no cases"
+            errors = []
+            for number, case in enumerate(chosen):
+                filled = zip(names, case, strict=True) if several else [(names, case)]
+                try:
+                    test(**given, **dict(filled))
+                except Exception as error:
+                    error.add_note(f"in case {number}, {names} = {case!r}")
+                    errors.append(error)
+            if errors:
+                raise ExceptionGroup(f"{len(errors)} of {len(chosen)} cases failed", errors)
+
+        signature = inspect.signature(test)
+        filled = names if several else (names,)
+        others = [p for name, p in signature.parameters.items() if name not in filled]
+        run.__signature__ = signature.replace(parameters=others)
+        return run
+
+    return decorate
 
 
 # -- values ----------------------------------------------------------------------------------------

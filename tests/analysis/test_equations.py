@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from helpers import leaf_with, normal
+from helpers import leaf_with, normal, together
 from internals import fill_formula, levels, toposort
 
 import tinygrad_rnn as tg
@@ -223,7 +223,7 @@ def test_every_pair_of_signs_and_functions_keeps_its_meaning():
             assert_reads_as(lambda a, b, c, f=f, g=g: f(g(a + b)))
 
 
-@pytest.mark.parametrize("seed", range(300))
+@together("seed", range(300))
 def test_random_expressions_keep_their_meaning(seed):
     rng = np.random.default_rng(seed)
 
@@ -275,7 +275,7 @@ def choose_entries(rng, x):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("seed", range(60))
+@together("seed", range(60))
 def test_an_equation_gives_every_digit_of_its_constants(seed, dtype):
     """The reader computes with NumPy in the same dtype, so it gets the very same numbers."""
     rng = np.random.default_rng(seed)

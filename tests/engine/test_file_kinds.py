@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import read_one_line, run_command
+from helpers import read_one_line, run_command, together
 from internals import Trainer, load_metadata, load_model, read_text, recognise
 
 import tinygrad_rnn as tg
@@ -142,7 +142,7 @@ READERS = {
 
 
 @every_kind
-@pytest.mark.parametrize("reader", READERS)
+@together("reader", READERS)
 def test_a_reader_says_what_a_file_of_another_kind_is(reader, name, tmp_path):
     """The content shows the kind: the name may have any ending."""
     read, where = READERS[reader]
@@ -183,7 +183,7 @@ CONVERTERS = {
 
 
 @every_kind
-@pytest.mark.parametrize("converter", CONVERTERS)
+@together("converter", CONVERTERS)
 def test_a_path_in_place_of_arrays_is_answered_with_the_line_for_this_file(
     converter, name, tmp_path
 ):

@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from helpers import together
 from internals import toposort
 
 import tinygrad_rnn as tg
@@ -580,9 +581,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("operate", OPERATORS.values(), ids=OPERATORS)
+@together("other", OTHERS.values())
+@together("side", ["left", "right"])
 def test_operators_give_float32_tensors_with_gradients(operate, other, side):
     t = tg.Tensor(B, requires_grad=True)
     plain = other.data if isinstance(other, tg.Tensor) else np.asarray(other)

@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pytest
+from helpers import together
 from public_names import CLASSES, MEMBERS, PUBLIC, members
 
 import tinygrad_rnn as tg
@@ -208,7 +208,7 @@ def test_an_example_shows_a_method_only_if_it_uses_it():
     assert not shown(Whole, "add", WHOLE)
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@together("name", PUBLIC)
 def test_every_public_name_is_described(name):
     """Networks, losses, optimizers, initialisers and schedules need an equation."""
     thing = PUBLIC[name]
@@ -232,7 +232,7 @@ def test_every_public_name_is_described(name):
     )
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@together("name", MEMBERS)
 def test_every_public_method_has_an_example(name):
     """The example is its own, its class's, or, for a method in `CALLED`, that of a base."""
     kind, member = MEMBERS[name]
@@ -246,7 +246,7 @@ def test_every_public_method_has_an_example(name):
     )
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+@together("name", MEMBERS)
 def test_every_public_method_is_described(name):
     """One line is enough for a property, for a method that a base describes, and for a method with
     at most one argument that the line names.

@@ -13,6 +13,7 @@ from types import ModuleType
 from unittest import mock
 
 import pytest
+from helpers import together
 
 import tinygrad_rnn as tg
 
@@ -29,7 +30,7 @@ def run(code):
 # -- dir -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*dir(tg), ""])
+@together("name", [*dir(tg), ""])
 def test_dir_of_what_tg_holds_is_its_public_names(name):
     module = getattr(tg, name) if name else tg
     if isinstance(module, ModuleType):

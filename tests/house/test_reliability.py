@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import together
 from removals import PACKAGE, REMOVALS, code_without
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def named_tests(row):
     return re.findall(r"`(test_\w+)`", row[2])
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0].strip() for row in ROWS])
+@together("row", ROWS)
 def test_every_row_names_tests_that_exist(row):
     assert len(row) == 3
     assert set(named_tests(row)) <= HOMES.keys()
@@ -46,7 +47,7 @@ def test_the_page_names_every_test_that_has_a_removal():
     assert {test for row in ROWS for test in named_tests(row)} >= REMOVALS.keys()
 
 
-@pytest.mark.parametrize("test", REMOVALS)
+@together("test", REMOVALS)
 def test_every_protection_is_found_once_in_its_function(test):
     removal = REMOVALS[test]
     source = (PACKAGE / removal["file"]).read_text(encoding="utf-8")

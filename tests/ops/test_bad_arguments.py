@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 from every_composition import COMPOSITIONS, calls, every_composition, flat, is_float
+from helpers import together
 
 import tinygrad_rnn as tg
 
@@ -54,8 +55,8 @@ def is_allowed(made, place, value):
     return isinstance(value, list) and takes_a_list
 
 
-@pytest.mark.parametrize("what", BAD)
 @every_composition
+@together("what", BAD)
 def test_a_composition_refuses_by_name_what_is_no_array_of_numbers(name, what):
     made, refused = COMPOSITIONS[name], 0
     for args, kwargs, place, in_list in places(made):

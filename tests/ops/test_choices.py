@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import leaf_with, normal
+from helpers import leaf_with, normal, together
 
 import tinygrad_rnn as tg
 from tinygrad_rnn import nn
@@ -93,8 +93,8 @@ def gradient(f, a, cotangent):
 
 
 @every_choice
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@pytest.mark.parametrize("wild", [INF, -INF, NAN, 1.0])
+@together("dtype", ["float16", "float32", "float64"])
+@together("wild", [INF, -INF, NAN, 1.0])
 def test_what_is_not_chosen_gets_0(f, a, chosen, wild, dtype):
     found = gradient(f, a.astype(dtype), np.full(f(tg.Tensor(a)).shape, wild))
     assert found.dtype == dtype
@@ -112,7 +112,7 @@ def test_infinite_gradients_leave_those_beside_them(name):
 
 
 @pytest.mark.parametrize("name", sorted(CHOICES.keys() - {"prod"}))  # its derivative is 0 by value
-@pytest.mark.parametrize("wild", [INF, -INF, NAN])
+@together("wild", [INF, -INF, NAN])
 def test_a_second_derivative_of_what_is_not_chosen_is_0(name, wild):
     """The gradient is differentiated again: what arrives where it is 0 by choice has no effect."""
     f, a, chosen = CHOICES[name]

@@ -6,7 +6,7 @@ Integers wrap around without a warning, so a composition that is right for float
 import numpy as np
 import pytest
 from every_composition import COMPOSITIONS, calls, flat, floats, with_floats
-from helpers import normal
+from helpers import normal, together
 
 import tinygrad_rnn as tg
 
@@ -37,8 +37,8 @@ def assert_as_numpy(found, expected, scale):
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize("dtype", SMALL)
 @pytest.mark.parametrize("name", sorted(COMPOSITIONS.keys() - {"float_power"}))
+@together("dtype", SMALL)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_small_integers_give_numpys_values_or_an_error(name, dtype):
     made, rng = COMPOSITIONS[name], np.random.default_rng(8)

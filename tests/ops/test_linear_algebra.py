@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import normal
+from helpers import normal, together
 
 import tinygrad_rnn as tg
 
@@ -226,8 +226,8 @@ SHAPES = [(), (3,), (1,), (2, 3), (3, 2), (2, 3, 3), (1, 3), (0, 3)]
 
 
 @pytest.mark.parametrize("name", ["dot", "inner", "vdot", "kron", "outer", "vecdot", "tensordot"])
-@pytest.mark.parametrize("first", SHAPES, ids=str)
-@pytest.mark.parametrize("second", SHAPES, ids=str)
+@together("first", SHAPES)
+@together("second", SHAPES)
 def test_products_of_arrays_with_any_number_of_axes_are_numpys(name, first, second):
     """Where NumPy refuses the shapes, so does the function of Tensors."""
     f = getattr(np, name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import leaf_with
+from helpers import leaf_with, together
 from internals import methods_elsewhere, names_elsewhere
 
 import tinygrad_rnn as tg
@@ -49,11 +49,6 @@ ALIKE = {
 """For methods of a Module, the dtypes of its parameters afterwards."""
 
 
-def names(entry):
-    """Return the name of a test."""
-    return f"{entry[0]}.{entry[1]}"
-
-
 def surroundings():
     """Return what the suggestions use."""
 
@@ -82,7 +77,7 @@ def as_arrays(value):
     return [value.data if isinstance(value, tg.Tensor) else np.asarray(value)]
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=names)
+@together("entry", ENTRIES)
 def test_a_name_from_elsewhere_is_missing_and_names_ours(entry):
     table, name, hint = entry
     home = HOMES[table]
@@ -95,7 +90,7 @@ def test_a_name_from_elsewhere_is_missing_and_names_ours(entry):
     assert str(caught.value).endswith(f"; {sentence}")
 
 
-@pytest.mark.parametrize("entry", CODE, ids=names)
+@together("entry", CODE)
 def test_what_is_suggested_runs(entry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     known = surroundings()
@@ -108,7 +103,7 @@ def test_what_is_suggested_runs(entry, tmp_path, monkeypatch):
         evaluate(entry[2], known)
 
 
-@pytest.mark.parametrize("entry", COMPARED, ids=names)
+@together("entry", COMPARED)
 def test_what_is_suggested_computes_what_pytorch_does(entry):
     table, name, hint = entry
     known = surroundings()

@@ -8,6 +8,7 @@ import functools
 import numpy as np
 import pytest
 from every_op import CASES, OPS, is_float
+from helpers import together
 from internals import numpy_protocol as protocol
 
 import tinygrad_rnn as tg
@@ -183,7 +184,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize(("f", "a", "b"), PAIRS.values(), ids=PAIRS)
-@pytest.mark.parametrize("which", ["both", "first", "second"])
+@together("which", ["both", "first", "second"])
 def test_functions_of_two(f, a, b, which):
     """One of the two may be a plain array, on either side."""
     if which == "first":
@@ -269,7 +270,7 @@ LEFT |= {
 
 
 @pytest.mark.parametrize("left", LEFT.values(), ids=LEFT)
-@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "**", "%", "//"])
+@together("sign", ["+", "-", "*", "/", "**", "%", "//"])
 def test_numpy_on_the_left(left, sign):
     f = eval(f"lambda t: left {sign} t", {"left": left})
     check_gradient(f, A)
@@ -410,8 +411,8 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("name", [*FOLDED, *WHOLE])
+@together("f", METHODS.values())
 def test_methods_of_ufuncs_are_numpys(name, f):
     check_gradient(lambda t: f(getattr(np, name), t), A)
 
@@ -775,9 +776,8 @@ def is_silent(x):
     )
 
 
-@pytest.mark.parametrize("name", [name for name, _ in every_function()])
-def test_no_numpy_function_is_silent(name):
-    f = dict(every_function())[name]
+@together(("name", "f"), every_function())
+def test_no_numpy_function_is_silent(name, f):
     for form, call in FORMS.items():
         for array in SHAPES.values():
             t = tg.Tensor(array.copy(), requires_grad=True)

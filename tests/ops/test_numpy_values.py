@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import together
 
 import tinygrad_rnn as tg
 
@@ -61,25 +62,25 @@ def assert_same(f, *arrays):
         np.testing.assert_allclose(y.data.astype(float), np.asarray(e, float), **near)
 
 
-@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
-@pytest.mark.parametrize("kwargs", [{}, {"axis": 0}, {"axis": -1, "keepdims": True}], ids=str)
 @pytest.mark.parametrize("name", REDUCTIONS)
+@together("array", ARRAYS.values())
+@together("kwargs", [{}, {"axis": 0}, {"axis": -1, "keepdims": True}])
 def test_reductions_of_odd_arrays_are_numpys(name, kwargs, array):
     if not array.size and name in ("median", "average"):
         return  # an error, where NumPy warns and gives NaN
     assert_same(lambda t: getattr(np, name)(t, **kwargs) * 1.0, array)
 
 
-@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
 @pytest.mark.parametrize("name", ELEMENTWISE)
+@together("array", ARRAYS.values())
 def test_functions_of_odd_arrays_are_numpys(name, array):
     f = getattr(np, name)
     assert_same(lambda t: f(t) if name == "modf" else f(t) * 1.0, array)
 
 
-@pytest.mark.parametrize("array", ARRAYS.values(), ids=ARRAYS)
-@pytest.mark.parametrize("other", [2, 2.5, np.float32(2.5), np.array(0.75), [1.5]], ids=str)
 @pytest.mark.parametrize("name", PAIRS)
+@together("array", ARRAYS.values())
+@together("other", [2, 2.5, np.float32(2.5), np.array(0.75), [1.5]])
 def test_functions_of_odd_arrays_and_numbers_are_numpys(name, other, array):
     f = getattr(np, name)
     for arguments in ((array, other), (other, array)):

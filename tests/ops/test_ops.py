@@ -23,7 +23,7 @@ from every_op import (
     tracked,
     value_and_gradients,
 )
-from helpers import with_gaps, with_negative_strides
+from helpers import together, with_gaps, with_negative_strides
 from internals import cases, check_op
 
 import tinygrad_rnn as tg
@@ -114,7 +114,7 @@ def test_the_gradient_is_that_of_the_reference(name, arrays, params):
 
 
 @every_op
-@pytest.mark.parametrize("seed", range(3))
+@together("seed", range(3))
 def test_every_op_passes_gradcheck_to_second_order(name, seed):
     rng = np.random.default_rng(seed)
     assert check_op(OPS[name], order=2, rng=rng) == len(cases(OPS[name], rng)) > 0
@@ -143,7 +143,7 @@ def test_plain_arrays_in_plain_arrays_out(name, arrays, params):
 
 
 @every_case
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@together("dtype", [np.float16, np.float32, np.float64])
 def test_the_dtype_of_the_inputs_is_kept(name, arrays, params, dtype):
     lower = [a.astype(dtype) if is_float(a) else a for a in arrays]
     inputs = tracked(name, lower)
@@ -182,9 +182,9 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("name", BINARY)
+@together("other", OTHERS.values())
+@together("side", ["left", "right"])
 def test_float32_with_other_numbers_stays_float32(name, other, side):
     data = np.array([[0.5, 1.25, 3.0], [2.0, 0.75, 1.75]], dtype=np.float32)
     t = tg.Tensor(data, requires_grad=True)
@@ -275,7 +275,7 @@ LAYOUTS = {
 
 
 @every_case
-@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+@together("layout", LAYOUTS.values())
 def test_layout_does_not_matter_and_inputs_are_never_written(name, arrays, params, layout):
     y, gradients = value_and_gradients(name, arrays, params)
     odd = [layout(a) if isinstance(a, np.ndarray) else a for a in arrays]

@@ -20,6 +20,7 @@ from every_op import (
     tracked,
     value_and_gradients,
 )
+from helpers import together
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
@@ -97,8 +98,8 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("number", [1.5, 2, np.float32(1.5), np.float16(1.5), np.int8(2)], ids=repr)
 @pytest.mark.parametrize(("name", "params"), NUMBERS.items(), ids=NUMBERS)
+@together("number", [1.5, 2, np.float32(1.5), np.float16(1.5), np.int8(2)])
 def test_a_number_alone_is_taken_as_numpy_takes_it(name, params, number):
     """`tg.tanh(1.0)` is `np.tanh(1.0)`, a float64; a scalar of NumPy's keeps its dtype."""
     y = call(name, [number], params)

@@ -6,7 +6,7 @@ float16 ends at 65,504 and has 11 bits, so a sum of many entries needs a wider d
 import mpmath
 import numpy as np
 import pytest
-from helpers import leaf_with, normal
+from helpers import leaf_with, normal, together
 from internals import numpy_protocol as protocol
 
 import tinygrad_rnn as tg
@@ -42,9 +42,9 @@ def result_and_gradient(f, a, u):
     return y.data, x.grad
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("axis", [None, 0, -1])
 @pytest.mark.parametrize("name", REDUCED)
+@together("shape", SHAPES)
+@together("axis", [None, 0, -1])
 def test_a_reduction_of_float16_is_that_of_float64_rounded(name, axis, shape):
     f, scale = REDUCED[name]
     a = np.abs(scale * normal(*shape, seed=1)).astype(np.float16)
@@ -165,8 +165,8 @@ WITH_A_NUMBER = {
 
 
 @pytest.mark.parametrize("name", WITH_A_NUMBER)
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{type(n).__name__} {n}")
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@together("number", NUMBERS)
+@together("dtype", ["float16", "float32", "float64"])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_number_beside_a_tensor_leaves_its_dtype(name, number, dtype):
     f = WITH_A_NUMBER[name]

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 import recorded
-from helpers import leaf_with
+from helpers import leaf_with, together
 
 import tinygrad_rnn as tg
 
@@ -18,7 +18,8 @@ EPOCHS = 50
 
 
 def cases(*prefixes):
-    return recorded.every({name: x for name, x in CASES.items() if name.startswith(prefixes)})
+    chosen = [(name, case) for name, case in CASES.items() if name.startswith(prefixes)]
+    return together(("name", "case"), chosen)
 
 
 class Run:
@@ -62,12 +63,12 @@ def assert_rates(actual, expected):
 
 
 @cases("pair/", "several/")
-def test_schedules_on_one_optimizer_compose_as_in_pytorch(case):
+def test_schedules_on_one_optimizer_compose_as_in_pytorch(name, case):
     assert_rates(Run(case).rates(0, EPOCHS), case["lr"])
 
 
 @cases("pair/", "several/")
-def test_schedules_that_resume_together_continue_as_one_run(case, tmp_path):
+def test_schedules_that_resume_together_continue_as_one_run(name, case, tmp_path):
     """The states are loaded in any order into new objects, and the rates are the same bits."""
     whole = Run(case).rates(0, EPOCHS)
     middle = 25
@@ -200,14 +201,14 @@ class GroupRun:
 
 
 @cases("groups/")
-def test_every_group_steps_with_its_own_settings_as_in_pytorch(case):
+def test_every_group_steps_with_its_own_settings_as_in_pytorch(name, case):
     run = GroupRun(case, case["initial"])
     for i in range(len(case["path"])):
         run.step(i)
 
 
 @cases("groups/")
-def test_an_optimizer_with_groups_continues_from_its_state(case, tmp_path):
+def test_an_optimizer_with_groups_continues_from_its_state(name, case, tmp_path):
     middle = int(case["added"]) + 3
     first = GroupRun(case, case["initial"])
     for i in range(middle):

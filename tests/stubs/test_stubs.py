@@ -12,6 +12,7 @@ from types import UnionType
 
 import numpy as np
 import pytest
+from helpers import together
 from internals import registry
 from stubs.sample_calls import sample_calls
 from stubs.write_stubs import COMMAND, STUBS, overloads
@@ -79,7 +80,7 @@ def test_the_stub_of_an_op_takes_the_arguments_of_its_sample_calls(op):
         assert names[required:] == [name for name in op.defaults if name not in op.required]
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _, _ in SAMPLE_CALLS}))
+@together("name", sorted({name for name, _, _ in SAMPLE_CALLS}))
 def test_a_function_that_returns_several_arrays_has_an_overload_that_says_so(name):
     results = [result for _, result in overloads(getattr(tg, name))]
     several = [r for r in results if r.startswith(("tuple", "list")) or r.endswith("Result")]
