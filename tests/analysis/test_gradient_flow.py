@@ -572,9 +572,9 @@ def test_a_hundred_steps_are_followed_fast():
     layer = tg.nn.GRU(D, 16, rng=0)
     output, _ = layer(tg.Tensor(np.ones((100, B, D)), dtype="float32"))
     loss = output.sum()
-    start = time.perf_counter()
+    start = time.process_time()
     found = tg.bptt.flow(loss)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert found.parameters["weight_hh_l0"].shape == (100, 48, 16)
 
 

@@ -747,14 +747,14 @@ def test_a_drawing_of_a_hundred_steps_is_fast():
     x = np.arange(101) % 4
     logits, _ = model(x[:-1, None])
     loss = functional.cross_entropy(logits, x[1:, None])
-    start = time.perf_counter()
+    start = time.process_time()
     drawn = tg.graph(loss)
     picture = drawn.dot()
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert "t = 99" in picture
-    start = time.perf_counter()
+    start = time.process_time()
     assert "time step 99" in drawn.text()
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_graph_of_over_600_nodes_is_folded_and_a_note_says_so():

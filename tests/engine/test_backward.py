@@ -926,9 +926,9 @@ def test_a_decorated_function_runs_in_several_threads():
 
     @tg.no_grad()
     def quiet(x):
-        gate.wait(10)
+        gate.wait(60)
         y = x * 2
-        gate.wait(10)
+        gate.wait(60)
         return y.requires_grad
 
     with ThreadPoolExecutor(4) as pool:
@@ -952,12 +952,12 @@ def test_no_grad_holds_in_its_thread_only():
     def quiet():
         with tg.no_grad():
             inside.set()
-            done.wait(10)
+            done.wait(60)
             found["quiet"] = (x * 2).requires_grad
 
     thread = threading.Thread(target=quiet)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     found["main"] = (x * 2).requires_grad
     with ThreadPoolExecutor(1) as pool:
         found["new thread"] = pool.submit(lambda: (x * 2).requires_grad).result()
