@@ -35,6 +35,7 @@ from tinygrad_rnn.compile.capture import captured
 from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
+from tinygrad_rnn.errors.argument_names import ELSEWHERE
 from tinygrad_rnn.gradcheck import (
     Sampler,
     cases,
@@ -60,6 +61,7 @@ from tinygrad_rnn.serialize.whole_file import find_target, replace_file
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
+    "ELSEWHERE",
     "FORMAT",
     "HANDLER",
     "PAUSE",

@@ -109,10 +109,26 @@ def through(flow):
     shrunk(weight()).sum().backward()
 
 
-def define(formula):
+def through_joined(contributions):
+    """Run a backward pass through a variadic rule that returns ``contributions(g)``."""
+
+    @tg.op("added({arrays})")
+    def added(*arrays):
+        return sum(arrays)
+
+    del registry["added"]
+    added.vjps(arrays=lambda g, y, *arrays: contributions(g))
+    first, second = weight(), weight()
+    try:
+        added([first, second]).sum().backward()
+    finally:
+        assert first.grad is second.grad is None
+
+
+def define(formula, **settings):
     """Define an op with this formula."""
 
-    @tg.op(formula)
+    @tg.op(formula, **settings)
     def halved(a):
         return a / 2
 

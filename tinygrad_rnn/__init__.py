@@ -19,8 +19,8 @@ from .analysis.debug import debug
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
 from .graph import no_grad, scope
-from .op import op
 from .ops import *  # noqa: F403
+from .ops.definition import op
 from .ops.missing_names import missing
 from .ops.names_elsewhere import PACKAGE
 from .scan import detach, scan

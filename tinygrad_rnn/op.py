@@ -40,7 +40,7 @@ The tests, `tinygrad-rnn check` and the table of ops in the documentation iterat
 
 @dataclass(eq=False, repr=False)
 class Op:
-    """A function of arrays together with its derivative. The decorator `op` creates it.
+    """A function of arrays together with its derivative. The decorator `tg.op` creates it.
 
     If an argument is a Tensor, the op returns a Tensor. It records the call if a Tensor among the
     arguments requires gradients and recording is on. If no argument is a Tensor, the op behaves
@@ -89,7 +89,6 @@ class Op:
         self.rules: dict[str, Function] = {}
         self.rules_in_order: tuple[Function, ...] = ()
         self.has_all_rules = False
-        messages.check_formula(self)
         update_wrapper(self, self.forward)
 
     def vjps(self, **rules: Function) -> Op:
@@ -106,6 +105,8 @@ class Op:
         messages.check_rules(self, rules)
         self.rules = rules
         self.rules_in_order = tuple([rules.get(name, _no_rule) for name in self.inputs])
+        if self.variadic and rules:
+            self.rules_in_order = (_one_for_each_input(self, *self.rules_in_order),)
         self.has_all_rules = len(rules) == len(self.inputs)
         return self
 
@@ -163,76 +164,6 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.signature}>"
-
-
-def op(
-    formula: str,
-    *,
-    shapes: str = "",
-    sample: Function | None = None,
-    fix: str = "",
-    reference: Function | None = None,
-    domain: Any = REAL,
-) -> Callable[[Function], Op]:
-    """Return a decorator that turns a function on plain arrays into an op.
-
-    The positional arguments of the function are arrays. Its keyword-only arguments are settings.
-
-    Parameters
-    ----------
-    formula : str
-        The op in mathematical notation, with the name of each argument in braces.
-    shapes : str, optional
-        The shapes of the inputs and the output, for the documentation. In ``"(…), (…) → (…)"``,
-        each … stands for axes that broadcast.
-    sample : callable, optional
-        ``sample(r)`` returns arguments for checks of the op: a tuple of arrays, or a list of such
-        tuples. If the call has settings, the last item of the tuple is a dict of settings.
-        ``r(3, 4)`` draws an array of distinct numbers that are not near zero, and
-        ``r.positive(3, 4)`` draws an array of distinct positive numbers. An op without `sample` is
-        checked on arrays drawn from its domain if `shapes` names no axes, as in
-        ``"(…), (…) → (…)"``.
-    fix : str, optional
-        The fix that the error messages of this op suggest.
-    reference : callable, optional
-        A function with the same arguments that computes the same result independently of the op:
-        NumPy's function, or another formula. Tests compare the values of the op with those of
-        `reference`, and the gradients of the op with finite differences of `reference`.
-    domain : tuple or dict, optional
-        The open interval in which the inputs may lie, for example ``(0, inf)`` for a logarithm. A
-        dict gives one interval for each input, by name. Instead of an interval, ``bool`` stands for
-        an array of booleans.
-
-    Raises
-    ------
-    ValueError
-        If another file, for example one in this package, defines an op of the same name, or the
-        braces in `formula` contain anything but the name of an argument. An op that the same file
-        or notebook defines again replaces the old one; this is no error.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import tinygrad_rnn as tg
-    >>> @tg.op("{a} / (1 + |{a}|)", sample=lambda r: (r(3),))
-    ... def softsign(a):
-    ...     return a / (1 + np.abs(a))
-    >>> softsign = softsign.vjps(a=lambda g, y, a: g / (1 + tg.abs(a)) ** 2)
-    >>> x = tg.Tensor([1.0, -3.0], requires_grad=True)
-    >>> softsign(x).sum().backward()
-    >>> x.grad
-    array([0.25  , 0.0625], dtype=float32)
-    """
-
-    def register(forward: Function) -> Op:
-        made = Op(forward, formula, shapes, sample, fix, reference, domain)
-        known = registry.get(made.name)
-        if known and _file_of(known.forward) != _file_of(forward):
-            raise messages.name_taken_error(known)
-        registry[made.name] = made
-        return made
-
-    return register
 
 
 def find_op(name: str) -> Op:
@@ -299,10 +230,13 @@ def rule_source(rule: Function) -> str:
     return " ".join(b" ".join(lines).decode().split())
 
 
-def _file_of(forward: Function) -> Any:
-    """Return the file that defines a function, or its module if it has no file (in a notebook)."""
-    inner = inspect.unwrap(forward)
-    return getattr(inner, "__globals__", {}).get("__file__", inner.__module__)
+def _one_for_each_input(op: Op, rule: Function) -> Function:
+    """Return the rule of a variadic op with a check: it must return one array for each input."""
+
+    def checked(g: Any, y: Any, *inputs: Any, **params: Any) -> Any:
+        return messages.check_contributions(op, rule(g, y, *inputs, **params), len(inputs))
+
+    return checked
 
 
 def _no_rule(*_: Any, **__: Any) -> None:

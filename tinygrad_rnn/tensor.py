@@ -1,4 +1,4 @@
-"""The Tensor: a value with operators and methods, most of which call an op."""
+"""The Tensor: a value with operators. `ArrayMethods` of `ops` has the methods that call an op."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from . import ops
 from .backward import accumulate, backward_pass
 from .copying import Copyable
-from .dtypes import as_array, as_dtype
+from .dtypes import as_array
 from .errors import argument_error, describe, messages
 from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
 from .op import apply
-from .ops import numpy_protocol, reductions
+from .ops import numpy_protocol
 from .ops.indexing import frozen_index
 from .ops.operators import EntryCount, MoreOperators, no_modulo
 
@@ -164,17 +163,6 @@ class Tensor(Copyable, MoreOperators, Value):
     def __bool__(self) -> bool:
         return read(bool, messages.single_entry("bool", self))
 
-    # NumPy calls these methods to store a Tensor in an array, and math.exp calls `__float__`. Both
-    # would lose gradients, so these methods raise an error if the Tensor requires gradients.
-    def __float__(self) -> float:
-        return float(messages.check_untracked("float", "t", self).item())
-
-    def __int__(self) -> int:
-        return int(messages.check_untracked("int", "t", self).item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item() if spec else str(self), spec)
-
     # -- gradients ---------------------------------------------------------------------------------
 
     def backward(
@@ -284,40 +272,3 @@ class Tensor(Copyable, MoreOperators, Value):
         return np.array(array, dtype=dtype, copy=copy)
 
     __array_ufunc__, __array_function__ = numpy_protocol.array_ufunc, numpy_protocol.array_function
-
-    # -- methods that call the function of the same name (`flatten`: ravel) ------------------------
-
-    T = property(ops.transpose, doc="The axes in reverse order.")
-    mT = property(lambda self: ops.swapaxes(self, -2, -1), doc="The last two axes exchanged.")
-
-    abs, sqrt, square, exp, expm1 = ops.abs, ops.sqrt, ops.square, ops.exp, ops.expm1
-    log, log1p, sin, cos, tanh = ops.log, ops.log1p, ops.sin, ops.cos, ops.tanh
-    sigmoid, relu, softplus, clip = ops.sigmoid, ops.relu, ops.softplus, ops.clip
-    logsumexp, softmax, log_softmax = ops.logsumexp, ops.softmax, ops.log_softmax
-    max, min, var, std, prod, round = ops.max, ops.min, ops.var, ops.std, ops.prod, ops.round
-    any, all, argmax, argmin = ops.any, ops.all, reductions.argmax, reductions.argmin
-    cumsum, cumprod, copy, repeat, take = ops.cumsum, ops.cumprod, ops.copy, ops.repeat, ops.take
-    squeeze, expand_dims, swapaxes, trace = ops.squeeze, ops.expand_dims, ops.swapaxes, ops.trace
-    broadcast_to, flip, flatten, ravel = ops.broadcast_to, ops.flip, ops.ravel, ops.ravel
-    matmul, dot, outer, split, diagonal = ops.matmul, ops.dot, ops.outer, ops.split, ops.diagonal
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Return the sum over `axis`, or over all entries if it is None."""
-        return apply(ops.sum, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        """Return the mean over `axis`, or over all entries if it is None."""
-        return apply(ops.mean, (self,), {"axis": axis, "keepdims": keepdims})
-
-    def reshape(self, *shape: Any) -> Self:
-        """Return the entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
-        return apply(ops.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
-
-    def transpose(self, *axes: Any) -> Self:
-        """Return the Tensor with its axes in reverse order, or in the order given."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return apply(ops.transpose, (self,), {"axes": order})
-
-    def astype(self, dtype: DTypeLike) -> Self:
-        """Return the numbers in another dtype. Gradients flow back if both dtypes are floating."""
-        return ops.astype(self, dtype=as_dtype("astype", dtype))  # pyright: ignore  # (stub)

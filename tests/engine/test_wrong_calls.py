@@ -11,6 +11,7 @@ from wrong_calls import (
     every,
     loss,
     through,
+    through_joined,
     used,
     weight,
 )
@@ -287,6 +288,86 @@ AREAS = {
             lambda: define("half({})"),
             ValueError,
             "op halved: argument formula",
+        ),
+        "op without parentheses": (
+            lambda: tg.op(abs),
+            TypeError,
+            r"op: argument formula: expected the formula as text, got builtin.*with parentheses$",
+        ),
+        "formula that is no text": (
+            lambda: define(3),
+            TypeError,
+            r"op: argument formula: .* got int 3",
+        ),
+        "shapes that are no text": (
+            lambda: define("half({a})", shapes=(3,)),
+            TypeError,
+            r"op: argument shapes: expected text, got tuple",
+        ),
+        "a sample that is no function": (
+            lambda: define("half({a})", sample=X),
+            TypeError,
+            r"op: argument sample: expected a function, or None, got float32",
+        ),
+        "a reference that is no function": (
+            lambda: define("half({a})", reference=2.0),
+            TypeError,
+            r"op: argument reference: .* got float 2.0",
+        ),
+        "a domain of one number": (
+            lambda: define("half({a})", domain=1),
+            TypeError,
+            r"op halved: argument domain: expected an open interval, .* got 1; write",
+        ),
+        "a domain from high to low": (
+            lambda: define("half({a})", domain=(1, 0)),
+            TypeError,
+            r"op halved: argument domain: .* got \(1, 0\)",
+        ),
+        "a domain of text": (
+            lambda: define("half({a})", domain="(0, inf)"),
+            TypeError,
+            r"op halved: argument domain",
+        ),
+        "a domain for another input": (
+            lambda: define("half({a})", domain={"b": (0, 1)}),
+            TypeError,
+            r"op halved: argument domain: .* got {'b'",
+        ),
+        "an op of no function": (
+            lambda: tg.op("half({a})")(3),
+            TypeError,
+            r"op: argument function: expected a function on arrays, got int 3",
+        ),
+        "a variadic rule with a short list": (
+            lambda: through_joined(lambda g: [g]),
+            TypeError,
+            r"backward: argument rule of added: expected a list of 2, .* got a list of 1; return",
+        ),
+        "a variadic rule with a long list": (
+            lambda: through_joined(lambda g: [g, g, g]),
+            TypeError,
+            r"backward: argument rule of added: .* got a list of 3",
+        ),
+        "a variadic rule with an array": (
+            lambda: through_joined(lambda g: g),
+            TypeError,
+            r"backward: argument rule of added: .* got float64 \(3,\)",
+        ),
+        "a variadic rule with a generator": (
+            lambda: through_joined(lambda g: (g for _ in range(2))),
+            TypeError,
+            r"backward: argument rule of added: .* got generator",
+        ),
+        "a variadic rule that gives nothing": (
+            lambda: through_joined(lambda g: None),
+            TypeError,
+            r"backward: argument rule of added: .* got NoneType None",
+        ),
+        "a variadic rule with one that is no array": (
+            lambda: through_joined(lambda g: [g, None]),
+            TypeError,
+            r"backward: argument rule of added: .* got NoneType None",
         ),
         "array of a class of its own": (
             lambda: tg.Tensor(X) * X.view(type("matrix", (np.ndarray,), {"mask": None})),

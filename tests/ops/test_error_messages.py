@@ -42,7 +42,7 @@ WRONG = {
     "setting": (
         lambda t: tg.sum(t, axes=0),
         TypeError,
-        ["sum(a, axis=None, keepdims=False)", "axes"],
+        ["sum: argument axes", "a, axis, keepdims", "write axis="],
     ),
     "too-many": (lambda t: tg.exp(t, t), TypeError, ["exp(a)", "2 positional"]),
     "too-few": (lambda t: tg.add(t), TypeError, ["add(a, b)", "1 positional"]),

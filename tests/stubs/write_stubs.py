@@ -300,6 +300,7 @@ def write_method(name, value):
     if name == "__hash__":
         return ["def __hash__(self) -> int: ..."]
     result, (_, *given) = result_of(value), parameters(value)
+    given = [p for p in given if p.name != "more"]  # which is there for the text of an error
     if result == "NoReturn":
         return []
     if "<lambda>" in value.__qualname__:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..scope_part import format_scope
 from . import argument_error, describe
+from .argument_names import name_error
 
 DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
 """Tests for functions whose body runs after the call."""
@@ -77,17 +78,6 @@ def numbers_error(operation: str, argument: str, x: Any) -> Exception:
 # -- defining an op --------------------------------------------------------------------------------
 
 
-def check_formula(op: Any) -> None:
-    """Raise ValueError if the braces of a formula name something other than the op's arguments."""
-    names = [*op.inputs, *op.defaults]
-    try:
-        op.formula.format(**dict.fromkeys(names, ""))
-    except (KeyError, IndexError, ValueError) as error:
-        expected = f"placeholders among {', '.join(f'{{{name}}}' for name in names)}"
-        fix = "use the names of the arguments, and write {{ for a literal brace"
-        raise argument_error(f"op {op.name}", "formula", expected, repr(op.formula), fix) from error
-
-
 def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
     """Raise TypeError if a rule names an unknown input, or does not accept the op's arguments."""
     unknown = ", ".join(sorted(rules.keys() - set(op.inputs)))
@@ -110,12 +100,6 @@ def check_rules(op: Any, rules: Mapping[str, Any]) -> None:
             raise argument_error(f"{op.name}.vjps", name, expected, got, fix, TypeError) from error
 
 
-def name_taken_error(op: Any) -> Exception:
-    """Return the error for a new op whose name is taken by `op`, which another file defines."""
-    got, fix = f"that of the op defined in {op.forward.__module__}", "rename the function"
-    return argument_error("op", op.name, "a name that is not taken", got, fix)
-
-
 def unknown_op_error(name: str) -> Exception:
     """Return the error for a name that is not in the registry."""
     expected, fix = "the name of a defined op", "import the module that defines it first"
@@ -127,6 +111,10 @@ def unknown_op_error(name: str) -> Exception:
 
 def call_error(op: Any, count: int, settings: Mapping[str, Any]) -> Exception:
     """Return the error for a call whose arguments do not fit the op's signature."""
+    names = [*op.inputs, *op.defaults]
+    for name in settings:
+        if name not in names:
+            return name_error(op.name, name, names)
     got = f"{count} positional arguments" + "".join(f", {name}=" for name in sorted(settings))
     return TypeError(f"{op.name}: got {got}; call it as {op.signature}")
 
@@ -212,6 +200,17 @@ def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     got, kind = (f"shape {c.shape}", ValueError) if is_array else (describe(c), TypeError)
     fix = "return g times the derivative, or leave out the rule if there is no derivative"
     return argument_error("backward", argument, expected, got, fix, kind)
+
+
+def check_contributions(op: Any, contributions: Any, n: int) -> Any:
+    """Return what the rule of a variadic op returned; raise TypeError unless it is `n` arrays."""
+    is_list = isinstance(contributions, list | tuple)
+    if not is_list or len(contributions) != n:
+        expected = f"a list of {n}, one array for each input"
+        got = f"a list of {len(contributions)}" if is_list else describe(contributions)
+        fix = "return a list or tuple, with zeros for an input that has no gradient"
+        raise argument_error("backward", f"rule of {op.name}", expected, got, fix, TypeError)
+    return contributions
 
 
 # -- Tensors ---------------------------------------------------------------------------------------

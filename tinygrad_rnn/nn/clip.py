@@ -11,9 +11,11 @@ import numpy as np
 from .. import check
 from ..dtypes import widen
 from ..errors import argument_error
+from ..errors.named_calls import explain_names
 from ..tensor import Tensor
 
 
+@explain_names
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, *, norm_type: float = 2.0
 ) -> float:
@@ -109,6 +111,7 @@ def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -
     return total
 
 
+@explain_names
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Clip every entry of every gradient to [−clip_value, clip_value].
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import check, ops, tree
+from ..errors.named_calls import explain_names
 from ..scan import StepFunction
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -32,6 +33,7 @@ Outside of `reuse_masks`, this is None.
 """
 
 
+@explain_names
 def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -> Tensor:
     """Zero each entry with probability p and scale up the other entries, if `training` is True.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import check
 from ..errors import argument_error, describe
+from ..errors.named_calls import NamedCalls
 from ..graph import context, toposort
 from ..tensor import Tensor
 from .held_objects import find_entries, find_in_class, find_referents, is_method, may_hold
@@ -24,7 +25,7 @@ FIX = (
 """The advice for a weight that is not found."""
 
 
-class Holder:
+class Holder(NamedCalls):
     """An object whose weights are found in its attributes. `Module` is the only subclass.
 
     A weight is a Tensor with ``requires_grad=True`` that no op computed. It is found in an

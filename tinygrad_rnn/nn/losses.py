@@ -20,10 +20,12 @@ from typing import Any
 
 from .. import check, ops
 from ..errors import argument_error
+from ..errors.named_calls import explain_names
 from ..tensor import Tensor
 from . import loss_terms as terms
 
 
+@explain_names
 def cross_entropy(
     logits: Any,
     target: Any,
@@ -111,6 +113,7 @@ def cross_entropy(
     return terms.reduce_loss(name, loss, reduction, dtype, weights)
 
 
+@explain_names
 def nll_loss(
     log_probabilities: Any,
     target: Any,
@@ -166,6 +169,7 @@ def nll_loss(
     return terms.reduce_loss(name, loss, reduction, dtype, weights)
 
 
+@explain_names
 def mse_loss(input: Any, target: Any, *, reduction: terms.Reduction = "mean") -> Tensor:
     """Return the mean squared error.
 
@@ -207,6 +211,7 @@ def mse_loss(input: Any, target: Any, *, reduction: terms.Reduction = "mean") ->
     return terms.reduce_loss("mse_loss", difference * difference, reduction, dtype)
 
 
+@explain_names
 def binary_cross_entropy_with_logits(
     logits: Any,
     target: Any,

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from .. import check
 from ..errors import argument_error, describe
+from ..errors.named_calls import require_known
 from ..graph import ScopePart, clock, context
 from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
@@ -104,6 +105,9 @@ class Module(Holder):
         hook = call_hook.get()
         try:
             return self.forward(*args, **kwargs) if hook is None else hook(self, args, kwargs)
+        except TypeError as error:
+            require_known(error, type(self).__name__, self.forward, kwargs)
+            raise
         finally:
             context.reset(token)
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from .. import check, tree
 from ..errors import argument_error, describe
+from ..errors.argument_names import name_error
 from ..tensor import Tensor
 from .cells import Cell
 from .layers import check_last_axis
@@ -28,14 +28,10 @@ FURTHER = ("input_dropout", "state_dropout", "zoneout")
 
 def require_further_settings(kind: type, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return `settings`; raise TypeError for one that layers of this kind do not have."""
-    for name, value in settings.items():
-        if name not in FURTHER:
-            known = [*list(inspect.signature(kind).parameters)[:-1], *FURTHER]
-            close = get_close_matches(name, known, 1)
-            fix = f"leave it out; help(tg.nn.{kind.__name__}) lists the settings"
-            fix = f"did you mean {close[0]}?" if close else fix
-            expected = f"a setting of {kind.__name__}"
-            raise argument_error(kind.__name__, name, expected, describe(value), fix, TypeError)
+    known = [*list(inspect.signature(kind).parameters)[:-1], *FURTHER]
+    for name in settings:
+        if name not in known:
+            raise name_error(kind.__name__, name, known)
     return settings
 
 

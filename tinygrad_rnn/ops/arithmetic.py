@@ -13,8 +13,8 @@ import numpy as np
 from .. import tree
 from ..errors import argument_error, describe
 from ..graph import Value
-from ..op import op
 from .composition import composition
+from .definition import op
 from .elementwise import abs, astype, clip, log
 from .indexing import where
 from .operands import as_operand, as_operands

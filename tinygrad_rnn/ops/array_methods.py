@@ -1,23 +1,86 @@
-"""Methods that a NumPy array has and `Tensor` inherits: ``x.cumprod()`` is ``tg.cumprod(x)``."""
+"""Methods that a NumPy array has and `Tensor` inherits: ``x.exp()`` is ``tg.exp(x)``."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from ..dtypes import as_dtype
 from ..graph import read
-from . import cumulative, rearranging, rounding, selecting
+from ..op import apply
+from . import (
+    cumulative,
+    elementwise,
+    indexing,
+    inner_products,
+    products,
+    rearranging,
+    reductions,
+    rounding,
+    selecting,
+    shapes,
+)
 
 
 class ArrayMethods:
-    """Methods that call the function of the same name."""
+    """Methods that call the function of the same name; `flatten` calls `ravel`."""
 
     __slots__ = ()
 
-    round, cumprod = rounding.round, cumulative.cumprod
+    abs, square, sqrt = elementwise.abs, elementwise.square, elementwise.sqrt
+    exp, expm1, log = elementwise.exp, elementwise.expm1, elementwise.log
+    log1p, sin, cos = elementwise.log1p, elementwise.sin, elementwise.cos
+    tanh, sigmoid, relu = elementwise.tanh, elementwise.sigmoid, elementwise.relu
+    softplus, clip, copy = elementwise.softplus, elementwise.clip, elementwise.copy
+    logsumexp, softmax = reductions.logsumexp, reductions.softmax
+    log_softmax, prod = reductions.log_softmax, reductions.prod
+    max, min, var, std = reductions.max, reductions.min, reductions.var, reductions.std
+    any, all, cumsum = reductions.any, reductions.all, reductions.cumsum
+    argmax, argmin = reductions.argmax, reductions.argmin
+    round, cumprod, repeat = rounding.round, cumulative.cumprod, indexing.repeat
     trace, diagonal = rearranging.trace, rearranging.diagonal
     take, choose = selecting.take, selecting.choose
+    squeeze, expand_dims, swapaxes = shapes.squeeze, shapes.expand_dims, shapes.swapaxes
+    broadcast_to, flip, split = shapes.broadcast_to, shapes.flip, shapes.split
+    flatten = ravel = shapes.ravel
+    matmul, outer, dot = products.matmul, products.outer, inner_products.dot
+
+    T = property(shapes.transpose, doc="The axes in reverse order.")
+    mT = property(lambda self: self.swapaxes(-2, -1), doc="The last two axes exchanged.")
+
+    # The four methods below have the arguments of their ops. If a call has another one, the op
+    # raises the error. A call of `apply` is faster than a call of the op.
+
+    def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """Return the sum over `axis`, or over all entries if it is None."""
+        if more:
+            return reductions.sum(self, axis, keepdims, **more)
+        return apply(reductions.sum, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """Return the mean over `axis`, or over all entries if it is None."""
+        if more:
+            return reductions.mean(self, axis, keepdims, **more)
+        return apply(reductions.mean, (self,), {"axis": axis, "keepdims": keepdims})
+
+    def reshape(self, *shape: Any, **more: Any) -> Any:
+        """Return the entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
+        if more:
+            return shapes.reshape(self, *shape, **more)
+        return apply(shapes.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
+
+    def transpose(self, *axes: Any, **more: Any) -> Any:
+        """Return the Tensor with its axes in reverse order, or in the order given."""
+        if more:
+            return shapes.transpose(self, *axes, **more)
+        order = axes[0] if len(axes) == 1 else axes or None
+        return apply(shapes.transpose, (self,), {"axes": order})
+
+    def astype(self, dtype: DTypeLike) -> Any:
+        """Return the numbers in another dtype. Gradients flow back if both dtypes are floating."""
+        return elementwise.astype(self, dtype=as_dtype("astype", dtype))
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """Return the entries along `axis` for which `condition` is True."""

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors.named_calls import explain_names
+
 Function = Callable[..., Any]
 
 
@@ -74,6 +76,7 @@ def composition(
     """
 
     def register(function: Function) -> Function:
+        function = explain_names(function)
         names = (numpy_function, *other_names)
         made = Composition(function, names, sample, reference or numpy_function)
         compositions[numpy_name(numpy_function)] = made

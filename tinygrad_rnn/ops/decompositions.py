@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
-from ..op import op
 from .composition import composition
+from .definition import op
 from .indexing import where
 from .linear_algebra import fold_triangle, require_square, sample_symmetric, widened
 from .operands import as_operand

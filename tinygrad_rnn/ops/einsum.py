@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import argument_error, describe, format_count
-from ..op import op
 from .composition import composition
-from .operands import as_sequence
+from .definition import op
+from .operands import as_operand
 
 
 @op(
@@ -124,7 +124,7 @@ def _expand_subscripts(
         expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
         fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
         raise argument_error("einsum", "operands", expected, got, fix)
-    arrays = as_sequence("einsum", "operands", operands)
+    arrays = [as_operand("einsum", "operands", x) for x in operands]
     # Replace each ellipsis by unused letters, one for each of its axes, aligned at the last axis.
     widths = [
         x.ndim - len(term) + 3 if "..." in term else 0

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import check
 from ..graph import Value
-from ..op import op
+from .definition import op
 from .indexing import keep_where, where
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
+from .definition import op
 from .elementwise import sqrt
 from .trigonometry import hypot
 

@@ -12,8 +12,8 @@ from ..backward import SparseGrad
 from ..copying import frozen_copy
 from ..errors import argument_error, describe
 from ..graph import IMMUTABLE, Value
-from ..op import op
 from .composition import composition
+from .definition import op
 from .operands import as_operand
 
 

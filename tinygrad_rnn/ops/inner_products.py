@@ -11,10 +11,11 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .. import check
 from ..errors import argument_error, describe
 from ..graph import Value
+from ..op import apply
 from .composition import composition
 from .elementwise import astype
 from .operands import as_operands
-from .products import matmul
+from .products import _matmul, matmul
 from .reductions import sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, stack, transpose
 
@@ -87,8 +88,10 @@ def dot(a: Any, b: Any) -> Any:
     >>> tg.dot(tg.Tensor([1.0, 2.0]), tg.Tensor([3.0, 4.0]))
     Tensor(11.)
     """
-    if not (isinstance(a, Value) and isinstance(b, Value)):
-        a, b = as_operands("dot", a=a, b=b)
+    are_tensors = isinstance(a, Value) and isinstance(b, Value)
+    if are_tensors and a.array.ndim > 1 and b.array.ndim == 2:
+        return apply(_matmul, (a, b), {})
+    a, b = as_operands("dot", a=a, b=b)
     if a.ndim and 0 < b.ndim < 3:
         return matmul(a, b)
     return tensordot(a, b, (-1, -2)) if a.ndim and b.ndim else a * b

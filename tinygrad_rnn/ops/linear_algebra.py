@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
-from ..op import op
 from .composition import composition
+from .definition import op
 from .indexing import where
 from .operands import as_operand, as_operands, as_sequence
 from .products import matmul

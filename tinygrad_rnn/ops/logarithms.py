@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
 from .arithmetic import BROADCAST
+from .definition import op
 from .elementwise import abs, sigmoid
 from .indexing import where
 

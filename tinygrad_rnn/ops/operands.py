@@ -46,10 +46,11 @@ def _as_array(x: Any, arrays: list[np.ndarray]) -> np.ndarray:
     constant = as_constant(x, arrays)
     if isinstance(constant, np.ndarray) or not arrays:
         return np.asarray(constant)
-    floating = [a.dtype for a in arrays if a.dtype.kind == "f"]
+    floating = {a.dtype for a in arrays if a.dtype.kind == "f"}
     if isinstance(constant, float) and not floating:
-        floating = [get_default_dtype()]
-    return np.asarray(constant, np.result_type(*floating) if floating else None)
+        floating = {get_default_dtype()}
+    dtype = np.result_type(*floating) if len(floating) > 1 else next(iter(floating), None)
+    return np.asarray(constant, dtype)
 
 
 def as_operands(operation: str, **arguments: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""More operators of a Tensor: ``%``, ``//`` and `divmod`, and those that raise TypeError."""
+"""More operators and conversions of a Tensor: ``%``, ``//``, `float`, and what raises TypeError."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..errors import argument_error, describe
+from ..errors import argument_error, describe, messages
 from ..graph import read
 from .array_methods import ArrayMethods
 from .missing_names import NamesElsewhere
@@ -59,6 +59,17 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
     __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
     __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
     __invert__ = _refuse("~", "use np.logical_not(a), or ~a.data for bits")
+
+    # NumPy calls these methods to store a Tensor in an array, and math.exp calls `__float__`. Both
+    # would lose gradients, so these methods raise an error if the Tensor requires gradients.
+    def __float__(self) -> float:
+        return float(messages.check_untracked("float", "t", self).item())
+
+    def __int__(self) -> int:
+        return int(messages.check_untracked("int", "t", self).item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item() if spec else str(self), spec)
 
     def __index__(self) -> int:
         try:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import argument_error, describe
 from ..graph import Value
-from ..op import apply, op
+from ..op import apply
 from .composition import composition
+from .definition import op
 from .operands import as_operands
 from .shapes import expand_dims, reshape, squeeze
 

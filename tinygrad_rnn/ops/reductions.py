@@ -12,8 +12,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..dtypes import widen
 from ..errors import argument_error, describe
+from ..errors.named_calls import explain_names
 from ..graph import read, unwrap
-from ..op import op
+from .definition import op
 from .elementwise import exp, sqrt
 from .indexing import keep_where, where
 from .operands import as_operand
@@ -199,6 +200,7 @@ var.vjps(
 )
 
 
+@explain_names
 def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
     """Return the standard deviation, the square root of the variance; see `var`.
 
@@ -404,6 +406,7 @@ log_softmax.vjps(
 )
 
 
+@explain_names
 def any(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.bool:
     """Return whether any entry along `axis` is nonzero, as a boolean or array of booleans.
 
@@ -416,6 +419,7 @@ def any(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.boo
     return np.any(_as_array("any", a, axis), axis, keepdims=keepdims)
 
 
+@explain_names
 def all(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.bool:
     """Return whether every entry along `axis` is nonzero, as a boolean or array of booleans.
 
@@ -428,6 +432,7 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.boo
     return np.all(_as_array("all", a, axis), axis, keepdims=keepdims)
 
 
+@explain_names
 def argmax(a: Any, axis: int | None = None) -> np.ndarray:
     """Return the index of the largest entry. The index has no derivative.
 
@@ -451,6 +456,7 @@ def argmax(a: Any, axis: int | None = None) -> np.ndarray:
     return np.asarray(read(np.argmax, _check_entries("argmax", a, axis), axis))
 
 
+@explain_names
 def argmin(a: Any, axis: int | None = None) -> np.ndarray:
     """Return the index of the smallest entry. The index has no derivative.
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
 from .arithmetic import BROADCAST
 from .composition import composition
+from .definition import op
 from .elementwise import abs
 from .indexing import where
 from .operands import as_floats, as_operand, as_operands, in_dtype_of

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
-from ..op import op
+from ..op import apply
 from .composition import composition
+from .definition import op
 from .operands import as_operand, as_sequence
 
 
@@ -48,7 +49,7 @@ def ravel(a: Any) -> Any:
     >>> tg.ravel(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 2., 3., 4.])
     """
-    return reshape(as_operand("ravel", "a", a), (-1,))
+    return apply(reshape, (as_operand("ravel", "a", a),), {"shape": (-1,)})
 
 
 @op(

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..op import op
 from .arithmetic import BROADCAST, multiply
 from .composition import composition
+from .definition import op
 from .elementwise import abs, cos, sqrt
 from .indexing import where
 from .operands import as_operand

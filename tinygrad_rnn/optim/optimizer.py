@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, format_count
+from ..errors.named_calls import NamedCalls
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .parameter_groups import (
@@ -28,7 +29,7 @@ from .parameter_groups import (
 )
 
 
-class Optimizer:
+class Optimizer(NamedCalls):
     """Base class that holds the parameters, and the arrays that `update` keeps for each of them.
 
     A subclass defines `update`. If it keeps state, it also defines `state_names`, so that a loaded

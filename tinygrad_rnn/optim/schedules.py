@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from ..errors.named_calls import NamedCalls
 from ..ops.methods_elsewhere import PLATEAU, SCHEDULE
 from ..ops.missing_names import missing
 from ..serialize.file_kinds import require_arrays
@@ -22,7 +23,7 @@ from ..tensor import Tensor
 from .optimizer import Optimizer
 
 
-class ResumableSchedule:
+class ResumableSchedule(NamedCalls):
     """Base class of all schedules, which holds the optimizer and saves and loads the state.
 
     Attributes
