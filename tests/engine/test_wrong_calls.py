@@ -289,6 +289,16 @@ AREAS = {
             ValueError,
             "op halved: argument formula",
         ),
+        "a Tensor with gradients as data": (
+            lambda: tg.Tensor(weight()),
+            TypeError,
+            r"Tensor: argument data: .*; use data\.detach\(\)\.numpy\(\), or tg\.stack",
+        ),
+        "a number with gradients as data": (
+            lambda: tg.Tensor(weight().sum()),
+            TypeError,
+            r"Tensor: argument data: .*; use data\.item\(\), data\.detach",
+        ),
         "op without parentheses": (
             lambda: tg.op(abs),
             TypeError,

@@ -128,7 +128,7 @@ class Graph:
                 expected=f"at most {MAX_VERTICES} visible nodes",
                 got=f"{count}, which cannot be folded into fewer",
                 fix="record parts under tg.scope(name) and pass fold=1, "
-                "or use text(), which has no limit",
+                "or use graph.text(), which has no limit",
             )
         look = Look(**self._look, marked=self._marked, backward_done=self.status == "backward done")
         return write_dot(self._picture, look, "\n".join(self.notes))

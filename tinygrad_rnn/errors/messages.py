@@ -231,7 +231,8 @@ def check_untracked(operation: str, argument: str, t: Any) -> Any:
     """Return `t` if it is untracked; raise TypeError if reading it would lose gradients."""
     if t.tracked:
         expected, got = "a Tensor without gradients", "one whose gradients would be lost"
-        fix = f"use {argument}.item(), {argument}.detach().numpy(), or tg.stack for a list of them"
+        number = f"{argument}.item(), " if t.array.size == 1 else ""
+        fix = f"use {number}{argument}.detach().numpy(), or tg.stack for a list of them"
         raise argument_error(operation, argument, expected, got, fix, TypeError)
     return t
 
