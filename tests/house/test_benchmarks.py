@@ -3,6 +3,7 @@
 The tests do not check how fast it is, because that needs a quiet machine.
 """
 
+import gc
 import sys
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from models import MODELS, SIZES, Size, contestants
 
 OURS = {"tinygrad_rnn"}
 every_model = pytest.mark.parametrize("model", MODELS)
+
+
+@pytest.fixture(autouse=True)
+def frozen_tests():
+    """Freeze the collected tests again, because a benchmark unfreezes all objects at its end."""
+    yield
+    gc.freeze()
 
 
 @every_model
