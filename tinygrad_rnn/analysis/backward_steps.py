@@ -56,9 +56,7 @@ class Contribution:
     @property
     def _is_first(self) -> bool:
         """True if the gradient of the input was absent or 0 before this contribution."""
-        return self.total is self.gradient or np.array_equal(
-            self.total, self.gradient, equal_nan=True
-        )
+        return np.array_equal(self.total, self.gradient, equal_nan=True)
 
     def __repr__(self) -> str:
         return f"<{self.label} gets {self.rule} = {_format_array(self.gradient)}>"
@@ -112,15 +110,10 @@ class Step:
         return f"<step {number}: {self.equation}, g = {_format_array(self.gradient)}>"
 
     def _repr_html_(self) -> str:
-        rows = [
-            [
-                c.label,
-                c.rule,
-                _format_array(c.gradient),
-                "" if c._is_first else _format_array(c.total),
-            ]
-            for c in self.contributions
-        ]
+        rows = []
+        for c in self.contributions:
+            so_far = "" if c._is_first else _format_array(c.total)
+            rows.append([c.label, c.rule, _format_array(c.gradient), so_far])
         arrived = f"g = {_format_array(self.gradient)} arrives"
         header = ["input", "gets", "which is", "so far"]
         return html_table(header, rows, title=f"{self._title()}\n{arrived}")
@@ -241,7 +234,8 @@ class _Collector:
 def _format_array(array: np.ndarray) -> str:
     """Return the text of a small array on one line, or the shape and norm of a larger one."""
     if array.size <= 8:
-        return np.array2string(
+        text = np.array2string(
             array, separator=" ", formatter={"float_kind": lambda x: f"{x + 0.0:.4g}"}
-        ).replace("\n", "")
+        )
+        return text.replace("\n", "")
     return f"shape {array.shape}, norm {row_norms(array[None])[0]:.4g}"

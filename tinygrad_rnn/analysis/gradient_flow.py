@@ -17,6 +17,7 @@ from ..nn.html_table import html_table
 from ..tensor import Tensor
 from .flow_chart import draw_chart
 from .labels import recorded_values
+from .plain_table import align_columns
 from .row_norms import row_norms
 from .scopes import Loop, find_loops_around, loop_of, resolve_scopes
 
@@ -82,9 +83,8 @@ class Flow:
             steps = [*steps[: MAX_ROWS // 2], "…", *steps[1 - MAX_ROWS // 2 :]]
         rows = [["t", *norms]]
         for t in steps:
-            rows.append(
-                [str(t), *[f"{by_t[t]:.3g}" if t in by_t else "" for by_t in norms.values()]]
-            )
+            cells = [f"{by_t[t]:.3g}" if t in by_t else "" for by_t in norms.values()]
+            rows.append([str(t), *cells])
         return rows
 
     def _shapes(self) -> list[str]:
@@ -97,13 +97,8 @@ class Flow:
         return lines
 
     def __repr__(self) -> str:
-        rows = self._rows()
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
-        return "\n".join(lines + self._shapes())
+        header, *rows = self._rows()
+        return "\n".join(align_columns(header, rows, right=header) + self._shapes())
 
     def _repr_html_(self) -> str:
         header, *rows = self._rows()
@@ -143,9 +138,8 @@ class Flow:
         known = {**self.parameters, **self.gradients}
         if name not in known:
             fix = f"write norms({[*self.gradients, *known][0]!r}), for example"
-            raise argument_error(
-                "Flow.norms", "name", ", ".join(known), repr(name), fix, kind=KeyError
-            )
+            expected, got = ", ".join(known), repr(name)
+            raise argument_error("Flow.norms", "name", expected, got, fix, KeyError)
         return row_norms(known[name])
 
     def plot(self, axes: Any = None, label: str = "") -> Any:
@@ -201,10 +195,9 @@ def _new_axes() -> Any:
     try:
         figure = import_module("matplotlib.figure")
     except ImportError as error:
-        raise ImportError(
-            "Flow.plot: expected Matplotlib, got none; "
-            "run: pip install 'tinygrad_rnn[plot]', or pass axes"
-        ) from error
+        install = "pip install 'tinygrad_rnn[plot]', or pass axes"
+        message = f"Flow.plot: expected Matplotlib, got none; run: {install}"
+        raise ImportError(message) from error
     return figure.Figure(figsize=(6, 3.6), layout="constrained").subplots()
 
 

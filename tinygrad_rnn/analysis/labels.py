@@ -31,15 +31,10 @@ def recorded_values(operation: str, output: Any) -> list[Value]:
     """
     if not isinstance(output, Value) or output.node is None:
         graphless = "a Tensor without a graph, " if isinstance(output, Value) else ""
-        raise argument_error(
-            operation,
-            "output",
-            "a Tensor that was computed from tensors with requires_grad=True",
-            graphless + describe(output),
-            "pass the result of a computation, for example the loss, and compute it outside of "
-            "tg.no_grad()",
-            TypeError,
-        )
+        expected = "a Tensor that was computed from tensors with requires_grad=True"
+        fix = "pass the result of a computation, for example the loss, and compute it outside of "
+        got, fix = graphless + describe(output), f"{fix}tg.no_grad()"
+        raise argument_error(operation, "output", expected, got, fix, TypeError)
     return toposort(output)[::-1]
 
 

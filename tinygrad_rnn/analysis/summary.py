@@ -21,6 +21,7 @@ from ..nn.html_table import html_table
 from ..nn.layer_rows import LayerRow, count, layer_rows, make_table
 from ..nn.module import call_hook, eval_mode
 from ..tensor import Tensor
+from .plain_table import align_columns
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -118,7 +119,9 @@ class Summary:
 
     def __repr__(self) -> str:
         if find_spec("rich") is None:
-            return f"{_plain_table(*self._table())}\n\n{self._notes()}"
+            title, *lines = align_columns(*self._table(), right=NUMBERS)
+            rule = "─" * max(map(len, [title, *lines]))
+            return "\n".join([title, rule, *lines, "", self._notes()])
         from rich.console import Console
 
         text = StringIO()
@@ -197,11 +200,8 @@ def _is_shape(x: Any) -> bool:
 def _zeros(i: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Return an array of zeros for input number `i`, which was given as a shape."""
     if min(shape, default=0) < 0:
-        expected, fix = (
-            "sizes of 0 or more",
-            "write 1 in place of -1, if that stands for any batch size",
-        )
-        raise argument_error("summary", f"inputs[{i}]", expected, str(shape), fix)
+        fix = "write 1 in place of -1, if that stands for any batch size"
+        raise argument_error("summary", f"inputs[{i}]", "sizes of 0 or more", str(shape), fix)
     return np.zeros(shape, dtype)
 
 
@@ -260,17 +260,3 @@ def _with_buffers_kept(model: Module) -> Iterator[None]:
         for module, name, buffer, array in kept:
             buffer.array = array
             module.__dict__[name] = buffer
-
-
-def _plain_table(header: list[str], rows: list[Any]) -> str:
-    """Return the table as plain text, for Python without rich."""
-    columns = list(zip(header, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if title in NUMBERS else cell.ljust(width)
-            for cell, width, title in zip(row, widths, header, strict=True)
-        ).rstrip()
-        for row in (header, *rows)
-    ]
-    return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]])

@@ -113,10 +113,8 @@ class Guard:
         for array in arrays:
             held = self.held.get(id(array))
             if held is not None and held.checksum != _checksum(held.array):
-                got = (
-                    f"other numbers at {where}, because the program wrote through a view that was "
-                    "made before the op ran, or to an array that NumPy cannot lock"
-                )
+                got = f"other numbers at {where}, because the program wrote through a view that "
+                got += "was made before the op ran, or to an array that NumPy cannot lock"
                 raise WrittenError(_format_write(held.array, held, got))
 
     def explain_write(self, trace: TracebackType | None) -> str | None:
@@ -155,10 +153,8 @@ def _format_write(array: np.ndarray, held: GuardedArray, got: str) -> str:
     expected = f"the numbers that {held.use} was computed with, because a live graph needs them"
     fix = "write to a copy, or write after backward"
     if not held.needs(array):
-        expected = (
-            f"no write to this array, because {held.use} used a part of it, a live graph needs "
-            "that part, and NumPy locks the whole array"
-        )
+        expected = f"no write to this array, because {held.use} used a part of it, a live graph "
+        expected += "needs that part, and NumPy locks the whole array"
         fix += "; or compute with a copy of the part"
     return str(argument_error("debug", f"array {describe(array)}", expected, got, fix))
 

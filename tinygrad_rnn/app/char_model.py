@@ -206,12 +206,9 @@ def load_model(
     """
     # The metadata are checked before the arrays are read, because the arrays may be large.
     if load_metadata(path).get("format") != FORMAT:
-        expected, got = (
-            "a character model",
-            f"{os.fsdecode(path)!r}, which is another safetensors file",
-        )
+        got = f"{os.fsdecode(path)!r}, which is another safetensors file"
         fix = "give a file that tinygrad-rnn train wrote"
-        raise argument_error("load_model", "path", expected, got, fix)
+        raise argument_error("load_model", "path", "a character model", got, fix)
     arrays, metadata = load_with_metadata(path)
     try:
         header = json.loads(metadata["header"])
@@ -231,17 +228,18 @@ def _build_model(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) ->
     """Return a model with the architecture in the header and the weights among the arrays."""
     vocab = CharVocab(header["characters"], order="given")
     architecture = Architecture(**header["architecture"])
-    weights = {
-        name.removeprefix("model."): array
-        for name, array in arrays.items()
-        if name.startswith("model.")
-    }
+    weights = select_prefix("model.", arrays)
     _check_weights(weights, len(vocab), architecture)
     dtypes = {array.dtype for array in weights.values()}
     dtype = dtypes.pop() if len(dtypes) == 1 else np.dtype(np.float32)
     model = CharModel(vocab, architecture, rng=0)
     model.astype(dtype).load_state_dict(weights)
     return model
+
+
+def select_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays whose names begin with this prefix, under names without it."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
 
 def _checksums(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
@@ -287,11 +285,8 @@ def _check_weights(weights: Mapping[str, np.ndarray], characters: int, sizes: Ar
     if sizes.layers > len(weights):
         raise ValueError(f"its header says {sizes.layers} layers, but it has {len(weights)} arrays")
     for name, expected in _large_weight_shapes(characters, sizes).items():
-        if weights[name].shape != expected:
-            raise ValueError(
-                f"its header requires shape {expected} of {name}, "
-                f"but the array has shape {weights[name].shape}"
-            )
+        if (shape := weights[name].shape) != expected:
+            raise ValueError(f"its header requires shape {expected} of {name}, not {shape}")
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in {name}: the file is damaged, or its training diverged")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
+from .char_model import select_prefix
 from .training_options import Options
 
 START_AGAIN = "start a new training with another --out, without --resume"
@@ -98,11 +99,7 @@ def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, 
         if not holds:
             raise ValueError(f"its {name} is {notes[name]!s:.40}")
     _restore_generator(trainer.rng, notes["rng"])
-    optimizer_state = {
-        name.removeprefix("optimizer."): array
-        for name, array in arrays.items()
-        if name.startswith("optimizer.")
-    }
+    optimizer_state = select_prefix("optimizer.", arrays)
     for name, array in optimizer_state.items():
         if not np.isfinite(array).all():
             raise ValueError(f"nan or inf in the optimizer's {name}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 
 from . import interrupt
 from .command_parser import USER_ERROR, OneLineParser, PrintCompletion
@@ -67,14 +68,6 @@ def _fail(message: str, code: int = USER_ERROR) -> int:
 def build_parser() -> OneLineParser:
     """Return the parser of the command and all its subcommands."""
     from .. import __version__
-    from . import (
-        check_command,
-        compile_command,
-        draw_command,
-        mathmath_command,
-        sample_command,
-        train_command,
-    )
 
     parser = OneLineParser(
         prog="tinygrad-rnn",
@@ -95,14 +88,8 @@ def build_parser() -> OneLineParser:
         help="print a script that completes commands and options in bash, zsh or fish",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in {
-        "mathmath": mathmath_command,
-        "train": train_command,
-        "sample": sample_command,
-        "draw": draw_command,
-        "compile": compile_command,
-        "check": check_command,
-    }.items():
+    for name in ("mathmath", "train", "sample", "draw", "compile", "check"):
+        module = import_module(f".{name}_command", __package__)
         description = f"{module.HELP[0].upper()}{module.HELP[1:]}."
         subparser = subparsers.add_parser(
             name, help=module.HELP, description=description, examples=module.EXAMPLES

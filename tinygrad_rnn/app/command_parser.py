@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -31,6 +31,7 @@ class OneLineParser(argparse.ArgumentParser):
         end = " Run" if message.endswith("?") else "; run"
         self.exit(USER_ERROR, f"{self.prog}: {message}{end} {self.prog} --help for its options\n")
 
+    # argparse has overloads of this method, which no override has.
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # pyright: ignore
         """Parse the arguments; an option that does not exist is an error with a suggestion."""
         args = sys.argv[1:] if args is None else list(args)
@@ -58,6 +59,21 @@ class OneLineParser(argparse.ArgumentParser):
             raise
 
 
+def add_options(
+    parser: argparse.ArgumentParser, options: Mapping[str, tuple[Any, str, str]]
+) -> None:
+    """Add an option for each name, given its default, the name of its value, and its help text.
+
+    An option without a default has its type in place of the default.
+    """
+    for name, (default, metavar, text) in options.items():
+        kind = Path if isinstance(default, Path) else type(default)
+        settings = {"type": kind, "default": default, "help": f"{text} (default {default})"}
+        if isinstance(default, type):
+            settings = {"type": default, "help": text}
+        parser.add_argument(name, metavar=metavar, **settings)
+
+
 def suggest(given: str, known: Iterable[str]) -> str:
     """Return ``; did you mean X?`` if a known name is close to the one that was given, else ""."""
     close = get_close_matches(given.lower(), list(known), n=2)
@@ -79,9 +95,8 @@ class PrintCompletion(argparse.Action):
         try:
             import shtab
         except ImportError:
-            parser.error(
-                "--print-completion needs shtab; run: pip install 'tinygrad_rnn[completion]'"
-            )
+            install = "pip install 'tinygrad_rnn[completion]'"
+            parser.error(f"--print-completion needs shtab; run: {install}")
         for each in _with_subparsers(parser):
             for action in each._actions:
                 if action.type is Path:

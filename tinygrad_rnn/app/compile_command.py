@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error
+from .command_parser import add_options
 from .console import add_plain_option
 
 EXAMPLES = (
@@ -25,33 +26,22 @@ HELP = "print the NumPy program that runs and differentiates a cell over time"
 SMALLER = "use a smaller --input, --hidden or --batch"
 """What to do if memory does not suffice."""
 CELLS = ("rnn", "gru", "gru-before", "lstm")
+OPTIONS = {
+    "--input": (3, "N", "size of the input"),
+    "--hidden": (4, "N", "size of the state"),
+    "--batch": (2, "N", "number of sequences"),
+    "--backend": ("numpy", "NAME", "numpy, or numba for compiled loops over array entries"),
+}
+"""The default, the name of the value and the help text of each option; see `add_options`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the cell, its sizes, the backend and the output."""
-    parser.add_argument(
-        "cell",
-        metavar="CELL",
-        help=f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) returns a cell",
-    )
-    for name, default, text in (
-        ("input", 3, "size of the input"),
-        ("hidden", 4, "size of the state"),
-        ("batch", 2, "number of sequences"),
-    ):
-        text = f"{text} (default {default})"
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=text)
-    parser.add_argument(
-        "--backend",
-        default="numpy",
-        metavar="NAME",
-        help="numpy (default), or numba for compiled loops over array entries",
-    )
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="instead of printing the program, list what it computes before, in and after loops",
-    )
+    text = f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) returns a cell"
+    parser.add_argument("cell", metavar="CELL", help=text)
+    add_options(parser, OPTIONS)
+    text = "instead of printing the program, list what it computes before, in and after loops"
+    parser.add_argument("--explain", action="store_true", help=text)
     add_plain_option(parser)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from .. import check
 from ..draw import graph
 from ..errors import argument_error
+from .command_parser import add_options
 
 HELP = "draw the computation graph of a model"
 SMALLER = "use a smaller --length, or a shorter --text"
@@ -19,6 +20,27 @@ EXAMPLES = (
     "tinygrad-rnn draw model.safetensors --backward --show shape,grad --out graph.pdf",
     "tinygrad-rnn draw model.safetensors --text hello --out -",
 )
+OPTIONS = {
+    "--out": (
+        Path("graph.svg"),
+        "FILE",
+        "a .svg, .png, .pdf, .dot, .txt or .json file, or - to print equations",
+    ),
+    "--text": (str, "TEXT", "text that the model reads (default: its vocabulary's characters)"),
+    "--length": (4, "N", "number of time steps if --text is not given"),
+    "--show": ("shape", "WHAT", "shape, value, grad, or a comma-separated list of these"),
+    "--steps": (str, "WHICH", "draw only some time steps, such as first:2,last:1"),
+    "--parameters": (
+        str,
+        "HOW",
+        "style of parameters: once, chips (a copy at each use) or hide "
+        "(default: once, or chips if --roll is given)",
+    ),
+    "--highlight": (str, "NAME", "mark the paths from the loss back to this parameter"),
+    "--theme": ("light", "NAME", "colours: light, dark or print"),
+    "--direction": ("up", "WHERE", "direction in which data flows: up, down or right"),
+}
+"""The default, the name of the value and the help text of each option; see `add_options`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,75 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", nargs="?", type=Path, metavar="MODEL", help="a checkpoint that train has written"
     )
     source.add_argument("--demo", action="store_true", help="draw a small untrained GRU")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("graph.svg"),
-        metavar="FILE",
-        help="a .svg, .png, .pdf, .dot, .txt or .json file, or - to print equations "
-        "(default graph.svg)",
-    )
-    parser.add_argument(
-        "--text",
-        metavar="TEXT",
-        help="text that the model reads (default: the characters of its vocabulary)",
-    )
-    parser.add_argument(
-        "--length",
-        type=int,
-        default=4,
-        metavar="N",
-        help="number of time steps if --text is not given (default 4)",
-    )
-    parser.add_argument(
-        "--backward",
-        action="store_true",
-        help="run the backward pass first, so that --show grad has gradients to show",
-    )
-    _add_view_arguments(parser)
-
-
-def _add_view_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that are passed to `graph`."""
-    parser.add_argument(
-        "--show",
-        default="shape",
-        metavar="WHAT",
-        help="shape, value, grad, or a comma-separated list of these (default shape)",
-    )
-    parser.add_argument(
-        "--steps", metavar="WHICH", help="draw only some time steps, such as first:2,last:1"
-    )
+    add_options(parser, OPTIONS)
+    text = "run the backward pass first, so that --show grad has gradients to show"
+    parser.add_argument("--backward", action="store_true", help=text)
     parser.add_argument("--roll", action="store_true", help="draw one time step to stand for all")
-    parser.add_argument(
-        "--fold",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="draw each module or gate of this name as one box; if NAME is a number, do so with "
-        "all modules and gates at this depth; repeatable",
-    )
-    parser.add_argument(
-        "--parameters",
-        metavar="HOW",
-        help="style of parameters: once, chips (a copy at each use) or hide "
-        "(default: once, or chips if --roll is given)",
-    )
-    parser.add_argument(
-        "--highlight", metavar="NAME", help="mark the paths from the loss back to this parameter"
-    )
-    parser.add_argument(
-        "--theme",
-        default="light",
-        metavar="NAME",
-        help="colours: light, dark or print (default light)",
-    )
-    parser.add_argument(
-        "--direction",
-        default="up",
-        metavar="WHERE",
-        help="direction in which data flows: up, down or right (default up)",
-    )
+    text = "draw each module or gate of this name as one box; if NAME is a number, do so with "
+    text += "all modules and gates at this depth; repeatable"
+    parser.add_argument("--fold", action="append", default=[], metavar="NAME", help=text)
 
 
 def run(options: argparse.Namespace) -> int:

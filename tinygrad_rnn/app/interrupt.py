@@ -23,7 +23,7 @@ def is_command() -> bool:
     A program that imports the library is not the command.
     """
     started = sys.argv[0] if sys.argv else ""
-    name = os.path.basename(started)  # noqa: PTH119
+    name = os.path.basename(started)  # noqa: PTH119 because pathlib is slow to import
     is_module = started == "-m" and any(module in sys.orig_argv for module in MODULES)
     return is_module or name.split(".")[0] == "tinygrad-rnn"
 

@@ -26,13 +26,8 @@ HELP = "explain a small GRU with every matrix, train it to write a text, and sam
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options for the output format and the directory of the files."""
     parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object")
-    parser.add_argument(
-        "--directory",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="directory for the files that show the graph (default: the current directory)",
-    )
+    text = "directory for the files that show the graph (default: the current directory)"
+    parser.add_argument("--directory", type=Path, default=Path(), metavar="DIR", help=text)
     add_plain_option(parser)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import argument_error
+from .command_parser import add_options
 from .console import escape_for_terminal
 
 HELP = "sample text from a trained model"
@@ -17,34 +18,20 @@ EXAMPLES = (
     "tinygrad-rnn sample model.safetensors",
     "tinygrad-rnn sample model.safetensors --prime the --temperature 0.5 --length 100",
 )
+OPTIONS = {
+    "--prime": (str, "TEXT", "start of the text (default: the vocabulary's first character)"),
+    "--length": (400, "N", "number of characters to sample"),
+    "--temperature": (0.8, "X", "0 takes the likeliest character; higher values are more random"),
+    "--top-k": (int, "N", "sample from the N likeliest characters only"),
+    "--seed": (0, "N", "random seed"),
+}
+"""The default, the name of the value and the help text of each option; see `add_options`."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the model, the start of the text, and sampling."""
     parser.add_argument("model", type=Path, metavar="MODEL", help="a checkpoint that 'train' wrote")
-    parser.add_argument(
-        "--prime",
-        metavar="TEXT",
-        help="start of the text (default: the first character of the vocabulary)",
-    )
-    parser.add_argument(
-        "--length",
-        type=int,
-        default=400,
-        metavar="N",
-        help="number of characters to sample (default 400)",
-    )
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        default=0.8,
-        metavar="X",
-        help="0 takes the likeliest character; higher values are more random (default 0.8)",
-    )
-    parser.add_argument(
-        "--top-k", type=int, metavar="N", help="sample from the N likeliest characters only"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default 0)")
+    add_options(parser, OPTIONS)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,10 +47,9 @@ def run(options: argparse.Namespace) -> int:
     def predict(x: np.ndarray, state: Any) -> Any:
         logits, state = model(x, state)
         if not np.isfinite(logits.array).all():
+            got = f"nan or inf from {path!r}"
             fix = "train the model again, because it is damaged or its training diverged"
-            raise argument_error(
-                "sample", "MODEL", "finite logits", f"nan or inf from {path!r}", fix
-            )
+            raise argument_error("sample", "MODEL", "finite logits", got, fix)
         return logits, state
 
     prime = model.vocab.characters[0] if options.prime is None else options.prime

@@ -110,11 +110,8 @@ class Trainer:
         if self.cut < 2 * streams:
             needed = f"at least {2 * streams} characters"
             needed += " besides those held out" if held_out else ""
-            fix = (
-                "use a longer text or a smaller batch size"
-                if text
-                else "use another text, because the text is empty"
-            )
+            fix = "use a longer text or a smaller batch size"
+            fix = fix if text else "use another text, because the text is empty"
             got = format_count(len(text), "character")
             raise argument_error("train", "text", f"{needed}, for {streams} streams", got, fix)
         if valid is not None and len(valid) < 2:

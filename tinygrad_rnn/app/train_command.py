@@ -13,6 +13,7 @@ from .char_model import Architecture
 from .checkpoint import START_AGAIN
 from .checkpoint_file import is_checkpoint
 from .checkpoint_lock import lock_checkpoint
+from .command_parser import add_options
 from .console import add_plain_option, make_console, print_line
 from .learning_curve import can_draw, is_learning_curve
 from .output_file import claim_name
@@ -32,6 +33,31 @@ EXAMPLES = (
     "tinygrad-rnn train text.txt --hidden 64 --epochs 3 --out model.safetensors",
     "tinygrad-rnn train text.txt --out model.safetensors --resume --epochs 5",
 )
+RESUME = (
+    "continue from the checkpoint with the options stored in it; only --epochs and --patience may "
+    "change, and FILE and --valid must be given again"
+)
+OVERWRITE = "start a new training even if MODEL is the checkpoint of another one, and replace it"
+FILES = {
+    "--out": (
+        Path,
+        "MODEL",
+        "path of the checkpoint (default: name of the text file, with .safetensors)",
+    ),
+    "--valid": (
+        Path,
+        "FILE",
+        "text file for evaluation (default: the end of the training text, see --holdout); "
+        "give it again with --resume",
+    ),
+    "--log": (
+        Path,
+        "FILE",
+        "write the figures of every epoch as a line of JSON; at the end, draw the learning curve "
+        "into an .svg file beside FILE, if Matplotlib is installed",
+    ),
+}
+"""The type, the name of the value and the help text of each option; see `add_options`."""
 SETTINGS = {
     "embedding": "length of a character's vector, 0 for one-hot",
     "hidden": "size of the state",
@@ -59,68 +85,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     `run` can tell which options contradict a checkpoint.
     """
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "file",
-        nargs="?",
-        type=Path,
-        metavar="FILE",
-        help="a UTF-8 text file, or - for standard input",
-    )
+    text = "a UTF-8 text file, or - for standard input"
+    source.add_argument("file", nargs="?", type=Path, metavar="FILE", help=text)
     source.add_argument("--demo", action="store_true", help="train on text that ships with Python")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="MODEL",
-        help="path of the checkpoint (default: name of the text file, with .safetensors)",
-    )
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue from the checkpoint with the options stored in it; "
-        "only --epochs and --patience may change, and FILE and --valid must be given again",
-    )
-    existing.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="start a new training even if MODEL is the checkpoint of another one, and replace it",
-    )
-    parser.add_argument(
-        "--valid",
-        type=Path,
-        metavar="FILE",
-        help="text file for evaluation (default: the end of the training text, see --holdout); "
-        "give it again with --resume",
-    )
-    parser.add_argument(
-        "--log",
-        type=Path,
-        metavar="FILE",
-        help="write the figures of every epoch as a line of JSON; at the end, draw the learning "
-        "curve into an .svg file beside FILE, if Matplotlib is installed",
-    )
+    existing.add_argument("--resume", action="store_true", help=RESUME)
+    existing.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    add_options(parser, FILES)
+    unset = argparse.SUPPRESS  # so that `run` knows which options were given
     defaults = asdict(Architecture()) | asdict(Options())
-    parser.add_argument(
-        "--cell",
-        choices=("rnn", "gru", "lstm"),
-        default=argparse.SUPPRESS,
-        help=f"kind of recurrent layer (default {defaults['cell']})",
-    )
+    text = f"kind of recurrent layer (default {defaults['cell']})"
+    parser.add_argument("--cell", choices=("rnn", "gru", "lstm"), default=unset, help=text)
     for name, text in SETTINGS.items():
         default = defaults[name]
-        parser.add_argument(
-            _format_option(name),
-            type=type(default),
-            default=argparse.SUPPRESS,
-            metavar="N" if isinstance(default, int) else "X",
-            help=f"{text} (default {default})",
-        )
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="compile the recurrent layers to NumPy programs",
-    )
+        settings = {"type": type(default), "metavar": "N" if isinstance(default, int) else "X"}
+        text = f"{text} (default {default})"
+        parser.add_argument(_format_option(name), default=unset, help=text, **settings)
+    text = "compile the recurrent layers to NumPy programs"
+    parser.add_argument("--compile", action="store_true", default=unset, help=text)
     add_plain_option(parser)
 
 

@@ -14,21 +14,10 @@ from .pytorch import from_pytorch, to_pytorch
 from .report import Report, compare, load_into
 
 __all__ = [
-    "Report",
-    "compare",
-    "from_d2l",
-    "from_keras",
-    "from_onnx_weights",
-    "from_pytorch",
-    "from_tutorial",
-    "load_into",
-    "to_d2l",
-    "to_keras",
-    "to_onnx",
-    "to_onnx_weights",
-    "to_pytorch",
-    "to_tutorial",
-]
+    "Report", "compare", "from_d2l", "from_keras", "from_onnx_weights", "from_pytorch",
+    "from_tutorial", "load_into", "to_d2l", "to_keras", "to_onnx", "to_onnx_weights",
+    "to_pytorch", "to_tutorial",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

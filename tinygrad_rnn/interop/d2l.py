@@ -14,16 +14,7 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
-from .layout import (
-    LayerWeights,
-    build_state_dict,
-    copy_arrays,
-    merge_into_one_bias,
-    read_layer,
-    require_form,
-    require_shape,
-    split_into_two_biases,
-)
+from . import layout
 
 
 class MatrixNames(NamedTuple):
@@ -251,27 +242,27 @@ def _read_matrices(
 ) -> dict[str, np.ndarray]:
     """Convert matrices with the names in `table` to our state dict."""
     recurrent, linear = _require_prefixes(operation, prefixes)
-    arrays = copy_arrays(operation, "weights", weights, "pass the matrices by name")
+    arrays = layout.copy_arrays(operation, "weights", weights, "pass the matrices by name")
     # Choose the kind of layer whose first matrix is present; `_require_names` checks the rest.
     first_names = ((n, names.recurrent[0]) for n, names in table.items())
     gates = next((n for n, name in first_names if name in arrays), next(iter(table)))
     names = table[gates]
     _require_names(operation, arrays, names)
-    require_form(operation, gates, reset, "before", RESET_REASON)
+    layout.require_form(operation, gates, reset, "before", RESET_REASON)
     W_x, W_h = (arrays[name] for name in names.recurrent[:2])
     inputs, hidden = W_x.shape[0] if W_x.ndim else 0, W_h.shape[-1] if W_h.ndim else 0
     shapes = {"(I, H)": (inputs, hidden), "(H, H)": (hidden, hidden), "(H,)": (hidden,)}
     for matrices in names.gates.values():
         for name, (letters, shape) in zip(matrices, shapes.items(), strict=True):
-            require_shape(operation, name, arrays[name], shape, letters)
+            layout.require_shape(operation, name, arrays[name], shape, letters)
     W, U, b = (np.concatenate([arrays[name].T for name in names.recurrent[i::3]]) for i in range(3))
-    layer = LayerWeights(W, U, *split_into_two_biases(b))
-    state = build_state_dict(operation, [layer], 0, recurrent)
+    layer = layout.LayerWeights(W, U, *layout.split_into_two_biases(b))
+    state = layout.build_state_dict(operation, [layer], 0, recurrent)
     if names.output[0] not in arrays:
         return state
     matrix, bias = (arrays[name] for name in names.output)
     outputs = len(bias) if bias.ndim else 0
-    require_shape(operation, names.output[0], matrix, (hidden, outputs), "(H, O)")
+    layout.require_shape(operation, names.output[0], matrix, (hidden, outputs), "(H, O)")
     return state | {f"{linear}weight": matrix.T.copy(), f"{linear}bias": bias}
 
 
@@ -296,7 +287,7 @@ def _write_matrices(
 ) -> dict[str, np.ndarray]:
     """Convert our state dict to matrices with the names in `table`."""
     recurrent, linear = _require_prefixes(operation, prefixes)
-    directions = read_layer(operation, state, 0, recurrent)
+    directions = layout.read_layer(operation, state, 0, recurrent)
     layer, gates = directions[0], directions[0].gates
     fix = "use to_d2l, which converts every kind of layer"
     check.require(gates in table, operation, "state", "a GRU (3 gates)", f"{gates} gates", fix)
@@ -305,8 +296,8 @@ def _write_matrices(
     got = second_layer if len(directions) == 1 else "two directions"
     fix = "convert a model with one layer and one direction; the source has no names for more"
     check.require(is_single, operation, "state", "one layer in one direction", got, fix)
-    require_form(operation, gates, reset, "before", RESET_REASON)
-    bias = merge_into_one_bias(operation, layer, merge)
+    layout.require_form(operation, gates, reset, "before", RESET_REASON)
+    bias = layout.merge_into_one_bias(operation, layer, merge)
     expected, fix = "biases, because each gate has a bias", "add biases of zeros to the state dict"
     if bias is None:
         raise argument_error(operation, f"{recurrent}bias_ih_l0", expected, "none", fix)
@@ -327,7 +318,8 @@ def _write_linear(
     if weight in state:
         expected, fix = "an array of this name", "add an array of zeros if the layer has no bias"
         check.require(bias in state, operation, bias, expected, "none", fix)
-        arrays = copy_arrays(operation, "state", {weight: state[weight], bias: state[bias]}, "")
+        linear = {name: state[name] for name in (weight, bias)}
+        arrays = layout.copy_arrays(operation, "state", linear, "")
         yield names[0], arrays[weight].T.copy()
         yield names[1], arrays[bias]
 

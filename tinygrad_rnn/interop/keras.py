@@ -10,19 +10,7 @@ import numpy as np
 
 from .. import check
 from ..serialize.file_kinds import path_error
-from .layout import (
-    LETTERS,
-    LayerWeights,
-    build_state_dict,
-    copy_array,
-    count_gates,
-    merge_into_one_bias,
-    read_layer,
-    require_equal_shapes,
-    require_form,
-    require_shape,
-    split_into_two_biases,
-)
+from . import layout
 
 ORDER = {1: "h", 3: "zrn", 4: "ifgo"}
 """The gates in Keras's order, in our letters. Keras calls them z, r, h and i, f, c, o."""
@@ -82,41 +70,41 @@ def from_keras(
     check.instance(name, "weights", weights, Sequence, "a list of arrays", fix)
     n, expected = len(weights), "2 or 3 arrays for one direction, 4 or 6 for two"
     check.require(n in (2, 3, 4, 6), name, "weights", expected, f"{n}", fix)
-    arrays = [copy_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
+    arrays = [layout.copy_array(name, f"weights[{i}]", array) for i, array in enumerate(weights)]
     each = 3 if n % 3 == 0 else 2
     directions = [_read_direction(name, arrays[i : i + each], i, reset) for i in range(0, n, each)]
     if len(directions) == 2:
         names = [f"weights[{i}]" for i in range(each, n)]
-        require_equal_shapes(name, names, arrays[:each], arrays[each:])
-    return build_state_dict(name, directions, layer)
+        layout.require_equal_shapes(name, names, arrays[:each], arrays[each:])
+    return layout.build_state_dict(name, directions, layer)
 
 
 def _read_direction(
     operation: str, arrays: list[np.ndarray], first: int, reset: str | None
-) -> LayerWeights:
+) -> layout.LayerWeights:
     """Return the weights of one direction from its kernel, recurrent kernel and bias.
 
     Error messages use `first`, the index of the kernel in the whole list.
     """
     kernel, recurrent = arrays[:2]
-    gates = count_gates(operation, f"weights[{first + 1}]", recurrent, axis=1)
+    gates = layout.count_gates(operation, f"weights[{first + 1}]", recurrent, axis=1)
     columns = recurrent.shape[1]
-    require_shape(operation, f"weights[{first}]", kernel, (None, columns), "(I, gates · H)")
-    require_form(operation, gates, reset)
+    layout.require_shape(operation, f"weights[{first}]", kernel, (None, columns), "(I, gates · H)")
+    layout.require_form(operation, gates, reset)
     bias = arrays[2] if len(arrays) == 3 else None
-    biases = split_into_two_biases(bias)
+    biases = layout.split_into_two_biases(bias)
     if bias is not None and gates == 3 and bias.shape in ((2, columns), (columns,)):
         after = bias.ndim == 2
         because = f"a bias of shape {bias.shape} belongs to reset_after={after}"
-        require_form(operation, gates, reset, "after" if after else "before", because)
+        layout.require_form(operation, gates, reset, "after" if after else "before", because)
         biases = (bias[0], bias[1]) if after else biases
     elif bias is not None:
         shape, letters = (columns,), "(gates · H,)"
         if reset == "after":
             shape, letters = (2, columns), "(2, 3H)"
-        require_shape(operation, f"weights[{first + 2}]", bias, shape, letters)
-    weights = LayerWeights(kernel.T.copy(), recurrent.T.copy(), *biases)
-    return weights.reorder_gates(ORDER[gates], LETTERS[gates])
+        layout.require_shape(operation, f"weights[{first + 2}]", bias, shape, letters)
+    weights = layout.LayerWeights(kernel.T.copy(), recurrent.T.copy(), *biases)
+    return weights.reorder_gates(ORDER[gates], layout.LETTERS[gates])
 
 
 def to_keras(
@@ -169,14 +157,14 @@ def to_keras(
     """
     name = "to_keras"
     arrays = []
-    for weights in read_layer(name, state, layer):
+    for weights in layout.read_layer(name, state, layer):
         gates = weights.gates
-        require_form(name, gates, reset)
-        weights = weights.reorder_gates(LETTERS[gates], ORDER[gates])
+        layout.require_form(name, gates, reset)
+        weights = weights.reorder_gates(layout.LETTERS[gates], ORDER[gates])
         arrays += [weights.W.T.copy(), weights.U.T.copy()]
         if weights.b_i is not None and weights.b_h is not None:
             if reset == "after":
                 arrays.append(np.stack([weights.b_i, weights.b_h]))
             else:
-                arrays.append(merge_into_one_bias(name, weights, merge_biases))
+                arrays.append(layout.merge_into_one_bias(name, weights, merge_biases))
     return arrays

@@ -160,10 +160,8 @@ def merge_into_one_bias(operation: str, weights: LayerWeights, merge: bool) -> n
     if b_i is None or b_h is None or not b_h.any():  # b_i + b_h would turn -0.0 into 0.0
         return b_i
     expected = "a bias_hh of zeros, because the other library has one bias (our bias_ih)"
-    fix = (
-        "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same function, "
-        "but converting back gives a bias_hh of zeros"
-    )
+    fix = "pass merge_biases=True to add bias_hh to bias_ih: the network computes the same "
+    fix += "function, but converting back gives a bias_hh of zeros"
     check.require(merge, operation, "state", expected, "a bias_hh that is not zero", fix)
     return b_i + b_h
 

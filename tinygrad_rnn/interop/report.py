@@ -260,9 +260,8 @@ def _fit(array: np.ndarray, parameter: np.ndarray, cast: bool) -> tuple[np.ndarr
 def _read_arrays(operation: str, source: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a file or a mapping, as a dict by name."""
     if isinstance(source, PATHS):
-        return read_safetensors(source, operation=operation, argument="source", with_bfloat16=True)[
-            0
-        ]
+        both = read_safetensors(source, operation=operation, argument="source", with_bfloat16=True)
+        return both[0]
     return copy_arrays(operation, "source", source, "pass a path, or a state dict")
 
 

@@ -3,10 +3,9 @@
 Names and parameter layouts follow PyTorch.
 """
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..ops.missing_names import missing
+from ..ops.missing_names import module_names
 from ..ops.names_elsewhere import NN
 from . import functional, init
 from .activations import record
@@ -24,11 +23,5 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-if not TYPE_CHECKING:  # hidden from type checkers, so that they report names that do not exist
-
-    def __getattr__(name: str) -> Any:
-        raise missing(f"module {__name__!r}", name, NN, sys.modules[__name__])
+if not TYPE_CHECKING:  # so that a type checker reports names that the module does not have
+    __dir__, __getattr__ = module_names(__name__, NN)

@@ -184,7 +184,7 @@ class Cell(Module, Generic[State]):
 
     def _settings(self) -> list[str]:
         """Return the settings that change the computation, if they differ from the default."""
-        return [] if self.bias_ih is not None else ["bias=False"]
+        return ["bias=False"] * (self.bias_ih is None)
 
     def _biases(self) -> tuple[Any, Any]:
         """Return b_i and b_h: the biases, or zeros for a cell without biases."""
@@ -248,10 +248,7 @@ class RNNCell(Cell[Tensor]):
 
     def _settings(self) -> list[str]:
         is_usual = self.nonlinearity == "tanh"
-        return [
-            *super()._settings(),
-            *([] if is_usual else [f"nonlinearity={self.nonlinearity!r}"]),
-        ]
+        return super()._settings() + [f"nonlinearity={self.nonlinearity!r}"] * (not is_usual)
 
     def unroll(self, x: Any, mask: Any = None) -> tuple[Any, StepFunction]:
         """Return x W + b_i + b_h, and the remaining step; see `Cell.unroll`."""
@@ -363,8 +360,7 @@ class GRUCell(Cell[Tensor]):
         return (x_r, x_z, x_n), step
 
     def _settings(self) -> list[str]:
-        reset = [] if self.reset == "after" else [f"reset={self.reset!r}"]
-        return [*super()._settings(), *reset]
+        return super()._settings() + [f"reset={self.reset!r}"] * (self.reset != "after")
 
 
 class LSTMCell(Cell[tuple[Tensor, Tensor]]):

@@ -81,10 +81,9 @@ def clip_grad_norm_(
 def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
     """Return the joint norm, or inf or 0 if the sum of powers is out of the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
-        norms = [
-            np.linalg.norm(g.ravel().astype(np.float64), norm_type) for g in gradients if g.size
-        ]
-        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0  # pyright: ignore
+        wide = (g.ravel().astype(np.float64) for g in gradients if g.size)
+        norms = [float(np.linalg.norm(g, norm_type)) for g in wide]
+        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
 
 
 def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:

@@ -1,9 +1,8 @@
 """Losses and dropout: functions of Tensors, composed of ops. `losses` explains NaN and inf."""
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..ops.missing_names import missing
+from ..ops.missing_names import module_names
 from ..ops.names_elsewhere import FUNCTIONAL
 from .dropout import dropout
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, nll_loss
@@ -11,11 +10,5 @@ from .losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss, n
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "dropout", "mse_loss", "nll_loss"]
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
 if not TYPE_CHECKING:  # so that a type checker reports names that the module does not have
-
-    def __getattr__(name: str) -> Any:
-        raise missing(f"module {__name__!r}", name, FUNCTIONAL, sys.modules[__name__])
+    __dir__, __getattr__ = module_names(__name__, FUNCTIONAL)

@@ -13,17 +13,7 @@ from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from itertools import chain
-from types import (
-    ClassMethodDescriptorType,
-    CodeType,
-    FrameType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
@@ -39,15 +29,6 @@ PLAIN = frozenset({int, float, bool, str, bytes, type(None)})
 
 METHODS = frozenset({FunctionType, property, classmethod, staticmethod, cached_property})
 """The types of methods."""
-
-DESCRIPTORS = (
-    ClassMethodDescriptorType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
-)
-"""Types of class attributes that describe slots and methods of types written in C."""
 
 WITHOUT_REFERENTS = (ModuleType, CodeType, FrameType)
 """Types whose objects lead to the whole program, and not to what an attribute holds."""
@@ -142,8 +123,8 @@ def find_in_class(kind: type) -> dict[str, Any]:
             may_be_found = _method_holds_object(value, kind)
         elif type(value) in PLAIN or name.startswith(("__", "_abc_")):
             continue
-        else:
-            may_be_found = may_hold(value) and not isinstance(value, DESCRIPTORS)
+        else:  # Python's descriptors of slots and methods hold nothing
+            may_be_found = may_hold(value) and not hasattr(type(value), "__objclass__")
         if may_be_found:
             found[name] = value
     return found

@@ -18,10 +18,10 @@ LIBRARIES = ("tinygrad_rnn", "builtins", "typing")
 """Packages whose classes have no weights of their own."""
 REGISTERS = frozenset({"_parameters", "_modules", "_buffers"})
 """The attributes in which a `Holder` notes what its other attributes hold."""
-FIX = (
-    "assign it to an attribute of its own first, or keep it in a list, a tuple, a dict with plain "
-    "names, a dataclass or a Module"
-)
+
+
+FIX = "assign it to an attribute of its own first, or keep it in a list, a tuple, a dict with "
+FIX += "plain names, a dataclass or a Module"
 """The advice for a weight that is not found."""
 
 
@@ -96,10 +96,8 @@ class Holder(NamedCalls):
         found: dict[str, Any] = {}
         for kind in classes:
             # A subclass may replace a value, as in `bias = None`. `super` still runs old methods.
-            kept = (
-                item for item in found.items() if item[0] not in vars(kind) or is_method(item[1])
-            )
-            found = dict(kept) | find_in_class(kind)
+            kept = {k: x for k, x in found.items() if k not in vars(kind) or is_method(x)}
+            found = kept | find_in_class(kind)
         return found | {name: getattr(self, name, None) for name in slots} | self.__dict__
 
     def _note(self, attribute: str, entries: Iterable[tuple[str, Any]]) -> None:

@@ -26,11 +26,7 @@ def html_table(
         return f'<tr style="background: transparent">{"".join(inner)}</tr>'
 
     lines = [row(header, "th", f"{CELL}; {LINE}"), *[row(cells, "td", CELL) for cells in rows]]
-    above = (
-        f'<div style="font-weight: bold; white-space: pre-wrap">{escape(title)}</div>'
-        if title
-        else ""
-    )
-    below = f'<div style="white-space: pre-wrap">{escape(notes)}</div>' if notes else ""
+    above = title and f'<div style="font-weight: bold; {TEXT}">{escape(title)}</div>'
+    below = notes and f'<div style="{TEXT}">{escape(notes)}</div>'
     table = f'<table style="border-collapse: collapse; margin: 0.3em 0">{"".join(lines)}</table>'
     return f"<div>{above}{table}{below}</div>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from math import inf, prod, sqrt
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,23 +11,13 @@ import numpy as np
 from .. import check
 from ..dtypes import get_default_dtype
 from ..errors import argument_error, describe
-from ..ops.missing_names import missing
+from ..ops.missing_names import module_names
 from ..ops.names_elsewhere import INIT
 
 __all__ = [
-    "fill_gates_",
-    "gate_bias_",
-    "generator",
-    "kaiming_uniform",
-    "normal",
-    "ones",
-    "orthogonal",
-    "orthogonal_gates_",
-    "uniform",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
+    "fill_gates_", "gate_bias_", "generator", "kaiming_uniform", "normal", "ones", "orthogonal",
+    "orthogonal_gates_", "uniform", "xavier_normal", "xavier_uniform", "zeros",
+]  # fmt: skip
 # This is a string, so that numpy.random is imported only when it is used.
 Rng: TypeAlias = "np.random.Generator | int | None"
 
@@ -197,9 +186,8 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -
     >>> bool(abs(tg.nn.init.xavier_uniform((2, 4), rng=0)).max() <= 1)
     True
     """
-    return uniform(
-        shape, check.number("init", "gain", gain) * sqrt(6 / max(sum(fans(shape)), 1)), rng
-    )
+    gain = check.number("init", "gain", gain)
+    return uniform(shape, gain * sqrt(6 / max(sum(fans(shape)), 1)), rng)
 
 
 def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
@@ -232,9 +220,8 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) ->
     >>> round(float(tg.nn.init.xavier_normal((100, 100), rng=0).std()), 2)
     0.1
     """
-    return normal(
-        shape, check.number("init", "gain", gain) * sqrt(2 / max(sum(fans(shape)), 1)), rng
-    )
+    gain = check.number("init", "gain", gain)
+    return normal(shape, gain * sqrt(2 / max(sum(fans(shape)), 1)), rng)
 
 
 def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = None) -> np.ndarray:
@@ -269,9 +256,8 @@ def kaiming_uniform(shape: tuple[int, ...], gain: float = sqrt(2), rng: Rng = No
     >>> bool(abs(tg.nn.init.kaiming_uniform((2, 6), rng=0)).max() <= 1)
     True
     """
-    return uniform(
-        shape, check.number("init", "gain", gain) * sqrt(3 / max(fans(shape)[1], 1)), rng
-    )
+    gain = check.number("init", "gain", gain)
+    return uniform(shape, gain * sqrt(3 / max(fans(shape)[1], 1)), rng)
 
 
 def orthogonal(shape: tuple[int, ...], gain: float = 1.0, rng: Rng = None) -> np.ndarray:
@@ -545,11 +531,5 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     return tuple(check.count("init", "shape", n, low=0) for n in shape)
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
-
-    def __getattr__(name: str) -> Any:
-        raise missing(f"module {__name__!r}", name, INIT, sys.modules[__name__])
+if not TYPE_CHECKING:  # so that a type checker reports names that the module does not have
+    __dir__, __getattr__ = module_names(__name__, INIT)

@@ -67,9 +67,8 @@ class Linear(Module):
         self.in_features = check.count("Linear", "in_features", in_features, low=0)
         self.out_features = check.count("Linear", "out_features", out_features, low=0)
         rng, bound = init.generator(rng), 1 / sqrt(max(in_features, 1))
-        self.weight = Tensor(
-            init.uniform((out_features, in_features), bound, rng), requires_grad=True
-        )
+        weight = init.uniform((out_features, in_features), bound, rng)
+        self.weight = Tensor(weight, requires_grad=True)
         self.bias = None
         if check.flag("Linear", "bias", bias):
             self.bias = Tensor(init.uniform((out_features,), bound, rng), requires_grad=True)
@@ -124,9 +123,8 @@ class Embedding(Module):
         super().__init__()
         self.num_embeddings = check.count("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = check.count("Embedding", "embedding_dim", embedding_dim)
-        self.weight = Tensor(
-            init.normal((num_embeddings, embedding_dim), rng=rng), requires_grad=True
-        )
+        weight = init.normal((num_embeddings, embedding_dim), rng=rng)
+        self.weight = Tensor(weight, requires_grad=True)
 
     def forward(self, index: Any) -> Tensor:
         """Map integers of any shape (...) to rows of shape (..., embedding_dim)."""
@@ -225,9 +223,8 @@ class LayerNorm(Module):
         if not shape:
             fix = "pass the size of the last axis, for example x.shape[-1]"
             raise argument_error("LayerNorm", "normalized_shape", "at least one axis", "none", fix)
-        self.normalized_shape = tuple(
-            check.count("LayerNorm", "normalized_shape", n) for n in shape
-        )
+        name = "normalized_shape"
+        self.normalized_shape = tuple(check.count("LayerNorm", name, n) for n in shape)
         self.eps = check.number("LayerNorm", "eps", eps)
         self.weight = Tensor(init.ones(self.normalized_shape), requires_grad=True)
         self.bias = Tensor(init.zeros(self.normalized_shape), requires_grad=True)

@@ -480,9 +480,8 @@ def as_input(operation: str, x: Any, dtype: np.dtype, argument: str = "x") -> Te
     """Return `x` as a Tensor; raise TypeError if its dtype differs from that of the parameters."""
     if isinstance(x, tuple) and any(isinstance(part, Tensor) for part in x):
         fix = "pass only the output, because a recurrent layer returns (output, state)"
-        raise argument_error(
-            operation, argument, "one Tensor", f"a tuple of {len(x)}", fix, TypeError
-        )
+        got = f"a tuple of {len(x)}"
+        raise argument_error(operation, argument, "one Tensor", got, fix, TypeError)
     if not isinstance(x, Tensor):
         x = Tensor(x)
     if x.dtype != dtype:

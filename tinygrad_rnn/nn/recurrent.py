@@ -16,16 +16,10 @@ from ..ops.missing_names import missing
 from ..scan import State, StepFunction, scan, scan_hook
 from ..tensor import Tensor
 from . import init
+from . import recurrent_checks as checks
 from .cells import Cell
 from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_zoneout
 from .module import Module
-from .recurrent_checks import (
-    as_sequences,
-    hidden_size_of,
-    require_batch_axis,
-    require_cell_maker,
-    require_one_array,
-)
 from .sequence_masks import freeze_finished, length_mask, pad_with_first_step, zero_finished
 from .stacked_states import initial_states, stack_states
 from .step_wrappers import repeat_over_time
@@ -149,16 +143,15 @@ class Recurrent(Module, Generic[State]):
         self.directions = 2 if bidirectional else 1
         self.rng = init.generator(rng)
         self.input_size = check.count(name, "input_size", input_size)
-        require_cell_maker(name, cell)
+        checks.require_cell_maker(name, cell)
         self.cells: list[list[Any]] = []
         for k in range(num_layers):
             size = input_size if k == 0 else self.directions * self.hidden_size
             self.cells.append([])
             for _ in range(self.directions):
                 self.cells[k].append(cell(size, self.rng))
-                self.hidden_size = hidden_size = hidden_size_of(
-                    name, self.cells[k][-1], hidden_size
-                )
+                hidden_size = checks.hidden_size_of(name, self.cells[k][-1], hidden_size)
+                self.hidden_size = hidden_size
         for suffix, module in self._cells():
             for name, tensor in (*module._named(), *module._named("buffers")):
                 tensor.name = f"{name}_{suffix}"
@@ -285,7 +278,7 @@ class Recurrent(Module, Generic[State]):
         """
         name = type(self).__name__
         dtype = next((p.dtype for p in self._known_parameters()), np.asarray(unwrap(x)).dtype)
-        x = as_sequences(name, x, dtype, self.input_size, self.batch_first)
+        x = checks.as_sequences(name, x, dtype, self.input_size, self.batch_first)
         swap = self.batch_first and x.ndim == 3
         if swap:
             x = x.swapaxes(0, 1)
@@ -295,7 +288,7 @@ class Recurrent(Module, Generic[State]):
         states = initial_states(name, cells, state, batch, self.hidden_size, x.dtype)
         for k in range(len(self.cells)):
             if k:
-                require_one_array(name, x)
+                checks.require_one_array(name, x)
                 if self.dropout:
                     x = dropout(x, self.dropout, training=self.training, rng=self.rng)
             x = self._scan_layer(k, x, states, running, swap)
@@ -316,7 +309,7 @@ class Recurrent(Module, Generic[State]):
                 output, states[i] = self._scan_direction(cell, x, states[i], bool(d), running)
             outputs.append(output)
         if self.bidirectional or swap or running is not None:
-            require_batch_axis(type(self).__name__, outputs, x.shape[:-1])
+            checks.require_batch_axis(type(self).__name__, outputs, x.shape[:-1])
         if not self.bidirectional:
             return outputs[0]
         return tree.map(lambda *parts: ops.concatenate(parts, axis=-1), *outputs)

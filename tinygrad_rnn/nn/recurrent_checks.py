@@ -6,7 +6,6 @@ They check the function that makes the cells, the input, and the outputs of the 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ FURTHER = ("input_dropout", "state_dropout", "zoneout")
 """The settings of `Recurrent` that an RNN, a GRU and an LSTM take as ``**more``."""
 
 
-def require_further_settings(kind: type, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+def require_further_settings(kind: type, settings: dict[str, Any]) -> dict[str, Any]:
     """Return `settings`; raise TypeError for one that layers of this kind do not have."""
     known = [*list(inspect.signature(kind).parameters)[:-1], *FURTHER]
     for name in settings:
@@ -47,9 +46,7 @@ def require_cell_maker(operation: str, cell: Any) -> None:
         fix = f"pass lambda size, rng: tg.nn.{cell.__name__}(size, 8, rng=rng), for example"
     elif callable(cell) and not isinstance(cell, Module):
         return
-    raise argument_error(
-        operation, "cell", MAKER, describe(cell).replace("\n", " "), fix, TypeError
-    )
+    raise argument_error(operation, "cell", MAKER, describe(cell), fix, TypeError)
 
 
 def hidden_size_of(operation: str, cell: Any, known: int | None) -> int:

@@ -72,14 +72,12 @@ class RNN(Recurrent[Tensor]):
         **more: Any,
     ):
         options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **require_further_settings(RNN, more),
-        )
+        more = require_further_settings(RNN, more)
+
+        def make_cell(size: int, rng: Any) -> RNNCell:
+            return RNNCell(size, hidden_size, bias, nonlinearity=nonlinearity, rng=rng)
+
+        super().__init__(make_cell, input_size, num_layers, rng=rng, **options, **more)
 
 
 class GRU(Recurrent[Tensor]):
@@ -151,14 +149,12 @@ class GRU(Recurrent[Tensor]):
         **more: Any,
     ):
         options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: GRUCell(size, hidden_size, bias, reset=reset, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **require_further_settings(GRU, more),
-        )
+        more = require_further_settings(GRU, more)
+
+        def make_cell(size: int, rng: Any) -> GRUCell:
+            return GRUCell(size, hidden_size, bias, reset=reset, rng=rng)
+
+        super().__init__(make_cell, input_size, num_layers, rng=rng, **options, **more)
         self.reset = reset
 
 
@@ -234,11 +230,9 @@ class LSTM(Recurrent[tuple[Tensor, Tensor]]):
         **more: Any,
     ):
         options = {"batch_first": batch_first, "dropout": dropout, "bidirectional": bidirectional}
-        super().__init__(
-            lambda size, rng: LSTMCell(size, hidden_size, bias, forget_bias=forget_bias, rng=rng),
-            input_size,
-            num_layers,
-            rng=rng,
-            **options,
-            **require_further_settings(LSTM, more),
-        )
+        more = require_further_settings(LSTM, more)
+
+        def make_cell(size: int, rng: Any) -> LSTMCell:
+            return LSTMCell(size, hidden_size, bias, forget_bias=forget_bias, rng=rng)
+
+        super().__init__(make_cell, input_size, num_layers, rng=rng, **options, **more)

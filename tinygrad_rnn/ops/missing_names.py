@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from .methods_elsewhere import TENSOR
@@ -17,6 +19,21 @@ def missing(owner: str, name: str, table: dict[str, str], of: Any = None) -> Att
     return AttributeError(
         f"{text}; {hint}" if is_sentence else f"{text}; write {hint}, for example"
     )
+
+
+def module_names(
+    name: str, table: dict[str, str]
+) -> tuple[Callable[[], list[str]], Callable[[str], Any]]:
+    """Return the functions `__dir__` and `__getattr__` of a module.
+
+    The first lists the public names. The second raises the error for any other name.
+    """
+    module = sys.modules[name]
+
+    def get(attribute: str) -> Any:
+        raise missing(f"module {name!r}", attribute, table, module)
+
+    return lambda: module.__all__, get
 
 
 # -- Tensor ----------------------------------------------------------------------------------------

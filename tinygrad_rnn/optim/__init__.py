@@ -1,9 +1,8 @@
 """Optimizers and learning-rate schedules, with PyTorch's names and equations."""
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..ops.missing_names import missing
+from ..ops.missing_names import module_names
 from ..ops.names_elsewhere import OPTIM
 from .optimizer import Optimizer
 from .optimizers import SGD, Adam, AdamW, RMSprop
@@ -22,11 +21,5 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-if not TYPE_CHECKING:  # a type checker then reports names that the module does not have
-
-    def __getattr__(name: str) -> Any:
-        raise missing(f"module {__name__!r}", name, OPTIM, sys.modules[__name__])
+if not TYPE_CHECKING:  # so that a type checker reports names that the module does not have
+    __dir__, __getattr__ = module_names(__name__, OPTIM)

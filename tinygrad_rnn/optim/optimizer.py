@@ -170,15 +170,10 @@ class Optimizer(NamedCalls):
         return {name: checked_setting(self.name, name, v) for name, v in settings.items()}
 
     def __repr__(self) -> str:
-        groups = [
-            ", ".join(
-                [
-                    format_count(len(group["params"]), "parameter"),
-                    *(f"{name}={group[name]!r}" for name in self.defaults),
-                ]
-            )
-            for group in self.param_groups
-        ]
+        groups = []
+        for group in self.param_groups:
+            settings = "".join(f", {name}={group[name]!r}" for name in self.defaults)
+            groups.append(format_count(len(group["params"]), "parameter") + settings)
         if len(groups) == 1:
             return f"{self.name}({groups[0]})"
         lines = "".join(f"\n  ({i}): {group}" for i, group in enumerate(groups))

@@ -33,7 +33,7 @@ class FileKind(NamedTuple):
 
     def explain(self, path: str) -> str:
         """Return what to do with the file at `path`."""
-        stem, suffix = os.path.splitext(path)  # noqa: PTH122
+        stem, suffix = os.path.splitext(path)
         new = stem if stem.endswith(".safetensors") else f"{stem}.safetensors"
         new = f"{stem}-converted.safetensors" if suffix == ".safetensors" else new
         return self.fix.replace("PATH", repr(path)).replace("NEW", repr(new))
@@ -159,7 +159,7 @@ Most alternatives end with the number that a pickle gives to an object, which pr
 def recognise(path: str) -> FileKind | None:
     """Return the kind of a file; None for a safetensors file, even a damaged one, or if unknown."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             kind = recognise_content(file.read(FIRST), path)
     except OSError:
         return None
@@ -251,6 +251,6 @@ def path_error(operation: str, argument: str, path: Any, expected: str, fix: str
     kind, got = recognise(name), f"the path {shorten(name)}"
     if kind:
         got, fix = f"{got} of {kind.name}", kind.explain(name)
-    elif not os.path.isfile(name):  # noqa: PTH113
+    elif not os.path.isfile(name):
         got, fix = f"{got}, where there is no file", "load an existing file, and pass its arrays"
     return argument_error(operation, argument, expected, got, fix, TypeError)

@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, BinaryIO, NamedTuple
+from io import BufferedReader
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -108,14 +109,14 @@ def read_safetensors(
         If the system fails to read the file, or its arrays do not fit into memory.
     """
     name = path_name(path, operation=operation, argument=argument)
-    if not os.path.isfile(name):  # noqa: PTH113
-        is_folder = os.path.isdir(name)  # noqa: PTH112
+    if not os.path.isfile(name):
+        is_folder = os.path.isdir(name)
         fix = f"give the path of a {'file in this folder' if is_folder else 'safetensors file'}"
         got = f"{shorten(name)}, which is not a file"
         raise argument_error(operation, argument, "a file", got, fix, FileNotFoundError)
     dtypes = DTYPES | (BFLOAT16 if with_bfloat16 else {})
     try:
-        with open(name, "rb") as file:  # noqa: PTH123
+        with open(name, "rb") as file:
             before = os.fstat(file.fileno())
             entries, metadata = _read_header(file, before.st_size, dtypes)
             arrays = {n: _read_array(file, entries[n]) for n in entries if with_arrays}
@@ -140,7 +141,7 @@ def read_safetensors(
 
 
 def _read_header(
-    file: BinaryIO, size: int, dtypes: Mapping[str, str]
+    file: BufferedReader, size: int, dtypes: Mapping[str, str]
 ) -> tuple[dict[str, Entry], dict[str, str]]:
     """Return the entries of the header in the order of their places, and the metadata.
 
@@ -217,10 +218,10 @@ def _is_size(n: Any) -> bool:
     return type(n) is int and 0 <= n < 2**63
 
 
-def _read_array(file: BinaryIO, entry: Entry) -> np.ndarray:
+def _read_array(file: BufferedReader, entry: Entry) -> np.ndarray:
     """Return the array that comes next in the file."""
     stored = np.empty(entry.shape, (DTYPES | BFLOAT16)[entry.dtype])
-    size = file.readinto(stored.reshape(-1).view(np.uint8))  # type: ignore[attr-defined]
+    size = file.readinto(stored.reshape(-1).view(np.uint8).data)
     if size != stored.nbytes:
         raise ChangedFileError("it became shorter while it was read")
     if entry.dtype == "BOOL" and (stored.view(np.uint8) > 1).any():

@@ -138,7 +138,7 @@ def find_target(
     except OSError as error:
         raise _write_error(operation, argument, name, error) from error
     folder = target.parent
-    is_folder = target.is_dir() or os.path.basename(name) in FOLDERS  # noqa: PTH119
+    is_folder = target.is_dir() or os.path.basename(name) in FOLDERS
     is_stream = str(target).startswith(STREAMS)
     is_regular = not is_stream and (old is None or S_ISREG(old.st_mode))
     is_writable = old is None or (old.st_mode & 0o222 and os.access(target, os.W_OK))

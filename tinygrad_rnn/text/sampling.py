@@ -12,7 +12,7 @@ from ..errors import argument_error, describe
 from ..graph import no_grad, unwrap
 from ..nn.init import Rng, generator
 from ..nn.module import eval_mode
-from .call_model import call_model
+from .call_model import call_model, require_model
 
 if TYPE_CHECKING:
     from .vocabulary import CharVocab
@@ -106,11 +106,7 @@ def stream_sample(
     temperature = check.number("sample", "temperature", temperature, fix=fix)
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
-    expected, fix = (
-        "a function of (x, state) that returns (logits, state)",
-        "pass a Module or a function",
-    )
-    check.callable("sample", "model", model, expected, fix)
+    require_model("sample", model)
     indices = [int(i) for i in vocab.encode(prime)]
     return _characters(model, vocab, indices, length, temperature, top_k, rng)
 

@@ -14,7 +14,7 @@ from ..nn.functional import cross_entropy
 from ..ops import concatenate
 from ..scan import detach
 from .batches import columns
-from .call_model import call_model
+from .call_model import call_model, require_model
 
 
 def bptt(
@@ -92,11 +92,7 @@ def bptt(
     """
     k1 = check.count("text.bptt", "k1", k1)
     k2 = k1 if k2 is None else check.count("text.bptt", "k2", k2)
-    expected, fix = (
-        "a function of (x, state) that returns (logits, state)",
-        "pass a Module or a function",
-    )
-    check.callable("text.bptt", "model", model, expected, fix)
+    require_model("text.bptt", model)
     expected, fix = "a function of (logits, targets)", "pass tg.nn.functional.cross_entropy"
     check.callable("text.bptt", "loss", loss, expected, fix)
     return _window_losses(model, columns(indices, batch_size), k1, k2, loss)

@@ -53,11 +53,9 @@ class CharVocab:
         try:
             unique = dict.fromkeys("".join(characters))
         except TypeError as error:
-            expected = "a str, or an iterable of str"
-            got, fix = describe(characters), "pass a str (decode bytes first)"
-            raise argument_error(
-                "CharVocab", "characters", expected, got, fix, TypeError
-            ) from error
+            name, expected, got = "characters", "a str, or an iterable of str", describe(characters)
+            fix = "pass a str (decode bytes first)"
+            raise argument_error("CharVocab", name, expected, got, fix, TypeError) from error
         if not unique:
             expected, fix = "at least one character", "pass a string that is not empty"
             raise argument_error("CharVocab", "characters", expected, "none", fix)

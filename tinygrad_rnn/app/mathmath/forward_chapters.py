@@ -92,9 +92,8 @@ def gates(page: Page, lesson: Lesson) -> None:
     state, name = lesson.initial_state.data, "h₋₁"
     for t, step in enumerate(lesson.steps):
         s = SUBSCRIPT[t]
-        page.line(
-            f"\nTime step {t}: the sequences read {' and '.join(_decode(lesson.X[0, t]))}", "bold"
-        )
+        characters = " and ".join(_decode(lesson.X[0, t]))
+        page.line(f"\nTime step {t}: the sequences read {characters}", "bold")
         page.show(matrix(f"x{s}", lesson.X[0, t], 0), "  ", matrix(name, state))
         _show_gates(page, step, s, name)
         kept = matrix(f"z{s}", step.z.data), " ⊙ ", matrix(name, state)

@@ -91,9 +91,7 @@ def one_hot(characters: str, dtype: DTypeLike = "float64") -> np.ndarray:
     if unknown:
         expected, fix = f"characters in {CHARACTERS!r}", f"use the characters of {TEXT!r}"
         raise argument_error("one_hot", "characters", expected, repr(unknown[0]), fix)
-    rows = np.zeros((len(characters), len(INDEX)), dtype)
-    rows[np.arange(len(characters)), [INDEX[c] for c in characters]] = 1
-    return rows
+    return np.eye(len(INDEX), dtype=dtype)[[INDEX[c] for c in characters]]
 
 
 def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
@@ -114,12 +112,9 @@ def batches(dtype: DTypeLike = "float64") -> tuple[np.ndarray, np.ndarray]:
     ['Mat', 'ath']
     """
     used = (len(TEXT) - 1) // (SEQUENCES * STEPS) * SEQUENCES * STEPS
-    X, Y = (
-        one_hot(TEXT[start : start + used], dtype)
-        .reshape(-1, SEQUENCES, STEPS, len(INDEX))
-        .swapaxes(1, 2)
-        for start in (0, 1)
-    )
+    texts = TEXT[:used], TEXT[1 : used + 1]
+    shape = -1, SEQUENCES, STEPS, len(INDEX)
+    X, Y = (one_hot(text, dtype).reshape(shape).swapaxes(1, 2) for text in texts)
     return X, Y
 
 

@@ -11,18 +11,8 @@ import numpy as np
 from ...graph import Value
 from ...optim import SGD, Adam
 from ...tensor import Tensor
-from .network import (
-    CHARACTERS,
-    INDEX,
-    TEXT,
-    Epoch,
-    MathMath,
-    StepValues,
-    batches,
-    cross_entropy,
-    sample,
-    train,
-)
+from . import network
+from .network import CHARACTERS, INDEX, TEXT, Epoch, MathMath, StepValues
 
 EPOCHS = 100
 """The number of epochs that the tutorial trains for."""
@@ -49,14 +39,14 @@ class Lesson:
 
     def __init__(self) -> None:
         self.model = MathMath()
-        self.X, self.Y = batches()
+        self.X, self.Y = network.batches()
         self.initial_state = h = self.model.initial_state()
         self.batches: list[list[StepValues]] = []
         for x in self.X:
             self.batches.append(self.model(x, h))
             h = self.batches[-1][-1].h.detach()
         self.steps = self.batches[0]
-        self.loss = cross_entropy(self.steps, self.Y[0])
+        self.loss = network.cross_entropy(self.steps, self.Y[0])
         self.loss.loss.backward(retain_grads=True)
 
 
@@ -106,8 +96,8 @@ def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tupl
 
     Training stops after at most 100 epochs.
     """
-    for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
-        written = sample(model)
+    for epoch in network.train(model, recipe.optimizer(model.parameters()), EPOCHS):
+        written = network.sample(model)
         yield epoch, written
         if written == TEXT:
             return
@@ -117,11 +107,12 @@ def train_until_learned(model: MathMath, recipe: Recipe = OURS) -> Iterator[tupl
 def compute_outcome(recipe: Recipe) -> Outcome:
     """Train for all 100 epochs of the tutorial and return the result."""
     model, losses, learned = MathMath(), [], None
-    for epoch in train(model, recipe.optimizer(model.parameters()), EPOCHS):
+    for epoch in network.train(model, recipe.optimizer(model.parameters()), EPOCHS):
         losses.append(epoch.mean)
-        if learned is None and sample(model) == TEXT:
+        if learned is None and network.sample(model) == TEXT:
             learned = epoch.number
-    return Outcome(recipe.name, losses, learned, sample(model), sample(model, feed_back=False))
+    written, reread = (network.sample(model, feed_back=feeds) for feeds in (True, False))
+    return Outcome(recipe.name, losses, learned, written, reread)
 
 
 def misread(text: str) -> str:
@@ -131,12 +122,12 @@ def misread(text: str) -> str:
 
 def try_without_detach() -> str:
     """Train with a state that is not detached, and return the message of the resulting error."""
-    model, (X, Y) = MathMath(), batches()
+    model, (X, Y) = MathMath(), network.batches()
     h = model.initial_state()
     try:
         for x, y in zip(X, Y, strict=True):
             steps = model(x, h)
-            cross_entropy(steps, y).loss.backward()
+            network.cross_entropy(steps, y).loss.backward()
             h = steps[-1].h
     except RuntimeError as error:
         return str(error)

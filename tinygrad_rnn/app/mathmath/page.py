@@ -11,6 +11,7 @@ from unicodedata import combining
 import numpy as np
 
 from ...errors import format_count
+from ..console import make_console
 from .network import Epoch
 
 PAUSE = 0.06
@@ -32,16 +33,8 @@ class Page:
     """
 
     def __init__(self, plain: bool):
-        from rich.console import Console
-
-        self.plain = plain
-        if plain:
-            self.console = Console(
-                width=WIDTH, color_system=None, force_terminal=False, no_color=True, highlight=False
-            )
-        else:
-            self.console = Console(highlight=False)
-            self.console.width = min(self.console.width, 100)
+        self.plain, self.console = plain, make_console(plain)
+        self.console.width = WIDTH if plain else min(self.console.width, 100)
 
     @property
     def width(self) -> int:

@@ -224,9 +224,8 @@ def _name_inputs(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     except TypeError as error:
         expected = f"arguments that forward{signature} takes"
         fix = "put several arguments in a tuple, and pass lengths= only if forward takes it"
-        raise argument_error(
-            "to_onnx", "example_input", expected, str(error), fix, TypeError
-        ) from error
+        got = str(error)
+        raise argument_error("to_onnx", "example_input", expected, got, fix, TypeError) from error
     for name, value in arguments.items():
         if isinstance(value, dict):  # the arguments in **kwargs
             names += list(value)

@@ -46,7 +46,7 @@ class GraphBuilder:
     ):
         self.onnx, self.first, self.second, self.sizes = onnx, first, second, sizes
         self.parameters: dict[Value, str] = {p: name for name, p in model.named_parameters()}
-        self.paths = _find_paths(model)
+        self.paths: dict[Module, str] = {module: name for name, module in model.named_modules()}
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
         self.names: dict[Value, str] = {}
@@ -145,14 +145,10 @@ class GraphBuilder:
             filling = self.add_constant(a.flat[0].astype(dtype))
             shape = self.add_shape(operation, a.shape, b.shape, infer=False)
             return self.add("Expand", filling, shape)
-        got = (
-            "values that changed with the inputs and were not recorded, "
-            f"{_show_briefly(a)} and then {_show_briefly(b)}"
-        )
-        fix = (
-            "compute them from the Tensors, without len, shape, .data, detach, no_grad or "
-            "comparisons; use mean instead of a sum divided by a length; or make them an input"
-        )
+        got = "values that changed with the inputs and were not recorded, "
+        got += f"{_show_briefly(a)} and then {_show_briefly(b)}"
+        fix = "compute them from the Tensors, without len, shape, .data, detach, no_grad or "
+        fix += "comparisons; use mean instead of a sum divided by a length; or make them an input"
         expected = "a value that is the same in every run or is computed by ops"
         raise argument_error("to_onnx", f"{argument} of {operation}", expected, got, fix)
 
@@ -218,15 +214,3 @@ class ExportedCall:
 def _show_briefly(array: np.ndarray) -> str:
     """Return a scalar as text, or the dtype and shape of an array."""
     return describe(array) if array.ndim else str(array)
-
-
-def _find_paths(model: Module) -> dict[Module, str]:
-    """Return the dotted name of each module in a model, as in the names of its parameters."""
-    paths: dict[Module, str] = {}
-    pending = [("", model)]
-    while pending:
-        prefix, module = pending.pop()
-        for name, child in module.children():
-            paths[child] = f"{prefix}{name}"
-            pending.append((f"{prefix}{name}.", child))
-    return paths

@@ -72,15 +72,11 @@ def _recurrent(call: ExportedCall) -> list[str]:
 def _require_exportable(call: ExportedCall, layer: Any) -> None:
     """Raise ValueError if a recurrent layer needs a feature that ONNX or its runtimes lack."""
     zoneout = getattr(layer, "zoneout", 0)
-    fix = (
-        "train without zoneout, or build nn.Recurrent with the same cell and fix the number of "
-        "time steps with to_onnx(axes=)"
-    )
+    fix = "train without zoneout, or build nn.Recurrent with the same cell and fix the number of "
+    fix += "time steps with to_onnx(axes=)"
     call.require(not zoneout, "zoneout", "0", repr(zoneout), fix)
-    fix = (
-        "runtimes have no recurrent layers in float64: export after model.astype(np.float32), "
-        "with an example in float32"
-    )
+    fix = "runtimes have no recurrent layers in float64: export after model.astype(np.float32), "
+    fix += "with an example in float32"
     call.require(call.dtype != np.float64, "dtype", "float32 or float16", "float64", fix)
 
 
@@ -117,7 +113,7 @@ def _add_layer(
     if layer.bidirectional:
         attributes["direction"] = "bidirectional"
     weights = to_onnx_weights(layer.state_dict(), layer=k, **form)
-    prefix = call.builder.paths.get(layer, kind.lower())
+    prefix = call.builder.paths[layer] or kind.lower()
     W, R, B = (
         call.builder.add_constant(weights[name], f"{prefix}.{name}_l{k}") if name in weights else ""
         for name in "WRB"

@@ -17,8 +17,10 @@ from .graph_builder import ExportedCall
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 """Bounds of a Slice that lie past the last entry and before the first, whatever the axis size."""
 
-SAME_MEANING = {
-    "add": "Add",
+SAME_NAME = (
+    "add", "exp", "log", "sqrt", "sign", "abs", "sin", "cos", "tanh", "sigmoid", "relu", "softplus",
+)  # fmt: skip
+SAME_MEANING = {name: name.title() for name in SAME_NAME} | {
     "subtract": "Sub",
     "multiply": "Mul",
     "divide": "Div",
@@ -26,17 +28,6 @@ SAME_MEANING = {
     "negative": "Neg",
     "maximum": "Max",
     "minimum": "Min",
-    "exp": "Exp",
-    "log": "Log",
-    "sqrt": "Sqrt",
-    "sign": "Sign",
-    "abs": "Abs",
-    "sin": "Sin",
-    "cos": "Cos",
-    "tanh": "Tanh",
-    "sigmoid": "Sigmoid",
-    "relu": "Relu",
-    "softplus": "Softplus",
     "copy": "Identity",
     "astype": "Identity",  # call.inputs() has already cast the input
     "matmul": "MatMul",
@@ -145,11 +136,8 @@ def _squeeze(call: ExportedCall) -> str:
 
 
 def _expand_dims(call: ExportedCall) -> str:
-    axis = call.setting("axis")
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
-    return call.add(
-        "Unsqueeze", call.input(0), call.ints(*(int(a) % call.output.ndim for a in axes))
-    )
+    axes = np.atleast_1d(call.setting("axis")) % call.output.ndim
+    return call.add("Unsqueeze", call.input(0), call.ints(*axes.tolist()))
 
 
 def _flip(call: ExportedCall) -> str:
@@ -207,11 +195,8 @@ def _slice_bounds(entry: slice) -> tuple[int, int, int]:
     """Return a slice's start, stop and step as integers that are valid for any size of the axis."""
     step = 1 if entry.step is None else int(entry.step)
     start, stop = (0, LAST) if step > 0 else (LAST, FIRST)
-    return (
-        start if entry.start is None else int(entry.start),
-        stop if entry.stop is None else int(entry.stop),
-        step,
-    )
+    start = start if entry.start is None else int(entry.start)
+    return start, stop if entry.stop is None else int(entry.stop), step
 
 
 def _expand_index(call: ExportedCall) -> list[Any]:
@@ -239,32 +224,21 @@ def _expand_index(call: ExportedCall) -> list[Any]:
     return entries[:i] + rest + entries[i + 1 :]
 
 
+EXPORTERS = (
+    _lerp, _linear, _clip, _where, _var, _cumsum, _reshape, _broadcast_to, _transpose, _squeeze,
+    _expand_dims, _flip, _concatenate, _stack, _einsum, _getitem,
+)  # fmt: skip
 OPS: dict[str, Callable[[ExportedCall], str]] = {
     **{
         name: lambda call, kind=kind: call.add(kind, *call.inputs())
         for name, kind in SAME_MEANING.items()
     },
     **dict.fromkeys(REDUCTIONS, _reduce),
-    "lerp": _lerp,
     "square": lambda call: call.add("Mul", call.input(0), call.input(0)),
     "expm1": lambda call: call.add("Sub", call.add("Exp", call.input(0)), _add_one(call)),
     "log1p": lambda call: call.add("Log", call.add("Add", call.input(0), _add_one(call))),
-    "linear": _linear,
-    "clip": _clip,
-    "where": _where,
-    "var": _var,
-    "cumsum": _cumsum,
     "softmax": _along_axis("Softmax"),
     "log_softmax": _along_axis("LogSoftmax"),
-    "reshape": _reshape,
-    "broadcast_to": _broadcast_to,
-    "transpose": _transpose,
-    "squeeze": _squeeze,
-    "expand_dims": _expand_dims,
-    "flip": _flip,
-    "concatenate": _concatenate,
-    "stack": _stack,
-    "einsum": _einsum,
-    "getitem": _getitem,
+    **{exporter.__name__.removeprefix("_"): exporter for exporter in EXPORTERS},
 }
 """The ops that can be exported. Any other op, for example `repeat`, raises ValueError."""

@@ -9,16 +9,7 @@ import numpy as np
 
 from ... import check
 from ...errors import describe
-from ..layout import (
-    LETTERS,
-    LayerWeights,
-    build_state_dict,
-    copy_arrays,
-    count_gates,
-    read_layer,
-    require_form,
-    require_shape,
-)
+from .. import layout
 
 ORDER = {1: "h", 3: "zrn", 4: "iofg"}
 """The gates in ONNX's order, written with our letters, by the number of gates.
@@ -79,22 +70,22 @@ def from_onnx_weights(
     >>> gru.load_state_dict(tg.interop.from_onnx_weights(node, linear_before_reset=0, **form))
     """
     name = "from_onnx_weights"
-    arrays = copy_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
+    arrays = layout.copy_arrays(name, "weights", weights, 'pass {"W": ..., "R": ..., "B": ...}')
     _require_names(name, arrays)
     W, R, B = arrays["W"], arrays["R"], arrays.get("B")
     stacked, expected = R.ndim == 3 and len(R) in (1, 2), "shape (1 or 2, gates · H, H)"
     fix = "keep the first axis, which numbers the directions"
     check.require(stacked, name, "R", expected, describe(R), fix)
-    directions, gates = len(R), count_gates(name, "R", R[0])
+    directions, gates = len(R), layout.count_gates(name, "R", R[0])
     rows = R.shape[1]
-    require_shape(name, "W", W, (directions, rows, None), "(D, gates · H, I)")
+    layout.require_shape(name, "W", W, (directions, rows, None), "(D, gates · H, I)")
     if B is not None:
-        require_shape(name, "B", B, (directions, 2 * rows), "(D, 2 · gates · H)")
+        layout.require_shape(name, "B", B, (directions, 2 * rows), "(D, 2 · gates · H)")
     _require_form(name, gates, reset, linear_before_reset)
     biases = [() if B is None else np.split(B[d], 2) for d in range(directions)]
-    layers = [LayerWeights(W[d], R[d], *biases[d]) for d in range(directions)]
-    layers = [weights.reorder_gates(ORDER[gates], LETTERS[gates]) for weights in layers]
-    return build_state_dict(name, layers, layer)
+    layers = [layout.LayerWeights(W[d], R[d], *biases[d]) for d in range(directions)]
+    layers = [weights.reorder_gates(ORDER[gates], layout.LETTERS[gates]) for weights in layers]
+    return layout.build_state_dict(name, layers, layer)
 
 
 def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
@@ -104,10 +95,8 @@ def _require_names(operation: str, arrays: Mapping[str, Any]) -> None:
     fix = "pass both W and R of the node"
     if unknown:
         got = f"unknown {unknown[0]!r}"
-        fix = (
-            "leave it out: sequence_lens and the initial states are not weights, and our LSTM has "
-            "no peepholes (P)"
-        )
+        fix = "leave it out: sequence_lens and the initial states are not weights, and our LSTM "
+        fix += "has no peepholes (P)"
     is_valid = not unknown and "W" in arrays and "R" in arrays
     check.require(is_valid, operation, "weights", "'W', 'R' and optionally 'B'", got, fix)
 
@@ -158,10 +147,11 @@ def to_onnx_weights(
     {'W': (2, 8, 3), 'R': (2, 8, 2), 'B': (2, 16)}
     """
     name = "to_onnx_weights"
-    directions = read_layer(name, state, layer)
+    directions: list[Any] = layout.read_layer(name, state, layer)
     gates = directions[0].gates
     _require_form(name, gates, reset, linear_before_reset)
-    directions = [weights.reorder_gates(LETTERS[gates], ORDER[gates]) for weights in directions]
+    ours = layout.LETTERS[gates]
+    directions = [weights.reorder_gates(ours, ORDER[gates]) for weights in directions]
     arrays = {
         "W": np.stack([weights.W for weights in directions]),
         "R": np.stack([weights.U for weights in directions]),
@@ -185,7 +175,7 @@ def _require_form(
     TypeError
         If the layer is a GRU and `linear_before_reset` is not an integer.
     """
-    require_form(operation, gates, reset)
+    layout.require_form(operation, gates, reset)
     argument, value = "linear_before_reset", linear_before_reset
     if gates != 3:
         absent, expected = value is None, "None, because the layer is not a GRU"
@@ -194,4 +184,5 @@ def _require_form(
     fix = "pass this attribute of the GRU node, or 0 if the node does not have the attribute"
     check.instance(operation, argument, value, int | np.integer, "0 or 1 for a GRU", fix)
     stored = "after" if value else "before"
-    require_form(operation, gates, reset, stored, f"linear_before_reset={value:d} means that form")
+    because = f"linear_before_reset={value:d} means that form"
+    layout.require_form(operation, gates, reset, stored, because)
