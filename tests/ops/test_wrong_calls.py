@@ -150,7 +150,7 @@ AREAS = {
         "a triangle of a number": (
             lambda: np.tril(leaf()),
             ValueError,
-            r"tril: argument m: expected at least one axis, got float64 \(\); reshape it",
+            r"tril: argument m: expected at least one axis, got float64 \(\); add axes",
         ),
         "repetitions with gradients": (
             lambda: np.tile(leaf(2), leaf(2)),

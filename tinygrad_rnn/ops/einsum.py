@@ -124,7 +124,7 @@ def _expand_subscripts(
         expected = f"{format_count(len(terms), 'array')}, one for each term of {subscripts!r}"
         fix, got = "separate the terms with commas, as in 'ij,jk->ik'", str(len(operands))
         raise argument_error("einsum", "operands", expected, got, fix)
-    arrays = [as_operand("einsum", "operands", x) for x in operands]
+    arrays = [as_operand("einsum", "operands", x, *operands) for x in operands]
     # Replace each ellipsis by unused letters, one for each of its axes, aligned at the last axis.
     widths = [
         x.ndim - len(term) + 3 if "..." in term else 0

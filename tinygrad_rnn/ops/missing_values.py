@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import widen
-from ..graph import Value
 from .arithmetic import maximum, minimum
 from .averages import mean_where, var_where
 from .composition import composition
@@ -56,7 +55,7 @@ def fmax(a: Any, b: Any) -> Any:
     Tensor([1., 0.])
     """
     a, b = as_operands("fmax", a=a, b=b)
-    return where(_is_nan(b), a, where(_is_nan(a), b, maximum(a, b)))
+    return where(b != b, a, where(a != a, b, maximum(a, b)))  # only NaN is not equal to itself
 
 
 @composition(np.fmin, sample=lambda r: [(r(3, 4), r(3, 4)), (r(3, 4), r(4)), (r(3), 0.0)])
@@ -72,15 +71,7 @@ def fmin(a: Any, b: Any) -> Any:
     Tensor([0., 0.])
     """
     a, b = as_operands("fmin", a=a, b=b)
-    return where(_is_nan(b), a, where(_is_nan(a), b, minimum(a, b)))
-
-
-def _is_nan(x: Any) -> Any:
-    """Return a mask that is True where `x` is NaN.
-
-    The mask of a Tensor is a comparison, because a compiled program can compute one.
-    """
-    return x != x if isinstance(x, Value) else np.isnan(x)
+    return where(b != b, a, where(a != a, b, minimum(a, b)))
 
 
 @composition(np.nansum, sample=sample_reduction)

@@ -101,15 +101,14 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
     called = method == "__call__"
     if called and not kwargs and ufunc in differentiable:
         return differentiable[ufunc](*inputs)
+    name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
     if ufunc in value_functions:
         try:
             return getattr(ufunc, method)(*_without_tensors(inputs), **_without_tensors(kwargs))
         except TypeError as error:
-            name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
             wants_integers = ufunc in (np.gcd, np.lcm)
             fix = "use x.astype(int)" if wants_integers else f"use np.{ufunc.__name__}(x, y)"
             raise TypeError(f"np.{name}: {error}; {fix}") from error
-    name = ufunc.__name__ if called else f"{ufunc.__name__}.{method}"
     known = ufunc in differentiable and name not in instead
     if not known or not (called or (method in methods and ufunc.nin == 2)):
         raise no_derivative_error(name)

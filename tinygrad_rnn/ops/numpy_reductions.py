@@ -130,9 +130,6 @@ def _std(
     correction: float | None = None,
 ) -> Any:
     """Return the standard deviation over `axis` of the entries where `where` is True."""
-    ddof = ddof if correction is None else correction
     a = as_operand("std", "a", a)
-    if where is True:
-        return reductions.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
-    v = var_where(widen(a), unwrap(where), axis, ddof, keepdims)
+    v = _var(widen(a), axis, ddof, keepdims, where=where, correction=correction)
     return in_dtype_of(a, reductions.root_of_variance(v))

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import check, tree
 from ..dtypes import as_constant, get_default_dtype
+from ..errors import argument_error, describe
 from ..errors.messages import check_sequence
 from ..graph import Value
 from ..op import registry
@@ -69,6 +70,16 @@ def as_sequence(operation: str, argument: str, arrays: Any) -> list[Any]:
         x if isinstance(x, Value) else as_operand(operation, f"{argument}[{i}]", x, *items)
         for i, x in enumerate(items)
     ]
+
+
+def with_axes(operation: str, argument: str, x: Any, count: int = 1) -> Any:
+    """Return `x` as `as_operand` does; raise ValueError if it has less than `count` axes."""
+    a = as_operand(operation, argument, x)
+    if a.ndim < count:
+        expected = f"at least {count} axes" if count > 1 else "at least one axis"
+        fix = "add axes with expand_dims"
+        raise argument_error(operation, argument, expected, describe(a), fix)
+    return a
 
 
 def as_index(operation: str, argument: str, x: Any) -> Any:

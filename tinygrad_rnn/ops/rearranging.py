@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import argument_error, describe
+from ..errors import describe
 from .composition import composition
 from .indexing import where
-from .operands import as_index, as_operand
+from .operands import as_index, as_operand, with_axes
 from .reductions import sum
 from .shapes import concatenate, flip, ravel
 
@@ -135,8 +135,8 @@ def tril(m: Any, k: int = 0) -> Any:
     Tensor([[1., 0.],
             [3., 4.]])
     """
-    m = as_operand("tril", "m", m)
-    return where(_triangle("tril", m, np.tril, k), m, 0)
+    m = with_axes("tril", "m", m)
+    return where(np.tril(np.ones(m.shape[-2:], bool), k), m, 0)
 
 
 @composition(np.triu, sample=lambda r: [(r(3, 4),), (r(3, 3), 1), (r(2, 3, 2), {"k": -1}), (r(3),)])
@@ -150,16 +150,8 @@ def triu(m: Any, k: int = 0) -> Any:
     Tensor([[1., 2.],
             [0., 4.]])
     """
-    m = as_operand("triu", "m", m)
-    return where(_triangle("triu", m, np.triu, k), m, 0)
-
-
-def _triangle(operation: str, m: Any, function: Callable[..., Any], k: int) -> np.ndarray:
-    """Return a mask for the last two axes of `m`: True in the triangle that is kept."""
-    if not m.ndim:
-        fix = "reshape it to (1, 1)"
-        raise argument_error(operation, "m", "at least one axis", describe(m), fix)
-    return function(np.ones(m.shape[-2:], bool), k)
+    m = with_axes("triu", "m", m)
+    return where(np.triu(np.ones(m.shape[-2:], bool), k), m, 0)
 
 
 @composition(
@@ -222,11 +214,7 @@ def fliplr(m: Any) -> Any:
     >>> tg.fliplr(tg.Tensor([[1.0, 2.0]]))
     Tensor([[2., 1.]])
     """
-    m = as_operand("fliplr", "m", m)
-    if m.ndim < 2:
-        fix = "use flip for one axis"
-        raise argument_error("fliplr", "m", "at least two axes", describe(m), fix)
-    return flip(m, 1)
+    return flip(with_axes("fliplr", "m", m, 2), 1)
 
 
 @composition(np.flipud, sample=lambda r: [(r(3),), (r(2, 3),)])
@@ -239,10 +227,7 @@ def flipud(m: Any) -> Any:
     >>> tg.flipud(tg.Tensor([1.0, 2.0]))
     Tensor([2., 1.])
     """
-    m = as_operand("flipud", "m", m)
-    if not m.ndim:
-        raise argument_error("flipud", "m", "at least one axis", describe(m), "reshape it to (1,)")
-    return flip(m, 0)
+    return flip(with_axes("flipud", "m", m), 0)
 
 
 @composition(

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .. import check
-from ..errors import argument_error, describe
 from .composition import composition
-from .operands import as_operand
+from .operands import as_operand, with_axes
 from .shapes import moveaxis, split
 
 
@@ -46,7 +45,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     >>> tg.hsplit(tg.Tensor([[1.0, 2.0]]), 2)
     [Tensor([[1.]]), Tensor([[2.]])]
     """
-    ary = _require_axes("hsplit", ary, 1)
+    ary = with_axes("hsplit", "ary", ary)
     return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
@@ -60,7 +59,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     >>> tg.vsplit(tg.Tensor([[1.0], [2.0]]), 2)
     [Tensor([[1.]]), Tensor([[2.]])]
     """
-    return split(_require_axes("vsplit", ary, 2), indices_or_sections, 0)
+    return split(with_axes("vsplit", "ary", ary, 2), indices_or_sections, 0)
 
 
 @composition(np.dsplit, sample=lambda r: [(r(1, 2, 4), 2), (r(2, 1, 3), [1])])
@@ -73,7 +72,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     >>> len(tg.dsplit(tg.Tensor([[[1.0, 2.0]]]), 2))
     2
     """
-    return split(_require_axes("dsplit", ary, 3), indices_or_sections, 2)
+    return split(with_axes("dsplit", "ary", ary, 3), indices_or_sections, 2)
 
 
 @composition(np.unstack, sample=lambda r: [(r(2, 3),), (r(2, 3), {"axis": -1})])
@@ -86,15 +85,5 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     >>> tg.unstack(tg.Tensor([[1.0], [2.0]]))
     (Tensor([1.]), Tensor([2.]))
     """
-    x = moveaxis(_require_axes("unstack", x, 1, "x"), axis, 0)
+    x = moveaxis(with_axes("unstack", "x", x), axis, 0)
     return tuple([x[i] for i in range(x.shape[0])])
-
-
-def _require_axes(operation: str, a: Any, count: int, argument: str = "ary") -> Any:
-    """Return `a` as an array or Tensor; raise ValueError if it has less than `count` axes."""
-    a = as_operand(operation, argument, a)
-    if a.ndim < count:
-        expected = f"at least {count} axes" if count > 1 else "at least one axis"
-        fix = "add axes with expand_dims"
-        raise argument_error(operation, argument, expected, describe(a), fix)
-    return a

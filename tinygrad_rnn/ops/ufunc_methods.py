@@ -60,16 +60,16 @@ def reduce(
         If there is no entry and no `initial`, or if there are several axes and the ufunc must take
         its entries in order.
     """
-    a = as_operand(f"np.{ufunc.__name__}.reduce", "array", array)
+    a = as_operand(_name(ufunc), "array", array)
     axes = _axes(a, axis)
     if ufunc in KEEP_INTEGERS and a.dtype.kind != "f" and isinstance(initial, float):
         initial = _whole(ufunc, initial)
     if where is not True:
-        mask = as_operand(f"np.{ufunc.__name__}.reduce", "where", where)
+        mask = as_operand(_name(ufunc), "where", where)
         a = choose(mask, a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
         got, fix = describe(axis), "reduce one axis after the other"
-        raise argument_error(f"np.{ufunc.__name__}.reduce", "axis", "one axis", got, fix)
+        raise argument_error(_name(ufunc), "axis", "one axis", got, fix)
     if ufunc not in reductions:
         return _fold(ufunc, op, a, axes, keepdims, initial)
     first = ufunc.identity if initial is None else initial
@@ -77,6 +77,11 @@ def reduce(
         return sum(a, axis=axes, keepdims=keepdims) + first  # the sum is zeros of the right shape
     result = reductions[ufunc](a, axis=axes, keepdims=keepdims)
     return result if initial is None else op(initial, result)
+
+
+def _name(ufunc: np.ufunc, method: str = "reduce") -> str:
+    """Return the name of a method of a ufunc, for messages: ``np.add.reduce``."""
+    return f"np.{ufunc.__name__}.{method}"
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
@@ -92,7 +97,7 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
 def _whole(ufunc: np.ufunc, initial: float) -> int:
     """Return `initial` as an integer; raise ValueError if NumPy would round it."""
     if not initial.is_integer():
-        operation, expected = f"np.{ufunc.__name__}.reduce", "a whole number, as in the array"
+        operation, expected = _name(ufunc), "a whole number, as in the array"
         fix = "use array.astype(float) for floats"
         raise argument_error(operation, "initial", expected, describe(initial), fix)
     return int(initial)
@@ -104,7 +109,7 @@ def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
     Raise ValueError if `ufunc` has no such number, or needs `initial` and it is None.
     """
     if ufunc not in neutral or (initial is None and ufunc.identity is None):
-        operation, got = f"np.{ufunc.__name__}.reduce", "a mask"
+        operation, got = _name(ufunc), "a mask"
         expected = "no mask" if ufunc not in neutral else "a mask together with initial="
         fix = "select the entries first, with x[mask]"
         raise argument_error(operation, "where=", expected, got, fix)
@@ -122,7 +127,7 @@ def _fold(
     first = ufunc.identity if initial is None and not entries else initial
     entries = entries if first is None else [first, *entries]
     if not entries:
-        operation, fix = f"np.{ufunc.__name__}.reduce", "pass initial="
+        operation, fix = _name(ufunc), "pass initial="
         raise argument_error(operation, "array", "at least one entry", describe(a), fix)
     result = fold(op, entries)
     if len(entries) == 1 and first is not None:
@@ -132,7 +137,7 @@ def _fold(
 
 def accumulate(ufunc: np.ufunc, op: Op, array: Any, axis: int = 0) -> Any:
     """Return ``ufunc.accumulate(array, axis)``: the reductions of the first 1, 2, … entries."""
-    a = as_operand(f"np.{ufunc.__name__}.accumulate", "array", array)
+    a = as_operand(_name(ufunc, "accumulate"), "array", array)
     axis = normalize_axis_index(axis, a.ndim)
     if ufunc in (np.add, np.multiply):
         return (cumsum if ufunc is np.add else cumprod)(a, axis=axis)
@@ -143,7 +148,7 @@ def accumulate(ufunc: np.ufunc, op: Op, array: Any, axis: int = 0) -> Any:
 
 def outer(ufunc: np.ufunc, op: Op, a: Any, b: Any) -> Any:
     """Return ``ufunc.outer(a, b)``: the ufunc of each entry of `a` with each entry of `b`."""
-    a, b = as_operands(f"np.{ufunc.__name__}.outer", a=a, b=b)
+    a, b = as_operands(_name(ufunc, "outer"), a=a, b=b)
     return op(reshape(a, a.shape + (1,) * b.ndim), b)
 
 
@@ -153,7 +158,7 @@ def reduceat(ufunc: np.ufunc, op: Op, array: Any, indices: Any, axis: int = 0) -
     A slice goes from one index to the next. If the next index is not larger, the slice has one
     entry.
     """
-    a = as_operand(f"np.{ufunc.__name__}.reduceat", "array", array)
+    a = as_operand(_name(ufunc, "reduceat"), "array", array)
     axis = normalize_axis_index(axis, a.ndim)
     moved, starts = moveaxis(a, axis, 0), [int(i) for i in indices]
     stops = [
