@@ -23,8 +23,8 @@ from .errors.messages import flag, floating, instance, numbers_error, runs_at_on
 __all__ = [
     "callable", "class_indices", "count", "dtype", "first_position", "flag", "floating",
     "floating_dtype", "instance", "iterable", "mapping", "number", "numbers_error",
-    "one_of", "probability", "real_array", "real_dtype", "require", "runs_at_once", "shape",
-    "unique",
+    "one_of", "ordered", "probability", "real_array", "real_dtype", "require", "runs_at_once",
+    "shape", "unique",
 ]  # fmt: skip
 
 # -- settings --------------------------------------------------------------------------------------
@@ -64,6 +64,14 @@ def iterable(operation: str, argument: str, value: Any, expected: str, fix: str)
     """Return `value` if it is an iterable other than a Tensor, else raise TypeError."""
     kinds = () if hasattr(value, "tracked") else Iterable
     return instance(operation, argument, value, kinds, expected, fix)
+
+
+def ordered(operation: str, argument: str, value: Any, fix: str) -> list[Any]:
+    """Return an iterable of Tensors as a list, else raise TypeError. A set has no fixed order."""
+    expected = "an iterable of Tensors"
+    kinds = () if isinstance(value, set | frozenset) else object
+    instance(operation, argument, value, kinds, f"{expected} in a fixed order", fix)
+    return list(iterable(operation, argument, value, expected, fix))
 
 
 def mapping(operation: str, argument: str, value: Any, fix: str) -> Mapping[str, Any]:

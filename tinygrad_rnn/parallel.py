@@ -127,9 +127,8 @@ def average_gradients(
 
     parameters, communicator, answers = _agree(name, parameters, communicator, read)
     total = sum(each for each, _ in answers)
-    if not total:
-        expected, fix = "a weight above 0 in some process", "give the size of each process's part"
-        raise argument_error(name, "weight", expected, "0 in all processes", fix)
+    expected, fix = "a weight above 0 in some process", "give the size of each process's part"
+    check.require(total, name, "weight", expected, "0 in all processes", fix)
     has_grad = np.any([each for _, each in answers], axis=0)
     for p, is_used in zip(parameters, has_grad, strict=True):
         if is_used:
@@ -210,10 +209,7 @@ def _agree(
 def _read_parameters(operation: str, parameters: Any) -> list[Tensor]:
     """Return the parameters as a list; raise an error if they are not Tensors in a fixed order."""
     fix = "pass model.parameters()"
-    kinds = () if isinstance(parameters, set | frozenset) else object
-    expected = "an iterable of Tensors"
-    check.instance(operation, "parameters", parameters, kinds, f"{expected} in a fixed order", fix)
-    tensors = list(check.iterable(operation, "parameters", parameters, expected, fix))
+    tensors = check.ordered(operation, "parameters", parameters, fix)
     for i, p in enumerate(tensors):
         check.instance(operation, f"parameters[{i}]", p, Tensor, "a Tensor", fix)
     return tensors

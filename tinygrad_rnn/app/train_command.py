@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import check
 from ..errors import argument_error
 from ..serialize.whole_file import find_target
 from .char_model import Architecture
@@ -114,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
         for kind in (Architecture, Options)
     )
     new = None if options.resume else (Architecture(**sizes), Options(**settings))
-    out = options.out or Path(_default_name(options))
+    name = "demo" if options.demo else "stdin" if options.file == STDIN else options.file.stem
+    out = options.out or Path(f"{name}.safetensors")
     with lock_checkpoint(find_target(out, operation="train", argument="--out")):
         outputs = _claim_outputs(options, out)
         text, valid = _read_texts(options)
@@ -134,17 +136,9 @@ def run(options: argparse.Namespace) -> int:
 def _warn_of_idle_dropout(console: Console, architecture: Architecture) -> None:
     """Print a warning if there is dropout but only one layer: dropout acts between layers."""
     if architecture.dropout and architecture.layers == 1:
-        print_line(
-            console,
-            f"Warning: --dropout {architecture.dropout} has no effect with one layer, because "
-            "dropout acts between layers. Use --layers 2, or leave --dropout out.",
-        )
-
-
-def _default_name(options: argparse.Namespace) -> str:
-    """Return the name of the checkpoint if the user gave none."""
-    name = "demo" if options.demo else "stdin" if options.file == STDIN else options.file.stem
-    return f"{name}.safetensors"
+        warning = f"Warning: --dropout {architecture.dropout} has no effect with one layer, "
+        warning += "because dropout acts between layers. Use --layers 2, or leave --dropout out."
+        print_line(console, warning)
 
 
 def _claim_outputs(options: argparse.Namespace, out: Path) -> Outputs:
@@ -182,9 +176,8 @@ def _read_texts(options: argparse.Namespace) -> tuple[str, str | None]:
     """Return the text to train on, and the validation text, if there is one."""
     valid = None
     if options.valid is not None:
-        if "holdout" in options:
-            expected, got = "one of --valid and --holdout", "both"
-            raise argument_error("train", "--holdout", expected, got, "leave one of them out")
+        one, fix = "one of --valid and --holdout", "leave one of them out"
+        check.require("holdout" not in options, "train", "--holdout", one, "both", fix)
         if options.valid == options.file == STDIN:
             expected, got = "two texts", "- (standard input) for both FILE and --valid"
             raise argument_error("train", "--valid", expected, got, "give the path of a file")

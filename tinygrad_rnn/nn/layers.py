@@ -217,9 +217,8 @@ class LayerNorm(Module):
 
     def __init__(self, normalized_shape: int | tuple[int, ...], *, eps: float = 1e-5):
         super().__init__()
-        shape = (
-            normalized_shape if isinstance(normalized_shape, tuple | list) else [normalized_shape]
-        )
+        shape = normalized_shape
+        shape = shape if isinstance(shape, tuple | list) else [shape]
         if not shape:
             fix = "pass the size of the last axis, for example x.shape[-1]"
             raise argument_error("LayerNorm", "normalized_shape", "at least one axis", "none", fix)

@@ -189,8 +189,7 @@ class Module(Holder):
         >>> [type(module).__name__ for module in model.modules()]
         ['Sequential', 'Linear', 'Dropout']
         """
-        for _, module in self.named_modules():
-            yield module
+        return (module for _, module in self.named_modules())
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Yield (name, module) for this module and all modules inside it, each once.
@@ -287,8 +286,7 @@ class Module(Holder):
 
     def parameters(self) -> Iterator[Tensor]:
         """Yield each parameter once."""
-        for _, parameter in self.named_parameters():
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters())
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Return a copy of the parameters and buffers: arrays by name, as PyTorch names them.

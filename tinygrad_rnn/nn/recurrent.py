@@ -180,11 +180,9 @@ class Recurrent(Module, Generic[State]):
 
     def _known_parameters(self) -> Iterator[Tensor]:
         """Yield the known parameters, first those of the cells, without searching attributes."""
-        for _, cell in self._cells():
-            for module in cell.modules():
+        for holder in (*(cell for _, cell in self._cells()), self):
+            for module in holder.modules():
                 yield from module._parameters.values()
-        for module in self.modules():
-            yield from module._parameters.values()
 
     def _refresh(self) -> list[tuple[str, Any]]:
         """Note again what the attributes hold; also return cells that are functions."""

@@ -14,6 +14,8 @@ from ..tensor import Tensor
 
 Params = Iterable[Tensor | Mapping[str, Any]]
 """The type of the argument `params`: parameters, or groups."""
+ORDERED = "pass module.parameters(), or a list"
+"""What to pass in place of a set, because a saved state needs the order."""
 FLAGS = ("amsgrad", "centered", "nesterov")
 """The settings that are True or False."""
 BELOW_ONE = ("alpha", "beta1", "beta2")
@@ -29,7 +31,7 @@ def split_groups(operation: str, params: Any) -> dict[str, Mapping[str, Any]]:
         expected, got = "an iterable of Tensors, or a list of groups", describe(params)
         fix = "put the group into a list, or pass module.parameters()"
         raise argument_error(operation, "params", expected, got, fix, TypeError)
-    items = _ordered(operation, "params", params)
+    items = check.ordered(operation, "params", params, ORDERED)
     if not any(isinstance(item, Mapping) for item in items):
         return {"params": {"params": items}}
     return {f"params[{i}]": item for i, item in enumerate(items)}
@@ -54,7 +56,7 @@ def complete_group(
 
 def parameter_list(operation: str, argument: str, params: Any) -> list[Tensor]:
     """Return a list of parameters; raise an error if an entry is not one, or occurs twice."""
-    tensors = _ordered(operation, argument, params)
+    tensors = check.ordered(operation, argument, params, ORDERED)
     if not all(isinstance(p, Tensor) and p.node is None and p.requires_grad for p in tensors):
         got = ", ".join(map(describe, tensors))
         raise missing_parameters(operation, argument, got)
@@ -67,15 +69,6 @@ def missing_parameters(operation: str, argument: str, got: str) -> Exception:
     """Return the error for an argument without parameters, or with an entry that is not one."""
     expected = "at least one leaf Tensor with requires_grad=True, and nothing else"
     return argument_error(operation, argument, expected, got, "pass module.parameters()")
-
-
-def _ordered(operation: str, argument: str, params: Any) -> list[Any]:
-    """Return an iterable as a list; a set is an error, because a saved state needs the order."""
-    fix = "pass module.parameters(), or a list"
-    kinds = () if isinstance(params, set | frozenset) else object
-    expected = "an iterable of Tensors"
-    check.instance(operation, argument, params, kinds, f"{expected} in a fixed order", fix)
-    return list(check.iterable(operation, argument, params, expected, fix))
 
 
 class Setting:

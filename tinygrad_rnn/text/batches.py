@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe
+from ..errors import describe
 
 
 def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
@@ -44,15 +44,13 @@ def columns(indices: Sequence[int] | np.ndarray, batch_size: int) -> np.ndarray:
            [2, 5]])
     """
     indices, batch_size = np.asarray(indices), check.count("columns", "batch_size", batch_size)
-    if indices.ndim != 1 or indices.dtype.kind not in "iu":
-        expected, fix = "encoded text, integers of shape (length,)", "pass vocab.encode(text)"
-        got = describe(indices)
-        raise argument_error("columns", "indices", expected, got, fix)
+    is_encoded = indices.ndim == 1 and indices.dtype.kind in "iu"
+    expected, fix = "encoded text, integers of shape (length,)", "pass vocab.encode(text)"
+    check.require(is_encoded, "columns", "indices", expected, describe(indices), fix)
     length = len(indices) // batch_size
-    if length < 2:
-        expected = f"at most {len(indices) // 2}, so that each stream has at least two characters"
-        got, fix = str(batch_size), "use fewer streams, or more text"
-        raise argument_error("columns", "batch_size", expected, got, fix)
+    expected = f"at most {len(indices) // 2}, so that each stream has at least two characters"
+    got, fix = str(batch_size), "use fewer streams, or more text"
+    check.require(length >= 2, "columns", "batch_size", expected, got, fix)
     return np.ascontiguousarray(indices[: length * batch_size].reshape(batch_size, length).T)
 
 
@@ -98,10 +96,9 @@ def batches(
     start = check.count("batches", "start", start, low=0)
     streams = columns(indices, batch_size)
     total = -(-(len(streams) - 1) // steps)
-    if start > total:
-        expected = f"at most {total}, the number of batches"
-        fix = "use the batch_size and steps of the interrupted run"
-        raise argument_error("batches", "start", expected, str(start), fix)
+    expected = f"at most {total}, the number of batches"
+    fix = "use the batch_size and steps of the interrupted run"
+    check.require(start <= total, "batches", "start", expected, str(start), fix)
     for first in range(start * steps, len(streams) - 1, steps):
         last = min(first + steps, len(streams) - 1)
         yield streams[first:last], streams[first + 1 : last + 1]

@@ -107,26 +107,17 @@ def stream_sample(
     top_k = None if top_k is None else check.count("sample", "top_k", top_k)
     length, rng = check.count("sample", "length", length, low=0), generator(rng)
     require_model("sample", model)
-    indices = [int(i) for i in vocab.encode(prime)]
-    return _characters(model, vocab, indices, length, temperature, top_k, rng)
+    indices = np.array([int(i) for i in vocab.encode(prime)])
 
+    def draw_characters() -> Iterator[str]:
+        logits, state = call_model("sample", model, indices[:, None], None)
+        yield vocab.decode(indices.tolist())
+        for _ in range(length):
+            index = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
+            yield vocab.characters[index]
+            logits, state = call_model("sample", model, np.array([[index]]), state)
 
-def _characters(
-    model: Any,
-    vocab: CharVocab,
-    prime: list[int],
-    length: int,
-    temperature: float,
-    top_k: int | None,
-    rng: np.random.Generator,
-) -> Iterator[str]:
-    """Yield the decoded `prime`, and then characters as they are drawn."""
-    logits, state = call_model("sample", model, np.array(prime)[:, None], None)
-    yield vocab.decode(prime)
-    for _ in range(length):
-        index = _draw(_last_logits(logits, len(vocab)), temperature, top_k, rng)
-        yield vocab.characters[index]
-        logits, state = call_model("sample", model, np.array([[index]]), state)
+    return draw_characters()
 
 
 def _last_logits(logits: Any, classes: int) -> np.ndarray:

@@ -56,9 +56,8 @@ class CharVocab:
             name, expected, got = "characters", "a str, or an iterable of str", describe(characters)
             fix = "pass a str (decode bytes first)"
             raise argument_error("CharVocab", name, expected, got, fix, TypeError) from error
-        if not unique:
-            expected, fix = "at least one character", "pass a string that is not empty"
-            raise argument_error("CharVocab", "characters", expected, "none", fix)
+        fix = "pass a string that is not empty"
+        check.require(unique, "CharVocab", "characters", "at least one character", "none", fix)
         check.one_of("CharVocab", "order", order, ("sorted", "given"))
         self.characters = "".join(sorted(unique) if order == "sorted" else unique)
         self.index = {c: i for i, c in enumerate(self.characters)}

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ... import check
 from ...errors import argument_error
 from ...graph import no_grad, scope
 from ...nn import Module
@@ -178,16 +179,15 @@ class MathMath(Module):
 
 def cross_entropy(steps: list[StepValues], Y: Any) -> Loss:
     """Compute the cross-entropy of a batch, term by term, from its targets Y (T, B, 4)."""
-    terms_1, terms_2, terms_3 = [], [], []
+    terms: list[tuple[Tensor, Tensor, Tensor]] = []
     for t, (step, y) in enumerate(zip(steps, Y, strict=True)):
         with scope("loss", t):
             term_1 = Tensor(y, name="y") * log(step.probabilities)
             term_2 = total(term_1, axis=-1)
             term_3 = -mean(term_2)
         term_1.name, term_2.name, term_3.name = "term1", "term2", "term3"
-        terms_1.append(term_1)
-        terms_2.append(term_2)
-        terms_3.append(term_3)
+        terms.append((term_1, term_2, term_3))
+    terms_1, terms_2, terms_3 = map(list, zip(*terms, strict=True))
     with scope("loss"):
         loss = mean(stack(terms_3))
     loss.name = "loss"
@@ -243,9 +243,7 @@ def sample(
     >>> sample(MathMath(), "Ma", 6)
     'Mathth'
     """
-    if not prime:
-        expected, fix = "at least one character", "start from 'Ma'"
-        raise argument_error("sample", "prime", expected, "''", fix)
+    check.require(prime, "sample", "prime", "at least one character", "''", "start from 'Ma'")
     text, unread, h = prime, prime, model.initial_state(1)
     with no_grad():
         while len(text) < length:

@@ -20,6 +20,7 @@ LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 SAME_NAME = (
     "add", "exp", "log", "sqrt", "sign", "abs", "sin", "cos", "tanh", "sigmoid", "relu", "softplus",
 )  # fmt: skip
+"""The ops whose ONNX operator has the same name, but for its first letter."""
 SAME_MEANING = {name: name.title() for name in SAME_NAME} | {
     "subtract": "Sub",
     "multiply": "Mul",
@@ -110,10 +111,6 @@ def _add_output_shape(call: ExportedCall, infer: bool) -> str:
     return call.builder.add_shape(call.first.name, *shapes, infer=infer)
 
 
-def _reshape(call: ExportedCall) -> str:
-    return call.add("Reshape", call.input(0), _add_output_shape(call, infer=True))
-
-
 def _broadcast_to(call: ExportedCall) -> str:
     return call.add("Expand", call.input(0), _add_output_shape(call, infer=False))
 
@@ -147,18 +144,10 @@ def _flip(call: ExportedCall) -> str:
     return call.add("Slice", call.input(0), minus_ones, ends, call.ints(*axes), minus_ones)
 
 
-def _concatenate(call: ExportedCall) -> str:
-    return call.add("Concat", *call.inputs(), axis=int(call.setting("axis")))
-
-
 def _stack(call: ExportedCall) -> str:
     axis = int(call.setting("axis")) % call.output.ndim
     parts = [call.add("Unsqueeze", x, call.ints(axis)) for x in call.inputs()]
     return call.add("Concat", *parts, axis=axis)
-
-
-def _einsum(call: ExportedCall) -> str:
-    return call.add("Einsum", *call.inputs(), equation=call.setting("subscripts"))
 
 
 def _getitem(call: ExportedCall) -> str:
@@ -225,9 +214,10 @@ def _expand_index(call: ExportedCall) -> list[Any]:
 
 
 EXPORTERS = (
-    _lerp, _linear, _clip, _where, _var, _cumsum, _reshape, _broadcast_to, _transpose, _squeeze,
-    _expand_dims, _flip, _concatenate, _stack, _einsum, _getitem,
+    _lerp, _linear, _clip, _where, _var, _cumsum, _broadcast_to, _transpose, _squeeze,
+    _expand_dims, _flip, _stack, _getitem,
 )  # fmt: skip
+"""The functions of this module that export the op of their name."""
 OPS: dict[str, Callable[[ExportedCall], str]] = {
     **{
         name: lambda call, kind=kind: call.add(kind, *call.inputs())
@@ -239,6 +229,9 @@ OPS: dict[str, Callable[[ExportedCall], str]] = {
     "log1p": lambda call: call.add("Log", call.add("Add", call.input(0), _add_one(call))),
     "softmax": _along_axis("Softmax"),
     "log_softmax": _along_axis("LogSoftmax"),
+    "reshape": lambda call: call.add("Reshape", call.input(0), _add_output_shape(call, infer=True)),
+    "concatenate": lambda call: call.add("Concat", *call.inputs(), axis=int(call.setting("axis"))),
+    "einsum": lambda call: call.add("Einsum", *call.inputs(), equation=call.setting("subscripts")),
     **{exporter.__name__.removeprefix("_"): exporter for exporter in EXPORTERS},
 }
 """The ops that can be exported. Any other op, for example `repeat`, raises ValueError."""
