@@ -166,7 +166,12 @@ class Tensor(Copyable, MoreOperators, Value):
     # -- gradients ---------------------------------------------------------------------------------
 
     def backward(
-        self, gradient: Any = None, *, retain_graph: bool = False, retain_grads: bool = False
+        self,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        retain_grads: bool = False,
+        **more: Any,
     ) -> None:
         """Add the gradient of this tensor to the ``.grad`` of every leaf that requires gradients.
 
@@ -184,6 +189,8 @@ class Tensor(Copyable, MoreOperators, Value):
             be drawn.
         retain_grads : bool
             If True, add the gradients of intermediate tensors to their ``.grad`` too.
+        **more
+            An argument with any other name raises TypeError.
 
         Raises
         ------
@@ -204,6 +211,9 @@ class Tensor(Copyable, MoreOperators, Value):
         >>> x.grad
         array([ 2., 40.], dtype=float32)
         """
+        if more:
+            names = ["gradient", "retain_graph", "retain_grads"]
+            raise messages.name_error("backward", next(iter(more)), names)
         used = 1 if messages.flag("backward", "retain_graph", retain_graph) else 2
         seed, order = messages.check_seed("backward", self, gradient), toposort(self)
         accumulate(backward_pass({self: seed}, order, interior=retain_grads))

@@ -29,6 +29,10 @@ CALLS = {
     "x.argmax": X.argmax,
     "x.reshape": X.reshape,
     "x.transpose": X.transpose,
+    "x.backward": X.backward,
+    "x.argsort": X.argsort,
+    "x.compress": X.compress,
+    "x.astype": partial(X.astype, np.float64),
     "a call of GRU": lambda **named: nn.GRU(2, 2)(X, **named),
     "clip_grad_norm_": nn.clip_grad_norm_,
     "clip_grad_value_": nn.clip_grad_value_,
@@ -89,6 +93,11 @@ def test_a_name_of_another_library_is_answered_with_ours(call, wrong, right):
     with pytest.raises(TypeError, match=rf": argument {name}: .*; write {ours}=$"):
         call(**wrong)
     call(**right)
+
+
+def test_a_name_that_only_looks_alike_is_no_suggestion():
+    with pytest.raises(TypeError, match=r"^backward: argument create_graph: .*; leave it out$"):
+        X.sum().backward(create_graph=True)
 
 
 def test_a_dtype_is_answered_with_the_method_that_converts():

@@ -26,7 +26,7 @@ ELSEWHERE = {
 def name_error(operation: str, unknown: str, names: Sequence[str]) -> Exception:
     """Return the TypeError for a named argument that is not among `names`."""
     likely = [name for name in ELSEWHERE.get(unknown, "").split() if name in names]
-    likely += get_close_matches(unknown, names, 1, 0.7)
+    likely += get_close_matches(unknown, names, 1, 0.8)
     fix = f"write {likely[0]}=" if likely else "leave it out"
     fix += ", and use .astype(dtype)" if fix == "leave it out" and unknown == "dtype" else ""
     expected = f"one of the arguments {', '.join(names)}" if names else "no named argument"

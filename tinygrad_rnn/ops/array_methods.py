@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..dtypes import as_dtype
+from ..errors.named_calls import explain_names
 from ..graph import read
 from ..op import apply
 from . import (
@@ -50,7 +51,7 @@ class ArrayMethods:
     T = property(shapes.transpose, doc="The axes in reverse order.")
     mT = property(lambda self: self.swapaxes(-2, -1), doc="The last two axes exchanged.")
 
-    # The four methods below have the arguments of their ops. If a call has another one, the op
+    # The five methods below have the arguments of their ops. If a call has another one, the op
     # raises the error. A call of `apply` is faster than a call of the op.
 
     def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
@@ -78,14 +79,18 @@ class ArrayMethods:
         order = axes[0] if len(axes) == 1 else axes or None
         return apply(shapes.transpose, (self,), {"axes": order})
 
-    def astype(self, dtype: DTypeLike) -> Any:
+    def astype(self, dtype: DTypeLike, **more: Any) -> Any:
         """Return the numbers in another dtype. Gradients flow back if both dtypes are floating."""
+        if more:
+            return elementwise.astype(self, dtype, **more)
         return elementwise.astype(self, dtype=as_dtype("astype", dtype))
 
+    @explain_names
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """Return the entries along `axis` for which `condition` is True."""
         return selecting.compress(condition, self, axis)
 
+    @explain_names
     def argsort(self, axis: int = -1) -> np.ndarray:
         """Return the indices that sort the entries along `axis`. They have no derivative.
 

@@ -69,7 +69,7 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
         return int(messages.check_untracked("int", "t", self).item())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if spec else str(self), spec)
+        return format(self.item() if spec else str(self), spec)  # pyright: ignore
 
     def __index__(self) -> int:
         try:
