@@ -24,7 +24,7 @@ EXAMPLES = (
 )
 HELP = "print the NumPy program that runs and differentiates a cell over time"
 SMALLER = "use a smaller --input, --hidden or --batch"
-"""What to do if memory does not suffice."""
+"""The advice if memory does not suffice."""
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 OPTIONS = {
     "--input": (3, "N", "size of the input"),

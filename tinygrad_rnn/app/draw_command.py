@@ -13,7 +13,7 @@ from .command_parser import add_options
 
 HELP = "draw the computation graph of a model"
 SMALLER = "use a smaller --length, or a shorter --text"
-"""What to do if memory does not suffice."""
+"""The advice if memory does not suffice."""
 EXAMPLES = (
     "tinygrad-rnn draw --demo",
     "tinygrad-rnn draw --demo --roll --out step.svg",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 HELP = "train a character model on a text file"
 SMALLER = "use a smaller --hidden, --layers, --batch-size or --steps"
-"""What to do if memory does not suffice."""
+"""The advice if memory does not suffice."""
 EXAMPLES = (
     "tinygrad-rnn train --demo --epochs 1",
     "tinygrad-rnn train text.txt --hidden 64 --epochs 3 --out model.safetensors",

@@ -15,7 +15,7 @@ from ..tensor import Tensor
 Params = Iterable[Tensor | Mapping[str, Any]]
 """The type of the argument `params`: parameters, or groups."""
 ORDERED = "pass module.parameters(), or a list"
-"""What to pass in place of a set, because a saved state needs the order."""
+"""The advice for a set, because a saved state needs the order."""
 FLAGS = ("amsgrad", "centered", "nesterov")
 """The settings that are True or False."""
 BELOW_ONE = ("alpha", "beta1", "beta2")
