@@ -106,7 +106,7 @@ class Op:
         self.rules = rules
         self.rules_in_order = tuple([rules.get(name, _no_rule) for name in self.inputs])
         if self.variadic and rules:
-            self.rules_in_order = (_one_for_each_input(self, *self.rules_in_order),)
+            self.rules_in_order = (_one_for_each_input(self.name, *self.rules_in_order),)
         self.has_all_rules = len(rules) == len(self.inputs)
         return self
 
@@ -230,8 +230,11 @@ def rule_source(rule: Function) -> str:
     return " ".join(b" ".join(lines).decode().split())
 
 
-def _one_for_each_input(op: Op, rule: Function) -> Function:
-    """Return the rule of a variadic op with a check: it must return one array for each input."""
+def _one_for_each_input(op: str, rule: Function) -> Function:
+    """Return the rule of a variadic op with a check: it must return one array for each input.
+
+    `op` is the name. A reference to the op itself would be a cycle, which delays freeing memory.
+    """
 
     def checked(g: Any, y: Any, *inputs: Any, **params: Any) -> Any:
         return messages.check_contributions(op, rule(g, y, *inputs, **params), len(inputs))

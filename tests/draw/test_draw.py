@@ -917,7 +917,8 @@ def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
     message = (
         r"^graph.dot: argument fold: expected at most 600 visible nodes, "
         r"got 63,001, which cannot be folded into fewer; "
-        r"record parts under tg.scope\(name\) and pass fold=1, or use text\(\), which has no limit$"
+        r"record parts under tg.scope\(name\) and pass fold=1, "
+        r"or use graph.text\(\), which has no limit$"
     )
     for draw_all in (
         drawn.dot,

@@ -8,13 +8,14 @@ from difflib import get_close_matches
 from . import argument_error
 
 ELSEWHERE = {
-    "dim": "axis axes", "dims": "axis axes", "keep_dims": "keepdims", "unbiased": "ddof",
-    "input": "a x logits", "x": "a input", "other": "b x2", "tensors": "arrays tup",
-    "size": "shape", "newshape": "shape", "y_true": "target", "labels": "target",
-    "y_pred": "logits input", "ignore_class": "ignore_index", "hx": "state", "h0": "state",
-    "initial_state": "state", "units": "hidden_size out_features", "in_dim": "in_features",
-    "input_dim": "num_embeddings input_size in_features", "vocab_size": "num_embeddings",
-    "output_dim": "embedding_dim out_features", "use_bias": "bias", "activation": "nonlinearity",
+    "axes": "axis", "dim": "axis axes", "dims": "axis axes", "keep_dims": "keepdims",
+    "unbiased": "ddof", "input": "a x logits", "x": "a input", "other": "b x2",
+    "tensors": "arrays tup", "size": "shape", "newshape": "shape", "y_true": "target",
+    "labels": "target", "y_pred": "logits input", "ignore_class": "ignore_index", "hx": "state",
+    "h0": "state", "initial_state": "state", "units": "hidden_size out_features",
+    "in_dim": "in_features", "input_dim": "num_embeddings input_size in_features",
+    "vocab_size": "num_embeddings", "use_bias": "bias", "activation": "nonlinearity",
+    "output_dim": "embedding_dim out_features",
     "rate": "p", "epsilon": "eps", "seed": "rng", "key": "rng", "generator": "rng",
     "reset_after": "reset", "learning_rate": "lr", "parameters": "params", "beta_1": "betas",
     "beta_2": "betas", "b1": "betas", "b2": "betas", "rho": "alpha", "decay_rate": "gamma",

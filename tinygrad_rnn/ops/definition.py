@@ -87,7 +87,10 @@ def op(
         _check_domain(made)
         known = registry.get(made.name)
         if known and _file_of(known.forward) != _file_of(forward):
-            got, remedy = f"that of the op of {known.forward.__module__}", "rename the function"
+            got, remedy = (
+                f"that of the op defined in {known.forward.__module__}",
+                "rename the function",
+            )
             raise argument_error("op", made.name, "a name that is not taken", got, remedy)
         registry[made.name] = made
         return made
