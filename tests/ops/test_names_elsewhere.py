@@ -38,6 +38,73 @@ ENTRIES = [(table, name, hint) for table in HOMES for name, hint in TABLES[table
 SENTENCES = ("leave it out", "it has no counterpart")
 CODE = [entry for entry in ENTRIES if not entry[2].startswith(SENTENCES)]
 COMPARED = [entry for entry in CODE if entry[1] in EXPRESSIONS.get(entry[0], {})]
+A, B = NUMBERS["a"], NUMBERS["b"]
+SQUARE = {"x": A @ A.T}
+ARGUMENTS = {
+    **{name: {"y": B.T} for name in ["mm", "bmm"]},
+    **{name: {"y": B[0]} for name in ["mv", "broadcast_tensors"]},
+    **{name: {"x": A[0], "y": B[0]} for name in ["ger", "inner", "vdot"]},
+    **dict.fromkeys(["cholesky", "det", "diag", "inverse", "linalg", "logdet"], SQUARE),
+    **dict.fromkeys(["matrix_power", "slogdet"], SQUARE),
+    **{name: {"index": np.array([[2], [0]])} for name in ["gather", "take_along_dim"]},
+    "addmm": {"x": np.ones(2, "float32"), "y": A, "z": B.T},
+    "embedding": {"x": np.array([1, 0]), "y": A},
+    "index_select": {"index": np.array([1, 0])},
+}
+"""The arguments of the calls that do not take two matrices of one shape."""
+PLAIN = {
+    "PACKAGE": {
+        "argsort": lambda: np.argsort(A),
+        "bool": lambda: np.zeros(0, "bool"),
+        "double": lambda: np.zeros(0, "float64"),
+        "float": lambda: np.zeros(0, "float32"),
+        "half": lambda: np.zeros(0, "float16"),
+        "int": lambda: np.zeros(0, "int32"),
+        "int32": lambda: np.zeros(0, "int32"),
+        "linalg": lambda: np.linalg.inv(A @ A.T),
+        "value_and_grad": lambda: [(A**2).sum(), 2 * A],
+        "var_mean": lambda: [((A - A.mean(0)) ** 2).sum(0) / (len(A) - 1), A.mean(0)],
+        "eq": lambda: A == B,
+        "ge": lambda: A >= B,
+        "gt": lambda: A > B,
+        "le": lambda: A <= B,
+        "lt": lambda: A < B,
+        "ne": lambda: A != B,
+        "allclose": lambda: False,
+        "equal": lambda: False,
+        "isfinite": lambda: np.full((2, 3), True),
+        "isinf": lambda: np.full((2, 3), False),
+        "isnan": lambda: np.full((2, 3), False),
+        "logical_and": lambda: np.full((2, 3), True),
+        "logical_not": lambda: np.full((2, 3), False),
+        "logical_or": lambda: np.full((2, 3), True),
+        "nonzero": lambda: np.transpose(np.nonzero(A)),
+    },
+    "TENSOR": {
+        "allclose": lambda: False,
+        "equal": lambda: False,
+        "isfinite": lambda: np.full((2, 3), True),
+        "isinf": lambda: np.full((2, 3), False),
+        "isnan": lambda: np.full((2, 3), False),
+        "median": lambda: np.sort(A.ravel())[(A.size - 1) // 2],
+        "nonzero": lambda: np.transpose(np.nonzero(A)),
+        "slogdet": lambda: list(np.linalg.slogdet(A @ A.T)),
+        "sort": lambda: [np.sort(A), np.argsort(A)],
+    },
+    "FUNCTIONAL": {"pad": lambda: np.concatenate([np.zeros((2, 1)), A, np.zeros((2, 2))], 1)},
+    "NN": {
+        "LeakyReLU": lambda: np.maximum(A, 0.01 * A),
+        "LogSigmoid": lambda: np.log(1 / (1 + np.exp(-A))),
+        "SiLU": lambda: A / (1 + np.exp(-A)),
+    },
+    "INIT": {
+        "constant_": lambda: np.full((2, 3), 7.0),
+        "ones_": lambda: np.ones((2, 3)),
+        "zeros_": lambda: np.zeros((2, 3)),
+        "uniform_": lambda: np.random.default_rng(0).uniform(0, 1, (2, 3)),
+    },
+}
+"""What PyTorch computes, as its documentation says it, in NumPy."""
 NOT_NAMED = ["diagflat", "dsplit", "hsplit", "resize", "scatter", "solve", "vsplit"]
 """Methods of PyTorch that mean something else than our functions, or that hardly anybody calls."""
 ALIKE = {
@@ -49,8 +116,8 @@ ALIKE = {
 """For methods of a Module, the dtypes of its parameters afterwards."""
 
 
-def surroundings():
-    """Return what the suggestions use."""
+def surroundings(called=""):
+    """Return what the suggestions use; for a suggestion about the name `called`, its arguments."""
 
     def cell(x, h):
         return h + x, h + x
@@ -59,6 +126,8 @@ def surroundings():
     x, y = (tg.Tensor(NUMBERS[name].copy()) for name in "ab")
     known = {"tg": tg, "np": np, "x": x, "y": y, "a": NUMBERS["a"], "f": tg.exp, "cell": cell}
     known |= {"mask": NUMBERS["mask"], "index": NUMBERS["index"], "model": model, "h": x[0] * 0}
+    for argument, value in ARGUMENTS.get(called, {}).items():
+        known[argument] = value if argument == "index" else tg.Tensor(value)
     optimizer = tg.optim.SGD(model.parameters(), lr=0.1)
     return {**known, "optimizer": optimizer, "schedule": tg.optim.StepLR(optimizer, 10)}
 
@@ -93,7 +162,7 @@ def test_a_name_from_elsewhere_is_missing_and_names_ours(entry):
 @together("entry", CODE)
 def test_what_is_suggested_runs(entry, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    known = surroundings()
+    known = surroundings(entry[1])
     tg.save(known["model"].state_dict(), "weights.safetensors")
     if entry[0] == "PLATEAU":
         known["schedule"] = tg.optim.ReduceLROnPlateau(known["optimizer"])
@@ -106,7 +175,7 @@ def test_what_is_suggested_runs(entry, tmp_path, monkeypatch):
 @together("entry", COMPARED)
 def test_what_is_suggested_computes_what_pytorch_does(entry):
     table, name, hint = entry
-    known = surroundings()
+    known = surroundings(name)
     if "(x * x)" in hint:
         known["x"] = tg.Tensor(known["x"], requires_grad=True)
     with np.errstate(invalid="ignore", divide="ignore"):  # arctanh(1)
@@ -119,6 +188,57 @@ def test_what_is_suggested_computes_what_pytorch_does(entry):
     assert [array.dtype for array in found] == [array.dtype for array in expected]
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-7)
+
+
+@together("entry", [entry for entry in CODE if entry[1] in PLAIN.get(entry[0], {})])
+def test_what_is_suggested_computes_what_the_name_means(entry):
+    table, name, hint = entry
+    known = surroundings(name)
+    if "(x * x)" in hint:
+        known["x"] = tg.Tensor(known["x"], requires_grad=True)
+    found = as_arrays(evaluate(hint, known))
+    expected = PLAIN[table][name]()
+    expected = expected if isinstance(expected, list) else [expected]
+    assert [array.shape for array in found] == [np.shape(array) for array in expected]
+    assert [array.dtype.kind for array in found] == [np.asarray(a).dtype.kind for a in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-7)
+        if isinstance(theirs, np.ndarray) and not theirs.size:
+            assert ours.dtype == theirs.dtype
+
+
+def test_pytorchs_svd_is_suggested_with_its_own_third_factor():
+    x = surroundings()["x"]
+    u, s, v = (part.data for part in evaluate(TABLES["TENSOR"]["svd"], {"tg": tg, "x": x}))
+    assert v.shape == (3, 2)
+    np.testing.assert_allclose(u * s @ v.T, A, rtol=1e-5)
+
+
+@together("name", ["mm", "bmm"])
+def test_products_are_suggested_for_the_operands_of_the_call(name):
+    """On operands of random shapes: `mm` and `bmm` are no product with a transposed matrix."""
+    r = np.random.default_rng(1)
+    stack = (4,) if name == "bmm" else ()
+    a, b = r.normal(size=(*stack, 2, 3)), r.normal(size=(*stack, 3, 5))
+    for table in ("PACKAGE", "TENSOR"):
+        hint = TABLES[table][name]
+        found = evaluate(hint, {"tg": tg, "x": tg.Tensor(a), "y": tg.Tensor(b)})
+        np.testing.assert_allclose(found.data, a @ b)
+
+
+def test_the_parts_of_a_model_are_found_as_its_pytorch_names_say():
+    known = surroundings()
+    model = known["model"]
+    assert evaluate(TABLES["MODULE"]["get_submodule"], known) is model[0]
+    assert evaluate(TABLES["MODULE"]["named_children"], known) == [("0", model[0]), ("1", model[1])]
+    model.register_buffer("seen", np.arange(3.0))
+    [buffer] = evaluate(TABLES["MODULE"]["buffers"], known)
+    np.testing.assert_array_equal(buffer, np.arange(3.0))
+
+
+@together("name", names_elsewhere.LAYERS)
+def test_a_layer_that_is_looked_for_in_the_package_leads_to_the_layer(name):
+    assert evaluate(TABLES["PACKAGE"][name], {"tg": tg}) is getattr(tg.nn, name)
 
 
 @pytest.mark.parametrize("name", ALIKE)
