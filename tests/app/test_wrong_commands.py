@@ -34,6 +34,8 @@ COMMANDS = {
     "train cat.txt --resume --hidden 9": "train: argument --hidden: expected .* got 9",
     "train cat.txt --patience -1": "train: argument patience: expected .* got -1",
     "train dog.txt --valid none.txt": "train: argument --valid: expected .* got 'none.txt'",
+    "train dog.txt --log -": "train: argument --log: expected the name of a file, got '-'",
+    "train dog.txt --out -": "train: argument --out: expected the name of a file, got '-'",
     "train dog.txt --log .": "train: argument --log: expected .* got '.'",
     "train cat.txt --resume --overwrite": "argument --overwrite: not allowed with .* --resume",
     "train cat.txt --epochs 1": "train: argument --out: expected a new file, got 'cat.safetensors'",

@@ -32,6 +32,9 @@ def claim_name(
     ValueError, OSError
         If no file of this name can be written, or there is one that may not be replaced.
     """
+    if str(path) == "-":
+        expected, got = "the name of a file", "'-', which stands for standard output"
+        raise argument_error("train", argument, expected, got, "give the name of a file")
     target = find_target(path, operation="train", argument=argument)
     if not target.exists():
         return target

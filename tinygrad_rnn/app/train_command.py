@@ -19,6 +19,7 @@ from .console import add_plain_option, make_console, print_line
 from .learning_curve import can_draw, is_learning_curve
 from .output_file import claim_name
 from .run_log import read_log
+from .same_run import require_same_run
 from .text_file import STDIN, read_text
 from .train import Options, Trainer, demo_text
 from .training_session import Outputs, TrainingSession
@@ -127,9 +128,13 @@ def run(options: argparse.Namespace) -> int:
             trainer = Trainer.resume(out, text, valid=valid, **changes)
             stored = asdict(trainer.model.architecture) | asdict(trainer.options)
             _check_agreement(sizes | settings, stored, out)
+            require_same_run(outputs, trainer)
         trainer.valid_path = None if options.valid is None else str(options.valid)
         console = make_console(options.plain)
         _warn_of_idle_dropout(console, trainer.model.architecture)
+        if new is not None and not trainer.options.patience and is_checkpoint(outputs.best):
+            note = "is not part of this training, because an earlier one wrote it."
+            print_line(console, f"Note: {str(outputs.best)!r} {note}")
         return TrainingSession(trainer, outputs, console).run()
 
 
@@ -162,14 +167,15 @@ def _claim_outputs(options: argparse.Namespace, out: Path) -> Outputs:
         if can_draw():
             curve = log.parent / f"{log.stem}.svg"
             claims.append((curve, "--log", is_learning_curve))
-    targets = set()
+    targets: list[Path] = []
     for path, argument, is_own in claims:
         target = claim_name(path, argument, is_own=is_own, may_replace=may_replace)
         if target in targets:
             expected, got = "a name for each file that is written", f"{str(path)!r} twice"
             raise argument_error("train", argument, expected, got, "give another name")
-        targets.add(target)
-    return Outputs(out, best, log, curve)
+        targets.append(target)
+    _, *others = targets
+    return Outputs(out, best, log, curve, tuple(others) if options.overwrite else ())
 
 
 def _read_texts(options: argparse.Namespace) -> tuple[str, str | None]:

@@ -39,12 +39,16 @@ class Outputs:
         if the training has a patience.
     log, curve : Path or None
         The log, and the picture of the learning curve.
+    outdated : tuple of Path
+        Files of the training that this one replaces. They are removed at the first save, so that
+        they are not taken for files of this training when it is resumed.
     """
 
     checkpoint: Path
     best: Path
     log: Path | None
     curve: Path | None
+    outdated: tuple[Path, ...] = ()
 
 
 class TrainingSession:
@@ -87,7 +91,7 @@ class TrainingSession:
             self._train()
             with suppress(KeyboardInterrupt), self.signals.hold():
                 self._record_epoch()
-                problem = self.checkpoint.save()
+                problem = self._save_checkpoint()
         if problem:
             lost = "" if self.checkpoint.spare else "; what was trained since the last save is lost"
             raise OSError(problem + lost)
@@ -119,21 +123,31 @@ class TrainingSession:
             # If the terminal or the reader of the pipe has gone, the display raises OSError or
             # SystemExit.
             with self.signals.hold():
-                self.checkpoint.save()
+                self._save_checkpoint()
             if self.signals.number is None:
                 raise
+
+    def _save_checkpoint(self) -> str:
+        """Save the training; return what went wrong, or an empty string."""
+        problem = self.checkpoint.save()
+        # After the first epoch, the log and the best epoch are those of this training.
+        if not problem and self.trainer.epoch == 0 and self.trainer.batch > 0:
+            for path in self.outputs.outdated:
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+        return problem
 
     def _save(self) -> None:
         """Save the training before its evaluation, which may take long."""
         self.display.show_evaluation()
         with self.signals.hold():
-            self._report(self.checkpoint.save())
+            self._report(self._save_checkpoint())
 
     def _finish_epoch(self, epoch: int, loss: float, held_out: float) -> None:
         """Write the log and the checkpoints, and show the losses."""
         with self.signals.hold():
             self._record_epoch()
-            self._report(self.checkpoint.save())
+            self._report(self._save_checkpoint())
         self.display.show_epoch(epoch, loss, held_out)
 
     def _record_epoch(self) -> None:
