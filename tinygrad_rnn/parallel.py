@@ -90,7 +90,8 @@ def average_gradients(
     communicator : mpi4py.MPI.Comm, optional
         The default is ``world()``, the communicator of all processes.
     weight : float
-        w, the weight of this process, at least 0. A process without data has weight 0.
+        w, the weight of this process, at least 0. A process without data has weight 0. Its
+        gradients do not count, even if they are NaN.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def average_gradients(
         processes are 0. If the parameters differ between the processes in number, name, shape,
         dtype or order. If the call of another process raises an error.
     RuntimeError
-        If another process has ended.
+        If another process has ended, or calls another function of this module.
 
     In each of these cases no gradient is changed, in any process.
 
@@ -126,17 +127,21 @@ def average_gradients(
         return check.number(name, "weight", weight), [p.grad is not None for p in parameters]
 
     parameters, communicator, answers = _agree(name, parameters, communicator, read)
-    total = sum(each for each, _ in answers)
+    largest = max(each for each, _ in answers)
     expected, fix = "a weight above 0 in some process", "give the size of each process's part"
-    check.require(total, name, "weight", expected, "0 in all processes", fix)
+    check.require(largest, name, "weight", expected, "0 in all processes", fix)
+    # With factors of at most 1/n, no sum of n gradients overflows. A power of 2 rounds nothing.
+    scale = 0.5 ** (len(answers) - 1).bit_length()
+    factors = [each / largest * scale for each, _ in answers]
+    factor, total = factors[communicator.rank], sum(factors)
     has_grad = np.any([each for _, each in answers], axis=0)
     for p, is_used in zip(parameters, has_grad, strict=True):
         if is_used:
             # At least float32, so that a sum of float16 does not overflow.
             dtype = np.result_type(p.dtype, np.float32)
             local, mean = np.zeros(p.shape, dtype), np.empty(p.shape, dtype)
-            if p.grad is not None:
-                np.multiply(p.grad, weight, out=local, dtype=dtype)
+            if p.grad is not None and factor:  # 0 times NaN is NaN
+                np.multiply(p.grad, factor, out=local, dtype=dtype)
             communicator.Allreduce(local, mean)
             p.grad = np.asarray(mean / total, dtype=p.dtype)  # dividing a 0-d array gives a scalar
 
@@ -252,15 +257,21 @@ def _require_same(operation: str, lists: list[list[Any]]) -> None:
 
 
 def _gather(operation: str, communicator: Any, entry: Any) -> list[Any]:
-    """Return the entries of all processes; raise RuntimeError if one has ended."""
-    everyone = [] if ENDED else _exchange(communicator, entry)
+    """Return the entries of all processes; raise RuntimeError if one has ended or differs."""
+    everyone = [] if ENDED else _exchange(communicator, (operation, entry))
     ENDED.extend(rank for rank, each in enumerate(everyone) if each is None)
     if ENDED:
         raise RuntimeError(
             f"{operation}: expected a call in every process, got none in process {ENDED[0]}, "
             "which has ended; call it equally often in every process"
         )
-    return everyone
+    for rank, (other, _) in enumerate(everyone):
+        if other != operation:
+            raise RuntimeError(
+                f"{operation}: expected the same call in every process, got {other} in process "
+                f"{rank}; call the functions of tg.parallel in the same order in every process"
+            )
+    return [each for _, each in everyone]
 
 
 def _exchange(communicator: Any, entry: Any) -> list[Any]:

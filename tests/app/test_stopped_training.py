@@ -358,3 +358,28 @@ def test_an_interrupted_step_leaves_the_trainer_as_it_was(monkeypatch, call):
     assert whole.run()
     assert array_bits(trainer.model.state_dict()) == array_bits(whole.model.state_dict())
     assert trainer.history == whole.history
+
+
+def test_an_interrupt_between_the_gradients_and_the_update_repeats_the_batch(folder, monkeypatch):
+    architecture = Architecture(embedding=4, hidden=6, layers=2, dropout=0.3)
+    options = Options(epochs=1, batch_size=4, steps=10)
+    trainer, whole = (Trainer(TEXT, architecture, options) for _ in range(2))
+    differentiate, calls = Trainer._differentiate, iter(range(100))
+
+    def interrupted(self, *arguments):
+        result = differentiate(self, *arguments)
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(Trainer, "_differentiate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.run()
+    monkeypatch.undo()
+    trainer.save("stopped.safetensors")
+    again = Trainer.resume("stopped.safetensors", TEXT)
+    assert whole.run()
+    for each in (trainer, again):
+        assert each.run()
+        assert array_bits(each.model.state_dict()) == array_bits(whole.model.state_dict())
+    assert trainer.history == again.history == whole.history

@@ -39,6 +39,16 @@ def test_every_cell_learns(cell, embedding):
     assert trainer.evaluate() < 0.6 * before
 
 
+def test_equal_trainings_write_equal_bytes(tmp_path):
+    contents = set()
+    for _ in range(4):
+        trainer = Trainer(TEXT, Architecture(hidden=7), OPTIONS)
+        trainer.run()
+        trainer.save(tmp_path / "model")
+        contents.add((tmp_path / "model").read_bytes())
+    assert len(contents) == 1
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("after", [0, 1, 5, 14, 20])
 def test_an_interrupted_run_ends_with_the_same_bits(tmp_path, cell, after):

@@ -183,6 +183,79 @@ def test_unequal_parts_with_their_sizes_as_weights_give_the_gradient_of_the_whol
     assert code == 0, output
 
 
+SIZES_OF_NUMBERS = """
+import numpy as np, tinygrad_rnn as tg
+world = tg.parallel.world()
+rng = np.random.default_rng(world.rank)
+for dtype, size in (("f", 3e38), ("f", 3e-38), ("d", 1.7e308), ("d", 1.0), ("e", 65504)):
+    for weights in ([1, 1, 1], [1e308] * 3, [1e300, 1e-300, 1], [1e-320] * 3, [10**308, 0, 5e-324],
+                    [np.float16(65504)] * 3):
+        own = weights[world.rank]
+        for gradient in (np.ones(4), rng.uniform(-1, 1, 4)):
+            p = tg.Tensor(np.zeros(4, dtype), requires_grad=True)
+            p.grad = (gradient * size).astype(dtype)
+            parts = world.allgather(p.grad)
+            tg.parallel.average_gradients([p], weight=own)
+            wide = [np.longdouble(float(w)) for w in weights]
+            mean = sum(w * part.astype("g") for w, part in zip(wide, parts)) / sum(wide)
+            tolerance = 4 * float(np.finfo(dtype).eps)
+            np.testing.assert_allclose(p.grad / size, mean / size, tolerance, tolerance)
+            assert p.grad.dtype == dtype
+"""
+
+
+def test_weights_and_gradients_of_every_size_give_their_mean():
+    code, output = run_under_mpi(["-c", SIZES_OF_NUMBERS], 3)
+    assert code == 0, output
+
+
+NO_WEIGHT = """
+import numpy as np, tinygrad_rnn as tg
+rank = tg.parallel.world().rank
+p, q = (tg.Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+p.grad = np.full(2, [3.0, np.nan, np.inf][rank])
+if rank == 1:
+    q.grad = np.full(2, np.nan)
+tg.parallel.average_gradients([p, q], weight=[2, 0, 0.0][rank])
+assert p.grad.tolist() == [3, 3] and q.grad.tolist() == [0, 0]
+p.grad = np.full(2, [3.0, np.nan, 1.0][rank])
+tg.parallel.average_gradients([p])
+assert np.isnan(p.grad).all()  # a nan that counts stays
+"""
+
+
+def test_a_process_of_weight_0_does_not_count_even_if_its_gradient_is_nan():
+    code, output = run_under_mpi(["-c", NO_WEIGHT], 3)
+    assert code == 0, output
+
+
+OTHER_CALLS = """
+import numpy as np, tinygrad_rnn as tg
+rank = tg.parallel.world().rank
+p = tg.Tensor(np.full(2, rank), requires_grad=True, dtype="d")
+p.grad = np.full(2, 1.0 + rank)
+average, broadcast = tg.parallel.average_gradients, tg.parallel.broadcast
+for first, second in ((average, broadcast), (broadcast, average)):
+    try:
+        (second if rank else first)([p])
+    except RuntimeError as error:
+        print(rank, error, flush=True)
+assert (p.data == rank).all() and (p.grad == 1 + rank).all()
+average([p])
+assert (p.grad == 1.5).all()
+"""
+
+
+def test_different_calls_in_two_processes_are_an_error_in_both():
+    code, output = run_under_mpi(["-c", OTHER_CALLS])
+    assert code == 0, output
+    names = ["average_gradients", "broadcast"]
+    for own, other in (names, names[::-1]):
+        for rank in range(2):
+            expected = f"{own}: expected the same call in every process, got {other} in process"
+            assert f"{rank} {expected} {1 - rank}; call the functions" in output
+
+
 ENDING = """
 import sys, time, tinygrad_rnn as tg
 world, layer = tg.parallel.world(), tg.nn.Linear(2, 1, rng=0)

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import safetensors
 from internals import serialize, whole_file
 
 import tinygrad_rnn as tg
@@ -109,6 +110,21 @@ def test_what_is_not_a_safetensors_file_is_refused(tmp_path):
         tg.load(tmp_path / "none")
     with pytest.raises(TypeError, match=r"state\['a'\]"):
         tg.save({"a": np.array(["text"])}, path)
+
+
+def test_equal_arrays_and_metadata_give_equal_bytes_that_the_library_reads(tmp_path):
+    names = [*"zyxwvutsr", 'σ"\n\x00', "😀"]
+    arrays = {name: np.arange(i, dtype="float32") for i, name in enumerate(names)}
+    contents = set()
+    for order in [names, names[::-1], sorted(names)] * 3:
+        path = tmp_path / "x.safetensors"
+        tg.save({n: arrays[n] for n in order}, path, metadata={n: n + "σ" for n in order})
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    with safetensors.safe_open(path, "numpy") as file:
+        assert file.metadata() == {n: n + "σ" for n in names}
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(file.get_tensor(name), array)
 
 
 def test_metadata_round_trips_with_and_without_arrays(tmp_path):

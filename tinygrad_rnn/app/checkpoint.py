@@ -41,7 +41,7 @@ def pack(trainer: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "batch": trainer.batch,
         "loss_sum": trainer.loss_sum,
         "history": [list(losses) for losses in trainer.history],
-        "rng": trainer.rng.bit_generator.state,
+        "rng": trainer.generator_state,
     }
     return arrays, notes
 
@@ -99,6 +99,7 @@ def restore(trainer: Any, arrays: Mapping[str, np.ndarray], notes: Mapping[str, 
         if not holds:
             raise ValueError(f"its {name} is {notes[name]!s:.40}")
     _restore_generator(trainer.rng, notes["rng"])
+    trainer.generator_state = trainer.rng.bit_generator.state
     optimizer_state = select_prefix("optimizer.", arrays)
     for name, array in optimizer_state.items():
         if not np.isfinite(array).all():

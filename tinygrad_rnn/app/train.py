@@ -65,6 +65,8 @@ class Trainer:
         The number of batches that are done in the current epoch.
     history : list of (float, float)
         The training loss and the held-out loss of every epoch, in nats per character.
+    generator_state : dict
+        The state of the random generator after the last update. The next step begins with it.
     valid_path : str or None
         Where the validation text was read. A checkpoint stores this path for the error message when
         a training is resumed without this text. None, the default, if the path is unknown.
@@ -125,6 +127,7 @@ class Trainer:
         self.training = encode(text[: self.cut])
         self.held_out = encode(text[self.cut :] if valid is None else valid)
         self.model, self.rng = model, model.recurrent.rng
+        self.generator_state = self.rng.bit_generator.state
         self.optimizer = Adam(model.parameters(), lr=self.options.lr)
         self.epoch, self.batch, self.state = 0, 0, None
         self.loss_sum = 0.0
@@ -193,30 +196,26 @@ class Trainer:
     def _differentiate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, Any]:
         """Set the clipped gradients; return the loss and the new state.
 
-        If this raises an exception, KeyboardInterrupt included, nothing changes that the next step
-        depends on. Dropout may have drawn random numbers, so the generator is set back.
+        Dropout draws random numbers, from the state of the generator after the last update. So a
+        step that an exception ended, KeyboardInterrupt included, is repeated bit for bit.
         """
         place = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
-        before = self.rng.bit_generator.state
+        self.rng.bit_generator.state = self.generator_state
+        logits, state = self._runnable_model(x, self.state)
+        loss = nn.functional.cross_entropy(logits, y)
+        _check_loss(loss.item(), place)
+        self.optimizer.zero_grad()
+        loss.backward()
         try:
-            logits, state = self._runnable_model(x, self.state)
-            loss = nn.functional.cross_entropy(logits, y)
-            _check_loss(loss.item(), place)
-            self.optimizer.zero_grad()
-            loss.backward()
-            try:
-                nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
-            except ValueError as error:
-                raise _divergence_error(f"a gradient that is not finite {place}") from error
-        except BaseException:
-            self.rng.bit_generator.state = before
-            raise
+            nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
+        except ValueError as error:
+            raise _divergence_error(f"a gradient that is not finite {place}") from error
         return loss.item(), detach(state)
 
     def _update(self, state: Any) -> None:
         """Update the parameters from their gradients, and go on to the new state."""
         self.optimizer.step()
-        self.state = state
+        self.state, self.generator_state = state, self.rng.bit_generator.state
 
     def run(
         self,

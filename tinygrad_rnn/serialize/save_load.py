@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +29,7 @@ def save(
     The file appears complete or not at all: a draft in the same folder is written, flushed to disk,
     and renamed. The new file keeps the permissions of the file that it replaces. If `path` is a
     symbolic link, the file that it points to is replaced. Another hard link to that file keeps the
-    old arrays.
+    old arrays. Equal arrays and equal metadata give equal bytes.
 
     Parameters
     ----------
@@ -62,8 +63,6 @@ def save(
     array([[1.],
            [2.]], dtype=float32)
     """
-    from safetensors.numpy import save as serialize_arrays
-
     check.mapping("save", "state", state, "pass module.state_dict()")
     expected = "a mapping of str to str"
     check.instance("save", "metadata", metadata, Mapping | None, expected, "pass a dict of strings")
@@ -74,8 +73,24 @@ def save(
             check.instance("save", argument, part, str, "a str as name and value", fix)
             _require_unicode(argument, part)
     find_target(path)
-    # With no arrays and empty metadata, safetensors would write a header that it cannot read.
-    replace_file(path, serialize_arrays(arrays, metadata=dict(metadata) if metadata else None))
+    replace_file(path, _serialize(arrays, dict(sorted((metadata or {}).items()))))
+
+
+def _serialize(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """Return the content of the file. Equal arrays and equal metadata give equal bytes.
+
+    The library writes the metadata in a random order, so they are added to its header here.
+    """
+    from safetensors.numpy import save as serialize_arrays
+
+    content = serialize_arrays(arrays)
+    if not metadata:  # the library cannot read a header that has empty metadata and no arrays
+        return content
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = {"__metadata__": metadata} | json.loads(content[8:start])
+    line = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    line += b" " * (-len(line) % 8)  # the arrays begin at a multiple of 8 bytes
+    return len(line).to_bytes(8, "little") + line + content[start:]
 
 
 def _check_name(name: Any) -> str:
