@@ -322,6 +322,26 @@ def test_a_number_beyond_any_machine_is_one_short_line(command, option, number, 
     assert len(line) < 600
 
 
+# -- files that are there already ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "dot", "txt", "json"])
+def test_draw_replaces_earlier_drawings_and_nothing_else(suffix, folder, capsys):
+    path, other = Path(f"drawing.{suffix}"), f"digraph {{}} <svg/> my notes in {suffix}".encode()
+    path.touch()  # an empty file holds nothing that could be lost
+    for options in ([], ["--theme", "dark", "--roll"], ["--backward"], []):
+        assert run_command("draw", "--demo", "--out", path, *options) == 0
+        assert len(path.read_bytes()) > 500
+    path.write_bytes(other)
+    capsys.readouterr()
+    assert run_command("draw", "--demo", "--out", path) == 2
+    line = read_one_line(capsys)
+    assert f"expected a new file or an earlier drawing, got another file, {str(path)!r}" in line
+    assert path.read_bytes() == other
+    assert run_command("draw", "--demo", "--out", path, "--overwrite") == 0
+    assert path.read_bytes() != other
+
+
 # -- a user's own file -----------------------------------------------------------------------------
 
 FILES = {
@@ -395,6 +415,23 @@ def test_a_file_without_a_usable_factory_is_one_line(code, expected, folder, cap
     Path("cell.py").write_text(code)
     assert run_command("compile", "cell.py:make") == 2
     assert expected.replace("\\", "") in read_one_line(capsys)
+
+
+NO_SOURCE = {
+    "a zero byte": (b"x\0y", "null bytes"),
+    "an unknown encoding": (b"# coding: nonsense\n", "unknown encoding"),
+    "expressions too deep": (b"x=" + b"-" * 200_000 + b"1", "'cell.py' ("),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), NO_SOURCE.values(), ids=NO_SOURCE)
+def test_a_file_that_python_cannot_read_is_one_line(content, reason, folder, capsys):
+    Path("cell.py").write_bytes(content)
+    assert run_command("compile", "cell.py:make") == 2
+    line = read_one_line(capsys)
+    assert "argument CELL: expected a Python file, got 'cell.py' (" in line
+    assert reason in line
+    assert "()" not in line
 
 
 def test_a_file_that_is_missing_is_one_line(folder, capsys):

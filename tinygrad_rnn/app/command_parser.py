@@ -23,6 +23,7 @@ class OneLineParser(argparse.ArgumentParser):
         epilog = "\n  ".join(["examples:", *examples]) if examples else None
         raw = argparse.RawDescriptionHelpFormatter
         super().__init__(epilog=epilog, formatter_class=raw, **settings)
+        self.register("type", Path, _read_path)
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
@@ -78,6 +79,13 @@ def suggest(given: str, known: Iterable[str]) -> str:
     """Return ``; did you mean X?`` if a known name is close to the one that was given, else ""."""
     close = get_close_matches(given.lower(), list(known), n=2)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _read_path(text: str) -> Path:
+    """Return the path of an argument. An empty one is an error, because `Path` reads it as "."."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file or folder, got ''")
+    return Path(text)
 
 
 def _is_number(text: str) -> bool:

@@ -141,9 +141,13 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
 
     try:
         namespace = run_path(path)
-    except OSError as error:
-        got = f"{path!r} ({error.strerror or error})"
-        raise argument_error("compile", "CELL", "a Python file", got, "give its path") from error
+    except Exception as error:
+        if _find_line(error, path):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else None
+        got = f"{path!r} ({reason or str(error) or type(error).__name__})"
+        fix = "give the path of a file that Python can run"
+        raise argument_error("compile", "CELL", "a Python file", got, fix) from error
     factory = namespace.get(name)
     if not callable(factory):
         own = [key for key, value in namespace.items() if _is_factory(value, namespace)]

@@ -41,6 +41,10 @@ OPTIONS = {
     "--direction": ("up", "WHERE", "direction in which data flows: up, down or right"),
 }
 """The default, the name of the value and the help text of each option; see `add_options`."""
+MARKS = {".png": b"\x89PNG", ".pdf": b"%PDF", ".txt": b"parameters: "}
+"""The first bytes of a drawing, by the suffix of its file."""
+STATUSES = (b"forward only", b"backward done")
+"""The words near the beginning of drawings of the other kinds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser, OPTIONS)
     text = "run the backward pass first, so that --show grad has gradients to show"
     parser.add_argument("--backward", action="store_true", help=text)
+    text = "replace FILE even if it is no drawing"
+    parser.add_argument("--overwrite", action="store_true", help=text)
     parser.add_argument("--roll", action="store_true", help="draw one time step to stand for all")
     text = "draw each module or gate of this name as one box; if NAME is a number, do so with "
     text += "all modules and gates at this depth; repeatable"
@@ -63,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
     """Draw the graph of a model's loss on one sequence, and return the exit code, 0."""
     from ..nn import functional
 
+    if not options.overwrite:
+        _require_replaceable(options.out)
     model = _load_model(options)
     x = model.vocab.encode(_choose_text(options, model))
     logits, _ = model(x[:-1, None])
@@ -90,6 +98,20 @@ def run(options: argparse.Namespace) -> int:
         raise OSError(str(error)) from error
     print(f"{path}: {'; '.join(drawing.notes)}")
     return 0
+
+
+def _require_replaceable(path: Path) -> None:
+    """Raise FileExistsError if `path` is a file that is not a drawing of the kind of its suffix."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(2000)
+    mark = MARKS.get(path.suffix.lower())
+    is_drawing = start.startswith(mark) if mark else any(word in start for word in STATUSES)
+    if start and not is_drawing:
+        expected, got = "a new file or an earlier drawing", f"another file, {str(path)!r}"
+        fix = "give another name, or replace the file with --overwrite"
+        raise argument_error("draw", "--out", expected, got, fix, FileExistsError)
 
 
 def _load_model(options: argparse.Namespace) -> Any:
