@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import leaf_with, normal, together
 from internals import numpy_protocol as protocol
+from internals import registry
 
 import tinygrad_rnn as tg
 
@@ -176,3 +177,46 @@ def test_a_number_beside_a_tensor_leaves_its_dtype(name, number, dtype):
         assert y.dtype == dtype
         y.sum().backward()
         assert x.grad.dtype == dtype
+
+
+# -- float16, number by number ---------------------------------------------------------------------
+
+EVERY_HALF = np.arange(2**16, dtype=np.uint16).view(np.float16)
+EVERY_HALF = EVERY_HALF[np.isfinite(EVERY_HALF)]
+OF_ONE_ARRAY = sorted(
+    name
+    for name, op in registry.items()
+    if len(op.inputs) == 1 and not op.variadic and not op.defaults and op.shapes == "(…) → (…)"
+)
+
+
+@pytest.mark.parametrize("name", OF_ONE_ARRAY)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_function_of_any_float16_number_is_that_of_float64_rounded(name):
+    op = registry[name]
+    low, high = op.domain if isinstance(op.domain, tuple) else op.domain["a"]
+    a = EVERY_HALF
+    a = a[(a >= low) & (a <= high)]
+    (found, slope), (exact, exact_slope) = (
+        result_and_gradient(op, a.astype(dtype), np.ones(a.size))
+        for dtype in (np.float16, np.float64)
+    )
+    assert found.dtype == slope.dtype == np.float16
+    assert_rounded(found, exact.astype(np.float16).astype(float), np.float16)
+    # Some rules read y, which is rounded: 1 − y² is 0 where tanh rounds to 1.
+    kept = np.isfinite(found)
+    exact_slope = exact_slope.astype(np.float16).astype(float)[kept]
+    eps = float(HALF.eps)
+    np.testing.assert_allclose(slope[kept].astype(float), exact_slope, rtol=4 * eps, atol=eps)
+
+
+def test_a_very_negative_logit_in_float16_keeps_its_probability_and_gradient():
+    x = leaf_with(np.array([-12.0, -16.0], np.float16))
+    y = tg.sigmoid(x)
+    y.sum().backward()
+    exact = np.exp([-12.0, -16.0])
+    assert_rounded(y.data, exact, np.float16)
+    assert_rounded(x.grad, exact, np.float16)
+    x.grad = None
+    tg.softplus(x).sum().backward()
+    assert_rounded(x.grad, exact, np.float16)

@@ -178,9 +178,9 @@ AREAS = {
             "pad: argument mode: expected 'constant', 'edge', .*, got 'empty'",
         ),
         "a reflection about the edge": (
-            lambda: np.pad(leaf(3), 1, "reflect", reflect_type="odd"),
+            lambda: np.pad(leaf(3), 1, "reflect", reflect_type="strange"),
             ValueError,
-            "pad: argument reflect_type: expected 'even', got 'odd'; pad along one axis with",
+            "pad: argument reflect_type: expected 'even' or 'odd', got 'strange'",
         ),
         "a condition with two axes": (
             lambda: np.compress([[True]], leaf(3)),
@@ -254,10 +254,10 @@ AREAS = {
             ValueError,
             "tensordot: argument axes: expected pairs of axes of equal sizes",
         ),
-        "vectors of two entries": (
-            lambda: np.cross(leaf(3), leaf(2)),
+        "vectors of four entries": (
+            lambda: np.cross(leaf(3), leaf(4)),
             ValueError,
-            r"cross: argument b: expected 3 entries along the axis, got float64 \(2,\); append",
+            r"cross: argument b: expected 2 or 3 entries along the axis, got float64 \(4,\)",
         ),
         "a diagonal of a matrix that is not square": (
             lambda: np.einsum("ii", leaf(3, 2)),

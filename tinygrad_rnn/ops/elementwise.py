@@ -13,6 +13,7 @@ import numpy as np
 from .. import check
 from ..graph import Value
 from .definition import op
+from .half_precision import compute_in_float32
 from .indexing import keep_where, where
 
 
@@ -205,6 +206,7 @@ tanh.vjps(a=lambda g, y, a: g * (1 - y * y))
 
 
 @op("σ({a})", shapes="(…) → (…)", reference=lambda a: np.exp(-np.logaddexp(0, -a)))
+@compute_in_float32
 @np.errstate(over="ignore", under="ignore")
 def sigmoid(a: Any) -> Any:
     """Return the logistic function y = 1 / (1 + exp(−a)), between 0 and 1. Its derivative is

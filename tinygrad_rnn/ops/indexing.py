@@ -225,10 +225,12 @@ scatter_rows.vjps(a=lambda g, y, a, index, size: gather(g, index=index))
         (r(2, 3), np.array([[2, 2], [0, 1]]), 1),
         (r(4, 3), np.array([[2, 0]]), -1),
         (r(3, 2, 2), np.array([[[1]], [[-1]]]), 0),
+        (r(2, 3), np.array([5, 0, 0]), None),
     ],
 )
-def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """Return the entries of `arr` at the given indices along `axis`, like `numpy.take_along_axis`.
+    If `axis` is None, `arr` is flattened first.
 
     Raises
     ------
@@ -243,6 +245,8 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Any:
             [3.]])
     """
     a = as_operand("take_along_axis", "arr", arr)
+    if axis is None:
+        a, axis = a.reshape(-1), 0
     indices = np.asarray(indices)
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (

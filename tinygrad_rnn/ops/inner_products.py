@@ -199,10 +199,13 @@ def cross(
 ) -> Any:
     """Return the cross product of vectors of three entries, along `axis` or the last axis.
 
+    The third entry of a vector of two entries is 0. Of two vectors of two entries, only the third
+    entry of the product is returned, because the others are 0.
+
     Raises
     ------
     ValueError
-        If the vectors do not have three entries.
+        If the vectors have neither two nor three entries.
 
     Examples
     --------
@@ -216,8 +219,10 @@ def cross(
     a = moveaxis(a, normalize_axis_index(axisa, a.ndim, "cross: axisa"), -1)
     b = moveaxis(b, normalize_axis_index(axisb, b.ndim, "cross: axisb"), -1)
     for name, x in (("a", a), ("b", b)):
-        if x.shape[-1] != 3:
-            fix = "append a 0 to vectors of two entries, and use the last entry of the result"
-            raise argument_error("cross", name, "3 entries along the axis", describe(x), fix)
-    (a0, a1, a2), (b0, b1, b2) = ([x[..., i] for i in range(3)] for x in (a, b))
+        if x.shape[-1] not in (2, 3):
+            fix = "select three entries, or name the axis of the vectors with axis="
+            raise argument_error("cross", name, "2 or 3 entries along the axis", describe(x), fix)
+    (a0, a1, a2), (b0, b1, b2) = ([*moveaxis(x, -1, 0), 0][:3] for x in (a, b))
+    if a.shape[-1] == b.shape[-1] == 2:
+        return a0 * b1 - a1 * b0
     return moveaxis(stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], -1), -1, axisc)

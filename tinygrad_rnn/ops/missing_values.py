@@ -5,7 +5,6 @@ An entry that is NaN gets the gradient 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 from math import nan as not_a_number
 from typing import Any
@@ -13,12 +12,20 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import widen
+from ..graph import unwrap
 from .arithmetic import maximum, minimum
 from .averages import mean_where, var_where
 from .composition import composition
-from .indexing import where
+from .indexing import where as choose
+from .numpy_reductions import (
+    reduce_where,
+    sample_both,
+    sample_initial,
+    sample_masked,
+    sample_spread,
+)
 from .operands import as_operand, as_operands, in_dtype_of
-from .reductions import max, min, prod, root_of_variance, sample_reduction, sum
+from .reductions import root_of_variance
 
 
 @composition(np.nan_to_num, sample=lambda r: [(r(3, 4),), (r(3), {"nan": 1.0, "posinf": 2.0})])
@@ -37,9 +44,9 @@ def nan_to_num(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -
     if x.dtype.kind != "f":
         return x
     limits = np.finfo(x.dtype)
-    x = where(x == inf, float(limits.max) if posinf is None else posinf, x)
-    x = where(x == -inf, float(limits.min) if neginf is None else neginf, x)
-    return where(x == x, x, nan)
+    x = choose(x == inf, float(limits.max) if posinf is None else posinf, x)
+    x = choose(x == -inf, float(limits.min) if neginf is None else neginf, x)
+    return choose(x == x, x, nan)
 
 
 @composition(np.fmax, sample=lambda r: [(r(3, 4), r(3, 4)), (r(3, 4), r(4)), (r(3), 0.0)])
@@ -55,7 +62,7 @@ def fmax(a: Any, b: Any) -> Any:
     Tensor([1., 0.])
     """
     a, b = as_operands("fmax", a=a, b=b)
-    return where(b != b, a, where(a != a, b, maximum(a, b)))  # only NaN is not equal to itself
+    return choose(b != b, a, choose(a != a, b, maximum(a, b)))  # only NaN is not equal to itself
 
 
 @composition(np.fmin, sample=lambda r: [(r(3, 4), r(3, 4)), (r(3, 4), r(4)), (r(3), 0.0)])
@@ -71,12 +78,15 @@ def fmin(a: Any, b: Any) -> Any:
     Tensor([0., 0.])
     """
     a, b = as_operands("fmin", a=a, b=b)
-    return where(b != b, a, where(a != a, b, minimum(a, b)))
+    return choose(b != b, a, choose(a != a, b, minimum(a, b)))
 
 
-@composition(np.nansum, sample=sample_reduction)
-def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the sum over `axis` of the entries that are not NaN; see `sum`.
+@composition(np.nansum, sample=sample_both)
+def nansum(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """Return the sum over `axis` of the entries that are not NaN; see `sum`. Entries where `where`
+    is False are left out, and `initial` is added.
 
     Examples
     --------
@@ -86,12 +96,15 @@ def nansum(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor(4.)
     """
     a = as_operand("nansum", "a", a)
-    return sum(where(a == a, a, 0), axis=axis, keepdims=keepdims)
+    return reduce_where("sum", np.add, choose(a == a, a, 0), axis, keepdims, initial, where)
 
 
-@composition(np.nanprod, sample=sample_reduction)
-def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the product over `axis` of the entries that are not NaN; see `prod`.
+@composition(np.nanprod, sample=sample_both)
+def nanprod(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """Return the product over `axis` of the entries that are not NaN; see `prod`. Entries where
+    `where` is False are left out, and `initial` is one more factor.
 
     Examples
     --------
@@ -101,12 +114,15 @@ def nanprod(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor(6.)
     """
     a = as_operand("nanprod", "a", a)
-    return prod(where(a == a, a, 1), axis=axis, keepdims=keepdims)
+    return reduce_where("prod", np.multiply, choose(a == a, a, 1), axis, keepdims, initial, where)
 
 
-@composition(np.nanmax, sample=sample_reduction)
-def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the largest entry over `axis` that is not NaN, or NaN if all are; see `max`.
+@composition(np.nanmax, sample=sample_initial)
+def nanmax(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """Return the largest entry over `axis` that is not NaN, or NaN if all are; see `max`. Entries
+    where `where` is False are left out, and `initial` counts as one more entry.
 
     Examples
     --------
@@ -115,12 +131,16 @@ def nanmax(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmax(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(3.)
     """
-    return _extreme(max, -inf, as_operand("nanmax", "a", a), axis, keepdims)
+    a = as_operand("nanmax", "a", a)
+    return _extreme("max", np.maximum, -inf, a, axis, keepdims, initial, where)
 
 
-@composition(np.nanmin, sample=sample_reduction)
-def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the smallest entry over `axis` that is not NaN, or NaN if all are; see `min`.
+@composition(np.nanmin, sample=sample_initial)
+def nanmin(
+    a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """Return the smallest entry over `axis` that is not NaN, or NaN if all are; see `min`. Entries
+    where `where` is False are left out, and `initial` counts as one more entry.
 
     Examples
     --------
@@ -129,21 +149,33 @@ def nanmin(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tg.nanmin(tg.Tensor([1.0, np.nan, 3.0]))
     Tensor(1.)
     """
-    return _extreme(min, inf, as_operand("nanmin", "a", a), axis, keepdims)
+    a = as_operand("nanmin", "a", a)
+    return _extreme("min", np.minimum, inf, a, axis, keepdims, initial, where)
 
 
-def _extreme(reduce: Callable[..., Any], limit: float, a: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme(
+    name: str,
+    ufunc: np.ufunc,
+    limit: float,
+    a: Any,
+    axis: Any,
+    keepdims: bool,
+    initial: Any,
+    where: Any,
+) -> Any:
     """Return the largest or smallest entry over `axis`, with `limit` in place of NaN."""
-    if a.dtype.kind != "f":
-        return reduce(a, axis=axis, keepdims=keepdims)
-    found = reduce(where(a == a, a, limit), axis=axis, keepdims=keepdims)
-    return where(np.all(a != a, axis=axis, keepdims=keepdims), not_a_number, found)
+    if a.dtype.kind == "f":
+        is_nan, a = a != a, choose(a == a, a, limit)
+    found = reduce_where(name, ufunc, a, axis, keepdims, initial, where)
+    if a.dtype.kind != "f" or initial is not None:
+        return found
+    return choose(np.all(is_nan, axis=axis, keepdims=keepdims), not_a_number, found)
 
 
-@composition(np.nanmean, sample=sample_reduction)
-def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Return the mean over `axis` of the entries that are not NaN. If all entries are NaN,
-    the mean is NaN, with NumPy's warning.
+@composition(np.nanmean, sample=sample_masked)
+def nanmean(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """Return the mean over `axis` of the entries that are not NaN, and where `where` is True. If
+    there is no such entry, the mean is NaN, with NumPy's warning.
 
     Examples
     --------
@@ -153,17 +185,21 @@ def nanmean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     Tensor(2.)
     """
     a = as_operand("nanmean", "a", a)
-    return mean_where(a, a == a, axis, keepdims)
+    return mean_where(a, (a == a) & unwrap(where), axis, keepdims)
 
 
-def sample_nanvar(r: Any) -> list[Any]:
-    """Return sample calls of a variance, one of them with another divisor."""
-    return [*sample_reduction(r), (r(3, 4), {"axis": 0, "ddof": 1})]
-
-
-@composition(np.nanvar, sample=sample_nanvar)
-def nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the variance over `axis` of the entries that are not NaN; see `var`.
+@composition(np.nanvar, sample=sample_spread)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    correction: float | None = None,
+) -> Any:
+    """Return the variance over `axis` of the entries that are not NaN, and where `where` is True;
+    see `var`. `correction` is another name of `ddof`.
 
     Examples
     --------
@@ -173,12 +209,22 @@ def nanvar(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     Tensor(1.)
     """
     a = as_operand("nanvar", "a", a)
-    return var_where(a, a == a, axis, ddof, keepdims)
+    ddof = ddof if correction is None else correction
+    return var_where(a, (a == a) & unwrap(where), axis, ddof, keepdims)
 
 
-@composition(np.nanstd, sample=sample_nanvar)
-def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Return the standard deviation over `axis` of the entries that are not NaN; see `std`.
+@composition(np.nanstd, sample=sample_spread)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    correction: float | None = None,
+) -> Any:
+    """Return the standard deviation over `axis` of the entries that are not NaN, and where `where`
+    is True; see `std`. `correction` is another name of `ddof`.
 
     Examples
     --------
@@ -188,4 +234,5 @@ def nanstd(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) ->
     Tensor(1.)
     """
     a = as_operand("nanstd", "a", a)
-    return in_dtype_of(a, root_of_variance(nanvar(widen(a), axis, ddof, keepdims)))
+    v = nanvar(widen(a), axis, ddof, keepdims, where=where, correction=correction)
+    return in_dtype_of(a, root_of_variance(v))

@@ -48,7 +48,7 @@ def sample_both(r: Any) -> list[Any]:
     return [*sample_masked(r), *sample_initial(r)]
 
 
-def _reduce(
+def reduce_where(
     name: str, ufunc: np.ufunc, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
 ) -> Any:
     """Return what the op `name` returns, or with `initial` or `where` the reduction of `ufunc`."""
@@ -64,7 +64,7 @@ def _sum(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the sum over `axis` of the entries where `where` is True, plus `initial`."""
-    return _reduce("sum", np.add, a, axis, keepdims, initial, where)
+    return reduce_where("sum", np.add, a, axis, keepdims, initial, where)
 
 
 @composition(np.prod, sample=sample_both)
@@ -72,7 +72,7 @@ def _prod(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the product over `axis` of the entries where `where` is True, times `initial`."""
-    return _reduce("prod", np.multiply, a, axis, keepdims, initial, where)
+    return reduce_where("prod", np.multiply, a, axis, keepdims, initial, where)
 
 
 @composition(np.max, np.amax, sample=sample_initial)
@@ -80,7 +80,7 @@ def _max(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the largest of `initial` and the entries over `axis` where `where` is True."""
-    return _reduce("max", np.maximum, a, axis, keepdims, initial, where)
+    return reduce_where("max", np.maximum, a, axis, keepdims, initial, where)
 
 
 @composition(np.min, np.amin, sample=sample_initial)
@@ -88,7 +88,7 @@ def _min(
     a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """Return the smallest of `initial` and the entries over `axis` where `where` is True."""
-    return _reduce("min", np.minimum, a, axis, keepdims, initial, where)
+    return reduce_where("min", np.minimum, a, axis, keepdims, initial, where)
 
 
 @composition(np.mean, sample=sample_masked)

@@ -87,7 +87,11 @@ def as_index(operation: str, argument: str, x: Any) -> Any:
 
     A Tensor that requires gradients raises TypeError, because such an argument has no derivative.
     """
-    return x if isinstance(x, slice) else check.real_array(operation, argument, x)
+    if isinstance(x, slice):
+        return x
+    array = check.real_array(operation, argument, x)
+    is_empty_list = not array.size and not isinstance(x, np.ndarray)
+    return array.astype(int) if is_empty_list else array
 
 
 def as_floats(*arrays: Any) -> list[Any]:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..errors import argument_error, describe, messages
+from ..errors import describe, messages
 from ..graph import unwrap
+from . import reductions
 from .composition import composition
 from .elementwise import astype
 from .indexing import where
@@ -16,12 +17,14 @@ from .operands import as_floats, as_index, as_operand
 from .ordering import median
 from .ranges import linspace
 from .rearranging import rearrange
-from .reductions import max, mean, min
 from .rounding import floor, rint
-from .shapes import broadcast_to, concatenate, flip
+from .shapes import broadcast_to, concatenate, flip, moveaxis
 
 COPIES = ("constant", "edge", "reflect", "symmetric", "wrap")
-STATISTICS = {"maximum": max, "mean": mean, "median": median, "minimum": min}
+STATISTICS = {
+    "maximum": reductions.max, "mean": reductions.mean,
+    "median": median, "minimum": reductions.min,
+}  # fmt: skip
 MODES = (*COPIES, *STATISTICS, "linear_ramp")
 
 
@@ -33,6 +36,8 @@ MODES = (*COPIES, *STATISTICS, "linear_ramp")
         (r(2, 3), ((1, 2),), "edge"),
         (r(3), (4, 5), "reflect"),
         (r(2, 3), 1, {"mode": "symmetric"}),
+        (r(3), (5, 8), "reflect", {"reflect_type": "odd"}),
+        (r(2, 3), ((7, 0), (1, 4)), "symmetric", {"reflect_type": "odd"}),
         (r(2, 3), (1, 4), "wrap"),
         (r(3, 4), 2, "maximum"),
         (r(3, 4), 1, "minimum", {"stat_length": 2}),
@@ -45,14 +50,15 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     """Return `array` with entries added before and after it along each axis, as `numpy.pad` does.
 
     The mode ``constant`` adds `constant_values`, by default 0. The modes ``edge``, ``reflect``,
-    ``symmetric`` and ``wrap`` copy entries. ``maximum``, ``mean``, ``median`` and ``minimum`` add a
-    statistic of the `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the
-    edge to `end_values`.
+    ``symmetric`` and ``wrap`` copy entries. With ``reflect_type="odd"``, a reflected entry x is
+    replaced by 2 · edge − x. ``maximum``, ``mean``, ``median`` and ``minimum`` add a statistic of
+    the `stat_length` nearest entries. ``linear_ramp`` goes in equal steps from the edge to
+    `end_values`.
 
     Raises
     ------
     ValueError
-        If `mode` is not one of these, or `reflect_type` is ``odd``.
+        If `mode` is not one of these.
 
     Examples
     --------
@@ -64,14 +70,17 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     """
     array = as_operand("pad", "array", array)
     check.one_of("pad", "mode", mode, MODES)
-    if kwargs.get("reflect_type", "even") != "even":
-        fix = "pad along one axis with 2 * np.pad(x, n, 'edge') - np.pad(x, n, 'reflect')"
-        raise argument_error("pad", "reflect_type", "'even'", repr(kwargs["reflect_type"]), fix)
+    reflect_type = kwargs.get("reflect_type", "even")
+    check.one_of("pad", "reflect_type", reflect_type, ("even", "odd"))
     if "constant_values" in kwargs:
         kwargs["constant_values"] = as_index("pad", "constant_values", kwargs["constant_values"])
     _check_settings(array, pad_width, mode, kwargs)
     if mode == "constant":
         return _surround(array, pad_width, kwargs.get("constant_values"))
+    if reflect_type == "odd":
+        for axis, widths in enumerate(_pairs(pad_width, array.ndim)):
+            array = _reflect_oddly(array, axis, *widths, keep_edge=mode == "symmetric")
+        return array
     if mode in COPIES:
         return rearrange("pad", lambda a: np.pad(a, pad_width, mode, **kwargs), array)
     widths = _pairs(pad_width, array.ndim)
@@ -101,6 +110,22 @@ def _surround(array: Any, pad_width: Any, constants: Any) -> Any:
         messages.fits("pad", "constant_values", constants, array.dtype)
     frame = np.pad(np.zeros(array.shape, array.dtype), pad_width, constant_values=constants)
     return where(np.pad(np.ones(array.shape, bool), pad_width), padded, frame)
+
+
+def _reflect_oddly(array: Any, axis: int, before: int, after: int, *, keep_edge: bool) -> Any:
+    """Return `array` with 2 · edge − x for each reflected entry x along `axis`.
+
+    If `keep_edge` is True, the edge itself is reflected too. A wide border is reflected again.
+    """
+    a = moveaxis(array, axis, 0)
+    first = 0 if keep_edge or len(a) == 1 else 1
+    period = len(a) - first
+    while before or after:
+        n, m = min(before, period), min(after, period)
+        left, right = a[first : first + n], a[len(a) - first - m : len(a) - first]
+        a = concatenate([2 * a[:1] - flip(left, 0), a, 2 * a[-1:] - flip(right, 0)])
+        before, after = before - n, after - m
+    return moveaxis(a, 0, axis)
 
 
 def _pairs(setting: Any, axes: int) -> list[Any]:

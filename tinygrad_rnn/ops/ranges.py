@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import check
+from ..dtypes import widen
 from .arithmetic import lerp
 from .composition import composition
+from .indexing import where
 from .operands import as_floats, as_operands, in_dtype_of
 from .shapes import broadcast_to, expand_dims, moveaxis
 
@@ -33,7 +35,8 @@ def linspace(
 ) -> Any:
     """Return `num` numbers in equal steps from `start` to `stop`.
 
-    Each number is start + w (stop − start), for a weight w between 0 and 1.
+    Each number is start + w (stop − start), for a weight w between 0 and 1. The last one is exactly
+    `stop`. float16 is computed in float32.
 
     Examples
     --------
@@ -42,9 +45,10 @@ def linspace(
     Tensor([1. , 1.5, 2. ])
     """
     ends = as_operands("linspace", start=start, stop=stop)
-    start, stop = as_floats(*ends)
+    start, stop = map(widen, as_floats(*ends))
     w = _weights(start, stop, num, endpoint)
-    y = in_dtype_of(_floating(ends), moveaxis(lerp(start, stop, w), 0, axis))
+    y = where(w == 1, stop, lerp(start, stop, w))
+    y = in_dtype_of(_floating(ends), moveaxis(y, 0, axis))
     step = (stop - start) / ((num - 1 if endpoint else num) or np.nan)
     return (y, in_dtype_of(_floating(ends), step)) if retstep else y
 
@@ -69,7 +73,7 @@ def logspace(
     Tensor([  1.,  10., 100.])
     """
     given = as_operands("logspace", start=start, stop=stop, base=base)
-    start, stop, base = as_floats(*given)
+    start, stop, base = map(widen, as_floats(*given))
     shape = np.broadcast_shapes(start.shape, stop.shape, base.shape)
     exponents = linspace(broadcast_to(start, shape), stop, num, endpoint, axis=axis)
     return in_dtype_of(_floating(given), expand_dims(broadcast_to(base, shape), axis) ** exponents)
@@ -86,7 +90,7 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     """Return `num` numbers from `start` to `stop`, each the same multiple of the one before.
 
     `start` and `stop` have the same sign. Each number is start (stop / start)^w, for a
-    weight w between 0 and 1.
+    weight w between 0 and 1. The last one is exactly `stop`. float16 is computed in float32.
 
     Examples
     --------
@@ -95,9 +99,10 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis:
     Tensor([1., 2., 4.])
     """
     ends = as_operands("geomspace", start=start, stop=stop)
-    start, stop = as_floats(*ends)
+    start, stop = map(widen, as_floats(*ends))
     w = _weights(start, stop, num, endpoint)
-    return in_dtype_of(_floating(ends), moveaxis(start * (stop / start) ** w, 0, axis))
+    y = where(w == 1, stop, start * (stop / start) ** w)
+    return in_dtype_of(_floating(ends), moveaxis(y, 0, axis))
 
 
 def _floating(arrays: Any) -> Any:

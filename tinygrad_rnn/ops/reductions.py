@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,11 @@ from ..errors.named_calls import explain_names
 from ..graph import read, unwrap
 from .definition import op
 from .elementwise import exp, sqrt
+from .half_precision import HALF, compute_in_float32, mark_in_float32
 from .indexing import keep_where, where
 from .operands import as_operand
 from .shapes import concatenate, flip, invert_permutation, transpose
 
-HALF = np.dtype(np.float16)
 REDUCED = "any shape → that shape without axis, or with size 1 at axis if keepdims"
 
 
@@ -42,24 +40,6 @@ def restore_axes(g: Any, a: Any, axis: Any) -> Any:
     for i in axis if isinstance(axis, tuple) else (axis,):
         shape[i] = 1
     return g.reshape(shape)
-
-
-def compute_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `forward` with float16 computed in float32, and rounded to float16 once at the end."""
-
-    @wraps(forward)
-    def wide(a: Any, **settings: Any) -> Any:
-        if a.dtype is HALF:
-            return forward(a.astype(np.float32), **settings).astype(HALF)
-        return forward(a, **settings)
-
-    return mark_in_float32(wide)
-
-
-def mark_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `forward`, marked for `tg.compile` as a function that computes float16 in float32."""
-    forward.in_float32 = True  # type: ignore[attr-defined]
-    return forward
 
 
 def add_up(a: Any, axis: Any, keepdims: bool) -> Any:

@@ -13,6 +13,7 @@ instead = {
         "or tg.stack([f(column) for column in x.T]).T if axis is 0"
     ),
     "arctan2.reduce": "np.arctan2.accumulate(x)[-1]",
+    "arctan2.reduceat": "np.arctan2.accumulate(x[i:j])[-1] for the slice from i to j",
     "array": "tg.stack([a, b])",
     "bitwise_and": "np.logical_and(x, y), or x.data & y.data if they hold bits",
     "bitwise_or": "np.logical_or(x, y), or x.data | y.data if they hold bits",
@@ -24,10 +25,12 @@ instead = {
         " / (c.shape[1] - 1)) if rowvar is True, and x.T in place of x if it is False"
     ),
     "fill_diagonal": "tg.where(np.eye(len(x), dtype=bool), y, x)",
-    "frexp": "x * 2.0 ** -np.frexp(x.data)[1] for the first of its results",
-    "heaviside": "tg.where(x == 0, y, x > 0)",
+    "frexp": (
+        "x / 2.0 ** (np.frexp(x.data)[1] - 1).astype(x.dtype) / 2 for the first of its results"
+    ),
+    "heaviside": "tg.where(x == 0, y, (x > 0).astype(x.dtype))",
     "invert": "np.logical_not(x), or ~x.data if it holds bits",
-    "ldexp": "x * 2.0**y",
+    "ldexp": "x * np.exp2(y, dtype=x.dtype)",
     "left_shift": "x * 2**y",
     "linalg.lstsq": "np.linalg.pinv(x) @ y for the first of its results",
     "matvec": "tg.matmul(x, y[..., None])[..., 0]",
@@ -45,6 +48,7 @@ instead = {
     ),
     "place": "tg.where(mask, y, x)",
     "power.reduce": "np.power.accumulate(x)[-1]",
+    "power.reduceat": "np.power.accumulate(x[i:j])[-1] for the slice from i to j",
     "put": "tg.where(mask, y, x)",
     "putmask": "tg.where(mask, y, x)",
     "right_shift": "x // 2**y",
@@ -65,7 +69,8 @@ reasons = {
     **dict.fromkeys(["copyto", "fill_diagonal", "place", "put", "putmask"], IN_PLACE),
     **dict.fromkeys(["put_along_axis", "at"], IN_PLACE),
     **dict.fromkeys(["save", "savetxt", "savez", "savez_compressed"], FILE),
-    **dict.fromkeys(["power.reduce", "arctan2.reduce"], WRONG),
+    **dict.fromkeys(["power.reduce", "power.reduceat"], WRONG),
+    **dict.fromkeys(["arctan2.reduce", "arctan2.reduceat"], WRONG),
 }
 """The reason for the error, by the name of a function, a module, or a method of ufuncs."""
 

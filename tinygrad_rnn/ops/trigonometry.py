@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import widen
 from .arithmetic import BROADCAST, multiply
 from .composition import composition
 from .definition import op
 from .elementwise import abs, cos, sqrt
+from .half_precision import compute_in_float32
 from .indexing import where
 from .operands import as_operand
 
@@ -129,6 +131,7 @@ arctan2.vjps(
 
 
 @op("sinc({a})", shapes="(…) → (…)", reference=lambda a: np.sin(pi * a) / (pi * a))
+@compute_in_float32
 def sinc(a: Any) -> Any:
     """Return sin(π a) / (π a), as `numpy.sinc` does. It is 1 at 0, and its derivative there is 0.
 
@@ -141,15 +144,16 @@ def sinc(a: Any) -> Any:
     return np.sinc(a)
 
 
-sinc.vjps(a=lambda g, y, a: g * slope_of_sinc(a, y))
+sinc.vjps(a=lambda g, y, a: g * slope_of_sinc(widen(a), y))
 
 
 def slope_of_sinc(a: Any, y: Any) -> Any:
     """Return the derivative of y = sinc(a), which is (cos(π a) − y) / a.
 
     Near 0, this difference would lose all digits. There, the Taylor series of the derivative is
-    summed instead.
+    summed instead. If `a` was widened, y is computed again, because it lost digits too.
     """
+    y = y if y.dtype == a.dtype else sinc(a)
     is_small = abs(a) < 0.3
     small, large = where(is_small, a, 0), where(is_small, 1, a)
     square, series = (pi * small) * (pi * small), 0.0

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..errors import argument_error, describe
+from ..graph import unwrap
 from .cumulative import cumprod
 from .indexing import where as choose
 from .operands import as_operand, as_operands
@@ -57,21 +58,21 @@ def reduce(
     Raises
     ------
     ValueError
-        If there is no entry and no `initial`, or if there are several axes and the ufunc must take
-        its entries in order.
+        If there is no entry and no `initial`, if there is a mask and no number to begin with, or if
+        there are several axes and the ufunc must take its entries in order.
     """
     a = as_operand(_name(ufunc), "array", array)
     axes = _axes(a, axis)
     if ufunc in KEEP_INTEGERS and a.dtype.kind != "f" and isinstance(initial, float):
         initial = _whole(ufunc, initial)
     if where is not True:
-        mask = as_operand(_name(ufunc), "where", where)
-        a = choose(mask, a, _number_left_out(ufunc, a, initial))
+        where = np.broadcast_to(unwrap(as_operand(_name(ufunc), "where", where)), a.shape)
+        a = choose(where, a, _number_left_out(ufunc, a, initial))
     if len(axes) > 1 and ufunc not in neutral:
         got, fix = describe(axis), "reduce one axis after the other"
         raise argument_error(_name(ufunc), "axis", "one axis", got, fix)
     if ufunc not in reductions:
-        return _fold(ufunc, op, a, axes, keepdims, initial)
+        return _fold(ufunc, op, a, axes, keepdims, initial, where)
     first = ufunc.identity if initial is None else initial
     if first is not None and not a.size:
         return sum(a, axis=axes, keepdims=keepdims) + first  # the sum is zeros of the right shape
@@ -104,22 +105,24 @@ def _whole(ufunc: np.ufunc, initial: float) -> int:
 
 
 def _number_left_out(ufunc: np.ufunc, a: Any, initial: Any) -> Any:
-    """Return the number to put where an entry of `a` is left out.
+    """Return the number to put where an entry of `a` is left out: one that changes nothing, or 1.
 
-    Raise ValueError if `ufunc` has no such number, or needs `initial` and it is None.
+    Raise ValueError if `ufunc` needs `initial` and it is None.
     """
-    if ufunc not in neutral or (initial is None and ufunc.identity is None):
-        operation, got = _name(ufunc), "a mask"
-        expected = "no mask" if ufunc not in neutral else "a mask together with initial="
-        fix = "select the entries first, with x[mask]"
-        raise argument_error(operation, "where=", expected, got, fix)
-    return neutral[ufunc] if a.dtype.kind == "f" or initial is None else initial
+    if initial is None and ufunc.identity is None:
+        fix = "pass initial=, the number to begin with"
+        expected = "a mask together with initial="
+        raise argument_error(_name(ufunc), "where=", expected, "a mask", fix)
+    return neutral.get(ufunc, 1) if a.dtype.kind == "f" or initial is None else initial
 
 
 def _fold(
-    ufunc: np.ufunc, op: Op, a: Any, axes: tuple[int, ...], keepdims: bool, initial: Any
+    ufunc: np.ufunc, op: Op, a: Any, axes: tuple[int, ...], keepdims: bool, initial: Any, where: Any
 ) -> Any:
-    """Return the reduction of `a` along `axes`, by a call of `op` for each entry."""
+    """Return the reduction of `a` along `axes`, by a call of `op` for each entry.
+
+    If no number can stand for an entry that is left out, such a call is undone.
+    """
     kept = [n for i, n in enumerate(a.shape) if i not in axes]
     count = math.prod(a.shape[i] for i in axes)
     moved = reshape(moveaxis(a, axes, range(len(axes))), (count, *kept))
@@ -129,7 +132,12 @@ def _fold(
     if not entries:
         operation, fix = _name(ufunc), "pass initial="
         raise argument_error(operation, "array", "at least one entry", describe(a), fix)
-    result = fold(op, entries)
+    if where is True or ufunc in neutral:
+        result = fold(op, entries)
+    else:
+        result = entries[0]
+        for x, is_chosen in zip(entries[1:], np.moveaxis(where, axes[0], 0), strict=True):
+            result = choose(is_chosen, op(result, x), result)
     if len(entries) == 1 and first is not None:
         result = sum(moved, axis=0) + first  # the sum of no entries is zeros of the right shape
     return expand_dims(result, tuple(sorted(axes))) if keepdims else result
@@ -157,10 +165,23 @@ def reduceat(ufunc: np.ufunc, op: Op, array: Any, indices: Any, axis: int = 0) -
 
     A slice goes from one index to the next. If the next index is not larger, the slice has one
     entry.
+
+    Raises
+    ------
+    IndexError
+        If an index is negative, or not below the size of `axis`.
     """
     a = as_operand(_name(ufunc, "reduceat"), "array", array)
     axis = normalize_axis_index(axis, a.ndim)
     moved, starts = moveaxis(a, axis, 0), [int(i) for i in indices]
+    if not starts:
+        return moveaxis(moved[:0], 0, axis)
+    outside = [i for i in starts if not 0 <= i < len(moved)]
+    if outside:
+        operation, expected = _name(ufunc, "reduceat"), f"integers from 0 to {len(moved) - 1}"
+        fix = "count from the front, and leave out what lies behind the end"
+        got = f"{outside[0]} for {describe(a)}"
+        raise argument_error(operation, "indices", expected, got, fix, IndexError)
     stops = [
         stop if stop > i else i + 1
         for i, stop in zip(starts, [*starts[1:], len(moved)], strict=True)
