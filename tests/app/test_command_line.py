@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -185,6 +186,26 @@ def test_the_completion_script_works_in_the_shell(shell, folder):
         assert tried.stderr == ""
 
 
+def test_the_values_of_an_option_are_completed(folder):
+    script = run_process("--print-completion", "bash", text=True).stdout
+    (folder / "script").write_text(script)
+    choices = {
+        "draw --demo --theme d": {"dark"},
+        "draw --demo --direction ": {"up", "down", "right"},
+        "draw --demo --parameters ": {"once", "chips", "hide"},
+        "compile gru --backend n": {"numpy", "numba"},
+        "compile g": {"gru", "gru-before"},
+        "train --cell l": {"lstm"},
+    }
+    for line, expected in choices.items():
+        words = " ".join(f"'{word}'" for word in ["tinygrad-rnn", *line.split(" ")])
+        program = f'eval "$(cat script)"; COMP_WORDS=({words}); COMP_CWORD={line.count(" ") + 1}; '
+        program += "$(complete -p tinygrad-rnn | sed 's/.*-F \\([^ ]*\\).*/\\1/')"
+        program += "; echo ${COMPREPLY[@]}"
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+        assert set(done.stdout.split()) == expected, line
+
+
 def test_completion_without_shtab_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert run_command("--print-completion", "bash") == 2
@@ -227,6 +248,34 @@ def test_what_the_terminal_cannot_hold_is_written_in_letters(encoding, folder):
         else:
             for words in ("ops", "MathMath", "def forward", "usage: "):
                 assert words in text
+
+
+def test_columns_stay_in_line_when_symbols_are_written_in_letters(folder):
+    commands = ["draw --demo --out -", "check --plain", "mathmath --plain"]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-c", SEVERAL, command],
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        lines = done.stdout.splitlines()
+        if command.startswith("draw"):  # a long equation pushes its shape to the right
+            rows = [re.fullmatch(r"( +\d+  \S.*?  +)\(.*\)", line) for line in lines]
+            heads = [row[1] for row in rows if row]
+            assert len(heads) > 30
+            assert all(len(head) == max(72, len(head.rstrip()) + 2) for head in heads)
+        corners, tables = [], 0
+        for line in lines:
+            if line.startswith("|-"):
+                corners = [i for i, character in enumerate(line) if character == "+"]
+                tables += 1
+            elif not line.startswith("|"):
+                corners = []  # the table has ended
+            assert all(line[i] in "|+" for i in corners)
+        assert command.startswith("draw") or tables
 
 
 def test_every_symbol_that_the_package_can_print_has_a_reading():

@@ -811,7 +811,8 @@ def test_hundreds_of_parameters_are_hidden_automatically(options):
     assert 'nodes: drawn with parameters="hide"; ' in drawn.notes[1]
     drawn.dot()
     with pytest.raises(
-        ValueError, match=r"argument fold: expected the name or the depth .* scopes here are part$"
+        ValueError,
+        match=r"argument fold: expected the name or the depth .* \(part\), .*'part', for example$",
     ):
         tg.graph(wide(700, ["part"]), fold="parts")
 

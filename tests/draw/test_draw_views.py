@@ -703,8 +703,8 @@ def test_folds_fold_again():
 def test_an_unknown_fold_raises_an_error(fold):
     with pytest.raises(
         ValueError,
-        match=r"^graph: argument fold: expected the name or the depth of a scope in the graph, "
-        r"got .*; scopes here are gru, ",
+        match=r"^graph: argument fold: expected the name or the depth of a scope in the graph "
+        r"\(gru, .*got .*; give the name ",
     ):
         tg.graph(layer_loss("GRU", 2), fold=fold)
 

@@ -192,9 +192,60 @@ def test_a_compiled_model_is_recorded_step_by_step():
     np.testing.assert_allclose(model(x)[0].data, y.data, rtol=1e-12)
     np.testing.assert_array_equal(activations["0.l0.h"], y.data)
     np.testing.assert_array_equal(activations["0"][0], y.data)
-    assert list(own) == []  # the compiled model is called, and not the layer itself
+    np.testing.assert_array_equal(own[""][0], y.data)
+    np.testing.assert_array_equal(own["l0.h"], y.data)
+    assert set(own) == {n.removeprefix("0").removeprefix(".") for n in activations if n}
     assert steps["z"].shape == (4, 3)
     assert not cell.programs
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_a_call_of_a_compiled_model_counts_as_a_call_of_the_model(kind):
+    layer, x = build_layer(kind, num_layers=2, bidirectional=True), random_sequences()
+    with nn.record(layer) as expected:
+        layer(x)
+    with nn.record(layer) as found:
+        for _ in range(3):  # each call may get the memory, and so the id, of the one before
+            tg.compile(layer)(x)
+        tg.compile(tg.compile(layer))(x)
+        tg.compile(build_layer(kind))(x)  # another model
+    numbered = [f"{name} ({n})" for name in expected for n in (2, 3, 4)]
+    assert set(found) == {*expected, *numbered}
+    for name in found:
+        for array, other in zip(
+            state_parts(expected[name.split(" (")[0]]), state_parts(found[name]), strict=True
+        ):
+            np.testing.assert_array_equal(array, other)
+
+
+def test_a_compiled_part_of_a_model_is_recorded_under_the_name_of_the_part():
+    layer = build_layer("GRU")
+    model, fast = nn.Sequential(layer, nn.Linear(5, 2, rng=0)), tg.compile(layer)
+    with nn.record(model) as activations:
+        output, _ = fast(random_sequences())
+    assert "0.l0.z" in activations
+    np.testing.assert_array_equal(activations["0"][0], output.data)
+    assert "1" not in activations
+    assert "" not in activations
+
+
+def test_a_module_with_an_attribute_target_is_not_taken_for_a_compiled_one():
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.online, self.target = nn.Linear(2, 2, rng=0), nn.Linear(2, 2, rng=1)
+
+        def forward(self, x):
+            return self.online(x)
+
+    pair = Pair()
+    with nn.record(pair.target) as activations:
+        pair(np.ones(2, "float32"))
+    assert list(activations) == []
+
+
+def test_the_repr_of_a_recorder_names_the_model():
+    assert repr(nn.record(nn.Linear(1, 1))) == "record(Linear)"
 
 
 def test_each_thread_records_its_own_calls():
@@ -251,7 +302,7 @@ def test_outputs_of_any_form_are_recorded():
 
 def test_wrong_names_and_models_are_refused():
     with pytest.raises(TypeError, match="record: argument model: expected a Module, got"):
-        nn.record(lambda x: x).__enter__()
+        nn.record(lambda x: x)
     model = nn.Sequential(nn.Linear(1, 1))
     with nn.record(model) as activations:
         assert repr(activations) == "Activations"

@@ -60,18 +60,19 @@ class OneLineParser(argparse.ArgumentParser):
             raise
 
 
-def add_options(
-    parser: argparse.ArgumentParser, options: Mapping[str, tuple[Any, str, str]]
-) -> None:
+def add_options(parser: argparse.ArgumentParser, options: Mapping[str, tuple[Any, ...]]) -> None:
     """Add an option for each name, given its default, the name of its value, and its help text.
 
-    An option without a default has its type in place of the default.
+    A fourth entry is a collection of all values that are allowed. An option without a default has
+    its type in place of the default.
     """
-    for name, (default, metavar, text) in options.items():
+    for name, (default, metavar, text, *choices) in options.items():
         kind = Path if isinstance(default, Path) else type(default)
         settings = {"type": kind, "default": default, "help": f"{text} (default {default})"}
         if isinstance(default, type):
             settings = {"type": default, "help": text}
+        if choices:
+            settings["choices"] = tuple(choices[0])
         parser.add_argument(name, metavar=metavar, **settings)
 
 
@@ -111,6 +112,8 @@ class PrintCompletion(argparse.Action):
                     is_directory = action.metavar == "DIR"
                     kind = shtab.DIRECTORY if is_directory else shtab.FILE
                     vars(action)["complete"] = kind  # shtab reads this attribute
+                if examples := vars(action).get("examples"):
+                    action.choices = examples
         print(shtab.complete(parser, values))
         parser.exit()
 

@@ -15,7 +15,7 @@ import numpy as np
 from .. import check
 from ..errors import argument_error
 from .command_parser import add_options
-from .console import add_plain_option
+from .console import add_plain_option, fit_encoding
 
 EXAMPLES = (
     "tinygrad-rnn compile gru",
@@ -25,12 +25,18 @@ EXAMPLES = (
 HELP = "print the NumPy program that runs and differentiates a cell over time"
 SMALLER = "use a smaller --input, --hidden or --batch"
 """The advice if memory does not suffice."""
+BACKENDS = ("numpy", "numba")
 CELLS = ("rnn", "gru", "gru-before", "lstm")
 OPTIONS = {
     "--input": (3, "N", "size of the input"),
     "--hidden": (4, "N", "size of the state"),
     "--batch": (2, "N", "number of sequences"),
-    "--backend": ("numpy", "NAME", "numpy, or numba for compiled loops over array entries"),
+    "--backend": (
+        "numpy",
+        "NAME",
+        "numpy, or numba for compiled loops over array entries",
+        BACKENDS,
+    ),
 }
 """The default, the name of the value and the help text of each option; see `add_options`."""
 
@@ -38,7 +44,8 @@ OPTIONS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments for the cell, its sizes, the backend and the output."""
     text = f"{', '.join(CELLS)}; or FILE.py:NAME, where NAME(input_size, rng) returns a cell"
-    parser.add_argument("cell", metavar="CELL", help=text)
+    cell = parser.add_argument("cell", metavar="CELL", help=text)
+    vars(cell)["examples"] = CELLS  # completion offers them, but a file is allowed too
     add_options(parser, OPTIONS)
     text = "instead of printing the program, list what it computes before, in and after loops"
     parser.add_argument("--explain", action="store_true", help=text)
@@ -57,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
         dtype = next((p.dtype for p in layer.parameters()), np.dtype(np.float32))
         compiled(np.zeros((2, options.batch, options.input), dtype))
     if options.explain:
-        print(compiled.explain())
+        print(fit_encoding(compiled.explain()))
     elif options.plain or not sys.stdout.isatty():
-        print(compiled.source, end="")
+        print(fit_encoding(compiled.source), end="")
     else:
         from rich.console import Console
         from rich.syntax import Syntax
@@ -135,7 +142,8 @@ def _find_factory(options: argparse.Namespace) -> Callable[..., Any]:
     path, colon, name = options.cell.rpartition(":")
     if not colon or not path.endswith(".py"):
         expected = f"{', '.join(CELLS)}, or FILE.py:NAME"
-        fix = "write gru, for example"
+        close = get_close_matches(options.cell, CELLS, 1) or ["gru"]
+        fix = f"write {close[0]}, for example"
         raise argument_error("compile", "CELL", expected, repr(options.cell), fix)
     from runpy import run_path
 

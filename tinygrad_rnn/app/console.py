@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..analysis.labels import escape_unprintable
+from .transliterate import transliterate_columns
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,16 @@ def as_literal(text: str) -> Text:
     """Return `text` as a rich Text, because rich would read brackets in a string as markup."""
     from rich.text import Text
 
-    return Text(text)
+    return Text(fit_encoding(text))
+
+
+def fit_encoding(text: str) -> str:
+    """Return `text`, transliterated with its columns in place if stdout cannot hold it."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return transliterate_columns(text)
+    return text
 
 
 def escape_for_terminal(text: str) -> str:

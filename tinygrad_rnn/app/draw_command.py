@@ -8,8 +8,11 @@ from typing import Any
 
 from .. import check
 from ..draw import graph
+from ..draw.options import DETAILS
+from ..draw.themes import THEMES
 from ..errors import argument_error
 from .command_parser import add_options
+from .console import fit_encoding
 
 HELP = "draw the computation graph of a model"
 SMALLER = "use a smaller --length, or a shorter --text"
@@ -20,6 +23,7 @@ EXAMPLES = (
     "tinygrad-rnn draw model.safetensors --backward --show shape,grad --out graph.pdf",
     "tinygrad-rnn draw model.safetensors --text hello --out -",
 )
+DIRECTIONS = ("up", "down", "right")
 OPTIONS = {
     "--out": (
         Path("graph.svg"),
@@ -35,10 +39,11 @@ OPTIONS = {
         "HOW",
         "style of parameters: once, chips (a copy at each use) or hide "
         "(default: once, or chips if --roll is given)",
+        ("once", "chips", "hide"),
     ),
     "--highlight": (str, "NAME", "mark the paths from the loss back to this parameter"),
-    "--theme": ("light", "NAME", "colours: light, dark or print"),
-    "--direction": ("up", "WHERE", "direction in which data flows: up, down or right"),
+    "--theme": ("light", "NAME", "colours: light, dark or print", THEMES),
+    "--direction": ("up", "WHERE", "direction in which data flows: up, down or right", DIRECTIONS),
 }
 """The default, the name of the value and the help text of each option; see `add_options`."""
 MARKS = {".png": b"\x89PNG", ".pdf": b"%PDF", ".txt": b"parameters: "}
@@ -71,6 +76,9 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.overwrite:
         _require_replaceable(options.out)
+    if not DETAILS.issuperset(options.show.replace(" ", "").split(",")):
+        expected, fix = "shape, value, grad, or a list of these", "write --show shape,grad"
+        raise argument_error("draw", "--show", expected, repr(options.show), f"{fix}, for example")
     model = _load_model(options)
     x = model.vocab.encode(_choose_text(options, model))
     logits, _ = model(x[:-1, None])
@@ -90,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
         direction=options.direction,
     )
     if str(options.out) == "-":
-        print(drawing.text())
+        print(fit_encoding(drawing.text()))
         return 0
     try:
         path = drawing.save(options.out)

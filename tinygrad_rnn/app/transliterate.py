@@ -73,6 +73,28 @@ def transliterate(text: str) -> str:
     return "".join(written)
 
 
+def transliterate_columns(text: str) -> str:
+    """Return `text` in ASCII. A column, after two spaces or more, begins where it began before.
+
+    Examples
+    --------
+    >>> print(transliterate_columns("σ(x₁)    (2, 3)\\nx + 1    (4,)"))
+    sigma(x_1)  (2, 3)
+    x + 1    (4,)
+    """
+    return "\n".join(map(_transliterate_line, text.split("\n")))
+
+
+def _transliterate_line(line: str) -> str:
+    written = ""
+    for cell in re.finditer(r"\S+(?: \S+)*", line):
+        # Combining characters such as the tilde of h̃ have no width of their own.
+        start = sum(not unicodedata.combining(character) for character in line[: cell.start()])
+        gap = "  " if written else ""
+        written = (written + gap).ljust(start) + transliterate(cell.group())
+    return written
+
+
 def _decompose(character: str) -> tuple[str, str]:
     """Return the kind and the parts of a character in Unicode: ``<sub>`` and ``0`` for ``₀``."""
     kind, *codes = unicodedata.decomposition(character).split() or [""]

@@ -289,6 +289,10 @@ class CompiledModule(Module):
             fix = "write the function as a Module"
             self._require_found("target", self.target, fix=fix)
 
+    @property
+    def _original(self) -> Module:
+        return self.target._original if isinstance(self.target, Module) else self
+
     def __dir__(self) -> list[str]:
         """Return the names of all attributes, with the public ones of the target."""
         public = {name for name in dir(self.target) if not name.startswith("_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -35,9 +36,11 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
         parts = {part for vertex in picture.vertices.values() for part in vertex.scope}
         known = sorted({str(part) for part in parts if not part.is_step})
         fix = "record the ops in tg.scope(name) or in a Module"
-        if known:
-            fix = f"scopes here are {', '.join(known)}"
         expected = "the name or the depth of a scope in the graph"
+        if known:
+            expected += f" ({', '.join(known)})"
+            close = get_close_matches(str(by), known, 1) or known
+            fix = f"give the name {close[0]!r}, for example"
         raise argument_error("graph", "fold", expected, repr(by), fix)
     return folded or picture
 

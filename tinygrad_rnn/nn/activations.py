@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ _active: ContextVar[tuple[ActivationRecorder, ...]] = ContextVar(
 """The recorders of the open `record` blocks of this thread or task."""
 
 
-@contextmanager
-def record(model: Module) -> Iterator[Activations]:
+def record(model: Module) -> ActivationRecorder:
     """Record the activations of a model by name, for each call in the block.
 
     The recorded arrays are those of the run itself: results, graph and gradients stay as they are.
@@ -44,7 +43,7 @@ def record(model: Module) -> Iterator[Activations]:
     Returns
     -------
     context manager
-        It gives `Activations`: a mapping from names to arrays that grows with each call.
+        The block gets `Activations`: a mapping from names to arrays that grows with each call.
 
         - ``"encoder.0"``: the output of the module that has this name in `named_modules`. The name
           of the model itself is ``""``. If a module returns a tuple, this is a tuple of arrays.
@@ -65,8 +64,9 @@ def record(model: Module) -> Iterator[Activations]:
     -----
     Blocks may be nested, and each records by itself. A block records the calls of its own thread
     or task. It also records under `no_grad`, but then it keeps all results of a call in memory
-    until the call ends. A compiled module runs step by step in the block, because a compiled
-    program has no modules. The last digits of its results may then differ.
+    until the call ends. A call of ``tg.compile(model)`` counts as a call of `model`. It runs step
+    by step in the block, because a compiled program has no modules. The last digits of its results
+    may then differ.
 
     Examples
     --------
@@ -81,24 +81,11 @@ def record(model: Module) -> Iterator[Activations]:
     ['0', '1', '1.l0.x_r', '1.l0.x_z', '1.l0.x_n', '1.l0.r', '1.l0.z', '1.l0.n', '1.l0.h', '']
     """
     fix = "pass the model itself, not a function"
-    recorder = ActivationRecorder(check.instance("record", "model", model, Module, "a Module", fix))
-    around = call_hook.get()
-
-    def call(module: Module, args: Any, kwargs: Any) -> Any:
-        return recorder.call(around, module, args, kwargs)
-
-    hook, active = call_hook.set(call), _active.set((*_active.get(), recorder))
-    observers.append(recorder)
-    try:
-        yield Activations(recorder.found)
-    finally:
-        observers.remove(recorder)
-        _active.reset(active)
-        call_hook.reset(hook)
+    return ActivationRecorder(check.instance("record", "model", model, Module, "a Module", fix))
 
 
-class ActivationRecorder:
-    """The observer of one `record` block: it collects results of ops and outputs of modules.
+class ActivationRecorder(AbstractContextManager["Activations"]):
+    """The context manager of `record`: it collects results of ops and outputs of modules.
 
     Attributes
     ----------
@@ -108,15 +95,37 @@ class ActivationRecorder:
 
     def __init__(self, model: Module):
         self.model = model  # this keeps the modules alive, so that their ids are not reused
+        self.compiled: list[Module] = []  # these are kept alive for the same reason
         self.names = {id(module): name for name, module in model.named_modules()}
         self.weights = frozenset(id(parameter) for parameter in model.parameters())
         self.of_weights = set(self.weights)
         self.results: list[tuple[Scope, Value]] = []
         self.depth = 0
         self.found: Found = {}
+        self._tokens: list[tuple[Token[Any], Token[Any]]] = []
+
+    def __enter__(self) -> Activations:
+        around = call_hook.get()
+
+        def call(module: Module, args: Any, kwargs: Any) -> Any:
+            return self.call(around, module, args, kwargs)
+
+        self._tokens.append((call_hook.set(call), _active.set((*_active.get(), self))))
+        observers.append(self)
+        return Activations(self.found)
+
+    def __exit__(self, *_: object) -> None:
+        observers.remove(self)
+        hook, active = self._tokens.pop()
+        _active.reset(active)
+        call_hook.reset(hook)
+
+    def __repr__(self) -> str:
+        return f"record({type(self.model).__name__})"
 
     def call(self, around: Any, module: Module, args: Any, kwargs: Any) -> Any:
         """Call the module, and keep its output. `around` is the hook of an enclosing block."""
+        self._name_compiled(module)
         self.depth += 1
         try:
             call = module.forward if around is None else lambda *a, **k: around(module, a, k)
@@ -143,6 +152,13 @@ class ActivationRecorder:
         """Ignore the events of a backward pass."""
 
     before = used = contribution = accumulated = ignore
+
+    def _name_compiled(self, module: Module) -> None:
+        """Give a compiled module the name of the module that was compiled."""
+        original = id(module._original)
+        if original in self.names and id(module) not in self.names:
+            self.compiled.append(module)
+            self.names[id(module)] = self.names[original]
 
     def _keep_named(self) -> None:
         """Add the results that have a name, and forget all others."""

@@ -111,6 +111,11 @@ class Module(Holder):
         finally:
             context.reset(token)
 
+    @property
+    def _original(self) -> Module:
+        """The module that a call of this one counts as. A compiled module returns its target."""
+        return self
+
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
         """Add a buffer: an array that the module needs and that is not trained.
 

@@ -11,7 +11,7 @@ from unicodedata import combining
 import numpy as np
 
 from ...errors import format_count
-from ..console import make_console
+from ..console import as_literal, make_console
 from .network import Epoch
 
 PAUSE = 0.06
@@ -70,9 +70,9 @@ class Page:
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print a line without wrapping or cropping."""
-        from rich.text import Text
-
-        self.console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
+        literal = as_literal(text)
+        literal.style = style
+        self.console.print(literal, no_wrap=True, overflow="ignore", crop=False)
 
     def show(self, *parts: Block | str, indent: int = 2) -> None:
         """Print matrices side by side, with signs between them."""
@@ -89,7 +89,6 @@ class Page:
         """Print a table. The columns whose indices are in `right` are aligned on the right."""
         from rich import box
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(
             box=box.SIMPLE_HEAD,
@@ -99,9 +98,10 @@ class Page:
             collapse_padding=True,
         )
         for i, heading in enumerate(headings):
-            table.add_column(Text(heading), justify="right" if i in right else "left", no_wrap=True)
+            justify = "right" if i in right else "left"
+            table.add_column(as_literal(heading), justify=justify, no_wrap=True)
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*map(as_literal, row))
         self.console.print(table)
 
     def show_training(self, epochs: Iterator[tuple[Epoch, str]], at_most: int) -> tuple[Epoch, str]:
