@@ -337,6 +337,12 @@ def test_a_closed_stream_is_no_traceback(name, closed, folder):
         assert (folder / "text.safetensors").exists()
 
 
+FULL = (
+    "tinygrad-rnn: standard output: expected a file or device that can be written, "
+    "got no space left on device; free space, or use another path"
+)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full")
 @pytest.mark.parametrize("full", [">/dev/full", ">/dev/full 2>/dev/full"])
 @pytest.mark.parametrize("name", ["mathmath", "draw", "compile", "check"])
@@ -344,8 +350,36 @@ def test_a_full_device_is_one_line(name, full, folder):
     line = f"exec {shlex.join(MODULE)} {COMMANDS[name]} {full}"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    expected = "" if "2>" in full else "tinygrad-rnn: [Errno 28] No space left on device\n"
-    assert done.stderr == expected
+    assert done.stderr == ("" if "2>" in full else FULL + "\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_training_goes_on_when_the_disk_behind_stdout_is_full(unbuffered, folder):
+    line = f"PYTHONUNBUFFERED={unbuffered} exec {shlex.join(MODULE)} {COMMANDS['train']} >/dev/full"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, f"{FULL}; the training goes on\n")
+    line = f"PYTHONUNBUFFERED={unbuffered} exec {shlex.join(MODULE)}"
+    for command in ("sample text.safetensors", "sample --help", "--help", "draw --demo --out -"):
+        whole = ["sh", "-c", f"{line} {command} >/dev/full"]
+        done = subprocess.run(whole, capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (2, FULL + "\n")
+
+
+def test_a_limit_for_the_size_of_files_is_named(folder):
+    line = f"ulimit -f 0; exec {shlex.join(MODULE)} --help >help.txt"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "standard output: expected a file or device that can be written, got" in done.stderr
+    assert "file too large; raise the limit for the size of a file" in done.stderr
+    line = f"ulimit -f 0; exec {shlex.join(MODULE)} {COMMANDS['train']} >out.txt"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    first, *_, last = done.stderr.splitlines()
+    assert "standard output" in first
+    assert first.endswith("the training goes on")
+    assert "text.safetensors" in last
+    assert "Traceback" not in done.stderr
 
 
 # -- numbers ---------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import argument_error
@@ -53,8 +53,9 @@ def lock_checkpoint(target: Path) -> Iterator[None]:
         if _is_file_at(path, number):
             break
         os.close(number)  # the last holder has just removed this file
-    os.truncate(number, 0)
-    os.write(number, str(os.getpid()).encode())
+    with suppress(OSError):  # a full disk; the number is only for the message of another training
+        os.truncate(number, 0)
+        os.write(number, str(os.getpid()).encode())
     try:
         yield
     finally:

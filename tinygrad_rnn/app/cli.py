@@ -15,7 +15,7 @@ from importlib import import_module
 from . import interrupt
 from .command_parser import USER_ERROR, OneLineParser, PrintCompletion
 from .console import format_error
-from .streams import discard_output, prepare_streams
+from .streams import discard_output, explain_output_error, prepare_streams
 
 BROKEN_PIPE = 141
 """The exit code if a closed pipe ends `train` early: 128 + SIGPIPE."""
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = f" ({text})" if (text := format_error(error)) else ""
         return _fail(f"not enough memory for these sizes{reason}; {smaller}")
     except (ValueError, TypeError, OSError, ImportError, OverflowError) as error:
-        return _fail(format_error(error))
+        return _fail(explain_output_error(error) or format_error(error))
 
 
 def _fail(message: str, code: int = USER_ERROR) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..analysis.labels import escape_unprintable
 from .transliterate import transliterate_columns
@@ -19,8 +19,8 @@ def add_plain_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="print without colour and animation")
 
 
-def make_console(plain: bool) -> Console:
-    """Return a console for stdout.
+def make_console(plain: bool, file: Any = None) -> Console:
+    """Return a console for stdout, or for `file`, which stands for stdout.
 
     It has no colour or animation if `plain` is true, or if stdout is not a terminal.
     """
@@ -28,8 +28,9 @@ def make_console(plain: bool) -> Console:
 
     is_terminal = sys.stdout.isatty()
     if not plain and is_terminal:
-        return Console(highlight=False, emoji=False)
+        return Console(file=file, highlight=False, emoji=False)
     return Console(
+        file=file,
         color_system=None,
         force_terminal=False,
         force_interactive=False,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import argument_error
 from ..serialize.file_kinds import TEXTS, recognise_content
+from ..serialize.paths import system_error
 
 STDIN = Path("-")
 """The name that stands for standard input."""
@@ -23,7 +24,11 @@ def read_text(operation: str, argument: str, path: Path) -> str:
         If the text is not UTF-8, or the file is of another kind, a PyTorch file for example.
     """
     if path == STDIN:
-        content = sys.stdin.buffer.read()
+        try:
+            content = sys.stdin.buffer.read()
+        except OSError as error:
+            fix = "redirect standard input from a file that can be read"
+            raise system_error(operation, argument, "a text", "-", fix, error) from error
     elif path.is_file() or path.is_fifo():
         content = path.read_bytes()
     else:

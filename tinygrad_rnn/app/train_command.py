@@ -20,6 +20,7 @@ from .learning_curve import can_draw, is_learning_curve
 from .output_file import claim_name
 from .run_log import read_log
 from .same_run import require_same_run
+from .streams import OptionalOutput
 from .text_file import STDIN, read_text
 from .train import Options, Trainer, demo_text
 from .training_session import Outputs, TrainingSession
@@ -130,7 +131,7 @@ def run(options: argparse.Namespace) -> int:
             _check_agreement(sizes | settings, stored, out)
             require_same_run(outputs, trainer)
         trainer.valid_path = None if options.valid is None else str(options.valid)
-        console = make_console(options.plain)
+        console = make_console(options.plain, OptionalOutput())
         _warn_of_idle_dropout(console, trainer.model.architecture)
         if new is not None and not trainer.options.patience and is_checkpoint(outputs.best):
             note = "is not part of this training, because an earlier one wrote it."
