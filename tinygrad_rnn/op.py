@@ -191,7 +191,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             return op.forward(*as_numpy_arguments(arrays), **params)
         result = op.forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
-        raise messages.explain(error, op, inputs, len(arrays)) from error
+        raise messages.explain(error, op, inputs, len(arrays), params) from error
     if type(result) is not ndarray:
         result = asarray(result)
     if result.dtype is not value.array.dtype:

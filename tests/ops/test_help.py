@@ -64,7 +64,7 @@ def test_the_signature_of_an_op_takes_its_sample_calls(op):
 def test_the_signature_of_a_method_leaves_out_the_tensor():
     t = tg.Tensor([1.0])
     assert str(inspect.signature(tg.sum)) == "(a, axis=None, keepdims=False)"
-    assert str(inspect.signature(t.max)) == "(axis=None, keepdims=False)"
+    assert str(inspect.signature(t.logsumexp)) == "(axis=None, keepdims=False)"
     assert str(inspect.signature(tg.concatenate)) == "(arrays, axis=0)"
     assert "gets g * (1 - y * y)" in shown(t.tanh)
 

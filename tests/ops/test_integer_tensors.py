@@ -13,7 +13,7 @@ import tinygrad_rnn as tg
 SMALL = [np.int8, np.uint8, np.int32]
 IN_DEFAULT_DTYPE = np.dtype(np.float32)
 NOT_IN_NUMPY = {"ediff1d", "linalg.cond"}  # NumPy raises where tinygrad_rnn has a result
-WRAPS_IN_NUMPY = {"quantile", "percentile"}  # NumPy subtracts neighbours as integers
+WRAPS_IN_NUMPY = {"std", "var", "quantile", "percentile"}  # NumPy subtracts neighbours as integers
 
 
 def near_the_bounds(dtype, shape, rng):

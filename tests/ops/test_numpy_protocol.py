@@ -4,6 +4,7 @@ The error names the function. The result is never an array that silently left th
 """
 
 import functools
+import re
 
 import numpy as np
 import pytest
@@ -347,14 +348,11 @@ UNKNOWN = {
     "sum integer dtype=": lambda t: np.sum(t, dtype=int),
     "max a mask without a first entry": lambda t: np.max(t, where=MASK),
     "mean out=": lambda t: np.mean(t, out=np.zeros(())),
-    "std mean=": lambda t: np.std(t, mean=np.zeros((1, 1))),
     "cumprod out=": lambda t: np.cumprod(t, out=np.zeros(12)),
     "sort order=": lambda t: np.sort(t, order="a"),
     "quantile weights=": lambda t: np.quantile(t, 0.5, weights=A, method="inverted_cdf"),
     "median overwrite_input=": lambda t: np.median(t, overwrite_input=True),
     "nan_to_num copy=": lambda t: np.nan_to_num(t, copy=False),
-    "reshape order=": lambda t: np.reshape(t, (2, 6), order="F"),
-    "reshape order": lambda t: np.reshape(t, (2, 6), "F"),
 }
 """Calls of NumPy's functions with an argument that is refused, because it would be ignored."""
 
@@ -378,6 +376,12 @@ SETTINGS = {
     "sum where=": lambda t: np.sum(t, where=MASK),
     "max initial=": lambda t: np.max(t, axis=0, initial=1.0),
     "max no entries": lambda t: np.max(t[:0], axis=0, initial=1.0) + t[0],
+    "std mean=": lambda t: np.std(t, axis=1, mean=np.ones((3, 1))),
+    "var mean=": lambda t: np.var(t, mean=np.zeros((1, 1)), ddof=1, where=MASK),
+    "reshape order=": lambda t: np.reshape(t, (2, 6), order="F"),
+    "reshape order": lambda t: np.reshape(t, (2, -1), "F"),
+    "ravel order=": lambda t: np.ravel(t, order="F"),
+    "cumsum dtype": lambda t: np.cumsum(t, 0, np.float32),
     "sort kind=": lambda t: np.sort(t, kind="mergesort"),
     "nan_to_num copy=": lambda t: np.nan_to_num(t, copy=True),
     "round decimals": lambda t: np.round(t * 100, -1) + t,
@@ -477,6 +481,8 @@ INSTEAD = {
     "nanquantile": ("np.nanquantile(x, q); np.nanquantile(x, q, axis=1)", NAN),
     "place": ("np.where(mask, y, x)", N),
     "power.reduceat": ("functools.reduce(np.power, list(x[i:j]))", N),
+    "fft.irfft": ("np.fft.irfft(x)", N),
+    "fft.hfft": ("np.fft.hfft(x)", N),
     "power.reduce": ("functools.reduce(np.power, list(x))", N),
     "put": ("np.where(mask, y, x)", N),
     "putmask": ("np.where(mask, y, x)", N),
@@ -527,6 +533,43 @@ def test_a_suggestion_computes_what_was_asked_for(name, dtype):
             assert found.dtype == x.dtype
         rtol = 1e-12 if dtype == np.float64 else 1e-5
         np.testing.assert_allclose(np.asarray(found), expected, rtol=rtol)
+
+
+CALLS_TO_REPLACE = {
+    "power over axis 1": "np.power.reduce(x, axis=1)",
+    "power over the axis given by place": "np.power.reduce(x, 1)",
+    "arctan2": "np.arctan2.reduce(x, axis=-1)",
+    "unwrap with a period": "np.unwrap(x, period=1)",
+    "irfft of a length": "np.fft.irfft(x, n=5, norm='ortho')",
+    "hfft of a length": "np.fft.hfft(x, 7)",
+    "unwrap along an axis": "np.unwrap(x * 9, axis=0)",
+    "nanvar mean": "np.nanvar(x, axis, mean=mean)",
+    "nanstd mean": "np.nanstd(x, axis, mean=mean)",
+    "quantile weights": "np.quantile(x, q, axis, weights=w, method='inverted_cdf')",
+    "percentile weights": "np.percentile(x, q, axis, weights=w, method='inverted_cdf')",
+}
+
+
+@pytest.mark.parametrize("call", CALLS_TO_REPLACE.values(), ids=CALLS_TO_REPLACE)
+def test_a_call_with_arguments_leads_to_an_expression_with_the_same_result(call):
+    x = np.random.default_rng(3).uniform(0.5, 3.0, (2, 2) if "reduce" in call else (3, 4))
+    if "nan" in call:
+        x[1, 2] = np.nan
+    x = x * 9 if "* 9" in call else x
+    call = call.replace("x * 9", "x")
+    axis = None if "nan" in call else 1
+    known = {"np": np, "tg": tg, "axis": axis, "mean": 1.5}
+    known |= {"q": 0.3, "w": np.arange(1.0, 13.0).reshape(3, 4)}
+    with pytest.raises(TypeError) as caught:
+        eval(call, known | {"x": tg.Tensor(x)})
+    fix = str(caught.value).partition("; use ")[2].partition("; or ")[0].partition(" if ")[0]
+    found = eval(fix, known | {"x": tg.Tensor(x, requires_grad=True)})
+    assert found.requires_grad
+    usual = known | {"x": x}
+    if "reduce" in call:  # of two entries, NumPy's result is right along the first axis
+        usual["x"] = x.T
+        call = re.sub(r"(axis=)?-?1\)", "axis=0)", call)
+    np.testing.assert_allclose(found.data, eval(call, usual), rtol=1e-12)
 
 
 @pytest.mark.parametrize("tensors", [(True, True), (True, False), (False, True)])
@@ -645,7 +688,11 @@ def test_second_derivatives_at_a_kink_are_0(f):
 REFUSED = {
     "np.frexp": (lambda t: np.frexp(t), "frexp", "x / 2.0 ** (np.frexp(x.data)[1] - 1)"),
     "np.unwrap": (lambda t: np.unwrap(t), "unwrap", "np.unwrap(x.data)"),
-    "np.power.reduce": (lambda t: np.power.reduce(t), "power.reduce", "power.accumulate(x)"),
+    "np.power.reduce": (
+        lambda t: np.power.reduce(t),
+        "power.reduce",
+        "power.accumulate(x, axis=0)",
+    ),
     "np.add.at": (lambda t: np.add.at(t, 0, 1.0), "add.at", "writes into an array"),
     "np.fft.fft": (lambda t: np.fft.fft(t), "fft.fft", "the result is complex"),
     "np.linalg.eig": (lambda t: np.linalg.eig(t[:, :3]), "linalg.eig", "the result is complex"),

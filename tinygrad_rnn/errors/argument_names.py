@@ -15,13 +15,19 @@ ELSEWHERE = {
     "h0": "state", "initial_state": "state", "units": "hidden_size out_features",
     "in_dim": "in_features", "input_dim": "num_embeddings input_size in_features",
     "vocab_size": "num_embeddings", "use_bias": "bias", "activation": "nonlinearity",
-    "output_dim": "embedding_dim out_features",
-    "rate": "p", "epsilon": "eps", "seed": "rng", "key": "rng", "generator": "rng",
-    "reset_after": "reset", "learning_rate": "lr", "parameters": "params", "beta_1": "betas",
-    "beta_2": "betas", "b1": "betas", "b2": "betas", "rho": "alpha", "decay_rate": "gamma",
-    "decay_steps": "step_size T_max",
+    "output_dim": "embedding_dim out_features", "rate": "p", "epsilon": "eps", "seed": "rng",
+    "key": "rng", "generator": "rng", "reset_after": "reset", "learning_rate": "lr",
+    "parameters": "params", "beta_1": "betas", "beta_2": "betas", "b1": "betas", "b2": "betas",
+    "rho": "alpha", "decay_rate": "gamma", "decay_steps": "step_size T_max",
 }  # fmt: skip
 """For a name that PyTorch, Keras or JAX has: the names that it may have here."""
+
+
+OF_NUMPY = {
+    "dtype": "sum prod mean var std cumsum", "initial": "sum prod max min", "mean": "var std",
+    "where": "sum prod mean var std max min any all", "correction": "var std", "order": "reshape",
+}  # fmt: skip
+"""The functions with an argument that only NumPy's function of that name takes, by argument."""
 
 
 def name_error(operation: str, unknown: str, names: Sequence[str]) -> Exception:
@@ -30,5 +36,7 @@ def name_error(operation: str, unknown: str, names: Sequence[str]) -> Exception:
     likely += get_close_matches(unknown, names, 1, 0.8)
     fix = f"write {likely[0]}=" if likely else "leave it out"
     fix += ", and use .astype(dtype)" if fix == "leave it out" and unknown == "dtype" else ""
+    if operation in OF_NUMPY.get(unknown, "").split():
+        fix = f"use np.{operation}(..., {unknown}=...)"
     expected = f"one of the arguments {', '.join(names)}" if names else "no named argument"
     return argument_error(operation, unknown, expected, f"{unknown}=", fix, TypeError)

@@ -136,11 +136,13 @@ DTYPE_ERRORS = "did not contain a loop", "Integers to negative", "Python integer
 """Parts of NumPy's messages about a dtype. The fix of an op is about shapes."""
 
 
-def explain(error: Exception, op: Any, inputs: Sequence[Any], taken: int) -> Exception:
+def explain(error: Exception, op: Any, inputs: Any, taken: int, params: Any) -> Exception:
     """Return NumPy's error with the op, its arguments and the fix added to the text.
 
     The first `taken` inputs were accepted; if there are more inputs, the next one is at fault.
     """
+    if isinstance(params.get("keepdims"), str | type | np.dtype):
+        flag(op.name, "keepdims", params["keepdims"])  # NumPy takes a dtype at this place
     if getattr(error, "explained", False):
         return error
     names = input_names(op, len(inputs))

@@ -33,7 +33,9 @@ def explain_names(function: Call) -> Call:
         except TypeError as error:
             is_constructor = function.__name__ == "__init__"
             operation = type(args[0]) if is_constructor else function
-            require_known(error, operation.__name__.lstrip("_"), function, named)
+            name = operation.__name__.lstrip("_")
+            require_known(error, name, function, named)
+            _require_few(error, name, function, args)
             raise
 
     return call  # type: ignore[return-value]
@@ -51,6 +53,22 @@ def require_known(
     for name in named:
         if name not in names:
             raise name_error(operation, name, names) from error
+
+
+def _require_few(
+    error: TypeError, operation: str, function: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    """Raise an error that says how to call `function` if it takes fewer positional arguments."""
+    given = inspect.signature(function)
+    shown = [p.replace(annotation=p.empty) for p in given.parameters.values() if p.name != "self"]
+    is_method, kinds = len(shown) < len(given.parameters), [p.kind for p in shown]
+    many = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    count = len(args) - is_method
+    if inspect.Parameter.VAR_POSITIONAL in kinds or count <= sum(k not in many for k in kinds):
+        return
+    form = inspect.Signature(shown)
+    text = f"{operation}: got {count} positional arguments; call it as {operation}{form}"
+    raise TypeError(text) from error
 
 
 class NamedCalls:

@@ -23,6 +23,7 @@ from . import (
     selecting,
     shapes,
 )
+from .composition import compositions
 
 
 class ArrayMethods:
@@ -36,9 +37,9 @@ class ArrayMethods:
     tanh, sigmoid, relu = elementwise.tanh, elementwise.sigmoid, elementwise.relu
     softplus, clip, copy = elementwise.softplus, elementwise.clip, elementwise.copy
     logsumexp, softmax = reductions.logsumexp, reductions.softmax
-    log_softmax, prod = reductions.log_softmax, reductions.prod
-    max, min, var, std = reductions.max, reductions.min, reductions.var, reductions.std
-    any, all, cumsum = reductions.any, reductions.all, reductions.cumsum
+    log_softmax, any, all = reductions.log_softmax, reductions.any, reductions.all
+    prod, max, min = (compositions[name].function for name in ("prod", "max", "min"))
+    var, std, cumsum = (compositions[name].function for name in ("var", "std", "cumsum"))
     argmax, argmin = reductions.argmax, reductions.argmin
     round, cumprod, repeat = rounding.round, cumulative.cumprod, indexing.repeat
     trace, diagonal = rearranging.trace, rearranging.diagonal
@@ -51,25 +52,44 @@ class ArrayMethods:
     T = property(shapes.transpose, doc="The axes in reverse order.")
     mT = property(lambda self: self.swapaxes(-2, -1), doc="The last two axes exchanged.")
 
-    # The five methods below have the arguments of their ops. If a call has another one, the op
-    # raises the error. A call of `apply` is faster than a call of the op.
+    # In a call with the arguments of its op alone, each of the five methods below calls `apply`,
+    # which is faster than a call of the op. The op raises the error for an unknown argument.
 
-    def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    def sum(
+        self,
+        axis: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+        *,
+        dtype: Any = None,
+        **more: Any,
+    ) -> Any:
         """Return the sum over `axis`, or over all entries if it is None."""
-        if more:
-            return reductions.sum(self, axis, keepdims, **more)
-        return apply(reductions.sum, (self,), {"axis": axis, "keepdims": keepdims})
+        if initial is None and where is True and dtype is None and not more:
+            return apply(reductions.sum, (self,), {"axis": axis, "keepdims": keepdims})
+        more |= {"initial": initial, "where": where, "dtype": dtype}
+        return compositions["sum"].function(self, axis, keepdims, **more)
 
-    def mean(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+    def mean(
+        self,
+        axis: Any = None,
+        keepdims: bool = False,
+        *,
+        where: Any = True,
+        dtype: Any = None,
+        **more: Any,
+    ) -> Any:
         """Return the mean over `axis`, or over all entries if it is None."""
-        if more:
-            return reductions.mean(self, axis, keepdims, **more)
-        return apply(reductions.mean, (self,), {"axis": axis, "keepdims": keepdims})
+        if where is True and dtype is None and not more:
+            return apply(reductions.mean, (self,), {"axis": axis, "keepdims": keepdims})
+        return compositions["mean"].function(self, axis, keepdims, where=where, dtype=dtype, **more)
 
     def reshape(self, *shape: Any, **more: Any) -> Any:
         """Return the entries in another shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
         if more:
-            return shapes.reshape(self, *shape, **more)
+            given = () if "shape" in more else (shape[0] if len(shape) == 1 else shape,)
+            return compositions["reshape"].function(self, *given, **more)
         return apply(shapes.reshape, (self,), {"shape": shape[0] if len(shape) == 1 else shape})
 
     def transpose(self, *axes: Any, **more: Any) -> Any:

@@ -102,13 +102,16 @@ def mean_where(a: Any, mask: Any, axis: Any, keepdims: bool) -> Any:
     return in_dtype_of(a, total / _count(wide, mask, axis, keepdims))
 
 
-def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+def var_where(a: Any, mask: Any, axis: Any, ddof: float, keepdims: bool, center: Any = None) -> Any:
     """Return the variance over `axis` of the entries of `a` where `mask` is True.
 
-    If there are `ddof` such entries or fewer, the variance is NaN.
+    `center` is their mean, if it is known; its axes are kept. If there are `ddof` such entries or
+    fewer, the variance is NaN.
     """
     (wide,) = as_floats(widen(a))
-    deviation = where(mask, wide - mean_where(where(mask, wide, 0), mask, axis, True), 0)
+    if center is None:
+        center = mean_where(where(mask, wide, 0), mask, axis, True)
+    deviation = where(mask, wide - center, 0)
     n = _count(wide, mask, axis, keepdims) - ddof
     total = sum(deviation * deviation, axis=axis, keepdims=keepdims)
     return in_dtype_of(a, total / np.where(n > 0, n, np.nan).astype(n.dtype))

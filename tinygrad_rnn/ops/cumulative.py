@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from ..errors import argument_error
 from .composition import composition
 from .indexing import where
-from .operands import as_operand
+from .operands import as_operand, with_dtype
 from .reductions import cumsum, running_product
 from .shapes import concatenate, moveaxis, ravel
 
@@ -27,7 +27,7 @@ def sample_array_api(r: Any) -> list[Any]:
 
 
 @composition(np.cumprod, sample=sample_cumulative)
-def cumprod(a: Any, axis: int | None = None) -> Any:
+def cumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Return the running products along `axis`, or over the flattened array if `axis` is None. The
     derivative is correct even where some entries are 0.
 
@@ -37,7 +37,7 @@ def cumprod(a: Any, axis: int | None = None) -> Any:
     >>> tg.cumprod(tg.Tensor([2.0, 3.0, 4.0]))
     Tensor([ 2.,  6., 24.])
     """
-    a = as_operand("cumprod", "a", a)
+    a = with_dtype("cumprod", "a", a, dtype)
     if a.dtype.kind != "f":  # NumPy multiplies small integers in the widest integer dtype
         a = a.astype(np.cumprod(np.ones(1, a.dtype)).dtype)
     if axis is None:

@@ -109,7 +109,7 @@ def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
         sums = sum(abs(x), axis=summed, keepdims=True)
         return (max if ord > 0 else min)(sums, axis=compared, keepdims=True)
     if ord in ("nuc", 2, -2):
-        values = svdvals(moveaxis(x, (row, column), (-2, -1)))
+        values = abs(svdvals(moveaxis(x, (row, column), (-2, -1))))  # abs: the gradient 0 at 0
         reduction = sum if ord == "nuc" else max if ord == 2 else min
         return expand_dims(reduction(values, axis=-1), (row, column))
     expected, fix = "'fro', 'nuc', 1, −1, 2, −2, inf or −inf", "pass axis= for norms of vectors"

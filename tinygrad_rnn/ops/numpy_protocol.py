@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import as_dtype
 from ..errors import argument_error
 from ..graph import IMMUTABLE, Value
 from ..op import registry
 from . import ufunc_methods
 from .composition import compositions, numpy_name
-from .operands import as_operand, as_sequence
+from .operands import as_sequence, with_dtype
 from .refused import instead, no_derivative_error
 
 value_functions = {
@@ -111,7 +110,8 @@ def array_ufunc(self: Any, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs:
             raise TypeError(f"np.{name}: {error}; {fix}") from error
     known = ufunc in differentiable and name not in instead
     if not known or not (called or (method in methods and ufunc.nin == 2)):
-        raise no_derivative_error(name)
+        places = ("axis",) if method == "reduce" else ()
+        raise no_derivative_error(name, dict(zip(places, inputs[1:], strict=False)) | kwargs)
     settings = {key: value for key, value in kwargs.items() if not _is_default(key, value)}
     if (dtype := settings.pop("dtype", None)) is not None:
         n = ufunc.nin if called or method == "outer" else 1
@@ -132,10 +132,10 @@ def _cast(name: str, x: Any, dtype: Any) -> Any:
 
     Of a sequence of Tensors, as in `numpy.concatenate`, convert each item.
     """
-    dtype = as_dtype(f"np.{name}", dtype, "f", "a floating dtype, because others have no gradient")
+    name = f"np.{name}"
     if isinstance(x, list | tuple) and any(isinstance(item, Value) for item in x):
-        return [ops.astype(item, dtype=dtype) for item in as_sequence(f"np.{name}", "arrays", x)]
-    return ops.astype(as_operand(f"np.{name}", "x", x), dtype=dtype)
+        return [with_dtype(name, "arrays", item, dtype) for item in as_sequence(name, "arrays", x)]
+    return with_dtype(name, "x", x, dtype)
 
 
 def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -161,7 +161,10 @@ def array_function(self: Any, func: Any, types: Any, args: Any, kwargs: Any) -> 
             raise type(error)(f"np.{numpy_name(func)}: {error}") from error
     if func in value_functions:
         return func(*_without_tensors(args), **_without_tensors(kwargs))
-    raise no_derivative_error(numpy_name(func))
+    theirs = _signature(func)
+    settings = theirs.bind(*args, **kwargs).arguments if theirs else kwargs
+    settings = {k: v for k, v in settings.items() if not isinstance(v, Value)}
+    raise no_derivative_error(numpy_name(func), settings)
 
 
 def _our_arguments(
@@ -206,16 +209,28 @@ def _shared(func: Callable[..., Any], ours: Callable[..., Any]) -> tuple[int, se
     return [*same, False].index(False), set(names)
 
 
+def _fix_for(name: str, unknown: str) -> str:
+    """Return what to write in place of a call with arguments that are `unknown` here."""
+    fixes = {
+        "out=": f"write y = np.{name}(...), also instead of an operator like +=",
+        "where=": f"use tg.where(mask, np.{name}(...), other)",
+        "mean=": f"use np.{name.removeprefix('nan')}(x, axis, mean=mean, where=~np.isnan(x))",
+        "hermitian=": "leave it out, and pass the whole matrix",
+        "weights=": (
+            f"use np.mean(x, axis, where=x.data == np.{name}(x.data, q, axis, weights=w, "
+            "method='inverted_cdf', keepdims=True))"
+        ),
+    }
+    return fixes.get(unknown, f"leave out {unknown}")
+
+
 def _check_known(name: str, ours: Callable[..., Any], given: dict[str, Any]) -> None:
     """Raise TypeError if a call of the NumPy function `name` has an argument that `ours` lacks."""
     known = _signature(ours).parameters
     unknown = ", ".join(f"{key}=" for key in given if key not in known)
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-        expected, fix = "no such argument in a call with a Tensor", f"leave out {unknown}"
-        if unknown == "out=":
-            fix = f"write y = np.{name}(...), also instead of an operator like +="
-        if unknown == "where=":
-            fix = f"use tg.where(mask, np.{name}(...), other)"
+        expected = "no such argument in a call with a Tensor"
+        fix = _fix_for(name, unknown)
         raise argument_error(f"np.{name}", unknown, expected, "a value", fix, TypeError)
 
 

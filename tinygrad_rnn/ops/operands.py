@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import check, tree
-from ..dtypes import as_constant, get_default_dtype
+from ..dtypes import as_constant, as_dtype, get_default_dtype
 from ..errors import argument_error, describe
 from ..errors.messages import check_sequence
 from ..graph import Value
@@ -115,3 +115,12 @@ def in_dtype_of(a: Any, y: Any) -> Any:
         return y if y.dtype == a.dtype else y.astype(a.dtype)
     from_integers = isinstance(y, Value) and y.array.dtype.kind == "f"
     return y.astype(get_default_dtype()) if from_integers else y  # pyright: ignore
+
+
+def with_dtype(operation: str, argument: str, a: Any, dtype: Any) -> Any:
+    """Return `a` as a Tensor of the floating dtype that the call asks for, or of its own dtype."""
+    a = as_operand(operation, argument, a)
+    if dtype is None:
+        return a
+    expected = "a floating dtype, because others have no gradient"
+    return a.astype(as_dtype(operation, dtype, "f", expected))

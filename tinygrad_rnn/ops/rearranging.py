@@ -108,6 +108,20 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return rearrange("diagonal", lambda a: np.diagonal(a, offset, axis1, axis2), a)
 
 
+@composition(np.fft.fftshift, sample=lambda r: [(r(5),), (r(3, 4), 1), (r(2, 3), (0, -1))])
+def _fftshift(x: Any, axes: Any = None) -> Any:
+    """Return `x` rolled by half of its size along `axes`, so that the frequency 0 is central."""
+    return rearrange("fftshift", lambda a: np.fft.fftshift(a, axes), as_operand("fftshift", "x", x))
+
+
+@composition(np.fft.ifftshift, sample=lambda r: [(r(5),), (r(3, 4), 1), (r(2, 3), (0, -1))])
+def _ifftshift(x: Any, axes: Any = None) -> Any:
+    """Return `x` rolled back, from the order of `fftshift`."""
+    return rearrange(
+        "ifftshift", lambda a: np.fft.ifftshift(a, axes), as_operand("ifftshift", "x", x)
+    )
+
+
 @composition(
     np.trace,
     sample=lambda r: [(r(3, 4),), (r(3, 3), {"offset": 1}), (r(2, 3, 3), 0, 1, 2), (r(2, 2), 5)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -413,7 +414,7 @@ def all(a: Any, axis: Any = None, keepdims: bool = False) -> np.ndarray | np.boo
 
 
 @explain_names
-def argmax(a: Any, axis: int | None = None) -> np.ndarray:
+def argmax(a: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
     """Return the index of the largest entry. The index has no derivative.
 
     Parameters
@@ -421,6 +422,8 @@ def argmax(a: Any, axis: int | None = None) -> np.ndarray:
     a : Tensor
     axis : int, optional
         By default, the flattened Tensor is searched.
+    keepdims : bool
+        Whether the result keeps `axis`, with size 1.
 
     Returns
     -------
@@ -433,11 +436,11 @@ def argmax(a: Any, axis: int | None = None) -> np.ndarray:
     >>> tg.Tensor([[1.0, 5.0, 3.0]]).argmax(), tg.Tensor([[1.0, 5.0, 3.0]]).argmax(axis=1)
     (array(1), array([1]))
     """
-    return np.asarray(read(np.argmax, _check_entries("argmax", a, axis), axis))
+    return _index_of(np.argmax, a, axis, keepdims)
 
 
 @explain_names
-def argmin(a: Any, axis: int | None = None) -> np.ndarray:
+def argmin(a: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarray:
     """Return the index of the smallest entry. The index has no derivative.
 
     Parameters
@@ -445,6 +448,8 @@ def argmin(a: Any, axis: int | None = None) -> np.ndarray:
     a : Tensor
     axis : int, optional
         By default, the flattened Tensor is searched.
+    keepdims : bool
+        Whether the result keeps `axis`, with size 1.
 
     Returns
     -------
@@ -457,7 +462,15 @@ def argmin(a: Any, axis: int | None = None) -> np.ndarray:
     >>> tg.Tensor([[1.0, 5.0, 3.0]]).argmin()
     array(0)
     """
-    return np.asarray(read(np.argmin, _check_entries("argmin", a, axis), axis))
+    return _index_of(np.argmin, a, axis, keepdims)
+
+
+def _index_of(find: Callable[..., Any], a: Any, axis: int | None, keepdims: bool) -> np.ndarray:
+    """Return the index that NumPy's function `find` returns."""
+    index = np.asarray(read(find, _check_entries(find.__name__, a, axis), axis))
+    if not keepdims:
+        return index
+    return index.reshape((1,) * a.ndim) if axis is None else np.expand_dims(index, axis)
 
 
 def _check_entries(operation: str, t: Any, axis: int | None) -> Any:

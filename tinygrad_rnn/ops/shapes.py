@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from .. import check
 from ..errors import argument_error, describe
 from ..op import apply
 from .composition import composition
@@ -39,9 +40,18 @@ def reshape(a: Any, *, shape: Any) -> Any:
 reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
 
 
-@composition(np.ravel, sample=lambda r: [(r(2, 3),), (r(),), (r(0, 2),)])
-def ravel(a: Any) -> Any:
-    """Return `a` flattened to one axis, in row-major order.
+@composition(np.reshape, sample=lambda r: [(r(2, 6), (3, -1)), (r(2, 3, 2), (4, 3), "F")])
+def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
+    """Return the entries of `a` in another shape, in row- or column-major order ("C", "F")."""
+    a = as_operand("reshape", "a", a)
+    if check.one_of("reshape", "order", order, ("C", "F")) == "C":
+        return reshape(a, shape=shape)
+    return transpose(reshape(transpose(a), shape=shape[::-1] if np.ndim(shape) else shape))
+
+
+@composition(np.ravel, sample=lambda r: [(r(2, 3),), (r(),), (r(0, 2),), (r(2, 3), "F")])
+def ravel(a: Any, order: str = "C") -> Any:
+    """Return `a` flattened to one axis, in row-major order ("C") or in column-major order ("F").
 
     Examples
     --------
@@ -49,7 +59,10 @@ def ravel(a: Any) -> Any:
     >>> tg.ravel(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor([1., 2., 3., 4.])
     """
-    return apply(reshape, (as_operand("ravel", "a", a),), {"shape": (-1,)})
+    a = as_operand("ravel", "a", a)
+    if check.one_of("ravel", "order", order, ("C", "F")) == "F":
+        a = transpose(a)
+    return apply(reshape, (a,), {"shape": (-1,)})
 
 
 @op(
