@@ -367,3 +367,14 @@ def test_an_unknown_operator_binds_least():
     assert fill_formula("{a} choose {b}", {"a": X, "b": Y}) == ("x choose y", levels.WORD)
     assert fill_formula("({a}) + ({b})", {"a": X, "b": Y})[1] == levels.SUM
     assert fill_formula("{a}", {"a": N})[1] == levels.SUM
+
+
+def test_a_power_of_a_power_has_brackets_in_both_directions():
+    a = tg.Tensor([2.0, 3.0], requires_grad=True, name="a")
+    for output, written in (
+        (tg.square(a) ** 3, "(a²) ** 3"),
+        (tg.square(a**3), "(a ** 3)²"),
+        ((a**2) ** 3, "(a ** 2) ** 3"),
+        (2.0 ** tg.square(a), "2 ** (a²)"),
+    ):
+        assert f"= {written} " in tg.graph(output).text()

@@ -127,3 +127,15 @@ def test_settings_by_position_and_inputs_by_name():
     np.testing.assert_array_equal(tg.add(a=tg.Tensor(a), b=1.0).data, a + 1)
     np.testing.assert_array_equal(tg.transpose(tg.Tensor(a), (1, 0)).data, a.T)
     np.testing.assert_array_equal(tg.stack([a, a], -1), np.stack([a, a], -1))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda: tg.Tensor([1]) + 10**30, lambda: tg.Tensor([True]) - tg.Tensor([False])],
+    ids=["a number too large for integers", "a difference of booleans"],
+)
+def test_an_error_about_dtypes_suggests_another_dtype_and_no_other_shape(call):
+    with pytest.raises((OverflowError, TypeError), match=r"\.astype\(float\)") as caught:
+        call()
+    assert "reshape" not in str(caught.value)
+    assert "^" not in str(caught.value)

@@ -141,6 +141,34 @@ def test_a_power_at_a_corner_has_the_derivatives_of_its_limit(a, b, by_a, by_b, 
         np.testing.assert_allclose(found, by_b, rtol=1e-3)
 
 
+CORNERS = {
+    "power": (tg.power, (0.0, 0.5), [[-np.inf, -np.inf], [-np.inf, 0.0]]),
+    "power of a negative exponent": (tg.power, (0.0, -0.5), [[np.inf, np.inf], [np.inf, np.inf]]),
+    "power inside": (tg.power, (2.0, 0.5), [[-(2**-3.5), None], [None, 2**0.5 * np.log(2) ** 2]]),
+    "arctan": (tg.arctan, (np.inf,), [[0.0]]),
+    "arctan of -inf": (tg.arctan, (-np.inf,), [[0.0]]),
+    "arcsinh": (tg.arcsinh, (np.inf,), [[0.0]]),
+    "arcsinh of -inf": (tg.arcsinh, (-np.inf,), [[0.0]]),
+    "arctan2": (tg.arctan2, (1.0, np.inf), [[0.0, 0.0], [0.0, 0.0]]),
+    "hypot": (tg.hypot, (np.inf, 1.0), [[0.0, 0.0], [0.0, 0.0]]),
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_second_derivative_at_a_corner_is_its_limit(name):
+    f, point, expected = CORNERS[name]
+    for i, row in enumerate(expected):
+        for j, value in enumerate(row):
+            xs = [leaf_with(np.array(x)) for x in point]
+            first = tg.grad(f(*xs), xs[i], create_graph=True)
+            second = tg.grad(
+                first + 0 * tg.power(xs[j], 2) if np.isfinite(point[j]) else first, xs[j]
+            )
+            if value is not None:
+                np.testing.assert_allclose(second.data, value, rtol=1e-12)
+
+
 # -- Python numbers do not decide the dtype --------------------------------------------------------
 
 NUMBERS = [True, 2, 0.5, np.float64(0.5), np.float32(0.5), np.int8(1)]

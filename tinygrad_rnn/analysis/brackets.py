@@ -113,6 +113,8 @@ def _needs_brackets(text: str, level: int, before: str, after: str) -> bool:
         return True
     if right and right in "²³⁻" and text[-1:] in SUPERSCRIPTS:
         return True  # a square of a square
+    if after.startswith(" **") and level < ATOM:
+        return True  # a power of a power
     return level < max(_required_by_left(before, left), _required_by_right(right))
 
 
@@ -122,7 +124,7 @@ def _required_by_left(before: str, left: str) -> int:
         return 0
     if before in MINUS:
         return POWER  # a sign, not a difference
-    return RIGHT_OF.get(left, POSTFIX)
+    return ATOM if before.endswith("** ") else RIGHT_OF.get(left, POSTFIX)
 
 
 def _required_by_right(right: str) -> int:

@@ -132,7 +132,9 @@ def input_names(op: Any, n: int) -> Sequence[str]:
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
-DTYPE_ERRORS = "did not contain a loop", "Integers to negative", "Python integer"
+DTYPE_ERRORS = (
+    "did not contain a loop", "Integers to negative", "Python int", "boolean subtract",
+)  # fmt: skip
 """Parts of NumPy's messages about a dtype. The fix of an op is about shapes."""
 
 
@@ -151,7 +153,8 @@ def explain(error: Exception, op: Any, inputs: Any, taken: int, params: Any) -> 
     got = ", ".join([f"{n}: {describe(x)}" for n, x in zip(names, inputs, strict=False)]) or "none"
     is_dtype = any(text in str(error) for text in DTYPE_ERRORS)
     fix = "convert with .astype(float) first" if is_dtype else op.fix
-    text = f"{op.name}: {error}; got {got}" + (f"; {fix}" if fix else "")
+    reason = str(error).partition(", use the")[0]  # NumPy recommends ^, which Tensors refuse
+    text = f"{op.name}: {reason}; got {got}" + (f"; {fix}" if fix else "")
     # A subclass of TypeError may not accept a text as its only argument.
     better = (TypeError if isinstance(error, TypeError) else type(error))(text)
     better.explained = True  # type: ignore[attr-defined]

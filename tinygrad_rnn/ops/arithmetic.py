@@ -110,10 +110,17 @@ def power(a: Any, b: Any) -> Any:
     return a**b
 
 
+# At a = 0, the rules choose terms whose second derivatives have the right limits.
 power.vjps(
-    a=lambda g, y, a, b: g * (b * a ** (b - 1 + ((a == 0) & (b == 0)))),
-    b=lambda g, y, a, b: g * (y * log(where((a == 0) & (b >= 0), 1, a))),
+    a=lambda g, y, a, b: g * (power_factor(a, b) * a ** (b - 1 + ((a == 0) & (b == 0)))),
+    b=lambda g, y, a, b: g * (y * (log(where((a == 0) & (b >= 0), 1, a)) - ((a == 0) & (b > 0)))),
 )
+
+
+def power_factor(a: Any, b: Any) -> Any:
+    """Return the factor b of b a^(b−1), or 1 if 0 < b < 1 where a is 0. With both, the product is
+    inf."""
+    return where((a == 0) & (b > 0) & (b < 1), 1, b) if isinstance(b, Value) else b
 
 
 @op("−{a}", shapes="(…) → (…)", reference=np.negative)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .. import check
+from ..dtypes import widen
 from ..errors import argument_error, describe
+from ..graph import unwrap
 from .composition import composition
 from .decompositions import svdvals
 from .elementwise import abs, sign, sqrt, square
@@ -18,6 +21,9 @@ from .linear_algebra import inv
 from .operands import as_operand, in_dtype_of
 from .reductions import max, min, sum
 from .shapes import expand_dims, moveaxis, ravel, reshape, squeeze
+
+SMALL = {char: np.finfo(char).tiny / np.finfo(char).eps for char in "fdg"}
+"""By dtype: a sum of powers below this number may lack digits."""
 
 
 @composition(
@@ -44,7 +50,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     singular values, 2 and −2 for the largest and smallest of them, 1 and −1 for the largest and
     smallest sum of absolute values in a column, and inf and −inf for that in a row.
 
-    A norm has a kink where it is 0. There, its gradient is taken to be 0.
+    A sum that overflows, or is too small, is computed with scaled entries; float16 is computed in
+    float32. A norm has a kink where it is 0. There, its gradient is taken to be 0.
 
     Raises
     ------
@@ -62,10 +69,10 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = as_operand("norm", "x", x)
     expected, fix = "a number, 'fro' or 'nuc'", "use ord=None for the square root of squares"
     check.instance("norm", "ord", ord, int | float | np.number | str | None, expected, fix)
-    if x.dtype.kind != "f":
-        return in_dtype_of(x, norm(x.astype(np.float64), ord, axis, keepdims))
+    if x.dtype.kind != "f" or x.dtype == np.float16:
+        return in_dtype_of(x, norm(_widen(x), ord, axis, keepdims))
     if axis is None and ord is None:
-        y = _root(sum(square(ravel(x))), 2)
+        y = _root_of_sum(square, ravel(x), 2, None, keepdims=False)
         return reshape(y, (1,) * x.ndim) if keepdims else y
     axes = range(x.ndim) if axis is None else axis
     axes = normalize_axis_tuple(axes, x.ndim, "norm: axis")
@@ -79,7 +86,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 def _vector_norm(x: Any, ord: Any, axis: Any) -> Any:
     """Return the norm of the vectors along `axis`, which stays with size 1."""
     if ord in (None, 2):
-        return _root(sum(square(x), axis=axis, keepdims=True), 2)
+        return _root_of_sum(square, x, 2, axis)
     if isinstance(ord, str):
         expected, fix = "a number", "use None or 2 for the Euclidean norm"
         raise argument_error("norm", "ord", expected, repr(ord), fix)
@@ -88,9 +95,40 @@ def _vector_norm(x: Any, ord: Any, axis: Any) -> Any:
         return (max if ord > 0 else min)(size, axis=axis, keepdims=True)
     if ord == 0:
         return sum(sign(size), axis=axis, keepdims=True)
+    return _root_of_sum(lambda size: _powers(size, ord), size, ord, axis)
+
+
+def _powers(size: Any, p: float) -> Any:
+    """Return the p-th powers of numbers that are not negative, with the derivative 0 at 0."""
     is_zero = size == 0
-    powers = where(is_zero, 0 if ord > 0 else inf, where(is_zero, 1, size) ** ord)
-    return _root(sum(powers, axis=axis, keepdims=True), ord)
+    return where(is_zero, 0 if p > 0 else inf, where(is_zero, 1, size) ** p)
+
+
+def _root_of_sum(
+    power: Callable[..., Any], x: Any, p: float, axis: Any, keepdims: bool = True
+) -> Any:
+    """Return the p-th root of Σ power(x) over `axis`.
+
+    If a sum overflows or is too small for its dtype, `x` is first divided by a power of 2. It is
+    near the entry that decides: the largest one, or the smallest one if p is negative.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        total = sum(power(x), axis=axis, keepdims=keepdims)
+    values = unwrap(total)
+    if ((values < inf) & (values > SMALL[x.dtype.char])).all():
+        return _root(total, p)
+    reduction, first = (np.max, 0) if p > 0 else (np.min, inf)
+    entry = reduction(np.abs(unwrap(x)), axis, keepdims=True, initial=first)
+    exponent = np.frexp(np.where((entry > 0) & (entry < inf), entry, 1))[1] - 1
+    scale = np.ldexp(np.ones(exponent.shape, x.dtype), exponent)
+    with np.errstate(under="ignore"):
+        total = sum(power(x / scale), axis=axis, keepdims=keepdims)
+    return _root(total, p) * scale.reshape(total.shape)
+
+
+def _widen(x: Any) -> Any:
+    """Return integers in float64, and float16 in float32."""
+    return widen(x) if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def _root(total: Any, p: float) -> Any:
@@ -103,7 +141,7 @@ def _root(total: Any, p: float) -> Any:
 def _matrix_norm(x: Any, ord: Any, row: int, column: int) -> Any:
     """Return the norm of the matrices in the plane of two axes, which stay with size 1."""
     if ord in (None, "fro", "f"):
-        return _root(sum(square(x), axis=(row, column), keepdims=True), 2)
+        return _root_of_sum(square, x, 2, (row, column))
     if ord in (1, -1, inf, -inf):
         summed, compared = (row, column) if ord in (1, -1) else (column, row)
         sums = sum(abs(x), axis=summed, keepdims=True)
@@ -127,8 +165,8 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any
     Tensor(5.)
     """
     x = as_operand("vector_norm", "x", x)
-    if x.dtype.kind != "f":
-        y = vector_norm(x.astype(np.float64), axis=axis, keepdims=keepdims, ord=ord)
+    if x.dtype.kind != "f" or x.dtype == np.float16:
+        y = vector_norm(_widen(x), axis=axis, keepdims=keepdims, ord=ord)
         return in_dtype_of(x, y)
     axes = normalize_axis_tuple(
         range(x.ndim) if axis is None else axis, x.ndim, "vector_norm: axis"

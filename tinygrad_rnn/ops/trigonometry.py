@@ -5,7 +5,7 @@ Sine and cosine are in `elementwise`. A rule uses `hypot` where a sum of squares
 
 from __future__ import annotations
 
-from math import factorial, pi
+from math import factorial, inf, pi
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..dtypes import widen
 from .arithmetic import BROADCAST, multiply
 from .composition import composition
 from .definition import op
-from .elementwise import abs, cos, sqrt
+from .elementwise import abs, cos, sign, sqrt
 from .half_precision import compute_in_float32
 from .indexing import where
 from .operands import as_operand
@@ -101,7 +101,16 @@ def hypot(a: Any, b: Any) -> Any:
     return np.hypot(a, b)
 
 
-hypot.vjps(a=lambda g, y, a, b: g * divide_or_0(a, y), b=lambda g, y, a, b: g * divide_or_0(b, y))
+hypot.vjps(
+    a=lambda g, y, a, b: g * slope_of_hypot(a, b, y),
+    b=lambda g, y, a, b: g * slope_of_hypot(b, a, y),
+)
+
+
+def slope_of_hypot(a: Any, b: Any, y: Any) -> Any:
+    """Return a / y. It is ±1 where only `a` is infinite, and 0 where y is 0."""
+    is_limit = (abs(a) == inf) & (abs(b) != inf)
+    return where(is_limit, sign(a * 1.0), divide_or_0(where(is_limit, 0, a), y))
 
 
 def divide_or_0(a: Any, y: Any) -> Any:
@@ -125,9 +134,15 @@ def arctan2(a: Any, b: Any) -> Any:
 
 
 arctan2.vjps(
-    a=lambda g, y, a, b: g * divide_or_0(divide_or_0(b, hypot(a, b)), hypot(a, b)),
-    b=lambda g, y, a, b: g * -divide_or_0(divide_or_0(a, hypot(a, b)), hypot(a, b)),
+    a=lambda g, y, a, b: g * slope_of_arctan2(b, a),
+    b=lambda g, y, a, b: g * -slope_of_arctan2(a, b),
 )
+
+
+def slope_of_arctan2(a: Any, b: Any) -> Any:
+    """Return a / (a² + b²), and 0 where `a` and `b` are both 0."""
+    y = hypot(a, b)
+    return divide_or_0(slope_of_hypot(a, b, y), y)
 
 
 @op("sinc({a})", shapes="(…) → (…)", reference=lambda a: np.sin(pi * a) / (pi * a))
