@@ -7,13 +7,13 @@ recorded graph. You can draw the graph, print it as equations, and step through 
 
 from __future__ import annotations
 
+from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the other imports
+
+# isort: split
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .app import interrupt  # noqa: F401  # first: it handles Ctrl-C during the other imports
-
-# isort: split
 from . import nn, ops, optim, text
 from .analysis.debug import debug
 from .dtypes import get_default_dtype, set_default_dtype

@@ -299,6 +299,22 @@ def test_a_closed_pipe_leaves_a_checkpoint(folder):
     load_model("cat.safetensors")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_the_last_save_does_not_kill_the_process(number, folder):
+    codes = set()
+    for delay in (0, 0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1):
+        arguments = [*TRAIN[:-1], "1", "--overwrite"]
+        process = start(*arguments, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        while not process.stdout.readline().startswith("Saved"):
+            assert process.poll() is None
+        time.sleep(delay)
+        process.send_signal(number)
+        errors = process.communicate(timeout=60)[1]
+        codes.add(process.returncode)
+        assert errors == ""
+    assert codes <= {0, 128 + number}
+
+
 # -- the class by itself ---------------------------------------------------------------------------
 
 

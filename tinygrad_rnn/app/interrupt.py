@@ -54,4 +54,6 @@ def remove_handler() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+IS_COMMAND = is_command()
+"""Whether this process is the command. Python changes ``sys.argv`` before the command runs."""
 install_handler()

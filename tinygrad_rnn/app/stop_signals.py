@@ -10,6 +10,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
+from . import interrupt
+
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 """The signals of Ctrl-C, of a scheduler or a shutdown, and of a terminal that closes."""
 SAME_REQUEST = 1.0
@@ -45,7 +47,9 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            # The command has saved the training and ends at once. A signal that comes now must not
+            # change its exit code, so it is ignored until the end.
+            signal.signal(number, signal.SIG_IGN if interrupt.IS_COMMAND else handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         """Raise KeyboardInterrupt, or remember to do so at the end of `hold`."""

@@ -86,21 +86,35 @@ class TrainingSession:
         if self.trainer.is_done:
             print_line(self.console, self._why_done())
             return 0
+        try:
+            with self.signals:
+                self._train()
+                self._save_at_end()
+                return self._tell_result()
+        except KeyboardInterrupt:
+            if self.signals.number is None:
+                raise
+        return 128 + self.signals.number  # all is saved, but not all is told
+
+    def _save_at_end(self) -> None:
+        """Save the training; raise OSError if this fails."""
         problem = ""
-        with self.signals:
-            self._train()
-            with suppress(KeyboardInterrupt), self.signals.hold():
-                self._record_epoch()
-                problem = self._save_checkpoint()
+        with suppress(KeyboardInterrupt), self.signals.hold():
+            self._record_epoch()
+            problem = self.checkpoint.save()
         if problem:
             lost = "" if self.checkpoint.spare else "; what was trained since the last save is lost"
             raise OSError(problem + lost)
+
+    def _tell_result(self) -> int:
+        """Print how the training ended, and return the exit code."""
         if self.trainer.is_done:
             self._tell_end()
+            sys.stdout.flush()  # while a signal can still end the wait for a reader
             return 0
         try:
             self._tell_stop()
-        except OSError:  # the terminal has gone
+        except OSError:  # the reader has gone
             discard_output()
         return 128 + (self.signals.number or 0)
 
