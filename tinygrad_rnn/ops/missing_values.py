@@ -164,10 +164,11 @@ def _extreme(
     where: Any,
 ) -> Any:
     """Return the largest or smallest entry over `axis`, with `limit` in place of NaN."""
-    if a.dtype.kind == "f":
-        is_nan, a = a != a, choose(a == a, a, limit)
-    found = reduce_where(name, ufunc, a, axis, keepdims, initial, where)
-    if a.dtype.kind != "f" or initial is not None:
+    if a.dtype.kind != "f":
+        return reduce_where(name, ufunc, a, axis, keepdims, initial, where)
+    is_nan, known = a != a, choose(a == a, a, limit)
+    found = reduce_where(name, ufunc, known, axis, keepdims, initial, where)
+    if initial is not None:
         return found
     return choose(np.all(is_nan, axis=axis, keepdims=keepdims), not_a_number, found)
 
