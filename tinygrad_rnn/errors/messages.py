@@ -132,9 +132,7 @@ def input_names(op: Any, n: int) -> Sequence[str]:
     return [f"{op.inputs[0]}[{i}]" for i in range(n)] if op.variadic else op.inputs
 
 
-DTYPE_ERRORS = (
-    "did not contain a loop", "Integers to negative", "Python int", "boolean subtract",
-)  # fmt: skip
+DTYPE_ERRORS = "did not contain a loop", "Integers to negative", "Python int", "boolean subtract"
 """Parts of NumPy's messages about a dtype. The fix of an op is about shapes."""
 
 
