@@ -23,10 +23,9 @@ ELSEWHERE = {
 """For a name that PyTorch, Keras or JAX has: the names that it may have here."""
 
 
-OF_NUMPY = {
-    "dtype": "sum prod mean var std cumsum", "initial": "sum prod max min", "mean": "var std",
-    "where": "sum prod mean var std max min any all", "correction": "var std", "order": "reshape",
-}  # fmt: skip
+OF_NUMPY = {"dtype": "sum prod mean var std cumsum", "initial": "sum prod max min",
+            "where": "sum prod mean var std max min any all", "mean": "var std",
+            "correction": "var std", "order": "reshape"}  # fmt: skip
 """The functions with an argument that only NumPy's function of that name takes, by argument."""
 
 
