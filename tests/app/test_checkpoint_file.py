@@ -87,7 +87,7 @@ WRONG_NAMES = {
     "a log that is the picture": (["--log", "run.svg"], "twice"),
     "a pipe": (["--out", "pipe"], "regular file"),
     "a read-only file": (["--out", "locked", "--overwrite"], "read-only"),
-    "an empty name": (["--out", ""], "not a folder"),
+    "an empty name": (["--out", ""], "expected the name of a file or folder, got ''"),
 }
 
 

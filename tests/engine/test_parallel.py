@@ -239,7 +239,7 @@ for first, second in ((average, broadcast), (broadcast, average)):
     try:
         (second if rank else first)([p])
     except RuntimeError as error:
-        print(rank, error, flush=True)
+        print(f"{rank} {error}\\n", end="", flush=True)
 assert (p.data == rank).all() and (p.grad == 1 + rank).all()
 average([p])
 assert (p.grad == 1.5).all()

@@ -101,7 +101,7 @@ class TrainingSession:
         problem = ""
         with suppress(KeyboardInterrupt), self.signals.hold():
             self._record_epoch()
-            problem = self.checkpoint.save()
+            problem = self._save_checkpoint()
         if problem:
             lost = "" if self.checkpoint.spare else "; what was trained since the last save is lost"
             raise OSError(problem + lost)
