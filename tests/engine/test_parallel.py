@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -18,14 +19,15 @@ DIFFERENT_PARAMETERS = (
 
 
 def run_under_mpi(script, processes=2):
-    found = subprocess.run(
-        [MPIEXEC, "-n", str(processes), sys.executable, *script],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return found.returncode, found.stdout + found.stderr
+    """Return the exit code and the output. After two minutes, mpiexec ends its processes."""
+    command = [MPIEXEC, "-n", str(processes), sys.executable, *script]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True) as started:
+        try:
+            output, errors = started.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            started.terminate()  # if it were killed, its processes would run on
+            raise
+    return started.returncode, output + errors
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -29,6 +29,7 @@ def test_there_are_compositions():
 
 
 @every_call
+@pytest.mark.filterwarnings("ignore:`trapz` is deprecated")  # by NumPy's dispatcher, before 2.4
 def test_a_composition_gives_what_numpys_function_gives(name, args, kwargs):
     made = COMPOSITIONS[name]
     (inputs, named), leaves = tensors((args, kwargs))

@@ -379,7 +379,6 @@ SETTINGS = {
     "std mean=": lambda t: np.std(t, axis=1, mean=np.ones((3, 1))),
     "var mean=": lambda t: np.var(t, mean=np.zeros((1, 1)), ddof=1, where=MASK),
     "reshape order=": lambda t: np.reshape(t, (2, 6), order="F"),
-    "reshape order": lambda t: np.reshape(t, (2, -1), "F"),
     "ravel order=": lambda t: np.ravel(t, order="F"),
     "cumsum dtype": lambda t: np.cumsum(t, 0, np.float32),
     "sort kind=": lambda t: np.sort(t, kind="mergesort"),
@@ -512,7 +511,13 @@ def variables(x, *, tensors):
     }
 
 
-@pytest.mark.parametrize("name", protocol.instead)
+def exists(name):
+    """Return True if this version of NumPy has a function of a name such as ``linalg.qr``."""
+    found = functools.reduce(lambda part, key: getattr(part, key, None), name.split("."), np)
+    return found is not None
+
+
+@pytest.mark.parametrize("name", [name for name in protocol.instead if exists(name)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_suggestion_computes_what_was_asked_for(name, dtype):
     call, x = INSTEAD[name]
@@ -716,7 +721,8 @@ def test_refused_by_name_with_an_alternative(f, name, alternative, tracked):
 def test_no_function_is_both_refused_and_differentiable():
     names = {protocol.numpy_name(f) for f in (*protocol.differentiable, *protocol.value_functions)}
     assert not names & set(protocol.instead)
-    assert {name.partition(".")[0] for name in protocol.instead} <= set(dir(np))
+    newer = {"matvec", "vecmat"}  # in NumPy 2.2
+    assert {name for name in protocol.instead if not exists(name)} <= newer
 
 
 # -- functions about values ------------------------------------------------------------------------

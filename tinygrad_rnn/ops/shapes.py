@@ -40,7 +40,9 @@ def reshape(a: Any, *, shape: Any) -> Any:
 reshape.vjps(a=lambda g, y, a, shape: g.reshape(a.shape))
 
 
-@composition(np.reshape, sample=lambda r: [(r(2, 6), (3, -1)), (r(2, 3, 2), (4, 3), "F")])
+@composition(
+    np.reshape, sample=lambda r: [(r(2, 6), (3, -1)), (r(2, 3, 2), (4, 3), {"order": "F"})]
+)
 def _reshape(a: Any, shape: Any, order: str = "C") -> Any:
     """Return the entries of `a` in another shape, in row- or column-major order ("C", "F")."""
     a = as_operand("reshape", "a", a)
