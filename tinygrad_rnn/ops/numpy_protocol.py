@@ -182,7 +182,7 @@ def _our_arguments(
     """
     theirs, (_, our_names) = _signature(func), _shared(func, ours)
     if theirs is None or any(p.kind is p.VAR_POSITIONAL for p in theirs.parameters.values()):
-        if "dtype" in kwargs and "dtype" not in our_names and args:  # np.concatenate before 2.4
+        if theirs is None and "dtype" in kwargs and args:  # np.concatenate before NumPy 2.4
             args = _cast(numpy_name(func), args[0], kwargs["dtype"]), *args[1:]
             kwargs = {name: value for name, value in kwargs.items() if name != "dtype"}
         _check_known(numpy_name(func), ours, kwargs)
