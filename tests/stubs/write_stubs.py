@@ -182,7 +182,9 @@ def write_parameter(p, kind=None):
     """Return ``name: type = default``, with `kind` for the type if it is given."""
     kind = kind or (KINDS.get(p.name, "Any") if p.annotation == "Any" else p.annotation)
     name = f"*{p.name}" if p.kind is Parameter.VAR_POSITIONAL else p.name
-    name = f"**{p.name}" if p.kind is Parameter.VAR_KEYWORD else name
+    if p.kind is Parameter.VAR_KEYWORD:
+        name = f"**{p.name}"
+        kind += "" if kind in ("Tensor", "Any") else " | str"  # np.pad(..., reflect_type="odd")
     if p.default is Parameter.empty:
         return f"{name}: {kind}"
     is_literal = isinstance(p.default, int | float | str | tuple | None)
