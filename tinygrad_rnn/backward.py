@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import widen
+from .dtypes import as_ndarray, widen
 from .errors import messages
-from .graph import Node, Value, notify, observers
+from .graph import EAGER, Node, Value, recorder
 from .op import Op, apply
 
 Watch = Callable[[Value, Value, Any, Any], None]
@@ -98,8 +98,9 @@ def backward_pass(
     cotangents: dict[Value, Any] = dict(seeds)
     sparse: dict[Value, list[SparseGrad]] = {}
     owned: set[Value] = set()
-    if observers:
-        watch = _watch_for_observers(order := list(order), watch)
+    events = recorder()
+    if events is not EAGER:
+        events.begin_backward(order := list(order))
     for y in order:
         g = cotangents.pop(y, None)
         if y in sparse:
@@ -126,6 +127,8 @@ def backward_pass(
                     cotangents[x] = c
                 if watch:
                     watch(y, x, c, cotangents.get(x))
+                if events is not EAGER:
+                    events.contribute(y, x, c, cotangents.get(x))
     for leaf in {**cotangents, **sparse}:
         g = cotangents.get(leaf)
         yield leaf, densify(leaf, g, sparse[leaf]) if leaf in sparse else g
@@ -199,25 +202,10 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
 
     Several threads may add to the same values at once.
     """
-    copies = [(x, np.array(g)) for x, g in gradients]
+    copies = [(x, as_ndarray(g).copy()) for x, g in gradients]
     with accumulation_lock():
-        totals = [(x, g if x._grad is None else np.array(x._grad + g)) for x, g in copies]
-        for x, total in totals if observers else ():
-            notify("accumulated", x, total)
+        totals = [(x, g if x._grad is None else as_ndarray(x._grad + g)) for x, g in copies]
+        for x, total in totals:
+            recorder().accumulate(x, total)
         for x, total in totals:
             x._grad = total
-
-
-def _watch_for_observers(order: list[Value], watch: Watch | None) -> Watch:
-    """Notify the observers that a backward pass begins, and return a callable to use as `watch`.
-
-    The callable reports each contribution to the observers, and then to `watch` if it is given.
-    """
-    notify("before", order)
-    watches = [*[observer.contribution for observer in observers], *([watch] if watch else [])]
-
-    def show(y: Value, x: Value, contribution: Any, total: Any) -> None:
-        for each in watches:
-            each(y, x, contribution, total)
-
-    return show

@@ -110,7 +110,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
     if type(data) not in PLAIN and hasattr(data, "mask"):
         raise messages.numbers_error("Tensor", "data", data)
     try:
-        array = np.asarray(data)
+        array = as_ndarray(data)
     except ValueError as error:  # rows of different lengths
         raise messages.numbers_error("Tensor", "data", data) from error
     if array.dtype.kind not in "biuf":
@@ -121,6 +121,17 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray:
     if dtype.kind in "iu" and dtype is not array.dtype:
         messages.fits("Tensor", "data", array, dtype)
     return array.astype(dtype, copy=False)
+
+
+class StandIn:
+    """Base class of what stands for an array while a function is traced."""
+
+    __slots__ = ()
+
+
+def as_ndarray(x: Any) -> Any:
+    """Return `x` as an array. What stands for an array stays as it is."""
+    return x if isinstance(x, StandIn) else np.asarray(x)
 
 
 def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
@@ -139,7 +150,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
     if isinstance(x, np.ndarray):
         if isinstance(x, np.matrix) or hasattr(x, "mask"):  # both have arithmetic of their own
             raise TypeError("expected a plain array")  # the caller names the argument
-        return np.asarray(x)
+        return as_ndarray(x)
     if isinstance(x, bool | int | float):
         return x
     if not arrays:
@@ -176,7 +187,7 @@ def cast_result(
     if floating:
         return result.astype(np.result_type(*floating), copy=False)
     wide = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in arrays]
-    return np.asarray(forward(*wide, **params)).astype(_default)
+    return as_ndarray(forward(*wide, **params)).astype(_default)
 
 
 def widen(x: Any) -> Any:

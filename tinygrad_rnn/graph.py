@@ -99,44 +99,124 @@ class Value:
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 
 
-def unwrap(x: Any) -> Any:
-    """Return the array of a Value, and anything else unchanged."""
-    return x.array if isinstance(x, Value) else x
-
-
 IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
 """Immutable types: a setting, or an entry of an index, of these types needs no copy."""
 
 
-context: ContextVar[tuple[bool, Scope]] = ContextVar("tinygrad_rnn", default=(True, ()))
-"""A pair: True if ops are recorded, and the current scope. Each thread and task has its own."""
+class Eager:
+    """The recorder of plain execution: what happens at each event if nothing else is asked for.
 
-blocks: ContextVar[tuple[tuple[bool, Scope], ...]] = ContextVar("tinygrad_rnn.blocks", default=())
-"""The value of `context` before each open `Block`, the innermost last."""
+    An event is a method. These are all the places in which other parts of the library can see, or
+    change, what a program does.
+    """
 
-read_hook: ContextVar[Callable[[Callable[..., Any], Value, Any], Any] | None] = ContextVar(
-    "tinygrad_rnn.read_hook", default=None
-)
-"""If set, the function to call in place of each read of values (a comparison, `item`, `.data`).
+    def see(self, value: Value) -> Value:
+        """Return the value to use in place of `value`."""
+        return value
 
-`tg.compile` uses it to detect code that depends on data.
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
+        """An op ran: ``out`` is the result of ``op.forward(*arrays, **params)``."""
+
+    def expect(self, condition: Any) -> bool:
+        """Return a condition on numbers that almost always holds, such as a check of arguments."""
+        return bool(condition)
+
+    def allow(self, condition: Any) -> bool:
+        """Return a condition that only saves work: the code after it is right in both cases."""
+        return bool(condition)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """Return random numbers between 0 and 1."""
+        return generator.random(shape)
+
+    def call(self, module: Any, args: Any, kwargs: Any) -> Any:
+        """Return the output of a module that is called."""
+        return module.forward(*args, **kwargs)
+
+    def scan(self, loop: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the result of a loop over time, ``loop(cell, inputs, state, reverse)``."""
+        return loop(*arguments)
+
+    def optimize(self, optimizer: Any) -> None:
+        """Update the parameters of an optimizer."""
+        optimizer._update_all()
+
+    def begin_backward(self, order: list[Value]) -> None:
+        """A backward pass through these values, newest first, begins."""
+
+    def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
+        """The op of y has contributed to the gradient of its input x; `total` is the sum so far."""
+
+    def accumulate(self, x: Value, total: np.ndarray) -> None:
+        """The sum `total` is about to become the ``.grad`` of x."""
+
+    def end_backward(self, order: list[Value]) -> None:
+        """A backward pass is over, and its graph is used up unless it is retained."""
+
+
+EAGER = Eager()
+
+Context = tuple[bool, Scope, Any]
+context: ContextVar[Context] = ContextVar("tinygrad_rnn", default=(True, (), EAGER))
+"""True if ops are recorded as nodes, the current scope, and the recorder.
+
+Each thread and async task has its own.
 """
 
-
-def read(look: Callable[..., Any], value: Value, *others: Any) -> Any:
-    """Return what `look` reads from the arrays of the values: a plain array or a Python number."""
-    hook = read_hook.get()
-    return hook(look, value, *others) if hook else look(value.array, *map(unwrap, others))
+blocks: ContextVar[tuple[Context, ...]] = ContextVar("tinygrad_rnn.blocks", default=())
+"""The value of `context` before each open block, the innermost last."""
 
 
-observers: list[Any] = []
-"""A list of objects to notify of every op and backward pass. It is empty outside of `tg.debug`."""
+def recorder() -> Any:
+    """Return the recorder of this thread or async task."""
+    return context.get()[2]
 
 
-def notify(event: str, *what: Any) -> None:
-    """Call the method `event` of every observer."""
-    for observer in observers:
-        getattr(observer, event)(*what)
+def see(value: Any) -> Any:
+    """Return the value that the recorder puts in place of a Value, and anything else unchanged."""
+    return context.get()[2].see(value) if isinstance(value, Value) else value
+
+
+def unwrap(x: Any) -> Any:
+    """Return the array of a Value, and anything else unchanged."""
+    return context.get()[2].see(x).array if isinstance(x, Value) else x
+
+
+def open_block(change: Callable[[bool, Scope, Any], Context]) -> None:
+    """Change `context` until the matching `close_block`."""
+    blocks.set((*blocks.get(), context.get()))
+    context.set(change(*context.get()))
+
+
+def close_block() -> None:
+    """Restore the `context` from before the innermost open block.
+
+    A generator that is closed in another task finds no block there.
+    """
+    if opened := blocks.get():
+        context.set(opened[-1])
+        blocks.set(opened[:-1])
+
+
+class Recorder:
+    """A block that sees the events of its thread or task.
+
+    A subclass defines the methods of the events that it handles. All other events go to `outer`,
+    the recorder around it. To let an event happen, a method calls that of `outer`.
+    """
+
+    outer: Any
+
+    def __enter__(self) -> Any:
+        self.outer = recorder()
+        open_block(lambda recording, here, _: (recording, here, self))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        close_block()
+
+    def __getattr__(self, event: str) -> Any:
+        return getattr(self.outer, event)
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -145,16 +225,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Block(ContextDecorator):
     """A context manager and decorator that changes `context` while its block runs."""
 
-    def __init__(self, name: str, change: Callable[[bool, Scope], tuple[bool, Scope]]):
+    def __init__(self, name: str, change: Callable[[bool, Scope, Any], Context]):
         self.name, self.change = name, change
 
     def __enter__(self) -> None:
-        blocks.set((*blocks.get(), context.get()))
-        context.set(self.change(*context.get()))
+        open_block(self.change)
 
     def __exit__(self, *error: object) -> None:
-        context.set(blocks.get()[-1])
-        blocks.set(blocks.get()[:-1])
+        close_block()
 
     def __call__(self, func: Function) -> Function:
         messages.runs_at_once(self.name, func)
@@ -188,12 +266,12 @@ def no_grad() -> Block:
     >>> y.requires_grad
     False
     """
-    return Block("no_grad()", lambda recording, here: (False, here))
+    return Block("no_grad()", lambda recording, here, recorder: (False, here, recorder))
 
 
 def enable_grad() -> Block:
     """Turn recording on in a block, even inside of `no_grad`, so that its results have a graph."""
-    return Block("enable_grad()", lambda recording, here: (True, here))
+    return Block("enable_grad()", lambda recording, here, recorder: (True, here, recorder))
 
 
 def scope(*parts: str | int) -> Block:
@@ -227,7 +305,7 @@ def scope(*parts: str | int) -> Block:
         expected, fix = "a name (str) or a time step (int)", "use str(...) or int(...) on the part"
         messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
     inner = tuple([ScopePart.of(part) for part in parts])
-    return Block("scope(...)", lambda recording, here: (recording, here + inner))
+    return Block("scope(...)", lambda recording, here, recorder: (recording, here + inner, recorder))
 
 
 def toposort(root: Value) -> list[Value]:

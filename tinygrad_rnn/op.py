@@ -15,12 +15,12 @@ from math import inf
 from types import MethodType
 from typing import Any
 
-from numpy import asarray, ndarray
+from numpy import ndarray
 
 from .copying import frozen_copy
-from .dtypes import as_constant, as_numpy_arguments, cast_result
+from .dtypes import as_constant, as_ndarray, as_numpy_arguments, cast_result
 from .errors import messages
-from .graph import IMMUTABLE, Node, Value, clock, context, notify, observers, read_hook
+from .graph import EAGER, IMMUTABLE, Node, Value, clock, context
 
 Function = Callable[..., Any]
 new = object.__new__
@@ -175,6 +175,9 @@ def find_op(name: str) -> Op:
 
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run `op`; record a Node if an input requires gradients and recording is on."""
+    recording, scope, recorder = context.get()
+    if recorder is not EAGER:
+        inputs = [recorder.see(x) if isinstance(x, Value) else x for x in inputs]
     arrays, value, tracked = [], None, False
     try:
         for x in inputs:
@@ -193,7 +196,7 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise messages.explain(error, op, inputs, len(arrays), params) from error
     if type(result) is not ndarray:
-        result = asarray(result)
+        result = as_ndarray(result)
     if result.dtype is not value.array.dtype:
         if "dtype" not in params:
             result = cast_result(op.forward, arrays, params, result)
@@ -203,17 +206,15 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     out.array = result
     out._grad = out._name = out.node = None
     out.changed = 0
+    out.tracked = tracked = tracked and recording
     if tracked:
-        tracked, scope = context.get()  # whether recording is on, and the current scope
-        if tracked:
-            if not op.has_all_rules and read_hook.get() is None:
-                messages.check_has_rules(op, inputs)
-            node = out.node = Node()
-            node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
-            node.index, node.scope, node.used = next(clock), scope, 0
-    out.tracked = tracked
-    if observers:
-        notify("after", op, inputs, arrays, params, out)
+        if not op.has_all_rules:
+            messages.check_has_rules(op, inputs)
+        node = out.node = Node()
+        node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
+        node.index, node.scope, node.used = next(clock), scope, 0
+    if recorder is not EAGER:
+        recorder.record(op, inputs, arrays, params, out)
     return out
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from . import check, ops, tree
 from .errors import argument_error, describe
-from .graph import ScopePart, clock, context
+from .graph import ScopePart, clock, context, recorder
 from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"
@@ -17,12 +16,6 @@ Output = TypeVar("Output")
 State = TypeVar("State")
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 """A pure function ``(x, state) -> (output, state)``: a cell, or one part of a cell."""
-
-scan_hook: ContextVar[Callable[[StepFunction, Any, Any, bool], tuple[Any, Any]] | None] = (
-    ContextVar("tinygrad_rnn.scan_hook", default=None)
-)
-"""A function that `scan` calls in place of its loop, or None. `tg.compile` sets it."""
-
 
 def scan(
     cell: Callable[[Any, State], tuple[Output, State]],
@@ -79,17 +72,21 @@ def scan(
     """
     fix = "pass a Module, or any function of (x, state)"
     check.callable("scan", "cell", cell, RETURNS_A_PAIR, fix)
-    reverse, is_tuple = check.flag("scan", "reverse", reverse), isinstance(inputs, tuple)
-    steps = range(_count_steps(inputs if is_tuple else (inputs,)))
-    run_scan = getattr(cell, "run_scan", None) or scan_hook.get()
-    if run_scan is not None:
-        return run_scan(cell, inputs, state, reverse)
-    outputs = []
-    recording, here = context.get()
-    token, scan_id = context.set((recording, here)), next(clock)
+    reverse = check.flag("scan", "reverse", reverse)
+    _require_steps(inputs if isinstance(inputs, tuple) else (inputs,))
+    loop = getattr(cell, "run_scan", _loop)
+    return recorder().scan(loop, cell, inputs, state, reverse)
+
+
+def _loop(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    """Run the loop of `scan`, whose arguments are checked."""
+    is_tuple, outputs = isinstance(inputs, tuple), []
+    steps = range(_count_entries(inputs[0] if is_tuple else inputs))
+    recording, here, events = context.get()
+    token, scan_id = context.set((recording, here, events)), next(clock)
     try:
         for t in reversed(steps) if reverse else steps:
-            context.set((recording, (*here, ScopePart("step", "", t, scan_id))))
+            context.set((recording, (*here, ScopePart("step", "", t, scan_id)), events))
             x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
             output, state = _require_pair(cell(x, state), state, t)
             outputs.append(output)
@@ -100,14 +97,13 @@ def scan(
     return _stack_outputs(outputs), state
 
 
-def _count_steps(inputs: tuple[Any, ...]) -> int:
-    """Return the number of time steps; raise ValueError if it is 0 or differs between inputs."""
+def _require_steps(inputs: tuple[Any, ...]) -> None:
+    """Raise ValueError if there are no time steps, or inputs differ in their number."""
     lengths = {_count_entries(x) for x in inputs}
     if len(lengths) != 1 or 0 in lengths:
         expected = "at least one time step, and the same number in all inputs"
         fix = "put time on the first axis, and put several inputs in a tuple"
         raise argument_error("scan", "inputs", expected, ", ".join(map(describe, inputs)), fix)
-    return lengths.pop()
 
 
 def _count_entries(x: Any) -> int:

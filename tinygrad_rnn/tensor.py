@@ -11,9 +11,9 @@ import numpy as np
 from . import ops
 from .backward import accumulate, backward_pass
 from .copying import Copyable
-from .dtypes import as_array
+from .dtypes import as_array, as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import IMMUTABLE, Value, clock, notify, read, read_hook, toposort
+from .graph import IMMUTABLE, Value, clock, recorder, see, toposort, unwrap
 from .op import apply
 from .ops import numpy_protocol
 from .ops.indexing import frozen_index
@@ -24,7 +24,7 @@ NONE: dict[str, Any] = {}  # the settings of an op that has none
 
 def _comparison(compare: Any) -> Any:
     """Return a comparison method, which reads the values and returns a plain array."""
-    return lambda self, other: read(compare, self, other)
+    return lambda self, other: compare(unwrap(self), unwrap(other))
 
 
 class Tensor(Copyable, MoreOperators, Value):
@@ -78,7 +78,7 @@ class Tensor(Copyable, MoreOperators, Value):
         self, data: Any, *, requires_grad: bool = False, dtype: Any = None, name: str | None = None
     ):
         if isinstance(data, Value):
-            data = messages.check_untracked("Tensor", "data", data).array
+            data = messages.check_untracked("Tensor", "data", see(data)).array
         self.array = as_array(data, dtype)
         if requires_grad is not False and messages.flag("Tensor", "requires_grad", requires_grad):
             messages.floating("Tensor", "requires_grad", self.array)
@@ -90,18 +90,19 @@ class Tensor(Copyable, MoreOperators, Value):
     @property
     def data(self) -> np.ndarray:
         """The NumPy array. To replace a leaf's array, assign one of the same shape and dtype."""
-        return self.array if read_hook.get() is None else read(np.asarray, self)
+        return see(self).array
 
     @data.setter
     def data(self, new: Any) -> None:
-        old = messages.check_leaf("Tensor.data", self).array
-        array = np.asarray(new) if isinstance(new, np.ndarray) else as_array(new)
+        leaf = messages.check_leaf("Tensor.data", see(self))
+        old = leaf.array
+        array = as_ndarray(new) if isinstance(new, np.ndarray) else as_array(new)
         if array is not new and np.can_cast(array.dtype, old.dtype, "same_kind"):
             array = as_array(new, old.dtype)
         if array.shape != old.shape or array.dtype != old.dtype:
             name, fix = self.name or "new value", "make a new Tensor, or use reshape and astype"
             raise argument_error("Tensor.data", name, describe(self), describe(array), fix)
-        self.array, self.changed = array, next(clock)
+        leaf.array, leaf.changed = array, next(clock)
 
     @property
     def requires_grad(self) -> bool:
@@ -118,7 +119,11 @@ class Tensor(Copyable, MoreOperators, Value):
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
-    grad = property(lambda self: self._grad, messages.store_grad, doc="The gradient, or None.")
+    grad = property(
+        lambda self: see(self)._grad,
+        lambda self, grad: messages.store_grad(see(self), grad),
+        doc="The gradient, or None.",
+    )
     name = property(lambda self: self._name, messages.store_name, doc="The name in pictures.")
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
@@ -130,20 +135,19 @@ class Tensor(Copyable, MoreOperators, Value):
 
         If the Tensor requires gradients, this raises TypeError; write ``t.detach().numpy()``.
         """
-        return np.asarray(self)
+        return np.asarray(messages.check_untracked("numpy", "t", see(self)).array)
 
     def item(self) -> float | int | bool:
         """Return the only entry as a Python number."""
-        return read(np.ndarray.item, messages.single_entry("item", self))
+        return messages.single_entry("item", see(self)).array.item()
 
     def tolist(self) -> Any:
         """Return the entries as nested lists of Python numbers."""
-        return read(np.ndarray.tolist, self)
+        return see(self).array.tolist()
 
     def detach(self) -> Self:
         """Return a leaf that shares the array but requires no gradients, for truncated BPTT."""
-        hooked = read_hook.get() is not None
-        return read(Tensor.detach, self) if hooked else type(self)(self.array, name=self.name)
+        return type(self)(see(self).array, name=self.name)
 
     def __repr__(self) -> str:
         body = np.array2string(self.array, separator=", ", prefix="Tensor(", threshold=60)
@@ -161,7 +165,7 @@ class Tensor(Copyable, MoreOperators, Value):
         return (self[i] for i in range(len(messages.has_axes("iter", self).array)))
 
     def __bool__(self) -> bool:
-        return read(bool, messages.single_entry("bool", self))
+        return bool(messages.single_entry("bool", see(self)).array)
 
     # -- gradients ---------------------------------------------------------------------------------
 
@@ -215,12 +219,13 @@ class Tensor(Copyable, MoreOperators, Value):
             names = ["gradient", "retain_graph", "retain_grads"]
             raise messages.name_error("backward", next(iter(more)), names)
         used = 1 if messages.flag("backward", "retain_graph", retain_graph) else 2
-        seed, order = messages.check_seed("backward", self, gradient), toposort(self)
-        accumulate(backward_pass({self: seed}, order, interior=retain_grads))
+        root = see(self)
+        seed, order = messages.check_seed("backward", root, gradient), toposort(root)
+        accumulate(backward_pass({root: seed}, order, interior=retain_grads))
         for value in order:
             if value.node.used < used:
                 value.node.used = used
-        notify("used", order)
+        recorder().end_backward(order)
 
     # -- operators ---------------------------------------------------------------------------------
 
@@ -278,7 +283,7 @@ class Tensor(Copyable, MoreOperators, Value):
     # -- NumPy's functions -------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = messages.check_untracked("np.asarray", "t", self).array
+        array = messages.check_untracked("np.asarray", "t", see(self)).array
         return np.array(array, dtype=dtype, copy=copy)
 
     __array_ufunc__, __array_function__ = numpy_protocol.array_ufunc, numpy_protocol.array_function

@@ -316,9 +316,9 @@ def _enter_scopes(order: list[Value]) -> Iterator[Value]:
     and a drawing shows them beside the value.
     """
     for value in order:
-        recording, _ = context.get()
+        recording, _, recorder = context.get()
         recorded_in = getattr(value.node, "scope", ())  # a leaf has no node
-        context.set((recording, (*recorded_in, ScopePart("gradient", "gradient"))))
+        context.set((recording, (*recorded_in, ScopePart("gradient", "gradient")), recorder))
         yield value
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
 from typing import Any
 
 import numpy as np
 
 from .. import check, tree
 from ..errors import argument_error
-from ..graph import Value, context, observers, unwrap
+from ..graph import Recorder, Value, context, unwrap
 from ..scope_part import Scope
-from .module import Module, call_hook
+from .module import Module
 
 Times = tuple[int, ...]
 """The time steps of the scans around a value, the outermost first."""
@@ -23,12 +21,6 @@ Calls = tuple[int, ...]
 
 Found = dict[str, dict[Calls, dict[Times, dict[Calls, Any]]]]
 """Values by four keys: name, run of a call or scan, time steps, and calls inside the steps."""
-
-_active: ContextVar[tuple[ActivationRecorder, ...]] = ContextVar(
-    "tinygrad_rnn.recorders", default=()
-)
-"""The recorders of the open `record` blocks of this thread or task."""
-
 
 def record(model: Module) -> ActivationRecorder:
     """Record the activations of a model by name, for each call in the block.
@@ -84,7 +76,7 @@ def record(model: Module) -> ActivationRecorder:
     return ActivationRecorder(check.instance("record", "model", model, Module, "a Module", fix))
 
 
-class ActivationRecorder(AbstractContextManager["Activations"]):
+class ActivationRecorder(Recorder):
     """The context manager of `record`: it collects results of ops and outputs of modules.
 
     Attributes
@@ -102,34 +94,20 @@ class ActivationRecorder(AbstractContextManager["Activations"]):
         self.results: list[tuple[Scope, Value]] = []
         self.depth = 0
         self.found: Found = {}
-        self._tokens: list[tuple[Token[Any], Token[Any]]] = []
 
     def __enter__(self) -> Activations:
-        around = call_hook.get()
-
-        def call(module: Module, args: Any, kwargs: Any) -> Any:
-            return self.call(around, module, args, kwargs)
-
-        self._tokens.append((call_hook.set(call), _active.set((*_active.get(), self))))
-        observers.append(self)
+        super().__enter__()
         return Activations(self.found)
-
-    def __exit__(self, *_: object) -> None:
-        observers.remove(self)
-        hook, active = self._tokens.pop()
-        _active.reset(active)
-        call_hook.reset(hook)
 
     def __repr__(self) -> str:
         return f"record({type(self.model).__name__})"
 
-    def call(self, around: Any, module: Module, args: Any, kwargs: Any) -> Any:
-        """Call the module, and keep its output. `around` is the hook of an enclosing block."""
+    def call(self, module: Module, args: Any, kwargs: Any) -> Any:
+        """Call the module, and keep its output."""
         self._name_compiled(module)
         self.depth += 1
         try:
-            call = module.forward if around is None else lambda *a, **k: around(module, a, k)
-            output = call(*args, **kwargs)
+            output = self.outer.call(module, args, kwargs)
         finally:
             self.depth -= 1
             if not self.depth:
@@ -140,18 +118,14 @@ class ActivationRecorder(AbstractContextManager["Activations"]):
             self._add(self.names[id(module)], context.get()[1], tree.map(unwrap, output))
         return output
 
-    def after(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """Keep the result of an op. A module names it later, so the name is read at the end."""
-        if self.depth and any(recorder is self for recorder in _active.get()):
+        self.outer.record(op, inputs, arrays, params, out)
+        if self.depth:
             values = [x for x in inputs if isinstance(x, Value)]
             if all(id(x) in self.of_weights for x in values):
                 self.of_weights.add(id(out))  # computed from weights alone, so no activation
             self.results.append((context.get()[1], out))
-
-    def ignore(self, *_: Any) -> None:
-        """Ignore the events of a backward pass."""
-
-    before = used = contribution = accumulated = ignore
 
     def _name_compiled(self, module: Module) -> None:
         """Give a compiled module the name of the module that was compiled."""

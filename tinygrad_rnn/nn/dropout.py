@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import check, ops, tree
 from ..errors.named_calls import explain_names
+from ..graph import recorder
 from ..scan import StepFunction
 from ..tensor import Tensor
 from .init import Rng, generator
@@ -72,7 +73,7 @@ def dropout(x: Any, p: float = 0.5, *, training: bool = True, rng: Rng = None) -
     check.floating("dropout", "x", x.data)
     if not training or p == 0:
         return x
-    kept = generator(rng).random(x.shape) >= p
+    kept = recorder().draw(generator(rng), x.shape) >= p
     # Use `where`, not a product, because 0 · inf is NaN, in the result and in the gradient.
     return ops.where(kept, x, 0) * (1 / (1 - p))
 
@@ -94,7 +95,7 @@ def sample_mask(
     masks, known = _known_masks.get() or (None, iter(()))
     if (mask := next(known, None)) is not None:
         return mask
-    mask = ((rng.random(shape) >= p) / (1 - p)).astype(dtype)
+    mask = ((recorder().draw(rng, shape) >= p) / (1 - p)).astype(dtype)
     if masks is not None:
         masks.append(mask)
     return mask
@@ -184,7 +185,7 @@ def with_zoneout(
     is_masked, masks = _never, []
     if rng is not None:
         parts = [part for part in tree.leaves(state) if is_floating(part)]
-        is_masked, masks = is_floating, [rng.random((steps, *a.shape)) >= p for a in parts]
+        is_masked, masks = is_floating, [recorder().draw(rng, (steps, *a.shape)) >= p for a in parts]
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_floating(old):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,15 +22,6 @@ from .state_checks import require_same_names, require_tied_equal
 
 if TYPE_CHECKING:
     from .call_types import Arguments, HasForward, Result_co
-
-call_hook: ContextVar[Callable[[Any, Any, Any], Any] | None] = ContextVar(
-    "tinygrad_rnn.call_hook", default=None
-)
-"""The function that a module's call runs in place of `forward`, or None.
-
-The ONNX export sets it to record whole layers.
-"""
-
 
 class Module(Holder):
     """Base class of everything with parameters.
@@ -99,12 +89,11 @@ class Module(Holder):
     def __call__(
         self: HasForward[Arguments, Result_co], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result_co:
-        recording, here = context.get()
+        recording, here, recorder = context.get()
         call = ScopePart("call", self._scope, id(self), next(clock))
-        token = context.set((recording, (*here, call)))
-        hook = call_hook.get()
+        token = context.set((recording, (*here, call), recorder))
         try:
-            return self.forward(*args, **kwargs) if hook is None else hook(self, args, kwargs)
+            return recorder.call(self, args, kwargs)
         except TypeError as error:
             require_known(error, type(self).__name__, self.forward, kwargs)
             raise

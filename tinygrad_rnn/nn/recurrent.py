@@ -13,7 +13,7 @@ from ..errors.user_warning import warn_user
 from ..graph import scope, unwrap
 from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
-from ..scan import State, StepFunction, scan, scan_hook
+from ..scan import State, StepFunction, scan
 from ..tensor import Tensor
 from . import init
 from . import recurrent_checks as checks
@@ -22,7 +22,6 @@ from .dropout import drop_input, dropout, sample_mask, with_state_dropout, with_
 from .module import Module
 from .sequence_masks import freeze_finished, length_mask, pad_with_first_step, zero_finished
 from .stacked_states import initial_states, stack_states
-from .step_wrappers import repeat_over_time
 
 OPTIONS = ["batch_first", "dropout", "input_dropout", "state_dropout", "zoneout", "bidirectional"]
 
@@ -338,24 +337,14 @@ class Recurrent(Module, Generic[State]):
     def _unroll(self, cell: Any, x: Tensor) -> tuple[StepFunction, Any]:
         """Return the step function of a cell that has `unroll`, and the inputs to scan.
 
-        The step applies state dropout in training. If the compiler has set `scan_hook`, the step is
-        the whole cell, because the compiler itself moves computations that do not depend on the
-        state out of the loop. In that case, the dropout mask is one of the inputs.
+        The step applies state dropout in training.
         """
         mask = None
         if self.training and self.state_dropout:
             shape = (*x.shape[1:-1], self.hidden_size)
             mask = sample_mask(self.state_dropout, shape, x.dtype, self.rng)
-        if scan_hook.get() is None:
-            inputs, step = cell.unroll(x, mask)
-            return step, inputs
-
-        def whole_step(x: Any, state: Any) -> Any:
-            inputs, step = cell.unroll(*(x if isinstance(x, tuple) else (x,)))
-            return step(inputs, state)
-
-        whole_step.__name__ = type(cell).__name__
-        return whole_step, x if mask is None else (x, repeat_over_time(len(x), mask))
+        inputs, step = cell.unroll(x, mask)
+        return step, inputs
 
     def describe(self) -> str:
         """Return the text between the parentheses of `repr`: the sizes and unusual settings."""

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from ..dtypes import as_dtype
 from ..errors.named_calls import explain_names
-from ..graph import read
+from ..graph import unwrap
 from ..op import apply
 from . import (
     cumulative,
@@ -130,7 +130,7 @@ class ArrayMethods:
         >>> tg.Tensor([3.0, 1.0, 2.0]).argsort()
         array([1, 2, 0])
         """
-        return read(np.argsort, self, axis, "stable")  # type: ignore[arg-type]  # self is a Tensor
+        return np.argsort(unwrap(self), axis, "stable")
 
     def __round__(self, ndigits: int = 0) -> Any:
         return rounding.round(self, decimals=ndigits)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import argument_error, describe, messages
-from ..graph import read
+from ..graph import unwrap
 from .array_methods import ArrayMethods
 from .missing_names import NamesElsewhere
 from .rounding import floor_divide, remainder
@@ -73,7 +73,7 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
 
     def __index__(self) -> int:
         try:
-            return read(operator.index, self)  # pyright: ignore
+            return operator.index(unwrap(self))
         except TypeError as error:
             expected, fix = "a Tensor of one integer", "use int(t.item()), or t.tolist()"
             raise argument_error("index", "t", expected, describe(self), fix, TypeError) from error

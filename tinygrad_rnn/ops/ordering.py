@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .. import check
 from ..errors import argument_error, describe
-from ..graph import Value, read
+from ..graph import unwrap
 from .composition import composition
 from .indexing import take_along_axis, where
 from .operands import as_floats, as_operand, in_dtype_of
@@ -154,4 +154,4 @@ def _flat_without_axis(a: Any, axis: int | None) -> tuple[Any, int]:
 
 def _read(look: Any, a: Any, *settings: Any) -> Any:
     """Return what `look` finds in the entries of a Tensor or array."""
-    return read(look, a, *settings) if isinstance(a, Value) else look(a, *settings)
+    return look(unwrap(a), *settings)

@@ -12,7 +12,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..dtypes import widen
 from ..errors import argument_error, describe
 from ..errors.named_calls import explain_names
-from ..graph import read, unwrap
+from ..dtypes import as_ndarray
+from ..graph import unwrap
 from .definition import op
 from .elementwise import exp, sqrt
 from .half_precision import HALF, compute_in_float32, mark_in_float32
@@ -467,7 +468,7 @@ def argmin(a: Any, axis: int | None = None, keepdims: bool = False) -> np.ndarra
 
 def _index_of(find: Callable[..., Any], a: Any, axis: int | None, keepdims: bool) -> np.ndarray:
     """Return the index that NumPy's function `find` returns."""
-    index = np.asarray(read(find, _check_entries(find.__name__, a, axis), axis))
+    index = as_ndarray(find(unwrap(_check_entries(find.__name__, a, axis)), axis))
     if not keepdims:
         return index
     return index.reshape((1,) * a.ndim) if axis is None else np.expand_dims(index, axis)

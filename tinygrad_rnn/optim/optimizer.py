@@ -17,6 +17,7 @@ import numpy as np
 from .. import check
 from ..errors import argument_error, format_count
 from ..errors.named_calls import NamedCalls
+from ..graph import recorder
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .parameter_groups import (
@@ -228,12 +229,16 @@ class Optimizer(NamedCalls):
         for i, group in enumerate(self.param_groups):
             if any(map(is_not, map(group.get, self.defaults), self._checked[i])):
                 self._checked[i] = self._check_group(group)
+        recorder().optimize(self)
+
+    def _update_all(self) -> None:
+        """Update every parameter that has a gradient; the settings are checked."""
         self.steps += 1
         states = iter(self.state)
         for group in self._each_group():
             for p, state in zip(group["params"], states, strict=False):
-                if p.grad is not None:
-                    w, g, dtype = p.array, p.grad, p.array.dtype
+                if (g := p.grad) is not None:
+                    w, dtype = p.data, p.dtype
                     if dtype == np.float16:  # in which g² and Adam's ε are often 0
                         w, g = w.astype(np.float32), g.astype(np.float32)
                     new = self.update(w, g, state)
