@@ -36,19 +36,25 @@ class Tracer(Recorder):
 
     Attributes
     ----------
+    keep_grads : bool
+        If False, every parameter seems to have a gradient before the call. Most functions remove
+        it first, so their program is the same whether there is one. If the program reads such a
+        gradient after all, the function is traced again with the gradients as they are.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
         What stands for each Tensor that the function captures.
     grads : dict of Value to TracedArray
         What stands for the ``.grad`` that such a Tensor had before the call.
+    origins : dict of Value to (tuple, Variable)
+        The source of each such Tensor, and the variable of its array before the call.
     constants : dict of int to (array, Variable)
         The arrays that the function captures. They are kept, so no `id` is used twice.
     twins : dict of Optimizer to Optimizer
         A copy of each optimizer that the function steps, with stand-ins in it.
     inputs : list of (Variable, tuple)
         The inputs of the program, each with its source: ``("argument", i)``, ``("tensor", value)``,
-        ``("grad", value)``, ``("array", array)``, ``("rate", optimizer, group)`` or
+        ``("grad", source of a Tensor)``, ``("array", array)``, ``("rate", optimizer, group)`` or
         ``("state", optimizer, parameter, name)``, the last two with numbers.
     generators : list
         The generators of random numbers that the function draws from.
@@ -56,10 +62,12 @@ class Tracer(Recorder):
         The results of ops. A name is often given to a result later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_grads: bool = False) -> None:
+        self.keep_grads = keep_grads
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
         self.grads: dict[Value, TracedArray] = {}
+        self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
         self.inputs: list[tuple[Variable, tuple[Any, ...]]] = []
@@ -184,15 +192,20 @@ class Tracer(Recorder):
             return value
         if value not in self.stand_ins:
             name = value.name or ""
-            self.replace(value, self.stand_in(value.array, name, "tensor", value))
+            self.replace(value, name, "tensor", value)
         return self.stand_ins[value]
 
-    def replace(self, value: Value, array: Any) -> Value:
-        """Let a Tensor with this array stand for `value` from now on."""
+    def replace(self, value: Value, name: str, *source: Any) -> Value:
+        """Let a stand-in, an input of the program, stand for `value` from now on."""
+        array = self.stand_in(value.array, name, *source)
+        self.origins[value] = source, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
         if value.tracked and value.node is None:
-            grad = value._grad if value._grad is not None else value.array
-            seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", value)
+            grad = value._grad
+            if grad is None and not self.keep_grads:
+                grad = value.array
+            if grad is not None:
+                seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", source)
         return seen
 
     def forward(self, op: Op) -> Callable[..., Any]:

@@ -18,7 +18,8 @@ import numpy as np
 
 from .. import ops
 from ..errors import argument_error
-from ..graph import IMMUTABLE, Value
+from ..dtypes import StandIn
+from ..graph import IMMUTABLE, Value, unwrap
 from ..op import registry
 from . import ufunc_methods
 from .composition import compositions, numpy_name
@@ -249,8 +250,10 @@ def _signature(function: Callable[..., Any]) -> Any:
 def _without_tensors(x: Any) -> Any:
     """Return `x`, which may be nested, with a read-only array in place of each Tensor."""
     if isinstance(x, Value):
-        array = x.array.view()
-        array.flags.writeable = False
+        array = unwrap(x)
+        if not isinstance(array, StandIn):
+            array = array.view()
+            array.flags.writeable = False
         return array
     if isinstance(x, list | tuple):
         return type(x)(_without_tensors(item) for item in x)

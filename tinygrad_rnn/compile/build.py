@@ -1,0 +1,36 @@
+"""From a trace to a program that runs: the passes, and the backend that writes the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .instructions import Program, interpret
+from .traced_function import TracedFunction
+
+
+def optimize_traced(traced: TracedFunction) -> None:
+    """Run the passes over the program of a trace, and drop the inputs that it does not need."""
+    program = traced.program
+    used = {v for line in program.lines for v in line.uses} | set(program.outputs)
+    kept = [
+        (v, source)
+        for v, source in zip(program.inputs, traced.sources, strict=True)
+        if v in used or source[0] == "cotangent"
+    ]
+    program.inputs = [v for v, _ in kept]
+    traced.sources = [source for _, source in kept]
+
+
+class Interpreted:
+    """A program that is interpreted."""
+
+    def __init__(self, title: str, program: Program):
+        self.source, self.program = title, program
+
+    def run(self, *inputs: Any) -> Any:
+        """Return the outputs."""
+        return interpret(self.program, inputs)
+
+
+WRITERS: dict[str, Callable[[str, Program], Any]] = {"numpy": Interpreted, "numba": Interpreted}
