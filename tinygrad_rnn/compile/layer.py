@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..errors import argument_error
@@ -60,11 +61,7 @@ class CompiledModule(Module):
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
         """Run a `scan` whose cell is this object as a compiled program."""
-
-        def scan_target(inputs: Any, state: Any, reverse: bool) -> Any:
-            return scan(self.target, inputs, state, reverse=reverse)
-
-        return self._run("scan", scan_target)(inputs, state, reverse)
+        return self._run("scan", partial(_scan, self.target))(inputs, state, reverse)
 
     @property
     def _inner(self) -> Callable[..., Any]:
@@ -167,6 +164,10 @@ class CompiledModule(Module):
 
     def __repr__(self) -> str:
         return f"compile({self.target!r})"
+
+
+def _scan(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    return scan(cell, inputs, state, reverse=reverse)
 
 
 def _title(cell: Any) -> str:
