@@ -114,6 +114,10 @@ class Eager:
         """Return the value to use in place of `value`."""
         return value
 
+    def forward(self, op: Any) -> Callable[..., Any]:
+        """Return the function that computes the result of an op from arrays."""
+        return op.forward
+
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """An op ran: ``out`` is the result of ``op.forward(*arrays, **params)``."""
 
@@ -180,6 +184,16 @@ def see(value: Any) -> Any:
 def unwrap(x: Any) -> Any:
     """Return the array of a Value, and anything else unchanged."""
     return context.get()[2].see(x).array if isinstance(x, Value) else x
+
+
+def expect(condition: Any) -> bool:
+    """Return a condition that almost always holds, such as a check of numbers."""
+    return context.get()[2].expect(condition)
+
+
+def allow(condition: Any) -> bool:
+    """Return a condition that only saves work: the code after it is right in both cases."""
+    return context.get()[2].allow(condition)
 
 
 def open_block(change: Callable[[bool, Scope, Any], Context]) -> None:
