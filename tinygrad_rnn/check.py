@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import as_dtype as dtype
-from .dtypes import real_dtype
+from .dtypes import as_ndarray, real_dtype
 from .errors import argument_error, describe
 from .errors.messages import flag, floating, instance, numbers_error, runs_at_once
 
@@ -163,12 +163,11 @@ def real_array(operation: str, argument: str, x: Any) -> np.ndarray:
     TypeError
         If `x` is masked, is a Tensor with gradients, or cannot be converted to such an array.
     """
-    # The ONNX export tracks integer Tensors too. They have no gradients, so they are allowed.
-    if getattr(x, "tracked", False) and x.dtype.kind == "f":
+    if getattr(x, "tracked", False):
         got, fix = f"a Tensor with gradients, {describe(x)}", f"use {argument}.detach()"
         raise argument_error(operation, argument, "a constant", got, fix, TypeError)
     try:
-        array = np.asarray(x.data if hasattr(x, "tracked") else x)
+        array = as_ndarray(x.data if hasattr(x, "tracked") else x)
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or hasattr(x, "mask"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import StandIn
 from .errors import messages
 from .graph import Value
 
@@ -17,7 +18,7 @@ def frozen_copy(setting: Any) -> Any:
     through a copy.
     """
     if isinstance(setting, np.ndarray):
-        return np.array(setting)
+        return setting if isinstance(setting, StandIn) else np.array(setting)
     if type(setting) in (tuple, list):
         return type(setting)([frozen_copy(part) for part in setting])
     if isinstance(setting, Value) and not setting.tracked:
