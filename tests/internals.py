@@ -44,7 +44,7 @@ from tinygrad_rnn.gradcheck import (
     is_elementwise,
     place_inside,
 )
-from tinygrad_rnn.graph import Node, Value, observers, toposort
+from tinygrad_rnn.graph import EAGER, Node, Value, context, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import methods_elsewhere, names_elsewhere, numpy_protocol
@@ -61,6 +61,7 @@ from tinygrad_rnn.serialize.whole_file import find_target, replace_file
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
+    "EAGER",
     "ELSEWHERE",
     "FORMAT",
     "HANDLER",
@@ -94,6 +95,7 @@ __all__ = [
     "check_op",
     "cli",
     "compositions",
+    "context",
     "cross_entropy",
     "demo_text",
     "domain_of_inputs",
@@ -115,7 +117,6 @@ __all__ = [
     "network",
     "numbers",
     "numpy_protocol",
-    "observers",
     "one_hot",
     "place_inside",
     "plain_scope",

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..dtypes import StandIn, as_ndarray
 from ..errors import argument_error
-from ..dtypes import StandIn
 from ..graph import IMMUTABLE, Value, unwrap
 from ..op import registry
 from . import ufunc_methods
@@ -66,7 +66,7 @@ def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """Return a Tensor filled with `fill_value` if `fill_value` is a Tensor, else a plain array."""
     shape = np.shape(a) if shape is None else shape
-    like: Any = a if isinstance(a, Value) else np.asarray(a)
+    like: Any = a if isinstance(a, Value) else as_ndarray(a)
     dtype = np.dtype(like.dtype if dtype is None else dtype)
     if isinstance(fill_value, Value):
         return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)  # pyright: ignore

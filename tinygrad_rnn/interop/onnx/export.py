@@ -19,6 +19,7 @@ from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
 from .module_trace import Trace, require_same_calls, trace_model
 from .op_nodes import OPS
+from .traced_array import to_plain
 
 Axes = Mapping[str, Sequence[str | None]]
 
@@ -140,16 +141,17 @@ def _build_model(
     inputs = []
     for (input_name, axes), x in zip(named_axes.items(), builder.first.inputs, strict=True):
         shape = [axis or n for axis, n in zip(axes, x.shape, strict=True)]
-        inputs.append(describe_value(input_name, x.array, shape))
+        inputs.append(describe_value(input_name, x.numbers, shape))
     outputs = []
     for i, (a, b) in enumerate(zip(builder.first.outputs, builder.second.outputs, strict=True)):
-        value = builder.resolve("model", f"output {i}", a, b, a.array.dtype)
+        array, other = to_plain(a), to_plain(b)
+        value = builder.resolve("model", f"output {i}", a, b, array.dtype)
         output_name = f"output_{i}"
         node = helper.make_node("Identity", [value], [output_name], name=output_name)
         builder.nodes.append(node)
-        pairs = zip(a.array.shape, b.array.shape, strict=True)
+        pairs = zip(array.shape, other.shape, strict=True)
         shape = [m if m == n else builder.sizes.get((m, n)) for m, n in pairs]
-        outputs.append(describe_value(output_name, a.array, shape))
+        outputs.append(describe_value(output_name, array, shape))
     constants = list(builder.initializers.values())
     graph = helper.make_graph(builder.nodes, name, inputs, outputs, constants)
     versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
