@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .instructions import Program, interpret
+from .instructions import Program
+from .numpy_text import write_numpy
 from .traced_function import TracedFunction
 
 
@@ -22,15 +23,7 @@ def optimize_traced(traced: TracedFunction) -> None:
     traced.sources = [source for _, source in kept]
 
 
-class Interpreted:
-    """A program that is interpreted."""
-
-    def __init__(self, title: str, program: Program):
-        self.source, self.program = title, program
-
-    def run(self, *inputs: Any) -> Any:
-        """Return the outputs."""
-        return interpret(self.program, inputs)
-
-
-WRITERS: dict[str, Callable[[str, Program], Any]] = {"numpy": Interpreted, "numba": Interpreted}
+WRITERS: dict[str, Callable[[str, Program], Any]] = {
+    "numpy": lambda title, program: write_numpy(program, title),
+    "numba": lambda title, program: write_numpy(program, title),
+}

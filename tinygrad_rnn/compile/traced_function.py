@@ -149,12 +149,10 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
 
     structure = tree.map(place, result)
     effects, removed = _effects(tracer, outputs)
-    inputs = [variable for variable, _ in tracer.inputs]
-    sources = [source for _, source in tracer.inputs]
     found = TracedFunction(
         title,
-        Program(inputs, tracer.lines, outputs),
-        sources,
+        Program([], tracer.lines, outputs),
+        [],
         structure,
         effects,
         removed,
@@ -162,6 +160,8 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         tracer.generators,
     )
     _differentiate(tracer, found, roots)
+    found.program.inputs = [variable for variable, _ in tracer.inputs]
+    found.sources = [source for _, source in tracer.inputs]
     for value, variable in tracer.named:
         variable.name = value.name or variable.name
     return found
@@ -203,8 +203,7 @@ def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> N
             continue
         name = f"d{root.name}" if root.name else "g"
         variable = Variable(name, root.array.shape, root.array.dtype)
-        found.program.inputs.append(variable)
-        found.sources.append(("cotangent", result.output))
+        tracer.inputs.append((variable, ("cotangent", result.output)))
         seed = TracedArray(root.array.numbers, variable, tracer)
         seeds[root] = seeds[root] + seed if root in seeds else seed
         reach.append(_sources_of(root))

@@ -246,11 +246,14 @@ class Tracer(Recorder):
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """Record a draw, which each call makes anew."""
-        if not any(generator is known for known in self.generators):
+        if id(generator) not in self.constants:
             self.generators.append(generator)
+            variable = Variable("rng", (), np.dtype(object))
+            self.constants[id(generator)] = generator, variable
+            self.inputs.append((variable, ("array", generator)))
         out = Variable("u", tuple(shape), np.dtype(float))
-        settings = {"generator": generator, "shape": tuple(shape)}
-        self.lines.append(Instruction("draw", (), settings, out))
+        drawn_from = self.constants[id(generator)][1]
+        self.lines.append(Instruction("draw", (drawn_from,), {"shape": tuple(shape)}, out))
         return TracedArray(UNSEEDED.random(shape), out, self)
 
     def call(self, module: Any, args: Any, kwargs: Any) -> Any:
