@@ -16,7 +16,7 @@ from ..errors.user_warning import PACKAGE
 from ..graph import unwrap
 
 
-LIBRARIES = PACKAGE, str(Path(np.__file__).parent)
+LIBRARIES = *PACKAGE, str(Path(np.__file__).parent)
 
 
 def find_user_location(frame: FrameType | None) -> str:

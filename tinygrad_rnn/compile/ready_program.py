@@ -62,6 +62,12 @@ class ReadyProgram:
         parts = [self.forward, *([self.backward] if self.backward else [])]
         return "\n\n".join(part.source for part in parts)
 
+    @property
+    def changed_tensors(self) -> list[Source]:
+        """The sources of the Tensors whose array or gradient a call changes."""
+        effects = [what for kind, what, *_ in self.traced.effects if kind != "state"]
+        return list(dict.fromkeys([*effects, *self.traced.removed]))
+
     # -- inputs ------------------------------------------------------------------------------------
 
     def _find(self, source: Source) -> Callable[[list[Any], list[Value]], Value]:
