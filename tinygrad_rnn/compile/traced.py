@@ -326,14 +326,6 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
     return _join([np.expand_dims(a, axis) for a in arrays], axis)
 
 
-def scatter(parts: Any, indices: Any, shape: Any) -> Any:
-    """Record an array of zeros with each part added at its index."""
-    trace = next(a.trace for a in parts if isinstance(a, StandIn))
-    template, arrays = trace.template(list(indices))
-    settings = {"indices": trace.shift(template, len(parts)), "shape": tuple(shape)}
-    return trace.emit("scatter", (*parts, *arrays), count=len(parts), **settings)
-
-
 def _zeros(a: Any, dtype: Any = None, **_: Any) -> Any:
     return a.trace.emit("zeros", (), shape=a.shape, dtype=np.dtype(dtype or a.dtype))
 

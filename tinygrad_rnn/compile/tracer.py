@@ -20,13 +20,8 @@ from ..graph import Recorder, Value
 from ..op import Op
 from .instructions import Instruction, Place, Variable, compute
 from .loops import like, trace_scan
-from .traced import TracedArray, TracedNumber, Untraceable, scatter
-
-LOWERED: dict[str, Callable[..., Any]] = {
-    "linear": lambda x, weight, bias: x @ weight.T + bias,
-    "scatter": lambda *parts, indices, shape: scatter(parts, indices, shape),
-}
-"""Ops that are recorded in another form than their `forward`, which writes in place."""
+from .lowered import LOWERED
+from .traced import TracedArray, TracedNumber, Untraceable
 
 UNSEEDED = np.random.default_rng(0)
 
