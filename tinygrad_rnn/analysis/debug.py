@@ -141,7 +141,7 @@ class debug:
         for y in order:
             self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
-    def release(self, order: Iterable[Value]) -> None:
+    def forget_used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
         for y in order:
             entry = self.alive.pop(id(y), None) if y.node.used > 1 else None
@@ -266,7 +266,7 @@ class Watch(Recorder):
 
     def end_backward(self, order: list[Value]) -> None:
         self.outer.end_backward(order)
-        self.block.release(order)
+        self.block.forget_used(order)
 
 
 # -- numbers, and their text in messages ---------------------------------------------------------

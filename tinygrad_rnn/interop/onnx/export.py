@@ -40,9 +40,10 @@ def to_onnx(
     becomes the ops that it applies.
 
     The model runs twice: on the example, and on other values and sizes made from the example.
-    Python code outside of ops, for example a loop over time or an ``if``, is not exported. If it
-    makes the two runs differ, `to_onnx` raises ValueError. Otherwise, the file always repeats what
-    that code did in these runs.
+    Comparisons, masks and other functions of arrays are exported as ops are. Python code outside of
+    them, for example a loop over time, is not exported. If it reads values that depend on an input,
+    as ``if x.max() > 1`` does, or makes the two runs differ, `to_onnx` raises an error. Otherwise,
+    the file always repeats what that code did in these runs.
 
     Parameters
     ----------
@@ -75,12 +76,13 @@ def to_onnx(
     ImportError
         If the package `onnx` is not installed.
     TypeError
-        If `model` is not a Module, returns anything but Tensors, or converts an input with NumPy or
-        ``tg.Tensor``, or if `path` is not a path.
+        If `model` is not a Module, returns anything but Tensors, or converts values that depend on
+        an input with ``np.asarray``, or if `path` is not a path.
     ValueError
         If the model is in training mode, an op has no counterpart in ONNX, or a recurrent layer is
-        in float64, which runtimes do not support. It is also raised if the ops depend on the values
-        or sizes of the inputs. In each case, no file is written.
+        in float64, which runtimes do not support. It is also raised if the model converts values
+        that depend on an input to Python numbers, or its ops depend on the sizes of the inputs. In
+        each case, no file is written.
     OSError
         If `path` cannot be written, as in `tg.save`.
 

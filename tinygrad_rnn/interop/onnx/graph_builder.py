@@ -142,8 +142,9 @@ class GraphBuilder:
         The input is `x` in the first run and `other` in the second. A constant input is added to
         the graph.
         """
-        if isinstance(x, TracedArray | Value) and x in self.names:
-            return self.names[x] if x.dtype == dtype else self.cast(self.names[x], dtype)
+        if isinstance(x, TracedArray) or (isinstance(x, Value) and x in self.names):
+            same = to_plain(x).dtype == dtype
+            return self.names[x] if same else self.cast(self.names[x], dtype)
         name = self.parameters.get(x) if isinstance(x, Value) else None
         a, b = np.asarray(to_plain(x)), np.asarray(to_plain(other))
         if tree.equal(a, b):

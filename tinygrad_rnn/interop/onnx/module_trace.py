@@ -143,7 +143,8 @@ class ModelTrace(Recorder):
             fix = "use operators, comparisons and functions of tinygrad_rnn, which return arrays"
             raise refusal(f"np.{name} of values that depend on an input", fix)
         call.outputs = tuple(TracedArray(output, self, call) for output in outputs)
-        return type(result)(call.outputs) if several else call.outputs[0]
+        make = getattr(type(result), "_make", type(result))  # for a namedtuple
+        return make(call.outputs) if several else call.outputs[0]
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -151,7 +152,7 @@ class ModelTrace(Recorder):
         """Return the function that computes an op on plain arrays, and records it."""
         return lambda *arrays, **params: self.compute(op.name, op.forward, arrays, params)
 
-    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Any) -> None:
         """Record an op again: now its inputs are Tensors, and its output has the right dtype."""
         call = TracedCall(op.name, tuple(map(_identify, inputs)), (out,), params, next(clock))
         if isinstance(out.array, TracedArray):

@@ -59,13 +59,13 @@ LOGICAL = {
 def _arithmetic(kind: str) -> Callable[[ExportedCall], str]:
     """Return the function that exports an op with a counterpart of numbers, not of booleans."""
 
-    def add(call: ExportedCall) -> str:
+    def export(call: ExportedCall) -> str:
         is_number = call.dtype != np.bool_ or kind == "Identity"
         fix = "convert the booleans to numbers first, with x.astype(np.float32)"
         call.require(is_number, "dtype", "numbers", "booleans", fix)
         return call.add(kind, *call.inputs())
 
-    return add
+    return export
 
 
 def _compare(call: ExportedCall) -> str:

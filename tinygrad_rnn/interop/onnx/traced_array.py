@@ -68,6 +68,9 @@ class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
     def __getitem__(self, index: Any) -> Any:
         return indexing.getitem(self, index=indexing.frozen_index(index))
 
+    def __deepcopy__(self, memo: Any) -> TracedArray:
+        return self  # nothing can write into it
+
     def astype(self, dtype: Any, **_: Any) -> Any:
         """Return the numbers in another dtype."""
         dtype = np.dtype(dtype)
