@@ -23,7 +23,5 @@ def optimize_traced(traced: TracedFunction) -> None:
     traced.sources = [source for _, source in kept]
 
 
-WRITERS: dict[str, Callable[[str, Program], Any]] = {
-    "numpy": lambda title, program: write_numpy(program, title),
-    "numba": lambda title, program: write_numpy(program, title),
-}
+WRITERS: dict[str, Callable[..., Any]] = {"numpy": write_numpy, "numba": write_numpy}
+"""The backends: ``write(program, title, name, own)`` returns the text and the function."""

@@ -12,6 +12,7 @@ from ..nn.module import Module
 from ..scan import scan
 from ..tensor import Tensor
 from .compiled import Compiled
+from .explain import explain
 from .ready_program import ReadyProgram
 
 __all__ = ["CompiledModule"]
@@ -109,6 +110,20 @@ class CompiledModule(Module):
             If it was not called yet. `explain` and `graph` raise it too.
         """
         return "\n\n".join(ready.source for ready in self._written("source"))
+
+    def explain(self) -> str:
+        """Describe each program: its loops, what they carry, and what they keep.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+        >>> print(fast.explain().splitlines()[1])
+          Through time, 5 steps of 3 NumPy calls
+        """
+        return "\n\n".join(explain(ready) for ready in self._written("explain"))
 
     # -- the interface of the target ---------------------------------------------------------------
 

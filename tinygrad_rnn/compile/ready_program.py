@@ -49,10 +49,16 @@ class ReadyProgram:
         self.place = lambda value: places.get(id(value), value)
         names = dict(zip(traced.program.inputs, traced.sources, strict=True))
         arriving = {v for v, source in names.items() if source[0] == "cotangent"}
-        first, second = split(traced.program, self.count, arriving)
+        first, second = traced.program, Program([], [], [])
+        if traced.leaves:
+            first, second = split(traced.program, self.count, arriving)
         self.saved = first.outputs[self.count :]
-        self.forward = write(traced.title, first)
-        self.backward = write(f"{traced.title}, backward", second) if traced.leaves else None
+        if traced.leaves:
+            self.forward = write(first, f"{traced.title}, forward", "forward", self.count)
+            self.backward = write(second, f"{traced.title}, backward", "backward")
+        else:
+            self.forward = write(first, traced.title, traced.title)
+            self.backward = None
         self.read_forward = [self._reader(names[v]) for v in first.inputs]
         self.cotangents = [names[v][1] for v in second.inputs[len(self.saved) :]]
 
