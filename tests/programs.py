@@ -161,12 +161,19 @@ class Chance:
             ("zeros", [], {"shape": a.shape, "dtype": np.dtype("float32")}),
             ("index_arrays", [a], {"index": (places,)}),
             ("scatter", [a], {"count": 1, "indices": [0], "shape": (2, *a.shape)}),
+            ("scatter", [a, b], self.scattered(a)),
             ("item", [a], {}),
             ("call", [a], self.called(np.squeeze)),
             ("call", [a], self.called(np.flip)),
             ("call", [a], self.called(roll, by=1)),
             ("expect", [True], {}),
-        ][self.rng.integers(11)]
+        ][self.rng.integers(12)]
+
+    def scattered(self, a):
+        """Return the settings of a scatter that joins two arrays, with a gap or without."""
+        n, more = (a.shape or (1,))[0], int(self.rng.integers(2))
+        indices = [slice(n + more, None), slice(0, n)]
+        return {"count": 2, "indices": indices, "shape": (2 * n + more, *a.shape[1:])}
 
     @staticmethod
     def called(function, **named):

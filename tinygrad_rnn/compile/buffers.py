@@ -28,7 +28,7 @@ from .instructions import (
 INTO = frozenset({*UFUNCS, *REDUCTIONS, "matmul", "concatenate"})
 """Functions that can write their result into a given array."""
 
-NEW = INTO | {"where", "astype", "copy", "zeros"}
+NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "draw"}
 """Functions whose result is a new array that nothing else refers to."""
 
 SMALL = 1 << 15
@@ -107,6 +107,8 @@ class Schedule:
         For states of which all steps are kept: the array of T + 1 entries.
     swapped : dict of State to (Memory, Memory)
         For states whose next value is written while the last one is read: the two take turns.
+    new : set of Variable
+        Arrays that the program makes, and views of them that may be written.
     roots : dict of Variable to set of Variable
         The values whose memory a value may refer to.
     """
@@ -121,6 +123,7 @@ class Schedule:
         self.uses = Counter(x for line in walk(program.lines) for x in _reads(line))
         self.uses.update(dict.fromkeys(program.outputs, 2))
         self.memory: dict[Variable, Memory] = {}
+        self.new: set[Variable] = set()
         self.inline = set(self._single(program.lines, None))
         for x in program.inputs:
             self.roots[x] = frozenset({x})
@@ -156,6 +159,9 @@ class Schedule:
             if isinstance(line, Loop):
                 self._loop_roots(line)
                 continue
+            from_new = line.function in VIEWS and bool(set(line.uses) & self.new)
+            if line.function in NEW or (from_new and line.function != "broadcast_to"):
+                self.new.add(line.out)
             below = frozenset[Variable]().union(*(self.roots[x] for x in line.uses))
             if line.function in VIEWS:
                 self.roots[line.out] = below or frozenset({line.out})
@@ -171,6 +177,7 @@ class Schedule:
         self._find_roots(loop.body)
         for _, total in (*loop.stacks, *loop.sums):
             self.roots[total] = frozenset({total})
+            self.new.add(total)
         for state in loop.states:
             self._keep_all_steps(loop, state)
         for _, whole in loop.stacks:
@@ -180,19 +187,23 @@ class Schedule:
         for state in loop.states:
             if state not in self.carried:
                 self.roots[state.last] = self._last_roots(loop, state)
+            if state in self.carried or state.next in self.new:
+                self.new.add(state.last)
 
     def _last_roots(self, loop: Loop, state: State) -> frozenset[Variable]:
         """Return what the last value of a state may refer to, outside of its loop."""
         mine, read = set(loop.inside), self.roots[state.next]
         found = {state.last} | (read - mine)
         if any(other.inside in read for other in loop.states):
-            found = found.union(
-                *(self.roots[y] - mine for s in loop.states for y in (s.start, s.next))
-            )
+            ends = [self.roots[y] for s in loop.states for y in (s.start, s.next)]
+            found = found.union(*(roots - mine for roots in ends))
             read = read.union(*(self.roots[s.next] for s in loop.states))
-        return frozenset(
-            found.union(*(self.roots[w] for x, w in loop.stacks if self.roots[x] & read))
-        )
+        for x, whole in loop.stacks:
+            found |= self.roots[whole] if self.roots[x] & read else set()
+        for other in loop.states:
+            if self.roots[other.next] & read:
+                found |= self.roots.get(other.last, {other.last})
+        return frozenset(found)
 
     def _keep_all_steps(self, loop: Loop, state: State) -> None:
         """Make an array of T + 1 entries if the steps of a state are kept."""

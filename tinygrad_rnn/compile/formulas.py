@@ -143,11 +143,11 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
         return f"{function_name(s['function'], helpers)}({', '.join(given)})"
     if line.function == "scatter":
         indices = literal(s["indices"], args, helpers)
-        parts = f"({', '.join(args[: s['count']])},)"
+        parts = _tuple(", ".join(args[: s["count"]]), s["count"])
         return f"{helpers.name(scatter)}({parts}, {indices}, {literal(s['shape'])})"
     return {
         "where": lambda: f"np.where({several})",
-        "concatenate": lambda: f"np.concatenate(({several},), axis={s['axis']}{into})",
+        "concatenate": lambda: f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})",
         "copy": lambda: f"np.array({a})",
         "astype": lambda: f"{_array(line, a)}.astype({literal(np.dtype(s['dtype']))})",
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
@@ -230,6 +230,13 @@ def index_text(index: Any, args: Sequence[str] = ()) -> str:
         return _entry(index, args)
     texts = [_entry(entry, args) for entry in index]
     return ", ".join(texts) + ("," if len(texts) == 1 else "") or "()"
+
+
+def is_plain(index: Any) -> bool:
+    """Return True for an index, or a list of some, of integers, slices, None and dots."""
+    if isinstance(index, tuple | list):
+        return all(map(is_plain, index))
+    return index is None or index is Ellipsis or isinstance(index, int | np.integer | slice)
 
 
 def _entry(entry: Any, args: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ class Names:
             for state in line.states:
                 self._give(state.next, "h")
             self._name(line.body)
+            self._wish_after(line)
             for x in [state.inside for state in line.states] + line.results:
                 self._give(x, "h")
 
@@ -108,8 +109,12 @@ class Names:
                 self._wishes[state.inside] = f"{base}_{'next' if loop.reverse else 'prev'}"
             self._wishes.setdefault(state.next, base)
             self._wishes[state.last] = state.last.name or f"{base}_last"
+
+    def _wish_after(self, loop: Loop) -> None:
+        """Name what a loop keeps after the names that are in it."""
         for x, whole in loop.stacks:
-            name = self._wishes.get(x) or x.name or "h"
+            name = self.of.get(x) or self._wishes.get(x) or x.name
             self._wishes[whole] = whole.name if whole.name not in ("", x.name) else f"{name}s"
         for x, total in loop.sums:
-            self._wishes[total] = total.name or f"{x.name or 'x'}_sum"
+            name = total.name if total.name not in ("", x.name) else f"{self.of.get(x, 'x')}_sum"
+            self._wishes[total] = name

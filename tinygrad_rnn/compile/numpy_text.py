@@ -11,7 +11,17 @@ from weakref import finalize
 import numpy as np
 
 from .buffers import Memory, Schedule, Spot
-from .formulas import ATOM, SIGN, Text, expression, function_name, literal, scatter
+from .formulas import (
+    ATOM,
+    SIGN,
+    Text,
+    expression,
+    function_name,
+    index_text,
+    is_plain,
+    literal,
+    scatter,
+)
 from .helpers import Helpers
 from .instructions import UFUNCS, Expected, Instruction, Loop, Program, Variable, walk
 from .names import Names
@@ -80,7 +90,8 @@ class NumpyText:
         found: list[Any] = []
         for line in walk(self.program.lines):
             if isinstance(line, Instruction):
-                found += [scatter] if line.function == "scatter" else []
+                added = line.function == "scatter" and not is_plain(line.settings["indices"])
+                found += [scatter] if added else []
                 found += _callables(line.settings)
         return [function_name(function, self.helpers) for function in found]
 
@@ -116,26 +127,12 @@ class NumpyText:
         texts = []
         for i, y in enumerate(self.program.outputs):
             roots, ref = self.schedule.roots[y], self.refs[y]
-            is_own = self.own is None or i < self.own
-            if is_own and not y.is_number and (not y.shape or roots & seen or not self._is_new(y)):
+            is_own = not y.is_number and (self.own is None or i < self.own)
+            if is_own and (not y.shape or roots & seen or y not in self.schedule.new):
                 ref = Text(f"{ref.inside(ATOM)}.copy()" if y.shape else f"np.array({ref})")
             seen |= roots
-            texts.append(str(ref))
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-    def _is_new(self, y: Variable) -> bool:
-        """Return True if a value is an array, or a view of one, that the program made."""
-        makers: dict[Variable, Any] = {}
-        for line in walk(self.program.lines):
-            if isinstance(line, Instruction):
-                makers[line.out] = line
-        for line in walk(self.program.lines):
-            if isinstance(line, Loop):
-                makers |= {state.last: makers.get(state.next) for state in line.states}
-        line = makers.get(y)
-        while line and line.function in ("transpose", "reshape", "index") and line.uses:
-            line = makers.get(line.uses[0])
-        return not line or line.function not in ("call", "part", "broadcast_to")
+            texts.append(ref)
+        return _tuple(texts)
 
     # -- small parts of the text -------------------------------------------------------------------
 
@@ -215,6 +212,9 @@ class NumpyText:
             return
         if line.function == "concatenate" and self._join(line, args):
             return
+        if line.function == "scatter" and is_plain(line.settings["indices"]):
+            self._scatter(line, args)
+            return
         text = expression(line, args, self._target(line), self.helpers)
         if y in self.schedule.inline:
             self.refs[y] = text
@@ -261,6 +261,18 @@ class NumpyText:
         self.refs[line.out] = Text(self.names.of[line.out])
         self._keep(line.out)
         return True
+
+    def _scatter(self, line: Instruction, args: list[Text]) -> None:
+        """Write the parts into zeros, or after one another if they leave no gap."""
+        y, name = line.out, self.names.of[line.out]
+        pieces = sorted(zip(line.settings["indices"], args, line.args, strict=True), key=_first)
+        if _covers([(index, x) for index, _, x in pieces], y.shape):
+            self._set(y, f"np.concatenate({_tuple([text for _, text, _ in pieces])})")
+            return
+        self.say(f"{name} = np.zeros({self.shape(y.shape)}, {literal(y.dtype)})", y.note)
+        for index, text, _ in pieces:
+            self.say(f"{name}[{index_text(index)}] += {text}")
+        self._set(y, name)
 
     def _is_part(self, x: Any, whole: Variable) -> bool:
         spot = self.schedule.spots.get(x)
@@ -353,19 +365,13 @@ class NumpyText:
             if schedule.uses[x] > 1 or nested:
                 self.say(f"{of[x]} = {text}", x.note)
                 self.refs[x] = Text(of[x])
-        made = {y for line in loop.body for y in line.results}
+        made = [y for line in loop.body for y in line.results]
         for x in dict.fromkeys(x for x, _ in (*loop.stacks, *loop.sums)):
             if x not in made:
                 self._keep(x)
-        for line in loop.body:
-            if isinstance(line, Instruction) and line.function == "concatenate":
-                spot = schedule.spots.get(line.out)
-                if (
-                    spot
-                    and spot.step is not None
-                    and any(self._is_part(x, line.out) for x in line.args)
-                ):
-                    self.say(f"{of[line.out]} = {self._spot(spot)}", line.out.note)
+        for y in dict.fromkeys(schedule.spots[x].whole for x in made if x in schedule.spots):
+            if y and self._spot(schedule.spots[y]) != of[y]:
+                self.say(f"{of[y]} = {self._spot(schedule.spots[y])}", y.note)
 
     def _carry(self, loop: Loop) -> None:
         """Write the bottom of a step: what it leaves to the next one."""
@@ -403,6 +409,27 @@ class NumpyText:
                 self.refs[state.last] = Text(self.names.of[state.inside])
         for y in loop.results:
             self._keep(y)
+
+
+def _tuple(texts: list[Text]) -> str:
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+
+
+def _first(piece: tuple[Any, ...]) -> int:
+    """Return the first row that a piece is written to."""
+    return piece[0].start or 0 if isinstance(piece[0], slice) else -1
+
+
+def _covers(pieces: list[tuple[Any, Any]], shape: tuple[int, ...]) -> bool:
+    """Return True if the pieces follow one another, from the first row to the last."""
+    row = 0
+    for index, x in pieces:
+        if not isinstance(index, slice) or index.step is not None or (index.start or 0) != row:
+            return False
+        row = shape[0] if index.stop is None else index.stop
+        if not isinstance(x, Variable) or x.shape != (row - (index.start or 0), *shape[1:]):
+            return False
+    return row == shape[0]
 
 
 def _callables(setting: Any) -> list[Any]:
