@@ -30,8 +30,6 @@ from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
-from tinygrad_rnn.compile import jit
-from tinygrad_rnn.compile.capture import captured
 from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
@@ -90,7 +88,6 @@ __all__ = [
     "backward_pass",
     "batches",
     "build_parser",
-    "captured",
     "cases",
     "check_op",
     "cli",
@@ -104,7 +101,6 @@ __all__ = [
     "find_target",
     "interrupt",
     "is_elementwise",
-    "jit",
     "levels",
     "load_metadata",
     "load_model",
