@@ -226,6 +226,8 @@ class Recorder:
     outer: Any = EAGER
 
     def __enter__(self) -> Any:
+        if any(state[2] is self for state in (*blocks.get(), context.get())):
+            raise RuntimeError(f"{self!r}: the block is open already; make another one")
         self.outer = recorder()
         open_block(lambda recording, here, _: (recording, here, self))
         return self
