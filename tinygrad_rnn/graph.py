@@ -121,10 +121,6 @@ class Eager:
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """An op ran: ``out`` is the result of ``op.forward(*arrays, **params)``."""
 
-    def forward(self, op: Any) -> Callable[..., Any]:
-        """Return the function that computes an op on arrays."""
-        return op.forward
-
     def expect(self, condition: Any) -> bool:
         """Return a condition on numbers that almost always holds, such as a check of arguments."""
         return bool(condition)
