@@ -105,6 +105,8 @@ def backward_pass(
         g = cotangents.pop(y, None)
         if y in sparse:
             g = densify(y, g, sparse.pop(y))
+        if g is None:  # an op may give no gradient to an input
+            continue
         if interior:
             yield y, g
         node: Any = y.node
@@ -116,6 +118,8 @@ def backward_pass(
         for i, x in enumerate(node.inputs):
             if isinstance(x, Value) and x.tracked:
                 c = together[i] if together else rules[i](g, result, *inputs, **params)
+                if c is None:
+                    continue
                 fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
                 if not fits or x.changed > node.index:
                     c = fit(c, x, y)

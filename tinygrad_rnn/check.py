@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from .dtypes import as_dtype as dtype
-from .dtypes import real_dtype
+from .dtypes import as_ndarray, real_dtype
 from .errors import argument_error, describe
 from .errors.messages import flag, floating, instance, numbers_error, runs_at_once
+from .graph import expect
 
 __all__ = [
     "callable", "class_indices", "count", "dtype", "first_position", "flag", "floating",
@@ -163,12 +164,11 @@ def real_array(operation: str, argument: str, x: Any) -> np.ndarray:
     TypeError
         If `x` is masked, is a Tensor with gradients, or cannot be converted to such an array.
     """
-    # The ONNX export tracks integer Tensors too. They have no gradients, so they are allowed.
-    if getattr(x, "tracked", False) and x.dtype.kind == "f":
+    if getattr(x, "tracked", False):
         got, fix = f"a Tensor with gradients, {describe(x)}", f"use {argument}.detach()"
         raise argument_error(operation, argument, "a constant", got, fix, TypeError)
     try:
-        array = np.asarray(x.data if hasattr(x, "tracked") else x)
+        array = as_ndarray(x.data if hasattr(x, "tracked") else x)
     except ValueError:  # rows of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or hasattr(x, "mask"):
@@ -190,9 +190,9 @@ def class_indices(operation: str, argument: str, index: np.ndarray, classes: int
     if index.dtype.kind not in "iu" and index.size:
         fix = "use an integer dtype, np.int64 for example"
         raise argument_error(operation, argument, expected, describe(index), fix, TypeError)
-    wrong = (index < 0) | (index >= classes)
-    if wrong.any():
-        position = first_position(wrong)
+    right = (index >= 0) & (index < classes)
+    if not expect(right.all()):
+        position = first_position(~right)
         got = f"{index[position]} at position {position}"
         expected += f", because there are {classes} classes"
         fix = f"use an index in [0, {classes})"

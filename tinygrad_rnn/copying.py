@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .errors import messages
-from .graph import Value
+from .graph import Value, unwrap
 
 
 def frozen_copy(setting: Any) -> Any:
@@ -17,12 +17,12 @@ def frozen_copy(setting: Any) -> Any:
     through a copy.
     """
     if isinstance(setting, np.ndarray):
-        return np.array(setting)
+        return setting.copy()
     if type(setting) in (tuple, list):
         return type(setting)([frozen_copy(part) for part in setting])
     if isinstance(setting, Value) and not setting.tracked:
         kind: Any = type(setting)
-        return kind(np.array(setting.array), name=setting.name)
+        return kind(unwrap(setting).copy(), name=setting.name)
     return setting
 
 

@@ -114,8 +114,16 @@ class Eager:
         """Return the value to use in place of `value`."""
         return value
 
+    def forward(self, op: Any) -> Callable[..., Any]:
+        """Return the function that computes the result of an op from arrays."""
+        return op.forward
+
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """An op ran: ``out`` is the result of ``op.forward(*arrays, **params)``."""
+
+    def forward(self, op: Any) -> Callable[..., Any]:
+        """Return the function that computes an op on arrays."""
+        return op.forward
 
     def expect(self, condition: Any) -> bool:
         """Return a condition on numbers that almost always holds, such as a check of arguments."""
@@ -182,6 +190,16 @@ def unwrap(x: Any) -> Any:
     return context.get()[2].see(x).array if isinstance(x, Value) else x
 
 
+def expect(condition: Any) -> bool:
+    """Return a condition that almost always holds, such as a check of numbers."""
+    return context.get()[2].expect(condition)
+
+
+def allow(condition: Any) -> bool:
+    """Return a condition that only saves work: the code after it is right in both cases."""
+    return context.get()[2].allow(condition)
+
+
 def open_block(change: Callable[[bool, Scope, Any], Context]) -> None:
     """Change `context` until the matching `close_block`."""
     blocks.set((*blocks.get(), context.get()))
@@ -205,15 +223,32 @@ class Recorder:
     the recorder around it. To let an event happen, a method calls that of `outer`.
     """
 
-    outer: Any
+    outer: Any = EAGER
 
     def __enter__(self) -> Any:
+        if any(state[2] is self for state in (*blocks.get(), context.get())):
+            raise RuntimeError(f"{self!r}: the block is open already; make another one")
         self.outer = recorder()
         open_block(lambda recording, here, _: (recording, here, self))
         return self
 
     def __exit__(self, *error: object) -> None:
-        close_block()
+        """End the block. It need not be the innermost one: a generator may hold it open.
+
+        A generator that is closed in another task does not find the block there.
+        """
+        states = [*blocks.get(), context.get()]
+        begin = next((i for i, state in enumerate(states) if state[2] is self), None)
+        if begin is None:
+            return
+        del states[begin]
+        for i, (recording, here, inner) in enumerate(states):
+            if inner is self:
+                states[i] = recording, here, self.outer
+            elif isinstance(inner, Recorder) and inner.outer is self:
+                inner.outer = self.outer
+        blocks.set(tuple(states[:-1]))
+        context.set(states[-1])
 
     def __getattr__(self, event: str) -> Any:
         return getattr(self.outer, event)
@@ -305,7 +340,7 @@ def scope(*parts: str | int) -> Block:
         expected, fix = "a name (str) or a time step (int)", "use str(...) or int(...) on the part"
         messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
     inner = tuple([ScopePart.of(part) for part in parts])
-    return Block("scope(...)", lambda recording, here, recorder: (recording, here + inner, recorder))
+    return Block("scope(...)", lambda on, here, recorder: (on, here + inner, recorder))
 
 
 def toposort(root: Value) -> list[Value]:

@@ -176,8 +176,11 @@ def find_op(name: str) -> Op:
 def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     """Run `op`; record a Node if an input requires gradients and recording is on."""
     recording, scope, recorder = context.get()
+    forward = op.forward
     if recorder is not EAGER:
+        forward = recorder.forward(op)
         inputs = [recorder.see(x) if isinstance(x, Value) else x for x in inputs]
+        forward = recorder.forward(op)
     arrays, value, tracked = [], None, False
     try:
         for x in inputs:
@@ -191,15 +194,15 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
             else:
                 arrays.append(as_constant(x, [v.array for v in inputs if isinstance(v, Value)]))
         if value is None:
-            return op.forward(*as_numpy_arguments(arrays), **params)
-        result = op.forward(*arrays, **params)
+            return forward(*as_numpy_arguments(arrays), **params)
+        result = forward(*arrays, **params)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise messages.explain(error, op, inputs, len(arrays), params) from error
     if type(result) is not ndarray:
         result = as_ndarray(result)
     if result.dtype is not value.array.dtype:
         if "dtype" not in params:
-            result = cast_result(op.forward, arrays, params, result)
+            result = cast_result(forward, arrays, params, result)
         tracked = tracked and result.dtype.kind == "f"
 
     out = new(type(value))

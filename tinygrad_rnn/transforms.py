@@ -14,6 +14,7 @@ import numpy as np
 
 from . import check
 from .backward import backward_pass
+from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
 from .graph import ScopePart, Value, context, enable_grad, scope, toposort
 from .ops import stack
@@ -306,7 +307,7 @@ def _compute_gradients(
         gradients = {value: g for value, g in arriving if value in requested}
     if create_graph:
         return tuple(gradients.get(x) for x in inputs)
-    return tuple(Tensor(np.array(gradients[x])) if x in gradients else None for x in inputs)
+    return tuple(Tensor(as_ndarray(gradients[x]).copy()) if x in gradients else None for x in inputs)
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:

@@ -283,7 +283,8 @@ def check_seed(operation: str, output: Any, gradient: Any) -> np.ndarray:
             fix = "reduce the output with .sum() or .mean(), or pass gradient= of its shape"
             raise argument_error(operation, "gradient", expected, "none", fix)
         return np.ones_like(array)
-    given = np.asarray(getattr(gradient, "array", gradient))
+    given = getattr(gradient, "array", gradient)
+    given = given if isinstance(given, np.ndarray) else np.asarray(given)
     if given.shape != array.shape or given.dtype.kind not in "biuf":
         expected, fix = f"{array.dtype} {array.shape}", "give it the shape of the output"
         raise argument_error(operation, "gradient", expected, describe(given), fix)

@@ -12,6 +12,7 @@ from .. import check
 from ..dtypes import widen
 from ..errors import argument_error
 from ..errors.named_calls import explain_names
+from ..graph import allow, expect
 from ..tensor import Tensor
 
 
@@ -69,24 +70,24 @@ def clip_grad_norm_(
     _require_positive("clip_grad_norm_", "max_norm", max_norm, "use 1.0, for example")
     _require_positive("clip_grad_norm_", "norm_type", norm_type, "use 2.0, for example")
     total = _norm([g for _, g in with_grad], norm_type)
-    if not 0 < total < inf:  # powers may overflow or underflow where the norm does not
+    if not expect((total > 0) & (total < inf)):  # powers may overflow where the norm does not
         total = _scaled_norm(with_grad, norm_type)
-    factor = max_norm / (total + 1e-6)
-    if factor < 1:
+    factor = np.minimum(max_norm / (total + 1e-6), 1.0).item()
+    if allow(factor < 1):
         for p, g in with_grad:
             p.grad = (widen(g) * factor).astype(p.dtype)
-    return total
+    return total.item()
 
 
-def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
+def _norm(gradients: list[np.ndarray], norm_type: float) -> Any:
     """Return the joint norm, or inf or 0 if the sum of powers is out of the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
         wide = (g.ravel().astype(np.float64) for g in gradients if g.size)
-        norms = [float(np.linalg.norm(g, norm_type)) for g in wide]
-        return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
+        norms = [np.linalg.norm(g, norm_type) for g in wide]
+        return np.linalg.norm(np.stack(norms), norm_type) if norms else np.float64(0)
 
 
-def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> float:
+def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -> np.float64:
     """Return the joint norm; while computing it, scale the largest entry to about 1.
 
     Raises
@@ -107,7 +108,7 @@ def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -
         expected = "finite gradients with a norm in the range of float64"
         fix = "lower the learning rate, or look for NaN and inf in the forward pass"
         raise argument_error("clip_grad_norm_", "parameters", expected, got, fix)
-    return total
+    return np.float64(total)
 
 
 @explain_names

@@ -9,7 +9,7 @@ import numpy as np
 from .. import check, ops
 from ..dtypes import widen
 from ..errors import argument_error, describe
-from ..graph import unwrap
+from ..graph import allow, expect, unwrap
 from ..tensor import Tensor
 
 Reduction = Literal["mean", "sum", "none"]
@@ -31,7 +31,7 @@ def mask_ignored(name: str, rows: Tensor, target: np.ndarray, ignore_index: int 
         fix = "pass the integer that marks padding in the target"
         raise argument_error(name, "ignore_index", expected, got, fix, TypeError)
     ignored = target == ignore_index
-    return ops.where(ignored[..., None], 0, rows) if ignored.any() else rows
+    return ops.where(ignored[..., None], 0, rows) if allow(ignored.any()) else rows
 
 
 def counted_positions(
@@ -78,8 +78,8 @@ def drop_unused(x: Tensor, factor: Any) -> Tensor:
     gradient.
     """
     unused = unwrap(factor) == 0
-    unused = unused & (np.isinf(x.array) if isinstance(factor, Tensor) else ~np.isnan(x.array))
-    return ops.where(unused, 0, x) if unused.any() else x
+    unused = unused & (np.isinf(unwrap(x)) if isinstance(factor, Tensor) else ~np.isnan(unwrap(x)))
+    return ops.where(unused, 0, x) if allow(unused.any()) else x
 
 
 def reduce_loss(
@@ -100,7 +100,7 @@ def reduce_loss(
 def _mean(name: str, loss: Tensor, weight: Any) -> Tensor:
     """Return the weighted mean; raise ValueError if no position counts."""
     total = loss.size if weight is None else weight.sum()
-    if total == 0:
+    if not expect(total != 0):
         expected, got = "at least one position that counts", "none, so the mean is undefined"
         fix = "use reduction='sum', or skip the batch"
         raise argument_error(name, "target", expected, got, fix)
@@ -186,7 +186,7 @@ def require_probabilities(name: str, target: Any, fix: str) -> None:
     array = unwrap(target)
     slack = 4 * np.finfo(array.dtype).eps
     wrong = (array < -slack) | (array > 1 + slack)
-    if wrong.any():
+    if not expect(~wrong.any()):
         position = check.first_position(wrong)
         got = f"{array[position]} at position {position}"
         raise argument_error(name, "target", "probabilities in [0, 1]", got, fix)
@@ -203,7 +203,7 @@ def require_distributions(name: str, target: Any, dtype: np.dtype) -> None:
     slack = max(epsilons) ** 0.5
     total = array.sum(axis=-1, dtype=np.float64)
     wrong = np.abs(total - 1) > slack
-    if wrong.any():
+    if not expect(~wrong.any()):
         position = check.first_position(wrong)
         got = f"a sum of {total[position]:.6g} at position {position}"
         fix = "divide each row by its sum, or use integer targets and ignore_index for padding"
@@ -254,7 +254,7 @@ def as_entry_weight(name: str, argument: str, weight: Any, logits: Tensor) -> np
 
 def require_nonnegative(name: str, argument: str, factor: np.ndarray) -> np.ndarray:
     """Return the weights; raise ValueError for a negative weight, which would reward mistakes."""
-    if (factor < 0).any():
+    if not expect(~(factor < 0).any()):
         fix = "to use weights of both signs, pass reduction='none' and multiply the result by them"
         raise argument_error(name, argument, "weights of at least 0", str(factor.min()), fix)
     return factor

@@ -8,6 +8,7 @@ from typing import Any, Generic
 import numpy as np
 
 from .. import check, ops, tree
+from ..dtypes import as_ndarray
 from ..errors import argument_error
 from ..errors.user_warning import warn_user
 from ..graph import scope, unwrap
@@ -274,7 +275,7 @@ class Recurrent(Module, Generic[State]):
         ((2, 7, 2), (1, 2, 2), True)
         """
         name = type(self).__name__
-        dtype = next((p.dtype for p in self._known_parameters()), np.asarray(unwrap(x)).dtype)
+        dtype = next((p.dtype for p in self._known_parameters()), as_ndarray(unwrap(x)).dtype)
         x = checks.as_sequences(name, x, dtype, self.input_size, self.batch_first)
         swap = self.batch_first and x.ndim == 3
         if swap:

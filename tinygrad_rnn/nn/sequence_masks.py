@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops, tree
+from ..dtypes import as_ndarray
 from ..errors import argument_error, describe
-from ..graph import unwrap
+from ..graph import allow, expect, unwrap
 from ..scan import StepFunction
 from ..tensor import Tensor
 from .step_wrappers import array_error, is_array, keep_state, repeat_over_time
@@ -27,7 +28,7 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
         If `lengths` does not have one integer in [0, T] for each sequence.
     """
     try:
-        array = np.asarray(lengths.data if isinstance(lengths, Tensor) else lengths)
+        array = as_ndarray(unwrap(lengths))
     except ValueError:  # `lengths` is a ragged nested list
         array = np.array(None)
     if len(batch) != 1 or array.shape != batch or (array.dtype.kind not in "iu" and array.size):
@@ -38,10 +39,11 @@ def length_mask(operation: str, lengths: Any, steps: int, batch: tuple[int, ...]
             fix = "pass a list of integers, in the order of the batch"
         got = describe(array if array.dtype.kind != "O" else lengths)
         raise argument_error(operation, "lengths", expected, got, fix)
-    wrong = np.flatnonzero((array < 0) | (array > steps))
-    if wrong.size:
+    wrong = (array < 0) | (array > steps)
+    if not expect(~wrong.any()):
+        first = np.flatnonzero(wrong)[0]
         expected = f"lengths from 0 to {steps}, the number of time steps"
-        got = f"{array[wrong[0]]} at position {wrong[0]}"
+        got = f"{array[first]} at position {first}"
         fix = "pad x at the end, or pass lengths in this range"
         raise argument_error(operation, "lengths", expected, got, fix)
     return np.arange(steps)[:, None] < array
@@ -61,7 +63,7 @@ def pad_with_first_step(running: np.ndarray, x: Any, reverse: bool) -> Any:
     """
     sources = _padding_sources(running)
     lengths = running.sum(axis=0)[sources]
-    padding = unwrap(x)[(lengths - 1) * reverse, sources] if lengths.any() else 1
+    padding = unwrap(x)[(lengths - 1) * reverse, sources] if allow(lengths.any()) else 1
     return ops.where(_align(running, x.ndim), x, padding)
 
 

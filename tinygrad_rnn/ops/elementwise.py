@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..graph import Value
+from ..dtypes import as_ndarray
+from ..graph import unwrap
 from .definition import op
 from .half_precision import compute_in_float32
 from .indexing import keep_where, where
@@ -281,7 +282,7 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     Tensor([ 1., -1.])
     """
     return np.clip(
-        a, *(np.asarray(bound) if isinstance(bound, Value) else bound for bound in (min, max))
+        a, *(unwrap(bound) for bound in (min, max))
     )
 
 
@@ -301,7 +302,7 @@ def copy(a: Any) -> Any:
     >>> tg.copy(tg.Tensor([1.0, 2.0], requires_grad=True))
     Tensor([1., 2.], has graph: copy)
     """
-    return np.array(a)
+    return as_ndarray(a).copy()
 
 
 copy.vjps(a=lambda g, y, a: g)
@@ -323,7 +324,7 @@ def astype(a: Any, *, dtype: Any) -> Any:
     >>> tg.astype(tg.Tensor([1.0, 2.0]), "float64").dtype
     dtype('float64')
     """
-    return np.asarray(a).astype(check.real_dtype(dtype))
+    return as_ndarray(a).astype(check.real_dtype(dtype))
 
 
 astype.vjps(a=lambda g, y, a, dtype: g)

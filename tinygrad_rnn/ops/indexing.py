@@ -10,8 +10,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..backward import SparseGrad
 from ..copying import frozen_copy
+from ..dtypes import as_ndarray
 from ..errors import argument_error, describe
-from ..graph import IMMUTABLE, Value
+from ..graph import IMMUTABLE, Value, expect, unwrap
 from .composition import composition
 from .definition import op
 from .operands import as_operand
@@ -169,7 +170,7 @@ def gather(a: Any, *, index: Any) -> Any:
     >>> tg.gather(tg.Tensor([[1.0, 2.0], [3.0, 4.0]]), index=np.array([1, 0]))
     Tensor([2., 3.])
     """
-    index = np.asarray(index)
+    index = as_ndarray(index)
     if not np.ndim(a) or index.shape != a.shape[:-1]:
         expected = "an array a with at least one axis, and index of shape a.shape[:-1]"
         raise ValueError(f"expected {expected}, got index of shape {index.shape}")
@@ -199,7 +200,7 @@ def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
     array([[0., 5., 0.],
            [6., 0., 0.]])
     """
-    index, a = np.asarray(index), np.asarray(a)
+    index, a = as_ndarray(index), as_ndarray(a)
     if index.shape != a.shape:
         raise ValueError(f"expected index of the shape of a, got index of shape {index.shape}")
     _require_indices_within(index, size)
@@ -210,7 +211,7 @@ def scatter_rows(a: Any, *, index: Any, size: int) -> Any:
 
 def _require_indices_within(index: np.ndarray, size: int) -> None:
     """Raise IndexError for a negative or non-integer index; NumPy checks the upper bound."""
-    if index.size and (index.dtype.kind not in "iu" or index.min() < 0):
+    if index.size and (index.dtype.kind not in "iu" or not expect(index.min() >= 0)):
         got = f"{index.min()}" if index.dtype.kind in "iu" else f"dtype {index.dtype}"
         raise IndexError(f"expected integers in [0, {size}) in index, got {got}")
 
@@ -247,7 +248,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     a = as_operand("take_along_axis", "arr", arr)
     if axis is None:
         a, axis = a.reshape(-1), 0
-    indices = np.asarray(indices)
+    indices = as_ndarray(unwrap(indices))
     if indices.ndim != len(a.shape) or indices.dtype.kind not in "iu":
         expected, fix = (
             f"an array of integers with {len(a.shape)} axes, as many as the argument arr has",
@@ -332,4 +333,4 @@ def frozen_index(index: Any) -> Any:
         return tuple([frozen_index(part) for part in index])
     if isinstance(index, list):
         return np.array(index, dtype=None if index else np.intp)
-    return frozen_copy(index.array if isinstance(index, Value) else index)
+    return frozen_copy(unwrap(index))

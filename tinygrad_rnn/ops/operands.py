@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import check, tree
-from ..dtypes import as_constant, as_dtype, get_default_dtype
+from ..dtypes import as_constant, as_dtype, as_ndarray, get_default_dtype
 from ..errors import argument_error, describe
 from ..errors.messages import check_sequence
 from ..graph import Value
@@ -46,7 +46,7 @@ def _as_array(x: Any, arrays: list[np.ndarray]) -> np.ndarray:
     """Return a constant as an array; `arrays` are those of the Tensors beside it."""
     constant = as_constant(x, arrays)
     if isinstance(constant, np.ndarray) or not arrays:
-        return np.asarray(constant)
+        return as_ndarray(constant)
     floating = {a.dtype for a in arrays if a.dtype.kind == "f"}
     if isinstance(constant, float) and not floating:
         floating = {get_default_dtype()}

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..dtypes import widen
+from ..dtypes import as_ndarray, widen
 from ..errors import argument_error, describe
 from ..errors.named_calls import explain_names
-from ..dtypes import as_ndarray
 from ..graph import unwrap
 from .definition import op
 from .elementwise import exp, sqrt

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import as_ndarray
 from ..errors import argument_error
 from .optimizer import Optimizer
 from .parameter_groups import Params, Setting
@@ -264,8 +265,8 @@ class Adam(Optimizer):
         group = self.group
         beta1, beta2 = group["betas"]
         # Count steps for each parameter, because its means start when it first has a gradient.
-        t = int(state["t"]) + 1 if "t" in state else 1
-        state["t"] = np.array(t)
+        state["t"] = as_ndarray(state["t"] + 1) if "t" in state else np.array(1)
+        t = state["t"].item()
         m = state["mean"] = beta1 * _last(state, "mean", w) + (1 - beta1) * g
         s = state["square"] = beta2 * _last(state, "square", w) + (1 - beta2) * g * g
         if group["amsgrad"]:

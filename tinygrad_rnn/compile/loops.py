@@ -1,0 +1,411 @@
+"""A scan in a trace: one loop, and one loop more for backpropagation through time.
+
+The cell is traced once. Its step becomes the body of a `Loop`. For the gradients, the scan is one
+node of the graph of the trace. When the backward pass reaches it, the engine's own backward pass
+runs over the graph of one step, and what it records becomes the body of a second loop, which runs
+the other way. What that body reads of the first loop is stacked there over time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import tree
+from ..backward import backward_pass
+from ..dtypes import StandIn
+from ..graph import Node, ScopePart, Value, clock, context
+from ..scan import _require_pair
+from ..tensor import Tensor
+from .instructions import Loop, State, Variable, walk
+from .traced import TracedArray, Untraceable
+
+if TYPE_CHECKING:
+    from .tracer import Tracer
+
+LONGEST = 32
+"""The number of steps up to which a scan that is no loop is recorded step by step."""
+
+
+class Packed(StandIn):
+    """Several arrays that pass through the graph as one: the results of a loop, or gradients.
+
+    It stands for an array without axes, because the engine compares shapes and dtypes.
+    """
+
+    shape, dtype = (), np.dtype(float)
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: dict[int, Any]):
+        self.parts = parts
+
+    def __add__(self, other: Packed) -> Packed:
+        both = self.parts.keys() & other.parts.keys()
+        joined = {**self.parts, **other.parts}
+        return Packed(joined | {i: self.parts[i] + other.parts[i] for i in both})
+
+
+def trace_scan(
+    tracer: Tracer, loop: Callable[..., Any], cell: Any, inputs: Any, state: Any, reverse: bool
+) -> Any:
+    """Record ``scan(cell, inputs, state, reverse)`` as a loop, and return its results."""
+    several = isinstance(inputs, tuple)
+    xs = [tracer.see(x) if isinstance(x, Value) else x for x in (inputs if several else (inputs,))]
+    if not all(hasattr(x, "shape") for x in xs):
+        return loop(cell, inputs, state, reverse)
+    tracked: set[int] = set()
+    while True:
+        scan = TracedScan(tracer, cell, xs, several, state, reverse, tracked)
+        try:
+            scan.trace()
+        except NotALoop as reason:
+            if len(xs[0]) > LONGEST:
+                raise Untraceable(*reason.args) from None
+            return loop(cell, inputs, state, reverse)
+        more = {i for i, part in enumerate(scan.new) if getattr(part, "tracked", False)}
+        if more <= scan.tracked:
+            return scan.finish()
+        tracked = scan.tracked | more
+
+
+class NotALoop(Exception):  # the scan is recorded step by step instead
+    """The steps of a scan differ in more than numbers."""
+
+
+class TracedScan:
+    """One scan while it is traced.
+
+    Attributes
+    ----------
+    xs, starts : list
+        The inputs, and the arrays of the initial state.
+    inside_xs, olds : list
+        What stands for the input and the state of one step.
+    outputs, new : list
+        The outputs and the new state of one step.
+    tracked : set of int
+        The parts of the state that gradients flow back to: those that are tracked at the start or
+        become so in a step.
+    """
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        cell: Any,
+        xs: list[Any],
+        several: bool,
+        state: Any,
+        reverse: bool,
+        tracked: set[int],
+    ):
+        self.tracer, self.cell, self.xs, self.several = tracer, cell, xs, several
+        self.state = state
+        self.loop = Loop(len(xs[0]), reverse)
+        see = tracer.see
+        self.starts = [
+            see(x) if isinstance(x, Value) else x for x in tree.leaves(state) if is_array(x)
+        ]
+        self.tracked = tracked | {
+            i for i, x in enumerate(self.starts) if isinstance(x, Value) and x.tracked
+        }
+        self.begin = next(clock)
+
+    # -- the step ----------------------------------------------------------------------------------
+
+    def trace(self) -> None:
+        """Record one step of the cell as the body of the loop."""
+        tracer, loop = self.tracer, self.loop
+        t = loop.steps - 1 if loop.reverse else 0
+        self.inside_xs = [self._slice(x, t) for x in self.xs]
+        self.olds = [self._inside(i, start) for i, start in enumerate(self.starts)]
+        olds = iter(self.olds)
+        state = tree.map(lambda part: next(olds) if is_array(part) else part, self.state)
+        recording, here, events = context.get()
+        token = context.set((recording, (*here, ScopePart("step", "", t, self.begin)), events))
+        try:
+            with tracer.block(loop.body):
+                x = tuple(self.inside_xs) if self.several else self.inside_xs[0]
+                output, new = _require_pair(self.cell(x, state), state, t)
+                self.output = output
+                self.outputs = [self._result(part) for part in tree.leaves(output)]
+                self.new = [
+                    self._result(part)
+                    for old, part in zip(tree.leaves(state), tree.leaves(new), strict=True)
+                    if self._is_carried(old, part)
+                ]
+        finally:
+            context.reset(token)
+        self.new_structure = new
+
+    def _slice(self, x: Any, t: int) -> Any:
+        """Return what stands for an input in one step."""
+        whole = self.tracer.argument(getattr(x, "array", x))
+        numbers = np.asarray(numbers_of(x)[t])
+        name = getattr(x, "name", None) or whole.name
+        inside = Variable(name, numbers.shape, numbers.dtype)
+        self.loop.slices.append((inside, whole))
+        array = TracedArray(numbers, inside, self.tracer)
+        return like(x, array, x.tracked) if isinstance(x, Value) else array
+
+    def _inside(self, i: int, start: Any) -> Any:
+        """Return what stands for a part of the state in one step."""
+        numbers = np.asarray(numbers_of(start))
+        name = getattr(start, "name", None) or ""
+        array = TracedArray(numbers, Variable(name, numbers.shape, numbers.dtype), self.tracer)
+        return like(start, array, i in self.tracked) if isinstance(start, Value) else array
+
+    def _is_carried(self, old: Any, new: Any) -> bool:
+        if is_array(old):
+            return True
+        if is_array(new) or type(new) is not type(old) or new != old:
+            expected = "a state whose parts that are not arrays stay as they are"
+            raise NotALoop(expected, tree.describe(new), "carry it as an array, or with the inputs")
+        return False
+
+    def _result(self, part: Any) -> Any:
+        """Return an output or a part of the new state with an array that stands for numbers."""
+        if not is_array(part):
+            raise NotALoop("arrays as outputs", tree.describe(part), "return Tensors")
+        part = self.tracer.see(part) if isinstance(part, Value) else part
+        if isinstance(getattr(part, "array", part), StandIn):
+            return part
+        array = self.tracer.emit("copy", (part,))
+        return array
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def finish(self) -> Any:
+        """Record the loop, and return the stacked outputs and the last state."""
+        loop, tracer = self.loop, self.tracer
+        ends = []
+        for start, old, new in zip(self.starts, self.olds, self.new, strict=True):
+            inside, following = variable_of(old), variable_of(new)
+            last = Variable(inside.name, following.shape, following.dtype)
+            first = tracer.argument(getattr(start, "array", start))
+            loop.states.append(State(first, inside, following, last))
+            ends.append(TracedArray(numbers_of(new), last, tracer))
+        wholes = [self.stack(variable_of(y), numbers_of(y)) for y in self.outputs]
+        tracer.lines.append(loop)
+        results = self._values([*self.outputs, *self.new], [*wholes, *ends])
+        count = len(self.outputs)
+        stacked, lasts = iter(results[:count]), iter(results[count:])
+        state = tree.map(
+            lambda old, new: next(lasts) if is_array(old) else new, self.state, self.new_structure
+        )
+        if not isinstance(self.output, tuple):
+            return next(stacked), state
+        return tuple(next(stacked) for _ in self.output), state
+
+    def stack(self, inside: Variable, numbers: np.ndarray) -> TracedArray:
+        """Return what stands for all steps of a variable of the body."""
+        for known, whole in self.loop.stacks:
+            if known is inside:
+                break
+        else:
+            shape = (self.loop.steps, *inside.shape)
+            whole = Variable(inside.name, shape, inside.dtype)
+            self.loop.stacks.append((inside, whole))
+        return TracedArray(np.broadcast_to(numbers, whole.shape), whole, self.tracer)
+
+    def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
+        """Return the results of the loop as Tensors. One node stands for the whole loop."""
+        inner = {v for v in self._graph([y for y in inside if isinstance(y, Value)])}
+        own = {*self.inside_xs, *[x for x in self.olds if isinstance(x, Value)]} - {None}
+        self.outer = list(
+            dict.fromkeys(
+                x
+                for v in sorted(inner, key=lambda v: v.node.index)
+                for x in v.node.inputs
+                if isinstance(x, Value) and x.tracked and x not in inner and x not in own
+            )
+        )
+        self.outer += [y for y in inside if is_free(y, inner, own) and y not in self.outer]
+        tracked = [getattr(y, "tracked", False) for y in inside]
+        packed = node_value(Packed({}), ScanOp(self), [*self.xs, *self.starts, *self.outer], {})
+        values = []
+        for i, (y, array) in enumerate(zip(inside, arrays, strict=True)):
+            if not isinstance(y, Value):
+                values.append(Tensor.__new__(Tensor))
+                values[-1] = like(Tensor(0.0), array, False)
+            elif tracked[i]:
+                values.append(node_value(array, PART, [packed], {"number": i}))
+            else:
+                values.append(like(y, array, False))
+            values[-1].name = getattr(y, "name", None)
+            self.tracer.named.append((values[-1], array.variable))
+        return values
+
+    def _graph(self, roots: list[Value]) -> list[Value]:
+        """Return the values that the roots were computed from in this step, newest first."""
+        seen = {v for v in roots if v.node is not None and v.node.index > self.begin}
+        waiting = list(seen)
+        while waiting:
+            for x in waiting.pop().node.inputs:
+                fresh = isinstance(x, Value) and x.node is not None and x not in seen
+                if fresh and x.node.index > self.begin:
+                    seen.add(x)
+                    waiting.append(x)
+        return sorted(seen, key=lambda v: v.node.index, reverse=True)
+
+    # -- the loop for the gradients ----------------------------------------------------------------
+
+    def differentiate(self, g: Packed) -> list[Any]:
+        """Record the loop that carries gradients back; return those of the node's inputs."""
+        tracer, count = self.tracer, len(self.outputs)
+        back = Loop(self.loop.steps, not self.loop.reverse)
+        seeds: dict[Value, Any] = {}
+        carried: dict[int, tuple[TracedArray, Any]] = {}
+        with tracer.block(back.body):
+            for i, y in enumerate([*self.outputs, *self.new]):
+                if not (isinstance(y, Value) and y.tracked):
+                    continue
+                arriving = g.parts.get(i)
+                if i < count:
+                    if arriving is None:
+                        continue
+                    inside = Variable("", y.array.shape, y.array.dtype)
+                    inside.name = f"d{y.name}" if y.name else arriving.variable.name
+                    back.slices.append((inside, arriving.variable))
+                    seed = TracedArray(y.array.numbers, inside, tracer)
+                else:
+                    inside = Variable(f"d{y.name}" if y.name else "", y.array.shape, y.array.dtype)
+                    seed = TracedArray(y.array.numbers, inside, tracer)
+                    carried[i - count] = seed, arriving
+                seeds[y] = seeds[y] + seed if y in seeds else seed
+            flows = dict(backward_pass(seeds, self._graph(list(seeds))))
+        results: list[Any] = []
+        for x, inside_x in zip(self.xs, self.inside_xs, strict=True):
+            flow = flows.get(inside_x) if isinstance(x, Value) and x.tracked else None
+            results.append(None if flow is None else self._stacked(back, flow))
+        for k, (start, old) in enumerate(zip(self.starts, self.olds, strict=True)):
+            results.append(self._carry(back, k, start, flows.get(old), carried))
+        for x in self.outer:
+            flow = flows.get(x)
+            results.append(None if flow is None else self._summed(back, flow))
+        self._keep_histories(back)
+        tracer.lines.append(back)
+        return results
+
+    def _stacked(self, back: Loop, flow: TracedArray) -> TracedArray:
+        whole = Variable(flow.variable.name, (back.steps, *flow.shape), flow.dtype)
+        back.stacks.append((flow.variable, whole))
+        return TracedArray(np.broadcast_to(flow.numbers, whole.shape), whole, self.tracer)
+
+    def _summed(self, back: Loop, flow: TracedArray) -> TracedArray:
+        total = Variable(flow.variable.name, flow.shape, flow.dtype)
+        back.sums.append((flow.variable, total))
+        return TracedArray(flow.numbers, total, self.tracer)
+
+    def _carry(self, back: Loop, k: int, start: Any, flow: Any, carried: dict[int, Any]) -> Any:
+        """Carry the gradient of a part of the state to the step before; return that at the start."""
+        if k not in carried:
+            return None
+        seed, arriving = carried[k]
+        zeros = {"shape": seed.shape, "dtype": seed.dtype}
+        if arriving is None:
+            arriving = self.tracer.emit("zeros", (), **zeros)
+        following = flow
+        if flow is None:
+            following = self.tracer.emit("zeros", (), **zeros)
+        last = Variable(seed.variable.name, seed.shape, seed.dtype)
+        back.states.append(State(arriving.variable, seed.variable, following.variable, last))
+        wanted = flow is not None and isinstance(start, Value) and start.tracked
+        return TracedArray(following.numbers, last, self.tracer) if wanted else None
+
+    def _keep_histories(self, back: Loop) -> None:
+        """Stack what the loop for the gradients reads of the first loop, and slice it there."""
+        wholes = {inside: whole for inside, whole in self.loop.slices}
+        renamed: dict[Variable, Variable] = {}
+        inside = set(self.loop.inside)
+        for x in back.uses:
+            if x in inside:
+                whole = wholes[x] if x in wholes else None
+                if whole is None:
+                    whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
+                renamed[x] = Variable(x.name, x.shape, x.dtype, x.note)
+                back.slices.append((renamed[x], whole))
+        rename([back], renamed)
+
+
+class ScanOp:
+    """The op of a node that stands for a whole loop, with the rule that differentiates it."""
+
+    name, variadic, inputs, has_all_rules = "scan", True, ("inputs",), True
+    formula = "scan({inputs})"
+
+    def __init__(self, scan: TracedScan):
+        self.scan = scan
+        self.rules_in_order = (self.rule,)
+
+    def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
+        """Return the gradients of the inputs, the initial state and what the cell captures."""
+        if isinstance(g, Value):
+            expected, fix = "first derivatives of a scan", "call the function that is not compiled"
+            raise Untraceable(expected, "create_graph=True over a scan", fix)
+        return self.scan.differentiate(g)
+
+
+class _PartOp:
+    """The op of one result of a loop."""
+
+    name, variadic, inputs, has_all_rules = "part", False, ("results",), True
+    formula = "{results}"
+    rules_in_order = (lambda g, y, packed, number: Packed({number: g}),)
+
+
+PART: Any = _PartOp()
+
+
+def node_value(array: Any, op: Any, inputs: list[Any], params: dict[str, Any]) -> Tensor:
+    """Return a tracked Tensor that an op of the trace made."""
+    value = like(Tensor(0.0), array, True)
+    node = value.node = Node()
+    arrays = [getattr(x, "array", x) for x in inputs]
+    node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
+    node.index, node.scope, node.used = next(clock), context.get()[1], 0
+    return value
+
+
+def like(value: Value, array: Any, tracked: bool) -> Any:
+    """Return a leaf like `value` with another array."""
+    seen = object.__new__(type(value))
+    seen.array, seen.node, seen.changed, seen.tracked = array, None, 0, tracked
+    seen._name, seen._grad = value.name, None  # type: ignore[attr-defined]
+    return seen
+
+
+def is_array(part: Any) -> bool:
+    """Return True for a Tensor, an array, or what stands for an array."""
+    return isinstance(getattr(part, "array", part), np.ndarray)
+
+
+def is_free(y: Any, inner: set[Any], own: set[Any]) -> bool:
+    """Return True for a result of a step that is a tracked Tensor from outside of the loop."""
+    return isinstance(y, Value) and y.tracked and y not in inner and y not in own
+
+
+def numbers_of(x: Any) -> Any:
+    """Return the numbers of a Tensor, a stand-in or an array."""
+    array = getattr(x, "array", x)
+    return array.numbers if isinstance(array, TracedArray) else array
+
+
+def variable_of(x: Any) -> Variable:
+    """Return the variable of a Tensor of the trace or of a stand-in."""
+    return getattr(x, "array", x).variable
+
+
+def rename(lines: list[Any], names: dict[Variable, Variable]) -> None:
+    """Replace the variables that lines read, also inside of loops."""
+    for line in walk(lines):
+        if isinstance(line, Loop):
+            line.slices = [(x, names.get(whole, whole)) for x, whole in line.slices]
+            line.stacks = [(names.get(x, x), whole) for x, whole in line.stacks]
+            line.sums = [(names.get(x, x), total) for x, total in line.sums]
+            for state in line.states:
+                state.start = names.get(state.start, state.start)
+                state.next = names.get(state.next, state.next)
+        else:
+            line.args = tuple(names.get(x, x) if isinstance(x, Variable) else x for x in line.args)

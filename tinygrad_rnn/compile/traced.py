@@ -1,0 +1,368 @@
+"""Stand-ins for arrays and numbers while a function is traced.
+
+Each has the shape and the dtype of what it stands for, and numbers that are as good as any others.
+NumPy's functions and operators on it are recorded as instructions. Its numbers cannot be read into
+Python, because they would become constants of the program: that is an error which names the read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from ..dtypes import StandIn
+from ..graph import Value
+from .instructions import REDUCTIONS, UFUNCS, Place, Variable
+
+READS = """
+allclose array_equal array_equiv nonzero argwhere flatnonzero count_nonzero unique extract compress
+trim_zeros bincount histogram array_repr array_str array2string save savetxt may_share_memory
+shares_memory copyto put place putmask fill_diagonal
+"""
+READS = frozenset(READS.split())
+"""NumPy's functions whose result depends on numbers in a way that no program can follow."""
+
+METHODS = """
+mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace sort squeeze
+swapaxes dot ravel searchsorted ptp choose
+"""
+METHODS = frozenset(METHODS.split())
+"""Methods that are NumPy's function of the same name."""
+
+
+class Untraceable(Exception):  # becomes NotCompilable, which names the function
+    """Something that a trace cannot follow: what was expected, what came, and what to do."""
+
+    def __init__(self, expected: str, got: str, fix: str):
+        super().__init__(expected, got, fix)
+        self.expected, self.got, self.fix = expected, got, fix
+
+
+def _reads(what: str) -> Any:
+    """Return a method that raises the error for a read of values."""
+
+    def refuse(self: TracedArray, *_: Any, **__: Any) -> Any:
+        raise read_error(what, self)
+
+    return refuse
+
+
+def read_error(what: str, x: TracedArray) -> Untraceable:
+    """Return the error for a read of the numbers of `x` into Python."""
+    name = f" of {x.variable.name}" if x.variable.name else ""
+    got = f"{what}{name}, whose numbers differ from call to call"
+    fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
+    return Untraceable("numbers that only ops read", got, fix)
+
+
+class TracedArray(StandIn, NDArrayOperatorsMixin):
+    """What stands for an array.
+
+    Attributes
+    ----------
+    numbers : numpy.ndarray
+        An array of the same shape and dtype.
+    variable : Variable
+        The variable of the program. A write in place gives the stand-in another variable.
+    trace : Trace
+        Where instructions are recorded.
+    shared : bool
+        True if another stand-in shows the same memory, so that a write in place cannot be followed.
+    """
+
+    __slots__ = ("numbers", "shared", "trace", "variable")
+    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # for isinstance
+    __hash__ = object.__hash__
+
+    def __init__(self, numbers: Any, variable: Variable, trace: Any, shared: bool = False):
+        self.numbers, self.variable, self.trace, self.shared = numbers, variable, trace, shared
+
+    shape = property(lambda self: self.numbers.shape)
+    dtype = property(lambda self: self.numbers.dtype)
+    ndim = property(lambda self: self.numbers.ndim)
+    size = property(lambda self: self.numbers.size)
+    nbytes = property(lambda self: self.numbers.nbytes)
+    itemsize = property(lambda self: self.numbers.itemsize)
+    T = property(lambda self: self.transpose())
+    mT = property(lambda self: np.swapaxes(self, -1, -2))  # NumPy's name
+
+    def __repr__(self) -> str:
+        return f"TracedArray({self.variable})"
+
+    # -- reads of numbers, which cannot be followed ------------------------------------------------
+
+    __bool__, __float__, __int__ = _reads("bool()"), _reads("float()"), _reads("int()")
+    __index__, __complex__ = _reads("an index"), _reads("complex()")
+    __array__, __contains__ = _reads("np.asarray()"), _reads("in")
+    __format__, __delitem__ = _reads("format()"), _reads("del")
+    tolist, tobytes, nonzero = _reads("tolist()"), _reads("tobytes()"), _reads("nonzero()")
+    fill, put, itemset = _reads("fill()"), _reads("put()"), _reads("itemset()")
+    data, flat = property(_reads("data")), property(_reads("flat"))
+    __copy__ = __deepcopy__ = lambda self, *_: self.copy()
+
+    def item(self) -> TracedNumber:
+        """Return the only entry as a stand-in for a plain number."""
+        return self.trace.emit("item", (self,))
+
+    # -- indices -----------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Any:
+        if _is_basic(index):
+            return self.trace.emit("index", (self,), index=index)
+        template, arrays = self.trace.template(index)
+        parts = template if isinstance(template, tuple) else (template,)
+        if any(isinstance(p, Place) and arrays[p.number].dtype.kind == "b" for p in parts):
+            fix = "use tg.where, whose result has the shape of the mask"
+            raise Untraceable("an index that gives a known shape", "a mask as an index", fix)
+        shifted = self.trace.shift(template, 1)
+        return self.trace.emit("index_arrays", (self, *arrays), index=shifted)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._replace(self.trace.emit_call(with_entries, (self, index, value), {}))
+
+    def _replace(self, new: Any) -> Any:
+        """Continue with `new`, cast to this dtype, as a write in place does."""
+        if self.shared:
+            fix = "make a new array, x = x + 1, instead of x += 1"
+            raise Untraceable("arrays that are not written into", "a write into a view", fix)
+        new = new if new.dtype == self.dtype else new.astype(self.dtype)
+        self.numbers, self.variable = np.broadcast_to(new.numbers, self.shape), new.variable
+        return self
+
+    # -- NumPy's functions -------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Value) for x in inputs):
+            return NotImplemented
+        out = kwargs.pop("out", (None,))[0]
+        name = {"abs": "absolute", "true_divide": "divide"}.get(ufunc.__name__, ufunc.__name__)
+        if method == "at" or (out is not None and not isinstance(out, StandIn)):
+            raise read_error(f"a write by np.{name}", self)
+        reduced = {f: n for n, f in REDUCTIONS.items()}.get(ufunc) if method == "reduce" else None
+        if method == "__call__" and name == "matmul" and not kwargs:
+            result = self.trace.emit("matmul", inputs)
+        elif method == "__call__" and name in UFUNCS and not kwargs:
+            result = self.trace.emit(name, inputs)
+        elif reduced and not {*kwargs} - {"axis", "dtype", "keepdims"}:
+            axis, dtype, *_ = (*inputs[1:], *[None] * 2) if inputs[1:] else (0, None)
+            axis, dtype = kwargs.get("axis", axis), kwargs.get("dtype", dtype)
+            a = inputs[0] if dtype is None else inputs[0].astype(dtype, copy=False)
+            result = reduce(a, reduced, axis, bool(kwargs.get("keepdims")))
+        else:
+            function = ufunc if method == "__call__" else getattr(ufunc, method)
+            result = self.trace.emit_call(function, inputs, kwargs)
+        return result if out is None else out._replace(result)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, Value) for kind in types):
+            return NotImplemented
+        if function in FORMS:
+            return FORMS[function](*args, **kwargs)
+        if function.__name__ in READS or "out" in kwargs:
+            raise read_error(f"np.{function.__name__}", self)
+        return self.trace.emit_call(function, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in METHODS:
+            return partial(getattr(np, name), self)
+        raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r} in a trace")
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """Return the entries in another dtype."""
+        dtype = np.dtype(dtype)
+        same = dtype == self.dtype and not copy
+        return self if same else self.trace.emit("astype", (self,), dtype=dtype)
+
+    def reshape(self, *shape: Any) -> Any:
+        """Return the entries in another shape."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return the array with its axes in another order."""
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def view(self, dtype: Any = None) -> Any:
+        """Return this array; its bytes cannot be seen as another dtype."""
+        if dtype is not None:
+            raise read_error("view()", self)
+        return self
+
+    def copy(self, order: str = "C") -> Any:
+        """Return a copy."""
+        return self.trace.emit("copy", (self,))
+
+    def flatten(self) -> Any:
+        """Return the entries along one axis."""
+        return self.reshape(-1)
+
+    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        """Return the sum along axes."""
+        return _sum(self, axis, dtype, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the product along axes."""
+        return reduce(self, "prod", axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the largest entries along axes."""
+        return reduce(self, "max", axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return the smallest entries along axes."""
+        return reduce(self, "min", axis, keepdims)
+
+    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return whether an entry is not 0, along axes."""
+        return reduce(self, "any", axis, keepdims)
+
+    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """Return whether no entry is 0, along axes."""
+        return reduce(self, "all", axis, keepdims)
+
+
+class TracedNumber(TracedArray):
+    """What stands for a plain Python number, such as the learning rate or ``loss.item()``."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: type(self.numbers))  # type: ignore[assignment]
+
+    shape, ndim, size = (), 0, 1
+    dtype = property(lambda self: np.dtype(type(self.numbers)))
+    is_integer = _reads("is_integer()")
+
+    def __init__(self, numbers: Any, variable: Variable, trace: Any):
+        super().__init__(numbers, variable, trace)
+
+
+# -- NumPy's functions as instructions -------------------------------------------------------------
+
+
+def _is_basic(index: Any) -> bool:
+    """Return True for an index of integers, slices, None and ... that no trace computes."""
+    parts = index if isinstance(index, tuple) else (index,)
+    ends = [e for p in parts if type(p) is slice for e in (p.start, p.stop, p.step)]
+    plain = (int, np.integer, slice, type(None), type(...))
+    return all(
+        isinstance(p, plain) and not isinstance(p, bool) and type(p) is not TracedNumber
+        for p in (*parts, *ends)
+    )
+
+
+def with_entries(a: Any, index: Any, value: Any) -> Any:
+    """Return a copy of `a` with other entries at an index."""
+    a = a.copy()
+    a[index] = value
+    return a
+
+
+def reduce(a: Any, function: str, axis: Any, keepdims: bool) -> Any:
+    """Record a reduction along axes."""
+    n = a.ndim
+    axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    settings = {"axis": tuple(sorted(int(i) % n for i in axes)) if n else (), "keepdims": keepdims}
+    return a.trace.emit(function, (a,), **settings)
+
+
+def _sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    wide = np.add.reduce(np.empty(1, a.dtype)).dtype if dtype is None else np.dtype(dtype)
+    a = a if a.dtype == wide else a.astype(wide)
+    return reduce(a, "sum", axis, keepdims)
+
+
+def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    if a.dtype.kind != "f" or a.dtype == np.float16 or dtype is not None:
+        return a.trace.emit_call(np.mean, (a, axis), {"keepdims": keepdims, "dtype": dtype})
+    total = _sum(a, axis, keepdims=keepdims)
+    return total / (a.size / max(total.size, 1))
+
+
+def _shaped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that records a change of shape; NumPy says to which."""
+    return lambda a, *args, **more: a.trace.emit(
+        "reshape", (a,), shape=function(np.broadcast_to(0, a.shape), *args, **more).shape
+    )
+
+
+def _transposed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that records an order of axes; NumPy says which."""
+
+    def record(a: Any, *args: Any, **more: Any) -> Any:
+        marked = function(np.empty(tuple(range(2, 2 + a.ndim)), "V0"), *args, **more)
+        return a.trace.emit("transpose", (a,), axes=tuple(n - 2 for n in marked.shape))
+
+    return record
+
+
+def _flip(a: Any, axis: Any = None) -> Any:
+    axes = range(a.ndim) if axis is None else np.atleast_1d(axis) % a.ndim
+    return a[tuple(slice(None, None, -1 if i in axes else None) for i in range(a.ndim))]
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, **more: Any) -> Any:
+    low, high = more.get("min", a_min), more.get("max", a_max)
+    a = a if low is None else np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+def _join(arrays: Any, axis: Any = 0, **more: Any) -> Any:
+    trace = next(a.trace for a in arrays if isinstance(a, StandIn))
+    if axis is None or more:
+        return trace.emit_call(np.concatenate, (list(arrays), axis), more)
+    n = np.ndim(arrays[0])
+    return trace.emit("concatenate", tuple(arrays), axis=int(axis) % n)
+
+
+def _stack(arrays: Any, axis: int = 0) -> Any:
+    return _join([np.expand_dims(a, axis) for a in arrays], axis)
+
+
+def _zeros(a: Any, dtype: Any = None, **_: Any) -> Any:
+    return a.trace.emit("zeros", (), shape=a.shape, dtype=np.dtype(dtype or a.dtype))
+
+
+def _ones(a: Any, dtype: Any = None, **_: Any) -> Any:
+    one = a.trace.emit("astype", (1,), dtype=np.dtype(dtype or a.dtype))
+    return np.broadcast_to(one, a.shape) if a.ndim else one
+
+
+def _where(condition: Any, *choices: Any) -> Any:
+    trace = next(x.trace for x in (condition, *choices) if isinstance(x, StandIn))
+    if not choices:
+        raise read_error("np.where without choices", condition)
+    return trace.emit("where", (condition, *choices))
+
+
+def _broadcast(a: Any, shape: Any) -> Any:
+    shape = tuple(int(n) for n in np.atleast_1d(shape))
+    return a.trace.emit("broadcast_to", (a,), shape=shape)
+
+
+FORMS: dict[Any, Callable[..., Any]] = {
+    np.sum: _sum, np.mean: _mean, np.clip: _clip, np.flip: _flip, np.where: _where,
+    np.prod: lambda a, axis=None, keepdims=False: reduce(a, "prod", axis, keepdims),
+    np.max: lambda a, axis=None, keepdims=False: reduce(a, "max", axis, keepdims),
+    np.min: lambda a, axis=None, keepdims=False: reduce(a, "min", axis, keepdims),
+    np.any: lambda a, axis=None, keepdims=False: reduce(a, "any", axis, keepdims),
+    np.all: lambda a, axis=None, keepdims=False: reduce(a, "all", axis, keepdims),
+    **{f: _shaped(f) for f in (np.reshape, np.squeeze, np.expand_dims, np.ravel)},
+    **{f: _transposed(f) for f in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis)},
+    np.broadcast_to: _broadcast, np.concatenate: _join, np.stack: _stack,
+    np.copy: lambda a, **more: a.copy(),
+    np.zeros_like: _zeros, np.empty_like: _zeros, np.ones_like: _ones,
+    np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim, np.size: lambda a: a.size,
+    np.dot: lambda a, b: a.trace.emit("matmul", (a, b)) if np.ndim(a) == np.ndim(b) == 2
+        else (a if isinstance(a, StandIn) else b).trace.emit_call(np.dot, (a, b), {}),
+    np.result_type: lambda *xs: np.result_type(
+        *[x.numbers if isinstance(x, StandIn) else x for x in xs]),
+}  # fmt: skip
+"""The functions that have a form of their own. Any other function is called by the program."""

@@ -1,0 +1,282 @@
+"""The tracer: a recorder that turns a run of a function into instructions.
+
+The function runs once, on stand-ins. Everything that it reads is one of: an argument; a Tensor that
+it captures, which becomes an input of the program; an array that it captures, which the program
+reads anew in every call; or a plain Python value, which the guards compare before each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..dtypes import StandIn
+from ..graph import Recorder, Value
+from ..op import Op
+from .instructions import Instruction, Place, Variable, compute
+from .loops import like, trace_scan
+from .lowered import LOWERED
+from .traced import TracedArray, TracedNumber, Untraceable
+
+UNSEEDED = np.random.default_rng(0)
+
+
+class Tracer(Recorder):
+    """Records what a function does.
+
+    Attributes
+    ----------
+    keep_grads : bool
+        If False, every parameter seems to have a gradient before the call. Most functions remove
+        it first, so their program is the same whether there is one. If the program reads such a
+        gradient after all, the function is traced again with the gradients as they are.
+    lines : list of Instruction or Loop
+        The lines of the block that is being recorded: the function, or the body of a loop.
+    stand_ins : dict of Value to Value
+        What stands for each Tensor that the function captures.
+    grads : dict of Value to TracedArray
+        What stands for the ``.grad`` that such a Tensor had before the call.
+    origins : dict of Value to (tuple, Variable)
+        The source of each such Tensor, and the variable of its array before the call.
+    constants : dict of int to (array, Variable)
+        The arrays that the function captures. They are kept, so no `id` is used twice.
+    twins : dict of Optimizer to Optimizer
+        A copy of each optimizer that the function steps, with stand-ins in it.
+    inputs : list of (Variable, tuple)
+        The inputs of the program, each with its source: ``("argument", i)``, ``("tensor", value)``,
+        ``("grad", source of a Tensor)``, ``("array", array)``, ``("rate", optimizer, group)`` or
+        ``("state", optimizer, parameter, name)``, the last two with numbers.
+    generators : list
+        The generators of random numbers that the function draws from.
+    named : list of (Value, Variable)
+        The results of ops. A name is often given to a result later.
+    """
+
+    def __init__(self, keep_grads: bool = False) -> None:
+        self.keep_grads = keep_grads
+        self.lines: list[Any] = []
+        self.stand_ins: dict[Value, Value] = {}
+        self.grads: dict[Value, TracedArray] = {}
+        self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
+        self.constants: dict[int, tuple[Any, Variable]] = {}
+        self.twins: dict[Any, Any] = {}
+        self.inputs: list[tuple[Variable, tuple[Any, ...]]] = []
+        self.generators: list[Any] = []
+        self.named: list[tuple[Value, Variable]] = []
+
+    # -- instructions ------------------------------------------------------------------------------
+
+    def emit(self, function: str, args: Sequence[Any], /, **settings: Any) -> Any:
+        """Record one instruction, and return what stands for its result."""
+        numbers = [x.numbers if isinstance(x, StandIn) else x for x in args]
+        with np.errstate(all="ignore"):
+            result = compute(function, numbers, settings)
+        if isinstance(result, tuple | list):
+            return self._parts(function, args, settings, result)
+        kind: Any = type(result) if type(result) in (int, float, bool) else np.asarray(result).dtype
+        out = Variable("", np.shape(result), kind)
+        self.lines.append(
+            Instruction(function, tuple([self.argument(x) for x in args]), settings, out)
+        )
+        if isinstance(kind, type):
+            return TracedNumber(result, out, self)
+        base = args[0] if args and isinstance(args[0], TracedArray) else None
+        shared = base is not None and np.may_share_memory(result, base.numbers)
+        if shared and base is not None:
+            base.shared = True
+        return TracedArray(np.asarray(result), out, self, shared)
+
+    def _parts(self, function: str, args: Any, settings: Any, results: Any) -> Any:
+        """Record a call that returns several arrays, and return what stands for each of them."""
+        whole = Variable("", (), np.dtype(object))
+        inputs = tuple([self.argument(x) for x in args])
+        self.lines.append(Instruction(function, inputs, settings, whole))
+        found = []
+        for i, part in enumerate(results):
+            out = Variable("", part.shape, part.dtype)
+            self.lines.append(Instruction("part", (whole,), {"number": i}, out))
+            found.append(TracedArray(part, out, self, shared=True))
+        return type(results)(found) if type(results) in (tuple, list) else tuple(found)
+
+    def emit_call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Record the call of a function that has no form of its own."""
+        (positional, named), arrays = self.template((tuple(args), dict(kwargs)))
+        result = self.emit(
+            "call", arrays, function=function, positional=positional, named=named
+        )
+        if isinstance(result, TracedNumber):
+            self.lines.pop()
+            got = f"{getattr(function, '__name__', 'a function')}, which returns a Python value"
+            raise Untraceable("numbers that only ops read", got, "compute it outside")
+        return result
+
+    def template(self, structure: Any) -> tuple[Any, list[TracedArray]]:
+        """Return a structure with a `Place` for each stand-in, and the stand-ins in order."""
+        found: list[TracedArray] = []
+
+        def visit(part: Any) -> Any:
+            if isinstance(part, StandIn):
+                found.append(part)  # type: ignore[arg-type]
+                return Place(len(found) - 1)
+            if isinstance(part, Value):
+                raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
+            if isinstance(part, np.ndarray) and part.ndim:
+                found.append(TracedArray(part, self.argument(part), self))
+                return Place(len(found) - 1)
+            if isinstance(part, tuple | list):
+                return type(part)([visit(p) for p in part])
+            if isinstance(part, dict):
+                return {name: visit(p) for name, p in part.items()}
+            if isinstance(part, slice):
+                return slice(visit(part.start), visit(part.stop), visit(part.step))
+            return part
+
+        return visit(structure), found
+
+    def shift(self, template: Any, by: int) -> Any:
+        """Return a template whose places are moved by a number."""
+        if isinstance(template, Place):
+            return Place(template.number + by)
+        if isinstance(template, tuple | list):
+            return type(template)([self.shift(part, by) for part in template])
+        return template
+
+    def argument(self, x: Any) -> Any:
+        """Return the variable of a stand-in or of an array, or a plain Python number."""
+        if isinstance(x, StandIn):
+            return x.variable  # type: ignore[attr-defined]
+        if type(x) in (int, float, bool):
+            return x
+        if isinstance(x, np.bool_):
+            return bool(x)
+        if isinstance(x, Value):
+            raise Untraceable("arrays", "a Tensor inside of an op", "pass its array")
+        array = np.asarray(x)
+        if id(array) not in self.constants:
+            variable = Variable("constant", array.shape, array.dtype)
+            self.constants[id(array)] = array, variable
+            self.inputs.append((variable, ("array", array)))
+        return self.constants[id(array)][1]
+
+    def stand_in(self, array: Any, name: str, *source: Any) -> Any:
+        """Return what stands for an input of the program."""
+        number = type(array) in (int, float)
+        variable = Variable(name, np.shape(array), type(array) if number else array.dtype)
+        self.inputs.append((variable, source))
+        return (TracedNumber if number else TracedArray)(array, variable, self)
+
+    @contextmanager
+    def block(self, lines: list[Any]) -> Any:
+        """Record into another list of lines inside the block."""
+        before, self.lines = self.lines, lines
+        try:
+            yield
+        finally:
+            self.lines = before
+
+    # -- events ------------------------------------------------------------------------------------
+
+    def see(self, value: Value) -> Value:
+        """Return what stands for a Tensor; a Tensor of the trace stands for itself."""
+        if isinstance(value.array, StandIn):
+            return value
+        if value not in self.stand_ins:
+            name = value.name or ""
+            self.replace(value, name, "tensor", value)
+        return self.stand_ins[value]
+
+    def replace(self, value: Value, name: str, *source: Any) -> Value:
+        """Let a stand-in, an input of the program, stand for `value` from now on."""
+        array = self.stand_in(value.array, name, *source)
+        self.origins[value] = source, array.variable
+        seen = self.stand_ins[value] = like(value, array, value.tracked)
+        if value.tracked and value.node is None:
+            grad = value._grad
+            if grad is None and not self.keep_grads:
+                grad = value.array
+            if grad is not None:
+                seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", source)
+        return seen
+
+    def forward(self, op: Op) -> Callable[..., Any]:
+        """Return a function that records what an op does, or, if that fails, a call of the op."""
+
+        def run(*arrays: Any, **params: Any) -> Any:
+            if not any(isinstance(x, StandIn) for x in (*arrays, *tree.leaves(params))):
+                return op.forward(*arrays, **params)
+            mark = len(self.lines)
+            try:
+                return LOWERED.get(op.name, op.forward)(*arrays, **params)
+            except Untraceable:
+                del self.lines[mark:]
+                return self.emit_call(op.forward, arrays, params)
+
+        return run
+
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
+        """Note which variable a result is, because it may get a name later."""
+        if isinstance(out.array, TracedArray):
+            self.named.append((out, out.array.variable))
+
+    def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
+        """Name the gradient of a value after it."""
+        if x.name and isinstance(total, TracedArray):
+            total.variable.name = total.variable.name or f"d{x.name}"
+
+    def expect(self, condition: Any) -> bool:
+        """Record a condition that each call tests. If it fails, the plain function runs instead."""
+        if not isinstance(condition, StandIn):
+            return bool(condition)
+        self.emit("expect", (condition,))
+        return True
+
+    def allow(self, condition: Any) -> bool:
+        """Return True, because the code after such a condition is right in both cases."""
+        return True if isinstance(condition, StandIn) else bool(condition)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """Record a draw, which each call makes anew."""
+        if id(generator) not in self.constants:
+            self.generators.append(generator)
+            variable = Variable("rng", (), np.dtype(object))
+            self.constants[id(generator)] = generator, variable
+            self.inputs.append((variable, ("array", generator)))
+        out = Variable("u", tuple(shape), np.dtype(float))
+        drawn_from = self.constants[id(generator)][1]
+        self.lines.append(Instruction("draw", (drawn_from,), {"shape": tuple(shape)}, out))
+        return TracedArray(UNSEEDED.random(shape), out, self)
+
+    def call(self, module: Any, args: Any, kwargs: Any) -> Any:
+        """Run a module."""
+        return module.forward(*args, **kwargs)
+
+    def scan(self, loop: Callable[..., Any], *arguments: Any) -> Any:
+        """Record a loop over time as one instruction."""
+        return trace_scan(self, loop, *arguments)
+
+    def optimize(self, optimizer: Any) -> None:
+        """Run the update of an optimizer on a copy of it that holds stand-ins."""
+        if optimizer not in self.twins:
+            twin = self.twins[optimizer] = copy(optimizer)
+            twin.param_groups = [
+                {**group, "lr": self.stand_in(float(group["lr"]), "lr", "rate", optimizer, i)}
+                for i, group in enumerate(optimizer.param_groups)
+            ]
+            twin.state = [
+                {name: self.stand_in(a, name, "state", optimizer, i, name) for name, a in s.items()}
+                for i, s in enumerate(optimizer.state)
+            ]
+        self.twins[optimizer]._update_all()
+
+    def begin_backward(self, order: Any) -> None:
+        """Do nothing, because what happens in a trace does not concern the recorders around it."""
+
+    end_backward = begin_backward
+
+    def accumulate(self, x: Value, total: Any) -> None:
+        """Do nothing, for the same reason."""
