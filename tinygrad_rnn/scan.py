@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from . import check, ops, tree
 from .errors import argument_error, describe
 from .graph import ScopePart, clock, context
+from .ops.collector import collector_paused
 from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"
@@ -88,11 +89,12 @@ def scan(
     recording, here = context.get()
     token, scan_id = context.set((recording, here)), next(clock)
     try:
-        for t in reversed(steps) if reverse else steps:
-            context.set((recording, (*here, ScopePart("step", "", t, scan_id))))
-            x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
-            output, state = _require_pair(cell(x, state), state, t)
-            outputs.append(output)
+        with collector_paused():
+            for t in reversed(steps) if reverse else steps:
+                context.set((recording, (*here, ScopePart("step", "", t, scan_id))))
+                x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
+                output, state = _require_pair(cell(x, state), state, t)
+                outputs.append(output)
     finally:
         context.reset(token)
     if reverse:
