@@ -109,13 +109,13 @@ def backward_pass(
         if node.used > 1:
             raise messages.used_error(y)
         rules, params = node.op.rules_in_order, node.params
-        result, inputs = (y, _recorded_inputs(node)) if record else (y.array, node.arrays)
-        together = rules[0](g, result, *inputs, **params) if node.op.variadic else None
+        arguments = (g, y, *_recorded_inputs(node)) if record else (g, y.array, *node.arrays)
+        together = rules[0](*arguments, **params) if node.op.variadic else None
         for i, x in enumerate(node.inputs):
             if isinstance(x, Value) and x.tracked:
                 if x.changed > node.index:
                     raise messages.changed_error(x, node)
-                c = together[i] if together else rules[i](g, result, *inputs, **params)
+                c = together[i] if together else rules[i](*arguments, **params)
                 if type(c) is SparseGrad:
                     sparse.setdefault(x, []).append(c)
                 else:
