@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import frexp, inf, isfinite
+from math import frexp, inf, isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,11 @@ def clip_grad_norm_(
 def _norm(gradients: list[np.ndarray], norm_type: float) -> float:
     """Return the joint norm, or inf or 0 if the sum of powers is out of the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
-        wide = (g.ravel().astype(np.float64) for g in gradients if g.size)
-        norms = [float(np.linalg.norm(g, norm_type)) for g in wide]
+        wide = [g.ravel().astype(np.float64) for g in gradients if g.size]
+        if norm_type == 2:  # what NumPy computes, without its checks
+            norms = [sqrt(g.dot(g)) for g in wide]
+        else:
+            norms = [float(np.linalg.norm(g, norm_type)) for g in wide]
         return float(np.linalg.norm(norms, norm_type)) if norms else 0.0
 
 
