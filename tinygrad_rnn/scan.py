@@ -40,6 +40,8 @@ def scan(
 
     Every node of the graph is recorded with its time step, so that drawings can show time.
     Backpropagation through time is the backward pass through these nodes.
+    Python's cyclic garbage collector is paused during the loop, because it would look at all
+    earlier nodes again and again.
 
     Parameters
     ----------
