@@ -30,8 +30,6 @@ from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
-from tinygrad_rnn.compile import jit
-from tinygrad_rnn.compile.capture import captured
 from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
@@ -44,7 +42,7 @@ from tinygrad_rnn.gradcheck import (
     is_elementwise,
     place_inside,
 )
-from tinygrad_rnn.graph import Node, Value, observers, toposort
+from tinygrad_rnn.graph import EAGER, Node, Value, context, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import methods_elsewhere, names_elsewhere, numpy_protocol
@@ -61,6 +59,7 @@ from tinygrad_rnn.serialize.whole_file import find_target, replace_file
 from tinygrad_rnn.tensor import Tensor
 
 __all__ = [
+    "EAGER",
     "ELSEWHERE",
     "FORMAT",
     "HANDLER",
@@ -89,11 +88,11 @@ __all__ = [
     "backward_pass",
     "batches",
     "build_parser",
-    "captured",
     "cases",
     "check_op",
     "cli",
     "compositions",
+    "context",
     "cross_entropy",
     "demo_text",
     "domain_of_inputs",
@@ -102,7 +101,6 @@ __all__ = [
     "find_target",
     "interrupt",
     "is_elementwise",
-    "jit",
     "levels",
     "load_metadata",
     "load_model",
@@ -115,7 +113,6 @@ __all__ = [
     "network",
     "numbers",
     "numpy_protocol",
-    "observers",
     "one_hot",
     "place_inside",
     "plain_scope",

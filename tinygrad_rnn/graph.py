@@ -219,15 +219,32 @@ class Recorder:
     the recorder around it. To let an event happen, a method calls that of `outer`.
     """
 
-    outer: Any
+    outer: Any = EAGER
 
     def __enter__(self) -> Any:
+        if any(state[2] is self for state in (*blocks.get(), context.get())):
+            raise RuntimeError(f"{self!r}: the block is open already; make another one")
         self.outer = recorder()
         open_block(lambda recording, here, _: (recording, here, self))
         return self
 
     def __exit__(self, *error: object) -> None:
-        close_block()
+        """End the block. It need not be the innermost one: a generator may hold it open.
+
+        A generator that is closed in another task does not find the block there.
+        """
+        states = [*blocks.get(), context.get()]
+        begin = next((i for i, state in enumerate(states) if state[2] is self), None)
+        if begin is None:
+            return
+        del states[begin]
+        for i, (recording, here, inner) in enumerate(states):
+            if inner is self:
+                states[i] = recording, here, self.outer
+            elif isinstance(inner, Recorder) and inner.outer is self:
+                inner.outer = self.outer
+        blocks.set(tuple(states[:-1]))
+        context.set(states[-1])
 
     def __getattr__(self, event: str) -> Any:
         return getattr(self.outer, event)
@@ -319,7 +336,7 @@ def scope(*parts: str | int) -> Block:
         expected, fix = "a name (str) or a time step (int)", "use str(...) or int(...) on the part"
         messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
     inner = tuple([ScopePart.of(part) for part in parts])
-    return Block("scope(...)", lambda recording, here, recorder: (recording, here + inner, recorder))
+    return Block("scope(...)", lambda on, here, recorder: (on, here + inner, recorder))
 
 
 def toposort(root: Value) -> list[Value]:

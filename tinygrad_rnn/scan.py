@@ -17,6 +17,7 @@ State = TypeVar("State")
 StepFunction = Callable[[Any, Any], tuple[Any, Any]]
 """A pure function ``(x, state) -> (output, state)``: a cell, or one part of a cell."""
 
+
 def scan(
     cell: Callable[[Any, State], tuple[Output, State]],
     inputs: Any,

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from internals import NonFiniteError, WrittenError, observers
+from internals import EAGER, NonFiniteError, WrittenError, context
 
 import tinygrad_rnn as tg
 
@@ -90,7 +90,7 @@ def test_a_write_to_an_array_of_a_live_graph_names_both_places(number, mistake, 
 def test_outside_of_the_block_nothing_is_observed(mistake, w):
     mistake(w, np.ones(3, np.float32))
     assert w.grad is not None
-    assert not observers
+    assert context.get() == (True, (), EAGER)
 
 
 def test_arrays_can_be_written_to_when_their_graph_is_gone(w):
@@ -498,7 +498,7 @@ def test_a_block_observes_its_thread_and_its_task_only(w):
 
     asyncio.run(run())
     assert len(found) == 2
-    assert not observers
+    assert context.get() == (True, (), EAGER)
 
 
 def test_blocks_nest_and_decorate(w):
@@ -515,7 +515,7 @@ def test_blocks_nest_and_decorate(w):
     assert wrong.__doc__ == "Its text."
     with pytest.raises(NonFiniteError), np.errstate(all="ignore"):
         wrong(2)
-    assert not observers
+    assert context.get() == (True, (), EAGER)
 
 
 def test_an_inner_block_leaves_the_outer_one_intact(w):
@@ -539,7 +539,7 @@ def test_an_inner_block_leaves_the_outer_one_intact(w):
         written(tg.debug())
     with pytest.raises(WrittenError), tg.debug():
         written(tg.debug().__call__)
-    assert not observers
+    assert context.get() == (True, (), EAGER)
     w.data[0] = 6
 
 
@@ -563,7 +563,7 @@ def test_a_block_in_a_generator_ends_without_the_others(w):
         with pytest.raises(NonFiniteError):
             tg.log(w - 2)
         wrong(several)
-    assert not observers
+    assert context.get() == (True, (), EAGER)
 
 
 def test_debug_cannot_decorate_a_function_whose_body_runs_later():

@@ -12,7 +12,6 @@ from compiled_cells import (
     run_random_cell,
 )
 from helpers import state_parts
-from internals import jit
 
 import tinygrad_rnn as tg
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from compiled_cells import LAYERS, assert_near, run_random_cell
 from helpers import state_parts
-from internals import jit
 
 import tinygrad_rnn as tg
 

@@ -180,6 +180,7 @@ def test_an_export_leaves_recording_and_parameters_as_they_were(tmp_path):
         interop.to_onnx(model, [[1, 2], [3, 4]], tmp_path / "x.onnx")
     assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(type(parameter.data) is np.ndarray for parameter in model.parameters())
     assert model(np.array([[1]]))["steps"].requires_grad
 
 
@@ -241,6 +242,29 @@ FUNCTIONS = {
     ),
     "integers": lambda x: x * 2 + tg.Tensor(np.array([1, 2, 3])).astype(np.float32),
     "a constant output": lambda x, w: (x, w * 2),
+    "a leaky unit": lambda x: tg.where(x > 0, x, 0.1 * x),
+    "comparisons": lambda x: [
+        x * mask
+        for mask in (x < 0.1, x <= 0, x > -x, x >= x[:1], x == tg.relu(x), x != tg.relu(x), x > 0)
+    ],
+    "masks": lambda x: x * ((x > 0) & ~(x > 1) | np.logical_and(x < -1, x > -2) ^ (x == 0)),
+    "a mask of arrays": lambda x: tg.where(np.where(x.data > 0, x.data < 1, x.data < -1), x, 0),
+    "missing numbers": np.errstate(all="ignore")(
+        lambda x: tg.where(np.isnan(tg.log(x)), 0, x) * np.isfinite(tg.log(x))
+    ),
+    "infinite numbers": np.errstate(all="ignore")(
+        lambda x: tg.where(np.isinf(tg.log(tg.relu(x))), 5, x)
+    ),
+    "any, all": lambda x: (x * (x > 1).any(axis=-1, keepdims=True), x * (x > -9).all()),
+    "argmax": lambda x: (x * x.argmax(axis=0), x + x.argmin(axis=-1)[..., None], x * x.argmax()),
+    "arithmetic with a mask": lambda x: x * (x.data > 0).astype(np.float32) - (1 - (x > 0)) * x,
+    "a mean of an array": lambda x: x - x.data.mean(axis=0) / (np.abs(x.data).max() + 1),
+    "a scalar": lambda x: x * (x > 0).mean().astype(x.dtype) + x.data[0, 0, 0],
+    "a detached part": lambda x: x * tg.tanh(x).detach(),
+    "a new Tensor": lambda x: tg.tanh(tg.Tensor(x.data)) + x,
+    "without a graph": tg.no_grad()(lambda x: tg.tanh(x) * 2),
+    "sizes": lambda x: (x + np.zeros_like(x), x * np.ones_like(x.data)),
+    "the sign of integers": lambda x: x * ((x > 0) * 2 - 1) * tg.Tensor([2, 3, 4]),
 }
 
 
@@ -263,3 +287,44 @@ def test_integers_may_be_computed_before_an_embedding(tmp_path):
     model.embedding = embedding
     _, session, axes = export(model, np.array([[1, 2], [3, 0]]), tmp_path / "x.onnx")
     assert_agree(session, axes, model, (np.array([[4, 1, 0], [2, 2, 3], [0, 1, 1]]),))
+
+
+def test_lengths_may_be_computed_with(tmp_path):
+    class MeanOfSteps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = nn.GRU(3, 2, rng=0)
+
+        def forward(self, x, lengths):
+            h, _ = self.gru(x, lengths=lengths)
+            return h.sum(axis=0) / tg.Tensor(lengths).astype(np.float32)[:, None]
+
+    model = MeanOfSteps()
+    _, session, axes = export(model, floats(4, 2, 3), tmp_path / "x.onnx", lengths=[4, 2])
+    assert_agree(session, axes, model, (floats(7, 3, 3),), lengths=np.array([3, 7, 1]))
+
+
+def test_an_export_leaves_plain_arrays_in_what_a_model_keeps(tmp_path):
+    class Keeping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("last", np.zeros(3, np.float32))
+
+        def forward(self, x):
+            y = tg.tanh(x)
+            self.kept, self.mask, self.last, self.parts = y, y > 0, y[0].detach(), [y.detach()]
+            return y
+
+    model = Keeping()
+    export(model, floats(2, 3), tmp_path / "x.onnx")
+    arrays = [model.kept.data, model.mask, model.last.data, model.parts[0].data]
+    assert [type(array) for array in arrays] == [np.ndarray] * 4
+
+
+def test_recorders_around_an_export_see_nothing_of_it(tmp_path):
+    model = nn.Sequential(nn.Linear(3, 2, rng=0), tg.tanh).eval()
+    with tg.debug(), nn.record(model) as activations:
+        interop.to_onnx(model, floats(2, 3), tmp_path / "x.onnx")
+        assert not list(activations)
+        model(floats(2, 3))
+    assert list(activations) == ["0", ""]

@@ -1,14 +1,12 @@
 """The context manager `debug`: it detects NaN, Inf, and writes to arrays of live graphs.
 
-Its errors name the lines of the user's program that caused them. Outside of ``with debug()``
-nothing is observed: `apply` and `backward_pass` only test whether the list of `observers` is empty.
+Its errors name the lines of the user's program that caused them.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from functools import wraps
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
@@ -17,16 +15,15 @@ from weakref import ref
 import numpy as np
 
 from .. import check
+from ..dtypes import StandIn
 from ..errors import NonFiniteError, WrittenError, argument_error, describe, messages
-from ..graph import Value, observers, read_hook, unwrap
+from ..graph import Recorder, Value, blocks, context, unwrap
 from ..op import registry
 from .source_location import find_user_location
 from .write_guard import Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
-blocks: ContextVar[tuple[debug, ...]] = ContextVar("tinygrad_rnn.debug", default=())
-"""The open blocks of this thread or async task, the innermost last."""
 
 
 class debug:
@@ -93,21 +90,16 @@ class debug:
         return f"debug(writes={self.writes}, nonfinite={self.nonfinite})"
 
     def __enter__(self) -> debug:
-        blocks.set((*blocks.get(), self))
-        if not self.depth:
-            observers.append(self)
+        Watch(self, muted=bool(self._watches())).__enter__()
         self.depth += 1
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: TracebackType | None) -> None:
-        open_blocks = list(blocks.get())
-        if self in open_blocks:  # false if a generator left the block in another task
-            open_blocks.remove(self)
-            blocks.set(tuple(open_blocks))
+        for watch in self._watches()[-1:]:  # none if a generator left the block in another task
+            watch.__exit__()
         self.depth -= 1
         if self.depth:
             return
-        observers.remove(self)
         is_write = isinstance(error, ValueError) and "read-only" in str(error)
         message = self.guard.explain_write(trace) if is_write else None
         self.guard.release_all()
@@ -126,37 +118,30 @@ class debug:
 
         return inside
 
-    # -- events ----------------------------------------------------------------------------------
+    def _watches(self) -> list[Watch]:
+        """Return the entries of this block in this thread or task that have not ended."""
+        recorders = dict.fromkeys(state[2] for state in (*blocks.get(), context.get()))
+        return [r for r in recorders if isinstance(r, Watch) and r.block is self]
 
-    def _is_active(self) -> bool:
-        """Return whether this block observes the current event.
+    # -- checks ----------------------------------------------------------------------------------
 
-        A block ignores events in other threads and tasks, and events while the compiler traces a
-        cell.
-        """
-        return self in blocks.get() and read_hook.get() is None
-
-    def after(
+    def check_result(
         self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value
     ) -> None:
         """Check the result of an op, and make the arrays of the op read-only."""
-        if not self._is_active():
-            return
         location = find_user_location(sys._getframe(1))
         if self.nonfinite and not _is_finite(out.array):
             self._report_op(op, inputs, arrays, params, out.array, location)
         if out.node is not None:
             self._protect(out, location)
 
-    def before(self, order: Iterable[Value]) -> None:
+    def check_writes(self, order: Iterable[Value]) -> None:
         """Check, before a backward pass, that the arrays of the graph are unchanged."""
-        if not self.writes or not self._is_active():
-            return
         location = find_user_location(sys._getframe(1))
         for y in order:
             self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
-    def used(self, order: Iterable[Value]) -> None:
+    def forget_used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
         for y in order:
             entry = self.alive.pop(id(y), None) if y.node.used > 1 else None
@@ -164,10 +149,8 @@ class debug:
                 self.guard.release(entry[1])
                 self.locations.pop(id(y), None)
 
-    def contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
+    def check_contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
         """Check what y's op adds to the gradient of its input x, and the sum so far."""
-        if not self.nonfinite or not self._is_active():
-            return
         entries = getattr(contribution, "values", contribution)  # a SparseGrad has `values`
         for title, value in (("a contribution", entries), ("a sum of contributions", total)):
             array = unwrap(value)
@@ -190,9 +173,9 @@ class debug:
             "debug, backward", op.name, "finite gradients", got, fix, kind=NonFiniteError
         )
 
-    def accumulated(self, x: Value, total: np.ndarray) -> None:
+    def check_grad(self, x: Value, total: np.ndarray) -> None:
         """Check the sum that is about to become the ``.grad`` of a leaf."""
-        if self.nonfinite and self._is_active() and not _is_finite(total):
+        if not _is_finite(total):
             location = find_user_location(sys._getframe(1))
             first = _format_first_nonfinite(total)
             raise argument_error(
@@ -245,11 +228,55 @@ class debug:
         self.alive[key] = ref(out, release), holds
 
 
+class Watch(Recorder):
+    """One entry of a `debug` block: it passes the events of its thread or task to the block.
+
+    Attributes
+    ----------
+    muted : bool
+        True inside of another entry of the same block, which passes the events already.
+    """
+
+    def __init__(self, block: debug, *, muted: bool):
+        self.block, self.muted = block, muted
+
+    def _is_on(self) -> bool:
+        """Return False too for an entry that a generator ended in another task."""
+        return self.block.depth > 0 and not self.muted
+
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
+        self.outer.record(op, inputs, arrays, params, out)
+        if self._is_on() and not isinstance(out.array, StandIn):
+            self.block.check_result(op, inputs, arrays, params, out)
+
+    def begin_backward(self, order: list[Value]) -> None:
+        self.outer.begin_backward(order)
+        if self._is_on() and self.block.writes:
+            self.block.check_writes(order)
+
+    def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
+        self.outer.contribute(y, x, contribution, total)
+        if self._is_on() and self.block.nonfinite:
+            self.block.check_contribution(y, x, contribution, total)
+
+    def accumulate(self, x: Value, total: np.ndarray) -> None:
+        self.outer.accumulate(x, total)
+        if self._is_on() and self.block.nonfinite:
+            self.block.check_grad(x, total)
+
+    def end_backward(self, order: list[Value]) -> None:
+        self.outer.end_backward(order)
+        self.block.forget_used(order)
+
+
 # -- numbers, and their text in messages ---------------------------------------------------------
 
 
 def _is_finite(array: np.ndarray | np.generic) -> bool:
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    """Return whether all entries are finite. What stands for an array has no entries to check."""
+    if array.dtype.kind != "f" or isinstance(array, StandIn):
+        return True
+    return bool(np.isfinite(array).all())
 
 
 def _has_inf(a: Any) -> bool:

@@ -6,6 +6,7 @@ import ast
 import linecache
 from collections.abc import Iterable
 from itertools import islice
+from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -15,10 +16,13 @@ from ..errors.user_warning import PACKAGE
 from ..graph import unwrap
 
 
+LIBRARIES = *PACKAGE, str(Path(np.__file__).parent)
+
+
 def find_user_location(frame: FrameType | None) -> str:
-    """Walk up the call stack from `frame`; return the first line that is not in this library."""
+    """Walk up the call stack; return the first line that is not in this library or in NumPy."""
     innermost = frame
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(LIBRARIES):
         frame = frame.f_back
     frame = frame or innermost
     if frame is None:

@@ -15,11 +15,11 @@ import numpy as np
 from .. import check, tree
 from ..dtypes import get_default_dtype
 from ..errors import argument_error
-from ..graph import no_grad, unwrap
+from ..graph import Recorder, no_grad, unwrap
 from ..nn import Module, Recurrent
 from ..nn.html_table import html_table
 from ..nn.layer_rows import LayerRow, count, layer_rows, make_table
-from ..nn.module import call_hook, eval_mode
+from ..nn.module import eval_mode
 from ..tensor import Tensor
 from .plain_table import align_columns
 
@@ -181,10 +181,11 @@ def summary(model: Module, *inputs: Any, dtype: Any = None, **settings: Any) -> 
     first = next((p.dtype for p in model.parameters()), get_default_dtype())
     dtype = first if dtype is None else check.dtype("summary", dtype)
     given = [Tensor(_zeros(i, x, dtype)) if _is_shape(x) else x for i, x in enumerate(inputs)]
-    calls: dict[int, Call] = {}
+    watch = CallWatch()
     if given or settings:
-        with _watched(calls), _with_buffers_kept(model), eval_mode(model), no_grad():
+        with watch, _with_buffers_kept(model), eval_mode(model), no_grad():
             model(*given, **settings)
+    calls = watch.calls
     outputs = {
         name: calls[id(module)] for name, module in model._named_modules() if id(module) in calls
     }
@@ -205,28 +206,27 @@ def _zeros(i: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return np.zeros(shape, dtype)
 
 
-@contextmanager
-def _watched(calls: dict[int, Call]) -> Iterator[None]:
-    """Count the calls of each module in the block, and note the shapes of its output."""
-    outer = call_hook.get()
+class CallWatch(Recorder):
+    """A block that counts the calls of each module, and notes the shapes of its output.
 
-    def watch(module: Any, args: Any, kwargs: Any) -> Any:
-        if outer is None:
-            output = module.forward(*args, **kwargs)
-        else:
-            output = outer(module, args, kwargs)
-        times = calls.get(id(module), (0, ""))[0] + 1
-        calls[id(module)] = times, _format_shapes(output)
-        layer = vars(module).get("target", module)  # a compiled module runs its target
+    Attributes
+    ----------
+    calls : dict of int to Call
+        By the `id` of the module.
+    """
+
+    def __init__(self) -> None:
+        self.calls: dict[int, Call] = {}
+
+    def call(self, module: Any, args: Any, kwargs: Any) -> Any:
+        """Call the module, and count the call."""
+        output = self.outer.call(module, args, kwargs)
+        times = self.calls.get(id(module), (0, ""))[0] + 1
+        self.calls[id(module)] = times, _format_shapes(output)
+        layer = module._original
         if isinstance(layer, Recurrent):
-            _note_cells(calls, layer, np.shape(unwrap(args[0])) if args else ())
+            _note_cells(self.calls, layer, np.shape(unwrap(args[0])) if args else ())
         return output
-
-    token = call_hook.set(watch)
-    try:
-        yield
-    finally:
-        call_hook.reset(token)
 
 
 def _note_cells(calls: dict[int, Call], layer: Recurrent[Any], shape: tuple[int, ...]) -> None:

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .. import check
+from .. import check as checking
 from ..errors import NotCompilable, argument_error, describe
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ BACKENDS = {"numpy": (), "numba": ("numba", "scipy")}
 """The packages that each backend needs besides NumPy. Numba's matrix products come from SciPy."""
 
 
-def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> CompiledModule:
+def compile(
+    target: Any, *, fallback: bool = False, backend: str = "numpy", check: int = 0
+) -> CompiledModule:
     """Return a callable that runs every scan in `target` as a NumPy program derived from its cell.
 
     One step of the cell is traced and differentiated with the engine's own rules. Work that does
@@ -91,8 +93,9 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
         expected = "a Module, a cell or a function that calls scan"
         fix = "pass nn.GRU(...), for example"
         raise argument_error("compile", "target", expected, describe(target), fix, TypeError)
-    fallback = check.flag("compile", "fallback", fallback)
-    backend = check.one_of("compile", "backend", backend, BACKENDS)
+    fallback = checking.flag("compile", "fallback", fallback)
+    checks = checking.count("compile", "check", check, low=0)
+    backend = checking.one_of("compile", "backend", backend, BACKENDS)
     missing = [package for package in BACKENDS[backend] if find_spec(package) is None]
     if missing:
         raise ImportError(
@@ -101,7 +104,7 @@ def compile(target: Any, *, fallback: bool = False, backend: str = "numpy") -> C
         )
     from .layer import CompiledModule  # imported late, because it makes importing the library slow
 
-    return CompiledModule(target, fallback, backend)
+    return CompiledModule(target, fallback, backend, checks)
 
 
 if not TYPE_CHECKING:  # a type checker then reports names that the package does not have

@@ -250,7 +250,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "zeros": lambda shape, dtype: np.zeros(shape, dtype),
     "item": lambda a: np.asarray(a).item(),
     "expect": _expect,
-    "draw": lambda generator, shape: generator.random(shape),
+    "draw": lambda generator, shape: generator.random(shape),  # the argument is the generator
     # any other function, whose arguments stand in `positional` and `named`
     "call": lambda *args, function, positional, named: function(
         *fill(positional, args), **fill(named, args)),

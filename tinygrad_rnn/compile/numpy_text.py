@@ -42,19 +42,28 @@ class Written:
     source : str
     run : callable
         ``run(*inputs) -> tuple of outputs``. They are new arrays.
+    program : Program
+        What the text was written from.
     """
 
     source: str
     run: Callable[..., tuple[Any, ...]]
+    program: Program
 
 
-def write_numpy(program: Program, title: str = "a program", name: str = "step") -> Written:
-    """Return the text of a program, and the function that the text defines."""
-    writer = NumpyText(program)
+def write_numpy(
+    program: Program, title: str = "a program", name: str = "step", own: int | None = None
+) -> Written:
+    """Return the text of a program, and the function that the text defines.
+
+    The first `own` outputs are new arrays; by default, all of them. The others may be views of
+    each other or of inputs.
+    """
+    writer = NumpyText(program, own)
     source = writer.text(title, name)
     space = {**writer.helpers.handed, "Expected": Expected}
     exec(compile(source, f"<compiled {title}>", "exec"), space)
-    written = Written(source, space[name])
+    written = Written(source, space[name], program)
     # The namespace and the functions refer to each other: break the cycle at the end.
     finalize(written, space.clear).atexit = False
     return written
@@ -63,8 +72,8 @@ def write_numpy(program: Program, title: str = "a program", name: str = "step") 
 class NumpyText:
     """Writes the text of one program, line by line."""
 
-    def __init__(self, program: Program):
-        self.program = program
+    def __init__(self, program: Program, own: int | None):
+        self.program, self.own = program, own
         self.schedule = Schedule(program)
         self.helpers = Helpers()
         self.names = Names(program, self.schedule, self._functions())
@@ -116,9 +125,10 @@ class NumpyText:
         """Return the text of the tuple of outputs: new arrays, none of which shares memory."""
         seen = {root for x in self.program.inputs for root in self.schedule.roots[x]}
         texts = []
-        for y in self.program.outputs:
+        for i, y in enumerate(self.program.outputs):
             roots, ref = self.schedule.roots[y], self.refs[y]
-            if not y.is_number and (not y.shape or roots & seen or y not in self.schedule.new):
+            is_own = not y.is_number and (self.own is None or i < self.own)
+            if is_own and (not y.shape or roots & seen or y not in self.schedule.new):
                 ref = Text(f"{ref.inside(ATOM)}.copy()" if y.shape else f"np.array({ref})")
             seen |= roots
             texts.append(ref)

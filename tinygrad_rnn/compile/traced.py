@@ -101,7 +101,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     __format__, __delitem__ = _reads("format()"), _reads("del")
     tolist, tobytes, nonzero = _reads("tolist()"), _reads("tobytes()"), _reads("nonzero()")
     fill, put, itemset = _reads("fill()"), _reads("put()"), _reads("itemset()")
-    view, data, flat = _reads("view()"), property(_reads("data")), property(_reads("flat"))
+    data, flat = property(_reads("data")), property(_reads("flat"))
     __copy__ = __deepcopy__ = lambda self, *_: self.copy()
 
     def item(self) -> TracedNumber:
@@ -190,6 +190,12 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     def transpose(self, *axes: Any) -> Any:
         """Return the array with its axes in another order."""
         return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def view(self, dtype: Any = None) -> Any:
+        """Return this array; its bytes cannot be seen as another dtype."""
+        if dtype is not None:
+            raise read_error("view()", self)
+        return self
 
     def copy(self, order: str = "C") -> Any:
         """Return a copy."""
@@ -318,14 +324,6 @@ def _join(arrays: Any, axis: Any = 0, **more: Any) -> Any:
 
 def _stack(arrays: Any, axis: int = 0) -> Any:
     return _join([np.expand_dims(a, axis) for a in arrays], axis)
-
-
-def scatter(parts: Any, indices: Any, shape: Any) -> Any:
-    """Record an array of zeros with each part added at its index."""
-    trace = next(a.trace for a in parts if isinstance(a, StandIn))
-    template, arrays = trace.template(list(indices))
-    settings = {"indices": trace.shift(template, len(parts)), "shape": tuple(shape)}
-    return trace.emit("scatter", (*parts, *arrays), count=len(parts), **settings)
 
 
 def _zeros(a: Any, dtype: Any = None, **_: Any) -> Any:

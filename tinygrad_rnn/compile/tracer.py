@@ -20,13 +20,8 @@ from ..graph import Recorder, Value
 from ..op import Op
 from .instructions import Instruction, Place, Variable, compute
 from .loops import like, trace_scan
-from .traced import TracedArray, TracedNumber, Untraceable, scatter
-
-LOWERED: dict[str, Callable[..., Any]] = {
-    "linear": lambda x, weight, bias: x @ weight.T + bias,
-    "scatter": lambda *parts, indices, shape: scatter(parts, indices, shape),
-}
-"""Ops that are recorded in another form than their `forward`, which writes in place."""
+from .lowered import LOWERED
+from .traced import TracedArray, TracedNumber, Untraceable
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -36,19 +31,25 @@ class Tracer(Recorder):
 
     Attributes
     ----------
+    keep_grads : bool
+        If False, every parameter seems to have a gradient before the call. Most functions remove
+        it first, so their program is the same whether there is one. If the program reads such a
+        gradient after all, the function is traced again with the gradients as they are.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
         What stands for each Tensor that the function captures.
     grads : dict of Value to TracedArray
         What stands for the ``.grad`` that such a Tensor had before the call.
+    origins : dict of Value to (tuple, Variable)
+        The source of each such Tensor, and the variable of its array before the call.
     constants : dict of int to (array, Variable)
         The arrays that the function captures. They are kept, so no `id` is used twice.
     twins : dict of Optimizer to Optimizer
         A copy of each optimizer that the function steps, with stand-ins in it.
     inputs : list of (Variable, tuple)
         The inputs of the program, each with its source: ``("argument", i)``, ``("tensor", value)``,
-        ``("grad", value)``, ``("array", array)``, ``("rate", optimizer, group)`` or
+        ``("grad", source of a Tensor)``, ``("array", array)``, ``("rate", optimizer, group)`` or
         ``("state", optimizer, parameter, name)``, the last two with numbers.
     generators : list
         The generators of random numbers that the function draws from.
@@ -56,10 +57,12 @@ class Tracer(Recorder):
         The results of ops. A name is often given to a result later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_grads: bool = False) -> None:
+        self.keep_grads = keep_grads
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
         self.grads: dict[Value, TracedArray] = {}
+        self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
         self.inputs: list[tuple[Variable, tuple[Any, ...]]] = []
@@ -184,15 +187,20 @@ class Tracer(Recorder):
             return value
         if value not in self.stand_ins:
             name = value.name or ""
-            self.replace(value, self.stand_in(value.array, name, "tensor", value))
+            self.replace(value, name, "tensor", value)
         return self.stand_ins[value]
 
-    def replace(self, value: Value, array: Any) -> Value:
-        """Let a Tensor with this array stand for `value` from now on."""
+    def replace(self, value: Value, name: str, *source: Any) -> Value:
+        """Let a stand-in, an input of the program, stand for `value` from now on."""
+        array = self.stand_in(value.array, name, *source)
+        self.origins[value] = source, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
         if value.tracked and value.node is None:
-            grad = value._grad if value._grad is not None else value.array
-            seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", value)
+            grad = value._grad
+            if grad is None and not self.keep_grads:
+                grad = value.array
+            if grad is not None:
+                seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", source)
         return seen
 
     def forward(self, op: Op) -> Callable[..., Any]:
@@ -233,11 +241,14 @@ class Tracer(Recorder):
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """Record a draw, which each call makes anew."""
-        if not any(generator is known for known in self.generators):
+        if id(generator) not in self.constants:
             self.generators.append(generator)
+            variable = Variable("rng", (), np.dtype(object))
+            self.constants[id(generator)] = generator, variable
+            self.inputs.append((variable, ("array", generator)))
         out = Variable("u", tuple(shape), np.dtype(float))
-        settings = {"generator": generator, "shape": tuple(shape)}
-        self.lines.append(Instruction("draw", (), settings, out))
+        drawn_from = self.constants[id(generator)][1]
+        self.lines.append(Instruction("draw", (drawn_from,), {"shape": tuple(shape)}, out))
         return TracedArray(UNSEEDED.random(shape), out, self)
 
     def call(self, module: Any, args: Any, kwargs: Any) -> Any:

@@ -22,6 +22,7 @@ Calls = tuple[int, ...]
 Found = dict[str, dict[Calls, dict[Times, dict[Calls, Any]]]]
 """Values by four keys: name, run of a call or scan, time steps, and calls inside the steps."""
 
+
 def record(model: Module) -> ActivationRecorder:
     """Record the activations of a model by name, for each call in the block.
 

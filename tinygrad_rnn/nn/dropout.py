@@ -185,7 +185,10 @@ def with_zoneout(
     is_masked, masks = _never, []
     if rng is not None:
         parts = [part for part in tree.leaves(state) if is_floating(part)]
-        is_masked, masks = is_floating, [recorder().draw(rng, (steps, *a.shape)) >= p for a in parts]
+        is_masked, masks = (
+            is_floating,
+            [recorder().draw(rng, (steps, *a.shape)) >= p for a in parts],
+        )
 
     def keep(mask: Any, new: Any, old: Any) -> Any:
         if is_floating(old):

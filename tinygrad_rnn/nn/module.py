@@ -23,6 +23,7 @@ from .state_checks import require_same_names, require_tied_equal
 if TYPE_CHECKING:
     from .call_types import Arguments, HasForward, Result_co
 
+
 class Module(Holder):
     """Base class of everything with parameters.
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..dtypes import StandIn, as_ndarray
 from ..errors import argument_error
-from ..graph import IMMUTABLE, Value
+from ..graph import IMMUTABLE, Value, unwrap
 from ..op import registry
 from . import ufunc_methods
 from .composition import compositions, numpy_name
@@ -65,7 +66,7 @@ def _concatenate(arrays: Any, axis: int | None = 0) -> Any:
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """Return a Tensor filled with `fill_value` if `fill_value` is a Tensor, else a plain array."""
     shape = np.shape(a) if shape is None else shape
-    like: Any = a if isinstance(a, Value) else np.asarray(a)
+    like: Any = a if isinstance(a, Value) else as_ndarray(a)
     dtype = np.dtype(like.dtype if dtype is None else dtype)
     if isinstance(fill_value, Value):
         return ops.astype(ops.broadcast_to(fill_value, shape), dtype=dtype)  # pyright: ignore
@@ -249,8 +250,10 @@ def _signature(function: Callable[..., Any]) -> Any:
 def _without_tensors(x: Any) -> Any:
     """Return `x`, which may be nested, with a read-only array in place of each Tensor."""
     if isinstance(x, Value):
-        array = x.array.view()
-        array.flags.writeable = False
+        array = unwrap(x)
+        if not isinstance(array, StandIn):
+            array = array.view()
+            array.flags.writeable = False
         return array
     if isinstance(x, list | tuple):
         return type(x)(_without_tensors(item) for item in x)

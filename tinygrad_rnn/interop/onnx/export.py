@@ -19,6 +19,7 @@ from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
 from .module_trace import Trace, require_same_calls, trace_model
 from .op_nodes import OPS
+from .traced_array import to_plain
 
 Axes = Mapping[str, Sequence[str | None]]
 
@@ -39,9 +40,10 @@ def to_onnx(
     becomes the ops that it applies.
 
     The model runs twice: on the example, and on other values and sizes made from the example.
-    Python code outside of ops, for example a loop over time or an ``if``, is not exported. If it
-    makes the two runs differ, `to_onnx` raises ValueError. Otherwise, the file always repeats what
-    that code did in these runs.
+    Comparisons, masks and other functions of arrays are exported as ops are. Python code outside of
+    them, for example a loop over time, is not exported. If it reads values that depend on an input,
+    as ``if x.max() > 1`` does, or makes the two runs differ, `to_onnx` raises an error. Otherwise,
+    the file always repeats what that code did in these runs.
 
     Parameters
     ----------
@@ -74,12 +76,13 @@ def to_onnx(
     ImportError
         If the package `onnx` is not installed.
     TypeError
-        If `model` is not a Module, returns anything but Tensors, or converts an input with NumPy or
-        ``tg.Tensor``, or if `path` is not a path.
+        If `model` is not a Module, returns anything but Tensors, or converts values that depend on
+        an input with ``np.asarray``, or if `path` is not a path.
     ValueError
         If the model is in training mode, an op has no counterpart in ONNX, or a recurrent layer is
-        in float64, which runtimes do not support. It is also raised if the ops depend on the values
-        or sizes of the inputs. In each case, no file is written.
+        in float64, which runtimes do not support. It is also raised if the model converts values
+        that depend on an input to Python numbers, or its ops depend on the sizes of the inputs. In
+        each case, no file is written.
     OSError
         If `path` cannot be written, as in `tg.save`.
 
@@ -140,16 +143,17 @@ def _build_model(
     inputs = []
     for (input_name, axes), x in zip(named_axes.items(), builder.first.inputs, strict=True):
         shape = [axis or n for axis, n in zip(axes, x.shape, strict=True)]
-        inputs.append(describe_value(input_name, x.array, shape))
+        inputs.append(describe_value(input_name, x.numbers, shape))
     outputs = []
     for i, (a, b) in enumerate(zip(builder.first.outputs, builder.second.outputs, strict=True)):
-        value = builder.resolve("model", f"output {i}", a, b, a.array.dtype)
+        array, other = to_plain(a), to_plain(b)
+        value = builder.resolve("model", f"output {i}", a, b, array.dtype)
         output_name = f"output_{i}"
         node = helper.make_node("Identity", [value], [output_name], name=output_name)
         builder.nodes.append(node)
-        pairs = zip(a.array.shape, b.array.shape, strict=True)
+        pairs = zip(array.shape, other.shape, strict=True)
         shape = [m if m == n else builder.sizes.get((m, n)) for m, n in pairs]
-        outputs.append(describe_value(output_name, a.array, shape))
+        outputs.append(describe_value(output_name, array, shape))
     constants = list(builder.initializers.values())
     graph = helper.make_graph(builder.nodes, name, inputs, outputs, constants)
     versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}

@@ -9,15 +9,22 @@ import numpy as np
 
 from ... import check, tree
 from ...errors import argument_error, describe
-from ...graph import Value, unwrap
+from ...graph import Value
 from ...nn import Module
 from .module_trace import Trace, TracedCall
+from .traced_array import TracedArray, list_traced, to_plain
 
 OPSET, IR_VERSION = 18, 8
 """The opset and the file format of ONNX 1.13 (2022), which older runtimes can read too.
 
 Opset 18 is the first that has both LayerNormalization and reductions with axes as an input.
 """
+
+INDEX_FIX = (
+    "do not compute an index from an input: the last state of each sequence is the state that a "
+    "recurrent layer returns; select other steps by multiplying with a mask"
+)
+"""What to write in place of an index that is computed from an input."""
 
 
 class GraphBuilder:
@@ -29,7 +36,7 @@ class GraphBuilder:
         The traces of two runs of the model on different inputs. Both have the same calls.
     parameters, paths : dict
         The names of the model's parameters and of its modules.
-    names : dict of Value to str
+    names : dict of TracedArray or Value to str
         The name in the ONNX graph of each value of the first run.
     sizes : dict
         The names of the axes whose size may vary. The key is the pair of sizes that the axis has in
@@ -49,7 +56,7 @@ class GraphBuilder:
         self.paths: dict[Module, str] = {module: name for name, module in model.named_modules()}
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
-        self.names: dict[Value, str] = {}
+        self.names: dict[Any, str] = {}
         self.count = 0
 
     def make_name(self, kind: str) -> str:
@@ -135,10 +142,11 @@ class GraphBuilder:
         The input is `x` in the first run and `other` in the second. A constant input is added to
         the graph.
         """
-        if isinstance(x, Value) and x in self.names:
-            return self.names[x] if x.array.dtype == dtype else self.cast(self.names[x], dtype)
+        if isinstance(x, TracedArray) or (isinstance(x, Value) and x in self.names):
+            same = to_plain(x).dtype == dtype
+            return self.names[x] if same else self.cast(self.names[x], dtype)
         name = self.parameters.get(x) if isinstance(x, Value) else None
-        a, b = np.asarray(unwrap(x)), np.asarray(unwrap(other))
+        a, b = np.asarray(to_plain(x)), np.asarray(to_plain(other))
         if tree.equal(a, b):
             return self.add_constant(a.astype(dtype), name if a.dtype == dtype else None)
         if a.ndim == b.ndim and a.size and np.all(a == a.flat[0]) and np.all(b == a.flat[0]):
@@ -147,8 +155,8 @@ class GraphBuilder:
             return self.add("Expand", filling, shape)
         got = "values that changed with the inputs and were not recorded, "
         got += f"{_show_briefly(a)} and then {_show_briefly(b)}"
-        fix = "compute them from the Tensors, without len, shape, .data, detach, no_grad or "
-        fix += "comparisons; use mean instead of a sum divided by a length; or make them an input"
+        fix = "compute them from the Tensors, without len, shape or random numbers; use mean "
+        fix += "instead of a sum divided by a length; or make them an input"
         expected = "a value that is the same in every run or is computed by ops"
         raise argument_error("to_onnx", f"{argument} of {operation}", expected, got, fix)
 
@@ -167,8 +175,12 @@ class ExportedCall:
     def __init__(self, builder: GraphBuilder, first: TracedCall, second: TracedCall):
         self.builder, self.first, self.second = builder, first, second
         self.add, self.ints = builder.add, builder.add_ints
-        self.output = first.outputs[0].array
+        self.output = to_plain(first.outputs[0])
         self.dtype = self.output.dtype
+        for name, value in first.params.items():
+            got = f"{value!r}, which depends on an input".replace("\n", " ")
+            fix = INDEX_FIX if name == "index" else "pass a constant"
+            self.require(not list_traced(value), name, "the same in every run", got, fix)
 
     def input(self, i: int, dtype: np.dtype | None = None) -> str:
         """Return the name of input `i`, cast to `dtype` (by default, the dtype of the output)."""
@@ -181,7 +193,7 @@ class ExportedCall:
 
     def array(self, i: int = 0) -> np.ndarray:
         """Return input `i` of the first run as a plain array."""
-        return np.asarray(unwrap(self.first.inputs[i]))
+        return np.asarray(to_plain(self.first.inputs[i]))
 
     def setting(self, name: str) -> Any:
         """Return a setting of the op; raise ValueError if it differs between the two runs."""
@@ -189,11 +201,7 @@ class ExportedCall:
         fix = "count from the end (x[-1]), or fix the size of the axis with axes="
         entries = a if isinstance(a, tuple) else (a,)
         if name == "index" and any(isinstance(entry, np.ndarray) for entry in entries):
-            fix = (
-                "do not compute an index from an input: the last state of each sequence is the "
-                "state that a recurrent layer returns; select other steps by multiplying with a "
-                "mask that is an input"
-            )
+            fix = INDEX_FIX
         same = "the same in every run"
         self.require(tree.equal(a, b), name, same, f"{a!r} and then {b!r}", fix)
         return a

@@ -1,25 +1,27 @@
 """Tracing of a model as a list of calls: whole layers, and the ops between them.
 
-A model is traced twice, the second time on other values and other sizes. A value
-becomes the output of a node in the exported model if a recorded call computes it from the inputs.
-Any other value becomes a constant, so it must be equal in both traces. If it differs, Python
-computed it from the data outside of ops. If the traces have different calls, Python looped over the
-sequence or took a branch. In both cases the model cannot be exported.
+A model is traced twice, the second time on other values and other sizes. A value becomes the output
+of a node in the exported model if a recorded call computes it from the inputs. Any other value
+becomes a constant, so it must be equal in both traces. If it differs, Python computed it from the
+sizes of the inputs. If the traces have different calls, Python looped over the sequence or took a
+branch. In both cases the model cannot be exported.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ... import check, tree
-from ...errors import argument_error, describe
-from ...graph import Value, clock, enable_grad, no_grad, unwrap
+from ...errors import describe
+from ...graph import EAGER, Recorder, Value, clock, close_block, open_block
 from ...nn import GRU, LSTM, RNN, Embedding, LayerNorm, Module
-from ...nn.module import call_hook
 from ...tensor import Tensor
+from .traced_array import TracedArray, list_traced, refusal, to_plain
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
 """The layers that are traced as one call each.
@@ -27,19 +29,23 @@ LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
 Any other module, even a subclass of one of these layers, is traced as the ops that it applies.
 """
 
+REDUCTIONS = (np.any, np.all, np.argmax, np.argmin)
+"""The functions of NumPy that are exported, apart from ufuncs."""
+
 
 @dataclass
 class TracedCall:
-    """An op that was applied, or a layer that was called.
+    """An op that was applied, or a layer or a function of NumPy that was called.
 
     Attributes
     ----------
     name : str
-        The name of the op, or of the layer's class.
+        The name of the op, of the layer's class, or of NumPy's function.
     inputs : tuple
-        Each input is a Value, or a plain array or number if it is a constant. An omitted argument
-        of a layer is None.
-    outputs : tuple of Values
+        Each input is a TracedArray, a Value that does not depend on an input of the model, a plain
+        array or a number. An omitted argument of a layer is None.
+    outputs : tuple of TracedArrays
+        An op of parameters has a Value in place of a TracedArray.
     params : dict
         The settings of the op, for example `axis`; empty for a layer.
     index : int
@@ -50,7 +56,7 @@ class TracedCall:
 
     name: str
     inputs: tuple[Any, ...]
-    outputs: tuple[Value, ...]
+    outputs: tuple[Any, ...]
     params: dict[str, Any]
     index: int
     module: Module | None = None
@@ -58,83 +64,182 @@ class TracedCall:
 
 @dataclass
 class Trace:
-    """One run of a model: its inputs, its outputs, and the calls between them in order."""
+    """One run of a model: its inputs, its outputs, and the calls between them in order.
 
-    inputs: list[Tensor]
+    An output that does not depend on the inputs is a Value.
+    """
+
+    inputs: list[TracedArray]
     calls: list[TracedCall]
-    outputs: list[Value]
+    outputs: list[Any]
 
-    def locate_values(self) -> dict[Value, tuple[int, int]]:
+    def locate_values(self) -> dict[Any, tuple[int, int]]:
         """Return the origin of each value: (position of its call, index among the call's outputs).
 
         An input of the model has the origin (−1, index among the inputs).
         """
-        origins: dict[Value, tuple[int, int]] = {x: (-1, i) for i, x in enumerate(self.inputs)}
+        origins: dict[Any, tuple[int, int]] = {x: (-1, i) for i, x in enumerate(self.inputs)}
         for k, call in enumerate(self.calls):
             origins |= {value: (k, i) for i, value in enumerate(call.outputs)}
         return origins
 
 
-def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
-    """Run `model` on arrays and return the trace. None stands for an omitted argument."""
-    layers: dict[Value, TracedCall] = {}
+class ModelTrace(Recorder):
+    """A block in which calls on arrays that depend on the inputs are recorded.
 
-    def record_layer(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if type(module) not in LAYERS:
+    Recorders around the block see nothing of it, because its arrays are TracedArrays.
+
+    Attributes
+    ----------
+    is_running : bool
+        False when the block is over; the numbers of a TracedArray can then be read.
+    entered : set
+        The functions of NumPy that an op of ours computes at the moment.
+    values : list of Values
+        The Tensors that hold a TracedArray. They get plain arrays at the end of the block.
+    of_parameters : dict of Value to TracedCall
+        The ops of parameters, by their results. A bias that is broadcast to a batch depends on the
+        size of an input, although not on its values.
+    """
+
+    def __init__(self) -> None:
+        self.is_running = True
+        self.entered: set[Any] = set()
+        self.values: list[Any] = []
+        self.of_parameters: dict[Value, TracedCall] = {}
+
+    def __enter__(self) -> ModelTrace:
+        super().__enter__()
+        self.outer = EAGER
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.is_running = False
+        for value in self.values:
+            value.array = to_plain(value.array)
+
+    def add_input(self, x: Any) -> Tensor | None:
+        """Return an example as a Tensor on which calls are recorded; None stays None."""
+        return None if x is None else self._make_tensor(TracedArray(x, self))
+
+    def _make_tensor(self, array: Any) -> Tensor:
+        self.values.append(Tensor(array))
+        return self.values[-1]
+
+    def compute(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return what a function of plain arrays returns, and record its call."""
+        result = function(*to_plain(args), **to_plain(kwargs))
+        if not list_traced((args, kwargs)):
+            return result
+        if function in REDUCTIONS:
+            given = inspect.signature(function).bind(*args, **kwargs).arguments
+            params = {"axis": None, "keepdims": False} | given
+            args, kwargs = (params.pop("a"),), params
+        call = TracedCall(name, tuple(map(_identify, args)), (), kwargs, next(clock))
+        several = isinstance(result, tuple | list)
+        outputs = tuple(result) if several else (result,)
+        if not all(isinstance(output, np.ndarray | np.generic) for output in outputs):
+            fix = "use operators, comparisons and functions of tinygrad_rnn, which return arrays"
+            raise refusal(f"np.{name} of values that depend on an input", fix)
+        call.outputs = tuple(TracedArray(output, self, call) for output in outputs)
+        make = getattr(type(result), "_make", type(result))  # for a namedtuple
+        return make(call.outputs) if several else call.outputs[0]
+
+    # -- events ------------------------------------------------------------------------------------
+
+    def forward(self, op: Any) -> Callable[..., Any]:
+        """Return the function that computes an op on plain arrays, and records it."""
+        return lambda *arrays, **params: self.compute(op.name, op.forward, arrays, params)
+
+    def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Any) -> None:
+        """Record an op again: now its inputs are Tensors, and its output has the right dtype."""
+        call = TracedCall(op.name, tuple(map(_identify, inputs)), (out,), params, next(clock))
+        if isinstance(out.array, TracedArray):
+            _require_dtype(op.name, arrays, out.array.dtype)
+            out.array = TracedArray(out.array.numbers, self, call)
+            call.outputs = (out.array,)
+            self.values.append(out)
+        elif any(x.tracked or x in self.of_parameters for x in inputs if isinstance(x, Value)):
+            self.of_parameters[out] = call
+
+    def expect(self, condition: Any) -> bool:
+        """Return a check of arguments, as it is in this run."""
+        return bool(to_plain(condition))
+
+    def allow(self, condition: Any) -> bool:
+        """Return False for a condition on values: the exported model is for other values too."""
+        return not list_traced(condition) and bool(condition)
+
+    def call(self, module: Module, args: Any, kwargs: Any) -> Any:
+        """Call a module. Some layers run on plain arrays, and are recorded as a whole."""
+        layer = module._original
+        if type(layer) not in LAYERS:
             return module.forward(*args, **kwargs)
-        with no_grad():
-            result = tree.map(track, module.forward(*args, **kwargs))
-        inputs, outputs = flatten_inputs(module, args, kwargs), tuple(tree.leaves(result))
-        call = TracedCall(type(module).__name__, inputs, outputs, {}, next(clock), module)
-        layers.update(dict.fromkeys(outputs, call))
+        inputs = tuple(map(_identify, flatten_inputs(layer, args, kwargs)))
+        call = TracedCall(type(layer).__name__, inputs, (), {}, next(clock), layer)
+        open_block(lambda recording, here, _: (False, here, EAGER))
+        try:
+            result = layer.forward(*tree.map(_as_plain, args), **tree.map(_as_plain, kwargs))
+        finally:
+            close_block()
+        result = tree.map(lambda y: self._make_tensor(TracedArray(y.array, self, call)), result)
+        call.outputs = tuple(y.array for y in tree.leaves(result))
         return result
 
-    tracked = tree.map(track, (tuple(args), kwargs))
-    token = call_hook.set(record_layer)
+
+def _require_dtype(op: str, arrays: Sequence[Any], dtype: np.dtype) -> None:
+    """Raise ValueError if a result has its dtype from what stands for a NumPy scalar."""
+    found = {True: set(), False: set()}
+    for a in arrays:
+        if isinstance(a, np.ndarray):
+            found[isinstance(a, TracedArray) and a.is_scalar].add(a.dtype)
+    if dtype in found[True] - found[False]:
+        got = f"{op} of a Tensor and a scalar of {dtype} that depends on an input"
+        raise refusal(got, "convert the scalar to the dtype of the Tensor, with .astype(x.dtype)")
+
+
+def _identify(x: Any) -> Any:
+    """Return the TracedArray of a Tensor that holds one, and anything else unchanged."""
+    is_traced = isinstance(x, Value) and isinstance(x.array, TracedArray)
+    return x.array if is_traced else x
+
+
+def _as_plain(x: Any) -> Any:
+    """Return an argument of a layer as a Tensor or array that is not traced."""
+    if isinstance(x, Value) and isinstance(x.array, TracedArray):
+        return Tensor(x.array.numbers)
+    return to_plain(x) if isinstance(x, TracedArray) else x
+
+
+def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
+    """Run `model` on arrays and return the trace. None stands for an omitted argument."""
+    trace = ModelTrace()
+    tensors = tree.map(trace.add_input, (tuple(args), kwargs))
+    inputs = [x.array for x in tree.leaves(tensors)]
     try:
-        with enable_grad():
-            outputs = tree.leaves(model(*tracked[0], **tracked[1]))
-    except TypeError as error:
-        call_hook.set(None)
-        _require_trackable(model, args, kwargs, error)
-        raise
+        with trace:
+            outputs = tree.leaves(model(*tensors[0], **tensors[1]))
+            others = [output for output in outputs if not isinstance(output, Value)]
+            found = list(map(_identify, outputs))
     finally:
-        call_hook.reset(token)
-    others = [output for output in outputs if not isinstance(output, Value)]
+        _clean(model)
     expected, got = "Tensors as outputs", describe(others[0]) if others else "no outputs"
     fix = "return only Tensors, computed by ops"
     valid = outputs and not others
     check.require(valid, "to_onnx", "model", expected, got, fix, TypeError)
-    return Trace(tree.leaves(tracked), _collect_calls(outputs, layers), outputs)
+    return Trace(inputs, _collect_calls(trace, found), found)
 
 
-def _require_trackable(model: Module, args: Any, kwargs: Any, error: TypeError) -> None:
-    """Raise TypeError if a model runs on plain Tensors but fails on Tensors that are recorded.
-
-    Such a model reads the values of a Tensor outside of ops.
-    """
-    args, kwargs = tree.map(lambda array: None if array is None else Tensor(array), (args, kwargs))
-    try:
-        with no_grad():
-            model(*args, **kwargs)
-    except Exception:
-        return  # the model fails on plain Tensors too; the caller raises the first error again
-    expected = "a model that computes with ops of tinygrad_rnn only"
-    fix = "do not call np.asarray or tg.Tensor on an input; convert its dtype with x.astype(dtype)"
-    got = f"TypeError: {error}"
-    raise argument_error("to_onnx", "model", expected, got, fix, TypeError) from error
-
-
-def track(x: Any) -> Tensor | None:
-    """Return the array of `x` as a new Tensor whose uses are recorded, or None if `x` is None.
-
-    The uses of integers are recorded too, although integers have no gradients.
-    """
-    if x is None:
-        return None
-    leaf = Tensor(unwrap(x))
-    leaf.tracked = True
-    return leaf
+def _clean(model: Module) -> None:
+    """Put plain arrays in place of the TracedArrays that a model has kept, as a state does."""
+    for module in model.modules():
+        for name, attribute in list(vars(module).items()):
+            if isinstance(attribute, TracedArray):
+                vars(module)[name] = attribute.numbers
+            for part in attribute if type(attribute) in (tuple, list) else (attribute,):
+                if isinstance(part, Value):
+                    part.array = to_plain(part.array)
 
 
 def flatten_inputs(
@@ -154,24 +259,17 @@ def flatten_inputs(
     return (x, *(tree.leaves(state) or empty), arguments.get("lengths"))
 
 
-def _collect_calls(outputs: list[Any], layers: dict[Value, TracedCall]) -> list[TracedCall]:
+def _collect_calls(trace: ModelTrace, outputs: list[Any]) -> list[TracedCall]:
     """Return all calls that the outputs depend on, oldest first."""
     calls: dict[int, TracedCall] = {}
-    pending, visited = list(outputs), set()
+    pending = list(outputs)
     while pending:
-        value = pending.pop()
-        if not isinstance(value, Value) or value in visited:
-            continue
-        visited.add(value)
-        call = layers.get(value)
-        if call is None and value.node is not None:
-            node = value.node
-            pairs = zip(node.inputs, node.arrays, strict=True)
-            inputs = tuple(x if isinstance(x, Value) else array for x, array in pairs)
-            call = TracedCall(node.op.name, inputs, (value,), node.params, node.index)
+        x = pending.pop()
+        call = x.call if isinstance(x, TracedArray) else None
+        call = trace.of_parameters.get(x) if isinstance(x, Value) else call
         if call is not None and call.index not in calls:
             calls[call.index] = call
-            pending.extend(call.inputs)
+            pending.extend(tree.leaves(call.inputs))
     return [calls[index] for index in sorted(calls)]
 
 
@@ -198,20 +296,16 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     for a, b in zip(first.calls, second.calls, strict=True):
         same = _locate_inputs(a, origins[0]) == _locate_inputs(b, origins[1])
         check.require(same, "to_onnx", a.name, expected, got, fix)
-    used = {x for call in first.calls for x in call.inputs if isinstance(x, Value)}
-    used |= set(first.outputs)
+    used = set(list_traced([first.outputs, *(call.inputs for call in first.calls)]))
     expected = "an input that reaches the output through ops of tinygrad_rnn"
-    fix = (
-        "compute with the Tensor itself (not with .data, .detach() or NumPy), or leave this "
-        "input out"
-    )
+    fix = "compute with the Tensor itself, or leave this input out"
     for i, value in enumerate(first.inputs):
         got = f"{describe(value)}, which does not"
         check.require(value in used, "to_onnx", f"example_input ({i})", expected, got, fix)
 
 
 def _locate_inputs(
-    call: TracedCall, origins: dict[Value, tuple[int, int]]
+    call: TracedCall, origins: dict[Any, tuple[int, int]]
 ) -> list[tuple[int, int] | None]:
     """Return the origin of each input of a call, with None for constants and parameters."""
-    return [origins.get(x) if isinstance(x, Value) else None for x in call.inputs]
+    return [origins.get(x) if isinstance(x, TracedArray | Value) else None for x in call.inputs]

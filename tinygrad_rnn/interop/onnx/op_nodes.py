@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...graph import unwrap
 from .graph_builder import ExportedCall
+from .traced_array import to_plain
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 """Bounds of a Slice that lie past the last entry and before the first, whatever the axis size."""
@@ -45,6 +45,82 @@ REDUCTIONS = {
 }
 
 
+COMPARISONS = {
+    "less": "Less", "less_equal": "LessOrEqual", "equal": "Equal",
+    "greater": "Greater", "greater_equal": "GreaterOrEqual", "not_equal": "Equal",
+}  # fmt: skip
+LOGICAL = {
+    "logical_and": "And", "logical_or": "Or", "logical_xor": "Xor", "logical_not": "Not",
+    "bitwise_and": "And", "bitwise_or": "Or", "bitwise_xor": "Xor", "invert": "Not",
+}  # fmt: skip
+"""Functions of NumPy that give booleans, each with its ONNX operator."""
+
+
+def _arithmetic(kind: str) -> Callable[[ExportedCall], str]:
+    """Return the function that exports an op with a counterpart of numbers, not of booleans."""
+
+    def export(call: ExportedCall) -> str:
+        is_number = call.dtype != np.bool_ or kind == "Identity"
+        fix = "convert the booleans to numbers first, with x.astype(np.float32)"
+        call.require(is_number, "dtype", "numbers", "booleans", fix)
+        return call.add(kind, *call.inputs())
+
+    return export
+
+
+def _compare(call: ExportedCall) -> str:
+    values = [to_plain(x) for x in call.first.inputs]
+    are_integers = all(np.asarray(x).dtype.kind in "biu" for x in values)
+    dtype = np.dtype(np.int64) if are_integers else np.result_type(*values)
+    inputs = [call.input(i, dtype) for i in range(len(call.first.inputs))]
+    holds = call.add(COMPARISONS[call.first.name], *inputs)
+    return call.add("Not", holds) if call.first.name == "not_equal" else holds
+
+
+def _logical(call: ExportedCall) -> str:
+    is_bitwise = not call.first.name.startswith("logical")
+    fix = "compute with booleans, or outside of the model"
+    call.require(not is_bitwise or call.dtype == np.bool_, "dtype", "bool", str(call.dtype), fix)
+    return call.add(LOGICAL[call.first.name], *call.inputs())
+
+
+def _floating_input(call: ExportedCall) -> str:
+    """Return the name of the input in a floating dtype, which ONNX's IsNaN and IsInf take."""
+    dtype = call.array().dtype
+    return call.input(0, dtype if dtype.kind == "f" else np.dtype(np.float32))
+
+
+def _isnan(call: ExportedCall) -> str:
+    return call.add("IsNaN", _floating_input(call))
+
+
+def _isinf(call: ExportedCall) -> str:
+    return call.add("IsInf", _floating_input(call))
+
+
+def _isfinite(call: ExportedCall) -> str:
+    x = _floating_input(call)
+    return call.add("Not", call.add("Or", call.add("IsNaN", x), call.add("IsInf", x)))
+
+
+def _any(call: ExportedCall) -> str:
+    """Add the nodes of `any` or `all`: the largest or smallest of the truth values 0 and 1."""
+    kind = "ReduceMax" if call.first.name == "any" else "ReduceMin"
+    x = call.builder.cast(call.input(0, np.dtype(bool)), np.dtype(np.int32))
+    y = _reduce_with(call, kind, x, keepdims=int(call.setting("keepdims")))
+    return call.builder.cast(y, np.dtype(bool))
+
+
+def _argmax(call: ExportedCall) -> str:
+    """Add the nodes of `argmax` or `argmin`. Both find the first of equal entries."""
+    kind = "ArgMax" if call.first.name == "argmax" else "ArgMin"
+    dtype, axes = call.array().dtype, call.axes()
+    x = call.input(0, dtype if dtype.kind == "f" else np.dtype(np.float64))
+    if axes is None:
+        axes, x = [0], call.add("Reshape", x, call.ints(-1))
+    return call.add(kind, x, axis=axes[0], keepdims=0)
+
+
 def _add_one(call: ExportedCall) -> str:
     """Add the constant 1 in the dtype of the output, and return its name."""
     return call.builder.add_constant(np.ones((), call.dtype))
@@ -71,7 +147,11 @@ def _clip(call: ExportedCall) -> str:
 
 
 def _where(call: ExportedCall) -> str:
-    return call.add("Where", call.input(0, np.dtype(bool)), call.input(1), call.input(2))
+    condition, a, b = call.input(0, np.dtype(bool)), call.input(1), call.input(2)
+    if call.dtype != np.bool_:
+        return call.add("Where", condition, a, b)
+    other = call.add("And", call.add("Not", condition), b)  # runtimes select no booleans
+    return call.add("Or", call.add("And", condition, a), other)
 
 
 def _reduce_with(call: ExportedCall, kind: str, x: str, **attributes: int) -> str:
@@ -107,7 +187,7 @@ def _along_axis(kind: str) -> Callable[[ExportedCall], str]:
 
 def _add_output_shape(call: ExportedCall, infer: bool) -> str:
     """Add the shape of the output as a vector of sizes, and return its name."""
-    shapes = call.output.shape, call.second.outputs[0].array.shape
+    shapes = call.output.shape, call.second.outputs[0].shape
     return call.builder.add_shape(call.first.name, *shapes, infer=infer)
 
 
@@ -124,7 +204,7 @@ def _transpose(call: ExportedCall) -> str:
 def _squeeze(call: ExportedCall) -> str:
     axes = call.axes()
     if axes is None:
-        shapes = call.array().shape, np.shape(unwrap(call.second.inputs[0]))
+        shapes = call.array().shape, np.shape(to_plain(call.second.inputs[0]))
         axes, second_axes = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
         got = f"shapes {shapes[0]} and {shapes[1]}"
         expected = "the same axes of size 1 in every run"
@@ -199,7 +279,10 @@ def _expand_index(call: ExportedCall) -> list[Any]:
     index = call.setting("index")
     entries = list(index) if isinstance(index, tuple) else [index]
     arrays = [entry for entry in entries if np.ndim(entry) and not isinstance(entry, slice)]
-    integers = any(isinstance(entry, int | np.integer) for entry in entries)
+    integers = any(
+        isinstance(entry, int | np.integer) or (isinstance(entry, np.ndarray) and not entry.ndim)
+        for entry in entries
+    )
     known = int | np.integer | slice | EllipsisType | None | np.ndarray
     plain = all(isinstance(entry, known) and not isinstance(entry, bool) for entry in entries)
     valid = plain and all(array.dtype.kind in "iu" for array in arrays)
@@ -215,15 +298,16 @@ def _expand_index(call: ExportedCall) -> list[Any]:
 
 EXPORTERS = (
     _lerp, _linear, _clip, _where, _var, _cumsum, _broadcast_to, _transpose, _squeeze,
-    _expand_dims, _flip, _stack, _getitem,
+    _expand_dims, _flip, _stack, _getitem, _isnan, _isinf, _isfinite,
 )  # fmt: skip
 """The functions of this module that export the op of their name."""
 OPS: dict[str, Callable[[ExportedCall], str]] = {
-    **{
-        name: lambda call, kind=kind: call.add(kind, *call.inputs())
-        for name, kind in SAME_MEANING.items()
-    },
+    **{name: _arithmetic(kind) for name, kind in SAME_MEANING.items()},
     **dict.fromkeys(REDUCTIONS, _reduce),
+    **dict.fromkeys(COMPARISONS, _compare),
+    **dict.fromkeys(LOGICAL, _logical),
+    **dict.fromkeys(("any", "all"), _any),
+    **dict.fromkeys(("argmax", "argmin"), _argmax),
     "square": lambda call: call.add("Mul", call.input(0), call.input(0)),
     "expm1": lambda call: call.add("Sub", call.add("Exp", call.input(0)), _add_one(call)),
     "log1p": lambda call: call.add("Log", call.add("Add", call.input(0), _add_one(call))),

@@ -1,0 +1,80 @@
+"""The arguments of a call: what a program was traced for, and the arrays that it gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import get_default_dtype
+from ..graph import Value, context
+
+
+def flatten(structure: Any, leaves: list[Any]) -> Any:
+    """Append the Tensors and arrays of a structure to `leaves`, and return the rest as a key.
+
+    Two structures with equal keys differ in the numbers of their arrays only. Plain Python values
+    are part of the key with their types, because 1, 1.0 and True are equal.
+    """
+    kind = type(structure)
+    if isinstance(structure, Value):
+        leaves.append(structure)
+        array = structure.array
+        return kind, structure.tracked, array.shape, array.dtype
+    if kind is np.ndarray:
+        leaves.append(structure)
+        return kind, structure.shape, structure.dtype
+    if isinstance(structure, tuple | list):
+        return kind, *[flatten(part, leaves) for part in structure]
+    if kind is dict:
+        return kind, *[(name, flatten(part, leaves)) for name, part in structure.items()]
+    return kind, _hashable(structure)
+
+
+def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """Return the key of a call, and its Tensors and arrays in order.
+
+    The key also says which arguments are the same Tensor, whether gradients are recorded, and what
+    the default dtype is.
+    """
+    leaves: list[Any] = []
+    key = [flatten(part, leaves) for part in args]
+    if kwargs:
+        key.append(flatten(kwargs, leaves))
+    if len({id(x) for x in leaves}) < len(leaves):
+        first: dict[int, int] = {}
+        key.append(tuple([first.setdefault(id(x), i) for i, x in enumerate(leaves)]))
+    return (context.get()[0], get_default_dtype(), *key), leaves
+
+
+def replace(structure: Any, leaves: Any) -> Any:
+    """Return a structure with its Tensors and arrays replaced by `leaves`, an iterator."""
+    if isinstance(structure, Value) or type(structure) is np.ndarray:
+        return next(leaves)
+    if isinstance(structure, tuple | list):
+        make = getattr(type(structure), "_make", type(structure))  # for a namedtuple
+        return make([replace(part, leaves) for part in structure])
+    if type(structure) is dict:
+        return {name: replace(part, leaves) for name, part in structure.items()}
+    return structure
+
+
+class _Same:
+    """A key for an object that cannot be hashed: it equals only itself."""
+
+    def __init__(self, thing: Any):
+        self.thing = thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.thing is other.thing
+
+
+def _hashable(x: Any) -> Any:
+    try:
+        hash(x)
+    except TypeError:
+        return _Same(x)
+    return x

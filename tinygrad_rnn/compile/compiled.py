@@ -1,0 +1,160 @@
+"""A function with the programs that were written for it, one for each kind of call."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..errors import NotCompilable, argument_error, describe
+from ..errors.user_warning import warn_user
+from ..graph import EAGER, recorder
+from .arguments import call_key
+from .build import WRITERS, optimize_traced
+from .check_calls import check_call
+from .generators import position, put_back
+from .guards import Guard, guard
+from .instructions import Expected
+from .ready_program import ReadyProgram
+from .traced import Untraceable
+from .traced_function import not_compilable, trace
+
+MANY = 8
+"""Warn when a function has more programs than this for one kind of call."""
+
+MOST = 64
+"""The maximum number of kinds of calls that programs are kept for; the oldest go first."""
+
+
+class Compiled:
+    """Runs a function as a program where it can.
+
+    Attributes
+    ----------
+    function : callable
+        The plain function.
+    title : str
+        The name of its programs.
+    backend : str
+    fallback : bool
+        Whether to run the plain function where there can be no program.
+    check : int
+        Compare every so many calls with the plain function; 0 for never.
+    uncompiled : dict of str to str
+        Why the plain function runs instead.
+    programs : dict of key to list of ReadyProgram
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        title: str,
+        backend: str = "numpy",
+        fallback: bool = False,
+        check: int = 0,
+    ):
+        self.function, self.title, self.backend = function, title, backend
+        self.fallback, self.check, self.calls = fallback, check, 0
+        self.uncompiled: dict[str, str] = {}
+        self.programs: OrderedDict[Any, list[ReadyProgram]] = OrderedDict()
+        self.plain: set[Any] = set()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the function returns, and change what it changes."""
+        if recorder() is not EAGER:  # what watches the ops sees those of the plain function
+            return self.function(*args, **kwargs)
+        key, leaves = call_key(args, kwargs)
+        for ready in self.programs.get(key, ()):
+            tensors = ready.fits(leaves)
+            if tensors is not None:
+                break
+        else:
+            if key in self.plain:
+                return self.function(*args, **kwargs)
+            made = self._compile(key, args, kwargs, leaves)
+            if made is None:
+                return self.function(*args, **kwargs)
+            ready, tensors = made, made.guard.tensors
+        self.calls += 1
+        try:
+            if self.check and self.calls % self.check == 0:
+                return check_call(ready, args, kwargs, leaves, tensors)
+            return ready.run(args, kwargs, leaves, tensors)
+        except Expected:
+            return self.function(*args, **kwargs)
+
+    def _compile(self, key: Any, args: Any, kwargs: Any, leaves: list[Any]) -> ReadyProgram | None:
+        """Return a new program for calls of this kind, or None if the plain function must run."""
+        try:
+            ready = self._make(args, kwargs, leaves)
+        except NotCompilable as error:
+            if not self.fallback:
+                raise
+            self.plain.add(key)
+            self.uncompiled[self.title] = str(error)
+            return None
+        found = self.programs.setdefault(key, [])
+        found.insert(0, ready)
+        if len(found) > MANY:
+            self._warn_of_many(found)
+        while len(self.programs) > MOST:
+            self.programs.popitem(last=False)
+        return ready
+
+    def _make(self, args: Any, kwargs: Any, leaves: list[Any]) -> ReadyProgram:
+        """Trace the function and write its program."""
+        watch = guard(self.function)
+        with unchanged(self.title, watch):
+            traced = trace(self.title, self.function, args, kwargs, leaves)
+            optimize_traced(traced)
+            read = [what for kind, what, *_ in traced.sources if kind == "grad"]
+            exact = [(what, _find(what, leaves)._grad is None) for what in read]
+            if exact:
+                traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
+                optimize_traced(traced)
+        watch.bake([array for array in watch.arrays if not traced.reads(array)])
+        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend], exact)
+
+    def _warn_of_many(self, found: list[ReadyProgram]) -> None:
+        """Warn that a function gets program after program for one kind of call."""
+        change = found[1].guard.describe_change()
+        got = f"{len(found)} programs for one kind of call; the last change: {change}"
+        fix = "pass what changes as an argument, in a Tensor or an array"
+        expected = "a function that reads the same numbers"
+        warn_user(argument_error("compile", self.title, expected, got, fix))
+
+
+def _find(source: tuple[Any, ...], leaves: list[Any]) -> Any:
+    """Return the Tensor that a source stands for in this call."""
+    kind, what = source
+    return leaves[what] if kind == "argument" else what
+
+
+@contextmanager
+def unchanged(title: str, watch: Guard) -> Iterator[None]:
+    """Raise NotCompilable if the block changes what a function reads, and undo the change."""
+    restore = watch.snapshot()
+    positions = [position(generator) for generator in watch.generators]
+    try:
+        yield
+    finally:
+        change = watch.describe_change()
+        for generator, where in zip(watch.generators, positions, strict=True):
+            if not tree.equal(_plain(position(generator)), _plain(where)):
+                change = f"a draw from {describe(generator)}"
+                put_back(generator, where)
+        restore()
+    if change:
+        fix = "return what it makes, and draw random numbers outside or with nn.Dropout"
+        raise not_compilable(title, Untraceable("a function without side effects", change, fix))
+
+
+def _plain(state: Any) -> Any:
+    """Return the state of a generator with its arrays as lists."""
+    if isinstance(state, dict):
+        return {name: _plain(part) for name, part in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state

@@ -1,0 +1,191 @@
+"""The result of `compile`: a module, a cell or a function that runs as compiled programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from ..errors import argument_error
+from ..graph import EAGER, recorder
+from ..nn.module import Module
+from ..scan import scan
+from ..tensor import Tensor
+from .compiled import Compiled
+from .explain import explain
+from .ready_program import ReadyProgram
+
+__all__ = ["CompiledModule"]
+
+
+class CompiledModule(Module):
+    """A module, cell or function that runs as compiled programs, as `compile` returns it.
+
+    It is called like its target, and has the parameters of its target.
+
+    Attributes
+    ----------
+    target : callable
+        The module, cell or function that was compiled.
+    backend : str
+        The backend of its programs: ``"numpy"`` or ``"numba"``.
+    uncompiled : dict of str to str
+        With ``fallback=True``: what runs step by step, and why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tinygrad_rnn as tg
+    >>> fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
+    >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+    >>> fast.source.count("for t in ")
+    2
+    >>> fast.uncompiled, fast.hidden_size
+    ({}, 4)
+    """
+
+    def __init__(
+        self,
+        target: Callable[..., Any],
+        fallback: bool = False,
+        backend: str = "numpy",
+        check: int = 0,
+    ):
+        super().__init__()
+        scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
+        options = {"backend": backend, "fallback": fallback, "check": check}
+        self.__dict__.update(target=target, _options=options, _scope=scope, _runs={})
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the target as a compiled program."""
+        return self._run("call", self._inner)(*args, **kwargs)
+
+    def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+        """Run a `scan` whose cell is this object as a compiled program."""
+        return self._run("scan", partial(_scan, self.target))(inputs, state, reverse)
+
+    @property
+    def _inner(self) -> Callable[..., Any]:
+        return self.target.forward if isinstance(self.target, Module) else self.target
+
+    def _run(self, kind: str, function: Callable[..., Any]) -> Compiled:
+        """Return the compiled form of a function of the target, which is kept."""
+        if kind not in self._runs:
+            self._runs[kind] = Compiled(function, _title(self.target), **self._options)
+        return self._runs[kind]
+
+    @property
+    def training(self) -> bool:
+        """Whether the target is in training mode."""
+        return getattr(self.target, "training", True)
+
+    # -- programs ----------------------------------------------------------------------------------
+
+    @property
+    def uncompiled(self) -> dict[str, str]:
+        """What runs step by step because of ``fallback=True``, and why."""
+        return {name: why for run in self._runs.values() for name, why in run.uncompiled.items()}
+
+    @property
+    def programs(self) -> tuple[ReadyProgram, ...]:
+        """The programs that are kept."""
+        runs = self._runs.values()
+        return tuple(ready for run in runs for found in run.programs.values() for ready in found)
+
+    def _written(self, argument: str) -> list[ReadyProgram]:
+        """Return the programs with different texts, or raise RuntimeError if there are none."""
+        if not self.programs:
+            operation = f"compile({type(self.target).__name__})"
+            expected, fix = "a program that was written", "call it once, on data of the usual shape"
+            raise argument_error(operation, argument, expected, "none yet", fix, RuntimeError)
+        return list({ready.source: ready for ready in self.programs}.values())
+
+    @property
+    def source(self) -> str:
+        """The text of all programs that were written so far, each different text once.
+
+        Raises
+        ------
+        RuntimeError
+            If it was not called yet. `explain` and `graph` raise it too.
+        """
+        return "\n\n".join(ready.source for ready in self._written("source"))
+
+    def explain(self) -> str:
+        """Describe each program: its loops, what they carry, and what they keep.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+        >>> print(fast.explain().splitlines()[1])
+          Through time, 5 steps of 3 NumPy calls
+        """
+        return "\n\n".join(explain(ready) for ready in self._written("explain"))
+
+    # -- the interface of the target ---------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the names and submodules of the target."""
+        if isinstance(self.target, Module):
+            yield from self.target.children()
+
+    def _named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Yield this module, the target by the same name, and all modules in it."""
+        yield "", self
+        if isinstance(self.target, Module):
+            yield from self.target._named_modules()
+
+    def _apply(self, function: Callable[[Module], Any]) -> None:
+        if isinstance(self.target, Module):
+            self.target._apply(function)
+        function(self)
+
+    def _add_buffer(self, name: str, value: Any, persistent: bool) -> None:
+        owner = self.target if isinstance(self.target, Module) else super()
+        owner._add_buffer(name, value, persistent)
+
+    def _named(self, kind: str = "parameters") -> Iterator[tuple[str, Tensor]]:
+        if isinstance(self.target, Module):
+            yield from self.target._named(kind)
+        else:
+            fix = "write the function as a Module"
+            self._require_found("target", self.target, fix=fix)
+
+    @property
+    def _original(self) -> Module:
+        return self.target._original if isinstance(self.target, Module) else self
+
+    def __dir__(self) -> list[str]:
+        """Return the names of all attributes, with the public ones of the target."""
+        public = {name for name in dir(self.target) if not name.startswith("_")}
+        return sorted({*super().__dir__(), *public})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "target" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.__dict__["target"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.__dict__ or not isinstance(self.target, Module):
+            self.__dict__[name] = value
+        else:
+            setattr(self.target, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_runs": {}}
+
+    def __repr__(self) -> str:
+        return f"compile({self.target!r})"
+
+
+def _scan(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    return scan(cell, inputs, state, reverse=reverse)
+
+
+def _title(cell: Any) -> str:
+    """Return the title of a program: the name of its cell."""
+    name = getattr(cell, "__name__", type(cell).__name__)
+    return name if name.isidentifier() else "cell"

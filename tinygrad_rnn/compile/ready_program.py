@@ -1,0 +1,245 @@
+"""A program that is ready to run, with all that a call needs besides its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..graph import Value, clock
+from .generators import position, put_back
+from .guards import Guard
+from .instructions import Expected, Program, Variable
+from .node import Call
+from .traced_function import Result, TracedFunction
+
+Source = tuple[Any, ...]
+
+
+class ReadyProgram:
+    """The program of a function for arguments of certain shapes and dtypes.
+
+    Attributes
+    ----------
+    traced : TracedFunction
+    guard : Guard
+        What else the function read while it was traced.
+    forward : Written
+        The text and the function that compute the results and effects.
+    backward : Written or None
+        Those that compute the gradients, from what `forward` saves.
+    missing : list of bool
+        For Tensors whose gradient before the call matters: whether it must be None.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        traced: TracedFunction,
+        guard: Guard,
+        write: Callable[..., Any],
+        exact_grads: list[tuple[Source, bool]],
+    ):
+        self.function, self.traced, self.guard = function, traced, guard
+        self.count = len(traced.program.outputs) - len(traced.leaves)
+        self.places = {id(t): i for i, t in enumerate(guard.tensors)}
+        self.space: dict[str, Any] = {"rate": rate, "clock": clock}
+        sources = dict(zip(traced.program.inputs, traced.sources, strict=True))
+        arriving = {v for v, source in sources.items() if source[0] == "cotangent"}
+        first, second = traced.program, Program([], [], [])
+        if traced.leaves:
+            first, second = split(traced.program, self.count, arriving)
+            self.forward = write(first, f"{traced.title}, forward", "forward", self.count)
+            self.backward = write(second, f"{traced.title}, backward", "backward")
+        else:
+            self.forward = write(first, traced.title, traced.title)
+            self.backward = None
+        self.saved = first.outputs[self.count :]
+        self.cotangents = [sources[v][1] for v in second.inputs[len(self.saved) :]]
+        self.read = self._write_reader(first.inputs, sources)
+        self.assign = self._write_effects()
+        wanted = ", ".join([self._find(source) for source in traced.leaves])
+        self.find_leaves = self._function([f"return [{wanted}]"], "leaves, tensors")
+        changed = ", ".join([self._find(source) for source in self._changed_tensors()])
+        self.find_changed = self._function([f"return [{changed}]"], "leaves, tensors")
+        grads = ", ".join([f"{self._find(source)}._grad" for source, _ in exact_grads])
+        self.find_grads = self._function([f"return [{grads}]"], "leaves, tensors")
+        self.missing = [missing for _, missing in exact_grads]
+
+    @property
+    def source(self) -> str:
+        """The text of the program, forward and backward."""
+        parts = [self.forward, *([self.backward] if self.backward else [])]
+        return "\n\n".join(part.source for part in parts)
+
+    def _changed_tensors(self) -> list[Source]:
+        """Return the sources of the Tensors whose array or gradient a call changes."""
+        effects = [what for kind, what, *_ in self.traced.effects if kind != "state"]
+        return list(dict.fromkeys([*effects, *self.traced.removed]))
+
+    # -- inputs ------------------------------------------------------------------------------------
+
+    def _find(self, source: Source) -> str:
+        """Return an expression for a Tensor: an argument, one in a place, or a certain one."""
+        kind, what = source
+        if kind == "argument":
+            return f"leaves[{what}]"
+        place = self.places.get(id(what))
+        return self._name(what) if place is None else f"tensors[{place}]"
+
+    def _name(self, thing: Any) -> str:
+        """Return a name for an object in the text of `read` and `assign`."""
+        name = f"x{id(thing)}"
+        self.space[name] = thing
+        return name
+
+    def _read(self, source: Source) -> str:
+        """Return an expression for an input of the program."""
+        kind, what, *more = source
+        if kind == "argument":
+            return f"getattr(leaves[{what}], 'array', leaves[{what}])"
+        if kind == "tensor":
+            return f"{self._find(source)}.array"
+        if kind == "grad":
+            return f"{self._find(what)}._grad"
+        if kind == "rate":
+            return f"rate({self._name(what)}, {more[0]})"
+        if kind == "state":
+            return f"{self._name(what)}.state[{more[0]}][{more[1]!r}]"
+        return self._name(what)
+
+    def _function(self, lines: list[str], given: str) -> Callable[..., Any]:
+        """Return a function with these lines of text."""
+        body = "\n".join(f"    {line}" for line in lines or ["pass"])
+        exec(f"def function({given}):\n{body}", self.space)
+        return self.space.pop("function")
+
+    def _write_reader(self, inputs: list[Variable], sources: dict[Variable, Source]) -> Any:
+        """Return a function of the arguments and the Tensors in places that reads all inputs."""
+        texts = [self._read(sources[v]) for v in inputs]
+        return self._function([f"return ({', '.join([*texts, ''])})"], "leaves, tensors")
+
+    def _write_effects(self) -> Any:
+        """Return a function that assigns what the function leaves behind."""
+        traced, lines = self.traced, []
+        start = self.count - len(traced.effects)
+        for i, (kind, what, *more) in enumerate(traced.effects, start):
+            if kind == "state":
+                lines.append(f"{self._read(('state', what, *more))} = values[{i}]")
+            elif kind == "grad":
+                lines.append(f"{self._find(what)}._grad = values[{i}]")
+            else:
+                found = self._find(what)
+                lines.append(f"{found}.array, {found}.changed = values[{i}], next(clock)")
+        lines += [f"{self._find(source)}._grad = None" for source in traced.removed]
+        lines += [f"{self._name(o)}.steps += {steps}" for o, steps in traced.steps]
+        return self._function(lines, "values, leaves, tensors")
+
+    # -- a call ------------------------------------------------------------------------------------
+
+    def fits(self, leaves: list[Any]) -> list[Value] | None:
+        """Return the Tensors in places if the program is right for a call, else None."""
+        tensors = self.guard.current()
+        if tensors is not None and self.missing:
+            now = [grad is None for grad in self.find_grads(leaves, tensors)]
+            return tensors if now == self.missing else None
+        return tensors
+
+    def run(self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
+        """Run the program and return the results, as the function itself would.
+
+        Raises
+        ------
+        Expected
+            If a condition does not hold that the program expects, or a warning or an error is due.
+            The plain function must run instead; nothing has changed.
+        """
+        traced = self.traced
+        positions = [position(g) for g in traced.generators]
+        try:
+            with np.errstate(over="raise", divide="raise", invalid="raise", under="ignore"):
+                values = self.forward.run(*self.read(leaves, tensors))
+        except Exception as error:
+            for generator, where in zip(traced.generators, positions, strict=True):
+                put_back(generator, where)
+            raise Expected from error
+        results = self._results(values, args, kwargs, leaves, tensors, positions)
+        self.assign(values, leaves, tensors)
+        return results
+
+    def _results(
+        self, values: Any, args: Any, kwargs: Any, leaves: Any, tensors: Any, positions: Any
+    ) -> Any:
+        traced = self.traced
+        parts: dict[int, Value] = {}
+        if traced.leaves:
+            inputs = self.find_leaves(leaves, tensors)
+            saved = values[self.count :]
+            call = Call(self, args, kwargs, leaves, positions, saved)
+            parts = call.results(inputs, values)
+
+        def build(part: Any) -> Any:
+            if not isinstance(part, Result):
+                return part
+            if part.output in parts:
+                return parts[part.output]
+            value = values[part.output]
+            if part.kind is None:
+                return value
+            made = object.__new__(part.kind)
+            made.array, made.node, made.changed = value, None, 0
+            made.tracked, made._grad, made._name = False, None, part.name
+            return made
+
+        return tree.map(build, traced.structure)
+
+    def differentiate(self, saved: Any, arriving: dict[int, Any]) -> list[Any]:
+        """Return the gradients of the leaves; None for a leaf that no arriving gradient reaches."""
+        assert self.backward is not None
+        outputs = self.traced.program.outputs
+        given = [
+            arriving[i] if i in arriving else np.zeros(outputs[i].shape, outputs[i].dtype)
+            for i in self.cotangents
+        ]
+        values = self.backward.run(*saved, *given)
+        return [
+            g if reached & arriving.keys() else None
+            for g, reached in zip(values, self.traced.reached, strict=True)
+        ]
+
+
+def rate(optimizer: Any, group: int) -> float:
+    """Return the learning rate of a group, checked as the optimizer's step checks it."""
+    settings = optimizer.param_groups[group]
+    if settings["lr"] is not optimizer._checked[group][0]:
+        optimizer._checked[group] = optimizer._check_group(settings)
+    return settings["lr"]
+
+
+def split(program: Program, count: int, arriving: set[Variable]) -> tuple[Program, Program]:
+    """Return the part that computes the first `count` outputs, and the part for the others.
+
+    What the second part reads of the first is appended to the outputs of the first. `arriving` are
+    the inputs that only the second part has.
+    """
+    needed = set(program.outputs[:count])
+    first: list[Any] = []
+    for line in reversed(program.lines):
+        if line.has_effect or needed.intersection(line.results):
+            first.append(line)
+            needed.update(line.uses)
+    first.reverse()
+    chosen = set(map(id, first))
+    second = [line for line in program.lines if id(line) not in chosen]
+    fresh = {v for line in second for v in line.results} | arriving
+    read = [v for line in second for v in line.uses] + program.outputs[count:]
+    saved = [v for v in dict.fromkeys(read) if v not in fresh]
+    used = {v for line in first for v in line.uses} | {*program.outputs[:count], *saved}
+    given = [v for v in program.inputs if v in used]
+    cotangents = [v for v in program.inputs if v in arriving]
+    return (
+        Program(given, first, [*program.outputs[:count], *saved]),
+        Program([*saved, *cotangents], second, program.outputs[count:]),
+    )

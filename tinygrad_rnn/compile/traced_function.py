@@ -1,0 +1,225 @@
+"""One trace of a function, made into a program: what it reads, computes and leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..backward import backward_pass
+from ..dtypes import StandIn
+from ..errors import NotCompilable, argument_error, describe
+from ..graph import Value, toposort
+from .arguments import replace
+from .instructions import Program, Variable
+from .loops import variable_of
+from .traced import TracedArray, TracedNumber, Untraceable
+from .tracer import Tracer
+
+
+@dataclass
+class Result:
+    """What a call returns in one place of its result: the output of the program to take there.
+
+    Attributes
+    ----------
+    output : int
+        The number among the outputs of the program.
+    kind : type or None
+        The class of a Tensor; None for a plain array or number.
+    name : str or None
+    tracked : bool
+        True if gradients flow back from it.
+    """
+
+    output: int
+    kind: Any
+    name: str | None
+    tracked: bool
+
+
+@dataclass
+class TracedFunction:
+    """A trace of a function.
+
+    Attributes
+    ----------
+    title : str
+    program : Program
+        Its outputs are the results, then the effects, then the gradients of `leaves`.
+    sources : list of tuple
+        Where each input of the program comes from; see `Tracer.inputs`. The gradients that arrive
+        have the source ``("cotangent", number of the result)``.
+    structure : Any
+        The result, with a `Result` in place of each array.
+    effects : list of tuple
+        What each output after the results is assigned to: ``("array", source of a Tensor)``,
+        ``("grad", source of a Tensor)`` or ``("state", optimizer, parameter, name)``.
+    removed : list of tuple
+        The sources of the Tensors whose gradient is None after the call.
+    steps : list of (Optimizer, int)
+        How many steps each optimizer makes.
+    leaves : list of tuple
+        The sources of the Tensors that get a gradient when the results' gradients arrive.
+    reached : list of set of int
+        For each of `leaves`, the results that it contributes to.
+    generators : list
+        The generators of random numbers that are drawn from.
+    """
+
+    title: str
+    program: Program
+    sources: list[tuple[Any, ...]]
+    structure: Any
+    effects: list[tuple[Any, ...]]
+    removed: list[tuple[Any, ...]]
+    steps: list[tuple[Any, int]]
+    generators: list[Any]
+    leaves: list[tuple[Any, ...]] = field(default_factory=list)
+    reached: list[set[int]] = field(default_factory=list)
+
+    def reads(self, array: np.ndarray) -> bool:
+        """Return True if the program reads an array anew in each call."""
+        return any(kind == "array" and more[0] is array for kind, *more in self.sources)
+
+
+def trace(
+    title: str,
+    function: Callable[..., Any],
+    args: Any,
+    kwargs: Any,
+    leaves: list[Any],
+    keep_grads: bool = False,
+) -> TracedFunction:
+    """Run a function on stand-ins for its arguments and return the trace.
+
+    Raises
+    ------
+    NotCompilable
+        If it does something that no program can follow.
+    """
+    tracer = Tracer(keep_grads)
+    stand_ins: dict[int, Any] = {}
+
+    def stand_in(i: int, leaf: Any) -> Any:
+        if id(leaf) not in stand_ins:
+            name = getattr(leaf, "name", None) or ""
+            add = tracer.replace if isinstance(leaf, Value) else tracer.stand_in
+            stand_ins[id(leaf)] = add(leaf, name, "argument", i)
+        return stand_ins[id(leaf)]
+
+    given = iter([stand_in(i, leaf) for i, leaf in enumerate(leaves)])
+    try:
+        with tracer:
+            result = function(*replace(args, given), **replace(kwargs, given))
+            return _finish(tracer, result, title)
+    except Untraceable as reason:
+        raise not_compilable(title, reason) from reason
+
+
+def not_compilable(title: str, reason: Untraceable) -> NotCompilable:
+    """Return the error that says why a function cannot be compiled."""
+    fix = f"{reason.fix}; or compile(..., fallback=True), which runs the plain function"
+    error = argument_error("compile", title, reason.expected, reason.got, fix)
+    return NotCompilable(str(error))
+
+
+def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
+    """Return the trace of a function that returned `result`."""
+    outputs: list[Variable] = []
+    roots: list[Value] = []
+
+    def place(part: Any) -> Any:
+        array = getattr(part, "array", part) if isinstance(part, Value) else part
+        if isinstance(part, Value) and not isinstance(array, StandIn):
+            part = tracer.see(part)
+            array = part.array
+        if not isinstance(array, StandIn):
+            return part
+        outputs.append(array.variable)  # type: ignore[attr-defined]
+        is_tensor = isinstance(part, Value)
+        tracked = is_tensor and part.tracked and (part.node is None or part.node.used < 2)
+        roots.append(part)
+        return Result(
+            len(outputs) - 1, type(part) if is_tensor else None, getattr(part, "name", None), tracked
+        )
+
+    structure = tree.map(place, result)
+    effects, removed = _effects(tracer, outputs)
+    found = TracedFunction(
+        title,
+        Program([], tracer.lines, outputs),
+        [],
+        structure,
+        effects,
+        removed,
+        [(o, twin.steps - o.steps) for o, twin in tracer.twins.items()],
+        tracer.generators,
+    )
+    _differentiate(tracer, found, roots)
+    found.program.inputs = [variable for variable, _ in tracer.inputs]
+    found.sources = [source for _, source in tracer.inputs]
+    for value, variable in tracer.named:
+        variable.name = value.name or variable.name
+    return found
+
+
+def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[Any]]:
+    """Append what the function leaves behind to `outputs`; return where it is to be assigned."""
+    effects: list[tuple[Any, ...]] = []
+    removed: list[tuple[Any, ...]] = []
+
+    def leave(array: Any, *place: Any) -> None:
+        outputs.append(tracer.argument(array))
+        effects.append(place)
+
+    for value, seen in tracer.stand_ins.items():
+        source, variable = tracer.origins[value]
+        if variable_of(seen) is not variable:
+            leave(seen.array, "array", source)
+        grad, before = seen._grad, tracer.grads.get(value)  # type: ignore[attr-defined]
+        if grad is None and before is not None:
+            removed.append(source)
+        elif grad is not None and grad is not before:
+            leave(grad, "grad", source)
+    for optimizer, twin in tracer.twins.items():
+        for i, state in enumerate(twin.state):
+            for name, array in state.items():
+                leave(array, "state", optimizer, i, name)
+    return effects, removed
+
+
+def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> None:
+    """Record the backward pass from the results, with stand-ins for the gradients that arrive."""
+    results = [part for part in tree.leaves(found.structure) if isinstance(part, Result)]
+    seeds: dict[Value, Any] = {}
+    reach: list[set[Value]] = []
+    for result, root in zip(results, roots, strict=True):
+        if not result.tracked:
+            reach.append(set())
+            continue
+        name = f"d{root.name}" if root.name else "g"
+        variable = Variable(name, root.array.shape, root.array.dtype)
+        tracer.inputs.append((variable, ("cotangent", result.output)))
+        seed = TracedArray(root.array.numbers, variable, tracer)
+        seeds[root] = seeds[root] + seed if root in seeds else seed
+        reach.append(_sources_of(root))
+    if not seeds:
+        return
+    order = sorted(
+        {v for root in seeds for v in toposort(root)}, key=lambda v: v.node.index, reverse=True
+    )
+    original = {seen: tracer.origins[value][0] for value, seen in tracer.stand_ins.items()}
+    for leaf, g in backward_pass(seeds, order):
+        if leaf in original and leaf.tracked:
+            found.program.outputs.append(g.variable)
+            found.leaves.append(original[leaf])
+            found.reached.append({i for i, values in enumerate(reach) if leaf in values})
+
+
+def _sources_of(root: Value) -> set[Value]:
+    """Return the values that a result was computed from, and the result itself."""
+    return {root, *(x for v in toposort(root) for x in v.node.inputs if isinstance(x, Value))}
