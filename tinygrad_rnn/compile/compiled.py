@@ -111,11 +111,11 @@ class Compiled:
         with unchanged(self.title, watch):
             traced = trace(self.title, self.function, args, kwargs, leaves)
             optimize_traced(traced)
-            if exact := [s for s in traced.sources if s[0] == "grad"]:
+            if traced.grads:
                 traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
                 optimize_traced(traced)
         watch.bake([array for array in watch.arrays if not traced.reads(array)])
-        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend], exact)
+        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend])
 
     def _warn_of_many(self, found: list[ReadyProgram]) -> None:
         """Warn that a function gets program after program for one kind of call."""

@@ -30,8 +30,6 @@ class ReadyProgram:
         The text and the function that compute the results and effects.
     backward : Written or None
         Those that compute the gradients, from what `forward` saves.
-    missing_grads : list of (tuple, bool)
-        Tensors, by their source, whose gradient must be None, or must not be, before the call.
     """
 
     def __init__(
@@ -40,10 +38,8 @@ class ReadyProgram:
         traced: TracedFunction,
         guard: Guard,
         write: Callable[..., Any],
-        exact_grads: list[tuple[Source, bool]],
     ):
         self.function, self.traced, self.guard = function, traced, guard
-        self.exact_grads = exact_grads
         self.count = len(traced.program.outputs) - len(traced.leaves)
         places = {id(t): i for i, t in enumerate(guard.tensors)}
         self.place = lambda value: places.get(id(value), value)
@@ -54,6 +50,7 @@ class ReadyProgram:
         self.forward = write(traced.title, first)
         self.backward = write(f"{traced.title}, backward", second) if traced.leaves else None
         self.read_forward = [self._reader(names[v]) for v in first.inputs]
+        self.grads = [(self._find(source), dtype) for source, dtype in traced.grads]
         self.cotangents = [names[v][1] for v in second.inputs[len(self.saved) :]]
 
     @property
@@ -97,9 +94,10 @@ class ReadyProgram:
     def fits(self, leaves: list[Any]) -> list[Value] | None:
         """Return the Tensors in places if the program is right for a call, else None."""
         tensors = self.guard.current()
-        if tensors is not None and self.exact_grads:
-            for source, missing in self.exact_grads:
-                if (self._find(source)(leaves, tensors)._grad is None) is not missing:
+        if tensors is not None:
+            for find, dtype in self.grads:
+                grad = find(leaves, tensors)._grad  # type: ignore[attr-defined]
+                if (None if grad is None else grad.dtype) is not dtype:
                     return None
         return tensors
 
@@ -157,6 +155,8 @@ class ReadyProgram:
             value = values[part.output]
             if part.kind is None:
                 return value
+            if part.kind is np.generic:
+                return value[()]
             made = object.__new__(part.kind)
             made.array, made.node, made.changed = value, None, 0
             made.tracked, made._grad, made._name = False, None, part.name
