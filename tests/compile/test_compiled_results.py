@@ -267,9 +267,6 @@ CELLS = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", CELLS)
 def test_cells_that_once_failed_give_the_results_of_the_engine(name, dtype, backend, monkeypatch):
-    monkeypatch.setattr(
-        jit, "DECORATED", "" if name not in ("comparisons", "powers of zero") else jit.DECORATED
-    )
     for p in (W3, U3):
         monkeypatch.setattr(p, "array", p.array.astype(dtype))
 
