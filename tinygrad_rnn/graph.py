@@ -121,10 +121,6 @@ class Eager:
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """An op ran: ``out`` is the result of ``op.forward(*arrays, **params)``."""
 
-    def forward(self, op: Any) -> Callable[..., Any]:
-        """Return the function that computes an op on arrays."""
-        return op.forward
-
     def expect(self, condition: Any) -> bool:
         """Return a condition on numbers that almost always holds, such as a check of arguments."""
         return bool(condition)
@@ -226,6 +222,8 @@ class Recorder:
     outer: Any = EAGER
 
     def __enter__(self) -> Any:
+        if any(state[2] is self for state in (*blocks.get(), context.get())):
+            raise RuntimeError(f"{self!r}: the block is open already; make another one")
         self.outer = recorder()
         open_block(lambda recording, here, _: (recording, here, self))
         return self

@@ -259,6 +259,7 @@ FUNCTIONS = {
     "argmax": lambda x: (x * x.argmax(axis=0), x + x.argmin(axis=-1)[..., None], x * x.argmax()),
     "arithmetic with a mask": lambda x: x * (x.data > 0).astype(np.float32) - (1 - (x > 0)) * x,
     "a mean of an array": lambda x: x - x.data.mean(axis=0) / (np.abs(x.data).max() + 1),
+    "a scalar": lambda x: x * (x > 0).mean().astype(x.dtype) + x.data[0, 0, 0],
     "a detached part": lambda x: x * tg.tanh(x).detach(),
     "a new Tensor": lambda x: tg.tanh(tg.Tensor(x.data)) + x,
     "without a graph": tg.no_grad()(lambda x: tg.tanh(x) * 2),

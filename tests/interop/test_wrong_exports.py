@@ -113,6 +113,12 @@ WRONG = {
         ValueError,
         "to_onnx: argument model: .*got argsort; compute argsort outside of the model",
     ),
+    "a scalar of another dtype": (
+        lambda: (as_model(lambda x: x * (x > 0).mean()), X),
+        {},
+        ValueError,
+        r"got multiply of a Tensor and a scalar of float64 that .* with .astype\(x.dtype\)",
+    ),
     "arithmetic of booleans": (
         lambda: (as_model(lambda x: x * ((x > 0) + (x < -1))), X),
         {},

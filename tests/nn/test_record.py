@@ -182,6 +182,32 @@ def test_blocks_may_be_nested_and_each_records_by_itself():
     assert len(later) == 0
 
 
+def test_a_block_that_is_open_cannot_be_opened_again():
+    block = nn.record(nn.Linear(2, 2))
+    with block, pytest.raises(RuntimeError, match=r"record\(Linear\): the block is open already"):
+        block.__enter__()
+    with block as again:
+        assert not list(again)
+
+
+def test_a_block_in_a_generator_ends_without_the_others():
+    model, x = nn.Linear(2, 2, rng=0), np.ones((1, 2), "float32")
+
+    def numbers():
+        with nn.record(model) as own:
+            yield own
+
+    several = numbers()
+    own = next(several)
+    with nn.record(model) as activations:
+        model(x)
+        several.close()
+        model(x)
+    model(x)
+    assert list(own) == [""]
+    assert list(activations) == ["", " (2)"]
+
+
 def test_a_compiled_model_is_recorded_step_by_step():
     layer, x = build_layer("GRU"), random_sequences()
     model = nn.Sequential(tg.compile(layer))

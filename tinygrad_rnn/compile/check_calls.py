@@ -30,7 +30,7 @@ def check_call(
         If a result, a gradient, or anything that the function changes differs by more than
         rounding.
     """
-    found = [ready._find(source)(leaves, tensors) for source in ready.changed_tensors]
+    found = ready.find_changed(leaves, tensors)
     before = [*_changes(ready, found)]
     results = ready.run(args, kwargs, leaves, tensors)
     after = [*_changes(ready, found)]

@@ -111,7 +111,9 @@ class Compiled:
         with unchanged(self.title, watch):
             traced = trace(self.title, self.function, args, kwargs, leaves)
             optimize_traced(traced)
-            if exact := [s for s in traced.sources if s[0] == "grad"]:
+            read = [what for kind, what, *_ in traced.sources if kind == "grad"]
+            exact = [(what, _find(what, leaves)._grad is None) for what in read]
+            if exact:
                 traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
                 optimize_traced(traced)
         watch.bake([array for array in watch.arrays if not traced.reads(array)])
@@ -124,6 +126,12 @@ class Compiled:
         fix = "pass what changes as an argument, in a Tensor or an array"
         expected = "a function that reads the same numbers"
         warn_user(argument_error("compile", self.title, expected, got, fix))
+
+
+def _find(source: tuple[Any, ...], leaves: list[Any]) -> Any:
+    """Return the Tensor that a source stands for in this call."""
+    kind, what = source
+    return leaves[what] if kind == "argument" else what
 
 
 @contextmanager

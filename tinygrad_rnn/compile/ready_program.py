@@ -30,8 +30,8 @@ class ReadyProgram:
         The text and the function that compute the results and effects.
     backward : Written or None
         Those that compute the gradients, from what `forward` saves.
-    missing_grads : list of (tuple, bool)
-        Tensors, by their source, whose gradient must be None, or must not be, before the call.
+    missing : list of bool
+        For Tensors whose gradient before the call matters: whether it must be None.
     """
 
     def __init__(
@@ -43,24 +43,30 @@ class ReadyProgram:
         exact_grads: list[tuple[Source, bool]],
     ):
         self.function, self.traced, self.guard = function, traced, guard
-        self.exact_grads = exact_grads
         self.count = len(traced.program.outputs) - len(traced.leaves)
-        places = {id(t): i for i, t in enumerate(guard.tensors)}
-        self.place = lambda value: places.get(id(value), value)
-        names = dict(zip(traced.program.inputs, traced.sources, strict=True))
-        arriving = {v for v, source in names.items() if source[0] == "cotangent"}
+        self.places = {id(t): i for i, t in enumerate(guard.tensors)}
+        self.space: dict[str, Any] = {"rate": rate, "clock": clock}
+        sources = dict(zip(traced.program.inputs, traced.sources, strict=True))
+        arriving = {v for v, source in sources.items() if source[0] == "cotangent"}
         first, second = traced.program, Program([], [], [])
         if traced.leaves:
             first, second = split(traced.program, self.count, arriving)
-        self.saved = first.outputs[self.count :]
-        if traced.leaves:
             self.forward = write(first, f"{traced.title}, forward", "forward", self.count)
             self.backward = write(second, f"{traced.title}, backward", "backward")
         else:
             self.forward = write(first, traced.title, traced.title)
             self.backward = None
-        self.read_forward = [self._reader(names[v]) for v in first.inputs]
-        self.cotangents = [names[v][1] for v in second.inputs[len(self.saved) :]]
+        self.saved = first.outputs[self.count :]
+        self.cotangents = [sources[v][1] for v in second.inputs[len(self.saved) :]]
+        self.read = self._write_reader(first.inputs, sources)
+        self.assign = self._write_effects()
+        wanted = ", ".join([self._find(source) for source in traced.leaves])
+        self.find_leaves = self._function([f"return [{wanted}]"], "leaves, tensors")
+        changed = ", ".join([self._find(source) for source in self._changed_tensors()])
+        self.find_changed = self._function([f"return [{changed}]"], "leaves, tensors")
+        grads = ", ".join([f"{self._find(source)}._grad" for source, _ in exact_grads])
+        self.find_grads = self._function([f"return [{grads}]"], "leaves, tensors")
+        self.missing = [missing for _, missing in exact_grads]
 
     @property
     def source(self) -> str:
@@ -68,51 +74,77 @@ class ReadyProgram:
         parts = [self.forward, *([self.backward] if self.backward else [])]
         return "\n\n".join(part.source for part in parts)
 
-    @property
-    def changed_tensors(self) -> list[Source]:
-        """The sources of the Tensors whose array or gradient a call changes."""
+    def _changed_tensors(self) -> list[Source]:
+        """Return the sources of the Tensors whose array or gradient a call changes."""
         effects = [what for kind, what, *_ in self.traced.effects if kind != "state"]
         return list(dict.fromkeys([*effects, *self.traced.removed]))
 
     # -- inputs ------------------------------------------------------------------------------------
 
-    def _find(self, source: Source) -> Callable[[list[Any], list[Value]], Value]:
-        """Return a function of the arguments and the Tensors in places that finds a Tensor."""
-        if source[0] == "argument":
-            return lambda leaves, tensors: leaves[source[1]]
-        place = self.place(source[1])
-        if isinstance(place, int):
-            return lambda leaves, tensors: tensors[place]
-        return lambda leaves, tensors: place
+    def _find(self, source: Source) -> str:
+        """Return an expression for a Tensor: an argument, one in a place, or a certain one."""
+        kind, what = source
+        if kind == "argument":
+            return f"leaves[{what}]"
+        place = self.places.get(id(what))
+        return self._name(what) if place is None else f"tensors[{place}]"
 
-    def _reader(self, source: Source) -> Callable[[list[Any], list[Value]], Any]:
-        """Return a function of the arguments and the Tensors in places that reads an input."""
+    def _name(self, thing: Any) -> str:
+        """Return a name for an object in the text of `read` and `assign`."""
+        name = f"x{id(thing)}"
+        self.space[name] = thing
+        return name
+
+    def _read(self, source: Source) -> str:
+        """Return an expression for an input of the program."""
         kind, what, *more = source
         if kind == "argument":
-            return lambda leaves, tensors: getattr(leaves[what], "array", leaves[what])
+            return f"getattr(leaves[{what}], 'array', leaves[{what}])"
         if kind == "tensor":
-            place = self.place(what)
-            if isinstance(place, int):
-                return lambda leaves, tensors: tensors[place].array
-            return lambda leaves, tensors: place.array
+            return f"{self._find(source)}.array"
         if kind == "grad":
-            find = self._find(what)
-            return lambda leaves, tensors: find(leaves, tensors)._grad
-        if kind == "array":
-            return lambda leaves, tensors: what
+            return f"{self._find(what)}._grad"
         if kind == "rate":
-            return lambda leaves, tensors: rate(what, more[0])
-        return lambda leaves, tensors: what.state[more[0]][more[1]]
+            return f"rate({self._name(what)}, {more[0]})"
+        if kind == "state":
+            return f"{self._name(what)}.state[{more[0]}][{more[1]!r}]"
+        return self._name(what)
+
+    def _function(self, lines: list[str], given: str) -> Callable[..., Any]:
+        """Return a function with these lines of text."""
+        body = "\n".join(f"    {line}" for line in lines or ["pass"])
+        exec(f"def function({given}):\n{body}", self.space)
+        return self.space.pop("function")
+
+    def _write_reader(self, inputs: list[Variable], sources: dict[Variable, Source]) -> Any:
+        """Return a function of the arguments and the Tensors in places that reads all inputs."""
+        texts = [self._read(sources[v]) for v in inputs]
+        return self._function([f"return ({', '.join([*texts, ''])})"], "leaves, tensors")
+
+    def _write_effects(self) -> Any:
+        """Return a function that assigns what the function leaves behind."""
+        traced, lines = self.traced, []
+        start = self.count - len(traced.effects)
+        for i, (kind, what, *more) in enumerate(traced.effects, start):
+            if kind == "state":
+                lines.append(f"{self._read(('state', what, *more))} = values[{i}]")
+            elif kind == "grad":
+                lines.append(f"{self._find(what)}._grad = values[{i}]")
+            else:
+                found = self._find(what)
+                lines.append(f"{found}.array, {found}.changed = values[{i}], next(clock)")
+        lines += [f"{self._find(source)}._grad = None" for source in traced.removed]
+        lines += [f"{self._name(o)}.steps += {steps}" for o, steps in traced.steps]
+        return self._function(lines, "values, leaves, tensors")
 
     # -- a call ------------------------------------------------------------------------------------
 
     def fits(self, leaves: list[Any]) -> list[Value] | None:
         """Return the Tensors in places if the program is right for a call, else None."""
         tensors = self.guard.current()
-        if tensors is not None and self.exact_grads:
-            for source, missing in self.exact_grads:
-                if (self._find(source)(leaves, tensors)._grad is None) is not missing:
-                    return None
+        if tensors is not None and self.missing:
+            now = [grad is None for grad in self.find_grads(leaves, tensors)]
+            return tensors if now == self.missing else None
         return tensors
 
     def run(self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
@@ -128,26 +160,13 @@ class ReadyProgram:
         positions = [position(g) for g in traced.generators]
         try:
             with np.errstate(over="raise", divide="raise", invalid="raise", under="ignore"):
-                values = self.forward.run(*[read(leaves, tensors) for read in self.read_forward])
+                values = self.forward.run(*self.read(leaves, tensors))
         except Exception as error:
             for generator, where in zip(traced.generators, positions, strict=True):
                 put_back(generator, where)
             raise Expected from error
         results = self._results(values, args, kwargs, leaves, tensors, positions)
-        n = self.count - len(traced.effects)
-        for value, (kind, what, *more) in zip(values[n : self.count], traced.effects, strict=True):
-            if kind == "state":
-                what.state[more[0]][more[1]] = value
-                continue
-            tensor = self._find(what)(leaves, tensors)
-            if kind == "grad":
-                tensor._grad = value
-            else:
-                tensor.array, tensor.changed = value, next(clock)
-        for source in traced.removed:
-            self._find(source)(leaves, tensors)._grad = None
-        for optimizer, steps in traced.steps:
-            optimizer.steps += steps
+        self.assign(values, leaves, tensors)
         return results
 
     def _results(
@@ -156,7 +175,7 @@ class ReadyProgram:
         traced = self.traced
         parts: dict[int, Value] = {}
         if traced.leaves:
-            inputs = [self._find(source)(leaves, tensors) for source in traced.leaves]
+            inputs = self.find_leaves(leaves, tensors)
             saved = values[self.count :]
             call = Call(self, args, kwargs, leaves, positions, saved)
             parts = call.results(inputs, values)

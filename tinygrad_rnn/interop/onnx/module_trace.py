@@ -156,6 +156,7 @@ class ModelTrace(Recorder):
         """Record an op again: now its inputs are Tensors, and its output has the right dtype."""
         call = TracedCall(op.name, tuple(map(_identify, inputs)), (out,), params, next(clock))
         if isinstance(out.array, TracedArray):
+            _require_dtype(op.name, arrays, out.array.dtype)
             out.array = TracedArray(out.array.numbers, self, call)
             call.outputs = (out.array,)
             self.values.append(out)
@@ -185,6 +186,17 @@ class ModelTrace(Recorder):
         result = tree.map(lambda y: self._make_tensor(TracedArray(y.array, self, call)), result)
         call.outputs = tuple(y.array for y in tree.leaves(result))
         return result
+
+
+def _require_dtype(op: str, arrays: Sequence[Any], dtype: np.dtype) -> None:
+    """Raise ValueError if a result has its dtype from what stands for a NumPy scalar."""
+    found = {True: set(), False: set()}
+    for a in arrays:
+        if isinstance(a, np.ndarray):
+            found[isinstance(a, TracedArray) and a.is_scalar].add(a.dtype)
+    if dtype in found[True] - found[False]:
+        got = f"{op} of a Tensor and a scalar of {dtype} that depends on an input"
+        raise refusal(got, "convert the scalar to the dtype of the Tensor, with .astype(x.dtype)")
 
 
 def _identify(x: Any) -> Any:

@@ -42,12 +42,15 @@ class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
         The run. When it is over, the numbers can be read as those of any array.
     call : TracedCall or None
         The call that computed the array; None for an input of the model.
+    is_scalar : bool
+        True if it stands for a NumPy scalar, whose dtype does not count beside a Tensor.
     """
 
-    __slots__ = ("call", "numbers", "trace")
+    __slots__ = ("call", "is_scalar", "numbers", "trace")
 
     def __init__(self, numbers: Any, trace: Any, call: Any = None):
         self.numbers, self.trace, self.call = np.asarray(numbers), trace, call
+        self.is_scalar = isinstance(numbers, np.generic)
 
     # For isinstance this is an array, so that a model takes the path that it takes with arrays.
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]

@@ -1,0 +1,172 @@
+"""Passes that move lines out of loops, where they run once, for all steps at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .instructions import VIEWS, Instruction, Loop, Program, Variable
+from .over_time import OVER_TIME, Wholes, over_time, slices_of, stack
+from .rewriting import alias, around_loops
+
+LARGEST = 2**20
+"""Bytes of an array over all steps above which elementwise work stays in its loop.
+
+A larger array does not stay in the cache: to write and read it costs more than the calls of NumPy.
+"""
+
+
+def hoist_invariants(program: Program) -> Program:
+    """Move lines that compute the same in every step to the place before their loop."""
+
+    def hoist(loop: Loop) -> tuple[list[Any], list[Any]]:
+        inside, before, body = set(loop.inside), [], []
+        for line in loop.body:
+            if line.has_effect or not inside.isdisjoint(line.uses):
+                body.append(line)
+            else:
+                before.append(line)
+                inside.difference_update(line.results)
+        loop.body = body
+        return before, []
+
+    program.lines = around_loops(program.lines, hoist)
+    return program
+
+
+# -- upwards ---------------------------------------------------------------------------------------
+
+
+def hoist_along_time(program: Program) -> Program:
+    """Move lines that do not depend on the states to the place before their loop.
+
+    Products always move, with all that they depend on; other lines do if the array is small enough.
+    """
+
+    def hoist(loop: Loop) -> tuple[list[Any], list[Any]]:
+        wholes, before = slices_of(loop), []
+        lifted = _worth_lifting(loop, wholes)
+        for line in lifted:
+            wholes[line.out] = over_time(before, line, wholes, loop.steps)
+            loop.slices.append((line.out, wholes[line.out]))
+        loop.body = _without(loop.body, lifted)
+        return before, []
+
+    program.lines = around_loops(program.lines, hoist)
+    return program
+
+
+def _worth_lifting(loop: Loop, wholes: Wholes) -> list[Instruction]:
+    inside = set(loop.inside)
+    ready, able = set(wholes), []
+    for line in loop.body:
+        if _has_form(line, inside) and ready.issuperset(inside.intersection(line.uses)):
+            able.append(line)
+            ready.add(line.out)
+    needed: set[Variable] = set()
+    for line in reversed(able):
+        if line.function == "matmul" or line.out in needed:
+            needed.update(line.uses)
+    ready, lifted = set(wholes), []
+    for line in able:
+        wanted = line.function == "matmul" or line.out in needed or _is_light(line, loop.steps)
+        if wanted and ready.issuperset(inside.intersection(line.uses)):
+            lifted.append(line)
+            ready.add(line.out)
+    return lifted
+
+
+def _has_form(line: Any, inside: set[Variable]) -> bool:
+    """Return True if `over_time` can write a line, and the line computes something in each step."""
+    if not isinstance(line, Instruction) or line.function not in OVER_TIME:
+        return False
+    read = inside.intersection(line.uses)
+    return bool(read) and not any(x.is_number for x in (*read, line.out))
+
+
+def _is_light(line: Instruction, steps: int) -> bool:
+    """Return True if the arrays over all steps of a line are views, or stay in the cache."""
+    if line.function in VIEWS:
+        return True
+    largest = max(x.nbytes for x in (*line.uses, line.out) if not x.is_number)
+    return steps * largest <= LARGEST
+
+
+def _without(body: list[Any], moved: Iterable[Any]) -> list[Any]:
+    gone = set(moved)
+    return [line for line in body if line not in gone]
+
+
+# -- downwards -------------------------------------------------------------------------------------
+
+
+def sink_along_time(program: Program) -> Program:
+    """Move lines that only stacks keep to the place after their loop.
+
+    A product moves even if its arguments must be stacked for it.
+    """
+
+    def sink(loop: Loop) -> tuple[list[Any], list[Any]]:
+        late = _worth_sinking(loop, set(program.outputs))
+        inside, after = set(loop.inside), []
+        wholes = {**dict(loop.stacks), **slices_of(loop)}
+        late_results = {line.out for line in late}
+        for line in late:
+            for x in line.uses:
+                if x in inside and x not in late_results:
+                    stack(loop, wholes, x)
+            wholes[line.out] = over_time(after, line, wholes, loop.steps)
+        for x, whole in loop.stacks:
+            if x in late_results:
+                alias(after, whole, wholes[x])
+        loop.stacks = [pair for pair in loop.stacks if pair[0] not in late_results]
+        loop.body = _without(loop.body, late)
+        return [], after
+
+    program.lines = around_loops(program.lines, sink)
+    return program
+
+
+def _worth_sinking(loop: Loop, outputs: set[Variable]) -> list[Instruction]:
+    """Return the lines to move downwards; whatever reads one of them moves too."""
+    inside = set(loop.inside)
+    kept = {x for x, _ in loop.sums} | {state.next for state in loop.states}
+    shown = {x for x, whole in loop.stacks if whole in outputs}
+    late: dict[Variable, Instruction] = {}
+    for line in reversed(loop.body):
+        # an output must not become a view of an input
+        view = line.out in shown and line.function in VIEWS if isinstance(line, Instruction) else 0
+        if _has_form(line, inside) and line.out not in kept and not view:
+            late[line.out] = line
+        else:
+            kept.update(line.uses)
+    late = dict(reversed(late.items()))
+    while True:
+        staying = _staying(loop, late, inside)
+        if not staying:
+            return list(late.values())
+        for line in staying:  # so what it reads stays too
+            del late[line.out]
+
+
+def _staying(
+    loop: Loop, late: dict[Variable, Instruction], inside: set[Variable]
+) -> list[Instruction]:
+    """Return the lines that are not worth moving, and those that a line of the loop reads."""
+    moving = set(late.values())
+    read = {x for line in loop.body for x in line.uses if line not in moving}
+    ready = {*(x for x, _ in loop.stacks), *slices_of(loop), *late}
+    heavy: set[Variable] = set()
+    staying = []
+    for line in late.values():
+        uses = inside.intersection(line.uses)
+        product = line.function == "matmul" and len(uses) == 1
+        same_size = line.function in VIEWS and line.uses[0].nbytes == line.out.nbytes
+        if product or not heavy.isdisjoint(uses):
+            heavy.add(line.out)
+        elif not (same_size or (uses <= ready and _is_light(line, loop.steps))):
+            staying.append(line)
+            continue
+        if line.out in read:
+            staying.append(line)
+    return staying

@@ -1,0 +1,51 @@
+"""The optimisation passes in the order in which they run."""
+
+from __future__ import annotations
+
+from .algebra import regroup_sums, separate_coefficients
+from .instructions import Program
+from .motion import hoist_along_time, hoist_invariants, sink_along_time
+from .products import join_products, join_sums_of_products, lay_out_matrices, stack_joined
+from .rewriting import copied
+from .simplify import (
+    compose_views,
+    eliminate_dead_code,
+    fold_constants,
+    propagate_copies,
+    share_common_subexpressions,
+)
+from .sums import sum_over_time
+
+CLEANING = (propagate_copies, compose_views, share_common_subexpressions, eliminate_dead_code)
+"""Passes that leave out lines that other passes have made needless."""
+
+PASSES = (
+    fold_constants,
+    *CLEANING,
+    hoist_invariants,
+    regroup_sums,
+    separate_coefficients,
+    *CLEANING,
+    sum_over_time,
+    hoist_along_time,
+    sink_along_time,
+    *CLEANING,
+    join_products,  # in loops, then what they leave behind
+    join_sums_of_products,
+    hoist_invariants,
+    eliminate_dead_code,
+    stack_joined,
+    join_products,
+    join_sums_of_products,
+    *CLEANING,
+    lay_out_matrices,
+)
+"""The passes; each takes a program, which it changes, and returns it."""
+
+
+def optimize(program: Program) -> Program:
+    """Return a program that computes the same up to rounding, in less time."""
+    program = copied(program)
+    for rewrite in PASSES:
+        program = rewrite(program)
+    return program

@@ -1,0 +1,224 @@
+"""Passes that leave out lines: each returns the program with fewer or simpler lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .instructions import OPERATORS, VIEWS, Instruction, Loop, Program, Variable, compute, walk
+from .rewriting import dependencies, makers, reach, rename, write
+
+
+def eliminate_dead_code(program: Program) -> Program:
+    """Leave out what no output and no effect depends on, also inside of loops."""
+    effects = [x for x in walk(program.lines) if isinstance(x, Instruction) and x.has_effect]
+    roots = [x for line in effects for x in (line.out, *line.uses)]
+    live = reach([*program.outputs, *roots], dependencies(program.lines))
+    program.lines = _live(program.lines, live)
+    return program
+
+
+def _live(lines: list[Any], live: set[Variable]) -> list[Any]:
+    for line in lines:
+        if isinstance(line, Loop):
+            line.body = _live(line.body, live)
+            line.slices = [pair for pair in line.slices if pair[0] in live]
+            line.stacks = [pair for pair in line.stacks if pair[1] in live]
+            line.sums = [pair for pair in line.sums if pair[1] in live]
+            line.states = [s for s in line.states if s.inside in live or s.last in live]
+    return [line for line in lines if line.has_effect or not live.isdisjoint(line.results)]
+
+
+def fold_constants(program: Program) -> Program:
+    """Compute lines whose arguments are literal numbers, and write the result in their place."""
+    names: dict[Variable, Any] = {}
+    for line in walk(program.lines):
+        if isinstance(line, Loop) or line.function not in OPERATORS:
+            continue
+        args = [names.get(x, x) if isinstance(x, Variable) else x for x in line.args]
+        if line.out.is_number and not any(isinstance(x, Variable) for x in args):
+            try:
+                result = compute(line.function, args, line.settings)
+            except ArithmeticError:  # the error belongs to the run of the program
+                continue
+            if type(result) is line.out.dtype:
+                names[line.out] = result
+    rename(program, names)
+    return program
+
+
+# -- copies and views ------------------------------------------------------------------------------
+
+
+def propagate_copies(program: Program) -> Program:
+    """Read the original in place of values that are equal to it.
+
+    A copy that is an output stays, because an output must not share its memory with an input.
+    """
+    made = makers(program.lines)
+    shows = {y: line.uses[:1] for y, line in made.items() if line.function in VIEWS}
+    loops = [line for line in walk(program.lines) if isinstance(line, Loop)]
+    shows |= {state.last: [state.start, state.next] for loop in loops for state in loop.states}
+    shown = reach(program.outputs, shows)
+    names = {
+        y: line.args[0]
+        for y, line in made.items()
+        if _is_copy(line) and (y not in shown or line.function in VIEWS)
+    }
+    for loop in loops:
+        wholes = {x: whole for x, whole in loop.slices if whole.shape[0] == loop.steps}
+        names |= {y: wholes[x] for x, y in loop.stacks if x in wholes and y not in shown}
+        for state in loop.states:
+            if state.next is state.inside:
+                names |= {state.inside: state.start, state.last: state.start}
+    rename(program, names)
+    return program
+
+
+def _is_copy(line: Instruction) -> bool:
+    """Return True if the result of a line is equal to its first argument in every respect."""
+    x = line.args[0] if line.args else None
+    if (
+        not isinstance(x, Variable)
+        or x.is_number
+        or x.shape != line.out.shape
+        or x.dtype != line.out.dtype
+    ):
+        return False
+    match line.function:
+        case "astype" | "reshape" | "broadcast_to":
+            return True
+        case "copy":
+            return not line.settings  # else a copy in another order, which is meant
+        case "concatenate":
+            return len(line.args) == 1
+        case "transpose":
+            return tuple(line.settings["axes"]) == tuple(range(len(x.shape)))
+        case "index":
+            index = line.settings["index"]
+            parts = index if isinstance(index, tuple) else (index,)
+            return all(p is ... or (isinstance(p, slice) and p.step in (None, 1)) for p in parts)
+        case "subtract":  # but 0 + x is not equal to x if x is -0.0
+            return _is_literal(line.args[1], 0)
+        case "multiply" | "divide" | "power":
+            return _is_literal(line.args[1], 1)
+    return False
+
+
+def _is_literal(x: Any, number: int) -> bool:
+    return not isinstance(x, Variable) and x == number
+
+
+def compose_views(program: Program) -> Program:
+    """Write a transpose of a transpose as one transpose, and a reshape of a reshape as one."""
+    made = makers(program.lines)
+    program.lines = _composed(program.lines, made)
+    return program
+
+
+def _composed(lines: list[Any], made: dict[Variable, Instruction]) -> list[Any]:
+    new: list[Any] = []
+    for line in lines:
+        if isinstance(line, Loop):
+            line.body = _composed(line.body, made)
+        else:
+            first = made.get(line.args[0]) if line.uses else None  # type: ignore[arg-type]
+            if first is not None:
+                _compose(line, first, new, made)
+        new.append(line)
+    return new
+
+
+def _compose(line: Instruction, first: Instruction, new: list[Any], made: Any) -> None:
+    x = first.args[0] if first.args else None
+    match first.function, line.function:
+        case "reshape", "reshape":
+            line.args = (x,)
+        case "transpose", "transpose":
+            axes = first.settings["axes"]
+            line.args, line.settings = (x,), {"axes": tuple(axes[i] for i in line.settings["axes"])}
+        case "transpose", "reshape" if _is_row_of_rows(line, first):
+            # the columns of all steps are rows of a transpose: a product reads it without a copy
+            n, rows = line.settings["shape"]
+            merged = write(new, "reshape", x, shape=(rows, n))
+            made[merged] = new[-1]
+            line.function, line.args, line.settings = "transpose", (merged,), {"axes": (1, 0)}
+
+
+def _is_row_of_rows(line: Instruction, first: Instruction) -> bool:
+    axes, shape = tuple(first.settings["axes"]), line.settings["shape"]
+    front = len(axes) > 2 and axes == (len(axes) - 1, *range(len(axes) - 1))
+    return front and len(shape) == 2 and shape[0] == first.out.shape[0]
+
+
+# -- common subexpressions -------------------------------------------------------------------------
+
+
+def share_common_subexpressions(program: Program) -> Program:
+    """Keep one of several equal lines, slices, stacks, sums and states."""
+    names: dict[Variable, Variable] = {}
+    program.lines = _share(program.lines, {}, names)
+    rename(program, names)  # type: ignore[arg-type]
+    return program
+
+
+def _share(
+    lines: list[Any], seen: dict[Any, Variable], names: dict[Variable, Variable]
+) -> list[Any]:
+    kept: list[Any] = []
+    for line in lines:
+        if isinstance(line, Loop):
+            _share_in_loop(line, dict(seen), names)
+            kept.append(line)
+            continue
+        line.args = tuple(names.get(x, x) if isinstance(x, Variable) else x for x in line.args)
+        same = seen.setdefault(_key(line), line.out)
+        if same is line.out:
+            kept.append(line)
+        else:
+            names[line.out] = same
+            same.name, same.note = same.name or line.out.name, same.note or line.out.note
+    return kept
+
+
+def _share_in_loop(loop: Loop, seen: dict[Any, Variable], names: dict[Variable, Variable]) -> None:
+    def share(kind: str, key: Any, x: Variable) -> bool:
+        same = seen.setdefault((kind, key), x)
+        if same is not x:
+            names[x] = same
+        return same is x
+
+    def new(x: Variable) -> Variable:
+        return names.get(x, x)
+
+    mark = str(id(loop))  # the same slice of another loop is another variable
+    loop.slices = [(x, new(w)) for x, w in loop.slices if share("slice" + mark, new(w), x)]
+    loop.body = _share(loop.body, seen, names)
+    loop.stacks = [(new(x), y) for x, y in loop.stacks if share("stack" + mark, new(x), y)]
+    loop.sums = [(new(x), y) for x, y in loop.sums if share("sum" + mark, new(x), y)]
+    for s in loop.states:  # what they are inside is already read: they are left out as dead code
+        if not share("state" + mark, (new(s.start), new(s.next)), s.last):
+            first = next(x for x in loop.states if x.last is names[s.last])
+            names[s.inside] = first.inside
+
+
+def _key(line: Instruction) -> Any:
+    """Return what two lines have in common if they compute the same."""
+    if line.has_effect or line.function == "call":
+        return line
+    args = [x if isinstance(x, Variable) else (type(x), repr(x)) for x in line.args]
+    if line.function in ("add", "multiply"):
+        args.sort(key=lambda x: (isinstance(x, tuple), id(x) if isinstance(x, Variable) else x))
+    return line.function, tuple(args), _alike(line.settings)
+
+
+def _alike(setting: Any) -> Any:
+    """Return a hashable form of a setting; settings with the same effect have the same form."""
+    if isinstance(setting, np.ndarray):
+        return setting.dtype, setting.shape, setting.tobytes()
+    if isinstance(setting, dict):
+        return tuple((name, _alike(value)) for name, value in setting.items())
+    if isinstance(setting, tuple | list):
+        return tuple(map(_alike, setting))
+    return repr(setting)
