@@ -1,5 +1,7 @@
 """Programs by chance, for the tests of the compiler: any shapes, dtypes, loops and states."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from tinygrad_rnn.compile.instructions import (
@@ -238,3 +240,134 @@ def program_by_chance(seed, **settings):
         if all(np.all(np.abs(np.asarray(y, float)) < 1e4) for y in results):
             return program, first, second
     raise AssertionError(seed)
+
+
+class Builder:
+    """Builds a program line by line; shapes and dtypes follow from example values."""
+
+    def __init__(self):
+        self.value, self.inputs, self.lines = {}, [], []
+
+    def new(self, value, name, note=""):
+        """Return a variable with an example value."""
+        x = Variable(name, np.shape(value), np.asarray(value).dtype, note)
+        self.value[x] = np.asarray(value)
+        return x
+
+    def input(self, name, value):
+        """Return an input of the program."""
+        self.inputs.append(self.new(value, name))
+        return self.inputs[-1]
+
+    def __call__(self, function, *args, name="", note="", **settings):
+        """Add an instruction, and return its result."""
+        value = compute(function, [self.value.get(x, x) for x in args], settings)
+        y = self.new(value, name, note)
+        self.lines.append(Instruction(function, args, settings, y))
+        return y
+
+    @contextmanager
+    def loop(self, steps, slices=(), states=(), reverse=False):
+        """Write a loop: what the block adds is its body.
+
+        Yields the loop with its inside variables: of the slices, then of the states.
+        """
+        loop, outer = Loop(steps, reverse), self.lines
+        for name, whole in slices:
+            loop.slices.append((self.new(self.value[whole][0], name), whole))
+        insides = [self.new(self.value[start], name) for name, start in states]
+        self.lines = loop.body
+        yield loop, *[x for x, _ in loop.slices], *insides
+        self.lines = outer
+        loop.states = [
+            State(start, inside, after, self.new(self.value[start], f"{after.name}_T"))
+            for (_, start), inside, after in zip(states, insides, loop.states, strict=True)
+        ]
+        outer.append(loop)
+
+    def stack(self, loop, x, name):
+        """Keep all steps of a value."""
+        whole = self.new(np.stack([self.value[x]] * loop.steps), name)
+        loop.stacks.append((x, whole))
+        return whole
+
+    def sum(self, loop, x, name):
+        """Keep the sum of a value over all steps."""
+        total = self.new(self.value[x], name)
+        loop.sums.append((x, total))
+        return total
+
+    def program(self, *outputs):
+        """Return the program, and its inputs."""
+        return Program(self.inputs, self.lines, list(outputs)), [self.value[x] for x in self.inputs]
+
+
+def sigmoid(b, a, name):
+    """Add the lines of 1 / (1 + exp(-a))."""
+    e = b("exp", b("negative", a))
+    return b("reciprocal", b("add", 1, e), name=name, note=f"{name} = σ(...)")
+
+
+def gru_step(T, B, I, H, dtype="float32"):  # noqa: E741
+    """Return a training step of a GRU as a program: forwards, backwards, and a step of SGD."""
+    rng, b = np.random.default_rng(0), Builder()
+
+    def array(*shape):
+        return (rng.standard_normal(shape) / np.sqrt(shape[-1])).astype(dtype)
+
+    x, h0 = b.input("x", array(T, B, I)), b.input("h0", array(B, H))
+    W, U = b.input("W", array(I, 3 * H)), b.input("U", array(H, 3 * H))
+    bias, c = b.input("b", array(3 * H)), b.input("c", array(H))
+    y = b.input("y", array(T, B, H))
+    first, last = slice(0, 2 * H), slice(2 * H, 3 * H)
+    xW = b("add", b("matmul", x, W), bias, name="xW", note="for all steps at once")
+    rzx = b("index", xW, index=(..., first))
+    nx = b("index", xW, index=(..., last))
+    U_rz = b("copy", b("index", U, index=(..., first)), name="U_rz")
+    U_n = b("copy", b("index", U, index=(..., last)), name="U_n")
+    with b.loop(T, [("rz_x", rzx), ("n_x", nx)], [("h_prev", h0)]) as (loop, rz_x, n_x, h_prev):
+        rz = sigmoid(b, b("add", b("matmul", h_prev, U_rz), rz_x), "rz")
+        r = b("index", rz, index=(..., slice(0, H)), name="r")
+        z = b("index", rz, index=(..., slice(H, 2 * H)), name="z")
+        a = b("add", b("matmul", h_prev, U_n), c, name="a")
+        n = b("tanh", b("add", n_x, b("multiply", r, a)), name="n", note="n = tanh(...)")
+        h = b("add", b("multiply", z, b("subtract", h_prev, n)), n, name="h", note="h = z h + n")
+        loop.states.append(h)
+        hs, h_prevs = b.stack(loop, h, "hs"), b.stack(loop, h_prev, "")
+        ns, rzs, As = b.stack(loop, n, "ns"), b.stack(loop, rz, ""), b.stack(loop, a, "as")
+    error = b("subtract", hs, y, name="error")
+    loss = b("sum", b("multiply", error, error), axis=(0, 1, 2), keepdims=False, name="loss")
+    dhs = b("multiply", 2.0, error, name="dhs")
+    zero = b("zeros", shape=(B, H), dtype=np.dtype(dtype))
+    slices = [("dh_y", dhs), ("h_prev", h_prevs), ("n", ns), ("rz", rzs), ("a", As)]
+    U_rzT, U_nT = b("transpose", U_rz, axes=(1, 0)), b("transpose", U_n, axes=(1, 0))
+    with b.loop(T, slices, [("dh_next", zero)], True) as (loop, dh_y, h_prev, n, rz, a, dh_next):
+        r = b("index", rz, index=(..., slice(0, H)), name="r")
+        z = b("index", rz, index=(..., slice(H, 2 * H)), name="z")
+        dh = b("add", dh_y, dh_next, name="dh", note="dh = dh_y + dh_next")
+        dn = b("multiply", dh, b("subtract", 1, z), name="dn")
+        da_n = b("multiply", dn, b("subtract", 1, b("square", n)), name="da_n")
+        dz = b("multiply", dh, b("subtract", h_prev, n), name="dz")
+        dr = b("multiply", da_n, a, name="dr")
+        da = b("multiply", da_n, r, name="da")
+        d_rz = b("concatenate", dr, dz, axis=1, name="d_rz")
+        da_rz = b("multiply", d_rz, b("multiply", rz, b("subtract", 1, rz)), name="da_rz")
+        back = b("multiply", dh, z)
+        back = b("add", back, b("matmul", da_rz, U_rzT))
+        loop.states.append(b("add", back, b("matmul", da, U_nT), name="dh_prev"))
+        ends = [b.stack(loop, v, name) for v, name in ((da_n, ""), (da, ""), (da_rz, ""))]
+
+    def rows(v):
+        return b("reshape", v, shape=(T * B, b.value[v].shape[-1]))
+
+    da_ns, das, da_rzs = map(rows, ends)
+    hT = b("transpose", rows(h_prevs), axes=(1, 0))
+    xT = b("transpose", rows(x), axes=(1, 0))
+    dU = b("concatenate", b("matmul", hT, da_rzs), b("matmul", hT, das), axis=1, name="dU")
+    dx = b("concatenate", da_rzs, da_ns, axis=1)
+    dW = b("matmul", xT, dx, name="dW")
+    db = b("sum", dx, axis=(0,), keepdims=False, name="db")
+    dc = b("sum", das, axis=(0,), keepdims=False, name="dc")
+    new = [b("subtract", p, b("multiply", 0.1, g), name=f"new_{p.name}")
+           for p, g in ((W, dW), (U, dU), (bias, db), (c, dc))]  # fmt: skip
+    return b.program(loss, hs, *new)

@@ -18,6 +18,7 @@ from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
 from .graph import ScopePart, Value, context, enable_grad, scope, toposort
 from .ops import stack
+from .ops.collector import collector_paused
 from .tensor import Tensor
 
 
@@ -300,8 +301,9 @@ def _compute_gradients(
     if create_graph:
         is_tensor = isinstance(grad_output, Tensor)
         cotangent = grad_output.astype(output.dtype) if is_tensor else Tensor(cotangent)
-    requested, order = set(inputs), toposort(output)
-    with scope():  # restores the scope that _enter_scopes changes
+    requested = set(inputs)
+    with collector_paused(), scope():  # the scope() restores the scope that _enter_scopes changes
+        order = toposort(output)
         visited = _enter_scopes(order) if create_graph else order
         arriving = backward_pass({output: cotangent}, visited, record=create_graph, interior=True)
         gradients = {value: g for value, g in arriving if value in requested}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from .formulas import has_symbol
@@ -34,6 +35,9 @@ NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "dr
 SMALL = 1 << 15
 """Outside of loops, arrays of fewer bytes than this are cheap to allocate."""
 
+FLAT = frozenset({"matmul", "zeros", "scatter"})
+"""Functions whose results are in C order, whatever the order of the arguments."""
+
 FOREVER = 1 << 60
 
 
@@ -53,6 +57,8 @@ class Memory:
         The line up to which another value may be in it, inside of one step of a loop.
     flat : bool
         True if its entries are in C order, as `np.dot` requires.
+    over : Memory or None
+        Memory that is dead, whose bytes this takes over.
     """
 
     shape: tuple[int, ...]
@@ -61,11 +67,17 @@ class Memory:
     over_time: bool = False
     busy: int = -1
     flat: bool = True
+    over: Memory | None = None
 
     @property
     def key(self) -> Any:
-        """The shape and dtype, which a value must have to be written here."""
+        """The shape and dtype."""
         return self.shape, self.dtype
+
+    @property
+    def size(self) -> Any:
+        """The number of entries, and the dtype."""
+        return prod(self.shape), self.dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,7 @@ class Schedule:
         for x in program.inputs:
             self.roots[x] = frozenset({x})
         self._find_roots(program.lines)
-        _Body(self, program.lines, None, program.outputs)
+        _Body(self, program.lines, None, kept=program.outputs)
 
     # -- expressions inside of others --------------------------------------------------------------
 
@@ -235,15 +247,24 @@ def _reads(line: Instruction | Loop) -> list[Variable]:
 class _Body:
     """The memory of the values of one list of lines: a program's, or the body of a loop."""
 
-    def __init__(self, schedule: Schedule, lines: list[Any], loop: Loop | None, kept: Any):
+    def __init__(
+        self,
+        schedule: Schedule,
+        lines: list[Any],
+        loop: Loop | None,
+        kept: Iterable[Variable] = (),
+        outer: _Body | None = None,
+    ):
         self.schedule, self.lines, self.loop = schedule, lines, loop
         self.spots, self.roots = schedule.spots, schedule.roots
         self.at = {y: i for i, line in enumerate(lines) for y in line.results}
         self.maker = {line.out: line for line in lines if isinstance(line, Instruction)}
         self.last = self._last_reads(kept)
+        self.living: dict[Variable, Memory] = {}
+        self.free: list[Memory] = []
         if loop:
             self._give_states(loop)
-            self._give_stacks(loop)
+            self._give_stacks(loop, outer)
         self._join()
         self._reach_back()
         self._share()
@@ -298,12 +319,39 @@ class _Body:
             memory.busy = -1
             self.schedule.swapped[s] = memory, Memory(memory.shape, memory.dtype, s.next)
 
-    def _give_stacks(self, loop: Loop) -> None:
+    def _give_stacks(self, loop: Loop, outer: _Body | None) -> None:
+        carried = [self.schedule.carried.get(state) for state in loop.states]
         for x, whole in loop.stacks:
             memory, _ = self.schedule.over_time[whole]
-            state = any(memory is m for m in self.schedule.carried.values())
-            if not state and self._may_write(x) and x.dtype == whole.dtype:
+            if memory in carried:
+                continue
+            direct = self._may_write(x) and x.dtype == whole.dtype
+            if outer and not outer.loop:
+                memory = (direct and self._entry_by_entry(loop, x, outer)) or memory
+                memory.over = memory.over or outer.find(memory)
+                memory.owner, memory.over_time = whole, True
+                memory.flat = memory.over is None or memory.over.flat
+                self.schedule.over_time[whole] = memory, 0
+            if direct and (memory.flat or self.maker[x].function != "matmul"):
                 self.spots[x] = Spot(memory, 0)
+
+    def _entry_by_entry(self, loop: Loop, x: Variable, outer: _Body) -> Memory | None:
+        """Return memory over an array that dies step by step, just before x is written."""
+        line, made, shape = self.maker[x], self.at[x], (loop.steps, *x.shape)
+        reads = Counter(y for part in (loop, *walk(loop.body)) for y in _reads(part))
+        for inside, whole in loop.slices if line.function != "concatenate" else ():
+            old, read = outer.living.get(whole), self.last.get(whole, -1)
+            if not old or old.key != (shape, x.dtype) or outer.last[whole] != outer.at_loop(loop):
+                continue
+            alone = reads[whole] == sum(whole in self.roots[y] for y in loop.uses) == 1
+            if alone and (read < made or (read == made and self._in_place(line, inside, {whole}))):
+                del outer.living[whole]
+                return Memory(shape, x.dtype, x, busy=read, over=old)
+        return None
+
+    def at_loop(self, loop: Loop) -> int:
+        """Return the position of a loop among the lines."""
+        return self.lines.index(loop)
 
     def _join(self) -> None:
         """Let the parts of a concatenation be written into their places there."""
@@ -342,18 +390,19 @@ class _Body:
                     and self._in_place(line, x)
                     and self.last[x] == self.at[line.out]
                     and spot.memory.busy < self.at[x]
+                    and (spot.memory.flat or self.maker[x].function != "matmul")
                 ):
                     self.spots[x] = spot
                     break
 
-    def _in_place(self, line: Instruction, x: Variable) -> bool:
+    def _in_place(self, line: Instruction, x: Variable, own: Any = None) -> bool:
         """Return True if the result of a line may be written over its argument x."""
         y, mine = line.out, self.roots[x]
         others = [a for a in line.uses if a is not x]
         return (
             line.function in UFUNCS
             and x in line.uses
-            and mine == {x}
+            and mine == (own or {x})
             and (x.shape, x.dtype) == (y.shape, y.dtype)
             and not any(self.roots[a] & mine for a in others)
         )
@@ -366,53 +415,56 @@ class _Body:
 
     def _share(self) -> None:
         """Give memory to all other values, and use it again when its value is dead."""
-        free: dict[Any, list[Memory]] = defaultdict(list)
-        living: dict[Variable, Memory] = {}
+        living = self.living
         for i, line in enumerate(self.lines):
             if isinstance(line, Loop):
-                _Body(self.schedule, line.body, line, ())
+                _Body(self.schedule, line.body, line, outer=self)
                 if not self.loop:
                     living |= self._results(line)
             elif self._wants_memory(line):
-                memory = self._over(line, i, living) or self._from(free, line)
-                if memory:
-                    self.spots[line.out] = Spot(memory)
-                elif self.loop:
-                    memory = Memory(line.out.shape, line.out.dtype, line.out)
-                    self.spots[line.out] = Spot(memory)
-                    self.schedule.buffers[self.loop].append(memory)
-                else:
-                    flat = line.function in ("matmul", "zeros")
-                    memory = Memory(line.out.shape, line.out.dtype, line.out, flat=flat)
-                self.schedule.memory[line.out] = living[line.out] = memory
+                living[line.out] = self.schedule.memory[line.out] = self._give(line, i)
             for x in [x for x in living if self.last.get(x, self.at[x]) <= i]:
-                free[living[x].key].append(living.pop(x))
+                self.free.append(living.pop(x))
+
+    def _give(self, line: Instruction, i: int) -> Memory:
+        """Return the memory of a value: of a dead argument, of another dead value, or its own."""
+        y = line.out
+        memory = self._over(line, i)
+        own = Memory(y.shape, y.dtype, y)
+        if not memory and line.function in INTO:
+            old = self.find(own, flat=line.function == "matmul")
+            if old:
+                own.over, own.flat = old, old.flat
+            memory = old if old and old.key == own.key else own if old else None
+        if memory or self.loop:
+            self.spots[y] = Spot(memory or own)
+        if self.loop and memory in (None, own) and not own.over:
+            self.schedule.buffers[self.loop].append(own)
+        own.flat = own.flat and (bool(self.loop) or bool(memory) or line.function in FLAT)
+        return memory or own
+
+    def find(self, wanted: Memory, flat: bool = False) -> Memory | None:
+        """Return dead memory of this size, and take it."""
+        same = [m for m in self.free if m.key == wanted.key and (m.flat or not flat)]
+        if not same and not self.loop:
+            same = [m for m in self.free if m.size == wanted.size and m.flat]
+        if same:
+            self.free.remove(same[-1])
+        return same[-1] if same else None
 
     def _wants_memory(self, line: Instruction) -> bool:
         y = line.out
         if self.loop:
             return self._may_write(y) and not self._pinned(y)
-        large = not y.is_number and line.function in NEW and y.nbytes >= SMALL
+        large = bool(y.shape) and line.function in NEW and y.nbytes >= SMALL
         return large and y not in self.schedule.inline
 
-    def _over(self, line: Instruction, i: int, living: dict[Variable, Memory]) -> Memory | None:
+    def _over(self, line: Instruction, i: int) -> Memory | None:
         """Return the memory of an argument that is dead after the line."""
         for x in dict.fromkeys(line.uses):
-            if x in living and self.last[x] == i and self._in_place(line, x):
-                return living.pop(x)
+            if x in self.living and self.last[x] == i and self._in_place(line, x):
+                return self.living.pop(x)
         return None
-
-    def _from(self, free: dict[Any, list[Memory]], line: Instruction) -> Memory | None:
-        """Return memory that is free, if the line can write into it."""
-        if line.function not in INTO:
-            return None
-        found = free[line.out.shape, line.out.dtype]
-        flat = line.function == "matmul"
-        usable = [memory for memory in found if memory.flat or not flat]
-        if not usable:
-            return None
-        found.remove(usable[-1])
-        return usable[-1]
 
     def _results(self, loop: Loop) -> dict[Variable, Memory]:
         """Return the memory that a loop leaves behind for others."""

@@ -148,7 +148,9 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
         return f"{helpers.name(scatter)}({parts}, {indices}, {literal(s['shape'])})"
     return {
         "where": lambda: f"np.where({several})",
-        "concatenate": lambda: f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})",
+        "concatenate": lambda: (
+            f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})"
+        ),
         "copy": lambda: f"np.array({a})",
         "astype": lambda: f"{_array(line, a)}.astype({literal(np.dtype(s['dtype']))})",
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",

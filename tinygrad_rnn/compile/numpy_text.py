@@ -227,7 +227,7 @@ class NumpyText:
             self.say(f"{name} = {text}", y.note)
         self.refs[y] = Text(name)
         memory = self.schedule.memory.get(y)
-        if memory and memory not in self.memories:
+        if memory and (memory not in self.memories or not self.loops):
             self.memories[memory] = name
         self._keep(y)
 
@@ -245,8 +245,15 @@ class NumpyText:
         if spot.whole:
             axis, start, stop = spot.part
             return f"{self.names.of[spot.whole]}[{':, ' * axis}{start}:{stop}]"
-        base = self.memories[spot.memory]
+        base = self._base(spot.memory)
         return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
+
+    def _base(self, memory: Memory) -> str:
+        """Return the text of memory, which may be that of other memory, in another shape."""
+        if memory in self.memories or not memory.over:
+            return self.memories[memory]
+        base, same = self._base(memory.over), memory.shape == memory.over.shape
+        return base if same else f"{base}.reshape{self.shape(memory.shape)}"
 
     def _join(self, line: Instruction, args: list[Text]) -> bool:
         """Write those parts of a concatenation that are not in their places yet."""
@@ -318,10 +325,13 @@ class NumpyText:
         """Write what is before a loop: its arrays, and the first values of its states."""
         schedule, of = self.schedule, self.names.of
         for memory in dict.fromkeys(schedule.over_time[whole][0] for _, whole in loop.stacks):
-            self.memories[memory] = name = of[memory.owner]
-            self.say(
-                f"{name} = np.empty({self.shape(memory.shape, loop)}, {literal(memory.dtype)})"
-            )
+            name = of[memory.owner]
+            if memory.over:
+                self.say(f"{name} = {self._base(memory)}", "written over, step by step")
+            else:
+                shape = self.shape(memory.shape, loop)
+                self.say(f"{name} = np.empty({shape}, {literal(memory.dtype)})")
+            self.memories[memory] = name
         for state in loop.states:
             if state in schedule.carried:
                 first = "T" if self.steps else str(loop.steps)

@@ -99,7 +99,7 @@ def reduce_loss(
 
 def _mean(name: str, loss: Tensor, weight: Any) -> Tensor:
     """Return the weighted mean; raise ValueError if no position counts."""
-    total = loss.size if weight is None else weight.sum()
+    total = loss.array.size if weight is None else weight.sum()
     if not expect(total != 0):
         expected, got = "at least one position that counts", "none, so the mean is undefined"
         fix = "use reduction='sum', or skip the batch"
