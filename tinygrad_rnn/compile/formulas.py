@@ -107,7 +107,8 @@ def _product(line: Instruction, args: Sequence[Text], into: str) -> Text:
     if _is_flat(line) and not into:
         rows = f"{args[0].inside(ATOM)}.reshape{(prod(x[:-1]), x[-1])}"
         return Text(f"np.dot({rows}, {args[1]}).reshape{line.out.shape}")
-    name = "dot" if len(x) <= 2 and len(y) <= 2 else "matmul"
+    strided = "[:, " in into  # columns of a joined array, which `np.dot` cannot write into
+    name = "dot" if len(x) <= 2 and len(y) <= 2 and not strided else "matmul"
     return Text(f"np.{name}({args[0]}, {args[1]}{into})")
 
 
