@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 from weakref import finalize
 
@@ -215,7 +216,9 @@ class NumpyText:
         if line.function == "scatter" and is_plain(line.settings["indices"]):
             self._scatter(line, args)
             return
-        text = expression(line, args, self._target(line), self.helpers)
+        spot = self.schedule.spots.get(line.out)
+        in_order = not spot or not spot.whole or prod(spot.whole.shape[: spot.part[0]]) == 1
+        text = expression(line, args, self.helpers, self._target(line), in_order)
         if y in self.schedule.inline:
             self.refs[y] = text
             return
