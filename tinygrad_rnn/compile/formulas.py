@@ -131,7 +131,7 @@ def _view(line: Instruction, a: Text) -> Text:
     if line.function == "transpose":
         return Text(f"{base}{_transposition(s['axes'])}")
     if line.function == "reshape":
-        return Text(f"{base}.reshape({literal(s['shape'])})")
+        return Text(f"{base}.reshape({literal(s['shape']).strip('(),') or '()'})")
     if line.function == "index":
         return Text(f"{base}[{index_text(s['index'])}]")
     return Text(f"np.broadcast_to({a}, {literal(s['shape'])})")
@@ -154,13 +154,20 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
             f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})"
         ),
         "copy": lambda: f"np.array({a}{_named(s)})",
-        "astype": lambda: f"{_array(line, a)}.astype({literal(np.dtype(s['dtype']))})",
+        "astype": lambda: _converted(line, a),
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
         "zeros": lambda: f"np.zeros({literal(s['shape'])}, {literal(np.dtype(s['dtype']))})",
         "item": lambda: f"{_array(line, a)}.item()",
         "draw": lambda: f"{a}.random({literal(s['shape'])})",
         "part": lambda: f"{a.inside(ATOM)}[{s['number']}]",
     }[line.function]()
+
+
+def _converted(line: Instruction, a: Text) -> str:
+    dtype = np.dtype(line.settings["dtype"])
+    if is_number(line.args[0]):
+        return f"np.{dtype.name}({a})"
+    return f"{a.inside(ATOM)}.astype({literal(dtype)})"
 
 
 def _named(settings: dict[str, Any]) -> str:
@@ -238,7 +245,9 @@ def index_text(index: Any, args: Sequence[str] = ()) -> str:
     if not isinstance(index, tuple):
         return _entry(index, args)
     texts = [_entry(entry, args) for entry in index]
-    return ", ".join(texts) + ("," if len(texts) == 1 else "") or "()"
+    if len(texts) == 1 and isinstance(index[0], list | Place):
+        return f"{texts[0]},"  # without the comma, a list of lists would be one index
+    return ", ".join(texts) or "()"
 
 
 def is_plain(index: Any) -> bool:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from textwrap import fill, indent
 from typing import Any
 from weakref import finalize
 
@@ -104,14 +105,15 @@ class NumpyText:
             self.say(f"T = {self.steps}")
         self._body(self.program.lines)
         self.say()
-        self.say(f"return {self._results()}")
+        results = self._results()
+        self.lines.append(indent(_wrapped("return (", results[1:-1], ")"), "    "))
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         head = f'"""{title[0].upper()}{title[1:]}."""\n\n' + "\n".join(imports)
         constants = [
             f"{name} = np.array({value}, {dtype})"
             for (value, dtype), name in self.constants.items()
         ]
-        function = "\n".join([f"def {name}({', '.join(given)}):", *self.lines])
+        function = "\n".join([_wrapped(f"def {name}(", ", ".join(given), "):"), *self.lines])
         parts = [head, *self.helpers.texts.values(), "\n".join(constants), function]
         return "\n\n\n".join(part for part in parts if part) + "\n"
 
@@ -188,7 +190,7 @@ class NumpyText:
         key = literal(x), literal(dtype)
         if key not in self.constants:
             known = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
-            self.constants[key] = self.names.fresh(known.get(x, "number"))
+            self.constants[key] = self.names.fresh(known.get(x, "number"), everywhere=True)
         return self.constants[key]
 
     # -- lines -------------------------------------------------------------------------------------
@@ -352,7 +354,7 @@ class NumpyText:
             for memory, role in zip(
                 schedule.swapped.get(state, ()), ("out", "spare"), strict=False
             ):
-                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}")
+                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}", True)
                 groups[memory.key].append(self.memories[memory])
         for (shape, dtype), names in groups.items():
             several = shape if len(names) == 1 else (len(names), *shape)
@@ -422,6 +424,13 @@ class NumpyText:
                 self.refs[state.last] = Text(self.names.of[state.inside])
         for y in loop.results:
             self._keep(y)
+
+
+def _wrapped(start: str, inner: str, end: str) -> str:
+    """Return a line, or several if it is long."""
+    if len(start + inner + end) <= 100:
+        return start + inner + end
+    return f"{start}\n{fill(inner, 92, initial_indent='    ', subsequent_indent='    ')}\n{end}"
 
 
 def _tuple(texts: list[Text]) -> str:
