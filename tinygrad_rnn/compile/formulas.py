@@ -250,13 +250,6 @@ def index_text(index: Any, args: Sequence[str] = ()) -> str:
     return ", ".join(texts) or "()"
 
 
-def is_plain(index: Any) -> bool:
-    """Return True for an index, or a list of some, of integers, slices, None and dots."""
-    if isinstance(index, tuple | list):
-        return all(map(is_plain, index))
-    return index is None or index is Ellipsis or isinstance(index, int | np.integer | slice)
-
-
 def _entry(entry: Any, args: Sequence[str]) -> str:
     if not isinstance(entry, slice):
         return literal(entry, args)

@@ -8,19 +8,23 @@ from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any
 
-from .buffers import Schedule
 from .instructions import Instruction, Loop, Program, Variable
+from .schedule import Schedule
 
 WORDS = {
     "matmul": "product", "multiply": "product", "add": "total", "subtract": "difference",
     "divide": "ratio", "negative": "opposite", "concatenate": "joined", "sum": "total",
-    "where": "chosen", "index": "piece", "index_arrays": "picked", "draw": "drawn",
+    "where": "chosen", "reshape": "rows", "astype": "converted", "max": "largest",
+    "min": "smallest", "all": "holds", "any": "holds", "call": "result", "not_equal": "differs",
+    "exp": "power", "log": "logarithm", "square": "squares", "reciprocal": "inverse", "index": "piece", "index_arrays": "picked", "draw": "drawn",
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
 
 class Names:
-    """One name for every value. Two values have the same name only if one is written over the other.
+    """The name of every value.
+
+    Two values share a name if one is written over the other, or if the loop of the first is over.
 
     Attributes
     ----------
@@ -52,22 +56,17 @@ class Names:
         return name
 
     def _give(self, x: Variable, wish: str) -> None:
-        while x in self._leads:
-            self.of[x] = self.of.get(self._leads[x], "")
-            if self.of[x]:
-                return
-            y = self._leads[x]
-            self._give(y, wish)
-            self.of[x] = self.of[y]
-            return
-        if x not in self.of:
+        if x in self._leads:
+            self._give(self._leads[x], wish)
+            self.of[x] = self.of[self._leads[x]]
+        elif x not in self.of:
             self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish)
 
     def _name(self, lines: list[Any], outermost: bool = True) -> None:
         for line in lines:
             if isinstance(line, Instruction):
                 if line.out not in self.schedule.inline:
-                    self._give(line.out, WORDS.get(line.function, line.function))
+                    self._give(line.out, self._word(line))
                 continue
             for x, whole in line.slices:
                 self._give(x, self.of.get(whole, "xs").removesuffix("s"))
@@ -80,6 +79,12 @@ class Names:
             if outermost:  # after the loop, its names mean nothing
                 kept = {self.of[x] for s in line.states for x in (s.inside, s.next)}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
+
+    def _word(self, line: Instruction) -> str:
+        """Return what a value without a name is called."""
+        if line.function == "transpose" and line.uses and line.uses[0] in self.of:
+            return f"{self.of[line.uses[0]]}_T"
+        return WORDS.get(line.function, line.function)
 
     # -- wishes ------------------------------------------------------------------------------------
 
