@@ -111,7 +111,7 @@ class Compiled:
         with unchanged(self.title, watch):
             traced = trace(self.title, self.function, args, kwargs, leaves)
             optimize_traced(traced)
-            if traced.grads:
+            if traced.grads or any(kind == "grad" for kind, *_ in traced.sources):
                 traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
                 optimize_traced(traced)
         watch.bake([array for array in watch.arrays if not traced.reads(array)])

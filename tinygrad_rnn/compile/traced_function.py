@@ -165,7 +165,7 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         [
             (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
             for value, (source, _) in tracer.origins.items()
-            if tracer.reads_grads and value.tracked and value.node is None
+            if (tracer.reads_grads or tracer.keep_grads) and value.tracked and value.node is None
         ],
     )
     _differentiate(tracer, found, roots)
