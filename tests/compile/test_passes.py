@@ -9,13 +9,7 @@ from tinygrad_rnn.compile.algebra import regroup_sums, separate_coefficients
 from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, State, walk
 from tinygrad_rnn.compile.motion import hoist_along_time, hoist_invariants, sink_along_time
 from tinygrad_rnn.compile.passes import CLEANING, PASSES, optimize
-from tinygrad_rnn.compile.products import (
-    join_products,
-    join_slices,
-    join_sums_of_products,
-    lay_out_matrices,
-    stack_joined,
-)
+from tinygrad_rnn.compile.products import join_products, join_sums_of_products, lay_out_matrices
 from tinygrad_rnn.compile.rewriting import copied, write
 from tinygrad_rnn.compile.simplify import (
     compose_views,
@@ -24,6 +18,7 @@ from tinygrad_rnn.compile.simplify import (
     propagate_copies,
     share_common_subexpressions,
 )
+from tinygrad_rnn.compile.slices import join_slices, stack_joined
 from tinygrad_rnn.compile.sums import sum_over_time
 
 
