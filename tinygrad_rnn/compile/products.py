@@ -2,14 +2,81 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 from .algebra import sums_of_terms
-from .instructions import Instruction, Loop, Program, Variable
-from .rewriting import Makers, around_loops, count_uses, makers, reach, sort_lines, write
-from .slices import columns, joined, runs
+from .instructions import Instruction, Loop, Program, Variable, walk
+from .rewriting import Makers, around_loops, changing, count_uses, makers, reach, sort_lines, write
+from .slices import Piece, columns, joined, piece, runs
+
+# -- parts of products -----------------------------------------------------------------------------
+
+
+def split_products(program: Program) -> Program:
+    """Split a product in a loop whose parts do not depend on the same values.
+
+    ``[x_t, h] @ W`` becomes ``x_t @ W[:n] + h @ W[n:]``, whose first term can leave the loop. A
+    product that is only read in slices becomes a product for each slice. `join_products` joins
+    again what stays in the loop.
+    """
+    made, uses = makers(program.lines), count_uses(program)
+    for loop in [line for line in walk(program.lines) if isinstance(line, Loop)]:
+        late, inside, body = changing(loop), set(loop.inside), []
+        local = {line.out: line for line in loop.body if isinstance(line, Instruction)}
+        parts = _read_in_slices(local, uses, made)
+        for line in loop.body:
+            found = parts.get(line.out) if isinstance(line, Instruction) else None
+            if found is not None and local[found.root].args[1] not in inside:
+                a, b = local[found.root].args
+                matrix = write(body, "index", b, index=columns(1, found.start, found.stop))
+                line = Instruction("matmul", (a, matrix), {}, line.out)
+            elif isinstance(line, Instruction) and line.function == "matmul":
+                line = _of_parts(line, local, late, body)
+            body.append(line)
+        loop.body = body
+    return program
+
+
+def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dict[Variable, Piece]:
+    """Return the slices of products with a matrix, of products that are not read otherwise."""
+    pieces = {x: piece(x, len(x.shape) - 1, made) for x in local if x.shape}
+    found = {x: part for x, part in pieces.items() if part and not part.views}
+    reads = Counter(part.root for part in found.values())
+    return {
+        x: part
+        for x, part in found.items()
+        if part.root in local
+        and local[part.root].function == "matmul"
+        and len(local[part.root].args[1].shape) == 2  # type: ignore[union-attr]
+        and reads[part.root] == uses[part.root]
+    }
+
+
+def _of_parts(line: Instruction, local: Makers, late: set[Variable], body: list[Any]) -> Any:
+    """Return a product with a concatenation as the sum of the products with its parts."""
+    a: Any
+    b: Any
+    a, b = line.args
+    joint = local.get(a)
+    if joint is None or joint.function != "concatenate" or len(b.shape) != 2:
+        return line
+    axis = joint.settings["axis"] % len(a.shape)
+    alike = all(x.dtype == a.dtype for x in joint.uses)
+    if axis != len(a.shape) - 1 or not alike or len({x in late for x in joint.uses}) == 1:
+        return line
+    start, terms = 0, []
+    for x in joint.uses:
+        matrix = write(body, "index", b, index=columns(0, start, start + x.shape[axis]))
+        terms.append(write(body, "matmul", x, matrix))
+        start += x.shape[axis]
+    total, *others, final = terms
+    for x in others:
+        total = write(body, "add", total, x)
+    return Instruction("add", (total, final), {}, line.out)
+
 
 # -- products with a common argument ---------------------------------------------------------------
 
