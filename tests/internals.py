@@ -46,6 +46,7 @@ from tinygrad_rnn.graph import EAGER, Node, Value, context, toposort
 from tinygrad_rnn.nn.dropout import reuse_masks
 from tinygrad_rnn.op import Op, registry
 from tinygrad_rnn.ops import methods_elsewhere, names_elsewhere, numpy_protocol
+from tinygrad_rnn.ops.collector import collector_paused
 from tinygrad_rnn.ops.composition import compositions
 from tinygrad_rnn.serialize import (
     load_metadata,
@@ -91,6 +92,7 @@ __all__ = [
     "cases",
     "check_op",
     "cli",
+    "collector_paused",
     "compositions",
     "context",
     "cross_entropy",

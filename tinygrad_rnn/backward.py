@@ -33,7 +33,6 @@ class SparseGrad:
     """
 
     __slots__ = ("index", "op", "values")
-    shape = None  # no array has this shape, so every SparseGrad goes through `fit`
 
     def __init__(self, op: Op, values: Any, index: Any):
         self.op, self.values, self.index = op, values, index
@@ -105,7 +104,7 @@ def backward_pass(
         g = cotangents.pop(y, None)
         if y in sparse:
             g = densify(y, g, sparse.pop(y))
-        if g is None:  # an op may give no gradient to an input
+        if g is None:
             continue
         if interior:
             yield y, g
@@ -113,22 +112,24 @@ def backward_pass(
         if node.used > 1:
             raise messages.used_error(y)
         rules, params = node.op.rules_in_order, node.params
-        result, inputs = (y, _recorded_inputs(node)) if record else (y.array, node.arrays)
-        together = rules[0](g, result, *inputs, **params) if node.op.variadic else None
+        arguments = (g, y, *_recorded_inputs(node)) if record else (g, y.array, *node.arrays)
+        together = rules[0](*arguments, **params) if node.op.variadic else None
         for i, x in enumerate(node.inputs):
             if isinstance(x, Value) and x.tracked:
-                c = together[i] if together else rules[i](g, result, *inputs, **params)
-                if c is None:
+                if x.changed > node.index:
+                    raise messages.changed_error(x, node)
+                c = together[i] if together else rules[i](*arguments, **params)
+                if c is None:  # an op may give no gradient to an input
                     continue
-                fits = getattr(c, "shape", None) == x.array.shape and c.dtype is x.array.dtype
-                if not fits or x.changed > node.index:
-                    c = fit(c, x, y)
                 if type(c) is SparseGrad:
                     sparse.setdefault(x, []).append(c)
-                elif x in cotangents:
-                    add_contribution(x, c, cotangents, owned)
                 else:
-                    cotangents[x] = c
+                    if getattr(c, "shape", None) != x.array.shape or c.dtype is not x.array.dtype:
+                        c = fit(c, x, y)
+                    if x in cotangents:
+                        add_contribution(x, c, cotangents, owned)
+                    else:
+                        cotangents[x] = c
                 if watch:
                     watch(y, x, c, cotangents.get(x))
                 if events is not EAGER:
@@ -151,19 +152,11 @@ def _recorded_inputs(node: Node) -> list[Any]:
 def fit(c: Any, x: Value, y: Any) -> Any:
     """Return `c`, a contribution of the op of `y` to its input `x`, in the shape and dtype of `x`.
 
-    A SparseGrad is returned unchanged.
-
     Raises
     ------
-    RuntimeError
-        If x has changed since the op used it.
     TypeError, ValueError
         If the rule did not return an array, or returned an array that does not fit.
     """
-    if x.changed > y.node.index:
-        raise messages.changed_error(x, y.node)
-    if type(c) is SparseGrad:
-        return c
     shape, dtype = x.array.shape, x.array.dtype
     try:
         fitted = unbroadcast(c, shape)
@@ -208,8 +201,13 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     """
     copies = [(x, as_ndarray(g).copy()) for x, g in gradients]
     with accumulation_lock():
-        totals = [(x, g if x._grad is None else as_ndarray(x._grad + g)) for x, g in copies]
+        events = recorder()
+        before = map(events.gradient, [x for x, _ in copies])
+        totals = [
+            (x, g if old is None else as_ndarray(old + g))
+            for (x, g), old in zip(copies, before, strict=True)
+        ]
         for x, total in totals:
-            recorder().accumulate(x, total)
+            events.accumulate(x, total)
         for x, total in totals:
             x._grad = total

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from . import check, ops, tree
 from .errors import argument_error, describe
 from .graph import ScopePart, clock, context, recorder
+from .ops.collector import collector_paused
 from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"
@@ -33,6 +34,8 @@ def scan(
 
     Every node of the graph is recorded with its time step, so that drawings can show time.
     Backpropagation through time is the backward pass through these nodes.
+    Python's cyclic garbage collector is paused during the loop, because it would look at all
+    earlier nodes again and again.
 
     Parameters
     ----------
@@ -86,11 +89,12 @@ def _loop(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
     recording, here, events = context.get()
     token, scan_id = context.set((recording, here, events)), next(clock)
     try:
-        for t in reversed(steps) if reverse else steps:
-            context.set((recording, (*here, ScopePart("step", "", t, scan_id)), events))
-            x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
-            output, state = _require_pair(cell(x, state), state, t)
-            outputs.append(output)
+        with collector_paused():
+            for t in reversed(steps) if reverse else steps:
+                context.set((recording, (*here, ScopePart("step", "", t, scan_id)), events))
+                x = tuple([x[t] for x in inputs]) if is_tuple else inputs[t]
+                output, state = _require_pair(cell(x, state), state, t)
+                outputs.append(output)
     finally:
         context.reset(token)
     if reverse:

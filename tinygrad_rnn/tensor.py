@@ -16,6 +16,7 @@ from .errors import argument_error, describe, messages
 from .graph import IMMUTABLE, Value, clock, recorder, see, toposort, unwrap
 from .op import apply
 from .ops import numpy_protocol
+from .ops.collector import collector_paused
 from .ops.indexing import frozen_index
 from .ops.operators import EntryCount, MoreOperators, no_modulo
 
@@ -115,12 +116,13 @@ class Tensor(Copyable, MoreOperators, Value):
             messages.floating("requires_grad", self.name or "tensor", self.array)
         else:
             messages.check_leaf("requires_grad", self, RuntimeError)
+        recorder().change(self, "requires_grad")
         if wanted and not self.tracked:  # earlier ops on it may not have been recorded
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
     grad = property(
-        lambda self: see(self)._grad,
+        lambda self: recorder().gradient(self),
         lambda self, grad: messages.store_grad(see(self), grad),
         doc="The gradient, or None.",
     )
@@ -220,11 +222,11 @@ class Tensor(Copyable, MoreOperators, Value):
             raise messages.name_error("backward", next(iter(more)), names)
         used = 1 if messages.flag("backward", "retain_graph", retain_graph) else 2
         root = see(self)
-        seed, order = messages.check_seed("backward", root, gradient), toposort(root)
-        accumulate(backward_pass({root: seed}, order, interior=retain_grads))
-        for value in order:
-            if value.node.used < used:
-                value.node.used = used
+        with collector_paused():
+            seed, order = messages.check_seed("backward", root, gradient), toposort(root)
+            accumulate(backward_pass({root: seed}, order, interior=retain_grads))
+        for value in order:  # the pass has visited all of them, and none had been used up
+            value.node.used = used
         recorder().end_backward(order)
 
     # -- operators ---------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from . import check
 from .backward import backward_pass
 from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import ScopePart, Value, context, enable_grad, scope, toposort
+from .graph import ScopePart, Value, context, enable_grad, scope, see, toposort
 from .ops import stack
+from .ops.collector import collector_paused
 from .tensor import Tensor
 
 
@@ -79,6 +80,7 @@ def grad(
             expected = "a Tensor that requires gradients"
             fix = "create the Tensor with requires_grad=True"
             raise argument_error("grad", f"inputs[{i}]", expected, describe(x), fix, TypeError)
+    sources = tuple(map(see, sources))
     gradients = _compute_gradients("grad", output, sources, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
         if g is None:
@@ -300,8 +302,9 @@ def _compute_gradients(
     if create_graph:
         is_tensor = isinstance(grad_output, Tensor)
         cotangent = grad_output.astype(output.dtype) if is_tensor else Tensor(cotangent)
-    requested, order = set(inputs), toposort(output)
-    with scope():  # restores the scope that _enter_scopes changes
+    requested = set(inputs)
+    with collector_paused(), scope():  # the scope() restores the scope that _enter_scopes changes
+        order = toposort(output)
         visited = _enter_scopes(order) if create_graph else order
         arriving = backward_pass({output: cotangent}, visited, record=create_graph, interior=True)
         gradients = {value: g for value, g in arriving if value in requested}

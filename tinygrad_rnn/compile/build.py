@@ -7,12 +7,13 @@ from typing import Any
 
 from .instructions import Program
 from .numpy_text import write_numpy
+from .passes import optimize
 from .traced_function import TracedFunction
 
 
 def optimize_traced(traced: TracedFunction) -> None:
     """Run the passes over the program of a trace, and drop the inputs that it does not need."""
-    program = traced.program
+    program = traced.program = optimize(traced.program)
     used = {v for line in program.lines for v in line.uses} | set(program.outputs)
     kept = [
         (v, source)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from .algebra import regroup_sums, separate_coefficients
 from .instructions import Program
 from .motion import hoist_along_time, hoist_invariants, sink_along_time
-from .products import join_products, join_sums_of_products, lay_out_matrices, stack_joined
+from .products import (
+    join_products,
+    join_slices,
+    join_sums_of_products,
+    lay_out_matrices,
+    stack_joined,
+)
 from .rewriting import copied
 from .simplify import (
     compose_views,
@@ -36,6 +42,7 @@ PASSES = (
     eliminate_dead_code,
     stack_joined,
     join_products,
+    join_slices,
     join_sums_of_products,
     *CLEANING,
     lay_out_matrices,

@@ -81,7 +81,7 @@ def _slice(x: Variable, index: Any, axis: int) -> Piece | None:
 
 def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
     """Group the numbers of the parts: each group is consecutive slices of one array."""
-    pieces = [piece(x, axis, made) for x in parts]
+    pieces = [piece(x, axis % len(x.shape), made) for x in parts]
     order = [k for k, found in enumerate(pieces) if found is not None]
     order.sort(key=lambda k: pieces[k].start)  # type: ignore[union-attr]
     groups: dict[Any, list[int]] = {}
@@ -95,6 +95,7 @@ def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
 
 def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> Variable:
     """Return the parts side by side: the array of which they are slices, or a new array."""
+    axis %= len(parts[0].shape)
     if [list(range(len(parts)))] != runs(parts, axis, made):
         return write(lines, "concatenate", *parts, axis=axis)
     first: Any = piece(parts[0], axis, made)
@@ -109,6 +110,38 @@ def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> 
 
 def _columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, slice(start, stop))
+
+
+def join_slices(program: Program) -> Program:
+    """Read an array in place of a concatenation of its slices."""
+    made = makers(program.lines)
+    program.lines = _join_slices(program.lines, made)
+    return program
+
+
+def _join_slices(lines: list[Any], made: Makers) -> list[Any]:
+    new: list[Any] = []
+    for line in lines:
+        if isinstance(line, Loop):
+            line.body = _join_slices(line.body, made)
+        elif line.function == "concatenate":
+            axis, parts = line.settings["axis"], []
+            for group in _neighbours(line.uses, axis, made):
+                parts.append(joined(new, group, axis, made) if group[1:] else group[0])
+            line.args = tuple(parts)  # `propagate_copies` leaves out what has one part
+        new.append(line)
+    return new
+
+
+def _neighbours(parts: list[Variable], axis: int, made: Makers) -> list[list[Variable]]:
+    """Group the parts: those that follow each other in the list and in one array."""
+    groups: list[list[Variable]] = []
+    for x in parts:
+        if groups and runs([*groups[-1], x], axis, made) == [[*range(len(groups[-1]) + 1)]]:
+            groups[-1].append(x)
+        else:
+            groups.append([x])
+    return groups
 
 
 # -- products with a common argument ---------------------------------------------------------------
@@ -184,7 +217,7 @@ def _join(lines: list[Any], members: list[Instruction], side: int, made: Makers)
         new.append(Instruction("index", (product,), settings, line.out))
         start = stop
     made.update({line.out: line for line in new})
-    k = lines.index(members[0])
+    k = min(map(lines.index, members))
     rest = [line for line in lines[k:] if line not in members]
     return sort_lines([*lines[:k], *new, *rest])
 
@@ -212,17 +245,28 @@ def join_sums_of_products(program: Program) -> Program:
                 if x in made and made[x] in local and uses[x] == 1
                 and _is_term(made[x], line, inside)
             ]  # fmt: skip
-            lefts: list[Any] = [product.args[0] for product in products]
-            free = inside is not None or runs(lefts, _last(lefts), made) == [[*range(len(lefts))]]
-            new.append(_as_one(line, terms, products, new, made) if lefts[1:] and free else line)
+            products = _in_order(products, inside is None, made)
+            new.append(_as_one(line, terms, products, new, made) if products[1:] else line)
         return new
 
     program.lines = rewrite(program.lines, None)
     return program
 
 
-def _last(lefts: list[Variable]) -> int:
-    return len(lefts[0].shape) - 1 if lefts else 0
+def _in_order(products: list[Instruction], free: bool, made: Makers) -> list[Instruction]:
+    """Return the products to join, in the order in which their matrices follow each other.
+
+    If it has to be free, they are those whose left arguments are slices of one array.
+    """
+    lefts: list[Any] = [product.args[0] for product in products]
+    rights: list[Any] = [product.args[1] for product in products]
+    if free:
+        order = max(runs(lefts, -1, made), key=len, default=[])
+    else:
+        consecutive = runs(rights, 0, made)
+        whole = bool(consecutive) and len(consecutive[0]) == len(rights)
+        order = consecutive[0] if whole else range(len(products))
+    return [products[k] for k in order]
 
 
 def _is_term(product: Instruction, line: Instruction, inside: set[Variable] | None) -> bool:
@@ -247,7 +291,7 @@ def _as_one(
 ) -> Instruction:
     lefts: list[Any] = [product.args[0] for product in products]
     rights: list[Any] = [product.args[1] for product in products]
-    left = joined(new, lefts, _last(lefts), made)
+    left = joined(new, lefts, -1, made)
     right = joined(new, rights, 0, made)
     rest = [x for x in terms if made.get(x) not in products]
     if not rest:
@@ -283,9 +327,12 @@ def stack_joined(program: Program) -> Program:
             for x in line.uses:
                 index[x] = _columns(axis + 1, start, start + x.shape[axis])
                 start += x.shape[axis]
-            for x, part in loop.stacks:
-                if x in index:
-                    after.append(Instruction("index", (whole,), {"index": index[x]}, part))
+            # a part may be a concatenation too: its stack has to be there before its slices
+            after[:0] = [
+                Instruction("index", (whole,), {"index": index[x]}, part)
+                for x, part in loop.stacks
+                if x in index
+            ]
             loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
         return [], after
 

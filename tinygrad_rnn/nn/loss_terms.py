@@ -60,7 +60,8 @@ def position_weights(
     """
     counted, index = counted_positions(name, target, log_p.shape[-1], ignore_index)
     if weight is not None:
-        return weight[index] if counted is None else counted * weight[index], index
+        chosen = np.take(weight, index)
+        return chosen if counted is None else counted * chosen, index
     return None if counted is None else counted.astype(log_p.dtype), index
 
 
@@ -99,7 +100,7 @@ def reduce_loss(
 
 def _mean(name: str, loss: Tensor, weight: Any) -> Tensor:
     """Return the weighted mean; raise ValueError if no position counts."""
-    total = loss.size if weight is None else weight.sum()
+    total = loss.array.size if weight is None else weight.sum()
     if not expect(total != 0):
         expected, got = "at least one position that counts", "none, so the mean is undefined"
         fix = "use reduction='sum', or skip the batch"

@@ -355,7 +355,7 @@ class Module(Holder):
         True
         """
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter._grad = None
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, or to evaluation mode if `mode` is False; return the module.

@@ -154,7 +154,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     Tensor([2., 3.])
     """
     if bias is not None:
-        return _linear(x, weight, bias)
+        return apply(_linear, (x, weight, bias), {})
     x, weight = as_operands("linear", x=x, weight=weight)
     return matmul(x, weight.mT)
 

@@ -351,12 +351,13 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     a = as_operand("split", "ary", ary)
     axis = normalize_axis_index(axis, a.ndim, "split: axis")
-    if np.asarray(indices_or_sections).dtype.kind not in "iu" and np.size(indices_or_sections):
+    given = np.asarray(indices_or_sections)
+    if given.dtype.kind not in "iu" and given.size:
         expected, got = "an integer, or indices to cut at", describe(indices_or_sections)
         fix = "pass integers, [1, 3] for example"
         raise argument_error("split", "indices_or_sections", expected, got, fix, TypeError)
     size = a.shape[axis]
-    if np.ndim(indices_or_sections) == 0:
+    if given.ndim == 0:
         sections = index(indices_or_sections)
         if sections < 1 or size % sections:
             expected, fix = f"a divisor of {size}", "pass a divisor, or a list of indices to cut at"

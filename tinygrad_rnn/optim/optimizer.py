@@ -194,7 +194,7 @@ class Optimizer(NamedCalls):
         True
         """
         for p in self.params:
-            p.grad = None
+            p._grad = None
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
