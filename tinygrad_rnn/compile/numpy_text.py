@@ -46,10 +46,10 @@ def write_numpy(
     source = writer.text(title, name)
     space = {**writer.helpers.handed, "Expected": Expected}
     exec(compile(source, f"<compiled {title}>", "exec"), space)
-    written = Written(source, space[name], program)
-    # The namespace and the functions refer to each other: break the cycle at the end.
-    finalize(written, space.clear).atexit = False
-    return written
+    run = space.pop(name)
+    # Helper functions and their namespace refer to each other: break the cycle at the end.
+    finalize(run, space.clear).atexit = False
+    return Written(source, run, program)
 
 
 class NumpyText(NumpyLines):
