@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any
+from unicodedata import normalize
 
 from .buffers import Schedule
 from .instructions import Instruction, Loop, Program, Variable
@@ -40,7 +41,9 @@ class Names:
 
     def fresh(self, wish: str) -> str:
         """Return a name that nothing else has."""
-        wish = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        wish = normalize("NFKC", wish)  # as Python reads names
+        wish = re.sub("_+", "_", "".join(c if f"x{c}".isidentifier() else "_" for c in wish))
+        wish = wish.strip("_") or "x"
         wish = f"x{wish}" if wish[0].isdigit() else f"{wish}_" if iskeyword(wish) else wish
         name, n = wish, 1
         while name in self._taken:
