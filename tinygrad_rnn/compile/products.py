@@ -327,9 +327,12 @@ def stack_joined(program: Program) -> Program:
             for x in line.uses:
                 index[x] = _columns(axis + 1, start, start + x.shape[axis])
                 start += x.shape[axis]
-            for x, part in loop.stacks:
-                if x in index:
-                    after.append(Instruction("index", (whole,), {"index": index[x]}, part))
+            # a part may be a concatenation too: its stack has to be there before its slices
+            after[:0] = [
+                Instruction("index", (whole,), {"index": index[x]}, part)
+                for x, part in loop.stacks
+                if x in index
+            ]
             loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
         return [], after
 

@@ -230,7 +230,7 @@ def _key(line: Instruction) -> Any:
         return line
     args = [x if isinstance(x, Variable) else (type(x), repr(x)) for x in line.args]
     if line.function in ("add", "multiply"):
-        args.sort(key=lambda x: (isinstance(x, tuple), id(x) if isinstance(x, Variable) else x))
+        args.sort(key=lambda x: id(x) if isinstance(x, Variable) else 0)
     return line.function, tuple(args), _alike(line.settings)
 
 

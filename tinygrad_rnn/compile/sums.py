@@ -19,7 +19,8 @@ def sum_over_time(program: Program) -> Program:
 
     def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
         totals = Totals(loop)
-        pairs = [(x, y) for x, y in loop.sums if y.dtype == x.dtype and y.dtype.kind in "fc"]
+        floats = [(x, y) for x, y in loop.sums if not x.is_number and y.dtype.kind in "fc"]
+        pairs = [(x, total) for x, total in floats if x.dtype == total.dtype]
         # products first: what they stack need not be summed in the loop
         for x, total in sorted(pairs, key=lambda pair: not totals.has_product(pair[0])):
             new = totals.total(x)
@@ -80,7 +81,7 @@ class Totals:
         if x in self.wholes:
             return write(self.after, "sum", self.wholes[x], axis=(0,), keepdims=False)
         line = self.made.get(x)
-        if line is None:
+        if line is None or any(y.is_number for y in line.uses if y in self.inside):
             return None
         first, *others = line.args
         read = [y for y in line.uses if y in self.inside]
