@@ -1,6 +1,5 @@
 """Guards: each kind of place, what may change in it, and what a guard must not do."""
 
-import gc
 import random
 import sys
 import timeit
@@ -10,6 +9,7 @@ from collections import deque, namedtuple
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from operator import is_
 from types import MethodType, ModuleType, SimpleNamespace
 
 import numpy as np
@@ -565,7 +565,7 @@ def test_the_state_of_an_optimizer_may_change_its_numbers_only():
     found = guard(step)
     step()
     assert found.current() is None  # the first step makes the arrays
-    assert found.describe_change().startswith("state of Adam")
+    assert found.describe_change().startswith("the state of an optimizer")
     found = guard(step)
     (state,) = optimizer.state
     mean = state["mean"]
@@ -653,6 +653,11 @@ def test_a_guard_of_a_training_step_is_fast():
 
     step(np.ones((5, 2, 8), "float32"), np.ones((5, 2, 4), "float32"))
     found = guard(step)
-    gc.collect()
-    fastest = min(timeit.repeat(found.current, number=50, repeat=300)) / 50
-    assert fastest < 25e-6  # 12 µs on a quiet machine
+    objects = [object() for _ in range(500)]
+
+    def compare():  # takes as long as 12 µs on a quiet machine
+        return all(map(is_, objects, objects))
+
+    times = [[timeit.timeit(f, number=10) for f in (found.current, compare)] for _ in range(2000)]
+    ours, unit = map(min, zip(*times, strict=True))
+    assert ours < 2 * unit

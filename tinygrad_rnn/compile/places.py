@@ -243,3 +243,30 @@ def draws(x: Any) -> bool:
     """Return True for a random generator."""
     kind = type(x)
     return any(hasattr(kind, name) for name in ("bit_generator", "get_state", "getstate"))
+
+
+def read_kind(x: Value) -> tuple[Any, ...]:
+    """Return what a Tensor must have in common with the one whose place it takes."""
+    return type(x), x.tracked, x.array.dtype, x.array.shape
+
+
+def read_forms(state: dict[str, np.ndarray]) -> dict[str, tuple[Any, ...]]:
+    """Return the dtypes and shapes of the arrays in the state of one parameter, by name."""
+    return {key: (x.dtype, x.shape) for key, x in state.items()}
+
+
+def is_same(x: Any, y: Any) -> bool:
+    """Return True for the same object, and for equal numbers, texts and tuples of them."""
+    if x is y or type(x) is not type(y):
+        return x is y
+    if isinstance(x, tuple):
+        return len(x) == len(y) and all(map(is_same, x, y))
+    return type(x) in PLAIN and x == y
+
+
+def describe_kind(x: Any) -> str:
+    """Return the kind of a Tensor in words, and a short text of anything else."""
+    if not isinstance(x, Value):
+        return shorten(x)
+    tracked = "tracked" if x.tracked else "untracked"
+    return f"{tracked} {type(x).__name__} of {x.array.dtype}{[*x.array.shape]}"
