@@ -1,5 +1,6 @@
 """Guards: each kind of place, what may change in it, and what a guard must not do."""
 
+import pickle
 import random
 import sys
 import timeit
@@ -617,6 +618,44 @@ def test_calls_of_a_layer_change_nothing_that_is_guarded(case):
         assert found.current() is None
         model.train()
         assert found.describe_change() is None
+
+
+def test_a_module_that_stands_for_another_is_not_searched_itself():
+    class Fast(tg.nn.Module):
+        calls = 0
+
+        @property
+        def _original(self):
+            return vars(self)["target"]
+
+    fast = Fast()
+    fast.target = model = Model()
+    found = guard(fast)
+    fast.calls += 1
+    assert found.current() is not None
+    model.eval()
+    assert found.current() is None
+
+
+def test_a_module_that_is_imported_inside_a_function_is_searched(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tools_of_the_user", tools)
+
+    def function(x):
+        import tools_of_the_user as used
+
+        return x * used.factor
+
+    found = guard(function)
+    monkeypatch.setattr(tools, "factor", 3.0)
+    assert found.current() is None
+    assert found.describe_change() == "tools_of_the_user.factor: was 2.0, is now 3.0"
+
+
+def test_arrays_that_were_pickled_are_of_the_same_kind():
+    entries = [tensor(2)]
+    found = guard(hold(entries))
+    entries[0] = pickle.loads(pickle.dumps(entries[0]))
+    assert found.current() == entries
 
 
 def test_functions_of_libraries_have_no_places():

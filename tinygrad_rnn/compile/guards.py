@@ -136,7 +136,7 @@ class Guard:
         self._entries = [(x, key, *form) for x, forms in pairs for key, form in forms.items()]
 
     def bake(self, arrays: Iterable[np.ndarray]) -> None:
-        """Compare the entries of these arrays too, because their places.values are part of a program."""
+        """Compare the entries of these arrays too, because their values are part of a program."""
         self._baked = [(x, x.tobytes()) for x in arrays]
 
     # -- at each call ------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Guard:
                 if (
                     type(x) is not kind  # a Tensor that is freed leaves its address to others
                     or x.tracked is not tracked
-                    or (array := x.array).dtype is not dtype
+                    or ((array := x.array).dtype is not dtype and array.dtype != dtype)
                     or array.shape != shape
                 ):
                     return None
@@ -172,12 +172,13 @@ class Guard:
             if [*map(len, self._states)] != self._sizes:
                 return None
             for state, key, dtype, shape in self._entries:
-                if (array := state[key]).dtype is not dtype or array.shape != shape:
+                array = state[key]
+                if (array.dtype is not dtype and array.dtype != dtype) or array.shape != shape:
                     return None
         except places.UNBOUND:  # a variable or a key is gone
             return None
         for array, dtype, shape, _ in self._forms:
-            if array.dtype is not dtype or array.shape != shape:
+            if array.dtype != dtype or array.shape != shape:
                 return None
         for array, entries in self._baked:
             if array.tobytes() != entries:

@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache, partial
+from random import Random
 from reprlib import repr as shorten
+from sys import modules as loaded_modules
 from sys import stdlib_module_names
 from types import (
     BuiltinFunctionType,
@@ -55,7 +57,8 @@ PARTS: dict[type, tuple[str, ...]] = {
 WITHOUT_PARTS = (Value, ModuleType, CodeType, np.generic, np.dtype)
 """Types whose objects are not searched. Only the names that a function uses of a module are."""
 
-LIBRARIES = frozenset({"numpy", "tinygrad_rnn", *stdlib_module_names})
+STANDARD = stdlib_module_names
+LIBRARIES = frozenset({"numpy", "tinygrad_rnn", *STANDARD})
 """Packages whose functions and classes do not change."""
 
 DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functools", "types"})
@@ -141,7 +144,7 @@ def _find_attributes(x: Any) -> Iterator[Source]:
             )
     for base in kind.__mro__:
         for key, slot in vars(base).items():
-            if isinstance(slot, MemberDescriptorType) and base.__module__ != "builtins":
+            if isinstance(slot, MemberDescriptorType) and base.__module__ not in STANDARD:
                 where = f"self.{key} of {kind.__name__}"
                 yield partial(getattr, x, slot.__name__, MISSING), "", [where]
     if not _is_unchanging(kind):
@@ -165,7 +168,8 @@ def _find_variables(function: FunctionType) -> Iterator[Source]:
     for key in known:
         yield partial(space.get, key, MISSING), "", [f"the global {key}"]
     found = [*map(space.get, known), *map(try_read, closure)]
-    modules = [x for x in found if isinstance(x, ModuleType)]
+    found += [loaded_modules.get(key) for key in names if not _is_library(key)]  # imported inside
+    modules = [*dict.fromkeys(x for x in found if isinstance(x, ModuleType))]
     for module in modules:  # the list grows
         inside = {key: vars(module)[key] for key in names if key in vars(module)}
         if module.__name__ in ("random", "numpy.random"):  # methods of a hidden generator
@@ -241,8 +245,7 @@ def _is_unchanging(x: Any) -> bool:
 
 def draws(x: Any) -> bool:
     """Return True for a random generator."""
-    kind = type(x)
-    return any(hasattr(kind, name) for name in ("bit_generator", "get_state", "getstate"))
+    return isinstance(x, np.random.Generator | np.random.RandomState | Random)
 
 
 def read_kind(x: Value) -> tuple[Any, ...]:
