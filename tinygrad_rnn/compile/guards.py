@@ -51,7 +51,7 @@ class Guard:
         self._dicts: list[Any] = []
         self._lists: list[Any] = []  # and other things that have a length and can be iterated over
         self._reads: list[Any] = [partial(get_default_dtype)]  # each returns what is in one place
-        self._tuples: list[tuple[int, type, int]] = []
+        self._tuples: list[tuple[int, Any, int]] = []
         self._baked: list[tuple[np.ndarray, bytes]] = []
         self._names = self._walk(roots)
         self._contents = [*map(places.values, self._dicts), *self._lists]
@@ -107,8 +107,8 @@ class Guard:
 
         The entries of a tuple with Tensors are places too, because a new tuple may take its place.
         """
-        now, names = [*chain.from_iterable(self._contents), *map(call, self._reads)], self._names
-        first: dict[int, int] = {}
+        now: list[Any] = [*chain.from_iterable(self._contents), *map(call, self._reads)]
+        names, first = self._names, dict[int, int]()
         self._is_fixed: list[bool] = []  # of each place
         self._saved: list[Any] = []  # what is in the places that are fixed
         self._pairs: list[tuple[int, int]] = []  # places that hold the same Tensor
@@ -118,7 +118,7 @@ class Guard:
             self._is_fixed.append(not (name is None or is_open or isinstance(x, Value)))
             if self._is_fixed[-1]:
                 self._saved.append(x)
-            elif is_open and name is not None:
+            elif isinstance(x, tuple) and name is not None:
                 self._tuples.append((i, type(x), len(x)))
                 names += [places.name_entry(name, key) for key in range(len(x))]
                 now += x
@@ -132,8 +132,7 @@ class Guard:
         """Note the states of all parameters, and what is required of the arrays in them."""
         self._states, self._sizes = states, [*map(len, states)]
         self._state_forms = [*map(places.read_forms, states)]
-        pairs = zip(states, self._state_forms, strict=True)
-        self._entries = [(x, key, *form) for x, forms in pairs for key, form in forms.items()]
+        self._entries = [(x, key, y.dtype, y.shape) for x in states for key, y in x.items()]
 
     def bake(self, arrays: Iterable[np.ndarray]) -> None:
         """Compare the entries of these arrays too, because their values are part of a program."""
@@ -205,17 +204,19 @@ class Guard:
     def _are_same(self, now: list[Any]) -> bool:
         """Return True if no place has another object, except for Tensors and equal numbers."""
         found = [*compress(now, self._is_fixed)]
-        if not all(map(is_, found, self._saved)):
-            if not all(map(places.is_same, found, self._saved)):
-                return False
-            self._saved = found
+        if not (all(map(is_, found, self._saved)) or all(map(places.is_same, found, self._saved))):
+            return False
+        self._saved = found  # an equal number is the same object at the next call
         states = now[len(self._is_fixed) :]
         if not (len(states) == len(self._states) and all(map(is_, states, self._states))):
             if [*map(places.read_forms, states)] != self._state_forms:
                 return False
             self._bind_states(states)  # another state was loaded
-        are_shared = all(now[i] is now[k] for i, k in self._pairs)
-        return are_shared and len({id(now[i]) for i, *_ in self._kinds}) == len(self._kinds)
+        for i, k in self._pairs:
+            if now[i] is not now[k]:
+                return False
+        tensors = [now[place[0]] for place in self._kinds]
+        return len({*map(id, tensors)}) == len(tensors)
 
     # -- for people --------------------------------------------------------------------------------
 
@@ -239,15 +240,14 @@ class Guard:
                 yield f"{self._names[i]}: was a {kind.__name__} of {length}, is now {shorten(x)}"
             now += x
         named = [*zip(self._names, now, strict=True)]
-        for (name, x), old in zip(compress(named, self._is_fixed), self._saved, strict=True):
+        for (place, x), old in zip(compress(named, self._is_fixed), self._saved, strict=True):
             if not places.is_same(x, old):
-                texts = shorten(old), shorten(x)
-                new = texts[1] if texts[0] != texts[1] else "another object"
-                yield f"{name}: was {texts[0]}, is now {new}"
-        for (i, *kind), old in zip(self._kinds, self._kind_texts, strict=True):
-            name, x = named[i]
-            if not isinstance(x, Value) or [*places.read_kind(x)] != kind:
-                yield f"{name}: was {old}, is now {places.describe_kind(x)}"
+                new = shorten(x) if shorten(x) != shorten(old) else "another object"
+                yield f"{place}: was {shorten(old)}, is now {new}"
+        for (i, *form), old in zip(self._kinds, self._kind_texts, strict=True):
+            place, x = named[i]
+            if not isinstance(x, Value) or [*places.read_kind(x)] != form:
+                yield f"{place}: was {old}, is now {places.describe_kind(x)}"
         for i, k in self._pairs:
             if now[i] is not now[k]:
                 yield f"{self._names[i]} and {self._names[k]}: are different Tensors now"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dis
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from random import Random
@@ -81,7 +81,7 @@ UNBOUND = (ValueError, LookupError)
 
 # -- the places in one object ----------------------------------------------------------------------
 
-Source = tuple[Any, str, list[str | None]]
+Source = tuple[Any, str, Sequence[str | None]]
 """A container, what it is called, and what each of its places is called; None if it is ignored.
 
 A `partial` is not a container, but returns what is in one place.
@@ -239,7 +239,9 @@ def _is_unchanging(x: Any) -> bool:
     """Return True for a function or class of a library, unless it has a closure."""
     if isinstance(x, BuiltinFunctionType):
         return isinstance(x.__self__, ModuleType | type | None)
-    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in x.__qualname__
+    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in getattr(
+        x, "__qualname__", ""
+    )
     return is_known and _is_library(str(x.__module__))
 
 
