@@ -74,7 +74,6 @@ IGNORED: dict[type, set[str]] = {
 RATES = frozenset({"lr", "initial_lr"})
 """The entries of a parameter group that schedules set. A program reads the rate at each call."""
 
-
 MISSING = "no value"
 UNBOUND = (ValueError, LookupError)
 """What reading a variable raises that is not bound: one of a closure, or a context variable."""
