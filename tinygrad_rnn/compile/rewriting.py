@@ -50,7 +50,7 @@ def _shape(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) 
     shapes = [shape_of(x) for x in args]
     if function in ELEMENTWISE:
         return np.broadcast_shapes(*shapes)
-    if function in ("reshape", "broadcast_to"):
+    if function in ("reshape", "broadcast_to", "scatter"):
         return tuple(settings["shape"])
     if function == "matmul":
         a, b = shapes
