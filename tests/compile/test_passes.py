@@ -15,7 +15,7 @@ from tinygrad_rnn.compile.products import (
     lay_out_matrices,
     split_products,
 )
-from tinygrad_rnn.compile.rewriting import copied, write
+from tinygrad_rnn.compile.rewriting import copied, sort_lines, write
 from tinygrad_rnn.compile.simplify import (
     compose_views,
     eliminate_dead_code,
@@ -464,6 +464,15 @@ def test_products_that_depend_on_each_other_are_not_joined(agree):
     first = p.matmul(x, w)
     new = agree(join_products, p.program(p.matmul(x, first)))
     assert count(new.lines, "matmul") == 2
+
+
+def test_lines_are_sorted_and_a_circle_is_an_error():
+    a, b, c = variable(), variable(), variable()
+    lines = [Instruction("exp", (x,), {}, y) for x, y in ((b, c), (a, b))]
+    assert sort_lines(lines) == lines[::-1]
+    lines.append(Instruction("exp", (c,), {}, a))
+    with pytest.raises(ValueError, match="order"):
+        sort_lines(lines)
 
 
 def test_a_sum_of_products_is_one_product(agree):
