@@ -149,7 +149,11 @@ class Chance:
             ("reshape", [a], {"shape": (int(np.prod(a.shape)),)}),
             ("index", [a], {"index": self.index(a)}),
             ("broadcast_to", [a], {"shape": (2, *a.shape)}),
-            ("concatenate", [a, b, a][: rng.integers(1, 4)], {"axis": axis}),
+            (
+                "concatenate",
+                [a, b, a][: rng.integers(1, 4)],
+                {"axis": axis - n * int(rng.integers(2))},
+            ),
             self.rare(a, b, axis),
         ][kind - 12]
 
