@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_rnn.compile.instructions import (
     Instruction,
     Loop,
+    Place,
     Program,
     State,
     Variable,
@@ -184,8 +185,6 @@ class Chance:
     @staticmethod
     def called(function, **named):
         """Return the settings of a call with one argument."""
-        from tinygrad_rnn.compile.instructions import Place
-
         return {"function": function, "positional": [Place(0)], "named": named}
 
     def index(self, a):
@@ -264,7 +263,7 @@ class Builder:
         self.inputs.append(self.new(value, name))
         return self.inputs[-1]
 
-    def __call__(self, function, *args, name="", note="", **settings):
+    def __call__(self, function, /, *args, name="", note="", **settings):
         """Add an instruction, and return its result."""
         value = compute(function, [self.value.get(x, x) for x in args], settings)
         y = self.new(value, name, note)

@@ -1,11 +1,14 @@
 """The NumPy text of programs: it computes what the programs mean, in arrays that it reuses."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
-from programs import Builder, gru_step, program_by_chance, rnn_step
+from programs import Builder, gru_step, program_by_chance, rnn_step, roll
 
 from tinygrad_rnn.compile import buffers, schedule
-from tinygrad_rnn.compile.instructions import Expected, interpret
+from tinygrad_rnn.compile.instructions import Expected, Place, interpret
 from tinygrad_rnn.compile.numpy_text import write_numpy
 
 
@@ -156,6 +159,23 @@ def test_what_a_program_expects_must_hold():
     np.testing.assert_array_equal(run(*inputs)[0], [1, 1])
     with pytest.raises(Expected):
         run(-inputs[0])
+
+
+def test_a_program_leaves_no_cycle_behind():
+    """Its helper functions are gone as soon as the function is."""
+    b = Builder()
+    x = b.input("x", np.ones(3))
+    settings = {"function": roll, "positional": [Place(0)], "named": {"by": 1}}
+    program, inputs = b.program(b("call", x, **settings))
+    run = write_numpy(program).run
+    np.testing.assert_array_equal(run(*inputs)[0], [1, 1, 1])
+    helper = weakref.ref(run.__globals__["roll"])
+    gc.disable()
+    try:
+        del run
+        assert helper() is None
+    finally:
+        gc.enable()
 
 
 def test_a_source_runs_on_its_own():
