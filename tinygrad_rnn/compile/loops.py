@@ -352,11 +352,16 @@ class ScanOp:
 
 
 class _PartOp:
-    """The op of one result of a loop."""
+    """The op of one result of a loop or of a compiled call."""
 
     name, variadic, inputs, has_all_rules = "part", False, ("results",), True
-    formula = "{results}"
+    formula = "{results}[{number}]"
+    defaults: dict[str, Any] = {}  # noqa: RUF012
     rules_in_order = (lambda g, y, packed, number: Packed({number: g}),)
+
+    def rule_text(self, name: str) -> str:
+        """Return the derivative rule as listings show it."""
+        return "g"
 
 
 PART: Any = _PartOp()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any
+from unicodedata import normalize
 
 from .instructions import Instruction, Loop, Program, Variable
 from .schedule import Schedule
@@ -47,7 +48,9 @@ class Names:
     def fresh(self, wish: str, everywhere: bool = False) -> str:
         """Return a name that nothing else has, or nothing else in the whole text."""
         taken = self._taken | set(self.of.values()) if everywhere else self._taken
-        wish = re.sub(r"\W+", "_", wish).strip("_") or "x"
+        wish = normalize("NFKC", wish)  # as Python reads names
+        wish = re.sub("_+", "_", "".join(c if f"x{c}".isidentifier() else "_" for c in wish))
+        wish = wish.strip("_") or "x"
         wish = f"x{wish}" if wish[0].isdigit() else f"{wish}_" if iskeyword(wish) else wish
         name, n = wish, 1
         while name in taken:

@@ -12,8 +12,11 @@ from weakref import finalize
 import numpy as np
 
 from .formulas import ATOM, Text, literal
-from .instructions import Expected, Loop, Program
+from .instructions import Loop, Program
 from .numpy_lines import NumpyLines
+
+EXPECTED = '''class Expected(Exception):
+    """Something did not hold that the program expects."""'''
 
 
 @dataclass
@@ -43,8 +46,8 @@ def write_numpy(
     each other or of inputs.
     """
     writer = NumpyText(program, own)
-    source = writer.text(title, name)
-    space = {**writer.helpers.handed, "Expected": Expected}
+    source, name = writer.text(title, name)
+    space = dict(writer.helpers.handed)
     exec(compile(source, f"<compiled {title}>", "exec"), space)
     run = space.pop(name)
     # Helper functions and their namespace refer to each other: break the cycle at the end.
@@ -59,8 +62,8 @@ class NumpyText(NumpyLines):
         super().__init__(program)
         self.own = own
 
-    def text(self, title: str, name: str) -> str:
-        """Return the whole text."""
+    def text(self, title: str, name: str) -> tuple[str, str]:
+        """Return the whole text, and the name of its function, which has no name of a helper."""
         given = [self.names.of[x] for x in self.program.inputs]
         self._shapes()
         if self.steps:
@@ -72,12 +75,15 @@ class NumpyText(NumpyLines):
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         head = f'"""{title[0].upper()}{title[1:]}."""\n\n' + "\n".join(imports)
         constants = [
-            f"{name} = np.array({value}, {dtype})"
-            for (value, dtype), name in self.constants.items()
+            f"{constant} = np.array({value}, {dtype})"
+            for (value, dtype), constant in self.constants.items()
         ]
+        while name in {"np", "Expected", *self.helpers.names, *self.constants.values()}:
+            name += "_"
+        error = EXPECTED if any("raise Expected" in line for line in self.lines) else ""
         function = "\n".join([_wrapped(f"def {name}(", ", ".join(given), "):"), *self.lines])
-        parts = [head, *self.helpers.texts.values(), "\n".join(constants), function]
-        return "\n\n\n".join(part for part in parts if part) + "\n"
+        parts = [head, error, *self.helpers.texts.values(), "\n".join(constants), function]
+        return "\n\n\n".join(part for part in parts if part) + "\n", name
 
     def _shapes(self) -> None:
         """Write a comment with the dtype and shape of each input."""
