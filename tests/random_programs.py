@@ -213,8 +213,8 @@ class Chance:
     def lines(self, lines, values, number, depth):
         for _ in range(number):
             kinds = ("loop", "matmul", "matmul", "shared", "view", "reduce", "unary", "chain",
-                     "weighted", "binary", "binary", "binary", "literal", "join", "rejoin", "views",
-                     "number")  # fmt: skip
+                     "weighted", "binary", "binary", "binary", "literal", "join", "rejoin", "parts",
+                     "views", "number")  # fmt: skip
             kind = self.rng.choice(kinds[depth > 1 :])
             new = getattr(self, kind)(lines, values, depth)
             values.extend(x for x in new if x is not None)
@@ -275,6 +275,24 @@ class Chance:
             elif term is not None and term.shape == total.shape:
                 total = write(lines, "add", total, term)
         return [total and write(lines, "arctan", total)]
+
+    def parts(self, lines, values, depth):
+        """A product with a concatenation, and slices of a product."""
+        matrices = [x for x in values if len(x.shape) == 2]
+        a = self.pick(matrices)
+        c = a and self.pick(matrices, lambda x: x.shape[0] == a.shape[0])
+        if not a:
+            return []
+        both = write(lines, "concatenate", a, c, axis=1)
+        width = both.shape[1]
+        inputs = [x for x in self.inputs if len(x.shape) == 2]
+        b = self.pick(inputs, lambda x: x.shape[0] == width) or write(
+            lines, "broadcast_to", self.pick(values, lambda x: not x.shape) or 0.5, shape=(width, 4)
+        )
+        product = write(lines, "matmul", both, b)
+        parts = [write(lines, "index", product, index=(..., part))
+                 for part in (slice(0, 1), slice(1, None))]  # fmt: skip
+        return [write(lines, "tanh", part) for part in parts]
 
     def number(self, lines, values, depth):
         """Plain numbers."""

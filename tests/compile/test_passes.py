@@ -11,10 +11,9 @@ from tinygrad_rnn.compile.motion import hoist_along_time, hoist_invariants, sink
 from tinygrad_rnn.compile.passes import CLEANING, PASSES, optimize
 from tinygrad_rnn.compile.products import (
     join_products,
-    join_slices,
     join_sums_of_products,
     lay_out_matrices,
-    stack_joined,
+    split_products,
 )
 from tinygrad_rnn.compile.rewriting import copied, write
 from tinygrad_rnn.compile.simplify import (
@@ -24,6 +23,7 @@ from tinygrad_rnn.compile.simplify import (
     propagate_copies,
     share_common_subexpressions,
 )
+from tinygrad_rnn.compile.slices import join_slices, stack_joined
 from tinygrad_rnn.compile.sums import sum_over_time
 
 
@@ -371,6 +371,32 @@ def test_coefficients_of_a_gradient_are_local_derivatives(agree):
 
 
 # -- products --------------------------------------------------------------------------------------
+
+
+def test_a_product_with_a_concatenation_is_split(agree):
+    p = Build(3)
+    x, h, w = p.slice(2, 3), p.state(2, 4), p.input(7, 4)
+    p.next(p.tanh(p.matmul(p.concatenate(x, h, axis=-1), w)))
+    new = agree(split_products, p.program())
+    for rewrite in (hoist_invariants, hoist_along_time, eliminate_dead_code):
+        new = rewrite(new)
+    *before, loop = new.lines
+    assert count(before, "matmul") == 1
+    assert functions(loop.body) == ["matmul", "add", "tanh"]
+
+
+def test_a_product_that_is_read_in_slices_is_split(agree):
+    p = Build(3, reverse=True)
+    g, w = p.state(2, 3), p.input(3, 5)
+    both = p.matmul(p.tanh(g), w)
+    p.stack(p.index(both, index=(..., slice(0, 2))))
+    p.next(p.index(both, index=(slice(None), slice(2, 5))))
+    new = agree(split_products, p.program())
+    for rewrite in (hoist_invariants, sink_along_time, eliminate_dead_code):
+        new = rewrite(new)
+    *_, loop = [line for line in new.lines if isinstance(line, Loop)]
+    assert functions(loop.body) == ["tanh", "matmul"]
+    assert count(new.lines, "matmul") == 2
 
 
 def test_products_of_a_state_are_joined(agree):

@@ -15,9 +15,10 @@ from .schedule import Schedule
 WORDS = {
     "matmul": "product", "multiply": "product", "add": "total", "subtract": "difference",
     "divide": "ratio", "negative": "opposite", "concatenate": "joined", "sum": "total",
-    "where": "chosen", "reshape": "rows", "astype": "converted", "max": "largest",
-    "min": "smallest", "all": "holds", "any": "holds", "call": "result", "not_equal": "differs",
-    "exp": "power", "log": "logarithm", "square": "squares", "reciprocal": "inverse", "index": "piece", "index_arrays": "picked", "draw": "drawn",
+    "where": "chosen", "index": "piece", "index_arrays": "picked", "draw": "drawn",
+    "reshape": "rows", "astype": "converted", "max": "largest", "min": "smallest",
+    "all": "holds", "any": "holds", "call": "result", "not_equal": "differs", "exp": "power",
+    "log": "logarithm", "square": "squares", "reciprocal": "inverse", "transpose": "turned",
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
@@ -80,7 +81,8 @@ class Names:
             for x in [state.inside for state in line.states] + line.results:
                 self._give(x, "h")
             if outermost:  # after the loop, its names mean nothing
-                kept = {self.of[x] for s in line.states for x in (s.inside, s.next)}
+                carried = self.schedule.carried
+                kept = {self.of[s.inside] for s in line.states if s not in carried}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
 
     def _word(self, line: Instruction) -> str:

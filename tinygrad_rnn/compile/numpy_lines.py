@@ -98,14 +98,8 @@ class NumpyLines:
         if isinstance(x, Variable):
             return self.refs[x]
         value = literal(x)
-        ufunc = UFUNCS.get(line.function)
-        if self.loops and ufunc and line.out.shape:
-            kinds = [
-                a.dtype if isinstance(a, Variable) else np.dtype(bool) if a is True or a is False
-                else type(a) for a in line.args
-            ]  # fmt: skip
-            dtype = ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)]
-            return Text(self._constant(x, dtype))
+        if self.loops and line.out.shape and line.function in {*UFUNCS, "where"}:
+            return Text(self._constant(x, _dtype_of(line, x)))
         return Text(value, SIGN if value.startswith("-") else ATOM)
 
     def _constant(self, x: Any, dtype: np.dtype) -> str:
@@ -199,6 +193,15 @@ class NumpyLines:
         for y, total in loop.sums:
             if y is x:
                 self.say(f"{self.names.of[total]} += {self.refs[x]}")
+
+
+def _dtype_of(line: Instruction, x: Any) -> np.dtype:
+    """Return the dtype in which a function computes with a literal number."""
+    if line.function == "where":
+        return line.out.dtype
+    kinds = [a.dtype if isinstance(a, Variable) else type(a) for a in line.args]
+    kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
+    return UFUNCS[line.function].resolve_dtypes((*kinds, None))[line.args.index(x)]
 
 
 def _callables(setting: Any) -> list[Any]:

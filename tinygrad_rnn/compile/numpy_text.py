@@ -49,10 +49,10 @@ def write_numpy(
     source, name = writer.text(title, name)
     space = dict(writer.helpers.handed)
     exec(compile(source, f"<compiled {title}>", "exec"), space)
-    written = Written(source, space[name], program)
-    # The namespace and the functions refer to each other: break the cycle at the end.
-    finalize(written, space.clear).atexit = False
-    return written
+    run = space.pop(name)
+    # Helper functions and their namespace refer to each other: break the cycle at the end.
+    finalize(run, space.clear).atexit = False
+    return Written(source, run, program)
 
 
 class NumpyText(NumpyLines):

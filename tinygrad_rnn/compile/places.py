@@ -10,10 +10,12 @@ from __future__ import annotations
 import dis
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import lru_cache, partial
+from random import Random
 from reprlib import repr as shorten
+from sys import modules as loaded_modules
 from sys import stdlib_module_names
 from types import (
     BuiltinFunctionType,
@@ -55,7 +57,8 @@ PARTS: dict[type, tuple[str, ...]] = {
 WITHOUT_PARTS = (Value, ModuleType, CodeType, np.generic, np.dtype)
 """Types whose objects are not searched. Only the names that a function uses of a module are."""
 
-LIBRARIES = frozenset({"numpy", "tinygrad_rnn", *stdlib_module_names})
+STANDARD = stdlib_module_names
+LIBRARIES = frozenset({"numpy", "tinygrad_rnn", *STANDARD})
 """Packages whose functions and classes do not change."""
 
 DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functools", "types"})
@@ -71,14 +74,13 @@ IGNORED: dict[type, set[str]] = {
 RATES = frozenset({"lr", "initial_lr"})
 """The entries of a parameter group that schedules set. A program reads the rate at each call."""
 
-
 MISSING = "no value"
 UNBOUND = (ValueError, LookupError)
 """What reading a variable raises that is not bound: one of a closure, or a context variable."""
 
 # -- the places in one object ----------------------------------------------------------------------
 
-Source = tuple[Any, str, list[str | None]]
+Source = tuple[Any, str, Sequence[str | None]]
 """A container, what it is called, and what each of its places is called; None if it is ignored.
 
 A `partial` is not a container, but returns what is in one place.
@@ -141,7 +143,7 @@ def _find_attributes(x: Any) -> Iterator[Source]:
             )
     for base in kind.__mro__:
         for key, slot in vars(base).items():
-            if isinstance(slot, MemberDescriptorType) and base.__module__ != "builtins":
+            if isinstance(slot, MemberDescriptorType) and base.__module__ not in STANDARD:
                 where = f"self.{key} of {kind.__name__}"
                 yield partial(getattr, x, slot.__name__, MISSING), "", [where]
     if not _is_unchanging(kind):
@@ -165,7 +167,8 @@ def _find_variables(function: FunctionType) -> Iterator[Source]:
     for key in known:
         yield partial(space.get, key, MISSING), "", [f"the global {key}"]
     found = [*map(space.get, known), *map(try_read, closure)]
-    modules = [x for x in found if isinstance(x, ModuleType)]
+    found += [loaded_modules.get(key) for key in names if not _is_library(key)]  # imported inside
+    modules = [*dict.fromkeys(x for x in found if isinstance(x, ModuleType))]
     for module in modules:  # the list grows
         inside = {key: vars(module)[key] for key in names if key in vars(module)}
         if module.__name__ in ("random", "numpy.random"):  # methods of a hidden generator
@@ -235,11 +238,39 @@ def _is_unchanging(x: Any) -> bool:
     """Return True for a function or class of a library, unless it has a closure."""
     if isinstance(x, BuiltinFunctionType):
         return isinstance(x.__self__, ModuleType | type | None)
-    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in x.__qualname__
+    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in getattr(
+        x, "__qualname__", ""
+    )
     return is_known and _is_library(str(x.__module__))
 
 
 def draws(x: Any) -> bool:
     """Return True for a random generator."""
-    kind = type(x)
-    return any(hasattr(kind, name) for name in ("bit_generator", "get_state", "getstate"))
+    return isinstance(x, np.random.Generator | np.random.RandomState | Random)
+
+
+def read_kind(x: Value) -> tuple[Any, ...]:
+    """Return what a Tensor must have in common with the one whose place it takes."""
+    return type(x), x.tracked, x.array.dtype, x.array.shape
+
+
+def read_forms(state: dict[str, np.ndarray]) -> dict[str, tuple[Any, ...]]:
+    """Return the dtypes and shapes of the arrays in the state of one parameter, by name."""
+    return {key: (x.dtype, x.shape) for key, x in state.items()}
+
+
+def is_same(x: Any, y: Any) -> bool:
+    """Return True for the same object, and for equal numbers, texts and tuples of them."""
+    if x is y or type(x) is not type(y):
+        return x is y
+    if isinstance(x, tuple):
+        return len(x) == len(y) and all(map(is_same, x, y))
+    return type(x) in PLAIN and x == y
+
+
+def describe_kind(x: Any) -> str:
+    """Return the kind of a Tensor in words, and a short text of anything else."""
+    if not isinstance(x, Value):
+        return shorten(x)
+    tracked = "tracked" if x.tracked else "untracked"
+    return f"{tracked} {type(x).__name__} of {x.array.dtype}{[*x.array.shape]}"
