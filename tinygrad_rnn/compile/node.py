@@ -33,10 +33,14 @@ class Call:
         self.positions, self.saved = positions, saved
         self.name = self.formula_name = ready.traced.title
         self.formula = f"{self.name}({{inputs}})"
-        self.rules_in_order = (self.rule,)
 
     def __repr__(self) -> str:
         return f"<op {self.name}, compiled>"
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is not stored, because the call and its method would refer to each other."""
+        return (self.rule,)
 
     def rule_text(self, name: str) -> str:
         """Return what stands for the derivative rule in listings: a call of the backward program."""
