@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import tree
-from ..backward import backward_pass
+from ..backward import NO_GRADIENT, backward_pass
 from ..dtypes import StandIn
 from ..graph import Node, ScopePart, Value, clock, context
 from ..scan import _require_pair
@@ -341,14 +341,18 @@ class ScanOp:
 
     def __init__(self, scan: TracedScan):
         self.scan = scan
-        self.rules_in_order = (self.rule,)
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is no attribute, because a bound method would be a reference cycle."""
+        return (self.rule,)
 
     def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
         """Return the gradients of the inputs, the initial state and what the cell captures."""
         if isinstance(g, Value):
             expected, fix = "first derivatives of a scan", "call the function that is not compiled"
             raise Untraceable(expected, "create_graph=True over a scan", fix)
-        return self.scan.differentiate(g)
+        return [NO_GRADIENT if part is None else part for part in self.scan.differentiate(g)]
 
 
 class _PartOp:

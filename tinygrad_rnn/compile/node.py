@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import tree
-from ..backward import backward_pass
+from ..backward import NO_GRADIENT, backward_pass
 from ..errors import format_count
 from ..graph import Value, enable_grad, toposort
 from .arguments import replace
@@ -31,9 +31,13 @@ class Call:
     ):
         self.ready, self.args, self.kwargs, self.leaves = ready, args, kwargs, leaves
         self.positions, self.saved = positions, saved
-        self.name = self.formula_name = ready.traced.title
+        self.name = ready.traced.title
         self.formula = f"{self.name}({{inputs}})"
-        self.rules_in_order = (self.rule,)
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is no attribute, because a bound method would be a reference cycle."""
+        return (self.rule,)
 
     def __repr__(self) -> str:
         return f"<op {self.name}, compiled>"
@@ -56,8 +60,10 @@ class Call:
     def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
         """Return the gradients of the inputs, for the gradients `g` of the results."""
         if any(isinstance(part, Value) for part in g.parts.values()):
-            return self._differentiate_plainly(g.parts, inputs)
-        return self.ready.differentiate(self.saved, g.parts)
+            found = self._differentiate_plainly(g.parts, inputs)
+        else:
+            found = self.ready.differentiate(self.saved, g.parts)
+        return [NO_GRADIENT if part is None else part for part in found]
 
     def _differentiate_plainly(self, g: dict[int, Any], inputs: Any) -> list[Any]:
         """Return the gradients as Tensors with a graph, from a run of the plain function."""

@@ -123,6 +123,8 @@ def trace(
             return _finish(tracer, result, title)
     except Untraceable as reason:
         raise not_compilable(title, reason) from reason
+    finally:
+        vars(tracer).clear()  # stand-ins refer to the tracer, and it to them
 
 
 def not_compilable(title: str, reason: Untraceable) -> NotCompilable:

@@ -124,25 +124,25 @@ class Tracer(Recorder):
     def template(self, structure: Any) -> tuple[Any, list[TracedArray]]:
         """Return a structure with a `Place` for each stand-in, and the stand-ins in order."""
         found: list[TracedArray] = []
+        return self._mark_places(structure, found), found
 
-        def visit(part: Any) -> Any:
-            if isinstance(part, StandIn):
-                found.append(part)  # type: ignore[arg-type]
-                return Place(len(found) - 1)
-            if isinstance(part, Value):
-                raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
-            if isinstance(part, np.ndarray) and part.ndim:
-                found.append(TracedArray(part, self.argument(part), self))
-                return Place(len(found) - 1)
-            if isinstance(part, tuple | list):
-                return type(part)([visit(p) for p in part])
-            if isinstance(part, dict):
-                return {name: visit(p) for name, p in part.items()}
-            if isinstance(part, slice):
-                return slice(visit(part.start), visit(part.stop), visit(part.step))
-            return part
-
-        return visit(structure), found
+    def _mark_places(self, part: Any, found: list[TracedArray]) -> Any:
+        if isinstance(part, StandIn):
+            found.append(part)  # type: ignore[arg-type]
+            return Place(len(found) - 1)
+        if isinstance(part, Value):
+            raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
+        if isinstance(part, np.ndarray) and part.ndim:
+            found.append(TracedArray(part, self.argument(part), self))
+            return Place(len(found) - 1)
+        if isinstance(part, tuple | list):
+            return type(part)([self._mark_places(p, found) for p in part])
+        if isinstance(part, dict):
+            return {name: self._mark_places(p, found) for name, p in part.items()}
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            return slice(*[self._mark_places(end, found) for end in ends])
+        return part
 
     def shift(self, template: Any, by: int) -> Any:
         """Return a template whose places are moved by a number."""
