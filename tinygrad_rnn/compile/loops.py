@@ -214,7 +214,7 @@ class TracedScan:
     def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
         """Return the results of the loop as Tensors. One node stands for the whole loop."""
         inner = {v for v in self._graph([y for y in inside if isinstance(y, Value)])}
-        own = {*self.inside_xs, *[x for x in self.olds if isinstance(x, Value)]} - {None}
+        own = {x for x in (*self.inside_xs, *self.olds) if isinstance(x, Value)}
         self.outer = list(
             dict.fromkeys(
                 x
@@ -223,7 +223,8 @@ class TracedScan:
                 if isinstance(x, Value) and x.tracked and x not in inner and x not in own
             )
         )
-        self.outer += [y for y in inside if is_free(y, inner, own) and y not in self.outer]
+        free = [y for y in inside if is_free(y, inner, own)]
+        self.outer = list(dict.fromkeys([*self.outer, *free]))
         tracked = [getattr(y, "tracked", False) for y in inside]
         packed = node_value(Packed({}), ScanOp(self), [*self.xs, *self.starts, *self.outer], {})
         values = []
@@ -282,7 +283,8 @@ class TracedScan:
             flow = flows.get(inside_x) if isinstance(x, Value) and x.tracked else None
             results.append(None if flow is None else self._stacked(back, flow))
         for k, (start, old) in enumerate(zip(self.starts, self.olds, strict=True)):
-            results.append(self._carry(back, k, start, flows.get(old), carried))
+            flow = flows.get(old) if isinstance(old, Value) else None
+            results.append(self._carry(back, k, start, flow, carried))
         for x in self.outer:
             flow = flows.get(x)
             results.append(None if flow is None else self._summed(back, flow))
@@ -306,7 +308,10 @@ class TracedScan:
         if k not in carried:  # a state that starts tracked, and is not tracked after a step
             if not wanted:
                 return None
-            carried[k] = TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace), None
+            carried[k] = (
+                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace),
+                None,
+            )
         seed, arriving = carried[k]
         zeros = {"shape": seed.shape, "dtype": seed.dtype}
         if arriving is None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import tree
 from ..backward import backward_pass
-from ..errors import format_count
 from ..graph import Value, enable_grad, toposort
 from .arguments import replace
 from .generators import at_positions
