@@ -16,7 +16,7 @@ from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
 from .arguments import is_untouched, replace
 from .instructions import Instruction, Place, Program, Variable, walk
-from .loops import variable_of
+from .loops import find_values_behind, variable_of
 from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
 from .tracer import Tracer
@@ -308,7 +308,7 @@ def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> N
         found.sources.append(("cotangent", result.output))
         seed = TracedArray(root.array.numbers, variable, tracer)
         seeds[root] = seeds[root] + seed if root in seeds else seed
-        reach.append(_sources_of(root))
+        reach.append(find_values_behind([root]))
     if not seeds:
         return
     order = sorted(
@@ -329,8 +329,3 @@ def _is_differentiable(root: Value) -> bool:
         or any(isinstance(x, Value) and x.changed > y.node.index for x in y.node.inputs)
         for y in toposort(root)
     )
-
-
-def _sources_of(root: Value) -> set[Value]:
-    """Return the values that a result was computed from, and the result itself."""
-    return {root, *(x for v in toposort(root) for x in v.node.inputs if isinstance(x, Value))}
