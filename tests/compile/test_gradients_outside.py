@@ -214,3 +214,15 @@ def test_copies_and_pickles():
     twins[0](x)[0].sum().backward()
     assert all(p.grad is None for p in fast.parameters())
     assert all(p.grad is not None for p in twins[0].parameters())
+
+
+def test_a_tensor_that_is_returned_as_it_is():
+    """An argument or a weight stays the object that it was, with its graph."""
+    x, h = draw()
+    y = x * 2
+    fast = tg.compile(lambda x: (x, x + 1, W))
+    a, b, c = fast(y)
+    assert a is y
+    assert c is W
+    (a * b).sum().backward()
+    np.testing.assert_allclose(x.grad, 2 * (2 * y.data + 1))

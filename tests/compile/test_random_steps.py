@@ -7,8 +7,8 @@ import pytest
 from eager_twins import assert_same, count_plain_runs, look_at
 
 import tinygrad_rnn as tg
+from tinygrad_rnn.compile.instructions import Expected
 
-nn, F = tg.nn, tg.nn.functional
 CELLS, STEPS, TOGETHER = 500, 200, 20
 SIZE, BATCH = 3, 2
 
@@ -211,7 +211,7 @@ def check(seed, whole):
         with np.errstate(all="ignore"):
             fast = tg.compile(function)
             compare(eager, things, fast, twins, data, 3, not whole)
-    assert not reasons, reasons
+    assert all(type(r) is Expected for r in reasons), reasons  # a norm of 0, for example
 
 
 @pytest.mark.parametrize("first", range(0, CELLS, TOGETHER))

@@ -44,6 +44,13 @@ class Result:
     tracked: bool
 
 
+@dataclass
+class Original:
+    """A Tensor from before the call, which is returned as it is."""
+
+    source: tuple[Any, ...]
+
+
 SIMPLE = frozenset({*PLAIN, *NUMPY_SCALARS, Result, Place, type(...)})
 """Types whose objects are as good as each other if they are equal."""
 
@@ -180,6 +187,8 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
             return x is y or (type(x) is type(y) and tree.equal(x, y))
         if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
             return isinstance(y, FunctionType) and x.__code__ is y.__code__
+        if isinstance(x, Original) and isinstance(y, Original):
+            return same(x.source, y.source)
         if isinstance(x, StandIn) or type(x) is not type(y):  # in an object that is returned
             return False
         return (type(x) in SIMPLE or isinstance(x, np.dtype)) and (
@@ -226,10 +235,9 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
     roots: list[Value] = []
 
     def place(part: Any) -> Any:
+        if isinstance(part, Value) and (seen := tracer.see(part)) in tracer.originals:
+            return Original(tracer.origins[tracer.originals[seen]][0])
         array = getattr(part, "array", part) if isinstance(part, Value) else part
-        if isinstance(part, Value) and not isinstance(array, StandIn):
-            part = tracer.see(part)
-            array = part.array
         if not isinstance(array, StandIn):
             return part
         outputs.append(array.variable)  # type: ignore[attr-defined]
