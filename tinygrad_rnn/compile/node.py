@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import tree
 from ..backward import NO_GRADIENT, backward_pass
-from ..errors import format_count
-from ..graph import Value, enable_grad, toposort
+from ..graph import Value, clock, enable_grad, toposort
 from .arguments import replace
 from .generators import at_positions
 from .loops import PART, Packed, node_value
@@ -69,6 +68,7 @@ class Call:
         """Return the gradients as Tensors with a graph, from a run of the plain function."""
         traced = self.ready.traced
         given = dict(zip(traced.leaves, inputs, strict=True))
+        begin = next(clock)
         leaves = iter([given.get(("argument", i), x) for i, x in enumerate(self.leaves)])
         with enable_grad(), at_positions(traced.generators, self.positions):
             args, kwargs = replace(self.args, leaves), replace(self.kwargs, leaves)
@@ -78,7 +78,7 @@ class Call:
             if isinstance(part, Result) and part.output in g:
                 seed = g[part.output]
                 seeds[root] = seeds[root] + seed if root in seeds else seed
-        order = {v for root in seeds for v in toposort(root)}
+        order = {v for root in seeds for v in toposort(root) if v.node.index > begin}
         newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
         flows = dict(backward_pass(seeds, newest_first, record=True))
         return [flows.get(x) for x in inputs]
