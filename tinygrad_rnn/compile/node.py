@@ -33,13 +33,13 @@ class Call:
         self.name = ready.traced.title
         self.formula = f"{self.name}({{inputs}})"
 
-    @property
-    def rules_in_order(self) -> tuple[Any, ...]:
-        """The rule. It is no attribute, because a bound method would be a reference cycle."""
-        return (self.rule,)
-
     def __repr__(self) -> str:
         return f"<op {self.name}, compiled>"
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is not stored, because the call and its method would refer to each other."""
+        return (self.rule,)
 
     def rule_text(self, name: str) -> str:
         """Return what stands for the derivative rule in listings: a call of the backward program."""
