@@ -16,7 +16,7 @@ from tinygrad_rnn.compile.instructions import (
 
 UNARY = ["tanh", "exp", "negative", "absolute", "square", "sin", "isfinite", "sign", "positive"]
 BINARY = ["add", "subtract", "multiply", "maximum", "minimum", "less", "greater_equal", "arctan2"]
-WORDS = ["", "", "", "h", "x", "z", "W", "dh", "t", "T", "np", "sum", "lambda", "h_prev", "one", "c 1"]
+WORDS = ["", "", "", "h", "x", "z", "W", "dh", "t", "T", "np", "sum", "lambda", "h_prev", "one"]
 
 
 def roll(x, *, by):
@@ -210,7 +210,8 @@ class Chance:
         inner = self.body(loop.body, inner, int(self.rng.integers(2, 12)), depth + 1)
         mine = [x for x in inner if x not in seen] or inner
         for start, inside in zip(starts, insides, strict=True):
-            fit = [x for x in inner if not x.is_number and (x.shape, x.dtype) == (start.shape, start.dtype)]
+            kind = start.shape, start.dtype
+            fit = [x for x in inner if not x.is_number and (x.shape, x.dtype) == kind]
             fit = [x for x in fit if x in mine] or fit
             last = self.variable(self.value[start])
             loop.states.append(State(start, inside, self.one_of(fit), last))
@@ -300,6 +301,29 @@ class Builder:
     def program(self, *outputs):
         """Return the program, and its inputs."""
         return Program(self.inputs, self.lines, list(outputs)), [self.value[x] for x in self.inputs]
+
+
+def rnn_step(T, B, I, H):  # noqa: E741
+    """Return a program: a plain RNN, and the gradient of the sum of its states."""
+    rng, b = np.random.default_rng(0), Builder()
+    x, h0 = b.input("x", rng.standard_normal((T, B, I))), b.input("h_0", np.zeros((B, H)))
+    W, U = b.input("W", rng.standard_normal((I, H))), b.input("U", rng.standard_normal((H, H)))
+    xW = b("matmul", x, W, name="xW")
+    with b.loop(T, [("a", xW)], [("", h0)]) as (loop, a, h_prev):
+        h = b("tanh", b("add", a, b("matmul", h_prev, U)), name="h", note="h = tanh(x W + h U)")
+        loop.states.append(h)
+        hs, h_prevs = b.stack(loop, h, "hs"), b.stack(loop, h_prev, "")
+    zero = b("zeros", shape=(B, H), dtype=np.dtype("float64"), name="zero")
+    U_T = b("transpose", U, axes=(1, 0))
+    with b.loop(T, [("h", hs), ("h_prev", h_prevs)], [("dh_next", zero)], True) as parts:
+        loop, h, h_prev, dh_next = parts
+        dh = b("add", 1.0, dh_next, name="dh")
+        slope = b("subtract", 1.0, b("multiply", h, h), name="slope")
+        da = b("multiply", dh, slope, name="da", note="da = dh (1 - h^2)")
+        loop.states.append(b("matmul", da, U_T, name="dh_prev"))
+        back = b("matmul", b("transpose", h_prev, axes=(1, 0)), da)
+        dU = b.sum(loop, back, "dU")
+    return b.program(hs, dU)
 
 
 def sigmoid(b, a, name):

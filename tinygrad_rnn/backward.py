@@ -201,8 +201,13 @@ def accumulate(gradients: Iterable[tuple[Value, Any]]) -> None:
     """
     copies = [(x, as_ndarray(g).copy()) for x, g in gradients]
     with accumulation_lock():
-        totals = [(x, g if x._grad is None else as_ndarray(x._grad + g)) for x, g in copies]
+        events = recorder()
+        before = map(events.gradient, [x for x, _ in copies])
+        totals = [
+            (x, g if old is None else as_ndarray(old + g))
+            for (x, g), old in zip(copies, before, strict=True)
+        ]
         for x, total in totals:
-            recorder().accumulate(x, total)
+            events.accumulate(x, total)
         for x, total in totals:
             x._grad = total

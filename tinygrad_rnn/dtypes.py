@@ -127,6 +127,8 @@ class StandIn:
     """Base class of what stands for an array while a function is traced."""
 
     __slots__ = ()
+    scalar: bool
+    item: Callable[[], Any]
 
 
 def as_ndarray(x: Any) -> Any:
@@ -145,7 +147,7 @@ def as_constant(x: Any, arrays: Sequence[Any]) -> Any:
         lists of floats take the dtype of these arrays. If there are none, numbers stay as they are,
         and NumPy converts everything else.
     """
-    if type(x) in NUMPY_SCALARS:
+    if type(x) in NUMPY_SCALARS or (isinstance(x, StandIn) and x.scalar):
         return x.item() if arrays else x
     if isinstance(x, np.ndarray):
         if isinstance(x, np.matrix) or hasattr(x, "mask"):  # both have arithmetic of their own

@@ -129,6 +129,13 @@ class Eager:
         """Return a condition that only saves work: the code after it is right in both cases."""
         return bool(condition)
 
+    def gradient(self, value: Value) -> Any:
+        """Return the gradient that a value has now, or None."""
+        return value._grad
+
+    def change(self, value: Value, attribute: str) -> None:
+        """An attribute of a value, other than its array and its gradient, is about to be set."""
+
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """Return random numbers between 0 and 1."""
         return generator.random(shape)

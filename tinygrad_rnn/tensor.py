@@ -116,12 +116,13 @@ class Tensor(Copyable, MoreOperators, Value):
             messages.floating("requires_grad", self.name or "tensor", self.array)
         else:
             messages.check_leaf("requires_grad", self, RuntimeError)
+        recorder().change(self, "requires_grad")
         if wanted and not self.tracked:  # earlier ops on it may not have been recorded
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
     grad = property(
-        lambda self: see(self)._grad,
+        lambda self: recorder().gradient(self),
         lambda self, grad: messages.store_grad(see(self), grad),
         doc="The gradient, or None.",
     )

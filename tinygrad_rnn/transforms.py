@@ -16,7 +16,7 @@ from . import check
 from .backward import backward_pass
 from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import ScopePart, Value, context, enable_grad, scope, toposort
+from .graph import ScopePart, Value, context, enable_grad, scope, see, toposort
 from .ops import stack
 from .ops.collector import collector_paused
 from .tensor import Tensor
@@ -80,6 +80,7 @@ def grad(
             expected = "a Tensor that requires gradients"
             fix = "create the Tensor with requires_grad=True"
             raise argument_error("grad", f"inputs[{i}]", expected, describe(x), fix, TypeError)
+    sources = tuple(map(see, sources))
     gradients = _compute_gradients("grad", output, sources, grad_output, create_graph)
     for i, (x, g) in enumerate(zip(sources, gradients, strict=True)):
         if g is None:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from programs import program_by_chance
+from programs import Builder, gru_step, program_by_chance, rnn_step
 
-from tinygrad_rnn.compile.instructions import interpret
+from tinygrad_rnn.compile import buffers, schedule
+from tinygrad_rnn.compile.instructions import Expected, interpret
 from tinygrad_rnn.compile.numpy_text import write_numpy
 
 
@@ -25,7 +26,11 @@ def check_equal(ours, theirs, source):
 
 
 @pytest.mark.parametrize("block", range(20))
-def test_programs_by_chance_give_what_they_mean(block):
+@pytest.mark.parametrize("small", [0, 1 << 15])
+def test_programs_by_chance_give_what_they_mean(block, small, monkeypatch):
+    """Also if every array counts as large, so that dead ones are written over."""
+    monkeypatch.setattr(buffers, "SMALL", small)
+    monkeypatch.setattr(schedule, "SMALL", small)
     for seed in range(block * 25, block * 25 + 25):
         check_program(*program_by_chance(seed))
 
@@ -47,3 +52,115 @@ def check_program(program, first, second):
                 for other in [*first, *ours[:i]]:
                     assert not np.shares_memory(b, other) or not b.size, written.source
                 b[...] = 0  # no one else's array, and it may be written
+
+
+RNN = """
+def step(x, h_0, W, U):
+    # x    float64 (5, 2, 3)
+    # h_0  float64 (2, 4)
+    # W    float64 (3, 4)
+    # U    float64 (4, 4)
+    T = 5
+    xW = np.dot(x.reshape(10, 3), W).reshape(5, 2, 4)
+
+    # through time, step by step
+    hs = np.empty((T + 1, 2, 4), np.float64)
+    hs[0] = h_0
+    for t in range(T):
+        h_prev = hs[t]
+        h = np.dot(h_prev, U, out=hs[t + 1])
+        h = np.add(xW[t], h, out=h)
+        h = np.tanh(h, out=h)                                     # h = tanh(x W + h U)
+
+    # for all steps at once
+    zero = np.zeros((2, 4), np.float64)
+    U_T = U.T
+
+    # back through time
+    dh_next = zero
+    dh_prev, dh, slope = np.empty((3, 2, 4), np.float64)
+    product = np.empty((4, 4), np.float64)
+    dU = np.zeros((4, 4), np.float64)
+    for t in reversed(range(T)):
+        h = hs[t + 1]
+        dh = np.add(one, dh_next, out=dh)
+        slope = np.multiply(h, h, out=slope)
+        slope = np.subtract(one, slope, out=slope)
+        da = np.multiply(dh, slope, out=dh)                       # da = dh (1 - h^2)
+        dh_prev = np.dot(da, U_T, out=dh_prev)
+        product = np.dot(hs[t].T, da, out=product)
+        dU += product
+        dh_next = dh_prev
+
+    return (hs[1:], dU)
+"""
+
+
+def test_a_plain_rnn_and_its_backpropagation_read_like_a_textbook():
+    program, inputs = rnn_step(5, 2, 3, 4)
+    source = write_numpy(program).source
+    assert source[source.index("\ndef step") :] == RNN
+    check_program(program, inputs, inputs)
+
+
+def test_straight_lines_are_expressions():
+    b = Builder()
+    x, w = b.input("x", np.ones((2, 3))), b.input("w", np.ones(3))
+    y = b("subtract", b("multiply", b("add", x, 1.0), w), b("negative", w), name="y")
+    z = b("sum", b("power", y, 2), axis=(0, 1), keepdims=False, name="z")
+    program, inputs = b.program(y, z, x, y)
+    source = write_numpy(program).source
+    assert source[source.index("    y =") :] == (
+        "    y = (x + 1.0) * w - -w\n"
+        "    z = (y ** 2).sum()\n\n"
+        "    return (y, np.array(z), x.copy(), y.copy())\n"
+    )
+    check_program(program, inputs, inputs)
+
+
+def test_a_gru_allocates_before_its_loops_and_not_inside():
+    """A step of the loops makes no array, and products over all steps use memory that is dead."""
+    program, inputs = gru_step(32, 16, 64, 32)
+    source = write_numpy(program).source
+    for loop in source.split("    for t in ")[1:]:
+        body = loop[: loop.index("\n\n")].splitlines()[1:]
+        calls = [line for line in body if "np." in line]
+        assert all("out=" in line for line in calls), loop
+    assert source.count("np.empty") == 7
+    assert source.count("written over, step by step") == 2
+    assert "out=xW.reshape(512, 96)" in source
+    check_program(program, inputs, [x * 0.5 for x in inputs])
+
+
+def test_two_states_may_change_places():
+    b = Builder()
+    x, y = b.input("x", np.ones(2)), b.input("y", np.zeros(2))
+    with b.loop(3, (), [("p", x), ("q", y)]) as (loop, p, q):
+        loop.states += [q, p]
+    program, inputs = b.program(*[state.last for state in program_loop(b).states])
+    assert "p, q = q, p" in write_numpy(program).source
+    check_program(program, inputs, [x * 2 for x in inputs])
+
+
+def program_loop(b):
+    """Return the last line of a program, which is a loop."""
+    return b.lines[-1]
+
+
+def test_what_a_program_expects_must_hold():
+    b = Builder()
+    x = b.input("x", np.ones(2))
+    b("expect", b("all", b("greater", x, 0), axis=(0,), keepdims=False))
+    program, inputs = b.program(b("square", x))
+    run = write_numpy(program).run
+    np.testing.assert_array_equal(run(*inputs)[0], [1, 1])
+    with pytest.raises(Expected):
+        run(-inputs[0])
+
+
+def test_a_source_runs_on_its_own():
+    program, inputs = rnn_step(3, 2, 2, 2)
+    written, space = write_numpy(program), {}
+    exec(written.source, space)
+    for a, b in zip(space["step"](*inputs), written.run(*inputs), strict=True):
+        np.testing.assert_array_equal(a, b)

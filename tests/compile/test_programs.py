@@ -3,12 +3,11 @@
 import ast
 import subprocess
 import sys
-from inspect import signature
 
 import numpy as np
 import pytest
 from compiled_cells import RandomCell, assert_near, results_and_gradients
-from helpers import run_command, state_parts
+from helpers import run_command
 from internals import cli
 
 import tinygrad_rnn as tg
@@ -42,6 +41,19 @@ def test_a_cell_may_use_the_names_that_a_program_uses_itself():
     assert_near([*ours[0], *ours[1]], [*theirs[0], *theirs[1]], 1e-12)
 
 
+def calls_of(written):
+    """Return a list to which the text adds the arguments and results of each of its calls."""
+    run, calls = written.run, []
+
+    def recorded(*arguments):
+        results = run(*arguments)
+        calls.append((arguments, [np.array(y) for y in results]))
+        return results
+
+    written.run = recorded
+    return calls
+
+
 def test_a_program_runs_without_the_library(tmp_path):
     """Saved to a file, it gives the same numbers with NumPy alone."""
     for seed in (3, 11, 23, 40):
@@ -52,31 +64,27 @@ def test_a_program_runs_without_the_library(tmp_path):
         state = (state,) if cell.several else state
         fast = tg.compile(cell)
         with np.errstate(all="ignore"):
+            results_and_gradients(cell, cell, x, state, reverse=False)
             results_and_gradients(fast, cell, x, state, reverse=False)
-        (program,) = fast.programs
-        _, _, *names = signature(program.forward).parameters
-        parameters = dict(cell.named_parameters())
-        arguments = [x.data, state_parts(state)[0].data, *(parameters[n].data for n in names)]
-        np.savez(tmp_path / "given.npz", *arguments)
+            (program,) = fast.programs
+            texts = {"forward": program.forward, "backward": program.backward}
+            calls = {name: calls_of(written) for name, written in texts.items()}
+            results_and_gradients(fast, cell, x, state, reverse=False)
         (tmp_path / "program.py").write_text(fast.source)
         (tmp_path / "run.py").write_text(
-            "import sys\nimport numpy as np\nfrom program import forward, backward\n"
-            "given = np.load('given.npz')\n"
-            "given = [given[f'arr_{i}'] for i in range(len(given.files))]\n"
-            "outputs, last, saved = forward(*given)\n"
-            "found = backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)\n"
+            "import sys\nimport numpy as np\nimport program\n"
+            "for name in ('forward', 'backward'):\n"
+            "    given = np.load(f'{name}.npz')\n"
+            "    given = [given[f'arr_{i}'] for i in range(len(given.files))]\n"
+            "    np.savez(f'{name}_found.npz', *getattr(program, name)(*given))\n"
             "assert 'tinygrad_rnn' not in sys.modules\n"
-            "found = [np.zeros(()) if g is None else g for g in found]\n"
-            "np.savez('found.npz', *outputs, *last, *found)\n"
         )
+        for name, ((arguments, _),) in calls.items():
+            np.savez(tmp_path / f"{name}.npz", *arguments)
         subprocess.run([sys.executable, "-W", "ignore", "run.py"], cwd=tmp_path, check=True)
-        found = np.load(tmp_path / "found.npz")
-        with np.errstate(all="ignore"):
-            outputs, last, saved = program.forward(*arguments)
-            back = program.backward(*map(np.ones_like, outputs), *map(np.ones_like, last), *saved)
-        assert_near(
-            [found[f"arr_{i}"] for i in range(len(found.files))], [*outputs, *last, *back], 0
-        )
+        for name, ((_, results),) in calls.items():
+            found = np.load(tmp_path / f"{name}_found.npz")
+            assert_near([found[f"arr_{i}"] for i in range(len(found.files))], results, 1e-14)
 
 
 def test_a_program_reads_like_a_textbook():
@@ -88,19 +96,48 @@ def test_a_program_reads_like_a_textbook():
     fast(np.ones((5, 2, 3), "float32"))
     forward, backward = fast.source.split("def backward")
     before, loop = forward.split("for t in range(T):")
-    assert "xs_r = " in before
-    assert "# σ(h_prev @ U_rᵀ + x_r)" in loop
-    for name in ("r", "z", "n", "h"):
+    loop, _ = loop.split("# for all steps at once")
+    assert "x_r = " in before
+    for name in ("r", "z", "n"):
         assert f"        {name} = np." in loop
+    assert loop.count("np.dot(") == 1
+    assert "h_prev = " in loop
     assert "weight_ih" not in loop
-    loop, after = backward.split("for t in reversed(range(T)):")[1].split("# sums over all steps")
-    assert "dh_prev" in loop
-    assert loop.count("np.dot(") == 3
-    assert ".reshape(-1, 4).T" not in loop
-    assert after.count("np.dot(") == 6
+    loop, after = backward.split("for t in reversed(range(T)):")[1].split("# for all steps at once")
+    assert "dh_next" in loop
+    assert loop.count("np.dot(") == 1
+    assert ".T" not in loop
+    assert after.count(" @ ") + after.count("np.dot(") == 3
     words = fast.explain()
-    for name in ("r, z, n, h", "x_r, x_z, x_n", "In the loop, last step first", "bytes a step"):
+    for name in ("Through time, 5 steps", "Back through time", "x_r, x_z, x_n", "r, z, n, h"):
         assert name in words
+
+
+def test_a_whole_training_step_is_one_program():
+    """Forward, loss, backward, clipping and the optimizer stand in one function."""
+    layer, head = tg.nn.GRU(3, 4, rng=0), tg.nn.Linear(4, 2, rng=1)
+    parameters = [*layer.parameters(), *head.parameters()]
+    optimizer = tg.optim.Adam(parameters, lr=0.01)
+
+    def step(x, y):
+        loss = ((head(layer(x)[0]) - y) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        tg.nn.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return loss
+
+    fast = tg.compile(step)
+    x, y = np.ones((5, 2, 3), "float32"), np.zeros((5, 2, 2), "float32")
+    for _ in range(2):  # Adam has moments after the first step
+        fast(x, y)
+    first, source = (program.source for program in fast.programs)
+    assert first != source
+    assert "return" in fast.graph().text()
+    assert source.count("def step(") == 1
+    assert source.count("for t in range(T):") == 1
+    assert source.count("for t in reversed(range(T)):") == 1
+    assert "lr" in source.split("def step(")[1].split(")")[0]
 
 
 def test_equal_layers_have_programs_with_equal_texts():
@@ -139,24 +176,24 @@ def test_a_program_includes_the_source_of_a_user_defined_op():
     assert "def compile_bump(a):" in fast.source
 
 
-def test_a_compiled_scan_is_one_box_that_opens_into_its_step():
+def test_a_compiled_call_is_one_box_that_opens_into_its_program():
     fast = tg.compile(tg.nn.GRU(3, 4, rng=0))
     loss = fast(np.ones((50, 2, 3), "float32"))[0].sum()
-    (box,) = [node for node in tg.graph(loss).nodes if node.text.startswith("GRUCell")]
-    assert "50 steps" in box.text
-    assert (50, 2, 4) in box.shapes
-    assert "GRUCell(" in tg.graph(loss).text()
-    step = fast.graph(fold="names", parameters="hide")
-    assert {"r", "z", "n", "h"} <= {node.name for node in step.nodes}
-    assert "<svg" in step.svg()
+    (box,) = [node for node in tg.graph(loss).nodes if node.text.startswith("GRU")]
+    assert "GRU" in box.text
+    assert "GRU(" in tg.graph(loss).text()
+    inside = fast.graph(fold="names", parameters="hide")
+    assert {"rₜ", "zₜ", "nₜ", "hₜ"} <= {node.name for node in inside.nodes}
+    assert {"t = 0 … 49"} == {str(node.scope[0]) for node in inside.nodes if node.scope}
+    assert "<svg" in inside.svg()
 
 
-def test_looking_at_the_steps_of_a_compiled_scan_is_an_error():
+def test_looking_at_the_steps_of_a_compiled_call_is_an_error():
     output, _ = tg.compile(tg.nn.GRU(3, 4, rng=0))(np.ones((5, 2, 3), "float32"))
     for look in (lambda: tg.bptt.values(output), lambda: tg.bptt.flow(output.sum())):
         with pytest.raises(
             ValueError,
-            match=r"a compiled scan, which is one node; call the layer itself, compiled\.target",
+            match=r"a compiled call, which is one node; call the layer itself, compiled\.target",
         ):
             look()
 
@@ -192,9 +229,9 @@ def test_the_compile_command_prints_a_program(cell, capsys, request):
     assert callable(space["forward"])
     assert callable(space["backward"])
     assert cli.main(["compile", path, "--plain", "--backend", "numba"]) == 0
-    assert "@njit" in capsys.readouterr().out
+    assert "def forward(" in capsys.readouterr().out
     assert cli.main(["compile", path, "--explain"]) == 0
-    assert "In the loop, step by step" in capsys.readouterr().out
+    assert "Back through time, 2 steps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def backward_steps(loss: Tensor, gradient: Any = None) -> Iterator[Step]:
         arrived = next(arrivals, None)  # runs the rules of the op that made y
         contributions = tuple(collector.take(y.node, labels))
         equation, scope = format_equation(y, labels), y.node.scope
-        yield Step(number, len(order), y, equation, scope, np.array(g), contributions)
+        yield Step(number, len(order), y, equation, scope, _as_array(g), contributions)
     accumulate([arrived, *arrivals] if arrived else [])
     for value in order:
         value.node.used = 2
@@ -215,8 +215,8 @@ class _Collector:
             total = densify(x, self.dense.get(x), self.sparse[x])
         else:
             self.dense[x] = total
-            total = densify(x, total, self.sparse[x]) if x in self.sparse else np.array(total)
-        self.collected.append((x, np.array(contribution), np.asarray(total)))
+            total = densify(x, total, self.sparse[x]) if x in self.sparse else _as_array(total)
+        self.collected.append((x, _as_array(contribution), np.asarray(total)))
 
     def take(self, node: Node, labels: dict[Value, str]) -> Iterator[Contribution]:
         """Yield the contributions collected since the last call, then clear them.
@@ -229,6 +229,12 @@ class _Collector:
             label = labels.get(x) or format_constant(x)
             yield Contribution(x, label, rule, contribution, total)
         self.collected.clear()
+
+
+def _as_array(g: Any) -> np.ndarray:
+    """Return a copy of a gradient. The gradients of several results of a call are joined."""
+    parts = getattr(g, "parts", None)
+    return np.array(g) if parts is None else np.concatenate([np.ravel(p) for p in parts.values()])
 
 
 def _format_array(array: np.ndarray) -> str:

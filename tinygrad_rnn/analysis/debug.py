@@ -52,7 +52,7 @@ class debug:
         Report the first NaN or Inf. Inf already present in an input (an attention mask, for
         example) is not reported; NaN always is. If an input and the result both hold Inf, the op
         runs again with a finite number in place of each Inf in its inputs. If the new result is not
-        finite either, the op is reported. The result of a compiled scan with Inf in its inputs is
+        finite either, the op is reported. The result of a compiled call with Inf in its inputs is
         checked for NaN only.
 
     Raises
@@ -293,7 +293,7 @@ def _compute_without_inf(op: Any, arrays: Iterable[Any], params: dict[str, Any])
     """Return the result of an op with 0.5 in place of each Inf in its inputs.
 
     If this result is finite, the Inf in the original result came from the inputs. An op outside of
-    the registry, for example a compiled scan, must not run twice. For such an op, return 0.
+    the registry, for example a compiled call, must not run twice. For such an op, return 0.
     """
     if registry.get(op.name) is not op:
         return np.zeros(())

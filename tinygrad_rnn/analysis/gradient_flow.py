@@ -225,7 +225,7 @@ def flow(loss: Tensor, state: str | Iterable[str] = "h", *, gradient: Any = None
     Raises
     ------
     ValueError
-        If no result with a name in `state` was recorded in a time step. A compiled scan records
+        If no result with a name in `state` was recorded in a time step. A compiled call records
         none. Also if a state changes its shape over time, or `gradient` does not fit `loss`.
     TypeError
         If `loss` is not a Tensor, or `state` is not a name.
@@ -301,7 +301,7 @@ def values(output: Tensor) -> dict[str, np.ndarray]:
     TypeError
         If `output` has no graph.
     ValueError
-        If its time steps are inside a compiled scan, which records no results of single steps.
+        If its time steps are inside a compiled call, which records no results of single steps.
 
     Examples
     --------
@@ -355,9 +355,9 @@ def _is_called(title: str, name: str) -> bool:
 
 
 def _require_steps(operation: str, argument: str, named: Named, order: Iterable[Value]) -> None:
-    """Raise ValueError if all time steps are inside a compiled scan."""
-    is_compiled = not named and any("compiled" in value.node.params for value in order)
-    got = "a compiled scan, which is one node"
+    """Raise ValueError if all time steps are inside a compiled call."""
+    is_compiled = not named and any(value.node.op.name == "part" for value in order)
+    got = "a compiled call, which is one node"
     fix = "call the layer itself, compiled.target, to look inside"
     check.require(not is_compiled, operation, argument, "a graph with time steps", got=got, fix=fix)
 

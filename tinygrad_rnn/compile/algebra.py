@@ -122,4 +122,6 @@ def _combined(body: list[Any], function: str, a: Argument, b: Argument) -> Argum
         return compute(function, [a, b], {})
     if function == "multiply" and not isinstance(a, Variable) and a == 1:
         return b
+    if function == "multiply" and not isinstance(b, Variable) and b == -1:
+        return write(body, "negative", a)
     return write(body, function, a, b)

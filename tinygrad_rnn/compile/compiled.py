@@ -111,13 +111,11 @@ class Compiled:
         with unchanged(self.title, watch):
             traced = trace(self.title, self.function, args, kwargs, leaves)
             optimize_traced(traced)
-            read = [what for kind, what, *_ in traced.sources if kind == "grad"]
-            exact = [(what, _find(what, leaves)._grad is None) for what in read]
-            if exact:
+            if traced.grads or any(kind == "grad" for kind, *_ in traced.sources):
                 traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
                 optimize_traced(traced)
         watch.bake([array for array in watch.arrays if not traced.reads(array)])
-        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend], exact)
+        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend])
 
     def _warn_of_many(self, found: list[ReadyProgram]) -> None:
         """Warn that a function gets program after program for one kind of call."""

@@ -64,13 +64,15 @@ def is_number(x: Any) -> bool:
     return x.is_number if isinstance(x, Variable) else True
 
 
-def expression(line: Instruction, args: Sequence[Text], out: str, helpers: Helpers) -> Text:
+def expression(
+    line: Instruction, args: Sequence[Text], helpers: Helpers, out: str = "", in_order: bool = True
+) -> Text:
     """Return the right-hand side of a line, which writes into the array `out` if there is one."""
     into = f", out={out}" if out else ""
     if not out and has_symbol(line) and not _is_flat(line):
         return symbolic(line.function, args)
     if line.function == "matmul":
-        return _product(line, args, into)
+        return _product(line, args, out, in_order)
     if line.function in REDUCTIONS:
         return _reduction(line, args[0], into)
     if line.function in UFUNCS:
@@ -101,14 +103,15 @@ def _is_flat(line: Instruction) -> bool:
     return len(a) > 2 and len(b) == 2
 
 
-def _product(line: Instruction, args: Sequence[Text], into: str) -> Text:
-    """Return a matrix product: `np.dot` starts faster than ``@``."""
+def _product(line: Instruction, args: Sequence[Text], out: str, in_order: bool) -> Text:
+    """Return a matrix product: `np.dot` starts faster than ``@``, but needs entries in C order."""
     x, y = (x.shape if isinstance(x, Variable) else () for x in line.args)
-    if _is_flat(line) and not into:
+    if _is_flat(line) and in_order:
         rows = f"{args[0].inside(ATOM)}.reshape{(prod(x[:-1]), x[-1])}"
-        return Text(f"np.dot({rows}, {args[1]}).reshape{line.out.shape}")
-    name = "dot" if len(x) <= 2 and len(y) <= 2 else "matmul"
-    return Text(f"np.{name}({args[0]}, {args[1]}{into})")
+        into = f", out={out}.reshape{(prod(x[:-1]), y[-1])}" if out else ""
+        return Text(f"np.dot({rows}, {args[1]}{into}).reshape{line.out.shape}")
+    name = "dot" if len(x) <= 2 and len(y) <= 2 and in_order else "matmul"
+    return Text(f"np.{name}({args[0]}, {args[1]}{f', out={out}' if out else ''})")
 
 
 def _reduction(line: Instruction, a: Text, into: str) -> Text:
@@ -128,7 +131,7 @@ def _view(line: Instruction, a: Text) -> Text:
     if line.function == "transpose":
         return Text(f"{base}{_transposition(s['axes'])}")
     if line.function == "reshape":
-        return Text(f"{base}.reshape({literal(s['shape'])})")
+        return Text(f"{base}.reshape({literal(s['shape']).strip('(),') or '()'})")
     if line.function == "index":
         return Text(f"{base}[{index_text(s['index'])}]")
     return Text(f"np.broadcast_to({a}, {literal(s['shape'])})")
@@ -150,14 +153,25 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
         "concatenate": lambda: (
             f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})"
         ),
-        "copy": lambda: f"np.array({a})",
-        "astype": lambda: f"{_array(line, a)}.astype({literal(np.dtype(s['dtype']))})",
+        "copy": lambda: f"np.array({a}{_named(s)})",
+        "astype": lambda: _converted(line, a),
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
         "zeros": lambda: f"np.zeros({literal(s['shape'])}, {literal(np.dtype(s['dtype']))})",
         "item": lambda: f"{_array(line, a)}.item()",
         "draw": lambda: f"{a}.random({literal(s['shape'])})",
         "part": lambda: f"{a.inside(ATOM)}[{s['number']}]",
     }[line.function]()
+
+
+def _converted(line: Instruction, a: Text) -> str:
+    dtype = np.dtype(line.settings["dtype"])
+    if is_number(line.args[0]):
+        return f"np.{dtype.name}({a})"
+    return f"{a.inside(ATOM)}.astype({literal(dtype)})"
+
+
+def _named(settings: dict[str, Any]) -> str:
+    return "".join(f", {name}={literal(value)}" for name, value in settings.items())
 
 
 def _array(line: Instruction, a: Text) -> str:
@@ -231,14 +245,9 @@ def index_text(index: Any, args: Sequence[str] = ()) -> str:
     if not isinstance(index, tuple):
         return _entry(index, args)
     texts = [_entry(entry, args) for entry in index]
-    return ", ".join(texts) + ("," if len(texts) == 1 else "") or "()"
-
-
-def is_plain(index: Any) -> bool:
-    """Return True for an index, or a list of some, of integers, slices, None and dots."""
-    if isinstance(index, tuple | list):
-        return all(map(is_plain, index))
-    return index is None or index is Ellipsis or isinstance(index, int | np.integer | slice)
+    if len(texts) == 1 and isinstance(index[0], list | Place):
+        return f"{texts[0]},"  # without the comma, a list of lists would be one index
+    return ", ".join(texts) or "()"
 
 
 def _entry(entry: Any, args: Sequence[str]) -> str:

@@ -36,6 +36,11 @@ class Helpers:
         self.handed: dict[str, Any] = {}
         self._names: dict[Any, str] = {}
 
+    @property
+    def names(self) -> set[str]:
+        """The global names of the helpers in the program."""
+        return {*self.texts, *self.handed}
+
     def name(self, function: Callable[..., Any]) -> str:
         """Add the source of a function, and return its name in the program."""
         function = inspect.unwrap(function)

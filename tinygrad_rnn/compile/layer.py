@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import argument_error
 from ..graph import EAGER, recorder
@@ -14,6 +14,9 @@ from ..tensor import Tensor
 from .compiled import Compiled
 from .explain import explain
 from .ready_program import ReadyProgram
+
+if TYPE_CHECKING:
+    from ..draw import Graph
 
 __all__ = ["CompiledModule"]
 
@@ -88,9 +91,9 @@ class CompiledModule(Module):
 
     @property
     def programs(self) -> tuple[ReadyProgram, ...]:
-        """The programs that are kept."""
-        runs = self._runs.values()
-        return tuple(ready for run in runs for found in run.programs.values() for ready in found)
+        """The programs that are kept, for each kind of call from the oldest to the newest."""
+        kinds = [found for run in self._runs.values() for found in run.programs.values()]
+        return tuple(ready for found in kinds for ready in reversed(found))
 
     def _written(self, argument: str) -> list[ReadyProgram]:
         """Return the programs with different texts, or raise RuntimeError if there are none."""
@@ -124,6 +127,37 @@ class CompiledModule(Module):
           Through time, 5 steps of 3 NumPy calls
         """
         return "\n\n".join(explain(ready) for ready in self._written("explain"))
+
+    def graph(self, program: int = -1, **options: Any) -> Graph:
+        """Draw a program, which is one box in other drawings: one node for each instruction.
+
+        A loop is a frame around one step. Of a program with a backward part, the forward part is
+        drawn.
+
+        Parameters
+        ----------
+        program : int
+            The index of the program among those with different texts; by default the newest.
+        **options
+            Options of `tinygrad_rnn.graph`.
+
+        Returns
+        -------
+        Graph
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> output, state = fast(np.ones((5, 2, 3), dtype="float32"))
+        >>> {"t = 0 … 4"} <= {str(part) for node in fast.graph().nodes for part in node.scope}
+        True
+        """
+        from ..draw import graph
+        from .sketch import sketch
+
+        return graph(sketch(self._written("graph")[program]), **options)
 
     # -- the interface of the target ---------------------------------------------------------------
 

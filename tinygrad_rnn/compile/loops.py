@@ -20,7 +20,7 @@ from ..graph import Node, ScopePart, Value, clock, context
 from ..scan import _require_pair
 from ..tensor import Tensor
 from .instructions import Loop, State, Variable, walk
-from .traced import TracedArray, Untraceable
+from .traced import TracedArray, Untraceable, is_scalar
 
 if TYPE_CHECKING:
     from .tracer import Tracer
@@ -55,19 +55,20 @@ def trace_scan(
     xs = [tracer.see(x) if isinstance(x, Value) else x for x in (inputs if several else (inputs,))]
     if not all(hasattr(x, "shape") for x in xs):
         return loop(cell, inputs, state, reverse)
-    tracked: set[int] = set()
+    starts = [part for part in tree.leaves(state) if is_array(part)]
+    tensors = {i: x.tracked for i, x in enumerate(starts) if isinstance(x, Value)}
     while True:
-        scan = TracedScan(tracer, cell, xs, several, state, reverse, tracked)
+        scan = TracedScan(tracer, cell, xs, several, state, reverse, tensors)
         try:
             scan.trace()
         except NotALoop as reason:
             if len(xs[0]) > LONGEST:
                 raise Untraceable(*reason.args) from None
             return loop(cell, inputs, state, reverse)
-        more = {i for i, part in enumerate(scan.new) if getattr(part, "tracked", False)}
-        if more <= scan.tracked:
+        later = {i: part.tracked for i, part in enumerate(scan.new) if isinstance(part, Value)}
+        if len(xs[0]) == 1 or all(tensors.get(i, False) >= t for i, t in later.items()):
             return scan.finish()
-        tracked = scan.tracked | more
+        tensors = {i: tensors.get(i, False) or later.get(i, False) for i in {*tensors, *later}}
 
 
 class NotALoop(Exception):  # the scan is recorded step by step instead
@@ -85,9 +86,9 @@ class TracedScan:
         What stands for the input and the state of one step.
     outputs, new : list
         The outputs and the new state of one step.
-    tracked : set of int
-        The parts of the state that gradients flow back to: those that are tracked at the start or
-        become so in a step.
+    tensors : dict of int to bool
+        The parts of the state that are Tensors, at the start or after a step, and whether they are
+        tracked there.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class TracedScan:
         several: bool,
         state: Any,
         reverse: bool,
-        tracked: set[int],
+        tensors: dict[int, bool],
     ):
         self.tracer, self.cell, self.xs, self.several = tracer, cell, xs, several
         self.state = state
@@ -107,9 +108,7 @@ class TracedScan:
         self.starts = [
             see(x) if isinstance(x, Value) else x for x in tree.leaves(state) if is_array(x)
         ]
-        self.tracked = tracked | {
-            i for i, x in enumerate(self.starts) if isinstance(x, Value) and x.tracked
-        }
+        self.tensors = tensors
         self.begin = next(clock)
 
     # -- the step ----------------------------------------------------------------------------------
@@ -154,7 +153,9 @@ class TracedScan:
         numbers = np.asarray(numbers_of(start))
         name = getattr(start, "name", None) or ""
         array = TracedArray(numbers, Variable(name, numbers.shape, numbers.dtype), self.tracer)
-        return like(start, array, i in self.tracked) if isinstance(start, Value) else array
+        if i not in self.tensors:
+            return array
+        return like(start if isinstance(start, Value) else Tensor(0.0), array, self.tensors[i])
 
     def _is_carried(self, old: Any, new: Any) -> bool:
         if is_array(old):
@@ -186,6 +187,7 @@ class TracedScan:
             first = tracer.argument(getattr(start, "array", start))
             loop.states.append(State(first, inside, following, last))
             ends.append(TracedArray(numbers_of(new), last, tracer))
+            ends[-1].scalar = is_scalar(getattr(new, "array", new))
         wholes = [self.stack(variable_of(y), numbers_of(y)) for y in self.outputs]
         tracer.lines.append(loop)
         results = self._values([*self.outputs, *self.new], [*wholes, *ends])
@@ -227,9 +229,9 @@ class TracedScan:
         values = []
         for i, (y, array) in enumerate(zip(inside, arrays, strict=True)):
             if not isinstance(y, Value):
-                values.append(Tensor.__new__(Tensor))
-                values[-1] = like(Tensor(0.0), array, False)
-            elif tracked[i]:
+                values.append(array)
+                continue
+            if tracked[i]:
                 values.append(node_value(array, PART, [packed], {"number": i}))
             else:
                 values.append(like(y, array, False))
@@ -300,8 +302,11 @@ class TracedScan:
 
     def _carry(self, back: Loop, k: int, start: Any, flow: Any, carried: dict[int, Any]) -> Any:
         """Carry the gradient of a part of the state to the step before; return that at the start."""
-        if k not in carried:
-            return None
+        wanted = flow is not None and isinstance(start, Value) and start.tracked
+        if k not in carried:  # a state that starts tracked, and is not tracked after a step
+            if not wanted:
+                return None
+            carried[k] = TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace), None
         seed, arriving = carried[k]
         zeros = {"shape": seed.shape, "dtype": seed.dtype}
         if arriving is None:
@@ -311,7 +316,6 @@ class TracedScan:
             following = self.tracer.emit("zeros", (), **zeros)
         last = Variable(seed.variable.name, seed.shape, seed.dtype)
         back.states.append(State(arriving.variable, seed.variable, following.variable, last))
-        wanted = flow is not None and isinstance(start, Value) and start.tracked
         return TracedArray(following.numbers, last, self.tracer) if wanted else None
 
     def _keep_histories(self, back: Loop) -> None:
@@ -348,11 +352,16 @@ class ScanOp:
 
 
 class _PartOp:
-    """The op of one result of a loop."""
+    """The op of one result of a loop or of a compiled call."""
 
     name, variadic, inputs, has_all_rules = "part", False, ("results",), True
-    formula = "{results}"
+    formula = "{results}[{number}]"
+    defaults: dict[str, Any] = {}  # noqa: RUF012
     rules_in_order = (lambda g, y, packed, number: Packed({number: g}),)
+
+    def rule_text(self, name: str) -> str:
+        """Return the derivative rule as listings show it."""
+        return "g"
 
 
 PART: Any = _PartOp()

@@ -7,20 +7,26 @@ import re
 from collections.abc import Iterable
 from keyword import iskeyword
 from typing import Any
+from unicodedata import normalize
 
-from .buffers import Schedule
 from .instructions import Instruction, Loop, Program, Variable
+from .schedule import Schedule
 
 WORDS = {
     "matmul": "product", "multiply": "product", "add": "total", "subtract": "difference",
     "divide": "ratio", "negative": "opposite", "concatenate": "joined", "sum": "total",
     "where": "chosen", "index": "piece", "index_arrays": "picked", "draw": "drawn",
+    "reshape": "rows", "astype": "converted", "max": "largest", "min": "smallest",
+    "all": "holds", "any": "holds", "call": "result", "not_equal": "differs", "exp": "power",
+    "log": "logarithm", "square": "squares", "reciprocal": "inverse", "transpose": "turned",
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
 
 class Names:
-    """One name for every value. Two values have the same name only if one is written over the other.
+    """The name of every value.
+
+    Two values share a name if one is written over the other, or if the loop of the first is over.
 
     Attributes
     ----------
@@ -34,47 +40,56 @@ class Names:
         self._wishes: dict[Variable, str] = {}
         self._leads: dict[Variable, Variable] = {}
         self._wish(program.lines)
+        self._wish_for_starts(program)
         for x in program.inputs:
             self._give(x, "x")
         self._name(program.lines)
 
-    def fresh(self, wish: str) -> str:
-        """Return a name that nothing else has."""
-        wish = re.sub(r"\W+", "_", wish).strip("_") or "x"
+    def fresh(self, wish: str, everywhere: bool = False) -> str:
+        """Return a name that nothing else has, or nothing else in the whole text."""
+        taken = self._taken | set(self.of.values()) if everywhere else self._taken
+        wish = normalize("NFKC", wish)  # as Python reads names
+        wish = re.sub("_+", "_", "".join(c if f"x{c}".isidentifier() else "_" for c in wish))
+        wish = wish.strip("_") or "x"
         wish = f"x{wish}" if wish[0].isdigit() else f"{wish}_" if iskeyword(wish) else wish
         name, n = wish, 1
-        while name in self._taken:
+        while name in taken:
             n += 1
             name = f"{wish}_{n}" if wish[-1].isdigit() else f"{wish}{n}"
         self._taken.add(name)
         return name
 
     def _give(self, x: Variable, wish: str) -> None:
-        while x in self._leads:
-            self.of[x] = self.of.get(self._leads[x], "")
-            if self.of[x]:
-                return
-            y = self._leads[x]
-            self._give(y, wish)
-            self.of[x] = self.of[y]
-            return
-        if x not in self.of:
+        if x in self._leads:
+            self._give(self._leads[x], wish)
+            self.of[x] = self.of[self._leads[x]]
+        elif x not in self.of:
             self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish)
 
-    def _name(self, lines: list[Any]) -> None:
+    def _name(self, lines: list[Any], outermost: bool = True) -> None:
         for line in lines:
             if isinstance(line, Instruction):
                 if line.out not in self.schedule.inline:
-                    self._give(line.out, WORDS.get(line.function, line.function))
+                    self._give(line.out, self._word(line))
                 continue
-            for x in (y for y, _ in line.slices):
-                self._give(x, "x")
+            for x, whole in line.slices:
+                self._give(x, self.of.get(whole, "xs").removesuffix("s"))
             for state in line.states:
                 self._give(state.next, "h")
-            self._name(line.body)
+            self._name(line.body, outermost=False)
             self._wish_after(line)
             for x in [state.inside for state in line.states] + line.results:
                 self._give(x, "h")
+            if outermost:  # after the loop, its names mean nothing
+                carried = self.schedule.carried
+                kept = {self.of[s.inside] for s in line.states if s not in carried}
+                self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
+
+    def _word(self, line: Instruction) -> str:
+        """Return what a value without a name is called."""
+        if line.function == "transpose" and line.uses and line.uses[0] in self.of:
+            return f"{self.of[line.uses[0]]}_T"
+        return WORDS.get(line.function, line.function)
 
     # -- wishes ------------------------------------------------------------------------------------
 
@@ -100,6 +115,14 @@ class Names:
             over = s.spots[y].memory is s.memory.get(x) if y in s.spots else False
             one_memory = s.spots.get(x) == s.spots.get(y) or over
         return alone and one_memory and x.shape == y.shape and not y.is_number
+
+    def _wish_for_starts(self, program: Program) -> None:
+        """Name the first value of a state, if it has the name of the state, like h_0."""
+        loops = [line for line in program.lines if isinstance(line, Loop)]
+        for state in (state for loop in loops for state in loop.states):
+            x = state.start
+            if x.name and x.name in (state.inside.name, state.next.name):
+                self._wishes.setdefault(x, f"{x.name}_0")
 
     def _wish_around(self, loop: Loop) -> None:
         """Name what is around a loop after what is inside."""

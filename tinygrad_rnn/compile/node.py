@@ -38,6 +38,10 @@ class Call:
     def __repr__(self) -> str:
         return f"<op {self.name}, compiled>"
 
+    def rule_text(self, name: str) -> str:
+        """Return what stands for the derivative rule in listings: a call of the backward program."""
+        return "backward(*saved, g)"
+
     def results(self, inputs: list[Value], values: Any) -> dict[int, Value]:
         """Return the results that have gradients, by their number among the outputs."""
         packed = node_value(Packed({}), self, inputs, {})

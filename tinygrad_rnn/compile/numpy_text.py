@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import fill, indent
 from typing import Any
 from weakref import finalize
 
 import numpy as np
 
-from .buffers import Memory, Schedule, Spot
-from .formulas import (
-    ATOM,
-    SIGN,
-    Text,
-    expression,
-    function_name,
-    index_text,
-    is_plain,
-    literal,
-    scatter,
-)
-from .helpers import Helpers
-from .instructions import UFUNCS, Expected, Instruction, Loop, Program, Variable, walk
-from .names import Names
+from .formulas import ATOM, Text, literal
+from .instructions import Loop, Program
+from .numpy_lines import NumpyLines
 
-WIDTH = 64
-"""The column of comments."""
-
-LONG = 60
-"""The maximum length of a comment."""
+EXPECTED = '''class Expected(Exception):
+    """Something did not hold that the program expects."""'''
 
 
 @dataclass
@@ -60,59 +46,44 @@ def write_numpy(
     each other or of inputs.
     """
     writer = NumpyText(program, own)
-    source = writer.text(title, name)
-    space = {**writer.helpers.handed, "Expected": Expected}
+    source, name = writer.text(title, name)
+    space = dict(writer.helpers.handed)
     exec(compile(source, f"<compiled {title}>", "exec"), space)
-    written = Written(source, space[name], program)
-    # The namespace and the functions refer to each other: break the cycle at the end.
-    finalize(written, space.clear).atexit = False
-    return written
+    run = space.pop(name)
+    # Helper functions and their namespace refer to each other: break the cycle at the end.
+    finalize(run, space.clear).atexit = False
+    return Written(source, run, program)
 
 
-class NumpyText:
+class NumpyText(NumpyLines):
     """Writes the text of one program, line by line."""
 
     def __init__(self, program: Program, own: int | None):
-        self.program, self.own = program, own
-        self.schedule = Schedule(program)
-        self.helpers = Helpers()
-        self.names = Names(program, self.schedule, self._functions())
-        steps = {line.steps for line in walk(program.lines) if isinstance(line, Loop)}
-        self.steps = steps.pop() if len(steps) == 1 else None
-        self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
-        self.constants: dict[tuple[str, str], str] = {}
-        self.memories: dict[Memory, str] = {}
-        self.lines: list[str] = []
-        self.loops: list[Loop] = []
+        super().__init__(program)
+        self.own = own
 
-    def _functions(self) -> list[str]:
-        """Add the helper functions, and return their names."""
-        found: list[Any] = []
-        for line in walk(self.program.lines):
-            if isinstance(line, Instruction):
-                added = line.function == "scatter" and not is_plain(line.settings["indices"])
-                found += [scatter] if added else []
-                found += _callables(line.settings)
-        return [function_name(function, self.helpers) for function in found]
-
-    def text(self, title: str, name: str) -> str:
-        """Return the whole text."""
+    def text(self, title: str, name: str) -> tuple[str, str]:
+        """Return the whole text, and the name of its function, which has no name of a helper."""
         given = [self.names.of[x] for x in self.program.inputs]
         self._shapes()
         if self.steps:
             self.say(f"T = {self.steps}")
         self._body(self.program.lines)
         self.say()
-        self.say(f"return {self._results()}")
+        results = self._results()
+        self.lines.append(indent(_wrapped("return (", results[1:-1], ")"), "    "))
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         head = f'"""{title[0].upper()}{title[1:]}."""\n\n' + "\n".join(imports)
         constants = [
-            f"{name} = np.array({value}, {dtype})"
-            for (value, dtype), name in self.constants.items()
+            f"{constant} = np.array({value}, {dtype})"
+            for (value, dtype), constant in self.constants.items()
         ]
-        function = "\n".join([f"def {name}({', '.join(given)}):", *self.lines])
-        parts = [head, *self.helpers.texts.values(), "\n".join(constants), function]
-        return "\n\n\n".join(part for part in parts if part) + "\n"
+        while name in {"np", "Expected", *self.helpers.names, *self.constants.values()}:
+            name += "_"
+        error = EXPECTED if any("raise Expected" in line for line in self.lines) else ""
+        function = "\n".join([_wrapped(f"def {name}(", ", ".join(given), "):"), *self.lines])
+        parts = [head, error, *self.helpers.texts.values(), "\n".join(constants), function]
+        return "\n\n\n".join(part for part in parts if part) + "\n", name
 
     def _shapes(self) -> None:
         """Write a comment with the dtype and shape of each input."""
@@ -134,63 +105,7 @@ class NumpyText:
             texts.append(ref)
         return _tuple(texts)
 
-    # -- small parts of the text -------------------------------------------------------------------
-
-    def say(self, text: str = "", note: str = "") -> None:
-        """Write a line, with a comment at the column of comments."""
-        text = f"{'    ' * (len(self.loops) + 1)}{text}" if text else ""
-        note = note if len(note) <= LONG else f"{note[: LONG - 1]}…"
-        self.lines.append(f"{text:<{WIDTH}}  # {note}" if note else text)
-
-    def comment(self, text: str) -> None:
-        """Write the title of a stage."""
-        if not self.loops:
-            self.say()
-            self.say(f"# {text}")
-
-    def shape(self, shape: tuple[int, ...], loop: Loop | None = None) -> str:
-        """Return the text of a shape, whose first axis may be time."""
-        texts = [str(n) for n in shape]
-        if loop and self.steps and shape:
-            more = shape[0] - self.steps
-            texts[0] = f"T + {more}" if more else "T"
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-    def time(self, step: int = 0) -> str:
-        """Return the index of the step of the innermost loop."""
-        t = "t" if len(self.loops) == 1 else f"t{len(self.loops)}"
-        return f"{t} + {step}" if step else t
-
-    def entry(self, whole: Variable) -> str:
-        """Return the text of this step's entry of an array over time."""
-        memory, step = self.schedule.over_time.get(whole, (None, 0))
-        base = self.memories[memory] if memory in self.memories else self.refs[whole].inside(ATOM)
-        return f"{base}[{self.time(step if memory in self.memories else 0)}]"
-
-    def argument(self, line: Instruction, x: Any) -> Text:
-        """Return the text of an argument."""
-        if isinstance(x, Variable):
-            return self.refs[x]
-        value = literal(x)
-        ufunc = UFUNCS.get(line.function)
-        if self.loops and ufunc and line.out.shape:
-            kinds = [
-                a.dtype if isinstance(a, Variable) else np.dtype(bool) if a is True or a is False
-                else type(a) for a in line.args
-            ]  # fmt: skip
-            dtype = ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)]
-            return Text(self._constant(x, dtype))
-        return Text(value, SIGN if value.startswith("-") else ATOM)
-
-    def _constant(self, x: Any, dtype: np.dtype) -> str:
-        """Return the name of a number as an array, with which NumPy computes faster."""
-        key = literal(x), literal(dtype)
-        if key not in self.constants:
-            known = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
-            self.constants[key] = self.names.fresh(known.get(x, "number"))
-        return self.constants[key]
-
-    # -- lines -------------------------------------------------------------------------------------
+    # -- loops -------------------------------------------------------------------------------------
 
     def _body(self, lines: list[Any]) -> None:
         after = False
@@ -203,103 +118,6 @@ class NumpyText:
                 self.comment("for all steps at once")
                 after = False
             self._line(line)
-
-    def _line(self, line: Instruction) -> None:
-        y, args = line.out, [self.argument(line, x) for x in line.args]
-        if line.function == "expect":
-            self.say(f"if not {args[0].inside(SIGN)}:")
-            self.say("    raise Expected")
-            return
-        if line.function == "concatenate" and self._join(line, args):
-            return
-        if line.function == "scatter" and is_plain(line.settings["indices"]):
-            self._scatter(line, args)
-            return
-        text = expression(line, args, self._target(line), self.helpers)
-        if y in self.schedule.inline:
-            self.refs[y] = text
-            return
-        self._set(y, text)
-
-    def _set(self, y: Variable, text: str) -> None:
-        name = self.names.of[y]
-        if text != name:
-            self.say(f"{name} = {text}", y.note)
-        self.refs[y] = Text(name)
-        memory = self.schedule.memory.get(y)
-        if memory and (memory not in self.memories or not self.loops):
-            self.memories[memory] = name
-        self._keep(y)
-
-    def _target(self, line: Instruction) -> str:
-        """Return the array that a line writes into, or an empty text."""
-        spot = self.schedule.spots.get(line.out)
-        if not spot:
-            return ""
-        for x in line.uses:
-            if self.schedule.spots.get(x) == spot and x not in self.schedule.inline:
-                return str(self.refs[x])
-        return self._spot(spot)
-
-    def _spot(self, spot: Spot) -> str:
-        if spot.whole:
-            axis, start, stop = spot.part
-            return f"{self.names.of[spot.whole]}[{':, ' * axis}{start}:{stop}]"
-        base = self._base(spot.memory)
-        return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
-
-    def _base(self, memory: Memory) -> str:
-        """Return the text of memory, which may be that of other memory, in another shape."""
-        if memory in self.memories or not memory.over:
-            return self.memories[memory]
-        base, same = self._base(memory.over), memory.shape == memory.over.shape
-        return base if same else f"{base}.reshape{self.shape(memory.shape)}"
-
-    def _join(self, line: Instruction, args: list[Text]) -> bool:
-        """Write those parts of a concatenation that are not in their places yet."""
-        start, axis = 0, line.settings["axis"]
-        if not any(self._is_part(x, line.out) for x in line.args):
-            return False
-        for x, text in zip(line.args, args, strict=True):
-            stop = start + x.shape[axis]
-            if not self._is_part(x, line.out):
-                self.say(f"{self.names.of[line.out]}[{':, ' * axis}{start}:{stop}] = {text}")
-            start = stop
-        self.refs[line.out] = Text(self.names.of[line.out])
-        self._keep(line.out)
-        return True
-
-    def _scatter(self, line: Instruction, args: list[Text]) -> None:
-        """Write the parts into zeros, or after one another if they leave no gap."""
-        y, name = line.out, self.names.of[line.out]
-        pieces = sorted(zip(line.settings["indices"], args, line.args, strict=True), key=_first)
-        if _covers([(index, x) for index, _, x in pieces], y.shape):
-            self._set(y, f"np.concatenate({_tuple([text for _, text, _ in pieces])})")
-            return
-        self.say(f"{name} = np.zeros({self.shape(y.shape)}, {literal(y.dtype)})", y.note)
-        for index, text, _ in pieces:
-            self.say(f"{name}[{index_text(index)}] += {text}")
-        self._set(y, name)
-
-    def _is_part(self, x: Any, whole: Variable) -> bool:
-        spot = self.schedule.spots.get(x)
-        return spot is not None and spot.whole is whole
-
-    def _keep(self, x: Variable) -> None:
-        """Write what the loop keeps of a value: its steps, and their sum."""
-        if not self.loops:
-            return
-        loop, spot = self.loops[-1], self.schedule.spots.get(x)
-        carried = [self.schedule.carried.get(state) for state in loop.states]
-        for y, whole in loop.stacks:
-            memory, _ = self.schedule.over_time[whole]
-            if y is x and memory not in carried and not (spot and spot.memory is memory):
-                self.say(f"{self.entry(whole)} = {self.refs[x]}")
-        for y, total in loop.sums:
-            if y is x:
-                self.say(f"{self.names.of[total]} += {self.refs[x]}")
-
-    # -- loops -------------------------------------------------------------------------------------
 
     def _loop(self, loop: Loop) -> None:
         self.comment("back through time" if loop.reverse else "through time, step by step")
@@ -349,15 +167,14 @@ class NumpyText:
             for memory, role in zip(
                 schedule.swapped.get(state, ()), ("out", "spare"), strict=False
             ):
-                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}")
+                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}", True)
                 groups[memory.key].append(self.memories[memory])
         for (shape, dtype), names in groups.items():
             several = shape if len(names) == 1 else (len(names), *shape)
             self.say(f"{', '.join(names)} = np.empty({self.shape(several)}, {literal(dtype)})")
         for _, total in loop.sums:
-            self.say(
-                f"{of[total]} = np.zeros({self.shape(total.shape)}, {literal(np.dtype(total.dtype))})"
-            )
+            dtype = literal(np.dtype(total.dtype))
+            self.say(f"{of[total]} = np.zeros({self.shape(total.shape)}, {dtype})")
 
     def _start(self, loop: Loop) -> None:
         """Write the top of a step: what it takes from the arrays over time."""
@@ -421,31 +238,12 @@ class NumpyText:
             self._keep(y)
 
 
+def _wrapped(start: str, inner: str, end: str) -> str:
+    """Return a line, or several if it is long."""
+    if len(start + inner + end) <= 100:
+        return start + inner + end
+    return f"{start}\n{fill(inner, 92, initial_indent='    ', subsequent_indent='    ')}\n{end}"
+
+
 def _tuple(texts: list[Text]) -> str:
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-
-def _first(piece: tuple[Any, ...]) -> int:
-    """Return the first row that a piece is written to."""
-    return piece[0].start or 0 if isinstance(piece[0], slice) else -1
-
-
-def _covers(pieces: list[tuple[Any, Any]], shape: tuple[int, ...]) -> bool:
-    """Return True if the pieces follow one another, from the first row to the last."""
-    row = 0
-    for index, x in pieces:
-        if not isinstance(index, slice) or index.step is not None or (index.start or 0) != row:
-            return False
-        row = shape[0] if index.stop is None else index.stop
-        if not isinstance(x, Variable) or x.shape != (row - (index.start or 0), *shape[1:]):
-            return False
-    return row == shape[0]
-
-
-def _callables(setting: Any) -> list[Any]:
-    """Return the functions in a setting."""
-    if isinstance(setting, dict):
-        setting = list(setting.values())
-    if isinstance(setting, tuple | list):
-        return [function for part in setting for function in _callables(part)]
-    return [setting] if callable(setting) and not isinstance(setting, type) else []

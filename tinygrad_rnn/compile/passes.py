@@ -5,7 +5,7 @@ from __future__ import annotations
 from .algebra import regroup_sums, separate_coefficients
 from .instructions import Program
 from .motion import hoist_along_time, hoist_invariants, sink_along_time
-from .products import join_products, join_sums_of_products, lay_out_matrices, stack_joined
+from .products import join_products, join_sums_of_products, lay_out_matrices, split_products
 from .rewriting import copied
 from .simplify import (
     compose_views,
@@ -14,6 +14,7 @@ from .simplify import (
     propagate_copies,
     share_common_subexpressions,
 )
+from .slices import join_slices, stack_joined
 from .sums import sum_over_time
 
 CLEANING = (propagate_copies, compose_views, share_common_subexpressions, eliminate_dead_code)
@@ -22,6 +23,8 @@ CLEANING = (propagate_copies, compose_views, share_common_subexpressions, elimin
 PASSES = (
     fold_constants,
     *CLEANING,
+    hoist_invariants,
+    split_products,
     hoist_invariants,
     regroup_sums,
     separate_coefficients,
@@ -36,6 +39,7 @@ PASSES = (
     eliminate_dead_code,
     stack_joined,
     join_products,
+    join_slices,
     join_sums_of_products,
     *CLEANING,
     lay_out_matrices,

@@ -2,113 +2,80 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from .algebra import sums_of_terms
-from .instructions import Instruction, Loop, Program, Variable
-from .over_time import stack
-from .rewriting import Makers, around_loops, count_uses, makers, reach, sort_lines, write
+from .instructions import Instruction, Loop, Program, Variable, walk
+from .rewriting import Makers, around_loops, changing, count_uses, makers, reach, sort_lines, write
+from .slices import Piece, columns, joined, piece, runs
 
-# -- slices of one array ---------------------------------------------------------------------------
+# -- parts of products -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A slice ``whole[..., start:stop, ...]`` of an array, where `whole` is `root` after `views`.
+def split_products(program: Program) -> Program:
+    """Split a product in a loop whose parts do not depend on the same values.
 
-    Attributes
-    ----------
-    root : Variable
-    views : tuple of (str, tuple)
-        Transposes by their axes, and reshapes by their shapes.
-    start, stop, size : int
-        The slice, and the length of the whole, along the axis in question.
+    ``[x_t, h] @ W`` becomes ``x_t @ W[:n] + h @ W[n:]``, whose first term can leave the loop. A
+    product that is only read in slices becomes a product for each slice. `join_products` joins
+    again what stays in the loop.
     """
-
-    root: Variable
-    views: tuple[tuple[str, tuple[int, ...]], ...]
-    start: int
-    stop: int
-    size: int
-
-    @property
-    def whole(self) -> Any:
-        """The array of which it is a slice."""
-        return self.root, self.views
-
-
-def piece(x: Variable, axis: int, made: Makers) -> Piece | None:
-    """Return a variable as a slice along one axis of a larger array, if it is one."""
-    line = made.get(x)
-    shown = line.args[0] if line is not None and line.args else None
-    if line is None or not isinstance(shown, Variable):
-        return None
-    match line.function:
-        case "index":
-            return _slice(shown, line.settings["index"], axis)
-        case "transpose":
-            axes = tuple(line.settings["axes"])
-            part = piece(shown, axes[axis], made)
-            view = ("transpose", axes)
-        case "reshape" if axis == len(x.shape) - 1 and shown.shape[-1:] == x.shape[-1:]:
-            part = piece(shown, len(shown.shape) - 1, made)
-            view = ("reshape", (*x.shape[:-1], part.size if part else 0))
-        case _:
-            return None
-    return part and Piece(part.root, (*part.views, view), part.start, part.stop, part.size)
+    made, uses = makers(program.lines), count_uses(program)
+    for loop in [line for line in walk(program.lines) if isinstance(line, Loop)]:
+        late, inside, body = changing(loop), set(loop.inside), []
+        local = {line.out: line for line in loop.body if isinstance(line, Instruction)}
+        parts = _read_in_slices(local, uses, made)
+        for line in loop.body:
+            found = parts.get(line.out) if isinstance(line, Instruction) else None
+            if found is not None and local[found.root].args[1] not in inside:
+                a, b = local[found.root].args
+                matrix = write(body, "index", b, index=columns(1, found.start, found.stop))
+                line = Instruction("matmul", (a, matrix), {}, line.out)
+            elif isinstance(line, Instruction) and line.function == "matmul":
+                line = _of_parts(line, local, late, body)
+            body.append(line)
+        loop.body = body
+    return program
 
 
-def _slice(x: Variable, index: Any, axis: int) -> Piece | None:
-    """Return the piece that an index gives, if it is a slice along this axis only."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    if ... in parts:
-        k = parts.index(...)
-        parts[k : k + 1] = [slice(None)] * (len(x.shape) - len(parts) + 1)
-    parts += [slice(None)] * (len(x.shape) - len(parts))
-    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
-        return None
-    ends = [part.indices(n) for part, n in zip(parts, x.shape, strict=True)]
-    if any(
-        end[:2] != (0, n) for k, (end, n) in enumerate(zip(ends, x.shape, strict=True)) if k != axis
-    ):
-        return None
-    start, stop, _ = ends[axis]
-    return Piece(x, (), start, stop, x.shape[axis])
+def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dict[Variable, Piece]:
+    """Return the slices of products with a matrix, of products that are not read otherwise."""
+    pieces = {x: piece(x, len(x.shape) - 1, made) for x in local if x.shape}
+    found = {x: part for x, part in pieces.items() if part and not part.views}
+    reads = Counter(part.root for part in found.values())
+    return {
+        x: part
+        for x, part in found.items()
+        if part.root in local
+        and local[part.root].function == "matmul"
+        and len(local[part.root].args[1].shape) == 2  # type: ignore[union-attr]
+        and reads[part.root] == uses[part.root]
+    }
 
 
-def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
-    """Group the numbers of the parts: each group is consecutive slices of one array."""
-    pieces = [piece(x, axis, made) for x in parts]
-    order = [k for k, found in enumerate(pieces) if found is not None]
-    order.sort(key=lambda k: pieces[k].start)  # type: ignore[union-attr]
-    groups: dict[Any, list[int]] = {}
-    for k in order:
-        found: Any = pieces[k]
-        group = groups.setdefault(found.whole, [])
-        if not group or pieces[group[-1]].stop == found.start:  # type: ignore[union-attr]
-            group.append(k)
-    return list(groups.values())
-
-
-def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> Variable:
-    """Return the parts side by side: the array of which they are slices, or a new array."""
-    if [list(range(len(parts)))] != runs(parts, axis, made):
-        return write(lines, "concatenate", *parts, axis=axis)
-    first: Any = piece(parts[0], axis, made)
-    x, stop = first.root, first.start + sum(part.shape[axis] for part in parts)
-    for function, setting in first.views:
-        key = "axes" if function == "transpose" else "shape"
-        x = write(lines, function, x, **{key: setting})
-    if (first.start, stop) == (0, first.size):
-        return x
-    return write(lines, "index", x, index=_columns(axis, first.start, stop))
-
-
-def _columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
-    return (*(slice(None),) * axis, slice(start, stop))
+def _of_parts(line: Instruction, local: Makers, late: set[Variable], body: list[Any]) -> Any:
+    """Return a product with a concatenation as the sum of the products with its parts."""
+    a: Any
+    b: Any
+    a, b = line.args
+    joint = local.get(a)
+    if joint is None or joint.function != "concatenate" or len(b.shape) != 2:
+        return line
+    axis = joint.settings["axis"] % len(a.shape)
+    alike = all(x.dtype == a.dtype for x in joint.uses)
+    if axis != len(a.shape) - 1 or not alike or len({x in late for x in joint.uses}) == 1:
+        return line
+    start, terms = 0, []
+    for x in joint.uses:
+        matrix = write(body, "index", b, index=columns(0, start, start + x.shape[axis]))
+        terms.append(write(body, "matmul", x, matrix))
+        start += x.shape[axis]
+    total, *others, final = terms
+    for x in others:
+        total = write(body, "add", total, x)
+    return Instruction("add", (total, final), {}, line.out)
 
 
 # -- products with a common argument ---------------------------------------------------------------
@@ -180,11 +147,11 @@ def _join(lines: list[Any], members: list[Instruction], side: int, made: Makers)
     start = 0
     for line, other in zip(members, others, strict=True):
         stop = start + other.shape[1 - side]
-        settings = {"index": _columns(axis, start, stop)}
+        settings = {"index": columns(axis, start, stop)}
         new.append(Instruction("index", (product,), settings, line.out))
         start = stop
     made.update({line.out: line for line in new})
-    k = lines.index(members[0])
+    k = min(map(lines.index, members))
     rest = [line for line in lines[k:] if line not in members]
     return sort_lines([*lines[:k], *new, *rest])
 
@@ -212,17 +179,28 @@ def join_sums_of_products(program: Program) -> Program:
                 if x in made and made[x] in local and uses[x] == 1
                 and _is_term(made[x], line, inside)
             ]  # fmt: skip
-            lefts: list[Any] = [product.args[0] for product in products]
-            free = inside is not None or runs(lefts, _last(lefts), made) == [[*range(len(lefts))]]
-            new.append(_as_one(line, terms, products, new, made) if lefts[1:] and free else line)
+            products = _in_order(products, inside is None, made)
+            new.append(_as_one(line, terms, products, new, made) if products[1:] else line)
         return new
 
     program.lines = rewrite(program.lines, None)
     return program
 
 
-def _last(lefts: list[Variable]) -> int:
-    return len(lefts[0].shape) - 1 if lefts else 0
+def _in_order(products: list[Instruction], free: bool, made: Makers) -> list[Instruction]:
+    """Return the products to join, in the order in which their matrices follow each other.
+
+    If it has to be free, they are those whose left arguments are slices of one array.
+    """
+    lefts: list[Any] = [product.args[0] for product in products]
+    rights: list[Any] = [product.args[1] for product in products]
+    if free:
+        order = max(runs(lefts, -1, made), key=len, default=[])
+    else:
+        consecutive = runs(rights, 0, made)
+        whole = bool(consecutive) and len(consecutive[0]) == len(rights)
+        order = consecutive[0] if whole else range(len(products))
+    return [products[k] for k in order]
 
 
 def _is_term(product: Instruction, line: Instruction, inside: set[Variable] | None) -> bool:
@@ -247,7 +225,7 @@ def _as_one(
 ) -> Instruction:
     lefts: list[Any] = [product.args[0] for product in products]
     rights: list[Any] = [product.args[1] for product in products]
-    left = joined(new, lefts, _last(lefts), made)
+    left = joined(new, lefts, -1, made)
     right = joined(new, rights, 0, made)
     rest = [x for x in terms if made.get(x) not in products]
     if not rest:
@@ -260,37 +238,6 @@ def _as_one(
 
 
 # -- arrays for products ---------------------------------------------------------------------------
-
-
-def stack_joined(program: Program) -> Program:
-    """Stack a concatenation in place of its parts, where all parts are stacked.
-
-    Their stacks become slices of one array, so that products after the loop can be joined as well.
-    """
-
-    def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
-        after: list[Any] = []
-        wholes = dict(loop.stacks)
-        for line in loop.body:
-            stacked = {x for x, _ in loop.stacks}
-            if not isinstance(line, Instruction) or line.function != "concatenate":
-                continue
-            if not stacked.issuperset(line.args) or len(set(line.args)) < len(line.args):
-                continue
-            whole, start = stack(loop, wholes, line.out), 0
-            axis = line.settings["axis"] % len(line.out.shape)
-            index = {}
-            for x in line.uses:
-                index[x] = _columns(axis + 1, start, start + x.shape[axis])
-                start += x.shape[axis]
-            for x, part in loop.stacks:
-                if x in index:
-                    after.append(Instruction("index", (whole,), {"index": index[x]}, part))
-            loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
-        return [], after
-
-    program.lines = around_loops(program.lines, rewrite)
-    return program
 
 
 def lay_out_matrices(program: Program) -> Program:

@@ -30,8 +30,6 @@ class ReadyProgram:
         The text and the function that compute the results and effects.
     backward : Written or None
         Those that compute the gradients, from what `forward` saves.
-    missing : list of bool
-        For Tensors whose gradient before the call matters: whether it must be None.
     """
 
     def __init__(
@@ -40,7 +38,6 @@ class ReadyProgram:
         traced: TracedFunction,
         guard: Guard,
         write: Callable[..., Any],
-        exact_grads: list[tuple[Source, bool]],
     ):
         self.function, self.traced, self.guard = function, traced, guard
         self.count = len(traced.program.outputs) - len(traced.leaves)
@@ -64,9 +61,9 @@ class ReadyProgram:
         self.find_leaves = self._function([f"return [{wanted}]"], "leaves, tensors")
         changed = ", ".join([self._find(source) for source in self._changed_tensors()])
         self.find_changed = self._function([f"return [{changed}]"], "leaves, tensors")
-        grads = ", ".join([f"{self._find(source)}._grad" for source, _ in exact_grads])
+        grads = ", ".join([f"{self._find(source)}._grad" for source, _ in traced.grads])
         self.find_grads = self._function([f"return [{grads}]"], "leaves, tensors")
-        self.missing = [missing for _, missing in exact_grads]
+        self.grad_dtypes = [dtype for _, dtype in traced.grads]
 
     @property
     def source(self) -> str:
@@ -142,9 +139,10 @@ class ReadyProgram:
     def fits(self, leaves: list[Any]) -> list[Value] | None:
         """Return the Tensors in places if the program is right for a call, else None."""
         tensors = self.guard.current()
-        if tensors is not None and self.missing:
-            now = [grad is None for grad in self.find_grads(leaves, tensors)]
-            return tensors if now == self.missing else None
+        if tensors is not None and self.grad_dtypes:
+            grads = self.find_grads(leaves, tensors)
+            dtypes = [None if grad is None else grad.dtype for grad in grads]
+            return tensors if dtypes == self.grad_dtypes else None
         return tensors
 
     def run(self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
@@ -188,6 +186,8 @@ class ReadyProgram:
             value = values[part.output]
             if part.kind is None:
                 return value
+            if part.kind is np.generic:
+                return value[()]
             made = object.__new__(part.kind)
             made.array, made.node, made.changed = value, None, 0
             made.tracked, made._grad, made._name = False, None, part.name

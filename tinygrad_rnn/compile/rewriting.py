@@ -62,6 +62,8 @@ def _shape(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) 
 
 
 def _dtype(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) -> Any:
+    if "dtype" in settings:
+        return np.dtype(settings["dtype"])
     kinds = [x.dtype if isinstance(x, Variable) else type(x) for x in args]
     ones = [kind(1) if isinstance(kind, type) else np.ones(1, kind) for kind in kinds]
     if function == "matmul":

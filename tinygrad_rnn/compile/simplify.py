@@ -54,26 +54,47 @@ def fold_constants(program: Program) -> Program:
 def propagate_copies(program: Program) -> Program:
     """Read the original in place of values that are equal to it.
 
-    A copy that is an output stays, because an output must not share its memory with an input.
+    A copy stays if without it an output would share memory with an input or another output.
     """
-    made = makers(program.lines)
-    shows = {y: line.uses[:1] for y, line in made.items() if line.function in VIEWS}
-    loops = [line for line in walk(program.lines) if isinstance(line, Loop)]
-    shows |= {state.last: [state.start, state.next] for loop in loops for state in loop.states}
-    shown = reach(program.outputs, shows)
-    names = {
-        y: line.args[0]
-        for y, line in made.items()
-        if _is_copy(line) and (y not in shown or line.function in VIEWS)
-    }
-    for loop in loops:
-        wholes = {x: whole for x, whole in loop.slices if whole.shape[0] == loop.steps}
-        names |= {y: wholes[x] for x, y in loop.stacks if x in wholes and y not in shown}
-        for state in loop.states:
+    shows = _shown_by(program)
+    names: dict[Variable, Any] = {}
+
+    def replace(y: Variable, x: Any, view: bool) -> None:
+        if not view and y in reach(program.outputs, shows):
+            memory = reach([x], shows)
+            others = reach([out for out in program.outputs if out is not y], shows)
+            if not memory.isdisjoint([*program.inputs, *others]) or program.outputs.count(y) > 1:
+                return
+        names[y] = x
+        shows[y] = [x]
+
+    for line in walk(program.lines):
+        if isinstance(line, Instruction):
+            if _is_copy(line):
+                replace(line.out, line.args[0], line.function in VIEWS)
+            continue
+        wholes = {x: whole for x, whole in line.slices if whole.shape[0] == line.steps}
+        for x, y in line.stacks:
+            if x in wholes:
+                replace(y, wholes[x], False)
+        for state in line.states:
             if state.next is state.inside:
                 names |= {state.inside: state.start, state.last: state.start}
     rename(program, names)
     return program
+
+
+def _shown_by(program: Program) -> dict[Variable, list[Variable]]:
+    """Return for each variable the variables whose memory it may share."""
+    shows: dict[Variable, list[Variable]] = {}
+    for line in walk(program.lines):
+        if isinstance(line, Loop):
+            shows |= {x: [whole] for x, whole in line.slices}
+            shows |= {s.inside: [s.start, s.next] for s in line.states}
+            shows |= {s.last: [s.start, s.next] for s in line.states}
+        elif line.function in VIEWS:
+            shows[line.out] = line.uses[:1]
+    return shows
 
 
 def _is_copy(line: Instruction) -> bool:
@@ -205,11 +226,11 @@ def _share_in_loop(loop: Loop, seen: dict[Any, Variable], names: dict[Variable, 
 
 def _key(line: Instruction) -> Any:
     """Return what two lines have in common if they compute the same."""
-    if line.has_effect or line.function == "call":
+    if line.function in ("draw", "call", "copy"):  # a copy that is left is meant
         return line
     args = [x if isinstance(x, Variable) else (type(x), repr(x)) for x in line.args]
     if line.function in ("add", "multiply"):
-        args.sort(key=lambda x: (isinstance(x, tuple), id(x) if isinstance(x, Variable) else x))
+        args.sort(key=lambda x: id(x) if isinstance(x, Variable) else 0)
     return line.function, tuple(args), _alike(line.settings)
 
 

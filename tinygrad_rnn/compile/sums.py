@@ -9,6 +9,8 @@ from .instructions import Instruction, Loop, Program, Variable
 from .over_time import over_time, slices_of, stack, with_shape
 from .rewriting import alias, around_loops, write
 
+LINEAR = frozenset({"transpose", "reshape", "add", "subtract", "negative"})
+
 
 def sum_over_time(program: Program) -> Program:
     """Compute sums over all steps after the loop: a sum of products as one product of all rows.
@@ -19,9 +21,10 @@ def sum_over_time(program: Program) -> Program:
 
     def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
         totals = Totals(loop)
-        pairs = [(x, y) for x, y in loop.sums if y.dtype == x.dtype and y.dtype.kind in "fc"]
+        floats = [(x, y) for x, y in loop.sums if not x.is_number and y.dtype.kind in "fc"]
+        pairs = [(x, total) for x, total in floats if x.dtype == total.dtype]
         # products first: what they stack need not be summed in the loop
-        for x, total in sorted(pairs, key=lambda pair: not totals.has_product(pair[0])):
+        for x, total in sorted(pairs, key=lambda pair: pair[0] not in totals.products):
             new = totals.total(x)
             if new is not total:
                 loop.sums.remove((x, total))
@@ -49,6 +52,11 @@ class Totals:
         self.wholes = {**dict(loop.stacks), **slices_of(loop)}
         self.sums = dict(reversed(loop.sums))
         self.done: dict[Variable, Variable] = {}
+        self.products: set[Variable] = set()  # matrix products, their sums, and views of them
+        for line in self.made.values():
+            linear = line.function in LINEAR and not self.products.isdisjoint(line.uses)
+            if line.function == "matmul" or linear:
+                self.products.add(line.out)
         self.uses = Counter(x for line in loop.body for x in line.uses)
         self.uses.update(x for x, _ in (*loop.stacks, *loop.sums))
         self.uses.update(state.next for state in loop.states)
@@ -58,16 +66,6 @@ class Totals:
         if x not in self.done:
             self.done[x] = self._after_loop(x) or self._in_loop(x)
         return self.done[x]
-
-    def has_product(self, x: Any) -> bool:
-        """Return True if a value is a matrix product, or a sum or a view of one."""
-        line = self.made.get(x) if isinstance(x, Variable) else None
-        if line is None:
-            return False
-        linear = ("transpose", "reshape", "add", "subtract", "negative")
-        return line.function == "matmul" or (
-            line.function in linear and any(self.has_product(arg) for arg in line.args)
-        )
 
     def _in_loop(self, x: Variable) -> Variable:
         if x not in self.sums:
@@ -80,7 +78,7 @@ class Totals:
         if x in self.wholes:
             return write(self.after, "sum", self.wholes[x], axis=(0,), keepdims=False)
         line = self.made.get(x)
-        if line is None:
+        if line is None or any(y.is_number for y in line.uses if y in self.inside):
             return None
         first, *others = line.args
         read = [y for y in line.uses if y in self.inside]
@@ -91,7 +89,7 @@ class Totals:
                 return self._product(*read)
             case "sum" if read and (first in self.wholes or self.uses[x] == 1):
                 return self._reduction(line)
-            case "add" | "subtract" if len(read) == 2 and self.has_product(x):
+            case "add" | "subtract" if len(read) == 2 and x in self.products:
                 alike = all(y.shape == x.shape and y.dtype == x.dtype for y in read)
             case "negative":
                 alike = True

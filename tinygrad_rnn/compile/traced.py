@@ -72,14 +72,18 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         Where instructions are recorded.
     shared : bool
         True if another stand-in shows the same memory, so that a write in place cannot be followed.
+    scalar : bool
+        True if it stands for a number of NumPy's, such as ``x.max()`` of an array, which is weak
+        beside Tensors. An array without axes is not.
     """
 
-    __slots__ = ("numbers", "shared", "trace", "variable")
+    __slots__ = ("numbers", "scalar", "shared", "trace", "variable")
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # for isinstance
     __hash__ = object.__hash__
 
     def __init__(self, numbers: Any, variable: Variable, trace: Any, shared: bool = False):
         self.numbers, self.variable, self.trace, self.shared = numbers, variable, trace, shared
+        self.scalar = False
 
     shape = property(lambda self: self.numbers.shape)
     dtype = property(lambda self: self.numbers.dtype)
@@ -242,6 +246,11 @@ class TracedNumber(TracedArray):
 
     def __init__(self, numbers: Any, variable: Variable, trace: Any):
         super().__init__(numbers, variable, trace)
+
+
+def is_scalar(x: Any) -> bool:
+    """Return True for what stands for a number of NumPy's, and for such a number."""
+    return isinstance(x, np.generic) or getattr(x, "scalar", False)
 
 
 # -- NumPy's functions as instructions -------------------------------------------------------------

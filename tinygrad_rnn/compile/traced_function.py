@@ -16,7 +16,7 @@ from ..graph import Value, toposort
 from .arguments import replace
 from .instructions import Program, Variable
 from .loops import variable_of
-from .traced import TracedArray, TracedNumber, Untraceable
+from .traced import TracedArray, Untraceable, is_scalar
 from .tracer import Tracer
 
 
@@ -29,7 +29,8 @@ class Result:
     output : int
         The number among the outputs of the program.
     kind : type or None
-        The class of a Tensor; None for a plain array or number.
+        The class of a Tensor; `numpy.generic` for a number of NumPy's; None for a plain array or a
+        Python number.
     name : str or None
     tracked : bool
         True if gradients flow back from it.
@@ -68,6 +69,9 @@ class TracedFunction:
         For each of `leaves`, the results that it contributes to.
     generators : list
         The generators of random numbers that are drawn from.
+    grads : list of (tuple, dtype or None)
+        If the function reads gradients from before the call: the sources of the Tensors that have,
+        or could have, such a gradient, and its dtype; None for no gradient.
     """
 
     title: str
@@ -78,6 +82,7 @@ class TracedFunction:
     removed: list[tuple[Any, ...]]
     steps: list[tuple[Any, int]]
     generators: list[Any]
+    grads: list[tuple[Any, Any]]
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
@@ -141,11 +146,10 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
             return part
         outputs.append(array.variable)  # type: ignore[attr-defined]
         is_tensor = isinstance(part, Value)
-        tracked = is_tensor and part.tracked and (part.node is None or part.node.used < 2)
+        tracked = is_tensor and part.tracked and _is_differentiable(part)
         roots.append(part)
-        return Result(
-            len(outputs) - 1, type(part) if is_tensor else None, getattr(part, "name", None), tracked
-        )
+        kind = type(part) if is_tensor else np.generic if is_scalar(array) else None
+        return Result(len(outputs) - 1, kind, getattr(part, "name", None), tracked)
 
     structure = tree.map(place, result)
     effects, removed = _effects(tracer, outputs)
@@ -158,6 +162,11 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         removed,
         [(o, twin.steps - o.steps) for o, twin in tracer.twins.items()],
         tracer.generators,
+        [
+            (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
+            for value, (source, _) in tracer.origins.items()
+            if (tracer.reads_grads or tracer.keep_grads) and value.tracked and value.node is None
+        ],
     )
     _differentiate(tracer, found, roots)
     found.program.inputs = [variable for variable, _ in tracer.inputs]
@@ -180,10 +189,11 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
         source, variable = tracer.origins[value]
         if variable_of(seen) is not variable:
             leave(seen.array, "array", source)
-        grad, before = seen._grad, tracer.grads.get(value)  # type: ignore[attr-defined]
+        grad = seen._grad  # type: ignore[attr-defined]
+        before, variable = tracer.grads.get(value, (None, None))
         if grad is None and before is not None:
             removed.append(source)
-        elif grad is not None and grad is not before:
+        elif grad is not None and (grad is not before or grad.variable is not variable):
             leave(grad, "grad", source)
     for optimizer, twin in tracer.twins.items():
         for i, state in enumerate(twin.state):
@@ -218,6 +228,15 @@ def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> N
             found.program.outputs.append(g.variable)
             found.leaves.append(original[leaf])
             found.reached.append({i for i, values in enumerate(reach) if leaf in values})
+
+
+def _is_differentiable(root: Value) -> bool:
+    """Return True unless a backward pass has used a part of the graph, or a leaf has changed."""
+    return not any(
+        y.node.used > 1
+        or any(isinstance(x, Value) and x.changed > y.node.index for x in y.node.inputs)
+        for y in toposort(root)
+    )
 
 
 def _sources_of(root: Value) -> set[Value]:

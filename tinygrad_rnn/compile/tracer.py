@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from .. import tree
 from ..dtypes import StandIn
 from ..graph import Recorder, Value
 from ..op import Op
-from .instructions import Instruction, Place, Variable, compute
+from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import like, trace_scan
 from .lowered import LOWERED
-from .traced import TracedArray, TracedNumber, Untraceable
+from .traced import TracedArray, TracedNumber, Untraceable, is_scalar
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -33,14 +32,18 @@ class Tracer(Recorder):
     ----------
     keep_grads : bool
         If False, every parameter seems to have a gradient before the call. Most functions remove
-        it first, so their program is the same whether there is one. If the program reads such a
-        gradient after all, the function is traced again with the gradients as they are.
+        it first, so their program is the same whether there is one. If the function reads such a
+        gradient after all, it is traced again with the gradients as they are.
+    reads_grads : bool
+        True if the function reads a gradient, or whether there is one, from before the call.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
         What stands for each Tensor that the function captures.
-    grads : dict of Value to TracedArray
-        What stands for the ``.grad`` that such a Tensor had before the call.
+    originals : dict of Value to Value
+        The Tensor that each of these stands for.
+    grads : dict of Value to (TracedArray, Variable)
+        What stands for the ``.grad`` that such a Tensor had before the call, and its variable then.
     origins : dict of Value to (tuple, Variable)
         The source of each such Tensor, and the variable of its array before the call.
     constants : dict of int to (array, Variable)
@@ -58,10 +61,11 @@ class Tracer(Recorder):
     """
 
     def __init__(self, keep_grads: bool = False) -> None:
-        self.keep_grads = keep_grads
+        self.keep_grads, self.reads_grads = keep_grads, False
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
-        self.grads: dict[Value, TracedArray] = {}
+        self.originals: dict[Value, Value] = {}
+        self.grads: dict[Value, tuple[TracedArray, Variable]] = {}
         self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
@@ -89,7 +93,9 @@ class Tracer(Recorder):
         shared = base is not None and np.may_share_memory(result, base.numbers)
         if shared and base is not None:
             base.shared = True
-        return TracedArray(np.asarray(result), out, self, shared)
+        made = TracedArray(np.asarray(result), out, self, shared)
+        made.scalar = not made.shape and _gives_scalar(function, args, settings, result)
+        return made
 
     def _parts(self, function: str, args: Any, settings: Any, results: Any) -> Any:
         """Record a call that returns several arrays, and return what stands for each of them."""
@@ -195,12 +201,14 @@ class Tracer(Recorder):
         array = self.stand_in(value.array, name, *source)
         self.origins[value] = source, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
+        self.originals[seen] = value
         if value.tracked and value.node is None:
             grad = value._grad
             if grad is None and not self.keep_grads:
                 grad = value.array
             if grad is not None:
-                seen._grad = self.grads[value] = self.stand_in(grad, "", "grad", source)
+                before = self.stand_in(grad, "", "grad", source)
+                seen._grad, self.grads[value] = before, (before, before.variable)
         return seen
 
     def forward(self, op: Op) -> Callable[..., Any]:
@@ -221,6 +229,7 @@ class Tracer(Recorder):
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         """Note which variable a result is, because it may get a name later."""
         if isinstance(out.array, TracedArray):
+            out.array.scalar = False  # a Tensor has an array
             self.named.append((out, out.array.variable))
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
@@ -262,7 +271,8 @@ class Tracer(Recorder):
     def optimize(self, optimizer: Any) -> None:
         """Run the update of an optimizer on a copy of it that holds stand-ins."""
         if optimizer not in self.twins:
-            twin = self.twins[optimizer] = copy(optimizer)
+            twin = self.twins[optimizer] = object.__new__(type(optimizer))
+            vars(twin).update(vars(optimizer))
             twin.param_groups = [
                 {**group, "lr": self.stand_in(float(group["lr"]), "lr", "rate", optimizer, i)}
                 for i, group in enumerate(optimizer.param_groups)
@@ -273,10 +283,42 @@ class Tracer(Recorder):
             ]
         self.twins[optimizer]._update_all()
 
+    def gradient(self, value: Value) -> Any:
+        """Return a gradient, and note whether it is from before the call."""
+        seen = self.see(value)
+        original = self.originals.get(seen)
+        if original is not None and value.node is None:
+            before = self.grads.get(original, (None,))[0]
+            self.reads_grads |= seen._grad is before  # type: ignore[attr-defined]
+        return seen._grad  # type: ignore[attr-defined]
+
+    def change(self, value: Value, attribute: str) -> None:
+        """Refuse to change a Tensor that is not of this trace."""
+        if value in self.originals or not isinstance(value.array, StandIn):
+            fix = "set it outside of the function"
+            raise Untraceable("Tensors that stay as they are", f"a new {attribute}", fix)
+
+    def accumulate(self, x: Value, total: Any) -> None:
+        """Refuse gradients that would flow on in a graph from before the call."""
+        original = self.originals.get(x)
+        if original is not None and original.node is not None:
+            expected, fix = "a graph that begins in the function", "call backward outside, or detach"
+            name = original.name or f"a result of shape {original.shape}"
+            raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
+
     def begin_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""
 
     end_backward = begin_backward
 
-    def accumulate(self, x: Value, total: Any) -> None:
-        """Do nothing, for the same reason."""
+
+def _gives_scalar(function: str, args: Sequence[Any], settings: dict[str, Any], result: Any) -> bool:
+    """Return True if NumPy gives a number for this call, whose result has no axes, not an array."""
+    if function == "call":
+        return isinstance(result, np.generic)
+    if function == "index":
+        index = settings["index"]
+        return ... not in (index if isinstance(index, tuple) else (index,))
+    if function == "astype":
+        return is_scalar(args[0])
+    return function in UFUNCS or function in REDUCTIONS or function in ("matmul", "index_arrays")

@@ -193,6 +193,13 @@ def build_picture(values: Iterable[Value]) -> Picture:
 
     for value in values:
         node = value.node
+        if node.op.name == "part":  # a result of a compiled call is drawn as the box of the call
+            ids[value] = ids[node.inputs[0]]
+            box = picture.vertices[ids[value]]
+            results = (*[y for y in box.values if y is not node.inputs[0]], value)
+            name = ", ".join(dict.fromkeys(labels[y] for y in results if y.name))
+            picture.vertices[box.id] = replace(box, values=results, name=name)
+            continue
         sources = []
         for x, array in zip(node.inputs, node.arrays, strict=True):
             if (key := _input_key(x, array)) is not None:

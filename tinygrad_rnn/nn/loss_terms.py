@@ -60,7 +60,8 @@ def position_weights(
     """
     counted, index = counted_positions(name, target, log_p.shape[-1], ignore_index)
     if weight is not None:
-        return weight[index] if counted is None else counted * weight[index], index
+        chosen = np.take(weight, index)
+        return chosen if counted is None else counted * chosen, index
     return None if counted is None else counted.astype(log_p.dtype), index
 
 

@@ -354,8 +354,9 @@ class Module(Holder):
         >>> linear.weight.grad is None
         True
         """
+        see = context.get()[2].see
         for parameter in self.parameters():
-            parameter._grad = None
+            see(parameter)._grad = None
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, or to evaluation mode if `mode` is False; return the module.

@@ -193,8 +193,9 @@ class Optimizer(NamedCalls):
         >>> w.grad is None
         True
         """
+        see = recorder().see
         for p in self.params:
-            p._grad = None
+            see(p)._grad = None
 
     def step(self) -> None:
         """Update every parameter that has a gradient.

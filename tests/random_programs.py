@@ -1,4 +1,4 @@
-"""Programs for the tests of the passes: written by hand or by chance, and a check of any program."""
+"""Programs for the tests of the passes, by hand or by chance, and a check of any program."""
 
 from __future__ import annotations
 
@@ -213,7 +213,8 @@ class Chance:
     def lines(self, lines, values, number, depth):
         for _ in range(number):
             kinds = ("loop", "matmul", "matmul", "shared", "view", "reduce", "unary", "chain",
-                     "weighted", "binary", "binary", "binary", "literal", "join")  # fmt: skip
+                     "weighted", "binary", "binary", "binary", "literal", "join", "rejoin", "parts",
+                     "views", "number")  # fmt: skip
             kind = self.rng.choice(kinds[depth > 1 :])
             new = getattr(self, kind)(lines, values, depth)
             values.extend(x for x in new if x is not None)
@@ -238,7 +239,7 @@ class Chance:
         return [write(lines, self.rng.choice(("add", "multiply", "subtract")), *args)]
 
     def unary(self, lines, values, depth):
-        function = self.rng.choice(("negative", "tanh", "sin", "copy"))
+        function = self.rng.choice(("negative", "tanh", "arctan", "copy"))
         return [write(lines, function, self.pick(values))]
 
     def matmul(self, lines, values, depth):
@@ -263,21 +264,61 @@ class Chance:
 
     def weighted(self, lines, values, depth):
         """A sum of products with matrices."""
-        n = self.rng.choice(self.sizes)
+        matrices = [x for x in values if len(x.shape) == 2]
         total = None
         for _ in range(3):
-            b = self.pick(values, lambda x: len(x.shape) == 2 and x.shape[1] == n)
-            a = b and self.pick(values, lambda x: x.shape[1:] == b.shape[:1] and len(x.shape) == 2)
+            b = self.pick(matrices)
+            a = b and self.pick(matrices, lambda x: x.shape[1] == b.shape[0])  # noqa: B023
             term = write(lines, "matmul", a, b) if a else None
             if total is None:
                 total = term
-            elif (
-                term is not None
-                and 1 in (term.shape[0], total.shape[0])
-                or (term is not None and term.shape == total.shape)
-            ):
+            elif term is not None and term.shape == total.shape:
                 total = write(lines, "add", total, term)
-        return [total and write(lines, "sin", total)]
+        return [total and write(lines, "arctan", total)]
+
+    def parts(self, lines, values, depth):
+        """A product with a concatenation, and slices of a product."""
+        matrices = [x for x in values if len(x.shape) == 2]
+        a = self.pick(matrices)
+        c = a and self.pick(matrices, lambda x: x.shape[0] == a.shape[0])
+        if not a:
+            return []
+        both = write(lines, "concatenate", a, c, axis=1)
+        width = both.shape[1]
+        inputs = [x for x in self.inputs if len(x.shape) == 2]
+        b = self.pick(inputs, lambda x: x.shape[0] == width) or write(
+            lines, "broadcast_to", self.pick(values, lambda x: not x.shape) or 0.5, shape=(width, 4)
+        )
+        product = write(lines, "matmul", both, b)
+        parts = [write(lines, "index", product, index=(..., part))
+                 for part in (slice(0, 1), slice(1, None))]  # fmt: skip
+        return [write(lines, "tanh", part) for part in parts]
+
+    def number(self, lines, values, depth):
+        """Plain numbers."""
+        number = write(lines, "multiply", write(lines, "add", 1, 0.5), 2)
+        return [write(lines, "multiply", self.pick(values), number)]
+
+    def views(self, lines, values, depth):
+        """Views of views."""
+        x = self.pick(values, lambda x: len(x.shape) > 1)
+        if x is None:
+            return []
+        size, rank = int(np.prod(x.shape)), len(x.shape)
+        axes = (rank - 1, *range(rank - 1))
+        turned = write(lines, "transpose", x, axes=axes)
+        rows = write(lines, "reshape", turned, shape=(x.shape[-1], int(np.prod(x.shape[:-1]))))
+        flat = write(lines, "reshape", write(lines, "reshape", x, shape=(size, 1)), shape=(size,))
+        return [write(lines, "transpose", turned, axes=axes), rows, flat]
+
+    def rejoin(self, lines, values, depth):
+        """A concatenation of slices."""
+        x = self.pick(values, lambda x: x.shape and x.shape[-1] > 1)
+        if x is None:
+            return []
+        parts = [write(lines, "index", x, index=(..., part))
+                 for part in (slice(0, 1), slice(1, None))]  # fmt: skip
+        return [*parts, write(lines, "concatenate", *parts, axis=-1)]
 
     def chain(self, lines, values, depth):
         """A gradient times local derivatives."""
@@ -349,5 +390,9 @@ class Chance:
                 shape = x.shape if ends is loop.sums else (steps, *x.shape)
                 if len(shape) < 5:
                     ends.append((x, variable(*shape)))
+        joins = [line for line in loop.body if getattr(line, "function", "") == "concatenate"]
+        for x in dict.fromkeys(x for line in joins for x in line.uses):
+            if x in own and self.rng.random() < 0.8:
+                loop.stacks.append((x, variable(steps, *x.shape)))
         lines.append(loop)
         return loop.results
