@@ -8,16 +8,16 @@ change the index to read. What nests cannot express stays a line of NumPy betwee
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 from keyword import iskeyword
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
-from .buffers import INTO
+
 from .entries import (
     DTYPES,
     REDUCED,
@@ -29,9 +29,10 @@ from .entries import (
     number,
     scalar,
 )
-from .formulas import Text, expression, is_plain
+from .formulas import Text, expression
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
 from .names import WORDS
+from .schedule import INTO
 
 AXES = ("i", "j", "k", "l", "m", "n", "p", "q", "u")
 """The wishes for the names of loop indices."""
@@ -121,7 +122,8 @@ class Names:
         return self._of[x]
 
     def _local(self, wish: str) -> str:
-        wish = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", wish)).strip("_") or "x"
+        wish = "".join(c if f"x{c}".isidentifier() else "_" for c in normalize("NFKC", wish))
+        wish = re.sub("_+", "_", wish).strip("_") or "x"
         wish = f"x{wish}" if wish[0].isdigit() else f"{wish}_" if iskeyword(wish) else wish
         name, n = wish, 1
         while name in self.blocked:
@@ -138,7 +140,7 @@ class Names:
 
     def array(self, wish: str, shape: tuple[int, ...], dtype: Any) -> str:
         """Return the name of a new array."""
-        name = self.fresh(wish)
+        name = self.fresh(wish, everywhere=True)
         self.blocked.add(name)
         self.new.append((name, shape, dtype))
         return name
@@ -222,6 +224,13 @@ def is_view(line: Any) -> bool:
     if not made or not isinstance(line.args[0], Variable) or line.args[0].is_number:
         return False
     return max(len(line.out.shape), len(line.args[0].shape)) <= 8
+
+
+def is_plain(index: Any) -> bool:
+    """Return True for an index, or a list of some, of integers, slices, None and dots."""
+    if isinstance(index, tuple | list):
+        return all(map(is_plain, index))
+    return index is None or index is Ellipsis or isinstance(index, int | np.integer | slice)
 
 
 def is_native(line: Any) -> bool:
@@ -377,7 +386,7 @@ class Body:
         if isinstance(maker, Slice):
             return f"{self.whole(maker.whole)}[{maker.time}]"
         if maker is not None and is_view(maker):
-            return str(expression(maker, [Text(self.whole(maker.args[0]))], "", self.helpers))
+            return str(expression(maker, [Text(self.whole(maker.args[0]))], self.helpers))
         return self.array(x) if maker is None else self.use(self.names.name(x))
 
     # -- lines -------------------------------------------------------------------------------------
@@ -533,10 +542,10 @@ class Body:
             return
         place = self.names.places.get(line.out)
         if place is not None and line.function in INTO and place.axis < 0 and line.out.shape:
-            text = expression(line, args, self.whole(line.out), self.helpers)
+            text = expression(line, args, self.helpers, self.whole(line.out))
             self.say(f"{text}", native=False)
             return
-        text = expression(line, args, "", self.helpers)
+        text = expression(line, args, self.helpers)
         if place is not None:
             self.say(f"{self._at(place, ['...'])} = {text}", native=False)
             return

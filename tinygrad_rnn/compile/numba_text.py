@@ -8,13 +8,13 @@ from weakref import finalize
 
 import numpy as np
 
-from .buffers import INTO
 from .entries import DTYPES, cast
 from .formulas import Text, literal
-from .instructions import Expected, Instruction, Loop, Program, State, Variable, walk
+from .instructions import Instruction, Loop, Program, State, Variable, walk
 from .nests import SMALL_PRODUCT, Body, Names, Place, Step, is_entrywise, is_native, work
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
+from .schedule import INTO
 
 LARGE = 2**19
 """Above this many multiply-adds a step, matrix products are left to NumPy's BLAS.
@@ -30,17 +30,16 @@ def write_numba(
 ) -> Written:
     """Return the text of a program, and the function that the text defines, as `write_numpy`."""
     writer = NumbaText(program, own)
-    source = writer.text(title, name)
-    space = {**writer.helpers.handed, "Expected": Expected}
-    if writer.native:
-        space |= compiled("\n\n\n".join(writer.native))
+    source, name = writer.text(title, name)
     rest = source
     for text in writer.native:
         rest = rest.replace(text, "")
+    space = {**writer.helpers.handed}
+    space |= compiled("\n\n\n".join(writer.native)) if writer.native else {}
     exec(compile(rest, f"<compiled {title}>", "exec"), space)
-    written = Written(source, space[name], program)
-    finalize(written, space.clear).atexit = False
-    return written
+    run = space.pop(name)
+    finalize(run, space.clear).atexit = False
+    return Written(source, run, program)
 
 
 # -- functions that a program includes -------------------------------------------------------------
@@ -209,7 +208,7 @@ class NumbaText(NumpyText):
         if lines and lines[0].startswith("for t in"):
             numbers.remove("t")
         numbers = [x for x in numbers if not re.search(rf"for {x} in ", text)]
-        name = self.names.fresh(wish)
+        name = self.names.fresh(wish, everywhere=True)
         call = f"{name}({', '.join([*numbers, *used])})"
         self._add(name, f"{DECORATED}\ndef {call}:\n{text}")
         return call
