@@ -98,6 +98,8 @@ class Names:
         For values that have an array.
     makers : dict of Variable to Instruction, Loop or Slice
         What makes each value of the loop.
+    outside : dict of Variable to Instruction
+        Views that are made before the loop, of which the loop reads the entries itself.
     given : dict of Variable to str
         For values from outside of the loop: the name that the loop calls them.
     new : list of (str, tuple, dtype)
@@ -108,6 +110,7 @@ class Names:
         self.fresh, self.blocked = fresh, blocked
         self.places: dict[Variable, Place] = {}
         self.makers: dict[Variable, Any] = {}
+        self.outside: dict[Variable, Instruction] = {}
         self.given: dict[Variable, str] = {}
         self.new: list[tuple[str, tuple[int, ...], Any]] = []
         self._of: dict[Any, str] = {}
@@ -141,6 +144,8 @@ class Names:
     def array(self, wish: str, shape: tuple[int, ...], dtype: Any) -> str:
         """Return the name of a new array."""
         name = self.fresh(wish, everywhere=True)
+        while name in self.blocked:
+            name = self.fresh(wish, everywhere=True)
         self.blocked.add(name)
         self.new.append((name, shape, dtype))
         return name
@@ -335,8 +340,9 @@ class Body:
         index = aligned(x.shape, index)
         if place is None and isinstance(maker, Slice):
             return self.entry(maker.whole, [maker.time, *index])
-        if place is None and maker is not None and is_view(maker):
-            return self.entry(maker.args[0], inner_index(maker, index))
+        view = self.names.outside.get(x, maker)
+        if place is None and view is not None and is_view(view):
+            return self.entry(view.args[0], inner_index(view, index))
         if place is None:
             name = self.array(x) if maker is None else self.use(self.names.name(x))
             return name if x.is_number else f"{name}[{', '.join(index) or '()'}]"
@@ -358,7 +364,7 @@ class Body:
             return self.extent(maker.whole, axis + 1)
         if place is None and isinstance(maker, Instruction) and maker.function == "transpose":
             return self.extent(maker.args[0], maker.settings["axes"][axis])
-        if place is None and maker is None:
+        if place is None and maker is None and x not in self.names.outside:
             return f"{self.array(x)}.shape[{axis}]"
         return str(x.shape[axis])
 

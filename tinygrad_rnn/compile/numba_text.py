@@ -11,7 +11,8 @@ import numpy as np
 from .entries import DTYPES, cast
 from .formulas import Text, literal
 from .instructions import Instruction, Loop, Program, State, Variable, walk
-from .nests import SMALL_PRODUCT, Body, Names, Place, Step, is_entrywise, is_native, work
+from .into_loops import into_loops
+from .nests import SMALL_PRODUCT, Body, Names, Place, Step, is_entrywise, is_native, is_view, work
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
 from .schedule import INTO
@@ -29,6 +30,7 @@ def write_numba(
     program: Program, title: str = "a program", name: str = "step", own: int | None = None
 ) -> Written:
     """Return the text of a program, and the function that the text defines, as `write_numpy`."""
+    program = into_loops(program)
     writer = NumbaText(program, own)
     source, name = writer.text(title, name)
     rest = source
@@ -236,6 +238,11 @@ class LoopSteps:
         mine = {text.names.of.get(x) for x in inside}
         others = {name for x, name in text.names.of.items() if x not in inside}
         self.names = Names(text.names.fresh, (text.names._taken - mine) | others)
+        self.names.outside = {
+            line.out: line
+            for line in text.program.lines
+            if is_view(line) and line.function == "index" and is_native(line)
+        }
 
     def count(self, loop: Loop) -> str:
         """Return the number of steps of a loop."""
