@@ -30,6 +30,7 @@ from tinygrad_rnn.app.text_file import read_text
 from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
+from tinygrad_rnn.compile.guards import guard
 from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError

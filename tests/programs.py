@@ -7,6 +7,7 @@ import numpy as np
 from tinygrad_rnn.compile.instructions import (
     Instruction,
     Loop,
+    Place,
     Program,
     State,
     Variable,
@@ -149,7 +150,11 @@ class Chance:
             ("reshape", [a], {"shape": (int(np.prod(a.shape)),)}),
             ("index", [a], {"index": self.index(a)}),
             ("broadcast_to", [a], {"shape": (2, *a.shape)}),
-            ("concatenate", [a, b, a][: rng.integers(1, 4)], {"axis": axis}),
+            (
+                "concatenate",
+                [a, b, a][: rng.integers(1, 4)],
+                {"axis": axis - n * int(rng.integers(2))},
+            ),
             self.rare(a, b, axis),
         ][kind - 12]
 
@@ -180,8 +185,6 @@ class Chance:
     @staticmethod
     def called(function, **named):
         """Return the settings of a call with one argument."""
-        from tinygrad_rnn.compile.instructions import Place
-
         return {"function": function, "positional": [Place(0)], "named": named}
 
     def index(self, a):
@@ -260,7 +263,7 @@ class Builder:
         self.inputs.append(self.new(value, name))
         return self.inputs[-1]
 
-    def __call__(self, function, *args, name="", note="", **settings):
+    def __call__(self, function, /, *args, name="", note="", **settings):
         """Add an instruction, and return its result."""
         value = compute(function, [self.value.get(x, x) for x in args], settings)
         y = self.new(value, name, note)

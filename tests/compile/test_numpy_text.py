@@ -1,11 +1,14 @@
 """The NumPy text of programs: it computes what the programs mean, in arrays that it reuses."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
-from programs import Builder, gru_step, program_by_chance, rnn_step
+from programs import Builder, gru_step, program_by_chance, rnn_step, roll
 
 from tinygrad_rnn.compile import buffers, schedule
-from tinygrad_rnn.compile.instructions import Expected, interpret
+from tinygrad_rnn.compile.instructions import Place, interpret
 from tinygrad_rnn.compile.numpy_text import write_numpy
 
 
@@ -26,11 +29,10 @@ def check_equal(ours, theirs, source):
 
 
 @pytest.mark.parametrize("block", range(20))
-@pytest.mark.parametrize("small", [0, 1 << 15])
-def test_programs_by_chance_give_what_they_mean(block, small, monkeypatch):
-    """Also if every array counts as large, so that dead ones are written over."""
-    monkeypatch.setattr(buffers, "SMALL", small)
-    monkeypatch.setattr(schedule, "SMALL", small)
+def test_programs_by_chance_give_what_they_mean(block, monkeypatch):
+    """In every second block all arrays count as large, so that dead ones are written over."""
+    for module in (buffers, schedule) if block % 2 else ():
+        monkeypatch.setattr(module, "SMALL", 0)
     for seed in range(block * 25, block * 25 + 25):
         check_program(*program_by_chance(seed))
 
@@ -154,8 +156,25 @@ def test_what_a_program_expects_must_hold():
     program, inputs = b.program(b("square", x))
     run = write_numpy(program).run
     np.testing.assert_array_equal(run(*inputs)[0], [1, 1])
-    with pytest.raises(Expected):
+    with pytest.raises(run.__globals__["Expected"]):
         run(-inputs[0])
+
+
+def test_a_program_leaves_no_cycle_behind():
+    """Its helper functions are gone as soon as the function is."""
+    b = Builder()
+    x = b.input("x", np.ones(3))
+    settings = {"function": roll, "positional": [Place(0)], "named": {"by": 1}}
+    program, inputs = b.program(b("call", x, **settings))
+    run = write_numpy(program).run
+    np.testing.assert_array_equal(run(*inputs)[0], [1, 1, 1])
+    helper = weakref.ref(run.__globals__["roll"])
+    gc.disable()
+    try:
+        del run
+        assert helper() is None
+    finally:
+        gc.enable()
 
 
 def test_a_source_runs_on_its_own():
@@ -164,3 +183,18 @@ def test_a_source_runs_on_its_own():
     exec(written.source, space)
     for a, b in zip(space["step"](*inputs), written.run(*inputs), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 4), 1), ((3, 4), 0), ((2, 3, 4), -1)])
+def test_parts_of_a_concatenation_are_written_into_their_places(shape, axis):
+    rng, b = np.random.default_rng(0), Builder()
+    h0, w = b.input("h0", rng.random(shape)), b.input("w", rng.random((4, 4)))
+    with b.loop(3, (), [("h", h0)]) as (loop, h):
+        first, second = b("matmul", h, w, name="first"), b("tanh", h, name="second")
+        both = b("concatenate", first, second, first, axis=axis, name="both")
+        loop.states.append(b("multiply", first, second, name="product"))
+        kept, total = b.stack(loop, both, "kept"), b.sum(loop, first, "total")
+    program, inputs = b.program(kept, total, program_loop(b).states[0].last)
+    source = write_numpy(program).source
+    assert "np.concatenate" not in source
+    check_program(program, inputs, [x * 0.5 for x in inputs])

@@ -15,7 +15,7 @@ from tinygrad_rnn.compile.products import (
     lay_out_matrices,
     split_products,
 )
-from tinygrad_rnn.compile.rewriting import copied, write
+from tinygrad_rnn.compile.rewriting import copied, sort_lines, write
 from tinygrad_rnn.compile.simplify import (
     compose_views,
     eliminate_dead_code,
@@ -227,6 +227,19 @@ def test_a_stack_of_slices_and_a_state_that_stays(agree):
     assert (len(loop.states), len(loop.stacks)) == (1, 0)
 
 
+def test_a_stack_of_what_does_not_change_is_not_read(agree):
+    p, q = Build(3), Build(3, reverse=True)
+    w, h, g = p.input(2), p.state(2), q.state(2)
+    p.next(p.multiply(h, w))
+    p.stack(w)
+    again = variable(2)
+    q.loop.slices.append((again, p.outputs.pop()))
+    q.next(q.multiply(g, again))
+    program = Program([*p.inputs, *q.inputs], [p.loop, q.loop], [*p.outputs, *q.outputs])
+    new = agree(lambda r: eliminate_dead_code(propagate_copies(r)), program)
+    assert [(len(loop.stacks), len(loop.slices)) for loop in loops(new)] == [(0, 0), (0, 0)]
+
+
 def test_views_are_composed(agree):
     p = Build()
     x = p.input(2, 3, 4)
@@ -336,13 +349,15 @@ def test_sums_of_products_are_one_product_after_the_loop(agree):
     p.add_up(p.matmul(p.transpose(g, axes=(1, 0)), x))
     p.add_up(p.transpose(p.matmul(p.transpose(x, axes=(1, 0)), g), axes=(1, 0)))
     p.add_up(p.sum(g, axis=(0,), keepdims=False))
+    product = p.matmul(p.transpose(g, axes=(1, 0)), g)
+    p.add_up(p.scatter(product, count=1, indices=[(slice(1, 6), slice(5))], shape=(6, 6)))
     new = agree(sum_over_time, p.program())
     for rewrite in CLEANING:
         new = rewrite(new)
     loop, *after = new.lines
     assert functions(loop.body) == ["matmul", "tanh"]
     assert (len(loop.sums), len(loop.stacks)) == (0, 1)
-    assert count(after, "matmul") == 2
+    assert count(after, "matmul") == 3
     assert all(12 in line.args[0].shape for line in after if line.function == "matmul")
     assert count(after, "sum") == 1
 
@@ -383,6 +398,17 @@ def test_a_product_with_a_concatenation_is_split(agree):
     *before, loop = new.lines
     assert count(before, "matmul") == 1
     assert functions(loop.body) == ["matmul", "add", "tanh"]
+
+
+def test_a_cell_with_one_weight_for_input_and_state(agree):
+    p = Build(3)
+    x, h, w = p.slice(2, 3), p.state(2, 4), p.input(7, 8)
+    both = p.matmul(p.concatenate(x, h, axis=-1), w)
+    gates = [p.tanh(p.index(both, index=(..., slice(k, k + 4)))) for k in (0, 4)]
+    p.next(p.add(*gates))
+    *before, loop = agree(optimize, p.program()).lines
+    assert (count(before, "matmul"), count(loop.body, "matmul")) == (1, 1)
+    assert count(loop.body, "concatenate") == 0
 
 
 def test_a_product_that_is_read_in_slices_is_split(agree):
@@ -438,6 +464,15 @@ def test_products_that_depend_on_each_other_are_not_joined(agree):
     first = p.matmul(x, w)
     new = agree(join_products, p.program(p.matmul(x, first)))
     assert count(new.lines, "matmul") == 2
+
+
+def test_lines_are_sorted_and_a_circle_is_an_error():
+    a, b, c = variable(), variable(), variable()
+    lines = [Instruction("exp", (x,), {}, y) for x, y in ((b, c), (a, b))]
+    assert sort_lines(lines) == lines[::-1]
+    lines.append(Instruction("exp", (c,), {}, a))
+    with pytest.raises(ValueError, match="order"):
+        sort_lines(lines)
 
 
 def test_a_sum_of_products_is_one_product(agree):

@@ -62,11 +62,13 @@ def test_a_new_closure_over_equal_values_needs_no_new_program():
     assert len(fast.programs) == 2
 
 
-def test_a_number_that_changes_in_every_call_is_named_in_one_warning():
+@pytest.mark.parametrize("way", ["an argument", "a global"])
+def test_a_number_that_changes_in_every_call_is_named_in_one_warning(way, monkeypatch):
+    monkeypatch.setitem(RATES, "rate", 0.5)
 
     def run(x, rate):
         def leaky(x, h):
-            h = rate * h + x
+            h = (rate or RATES["rate"]) * h + x
             return h, h
 
         return tg.scan(leaky, x, tg.Tensor(np.zeros((1, 2))))[0]
@@ -74,11 +76,13 @@ def test_a_number_that_changes_in_every_call_is_named_in_one_warning():
     fast, x = tg.compile(run), tg.Tensor(np.ones((3, 1, 2)))
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        for n in range(12):
-            fast(x, n / 16)
+        for n in range(1, 13):
+            RATES["rate"] = n / 16
+            fast(x, n / 16 if way == "an argument" else None)
     assert len(found) == 1
-    assert "compile(leaky)" in str(found[0].message)
-    assert "9 programs, the last two for 0.4375 and for 0.5" in str(found[0].message)
+    assert "compile: argument run" in str(found[0].message)
+    assert "9 programs" in str(found[0].message)
+    assert "was 0.5, is now 0.5625" in str(found[0].message)
     assert found[0].filename == __file__
 
 
@@ -239,9 +243,7 @@ def counted(x, h):
     return (h, tg.Tensor(np.array(3)) * 1), h
 
 
-@pytest.mark.parametrize(
-    "cell", [branching, reading, by_chance, counting, peeping, detaching, masked_by_numbers]
-)
+@pytest.mark.parametrize("cell", [branching, by_chance, counting, peeping])
 def test_a_cell_that_cannot_be_compiled_is_an_error_that_names_it(cell):
     x, h = (
         tg.Tensor(np.ones((3, 1, 2)), requires_grad=True),
@@ -254,26 +256,88 @@ def test_a_cell_that_cannot_be_compiled_is_an_error_that_names_it(cell):
     fast = tg.compile(cell, fallback=True)
     output, _ = tg.scan(fast, x, h)
     output.sum().backward()
-    assert cell.__name__ in fast.refused
+    assert cell.__name__ in fast.uncompiled
     if cell not in (by_chance, counting):
         np.testing.assert_array_equal(output.data, tg.scan(cell, x, h)[0].data)
 
 
-def test_results_of_several_dtypes_are_an_error():
-    x, h = tg.Tensor(np.ones((3, 1, 2)), requires_grad=True), tg.Tensor(np.zeros((1, 2)))
-    with pytest.raises(NotCompilable, match="one floating dtype"):
-        tg.scan(tg.compile(counted), x, h)
+def of_two_masks(x, h):
+    h = h * ((h > 0) + (h > 1)) + x
+    return h, h
 
 
-def test_an_index_from_the_input_inside_a_cell_is_an_error():
-    table = tg.Tensor(np.eye(3), requires_grad=True)
+def integers_beside(x, h):
+    h = tg.tanh(h + x)
+    return (h, (h > 0) + 1), h
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [reading, detaching, masked_by_numbers, counted, of_two_masks, integers_beside],
+)
+def test_numbers_masks_and_integers_of_a_call_are_computed_in_each_call(cell):
+    """They were constants of a program once, or refused."""
+    fast, rng = tg.compile(cell), np.random.default_rng(0)
+    for _ in range(3):
+        data, start = rng.standard_normal((4, 2, 2)), rng.standard_normal((2, 2))
+        found = []
+        for run in (cell, fast):
+            x, h = tg.Tensor(data, requires_grad=True), tg.Tensor(start, requires_grad=True)
+            output, last = tg.scan(run, x, h)
+            outputs = output if isinstance(output, tuple) else (output,)
+            (outputs[0].sum() + (last * last).sum()).backward()
+            arrays = [np.asarray(getattr(y, "array", y)) for y in outputs]
+            found.append([*arrays, last.data, x.grad, h.grad])
+        for ours, theirs in zip(found[1], found[0], strict=True):
+            assert getattr(ours, "dtype", None) == getattr(theirs, "dtype", None)
+        assert_near(found[1], found[0], 1e-12)
+    assert len(fast.programs) == 1
+
+
+def test_an_index_from_the_input_inside_a_cell_is_read_in_each_call():
+    table = tg.Tensor(np.random.default_rng(0).standard_normal((3, 3)), requires_grad=True)
 
     def cell(x, h):
-        h = h + table[x]
+        h = tg.tanh(h + table[x])
         return h, h
 
-    with pytest.raises(NotCompilable, match="getitem"):
-        tg.scan(tg.compile(cell), tg.Tensor(np.zeros((4, 2), int)), tg.Tensor(np.zeros((2, 3))))
+    fast, h = tg.compile(cell), tg.Tensor(np.zeros((2, 3)))
+    for seed in range(3):
+        x, found = np.random.default_rng(seed).integers(0, 3, (4, 2)), []
+        for run in (cell, fast):
+            table.grad = None
+            output, _ = tg.scan(run, tg.Tensor(x), h)
+            (output * output).sum().backward()
+            found.append([output.data, table.grad])
+        assert_near(found[1], found[0], 1e-12)
+    with pytest.raises(IndexError):
+        tg.scan(fast, tg.Tensor(x + 3), h)
+
+
+def test_a_decoder_follows_the_context_of_its_call():
+    """A Tensor that a cell closes over may be a result of this call."""
+    W = random_matrix(2, 2)
+
+    def run(source, x):
+        context = tg.tanh(source @ W).sum(axis=0)
+
+        def decoder(x, h):
+            h = tg.tanh(x + h * context)
+            return h, h
+
+        return tg.scan(decoder, x, tg.Tensor(np.ones((1, 2))))[0]
+
+    fast, rng = tg.compile(run), np.random.default_rng(0)
+    for _ in range(3):
+        data, found = rng.standard_normal((2, 3, 1, 2)), []
+        for function in (run, fast):
+            source, x = (tg.Tensor(part, requires_grad=True) for part in data)
+            W.grad = None
+            output = function(source, x)
+            (output * output).sum().backward()
+            found.append([output.data, source.grad, x.grad, W.grad])
+        assert_near(found[1], found[0], 1e-12)
+    assert len(fast.programs) == 1
 
 
 def test_a_global_with_the_name_of_an_attribute_is_ignored(monkeypatch):
@@ -322,26 +386,6 @@ def test_a_change_of_a_class_or_module_attribute_takes_effect_in_the_next_call(m
         np.testing.assert_allclose(
             tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6
         )
-
-
-TABLE = random_matrix(5, 2)
-
-
-@pytest.mark.parametrize(
-    ("cell", "message"),
-    [
-        (lambda x, h: (h, tg.tanh(h + TABLE[x])), "index with the integers before the scan"),
-        (lambda x, h: (h, h * ((h > 0) + (h > 1))), "combine masks with tg.where"),
-        (
-            lambda x, h: (h, tg.clip(h, None, tg.Tensor(np.ones(2)))),
-            "expected plain numbers as settings of clip",
-        ),
-    ],
-    ids=["embedding", "masks", "bounds"],
-)
-def test_the_error_for_a_cell_says_how_to_fix_it(cell, message):
-    with pytest.raises(NotCompilable, match=message):
-        tg.scan(tg.compile(cell), np.arange(3), tg.Tensor(np.ones(2), requires_grad=True))
 
 
 class Slots:
@@ -466,15 +510,11 @@ def test_an_object_that_can_change_and_cannot_be_inspected_is_an_error():
         return h, h
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
-    with pytest.raises(
-        NotCompilable,
-        match=r"compile: argument cell: expected objects that can be inspected.*got list_iterator",
-    ):
+    with pytest.raises(NotCompilable, match=r"compile: argument cell: expected .*list_iterator"):
         tg.scan(tg.compile(cell), x, h)
-    assert next(numbers) == 0.5
     fast = tg.compile(cell, fallback=True)
     tg.scan(fast, x, h)
-    assert "list_iterator" in fast.refused["cell"]
+    assert "list_iterator" in fast.uncompiled["cell"]
 
 
 SOURCES = {
@@ -498,9 +538,7 @@ def test_a_random_draw_is_an_error_even_if_it_has_no_effect_in_the_trace(draw):
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
     numpys, pythons = np.random.get_state(), random.getstate()
-    with pytest.raises(
-        NotCompilable, match="cell that draws no random numbers, got one that draws from"
-    ):
+    with pytest.raises(NotCompilable, match="without side effects, got a draw from .*nn.Dropout"):
         tg.scan(tg.compile(cell), x, h)
     assert random.getstate() == pythons
     np.testing.assert_equal(np.random.get_state(), numpys)
@@ -530,7 +568,7 @@ def test_a_generator_that_a_cell_holds_but_does_not_use_is_ignored():
 def test_a_python_module_in_a_closure_is_not_searched():
     import ctypes
 
-    from internals import captured
+    from internals import guard
 
     def made(library, system):
         def cell(x, h):
@@ -540,7 +578,7 @@ def test_a_python_module_in_a_closure_is_not_searched():
         return cell
 
     cell = made(tg, ctypes)  # whose attributes are looked for among the libraries of the machine
-    assert len(captured(cell).key) < 30
+    assert len(guard(cell)._names) < 30
     fast = tg.compile(cell)
     x, h = tg.Tensor(np.ones((3, 2), np.float32)), tg.Tensor(np.zeros(2, np.float32))
     np.testing.assert_allclose(tg.scan(fast, x, h)[0].data, tg.scan(cell, x, h)[0].data, rtol=1e-6)

@@ -33,6 +33,11 @@ AREAS = {
             TypeError,
             "compile: argument fallback: .* got str 'no'",
         ),
+        "a check of text": (
+            lambda: tg.compile(nn.GRU(2, 2), check="always"),
+            TypeError,
+            "compile: argument check: .* got str 'always'",
+        ),
         "other features than the program's layer has": (
             lambda: tg.compile(nn.GRU(2, 2))(np.ones((3, 3), np.float32)),
             ValueError,
@@ -54,7 +59,7 @@ AREAS = {
                 fallback=False,
             )(X),
             TypeError,
-            "compile: argument cell: .* got float: argument t: expected a ",
+            r"compile: argument Recurrent: expected numbers that only ops read, got float\(\)",
         ),
     }
 }

@@ -107,7 +107,7 @@ class Body:
             if outer and not outer.loop:
                 memory = (direct and self._entry_by_entry(loop, x, outer)) or memory
                 memory.over = memory.over or outer.find(memory)
-                memory.owner, memory.over_time = whole, True
+                memory.owner = whole
                 memory.flat = memory.over is None or memory.over.flat
                 self.schedule.over_time[whole] = memory, 0
             if direct and (memory.flat or self.maker[x].function != "matmul"):
@@ -136,24 +136,25 @@ class Body:
         for line in reversed(self.lines if self.loop else []):
             if isinstance(line, Loop) or line.function != "concatenate":
                 continue
-            y, axis, start = line.out, line.settings["axis"], 0
-            spot = self.spots.get(y)
-            parts = []
-            for x in line.args:
-                stop = start + x.shape[axis]
-                if self._may_write(x) and x.dtype == y.dtype and line.args.count(x) == 1:
-                    parts.append((x, (axis, start, stop)))
-                start = stop
-            if (spot and (spot.whole or spot.memory.busy >= 0)) or not parts:
+            y, spot, parts = line.out, self.spots.get(line.out), self._parts(line)
+            if not parts or (spot and (spot.whole or spot.memory.busy >= 0)):
                 continue
-            if spot is None and self._pinned(y):
-                continue
-            if spot is None:
+            if self.loop and not spot and not self._pinned(y):
                 spot = self.spots[y] = Spot(Memory(y.shape, y.dtype, y))
                 self.schedule.buffers[self.loop].append(spot.memory)
-            for x, part in parts:
-                if not self._pinned(x) and x.shape[axis]:
-                    self.spots[x] = Spot(spot.memory, spot.step, y, part)
+            if spot:
+                self.spots |= {x: Spot(spot.memory, spot.step, y, part) for x, part in parts}
+
+    def _parts(self, line: Instruction) -> list[tuple[Variable, tuple[int, int, int]]]:
+        """Return the arguments that can be written into a concatenation: axis, start and stop."""
+        found, axis, start = [], line.settings["axis"] % len(line.out.shape), 0
+        for x in line.uses:
+            stop = start + x.shape[axis]
+            fits = self._may_write(x) and x.dtype == line.out.dtype and start < stop
+            if fits and not self._pinned(x) and line.uses.count(x) == 1:
+                found.append((x, (axis, start, stop)))
+            start = stop
+        return found
 
     def _reach_back(self) -> None:
         """Let a value that leads to a result be written where the result will be."""

@@ -95,17 +95,21 @@ def symbolic(function: str, args: Sequence[Text]) -> Text:
     return Text(f"{args[0].inside(left)} {symbol} {args[1].inside(right)}", level)
 
 
+def _shape(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, Variable) else ()
+
+
 def _is_flat(line: Instruction) -> bool:
     """Return True for a product of many rows with one matrix, which is one product of matrices."""
     if line.function != "matmul":
         return False
-    a, b = (x.shape if isinstance(x, Variable) else () for x in line.args)
+    a, b = map(_shape, line.args)
     return len(a) > 2 and len(b) == 2
 
 
 def _product(line: Instruction, args: Sequence[Text], out: str, in_order: bool) -> Text:
     """Return a matrix product: `np.dot` starts faster than ``@``, but needs entries in C order."""
-    x, y = (x.shape if isinstance(x, Variable) else () for x in line.args)
+    x, y = map(_shape, line.args)
     if _is_flat(line) and in_order:
         rows = f"{args[0].inside(ATOM)}.reshape{(prod(x[:-1]), x[-1])}"
         into = f", out={out}.reshape{(prod(x[:-1]), y[-1])}" if out else ""

@@ -73,17 +73,22 @@ class Names:
                     self._give(line.out, self._word(line))
                 continue
             for x, whole in line.slices:
-                self._give(x, self.of.get(whole, "xs").removesuffix("s"))
+                self._give(x, self.of.get(self._owner(whole), "xs").removesuffix("s"))
             for state in line.states:
                 self._give(state.next, "h")
             self._name(line.body, outermost=False)
             self._wish_after(line)
-            for x in [state.inside for state in line.states] + line.results:
+            wholes = [self._owner(whole) for _, whole in line.stacks]
+            for x in [state.inside for state in line.states] + wholes + [y for _, y in line.sums]:
                 self._give(x, "h")
             if outermost:  # after the loop, its names mean nothing
-                carried = self.schedule.carried
-                kept = {self.of[s.inside] for s in line.states if s not in carried}
+                kept = {self.of[s.inside] for s in line.states if self.schedule.uses[s.last]}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
+
+    def _owner(self, whole: Variable) -> Variable:
+        """Return the value after which an array over time is named."""
+        memory, _ = self.schedule.over_time.get(whole, (None, 0))
+        return memory.owner if memory else whole
 
     def _word(self, line: Instruction) -> str:
         """Return what a value without a name is called."""
@@ -131,13 +136,14 @@ class Names:
             if state.inside.name in ("", base):
                 self._wishes[state.inside] = f"{base}_{'next' if loop.reverse else 'prev'}"
             self._wishes.setdefault(state.next, base)
-            self._wishes[state.last] = state.last.name or f"{base}_last"
 
     def _wish_after(self, loop: Loop) -> None:
         """Name what a loop keeps after the names that are in it."""
-        for x, whole in loop.stacks:
-            name = self.of.get(x) or self._wishes.get(x) or x.name
-            self._wishes[whole] = whole.name if whole.name not in ("", x.name) else f"{name}s"
+        following = {s.inside: s.next for s in loop.states if s in self.schedule.carried}
+        for inside, whole in loop.stacks:
+            x = following.get(inside, inside)
+            name = x.name or self._wishes.get(x) or self.of.get(x)
+            self._wishes[whole] = whole.name if whole.name not in ("", inside.name) else f"{name}s"
         for x, total in loop.sums:
             name = total.name if total.name not in ("", x.name) else f"{self.of.get(x, 'x')}_sum"
             self._wishes[total] = name

@@ -164,10 +164,10 @@ class NumpyLines:
 
     def _join(self, line: Instruction, args: list[Text]) -> bool:
         """Write those parts of a concatenation that are not in their places yet."""
-        start, axis = 0, line.settings["axis"]
+        start, axis = 0, line.settings["axis"] % len(line.out.shape)
         if not any(self._is_part(x, line.out) for x in line.args):
             return False
-        for x, text in zip(line.args, args, strict=True):
+        for x, text in zip(line.uses, args, strict=True):
             stop = start + x.shape[axis]
             if not self._is_part(x, line.out):
                 self.say(f"{self.names.of[line.out]}[{':, ' * axis}{start}:{stop}] = {text}")
@@ -201,7 +201,8 @@ def _dtype_of(line: Instruction, x: Any) -> np.dtype:
         return line.out.dtype
     kinds = [a.dtype if isinstance(a, Variable) else type(a) for a in line.args]
     kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
-    return UFUNCS[line.function].resolve_dtypes((*kinds, None))[line.args.index(x)]
+    ufunc: Any = UFUNCS[line.function]
+    return ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)]
 
 
 def _callables(setting: Any) -> list[Any]:

@@ -24,6 +24,8 @@ PASSES = (
     fold_constants,
     *CLEANING,
     hoist_invariants,
+    propagate_copies,  # a stack of what does not change is not read any more
+    hoist_invariants,
     split_products,
     hoist_invariants,
     regroup_sums,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -33,8 +34,8 @@ def split_products(program: Program) -> Program:
                 a, b = local[found.root].args
                 matrix = write(body, "index", b, index=columns(1, found.start, found.stop))
                 line = Instruction("matmul", (a, matrix), {}, line.out)
-            elif isinstance(line, Instruction) and line.function == "matmul":
-                line = _of_parts(line, local, late, body)
+            if isinstance(line, Instruction) and line.function == "matmul":
+                line = _of_parts(line, made, late, body)
             body.append(line)
         loop.body = body
     return program
@@ -55,12 +56,12 @@ def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dic
     }
 
 
-def _of_parts(line: Instruction, local: Makers, late: set[Variable], body: list[Any]) -> Any:
+def _of_parts(line: Instruction, made: Makers, late: set[Variable], body: list[Any]) -> Any:
     """Return a product with a concatenation as the sum of the products with its parts."""
     a: Any
     b: Any
     a, b = line.args
-    joint = local.get(a)
+    joint = made.get(a)
     if joint is None or joint.function != "concatenate" or len(b.shape) != 2:
         return line
     axis = joint.settings["axis"] % len(a.shape)
@@ -68,11 +69,16 @@ def _of_parts(line: Instruction, local: Makers, late: set[Variable], body: list[
     if axis != len(a.shape) - 1 or not alike or len({x in late for x in joint.uses}) == 1:
         return line
     start, terms = 0, []
-    for x in joint.uses:
-        matrix = write(body, "index", b, index=columns(0, start, start + x.shape[axis]))
-        terms.append(write(body, "matmul", x, matrix))
-        start += x.shape[axis]
-    total, *others, final = terms
+    for _, group in groupby(joint.uses, late.__contains__):
+        parts = list(group)
+        stop = start + sum(x.shape[axis] for x in parts)
+        if any(x not in made or made[x].function != "zeros" for x in parts):
+            part = write(body, "concatenate", *parts, axis=axis) if parts[1:] else parts[0]
+            terms.append((part, write(body, "index", b, index=columns(0, start, stop))))
+        start = stop
+    if len(terms) == 1:
+        return Instruction("matmul", terms[0], {}, line.out)
+    total, *others, final = [write(body, "matmul", *term) for term in terms]
     for x in others:
         total = write(body, "add", total, x)
     return Instruction("add", (total, final), {}, line.out)

@@ -50,7 +50,7 @@ def _shape(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) 
     shapes = [shape_of(x) for x in args]
     if function in ELEMENTWISE:
         return np.broadcast_shapes(*shapes)
-    if function in ("reshape", "broadcast_to"):
+    if function in ("reshape", "broadcast_to", "scatter"):
         return tuple(settings["shape"])
     if function == "matmul":
         a, b = shapes
@@ -187,6 +187,7 @@ def sort_lines(lines: list[Any]) -> list[Any]:
     effects = [line for line in lines if line.has_effect]
     earlier = dict(zip(effects[1:], effects, strict=False))
     ordered: dict[Any, None] = {}
+    entered: set[Any] = set()
     for line in lines:
         waiting = [line]
         while waiting:
@@ -196,6 +197,9 @@ def sort_lines(lines: list[Any]) -> list[Any]:
                 read.append(earlier[top])
             missing = [x for x in read if x not in ordered]
             if missing and top not in ordered:
+                if top in entered:
+                    raise ValueError("lines that read each other's results have no order")
+                entered.add(top)
                 waiting += missing
             else:
                 ordered[waiting.pop()] = None

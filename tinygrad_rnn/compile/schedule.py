@@ -50,8 +50,6 @@ class Memory:
     dtype : numpy.dtype
     owner : Variable
         The first value in it, after which it is named.
-    over_time : bool
-        True if it holds an entry for every step of a loop.
     busy : int
         The line up to which another value may be in it, inside of one step of a loop.
     flat : bool
@@ -63,7 +61,6 @@ class Memory:
     shape: tuple[int, ...]
     dtype: Any
     owner: Variable
-    over_time: bool = False
     busy: int = -1
     flat: bool = True
     over: Memory | None = None
@@ -89,8 +86,8 @@ class Spot:
     step : int or None
     whole : Variable or None
         The concatenation that the value is a part of.
-    part : tuple of slice
-        Its place there.
+    part : tuple of int
+        Its place there: the axis, and the first and last entry of it.
     """
 
     memory: Memory
@@ -192,7 +189,7 @@ class Schedule:
             self._keep_all_steps(loop, state)
         for _, whole in loop.stacks:
             if whole not in self.over_time:
-                memory = Memory(whole.shape, whole.dtype, whole, over_time=True)
+                memory = Memory(whole.shape, whole.dtype, whole)
                 self.over_time[whole] = memory, 0
         for state in loop.states:
             if state not in self.carried:
@@ -225,7 +222,7 @@ class Schedule:
         if not kept or not x.shape or x.is_number or len(same) > 1:
             return
         owner = next((b for a, b in kept if a is y), kept[0][1])
-        memory = Memory((loop.steps + 1, *x.shape), x.dtype, owner, over_time=True)
+        memory = Memory((loop.steps + 1, *x.shape), x.dtype, owner)
         self.carried[state] = memory
         for a, b in kept:
             self.over_time[b] = memory, int((a is y) != loop.reverse)

@@ -58,6 +58,7 @@ def propagate_copies(program: Program) -> Program:
     """
     shows = _shown_by(program)
     names: dict[Variable, Any] = {}
+    same: dict[Variable, Variable] = {}  # stacks of one value, which is the same in all steps
 
     def replace(y: Variable, x: Any, view: bool) -> None:
         if not view and y in reach(program.outputs, shows):
@@ -74,9 +75,13 @@ def propagate_copies(program: Program) -> Program:
                 replace(line.out, line.args[0], line.function in VIEWS)
             continue
         wholes = {x: whole for x, whole in line.slices if whole.shape[0] == line.steps}
+        names |= {x: same[whole] for x, whole in line.slices if whole in same}
+        inside = set(line.inside)
         for x, y in line.stacks:
             if x in wholes:
                 replace(y, wholes[x], False)
+            elif x not in inside:
+                same[y] = x
         for state in line.states:
             if state.next is state.inside:
                 names |= {state.inside: state.start, state.last: state.start}

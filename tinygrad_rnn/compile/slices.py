@@ -18,13 +18,14 @@ class Piece:
     ----------
     root : Variable
     views : tuple of (str, tuple)
-        Transposes by their axes, and reshapes by their shapes.
+        Transposes by their axes, reshapes by their shapes, and slices along other axes by their
+        ends.
     start, stop, size : int
         The slice, and the length of the whole, along the axis in question.
     """
 
     root: Variable
-    views: tuple[tuple[str, tuple[int, ...]], ...]
+    views: tuple[tuple[str, tuple[Any, ...]], ...]
     start: int
     stop: int
     size: int
@@ -43,7 +44,19 @@ def piece(x: Variable, axis: int, made: Makers) -> Piece | None:
         return None
     match line.function:
         case "index":
-            return _slice(shown, line.settings["index"], axis)
+            ends = _ends(shown, line.settings["index"])
+            if ends is None:
+                return None
+            (start, stop), size = ends[axis], shown.shape[axis]
+            others = tuple((None, None) if k == axis else end for k, end in enumerate(ends))
+            view = ("index", others)
+            if (start, stop) != (0, size):
+                whole = all(
+                    end in ((None, None), (0, n))
+                    for end, n in zip(others, shown.shape, strict=True)
+                )
+                return Piece(shown, () if whole else (view,), start, stop, size)
+            part = piece(shown, axis, made)
         case "transpose":
             axes = tuple(line.settings["axes"])
             part = piece(shown, axes[axis], made)
@@ -56,8 +69,12 @@ def piece(x: Variable, axis: int, made: Makers) -> Piece | None:
     return part and Piece(part.root, (*part.views, view), part.start, part.stop, part.size)
 
 
-def _slice(x: Variable, index: Any, axis: int) -> Piece | None:
-    """Return the piece that an index gives, if it is a slice along this axis only."""
+def _grown(x: Variable, axis: int, size: int) -> tuple[int, ...]:
+    return (*x.shape[:axis], size, *x.shape[axis + 1 :])
+
+
+def _ends(x: Variable, index: Any) -> list[tuple[int, int]] | None:
+    """Return where an index starts and stops along each axis, if it is slices only."""
     parts = list(index) if isinstance(index, tuple) else [index]
     if ... in parts:
         k = parts.index(...)
@@ -65,13 +82,7 @@ def _slice(x: Variable, index: Any, axis: int) -> Piece | None:
     parts += [slice(None)] * (len(x.shape) - len(parts))
     if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
         return None
-    ends = [part.indices(n) for part, n in zip(parts, x.shape, strict=True)]
-    if any(
-        end[:2] != (0, n) for k, (end, n) in enumerate(zip(ends, x.shape, strict=True)) if k != axis
-    ):
-        return None
-    start, stop, _ = ends[axis]
-    return Piece(x, (), start, stop, x.shape[axis])
+    return [part.indices(n)[:2] for part, n in zip(parts, x.shape, strict=True)]
 
 
 def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
@@ -96,14 +107,20 @@ def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> 
     first: Any = piece(parts[0], axis, made)
     x, stop = first.root, first.start + sum(part.shape[axis] for part in parts)
     for function, setting in first.views:
-        key = "axes" if function == "transpose" else "shape"
-        x = write(lines, function, x, **{key: setting})
+        match function:
+            case "transpose":
+                x = write(lines, function, x, axes=setting)
+            case "reshape":
+                x = write(lines, function, x, shape=setting)
+            case _:
+                x = write(lines, function, x, index=tuple(slice(*ends) for ends in setting))
     if (first.start, stop) == (0, first.size):
         return x
     return write(lines, "index", x, index=columns(axis, first.start, stop))
 
 
 def columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
+    """Return the index of a slice along one axis."""
     return (*(slice(None),) * axis, slice(start, stop))
 
 

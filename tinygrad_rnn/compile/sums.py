@@ -9,7 +9,7 @@ from .instructions import Instruction, Loop, Program, Variable
 from .over_time import over_time, slices_of, stack, with_shape
 from .rewriting import alias, around_loops, write
 
-LINEAR = frozenset({"transpose", "reshape", "add", "subtract", "negative"})
+LINEAR = frozenset({"transpose", "reshape", "add", "subtract", "negative", "scatter"})
 
 
 def sum_over_time(program: Program) -> Program:
@@ -93,6 +93,8 @@ class Totals:
                 alike = all(y.shape == x.shape and y.dtype == x.dtype for y in read)
             case "negative":
                 alike = True
+            case "scatter":
+                alike = len(read) == len(line.args) == line.settings["count"]
             case "multiply":
                 alike = len(read) == 1 and read[0].shape == x.shape and read[0].dtype == x.dtype
             case "matmul":
@@ -102,7 +104,7 @@ class Totals:
         if not alike or not read or self.uses[x] != 1:
             return None
         args = [self.total(y) if y in read else y for y in (first, *others)]
-        return write(self.after, line.function, *args)
+        return write(self.after, line.function, *args, **line.settings)
 
     def _product(self, a: Variable, b: Variable) -> Variable:
         """Write the sum of the products of two matrices as one product."""
