@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -54,7 +55,8 @@ def computed_in(line: Instruction) -> list[np.dtype] | None:
     """
     kinds, _ = TEMPLATES.get(line.function, ("", ""))
     types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
-    if not kinds or all(isinstance(dtype, type) for dtype in types) or len(line.out.shape) > 8:
+    numbers = all(isinstance(dtype, type) for dtype in types) and line.function != "astype"
+    if not kinds or numbers or len(line.out.shape) > 8:
         return None
     if any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args):
         return None
@@ -103,15 +105,18 @@ def number(value: Any) -> str:
     return literal(value)
 
 
-def inner_index(line: Instruction, index: list[str]) -> list[str]:
-    """Return the index into the argument of a view that shows the entry at `index`."""
+def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
+    """Return the index into the argument of a view that shows the entry at `index`.
+
+    `size` returns the text of a length.
+    """
     shape, s = line.args[0].shape, line.settings
     if line.function == "transpose":
         return [index[list(s["axes"]).index(axis)] for axis in range(len(shape))]
     if line.function == "broadcast_to":
         return aligned(shape, index)
     if line.function == "reshape":
-        return _reshaped(line, index)
+        return _reshaped(line, index, size)
     return indexed(s["index"], shape, index)
 
 
@@ -121,19 +126,20 @@ def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
     return ["0" if n == 1 else i for n, i in zip(shape, last, strict=True)]
 
 
-def _reshaped(line: Instruction, index: list[str]) -> list[str]:
+def _reshaped(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
     old, new = line.args[0].shape, line.out.shape
     if [n for n in old if n != 1] == [n for n in new if n != 1]:
         rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
         return ["0" if n == 1 else next(rest) for n in old]
     place = "0"
     for i, n in zip(index, new, strict=True):
-        place = i if place == "0" else f"({place}) * {n} + {i}"
+        place = i if place == "0" else f"({place}) * {size(n)} + {i}"
     found = []
     for axis, n in enumerate(old):
-        after = prod(old[axis + 1 :])
-        text = place if after == 1 else f"({place}) // {max(after, 1)}"
-        found.append("0" if n == 1 else text if axis == 0 else f"({text}) % {max(n, 1)}")
+        after = max(prod(old[axis + 1 :]), 1)
+        text = place if after == 1 else f"({place}) // {size(after)}"
+        first = prod(old[:axis]) == 1
+        found.append("0" if n == 1 else text if first else f"({text}) % {size(max(n, 1))}")
     return found
 
 

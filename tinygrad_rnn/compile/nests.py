@@ -31,6 +31,7 @@ from .entries import (
 )
 from .formulas import Text, expression
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
+from .lowered import pick_entries, put_entries
 from .names import WORDS
 from .schedule import INTO
 
@@ -94,6 +95,12 @@ class Names:
         Returns a name, like its argument, that nothing in the program has.
     blocked : set of str
         Names that a value must not have.
+    steps : int or None
+        The length that the text calls T.
+    refs : dict of Variable to str
+        What the program calls the values from outside of the loop.
+    sizes : dict of int to str
+        The names of lengths.
     places : dict of Variable to Place
         For values that have an array.
     makers : dict of Variable to Instruction, Loop or Slice
@@ -106,8 +113,9 @@ class Names:
         The arrays that are allocated before the loop.
     """
 
-    def __init__(self, fresh: Any, blocked: set[str]):
-        self.fresh, self.blocked = fresh, blocked
+    def __init__(self, fresh: Any, blocked: set[str], steps: int | None, refs: Any):
+        self.fresh, self.blocked, self.steps, self.refs = fresh, blocked, steps, refs
+        self.sizes: dict[int, str] = {}
         self.places: dict[Variable, Place] = {}
         self.makers: dict[Variable, Any] = {}
         self.outside: dict[Variable, Instruction] = {}
@@ -134,6 +142,16 @@ class Names:
             name = f"{wish}_{n}" if wish[-1].isdigit() else f"{wish}{n}"
         self.blocked.add(name)
         return name
+
+    def size(self, n: int) -> str:
+        """Return the name of a length, so that another length needs no other function."""
+        if n < 2:
+            return str(n)
+        if n == self.steps:
+            return "T"
+        if n not in self.sizes:
+            self.sizes[n] = self._local(f"n{len(self.sizes) + 1}")
+        return self.sizes[n]
 
     def index(self, count: int) -> list[str]:
         """Return the names of as many loop indices."""
@@ -200,13 +218,18 @@ def _sink(
             level[y] = max(target, level[y])
 
 
+def _is_arithmetic(line: Any) -> bool:
+    """Return True for a line of Python numbers, which comes first."""
+    return isinstance(line, Instruction) and all(x.is_number for x in (line.out, *line.uses))
+
+
 def _in_order(
     lines: list[Any], level: dict[Variable, int], entrywise: set[Variable]
 ) -> list[list[Any]]:
     found: dict[int, list[list[Any]]] = {}
     nests: dict[Any, list[Any]] = {}
     last = 0
-    for line in lines:
+    for line in sorted(lines, key=lambda line: not _is_arithmetic(line)):
         last = level[line.results[0]] if line.results else last
         here = found.setdefault(last, [])
         if not line.results or line.results[0] not in entrywise:
@@ -244,6 +267,8 @@ def is_native(line: Any) -> bool:
         return True
     known = all(x.dtype in DTYPES and not x.is_number for x in (line.out, *line.uses))
     known = known and all(len(x.shape) <= 8 for x in (line.out, *line.uses))
+    if line.function == "call" and line.settings["function"] in (pick_entries, put_entries):
+        return known and line.args[1].dtype.kind == "i" and line.args[0].dtype == line.out.dtype
     if line.function in REDUCTIONS:
         full = line.function not in ("max", "min") or 0 not in line.args[0].shape
         logical = line.function in ("any", "all")
@@ -327,7 +352,8 @@ class Body:
     def array(self, x: Variable) -> str:
         """Return the name of a value that is not made here."""
         if x not in self.names.given:
-            self.names.given[x] = self.names.name(x)
+            ref = self.names.refs[x]
+            self.names.given[x] = str(ref) if ref.isidentifier() else self.names.name(x)
         return self.use(self.names.given[x])
 
     def entry(self, x: Any, index: list[str]) -> str:
@@ -342,7 +368,7 @@ class Body:
             return self.entry(maker.whole, [maker.time, *index])
         view = self.names.outside.get(x, maker)
         if place is None and view is not None and is_view(view):
-            return self.entry(view.args[0], inner_index(view, index))
+            return self.entry(view.args[0], inner_index(view, index, self.names.size))
         if place is None:
             name = self.array(x) if maker is None else self.use(self.names.name(x))
             return name if x.is_number else f"{name}[{', '.join(index) or '()'}]"
@@ -366,7 +392,7 @@ class Body:
             return self.extent(maker.args[0], maker.settings["axes"][axis])
         if place is None and maker is None and x not in self.names.outside:
             return f"{self.array(x)}.shape[{axis}]"
-        return str(x.shape[axis])
+        return self.names.size(x.shape[axis])
 
     def head(self, extents: Iterable[str], index: list[str]) -> int:
         """Write the heads of loops over entries, and return how deep they go."""
@@ -375,25 +401,48 @@ class Body:
             self.say(f"for {i} in range({n}):", depth)
         return depth + 1
 
-    def whole(self, x: Any) -> str:
-        """Return the text of the whole array of a value."""
+    def whole(self, x: Any, native: bool = False) -> str:
+        """Return the text of the whole array of a value; for BLAS if Numba compiles it."""
         if not isinstance(x, Variable):
             return number(x)
         place, maker = self.names.places.get(x), self.names.makers.get(x)
         if place is not None:
-            part = [":"] * len(x.shape)
+            part = [":"] * place.axis
             if place.axis >= 0:
-                part[place.axis] = f"{place.start}:{place.start + x.shape[place.axis]}"
-                part = part[: place.axis + 1]
-            else:
-                part = []
+                start, n = place.start, self.names.size(x.shape[place.axis])
+                part.append(f"{start}:{start} + {n}" if start else f":{n}")
             at = ", ".join((*place.prefix, *part))
             return f"{self.use(place.array)}[{at}]" if at else self.use(place.array)
         if isinstance(maker, Slice):
-            return f"{self.whole(maker.whole)}[{maker.time}]"
+            return f"{self.whole(maker.whole, native)}[{maker.time}]"
         if maker is not None and is_view(maker):
-            return str(expression(maker, [Text(self.whole(maker.args[0]))], self.helpers))
+            inner = self.whole(maker.args[0], native)
+            if native and maker.function == "reshape":
+                if not self._in_order(maker.args[0]):
+                    inner = f"np.ascontiguousarray({inner})"
+                return f"{inner}.reshape({', '.join(map(self.names.size, x.shape))})"
+            return str(expression(maker, [Text(inner)], self.helpers))
         return self.array(x) if maker is None else self.use(self.names.name(x))
+
+    def _in_order(self, x: Variable) -> bool:
+        """Return True if the array of a value is known to be in C order."""
+        place, maker = self.names.places.get(x), self.names.makers.get(x)
+        if place is not None:
+            return place.axis <= 0
+        if isinstance(maker, Slice):
+            return self._in_order(maker.whole)
+        if isinstance(maker, Instruction) and maker.function == "index":
+            index = maker.settings["index"]
+            index = index if isinstance(index, tuple) else (index,)
+            rows = all(isinstance(e, int | np.integer) for e in index[:-1])
+            last = index[-1] if index else 0
+            flat = isinstance(last, int | np.integer) or (
+                isinstance(last, slice) and last.step in (None, 1)
+            )
+            return rows and flat and self._in_order(maker.args[0])
+        if isinstance(maker, Instruction) and is_view(maker):
+            return maker.function == "reshape"
+        return True
 
     # -- lines -------------------------------------------------------------------------------------
 
@@ -426,7 +475,7 @@ class Body:
                 return [self.extent(line.out, axis) for axis in axes]
             for total in targets.get(line.out, ()):
                 return [f"{self.use(total)}.shape[{axis}]" for axis in axes]
-        return [str(n) for n in lines[0].out.shape]
+        return [self.names.size(n) for n in lines[0].out.shape]
 
     def fill(self, x: Variable, to: Place, sign: str = "=") -> None:
         """Write a copy of a value to a place, or add it to what is there."""
@@ -438,7 +487,7 @@ class Body:
             return
         index = self.names.index(len(x.shape))
         extents = [
-            str(n) if to.axis >= 0 else f"{self.use(to.array)}.shape[{len(to.prefix) + axis}]"
+            self.names.size(n) if to.axis >= 0 else f"{self.use(to.array)}.shape[{len(to.prefix) + axis}]"
             for axis, n in enumerate(x.shape)
         ]
         depth = self.head(extents, index)
@@ -478,14 +527,19 @@ class Body:
         """Write a matrix product as loops, or by BLAS."""
         a, b = line.args
         place = self.names.places[line.out]
-        flat = len(a.shape) == len(b.shape) == 2 and line.out.dtype.kind == "f"
+        flat = len(a.shape) > 1 and len(b.shape) == 2
         self.step(True)
-        if flat and prod((*a.shape, b.shape[1])) >= SMALL_PRODUCT:
-            texts = [self._contiguous(x) for x in (a, b)]
-            if place.axis < 0:
-                self.say(f"np.dot({texts[0]}, {texts[1]}, {self.whole(line.out)})")
+        if flat and a.dtype == b.dtype and a.dtype.kind == "f" and work(line) >= SMALL_PRODUCT:
+            first, second, out = self._operand(a), self._operand(b), self.whole(line.out)
+            if len(a.shape) > 2:
+                rows, *ends = map(
+                    self.names.size, (prod(a.shape[:-1]), a.shape[-1], b.shape[-1])
+                )
+                first, out = f"{first}.reshape({rows}, {ends[0]})", f"{out}.reshape({rows}, {ends[1]})"
+            if place.axis <= 0:
+                self.say(f"np.dot({first}, {second}, {out})")
             else:
-                self.say(f"{self.whole(line.out)}[...] = np.dot({texts[0]}, {texts[1]})")
+                self.say(f"{out}[...] = np.dot({first}, {second})")
             return
         index = self.names.index(len(line.out.shape) + 1)
         *index, k = index
@@ -505,17 +559,13 @@ class Body:
         signs = "| &" if line.out.dtype == np.bool_ else "+ *"
         self.say(f"{target} = {target} {signs[0]} {first} {signs[2]} {second}", depth + 1)
 
-    def _contiguous(self, x: Variable) -> str:
+    def _operand(self, x: Variable) -> str:
         """Return an array that BLAS takes: a view is copied, unless it is a transposed matrix."""
         maker, inner = self.names.makers.get(x), x
-        if isinstance(maker, Instruction) and maker.function == "transpose":
-            inner = maker.args[0]
-        place, made = self.names.places.get(inner), self.names.makers.get(inner)
-        entry_of_time = isinstance(made, Slice) and self.source(inner) is made.whole
-        direct = made is None or entry_of_time or place is not None
-        if direct and (place is None or place.axis < 0):
-            return self.whole(x)
-        return f"np.ascontiguousarray({self.whole(x)})"
+        if x not in self.names.places and isinstance(maker, Instruction):
+            inner = maker.args[0] if maker.function == "transpose" else x
+        text = self.whole(x, native=True)
+        return text if self._in_order(inner) else f"np.ascontiguousarray({text})"
 
     def join(self, line: Instruction) -> None:
         """Write those parts of a concatenation that are not in their places yet."""
@@ -537,6 +587,20 @@ class Body:
             target = self._at(self.names.places[line.out], indexed(at, shape, index))
             entry = cast(self.entry(x, index), x.dtype, line.out.dtype)
             self.say(f"{target} += {entry}", depth)
+
+    def pick(self, line: Instruction) -> None:
+        """Write `pick_entries` or `put_entries`, in bounds whatever the index is."""
+        a, at = line.args
+        put = line.settings["function"] is put_entries
+        if put:
+            self.constant(line.out, cast("0", int, line.out.dtype))
+        self.step(True)
+        index = self.names.index(len(at.shape))
+        depth = self.head([self.extent(at, axis) for axis in range(len(at.shape))], index)
+        last = self.extent(line.out if put else a, len(at.shape))
+        row = [*index, f"min(max({self.entry(at, index)}, 0), {last} - 1)"]
+        to = self._at(self.names.places[line.out], row if put else index)
+        self.say(f"{to} = {self.entry(a, index if put else row)}", depth)
 
     def numpy(self, line: Instruction) -> None:
         """Write a line of NumPy."""

@@ -52,7 +52,8 @@ f32 = np.float32
 def plain(*arrays: Any) -> list[np.ndarray]:
     """Return arrays in a layout that loops are compiled for: in one piece and writable."""
     return [
-        a if a.flags.carray or a.flags.farray else np.require(a, None, ["C", "W"]) for a in arrays
+        a if type(a) is np.ndarray and a.flags.carray else np.require(a, None, ["C", "W"])
+        for a in arrays
     ]
 
 
@@ -102,6 +103,7 @@ class NumbaText(NumpyText):
 
     def __init__(self, program: Program, own: int | None):
         self.native: list[str] = []
+        self.sizes: dict[int, str] = {}
         super().__init__(program, own)
         self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
 
@@ -135,6 +137,7 @@ class NumbaText(NumpyText):
         writer = LoopSteps(self, loop, native)
         kept = self._kept(loop, writer.names)
         writer.start(loop, 0)
+        self.sizes = writer.names.sizes
         steps = writer.write(loop, ())
         self._allocate_new(writer.names)
         for text in kept:
@@ -183,7 +186,8 @@ class NumbaText(NumpyText):
 
     def _give(self, names: Names, steps: list[Step]) -> None:
         """Write what the loop calls the values from outside, and their layout if it matters."""
-        used = {name for step in steps if step.native for name in step.used}
+        dots = [step for step in steps if any("np.dot(" in line for line in step.lines)]
+        used = {name for step in steps if step.native or step in dots for name in step.used}
         arrays = {name: x for x, name in names.given.items() if name in used and not x.is_number}
         if arrays:
             left = f"{', '.join(arrays)}{',' if len(arrays) == 1 else ''}"
@@ -210,10 +214,10 @@ class NumbaText(NumpyText):
         if lines and lines[0].startswith("for t in"):
             numbers.remove("t")
         numbers = [x for x in numbers if not re.search(rf"for {x} in ", text)]
+        sizes = {x: n for n, x in self.sizes.items() if re.search(rf"\b{x}\b", text)}
         name = self.names.fresh(wish, everywhere=True)
-        call = f"{name}({', '.join([*numbers, *used])})"
-        self._add(name, f"{DECORATED}\ndef {call}:\n{text}")
-        return call
+        self._add(name, f"{DECORATED}\ndef {name}({', '.join([*numbers, *sizes, *used])}):\n{text}")
+        return f"{name}({', '.join([*numbers, *map(str, sizes.values()), *used])})"
 
 
 def _inside(head: str, steps: list[Step]) -> list[str]:
@@ -237,7 +241,7 @@ class LoopSteps:
         inside = {x for part in walk([loop]) if isinstance(part, Loop) for x in part.inside}
         mine = {text.names.of.get(x) for x in inside}
         others = {name for x, name in text.names.of.items() if x not in inside}
-        self.names = Names(text.names.fresh, (text.names._taken - mine) | others)
+        self.names = Names(text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs)
         self.names.outside = {
             line.out: line
             for line in text.program.lines
@@ -285,7 +289,8 @@ class LoopSteps:
         native = is_native(line)
         if line.function == "matmul" and not (self.native or work(line) < SMALL_PRODUCT):
             native = False
-        write = {"matmul": body.product, "concatenate": body.join, "scatter": body.scatter}
+        write = {"matmul": body.product, "concatenate": body.join, "scatter": body.scatter,
+                 "call": body.pick}  # fmt: skip
         if native and line.function == "zeros":
             body.constant(line.out, cast("0", int, line.out.dtype))
         elif native:
