@@ -174,7 +174,7 @@ def groups(lines: list[Any], source: Any, kept: set[Variable]) -> list[list[Any]
 
     `source` returns the value that a view shows. `kept` are values that are stored in any case.
     """
-    level: dict[Variable, int] = {}
+    level: dict[Any, int] = {}
     maker = {y: line for line in lines for y in line.results}
     entrywise = {y for y, line in maker.items() if is_entrywise(line)}
     effect = 0
@@ -189,13 +189,13 @@ def groups(lines: list[Any], source: Any, kept: set[Variable]) -> list[list[Any]
                 found = max(found, level[base] + (not beside))
         if line.has_effect:
             effect = found = max(found, effect)
-        level |= dict.fromkeys(line.results, found)
+        level |= dict.fromkeys((line, *line.results), found)
     _sink(lines, level, entrywise, source, kept)
     return _in_order(lines, level, entrywise)
 
 
 def _sink(
-    lines: list[Any], level: dict[Variable, int], entrywise: set[Variable], source: Any, kept: Any
+    lines: list[Any], level: dict[Any, int], entrywise: set[Variable], source: Any, kept: Any
 ) -> None:
     """Let a line be computed where it is read, if that needs no array that is not there anyway."""
     users: dict[Variable, list[Any]] = {}
@@ -215,7 +215,7 @@ def _sink(
             for base in map(source, line.uses)
         )
         if free:
-            level[y] = max(target, level[y])
+            level[y] = level[line] = max(target, level[y])
 
 
 def _is_arithmetic(line: Any) -> bool:
@@ -224,18 +224,16 @@ def _is_arithmetic(line: Any) -> bool:
 
 
 def _in_order(
-    lines: list[Any], level: dict[Variable, int], entrywise: set[Variable]
+    lines: list[Any], level: dict[Any, int], entrywise: set[Variable]
 ) -> list[list[Any]]:
     found: dict[int, list[list[Any]]] = {}
     nests: dict[Any, list[Any]] = {}
-    last = 0
     for line in sorted(lines, key=lambda line: not _is_arithmetic(line)):
-        last = level[line.results[0]] if line.results else last
-        here = found.setdefault(last, [])
+        here = found.setdefault(level[line], [])
         if not line.results or line.results[0] not in entrywise:
             here.append([line])
         else:
-            nests.setdefault((last, line.out.shape), []).append(line)
+            nests.setdefault((level[line], line.out.shape), []).append(line)
     for (at, _), nest in nests.items():
         found[at].append(nest)
     return [group for at in sorted(found) for group in found[at]]
