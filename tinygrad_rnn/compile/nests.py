@@ -218,9 +218,14 @@ def _sink(
             level[y] = level[line] = max(target, level[y])
 
 
-def _is_arithmetic(line: Any) -> bool:
-    """Return True for a line of Python numbers, which comes first."""
-    return isinstance(line, Instruction) and all(x.is_number for x in (line.out, *line.uses))
+def _numbers_first(lines: list[Any]) -> list[Any]:
+    """Return the lines with those first that only compute Python numbers from others."""
+    made = {y for line in lines for y in line.results}
+    early: set[Variable] = set()
+    for line in lines:
+        if isinstance(line, Instruction) and line.out.is_number and not line.has_effect:
+            early |= {line.out} if made.isdisjoint(set(line.uses) - early) else set()
+    return sorted(lines, key=lambda line: not (line.results and line.results[0] in early))
 
 
 def _in_order(
@@ -228,7 +233,7 @@ def _in_order(
 ) -> list[list[Any]]:
     found: dict[int, list[list[Any]]] = {}
     nests: dict[Any, list[Any]] = {}
-    for line in sorted(lines, key=lambda line: not _is_arithmetic(line)):
+    for line in _numbers_first(lines):
         here = found.setdefault(level[line], [])
         if not line.results or line.results[0] not in entrywise:
             here.append([line])
@@ -407,7 +412,8 @@ class Body:
         if place is not None:
             part = [":"] * place.axis
             if place.axis >= 0:
-                start, n = place.start, self.names.size(x.shape[place.axis])
+                start, n = place.start, x.shape[place.axis]
+                n = self.names.size(n) if native else n
                 part.append(f"{start}:{start} + {n}" if start else f":{n}")
             at = ", ".join((*place.prefix, *part))
             return f"{self.use(place.array)}[{at}]" if at else self.use(place.array)
@@ -528,7 +534,7 @@ class Body:
         flat = len(a.shape) > 1 and len(b.shape) == 2
         self.step(True)
         if flat and a.dtype == b.dtype and a.dtype.kind == "f" and work(line) >= SMALL_PRODUCT:
-            first, second, out = self._operand(a), self._operand(b), self.whole(line.out)
+            first, second, out = self._operand(a), self._operand(b), self.whole(line.out, True)
             if len(a.shape) > 2:
                 rows, *ends = map(
                     self.names.size, (prod(a.shape[:-1]), a.shape[-1], b.shape[-1])
