@@ -21,6 +21,9 @@ from .errors import messages
 from .graph import EAGER, Node, Value, recorder
 from .op import Op, apply
 
+NO_GRADIENT: Any = object()
+"""What a rule returns for an input that gets no gradient, not even zeros."""
+
 Watch = Callable[[Value, Value, Any, Any], None]
 
 
@@ -119,7 +122,7 @@ def backward_pass(
                 if x.changed > node.index:
                     raise messages.changed_error(x, node)
                 c = together[i] if together else rules[i](*arguments, **params)
-                if c is None:  # an op may give no gradient to an input
+                if c is NO_GRADIENT:
                     continue
                 if type(c) is SparseGrad:
                     sparse.setdefault(x, []).append(c)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..dtypes import get_default_dtype
 from ..graph import Value, context
+from .places import PLAIN
 
 
 def flatten(structure: Any, leaves: list[Any]) -> Any:
@@ -28,6 +29,8 @@ def flatten(structure: Any, leaves: list[Any]) -> Any:
         return kind, *[flatten(part, leaves) for part in structure]
     if kind is dict:
         return kind, *[(name, flatten(part, leaves)) for name, part in structure.items()]
+    if kind is float and structure == 0:  # 0.0 and -0.0 are equal
+        return kind, str(structure)
     return kind, _hashable(structure)
 
 
@@ -57,6 +60,26 @@ def replace(structure: Any, leaves: Any) -> Any:
     if type(structure) is dict:
         return {name: replace(part, leaves) for name, part in structure.items()}
     return structure
+
+
+def find_opaque(structure: Any) -> list[Any]:
+    """Return the parts of arguments that a key knows by identity only: objects with contents."""
+    if isinstance(structure, Value) or type(structure) in (np.ndarray, *PLAIN):
+        return []
+    if isinstance(structure, tuple | list):
+        return [x for part in structure for x in find_opaque(part)]
+    if type(structure) is dict:
+        return [x for part in structure.values() for x in find_opaque(part)]
+    return [structure]
+
+
+def is_untouched(given: Any, before: Any) -> bool:
+    """Return True if all lists and dicts in `given` hold the very objects that `before` holds."""
+    if isinstance(given, tuple | list) and type(given) is type(before):
+        return len(given) == len(before) and all(map(is_untouched, given, before))
+    if type(given) is type(before) is dict:
+        return [*given] == [*before] and all(map(is_untouched, given.values(), before.values()))
+    return given is before
 
 
 class _Same:

@@ -12,7 +12,7 @@ Tensor, but only what is required of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, compress
 from operator import call, is_
@@ -127,22 +127,6 @@ class Guard:
         self._kinds = [(i, *places.read_kind(now[i])) for i in first.values()]
         self._kind_texts = [places.describe_kind(now[i]) for i in first.values()]
         self._addresses = b""
-
-    def snapshot(self) -> Callable[[], None]:
-        """Return a function that puts what is in all dicts and lists back as it is now."""
-        dicts = [(x, dict(x)) for x in self._dicts if isinstance(x, dict)]
-        lists = [(x, list(x)) for x in self._lists if isinstance(x, list)]
-
-        def restore() -> None:
-            for x, old in dicts:
-                if len(x) != len(old) or not all(map(is_, x.values(), old.values())):
-                    x.clear()
-                    x.update(old)
-            for x, old in lists:
-                if len(x) != len(old) or not all(map(is_, x, old)):
-                    x[:] = old
-
-        return restore
 
     def _bind_states(self, states: list[dict[str, np.ndarray]]) -> None:
         """Note the states of all parameters, and what is required of the arrays in them."""

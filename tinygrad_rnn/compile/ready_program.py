@@ -13,7 +13,7 @@ from .generators import position, put_back
 from .guards import Guard
 from .instructions import Expected, Program, Variable
 from .node import Call
-from .traced_function import Result, TracedFunction
+from .traced_function import Original, Result, TracedFunction
 
 Source = tuple[Any, ...]
 
@@ -179,6 +179,10 @@ class ReadyProgram:
             parts = call.results(inputs, values)
 
         def build(part: Any) -> Any:
+            if isinstance(part, Original):
+                found = self._find(part.source)(leaves, tensors)
+                is_known = part.source[0] == "argument" or isinstance(self.place(part.source[1]), int)
+                return found if is_known else found.detach()  # type: ignore  # made in the function
             if not isinstance(part, Result):
                 return part
             if part.output in parts:

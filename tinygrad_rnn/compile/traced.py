@@ -21,13 +21,15 @@ from .instructions import REDUCTIONS, UFUNCS, Place, Variable
 READS = """
 allclose array_equal array_equiv nonzero argwhere flatnonzero count_nonzero unique extract compress
 trim_zeros bincount histogram array_repr array_str array2string save savetxt may_share_memory
-shares_memory copyto put place putmask fill_diagonal
+shares_memory copyto put place putmask fill_diagonal put_along_axis union1d intersect1d setdiff1d
+setxor1d unique_all unique_counts unique_inverse unique_values delete insert piecewise
+apply_along_axis apply_over_axes
 """
 READS = frozenset(READS.split())
 """NumPy's functions whose result depends on numbers in a way that no program can follow."""
 
 METHODS = """
-mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace sort squeeze
+mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace squeeze
 swapaxes dot ravel searchsorted ptp choose
 """
 METHODS = frozenset(METHODS.split())
@@ -56,7 +58,13 @@ def read_error(what: str, x: TracedArray) -> Untraceable:
     name = f" of {x.variable.name}" if x.variable.name else ""
     got = f"{what}{name}, whose numbers differ from call to call"
     fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
-    return Untraceable("numbers that only ops read", got, fix)
+    error = Untraceable("numbers that only ops read", got, fix)
+    x.trace.refused = x.trace.refused or error  # the function may catch it
+    return error
+
+
+class UnknownShape(Untraceable):
+    """An operation whose result has a shape that depends on numbers."""
 
 
 class TracedArray(StandIn, NDArrayOperatorsMixin):
@@ -79,7 +87,6 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
 
     __slots__ = ("numbers", "scalar", "shared", "trace", "variable")
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # for isinstance
-    __hash__ = object.__hash__
 
     def __init__(self, numbers: Any, variable: Variable, trace: Any, shared: bool = False):
         self.numbers, self.variable, self.trace, self.shared = numbers, variable, trace, shared
@@ -94,15 +101,15 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     T = property(lambda self: self.transpose())
     mT = property(lambda self: np.swapaxes(self, -1, -2))  # NumPy's name
 
-    def __repr__(self) -> str:
-        return f"TracedArray({self.variable})"
-
     # -- reads of numbers, which cannot be followed ------------------------------------------------
 
     __bool__, __float__, __int__ = _reads("bool()"), _reads("float()"), _reads("int()")
     __index__, __complex__ = _reads("an index"), _reads("complex()")
     __array__, __contains__ = _reads("np.asarray()"), _reads("in")
     __format__, __delitem__ = _reads("format()"), _reads("del")
+    __str__, __repr__, __hash__ = _reads("str()"), _reads("repr()"), _reads("hash()")  # type: ignore
+    __round__, __trunc__, __reduce_ex__ = _reads("round()"), _reads("int()"), _reads("pickle")
+    __floor__, __ceil__ = _reads("math.floor()"), _reads("math.ceil()")
     tolist, tobytes, nonzero = _reads("tolist()"), _reads("tobytes()"), _reads("nonzero()")
     fill, put, itemset = _reads("fill()"), _reads("put()"), _reads("itemset()")
     data, flat = property(_reads("data")), property(_reads("flat"))
@@ -127,7 +134,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         parts = template if isinstance(template, tuple) else (template,)
         if any(isinstance(p, Place) and arrays[p.number].dtype.kind == "b" for p in parts):
             fix = "use tg.where, whose result has the shape of the mask"
-            raise Untraceable("an index that gives a known shape", "a mask as an index", fix)
+            raise UnknownShape("an index that gives a known shape", "a mask as an index", fix)
         shifted = self.trace.shift(template, 1)
         return self.trace.emit("index_arrays", (self, *arrays), index=shifted)
 
@@ -172,14 +179,17 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             return NotImplemented
         if function in FORMS:
             return FORMS[function](*args, **kwargs)
-        if function.__name__ in READS or "out" in kwargs:
+        is_write = "out" in kwargs or kwargs.get("copy") is False
+        if function.__name__ in READS or is_write:
             raise read_error(f"np.{function.__name__}", self)
         return self.trace.emit_call(function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return partial(getattr(np, name), self)
-        raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r} in a trace")
+        if hasattr(np.ndarray, name) and not name.startswith("__"):
+            raise read_error(f"{name}()", self)
+        raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Return the entries in another dtype."""

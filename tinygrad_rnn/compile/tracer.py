@@ -20,7 +20,7 @@ from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import like, trace_scan
 from .lowered import LOWERED
-from .traced import TracedArray, TracedNumber, Untraceable, is_scalar
+from .traced import TracedArray, TracedNumber, UnknownShape, Untraceable, is_scalar
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -36,6 +36,8 @@ class Tracer(Recorder):
         gradient after all, it is traced again with the gradients as they are.
     reads_grads : bool
         True if the function reads a gradient, or whether there is one, from before the call.
+    refused : Untraceable or None
+        The first read that was refused, even if the function caught the error.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
@@ -62,6 +64,7 @@ class Tracer(Recorder):
 
     def __init__(self, keep_grads: bool = False) -> None:
         self.keep_grads, self.reads_grads = keep_grads, False
+        self.refused: Untraceable | None = None
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
         self.originals: dict[Value, Value] = {}
@@ -112,9 +115,7 @@ class Tracer(Recorder):
     def emit_call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Record the call of a function that has no form of its own."""
         (positional, named), arrays = self.template((tuple(args), dict(kwargs)))
-        result = self.emit(
-            "call", arrays, function=function, positional=positional, named=named
-        )
+        result = self.emit("call", arrays, function=function, positional=positional, named=named)
         if isinstance(result, TracedNumber):
             self.lines.pop()
             got = f"{getattr(function, '__name__', 'a function')}, which returns a Python value"
@@ -124,25 +125,25 @@ class Tracer(Recorder):
     def template(self, structure: Any) -> tuple[Any, list[TracedArray]]:
         """Return a structure with a `Place` for each stand-in, and the stand-ins in order."""
         found: list[TracedArray] = []
+        return self._mark_places(structure, found), found
 
-        def visit(part: Any) -> Any:
-            if isinstance(part, StandIn):
-                found.append(part)  # type: ignore[arg-type]
-                return Place(len(found) - 1)
-            if isinstance(part, Value):
-                raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
-            if isinstance(part, np.ndarray) and part.ndim:
-                found.append(TracedArray(part, self.argument(part), self))
-                return Place(len(found) - 1)
-            if isinstance(part, tuple | list):
-                return type(part)([visit(p) for p in part])
-            if isinstance(part, dict):
-                return {name: visit(p) for name, p in part.items()}
-            if isinstance(part, slice):
-                return slice(visit(part.start), visit(part.stop), visit(part.step))
-            return part
-
-        return visit(structure), found
+    def _mark_places(self, part: Any, found: list[TracedArray]) -> Any:
+        if isinstance(part, StandIn):
+            found.append(part)  # type: ignore[arg-type]
+            return Place(len(found) - 1)
+        if isinstance(part, Value):
+            raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
+        if isinstance(part, np.ndarray) and part.ndim:
+            found.append(TracedArray(part, self.argument(part), self))
+            return Place(len(found) - 1)
+        if isinstance(part, tuple | list):
+            return type(part)([self._mark_places(p, found) for p in part])
+        if isinstance(part, dict):
+            return {name: self._mark_places(p, found) for name, p in part.items()}
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            return slice(*[self._mark_places(end, found) for end in ends])
+        return part
 
     def shift(self, template: Any, by: int) -> Any:
         """Return a template whose places are moved by a number."""
@@ -202,7 +203,7 @@ class Tracer(Recorder):
         self.origins[value] = source, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
         self.originals[seen] = value
-        if value.tracked and value.node is None:
+        if value.node is None and value.array.dtype.kind == "f":
             grad = value._grad
             if grad is None and not self.keep_grads:
                 grad = value.array
@@ -217,11 +218,14 @@ class Tracer(Recorder):
         def run(*arrays: Any, **params: Any) -> Any:
             if not any(isinstance(x, StandIn) for x in (*arrays, *tree.leaves(params))):
                 return op.forward(*arrays, **params)
-            mark = len(self.lines)
+            mark, refused = len(self.lines), self.refused
             try:
                 return LOWERED.get(op.name, op.forward)(*arrays, **params)
+            except UnknownShape:
+                raise
             except Untraceable:
                 del self.lines[mark:]
+                self.refused = refused
                 return self.emit_call(op.forward, arrays, params)
 
         return run
@@ -302,7 +306,10 @@ class Tracer(Recorder):
         """Refuse gradients that would flow on in a graph from before the call."""
         original = self.originals.get(x)
         if original is not None and original.node is not None:
-            expected, fix = "a graph that begins in the function", "call backward outside, or detach"
+            expected, fix = (
+                "a graph that begins in the function",
+                "call backward outside, or detach",
+            )
             name = original.name or f"a result of shape {original.shape}"
             raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
 
@@ -312,7 +319,9 @@ class Tracer(Recorder):
     end_backward = begin_backward
 
 
-def _gives_scalar(function: str, args: Sequence[Any], settings: dict[str, Any], result: Any) -> bool:
+def _gives_scalar(
+    function: str, args: Sequence[Any], settings: dict[str, Any], result: Any
+) -> bool:
     """Return True if NumPy gives a number for this call, whose result has no axes, not an array."""
     if function == "call":
         return isinstance(result, np.generic)
