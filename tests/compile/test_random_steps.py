@@ -139,7 +139,9 @@ def draw_scan(rng):
 def total(result):
     """Return the sum of all Tensors in a result, with weights; None if none is tracked."""
     flat = [y for y in list_leaves(result) if isinstance(y, tg.Tensor) and y.requires_grad]
-    parts = [(y * np.cos(np.arange(y.size)).reshape(y.shape) * (i + 1)).sum() for i, y in enumerate(flat)]
+    parts = [
+        (y * np.cos(np.arange(y.size)).reshape(y.shape) * (i + 1)).sum() for i, y in enumerate(flat)
+    ]
     return sum(parts[1:], parts[0]) if parts else None
 
 

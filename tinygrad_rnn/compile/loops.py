@@ -270,7 +270,7 @@ class TracedScan:
                 values.append(node_value(array, PART, [packed], {"number": i}))
             else:
                 values.append(like(y, array, False))
-            values[-1].name = getattr(y, "name", None)
+            values[-1].name = y.name if i >= len(self.outputs) else None  # a stack has no name
             self.tracer.named.append((values[-1], array.variable))
         return values
 
@@ -378,7 +378,7 @@ class TracedScan:
             if not wanted:
                 return None
             carried[k] = (
-                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace),
+                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.tracer),
                 None,
             )
         seed, arriving = carried[k]

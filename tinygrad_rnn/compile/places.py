@@ -65,7 +65,7 @@ DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functo
 """The packages among `LIBRARIES` whose objects hold what a user stores in them."""
 
 IGNORED: dict[type, set[str]] = {
-    Module: {"_parameters", "_modules", "_buffers", "_scope"},
+    Module: {"_parameters", "_modules", "_buffers", "_scope", "_runs"},
     Optimizer: {"name", "defaults", "steps", "state", "group", "_checked"},
     ResumableSchedule: {"epoch", "best", "waited"},
 }

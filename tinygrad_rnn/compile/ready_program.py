@@ -150,7 +150,9 @@ class ReadyProgram:
         def build(part: Any) -> Any:
             if isinstance(part, Original):
                 found = self._find(part.source)(leaves, tensors)
-                is_known = part.source[0] == "argument" or isinstance(self.place(part.source[1]), int)
+                is_known = part.source[0] == "argument" or isinstance(
+                    self.place(part.source[1]), int
+                )
                 return found if is_known else found.detach()  # type: ignore  # made in the function
             if not isinstance(part, Result):
                 return part

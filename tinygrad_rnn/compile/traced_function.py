@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..dtypes import NUMPY_SCALARS, StandIn
 from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
 from .arguments import is_untouched, replace
-from .instructions import Instruction, Place, Program, Variable, walk
+from .instructions import Expected, Instruction, Place, Program, Variable, walk
 from .loops import find_values_behind, variable_of
 from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
@@ -130,9 +130,9 @@ def trace(
         return stand_ins[id(leaf)]
 
     given = [stand_in(i, leaf) for i, leaf in enumerate(leaves)]
-    for array in given:
-        if isinstance(array, StandIn):
-            array.shared = True  # type: ignore[attr-defined]  # with the caller
+    for leaf, array in zip(leaves, given, strict=True):
+        if isinstance(array, TracedArray):
+            array.shared, array.scalar = True, isinstance(leaf, np.generic)  # the caller's array
     before, now = [
         (replace(args, parts), replace(kwargs, parts)) for parts in (iter(given), iter(given))
     ]
@@ -151,6 +151,8 @@ def trace(
         if "Traced" in str(error):
             fix = "write it with ops, or do it outside of the function"
             tracer.refused = tracer.refused or Untraceable("ops", str(error), fix)
+        if tracer.refused is None and isinstance(error, ArithmeticError | LookupError | ValueError):
+            raise Expected from error  # because of the numbers of this call: the error is eager's
         if tracer.refused is None:
             raise
         raise not_compilable(title, tracer.refused) from error
@@ -185,6 +187,8 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
             return same((x.start, x.stop, x.step), (y.start, y.stop, y.step))
         if x is y or isinstance(x, np.ndarray | Value):  # made in the function, or captured
             return x is y or (type(x) is type(y) and tree.equal(x, y))
+        if isinstance(x, BuiltinFunctionType | MethodType):
+            return bool(x == y)
         if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
             return isinstance(y, FunctionType) and x.__code__ is y.__code__
         if isinstance(x, Original) and isinstance(y, Original):

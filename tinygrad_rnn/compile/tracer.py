@@ -250,7 +250,9 @@ class Tracer(Recorder):
         """Record a condition that each call tests. If it fails, the plain function runs instead."""
         if not isinstance(condition, StandIn):
             return bool(condition)
-        self.emit("expect", (condition,))
+        settings: dict[str, Any] = {}
+        out = Variable("", (), np.dtype(bool))
+        self.lines.append(Instruction("expect", (self.argument(condition),), settings, out))
         return True
 
     def allow(self, condition: Any) -> bool:
