@@ -326,3 +326,22 @@ def test_a_model_is_followed_when_it_is_called_alone():
             if y.requires_grad:
                 (y * y).sum().backward()
         assert_same(look_at(eager), look_at(twin))
+
+
+def test_learning_rates_that_are_read_are_followed():
+    def make():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            ((w * x) ** 2).sum().backward()
+            optimizer.step()
+            return optimizer.lr, optimizer.param_groups[0]["lr"] * 2
+
+        return step, [w, optimizer]
+
+    def change(call, step, things):
+        things[1].lr = (0.1, 0.2, 0.1, 0.3)[call]
+
+    check_twins(make, lambda rng: rng.random(3), 4, between=change, programs=4)

@@ -75,7 +75,7 @@ def test_two_calls_and_one_loss():
     for f in (scanned, fast):
         W.grad, (x, h) = None, draw()
         y, last = f(x, h)
-        z, end = f(y, last)
+        z, _end = f(y, last)
         (z * y).sum().backward()
         found.append([x.grad, h.grad, W.grad])
     assert_same(*found)
@@ -218,7 +218,7 @@ def test_copies_and_pickles():
 
 def test_a_tensor_that_is_returned_as_it_is():
     """An argument or a weight stays the object that it was, with its graph."""
-    x, h = draw()
+    x, _h = draw()
     y = x * 2
     fast = tg.compile(lambda x: (x, x + 1, W))
     a, b, c = fast(y)

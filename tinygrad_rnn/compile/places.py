@@ -66,7 +66,7 @@ DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functo
 
 IGNORED: dict[type, set[str]] = {
     Module: {"_parameters", "_modules", "_buffers", "_scope", "_runs"},
-    Optimizer: {"name", "defaults", "steps", "state", "group", "_checked"},
+    Optimizer: {"name", "defaults", "_steps", "_state", "group", "_checked"},
     ResumableSchedule: {"epoch", "best", "waited"},
 }
 """Attributes that repeat others, count steps, or are guarded in another way."""

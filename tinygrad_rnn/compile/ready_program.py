@@ -95,6 +95,8 @@ class ReadyProgram:
         """Return the Tensors in places if the program is right for a call, else None."""
         tensors = self.guard.current()
         if tensors is not None:
+            if any(group["lr"] != rate for group, rate in self.traced.rates):
+                return None
             for find, dtype in self.grads:
                 grad = find(leaves, tensors)._grad  # type: ignore[attr-defined]
                 if (None if grad is None else grad.dtype) is not dtype:

@@ -85,6 +85,8 @@ class TracedFunction:
     grads : list of (tuple, dtype or None)
         If the function reads gradients from before the call: the sources of the Tensors that have,
         or could have, such a gradient, and its dtype; None for no gradient.
+    rates : list of (dict, float)
+        The parameter groups whose learning rate the function itself reads, and the rate.
     """
 
     title: str
@@ -96,6 +98,7 @@ class TracedFunction:
     steps: list[tuple[Any, int]]
     generators: list[Any]
     grads: list[tuple[Any, Any]]
+    rates: list[tuple[dict[str, Any], float]]
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
@@ -262,13 +265,14 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         structure,
         effects,
         removed,
-        [(o, twin.steps - o.steps) for o, twin in tracer.twins.items()],
+        [(o, twin._steps - o._steps) for o, twin in tracer.twins.items()],
         tracer.generators,
         [
             (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
             for value, (source, _) in tracer.origins.items()
             if tracer.reads_grads and value.node is None and value.array.dtype.kind == "f"
         ],
+        [(group, group["lr"]) for o in tracer.rates for group in vars(o)["_param_groups"]],
     )
     _differentiate(tracer, found, roots)
     for variable, source in tracer.inputs[len(inputs) :]:  # what only the backward pass reads
