@@ -48,11 +48,15 @@ def draw(seed=0, *, grad=True):
 
 
 LOSSES = {
-    "outputs": lambda r: (r["y"] ** 2).sum(), "last": lambda r: r["parts"][0].sum(),
-    "input": lambda r: r["parts"][1].sum(), "state": lambda r: r["parts"][2][0].sum(),
+    "outputs": lambda r: (r["y"] ** 2).sum(),
+    "last": lambda r: r["parts"][0].sum(),
+    "input": lambda r: r["parts"][1].sum(),
+    "state": lambda r: r["parts"][2][0].sum(),
     "two": lambda r: (r["y"][0] * r["parts"][0]).sum(),
-    "all": lambda r: r["y"].sum() + r["parts"][0].mean() + r["parts"][1].sum() * r["parts"][2][0].sum(),
-}  # fmt: skip
+    "all": lambda r: (
+        r["y"].sum() + r["parts"][0].mean() + r["parts"][1].sum() * r["parts"][2][0].sum()
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LOSSES)
