@@ -206,8 +206,7 @@ class TracedScan:
         part = self.tracer.see(part) if isinstance(part, Value) else part
         if isinstance(getattr(part, "array", part), StandIn):
             return part
-        array = self.tracer.emit("copy", (part,))
-        return array
+        return self.tracer.emit("copy", (part,))
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -236,10 +235,8 @@ class TracedScan:
 
     def stack(self, inside: Variable, numbers: np.ndarray) -> TracedArray:
         """Return what stands for all steps of a variable of the body."""
-        for known, whole in self.loop.stacks:
-            if known is inside:
-                break
-        else:
+        whole = dict(self.loop.stacks).get(inside)
+        if whole is None:
             shape = (self.loop.steps, *inside.shape)
             whole = Variable(inside.name, shape, inside.dtype)
             self.loop.stacks.append((inside, whole))
@@ -247,7 +244,7 @@ class TracedScan:
 
     def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
         """Return the results of the loop as Tensors. One node stands for the whole loop."""
-        inner = {v for v in self._graph([y for y in inside if isinstance(y, Value)])}
+        inner = set(self._graph([y for y in inside if isinstance(y, Value)]))
         own = {x for x in (*self.inside_xs, *self.olds) if isinstance(x, Value)}
         self.outer = list(
             dict.fromkeys(
@@ -270,7 +267,7 @@ class TracedScan:
                 values.append(node_value(array, PART, [packed], {"number": i}))
             else:
                 values.append(like(y, array, False))
-            values[-1].name = getattr(y, "name", None)
+            values[-1].name = y.name if i >= len(self.outputs) else None  # a stack has no name
             self.tracer.named.append((values[-1], array.variable))
         return values
 
@@ -373,12 +370,12 @@ class TracedScan:
         return inputs + [self.starts[k] for k in first]
 
     def _carry(self, back: Loop, k: int, flow: Any, carried: dict[int, Any], wanted: bool) -> Any:
-        """Carry the gradient of a part of the state to the step before; return that at the start."""
+        """Carry the gradient of a part of the state back; return that at the start if wanted."""
         if k not in carried:  # a state that starts tracked, and is not tracked after a step
             if not wanted:
                 return None
             carried[k] = (
-                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace),
+                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.tracer),
                 None,
             )
         seed, arriving = carried[k]
@@ -394,12 +391,12 @@ class TracedScan:
 
     def _keep_histories(self, back: Loop) -> None:
         """Stack what the loop for the gradients reads of the first loop, and slice it there."""
-        wholes = {inside: whole for inside, whole in self.loop.slices}
+        wholes = dict(self.loop.slices)
         renamed: dict[Variable, Variable] = {}
         inside = set(self.loop.inside)
         for x in back.uses:
             if x in inside:
-                whole = wholes[x] if x in wholes else None
+                whole = wholes.get(x)
                 if whole is None:
                     whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
                 renamed[x] = Variable(x.name, x.shape, x.dtype, x.note)
