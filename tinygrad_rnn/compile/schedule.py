@@ -34,6 +34,9 @@ NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "dr
 SMALL = 1 << 15
 """Outside of loops, arrays of fewer bytes than this are cheap to allocate."""
 
+LASTING = 1 << 16
+"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults."""
+
 FLAT = frozenset({"matmul", "zeros", "scatter"})
 """Functions whose results are in C order, whatever the order of the arguments."""
 
@@ -69,6 +72,11 @@ class Memory:
     def key(self) -> Any:
         """The shape and dtype."""
         return self.shape, self.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The memory in bytes."""
+        return prod(self.shape) * self.dtype.itemsize
 
     @property
     def size(self) -> Any:
@@ -113,6 +121,8 @@ class Schedule:
         For every value that shares memory, or may: what it is in.
     carried : dict of State to Memory
         For states of which all steps are kept: the array of T + 1 entries.
+    lasting : list of Memory
+        The memory that is kept for the next call. No output is in it.
     swapped : dict of State to (Memory, Memory)
         For states whose next value is written while the last one is read: the two take turns.
     new : set of Variable
@@ -125,6 +135,7 @@ class Schedule:
         self.spots: dict[Variable, Spot] = {}
         self.buffers: dict[Loop, list[Memory]] = defaultdict(list)
         self.over_time: dict[Variable, tuple[Memory, int]] = {}
+        self.lasting: list[Memory] = []
         self.carried: dict[State, Memory] = {}
         self.swapped: dict[State, tuple[Memory, Memory]] = {}
         self.roots: dict[Variable, frozenset[Variable]] = {}
