@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable, walk
-from .schedule import (
-    FLAT, FOREVER, INTO, LASTING, NEW, SMALL, Memory, Schedule, Spot, reads
-)  # fmt: skip
+from .schedule import FLAT, FOREVER, INTO, NEW, SMALL, Memory, Schedule, Spot, reads
+
+LASTING = 1 << 20
+"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults."""
 
 
 def schedule_of(program: Program) -> Schedule:
@@ -262,10 +263,9 @@ class Body:
     def _over(self, line: Instruction, i: int) -> Memory | None:
         """Return the memory of an argument that is dead after the line."""
         for x in dict.fromkeys(line.uses):
-            lasting = not self.loop and self.living.get(x) in self.schedule.lasting
-            if lasting and self.pinned(line.out):
-                continue
-            if x in self.living and self.last[x] == i and self._in_place(line, x):
+            lasting = self.living.get(x) in self.schedule.lasting and self.pinned(line.out)
+            dead = x in self.living and self.last[x] == i and not lasting
+            if dead and self._in_place(line, x):
                 return self.living.pop(x)
         return None
 

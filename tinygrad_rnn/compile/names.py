@@ -36,25 +36,15 @@ class Names:
     def __init__(self, program: Program, schedule: Schedule, taken: Iterable[str]):
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
-        self._taken = {
-            "np",
-            "t",
-            "t2",
-            "t3",
-            "T",
-            "work",
-            "spare",
-            "Expected",
-            *dir(builtins),
-            *taken,
-        }
+        self._taken = {*"np t t2 t3 T work spare Expected".split(), *dir(builtins), *taken}
         self._wishes: dict[Variable, str] = {}
         self._leads: dict[Variable, Variable] = {}
         self._lasting = {memory.owner for memory in schedule.lasting}
         self._wish(program.lines)
         self._wish_for_starts(program)
+        letters = iter("xyz")
         for x in program.inputs:
-            self._give(x, "x")
+            self._give(x, "" if x.name else next(letters, "x"))
         self._name(program.lines)
 
     def fresh(self, wish: str, everywhere: bool = False) -> str:

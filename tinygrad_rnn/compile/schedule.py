@@ -34,9 +34,6 @@ NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "dr
 SMALL = 1 << 15
 """Outside of loops, arrays of fewer bytes than this are cheap to allocate."""
 
-LASTING = 1 << 16
-"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults."""
-
 FLAT = frozenset({"matmul", "zeros", "scatter"})
 """Functions whose results are in C order, whatever the order of the arguments."""
 
