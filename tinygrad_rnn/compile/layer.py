@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import argument_error
+from ..graph import EAGER, recorder
 from ..nn.module import Module
 from ..scan import scan
 from ..tensor import Tensor
