@@ -19,7 +19,7 @@ from ..dtypes import StandIn
 from ..graph import Node, ScopePart, Value, clock, context, see
 from ..scan import _require_pair
 from ..tensor import Tensor
-from .instructions import Loop, State, Variable, walk
+from .instructions import Instruction, Loop, State, Variable, walk
 from .traced import TracedArray, Untraceable, is_scalar
 
 if TYPE_CHECKING:
@@ -162,11 +162,9 @@ class TracedScan:
                 output, new = _require_pair(self.cell(x, state), state, t)
                 self.output = output
                 self.outputs = [self._result(part) for part in tree.leaves(output)]
-                self.new = [
-                    self._result(part)
-                    for old, part in zip(tree.leaves(state), tree.leaves(new), strict=True)
-                    if self._is_carried(old, part)
-                ]
+                pairs: list[tuple[Any, Any]] = []
+                tree.map(lambda *pair: pairs.append(pair), state, new)
+                self.new = [self._result(b) for a, b in pairs if self._is_carried(a, b)]
         finally:
             context.reset(token)
         self.new_structure = new
@@ -235,6 +233,10 @@ class TracedScan:
 
     def stack(self, inside: Variable, numbers: np.ndarray) -> TracedArray:
         """Return what stands for all steps of a variable of the body."""
+        if inside.is_number:
+            number, inside = inside, Variable(inside.name, (), np.dtype(inside.dtype))
+            line = Instruction("astype", (number,), {"dtype": inside.dtype}, inside)
+            self.loop.body.append(line)
         whole = dict(self.loop.stacks).get(inside)
         if whole is None:
             shape = (self.loop.steps, *inside.shape)
@@ -399,8 +401,11 @@ class TracedScan:
                 whole = wholes.get(x)
                 if whole is None:
                     whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
-                renamed[x] = Variable(x.name, x.shape, x.dtype, x.note)
-                back.slices.append((renamed[x], whole))
+                renamed[x] = taken = Variable(x.name, x.shape, x.dtype, x.note)
+                if x.is_number:
+                    taken = Variable(x.name, (), np.dtype(x.dtype))
+                    back.body.insert(0, Instruction("item", (taken,), {}, renamed[x]))
+                back.slices.append((taken, whole))
         rename([back], renamed)
 
 
