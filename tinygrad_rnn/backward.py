@@ -182,7 +182,7 @@ def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
         sizes = enumerate(zip(c.shape, shape, strict=True))
         stretched = tuple([axis for axis, (n, m) in sizes if m == 1 and n != 1])
         c = widen(c).sum(axis=stretched, keepdims=True) if stretched else c
-    return c if c.shape == shape else c + np.zeros(shape, c.dtype)
+    return c if c.shape == shape else np.broadcast_to(c, shape).copy()
 
 
 _locks: dict[int, Any] = {}

@@ -118,18 +118,34 @@ def _load_optimizer(m, o):
 
 
 CHANGES = {
-    "rate": _set("o.lr", 0.1), "rate_0": _set("o.lr", 0), "betas": _set("o.betas", (0.5, 0.6)),
-    "decay": _set("o.weight_decay", 0.5), "amsgrad": _set("o.amsgrad", True),
-    "attribute": _set("m.factor", 3.0), "integer": _set("m.factor", 1), "bool": _set("m.factor", True),
-    "list": lambda m, o: m.parts.__setitem__(0, 0.5), "longer": lambda m, o: m.parts.append(4.0),
-    "own": _set("m.settings.scale", 2.0), "own_list": lambda m, o: m.settings.steps.insert(0, 3.0),
-    "own_dict": lambda m, o: m.settings.names.update(shift=1.0), "write": _write,
-    "new_array": _set("m.table", np.zeros(3)), "data": _assign_data, "load": _load, "freeze": _freeze,
-    "thaw": _thaw, "eval": lambda m, o: m.eval(), "train": lambda m, o: m.train(),
-    "new_tensor": _new_weight, "function": _set("m.activation", tg.sigmoid), "grads": _new_grads,
-    "dropout": _set("m.drop.p", 0.5), "load_optimizer": _load_optimizer,
+    "rate": _set("o.lr", 0.1),
+    "rate_0": _set("o.lr", 0),
+    "betas": _set("o.betas", (0.5, 0.6)),
+    "decay": _set("o.weight_decay", 0.5),
+    "amsgrad": _set("o.amsgrad", True),
+    "attribute": _set("m.factor", 3.0),
+    "integer": _set("m.factor", 1),
+    "bool": _set("m.factor", True),
+    "list": lambda m, o: m.parts.__setitem__(0, 0.5),
+    "longer": lambda m, o: m.parts.append(4.0),
+    "own": _set("m.settings.scale", 2.0),
+    "own_list": lambda m, o: m.settings.steps.insert(0, 3.0),
+    "own_dict": lambda m, o: m.settings.names.update(shift=1.0),
+    "write": _write,
+    "new_array": _set("m.table", np.zeros(3)),
+    "data": _assign_data,
+    "load": _load,
+    "freeze": _freeze,
+    "thaw": _thaw,
+    "eval": lambda m, o: m.eval(),
+    "train": lambda m, o: m.train(),
+    "new_tensor": _new_weight,
+    "function": _set("m.activation", tg.sigmoid),
+    "grads": _new_grads,
+    "dropout": _set("m.drop.p", 0.5),
+    "load_optimizer": _load_optimizer,
     "tensor_written": lambda m, o: m.shift.data.__setitem__(0, 2.0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore:compile")
@@ -326,3 +342,22 @@ def test_a_model_is_followed_when_it_is_called_alone():
             if y.requires_grad:
                 (y * y).sum().backward()
         assert_same(look_at(eager), look_at(twin))
+
+
+def test_learning_rates_that_are_read_are_followed():
+    def make():
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            ((w * x) ** 2).sum().backward()
+            optimizer.step()
+            return optimizer.lr, optimizer.param_groups[0]["lr"] * 2
+
+        return step, [w, optimizer]
+
+    def change(call, step, things):
+        things[1].lr = (0.1, 0.2, 0.1, 0.3)[call]
+
+    check_twins(make, lambda rng: rng.random(3), 4, between=change, programs=4)

@@ -48,11 +48,15 @@ def draw(seed=0, *, grad=True):
 
 
 LOSSES = {
-    "outputs": lambda r: (r["y"] ** 2).sum(), "last": lambda r: r["parts"][0].sum(),
-    "input": lambda r: r["parts"][1].sum(), "state": lambda r: r["parts"][2][0].sum(),
+    "outputs": lambda r: (r["y"] ** 2).sum(),
+    "last": lambda r: r["parts"][0].sum(),
+    "input": lambda r: r["parts"][1].sum(),
+    "state": lambda r: r["parts"][2][0].sum(),
     "two": lambda r: (r["y"][0] * r["parts"][0]).sum(),
-    "all": lambda r: r["y"].sum() + r["parts"][0].mean() + r["parts"][1].sum() * r["parts"][2][0].sum(),
-}  # fmt: skip
+    "all": lambda r: (
+        r["y"].sum() + r["parts"][0].mean() + r["parts"][1].sum() * r["parts"][2][0].sum()
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -75,7 +79,7 @@ def test_two_calls_and_one_loss():
     for f in (scanned, fast):
         W.grad, (x, h) = None, draw()
         y, last = f(x, h)
-        z, end = f(y, last)
+        z, _end = f(y, last)
         (z * y).sum().backward()
         found.append([x.grad, h.grad, W.grad])
     assert_same(*found)
@@ -218,7 +222,7 @@ def test_copies_and_pickles():
 
 def test_a_tensor_that_is_returned_as_it_is():
     """An argument or a weight stays the object that it was, with its graph."""
-    x, h = draw()
+    x, _h = draw()
     y = x * 2
     fast = tg.compile(lambda x: (x, x + 1, W))
     a, b, c = fast(y)

@@ -16,29 +16,65 @@ SIZE, BATCH = 3, 2
 # -- random expressions of arrays of shape (BATCH, SIZE) -------------------------------------------
 
 ONE = [
-    tg.tanh, tg.sigmoid, tg.relu, tg.sin, lambda a: a * 0.5, lambda a: 1 - a, lambda a: -a,
-    lambda a: tg.exp(-a * a), lambda a: tg.sqrt(a * a + 1), lambda a: tg.softmax(a, axis=-1),
-    lambda a: tg.log_softmax(a, axis=0), lambda a: a[:, ::-1], lambda a: a[::-1],
-    lambda a: tg.where(a > 0, a, 0.1 * a), lambda a: tg.where(np.isnan(a), 0.0, a),
-    lambda a: a - a.mean(axis=-1, keepdims=True), lambda a: a / (1 + tg.abs(a)).sum(0),
-    lambda a: tg.concatenate([a[:, 1:], a[:, :1]], axis=1), lambda a: tg.stack([a, a * 2]).sum(0),
-    lambda a: a.T.reshape(SIZE, BATCH).T, lambda a: tg.clip(a, -0.5, 0.5), lambda a: a**2,
-    lambda a: (a > 0.1) * a, lambda a: (a.max(axis=0) + a) * 0.5, lambda a: a[[1, 0]],
-    lambda a: a[:, np.array([2, 0, 1])], lambda a: tg.cumsum(a, axis=1) * 0.3, tg.detach,
-    lambda a: tg.where(a == a.max(axis=-1, keepdims=True), 1.0, a), lambda a: a[1] + a * 0.1,
-    lambda a: a[..., 0][:, None] * 0.5 + a, lambda a: tg.broadcast_to(a[0], (BATCH, SIZE)),
-    lambda a: tg.maximum(a, 0.2) - tg.minimum(a, -0.1), lambda a: a * a.argmax(-1)[:, None] * 0.2,
-    lambda a: a.reshape(-1)[::2].reshape(1, -1) + a, lambda a: tg.einsum("bi->b", a)[:, None] * a,
-    lambda a: tg.split(a, 3, axis=1)[1] + a * 0.2, lambda a: tg.pad(a, ((0, 0), (1, 0)))[:, :-1],
-    lambda a: tg.log1p(tg.abs(a)), lambda a: a * np.sign(a), lambda a: tg.arctan2(a, 1 + a * a),
-]  # fmt: skip
+    tg.tanh,
+    tg.sigmoid,
+    tg.relu,
+    tg.sin,
+    lambda a: a * 0.5,
+    lambda a: 1 - a,
+    lambda a: -a,
+    lambda a: tg.exp(-a * a),
+    lambda a: tg.sqrt(a * a + 1),
+    lambda a: tg.softmax(a, axis=-1),
+    lambda a: tg.log_softmax(a, axis=0),
+    lambda a: a[:, ::-1],
+    lambda a: a[::-1],
+    lambda a: tg.where(a > 0, a, 0.1 * a),
+    lambda a: tg.where(np.isnan(a), 0.0, a),
+    lambda a: a - a.mean(axis=-1, keepdims=True),
+    lambda a: a / (1 + tg.abs(a)).sum(0),
+    lambda a: tg.concatenate([a[:, 1:], a[:, :1]], axis=1),
+    lambda a: tg.stack([a, a * 2]).sum(0),
+    lambda a: a.T.reshape(SIZE, BATCH).T,
+    lambda a: tg.clip(a, -0.5, 0.5),
+    lambda a: a**2,
+    lambda a: (a > 0.1) * a,
+    lambda a: (a.max(axis=0) + a) * 0.5,
+    lambda a: a[[1, 0]],
+    lambda a: a[:, np.array([2, 0, 1])],
+    lambda a: tg.cumsum(a, axis=1) * 0.3,
+    tg.detach,
+    lambda a: tg.where(a == a.max(axis=-1, keepdims=True), 1.0, a),
+    lambda a: a[1] + a * 0.1,
+    lambda a: a[..., 0][:, None] * 0.5 + a,
+    lambda a: tg.broadcast_to(a[0], (BATCH, SIZE)),
+    lambda a: tg.maximum(a, 0.2) - tg.minimum(a, -0.1),
+    lambda a: a * a.argmax(-1)[:, None] * 0.2,
+    lambda a: a.reshape(-1)[::2].reshape(1, -1) + a,
+    lambda a: tg.einsum("bi->b", a)[:, None] * a,
+    lambda a: tg.split(a, 3, axis=1)[1] + a * 0.2,
+    lambda a: tg.pad(a, ((0, 0), (1, 0)))[:, :-1],
+    lambda a: tg.log1p(tg.abs(a)),
+    lambda a: a * np.sign(a),
+    lambda a: tg.arctan2(a, 1 + a * a),
+]
 TWO = [
-    lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / (1 + b * b),
-    tg.maximum, tg.minimum, lambda a, b: tg.where(a > b, a, b * 0.5), lambda a, b: (a @ b.T) @ a * 0.1,
-    lambda a, b: tg.where((a > 0) & (b > 0), a, 1.0), lambda a, b: tg.lerp(a, b, 0.3),
-    lambda a, b: a * (b > 0), lambda a, b: tg.hypot(a + 1.5, b), lambda a, b: a + b[0],
-    lambda a, b: tg.concatenate([a, b])[1:3], lambda a, b: tg.stack([a, b], axis=1)[:, 0],
-]  # fmt: skip
+    lambda a, b: a + b,
+    lambda a, b: a - b,
+    lambda a, b: a * b,
+    lambda a, b: a / (1 + b * b),
+    tg.maximum,
+    tg.minimum,
+    lambda a, b: tg.where(a > b, a, b * 0.5),
+    lambda a, b: (a @ b.T) @ a * 0.1,
+    lambda a, b: tg.where((a > 0) & (b > 0), a, 1.0),
+    lambda a, b: tg.lerp(a, b, 0.3),
+    lambda a, b: a * (b > 0),
+    lambda a, b: tg.hypot(a + 1.5, b),
+    lambda a, b: a + b[0],
+    lambda a, b: tg.concatenate([a, b])[1:3],
+    lambda a, b: tg.stack([a, b], axis=1)[:, 0],
+]
 
 
 def draw_expression(rng, depth, leaves):
@@ -120,9 +156,11 @@ def draw_scan(rng):
             k = tg.tanh(context @ W)  # a result of this call that the cell captures
             env = {"W": W, "V": V, "k": k, "m": table}
             made = {
-                "array": np.full((BATCH, SIZE), 0.1), "tensor": tg.Tensor(np.full((BATCH, SIZE), 0.1)),
-                "tracked": k * 0.5, "weight": start,
-            }  # fmt: skip
+                "array": np.full((BATCH, SIZE), 0.1),
+                "tensor": tg.Tensor(np.full((BATCH, SIZE), 0.1)),
+                "tracked": k * 0.5,
+                "weight": start,
+            }
             state = (*[made[kind] for kind in starts], np.array(0))
             return tg.scan(cell(env), (x, tokens) if several else x, state, reverse=reverse)
 
@@ -139,7 +177,9 @@ def draw_scan(rng):
 def total(result):
     """Return the sum of all Tensors in a result, with weights; None if none is tracked."""
     flat = [y for y in list_leaves(result) if isinstance(y, tg.Tensor) and y.requires_grad]
-    parts = [(y * np.cos(np.arange(y.size)).reshape(y.shape) * (i + 1)).sum() for i, y in enumerate(flat)]
+    parts = [
+        (y * np.cos(np.arange(y.size)).reshape(y.shape) * (i + 1)).sum() for i, y in enumerate(flat)
+    ]
     return sum(parts[1:], parts[0]) if parts else None
 
 

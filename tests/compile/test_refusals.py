@@ -241,6 +241,22 @@ def test_effects_are_refused_and_undone(name, inside):
     assert fast.uncompiled
 
 
+def test_what_each_step_counts_is_not_read():
+    w = tg.Tensor(np.ones(3), requires_grad=True)
+    optimizer = tg.optim.Adam([w])
+    for read in (lambda: optimizer.steps, lambda: optimizer.state[0], optimizer.state_dict):
+
+        def step(x, read=read):
+            (w * x).sum().backward()
+            optimizer.step()
+            return read()
+
+        with pytest.raises(NotCompilable, match="a read of Adam"):
+            tg.compile(step)(np.ones(3))
+    assert optimizer.steps == 0
+    assert w.grad is None
+
+
 def test_arguments_are_not_changed():
     def extend(values, x):
         values.append(x)

@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import get_default_dtype
+from ..dtypes import NUMPY_SCALARS, get_default_dtype
 from ..graph import Value, context
 from .places import PLAIN
+
+
+def is_leaf(x: Any) -> bool:
+    """Return True for a Tensor, a plain array, and a number of NumPy's."""
+    return isinstance(x, Value) or type(x) is np.ndarray or type(x) in NUMPY_SCALARS
 
 
 def flatten(structure: Any, leaves: list[Any]) -> Any:
@@ -22,7 +27,7 @@ def flatten(structure: Any, leaves: list[Any]) -> Any:
         leaves.append(structure)
         array = structure.array
         return kind, structure.tracked, array.shape, array.dtype
-    if kind is np.ndarray:
+    if is_leaf(structure):
         leaves.append(structure)
         return kind, structure.shape, structure.dtype
     if isinstance(structure, tuple | list):
@@ -52,7 +57,7 @@ def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[A
 
 def replace(structure: Any, leaves: Any) -> Any:
     """Return a structure with its Tensors and arrays replaced by `leaves`, an iterator."""
-    if isinstance(structure, Value) or type(structure) is np.ndarray:
+    if is_leaf(structure):
         return next(leaves)
     if isinstance(structure, tuple | list):
         make = getattr(type(structure), "_make", type(structure))  # for a namedtuple
@@ -64,7 +69,7 @@ def replace(structure: Any, leaves: Any) -> Any:
 
 def find_opaque(structure: Any) -> list[Any]:
     """Return the parts of arguments that a key knows by identity only: objects with contents."""
-    if isinstance(structure, Value) or type(structure) in (np.ndarray, *PLAIN):
+    if is_leaf(structure) or type(structure) in PLAIN:
         return []
     if isinstance(structure, tuple | list):
         return [x for part in structure for x in find_opaque(part)]

@@ -86,6 +86,8 @@ class Compiled:
         """Return a new program for calls of this kind, or None if the plain function must run."""
         try:
             ready = self._make(args, kwargs, leaves)
+        except Expected:
+            return None
         except NotCompilable as error:
             if not self.fallback:
                 raise

@@ -27,6 +27,9 @@ from .traced_function import not_compilable
 @contextmanager
 def unchanged(title: str, watch: Guard) -> Iterator[None]:
     """Raise NotCompilable if the block changes what a function reads, and undo the change."""
+    for x in watch.iterators:
+        got, fix = describe(x), "read it outside, and pass what it gives as an argument"
+        raise not_compilable(title, Untraceable("objects that a read leaves as they are", got, fix))
     kept = [(x, copy(x)) for x in _find_containers(watch)]
     names = [(read, try_read(read)) for read in watch._reads if read.args]
     positions = [(generator, position(generator)) for generator in watch.generators]

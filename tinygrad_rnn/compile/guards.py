@@ -38,6 +38,8 @@ class Guard:
         The plain arrays in the places.
     generators : list
         The random generators: NumPy's old and new ones, and Python's.
+    iterators : list
+        Objects that change when they are read, such as iterators, files and generators.
     optimizers : list of Optimizer
         Of their state, only the names, dtypes and shapes of its arrays are compared. Their learning
         rates are not compared.
@@ -48,6 +50,7 @@ class Guard:
         self._forms: list[tuple[Any, ...]] = []
         self.generators: list[Any] = []
         self.optimizers: list[Any] = []
+        self.iterators: list[Any] = []
         self._dicts: list[Any] = []
         self._lists: list[Any] = []  # and other things that have a length and can be iterated over
         self._reads: list[Any] = [partial(get_default_dtype)]  # each returns what is in one place
@@ -101,6 +104,8 @@ class Guard:
             self.generators.append(x)
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
+        elif hasattr(type(x), "__next__"):
+            self.iterators.append(x)
 
     def _sort_places(self) -> None:
         """Note what is in the places now: Tensors, tuples with Tensors in them, or other objects.

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import argument_error
+from ..graph import EAGER, recorder
 from ..nn.module import Module
 from ..scan import scan
 from ..tensor import Tensor
@@ -60,6 +61,8 @@ class CompiledModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the target as a compiled program."""
+        if recorder() is not EAGER:  # a compiled function calls it
+            return self._inner(*args, **kwargs)
         return self._run("call", self._inner)(*args, **kwargs)
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:

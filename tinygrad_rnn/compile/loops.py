@@ -19,7 +19,7 @@ from ..dtypes import StandIn
 from ..graph import Node, ScopePart, Value, clock, context, see
 from ..scan import _require_pair
 from ..tensor import Tensor
-from .instructions import Loop, State, Variable, walk
+from .instructions import Instruction, Loop, State, Variable, walk
 from .traced import TracedArray, Untraceable, is_scalar
 
 if TYPE_CHECKING:
@@ -162,11 +162,9 @@ class TracedScan:
                 output, new = _require_pair(self.cell(x, state), state, t)
                 self.output = output
                 self.outputs = [self._result(part) for part in tree.leaves(output)]
-                self.new = [
-                    self._result(part)
-                    for old, part in zip(tree.leaves(state), tree.leaves(new), strict=True)
-                    if self._is_carried(old, part)
-                ]
+                pairs: list[tuple[Any, Any]] = []
+                tree.map(lambda *pair: pairs.append(pair), state, new)
+                self.new = [self._result(b) for a, b in pairs if self._is_carried(a, b)]
         finally:
             context.reset(token)
         self.new_structure = new
@@ -206,8 +204,7 @@ class TracedScan:
         part = self.tracer.see(part) if isinstance(part, Value) else part
         if isinstance(getattr(part, "array", part), StandIn):
             return part
-        array = self.tracer.emit("copy", (part,))
-        return array
+        return self.tracer.emit("copy", (part,))
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -236,10 +233,12 @@ class TracedScan:
 
     def stack(self, inside: Variable, numbers: np.ndarray) -> TracedArray:
         """Return what stands for all steps of a variable of the body."""
-        for known, whole in self.loop.stacks:
-            if known is inside:
-                break
-        else:
+        if inside.is_number:
+            number, inside = inside, Variable(inside.name, (), np.dtype(inside.dtype))
+            line = Instruction("astype", (number,), {"dtype": inside.dtype}, inside)
+            self.loop.body.append(line)
+        whole = dict(self.loop.stacks).get(inside)
+        if whole is None:
             shape = (self.loop.steps, *inside.shape)
             whole = Variable(inside.name, shape, inside.dtype)
             self.loop.stacks.append((inside, whole))
@@ -247,7 +246,7 @@ class TracedScan:
 
     def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
         """Return the results of the loop as Tensors. One node stands for the whole loop."""
-        inner = {v for v in self._graph([y for y in inside if isinstance(y, Value)])}
+        inner = set(self._graph([y for y in inside if isinstance(y, Value)]))
         own = {x for x in (*self.inside_xs, *self.olds) if isinstance(x, Value)}
         self.outer = list(
             dict.fromkeys(
@@ -270,7 +269,7 @@ class TracedScan:
                 values.append(node_value(array, PART, [packed], {"number": i}))
             else:
                 values.append(like(y, array, False))
-            values[-1].name = getattr(y, "name", None)
+            values[-1].name = y.name if i >= len(self.outputs) else None  # a stack has no name
             self.tracer.named.append((values[-1], array.variable))
         return values
 
@@ -373,12 +372,12 @@ class TracedScan:
         return inputs + [self.starts[k] for k in first]
 
     def _carry(self, back: Loop, k: int, flow: Any, carried: dict[int, Any], wanted: bool) -> Any:
-        """Carry the gradient of a part of the state to the step before; return that at the start."""
+        """Carry the gradient of a part of the state back; return that at the start if wanted."""
         if k not in carried:  # a state that starts tracked, and is not tracked after a step
             if not wanted:
                 return None
             carried[k] = (
-                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace),
+                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.tracer),
                 None,
             )
         seed, arriving = carried[k]
@@ -394,16 +393,19 @@ class TracedScan:
 
     def _keep_histories(self, back: Loop) -> None:
         """Stack what the loop for the gradients reads of the first loop, and slice it there."""
-        wholes = {inside: whole for inside, whole in self.loop.slices}
+        wholes = dict(self.loop.slices)
         renamed: dict[Variable, Variable] = {}
         inside = set(self.loop.inside)
         for x in back.uses:
             if x in inside:
-                whole = wholes[x] if x in wholes else None
+                whole = wholes.get(x)
                 if whole is None:
                     whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
-                renamed[x] = Variable(x.name, x.shape, x.dtype, x.note)
-                back.slices.append((renamed[x], whole))
+                renamed[x] = taken = Variable(x.name, x.shape, x.dtype, x.note)
+                if x.is_number:
+                    taken = Variable(x.name, (), np.dtype(x.dtype))
+                    back.body.insert(0, Instruction("item", (taken,), {}, renamed[x]))
+                back.slices.append((taken, whole))
         rename([back], renamed)
 
 

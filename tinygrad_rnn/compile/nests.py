@@ -147,8 +147,8 @@ class Names:
         """Return the name of a length, so that another length needs no other function."""
         if n < 2:
             return str(n)
-        if n == self.steps:
-            return "T"
+        if self.steps and n in (self.steps, self.steps + 1):
+            return "T" if n == self.steps else "(T + 1)"
         if n not in self.sizes:
             self.sizes[n] = self._local(f"n{len(self.sizes) + 1}")
         return self.sizes[n]
@@ -308,8 +308,11 @@ class Body:
     steps : list of Step
     """
 
-    def __init__(self, names: Names, loop: Loop, times: tuple[str, ...], helpers: Any):
+    def __init__(
+        self, names: Names, loop: Loop, times: tuple[str, ...], helpers: Any, outputs: Any = ()
+    ):
         self.names, self.loop, self.times, self.helpers = names, loop, times, helpers
+        self.outputs = set(outputs)
         self.steps: list[Step] = []
         self.local: set[Variable] = set()
         for inside, whole in loop.slices:
@@ -321,7 +324,7 @@ class Body:
                 names.name(x)
         self.lines = [line for line in loop.body if not is_view(line)]
         self.made = {y: line for line in self.lines for y in line.results}
-        ends = [x for x, _ in loop.stacks] + [s.next for s in loop.states]
+        ends = [x for x, _ in loop.stacks] + [s.next for s in loop.states] + [*outputs]
         ends += [x for x, _ in loop.sums if not is_entrywise(self.made.get(x))]
         others = [x for line in self.lines if not is_entrywise(line) for x in line.uses]
         self.kept = set(map(self.source, (*ends, *others)))

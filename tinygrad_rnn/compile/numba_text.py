@@ -23,6 +23,9 @@ LARGE = 2**19
 Only what lies between them is compiled.
 """
 
+SMALL = 2**20
+"""Programs whose values take fewer bytes are compiled as a whole."""
+
 RESERVED = ("plain", "scatter", "exp", "tanh", "f32", "njit")
 
 
@@ -120,6 +123,56 @@ class NumbaText(NumpyText):
                 self.helpers.texts[own] = decorated
         self.native.append(text)
         self.helpers.texts[name] = text
+
+    # -- small programs ----------------------------------------------------------------------------
+
+    def _body(self, lines: list[Any]) -> None:
+        """Write lines; those of a small program are nests too, not only its loops."""
+        results = [y for line in walk(lines) for y in line.results]
+        if self.loops or sum(y.nbytes for y in results if not y.is_number) > SMALL:
+            super()._body(lines)
+            return
+        self.helpers.name(plain)
+        whole = Loop(1, False, lines)
+        writer = LoopSteps(self, whole, True)
+        names = writer.names
+        self.sizes = names.sizes
+        outputs = [y for y in self.program.outputs if y not in self.refs]
+        steps = writer.write(whole, None, outputs)
+        last = {y: writer.body.whole(y) for y in outputs}
+        self._give(names, steps)
+        natives = [step for step in steps if step.native]
+        arrays, names.new = names.new, []
+        if len(natives) == 1:
+            at = steps.index(natives[0])
+            before = {name for step in steps[:at] for name in step.used}
+            inner = [x for x in arrays if x[0] in natives[0].used and x[0] not in before]
+            later = {name for step in steps[at + 1 :] for name in step.used}
+            later |= {x for text in last.values() for x in re.findall(r"\w+", text)}
+            arrays = [x for x in arrays if x not in inner]
+            steps[at] = Step(False, self._at_once(names, natives[0], inner, later))
+        names.new = arrays
+        self._allocate_new(names)
+        for line in self.calls(steps):
+            self.say(line)
+        self.refs |= {y: Text(text) for y, text in last.items()}
+
+    def _at_once(self, names: Names, step: Step, arrays: Any, later: set[str]) -> list[str]:
+        """Add a function that makes its own arrays, and return the lines of its call.
+
+        It returns those arrays whose names are in `later`.
+        """
+        lines = []
+        for name, shape, dtype in arrays:
+            sizes = "".join(f"{names.size(n)}, " for n in shape).strip()
+            kind = "np.bool_" if dtype == np.bool_ else literal(dtype)
+            lines.append(f"{name} = np.empty(({sizes}), {kind})")
+        made = [name for name, _, _ in arrays]
+        result = ", ".join(name for name in made if name in later)
+        lines += [*step.lines, *([f"return {result},"] if result else [])]
+        given = dict.fromkeys(name for name in step.used if name not in made)
+        call = self._call("run", lines, [Step(True, lines, given)])
+        return [f"{result}, = {call}" if result else call]
 
     # -- loops -------------------------------------------------------------------------------------
 
@@ -226,6 +279,10 @@ def _inside(head: str, steps: list[Step]) -> list[str]:
     return [head, *(f"    {line}" for line in lines)]
 
 
+def _is_expectation(group: list[Any]) -> bool:
+    return isinstance(group[0], Instruction) and group[0].function == "expect"
+
+
 class LoopSteps:
     """Writes the steps of a loop and of the loops in it.
 
@@ -257,10 +314,18 @@ class LoopSteps:
         n = self.count(loop)
         return f"range({n} - 1, -1, -1)" if loop.reverse else f"range({n})"
 
-    def write(self, loop: Loop, times: tuple[str, ...]) -> list[Step]:
-        """Return the steps of the body of a loop, whose kept arrays have names."""
+    def write(
+        self, loop: Loop, times: tuple[str, ...] | None, outputs: list[Variable] | None = None
+    ) -> list[Step]:
+        """Return the steps of the body of a loop, whose kept arrays have names.
+
+        Without `times`, it is no loop but a whole program with these outputs.
+        """
         time = f"t{len(times) + 1}" if times else "t"
-        body = Body(self.names, loop, (*times, time), self.text.helpers)
+        inner = () if times is None else (*times, time)
+        body = Body(self.names, loop, inner, self.text.helpers, outputs or ())
+        if times is None:
+            body.groups.sort(key=_is_expectation)
         later = self._ends(body, loop, time)
         self._joins(body)
         self._buffers(body)
@@ -282,6 +347,7 @@ class LoopSteps:
                 body.fill(x, self.names.places[total], "+=")
         for x, to in later:
             body.fill(x, to)
+        self.body = body
         return body.steps
 
     def _line(self, body: Body, line: Instruction) -> None:
@@ -317,12 +383,13 @@ class LoopSteps:
         for state in loop.states:
             body.fill(state.start, Place(places[state.inside].array, (self.first(loop, state),)))
         steps = self.write(loop, body.times)
-        head = f"for t{len(body.times) + 1} in {self.range(loop)}:"
+        depth = len(body.times)
+        head = f"for {f't{depth + 1}' if depth else 't'} in {self.range(loop)}:"
         if all(step.native for step in steps):
             body.step(True).lines += _inside(head, steps)
-            body.steps[-1].used |= dict.fromkeys(name for step in steps for name in step.used)
         else:
             body.step(False).lines += [head, *(f"    {x}" for x in self.text.calls(steps))]
+        body.steps[-1].used |= dict.fromkeys(name for step in steps for name in step.used)
         for state in loop.states:
             places[state.last] = Place(places[state.inside].array, (self.last(loop, state),))
 
@@ -394,6 +461,7 @@ class LoopSteps:
             for x in line.args:
                 made = body.made.get(x)
                 fits = is_entrywise(made) and x not in places and x.dtype == y.dtype
+                fits = fits and x not in body.outputs
                 if fits and places[y].axis < 0:
                     places[x] = Place(places[y].array, places[y].prefix, axis, start)
                 start += x.shape[axis]

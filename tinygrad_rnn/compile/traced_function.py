@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..dtypes import NUMPY_SCALARS, StandIn
 from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
 from .arguments import is_untouched, replace
-from .instructions import Instruction, Place, Program, Variable, walk
+from .instructions import Expected, Instruction, Place, Program, Variable, walk
 from .loops import find_values_behind, variable_of
 from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
@@ -85,6 +85,8 @@ class TracedFunction:
     grads : list of (tuple, dtype or None)
         If the function reads gradients from before the call: the sources of the Tensors that have,
         or could have, such a gradient, and its dtype; None for no gradient.
+    rates : list of (dict, float)
+        The parameter groups whose learning rate the function itself reads, and the rate.
     """
 
     title: str
@@ -96,6 +98,7 @@ class TracedFunction:
     steps: list[tuple[Any, int]]
     generators: list[Any]
     grads: list[tuple[Any, Any]]
+    rates: list[tuple[dict[str, Any], float]]
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
@@ -130,9 +133,9 @@ def trace(
         return stand_ins[id(leaf)]
 
     given = [stand_in(i, leaf) for i, leaf in enumerate(leaves)]
-    for array in given:
-        if isinstance(array, StandIn):
-            array.shared = True  # type: ignore[attr-defined]  # with the caller
+    for leaf, array in zip(leaves, given, strict=True):
+        if isinstance(array, TracedArray):
+            array.shared, array.scalar = True, isinstance(leaf, np.generic)  # the caller's array
     before, now = [
         (replace(args, parts), replace(kwargs, parts)) for parts in (iter(given), iter(given))
     ]
@@ -151,6 +154,8 @@ def trace(
         if "Traced" in str(error):
             fix = "write it with ops, or do it outside of the function"
             tracer.refused = tracer.refused or Untraceable("ops", str(error), fix)
+        if tracer.refused is None and isinstance(error, ArithmeticError | LookupError | ValueError):
+            raise Expected from error  # because of the numbers of this call: the error is eager's
         if tracer.refused is None:
             raise
         raise not_compilable(title, tracer.refused) from error
@@ -187,6 +192,8 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
             return same((x.start, x.stop, x.step), (y.start, y.stop, y.step))
         if x is y or isinstance(x, np.ndarray | Value):  # made in the function, or captured
             return x is y or (type(x) is type(y) and tree.equal(x, y))
+        if isinstance(x, BuiltinFunctionType | MethodType):
+            return bool(x == y)
         if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
             return isinstance(y, FunctionType) and x.__code__ is y.__code__
         if isinstance(x, Original) and isinstance(y, Original):
@@ -260,13 +267,14 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         structure,
         effects,
         removed,
-        [(o, twin.steps - o.steps) for o, twin in tracer.twins.items()],
+        [(o, twin._steps - o._steps) for o, twin in tracer.twins.items()],
         tracer.generators,
         [
             (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
             for value, (source, _) in tracer.origins.items()
             if tracer.reads_grads and value.node is None and value.array.dtype.kind == "f"
         ],
+        [(group, group["lr"]) for o in tracer.rates for group in vars(o)["_param_groups"]],
     )
     _differentiate(tracer, found, roots)
     for variable, source in tracer.inputs[len(inputs) :]:  # what only the backward pass reads

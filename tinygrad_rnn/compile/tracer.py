@@ -52,6 +52,8 @@ class Tracer(Recorder):
         The arrays that the function captures. They are kept, so no `id` is used twice.
     twins : dict of Optimizer to Optimizer
         A copy of each optimizer that the function steps, with stand-ins in it.
+    rates : list of Optimizer
+        The optimizers whose learning rates the function itself reads.
     inputs : list of (Variable, tuple)
         The inputs of the program, each with its source: ``("argument", i)``, ``("tensor", value)``,
         ``("grad", source of a Tensor)``, ``("array", array)``, ``("rate", optimizer, group)`` or
@@ -72,6 +74,7 @@ class Tracer(Recorder):
         self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
+        self.rates: list[Any] = []
         self.inputs: list[tuple[Variable, tuple[Any, ...]]] = []
         self.generators: list[Any] = []
         self.named: list[tuple[Value, Variable]] = []
@@ -245,7 +248,9 @@ class Tracer(Recorder):
         """Record a condition that each call tests. If it fails, the plain function runs instead."""
         if not isinstance(condition, StandIn):
             return bool(condition)
-        self.emit("expect", (condition,))
+        settings: dict[str, Any] = {}
+        out = Variable("", (), np.dtype(bool))
+        self.lines.append(Instruction("expect", (self.argument(condition),), settings, out))
         return True
 
     def allow(self, condition: Any) -> bool:
@@ -279,11 +284,11 @@ class Tracer(Recorder):
             vars(twin).update(vars(optimizer))
             twin.param_groups = [
                 {**group, "lr": self.stand_in(float(group["lr"]), "lr", "rate", optimizer, i)}
-                for i, group in enumerate(optimizer.param_groups)
+                for i, group in enumerate(vars(optimizer)["_param_groups"])
             ]
             twin.state = [
                 {name: self.stand_in(a, name, "state", optimizer, i, name) for name, a in s.items()}
-                for i, s in enumerate(optimizer.state)
+                for i, s in enumerate(vars(optimizer)["_state"])
             ]
         self.twins[optimizer]._update_all()
 
@@ -295,6 +300,17 @@ class Tracer(Recorder):
             before = self.grads.get(original, (None,))[0]
             self.reads_grads |= seen._grad is before  # type: ignore[attr-defined]
         return seen._grad  # type: ignore[attr-defined]
+
+    def look(self, optimizer: Any, attribute: str) -> None:
+        """Note a read of the learning rate; refuse reads of what each step changes."""
+        if any(optimizer is twin for twin in self.twins.values()):
+            return
+        if attribute in ("steps", "state"):
+            got, fix = f"a read of {type(optimizer).__name__}.{attribute}", "do it outside"
+            self.refused = self.refused or Untraceable("numbers that only ops read", got, fix)
+            raise self.refused
+        if attribute in ("lr", "param_groups") and optimizer not in self.rates:
+            self.rates.append(optimizer)
 
     def change(self, value: Value, attribute: str) -> None:
         """Refuse to change a Tensor that is not of this trace."""
