@@ -121,7 +121,8 @@ class NumpyLines:
         key = literal(x), dtype
         if key not in self.constants:
             known = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
-            self.constants[key] = self.names.fresh(known.get(x, "number"), everywhere=True)
+            said = f"number_{x}".replace("_-", "_minus_")  # forward and backward share a file
+            self.constants[key] = self.names.fresh(known.get(x, said), everywhere=True)
         return self.constants[key]
 
     # -- lines -------------------------------------------------------------------------------------
