@@ -9,14 +9,10 @@ from .motion import hoist_along_time, hoist_invariants, sink_along_time
 from .products import join_products, join_sums_of_products, lay_out_matrices, split_products
 from .rewriting import copied
 from .siblings import join_siblings
-from .simplify import (
-    compose_views,
-    eliminate_dead_code,
-    propagate_copies,
-    share_common_subexpressions,
-)
+from .simplify import eliminate_dead_code, propagate_copies, share_common_subexpressions
 from .slices import join_slices, stack_joined
 from .sums import sum_over_time
+from .views import compose_views
 
 CLEANING = (propagate_copies, compose_views, share_common_subexpressions, eliminate_dead_code)
 """Passes that leave out lines that other passes have made needless."""
@@ -41,6 +37,7 @@ PASSES = (
     hoist_invariants,
     eliminate_dead_code,
     stack_joined,
+    *CLEANING,
     join_products,
     join_slices,
     join_sums_of_products,

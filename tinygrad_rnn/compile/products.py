@@ -11,7 +11,7 @@ from typing import Any
 from .algebra import sums_of_terms
 from .instructions import Instruction, Loop, Program, Variable, walk
 from .rewriting import Makers, around_loops, changing, count_uses, makers, reach, sort_lines, write
-from .slices import Piece, columns, joined, piece, runs
+from .slices import Slice, columns, cut, find_slice, joined, runs
 
 # -- parts of products -----------------------------------------------------------------------------
 
@@ -30,9 +30,9 @@ def split_products(program: Program) -> Program:
         parts = _read_in_slices(local, uses, made)
         for line in loop.body:
             found = parts.get(line.out) if isinstance(line, Instruction) else None
-            if found is not None and local[found.root].args[1] not in inside:
-                a, b = local[found.root].args
-                matrix = write(body, "index", b, index=columns(1, found.start, found.stop))
+            if found is not None and local[found[0]].args[1] not in inside:
+                a, b = local[found[0]].args
+                matrix = write(body, "index", b, index=columns(1, *found[1:]))
                 line = Instruction("matmul", (a, matrix), {}, line.out)
             if isinstance(line, Instruction) and line.function == "matmul":
                 line = _of_parts(line, made, late, body)
@@ -41,18 +41,17 @@ def split_products(program: Program) -> Program:
     return program
 
 
-def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dict[Variable, Piece]:
+def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dict[Variable, Slice]:
     """Return the slices of products with a matrix, of products that are not read otherwise."""
-    pieces = {x: piece(x, len(x.shape) - 1, made) for x in local if x.shape}
-    found = {x: part for x, part in pieces.items() if part and not part.views}
-    reads = Counter(part.root for part in found.values())
+    slices = {x: find_slice(x, -1, made) for x in local if x.shape}
+    found = {x: part for x, part in slices.items() if part and part[0] in local}
+    reads = Counter(root for root, *_ in found.values())
     return {
         x: part
         for x, part in found.items()
-        if part.root in local
-        and local[part.root].function == "matmul"
-        and len(local[part.root].args[1].shape) == 2  # type: ignore[union-attr]
-        and reads[part.root] == uses[part.root]
+        if local[part[0]].function == "matmul"
+        and len(local[part[0]].uses[1].shape) == 2
+        and reads[part[0]] == uses[part[0]]
     }
 
 
@@ -252,9 +251,9 @@ def lay_out_matrices(program: Program) -> Program:
     Such a product is faster with rows that are contiguous. Small matrices stay as they are: for
     them the difference does not pay for a copy.
     """
-    transposed = {
-        x for x, line in makers(program.lines).items() if line.function == "transpose"
-    }  # fmt: skip
+    made = makers(program.lines)
+    transposed = {x for x, line in made.items() if line.function == "transpose"}
+    transposed |= {x for x, line in made.items() if cut(line) and line.args[0] in transposed}
 
     def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
         inside, before = set(loop.inside), []
