@@ -4,18 +4,16 @@ import numpy as np
 import pytest
 from random_programs import Chance, count, gru, inputs_of, loops, run, validate, variable
 
-from tinygrad_rnn.compile import products
+from tinygrad_rnn.compile import matrix_layout
 from tinygrad_rnn.compile.algebra import regroup_sums, separate_coefficients
+from tinygrad_rnn.compile.composed_views import compose_views
 from tinygrad_rnn.compile.constants import fold_constants
 from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, State, Variable, walk
+from tinygrad_rnn.compile.joined_products import join_products, join_sums_of_products
+from tinygrad_rnn.compile.matrix_layout import lay_out_matrices
 from tinygrad_rnn.compile.motion import hoist_along_time, hoist_invariants, sink_along_time
+from tinygrad_rnn.compile.parts_of_products import split_products
 from tinygrad_rnn.compile.passes import CLEANING, PASSES, optimize
-from tinygrad_rnn.compile.products import (
-    join_products,
-    join_sums_of_products,
-    lay_out_matrices,
-    split_products,
-)
 from tinygrad_rnn.compile.rewriting import copied, sort_lines, write
 from tinygrad_rnn.compile.siblings import join_siblings
 from tinygrad_rnn.compile.simplify import (
@@ -25,7 +23,6 @@ from tinygrad_rnn.compile.simplify import (
 )
 from tinygrad_rnn.compile.slices import join_slices, stack_joined
 from tinygrad_rnn.compile.sums import sum_over_time
-from tinygrad_rnn.compile.views import compose_views
 
 
 @pytest.fixture
@@ -105,7 +102,7 @@ class Build:
 
 @pytest.mark.parametrize("seeds", [range(k, k + 40) for k in range(0, 400, 40)], ids=str)
 def test_random_programs_compute_the_same(seeds, agree, monkeypatch):
-    monkeypatch.setattr(products, "SMALL", 2)
+    monkeypatch.setattr(matrix_layout, "SMALL", 2)
     for seed in seeds:
         program = Chance(seed).program
         for rewrite in (*dict.fromkeys(PASSES), optimize):

@@ -8,7 +8,7 @@ from typing import Any
 
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Program, Variable, walk
 from .rewriting import ELEMENTWISE, makers, reach, shape_of
-from .slices import Slice, columns, find_slice, joined, stack_wholes
+from .slices import Slice, columns, find_slice, joined, lines_of_parts, stack_wholes
 
 Readers = dict[Variable, list[Instruction]]
 
@@ -150,12 +150,7 @@ class Siblings:
         first = group[0]
         whole = Variable(_name(group), (*first.out.shape[:-1], size), first.out.dtype)
         new.append(Instruction(first.function, tuple(args), first.settings, whole))
-        start, axis = 0, len(whole.shape) - 1
-        for line in group:
-            stop = start + line.out.shape[-1]
-            index = {"index": columns(axis, start, stop)}
-            new.append(Instruction("index", (whole,), index, line.out))
-            start = stop
+        new += lines_of_parts(whole, len(whole.shape) - 1, [line.out for line in group])
         self._know(new)
         return new
 

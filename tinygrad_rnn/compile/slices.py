@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from .instructions import Instruction, Loop, Program, Variable
 from .over_time import stack
-from .rewriting import Makers, around_loops, makers, write
+from .rewriting import Makers, around_loops, each_line, makers, write
 
 Slice = tuple[Variable, int, int]
 """An array, and where its slice along some axis starts and stops."""
@@ -19,6 +20,16 @@ Slice = tuple[Variable, int, int]
 def columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     """Return the index of a slice along one axis."""
     return (*(slice(None),) * axis, slice(start, stop))
+
+
+def lines_of_parts(whole: Variable, axis: int, parts: Iterable[Variable]) -> list[Instruction]:
+    """Return the lines that take the parts of an array, which follow each other along an axis."""
+    lines, start = [], 0
+    for x in parts:
+        index = {"index": columns(axis, start, start + x.shape[axis])}
+        lines.append(Instruction("index", (whole,), index, x))
+        start += x.shape[axis]
+    return lines
 
 
 def cut(line: Any) -> tuple[int, int, int] | None:
@@ -88,18 +99,13 @@ def join_slices(program: Program) -> Program:
     """Read an array in place of a concatenation of its slices."""
     made = makers(program.lines)
 
-    def rewrite(lines: list[Any]) -> list[Any]:
-        new: list[Any] = []
-        for line in lines:
-            if isinstance(line, Loop):
-                line.body = rewrite(line.body)
-            elif line.function == "concatenate":  # `propagate_copies` leaves out that of one part
-                axis = line.settings["axis"] % len(line.out.shape)
-                line.args = tuple(merged(new, line.args, axis, made))
-            new.append(line)
-        return new
+    def rewrite(line: Instruction, new: list[Any]) -> None:
+        if line.function == "concatenate":  # `propagate_copies` leaves out that of one part
+            axis = line.settings["axis"] % len(line.out.shape)
+            line.args = tuple(merged(new, line.args, axis, made))
+        new.append(line)
 
-    program.lines = rewrite(program.lines)
+    program.lines = each_line(program.lines, rewrite)
     return program
 
 
@@ -111,8 +117,7 @@ def stack_joined(program: Program) -> Program:
 
     Their stacks become slices of one array, so that products after the loop can be joined as well.
     """
-    program.lines = around_loops(program.lines, lambda loop: ([], stack_wholes(loop)))
-    return program
+    return around_loops(program, lambda loop: ([], stack_wholes(loop)))
 
 
 def stack_wholes(loop: Loop) -> list[Instruction]:

@@ -31,8 +31,7 @@ def sum_over_time(program: Program) -> Program:
                 alias(totals.after, total, new)
         return [], totals.after
 
-    program.lines = around_loops(program.lines, rewrite)
-    return program
+    return around_loops(program, rewrite)
 
 
 class Totals:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .instructions import Instruction, Loop, Program
-from .rewriting import Makers, makers, write
+from .instructions import Instruction, Program
+from .rewriting import Makers, each_line, makers, write
 from .slices import columns, cut
 
 
@@ -17,17 +17,12 @@ def compose_views(program: Program) -> Program:
     """
     made = makers(program.lines)
 
-    def rewrite(lines: list[Any]) -> list[Any]:
-        new: list[Any] = []
-        for line in lines:
-            if isinstance(line, Loop):
-                line.body = rewrite(line.body)
-            elif line.uses and line.args[0] in made:
-                _compose(line, made[line.args[0]], new, made)
-            new.append(line)
-        return new
+    def rewrite(line: Instruction, new: list[Any]) -> None:
+        if line.uses and line.args[0] in made:
+            _compose(line, made[line.args[0]], new, made)
+        new.append(line)
 
-    program.lines = rewrite(program.lines)
+    program.lines = each_line(program.lines, rewrite)
     return program
 
 
