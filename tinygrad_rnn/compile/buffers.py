@@ -86,19 +86,16 @@ class Body:
             same = (s.inside.shape, s.inside.dtype) == (s.next.shape, s.next.dtype)
             own = same and passed.count(s.next) == 1 and s.inside not in passed
             if own and self._may_write(s.next):
-                self._take_turns(loop, s)
+                self._give_one_array(loop, s)
 
-    def _take_turns(self, loop: Loop, s: State) -> None:
-        """Give a state one array, or two if its next value is made while the last one is read."""
+    def _give_one_array(self, loop: Loop, s: State) -> None:
+        """Give a state one array for all steps, if its last value is not read any more."""
         busy, made = self.last.get(s.inside, -1), self.at[s.next]
         line = self.maker[s.next]
-        memory = Memory(s.next.shape, s.next.dtype, s.next, busy=busy)
-        self.spots[s.next] = Spot(memory)
         if busy < made or (busy == made and self._in_place(line, s.inside)):
+            memory = Memory(s.next.shape, s.next.dtype, s.next, busy=busy)
+            self.spots[s.next] = Spot(memory)
             self.schedule.buffers[loop].append(memory)
-        else:
-            memory.busy = -1
-            self.schedule.swapped[s] = memory, Memory(memory.shape, memory.dtype, s.next)
 
     def _give_stacks(self, loop: Loop, outer: Body | None) -> None:
         carried = [self.schedule.carried.get(state) for state in loop.states]
@@ -110,13 +107,12 @@ class Body:
                 continue
             direct = self._may_write(x) and x.dtype == whole.dtype
             if outer and not outer.loop:
-                memory = (direct and self._entry_by_entry(loop, x, whole, outer)) or memory
-                memory.owner = whole
-                if not memory.over and not outer.pinned(whole):
-                    memory.over = outer.find(memory)
-                if not memory.over:
+                dead = direct and self._entry_by_entry(loop, x, whole, outer)
+                if not dead and not outer.pinned(whole):
+                    dead = outer.find(memory)
+                if not dead:
                     outer.make(memory)
-                memory.flat = memory.over is None or memory.over.flat
+                memory = dead or memory
                 self.schedule.over_time[whole] = memory, 0
             if direct and (memory.flat or self.maker[x].function != "matmul"):
                 self.spots[x] = Spot(memory, 0)
@@ -136,7 +132,8 @@ class Body:
             alone = counts[whole] == sum(whole in self.roots[y] for y in loop.uses) == 1
             if alone and (read < made or (read == made and self._in_place(line, inside, {whole}))):
                 del outer.living[whole]
-                return Memory(shape, x.dtype, x, busy=read, over=old)
+                old.busy = read
+                return old
         return None
 
     def at_loop(self, loop: Loop) -> int:
@@ -223,9 +220,6 @@ class Body:
         memory, own = self._over(line, i), Memory(y.shape, y.dtype, y)
         if not memory and line.function in INTO and not (self.pinned(y) and not self.loop):
             memory = self.find(own, flat=line.function == "matmul")
-            if memory and memory.key != own.key:
-                own.over = memory
-                memory = own
         if not memory and line.function in INTO and self.make(own):
             memory = own
         if memory:
@@ -247,11 +241,11 @@ class Body:
     def find(self, wanted: Memory, flat: bool = False) -> Memory | None:
         """Return dead memory of this size, and take it."""
         same = [m for m in self.free if m.key == wanted.key and (m.flat or not flat)]
-        if not same and not self.loop:
-            same = [m for m in self.free if m.size == wanted.size and m.flat]
-        if same:
-            self.free.remove(same[-1])
-        return same[-1] if same else None
+        for memory in same[-1:]:
+            self.free.remove(memory)
+            memory.busy = -1
+            return memory
+        return None
 
     def _wants_memory(self, line: Instruction) -> bool:
         y = line.out
@@ -271,6 +265,5 @@ class Body:
 
     def _results(self, loop: Loop) -> dict[Variable, Memory]:
         """Return the memory that a loop leaves behind for others."""
-        own = [w for _, w in loop.stacks if self.schedule.over_time[w][0].owner is w]
-        own = [w for w in own if self.schedule.over_time[w][0].shape == w.shape]
-        return {w: self.schedule.over_time[w][0] for w in own}
+        memories = {w: self.schedule.over_time[w][0] for _, w in loop.stacks}
+        return {w: memory for w, memory in memories.items() if memory.shape == w.shape}

@@ -76,22 +76,22 @@ class Names:
                     self._give(line.out, self._word(line))
                 continue
             for x, whole in line.slices:
-                self._give(x, self.of.get(self._owner(whole), "xs").removesuffix("s"))
+                self._give(x, self.of.get(self.owner(whole), "xs").removesuffix("s"))
             for state in line.states:
                 self._give(state.next, "h")
             self._name(line.body, outermost=False)
             self._wish_after(line)
-            wholes = [self._owner(whole) for _, whole in line.stacks]
+            wholes = [self.owner(whole) for _, whole in line.stacks]
             for x in [state.inside for state in line.states] + wholes + [y for _, y in line.sums]:
                 self._give(x, "h")
             if outermost:  # after the loop, its names mean nothing
                 kept = {self.of[s.inside] for s in line.states if self.schedule.uses[s.last]}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
 
-    def _owner(self, whole: Variable) -> Variable:
+    def owner(self, whole: Variable) -> Variable:
         """Return the value after which an array over time is named."""
         memory, _ = self.schedule.over_time.get(whole, (None, 0))
-        return memory.owner if memory else whole
+        return memory.owner if memory in self.schedule.carried.values() else whole
 
     def _word(self, line: Instruction) -> str:
         """Return what a value without a name is called."""

@@ -166,15 +166,8 @@ class NumpyLines:
         if spot.whole:
             axis, start, stop = spot.part
             return f"{self.names.of[spot.whole]}[{':, ' * axis}{start}:{stop}]"
-        base = self._base(spot.memory)
+        base = self.memories[spot.memory]
         return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
-
-    def _base(self, memory: Memory) -> str:
-        """Return the text of memory, which may be that of other memory, in another shape."""
-        if memory in self.memories or not memory.over:
-            return self.memories[memory]
-        base, same = self._base(memory.over), memory.shape == memory.over.shape
-        return base if same else f"{base}.reshape{self.shape(memory.shape)}"
 
     def _join(self, line: Instruction, args: list[Text]) -> bool:
         """Write those parts of a concatenation that are not in their places yet."""

@@ -166,13 +166,12 @@ class NumpyText(NumpyLines):
     def _allocate(self, loop: Loop) -> None:
         """Write what is before a loop: its arrays, and the first values of its states."""
         schedule, of = self.schedule, self.names.of
-        for memory in dict.fromkeys(schedule.over_time[whole][0] for _, whole in loop.stacks):
-            name = of[memory.owner]
-            if memory in schedule.lasting:
-                continue
-            if memory.over:
-                self.say(f"{name} = {self._base(memory)}", "written over, step by step")
-            else:
+        for whole in (whole for _, whole in loop.stacks):
+            memory, _ = schedule.over_time[whole]
+            name = of[self.names.owner(whole)]
+            if memory in self.memories and self.memories[memory] != name:
+                self.say(f"{name} = {self.memories[memory]}", "written over, step by step")
+            elif memory not in self.memories:
                 shape = self.shape(memory.shape, loop)
                 self.say(f"{name} = np.empty({shape}, {literal(memory.dtype)})")
             self.memories[memory] = name
@@ -190,12 +189,6 @@ class NumpyText(NumpyLines):
         for memory in schedule.buffers[loop]:
             self.memories[memory] = of[memory.owner]
             groups[memory.key].append(of[memory.owner])
-        for state in loop.states:
-            for memory, role in zip(
-                schedule.swapped.get(state, ()), ("out", "spare"), strict=False
-            ):
-                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}", True)
-                groups[memory.key].append(self.memories[memory])
         for (shape, dtype), names in groups.items():
             several = shape if len(names) == 1 else (len(names), *shape)
             self.say(f"{', '.join(names)} = np.empty({self.shape(several)}, {literal(dtype)})")
@@ -250,10 +243,6 @@ class NumpyText(NumpyLines):
             elif self.names.of[state.inside] != text:
                 to.append(self.names.of[state.inside])
                 what.append(str(text))
-            if state in schedule.swapped:
-                a, b = (self.memories[memory] for memory in schedule.swapped[state])
-                to += [a, b]
-                what += [b, a]
         if to:
             self.say(f"{', '.join(to)} = {', '.join(what)}")
 
