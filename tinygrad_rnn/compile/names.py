@@ -22,6 +22,9 @@ WORDS = {
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
+RESERVED = ("np", "t", "t2", "t3", "T", "work", "spare", "Expected")
+"""Names that a text has for other things than values."""
+
 
 class Names:
     """The name of every value.
@@ -36,7 +39,7 @@ class Names:
     def __init__(self, program: Program, schedule: Schedule, taken: Iterable[str]):
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
-        self._taken = {*"np t t2 t3 T work spare Expected".split(), *dir(builtins), *taken}
+        self._taken = {*RESERVED, *dir(builtins), *taken}
         self._wishes: dict[Variable, str] = {}
         self._leads: dict[Variable, Variable] = {}
         self._lasting = {memory.owner for memory in schedule.lasting}
