@@ -20,7 +20,7 @@ from .formulas import (
     tuple_text,
 )
 from .helpers import Helpers
-from .instructions import UFUNCS, Instruction, Loop, Program, Variable, walk
+from .instructions import UFUNCS, VIEWS, Instruction, Loop, Program, Variable, walk
 from .names import Names
 from .schedule import Memory, Spot
 
@@ -38,6 +38,8 @@ class NumpyLines:
     ----------
     lines : list of str
         The text so far.
+    top : int
+        The line of the text where the innermost loop starts.
     loops : list of Loop
         The loops around the next line.
     refs : dict of Variable to Text
@@ -62,6 +64,7 @@ class NumpyLines:
         self.numbers: dict[tuple[Variable, str], Text] = {}
         self.memories: dict[Memory, str] = {}
         self.lines: list[str] = []
+        self.top = 0
         self.loops: list[Loop] = []
 
     def _functions(self, program: Program) -> list[str]:
@@ -147,10 +150,29 @@ class NumpyLines:
         spot = self.schedule.spots.get(line.out)
         in_order = not spot or not spot.whole or prod(spot.whole.shape[: spot.part[0]]) == 1
         text = expression(line, args, self.helpers, self._target(line), in_order)
-        if y in self.schedule.inline:
+        if y not in self.schedule.inline:
+            self._set(y, text)
+        elif self._is_fixed(line):
+            self.refs[y] = self._before_loop(y, text)
+        else:
             self.refs[y] = text
-            return
-        self._set(y, text)
+
+    def _is_fixed(self, line: Instruction) -> bool:
+        """Return True for a view of an array that all steps of a loop write into."""
+        if not self.loops or line.function not in VIEWS or not line.uses:
+            return False
+        spot, buffers = self.schedule.spots.get(line.uses[0]), self.schedule.buffers
+        fixed = spot and not spot.whole and spot.memory in buffers[self.loops[-1]]
+        return bool(fixed) and self.refs[line.uses[0]] == self.memories[spot.memory]
+
+    def _before_loop(self, y: Variable, text: str) -> Text:
+        """Write a line before the loop, and return the name that it gives to the text."""
+        reader = next(line.out for line in self.loops[-1].body if y in line.uses)
+        base = text.partition("[")[0].partition(".")[0]
+        name = self.names.fresh(f"{base}_{self.names.of.get(reader, 'part')}", True)
+        self.lines.insert(self.top, f"{'    ' * len(self.loops)}{name} = {text}")
+        self.top += 1
+        return Text(name)
 
     def _set(self, y: Variable, text: str) -> None:
         name = self.names.of[y]

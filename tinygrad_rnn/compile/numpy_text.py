@@ -156,6 +156,7 @@ class NumpyText(NumpyLines):
         self.loops.append(loop)
         t = self.time()
         self.loops.pop()
+        outer, self.top = self.top, len(self.lines)
         self.say(
             f"for {t} in {f'reversed(range({steps}))' if loop.reverse else f'range({steps})'}:"
         )
@@ -167,6 +168,7 @@ class NumpyText(NumpyLines):
         if len(self.lines) == size:
             self.say("pass")
         self.loops.pop()
+        self.top = outer
         self._end(loop)
 
     def _allocate(self, loop: Loop) -> None:
