@@ -34,9 +34,6 @@ NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "dr
 SMALL = 1 << 15
 """Outside of loops, arrays of fewer bytes than this are cheap to allocate."""
 
-FLAT = frozenset({"matmul", "zeros", "scatter"})
-"""Functions whose results are in C order, whatever the order of the arguments."""
-
 FOREVER = 1 << 60
 
 
@@ -52,15 +49,12 @@ class Memory:
         The first value in it, after which it is named.
     busy : int
         The line up to which another value may be in it, inside of one step of a loop.
-    flat : bool
-        True if its entries are in C order, as `np.dot` requires.
     """
 
     shape: tuple[int, ...]
     dtype: Any
     owner: Variable
     busy: int = -1
-    flat: bool = True
 
     @property
     def key(self) -> Any:
