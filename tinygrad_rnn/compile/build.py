@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .instructions import Program
+from .numba_text import write_numba
 from .numpy_text import write_numpy
 from .passes import optimize
 from .traced_function import TracedFunction
@@ -24,5 +25,5 @@ def optimize_traced(traced: TracedFunction) -> None:
     traced.sources = [source for _, source in kept]
 
 
-WRITERS: dict[str, Callable[..., Any]] = {"numpy": write_numpy, "numba": write_numpy}
+WRITERS: dict[str, Callable[..., Any]] = {"numpy": write_numpy, "numba": write_numba}
 """The backends: ``write(program, title, name, own)`` returns the text and the function."""

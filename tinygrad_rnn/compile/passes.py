@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .algebra import regroup_sums, separate_coefficients
+from .constants import fold_constants
 from .instructions import Program
 from .motion import hoist_along_time, hoist_invariants, sink_along_time
 from .products import join_products, join_sums_of_products, lay_out_matrices, split_products
 from .rewriting import copied
+from .siblings import join_siblings
 from .simplify import (
     compose_views,
     eliminate_dead_code,
-    fold_constants,
     propagate_copies,
     share_common_subexpressions,
 )
@@ -43,6 +44,11 @@ PASSES = (
     join_products,
     join_slices,
     join_sums_of_products,
+    *CLEANING,
+    join_siblings,
+    join_slices,
+    hoist_invariants,
+    hoist_along_time,
     *CLEANING,
     lay_out_matrices,
 )

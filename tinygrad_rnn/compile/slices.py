@@ -42,6 +42,9 @@ def piece(x: Variable, axis: int, made: Makers) -> Piece | None:
     shown = line.args[0] if line is not None and line.args else None
     if line is None or not isinstance(shown, Variable):
         return None
+    if not x.shape:
+        return None
+    axis %= len(x.shape)
     match line.function:
         case "index":
             ends = _ends(shown, line.settings["index"])
@@ -124,6 +127,18 @@ def columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, slice(start, stop))
 
 
+def show_parts(loop: Loop, whole: Variable, index: dict[Variable, Any]) -> list[Any]:
+    """Return lines that make stacks of a loop slices of one array, `whole`, by their indices."""
+    lines = []
+    for x, part in loop.stacks:
+        if x in index:
+            if x.name and part.name in ("", x.name):
+                part.name = f"{x.name}s"  # as stacks are called
+            lines.append(Instruction("index", (whole,), {"index": index[x]}, part))
+    loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
+    return lines
+
+
 def join_slices(program: Program) -> Program:
     """Read an array in place of a concatenation of its slices."""
     made = makers(program.lines)
@@ -178,12 +193,7 @@ def stack_joined(program: Program) -> Program:
                 index[x] = columns(axis + 1, start, start + x.shape[axis])
                 start += x.shape[axis]
             # a part may be a concatenation too: its stack has to be there before its slices
-            after[:0] = [
-                Instruction("index", (whole,), {"index": index[x]}, part)
-                for x, part in loop.stacks
-                if x in index
-            ]
-            loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
+            after[:0] = show_parts(loop, whole, index)
         return [], after
 
     program.lines = around_loops(program.lines, rewrite)

@@ -1,0 +1,163 @@
+"""One entry of an instruction's result, for loops that Numba compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .formulas import literal
+from .instructions import UFUNCS, Instruction, Variable
+
+DTYPES = frozenset(map(np.dtype, ("bool", "int32", "int64", "float32", "float64")))
+"""The dtypes that nests compute in; lines in others stay NumPy's."""
+
+NUMBERS, FLOATS, ALL = "if", "f", "bif"
+
+TEMPLATES = {
+    "add": (NUMBERS, "{0} + {1}"), "subtract": (NUMBERS, "{0} - {1}"),
+    "multiply": (NUMBERS, "{0} * {1}"), "divide": (FLOATS, "{0} / {1}"),
+    "negative": (NUMBERS, "-{0}"), "positive": (NUMBERS, "{0}"), "absolute": (NUMBERS, "abs({0})"),
+    "square": (NUMBERS, "{0} * {0}"), "reciprocal": (FLOATS, "{one} / {0}"),
+    "power": (FLOATS, "np.power({0}, {1})"),
+    "maximum": (NUMBERS, "{0} if {0} >= {1} or {0} != {0} else {1}"),
+    "minimum": (NUMBERS, "{0} if {0} <= {1} or {0} != {0} else {1}"),
+    "less": (NUMBERS, "{0} < {1}"), "less_equal": (NUMBERS, "{0} <= {1}"),
+    "greater": (NUMBERS, "{0} > {1}"), "greater_equal": (NUMBERS, "{0} >= {1}"),
+    "equal": (ALL, "{0} == {1}"), "not_equal": (ALL, "{0} != {1}"),
+    "isnan": (FLOATS, "{0} != {0}"), "isinf": (FLOATS, "abs({0}) == np.inf"),
+    "isfinite": (FLOATS, "abs({0}) < np.inf"),
+    "logical_and": ("b", "{0} & {1}"), "logical_or": ("b", "{0} | {1}"),
+    "logical_xor": ("b", "{0} != {1}"), "logical_not": ("b", "not {0}"),
+    "bitwise_and": ("bi", "{0} & {1}"), "bitwise_or": ("bi", "{0} | {1}"),
+    "where": (ALL, "{1} if {0} else {2}"), "astype": (ALL, "{0}"), "copy": (ALL, "{0}"),
+    **{name: (FLOATS, f"np.{name}({{0}})") for name in (
+        "exp", "tanh", "log", "sqrt", "sin", "cos", "log1p", "expm1", "sign", "floor", "ceil")},
+}  # fmt: skip
+"""Elementwise functions: the kinds of dtypes that they compute in, and one entry as Python."""
+
+OWN = ("exp", "tanh")
+"""Functions of which a program brings its own version in single precision."""
+
+REDUCED = {
+    "sum": ("0", "{0} + {1}"), "prod": ("1", "{0} * {1}"), "max": ("-inf", TEMPLATES["maximum"][1]),
+    "min": ("inf", TEMPLATES["minimum"][1]), "any": ("0", "{0} | {1}"), "all": ("1", "{0} & {1}"),
+}  # fmt: skip
+"""Reductions: what they start with, and how an entry is added."""
+
+
+def computed_in(line: Instruction) -> list[np.dtype] | None:
+    """Return the dtypes that the arguments of an elementwise line are cast to.
+
+    None if a nest cannot compute the line.
+    """
+    kinds, _ = TEMPLATES.get(line.function, ("", ""))
+    types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
+    numbers = all(isinstance(dtype, type) for dtype in types) and line.function != "astype"
+    if not kinds or numbers or len(line.out.shape) > 8:
+        return None
+    if any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args):
+        return None
+    if line.function in ("where", "astype", "copy"):
+        found = [line.out.dtype for _ in types]
+        if line.function == "where":
+            found[0] = np.dtype(bool)
+    elif line.function.startswith("logical"):
+        found = [np.dtype(bool) for _ in types]
+    else:
+        try:
+            found = list(UFUNCS[line.function].resolve_dtypes((*types, None))[:-1])
+        except TypeError:
+            return None
+    given = [dtype for dtype in types if not isinstance(dtype, type)]
+    known = all(dtype in DTYPES for dtype in (*given, *found, line.out.dtype))
+    return found if known and all(dtype.kind in kinds for dtype in found) else None
+
+
+def cast(text: str, dtype: Any, to: np.dtype) -> str:
+    """Return an entry in another dtype; `dtype` is a type for a plain number."""
+    if dtype == to and not isinstance(dtype, type):
+        return text
+    if to == np.bool_:
+        return text if dtype is bool else f"({text} != 0)"
+    return f"f32({text})" if to == np.float32 else f"np.{to.name}({text})"
+
+
+def scalar(line: Instruction, args: list[str], dtypes: list[np.dtype]) -> str:
+    """Return the expression for one entry of an elementwise line."""
+    types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
+    args = [cast(x, t, to) for x, t, to in zip(args, types, dtypes, strict=True)]
+    dtype, function = dtypes[-1], line.function
+    if function == "power" and line.args[1] in (2, 2.0):
+        return f"{args[0]} * {args[0]}"
+    if function in OWN and dtype == np.float32:
+        return f"{function}({args[0]})"
+    one = "f32(1)" if dtype == np.float32 else "1.0"
+    args = [f"({x})" if x.startswith("-") else x for x in args]
+    text = TEMPLATES[function][1].format(*args, one=one)
+    return f"np.int32({text})" if line.out.dtype == np.int32 else text
+
+
+def number(value: Any) -> str:
+    """Return a plain number as Python source."""
+    return literal(value)
+
+
+def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
+    """Return the index into the argument of a view that shows the entry at `index`.
+
+    `size` returns the text of a length.
+    """
+    shape, s = line.args[0].shape, line.settings
+    if line.function == "transpose":
+        return [index[list(s["axes"]).index(axis)] for axis in range(len(shape))]
+    if line.function == "broadcast_to":
+        return aligned(shape, index)
+    if line.function == "reshape":
+        return _reshaped(line, index, size)
+    return indexed(s["index"], shape, index)
+
+
+def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
+    """Return the index of the entry of an array of this shape that is broadcast to `index`."""
+    last = index[len(index) - len(shape) :]
+    return ["0" if n == 1 else i for n, i in zip(shape, last, strict=True)]
+
+
+def _reshaped(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
+    old, new = line.args[0].shape, line.out.shape
+    if [n for n in old if n != 1] == [n for n in new if n != 1]:
+        rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
+        return ["0" if n == 1 else next(rest) for n in old]
+    place = "0"
+    for i, n in zip(index, new, strict=True):
+        place = i if place == "0" else f"({place}) * {size(n)} + {i}"
+    found = []
+    for axis, n in enumerate(old):
+        after = max(prod(old[axis + 1 :]), 1)
+        text = place if after == 1 else f"({place}) // {size(after)}"
+        first = prod(old[:axis]) == 1
+        found.append("0" if n == 1 else text if first else f"({text}) % {size(max(n, 1))}")
+    return found
+
+
+def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:
+    """Return the place in an array of the entry at `index` of a part of it."""
+    entries = list(given) if isinstance(given, tuple) else [given]
+    missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
+    at = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
+    entries[at : at + 1] = [slice(None)] * missing
+    found: list[str] = []
+    rest = iter(index)
+    for e in entries:
+        if e is None:
+            next(rest)
+        elif isinstance(e, slice):
+            start, _, step = e.indices(shape[len(found)])
+            i = next(rest) if step == 1 else f"{step} * ({next(rest)})"
+            found.append(f"{start} + {i}" if start and i != "0" else str(start) if start else i)
+        else:
+            found.append(str(int(e) % shape[len(found)]))
+    return found
