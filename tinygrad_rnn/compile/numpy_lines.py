@@ -56,7 +56,7 @@ class NumpyLines:
         self.program = program
         self.schedule = schedule_of(program)
         self.helpers = Helpers()
-        self.names = Names(program, self.schedule, self._functions(program))
+        self.names = Names(program, self.schedule, self._functions())
         steps = {line.steps for line in walk(program.lines) if isinstance(line, Loop)}
         self.steps = steps.pop() if len(steps) == 1 else None
         self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
@@ -67,9 +67,9 @@ class NumpyLines:
         self.top = 0
         self.loops: list[Loop] = []
 
-    def _functions(self, program: Program) -> list[str]:
+    def _functions(self) -> list[str]:
         """Add the helper functions, and return their names."""
-        calls = [line for line in walk(program.lines) if isinstance(line, Instruction)]
+        calls = [line for line in walk(self.program.lines) if isinstance(line, Instruction)]
         found = [x for line in calls for x in _parts(line.settings) if _is_function(x)]
         found += [scatter] if any(line.function == "scatter" for line in calls) else []
         return [function_name(function, self.helpers) for function in found]
