@@ -26,10 +26,9 @@ from .entries import (
     computed_in,
     indexed,
     inner_index,
-    number,
     scalar,
 )
-from .formulas import Text, expression
+from .formulas import Text, expression, literal
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
 from .lowered import pick_entries, put_entries
 from .names import WORDS
@@ -143,9 +142,15 @@ class Names:
         self.blocked.add(name)
         return name
 
-    def size(self, n: int) -> str:
+    def number(self, x: Any) -> str:
+        """Return a literal number; one that may depend on a length is an argument."""
+        if isinstance(x, bool) or not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6:
+            return literal(x)
+        return self.size(x) if x > 0 else literal(x)
+
+    def size(self, n: float) -> str:
         """Return the name of a length, so that another length needs no other function."""
-        if n < 2:
+        if n in (0, 1):
             return str(n)
         if self.steps and n in (self.steps, self.steps + 1):
             return "T" if n == self.steps else "(T + 1)"
@@ -365,7 +370,7 @@ class Body:
     def entry(self, x: Any, index: list[str]) -> str:
         """Return the text of the entry of a value that is broadcast to `index`."""
         if not isinstance(x, Variable):
-            return number(x)
+            return self.names.number(x)
         if x in self.local:
             return self.names.name(x)
         place, maker = self.names.places.get(x), self.names.makers.get(x)
@@ -410,7 +415,7 @@ class Body:
     def whole(self, x: Any, native: bool = False) -> str:
         """Return the text of the whole array of a value; for BLAS if Numba compiles it."""
         if not isinstance(x, Variable):
-            return number(x)
+            return literal(x)
         place, maker = self.names.places.get(x), self.names.makers.get(x)
         if place is not None:
             part = [":"] * place.axis
