@@ -23,7 +23,7 @@ LARGE = 2**19
 Only what lies between them is compiled.
 """
 
-SMALL = int(__import__("os").environ.get("SM", 2**20))
+SMALL = 2**16
 """Programs whose values take fewer bytes are compiled as a whole."""
 
 RESERVED = ("plain", "scatter", "exp", "tanh", "f32", "njit")
