@@ -31,7 +31,11 @@ def assert_same(eager, compiled, where="result"):
     elif isinstance(eager, np.ndarray | np.generic | float):
         a, b = np.asarray(eager), np.asarray(compiled)
         assert (a.shape, a.dtype) == (b.shape, b.dtype), f"{where}: {a!r} and {b!r}"
-        near = NEAR.get("float32" if type(eager) is float else str(a.dtype), 0) if a.dtype.kind == "f" else 0
+        near = (
+            NEAR.get("float32" if type(eager) is float else str(a.dtype), 0)
+            if a.dtype.kind == "f"
+            else 0
+        )
         size = np.nanmax(np.abs(a), initial=1) if a.dtype.kind == "f" else 0
         np.testing.assert_allclose(b, a, rtol=near, atol=near * size, err_msg=where)
     else:
@@ -58,7 +62,7 @@ def look_at(thing):
 
 @contextmanager
 def count_plain_runs():
-    """Yield a list that gets the reason each time that a program gives up for the plain function."""
+    """Yield a list that gets the reason whenever a program gives up for the plain function."""
     reasons, run = [], ReadyProgram.run
 
     def watched(self, *args):
@@ -100,8 +104,8 @@ def check_twins(make, data, calls=5, *, programs=1, plain=0, between=None, **opt
                     between(call, f, changed)
             args = data(np.random.default_rng(call))
             args = args if isinstance(args, tuple) else (args,)
-            kwargs = args[-1] if isinstance(args[-1], Keywords) else {}
-            args = args[:-1] if kwargs else args
+            given_by_name = isinstance(args[-1], Keywords)
+            args, kwargs = (args[:-1], args[-1]) if given_by_name else (args, {})
             expected = eager(*copy.deepcopy(args), **copy.deepcopy(kwargs))
             assert_same(expected, fast(*args, **kwargs), f"result of call {call}")
             assert_same(look_at(things), look_at(twins), f"after call {call}")

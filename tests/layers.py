@@ -13,8 +13,8 @@ import tinygrad_rnn
 
 ROOT = Path(tinygrad_rnn.__file__).parent
 LAYERS = {
-    "foundations": ["scope_part", "errors", "dtypes", "check", "tree"],
-    "engine": ["graph", "copying", "op", "backward"],
+    "foundations": ["scope_part", "errors", "dtypes", "tree"],
+    "engine": ["graph", "check", "copying", "op", "backward"],
     "tensors": ["ops", "tensor", "transforms", "gradcheck", "serialize", "parallel"],
     "networks": ["scan", "nn", "optim", "text"],
     "looking": ["analysis", "draw"],

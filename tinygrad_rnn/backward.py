@@ -21,6 +21,9 @@ from .errors import messages
 from .graph import EAGER, Node, Value, recorder
 from .op import Op, apply
 
+NO_GRADIENT: Any = object()
+"""What a rule returns for an input that gets no gradient, not even zeros."""
+
 Watch = Callable[[Value, Value, Any, Any], None]
 
 
@@ -119,7 +122,7 @@ def backward_pass(
                 if x.changed > node.index:
                     raise messages.changed_error(x, node)
                 c = together[i] if together else rules[i](*arguments, **params)
-                if c is None:  # an op may give no gradient to an input
+                if c is NO_GRADIENT:
                     continue
                 if type(c) is SparseGrad:
                     sparse.setdefault(x, []).append(c)
@@ -179,7 +182,7 @@ def unbroadcast(c: Any, shape: tuple[int, ...]) -> Any:
         sizes = enumerate(zip(c.shape, shape, strict=True))
         stretched = tuple([axis for axis, (n, m) in sizes if m == 1 and n != 1])
         c = widen(c).sum(axis=stretched, keepdims=True) if stretched else c
-    return c if c.shape == shape else c + np.zeros(shape, c.dtype)
+    return c if c.shape == shape else np.broadcast_to(c, shape).copy()
 
 
 _locks: dict[int, Any] = {}

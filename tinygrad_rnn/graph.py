@@ -133,6 +133,9 @@ class Eager:
         """Return the gradient that a value has now, or None."""
         return value._grad
 
+    def look(self, optimizer: Any, attribute: str) -> None:
+        """An attribute of an optimizer is about to be read."""
+
     def change(self, value: Value, attribute: str) -> None:
         """An attribute of a value, other than its array and its gradient, is about to be set."""
 

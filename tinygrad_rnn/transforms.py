@@ -310,7 +310,9 @@ def _compute_gradients(
         gradients = {value: g for value, g in arriving if value in requested}
     if create_graph:
         return tuple(gradients.get(x) for x in inputs)
-    return tuple(Tensor(as_ndarray(gradients[x]).copy()) if x in gradients else None for x in inputs)
+    return tuple(
+        Tensor(as_ndarray(gradients[x]).copy()) if x in gradients else None for x in inputs
+    )
 
 
 def _enter_scopes(order: list[Value]) -> Iterator[Value]:

@@ -17,6 +17,8 @@ from internals import (
     toposort,
 )
 
+from tinygrad_rnn.text import batches
+
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
 
@@ -308,9 +310,11 @@ def test_a_link_is_kept_and_its_target_written(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 @pytest.mark.parametrize("lr", [1e10, 1e30, 1e38])
-def test_a_training_that_diverges_stops_and_says_where(lr):
-    trainer = Trainer(TEXT, Architecture(hidden=4), Options(batch_size=4, steps=10, lr=lr))
+def test_a_training_that_diverges_stops_and_says_where(lr, compiled):
+    options = Options(batch_size=4, steps=10, lr=lr, compile=compiled)
+    trainer = Trainer(TEXT, Architecture(hidden=4), options)
     with pytest.raises(
         ValueError, match=r"got a loss of \S+ in epoch 1, batch 2 of 14; use a smaller --lr"
     ):
@@ -341,6 +345,23 @@ def test_a_gradient_that_is_not_finite_stops_before_the_update(monkeypatch):
         trainer.run()
     for name, array in before.items():
         np.testing.assert_array_equal(weights(trainer)[name], array)
+
+
+def test_a_compiled_step_is_one_program_and_the_step_of_the_plain_trainer():
+    """The same masks are drawn, and other batches need no other program."""
+    architecture = Architecture(hidden=4, layers=2, dropout=0.5)
+    plain, compiled = (
+        Trainer(TEXT, architecture, Options(batch_size=4, steps=10, compile=compiled))
+        for compiled in (False, True)
+    )
+    for x, y in batches(plain.training, 4, 10):
+        assert compiled.step(x, y) == pytest.approx(plain.step(x, y), rel=1e-5)
+    for name, array in weights(plain).items():
+        np.testing.assert_allclose(weights(compiled)[name], array, rtol=1e-3, atol=1e-5)
+    step = compiled._compiled_step
+    assert len(step.programs) <= 4  # without and with a state, without and with Adam's moments
+    assert all(program.backward is None for program in step.programs)
+    assert step.uncompiled == {}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from programs import Builder, gru_step, program_by_chance, rnn_step, roll
 
 from tinygrad_rnn.compile import buffers, schedule
-from tinygrad_rnn.compile.instructions import Place, interpret
+from tinygrad_rnn.compile.instructions import Instruction, Place, Variable, interpret
 from tinygrad_rnn.compile.numpy_text import write_numpy
 
 
@@ -31,8 +32,10 @@ def check_equal(ours, theirs, source):
 @pytest.mark.parametrize("block", range(20))
 def test_programs_by_chance_give_what_they_mean(block, monkeypatch):
     """In every second block all arrays count as large, so that dead ones are written over."""
-    for module in (buffers, schedule) if block % 2 else ():
-        monkeypatch.setattr(module, "SMALL", 0)
+    if block % 2:
+        monkeypatch.setattr(buffers, "SMALL", 0)
+        monkeypatch.setattr(schedule, "SMALL", 0)
+        monkeypatch.setattr(buffers, "LASTING", 0)
     for seed in range(block * 25, block * 25 + 25):
         check_program(*program_by_chance(seed))
 
@@ -132,6 +135,45 @@ def test_a_gru_allocates_before_its_loops_and_not_inside():
     assert source.count("written over, step by step") == 2
     assert "out=xW.reshape(512, 96)" in source
     check_program(program, inputs, [x * 0.5 for x in inputs])
+
+
+def test_large_arrays_are_kept_between_calls_which_several_threads_may_make(monkeypatch):
+    monkeypatch.setattr(buffers, "LASTING", 1 << 10)
+    program, inputs = gru_step(16, 4, 8, 8)
+    written = write_numpy(program)
+    spare = written.run.__globals__["spare"]
+    several = [[x * (1 + n / 8) for x in inputs] for n in range(16)]
+    expected = [interpret(program, x) for x in several]
+    written.run(*inputs)
+    (work,) = spare
+    first = written.run(*several[1])
+    assert [id(x) for x in spare] == [id(work)]
+    for x in first:
+        assert not any(np.shares_memory(x, kept) for kept in work)
+    with ThreadPoolExecutor(4) as pool:
+        for ours, theirs in zip(
+            pool.map(lambda x: written.run(*x), several * 20), expected * 20, strict=True
+        ):
+            check_equal(ours, theirs, written.source)
+    assert len(spare) <= 4
+    check_equal(first, expected[1], written.source)
+
+
+def test_numbers_become_arrays_before_a_loop():
+    """NumPy computes faster with an array of the right type than with a Python number."""
+    rate = Variable("rate", (), float)
+    b = Builder()
+    h_0 = b.input("h_0", np.ones((2, 3), np.float32))
+    with b.loop(3, (), [("h", h_0)]) as (loop, h):
+        out = Variable("h", (2, 3), np.dtype(np.float32))
+        b.lines.append(Instruction("multiply", (h, rate), {}, out))
+        loop.states.append(out)
+    program, inputs = b.program(program_loop(b).states[0].last)
+    program.inputs.append(rate)
+    source = write_numpy(program).source
+    assert "rate_array = np.array(rate, np.float32)" in source
+    assert "np.multiply(h_prev, rate_array" in source
+    check_program(program, [*inputs, 0.5], [*inputs, 2.0])
 
 
 def test_two_states_may_change_places():

@@ -4,22 +4,20 @@ import numpy as np
 import pytest
 from random_programs import Chance, count, gru, inputs_of, loops, run, validate, variable
 
-from tinygrad_rnn.compile import products
+from tinygrad_rnn.compile import matrix_layout
 from tinygrad_rnn.compile.algebra import regroup_sums, separate_coefficients
-from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, State, walk
+from tinygrad_rnn.compile.composed_views import compose_views
+from tinygrad_rnn.compile.constants import fold_constants
+from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, State, Variable, walk
+from tinygrad_rnn.compile.joined_products import join_products, join_sums_of_products
+from tinygrad_rnn.compile.matrix_layout import lay_out_matrices
 from tinygrad_rnn.compile.motion import hoist_along_time, hoist_invariants, sink_along_time
+from tinygrad_rnn.compile.parts_of_products import split_products
 from tinygrad_rnn.compile.passes import CLEANING, PASSES, optimize
-from tinygrad_rnn.compile.products import (
-    join_products,
-    join_sums_of_products,
-    lay_out_matrices,
-    split_products,
-)
 from tinygrad_rnn.compile.rewriting import copied, sort_lines, write
+from tinygrad_rnn.compile.siblings import join_siblings
 from tinygrad_rnn.compile.simplify import (
-    compose_views,
     eliminate_dead_code,
-    fold_constants,
     propagate_copies,
     share_common_subexpressions,
 )
@@ -104,7 +102,7 @@ class Build:
 
 @pytest.mark.parametrize("seeds", [range(k, k + 40) for k in range(0, 400, 40)], ids=str)
 def test_random_programs_compute_the_same(seeds, agree, monkeypatch):
-    monkeypatch.setattr(products, "SMALL", 2)
+    monkeypatch.setattr(matrix_layout, "SMALL", 2)
     for seed in seeds:
         program = Chance(seed).program
         for rewrite in (*dict.fromkeys(PASSES), optimize):
@@ -193,6 +191,32 @@ def test_a_division_by_zero_is_left_to_the_run():
     assert functions(fold_constants(p.program(number)).lines) == ["divide"]
 
 
+def test_an_array_of_one_value_is_a_number(agree):
+    p = Build()
+    x, single = p.input(2, 3, dtype="float32"), np.dtype("float32")
+    seed = p.divide(p.astype(1, dtype=single), 12)
+    spread = p.copy(p.broadcast_to(p.reshape(seed, shape=(1, 1)), shape=(2, 3)))
+    turned = p.negative(spread)
+    ys = [p.multiply(turned, x), p.add(x, p.zeros(shape=(2, 3), dtype=single))]
+    ys += [p.sum(turned, axis=(0,), keepdims=True), p.add(seed, p.input(2, 3)), p.add(seed, 1.5)]
+    new = agree(fold_constants, p.program(*ys), rounding=0)
+    for rewrite in CLEANING:
+        new = rewrite(new)
+    made = {line.out: line for line in new.lines}
+    first, second, third, fourth, fifth = (made[y] for y in ys)
+    assert first.args == (-0.083333336, x)
+    assert second.args == (x, 0)
+    assert made[third.args[0]].function == "broadcast_to"
+    assert isinstance(fourth.args[0], Variable)  # the other array is in double precision
+    assert (fifth.function, fifth.args) == ("astype", (1.5833334,))
+
+
+def test_a_division_of_arrays_of_one_value_by_zero_is_left_to_the_run():
+    p = Build()
+    y = p.divide(p.astype(1, dtype=np.dtype("float32")), 0)
+    assert functions(fold_constants(p.program(y)).lines) == ["astype", "divide"]
+
+
 def test_copies(agree):
     p = Build()
     x, y = p.input(2, 3), p.input(2, dtype="float32")
@@ -245,11 +269,26 @@ def test_views_are_composed(agree):
     x = p.input(2, 3, 4)
     twice = p.transpose(p.transpose(x, axes=(1, 2, 0)), axes=(1, 2, 0))
     flat = p.reshape(p.reshape(x, shape=(6, 4)), shape=(24,))
-    columns = p.reshape(p.transpose(x, axes=(2, 0, 1)), shape=(4, 6))
-    new = agree(compose_views, p.program(twice, flat, columns))
-    new = eliminate_dead_code(new)
-    assert functions(new.lines) == ["transpose", "reshape", "reshape", "transpose"]
+    new = eliminate_dead_code(agree(compose_views, p.program(twice, flat)))
+    assert functions(new.lines) == ["transpose", "reshape"]
     assert new.lines[0].settings == {"axes": (2, 0, 1)}
+
+
+def test_slices_come_last(agree):
+    p = Build()
+    x = p.input(2, 3, 4)
+    columns = p.index(x, index=(..., slice(1, 3)))
+    turned = p.transpose(columns, axes=(2, 0, 1))
+    rows = p.reshape(columns, shape=(6, 2))
+    twice = p.index(p.index(columns, index=(..., slice(1, 2))), index=slice(1, 2))
+    mixed = p.reshape(columns, shape=(12,))
+    new = eliminate_dead_code(agree(compose_views, p.program(turned, rows, twice, mixed)))
+    assert functions(new.lines) == [
+        "index", "transpose", "index", "reshape", "index", "index", "index", "reshape",
+    ]  # fmt: skip
+    made = {line.out: line for line in new.lines}
+    assert made[made[rows].args[0]].settings == {"shape": (6, 4)}
+    assert made[twice].settings == {"index": (slice(None), slice(None), slice(2, 3))}
 
 
 def test_common_subexpressions(agree):
@@ -441,7 +480,9 @@ def test_slices_of_one_weight_are_not_copied(agree):
     p.next(p.tanh(p.multiply(*(p.matmul(h, part) for part in parts))))
 
     def joined(q):
-        return eliminate_dead_code(hoist_invariants(join_products(hoist_invariants(q))))
+        q = share_common_subexpressions(compose_views(hoist_invariants(q)))
+        q = join_products(q)
+        return eliminate_dead_code(hoist_invariants(q))
 
     *before, loop = agree(joined, p.program()).lines
     assert functions(before) == ["transpose"]
@@ -513,6 +554,94 @@ def test_a_concatenation_of_slices_is_the_array(agree):
         "exp", "index", "concatenate",
     ]  # fmt: skip
     assert len(new.lines[-1].args) in (1, 2)
+
+
+# -- siblings --------------------------------------------------------------------------------------
+
+
+def cleaned(program):
+    for rewrite in (join_slices, hoist_along_time, *CLEANING):
+        program = rewrite(program)
+    return program
+
+
+def columns(p, x, width=2):
+    return [p.index(x, index=(..., slice(k, k + width))) for k in range(0, x.shape[-1], width)]
+
+
+def test_gates_that_are_neighbours_are_computed_together(agree):
+    p = Build(3)
+    h, w, x = p.state(2, 2), p.input(2, 6), p.input(3, 2, 6)
+    parts = [write(p.top, "index", x, index=(..., slice(k, k + 2))) for k in (0, 2, 4)]
+    slices = [variable(2, 2, name=name) for name in "rzn"]
+    p.loop.slices += zip(slices, parts, strict=True)
+    gates = [p.add(*pair) for pair in zip(columns(p, p.matmul(h, w)), slices, strict=True)]
+    r, z = (p.reciprocal(p.add(1, p.exp(p.negative(gate)))) for gate in gates[:2])
+    n = p.tanh(gates[2])
+    p.next(p.add(p.multiply(n, r), p.multiply(z, h)))
+    p.stack(r)
+    p.stack(z)
+    program = p.program()
+    program.outputs[1:] = [write(program.lines, "multiply", *program.outputs[1:])]
+    loop, *after = agree(lambda q: cleaned(join_siblings(q)), program).lines
+    assert [f for f in functions(loop.body) if f != "index"] == [
+        "matmul", "add", "negative", "exp", "add", "reciprocal", "tanh", "multiply", "multiply",
+        "add",
+    ]  # fmt: skip
+    assert ([y.shape for y, _ in loop.stacks], functions(after)) == (
+        [(2, 4)], ["index", "index", "multiply"],
+    )  # fmt: skip
+
+
+def test_biases_of_their_own_are_put_side_by_side(agree):
+    p = Build()
+    x, w = p.input(9, 3), p.input(3, 4)
+    gates = columns(p, p.matmul(x, w))
+    ys = [p.exp(p.add(gate, p.input(2))) for gate in gates]
+    new = agree(lambda q: cleaned(join_siblings(q)), p.program(p.multiply(*ys)))
+    assert functions(new.lines) == [
+        "matmul", "concatenate", "add", "exp", "index", "index", "multiply",
+    ]  # fmt: skip
+
+
+def test_sums_of_columns_are_columns_of_one_sum(agree):
+    p = Build()
+    parts = columns(p, p.exp(p.input(3, 4)))
+    sums = [p.sum(part, axis=(0,), keepdims=False) for part in parts]
+    kept = [p.sum(part, axis=(1,), keepdims=True) for part in parts]
+    program = p.program(p.negative(p.concatenate(*sums, axis=0)), p.add(*kept))
+    new = agree(lambda q: cleaned(join_siblings(q)), program)
+    assert functions(new.lines).count("sum") == 3
+    assert functions(new.lines)[-1] == "add"
+    assert count(new.lines, "concatenate") == 0
+
+
+APART = {
+    "functions": lambda p, a, b, x: [p.exp(a), p.tanh(b)],
+    "orders": lambda p, a, b, x: [p.subtract(1, a), p.subtract(b, 1)],
+    "numbers": lambda p, a, b, x: [p.add(a, 1), p.add(b, 1.0)],
+    "the same argument": lambda p, a, b, x: [p.multiply(a, x), p.multiply(b, x)],
+    "the axis of a sum": lambda p, a, b, x: [p.sum(y, axis=(1,), keepdims=True) for y in (a, b)],
+    "the order of columns": lambda p, a, b, x: [p.add(a, b), p.add(b, a)],
+}
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_columns_that_do_not_fit_together_stay_apart(kind, agree):
+    p = Build()
+    parts = APART[kind](p, *columns(p, p.input(3, 4)), p.input(3, 2))
+    program = p.program(p.concatenate(*parts, axis=1))
+    new = agree(join_siblings, program)
+    assert functions(new.lines) == functions(program.lines)
+
+
+def test_outputs_and_what_is_reshaped_stay_arrays_of_their_own(agree):
+    p = Build()
+    x = p.input(3, 4)
+    rows = [p.reshape(p.exp(y), shape=(6,)) for y in columns(p, x)]
+    program = p.program(p.add(*rows), *[p.tanh(y) for y in columns(p, x)])
+    new = agree(join_siblings, program)
+    assert functions(new.lines) == functions(program.lines)
 
 
 @pytest.mark.parametrize(("size", "copies"), [(63, 0), (64, 1)])

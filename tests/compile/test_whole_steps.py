@@ -335,7 +335,8 @@ def test_dtypes(dtype, kind):
     def make():
         model = Tagger(dtype=dtype)
         optimizer = OPTIMIZERS[kind](model.parameters())
-        return lambda x, y: train(optimizer, F.cross_entropy(model(x), y)), [model, optimizer]
+        things = [model] if dtype == "float16" else [model, optimizer]  # a state in float32
+        return lambda x, y: train(optimizer, F.cross_entropy(model(x), y)), things
 
     check_twins(make, several(floats(5, 2, 3, dtype=dtype), LABELS), programs=2)
 
@@ -474,7 +475,11 @@ def partly_used():
 @case(several(classes(7, 5, 2), classes(7, 5, 2)), programs=2)
 def language_model():
     rng = np.random.default_rng(0)
-    embed, layer, head = nn.Embedding(7, 5, rng=rng), nn.LSTM(5, 6, rng=rng), nn.Linear(6, 7, rng=rng)
+    embed, layer, head = (
+        nn.Embedding(7, 5, rng=rng),
+        nn.LSTM(5, 6, rng=rng),
+        nn.Linear(6, 7, rng=rng),
+    )
     model = nn.ModuleList([embed, layer, head])
     optimizer = optim.Adam(model.parameters())
 
@@ -527,7 +532,7 @@ def encoder_and_decoder():
     def step(x, y):
         _, state = encoder(x)
         before = np.concatenate([np.zeros((1, 2), int), y[:-1]])
-        output, _ = decoder.layer(np.take(np.eye(4, dtype="float32"), before, axis=0), state)
+        output, _ = decoder.layer(tg.Tensor(np.eye(4, dtype="float32"))[before], state)
         return train(optimizer, F.cross_entropy(decoder.head(output), y))
 
     return step, [encoder, decoder, optimizer]

@@ -91,8 +91,8 @@ def test_names_in_the_package_compile_can_be_patched(monkeypatch):
         pytest.raises(ValueError, match="write backend='abacus'"),
     ):
         tg.compile(tg.tanh)
-    monkeypatch.setattr("tinygrad_rnn.compile.layer.MOST", 3)
-    assert tg.compile.layer.MOST == 3
+    monkeypatch.setattr("tinygrad_rnn.compile.compiled.MOST", 3)
+    assert tg.compile.compiled.MOST == 3
     with mock.patch("tinygrad_rnn.compile", lambda x: x):
         assert tg.compile(1) == 1
 

@@ -27,6 +27,9 @@ def test_no_global_random_numbers():
         uses = [ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)]
         drawn = {u.split(".")[2] for u in uses if u.startswith(("np.random.", "numpy.random."))}
         others = drawn - {"Generator", "default_rng", "SeedSequence", "PCG64", "BitGenerator"}
+        if name_below_root(path) == "compile/places.py":  # asks whether an object is a generator
+            assert others <= {"RandomState"}
+            continue
         assert not others, name_below_root(path)
         assert "random" not in set(imports(path)), name_below_root(path)
 
@@ -40,10 +43,19 @@ RUNNING = {"eval", "exec", "compile", "__import__", "execfile"}
 LOADING = {"load", "fromfile", "memmap", "open_memmap", "loadtxt", "genfromtxt", "DataSource"}
 STARTING = {"system", "popen", "startfile", "fork", "forkpty", "getoutput", "getstatusoutput"}
 ALLOWED = {
-    "compile/program.py": {
-        "exec(compile(source, f'<compiled {self.title}>', 'exec'), space)",
-        "compile(source, f'<compiled {self.title}>', 'exec')",
+    "compile/numpy_text.py": {
+        "exec(compile(source, f'<compiled {title}>', 'exec'), space)",
+        "compile(source, f'<compiled {title}>', 'exec')",
     },
+    "compile/numba_text.py": {
+        "exec(compile(rest, f'<compiled {title}>', 'exec'), space)",
+        "compile(rest, f'<compiled {title}>', 'exec')",
+    },
+    "compile/numba_cache.py": {
+        "exec(compile(f'{HEAD}\\n\\n{text}', '<compiled by Numba>', 'exec'), space)",
+        "compile(f'{HEAD}\\n\\n{text}', '<compiled by Numba>', 'exec')",
+    },
+    "compile/ready_program.py": {"exec(f'def function({given}):\\n{body}', self.space)"},
     "draw/render.py": {
         "subprocess.run(command, input=dot.encode(), capture_output=True, check=False)"
     },

@@ -50,7 +50,7 @@ def writing_calls(tree):
         if name in ("open", "ZipFile", "GzipFile"):
             place = 1 if owner in {"", *MODULES} else 0
             is_writing = owner == "os" or not is_reading(call, place)
-        elif name in HARMLESS or name == "save":
+        elif name in HARMLESS or name == "save" or (name == "rename" and not owner):
             is_writing = owner in MODULES
         else:
             is_writing = name in WRITING

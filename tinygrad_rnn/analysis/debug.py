@@ -125,7 +125,7 @@ class debug:
 
     # -- checks ----------------------------------------------------------------------------------
 
-    def check_result(
+    def _check_result(
         self, op: Any, inputs: Iterable[Any], arrays: list[Any], params: dict[str, Any], out: Value
     ) -> None:
         """Check the result of an op, and make the arrays of the op read-only."""
@@ -135,13 +135,13 @@ class debug:
         if out.node is not None:
             self._protect(out, location)
 
-    def check_writes(self, order: Iterable[Value]) -> None:
+    def _check_writes(self, order: Iterable[Value]) -> None:
         """Check, before a backward pass, that the arrays of the graph are unchanged."""
         location = find_user_location(sys._getframe(1))
         for y in order:
             self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
-    def forget_used(self, order: Iterable[Value]) -> None:
+    def _forget_used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
         for y in order:
             entry = self.alive.pop(id(y), None) if y.node.used > 1 else None
@@ -149,7 +149,7 @@ class debug:
                 self.guard.release(entry[1])
                 self.locations.pop(id(y), None)
 
-    def check_contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
+    def _check_contribution(self, y: Any, x: Value, contribution: Any, total: Any) -> None:
         """Check what y's op adds to the gradient of its input x, and the sum so far."""
         entries = getattr(contribution, "values", contribution)  # a SparseGrad has `values`
         for title, value in (("a contribution", entries), ("a sum of contributions", total)):
@@ -173,7 +173,7 @@ class debug:
             "debug, backward", op.name, "finite gradients", got, fix, kind=NonFiniteError
         )
 
-    def check_grad(self, x: Value, total: np.ndarray) -> None:
+    def _check_grad(self, x: Value, total: np.ndarray) -> None:
         """Check the sum that is about to become the ``.grad`` of a leaf."""
         if not _is_finite(total):
             location = find_user_location(sys._getframe(1))
@@ -247,26 +247,26 @@ class Watch(Recorder):
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Value) -> None:
         self.outer.record(op, inputs, arrays, params, out)
         if self._is_on() and not isinstance(out.array, StandIn):
-            self.block.check_result(op, inputs, arrays, params, out)
+            self.block._check_result(op, inputs, arrays, params, out)
 
     def begin_backward(self, order: list[Value]) -> None:
         self.outer.begin_backward(order)
         if self._is_on() and self.block.writes:
-            self.block.check_writes(order)
+            self.block._check_writes(order)
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         self.outer.contribute(y, x, contribution, total)
         if self._is_on() and self.block.nonfinite:
-            self.block.check_contribution(y, x, contribution, total)
+            self.block._check_contribution(y, x, contribution, total)
 
     def accumulate(self, x: Value, total: np.ndarray) -> None:
         self.outer.accumulate(x, total)
         if self._is_on() and self.block.nonfinite:
-            self.block.check_grad(x, total)
+            self.block._check_grad(x, total)
 
     def end_backward(self, order: list[Value]) -> None:
         self.outer.end_backward(order)
-        self.block.forget_used(order)
+        self.block._forget_used(order)
 
 
 # -- numbers, and their text in messages ---------------------------------------------------------

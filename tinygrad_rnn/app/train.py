@@ -28,15 +28,11 @@ from ..scan import detach
 from ..text import CharVocab, batches, count_batches
 from . import checkpoint
 from .char_model import Architecture, CharModel, load_model, save_model
+from .compiled_step import DIVERGED_LOSS, Diverged, compile_evaluation, compile_step
 from .progress import Pace, Progress
 from .training_options import Options
 
 __all__ = ["Options", "Progress", "Trainer"]
-DIVERGED_LOSS = 1e6
-"""Training counts as diverged if its loss reaches this many nats per character, or is NaN.
-
-For comparison, the loss of a uniform guess is the logarithm of the vocabulary's size.
-"""
 SHORTEST_STREAM = 256
 """The least length of a stream of held-out text, in characters.
 
@@ -134,13 +130,15 @@ class Trainer:
         self.history: list[tuple[float, float]] = []
 
     @cached_property
-    def _runnable_model(self) -> Callable[..., Any]:
-        """The model, compiled if ``options.compile`` is true."""
-        if not self.options.compile:
-            return self.model
-        from ..compile import compile
+    def _compiled_step(self) -> Callable[..., Any]:
+        """The whole training step as one program."""
+        return compile_step(self.model, self.optimizer, self.options.clip)
 
-        return compile(self.model)
+    @cached_property
+    def _evaluate_batch(self) -> Callable[..., Any]:
+        """A function that returns the sum of the losses of a batch, and the new state."""
+        evaluation = compile_evaluation(self.model)
+        return evaluation if self.options.compile else evaluation.target
 
     @property
     def position(self) -> tuple[int, int]:
@@ -189,9 +187,25 @@ class Trainer:
         >>> trainer.step(x, y) > trainer.step(x, y)
         True
         """
+        if self.options.compile:
+            return self._run_compiled_step(x, y)
         loss, state = self._differentiate(x, y)
         self._update(state)
         return loss
+
+    def _run_compiled_step(self, x: np.ndarray, y: np.ndarray) -> float:
+        """Do what `_differentiate` and `_update` do, in one program."""
+        self.rng.bit_generator.state = self.generator_state
+        try:
+            loss, state = self._compiled_step(x, y, self.state)
+        except Diverged as error:
+            raise _divergence_error(f"{error} {self._place}") from error
+        self.state, self.generator_state = state, self.rng.bit_generator.state
+        return loss.item()
+
+    @property
+    def _place(self) -> str:
+        return f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
 
     def _differentiate(self, x: np.ndarray, y: np.ndarray) -> tuple[float, Any]:
         """Set the clipped gradients; return the loss and the new state.
@@ -199,17 +213,16 @@ class Trainer:
         Dropout draws random numbers, from the state of the generator after the last update. So a
         step that an exception ended, KeyboardInterrupt included, is repeated bit for bit.
         """
-        place = f"in epoch {self.epoch + 1}, batch {self.batch + 1} of {self.batches}"
         self.rng.bit_generator.state = self.generator_state
-        logits, state = self._runnable_model(x, self.state)
+        logits, state = self.model(x, self.state)
         loss = nn.functional.cross_entropy(logits, y)
-        _check_loss(loss.item(), place)
+        _check_loss(loss.item(), self._place)
         self.optimizer.zero_grad()
         loss.backward()
         try:
             nn.clip_grad_norm_(self.model.parameters(), self.options.clip)
         except ValueError as error:
-            raise _divergence_error(f"a gradient that is not finite {place}") from error
+            raise _divergence_error(f"a gradient that is not finite {self._place}") from error
         return loss.item(), detach(state)
 
     def _update(self, state: Any) -> None:
@@ -275,10 +288,15 @@ class Trainer:
             for x, y in batches(self.training, options.batch_size, options.steps, start=self.batch):
                 if stop is not None and stop():
                     return False
-                loss, state = self._differentiate(x, y)
-                with hold():
-                    self._update(state)
-                    self.batch, self.loss_sum = self.batch + 1, self.loss_sum + loss
+                if options.compile:
+                    with hold():
+                        loss = self._run_compiled_step(x, y)
+                        self._count_batch(loss)
+                else:
+                    loss, state = self._differentiate(x, y)
+                    with hold():
+                        self._update(state)
+                        self._count_batch(loss)
                 pace.add_batch(x.size)
                 recent.append(loss)
                 if on_batch is not None:
@@ -287,6 +305,9 @@ class Trainer:
             pace.add_evaluation()
             recent.clear()
         return True
+
+    def _count_batch(self, loss: float) -> None:
+        self.batch, self.loss_sum = self.batch + 1, self.loss_sum + loss
 
     def _progress(self, pace: Pace, loss: float) -> Progress:
         """Return the progress after a batch."""
@@ -335,8 +356,8 @@ class Trainer:
         total, characters, state = 0.0, 0, None
         with eval_mode(self.model), no_grad():
             for x, y in pairs:
-                logits, state = self._runnable_model(x, state)
-                total += nn.functional.cross_entropy(logits, y, reduction="sum").item()
+                loss, state = self._evaluate_batch(x, y, state)
+                total += loss.item()
                 characters += y.size
         return total / characters
 

@@ -104,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         settings = {"type": type(default), "metavar": "N" if isinstance(default, int) else "X"}
         text = f"{text} (default {default})"
         parser.add_argument(_format_option(name), default=unset, help=text, **settings)
-    text = "compile the recurrent layers to NumPy programs"
+    text = "compile the training step to a NumPy program"
     parser.add_argument("--compile", action="store_true", default=unset, help=text)
     add_plain_option(parser)
 

@@ -34,7 +34,7 @@ class Options:
     seed : int
         The seed of the initial weights and of dropout.
     compile : bool
-        If True, compile the recurrent layers to NumPy programs; see `tinygrad_rnn.compile`.
+        If True, compile the whole training step to a NumPy program; see `tinygrad_rnn.compile`.
     patience : int
         Training stops after this many epochs in a row without a better held-out loss. If it is 0,
         training never stops early.

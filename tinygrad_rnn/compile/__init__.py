@@ -1,11 +1,12 @@
-"""Backpropagation through time as a program that can be read.
+"""A training step, or a part of one, as a NumPy program that can be read.
 
-The modules in the order of the work: `trace` records one step of a cell, and `gradient`
-differentiates it. `lower` turns both recordings into `lines`. `plan` gives each line the stage in
-which it runs, and `passes` simplify the lines in the order of `build`. `program` writes the text,
-with the help of `emit`, `buffers` and `helpers`. `jit` writes loops for Numba instead: they are
-`nests` over `entries`. `scan_call` makes a program one node of a graph, and `layer` holds the class
-that a user gets.
+The modules in the order of the work: `tracer` runs a function once on the stand-ins of `traced`,
+and `loops` makes a scan one loop. `traced_function` holds the result: `instructions`, their inputs
+and effects. `passes` simplify them, in the files `simplify`, `motion`, `over_time`, `sums` and
+`products`. `schedule` and `buffers` plan the memory, and `numpy_text` writes the source with the
+help of `numpy_lines`, `formulas`, `names` and `helpers`. `ready_program` runs it, as long as its
+`guards` hold; `node` makes a call one node of a graph. `compiled` keeps the programs of a function,
+and `layer` holds the class that a user gets.
 """
 
 from __future__ import annotations
@@ -31,24 +32,30 @@ BACKENDS = {"numpy": (), "numba": ("numba", "scipy")}
 def compile(
     target: Any, *, fallback: bool = False, backend: str = "numpy", check: int = 0
 ) -> CompiledModule:
-    """Return a callable that runs every scan in `target` as a NumPy program derived from its cell.
+    """Return a callable that runs `target` as one NumPy program.
 
-    One step of the cell is traced and differentiated with the engine's own rules. Work that does
-    not depend on the state, or in the backward pass on the carried gradient, is hoisted out of the
-    loop and vectorised over time. The loop that remains is backpropagation through time as
-    textbooks write it. The whole scan is one node of the graph.
+    Compile a whole training step: a function that computes the loss, calls ``loss.backward()`` and
+    ``optimizer.step()``, and returns the loss. The step runs once on stand-ins that record what it
+    does. The program has straight lines with loops over time in them: forward, loss, backward,
+    clipping and the optimizer. Work that does not depend on the state is hoisted out of the loops.
+
+    A model, a layer, a loss, a cell for `scan` or any other function can be compiled too. Its call
+    is then one node of the graph, with a program for the forward and one for the backward pass.
 
     Parameters
     ----------
     target : Module, cell or function
-        ``nn.GRU(...)``, or a model with recurrent layers in it; a cell
-        ``(x, state) -> (output, state)`` for `scan`; or a function that calls `scan`.
+        It can also be used as a decorator, ``@tg.compile``.
     fallback : bool
-        Run a cell that cannot be compiled step by step, instead of raising NotCompilable.
+        Run a function that cannot be compiled as it is, instead of raising NotCompilable. The
+        attribute `uncompiled` of the result then says why.
     backend : {"numpy", "numba"}
-        How a program computes its loops: by calls of NumPy, or by loops over entries that Numba
-        compiles. Numba takes some seconds in the first call, and is worth it for many steps on few
-        numbers. It needs the extra ``jit``.
+        How a program computes its loops: by calls of NumPy, or as loops that Numba compiles. Numba
+        takes some seconds in the first call, and is worth it for many steps on few numbers. It
+        needs the extra ``jit``.
+    check : int
+        Run the plain function too in every `check`-th call, and raise RuntimeError if the results,
+        the gradients or what the call changes differ by more than rounding. 0 is never.
 
     Returns
     -------
@@ -59,39 +66,60 @@ def compile(
     Raises
     ------
     TypeError, ValueError
-        If the target cannot be called, or no backend has this name.
+        If the target cannot be called, or an option has a wrong value.
     ImportError
         If the backend is not installed.
     NotCompilable
-        When it is called: if a cell reads the values of Tensors, draws random numbers, or does not
-        record the same ops in every run.
+        When it is called: if the target reads the numbers of an array into Python, as ``if``,
+        ``float`` and ``tolist`` do; if it changes anything but Tensors, gradients and optimizers;
+        or if it draws random numbers other than through the library's layers.
 
     Notes
     -----
-    A program is written when a cell meets inputs and a state of new shapes or dtypes, and kept.
-    Gradients of gradients run step by step, as without compiling. Numbers, settings and arrays that
-    a cell holds are part of its program, which is written anew when they change. An array of more
-    than 64 kB is compared by identity: a change of its entries goes unnoticed. So do changes of a
-    value that a cell reads through ``globals()["name"]``, from a file or from the environment, and
-    draws from a generator that the cell creates itself. Do not write into the results.
+    A program is written for the shapes and dtypes of the arguments, and kept. Parameters, arrays
+    that the target captures, learning rates and the moments of an optimizer are read anew in each
+    call. Plain Python values that it reads are compared before each call, and a changed value
+    leads to another program. Not noticed are changes of a value that it reads from a file, from the
+    environment or through ``globals()["name"]``.
+
+    Dropout draws the same masks as without compiling. Under `debug`, `nn.record` and other
+    recorders the plain function runs. So do gradients of gradients, and calls in which a check of
+    numbers fails. Do not write into the results.
 
     Examples
     --------
+    A training step:
+
     >>> import numpy as np
     >>> import tinygrad_rnn as tg
     >>> gru = tg.nn.GRU(3, 4, rng=0)
+    >>> optimizer = tg.optim.SGD(gru.parameters(), lr=0.1)
+    >>> @tg.compile
+    ... def step(x, y):
+    ...     loss = ((gru(x)[0] - y) ** 2).mean()
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> x, y = np.ones((5, 2, 3), dtype="float32"), np.zeros((5, 2, 4), dtype="float32")
+    >>> step(x, y).item() > step(x, y).item()
+    True
+    >>> step.source.count("for t in "), len(step.programs)
+    (2, 1)
+
+    A layer:
+
     >>> fast = tg.compile(gru)
-    >>> x = np.ones((5, 2, 3), dtype="float32")
     >>> output, state = fast(x)
     >>> bool(np.allclose(output.data, gru(x)[0].data))
     True
     >>> print(fast.source[fast.source.index("    for t in range(T)"):][:120])  # doctest: +ELLIPSIS
         for t in range(T):
-            ... = np.dot(h_prev, ...
+            ... = ...
     """
     if not callable(target) or isinstance(target, type):
-        expected = "a Module, a cell or a function that calls scan"
-        fix = "pass nn.GRU(...), for example"
+        expected = "a Module, a cell or a function"
+        fix = "pass a training step or nn.GRU(...), for example"
         raise argument_error("compile", "target", expected, describe(target), fix, TypeError)
     fallback = checking.flag("compile", "fallback", fallback)
     checks = checking.count("compile", "check", check, low=0)

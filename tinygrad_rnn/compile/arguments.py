@@ -6,8 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..dtypes import get_default_dtype
+from ..dtypes import NUMPY_SCALARS, get_default_dtype
 from ..graph import Value, context
+from .places import PLAIN
+
+
+def is_leaf(x: Any) -> bool:
+    """Return True for a Tensor, a plain array, and a number of NumPy's."""
+    return isinstance(x, Value) or type(x) is np.ndarray or type(x) in NUMPY_SCALARS
 
 
 def flatten(structure: Any, leaves: list[Any]) -> Any:
@@ -21,13 +27,15 @@ def flatten(structure: Any, leaves: list[Any]) -> Any:
         leaves.append(structure)
         array = structure.array
         return kind, structure.tracked, array.shape, array.dtype
-    if kind is np.ndarray:
+    if is_leaf(structure):
         leaves.append(structure)
         return kind, structure.shape, structure.dtype
     if isinstance(structure, tuple | list):
         return kind, *[flatten(part, leaves) for part in structure]
     if kind is dict:
         return kind, *[(name, flatten(part, leaves)) for name, part in structure.items()]
+    if kind is float and structure == 0:  # 0.0 and -0.0 are equal
+        return kind, str(structure)
     return kind, _hashable(structure)
 
 
@@ -49,7 +57,7 @@ def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[A
 
 def replace(structure: Any, leaves: Any) -> Any:
     """Return a structure with its Tensors and arrays replaced by `leaves`, an iterator."""
-    if isinstance(structure, Value) or type(structure) is np.ndarray:
+    if is_leaf(structure):
         return next(leaves)
     if isinstance(structure, tuple | list):
         make = getattr(type(structure), "_make", type(structure))  # for a namedtuple
@@ -57,6 +65,26 @@ def replace(structure: Any, leaves: Any) -> Any:
     if type(structure) is dict:
         return {name: replace(part, leaves) for name, part in structure.items()}
     return structure
+
+
+def find_opaque(structure: Any) -> list[Any]:
+    """Return the parts of arguments that a key knows by identity only: objects with contents."""
+    if is_leaf(structure) or type(structure) in PLAIN:
+        return []
+    if isinstance(structure, tuple | list):
+        return [x for part in structure for x in find_opaque(part)]
+    if type(structure) is dict:
+        return [x for part in structure.values() for x in find_opaque(part)]
+    return [structure]
+
+
+def is_untouched(given: Any, before: Any) -> bool:
+    """Return True if all lists and dicts in `given` hold the very objects that `before` holds."""
+    if isinstance(given, tuple | list) and type(given) is type(before):
+        return len(given) == len(before) and all(map(is_untouched, given, before))
+    if type(given) is type(before) is dict:
+        return [*given] == [*before] and all(map(is_untouched, given.values(), before.values()))
+    return given is before
 
 
 class _Same:

@@ -14,6 +14,9 @@ from typing import Any
 from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable, walk
 from .schedule import FLAT, FOREVER, INTO, NEW, SMALL, Memory, Schedule, Spot, reads
 
+LASTING = 1 << 20
+"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults."""
+
 
 def schedule_of(program: Program) -> Schedule:
     """Return the memory of every value of a program."""
@@ -102,24 +105,33 @@ class Body:
         for x, whole in loop.stacks:
             memory, _ = self.schedule.over_time[whole]
             if memory in carried:
+                if outer and not outer.loop and memory not in self.schedule.lasting:
+                    outer.make(memory)
                 continue
             direct = self._may_write(x) and x.dtype == whole.dtype
             if outer and not outer.loop:
-                memory = (direct and self._entry_by_entry(loop, x, outer)) or memory
-                memory.over = memory.over or outer.find(memory)
+                memory = (direct and self._entry_by_entry(loop, x, whole, outer)) or memory
                 memory.owner = whole
+                if not memory.over and not outer.pinned(whole):
+                    memory.over = outer.find(memory)
+                if not memory.over:
+                    outer.make(memory)
                 memory.flat = memory.over is None or memory.over.flat
                 self.schedule.over_time[whole] = memory, 0
             if direct and (memory.flat or self.maker[x].function != "matmul"):
                 self.spots[x] = Spot(memory, 0)
 
-    def _entry_by_entry(self, loop: Loop, x: Variable, outer: Body) -> Memory | None:
+    def _entry_by_entry(
+        self, loop: Loop, x: Variable, stack: Variable, outer: Body
+    ) -> Memory | None:
         """Return memory over an array that dies step by step, just before x is written."""
         line, made, shape = self.maker[x], self.at[x], (loop.steps, *x.shape)
         counts = Counter(y for part in (loop, *walk(loop.body)) for y in reads(part))
         for inside, whole in loop.slices if line.function != "concatenate" else ():
             old, read = outer.living.get(whole), self.last.get(whole, -1)
             if not old or old.key != (shape, x.dtype) or outer.last[whole] != outer.at_loop(loop):
+                continue
+            if outer.pinned(stack) and old in self.schedule.lasting:
                 continue
             alone = counts[whole] == sum(whole in self.roots[y] for y in loop.uses) == 1
             if alone and (read < made or (read == made and self._in_place(line, inside, {whole}))):
@@ -139,7 +151,7 @@ class Body:
             y, spot, parts = line.out, self.spots.get(line.out), self._parts(line)
             if not parts or (spot and (spot.whole or spot.memory.busy >= 0)):
                 continue
-            if self.loop and not spot and not self._pinned(y):
+            if self.loop and not spot and not self.pinned(y):
                 spot = self.spots[y] = Spot(Memory(y.shape, y.dtype, y))
                 self.schedule.buffers[self.loop].append(spot.memory)
             if spot:
@@ -151,7 +163,7 @@ class Body:
         for x in line.uses:
             stop = start + x.shape[axis]
             fits = self._may_write(x) and x.dtype == line.out.dtype and start < stop
-            if fits and not self._pinned(x) and line.uses.count(x) == 1:
+            if fits and not self.pinned(x) and line.uses.count(x) == 1:
                 found.append((x, (axis, start, stop)))
             start = stop
         return found
@@ -186,7 +198,7 @@ class Body:
             and not any(self.roots[a] & mine for a in others)
         )
 
-    def _pinned(self, x: Variable) -> bool:
+    def pinned(self, x: Variable) -> bool:
         """Return True if a later step may still read x."""
         return self.last.get(x, -1) == FOREVER
 
@@ -209,19 +221,28 @@ class Body:
         """Return the memory of a value: of a dead argument, of another dead value, or its own."""
         y = line.out
         memory, own = self._over(line, i), Memory(y.shape, y.dtype, y)
-        if not memory and line.function in INTO:
+        if not memory and line.function in INTO and not (self.pinned(y) and not self.loop):
             memory = self.find(own, flat=line.function == "matmul")
             if memory and memory.key != own.key:
                 own.over = memory
                 memory = own
-        if not memory and self.loop:
-            self.schedule.buffers[self.loop].append(own)
+        if not memory and line.function in INTO and self.make(own):
             memory = own
         if memory:
             self.spots[y] = Spot(memory)
             return memory
         own.flat = line.function in FLAT
         return own
+
+    def make(self, memory: Memory) -> bool:
+        """Allocate memory before the loop or, outside of loops, for this call and later ones."""
+        if self.loop:
+            self.schedule.buffers[self.loop].append(memory)
+        elif memory.nbytes >= LASTING and not self.pinned(memory.owner):
+            self.schedule.lasting.append(memory)
+        else:
+            return False
+        return True
 
     def find(self, wanted: Memory, flat: bool = False) -> Memory | None:
         """Return dead memory of this size, and take it."""
@@ -235,14 +256,16 @@ class Body:
     def _wants_memory(self, line: Instruction) -> bool:
         y = line.out
         if self.loop:
-            return self._may_write(y) and not self._pinned(y)
+            return self._may_write(y) and not self.pinned(y)
         large = bool(y.shape) and line.function in NEW and y.nbytes >= SMALL
         return large and y not in self.schedule.inline
 
     def _over(self, line: Instruction, i: int) -> Memory | None:
         """Return the memory of an argument that is dead after the line."""
         for x in dict.fromkeys(line.uses):
-            if x in self.living and self.last[x] == i and self._in_place(line, x):
+            lasting = self.living.get(x) in self.schedule.lasting and self.pinned(line.out)
+            dead = x in self.living and self.last[x] == i and not lasting
+            if dead and self._in_place(line, x):
                 return self.living.pop(x)
         return None
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .. import tree
-from ..errors import NotCompilable, argument_error, describe
+from ..errors import NotCompilable, argument_error
 from ..errors.user_warning import warn_user
 from ..graph import EAGER, recorder
-from .arguments import call_key
+from .arguments import call_key, find_opaque
 from .build import WRITERS, optimize_traced
 from .check_calls import check_call
-from .generators import position, put_back
-from .guards import Guard, guard
+from .effects import unchanged
+from .guards import guard
 from .instructions import Expected
 from .ready_program import ReadyProgram
-from .traced import Untraceable
-from .traced_function import not_compilable, trace
+from .traced_function import require_same, trace
 
 MANY = 8
 """Warn when a function has more programs than this for one kind of call."""
@@ -91,6 +86,8 @@ class Compiled:
         """Return a new program for calls of this kind, or None if the plain function must run."""
         try:
             ready = self._make(args, kwargs, leaves)
+        except Expected:
+            return None
         except NotCompilable as error:
             if not self.fallback:
                 raise
@@ -99,6 +96,7 @@ class Compiled:
             return None
         found = self.programs.setdefault(key, [])
         found.insert(0, ready)
+        del found[MOST:]
         if len(found) > MANY:
             self._warn_of_many(found)
         while len(self.programs) > MOST:
@@ -107,14 +105,16 @@ class Compiled:
 
     def _make(self, args: Any, kwargs: Any, leaves: list[Any]) -> ReadyProgram:
         """Trace the function and write its program."""
-        watch = guard(self.function)
+        watch = guard(self.function, *find_opaque((args, kwargs)))
         with unchanged(self.title, watch):
             traced = trace(self.title, self.function, args, kwargs, leaves)
+            keep_grads = bool(traced.grads)
+            again = trace(self.title, self.function, args, kwargs, leaves, keep_grads)
+            if keep_grads:
+                traced, again = again, trace(self.title, self.function, args, kwargs, leaves, True)
+            require_same(self.title, traced, again)
             optimize_traced(traced)
-            if traced.grads or any(kind == "grad" for kind, *_ in traced.sources):
-                traced = trace(self.title, self.function, args, kwargs, leaves, keep_grads=True)
-                optimize_traced(traced)
-        watch.bake([array for array in watch.arrays if not traced.reads(array)])
+        watch.bake(watch.arrays)  # the function may also have read them without any op
         return ReadyProgram(self.function, traced, watch, WRITERS[self.backend])
 
     def _warn_of_many(self, found: list[ReadyProgram]) -> None:
@@ -124,35 +124,3 @@ class Compiled:
         fix = "pass what changes as an argument, in a Tensor or an array"
         expected = "a function that reads the same numbers"
         warn_user(argument_error("compile", self.title, expected, got, fix))
-
-
-def _find(source: tuple[Any, ...], leaves: list[Any]) -> Any:
-    """Return the Tensor that a source stands for in this call."""
-    kind, what = source
-    return leaves[what] if kind == "argument" else what
-
-
-@contextmanager
-def unchanged(title: str, watch: Guard) -> Iterator[None]:
-    """Raise NotCompilable if the block changes what a function reads, and undo the change."""
-    restore = watch.snapshot()
-    positions = [position(generator) for generator in watch.generators]
-    try:
-        yield
-    finally:
-        change = watch.describe_change()
-        for generator, where in zip(watch.generators, positions, strict=True):
-            if not tree.equal(_plain(position(generator)), _plain(where)):
-                change = f"a draw from {describe(generator)}"
-                put_back(generator, where)
-        restore()
-    if change:
-        fix = "return what it makes, and draw random numbers outside or with nn.Dropout"
-        raise not_compilable(title, Untraceable("a function without side effects", change, fix))
-
-
-def _plain(state: Any) -> Any:
-    """Return the state of a generator with its arrays as lists."""
-    if isinstance(state, dict):
-        return {name: _plain(part) for name, part in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray) else state

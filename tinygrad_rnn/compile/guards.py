@@ -12,7 +12,7 @@ Tensor, but only what is required of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain, compress
 from operator import call, is_
@@ -38,6 +38,8 @@ class Guard:
         The plain arrays in the places.
     generators : list
         The random generators: NumPy's old and new ones, and Python's.
+    iterators : list
+        Objects that change when they are read, such as iterators, files and generators.
     optimizers : list of Optimizer
         Of their state, only the names, dtypes and shapes of its arrays are compared. Their learning
         rates are not compared.
@@ -48,6 +50,7 @@ class Guard:
         self._forms: list[tuple[Any, ...]] = []
         self.generators: list[Any] = []
         self.optimizers: list[Any] = []
+        self.iterators: list[Any] = []
         self._dicts: list[Any] = []
         self._lists: list[Any] = []  # and other things that have a length and can be iterated over
         self._reads: list[Any] = [partial(get_default_dtype)]  # each returns what is in one place
@@ -101,6 +104,8 @@ class Guard:
             self.generators.append(x)
         elif isinstance(x, Optimizer):
             self.optimizers.append(x)
+        elif hasattr(type(x), "__next__"):
+            self.iterators.append(x)
 
     def _sort_places(self) -> None:
         """Note what is in the places now: Tensors, tuples with Tensors in them, or other objects.
@@ -127,22 +132,6 @@ class Guard:
         self._kinds = [(i, *places.read_kind(now[i])) for i in first.values()]
         self._kind_texts = [places.describe_kind(now[i]) for i in first.values()]
         self._addresses = b""
-
-    def snapshot(self) -> Callable[[], None]:
-        """Return a function that puts what is in all dicts and lists back as it is now."""
-        dicts = [(x, dict(x)) for x in self._dicts if isinstance(x, dict)]
-        lists = [(x, list(x)) for x in self._lists if isinstance(x, list)]
-
-        def restore() -> None:
-            for x, old in dicts:
-                if len(x) != len(old) or not all(map(is_, x.values(), old.values())):
-                    x.clear()
-                    x.update(old)
-            for x, old in lists:
-                if len(x) != len(old) or not all(map(is_, x, old)):
-                    x[:] = old
-
-        return restore
 
     def _bind_states(self, states: list[dict[str, np.ndarray]]) -> None:
         """Note the states of all parameters, and what is required of the arrays in them."""

@@ -61,6 +61,8 @@ class CompiledModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the target as a compiled program."""
+        if recorder() is not EAGER:  # a compiled function calls it
+            return self._inner(*args, **kwargs)
         return self._run("call", self._inner)(*args, **kwargs)
 
     def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
@@ -79,7 +81,14 @@ class CompiledModule(Module):
 
     @property
     def training(self) -> bool:
-        """Whether the target is in training mode."""
+        """Whether the target is in training mode.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> tg.compile(tg.nn.GRU(3, 4)).eval().training
+        False
+        """
         return getattr(self.target, "training", True)
 
     # -- programs ----------------------------------------------------------------------------------
@@ -91,7 +100,18 @@ class CompiledModule(Module):
 
     @property
     def programs(self) -> tuple[ReadyProgram, ...]:
-        """The programs that are kept, for each kind of call from the oldest to the newest."""
+        """The programs that are kept, for each kind of call from the oldest to the newest.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import tinygrad_rnn as tg
+        >>> fast = tg.compile(tg.nn.RNN(3, 4, rng=0))
+        >>> for steps in (5, 6):
+        ...     output, state = fast(np.ones((steps, 2, 3), dtype="float32"))
+        >>> len(fast.programs)
+        2
+        """
         kinds = [found for run in self._runs.values() for found in run.programs.values()]
         return tuple(ready for found in kinds for ready in reversed(found))
 
@@ -162,7 +182,15 @@ class CompiledModule(Module):
     # -- the interface of the target ---------------------------------------------------------------
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """Yield the names and submodules of the target."""
+        """Yield the names and submodules of the target.
+
+        Examples
+        --------
+        >>> import tinygrad_rnn as tg
+        >>> model = tg.nn.Sequential(tg.nn.Linear(2, 3), tg.nn.Dropout())
+        >>> [name for name, child in tg.compile(model).children()]
+        ['0', '1']
+        """
         if isinstance(self.target, Module):
             yield from self.target.children()
 

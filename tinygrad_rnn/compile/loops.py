@@ -8,18 +8,18 @@ the other way. What that body reads of the first loop is stacked there over time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import tree
-from ..backward import backward_pass
+from ..backward import NO_GRADIENT, backward_pass
 from ..dtypes import StandIn
-from ..graph import Node, ScopePart, Value, clock, context
+from ..graph import Node, ScopePart, Value, clock, context, see
 from ..scan import _require_pair
 from ..tensor import Tensor
-from .instructions import Loop, State, Variable, walk
+from .instructions import Instruction, Loop, State, Variable, walk
 from .traced import TracedArray, Untraceable, is_scalar
 
 if TYPE_CHECKING:
@@ -55,20 +55,54 @@ def trace_scan(
     xs = [tracer.see(x) if isinstance(x, Value) else x for x in (inputs if several else (inputs,))]
     if not all(hasattr(x, "shape") for x in xs):
         return loop(cell, inputs, state, reverse)
-    starts = [part for part in tree.leaves(state) if is_array(part)]
-    tensors = {i: x.tracked for i, x in enumerate(starts) if isinstance(x, Value)}
-    while True:
-        scan = TracedScan(tracer, cell, xs, several, state, reverse, tensors)
-        try:
-            scan.trace()
-        except NotALoop as reason:
-            if len(xs[0]) > LONGEST:
-                raise Untraceable(*reason.args) from None
-            return loop(cell, inputs, state, reverse)
-        later = {i: part.tracked for i, part in enumerate(scan.new) if isinstance(part, Value)}
-        if len(xs[0]) == 1 or all(tensors.get(i, False) >= t for i, t in later.items()):
-            return scan.finish()
-        tensors = {i: tensors.get(i, False) or later.get(i, False) for i in {*tensors, *later}}
+    known: dict[Kinds, TracedScan] = {}
+
+    def trace(kinds: Kinds) -> TracedScan:
+        if kinds not in known:
+            known[kinds] = TracedScan(tracer, cell, xs, several, state, reverse, kinds)
+            known[kinds].trace()
+        return known[kinds]
+
+    try:
+        return _find_loop(trace, _kinds(map(see, filter(is_array, tree.leaves(state)))), len(xs[0]))
+    except NotALoop as reason:
+        if len(xs[0]) > LONGEST:
+            raise Untraceable(*reason.args) from None
+        return loop(cell, inputs, state, reverse)
+
+
+Kinds = tuple[tuple[bool, bool], ...]
+"""For each of several arrays: whether it is a Tensor, and whether it is tracked."""
+
+
+def _kinds(parts: Iterable[Any]) -> Kinds:
+    return tuple([(isinstance(x, Value), getattr(x, "tracked", False)) for x in parts])
+
+
+def _join(a: Kinds, b: Kinds) -> Kinds:
+    return tuple([(x or z, y or w) for (x, y), (z, w) in zip(a, b, strict=True)])
+
+
+def _find_loop(trace: Callable[[Kinds], TracedScan], start: Kinds, steps: int) -> Any:
+    """Return the results of a loop whose body is right for all steps.
+
+    A state may be an array at first, and a Tensor with a gradient after a step. So what the parts
+    of the state are is followed from step to step. The body is traced for all that they ever are.
+    """
+    now = joined = start
+    outputs = _kinds(trace(start).outputs)
+    for left in reversed(range(steps)):
+        outputs = _join(outputs, _kinds(trace(now).outputs))
+        before, now = now, _kinds(trace(now).new)
+        if now == before:
+            break
+        if left:
+            joined = _join(joined, now)
+    whole = trace(joined)
+    if _kinds(whole.new) != now or _kinds(whole.outputs) != outputs:
+        got, fix = "a state that is tracked in some steps only", "detach it in all steps or in none"
+        raise NotALoop("steps that are alike", got, fix)
+    return whole.finish()
 
 
 class NotALoop(Exception):  # the scan is recorded step by step instead
@@ -86,9 +120,8 @@ class TracedScan:
         What stands for the input and the state of one step.
     outputs, new : list
         The outputs and the new state of one step.
-    tensors : dict of int to bool
-        The parts of the state that are Tensors, at the start or after a step, and whether they are
-        tracked there.
+    kinds : Kinds
+        What the parts of the state are, at the start or after a step.
     """
 
     def __init__(
@@ -99,7 +132,7 @@ class TracedScan:
         several: bool,
         state: Any,
         reverse: bool,
-        tensors: dict[int, bool],
+        kinds: Kinds,
     ):
         self.tracer, self.cell, self.xs, self.several = tracer, cell, xs, several
         self.state = state
@@ -108,7 +141,7 @@ class TracedScan:
         self.starts = [
             see(x) if isinstance(x, Value) else x for x in tree.leaves(state) if is_array(x)
         ]
-        self.tensors = tensors
+        self.kinds = kinds
         self.begin = next(clock)
 
     # -- the step ----------------------------------------------------------------------------------
@@ -129,11 +162,9 @@ class TracedScan:
                 output, new = _require_pair(self.cell(x, state), state, t)
                 self.output = output
                 self.outputs = [self._result(part) for part in tree.leaves(output)]
-                self.new = [
-                    self._result(part)
-                    for old, part in zip(tree.leaves(state), tree.leaves(new), strict=True)
-                    if self._is_carried(old, part)
-                ]
+                pairs: list[tuple[Any, Any]] = []
+                tree.map(lambda *pair: pairs.append(pair), state, new)
+                self.new = [self._result(b) for a, b in pairs if self._is_carried(a, b)]
         finally:
             context.reset(token)
         self.new_structure = new
@@ -153,9 +184,10 @@ class TracedScan:
         numbers = np.asarray(numbers_of(start))
         name = getattr(start, "name", None) or ""
         array = TracedArray(numbers, Variable(name, numbers.shape, numbers.dtype), self.tracer)
-        if i not in self.tensors:
+        is_tensor, tracked = self.kinds[i]
+        if not is_tensor:
             return array
-        return like(start if isinstance(start, Value) else Tensor(0.0), array, self.tensors[i])
+        return like(start if isinstance(start, Value) else Tensor(0.0), array, tracked)
 
     def _is_carried(self, old: Any, new: Any) -> bool:
         if is_array(old):
@@ -172,8 +204,7 @@ class TracedScan:
         part = self.tracer.see(part) if isinstance(part, Value) else part
         if isinstance(getattr(part, "array", part), StandIn):
             return part
-        array = self.tracer.emit("copy", (part,))
-        return array
+        return self.tracer.emit("copy", (part,))
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -202,10 +233,12 @@ class TracedScan:
 
     def stack(self, inside: Variable, numbers: np.ndarray) -> TracedArray:
         """Return what stands for all steps of a variable of the body."""
-        for known, whole in self.loop.stacks:
-            if known is inside:
-                break
-        else:
+        if inside.is_number:
+            number, inside = inside, Variable(inside.name, (), np.dtype(inside.dtype))
+            line = Instruction("astype", (number,), {"dtype": inside.dtype}, inside)
+            self.loop.body.append(line)
+        whole = dict(self.loop.stacks).get(inside)
+        if whole is None:
             shape = (self.loop.steps, *inside.shape)
             whole = Variable(inside.name, shape, inside.dtype)
             self.loop.stacks.append((inside, whole))
@@ -213,8 +246,8 @@ class TracedScan:
 
     def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
         """Return the results of the loop as Tensors. One node stands for the whole loop."""
-        inner = {v for v in self._graph([y for y in inside if isinstance(y, Value)])}
-        own = {*self.inside_xs, *[x for x in self.olds if isinstance(x, Value)]} - {None}
+        inner = set(self._graph([y for y in inside if isinstance(y, Value)]))
+        own = {x for x in (*self.inside_xs, *self.olds) if isinstance(x, Value)}
         self.outer = list(
             dict.fromkeys(
                 x
@@ -223,7 +256,8 @@ class TracedScan:
                 if isinstance(x, Value) and x.tracked and x not in inner and x not in own
             )
         )
-        self.outer += [y for y in inside if is_free(y, inner, own) and y not in self.outer]
+        free = [y for y in inside if is_free(y, inner, own)]
+        self.outer = list(dict.fromkeys([*self.outer, *free]))
         tracked = [getattr(y, "tracked", False) for y in inside]
         packed = node_value(Packed({}), ScanOp(self), [*self.xs, *self.starts, *self.outer], {})
         values = []
@@ -235,7 +269,7 @@ class TracedScan:
                 values.append(node_value(array, PART, [packed], {"number": i}))
             else:
                 values.append(like(y, array, False))
-            values[-1].name = getattr(y, "name", None)
+            values[-1].name = y.name if i >= len(self.outputs) else None  # a stack has no name
             self.tracer.named.append((values[-1], array.variable))
         return values
 
@@ -259,6 +293,7 @@ class TracedScan:
         back = Loop(self.loop.steps, not self.loop.reverse)
         seeds: dict[Value, Any] = {}
         carried: dict[int, tuple[TracedArray, Any]] = {}
+        live, live_at_start = self._find_live(set(g.parts))
         with tracer.block(back.body):
             for i, y in enumerate([*self.outputs, *self.new]):
                 if not (isinstance(y, Value) and y.tracked):
@@ -271,10 +306,12 @@ class TracedScan:
                     inside.name = f"d{y.name}" if y.name else arriving.variable.name
                     back.slices.append((inside, arriving.variable))
                     seed = TracedArray(y.array.numbers, inside, tracer)
-                else:
+                elif i - count in live:
                     inside = Variable(f"d{y.name}" if y.name else "", y.array.shape, y.array.dtype)
                     seed = TracedArray(y.array.numbers, inside, tracer)
                     carried[i - count] = seed, arriving
+                else:
+                    continue
                 seeds[y] = seeds[y] + seed if y in seeds else seed
             flows = dict(backward_pass(seeds, self._graph(list(seeds))))
         results: list[Any] = []
@@ -282,7 +319,9 @@ class TracedScan:
             flow = flows.get(inside_x) if isinstance(x, Value) and x.tracked else None
             results.append(None if flow is None else self._stacked(back, flow))
         for k, (start, old) in enumerate(zip(self.starts, self.olds, strict=True)):
-            results.append(self._carry(back, k, start, flows.get(old), carried))
+            flow = flows.get(old) if isinstance(old, Value) else None
+            wanted = k in live_at_start and isinstance(start, Value) and start.tracked
+            results.append(self._carry(back, k, flow, carried, wanted and flow is not None))
         for x in self.outer:
             flow = flows.get(x)
             results.append(None if flow is None else self._summed(back, flow))
@@ -300,13 +339,47 @@ class TracedScan:
         back.sums.append((flow.variable, total))
         return TracedArray(flow.numbers, total, self.tracer)
 
-    def _carry(self, back: Loop, k: int, start: Any, flow: Any, carried: dict[int, Any]) -> Any:
-        """Carry the gradient of a part of the state to the step before; return that at the start."""
-        wanted = flow is not None and isinstance(start, Value) and start.tracked
+    def _find_live(self, given: set[int]) -> tuple[set[int], set[int]]:
+        """Return the parts of the state that get gradients after a step, and at the start.
+
+        `given` are the results of the loop that get gradients from outside. A gradient that no step
+        brings is None, as without a loop, and not an array of zeros.
+        """
+        count = len(self.outputs)
+        reach = [self._find_reached(y) for y in (*self.outputs, *self.new)]
+        always = {k for i in given if i < count for k in reach[i]}
+        ever: set[int] = set()
+        live = {i - count for i in given if i >= count}
+        for _ in range(self.loop.steps):
+            ever |= live
+            live = always.union(*[reach[count + i] for i in live])
+        return ever, live
+
+    def _find_reached(self, y: Any) -> set[int]:
+        """Return the parts of the state that a result of a step was computed from."""
+        if not isinstance(y, Value) or not y.tracked:
+            return set()
+        found = find_values_behind([y], self.begin)
+        return {k for k, x in enumerate(self.olds) if isinstance(x, Value) and x in found}
+
+    def find_inputs(self, number: int) -> list[Any]:
+        """Return the inputs of the node that one of its results was computed from."""
+        ever, first = self._find_live({number})
+        roots = [self.new[k] for k in ever] + self.outputs[number : number + 1]
+        found = find_values_behind([y for y in roots if isinstance(y, Value)], self.begin)
+        pairs = [*zip(self.xs, self.inside_xs, strict=True), *[(x, x) for x in self.outer]]
+        inputs = [x for x, inside in pairs if isinstance(inside, Value) and inside in found]
+        return inputs + [self.starts[k] for k in first]
+
+    def _carry(self, back: Loop, k: int, flow: Any, carried: dict[int, Any], wanted: bool) -> Any:
+        """Carry the gradient of a part of the state back; return that at the start if wanted."""
         if k not in carried:  # a state that starts tracked, and is not tracked after a step
             if not wanted:
                 return None
-            carried[k] = TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.trace), None
+            carried[k] = (
+                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.tracer),
+                None,
+            )
         seed, arriving = carried[k]
         zeros = {"shape": seed.shape, "dtype": seed.dtype}
         if arriving is None:
@@ -320,16 +393,19 @@ class TracedScan:
 
     def _keep_histories(self, back: Loop) -> None:
         """Stack what the loop for the gradients reads of the first loop, and slice it there."""
-        wholes = {inside: whole for inside, whole in self.loop.slices}
+        wholes = dict(self.loop.slices)
         renamed: dict[Variable, Variable] = {}
         inside = set(self.loop.inside)
         for x in back.uses:
             if x in inside:
-                whole = wholes[x] if x in wholes else None
+                whole = wholes.get(x)
                 if whole is None:
                     whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
-                renamed[x] = Variable(x.name, x.shape, x.dtype, x.note)
-                back.slices.append((renamed[x], whole))
+                renamed[x] = taken = Variable(x.name, x.shape, x.dtype, x.note)
+                if x.is_number:
+                    taken = Variable(x.name, (), np.dtype(x.dtype))
+                    back.body.insert(0, Instruction("item", (taken,), {}, renamed[x]))
+                back.slices.append((taken, whole))
         rename([back], renamed)
 
 
@@ -341,14 +417,18 @@ class ScanOp:
 
     def __init__(self, scan: TracedScan):
         self.scan = scan
-        self.rules_in_order = (self.rule,)
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is no attribute, because a bound method would be a reference cycle."""
+        return (self.rule,)
 
     def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
         """Return the gradients of the inputs, the initial state and what the cell captures."""
         if isinstance(g, Value):
             expected, fix = "first derivatives of a scan", "call the function that is not compiled"
             raise Untraceable(expected, "create_graph=True over a scan", fix)
-        return self.scan.differentiate(g)
+        return [NO_GRADIENT if part is None else part for part in self.scan.differentiate(g)]
 
 
 class _PartOp:
@@ -365,6 +445,22 @@ class _PartOp:
 
 
 PART: Any = _PartOp()
+
+
+def find_values_behind(roots: list[Value], begin: int = 0) -> set[Value]:
+    """Return the values that the roots were computed from since the time `begin`, and the roots."""
+    seen, waiting = set(roots), [*roots]
+    while waiting:
+        node = waiting.pop().node
+        if node is None or node.index <= begin:
+            continue
+        inputs = node.inputs
+        if node.op is PART and isinstance(inputs[0].node.op, ScanOp):
+            inputs = inputs[0].node.op.scan.find_inputs(node.params["number"])
+        fresh = {x for x in inputs if isinstance(x, Value)} - seen
+        seen |= fresh
+        waiting += fresh
+    return seen
 
 
 def node_value(array: Any, op: Any, inputs: list[Any], params: dict[str, Any]) -> Tensor:

@@ -17,7 +17,7 @@ def scatter(*parts: Any, indices: Any, shape: Any) -> Any:
 
     Parts that are slices along one axis are joined, with zeros between them.
     """
-    trace = next(a.trace for a in parts if isinstance(a, StandIn))  # type: ignore[attr-defined]
+    trace = next(a.tracer for a in parts if isinstance(a, StandIn))  # type: ignore[attr-defined]
     tiles = [_find_tile(index, shape) for index in indices]
     if None not in tiles and len({axis for axis, _, _ in tiles}) == 1:
         order = sorted(range(len(parts)), key=lambda i: tiles[i])
@@ -36,7 +36,7 @@ def _join(parts: list[Any], starts: list[int], ends: list[int], axis: int, shape
     for start, end, part in zip(starts, ends, [*parts, None], strict=True):
         if start > end:
             size = (*shape[:axis], start - end, *shape[axis + 1 :])
-            pieces.append(parts[0].trace.emit("zeros", (), shape=size, dtype=parts[0].dtype))
+            pieces.append(parts[0].tracer.emit("zeros", (), shape=size, dtype=parts[0].dtype))
         pieces += [] if part is None else [part]
     return np.concatenate(pieces, axis) if len(pieces) > 1 else pieces[0]
 
@@ -80,7 +80,7 @@ def _scatter_rows(a: Any, *, index: Any, size: int) -> Any:
 
 
 def _trace_of(*arrays: Any) -> Any:
-    return next(x.trace for x in arrays if isinstance(x, TracedArray))
+    return next(x.tracer for x in arrays if isinstance(x, TracedArray))
 
 
 def _checked(index: Any) -> Any:

@@ -36,13 +36,15 @@ class Names:
     def __init__(self, program: Program, schedule: Schedule, taken: Iterable[str]):
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
-        self._taken = {"np", "t", "t2", "t3", "T", "Expected", *dir(builtins), *taken}
+        self._taken = {*"np t t2 t3 T work spare Expected".split(), *dir(builtins), *taken}
         self._wishes: dict[Variable, str] = {}
         self._leads: dict[Variable, Variable] = {}
+        self._lasting = {memory.owner for memory in schedule.lasting}
         self._wish(program.lines)
         self._wish_for_starts(program)
+        letters = iter("xyz")
         for x in program.inputs:
-            self._give(x, "x")
+            self._give(x, "" if x.name else next(letters, "x"))
         self._name(program.lines)
 
     def fresh(self, wish: str, everywhere: bool = False) -> str:
@@ -59,12 +61,13 @@ class Names:
         self._taken.add(name)
         return name
 
-    def _give(self, x: Variable, wish: str) -> None:
+    def _give(self, x: Variable, wish: str, lasting: bool = False) -> None:
+        lasting = lasting or x in self._lasting  # its name must mean nothing else, in no loop
         if x in self._leads:
-            self._give(self._leads[x], wish)
+            self._give(self._leads[x], wish, lasting)
             self.of[x] = self.of[self._leads[x]]
         elif x not in self.of:
-            self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish)
+            self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish, lasting)
 
     def _name(self, lines: list[Any], outermost: bool = True) -> None:
         for line in lines:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import tree
-from ..backward import backward_pass
-from ..errors import format_count
-from ..graph import Value, enable_grad, toposort
+from ..backward import NO_GRADIENT, backward_pass
+from ..graph import Value, clock, enable_grad, toposort
 from .arguments import replace
 from .generators import at_positions
 from .loops import PART, Packed, node_value
@@ -31,12 +30,16 @@ class Call:
     ):
         self.ready, self.args, self.kwargs, self.leaves = ready, args, kwargs, leaves
         self.positions, self.saved = positions, saved
-        self.name = self.formula_name = ready.traced.title
+        self.name = ready.traced.title
         self.formula = f"{self.name}({{inputs}})"
-        self.rules_in_order = (self.rule,)
 
     def __repr__(self) -> str:
         return f"<op {self.name}, compiled>"
+
+    @property
+    def rules_in_order(self) -> tuple[Any, ...]:
+        """The rule. It is not stored, because the call and its method would refer to each other."""
+        return (self.rule,)
 
     def rule_text(self, name: str) -> str:
         """Return what stands for the derivative rule in listings: a call of the backward program."""
@@ -56,13 +59,16 @@ class Call:
     def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
         """Return the gradients of the inputs, for the gradients `g` of the results."""
         if any(isinstance(part, Value) for part in g.parts.values()):
-            return self._differentiate_plainly(g.parts, inputs)
-        return self.ready.differentiate(self.saved, g.parts)
+            found = self._differentiate_plainly(g.parts, inputs)
+        else:
+            found = self.ready.differentiate(self.saved, g.parts)
+        return [NO_GRADIENT if part is None else part for part in found]
 
     def _differentiate_plainly(self, g: dict[int, Any], inputs: Any) -> list[Any]:
         """Return the gradients as Tensors with a graph, from a run of the plain function."""
         traced = self.ready.traced
         given = dict(zip(traced.leaves, inputs, strict=True))
+        begin = next(clock)
         leaves = iter([given.get(("argument", i), x) for i, x in enumerate(self.leaves)])
         with enable_grad(), at_positions(traced.generators, self.positions):
             args, kwargs = replace(self.args, leaves), replace(self.kwargs, leaves)
@@ -72,7 +78,7 @@ class Call:
             if isinstance(part, Result) and part.output in g:
                 seed = g[part.output]
                 seeds[root] = seeds[root] + seed if root in seeds else seed
-        order = {v for root in seeds for v in toposort(root)}
+        order = {v for root in seeds for v in toposort(root) if v.node.index > begin}
         newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
         flows = dict(backward_pass(seeds, newest_first, record=True))
         return [flows.get(x) for x in inputs]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .buffers import schedule_of
-from .formulas import ATOM, SIGN, Text, expression, function_name, literal, scatter
+from .formulas import ATOM, SIGN, Text, expression, function_name, is_number, literal, scatter
 from .helpers import Helpers
 from .instructions import UFUNCS, Instruction, Loop, Program, Variable, walk
 from .names import Names
@@ -36,6 +36,8 @@ class NumpyLines:
         The name of each array that is written into.
     constants : dict of (str, str) to str
         The name of each number that is an array, by its text and dtype.
+    numbers : dict of (Variable, str) to Text
+        The same for the numbers that a loop reads.
     """
 
     def __init__(self, program: Program):
@@ -47,6 +49,7 @@ class NumpyLines:
         self.steps = steps.pop() if len(steps) == 1 else None
         self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
         self.constants: dict[tuple[str, str], str] = {}
+        self.numbers: dict[tuple[Variable, str], Text] = {}
         self.memories: dict[Memory, str] = {}
         self.lines: list[str] = []
         self.loops: list[Loop] = []
@@ -96,18 +99,30 @@ class NumpyLines:
     def argument(self, line: Instruction, x: Any) -> Text:
         """Return the text of an argument."""
         if isinstance(x, Variable):
-            return self.refs[x]
-        value = literal(x)
-        if self.loops and line.out.shape and line.function in {*UFUNCS, "where"}:
-            return Text(self._constant(x, _dtype_of(line, x)))
+            return self.numbers.get((x, self.array_dtype(line, x)), self.refs[x])
+        value, dtype = literal(x), self.array_dtype(line, x)
+        if self.loops and dtype:
+            return Text(self._constant(x, dtype))
         return Text(value, SIGN if value.startswith("-") else ATOM)
 
-    def _constant(self, x: Any, dtype: np.dtype) -> str:
+    def array_dtype(self, line: Instruction, x: Any) -> str:
+        """Return the dtype of a number as an array, or an empty text if it should be none."""
+        if not is_number(x) or not line.out.shape or line.function not in {*UFUNCS, "where"}:
+            return ""
+        if line.function == "where":
+            return literal(line.out.dtype)
+        kinds = [a.dtype if isinstance(a, Variable) else type(a) for a in line.args]
+        kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
+        ufunc: Any = UFUNCS[line.function]
+        return literal(ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)])
+
+    def _constant(self, x: Any, dtype: str) -> str:
         """Return the name of a number as an array, with which NumPy computes faster."""
-        key = literal(x), literal(dtype)
+        key = literal(x), dtype
         if key not in self.constants:
             known = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
-            self.constants[key] = self.names.fresh(known.get(x, "number"), everywhere=True)
+            said = f"number_{x}".replace("_-", "_minus_")  # forward and backward share a file
+            self.constants[key] = self.names.fresh(known.get(x, said), everywhere=True)
         return self.constants[key]
 
     # -- lines -------------------------------------------------------------------------------------
@@ -193,16 +208,6 @@ class NumpyLines:
         for y, total in loop.sums:
             if y is x:
                 self.say(f"{self.names.of[total]} += {self.refs[x]}")
-
-
-def _dtype_of(line: Instruction, x: Any) -> np.dtype:
-    """Return the dtype in which a function computes with a literal number."""
-    if line.function == "where":
-        return line.out.dtype
-    kinds = [a.dtype if isinstance(a, Variable) else type(a) for a in line.args]
-    kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
-    ufunc: Any = UFUNCS[line.function]
-    return ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)]
 
 
 def _callables(setting: Any) -> list[Any]:

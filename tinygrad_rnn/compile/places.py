@@ -65,8 +65,8 @@ DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functo
 """The packages among `LIBRARIES` whose objects hold what a user stores in them."""
 
 IGNORED: dict[type, set[str]] = {
-    Module: {"_parameters", "_modules", "_buffers", "_scope"},
-    Optimizer: {"name", "defaults", "steps", "state", "group", "_checked"},
+    Module: {"_parameters", "_modules", "_buffers", "_scope", "_runs"},
+    Optimizer: {"name", "defaults", "_steps", "_state", "group", "_checked"},
     ResumableSchedule: {"epoch", "best", "waited"},
 }
 """Attributes that repeat others, count steps, or are guarded in another way."""

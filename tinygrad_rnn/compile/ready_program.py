@@ -13,7 +13,7 @@ from .generators import position, put_back
 from .guards import Guard
 from .instructions import Expected, Program, Variable
 from .node import Call
-from .traced_function import Result, TracedFunction
+from .traced_function import Original, Result, TracedFunction
 
 Source = tuple[Any, ...]
 
@@ -139,7 +139,9 @@ class ReadyProgram:
     def fits(self, leaves: list[Any]) -> list[Value] | None:
         """Return the Tensors in places if the program is right for a call, else None."""
         tensors = self.guard.current()
-        if tensors is not None and self.grad_dtypes:
+        if tensors is None or any(group["lr"] != rate for group, rate in self.traced.rates):
+            return None
+        if self.grad_dtypes:
             grads = self.find_grads(leaves, tensors)
             dtypes = [None if grad is None else grad.dtype for grad in grads]
             return tensors if dtypes == self.grad_dtypes else None
@@ -179,6 +181,12 @@ class ReadyProgram:
             parts = call.results(inputs, values)
 
         def build(part: Any) -> Any:
+            if isinstance(part, Original):
+                found = self._find(part.source)(leaves, tensors)
+                is_known = part.source[0] == "argument" or isinstance(
+                    self.place(part.source[1]), int
+                )
+                return found if is_known else found.detach()  # type: ignore  # made in the function
             if not isinstance(part, Result):
                 return part
             if part.output in parts:

@@ -71,6 +71,11 @@ class Memory:
         return self.shape, self.dtype
 
     @property
+    def nbytes(self) -> int:
+        """The memory in bytes."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
     def size(self) -> Any:
         """The number of entries, and the dtype."""
         return prod(self.shape), self.dtype
@@ -113,6 +118,8 @@ class Schedule:
         For every value that shares memory, or may: what it is in.
     carried : dict of State to Memory
         For states of which all steps are kept: the array of T + 1 entries.
+    lasting : list of Memory
+        The memory that is kept for the next call. No output is in it.
     swapped : dict of State to (Memory, Memory)
         For states whose next value is written while the last one is read: the two take turns.
     new : set of Variable
@@ -125,6 +132,7 @@ class Schedule:
         self.spots: dict[Variable, Spot] = {}
         self.buffers: dict[Loop, list[Memory]] = defaultdict(list)
         self.over_time: dict[Variable, tuple[Memory, int]] = {}
+        self.lasting: list[Memory] = []
         self.carried: dict[State, Memory] = {}
         self.swapped: dict[State, tuple[Memory, Memory]] = {}
         self.roots: dict[Variable, frozenset[Variable]] = {}

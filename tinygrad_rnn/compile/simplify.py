@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .instructions import OPERATORS, VIEWS, Instruction, Loop, Program, Variable, compute, walk
-from .rewriting import dependencies, makers, reach, rename, write
+from .instructions import VIEWS, Instruction, Loop, Program, Variable, walk
+from .rewriting import dependencies, reach, rename
 
 
 def eliminate_dead_code(program: Program) -> Program:
@@ -28,24 +28,6 @@ def _live(lines: list[Any], live: set[Variable]) -> list[Any]:
             line.sums = [pair for pair in line.sums if pair[1] in live]
             line.states = [s for s in line.states if s.inside in live or s.last in live]
     return [line for line in lines if line.has_effect or not live.isdisjoint(line.results)]
-
-
-def fold_constants(program: Program) -> Program:
-    """Compute lines whose arguments are literal numbers, and write the result in their place."""
-    names: dict[Variable, Any] = {}
-    for line in walk(program.lines):
-        if isinstance(line, Loop) or line.function not in OPERATORS:
-            continue
-        args = [names.get(x, x) if isinstance(x, Variable) else x for x in line.args]
-        if line.out.is_number and not any(isinstance(x, Variable) for x in args):
-            try:
-                result = compute(line.function, args, line.settings)
-            except ArithmeticError:  # the error belongs to the run of the program
-                continue
-            if type(result) is line.out.dtype:
-                names[line.out] = result
-    rename(program, names)
-    return program
 
 
 # -- copies and views ------------------------------------------------------------------------------
@@ -72,7 +54,7 @@ def propagate_copies(program: Program) -> Program:
     for line in walk(program.lines):
         if isinstance(line, Instruction):
             if _is_copy(line):
-                replace(line.out, line.args[0], line.function in VIEWS)
+                replace(line.out, line.uses[0], line.function in VIEWS)
             continue
         wholes = {x: whole for x, whole in line.slices if whole.shape[0] == line.steps}
         names |= {x: same[whole] for x, whole in line.slices if whole in same}
@@ -104,13 +86,8 @@ def _shown_by(program: Program) -> dict[Variable, list[Variable]]:
 
 def _is_copy(line: Instruction) -> bool:
     """Return True if the result of a line is equal to its first argument in every respect."""
-    x = line.args[0] if line.args else None
-    if (
-        not isinstance(x, Variable)
-        or x.is_number
-        or x.shape != line.out.shape
-        or x.dtype != line.out.dtype
-    ):
+    x, y = line.uses[0] if line.uses else None, line.out
+    if x is None or x.is_number or (x.shape, x.dtype) != (y.shape, y.dtype):
         return False
     match line.function:
         case "astype" | "reshape" | "broadcast_to":
@@ -127,55 +104,15 @@ def _is_copy(line: Instruction) -> bool:
             return all(p is ... or (isinstance(p, slice) and p.step in (None, 1)) for p in parts)
         case "subtract":  # but 0 + x is not equal to x if x is -0.0
             return _is_literal(line.args[1], 0)
-        case "multiply" | "divide" | "power":
+        case "multiply":
+            return any(_is_literal(factor, 1) for factor in line.args)
+        case "divide" | "power":
             return _is_literal(line.args[1], 1)
     return False
 
 
 def _is_literal(x: Any, number: int) -> bool:
     return not isinstance(x, Variable) and x == number
-
-
-def compose_views(program: Program) -> Program:
-    """Write a transpose of a transpose as one transpose, and a reshape of a reshape as one."""
-    made = makers(program.lines)
-    program.lines = _composed(program.lines, made)
-    return program
-
-
-def _composed(lines: list[Any], made: dict[Variable, Instruction]) -> list[Any]:
-    new: list[Any] = []
-    for line in lines:
-        if isinstance(line, Loop):
-            line.body = _composed(line.body, made)
-        else:
-            first = made.get(line.args[0]) if line.uses else None  # type: ignore[arg-type]
-            if first is not None:
-                _compose(line, first, new, made)
-        new.append(line)
-    return new
-
-
-def _compose(line: Instruction, first: Instruction, new: list[Any], made: Any) -> None:
-    x = first.args[0] if first.args else None
-    match first.function, line.function:
-        case "reshape", "reshape":
-            line.args = (x,)
-        case "transpose", "transpose":
-            axes = first.settings["axes"]
-            line.args, line.settings = (x,), {"axes": tuple(axes[i] for i in line.settings["axes"])}
-        case "transpose", "reshape" if _is_row_of_rows(line, first):
-            # the columns of all steps are rows of a transpose: a product reads it without a copy
-            n, rows = line.settings["shape"]
-            merged = write(new, "reshape", x, shape=(rows, n))
-            made[merged] = new[-1]
-            line.function, line.args, line.settings = "transpose", (merged,), {"axes": (1, 0)}
-
-
-def _is_row_of_rows(line: Instruction, first: Instruction) -> bool:
-    axes, shape = tuple(first.settings["axes"]), line.settings["shape"]
-    front = len(axes) > 2 and axes == (len(axes) - 1, *range(len(axes) - 1))
-    return front and len(shape) == 2 and shape[0] == first.out.shape[0]
 
 
 # -- common subexpressions -------------------------------------------------------------------------

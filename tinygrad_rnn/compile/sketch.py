@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, ScopePart, Value, clock
+from ..graph import ScopePart, Value, clock
 from ..op import registry
 from ..tensor import Tensor
 from .instructions import Loop, Variable
-from .loops import like
+from .loops import like, node_value
 from .ready_program import ReadyProgram
 
 FORMULAS = {
@@ -66,12 +66,10 @@ def _node(y: Variable, function: str, inputs: Iterable[Any], settings: Any, scop
     if not variadic and len(names) != len(inputs):
         formula, names, variadic = "", ("inputs",), True
     op = Drawn(function, formula or f"{function}({{inputs}})", names, variadic)
-    value, node = _leaf(y, True), Node()
-    node.op, node.inputs, node.scope, node.used, node.index = op, inputs, scope, 0, next(clock)
-    node.arrays = [getattr(x, "array", x) for x in inputs]
     shown = [*[name for name in settings if f"{{{name}}}" in op.formula], "axis", "keepdims"]
-    node.params = {name: settings[name] for name in shown if name in settings}
-    value.node = node
+    shown = {name: settings[name] for name in shown if name in settings}
+    value = node_value(_leaf(y, True).array, op, inputs, shown)
+    value.node.scope, value.name = scope, y.name or None
     return value
 
 

@@ -21,16 +21,18 @@ from .instructions import REDUCTIONS, UFUNCS, Place, Variable
 READS = """
 allclose array_equal array_equiv nonzero argwhere flatnonzero count_nonzero unique extract compress
 trim_zeros bincount histogram array_repr array_str array2string save savetxt may_share_memory
-shares_memory copyto put place putmask fill_diagonal
+shares_memory copyto put place putmask fill_diagonal put_along_axis union1d intersect1d setdiff1d
+setxor1d unique_all unique_counts unique_inverse unique_values delete insert piecewise
+apply_along_axis apply_over_axes
 """
 READS = frozenset(READS.split())
 """NumPy's functions whose result depends on numbers in a way that no program can follow."""
 
 METHODS = """
-mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace sort squeeze
+mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace squeeze
 swapaxes dot ravel searchsorted ptp choose
 """
-METHODS = frozenset(METHODS.split())
+METHODS = frozenset(name for name in METHODS.split() if hasattr(np.ndarray, name))
 """Methods that are NumPy's function of the same name."""
 
 
@@ -56,7 +58,13 @@ def read_error(what: str, x: TracedArray) -> Untraceable:
     name = f" of {x.variable.name}" if x.variable.name else ""
     got = f"{what}{name}, whose numbers differ from call to call"
     fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
-    return Untraceable("numbers that only ops read", got, fix)
+    error = Untraceable("numbers that only ops read", got, fix)
+    x.tracer.refused = x.tracer.refused or error  # the function may catch it
+    return error
+
+
+class UnknownShape(Untraceable):
+    """An operation whose result has a shape that depends on numbers."""
 
 
 class TracedArray(StandIn, NDArrayOperatorsMixin):
@@ -68,7 +76,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         An array of the same shape and dtype.
     variable : Variable
         The variable of the program. A write in place gives the stand-in another variable.
-    trace : Trace
+    tracer : Tracer
         Where instructions are recorded.
     shared : bool
         True if another stand-in shows the same memory, so that a write in place cannot be followed.
@@ -77,12 +85,11 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         beside Tensors. An array without axes is not.
     """
 
-    __slots__ = ("numbers", "scalar", "shared", "trace", "variable")
+    __slots__ = ("numbers", "scalar", "shared", "tracer", "variable")
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # for isinstance
-    __hash__ = object.__hash__
 
     def __init__(self, numbers: Any, variable: Variable, trace: Any, shared: bool = False):
-        self.numbers, self.variable, self.trace, self.shared = numbers, variable, trace, shared
+        self.numbers, self.variable, self.tracer, self.shared = numbers, variable, trace, shared
         self.scalar = False
 
     shape = property(lambda self: self.numbers.shape)
@@ -92,10 +99,8 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     nbytes = property(lambda self: self.numbers.nbytes)
     itemsize = property(lambda self: self.numbers.itemsize)
     T = property(lambda self: self.transpose())
+    real = property(lambda self: self)
     mT = property(lambda self: np.swapaxes(self, -1, -2))  # NumPy's name
-
-    def __repr__(self) -> str:
-        return f"TracedArray({self.variable})"
 
     # -- reads of numbers, which cannot be followed ------------------------------------------------
 
@@ -103,6 +108,9 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     __index__, __complex__ = _reads("an index"), _reads("complex()")
     __array__, __contains__ = _reads("np.asarray()"), _reads("in")
     __format__, __delitem__ = _reads("format()"), _reads("del")
+    __str__, __repr__, __hash__ = _reads("str()"), _reads("repr()"), _reads("hash()")  # type: ignore
+    __round__, __trunc__, __reduce_ex__ = _reads("round()"), _reads("int()"), _reads("pickle")
+    __floor__, __ceil__ = _reads("math.floor()"), _reads("math.ceil()")
     tolist, tobytes, nonzero = _reads("tolist()"), _reads("tobytes()"), _reads("nonzero()")
     fill, put, itemset = _reads("fill()"), _reads("put()"), _reads("itemset()")
     data, flat = property(_reads("data")), property(_reads("flat"))
@@ -110,7 +118,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
 
     def item(self) -> TracedNumber:
         """Return the only entry as a stand-in for a plain number."""
-        return self.trace.emit("item", (self,))
+        return self.tracer.emit("item", (self,))
 
     # -- indices -----------------------------------------------------------------------------------
 
@@ -122,17 +130,17 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Any:
         if _is_basic(index):
-            return self.trace.emit("index", (self,), index=index)
-        template, arrays = self.trace.template(index)
+            return self.tracer.emit("index", (self,), index=index)
+        template, arrays = self.tracer.template(index)
         parts = template if isinstance(template, tuple) else (template,)
         if any(isinstance(p, Place) and arrays[p.number].dtype.kind == "b" for p in parts):
             fix = "use tg.where, whose result has the shape of the mask"
-            raise Untraceable("an index that gives a known shape", "a mask as an index", fix)
-        shifted = self.trace.shift(template, 1)
-        return self.trace.emit("index_arrays", (self, *arrays), index=shifted)
+            raise UnknownShape("an index that gives a known shape", "a mask as an index", fix)
+        shifted = self.tracer.shift(template, 1)
+        return self.tracer.emit("index_arrays", (self, *arrays), index=shifted)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._replace(self.trace.emit_call(with_entries, (self, index, value), {}))
+        self._replace(self.tracer.emit_call(with_entries, (self, index, value), {}))
 
     def _replace(self, new: Any) -> Any:
         """Continue with `new`, cast to this dtype, as a write in place does."""
@@ -154,9 +162,9 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             raise read_error(f"a write by np.{name}", self)
         reduced = {f: n for n, f in REDUCTIONS.items()}.get(ufunc) if method == "reduce" else None
         if method == "__call__" and name == "matmul" and not kwargs:
-            result = self.trace.emit("matmul", inputs)
+            result = self.tracer.emit("matmul", inputs)
         elif method == "__call__" and name in UFUNCS and not kwargs:
-            result = self.trace.emit(name, inputs)
+            result = self.tracer.emit(name, inputs)
         elif reduced and not {*kwargs} - {"axis", "dtype", "keepdims"}:
             axis, dtype, *_ = (*inputs[1:], *[None] * 2) if inputs[1:] else (0, None)
             axis, dtype = kwargs.get("axis", axis), kwargs.get("dtype", dtype)
@@ -164,7 +172,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             result = reduce(a, reduced, axis, bool(kwargs.get("keepdims")))
         else:
             function = ufunc if method == "__call__" else getattr(ufunc, method)
-            result = self.trace.emit_call(function, inputs, kwargs)
+            result = self.tracer.emit_call(function, inputs, kwargs)
         return result if out is None else out._replace(result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -172,20 +180,23 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             return NotImplemented
         if function in FORMS:
             return FORMS[function](*args, **kwargs)
-        if function.__name__ in READS or "out" in kwargs:
+        is_write = "out" in kwargs or kwargs.get("copy") is False
+        if function.__name__ in READS or is_write:
             raise read_error(f"np.{function.__name__}", self)
-        return self.trace.emit_call(function, args, kwargs)
+        return self.tracer.emit_call(function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return partial(getattr(np, name), self)
-        raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r} in a trace")
+        if hasattr(np.ndarray, name) and not name.startswith("__"):
+            raise read_error(f"{name}()", self)
+        raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Return the entries in another dtype."""
         dtype = np.dtype(dtype)
         same = dtype == self.dtype and not copy
-        return self if same else self.trace.emit("astype", (self,), dtype=dtype)
+        return self if same else self.tracer.emit("astype", (self,), dtype=dtype)
 
     def reshape(self, *shape: Any) -> Any:
         """Return the entries in another shape."""
@@ -203,7 +214,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
 
     def copy(self, order: str = "C") -> Any:
         """Return a copy."""
-        return self.trace.emit("copy", (self,))
+        return self.tracer.emit("copy", (self,))
 
     def flatten(self) -> Any:
         """Return the entries along one axis."""
@@ -279,7 +290,7 @@ def reduce(a: Any, function: str, axis: Any, keepdims: bool) -> Any:
     n = a.ndim
     axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     settings = {"axis": tuple(sorted(int(i) % n for i in axes)) if n else (), "keepdims": keepdims}
-    return a.trace.emit(function, (a,), **settings)
+    return a.tracer.emit(function, (a,), **settings)
 
 
 def _sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
@@ -290,14 +301,14 @@ def _sum(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False)
 
 def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     if a.dtype.kind != "f" or a.dtype == np.float16 or dtype is not None:
-        return a.trace.emit_call(np.mean, (a, axis), {"keepdims": keepdims, "dtype": dtype})
+        return a.tracer.emit_call(np.mean, (a, axis), {"keepdims": keepdims, "dtype": dtype})
     total = _sum(a, axis, keepdims=keepdims)
     return total / (a.size / max(total.size, 1))
 
 
 def _shaped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that records a change of shape; NumPy says to which."""
-    return lambda a, *args, **more: a.trace.emit(
+    return lambda a, *args, **more: a.tracer.emit(
         "reshape", (a,), shape=function(np.broadcast_to(0, a.shape), *args, **more).shape
     )
 
@@ -307,7 +318,7 @@ def _transposed(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def record(a: Any, *args: Any, **more: Any) -> Any:
         marked = function(np.empty(tuple(range(2, 2 + a.ndim)), "V0"), *args, **more)
-        return a.trace.emit("transpose", (a,), axes=tuple(n - 2 for n in marked.shape))
+        return a.tracer.emit("transpose", (a,), axes=tuple(n - 2 for n in marked.shape))
 
     return record
 
@@ -324,7 +335,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, **more: Any) -> Any:
 
 
 def _join(arrays: Any, axis: Any = 0, **more: Any) -> Any:
-    trace = next(a.trace for a in arrays if isinstance(a, StandIn))
+    trace = next(a.tracer for a in arrays if isinstance(a, StandIn))
     if axis is None or more:
         return trace.emit_call(np.concatenate, (list(arrays), axis), more)
     n = np.ndim(arrays[0])
@@ -336,16 +347,16 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
 
 
 def _zeros(a: Any, dtype: Any = None, **_: Any) -> Any:
-    return a.trace.emit("zeros", (), shape=a.shape, dtype=np.dtype(dtype or a.dtype))
+    return a.tracer.emit("zeros", (), shape=a.shape, dtype=np.dtype(dtype or a.dtype))
 
 
 def _ones(a: Any, dtype: Any = None, **_: Any) -> Any:
-    one = a.trace.emit("astype", (1,), dtype=np.dtype(dtype or a.dtype))
+    one = a.tracer.emit("astype", (1,), dtype=np.dtype(dtype or a.dtype))
     return np.broadcast_to(one, a.shape) if a.ndim else one
 
 
 def _where(condition: Any, *choices: Any) -> Any:
-    trace = next(x.trace for x in (condition, *choices) if isinstance(x, StandIn))
+    trace = next(x.tracer for x in (condition, *choices) if isinstance(x, StandIn))
     if not choices:
         raise read_error("np.where without choices", condition)
     return trace.emit("where", (condition, *choices))
@@ -353,7 +364,7 @@ def _where(condition: Any, *choices: Any) -> Any:
 
 def _broadcast(a: Any, shape: Any) -> Any:
     shape = tuple(int(n) for n in np.atleast_1d(shape))
-    return a.trace.emit("broadcast_to", (a,), shape=shape)
+    return a.tracer.emit("broadcast_to", (a,), shape=shape)
 
 
 FORMS: dict[Any, Callable[..., Any]] = {
@@ -369,8 +380,8 @@ FORMS: dict[Any, Callable[..., Any]] = {
     np.copy: lambda a, **more: a.copy(),
     np.zeros_like: _zeros, np.empty_like: _zeros, np.ones_like: _ones,
     np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim, np.size: lambda a: a.size,
-    np.dot: lambda a, b: a.trace.emit("matmul", (a, b)) if np.ndim(a) == np.ndim(b) == 2
-        else (a if isinstance(a, StandIn) else b).trace.emit_call(np.dot, (a, b), {}),
+    np.dot: lambda a, b: a.tracer.emit("matmul", (a, b)) if np.ndim(a) == np.ndim(b) == 2
+        else (a if isinstance(a, StandIn) else b).tracer.emit_call(np.dot, (a, b), {}),
     np.result_type: lambda *xs: np.result_type(
         *[x.numbers if isinstance(x, StandIn) else x for x in xs]),
 }  # fmt: skip

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from .. import tree
 from ..backward import backward_pass
-from ..dtypes import StandIn
+from ..dtypes import NUMPY_SCALARS, StandIn
 from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
-from .arguments import replace
-from .instructions import Program, Variable
-from .loops import variable_of
+from .arguments import is_untouched, replace
+from .instructions import Expected, Instruction, Place, Program, Variable, walk
+from .loops import find_values_behind, variable_of
+from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
 from .tracer import Tracer
 
@@ -40,6 +42,17 @@ class Result:
     kind: Any
     name: str | None
     tracked: bool
+
+
+@dataclass
+class Original:
+    """A Tensor from before the call, which is returned as it is."""
+
+    source: tuple[Any, ...]
+
+
+SIMPLE = frozenset({*PLAIN, *NUMPY_SCALARS, Result, Place, type(...)})
+"""Types whose objects are as good as each other if they are equal."""
 
 
 @dataclass
@@ -72,6 +85,8 @@ class TracedFunction:
     grads : list of (tuple, dtype or None)
         If the function reads gradients from before the call: the sources of the Tensors that have,
         or could have, such a gradient, and its dtype; None for no gradient.
+    rates : list of (dict, float)
+        The parameter groups whose learning rate the function itself reads, and the rate.
     """
 
     title: str
@@ -83,6 +98,7 @@ class TracedFunction:
     steps: list[tuple[Any, int]]
     generators: list[Any]
     grads: list[tuple[Any, Any]]
+    rates: list[tuple[dict[str, Any], float]]
     leaves: list[tuple[Any, ...]] = field(default_factory=list)
     reached: list[set[int]] = field(default_factory=list)
 
@@ -116,13 +132,103 @@ def trace(
             stand_ins[id(leaf)] = add(leaf, name, "argument", i)
         return stand_ins[id(leaf)]
 
-    given = iter([stand_in(i, leaf) for i, leaf in enumerate(leaves)])
+    given = [stand_in(i, leaf) for i, leaf in enumerate(leaves)]
+    for leaf, array in zip(leaves, given, strict=True):
+        if isinstance(array, TracedArray):
+            array.shared, array.scalar = True, isinstance(leaf, np.generic)  # the caller's array
+    before, now = [
+        (replace(args, parts), replace(kwargs, parts)) for parts in (iter(given), iter(given))
+    ]
     try:
         with tracer:
-            result = function(*replace(args, given), **replace(kwargs, given))
+            result = function(*now[0], **now[1])
+            if tracer.refused is not None:
+                raise tracer.refused
+            if not is_untouched(now, before):
+                got, fix = "a change of a list or dict among them", "return a new one instead"
+                raise Untraceable("arguments that stay as they are", got, fix)
             return _finish(tracer, result, title)
     except Untraceable as reason:
         raise not_compilable(title, reason) from reason
+    except Exception as error:  # perhaps because of a stand-in
+        if "Traced" in str(error):
+            fix = "write it with ops, or do it outside of the function"
+            tracer.refused = tracer.refused or Untraceable("ops", str(error), fix)
+        if tracer.refused is None and isinstance(error, ArithmeticError | LookupError | ValueError):
+            raise Expected from error  # because of the numbers of this call: the error is eager's
+        if tracer.refused is None:
+            raise
+        raise not_compilable(title, tracer.refused) from error
+    finally:
+        vars(tracer).clear()  # stand-ins refer to the tracer, and it to them
+
+
+def require_same(title: str, first: TracedFunction, second: TracedFunction) -> None:
+    """Raise NotCompilable unless two traces of a function are the same.
+
+    Whatever a function reads that differs from run to run would be a constant of its program: a
+    clock, a file, a counter, a generator that the function itself makes.
+    """
+    if (difference := find_difference(first, second)) is not None:
+        expected, fix = "a function that does the same in every run", "pass it as an argument"
+        raise not_compilable(title, Untraceable(expected, difference, fix))
+
+
+def find_difference(first: TracedFunction, second: TracedFunction) -> str | None:
+    """Return in what two traces differ, in words, or None if they are the same."""
+    known: dict[Variable, Variable] = {}
+    a, b = first.program, second.program
+    if len(a.inputs) != len(b.inputs):
+        return "another number of inputs"
+
+    def same(x: Any, y: Any) -> bool:
+        if isinstance(x, Variable):
+            return known.setdefault(x, y) is y
+        if isinstance(x, tuple | list):
+            return len(x) == len(y) and all(map(same, x, y))
+        if isinstance(x, dict):
+            return [*x] == [*y] and all(map(same, x.values(), y.values()))
+        if isinstance(x, slice):
+            return same((x.start, x.stop, x.step), (y.start, y.stop, y.step))
+        if x is y or isinstance(x, np.ndarray | Value):  # made in the function, or captured
+            return x is y or (type(x) is type(y) and tree.equal(x, y))
+        if isinstance(x, BuiltinFunctionType | MethodType):
+            return bool(x == y)
+        if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
+            return isinstance(y, FunctionType) and x.__code__ is y.__code__
+        if isinstance(x, Original) and isinstance(y, Original):
+            return same(x.source, y.source)
+        if isinstance(x, StandIn) or type(x) is not type(y):  # in an object that is returned
+            return False
+        return (type(x) in SIMPLE or isinstance(x, np.dtype)) and (
+            x == y or str(x) == str(y) == "nan"
+        )
+
+    def parts(line: Any) -> tuple[Any, ...]:
+        if isinstance(line, Instruction):
+            return line.function, line.args, line.settings, line.out
+        states = [(s.start, s.inside, s.next, s.last) for s in line.states]
+        return line.steps, line.reverse, line.slices, states, line.stacks, line.sums
+
+    if len(a.inputs) != len(b.inputs):
+        return "another number of inputs"
+    for x, y, source, other in zip(a.inputs, b.inputs, first.sources, second.sources, strict=True):
+        if not same((x, *source), (y, *other)):
+            return f"an array that it makes, {describe(source[1])}, with other numbers"
+    lines, others = [*walk(a.lines)], [*walk(b.lines)]
+    for line, other in zip(lines, others, strict=False):
+        if type(line) is not type(other) or not same(parts(line), parts(other)):
+            if getattr(line, "function", "") == getattr(other, "function", "") == "draw":
+                return "a draw from a generator that it makes itself"
+            return f"{getattr(line, 'function', 'a loop')} with other arguments"
+    if len(lines) != len(others) or not same(a.outputs, b.outputs):
+        return "another number of ops"
+    ends = (first.structure, first.effects, first.removed, first.steps)
+    return (
+        None
+        if same(ends, (second.structure, second.effects, second.removed, second.steps))
+        else (f"another result, {tree.describe(first.structure)}")
+    )
 
 
 def not_compilable(title: str, reason: Untraceable) -> NotCompilable:
@@ -138,10 +244,9 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
     roots: list[Value] = []
 
     def place(part: Any) -> Any:
+        if isinstance(part, Value) and (seen := tracer.see(part)) in tracer.originals:
+            return Original(tracer.origins[tracer.originals[seen]][0])
         array = getattr(part, "array", part) if isinstance(part, Value) else part
-        if isinstance(part, Value) and not isinstance(array, StandIn):
-            part = tracer.see(part)
-            array = part.array
         if not isinstance(array, StandIn):
             return part
         outputs.append(array.variable)  # type: ignore[attr-defined]
@@ -153,24 +258,28 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
 
     structure = tree.map(place, result)
     effects, removed = _effects(tracer, outputs)
+    inputs = tuple([variable for variable, _ in tracer.inputs])
+    sources = [source for _, source in tracer.inputs]
     found = TracedFunction(
         title,
-        Program([], tracer.lines, outputs),
-        [],
+        Program([*inputs], tracer.lines, outputs),
+        sources,
         structure,
         effects,
         removed,
-        [(o, twin.steps - o.steps) for o, twin in tracer.twins.items()],
+        [(o, twin._steps - o._steps) for o, twin in tracer.twins.items()],
         tracer.generators,
         [
             (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
             for value, (source, _) in tracer.origins.items()
-            if (tracer.reads_grads or tracer.keep_grads) and value.tracked and value.node is None
+            if tracer.reads_grads and value.node is None and value.array.dtype.kind == "f"
         ],
+        [(group, group["lr"]) for o in tracer.rates for group in vars(o)["_param_groups"]],
     )
     _differentiate(tracer, found, roots)
-    found.program.inputs = [variable for variable, _ in tracer.inputs]
-    found.sources = [source for _, source in tracer.inputs]
+    for variable, source in tracer.inputs[len(inputs) :]:  # what only the backward pass reads
+        found.program.inputs.append(variable)
+        found.sources.append(source)
     for value, variable in tracer.named:
         variable.name = value.name or variable.name
     return found
@@ -216,7 +325,7 @@ def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> N
         tracer.inputs.append((variable, ("cotangent", result.output)))
         seed = TracedArray(root.array.numbers, variable, tracer)
         seeds[root] = seeds[root] + seed if root in seeds else seed
-        reach.append(_sources_of(root))
+        reach.append(find_values_behind([root]))
     if not seeds:
         return
     order = sorted(
@@ -237,8 +346,3 @@ def _is_differentiable(root: Value) -> bool:
         or any(isinstance(x, Value) and x.changed > y.node.index for x in y.node.inputs)
         for y in toposort(root)
     )
-
-
-def _sources_of(root: Value) -> set[Value]:
-    """Return the values that a result was computed from, and the result itself."""
-    return {root, *(x for v in toposort(root) for x in v.node.inputs if isinstance(x, Value))}

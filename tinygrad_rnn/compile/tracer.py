@@ -20,7 +20,7 @@ from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import like, trace_scan
 from .lowered import LOWERED
-from .traced import TracedArray, TracedNumber, Untraceable, is_scalar
+from .traced import TracedArray, TracedNumber, UnknownShape, Untraceable, is_scalar
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -36,6 +36,8 @@ class Tracer(Recorder):
         gradient after all, it is traced again with the gradients as they are.
     reads_grads : bool
         True if the function reads a gradient, or whether there is one, from before the call.
+    refused : Untraceable or None
+        The first read that was refused, even if the function caught the error.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
@@ -50,6 +52,8 @@ class Tracer(Recorder):
         The arrays that the function captures. They are kept, so no `id` is used twice.
     twins : dict of Optimizer to Optimizer
         A copy of each optimizer that the function steps, with stand-ins in it.
+    rates : list of Optimizer
+        The optimizers whose learning rates the function itself reads.
     inputs : list of (Variable, tuple)
         The inputs of the program, each with its source: ``("argument", i)``, ``("tensor", value)``,
         ``("grad", source of a Tensor)``, ``("array", array)``, ``("rate", optimizer, group)`` or
@@ -62,6 +66,7 @@ class Tracer(Recorder):
 
     def __init__(self, keep_grads: bool = False) -> None:
         self.keep_grads, self.reads_grads = keep_grads, False
+        self.refused: Untraceable | None = None
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
         self.originals: dict[Value, Value] = {}
@@ -69,6 +74,7 @@ class Tracer(Recorder):
         self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
+        self.rates: list[Any] = []
         self.inputs: list[tuple[Variable, tuple[Any, ...]]] = []
         self.generators: list[Any] = []
         self.named: list[tuple[Value, Variable]] = []
@@ -112,9 +118,7 @@ class Tracer(Recorder):
     def emit_call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Record the call of a function that has no form of its own."""
         (positional, named), arrays = self.template((tuple(args), dict(kwargs)))
-        result = self.emit(
-            "call", arrays, function=function, positional=positional, named=named
-        )
+        result = self.emit("call", arrays, function=function, positional=positional, named=named)
         if isinstance(result, TracedNumber):
             self.lines.pop()
             got = f"{getattr(function, '__name__', 'a function')}, which returns a Python value"
@@ -124,25 +128,25 @@ class Tracer(Recorder):
     def template(self, structure: Any) -> tuple[Any, list[TracedArray]]:
         """Return a structure with a `Place` for each stand-in, and the stand-ins in order."""
         found: list[TracedArray] = []
+        return self._mark_places(structure, found), found
 
-        def visit(part: Any) -> Any:
-            if isinstance(part, StandIn):
-                found.append(part)  # type: ignore[arg-type]
-                return Place(len(found) - 1)
-            if isinstance(part, Value):
-                raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
-            if isinstance(part, np.ndarray) and part.ndim:
-                found.append(TracedArray(part, self.argument(part), self))
-                return Place(len(found) - 1)
-            if isinstance(part, tuple | list):
-                return type(part)([visit(p) for p in part])
-            if isinstance(part, dict):
-                return {name: visit(p) for name, p in part.items()}
-            if isinstance(part, slice):
-                return slice(visit(part.start), visit(part.stop), visit(part.step))
-            return part
-
-        return visit(structure), found
+    def _mark_places(self, part: Any, found: list[TracedArray]) -> Any:
+        if isinstance(part, StandIn):
+            found.append(part)  # type: ignore[arg-type]
+            return Place(len(found) - 1)
+        if isinstance(part, Value):
+            raise Untraceable("arrays", "a Tensor as a setting", "pass x.detach()")
+        if isinstance(part, np.ndarray) and part.ndim:
+            found.append(TracedArray(part, self.argument(part), self))
+            return Place(len(found) - 1)
+        if isinstance(part, tuple | list):
+            return type(part)([self._mark_places(p, found) for p in part])
+        if isinstance(part, dict):
+            return {name: self._mark_places(p, found) for name, p in part.items()}
+        if isinstance(part, slice):
+            ends = (part.start, part.stop, part.step)
+            return slice(*[self._mark_places(end, found) for end in ends])
+        return part
 
     def shift(self, template: Any, by: int) -> Any:
         """Return a template whose places are moved by a number."""
@@ -202,7 +206,7 @@ class Tracer(Recorder):
         self.origins[value] = source, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
         self.originals[seen] = value
-        if value.tracked and value.node is None:
+        if value.node is None and value.array.dtype.kind == "f":
             grad = value._grad
             if grad is None and not self.keep_grads:
                 grad = value.array
@@ -217,11 +221,14 @@ class Tracer(Recorder):
         def run(*arrays: Any, **params: Any) -> Any:
             if not any(isinstance(x, StandIn) for x in (*arrays, *tree.leaves(params))):
                 return op.forward(*arrays, **params)
-            mark = len(self.lines)
+            mark, refused = len(self.lines), self.refused
             try:
                 return LOWERED.get(op.name, op.forward)(*arrays, **params)
+            except UnknownShape:
+                raise
             except Untraceable:
                 del self.lines[mark:]
+                self.refused = refused
                 return self.emit_call(op.forward, arrays, params)
 
         return run
@@ -241,7 +248,9 @@ class Tracer(Recorder):
         """Record a condition that each call tests. If it fails, the plain function runs instead."""
         if not isinstance(condition, StandIn):
             return bool(condition)
-        self.emit("expect", (condition,))
+        settings: dict[str, Any] = {}
+        out = Variable("", (), np.dtype(bool))
+        self.lines.append(Instruction("expect", (self.argument(condition),), settings, out))
         return True
 
     def allow(self, condition: Any) -> bool:
@@ -275,11 +284,11 @@ class Tracer(Recorder):
             vars(twin).update(vars(optimizer))
             twin.param_groups = [
                 {**group, "lr": self.stand_in(float(group["lr"]), "lr", "rate", optimizer, i)}
-                for i, group in enumerate(optimizer.param_groups)
+                for i, group in enumerate(vars(optimizer)["_param_groups"])
             ]
             twin.state = [
                 {name: self.stand_in(a, name, "state", optimizer, i, name) for name, a in s.items()}
-                for i, s in enumerate(optimizer.state)
+                for i, s in enumerate(vars(optimizer)["_state"])
             ]
         self.twins[optimizer]._update_all()
 
@@ -292,6 +301,17 @@ class Tracer(Recorder):
             self.reads_grads |= seen._grad is before  # type: ignore[attr-defined]
         return seen._grad  # type: ignore[attr-defined]
 
+    def look(self, optimizer: Any, attribute: str) -> None:
+        """Note a read of the learning rate; refuse reads of what each step changes."""
+        if any(optimizer is twin for twin in self.twins.values()):
+            return
+        if attribute in ("steps", "state"):
+            got, fix = f"a read of {type(optimizer).__name__}.{attribute}", "do it outside"
+            self.refused = self.refused or Untraceable("numbers that only ops read", got, fix)
+            raise self.refused
+        if attribute in ("lr", "param_groups") and optimizer not in self.rates:
+            self.rates.append(optimizer)
+
     def change(self, value: Value, attribute: str) -> None:
         """Refuse to change a Tensor that is not of this trace."""
         if value in self.originals or not isinstance(value.array, StandIn):
@@ -302,7 +322,10 @@ class Tracer(Recorder):
         """Refuse gradients that would flow on in a graph from before the call."""
         original = self.originals.get(x)
         if original is not None and original.node is not None:
-            expected, fix = "a graph that begins in the function", "call backward outside, or detach"
+            expected, fix = (
+                "a graph that begins in the function",
+                "call backward outside, or detach",
+            )
             name = original.name or f"a result of shape {original.shape}"
             raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
 
@@ -312,7 +335,9 @@ class Tracer(Recorder):
     end_backward = begin_backward
 
 
-def _gives_scalar(function: str, args: Sequence[Any], settings: dict[str, Any], result: Any) -> bool:
+def _gives_scalar(
+    function: str, args: Sequence[Any], settings: dict[str, Any], result: Any
+) -> bool:
     """Return True if NumPy gives a number for this call, whose result has no axes, not an array."""
     if function == "call":
         return isinstance(result, np.generic)

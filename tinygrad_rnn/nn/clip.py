@@ -100,7 +100,7 @@ def _scaled_norm(with_grad: list[tuple[Tensor, np.ndarray]], norm_type: float) -
     wide = [g.astype(np.float64) for _, g in with_grad]
     peak = float(np.max([np.abs(g).max(initial=0.0) for g in wide], initial=0.0))
     unit = 2.0 ** (frexp(peak)[1] - 1)  # a power of two, so that division is exact
-    total = _norm([g / unit for g in wide], norm_type) * unit if isfinite(peak) else peak
+    total = float(_norm([g / unit for g in wide], norm_type)) * unit if isfinite(peak) else peak
     if not isfinite(total):
         got = f"a norm of {total} from entries up to {peak:.3g}"
         for p, g in with_grad:

@@ -60,7 +60,7 @@ def position_weights(
     """
     counted, index = counted_positions(name, target, log_p.shape[-1], ignore_index)
     if weight is not None:
-        chosen = np.take(weight, index)
+        chosen = ops.getitem(weight, index)
         return chosen if counted is None else counted * chosen, index
     return None if counted is None else counted.astype(log_p.dtype), index
 

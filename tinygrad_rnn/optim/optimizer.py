@@ -21,6 +21,7 @@ from ..graph import recorder
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .parameter_groups import (
+    Counted,
     Params,
     Setting,
     checked_setting,
@@ -90,13 +91,14 @@ class Optimizer(NamedCalls):
     """
 
     lr = Setting()
+    steps, state, param_groups = Counted(), Counted(), Counted()
 
     def __init__(self, params: Params, lr: float, **settings: Any):
         self.name = type(self).__name__
         self.defaults = self._check_settings({"lr": lr, **settings})
-        self.steps = 0
-        self.state: list[dict[str, np.ndarray]] = []
-        self.param_groups: list[dict[str, Any]] = []
+        self._steps = 0
+        self._state: list[dict[str, np.ndarray]] = []
+        self._param_groups: list[dict[str, Any]] = []
         self._checked: list[list[Any]] = []
         for argument, group in split_groups(self.name, params).items():
             self._append_group(self.name, argument, group)
@@ -114,7 +116,7 @@ class Optimizer(NamedCalls):
         >>> len(tg.optim.SGD([{"params": [w]}], lr=0.1).params)
         1
         """
-        return list(chain.from_iterable(group["params"] for group in self.param_groups))
+        return list(chain.from_iterable(group["params"] for group in self._param_groups))
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add parameters with settings of their own.
@@ -149,16 +151,16 @@ class Optimizer(NamedCalls):
         """Check a group, and append it with an empty state for each of its parameters."""
         group = complete_group(operation, argument, group, self.defaults)
         checked = self._check_group(group)
-        for i, other in enumerate(self.param_groups):
+        for i, other in enumerate(self._param_groups):
             for p in set(group["params"]).intersection(other["params"]):
                 expected = "parameters that are in no other group"
                 got = f"{p.name or 'a Tensor'} of shape {p.shape}, which is in group {i} too"
                 fix = "give each parameter in one group"
                 raise argument_error(operation, argument, expected, got, fix)
-        self.param_groups.append(group)
+        self._param_groups.append(group)
         self._checked.append(checked)
-        self.state += [{} for _ in group["params"]]
-        self.group = self.param_groups[0]
+        self._state += [{} for _ in group["params"]]
+        self.group = self._param_groups[0]
 
     def _check_group(self, group: dict[str, Any]) -> list[Any]:
         """Check the settings of a group, convert them to Python's own types, and return them."""
@@ -172,7 +174,7 @@ class Optimizer(NamedCalls):
 
     def __repr__(self) -> str:
         groups = []
-        for group in self.param_groups:
+        for group in self._param_groups:
             settings = "".join(f", {name}={group[name]!r}" for name in self.defaults)
             groups.append(format_count(len(group["params"]), "parameter") + settings)
         if len(groups) == 1:
@@ -222,20 +224,20 @@ class Optimizer(NamedCalls):
         0.25
         """
         params = self.params
-        if len(params) != len(self.state):
+        if len(params) != len(self._state):
             got, fix = format_count(len(params), "parameter"), "call optimizer.add_param_group"
-            expected = f"the {len(self.state)} parameters that the optimizer was given"
+            expected = f"the {len(self._state)} parameters that the optimizer was given"
             raise argument_error(self.name, "param_groups", expected, got, fix)
         # A schedule or the user may have changed the settings since the last step.
-        for i, group in enumerate(self.param_groups):
+        for i, group in enumerate(self._param_groups):
             if any(map(is_not, map(group.get, self.defaults), self._checked[i])):
                 self._checked[i] = self._check_group(group)
         recorder().optimize(self)
 
     def _update_all(self) -> None:
         """Update every parameter that has a gradient; the settings are checked."""
-        self.steps += 1
-        states = iter(self.state)
+        self._steps += 1
+        states = iter(self._state)
         for group in self._each_group():
             for p, state in zip(group["params"], states, strict=False):
                 if (g := p.grad) is not None:
@@ -248,11 +250,11 @@ class Optimizer(NamedCalls):
     def _each_group(self) -> Iterator[dict[str, Any]]:
         """Yield each group. Until the next one, attributes such as `lr` have its values."""
         try:
-            for group in self.param_groups:
+            for group in self._param_groups:
                 self.group = group
                 yield group
         finally:
-            self.group = self.param_groups[0]
+            self.group = self._param_groups[0]
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> np.ndarray:
         """Return the new value of a parameter. Each subclass defines this method.
@@ -308,11 +310,11 @@ class Optimizer(NamedCalls):
             for i, state in enumerate(self.state)
             for name, array in state.items()
         }
-        rates = [group["lr"] for group in self.param_groups]
+        rates = [group["lr"] for group in self._param_groups]
         steps = {"steps": np.array(self.steps)}
         if len(rates) == 1:
             return {"lr": np.array(rates[0]), **steps, **arrays}
-        sizes = np.array([len(group["params"]) for group in self.param_groups])
+        sizes = np.array([len(group["params"]) for group in self._param_groups])
         return {"lr": np.array(rates), "sizes": sizes, **steps, **arrays}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -363,15 +365,15 @@ class Optimizer(NamedCalls):
         for i, entries in enumerate(loaded):
             if "t" in entries:
                 check.count(operation, f"{i}.t", entries["t"][()])
-        self.steps, self.state = steps, loaded
-        for group, rate in zip(self.param_groups, rates, strict=True):
+        self._steps, self._state = steps, loaded
+        for group, rate in zip(self._param_groups, rates, strict=True):
             group["lr"] = float(rate)
 
     def _split_by_parameter(
         self, arrays: Mapping[str, np.ndarray]
     ) -> tuple[list[dict[str, np.ndarray]], list[str]]:
         """Return the state of each parameter, and a description of each entry that is wrong."""
-        params, loaded = self.params, [{} for _ in self.state]
+        params, loaded = self.params, [{} for _ in self._state]
         names = [self.state_names() for group in self._each_group() for _ in group["params"]]
         known = {f"{i}.{name}": (i, name) for i, own in enumerate(names) for name in own}
         faults = [f"missing {key}" for key in ("lr", "steps") if key not in arrays]
@@ -395,7 +397,7 @@ class Optimizer(NamedCalls):
 
     def _group_faults(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         """Return how the groups in a saved state differ from those of this optimizer."""
-        own = [len(group["params"]) for group in self.param_groups]
+        own = [len(group["params"]) for group in self._param_groups]
         saved = arrays["sizes"].tolist() if "sizes" in arrays else [sum(own)]
         if saved != own:
             return [f"groups of {saved} parameters, not of {own}"]

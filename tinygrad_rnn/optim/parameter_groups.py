@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import check
 from ..errors import argument_error, describe
+from ..graph import recorder
 from ..tensor import Tensor
 
 Params = Iterable[Tensor | Mapping[str, Any]]
@@ -71,6 +72,22 @@ def missing_parameters(operation: str, argument: str, got: str) -> Exception:
     return argument_error(operation, argument, expected, got, "pass module.parameters()")
 
 
+class Counted:
+    """An attribute of an optimizer that each step changes, or a schedule. A recorder sees reads."""
+
+    def __set_name__(self, owner: type, name: str):
+        self.name = name
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        if optimizer is None:
+            return self
+        recorder().look(optimizer, self.name)
+        return vars(optimizer)[f"_{self.name}"]
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        vars(optimizer)[f"_{self.name}"] = value
+
+
 class Setting:
     """A setting as an attribute of an optimizer.
 
@@ -82,7 +99,10 @@ class Setting:
         self.name = name
 
     def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
-        return self if optimizer is None else optimizer.group[self.name]
+        if optimizer is None:
+            return self
+        recorder().look(optimizer, self.name)
+        return optimizer.group[self.name]
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         for group in optimizer.param_groups:

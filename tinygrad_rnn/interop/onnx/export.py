@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -104,15 +105,18 @@ def to_onnx(
     names, arrays = _name_inputs(model, args, kwargs), tree.leaves((args, kwargs))
     named_axes = _name_axes(model, names, arrays, axes)
     sizes = _choose_sizes(names, arrays, named_axes)
-    first = trace_model(model, args, kwargs)
-    second = _trace_variation(model, args, kwargs, named_axes, sizes)
-    require_same_calls(first, second)
-    pairs = {pair: name for name, pair in sizes.items()}
-    builder = GraphBuilder(onnx, model, first, second, pairs)
-    builder.names.update(zip(first.inputs, names, strict=True))
-    for a, b in zip(first.calls, second.calls, strict=True):
-        _export_call(builder, ExportedCall(builder, a, b))
-    file = _build_model(builder, type(model).__name__, named_axes)
+    with ExitStack() as stack:
+        first = trace_model(model, args, kwargs)
+        stack.callback(first.release)
+        second = _trace_variation(model, args, kwargs, named_axes, sizes)
+        stack.callback(second.release)
+        require_same_calls(first, second)
+        pairs = {pair: name for name, pair in sizes.items()}
+        builder = GraphBuilder(onnx, model, first, second, pairs)
+        builder.names.update(zip(first.inputs, names, strict=True))
+        for a, b in zip(first.calls, second.calls, strict=True):
+            _export_call(builder, ExportedCall(builder, a, b))
+        file = _build_model(builder, type(model).__name__, named_axes)
     onnx.checker.check_model(file, full_check=True)
     replace_file(path, file.SerializeToString(), operation="to_onnx")
     return named_axes

@@ -72,6 +72,7 @@ class Trace:
     inputs: list[TracedArray]
     calls: list[TracedCall]
     outputs: list[Any]
+    release: Callable[[], None]
 
     def locate_values(self) -> dict[Any, tuple[int, int]]:
         """Return the origin of each value: (position of its call, index among the call's outputs).
@@ -107,6 +108,7 @@ class ModelTrace(Recorder):
         self.entered: set[Any] = set()
         self.values: list[Any] = []
         self.of_parameters: dict[Value, TracedCall] = {}
+        self.calls: list[TracedCall] = []
 
     def __enter__(self) -> ModelTrace:
         super().__enter__()
@@ -118,6 +120,19 @@ class ModelTrace(Recorder):
         self.is_running = False
         for value in self.values:
             value.array = to_plain(value.array)
+
+    def release(self) -> None:
+        """Let go of all calls: a call and what it returned refer to each other."""
+        for call in self.calls:
+            call.outputs = ()
+        self.calls.clear()
+        self.of_parameters.clear()
+
+    def _make_call(self, name: str, inputs: Any, params: Any, module: Any = None) -> TracedCall:
+        """Return a new call, whose outputs are not known yet."""
+        inputs = tuple(map(_identify, inputs))
+        self.calls.append(TracedCall(name, inputs, (), params, next(clock), module))
+        return self.calls[-1]
 
     def add_input(self, x: Any) -> Tensor | None:
         """Return an example as a Tensor on which calls are recorded; None stays None."""
@@ -136,7 +151,7 @@ class ModelTrace(Recorder):
             given = inspect.signature(function).bind(*args, **kwargs).arguments
             params = {"axis": None, "keepdims": False} | given
             args, kwargs = (params.pop("a"),), params
-        call = TracedCall(name, tuple(map(_identify, args)), (), kwargs, next(clock))
+        call = self._make_call(name, args, kwargs)
         several = isinstance(result, tuple | list)
         outputs = tuple(result) if several else (result,)
         if not all(isinstance(output, np.ndarray | np.generic) for output in outputs):
@@ -154,7 +169,8 @@ class ModelTrace(Recorder):
 
     def record(self, op: Any, inputs: Any, arrays: Any, params: Any, out: Any) -> None:
         """Record an op again: now its inputs are Tensors, and its output has the right dtype."""
-        call = TracedCall(op.name, tuple(map(_identify, inputs)), (out,), params, next(clock))
+        call = self._make_call(op.name, inputs, params)
+        call.outputs = (out,)
         if isinstance(out.array, TracedArray):
             _require_dtype(op.name, arrays, out.array.dtype)
             out.array = TracedArray(out.array.numbers, self, call)
@@ -176,8 +192,7 @@ class ModelTrace(Recorder):
         layer = module._original
         if type(layer) not in LAYERS:
             return module.forward(*args, **kwargs)
-        inputs = tuple(map(_identify, flatten_inputs(layer, args, kwargs)))
-        call = TracedCall(type(layer).__name__, inputs, (), {}, next(clock), layer)
+        call = self._make_call(type(layer).__name__, flatten_inputs(layer, args, kwargs), {}, layer)
         open_block(lambda recording, here, _: (False, here, EAGER))
         try:
             result = layer.forward(*tree.map(_as_plain, args), **tree.map(_as_plain, kwargs))
@@ -222,13 +237,16 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
             outputs = tree.leaves(model(*tensors[0], **tensors[1]))
             others = [output for output in outputs if not isinstance(output, Value)]
             found = list(map(_identify, outputs))
+    except BaseException:
+        trace.release()
+        raise
     finally:
         _clean(model)
     expected, got = "Tensors as outputs", describe(others[0]) if others else "no outputs"
     fix = "return only Tensors, computed by ops"
     valid = outputs and not others
     check.require(valid, "to_onnx", "model", expected, got, fix, TypeError)
-    return Trace(inputs, _collect_calls(trace, found), found)
+    return Trace(inputs, _collect_calls(trace, found), found, trace.release)
 
 
 def _clean(model: Module) -> None:
