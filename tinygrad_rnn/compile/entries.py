@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .formulas import literal
 from .instructions import UFUNCS, Instruction, Variable
 
 DTYPES = frozenset(map(np.dtype, ("bool", "int32", "int64", "float32", "float64")))
@@ -98,11 +97,6 @@ def scalar(line: Instruction, args: list[str], dtypes: list[np.dtype]) -> str:
     args = [f"({x})" if x.startswith("-") else x for x in args]
     text = TEMPLATES[function][1].format(*args, one=one)
     return f"np.int32({text})" if line.out.dtype == np.int32 else text
-
-
-def number(value: Any) -> str:
-    """Return a plain number as Python source."""
-    return literal(value)
 
 
 def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:

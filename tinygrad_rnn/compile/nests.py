@@ -26,10 +26,9 @@ from .entries import (
     computed_in,
     indexed,
     inner_index,
-    number,
     scalar,
 )
-from .formulas import Text, expression
+from .formulas import Text, expression, literal
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
 from .lowered import pick_entries, put_entries
 from .names import WORDS
@@ -123,6 +122,7 @@ class Names:
         self.new: list[tuple[str, tuple[int, ...], Any]] = []
         self._of: dict[Any, str] = {}
         self._letters: list[str] = []
+        self._total = ""
 
     def name(self, x: Variable) -> str:
         """Return the name of a value: that of a number within a nest."""
@@ -143,15 +143,26 @@ class Names:
         self.blocked.add(name)
         return name
 
-    def size(self, n: int) -> str:
+    def number(self, x: Any) -> str:
+        """Return a literal number; one that may depend on a length is an argument."""
+        if isinstance(x, bool) or not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6:
+            return literal(x)
+        return self.size(x) if x > 0 else literal(x)
+
+    def size(self, n: float) -> str:
         """Return the name of a length, so that another length needs no other function."""
-        if n < 2:
+        if n in (0, 1):
             return str(n)
         if self.steps and n in (self.steps, self.steps + 1):
             return "T" if n == self.steps else "(T + 1)"
         if n not in self.sizes:
             self.sizes[n] = self._local(f"n{len(self.sizes) + 1}")
         return self.sizes[n]
+
+    def total(self) -> str:
+        """Return the name of the number in which a sum grows."""
+        self._total = self._total or self._local("entry")
+        return self._total
 
     def index(self, count: int) -> list[str]:
         """Return the names of as many loop indices."""
@@ -365,7 +376,7 @@ class Body:
     def entry(self, x: Any, index: list[str]) -> str:
         """Return the text of the entry of a value that is broadcast to `index`."""
         if not isinstance(x, Variable):
-            return number(x)
+            return self.names.number(x)
         if x in self.local:
             return self.names.name(x)
         place, maker = self.names.places.get(x), self.names.makers.get(x)
@@ -400,17 +411,17 @@ class Body:
             return f"{self.array(x)}.shape[{axis}]"
         return self.names.size(x.shape[axis])
 
-    def head(self, extents: Iterable[str], index: list[str]) -> int:
+    def head(self, extents: Iterable[str], index: list[str], depth: int = 0) -> int:
         """Write the heads of loops over entries, and return how deep they go."""
-        depth = -1
-        for depth, (n, i) in enumerate(zip(extents, index, strict=False)):
+        for n, i in zip(extents, index, strict=False):
             self.say(f"for {i} in range({n}):", depth)
-        return depth + 1
+            depth += 1
+        return depth
 
     def whole(self, x: Any, native: bool = False) -> str:
         """Return the text of the whole array of a value; for BLAS if Numba compiles it."""
         if not isinstance(x, Variable):
-            return number(x)
+            return literal(x)
         place, maker = self.names.places.get(x), self.names.makers.get(x)
         if place is not None:
             part = [":"] * place.axis
@@ -513,22 +524,34 @@ class Body:
 
     def reduction(self, line: Instruction) -> None:
         """Write a reduction, whose result grows in its place."""
+        self.step(True)
         x, y = line.args[0], line.out
         first, step = REDUCED[line.function]
         first = first.replace("inf", "np.inf") if y.dtype.kind == "f" else first
         if "inf" in first and y.dtype.kind == "i":
             info = np.iinfo(y.dtype)
             first = str(info.min if first == "-inf" else info.max)
-        self.constant(y, cast(first, int, y.dtype))
         index = self.names.index(len(x.shape))
         keep, axes = line.settings["keepdims"], set(line.settings["axis"])
         to = [
             "0" if axis in axes else i for axis, i in enumerate(index) if keep or axis not in axes
         ]
-        depth = self.head([self.extent(x, axis) for axis in range(len(x.shape))], index)
-        target = self._at(self.names.places[y], to)
+        extents = [self.extent(x, axis) for axis in range(len(x.shape))]
+        outer = len(x.shape) - len(axes)
+        if axes != set(range(outer, len(x.shape))):
+            self.constant(y, cast(first, int, y.dtype))
+            depth = self.head(extents, index)
+            target = self._at(self.names.places[y], to)
+            entry = cast(self.entry(x, index), x.dtype, y.dtype)
+            self.say(f"{target} = {step.format(target, entry)}", depth)
+            return
+        total = self.names.total()
+        depth = self.head(extents[:outer], index)
+        self.say(f"{total} = {cast(first, int, y.dtype)}", depth)
+        inner = self.head(extents[outer:], index[outer:], depth)
         entry = cast(self.entry(x, index), x.dtype, y.dtype)
-        self.say(f"{target} = {step.format(target, entry)}", depth)
+        self.say(f"{total} = {step.format(total, entry)}", inner)
+        self.say(f"{self._at(self.names.places[y], to)} = {total}", depth)
 
     def product(self, line: Instruction) -> None:
         """Write a matrix product as loops, or by BLAS."""
@@ -556,15 +579,15 @@ class Body:
         rows, columns = (index, []) if len(b.shape) == 1 else (index[:-1], index[-1:])
         first = [*rows, k]
         second = [k] if len(b.shape) == 1 else [*rows[: -1 if len(a.shape) > 1 else None], k, *columns]
-        target = self._at(place, index)
-        zero = cast("0", int, line.out.dtype)
-        self.say(f"{target} = {zero}", depth)
+        total = self.names.total()
+        self.say(f"{total} = {cast('0', int, line.out.dtype)}", depth)
         self.say(f"for {k} in range({self.extent(a, len(a.shape) - 1)}):", depth)
         first, second = (
             cast(self.entry(x, at), x.dtype, line.out.dtype) for x, at in ((a, first), (b, second))
         )
-        signs = "| &" if line.out.dtype == np.bool_ else "+ *"
-        self.say(f"{target} = {target} {signs[0]} {first} {signs[2]} {second}", depth + 1)
+        signs = "|&" if line.out.dtype == np.bool_ else "+*"
+        self.say(f"{total} = {total} {signs[0]} {first} {signs[1]} {second}", depth + 1)
+        self.say(f"{self._at(place, index)} = {total}", depth)
 
     def _operand(self, x: Variable) -> str:
         """Return an array that BLAS takes: a view is copied, unless it is a transposed matrix."""

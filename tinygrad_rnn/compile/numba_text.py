@@ -23,7 +23,7 @@ LARGE = 2**19
 Only what lies between them is compiled.
 """
 
-SMALL = 2**20
+SMALL = 2**16
 """Programs whose values take fewer bytes are compiled as a whole."""
 
 RESERVED = ("plain", "scatter", "exp", "tanh", "f32", "njit")
@@ -130,7 +130,7 @@ class NumbaText(NumpyText):
 
     def _body(self, lines: list[Any]) -> None:
         """Write lines; those of a small program are nests too, not only its loops."""
-        if self.loops or not self._is_small():
+        if self.loops or not self._is_small() or not _has_arrays(lines):
             super()._body(lines)
             return
         self.helpers.name(plain)
@@ -182,11 +182,7 @@ class NumbaText(NumpyText):
     # -- loops -------------------------------------------------------------------------------------
 
     def _loop(self, loop: Loop) -> None:
-        ends = [x for pair in (*loop.stacks, *loop.sums) for x in pair]
-        states = [(s.inside, x) for s in loop.states for x in (s.start, s.next)]
-        ends += [x for pair in states for x in pair]
-        alike = all((x.shape, x.dtype) == (y.shape, y.dtype) for x, y in states)
-        if self.loops or not alike or any(x.is_number for x in ends):
+        if self.loops or not _has_arrays([loop]):
             super()._loop(loop)
             return
         self.comment("back through time" if loop.reverse else "through time, step by step")
@@ -275,6 +271,18 @@ class NumbaText(NumpyText):
         name = self.names.fresh(wish, everywhere=True)
         self._add(name, f"{DECORATED}\ndef {name}({', '.join([*numbers, *sizes, *used])}):\n{text}")
         return f"{name}({', '.join([*numbers, *map(str, sizes.values()), *used])})"
+
+
+def _has_arrays(lines: list[Any]) -> bool:
+    """Return True if all that loops carry and keep are arrays, which do not change their kind."""
+    for loop in (line for line in walk(lines) if isinstance(line, Loop)):
+        ends = [x for pair in (*loop.stacks, *loop.sums) for x in pair]
+        states = [(s.inside, x) for s in loop.states for x in (s.start, s.next, s.last)]
+        ends += [x for pair in states for x in pair]
+        alike = all((x.shape, x.dtype) == (y.shape, y.dtype) for x, y in states)
+        if not alike or any(x.is_number for x in ends):
+            return False
+    return True
 
 
 def _inside(head: str, steps: list[Step]) -> list[str]:
