@@ -214,7 +214,7 @@ class Chance:
         for _ in range(number):
             kinds = ("loop", "matmul", "matmul", "shared", "view", "reduce", "unary", "chain",
                      "weighted", "binary", "binary", "binary", "literal", "join", "rejoin", "parts",
-                     "views", "number")  # fmt: skip
+                     "views", "number", "gates", "gates")  # fmt: skip
             kind = self.rng.choice(kinds[depth > 1 :])
             new = getattr(self, kind)(lines, values, depth)
             values.extend(x for x in new if x is not None)
@@ -293,6 +293,20 @@ class Chance:
         parts = [write(lines, "index", product, index=(..., part))
                  for part in (slice(0, 1), slice(1, None))]  # fmt: skip
         return [write(lines, "tanh", part) for part in parts]
+
+    def gates(self, lines, values, depth):
+        """The same functions of the columns of two arrays, and sums of them."""
+        x = self.pick(values, lambda x: x.shape and x.shape[-1] > 1)
+        y = x and self.pick(values, lambda y: y.shape and y.shape[-1] == x.shape[-1]
+                            and y.shape[:-1] in (x.shape[:-1], ()))  # fmt: skip
+        found = []
+        for part in (slice(0, 1), slice(1, 2), slice(2, 3))[: x.shape[-1] if x else 0]:
+            a, b = (write(lines, "index", z, index=(..., part)) for z in (x, y))
+            gate = write(lines, "tanh", write(lines, self.rng.choice(("add", "subtract")), a, b))
+            found += [gate, write(lines, "multiply", gate, a), write(lines, "add", 1, gate)]
+            axis = tuple(range(len(x.shape) - 1))
+            found.append(write(lines, "sum", gate, axis=axis, keepdims=False))
+        return found
 
     def number(self, lines, values, depth):
         """Plain numbers."""

@@ -4,22 +4,19 @@ import numpy as np
 import pytest
 from random_programs import Chance, count, gru, inputs_of, loops, run, validate, variable
 
-from tinygrad_rnn.compile import products
+from tinygrad_rnn.compile import matrix_layout
 from tinygrad_rnn.compile.algebra import regroup_sums, separate_coefficients
+from tinygrad_rnn.compile.composed_views import compose_views
 from tinygrad_rnn.compile.constants import fold_constants
 from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, State, Variable, walk
+from tinygrad_rnn.compile.joined_products import join_products, join_sums_of_products
+from tinygrad_rnn.compile.matrix_layout import lay_out_matrices
 from tinygrad_rnn.compile.motion import hoist_along_time, hoist_invariants, sink_along_time
+from tinygrad_rnn.compile.parts_of_products import split_products
 from tinygrad_rnn.compile.passes import CLEANING, PASSES, optimize
-from tinygrad_rnn.compile.products import (
-    join_products,
-    join_sums_of_products,
-    lay_out_matrices,
-    split_products,
-)
 from tinygrad_rnn.compile.rewriting import copied, sort_lines, write
 from tinygrad_rnn.compile.siblings import join_siblings
 from tinygrad_rnn.compile.simplify import (
-    compose_views,
     eliminate_dead_code,
     propagate_copies,
     share_common_subexpressions,
@@ -105,7 +102,7 @@ class Build:
 
 @pytest.mark.parametrize("seeds", [range(k, k + 40) for k in range(0, 400, 40)], ids=str)
 def test_random_programs_compute_the_same(seeds, agree, monkeypatch):
-    monkeypatch.setattr(products, "SMALL", 2)
+    monkeypatch.setattr(matrix_layout, "SMALL", 2)
     for seed in seeds:
         program = Chance(seed).program
         for rewrite in (*dict.fromkeys(PASSES), optimize):
@@ -272,11 +269,26 @@ def test_views_are_composed(agree):
     x = p.input(2, 3, 4)
     twice = p.transpose(p.transpose(x, axes=(1, 2, 0)), axes=(1, 2, 0))
     flat = p.reshape(p.reshape(x, shape=(6, 4)), shape=(24,))
-    columns = p.reshape(p.transpose(x, axes=(2, 0, 1)), shape=(4, 6))
-    new = agree(compose_views, p.program(twice, flat, columns))
-    new = eliminate_dead_code(new)
-    assert functions(new.lines) == ["transpose", "reshape", "reshape", "transpose"]
+    new = eliminate_dead_code(agree(compose_views, p.program(twice, flat)))
+    assert functions(new.lines) == ["transpose", "reshape"]
     assert new.lines[0].settings == {"axes": (2, 0, 1)}
+
+
+def test_slices_come_last(agree):
+    p = Build()
+    x = p.input(2, 3, 4)
+    columns = p.index(x, index=(..., slice(1, 3)))
+    turned = p.transpose(columns, axes=(2, 0, 1))
+    rows = p.reshape(columns, shape=(6, 2))
+    twice = p.index(p.index(columns, index=(..., slice(1, 2))), index=slice(1, 2))
+    mixed = p.reshape(columns, shape=(12,))
+    new = eliminate_dead_code(agree(compose_views, p.program(turned, rows, twice, mixed)))
+    assert functions(new.lines) == [
+        "index", "transpose", "index", "reshape", "index", "index", "index", "reshape",
+    ]  # fmt: skip
+    made = {line.out: line for line in new.lines}
+    assert made[made[rows].args[0]].settings == {"shape": (6, 4)}
+    assert made[twice].settings == {"index": (slice(None), slice(None), slice(2, 3))}
 
 
 def test_common_subexpressions(agree):
@@ -468,7 +480,9 @@ def test_slices_of_one_weight_are_not_copied(agree):
     p.next(p.tanh(p.multiply(*(p.matmul(h, part) for part in parts))))
 
     def joined(q):
-        return eliminate_dead_code(hoist_invariants(join_products(hoist_invariants(q))))
+        q = share_common_subexpressions(compose_views(hoist_invariants(q)))
+        q = join_products(q)
+        return eliminate_dead_code(hoist_invariants(q))
 
     *before, loop = agree(joined, p.program()).lines
     assert functions(before) == ["transpose"]
@@ -567,12 +581,16 @@ def test_gates_that_are_neighbours_are_computed_together(agree):
     p.next(p.add(p.multiply(n, r), p.multiply(z, h)))
     p.stack(r)
     p.stack(z)
-    loop, *after = agree(lambda q: cleaned(join_siblings(q)), p.program()).lines
+    program = p.program()
+    program.outputs[1:] = [write(program.lines, "multiply", *program.outputs[1:])]
+    loop, *after = agree(lambda q: cleaned(join_siblings(q)), program).lines
     assert [f for f in functions(loop.body) if f != "index"] == [
         "matmul", "add", "negative", "exp", "add", "reciprocal", "tanh", "multiply", "multiply",
         "add",
     ]  # fmt: skip
-    assert ([y.shape for y, _ in loop.stacks], functions(after)) == ([(2, 4)], ["index", "index"])
+    assert ([y.shape for y, _ in loop.stacks], functions(after)) == (
+        [(2, 4)], ["index", "index", "multiply"],
+    )  # fmt: skip
 
 
 def test_biases_of_their_own_are_put_side_by_side(agree):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .instructions import Argument, Instruction, Loop, Program, Variable, compute, walk
-from .rewriting import changing, count_uses, write
+from .instructions import Argument, Instruction, Program, Variable, compute
+from .rewriting import changing, count_uses, last_addition, loops_of, write
 
 
 def regroup_sums(program: Program) -> Program:
@@ -15,16 +15,13 @@ def regroup_sums(program: Program) -> Program:
     Of ``(x_t + h @ U) + b`` these are x_t and b: their sum can run before the loop.
     """
     uses = count_uses(program)
-    for loop in [line for line in walk(program.lines) if isinstance(line, Loop)]:
+    for loop in loops_of(program):
         late, body = changing(loop), []
         for line, terms in sums_of_terms(loop.body, uses):
             early = [x for x in terms if x not in late]
             if len(early) > 1 and len(early) < len(terms):
-                total = early[0]
-                *others, final = [*early[1:], *(x for x in terms if x in late)]
-                for x in others:
-                    total = write(body, "add", total, x)
-                line = Instruction("add", (total, final), {}, line.out)
+                ordered = [*early, *(x for x in terms if x in late)]
+                line = last_addition(body, ordered, line.out)
             body.append(line)
         loop.body = body
     return program
@@ -68,7 +65,7 @@ def separate_coefficients(program: Program) -> Program:
     derivative, which can run before the loop.
     """
     uses = count_uses(program)
-    for loop in [line for line in walk(program.lines) if isinstance(line, Loop)]:
+    for loop in loops_of(program):
         body: list[Any] = []
         forms: dict[Variable, tuple[Variable, Argument]] = {}
         late = changing(loop)

@@ -7,15 +7,17 @@ into its entry of the array over time. Nothing here is text: every backend may f
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable, walk
-from .schedule import FLAT, FOREVER, INTO, NEW, SMALL, Memory, Schedule, Spot, reads
+from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable
+from .schedule import FOREVER, INTO, Memory, Schedule, Spot
 
-LASTING = 1 << 20
-"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults."""
+LASTING = 1 << 17
+"""Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults.
+
+For smaller ones, `malloc` never asks the system for memory.
+"""
 
 
 def schedule_of(program: Program) -> Schedule:
@@ -86,19 +88,16 @@ class Body:
             same = (s.inside.shape, s.inside.dtype) == (s.next.shape, s.next.dtype)
             own = same and passed.count(s.next) == 1 and s.inside not in passed
             if own and self._may_write(s.next):
-                self._take_turns(loop, s)
+                self._give_one_array(loop, s)
 
-    def _take_turns(self, loop: Loop, s: State) -> None:
-        """Give a state one array, or two if its next value is made while the last one is read."""
+    def _give_one_array(self, loop: Loop, s: State) -> None:
+        """Give a state one array for all steps, if its last value is not read any more."""
         busy, made = self.last.get(s.inside, -1), self.at[s.next]
         line = self.maker[s.next]
-        memory = Memory(s.next.shape, s.next.dtype, s.next, busy=busy)
-        self.spots[s.next] = Spot(memory)
         if busy < made or (busy == made and self._in_place(line, s.inside)):
+            memory = Memory(s.next.shape, s.next.dtype, s.next, busy=busy)
+            self.spots[s.next] = Spot(memory)
             self.schedule.buffers[loop].append(memory)
-        else:
-            memory.busy = -1
-            self.schedule.swapped[s] = memory, Memory(memory.shape, memory.dtype, s.next)
 
     def _give_stacks(self, loop: Loop, outer: Body | None) -> None:
         carried = [self.schedule.carried.get(state) for state in loop.states]
@@ -108,40 +107,11 @@ class Body:
                 if outer and not outer.loop and memory not in self.schedule.lasting:
                     outer.make(memory)
                 continue
-            direct = self._may_write(x) and x.dtype == whole.dtype
             if outer and not outer.loop:
-                memory = (direct and self._entry_by_entry(loop, x, whole, outer)) or memory
-                memory.owner = whole
-                if not memory.over and not outer.pinned(whole):
-                    memory.over = outer.find(memory)
-                if not memory.over:
-                    outer.make(memory)
-                memory.flat = memory.over is None or memory.over.flat
+                memory = outer.find(memory) or outer.make(memory)
                 self.schedule.over_time[whole] = memory, 0
-            if direct and (memory.flat or self.maker[x].function != "matmul"):
+            if self._may_write(x) and x.dtype == whole.dtype:
                 self.spots[x] = Spot(memory, 0)
-
-    def _entry_by_entry(
-        self, loop: Loop, x: Variable, stack: Variable, outer: Body
-    ) -> Memory | None:
-        """Return memory over an array that dies step by step, just before x is written."""
-        line, made, shape = self.maker[x], self.at[x], (loop.steps, *x.shape)
-        counts = Counter(y for part in (loop, *walk(loop.body)) for y in reads(part))
-        for inside, whole in loop.slices if line.function != "concatenate" else ():
-            old, read = outer.living.get(whole), self.last.get(whole, -1)
-            if not old or old.key != (shape, x.dtype) or outer.last[whole] != outer.at_loop(loop):
-                continue
-            if outer.pinned(stack) and old in self.schedule.lasting:
-                continue
-            alone = counts[whole] == sum(whole in self.roots[y] for y in loop.uses) == 1
-            if alone and (read < made or (read == made and self._in_place(line, inside, {whole}))):
-                del outer.living[whole]
-                return Memory(shape, x.dtype, x, busy=read, over=old)
-        return None
-
-    def at_loop(self, loop: Loop) -> int:
-        """Return the position of a loop among the lines."""
-        return self.lines.index(loop)
 
     def _join(self) -> None:
         """Let the parts of a concatenation be written into their places there."""
@@ -181,19 +151,18 @@ class Body:
                     and self._in_place(line, x)
                     and self.last[x] == self.at[line.out]
                     and spot.memory.busy < self.at[x]
-                    and (spot.memory.flat or self.maker[x].function != "matmul")
                 ):
                     self.spots[x] = spot
                     break
 
-    def _in_place(self, line: Instruction, x: Variable, own: Any = None) -> bool:
+    def _in_place(self, line: Instruction, x: Variable) -> bool:
         """Return True if the result of a line may be written over its argument x."""
         y, mine = line.out, self.roots[x]
         others = [a for a in line.uses if a is not x]
         return (
             line.function in UFUNCS
             and x in line.uses
-            and mine == (own or {x})
+            and mine == {x}
             and (x.shape, x.dtype) == (y.shape, y.dtype)
             and not any(self.roots[a] & mine for a in others)
         )
@@ -219,58 +188,39 @@ class Body:
 
     def _give(self, line: Instruction, i: int) -> Memory:
         """Return the memory of a value: of a dead argument, of another dead value, or its own."""
-        y = line.out
-        memory, own = self._over(line, i), Memory(y.shape, y.dtype, y)
-        if not memory and line.function in INTO and not (self.pinned(y) and not self.loop):
-            memory = self.find(own, flat=line.function == "matmul")
-            if memory and memory.key != own.key:
-                own.over = memory
-                memory = own
-        if not memory and line.function in INTO and self.make(own):
-            memory = own
-        if memory:
-            self.spots[y] = Spot(memory)
-            return memory
-        own.flat = line.function in FLAT
-        return own
+        own = Memory(line.out.shape, line.out.dtype, line.out)
+        memory = self._over(line, i) or self.find(own) or self.make(own)
+        self.spots[line.out] = Spot(memory)
+        return memory
 
-    def make(self, memory: Memory) -> bool:
-        """Allocate memory before the loop or, outside of loops, for this call and later ones."""
+    def make(self, memory: Memory) -> Memory:
+        """Allocate memory before the loop or, if it is large, once for this call and later ones."""
         if self.loop:
             self.schedule.buffers[self.loop].append(memory)
         elif memory.nbytes >= LASTING and not self.pinned(memory.owner):
             self.schedule.lasting.append(memory)
-        else:
-            return False
-        return True
+        return memory
 
-    def find(self, wanted: Memory, flat: bool = False) -> Memory | None:
-        """Return dead memory of this size, and take it."""
-        same = [m for m in self.free if m.key == wanted.key and (m.flat or not flat)]
-        if not same and not self.loop:
-            same = [m for m in self.free if m.size == wanted.size and m.flat]
+    def find(self, wanted: Memory) -> Memory | None:
+        """Return dead memory of this shape and dtype, and take it; outputs take none."""
+        same = [m for m in self.free if m.key == wanted.key and not self.pinned(wanted.owner)]
         if same:
             self.free.remove(same[-1])
         return same[-1] if same else None
 
     def _wants_memory(self, line: Instruction) -> bool:
         y = line.out
-        if self.loop:
-            return self._may_write(y) and not self.pinned(y)
-        large = bool(y.shape) and line.function in NEW and y.nbytes >= SMALL
-        return large and y not in self.schedule.inline
+        large = self.loop is not None or y.nbytes >= LASTING
+        return large and self._may_write(y) and not self.pinned(y)
 
     def _over(self, line: Instruction, i: int) -> Memory | None:
         """Return the memory of an argument that is dead after the line."""
         for x in dict.fromkeys(line.uses):
-            lasting = self.living.get(x) in self.schedule.lasting and self.pinned(line.out)
-            dead = x in self.living and self.last[x] == i and not lasting
-            if dead and self._in_place(line, x):
+            if x in self.living and self.last[x] == i and self._in_place(line, x):
                 return self.living.pop(x)
         return None
 
     def _results(self, loop: Loop) -> dict[Variable, Memory]:
         """Return the memory that a loop leaves behind for others."""
-        own = [w for _, w in loop.stacks if self.schedule.over_time[w][0].owner is w]
-        own = [w for w in own if self.schedule.over_time[w][0].shape == w.shape]
-        return {w: self.schedule.over_time[w][0] for w in own}
+        memories = {w: self.schedule.over_time[w][0] for _, w in loop.stacks}
+        return {w: memory for w, memory in memories.items() if memory.shape == w.shape}

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .instructions import OPERATORS, VIEWS, Instruction, Loop, Program, Variable, compute
-from .rewriting import ELEMENTWISE, write
+from .instructions import OPERATORS, VIEWS, Instruction, Program, Variable, compute
+from .rewriting import ELEMENTWISE, each_line, write
 
 Known = dict[Variable, Any]
 """Plain numbers, and the value of all entries of an array where it is one."""
@@ -19,24 +19,19 @@ def fold_constants(program: Program) -> Program:
     An array of which all entries have one value is the number itself as an argument beside another
     array of its dtype; elsewhere it is the number with this dtype and shape.
     """
-    program.lines = _folded(program.lines, {})
-    return program
+    known: Known = {}
 
-
-def _folded(lines: list[Any], known: Known) -> list[Any]:
-    new: list[Any] = []
-    for line in lines:
-        if isinstance(line, Loop):
-            line.body = _folded(line.body, known)
+    def rewrite(line: Instruction, new: list[Any]) -> None:
+        value = _value(line, known)
+        if value is not None:
+            known[line.out] = value
+            _write_number(new, line, value)
         else:
-            value = _value(line, known)
-            if value is not None:
-                known[line.out] = value
-                _write_number(new, line, value)
-            else:
-                line.args = tuple(_as_argument(x, line, known) for x in line.args)
+            line.args = tuple(_as_argument(x, line, known) for x in line.args)
         new.append(line)
-    return new
+
+    program.lines = each_line(program.lines, rewrite)
+    return program
 
 
 def _value(line: Instruction, known: Known) -> Any:

@@ -150,13 +150,11 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
         return f"{function_name(s['function'], helpers)}({', '.join(given)})"
     if line.function == "scatter":
         indices = literal(s["indices"], args, helpers)
-        parts = _tuple(", ".join(args[: s["count"]]), s["count"])
+        parts = tuple_text(args[: s["count"]])
         return f"{helpers.name(scatter)}({parts}, {indices}, {literal(s['shape'])})"
     return {
         "where": lambda: f"np.where({several})",
-        "concatenate": lambda: (
-            f"np.concatenate({_tuple(several, len(args))}, axis={s['axis']}{into})"
-        ),
+        "concatenate": lambda: f"np.concatenate({tuple_text(args)}, axis={s['axis']}{into})",
         "copy": lambda: f"np.array({a}{_named(s)})",
         "astype": lambda: _converted(line, a),
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
@@ -207,10 +205,11 @@ def literal(value: Any, args: Sequence[str] = (), helpers: Helpers | None = None
     if isinstance(value, Place):
         return args[value.number]
     if isinstance(value, np.ndarray):
-        return _array_literal(value)
+        known = helpers.arrays.get(id(value)) if helpers else None
+        return known or _array_literal(value)
     if isinstance(value, tuple | list):
-        inner = ", ".join(literal(x, args, helpers) for x in value)
-        return f"[{inner}]" if isinstance(value, list) else _tuple(inner, len(value))
+        inner = [literal(x, args, helpers) for x in value]
+        return f"[{', '.join(inner)}]" if isinstance(value, list) else tuple_text(inner)
     if isinstance(value, dict):
         return f"{{{', '.join(f'{k!r}: {literal(x, args, helpers)}' for k, x in value.items())}}}"
     if isinstance(value, np.dtype):
@@ -229,8 +228,9 @@ def literal(value: Any, args: Sequence[str] = (), helpers: Helpers | None = None
     return "..." if value is Ellipsis else repr(value)
 
 
-def _tuple(inner: str, count: int) -> str:
-    return f"({inner}{',' if count == 1 else ''})"
+def tuple_text(texts: Sequence[str]) -> str:
+    """Return the text of a tuple."""
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
 def _array_literal(value: np.ndarray) -> str:

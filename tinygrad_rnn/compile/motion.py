@@ -30,8 +30,7 @@ def hoist_invariants(program: Program) -> Program:
         loop.body = body
         return before, []
 
-    program.lines = around_loops(program.lines, hoist)
-    return program
+    return around_loops(program, hoist)
 
 
 # -- upwards ---------------------------------------------------------------------------------------
@@ -52,8 +51,7 @@ def hoist_along_time(program: Program) -> Program:
         loop.body = _without(loop.body, lifted)
         return before, []
 
-    program.lines = around_loops(program.lines, hoist)
-    return program
+    return around_loops(program, hoist)
 
 
 def _worth_lifting(loop: Loop, wholes: Wholes) -> list[Instruction]:
@@ -123,8 +121,7 @@ def sink_along_time(program: Program) -> Program:
         loop.body = _without(loop.body, late)
         return [], after
 
-    program.lines = around_loops(program.lines, sink)
-    return program
+    return around_loops(program, sink)
 
 
 def _worth_sinking(loop: Loop, outputs: set[Variable]) -> list[Instruction]:

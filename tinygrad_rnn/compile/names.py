@@ -22,6 +22,9 @@ WORDS = {
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
+RESERVED = ("np", "t", "t2", "t3", "T", "work", "spare", "Expected")
+"""Names that a text has for other things than values."""
+
 
 class Names:
     """The name of every value.
@@ -36,7 +39,7 @@ class Names:
     def __init__(self, program: Program, schedule: Schedule, taken: Iterable[str]):
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
-        self._taken = {*"np t t2 t3 T work spare Expected".split(), *dir(builtins), *taken}
+        self._taken = {*RESERVED, *dir(builtins), *taken}
         self._wishes: dict[Variable, str] = {}
         self._leads: dict[Variable, Variable] = {}
         self._lasting = {memory.owner for memory in schedule.lasting}
@@ -76,22 +79,22 @@ class Names:
                     self._give(line.out, self._word(line))
                 continue
             for x, whole in line.slices:
-                self._give(x, self.of.get(self._owner(whole), "xs").removesuffix("s"))
+                self._give(x, self.of.get(self.owner(whole), "xs").removesuffix("s"))
             for state in line.states:
                 self._give(state.next, "h")
             self._name(line.body, outermost=False)
             self._wish_after(line)
-            wholes = [self._owner(whole) for _, whole in line.stacks]
+            wholes = [self.owner(whole) for _, whole in line.stacks]
             for x in [state.inside for state in line.states] + wholes + [y for _, y in line.sums]:
                 self._give(x, "h")
             if outermost:  # after the loop, its names mean nothing
                 kept = {self.of[s.inside] for s in line.states if self.schedule.uses[s.last]}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
 
-    def _owner(self, whole: Variable) -> Variable:
+    def owner(self, whole: Variable) -> Variable:
         """Return the value after which an array over time is named."""
         memory, _ = self.schedule.over_time.get(whole, (None, 0))
-        return memory.owner if memory else whole
+        return memory.owner if memory in self.schedule.carried.values() else whole
 
     def _word(self, line: Instruction) -> str:
         """Return what a value without a name is called."""

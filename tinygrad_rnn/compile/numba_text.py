@@ -108,6 +108,8 @@ class NumbaText(NumpyText):
         self.native: list[str] = []
         self.sizes: dict[int, str] = {}
         super().__init__(program, own)
+        if self._is_small():
+            self.schedule.lasting.clear()
         self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
 
     def _functions(self) -> list[str]:
@@ -128,8 +130,7 @@ class NumbaText(NumpyText):
 
     def _body(self, lines: list[Any]) -> None:
         """Write lines; those of a small program are nests too, not only its loops."""
-        results = [y for line in walk(lines) for y in line.results]
-        if self.loops or sum(y.nbytes for y in results if not y.is_number) > SMALL:
+        if self.loops or not self._is_small():
             super()._body(lines)
             return
         self.helpers.name(plain)
@@ -156,6 +157,10 @@ class NumbaText(NumpyText):
         for line in self.calls(steps):
             self.say(line)
         self.refs |= {y: Text(text) for y, text in last.items()}
+
+    def _is_small(self) -> bool:
+        results = [y for line in walk(self.program.lines) for y in line.results]
+        return sum(y.nbytes for y in results if not y.is_number) <= SMALL
 
     def _at_once(self, names: Names, step: Step, arrays: Any, later: set[str]) -> list[str]:
         """Add a function that makes its own arrays, and return the lines of its call.
@@ -215,12 +220,11 @@ class NumbaText(NumpyText):
     def _kept(self, loop: Loop, names: Names) -> list[str]:
         """Return lines that allocate what the loop keeps."""
         of, schedule, lines = self.names.of, self.schedule, []
-        for memory in dict.fromkeys(schedule.over_time[whole][0] for _, whole in loop.stacks):
-            name = of[memory.owner]
-            over = memory.over and memory.busy < 0 and memory.over.flat
-            shape = self.shape(memory.shape, loop)
-            empty = f"np.empty({shape}, {literal(memory.dtype)})"
-            lines.append(f"{name} = {self._base(memory) if over else empty}")
+        for whole in (whole for _, whole in loop.stacks):
+            memory, name = schedule.over_time[whole][0], of[self.names.owner(whole)]
+            empty = f"np.empty({self.shape(memory.shape, loop)}, {literal(memory.dtype)})"
+            known = self.memories.get(memory, empty)
+            lines += [f"{name} = {known}"] if known != name else []
             self.memories[memory] = name
         for _, total in loop.sums:
             shape = self.shape(total.shape)

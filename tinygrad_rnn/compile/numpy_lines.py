@@ -8,9 +8,19 @@ from typing import Any
 import numpy as np
 
 from .buffers import schedule_of
-from .formulas import ATOM, SIGN, Text, expression, function_name, is_number, literal, scatter
+from .formulas import (
+    ATOM,
+    SIGN,
+    Text,
+    expression,
+    function_name,
+    is_number,
+    literal,
+    scatter,
+    tuple_text,
+)
 from .helpers import Helpers
-from .instructions import UFUNCS, Instruction, Loop, Program, Variable, walk
+from .instructions import UFUNCS, VIEWS, Instruction, Loop, Program, Variable, walk
 from .names import Names
 from .schedule import Memory, Spot
 
@@ -28,16 +38,18 @@ class NumpyLines:
     ----------
     lines : list of str
         The text so far.
+    top : int
+        The line of the text where the innermost loop starts.
     loops : list of Loop
         The loops around the next line.
     refs : dict of Variable to Text
         The expression that stands for each value.
     memories : dict of Memory to str
         The name of each array that is written into.
-    constants : dict of (str, str) to str
-        The name of each number that is an array, by its text and dtype.
+    constants : dict of str to str
+        The names of constant arrays, by their texts.
     numbers : dict of (Variable, str) to Text
-        The same for the numbers that a loop reads.
+        The names of arrays that hold the numbers which a loop reads, by their dtypes.
     """
 
     def __init__(self, program: Program):
@@ -48,19 +60,18 @@ class NumpyLines:
         steps = {line.steps for line in walk(program.lines) if isinstance(line, Loop)}
         self.steps = steps.pop() if len(steps) == 1 else None
         self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
-        self.constants: dict[tuple[str, str], str] = {}
+        self.constants: dict[str, str] = {}
         self.numbers: dict[tuple[Variable, str], Text] = {}
         self.memories: dict[Memory, str] = {}
         self.lines: list[str] = []
+        self.top = 0
         self.loops: list[Loop] = []
 
     def _functions(self) -> list[str]:
         """Add the helper functions, and return their names."""
-        found: list[Any] = []
-        for line in walk(self.program.lines):
-            if isinstance(line, Instruction):
-                found += [scatter] if line.function == "scatter" else []
-                found += _callables(line.settings)
+        calls = [line for line in walk(self.program.lines) if isinstance(line, Instruction)]
+        found = [x for line in calls for x in _parts(line.settings) if _is_function(x)]
+        found += [scatter] if any(line.function == "scatter" for line in calls) else []
         return [function_name(function, self.helpers) for function in found]
 
     # -- small parts of the text -------------------------------------------------------------------
@@ -83,7 +94,7 @@ class NumpyLines:
         if loop and self.steps and shape:
             more = shape[0] - self.steps
             texts[0] = f"T + {more}" if more else "T"
-        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+        return tuple_text(texts)
 
     def time(self, step: int = 0) -> str:
         """Return the index of the step of the innermost loop."""
@@ -101,8 +112,10 @@ class NumpyLines:
         if isinstance(x, Variable):
             return self.numbers.get((x, self.array_dtype(line, x)), self.refs[x])
         value, dtype = literal(x), self.array_dtype(line, x)
-        if self.loops and dtype:
-            return Text(self._constant(x, dtype))
+        if self.loops and dtype:  # NumPy computes faster with an array than with a number
+            words = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
+            wish = f"number_{x}".replace("_-", "_minus_")  # forward and backward share a file
+            return self._constant(f"np.array({value}, {dtype})", words.get(x, wish))
         return Text(value, SIGN if value.startswith("-") else ATOM)
 
     def array_dtype(self, line: Instruction, x: Any) -> str:
@@ -116,14 +129,11 @@ class NumpyLines:
         ufunc: Any = UFUNCS[line.function]
         return literal(ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)])
 
-    def _constant(self, x: Any, dtype: str) -> str:
-        """Return the name of a number as an array, with which NumPy computes faster."""
-        key = literal(x), dtype
-        if key not in self.constants:
-            known = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
-            said = f"number_{x}".replace("_-", "_minus_")  # forward and backward share a file
-            self.constants[key] = self.names.fresh(known.get(x, said), everywhere=True)
-        return self.constants[key]
+    def _constant(self, text: str, wish: str) -> Text:
+        """Return the name of an array that is made once for all calls."""
+        if text not in self.constants:
+            self.constants[text] = self.names.fresh(wish, everywhere=True)
+        return Text(self.constants[text])
 
     # -- lines -------------------------------------------------------------------------------------
 
@@ -135,13 +145,35 @@ class NumpyLines:
             return
         if line.function == "concatenate" and self._join(line, args):
             return
+        for x in _parts(line.settings) if line.function == "call" else ():
+            if isinstance(x, np.ndarray):
+                self.helpers.arrays[id(x)] = self._constant(literal(x), "array")
         spot = self.schedule.spots.get(line.out)
         in_order = not spot or not spot.whole or prod(spot.whole.shape[: spot.part[0]]) == 1
         text = expression(line, args, self.helpers, self._target(line), in_order)
-        if y in self.schedule.inline:
+        if y not in self.schedule.inline:
+            self._set(y, text)
+        elif self._is_fixed(line):
+            self.refs[y] = self._before_loop(y, text)
+        else:
             self.refs[y] = text
-            return
-        self._set(y, text)
+
+    def _is_fixed(self, line: Instruction) -> bool:
+        """Return True for a view of an array that all steps of a loop write into."""
+        if not self.loops or line.function not in VIEWS or not line.uses:
+            return False
+        spot, buffers = self.schedule.spots.get(line.uses[0]), self.schedule.buffers
+        fixed = spot and not spot.whole and spot.memory in buffers[self.loops[-1]]
+        return bool(fixed) and self.refs[line.uses[0]] == self.memories[spot.memory]
+
+    def _before_loop(self, y: Variable, text: str) -> Text:
+        """Write a line before the loop, and return the name that it gives to the text."""
+        reader = next(line.out for line in self.loops[-1].body if y in line.uses)
+        base = text.partition("[")[0].partition(".")[0]
+        name = self.names.fresh(f"{base}_{self.names.of.get(reader, 'part')}", True)
+        self.lines.insert(self.top, f"{'    ' * len(self.loops)}{name} = {text}")
+        self.top += 1
+        return Text(name)
 
     def _set(self, y: Variable, text: str) -> None:
         name = self.names.of[y]
@@ -167,15 +199,8 @@ class NumpyLines:
         if spot.whole:
             axis, start, stop = spot.part
             return f"{self.names.of[spot.whole]}[{':, ' * axis}{start}:{stop}]"
-        base = self._base(spot.memory)
+        base = self.memories[spot.memory]
         return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
-
-    def _base(self, memory: Memory) -> str:
-        """Return the text of memory, which may be that of other memory, in another shape."""
-        if memory in self.memories or not memory.over:
-            return self.memories[memory]
-        base, same = self._base(memory.over), memory.shape == memory.over.shape
-        return base if same else f"{base}.reshape{self.shape(memory.shape)}"
 
     def _join(self, line: Instruction, args: list[Text]) -> bool:
         """Write those parts of a concatenation that are not in their places yet."""
@@ -210,10 +235,14 @@ class NumpyLines:
                 self.say(f"{self.names.of[total]} += {self.refs[x]}")
 
 
-def _callables(setting: Any) -> list[Any]:
-    """Return the functions in a setting."""
+def _parts(setting: Any) -> list[Any]:
+    """Return what a setting consists of."""
     if isinstance(setting, dict):
         setting = list(setting.values())
     if isinstance(setting, tuple | list):
-        return [function for part in setting for function in _callables(part)]
-    return [setting] if callable(setting) and not isinstance(setting, type) else []
+        return [part for inner in setting for part in _parts(inner)]
+    return [setting]
+
+
+def _is_function(part: Any) -> bool:
+    return callable(part) and not isinstance(part, type)

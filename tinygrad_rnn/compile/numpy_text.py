@@ -11,9 +11,10 @@ from weakref import finalize
 
 import numpy as np
 
-from .formulas import ATOM, Text, literal
+from .formulas import ATOM, Text, literal, tuple_text
 from .instructions import Instruction, Loop, Program, walk
 from .numpy_lines import NumpyLines
+from .schedule import Memory
 
 EXPECTED = '''class Expected(Exception):
     """Something did not hold that the program expects."""'''
@@ -78,10 +79,7 @@ class NumpyText(NumpyLines):
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         head = f'"""{title[0].upper()}{title[1:]}."""\n\n' + "\n".join(imports)
         constants = ["spare = []  # arrays of earlier calls"] if self.schedule.lasting else []
-        constants += [
-            f"{constant} = np.array({value}, {dtype})"
-            for (value, dtype), constant in self.constants.items()
-        ]
+        constants += [f"{constant} = {text}" for text, constant in self.constants.items()]
         while name in {"np", "spare", "Expected", *self.helpers.names, *self.constants.values()}:
             name += "_"
         error = EXPECTED if any("raise Expected" in line for line in self.lines) else ""
@@ -98,23 +96,31 @@ class NumpyText(NumpyLines):
 
     def _take_lasting(self) -> None:
         """Write where the arrays come from that are kept between calls."""
-        groups: dict[Any, list[str]] = defaultdict(list)
-        for memory in self.schedule.lasting:
-            self.memories[memory] = self.names.of[memory.owner]
-            groups[memory.key].append(self.memories[memory])
-        if not groups:
+        arrays = self._arrays(self.schedule.lasting)
+        if not arrays:
             return
         self.say("work = spare.pop() if spare else [")
-        for (shape, dtype), names in groups.items():
-            several = shape if len(names) == 1 else (len(names), *shape)
-            self.say(f"    np.empty({self.shape(several)}, {literal(dtype)}),")
+        for _, array in arrays:
+            self.say(f"    {array},")
         self.say("]")
-        for i, names in enumerate(groups.values()):
-            text = f"{', '.join(names)} = work[{i}]"
-            if len(text) > 96:
-                text = _wrapped("[", ", ".join(names), f"] = work[{i}]")
+        for i, (names, _) in enumerate(arrays):
+            text = f"{names} = work[{i}]"
+            text = text if len(text) <= 96 else _wrapped("[", names, f"] = work[{i}]")
             self.lines.append(indent(text, "    "))
         self.say()
+
+    def _arrays(self, memories: list[Memory]) -> list[tuple[str, str]]:
+        """Return the names of arrays of one shape and dtype, and the text that makes them."""
+        groups: dict[Any, list[str]] = defaultdict(list)
+        for memory in memories:
+            self.memories[memory] = self.names.of[memory.owner]
+            groups[memory.key].append(self.memories[memory])
+        found = []
+        for (shape, dtype), names in groups.items():
+            several = shape if len(names) == 1 else (len(names), *shape)
+            array = f"np.empty({self.shape(several)}, {literal(dtype)})"
+            found.append((", ".join(names), array))
+        return found
 
     def _results(self) -> str:
         """Return the text of the tuple of outputs: new arrays, none of which shares memory."""
@@ -127,7 +133,7 @@ class NumpyText(NumpyLines):
                 ref = Text(f"{ref.inside(ATOM)}.copy()" if y.shape else f"np.array({ref})")
             seen |= roots
             texts.append(ref)
-        return _tuple(texts)
+        return tuple_text(texts)
 
     # -- loops -------------------------------------------------------------------------------------
 
@@ -150,6 +156,7 @@ class NumpyText(NumpyLines):
         self.loops.append(loop)
         t = self.time()
         self.loops.pop()
+        outer, self.top = self.top, len(self.lines)
         self.say(
             f"for {t} in {f'reversed(range({steps}))' if loop.reverse else f'range({steps})'}:"
         )
@@ -161,18 +168,18 @@ class NumpyText(NumpyLines):
         if len(self.lines) == size:
             self.say("pass")
         self.loops.pop()
+        self.top = outer
         self._end(loop)
 
     def _allocate(self, loop: Loop) -> None:
         """Write what is before a loop: its arrays, and the first values of its states."""
         schedule, of = self.schedule, self.names.of
-        for memory in dict.fromkeys(schedule.over_time[whole][0] for _, whole in loop.stacks):
-            name = of[memory.owner]
-            if memory in schedule.lasting:
-                continue
-            if memory.over:
-                self.say(f"{name} = {self._base(memory)}", "written over, step by step")
-            else:
+        for whole in (whole for _, whole in loop.stacks):
+            memory, _ = schedule.over_time[whole]
+            name = of[self.names.owner(whole)]
+            if memory in self.memories and self.memories[memory] != name:
+                self.say(f"{name} = {self.memories[memory]}", "written over, step by step")
+            elif memory not in self.memories:
                 shape = self.shape(memory.shape, loop)
                 self.say(f"{name} = np.empty({shape}, {literal(memory.dtype)})")
             self.memories[memory] = name
@@ -186,19 +193,8 @@ class NumpyText(NumpyLines):
                 )
             elif self.names.of[state.inside] != self.refs[state.start]:
                 self.say(f"{of[state.inside]} = {self.refs[state.start]}")
-        groups: dict[Any, list[str]] = defaultdict(list)
-        for memory in schedule.buffers[loop]:
-            self.memories[memory] = of[memory.owner]
-            groups[memory.key].append(of[memory.owner])
-        for state in loop.states:
-            for memory, role in zip(
-                schedule.swapped.get(state, ()), ("out", "spare"), strict=False
-            ):
-                self.memories[memory] = self.names.fresh(f"{of[state.next]}_{role}", True)
-                groups[memory.key].append(self.memories[memory])
-        for (shape, dtype), names in groups.items():
-            several = shape if len(names) == 1 else (len(names), *shape)
-            self.say(f"{', '.join(names)} = np.empty({self.shape(several)}, {literal(dtype)})")
+        for names, array in self._arrays(schedule.buffers[loop]):
+            self.say(f"{names} = {array}")
         for _, total in loop.sums:
             dtype = literal(np.dtype(total.dtype))
             self.say(f"{of[total]} = np.zeros({self.shape(total.shape)}, {dtype})")
@@ -250,10 +246,6 @@ class NumpyText(NumpyLines):
             elif self.names.of[state.inside] != text:
                 to.append(self.names.of[state.inside])
                 what.append(str(text))
-            if state in schedule.swapped:
-                a, b = (self.memories[memory] for memory in schedule.swapped[state])
-                to += [a, b]
-                what += [b, a]
         if to:
             self.say(f"{', '.join(to)} = {', '.join(what)}")
 
@@ -280,7 +272,3 @@ def _wrapped(start: str, inner: str, end: str) -> str:
     if len(start + inner + end) <= 100:
         return start + inner + end
     return f"{start}\n{fill(inner, 92, initial_indent='    ', subsequent_indent='    ')}\n{end}"
-
-
-def _tuple(texts: list[Text]) -> str:
-    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from .algebra import regroup_sums, separate_coefficients
+from .composed_views import compose_views
 from .constants import fold_constants
 from .instructions import Program
+from .joined_products import join_products, join_sums_of_products
+from .matrix_layout import lay_out_matrices
 from .motion import hoist_along_time, hoist_invariants, sink_along_time
-from .products import join_products, join_sums_of_products, lay_out_matrices, split_products
+from .parts_of_products import split_products
 from .rewriting import copied
 from .siblings import join_siblings
-from .simplify import (
-    compose_views,
-    eliminate_dead_code,
-    propagate_copies,
-    share_common_subexpressions,
-)
+from .simplify import eliminate_dead_code, propagate_copies, share_common_subexpressions
 from .slices import join_slices, stack_joined
 from .sums import sum_over_time
 
@@ -41,6 +39,7 @@ PASSES = (
     hoist_invariants,
     eliminate_dead_code,
     stack_joined,
+    *CLEANING,
     join_products,
     join_slices,
     join_sums_of_products,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ def alias(lines: list[Any], out: Variable, x: Variable) -> None:
     lines.append(Instruction("reshape", (x,), {"shape": x.shape}, out))
 
 
+def last_addition(lines: list[Any], terms: Iterable[Variable], out: Variable) -> Instruction:
+    """Append the sum of the terms except for its last addition, and return that."""
+    total, *others, final = terms
+    for x in others:
+        total = write(lines, "add", total, x)
+    return Instruction("add", (total, final), {}, out)
+
+
 def shape_of(x: Argument) -> tuple[int, ...]:
     """Return the shape of an argument; that of a literal number is empty."""
     return x.shape if isinstance(x, Variable) else ()
@@ -66,8 +75,6 @@ def _dtype(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) 
         return np.dtype(settings["dtype"])
     kinds = [x.dtype if isinstance(x, Variable) else type(x) for x in args]
     ones = [kind(1) if isinstance(kind, type) else np.ones(1, kind) for kind in kinds]
-    if function == "matmul":
-        return (ones[0] @ ones[1]).dtype
     if function not in ELEMENTWISE and function not in REDUCTIONS:
         return np.result_type(*ones)
     if function in REDUCTIONS:
@@ -162,40 +169,64 @@ def rename(program: Program, names: dict[Variable, Any]) -> None:
     program.outputs = [kept(x) for x in program.outputs]
 
 
-Around = Callable[[Loop], tuple[list[Any], list[Any]]]
+def each_line(lines: Iterable[Any], rewrite: Callable[[Instruction, list[Any]], None]) -> list[Any]:
+    """Rewrite all instructions: ``rewrite(line, new)`` appends to `new` what is to be in its place.
 
-
-def around_loops(lines: Iterable[Any], rewrite: Around) -> list[Any]:
-    """Rewrite each loop, inner loops first.
-
-    ``rewrite(loop)`` changes the loop and returns the lines to write before and after it.
+    Loops stay, with their lines rewritten in the same way.
     """
     new: list[Any] = []
     for line in lines:
         if isinstance(line, Loop):
-            line.body = around_loops(line.body, rewrite)
-            before, after = rewrite(line)
-            new += [*before, line, *after]
-        else:
+            line.body = each_line(line.body, rewrite)
             new.append(line)
+        else:
+            rewrite(line, new)
     return new
+
+
+Around = Callable[[Loop], tuple[list[Any], list[Any]]]
+
+
+def around_loops(program: Program, rewrite: Around) -> Program:
+    """Rewrite each loop, inner loops first.
+
+    ``rewrite(loop)`` changes the loop and returns the lines to write before and after it.
+    """
+
+    def rewritten(lines: list[Any]) -> list[Any]:
+        new: list[Any] = []
+        for line in lines:
+            if isinstance(line, Loop):
+                line.body = rewritten(line.body)
+                before, after = rewrite(line)
+                new += [*before, line, *after]
+            else:
+                new.append(line)
+        return new
+
+    program.lines = rewritten(program.lines)
+    return program
+
+
+def loops_of(program: Program) -> list[Loop]:
+    """Return all loops, also those inside of loops."""
+    return [line for line in walk(program.lines) if isinstance(line, Loop)]
 
 
 def sort_lines(lines: list[Any]) -> list[Any]:
     """Return the lines so that each comes after those it reads, and otherwise in their order."""
     maker = {y: line for line in lines for y in line.results}
+    read = {line: [maker[x] for x in line.uses if x in maker] for line in lines}
     effects = [line for line in lines if line.has_effect]
-    earlier = dict(zip(effects[1:], effects, strict=False))
+    for earlier, line in pairwise(effects):
+        read[line].append(earlier)
     ordered: dict[Any, None] = {}
     entered: set[Any] = set()
     for line in lines:
         waiting = [line]
         while waiting:
             top = waiting[-1]
-            read = [maker[x] for x in top.uses if x in maker]
-            if top in earlier:
-                read.append(earlier[top])
-            missing = [x for x in read if x not in ordered]
+            missing = [x for x in read[top] if x not in ordered]
             if missing and top not in ordered:
                 if top in entered:
                     raise ValueError("lines that read each other's results have no order")

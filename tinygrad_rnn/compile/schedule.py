@@ -34,9 +34,6 @@ NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "dr
 SMALL = 1 << 15
 """Outside of loops, arrays of fewer bytes than this are cheap to allocate."""
 
-FLAT = frozenset({"matmul", "zeros", "scatter"})
-"""Functions whose results are in C order, whatever the order of the arguments."""
-
 FOREVER = 1 << 60
 
 
@@ -52,18 +49,12 @@ class Memory:
         The first value in it, after which it is named.
     busy : int
         The line up to which another value may be in it, inside of one step of a loop.
-    flat : bool
-        True if its entries are in C order, as `np.dot` requires.
-    over : Memory or None
-        Memory that is dead, whose bytes this takes over.
     """
 
     shape: tuple[int, ...]
     dtype: Any
     owner: Variable
     busy: int = -1
-    flat: bool = True
-    over: Memory | None = None
 
     @property
     def key(self) -> Any:
@@ -74,11 +65,6 @@ class Memory:
     def nbytes(self) -> int:
         """The memory in bytes."""
         return prod(self.shape) * self.dtype.itemsize
-
-    @property
-    def size(self) -> Any:
-        """The number of entries, and the dtype."""
-        return prod(self.shape), self.dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +106,6 @@ class Schedule:
         For states of which all steps are kept: the array of T + 1 entries.
     lasting : list of Memory
         The memory that is kept for the next call. No output is in it.
-    swapped : dict of State to (Memory, Memory)
-        For states whose next value is written while the last one is read: the two take turns.
     new : set of Variable
         Arrays that the program makes, and views of them that may be written.
     roots : dict of Variable to set of Variable
@@ -134,7 +118,6 @@ class Schedule:
         self.over_time: dict[Variable, tuple[Memory, int]] = {}
         self.lasting: list[Memory] = []
         self.carried: dict[State, Memory] = {}
-        self.swapped: dict[State, tuple[Memory, Memory]] = {}
         self.roots: dict[Variable, frozenset[Variable]] = {}
         self.uses = Counter(x for line in walk(program.lines) for x in reads(line))
         self.uses.update(dict.fromkeys(program.outputs, 2))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Program, Variable, walk
-from .over_time import stack
 from .rewriting import ELEMENTWISE, makers, reach, shape_of
-from .slices import Piece, columns, joined, piece, show_parts
+from .slices import Slice, columns, find_slice, joined, lines_of_parts, stack_wholes
 
 Readers = dict[Variable, list[Instruction]]
 
@@ -39,15 +39,9 @@ class Siblings:
     def __init__(self, program: Program) -> None:
         self.made = makers(program.lines)
         self.columns: dict[Any, list[Variable]] = defaultdict(list)
-        for x in self.made:
-            self._note(x)
+        self._know(self.made.values())
         self.inputs = set(program.inputs)
         self.whole = _contiguous(program)
-
-    def _note(self, x: Variable) -> None:
-        part = piece(x, -1, self.made)
-        if part:
-            self.columns[part.whole].append(x)
 
     def join(self, lines: list[Any]) -> list[Any]:
         """Return the lines, in which siblings are one line."""
@@ -61,7 +55,9 @@ class Siblings:
             if isinstance(line, Loop):
                 self._slice_inside(line)
                 line.body = self.join(line.body)
-                new += [line, *self._stack_whole(line)]
+                after = stack_wholes(line)
+                self._know(after)
+                new += [line, *after]
             elif line not in done:
                 group = self._siblings(line, readers, done)
                 done.update(group)
@@ -74,36 +70,17 @@ class Siblings:
         """Read the step of an array first, then its columns, which are those of an array then."""
         steps: dict[Variable, Variable] = {x: y for y, x in loop.slices}
         for x, whole in list(loop.slices):
-            part = piece(whole, -1, self.made) if len(whole.shape) > 1 else None
-            if part is None or part.views:
+            found = find_slice(whole, -1, self.made) if x.shape else None
+            if found is None:
                 continue
-            root = part.root
+            root, *ends = found
             if root not in steps:
                 steps[root] = Variable(root.name, root.shape[1:], root.dtype, root.note)
                 loop.slices.append((steps[root], root))
             loop.slices.remove((x, whole))
-            index = {"index": columns(len(x.shape) - 1, part.start, part.stop)}
+            index = {"index": columns(len(x.shape) - 1, *ends)}
             loop.body.insert(0, Instruction("index", (steps[root],), index, x))
             self._know(loop.body[:1])
-
-    def _stack_whole(self, loop: Loop) -> list[Any]:
-        """Stack an array in place of its columns, where all of them are stacked."""
-        local = {line.out for line in loop.body if isinstance(line, Instruction)}
-        parts: dict[Variable, dict[Variable, Any]] = defaultdict(dict)
-        for x in dict.fromkeys(x for x, _ in loop.stacks):
-            part = piece(x, -1, self.made) if x.shape else None
-            if part and not part.views and part.root in local:
-                parts[part.root][x] = part
-        after: list[Any] = []
-        wholes = dict(loop.stacks)
-        for root, found in parts.items():
-            width = sum(part.stop - part.start for part in found.values())
-            if width == root.shape[-1] or root in wholes:
-                axis = len(root.shape)
-                index = {x: columns(axis, part.start, part.stop) for x, part in found.items()}
-                after += show_parts(loop, stack(loop, wholes, root), index)
-        self._know(after)
-        return after
 
     # -- lines -------------------------------------------------------------------------------------
 
@@ -112,21 +89,21 @@ class Siblings:
         place = next((k for k, x in enumerate(line.args) if self._column(x, line)), None)
         if place is None or not self._is_able(line):
             return [line]
-        first: Any = self._column(line.args[place], line)
-        wanted = self._form(line, first.start)
+        root, start, stop = self._column(line.args[place], line)  # type: ignore[misc]
+        wanted = self._form(line, start)
         by_start, by_stop = {}, {}
-        for x in self.columns[first.whole]:
-            part: Any = piece(x, -1, self.made)
+        for x in self.columns[root]:
+            _, *ends = find_slice(x, -1, self.made)  # type: ignore[misc]
             for other in readers[x]:
                 if (
                     other not in done
                     and other.args[place : place + 1] == (x,)
                     and self._is_able(other)
-                    and self._form(other, part.start) == wanted
+                    and self._form(other, ends[0]) == wanted
                 ):
-                    by_start[part.start] = other, part.stop
-                    by_stop[part.stop] = other, part.start
-        group, (start, stop) = [line], (first.start, first.stop)
+                    by_start[ends[0]] = other, ends[1]
+                    by_stop[ends[1]] = other, ends[0]
+        group = [line]
         while start in by_stop:
             other, start = by_stop[start]
             group.insert(0, other)
@@ -135,10 +112,10 @@ class Siblings:
             group.append(other)
         return group
 
-    def _column(self, x: Any, line: Instruction) -> Piece | None:
+    def _column(self, x: Any, line: Instruction) -> Slice | None:
         """Return an argument as columns of an array, if each is a column of the result."""
         alike = shape_of(x)[-1:] == line.out.shape[-1:] != ()
-        return piece(x, -1, self.made) if alike else None
+        return find_slice(x, -1, self.made) if alike else None
 
     def _is_able(self, line: Instruction) -> bool:
         x, y = line.uses[0], line.out
@@ -151,9 +128,9 @@ class Siblings:
         """Return what siblings have in common, where the columns of the line begin at `start`."""
         forms: list[Any] = [line.function, repr(line.settings), line.out.shape[:-1], line.out.dtype]
         for x in line.args:
-            part = self._column(x, line)
-            if part:
-                forms.append((part.whole, part.start - start))
+            found = self._column(x, line)
+            if found:
+                forms.append((found[0], found[1] - start))
             elif not isinstance(x, Variable):
                 forms.append(repr(x))
             elif x.shape[-1:] in ((), (1,)):
@@ -173,19 +150,15 @@ class Siblings:
         first = group[0]
         whole = Variable(_name(group), (*first.out.shape[:-1], size), first.out.dtype)
         new.append(Instruction(first.function, tuple(args), first.settings, whole))
-        start, axis = 0, len(whole.shape) - 1
-        for line in group:
-            stop = start + line.out.shape[-1]
-            index = {"index": columns(axis, start, stop)}
-            new.append(Instruction("index", (whole,), index, line.out))
-            start = stop
+        new += lines_of_parts(whole, len(whole.shape) - 1, [line.out for line in group])
         self._know(new)
         return new
 
-    def _know(self, lines: list[Instruction]) -> None:
-        self.made.update({line.out: line for line in lines})
+    def _know(self, lines: Iterable[Instruction]) -> None:
+        self.made |= {line.out: line for line in lines}
         for line in lines:
-            self._note(line.out)
+            if line.out.shape and (found := find_slice(line.out, -1, self.made)):
+                self.columns[found[0]].append(line.out)
 
 
 def _name(group: list[Instruction]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .instructions import VIEWS, Instruction, Loop, Program, Variable, walk
-from .rewriting import dependencies, makers, reach, rename, write
+from .rewriting import dependencies, reach, rename
 
 
 def eliminate_dead_code(program: Program) -> Program:
@@ -113,48 +113,6 @@ def _is_copy(line: Instruction) -> bool:
 
 def _is_literal(x: Any, number: int) -> bool:
     return not isinstance(x, Variable) and x == number
-
-
-def compose_views(program: Program) -> Program:
-    """Write a transpose of a transpose as one transpose, and a reshape of a reshape as one."""
-    made = makers(program.lines)
-    program.lines = _composed(program.lines, made)
-    return program
-
-
-def _composed(lines: list[Any], made: dict[Variable, Instruction]) -> list[Any]:
-    new: list[Any] = []
-    for line in lines:
-        if isinstance(line, Loop):
-            line.body = _composed(line.body, made)
-        else:
-            first = made.get(line.args[0]) if line.uses else None  # type: ignore[arg-type]
-            if first is not None:
-                _compose(line, first, new, made)
-        new.append(line)
-    return new
-
-
-def _compose(line: Instruction, first: Instruction, new: list[Any], made: Any) -> None:
-    x = first.args[0] if first.args else None
-    match first.function, line.function:
-        case "reshape", "reshape":
-            line.args = (x,)
-        case "transpose", "transpose":
-            axes = first.settings["axes"]
-            line.args, line.settings = (x,), {"axes": tuple(axes[i] for i in line.settings["axes"])}
-        case "transpose", "reshape" if _is_row_of_rows(line, first):
-            # the columns of all steps are rows of a transpose: a product reads it without a copy
-            n, rows = line.settings["shape"]
-            merged = write(new, "reshape", x, shape=(rows, n))
-            made[merged] = new[-1]
-            line.function, line.args, line.settings = "transpose", (merged,), {"axes": (1, 0)}
-
-
-def _is_row_of_rows(line: Instruction, first: Instruction) -> bool:
-    axes, shape = tuple(first.settings["axes"]), line.settings["shape"]
-    front = len(axes) > 2 and axes == (len(axes) - 1, *range(len(axes) - 1))
-    return front and len(shape) == 2 and shape[0] == first.out.shape[0]
 
 
 # -- common subexpressions -------------------------------------------------------------------------

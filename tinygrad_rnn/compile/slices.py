@@ -1,125 +1,20 @@
-"""Slices of one array: finding them, and joining them again."""
+"""Slices of one array: finding them, and joining them again.
+
+`compose_views` writes slices last: what is a slice of an array is so by one line.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from .instructions import Instruction, Loop, Program, Variable
 from .over_time import stack
-from .rewriting import Makers, around_loops, makers, write
+from .rewriting import Makers, around_loops, each_line, makers, write
 
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A slice ``whole[..., start:stop, ...]`` of an array, where `whole` is `root` after `views`.
-
-    Attributes
-    ----------
-    root : Variable
-    views : tuple of (str, tuple)
-        Transposes by their axes, reshapes by their shapes, and slices along other axes by their
-        ends.
-    start, stop, size : int
-        The slice, and the length of the whole, along the axis in question.
-    """
-
-    root: Variable
-    views: tuple[tuple[str, tuple[Any, ...]], ...]
-    start: int
-    stop: int
-    size: int
-
-    @property
-    def whole(self) -> Any:
-        """The array of which it is a slice."""
-        return self.root, self.views
-
-
-def piece(x: Variable, axis: int, made: Makers) -> Piece | None:
-    """Return a variable as a slice along one axis of a larger array, if it is one."""
-    line = made.get(x)
-    shown = line.args[0] if line is not None and line.args else None
-    if line is None or not isinstance(shown, Variable):
-        return None
-    if not x.shape:
-        return None
-    axis %= len(x.shape)
-    match line.function:
-        case "index":
-            ends = _ends(shown, line.settings["index"])
-            if ends is None:
-                return None
-            (start, stop), size = ends[axis], shown.shape[axis]
-            others = tuple((None, None) if k == axis else end for k, end in enumerate(ends))
-            view = ("index", others)
-            if (start, stop) != (0, size):
-                whole = all(
-                    end in ((None, None), (0, n))
-                    for end, n in zip(others, shown.shape, strict=True)
-                )
-                return Piece(shown, () if whole else (view,), start, stop, size)
-            part = piece(shown, axis, made)
-        case "transpose":
-            axes = tuple(line.settings["axes"])
-            part = piece(shown, axes[axis], made)
-            view = ("transpose", axes)
-        case "reshape" if axis == len(x.shape) - 1 and shown.shape[-1:] == x.shape[-1:]:
-            part = piece(shown, len(shown.shape) - 1, made)
-            view = ("reshape", (*x.shape[:-1], part.size if part else 0))
-        case _:
-            return None
-    return part and Piece(part.root, (*part.views, view), part.start, part.stop, part.size)
-
-
-def _grown(x: Variable, axis: int, size: int) -> tuple[int, ...]:
-    return (*x.shape[:axis], size, *x.shape[axis + 1 :])
-
-
-def _ends(x: Variable, index: Any) -> list[tuple[int, int]] | None:
-    """Return where an index starts and stops along each axis, if it is slices only."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    if ... in parts:
-        k = parts.index(...)
-        parts[k : k + 1] = [slice(None)] * (len(x.shape) - len(parts) + 1)
-    parts += [slice(None)] * (len(x.shape) - len(parts))
-    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
-        return None
-    return [part.indices(n)[:2] for part, n in zip(parts, x.shape, strict=True)]
-
-
-def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
-    """Group the numbers of the parts: each group is consecutive slices of one array."""
-    pieces = [piece(x, axis % len(x.shape), made) for x in parts]
-    order = [k for k, found in enumerate(pieces) if found is not None]
-    order.sort(key=lambda k: pieces[k].start)  # type: ignore[union-attr]
-    groups: dict[Any, list[int]] = {}
-    for k in order:
-        found: Any = pieces[k]
-        group = groups.setdefault(found.whole, [])
-        if not group or pieces[group[-1]].stop == found.start:  # type: ignore[union-attr]
-            group.append(k)
-    return list(groups.values())
-
-
-def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> Variable:
-    """Return the parts side by side: the array of which they are slices, or a new array."""
-    axis %= len(parts[0].shape)
-    if [list(range(len(parts)))] != runs(parts, axis, made):
-        return write(lines, "concatenate", *parts, axis=axis)
-    first: Any = piece(parts[0], axis, made)
-    x, stop = first.root, first.start + sum(part.shape[axis] for part in parts)
-    for function, setting in first.views:
-        match function:
-            case "transpose":
-                x = write(lines, function, x, axes=setting)
-            case "reshape":
-                x = write(lines, function, x, shape=setting)
-            case _:
-                x = write(lines, function, x, index=tuple(slice(*ends) for ends in setting))
-    if (first.start, stop) == (0, first.size):
-        return x
-    return write(lines, "index", x, index=columns(axis, first.start, stop))
+Slice = tuple[Variable, int, int]
+"""An array, and where its slice along some axis starts and stops."""
 
 
 def columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
@@ -127,74 +22,136 @@ def columns(axis: int, start: int, stop: int) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, slice(start, stop))
 
 
-def show_parts(loop: Loop, whole: Variable, index: dict[Variable, Any]) -> list[Any]:
-    """Return lines that make stacks of a loop slices of one array, `whole`, by their indices."""
-    lines = []
-    for x, part in loop.stacks:
-        if x in index:
-            if x.name and part.name in ("", x.name):
-                part.name = f"{x.name}s"  # as stacks are called
-            lines.append(Instruction("index", (whole,), {"index": index[x]}, part))
-    loop.stacks = [pair for pair in loop.stacks if pair[0] not in index]
+def lines_of_parts(whole: Variable, axis: int, parts: Iterable[Variable]) -> list[Instruction]:
+    """Return the lines that take the parts of an array, which follow each other along an axis."""
+    lines, start = [], 0
+    for x in parts:
+        index = {"index": columns(axis, start, start + x.shape[axis])}
+        lines.append(Instruction("index", (whole,), index, x))
+        start += x.shape[axis]
     return lines
+
+
+def cut(line: Any) -> tuple[int, int, int] | None:
+    """Return the axis, start and stop of a line that takes a slice along one axis."""
+    if not isinstance(line, Instruction) or line.function != "index":
+        return None
+    shape, index = line.uses[0].shape, line.settings["index"]
+    parts = list(index) if isinstance(index, tuple) else [index]
+    if ... in parts:
+        k = parts.index(...)
+        parts[k : k + 1] = [slice(None)] * (len(shape) - len(parts) + 1)
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in parts):
+        return None
+    ends = [part.indices(n)[:2] for part, n in zip(parts, shape, strict=False)]
+    axes = [k for k, end in enumerate(ends) if end != (0, shape[k])]
+    return (axes[0], *ends[axes[0]]) if len(axes) == 1 else None
+
+
+def find_slice(x: Any, axis: int, made: Makers) -> Slice | None:
+    """Return a variable as a slice along one axis of a larger array, if it is one."""
+    line = made.get(x)
+    found = cut(line)
+    if line is None or found is None or found[0] != axis % len(x.shape):
+        return None
+    return line.uses[0], *found[1:]
+
+
+def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
+    """Group the numbers of the parts: each group is consecutive slices of one array."""
+    slices = [(find_slice(x, axis, made), k) for k, x in enumerate(parts)]
+    groups: dict[Variable, list[int]] = defaultdict(list)
+    ends: dict[Variable, int] = {}
+    for found, k in sorted((pair for pair in slices if pair[0]), key=lambda pair: pair[0][1]):
+        root, start, stop = found  # type: ignore[misc]
+        if ends.setdefault(root, start) == start:
+            groups[root].append(k)
+            ends[root] = stop
+    return list(groups.values())
+
+
+def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> Variable:
+    """Return the parts side by side: the array of which they are slices, or a new array."""
+    axis %= len(parts[0].shape)
+    wider = merged(lines, parts, axis, made)
+    return write(lines, "concatenate", *wider, axis=axis) if wider[1:] else wider[0]
+
+
+def merged(lines: list[Any], parts: Any, axis: int, made: Makers) -> list[Variable]:
+    """Return the parts, of which those are one that follow each other in one array."""
+    groups: list[tuple[Variable | None, list[Any]]] = []
+    for x in parts:
+        root, start, stop = find_slice(x, axis, made) or (None, 0, 0)
+        last, ends = groups[-1] if groups else (None, [])
+        if root is not None and root is last and ends[2] == start:
+            ends[0], ends[2] = None, stop
+        else:
+            groups.append((root, [x, start, stop]))
+    wider = []
+    for root, (x, start, stop) in groups:
+        if x is None and (start, stop) == (0, root.shape[axis]):  # type: ignore[union-attr]
+            x = root
+        wider.append(x or write(lines, "index", root, index=columns(axis, start, stop)))  # type: ignore[arg-type]
+    return wider
 
 
 def join_slices(program: Program) -> Program:
     """Read an array in place of a concatenation of its slices."""
     made = makers(program.lines)
-    program.lines = _join_slices(program.lines, made)
+
+    def rewrite(line: Instruction, new: list[Any]) -> None:
+        if line.function == "concatenate":  # `propagate_copies` leaves out that of one part
+            axis = line.settings["axis"] % len(line.out.shape)
+            line.args = tuple(merged(new, line.args, axis, made))
+        new.append(line)
+
+    program.lines = each_line(program.lines, rewrite)
     return program
 
 
-def _join_slices(lines: list[Any], made: Makers) -> list[Any]:
-    new: list[Any] = []
-    for line in lines:
-        if isinstance(line, Loop):
-            line.body = _join_slices(line.body, made)
-        elif line.function == "concatenate":
-            axis, parts = line.settings["axis"], []
-            for group in _neighbours(line.uses, axis, made):
-                parts.append(joined(new, group, axis, made) if group[1:] else group[0])
-            line.args = tuple(parts)  # `propagate_copies` leaves out what has one part
-        new.append(line)
-    return new
-
-
-def _neighbours(parts: list[Variable], axis: int, made: Makers) -> list[list[Variable]]:
-    """Group the parts: those that follow each other in the list and in one array."""
-    groups: list[list[Variable]] = []
-    for x in parts:
-        if groups and runs([*groups[-1], x], axis, made) == [[*range(len(groups[-1]) + 1)]]:
-            groups[-1].append(x)
-        else:
-            groups.append([x])
-    return groups
+# -- stacks ----------------------------------------------------------------------------------------
 
 
 def stack_joined(program: Program) -> Program:
-    """Stack a concatenation in place of its parts, where all parts are stacked.
+    """Stack an array in place of its parts, where all parts are stacked.
 
     Their stacks become slices of one array, so that products after the loop can be joined as well.
     """
+    return around_loops(program, lambda loop: ([], stack_wholes(loop)))
 
-    def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
-        after: list[Any] = []
-        wholes = dict(loop.stacks)
-        for line in loop.body:
-            stacked = {x for x, _ in loop.stacks}
-            if not isinstance(line, Instruction) or line.function != "concatenate":
-                continue
-            if not stacked.issuperset(line.args) or len(set(line.args)) < len(line.args):
-                continue
-            whole, start = stack(loop, wholes, line.out), 0
-            axis = line.settings["axis"] % len(line.out.shape)
-            index = {}
+
+def stack_wholes(loop: Loop) -> list[Instruction]:
+    """Stack arrays in place of their parts, and return the lines that take the parts of stacks."""
+    after: list[Instruction] = []
+    wholes = dict(loop.stacks)
+    for y, places in _parts(loop).items():
+        parts = [(x, part) for x, part in loop.stacks if x in places]
+        ends = {places[x] for x, _ in parts}
+        if sum(stop - start for _, start, stop in ends) != y.shape[min(ends)[0] if ends else 0]:
+            continue
+        loop.stacks = [pair for pair in loop.stacks if pair not in parts]
+        whole, lines = stack(loop, wholes, y), []
+        for x, part in parts:
+            if x.name and part.name in ("", x.name):
+                part.name = f"{x.name}s"  # as stacks are called
+            axis, start, stop = places[x]
+            index = {"index": columns(axis + 1, start, stop)}
+            lines.append(Instruction("index", (whole,), index, part))
+        after[:0] = lines  # a part may have parts too: its stack has to be there before theirs
+    return after
+
+
+def _parts(loop: Loop) -> dict[Variable, dict[Variable, tuple[int, int, int]]]:
+    """Return where the parts of arrays are: of concatenations, and slices of others."""
+    places: dict[Variable, dict[Variable, tuple[int, int, int]]] = defaultdict(dict)
+    local = set(loop.inside)
+    for line in loop.body:
+        found = cut(line)
+        if found and line.args[0] in local:
+            places[line.args[0]][line.out] = found
+        elif isinstance(line, Instruction) and line.function == "concatenate":
+            start, axis = 0, line.settings["axis"] % len(line.out.shape)
             for x in line.uses:
-                index[x] = columns(axis + 1, start, start + x.shape[axis])
+                places[line.out][x] = axis, start, start + x.shape[axis]
                 start += x.shape[axis]
-            # a part may be a concatenation too: its stack has to be there before its slices
-            after[:0] = show_parts(loop, whole, index)
-        return [], after
-
-    program.lines = around_loops(program.lines, rewrite)
-    return program
+    return places

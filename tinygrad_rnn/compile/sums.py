@@ -31,8 +31,7 @@ def sum_over_time(program: Program) -> Program:
                 alias(totals.after, total, new)
         return [], totals.after
 
-    program.lines = around_loops(program.lines, rewrite)
-    return program
+    return around_loops(program, rewrite)
 
 
 class Totals:
@@ -63,9 +62,41 @@ class Totals:
 
     def total(self, x: Variable) -> Variable:
         """Return the sum of `x` over all steps."""
-        if x not in self.done:
-            self.done[x] = self._after_loop(x) or self._in_loop(x)
+        order = [(x, self._parts(x))]
+        for _, parts in order:  # the list grows
+            order += [(y, self._parts(y)) for y in parts or ()]
+        for y, parts in reversed(order):
+            if y not in self.done:
+                self.done[y] = self._in_loop(y) if parts is None else self._after_loop(y)
         return self.done[x]
+
+    def _parts(self, x: Variable) -> list[Variable] | None:
+        """Return the values whose sums give that of `x`; None if the loop has to add up."""
+        line = self.made.get(x)
+        if x in self.wholes:
+            return []
+        if line is None or any(y.is_number for y in line.uses if y in self.inside):
+            return None
+        read = [y for y in line.uses if y in self.inside]
+        alike = all((y.shape, y.dtype) == (x.shape, x.dtype) for y in read)
+        match line.function:
+            case "transpose" | "reshape":
+                able = True
+            case "matmul" if len(read) == 2 and all(len(y.shape) == 2 for y in read):
+                return []
+            case "sum" if read and read[0] in self.wholes:
+                return []
+            case "add" | "subtract" if x in self.products:
+                able = alike and len(read) == 2 and self.uses[x] == 1
+            case "multiply":
+                able = alike and len(read) == 1 and self.uses[x] == 1
+            case "scatter":
+                able = len(read) == len(line.args) and self.uses[x] == 1
+            case "matmul":
+                able = all(len(y.shape) > 1 for y in line.uses) and len(read) == self.uses[x] == 1
+            case _:
+                able = line.function in ("sum", "negative") and self.uses[x] == 1
+        return read if read and able else None
 
     def _in_loop(self, x: Variable) -> Variable:
         if x not in self.sums:
@@ -73,56 +104,28 @@ class Totals:
             self.loop.sums.append((x, self.sums[x]))
         return self.sums[x]
 
-    def _after_loop(self, x: Variable) -> Variable | None:
-        """Return the sum as lines after the loop; None if the loop has to add up."""
+    def _after_loop(self, x: Variable) -> Variable:
         if x in self.wholes:
             return write(self.after, "sum", self.wholes[x], axis=(0,), keepdims=False)
-        line = self.made.get(x)
-        if line is None or any(y.is_number for y in line.uses if y in self.inside):
-            return None
-        first, *others = line.args
-        read = [y for y in line.uses if y in self.inside]
-        match line.function:
-            case "transpose" | "reshape" if read:
-                return write(self.after, line.function, self.total(first), **line.settings)
-            case "matmul" if len(read) == 2 and all(len(y.shape) == 2 for y in read):
-                return self._product(*read)
-            case "sum" if read and (first in self.wholes or self.uses[x] == 1):
-                return self._reduction(line)
-            case "add" | "subtract" if len(read) == 2 and x in self.products:
-                alike = all(y.shape == x.shape and y.dtype == x.dtype for y in read)
-            case "negative":
-                alike = True
-            case "scatter":
-                alike = len(read) == len(line.args) == line.settings["count"]
-            case "multiply":
-                alike = len(read) == 1 and read[0].shape == x.shape and read[0].dtype == x.dtype
-            case "matmul":
-                alike = len(read) == 1 and all(len(y.shape) > 1 for y in line.uses)
-            case _:
-                alike = False
-        if not alike or not read or self.uses[x] != 1:
-            return None
-        args = [self.total(y) if y in read else y for y in (first, *others)]
+        line = self.made[x]
+        first: Any = line.args[0]
+        if line.function == "matmul" and self.inside.issuperset(line.uses):
+            return self._product(*line.uses)
+        if line.function == "sum" and first in self.wholes:
+            axis = (0, *(k + 1 for k in line.settings["axis"]))
+            total = write(self.after, "sum", self.wholes[first], axis=axis, keepdims=False)
+            return with_shape(self.after, total, x.shape)
+        args = [self.done[y] if y in self.inside else y for y in line.args]  # type: ignore[index]
         return write(self.after, line.function, *args, **line.settings)
 
     def _product(self, a: Variable, b: Variable) -> Variable:
-        """Write the sum of the products of two matrices as one product."""
-        left, right = self._whole(a), self._whole(b)
+        """Write the sum of the products of two matrices as one product of all rows."""
         steps, (m, k), n = self.loop.steps, a.shape, b.shape[1]
-        columns = write(self.after, "transpose", left, axes=(1, 0, 2))
-        columns = with_shape(self.after, columns, (m, steps * k))
-        rows = with_shape(self.after, right, (steps * k, n))
-        return write(self.after, "matmul", columns, rows)
-
-    def _reduction(self, line: Instruction) -> Variable:
-        x, axis = line.args[0], line.settings["axis"]
-        assert isinstance(x, Variable)
-        if x not in self.wholes:
-            return write(self.after, "sum", self.total(x), **line.settings)
-        axis = (0, *(k + 1 for k in axis))
-        total = write(self.after, "sum", self.wholes[x], axis=axis, keepdims=False)
-        return with_shape(self.after, total, line.out.shape)
+        turned = write(self.after, "transpose", self._whole(a), axes=(0, 2, 1))
+        rows = with_shape(self.after, turned, (steps * k, m))
+        columns = write(self.after, "transpose", rows, axes=(1, 0))
+        others = with_shape(self.after, self._whole(b), (steps * k, n))
+        return write(self.after, "matmul", columns, others)
 
     def _whole(self, x: Variable) -> Variable:
         """Return the array of a value in all steps; for a view, that of what it shows."""

@@ -2,87 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
 from math import prod
 from typing import Any
 
 from .algebra import sums_of_terms
-from .instructions import Instruction, Loop, Program, Variable, walk
-from .rewriting import Makers, around_loops, changing, count_uses, makers, reach, sort_lines, write
-from .slices import Piece, columns, joined, piece, runs
-
-# -- parts of products -----------------------------------------------------------------------------
-
-
-def split_products(program: Program) -> Program:
-    """Split a product in a loop whose parts do not depend on the same values.
-
-    ``[x_t, h] @ W`` becomes ``x_t @ W[:n] + h @ W[n:]``, whose first term can leave the loop. A
-    product that is only read in slices becomes a product for each slice. `join_products` joins
-    again what stays in the loop.
-    """
-    made, uses = makers(program.lines), count_uses(program)
-    for loop in [line for line in walk(program.lines) if isinstance(line, Loop)]:
-        late, inside, body = changing(loop), set(loop.inside), []
-        local = {line.out: line for line in loop.body if isinstance(line, Instruction)}
-        parts = _read_in_slices(local, uses, made)
-        for line in loop.body:
-            found = parts.get(line.out) if isinstance(line, Instruction) else None
-            if found is not None and local[found.root].args[1] not in inside:
-                a, b = local[found.root].args
-                matrix = write(body, "index", b, index=columns(1, found.start, found.stop))
-                line = Instruction("matmul", (a, matrix), {}, line.out)
-            if isinstance(line, Instruction) and line.function == "matmul":
-                line = _of_parts(line, made, late, body)
-            body.append(line)
-        loop.body = body
-    return program
-
-
-def _read_in_slices(local: Makers, uses: Counter[Variable], made: Makers) -> dict[Variable, Piece]:
-    """Return the slices of products with a matrix, of products that are not read otherwise."""
-    pieces = {x: piece(x, len(x.shape) - 1, made) for x in local if x.shape}
-    found = {x: part for x, part in pieces.items() if part and not part.views}
-    reads = Counter(part.root for part in found.values())
-    return {
-        x: part
-        for x, part in found.items()
-        if part.root in local
-        and local[part.root].function == "matmul"
-        and len(local[part.root].args[1].shape) == 2  # type: ignore[union-attr]
-        and reads[part.root] == uses[part.root]
-    }
-
-
-def _of_parts(line: Instruction, made: Makers, late: set[Variable], body: list[Any]) -> Any:
-    """Return a product with a concatenation as the sum of the products with its parts."""
-    a: Any
-    b: Any
-    a, b = line.args
-    joint = made.get(a)
-    if joint is None or joint.function != "concatenate" or len(b.shape) != 2:
-        return line
-    axis = joint.settings["axis"] % len(a.shape)
-    alike = all(x.dtype == a.dtype for x in joint.uses)
-    if axis != len(a.shape) - 1 or not alike or len({x in late for x in joint.uses}) == 1:
-        return line
-    start, terms = 0, []
-    for _, group in groupby(joint.uses, late.__contains__):
-        parts = list(group)
-        stop = start + sum(x.shape[axis] for x in parts)
-        if any(x not in made or made[x].function != "zeros" for x in parts):
-            part = write(body, "concatenate", *parts, axis=axis) if parts[1:] else parts[0]
-            terms.append((part, write(body, "index", b, index=columns(0, start, stop))))
-        start = stop
-    if len(terms) == 1:
-        return Instruction("matmul", terms[0], {}, line.out)
-    total, *others, final = [write(body, "matmul", *term) for term in terms]
-    for x in others:
-        total = write(body, "add", total, x)
-    return Instruction("add", (total, final), {}, line.out)
-
+from .instructions import Instruction, Loop, Program, Variable
+from .rewriting import Makers, count_uses, last_addition, makers, reach, sort_lines, write
+from .slices import joined, lines_of_parts, runs
 
 # -- products with a common argument ---------------------------------------------------------------
 
@@ -104,15 +31,22 @@ def _join_in(lines: list[Any], loop: Loop | None, made: Makers) -> list[Any]:
         if isinstance(line, Loop):
             line.body = _join_in(line.body, line, made)
     inside = set(loop.inside) if loop else None
+    edges = _edges(lines)
     for side, group in list(_candidates(lines)):
         for members in _worth_joining(group, side, inside, made):
             others = [line.args[1 - side] for line in members]
-            # a loop is one line here: it waits for all that it reads
-            read = reach(others, {y: line.uses for line in lines for y in line.results})
+            read = reach(others, edges)
             present = set(lines)
             if all(line in present and line.out not in read for line in members):
                 lines = _join(lines, members, side, made)
+                edges = _edges(lines)
     return lines
+
+
+def _edges(lines: list[Any]) -> dict[Variable, list[Variable]]:
+    """Return what each result is computed from; a loop waits for all that it reads."""
+    uses = [(line.results, line.uses) for line in lines]
+    return {y: read for results, read in uses for y in results}
 
 
 def _candidates(lines: list[Any]) -> Iterator[tuple[int, list[Instruction]]]:
@@ -150,12 +84,7 @@ def _join(lines: list[Any], members: list[Instruction], side: int, made: Makers)
     whole = joined(new, others, 1 - side, made)
     product = write(new, "matmul", *((shared, whole) if side == 0 else (whole, shared)))
     axis = len(product.shape) - 1 if side == 0 else 0
-    start = 0
-    for line, other in zip(members, others, strict=True):
-        stop = start + other.shape[1 - side]
-        settings = {"index": columns(axis, start, stop)}
-        new.append(Instruction("index", (product,), settings, line.out))
-        start = stop
+    new += lines_of_parts(product, axis, [line.out for line in members])
     made.update({line.out: line for line in new})
     k = min(map(lines.index, members))
     rest = [line for line in lines[k:] if line not in members]
@@ -236,41 +165,4 @@ def _as_one(
     rest = [x for x in terms if made.get(x) not in products]
     if not rest:
         return Instruction("matmul", (left, right), {}, line.out)
-    total = write(new, "matmul", left, right)
-    *others, final = rest
-    for x in others:
-        total = write(new, "add", total, x)
-    return Instruction("add", (total, final), {}, line.out)
-
-
-# -- arrays for products ---------------------------------------------------------------------------
-
-
-def lay_out_matrices(program: Program) -> Program:
-    """Copy a transposed matrix before a loop that multiplies by it in every step.
-
-    Such a product is faster with rows that are contiguous. Small matrices stay as they are: for
-    them the difference does not pay for a copy.
-    """
-    transposed = {
-        x for x, line in makers(program.lines).items() if line.function == "transpose"
-    }  # fmt: skip
-
-    def rewrite(loop: Loop) -> tuple[list[Any], list[Any]]:
-        inside, before = set(loop.inside), []
-        copies: dict[Variable, Variable] = {}
-        for line in loop.body:
-            if isinstance(line, Instruction) and line.function == "matmul":
-                a, b = line.args
-                if b in transposed and b not in inside and min(b.shape) >= SMALL:
-                    if b not in copies:
-                        copies[b] = write(before, "copy", b, order="C")
-                    line.args = (a, copies[b])
-        return before, []
-
-    program.lines = around_loops(program.lines, rewrite)
-    return program
-
-
-SMALL = 64
-"""Rows or columns below which a transposed matrix is not copied."""
+    return last_addition(new, [write(new, "matmul", left, right), *rest], line.out)
