@@ -102,6 +102,7 @@ __all__ = [
     "escape_unprintable",
     "fill_formula",
     "find_target",
+    "guard",
     "interrupt",
     "is_elementwise",
     "levels",

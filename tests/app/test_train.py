@@ -17,7 +17,7 @@ from internals import (
     toposort,
 )
 
-from tinygrad_rnn.text import batches
+from tinygrad_rnn import text
 
 TEXT = "the cat sat on the mat and the dog sat on the log. " * 12
 OPTIONS = Options(epochs=2, batch_size=4, steps=10, lr=0.01, seed=3)
@@ -354,7 +354,7 @@ def test_a_compiled_step_is_one_program_and_the_step_of_the_plain_trainer():
         Trainer(TEXT, architecture, Options(batch_size=4, steps=10, compile=compiled))
         for compiled in (False, True)
     )
-    for x, y in batches(plain.training, 4, 10):
+    for x, y in text.batches(plain.training, 4, 10):
         assert compiled.step(x, y) == pytest.approx(plain.step(x, y), rel=1e-5)
     for name, array in weights(plain).items():
         np.testing.assert_allclose(weights(compiled)[name], array, rtol=1e-3, atol=1e-5)

@@ -272,8 +272,7 @@ def integers_beside(x, h):
 
 
 @pytest.mark.parametrize(
-    "cell",
-    [reading, detaching, masked_by_numbers, counted, of_two_masks, integers_beside],
+    "cell", [reading, detaching, masked_by_numbers, counted, of_two_masks, integers_beside]
 )
 def test_numbers_masks_and_integers_of_a_call_are_computed_in_each_call(cell):
     """They were constants of a program once, or refused."""
@@ -538,7 +537,7 @@ def test_a_random_draw_is_an_error_even_if_it_has_no_effect_in_the_trace(draw):
 
     x, h = tg.Tensor(np.ones((3, 2))), tg.Tensor(np.ones(2))
     numpys, pythons = np.random.get_state(), random.getstate()
-    with pytest.raises(NotCompilable, match="without side effects, got a draw from .*nn.Dropout"):
+    with pytest.raises(NotCompilable, match=r"without side effects, got a draw from .*nn\.Dropout"):
         tg.scan(tg.compile(cell), x, h)
     assert random.getstate() == pythons
     np.testing.assert_equal(np.random.get_state(), numpys)

@@ -15,7 +15,6 @@ import numpy as np
 from ..errors.user_warning import PACKAGE
 from ..graph import unwrap
 
-
 LIBRARIES = *PACKAGE, str(Path(np.__file__).parent)
 
 
