@@ -178,7 +178,6 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     recording, scope, recorder = context.get()
     forward = op.forward
     if recorder is not EAGER:
-        forward = recorder.forward(op)
         inputs = [recorder.see(x) if isinstance(x, Value) else x for x in inputs]
         forward = recorder.forward(op)
     arrays, value, tracked = [], None, False

@@ -55,6 +55,25 @@ def call_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[A
     return (context.get()[0], get_default_dtype(), *key), leaves
 
 
+def without_numbers(key: Any) -> Any:
+    """Return a key with its plain Python values replaced by their types."""
+    if not isinstance(key, tuple):
+        return key
+    if len(key) == 2 and key[0] in PLAIN:
+        return key[:1]
+    return tuple([without_numbers(part) for part in key])
+
+
+def find_number(key: Any, other: Any) -> str | None:
+    """Return in which plain Python value two keys differ, in words, or None if in no value."""
+    if key == other or not isinstance(key, tuple):
+        return None
+    if len(key) == 2 and key[0] in PLAIN:
+        return f"an argument was {key[1]!r}, is now {other[1]!r}"
+    found = (find_number(*parts) for parts in zip(key, other, strict=False))
+    return next(filter(None, found), None)
+
+
 def replace(structure: Any, leaves: Any) -> Any:
     """Return a structure with its Tensors and arrays replaced by `leaves`, an iterator."""
     if is_leaf(structure):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +13,9 @@ from ..errors import argument_error
 from ..graph import Value, toposort
 from .generators import position, put_back
 
-if TYPE_CHECKING:
-    from .ready_program import ReadyProgram
-
 
 def check_call(
-    ready: ReadyProgram, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]
+    ready: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]
 ) -> Any:
     """Run the program, undo what it changed, run the plain function, and compare the two.
 
@@ -44,7 +41,7 @@ def check_call(
     return plain
 
 
-def _changes(ready: ReadyProgram, found: list[Value]) -> Iterator[Any]:
+def _changes(ready: Any, found: list[Value]) -> Iterator[Any]:
     """Yield everything that the function may change, as it is now."""
     for value in found:
         yield value.array, value.changed, value._grad  # type: ignore[attr-defined]
@@ -54,7 +51,7 @@ def _changes(ready: ReadyProgram, found: list[Value]) -> Iterator[Any]:
         yield position(generator)
 
 
-def _restore(ready: ReadyProgram, found: list[Value], before: list[Any]) -> None:
+def _restore(ready: Any, found: list[Value], before: list[Any]) -> None:
     states = iter(before)
     for value in found:
         value.array, value.changed, value._grad = next(states)  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import NotCompilable, argument_error
 from ..errors.user_warning import warn_user
 from ..graph import EAGER, recorder
-from .arguments import call_key, find_opaque
+from .arguments import call_key, find_number, find_opaque, without_numbers
 from .build import WRITERS, optimize_traced
 from .check_calls import check_call
 from .effects import unchanged
@@ -42,6 +42,8 @@ class Compiled:
     uncompiled : dict of str to str
         Why the plain function runs instead.
     programs : dict of key to list of ReadyProgram
+    kinds : dict of key to list of key
+        The keys of all calls that needed a program, by their keys without numbers.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Compiled:
         self.uncompiled: dict[str, str] = {}
         self.programs: OrderedDict[Any, list[ReadyProgram]] = OrderedDict()
         self.plain: set[Any] = set()
+        self.kinds: dict[Any, list[Any]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, and change what it changes."""
@@ -97,8 +100,10 @@ class Compiled:
         found = self.programs.setdefault(key, [])
         found.insert(0, ready)
         del found[MOST:]
-        if len(found) > MANY:
-            self._warn_of_many(found)
+        keys = self.kinds.setdefault(without_numbers(key), [])
+        keys.append(key)
+        if len(keys) == MANY + 1:
+            self._warn_of_many(keys, found)
         while len(self.programs) > MOST:
             self.programs.popitem(last=False)
         return ready
@@ -117,10 +122,10 @@ class Compiled:
         watch.bake(watch.arrays)  # the function may also have read them without any op
         return ReadyProgram(self.function, traced, watch, WRITERS[self.backend])
 
-    def _warn_of_many(self, found: list[ReadyProgram]) -> None:
+    def _warn_of_many(self, keys: list[Any], found: list[ReadyProgram]) -> None:
         """Warn that a function gets program after program for one kind of call."""
-        change = found[1].guard.describe_change()
-        got = f"{len(found)} programs for one kind of call; the last change: {change}"
+        change = find_number(*keys[-2:]) or found[1].guard.describe_change()
+        got = f"{len(keys)} programs for one kind of call; the last change: {change}"
         fix = "pass what changes as an argument, in a Tensor or an array"
         expected = "a function that reads the same numbers"
         warn_user(argument_error("compile", self.title, expected, got, fix))

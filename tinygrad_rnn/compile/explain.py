@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import format_count
 from .instructions import VIEWS, Instruction, Loop, Program, Variable, walk
 
-if TYPE_CHECKING:
-    from .ready_program import ReadyProgram
 
-
-def explain(ready: ReadyProgram) -> str:
+def explain(ready: Any) -> str:
     """Return a description of a program: its loops, what they carry, and what they keep."""
     parts = [_describe(ready.traced.title, ready.forward.program)]
     if ready.backward is not None:

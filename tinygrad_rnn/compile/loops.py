@@ -9,7 +9,7 @@ the other way. What that body reads of the first loop is stacked there over time
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from ..scan import _require_pair
 from ..tensor import Tensor
 from .instructions import Instruction, Loop, State, Variable, walk
 from .traced import TracedArray, Untraceable, is_scalar
-
-if TYPE_CHECKING:
-    from .tracer import Tracer
 
 LONGEST = 32
 """The number of steps up to which a scan that is no loop is recorded step by step."""
@@ -48,7 +45,7 @@ class Packed(StandIn):
 
 
 def trace_scan(
-    tracer: Tracer, loop: Callable[..., Any], cell: Any, inputs: Any, state: Any, reverse: bool
+    tracer: Any, loop: Callable[..., Any], cell: Any, inputs: Any, state: Any, reverse: bool
 ) -> Any:
     """Record ``scan(cell, inputs, state, reverse)`` as a loop, and return its results."""
     several = isinstance(inputs, tuple)
@@ -126,7 +123,7 @@ class TracedScan:
 
     def __init__(
         self,
-        tracer: Tracer,
+        tracer: Any,
         cell: Any,
         xs: list[Any],
         several: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import tree
 from ..backward import NO_GRADIENT, backward_pass
@@ -11,9 +11,6 @@ from .arguments import replace
 from .generators import at_positions
 from .loops import PART, Packed, node_value
 from .traced_function import Result
-
-if TYPE_CHECKING:
-    from .ready_program import ReadyProgram
 
 
 class Call:
@@ -26,7 +23,7 @@ class Call:
     variadic, has_all_rules, inputs, defaults = True, True, ("inputs",), {}
 
     def __init__(
-        self, ready: ReadyProgram, args: Any, kwargs: Any, leaves: Any, positions: Any, saved: Any
+        self, ready: Any, args: Any, kwargs: Any, leaves: Any, positions: Any, saved: Any
     ):
         self.ready, self.args, self.kwargs, self.leaves = ready, args, kwargs, leaves
         self.positions, self.saved = positions, saved

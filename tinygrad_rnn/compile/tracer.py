@@ -224,9 +224,9 @@ class Tracer(Recorder):
             mark, refused = len(self.lines), self.refused
             try:
                 return LOWERED.get(op.name, op.forward)(*arrays, **params)
-            except UnknownShape:
-                raise
-            except Untraceable:
+            except Untraceable as reason:
+                if op.name == "getitem" and isinstance(reason, UnknownShape):
+                    raise
                 del self.lines[mark:]
                 self.refused = refused
                 return self.emit_call(op.forward, arrays, params)
