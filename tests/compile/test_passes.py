@@ -401,6 +401,17 @@ def test_sums_of_products_are_one_product_after_the_loop(agree):
     assert count(after, "sum") == 1
 
 
+def test_a_long_sum_needs_no_recursion():
+    p = Build(2)
+    g, w = p.state(1, 1), p.input(1, 1)
+    total = p.matmul(g, w)
+    for _ in range(1200):
+        total = p.add(total, p.matmul(g, w))
+    p.add_up(total)
+    loop, *after = eliminate_dead_code(sum_over_time(p.program(p.outputs.pop()))).lines
+    assert (functions(loop.body), count(after, "add")) == ([], 1200)
+
+
 # -- algebra ---------------------------------------------------------------------------------------
 
 

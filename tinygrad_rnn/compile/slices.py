@@ -79,20 +79,22 @@ def joined(lines: list[Any], parts: list[Variable], axis: int, made: Makers) -> 
 
 def merged(lines: list[Any], parts: Any, axis: int, made: Makers) -> list[Variable]:
     """Return the parts, of which those are one that follow each other in one array."""
-    groups: list[tuple[Variable | None, list[Any]]] = []
+    groups: list[Any] = []  # parts, and slices that are several parts
+    last: Any = None
     for x in parts:
-        root, start, stop = find_slice(x, axis, made) or (None, 0, 0)
-        last, ends = groups[-1] if groups else (None, [])
-        if root is not None and root is last and ends[2] == start:
-            ends[0], ends[2] = None, stop
+        found = find_slice(x, axis, made)
+        if found and last and found[0] is last[0] and found[1] == last[2]:
+            last = groups[-1] = (*last[:2], found[2])
         else:
-            groups.append((root, [x, start, stop]))
-    wider = []
-    for root, (x, start, stop) in groups:
-        if x is None and (start, stop) == (0, root.shape[axis]):  # type: ignore[union-attr]
-            x = root
-        wider.append(x or write(lines, "index", root, index=columns(axis, start, stop)))  # type: ignore[arg-type]
-    return wider
+            last = found
+            groups.append(x)
+    return [_take(lines, *x, axis) if isinstance(x, tuple) else x for x in groups]
+
+
+def _take(lines: list[Any], whole: Variable, start: int, stop: int, axis: int) -> Variable:
+    if (start, stop) == (0, whole.shape[axis]):
+        return whole
+    return write(lines, "index", whole, index=columns(axis, start, stop))
 
 
 def join_slices(program: Program) -> Program:
