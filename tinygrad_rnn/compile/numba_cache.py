@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from ..serialize.whole_file import replace_file
 
 DECORATED = """@njit(fastmath={"contract"}, error_model="numpy", nogil=True)"""
 """The decorator of compiled functions.
@@ -60,14 +61,13 @@ def _from_disk(text: str) -> ModuleType:
     path = folder() / f"loops_{digest}.py"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-            file.write(whole)
-        os.replace(file.name, path)
+        replace_file(path, whole.encode(), operation="compile")
     if path.read_text() != whole:
         raise OSError(f"{path} holds another text")
     name = f"tinygrad_rnn_{path.stem}"
     spec = spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     sys.modules[name] = module = module_from_spec(spec)  # Numba looks it up there
     spec.loader.exec_module(module)
     return module
