@@ -100,26 +100,27 @@ def join_sums_of_products(program: Program) -> Program:
     In a loop, the matrices must not change. Outside of loops, a and b must be slices of one array.
     """
     made, uses = makers(program.lines), count_uses(program)
-
-    def rewrite(lines: list[Any], inside: set[Variable] | None) -> list[Any]:
-        for line in lines:
-            if isinstance(line, Loop):
-                line.body = rewrite(line.body, set(line.inside))
-        new: list[Any] = []
-        local = set(lines)
-        for line, terms in sums_of_terms(lines, uses):
-            products = [
-                made[x]
-                for x in terms
-                if x in made and made[x] in local and uses[x] == 1
-                and _is_term(made[x], line, inside)
-            ]  # fmt: skip
-            products = _in_order(products, inside is None, made)
-            new.append(_as_one(line, terms, products, new, made) if products[1:] else line)
-        return new
-
-    program.lines = rewrite(program.lines, None)
+    program.lines = _join_sums(program.lines, None, made, uses)
     return program
+
+
+def _join_sums(
+    lines: list[Any], inside: set[Variable] | None, made: Makers, uses: Any
+) -> list[Any]:
+    for line in lines:
+        if isinstance(line, Loop):
+            line.body = _join_sums(line.body, set(line.inside), made, uses)
+    new: list[Any] = []
+    local = set(lines)
+    for line, terms in sums_of_terms(lines, uses):
+        products = [
+            made[x]
+            for x in terms
+            if x in made and made[x] in local and uses[x] == 1 and _is_term(made[x], line, inside)
+        ]
+        products = _in_order(products, inside is None, made)
+        new.append(_as_one(line, terms, products, new, made) if products[1:] else line)
+    return new
 
 
 def _in_order(products: list[Instruction], free: bool, made: Makers) -> list[Instruction]:

@@ -192,20 +192,20 @@ def around_loops(program: Program, rewrite: Around) -> Program:
 
     ``rewrite(loop)`` changes the loop and returns the lines to write before and after it.
     """
-
-    def rewritten(lines: list[Any]) -> list[Any]:
-        new: list[Any] = []
-        for line in lines:
-            if isinstance(line, Loop):
-                line.body = rewritten(line.body)
-                before, after = rewrite(line)
-                new += [*before, line, *after]
-            else:
-                new.append(line)
-        return new
-
-    program.lines = rewritten(program.lines)
+    program.lines = _around(program.lines, rewrite)
     return program
+
+
+def _around(lines: list[Any], rewrite: Around) -> list[Any]:
+    new: list[Any] = []
+    for line in lines:
+        if isinstance(line, Loop):
+            line.body = _around(line.body, rewrite)
+            before, after = rewrite(line)
+            new += [*before, line, *after]
+        else:
+            new.append(line)
+    return new
 
 
 def loops_of(program: Program) -> list[Loop]:

@@ -180,55 +180,51 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
     a, b = first.program, second.program
     if len(a.inputs) != len(b.inputs):
         return "another number of inputs"
-
-    def same(x: Any, y: Any) -> bool:
-        if isinstance(x, Variable):
-            return known.setdefault(x, y) is y
-        if isinstance(x, tuple | list):
-            return len(x) == len(y) and all(map(same, x, y))
-        if isinstance(x, dict):
-            return [*x] == [*y] and all(map(same, x.values(), y.values()))
-        if isinstance(x, slice):
-            return same((x.start, x.stop, x.step), (y.start, y.stop, y.step))
-        if x is y or isinstance(x, np.ndarray | Value):  # made in the function, or captured
-            return x is y or (type(x) is type(y) and tree.equal(x, y))
-        if isinstance(x, BuiltinFunctionType | MethodType):
-            return bool(x == y)
-        if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
-            return isinstance(y, FunctionType) and x.__code__ is y.__code__
-        if isinstance(x, Original) and isinstance(y, Original):
-            return same(x.source, y.source)
-        if isinstance(x, StandIn) or type(x) is not type(y):  # in an object that is returned
-            return False
-        return (type(x) in SIMPLE or isinstance(x, np.dtype)) and (
-            x == y or str(x) == str(y) == "nan"
-        )
-
-    def parts(line: Any) -> tuple[Any, ...]:
-        if isinstance(line, Instruction):
-            return line.function, line.args, line.settings, line.out
-        states = [(s.start, s.inside, s.next, s.last) for s in line.states]
-        return line.steps, line.reverse, line.slices, states, line.stacks, line.sums
-
-    if len(a.inputs) != len(b.inputs):
-        return "another number of inputs"
     for x, y, source, other in zip(a.inputs, b.inputs, first.sources, second.sources, strict=True):
-        if not same((x, *source), (y, *other)):
+        if not _is_same((x, *source), (y, *other), known):
             return f"an array that it makes, {describe(source[1])}, with other numbers"
     lines, others = [*walk(a.lines)], [*walk(b.lines)]
     for line, other in zip(lines, others, strict=False):
-        if type(line) is not type(other) or not same(parts(line), parts(other)):
+        if type(line) is not type(other) or not _is_same(_parts(line), _parts(other), known):
             if getattr(line, "function", "") == getattr(other, "function", "") == "draw":
                 return "a draw from a generator that it makes itself"
             return f"{getattr(line, 'function', 'a loop')} with other arguments"
-    if len(lines) != len(others) or not same(a.outputs, b.outputs):
+    if len(lines) != len(others) or not _is_same(a.outputs, b.outputs, known):
         return "another number of ops"
-    ends = (first.structure, first.effects, first.removed, first.steps)
-    return (
-        None
-        if same(ends, (second.structure, second.effects, second.removed, second.steps))
-        else (f"another result, {tree.describe(first.structure)}")
-    )
+    ends = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
+    if not _is_same(*ends, known):
+        return f"another result, {tree.describe(first.structure)}"
+    return None
+
+
+def _is_same(x: Any, y: Any, known: dict[Variable, Variable]) -> bool:
+    """Return True if two parts of traces are the same; `known` pairs their variables."""
+    if isinstance(x, Variable):
+        return known.setdefault(x, y) is y
+    if isinstance(x, tuple | list):
+        return len(x) == len(y) and all(_is_same(*pair, known) for pair in zip(x, y, strict=True))
+    if isinstance(x, dict):
+        return [*x] == [*y] and _is_same([*x.values()], [*y.values()], known)
+    if isinstance(x, slice):
+        return _is_same((x.start, x.stop, x.step), (y.start, y.stop, y.step), known)
+    if x is y or isinstance(x, np.ndarray | Value):  # made in the function, or captured
+        return x is y or (type(x) is type(y) and tree.equal(x, y))
+    if isinstance(x, FunctionType) and not x.__closure__:  # also made in the function
+        return isinstance(y, FunctionType) and x.__code__ is y.__code__
+    if isinstance(x, Original) and isinstance(y, Original):
+        return _is_same(x.source, y.source, known)
+    if isinstance(x, StandIn) or type(x) is not type(y):  # in an object that is returned
+        return False
+    is_plain = type(x) in SIMPLE or isinstance(x, np.dtype)
+    return is_plain and (x == y or str(x) == str(y) == "nan")
+
+
+def _parts(line: Any) -> tuple[Any, ...]:
+    """Return what an instruction or a loop consists of, without the lines of the loop."""
+    if isinstance(line, Instruction):
+        return line.function, line.args, line.settings, line.out
+    states = [(s.start, s.inside, s.next, s.last) for s in line.states]
+    return line.steps, line.reverse, line.slices, states, line.stacks, line.sums
 
 
 def not_compilable(title: str, reason: Untraceable) -> NotCompilable:
