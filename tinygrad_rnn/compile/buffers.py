@@ -13,10 +13,10 @@ from typing import Any
 from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable
 from .schedule import FOREVER, INTO, Memory, Schedule, Spot
 
-LASTING = 1 << 17
+LASTING = 1 << 20
 """Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults.
 
-For smaller ones, `malloc` never asks the system for memory.
+To keep smaller ones, too, was not faster in steps of training.
 """
 
 

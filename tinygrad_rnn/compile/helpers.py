@@ -57,7 +57,7 @@ class Helpers:
         self._names[function] = name
         try:
             text, needed = _text(function, name), function.__globals__
-        except (OSError, TypeError, SyntaxError):
+        except (OSError, TypeError, SyntaxError, AttributeError):
             self.handed[name] = function
             return name
         found = [(free, needed[free]) for free in _free(text) if free in needed and free != name]

@@ -22,7 +22,7 @@ WORDS = {
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
-RESERVED = ("np", "t", "t2", "t3", "T", "work", "spare", "Expected")
+RESERVED = ("np", "t", "t2", "t3", "T", "work", "spare", "spare_back", "Expected")
 """Names that a text has for other things than values."""
 
 

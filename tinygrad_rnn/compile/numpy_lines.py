@@ -48,6 +48,8 @@ class NumpyLines:
         The name of each array that is written into.
     constants : dict of str to str
         The names of constant arrays, by their texts.
+    suffix : str
+        The end of the names of constants: texts of several functions may be one module.
     numbers : dict of (Variable, str) to Text
         The names of arrays that hold the numbers which a loop reads, by their dtypes.
     """
@@ -61,6 +63,7 @@ class NumpyLines:
         self.steps = steps.pop() if len(steps) == 1 else None
         self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
         self.constants: dict[str, str] = {}
+        self.suffix = ""
         self.numbers: dict[tuple[Variable, str], Text] = {}
         self.memories: dict[Memory, str] = {}
         self.lines: list[str] = []
@@ -132,7 +135,7 @@ class NumpyLines:
     def _constant(self, text: str, wish: str) -> Text:
         """Return the name of an array that is made once for all calls."""
         if text not in self.constants:
-            self.constants[text] = self.names.fresh(wish, everywhere=True)
+            self.constants[text] = self.names.fresh(f"{wish}{self.suffix}", everywhere=True)
         return Text(self.constants[text])
 
     # -- lines -------------------------------------------------------------------------------------

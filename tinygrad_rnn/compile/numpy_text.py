@@ -13,6 +13,7 @@ import numpy as np
 
 from .formulas import ATOM, Text, literal, tuple_text
 from .instructions import Instruction, Loop, Program, walk
+from .names import RESERVED
 from .numpy_lines import NumpyLines
 from .schedule import Memory
 
@@ -65,6 +66,7 @@ class NumpyText(NumpyLines):
 
     def text(self, title: str, name: str) -> tuple[str, str]:
         """Return the whole text, and the name of its function, which has no name of a helper."""
+        self.suffix = "_back" if name == "backward" else ""
         given = [self.names.of[x] for x in self.program.inputs]
         self._shapes()
         if self.steps:
@@ -74,13 +76,14 @@ class NumpyText(NumpyLines):
         self.say()
         results = self._results()
         if self.schedule.lasting:
-            self.say("spare.append(work)")
+            self.say(f"spare{self.suffix}.append(work)")
         self.lines.append(indent(_wrapped("return (", results[1:-1], ")"), "    "))
         imports = ["import numpy as np", *sorted(self.helpers.imports)]
         head = f'"""{title[0].upper()}{title[1:]}."""\n\n' + "\n".join(imports)
-        constants = ["spare = []  # arrays of earlier calls"] if self.schedule.lasting else []
+        spare = f"spare{self.suffix}"
+        constants = [f"{spare} = []  # arrays of earlier calls"] if self.schedule.lasting else []
         constants += [f"{constant} = {text}" for text, constant in self.constants.items()]
-        while name in {"np", "spare", "Expected", *self.helpers.names, *self.constants.values()}:
+        while name in {*RESERVED, *self.helpers.names, *self.constants.values()}:
             name += "_"
         error = EXPECTED if any("raise Expected" in line for line in self.lines) else ""
         function = "\n".join([_wrapped(f"def {name}(", ", ".join(given), "):"), *self.lines])
@@ -99,7 +102,8 @@ class NumpyText(NumpyLines):
         arrays = self._arrays(self.schedule.lasting)
         if not arrays:
             return
-        self.say("work = spare.pop() if spare else [")
+        spare = f"spare{self.suffix}"
+        self.say(f"work = {spare}.pop() if {spare} else [")
         for _, array in arrays:
             self.say(f"    {array},")
         self.say("]")
