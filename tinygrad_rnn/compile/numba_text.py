@@ -307,7 +307,9 @@ class LoopSteps:
         inside = {x for part in walk([loop]) if isinstance(part, Loop) for x in part.inside}
         mine = {text.names.of.get(x) for x in inside}
         others = {name for x, name in text.names.of.items() if x not in inside}
-        self.names = Names(text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs)
+        self.names = Names(
+            text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs
+        )
         self.names.outside = {
             line.out: line
             for line in text.program.lines
