@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import prod
 from keyword import iskeyword
+from math import prod
 from typing import Any
 from unicodedata import normalize
 
 import numpy as np
 
-
 from .entries import DTYPES, REDUCED, aligned, cast, computed_in, indexed, inner_index, scalar
 from .formulas import Text, expression, literal
-from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
+from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable
 from .lowered import pick_entries, put_entries
 from .names import WORDS
 from .schedule import INTO
@@ -136,7 +135,7 @@ class Names:
 
     def number(self, x: Any) -> str:
         """Return a literal number; one that may depend on a length is an argument."""
-        if isinstance(x, bool) or not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6:
+        if isinstance(x, bool) or (not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6):
             return literal(x)
         return self.size(x) if x > 0 else literal(x)
 
@@ -286,7 +285,7 @@ def is_native(line: Any) -> bool:
         return known and alike and line.out.dtype != np.bool_
     if line.function in ("matmul", "concatenate", "zeros"):
         return known and all(isinstance(x, Variable) for x in line.args)
-    return is_view(line) and known or is_entrywise(line)
+    return (is_view(line) and known) or is_entrywise(line)
 
 
 def work(line: Any) -> int:

@@ -62,12 +62,13 @@ def _from_disk(text: str) -> ModuleType:
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
             file.write(whole)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     if path.read_text() != whole:
         raise OSError(f"{path} holds another text")
     name = f"tinygrad_rnn_{path.stem}"
     spec = spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     sys.modules[name] = module = module_from_spec(spec)  # Numba looks it up there
     spec.loader.exec_module(module)
     return module

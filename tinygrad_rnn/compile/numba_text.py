@@ -260,7 +260,7 @@ class NumbaText(NumpyText):
         """Add a compiled function with these lines, and return its call."""
         text = "\n".join(f"    {line}" for line in lines or ["pass"])
         used = dict.fromkeys(name for step in steps for name in step.used)
-        numbers = [x for x in ("T", "t", "t2", "t3") if re.search(rf"\b{x}\b", text)]
+        numbers = [x for x in ("T", "t", "t2", "t3") if re.search(rf"(?<!\.)\b{x}\b", text)]
         if lines and lines[0].startswith("for t in"):
             numbers.remove("t")
         numbers = [x for x in numbers if not re.search(rf"for {x} in ", text)]
