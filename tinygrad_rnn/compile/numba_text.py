@@ -140,6 +140,7 @@ class NumbaText(NumpyText):
         self.sizes = names.sizes
         outputs = [y for y in self.program.outputs if y not in self.refs]
         steps = writer.write(whole, None, outputs)
+        writer.body.step(False)
         last = {y: writer.body.whole(y) for y in outputs}
         self._give(names, steps)
         natives = [step for step in steps if step.native]
@@ -236,7 +237,7 @@ class NumbaText(NumpyText):
 
     def _give(self, names: Names, steps: list[Step]) -> None:
         """Write what the loop calls the values from outside, and their layout if it matters."""
-        dots = [step for step in steps if any("np.dot(" in line for line in step.lines)]
+        dots = [step for step in steps if any("np.dot(" in x or "nest" in x for x in step.lines)]
         used = {name for step in steps if step.native or step in dots for name in step.used}
         arrays = {name: x for x, name in names.given.items() if name in used and not x.is_number}
         if arrays:
