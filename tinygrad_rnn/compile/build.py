@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .instructions import Program
 from .numba_text import write_numba
 from .numpy_text import write_numpy
 from .passes import optimize

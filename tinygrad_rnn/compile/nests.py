@@ -10,26 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import prod
 from keyword import iskeyword
+from math import prod
 from typing import Any
 from unicodedata import normalize
 
 import numpy as np
 
-
-from .entries import (
-    DTYPES,
-    REDUCED,
-    aligned,
-    cast,
-    computed_in,
-    indexed,
-    inner_index,
-    scalar,
-)
+from .entries import DTYPES, REDUCED, aligned, cast, computed_in, indexed, inner_index, scalar
 from .formulas import Text, expression, literal
-from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable, walk
+from .instructions import REDUCTIONS, VIEWS, Instruction, Loop, Variable
 from .lowered import pick_entries, put_entries
 from .names import WORDS
 from .schedule import INTO
@@ -145,7 +135,7 @@ class Names:
 
     def number(self, x: Any) -> str:
         """Return a literal number; one that may depend on a length is an argument."""
-        if isinstance(x, bool) or not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6:
+        if isinstance(x, bool) or (not 2 < abs(x) < 1 << 62 and len(repr(x)) < 6):
             return literal(x)
         return self.size(x) if x > 0 else literal(x)
 
@@ -234,14 +224,12 @@ def _numbers_first(lines: list[Any]) -> list[Any]:
     made = {y for line in lines for y in line.results}
     early: set[Variable] = set()
     for line in lines:
-        if isinstance(line, Instruction) and line.out.is_number and not line.has_effect:
+        if isinstance(line, Instruction) and all(x.is_number for x in (line.out, *line.uses)):
             early |= {line.out} if made.isdisjoint(set(line.uses) - early) else set()
     return sorted(lines, key=lambda line: not (line.results and line.results[0] in early))
 
 
-def _in_order(
-    lines: list[Any], level: dict[Any, int], entrywise: set[Variable]
-) -> list[list[Any]]:
+def _in_order(lines: list[Any], level: dict[Any, int], entrywise: set[Variable]) -> list[list[Any]]:
     found: dict[int, list[list[Any]]] = {}
     nests: dict[Any, list[Any]] = {}
     for line in _numbers_first(lines):
@@ -297,15 +285,13 @@ def is_native(line: Any) -> bool:
         return known and alike and line.out.dtype != np.bool_
     if line.function in ("matmul", "concatenate", "zeros"):
         return known and all(isinstance(x, Variable) for x in line.args)
-    return is_view(line) and known or is_entrywise(line)
+    return (is_view(line) and known) or is_entrywise(line)
 
 
 def work(line: Any) -> int:
     """Return the number of multiply-adds of the matrix products of a line, or of a step."""
     if isinstance(line, Loop):
-        return sum(
-            work(x) * (x.steps if isinstance(x, Loop) else 1) for x in line.body
-        )
+        return sum(work(x) * (x.steps if isinstance(x, Loop) else 1) for x in line.body)
     product = line.function == "matmul"
     return prod((*line.out.shape, line.args[0].shape[-1])) if product else 0
 
@@ -505,7 +491,9 @@ class Body:
             return
         index = self.names.index(len(x.shape))
         extents = [
-            self.names.size(n) if to.axis >= 0 else f"{self.use(to.array)}.shape[{len(to.prefix) + axis}]"
+            self.names.size(n)
+            if to.axis >= 0
+            else f"{self.use(to.array)}.shape[{len(to.prefix) + axis}]"
             for axis, n in enumerate(x.shape)
         ]
         depth = self.head(extents, index)
@@ -562,10 +550,11 @@ class Body:
         if flat and a.dtype == b.dtype and a.dtype.kind == "f" and work(line) >= SMALL_PRODUCT:
             first, second, out = self._operand(a), self._operand(b), self.whole(line.out, True)
             if len(a.shape) > 2:
-                rows, *ends = map(
-                    self.names.size, (prod(a.shape[:-1]), a.shape[-1], b.shape[-1])
+                rows, *ends = map(self.names.size, (prod(a.shape[:-1]), a.shape[-1], b.shape[-1]))
+                first, out = (
+                    f"{first}.reshape({rows}, {ends[0]})",
+                    f"{out}.reshape({rows}, {ends[1]})",
                 )
-                first, out = f"{first}.reshape({rows}, {ends[0]})", f"{out}.reshape({rows}, {ends[1]})"
             if place.axis <= 0:
                 self.say(f"np.dot({first}, {second}, {out})")
             else:
@@ -578,7 +567,9 @@ class Body:
         )
         rows, columns = (index, []) if len(b.shape) == 1 else (index[:-1], index[-1:])
         first = [*rows, k]
-        second = [k] if len(b.shape) == 1 else [*rows[: -1 if len(a.shape) > 1 else None], k, *columns]
+        second = (
+            [k] if len(b.shape) == 1 else [*rows[: -1 if len(a.shape) > 1 else None], k, *columns]
+        )
         total = self.names.total()
         self.say(f"{total} = {cast('0', int, line.out.dtype)}", depth)
         self.say(f"for {k} in range({self.extent(a, len(a.shape) - 1)}):", depth)

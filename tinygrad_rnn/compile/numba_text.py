@@ -140,6 +140,7 @@ class NumbaText(NumpyText):
         self.sizes = names.sizes
         outputs = [y for y in self.program.outputs if y not in self.refs]
         steps = writer.write(whole, None, outputs)
+        writer.body.step(False)
         last = {y: writer.body.whole(y) for y in outputs}
         self._give(names, steps)
         natives = [step for step in steps if step.native]
@@ -239,7 +240,7 @@ class NumbaText(NumpyText):
 
     def _give(self, names: Names, steps: list[Step]) -> None:
         """Write what the loop calls the values from outside, and their layout if it matters."""
-        dots = [step for step in steps if any("np.dot(" in line for line in step.lines)]
+        dots = [step for step in steps if any("np.dot(" in x or "nest" in x for x in step.lines)]
         used = {name for step in steps if step.native or step in dots for name in step.used}
         arrays = {name: x for x, name in names.given.items() if name in used and not x.is_number}
         if arrays:
@@ -263,7 +264,7 @@ class NumbaText(NumpyText):
         """Add a compiled function with these lines, and return its call."""
         text = "\n".join(f"    {line}" for line in lines or ["pass"])
         used = dict.fromkeys(name for step in steps for name in step.used)
-        numbers = [x for x in ("T", "t", "t2", "t3") if re.search(rf"\b{x}\b", text)]
+        numbers = [x for x in ("T", "t", "t2", "t3") if re.search(rf"(?<!\.)\b{x}\b", text)]
         if lines and lines[0].startswith("for t in"):
             numbers.remove("t")
         numbers = [x for x in numbers if not re.search(rf"for {x} in ", text)]
@@ -310,7 +311,9 @@ class LoopSteps:
         inside = {x for part in walk([loop]) if isinstance(part, Loop) for x in part.inside}
         mine = {text.names.of.get(x) for x in inside}
         others = {name for x, name in text.names.of.items() if x not in inside}
-        self.names = Names(text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs)
+        self.names = Names(
+            text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs
+        )
         self.names.outside = {
             line.out: line
             for line in text.program.lines
