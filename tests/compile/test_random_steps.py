@@ -7,7 +7,7 @@ import pytest
 from eager_twins import assert_same, count_plain_runs, look_at
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.compile.instructions import Expected
+
 
 CELLS, STEPS, TOGETHER = 500, 200, 20
 SIZE, BATCH = 3, 2
@@ -251,7 +251,7 @@ def check(seed, whole):
         with np.errstate(all="ignore"):
             fast = tg.compile(function)
             compare(eager, things, fast, twins, data, 3, not whole)
-    assert all(type(r) is Expected for r in reasons), reasons  # a norm of 0, for example
+    assert all(type(r).__name__ == "Expected" for r in reasons), reasons  # a norm of 0, for example
 
 
 @pytest.mark.parametrize("first", range(0, CELLS, TOGETHER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,8 @@ class ReadyProgram:
         if self.grad_dtypes:
             grads = self.find_grads(leaves, tensors)
             dtypes = [None if grad is None else grad.dtype for grad in grads]
-            return tensors if dtypes == self.grad_dtypes else None
+            # not ==, because NumPy's float64 equals None
+            return tensors if all(map(is_, dtypes, self.grad_dtypes)) else None
         return tensors
 
     def run(self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
@@ -182,11 +184,11 @@ class ReadyProgram:
 
         def build(part: Any) -> Any:
             if isinstance(part, Original):
-                found = self._find(part.source)(leaves, tensors)
-                is_known = part.source[0] == "argument" or isinstance(
-                    self.place(part.source[1]), int
-                )
-                return found if is_known else found.detach()  # type: ignore  # made in the function
+                kind, what = part.source
+                if kind == "argument":
+                    return leaves[what]
+                place = self.places.get(id(what))
+                return what.detach() if place is None else tensors[place]  # made in the function
             if not isinstance(part, Result):
                 return part
             if part.output in parts:

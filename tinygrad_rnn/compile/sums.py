@@ -91,7 +91,9 @@ class Totals:
             case "multiply":
                 able = alike and len(read) == 1 and self.uses[x] == 1
             case "scatter":
-                able = len(read) == len(line.args) and self.uses[x] == 1
+                count = line.settings["count"]  # the other arguments are indices
+                fixed = self.inside.isdisjoint(line.uses[count:])
+                able = len(read) == count and fixed and self.uses[x] == 1
             case "matmul":
                 able = all(len(y.shape) > 1 for y in line.uses) and len(read) == self.uses[x] == 1
             case _:
