@@ -20,9 +20,14 @@ To keep smaller ones, too, was not faster in steps of training.
 """
 
 
-def schedule_of(program: Program) -> Schedule:
-    """Return the memory of every value of a program."""
+def schedule_of(program: Program, in_order: bool = True) -> Schedule:
+    """Return the memory of every value of a program.
+
+    If the lines outside of loops will not run in their order, no array of one loop is used again
+    by another.
+    """
     schedule = Schedule(program)
+    schedule.in_order = in_order
     Body(schedule, program.lines, None, kept=program.outputs)
     return schedule
 
@@ -203,6 +208,8 @@ class Body:
 
     def find(self, wanted: Memory) -> Memory | None:
         """Return dead memory of this shape and dtype, and take it; outputs take none."""
+        if not (self.loop or self.schedule.in_order):
+            return None
         same = [m for m in self.free if m.key == wanted.key and not self.pinned(wanted.owner)]
         if same:
             self.free.remove(same[-1])

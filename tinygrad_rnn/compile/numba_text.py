@@ -15,7 +15,8 @@ from .into_loops import into_loops
 from .nests import SMALL_PRODUCT, Body, Names, Place, Step, is_entrywise, is_native, is_view, work
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
-from .schedule import INTO
+from .buffers import schedule_of
+from .schedule import INTO, Schedule
 
 LARGE = 2**19
 """Above this many multiply-adds a step, matrix products are left to NumPy's BLAS.
@@ -111,6 +112,9 @@ class NumbaText(NumpyText):
         if self._is_small():
             self.schedule.lasting.clear()
         self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
+
+    def _schedule(self) -> Schedule:
+        return schedule_of(self.program, in_order=not self._is_small())
 
     def _functions(self) -> list[str]:
         return [*super()._functions(), *RESERVED]

@@ -22,7 +22,7 @@ from .formulas import (
 from .helpers import Helpers
 from .instructions import UFUNCS, VIEWS, Instruction, Loop, Program, Variable, walk
 from .names import Names
-from .schedule import Memory, Spot
+from .schedule import Memory, Schedule, Spot
 
 WIDTH = 64
 """The column of comments."""
@@ -56,7 +56,7 @@ class NumpyLines:
 
     def __init__(self, program: Program):
         self.program = program
-        self.schedule = schedule_of(program)
+        self.schedule = self._schedule()
         self.helpers = Helpers()
         self.names = Names(program, self.schedule, self._functions())
         steps = {line.steps for line in walk(program.lines) if isinstance(line, Loop)}
@@ -76,6 +76,10 @@ class NumpyLines:
         found = [x for line in calls for x in _parts(line.settings) if _is_function(x)]
         found += [scatter] if any(line.function == "scatter" for line in calls) else []
         return [function_name(function, self.helpers) for function in found]
+
+    def _schedule(self) -> Schedule:
+        """Return the memory of every value."""
+        return schedule_of(self.program)
 
     # -- small parts of the text -------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ class Schedule:
         self.buffers: dict[Loop, list[Memory]] = defaultdict(list)
         self.over_time: dict[Variable, tuple[Memory, int]] = {}
         self.lasting: list[Memory] = []
+        self.in_order = True
         self.carried: dict[State, Memory] = {}
         self.roots: dict[Variable, frozenset[Variable]] = {}
         self.uses = Counter(x for line in walk(program.lines) for x in reads(line))
