@@ -127,6 +127,10 @@ class StandIn:
     """Base class of what stands for an array while a function is traced."""
 
     __slots__ = ()
+
+    numbers: Any
+    variable: Any
+    tracer: Any
     scalar: bool
     item: Callable[[], Any]
 

@@ -8,7 +8,6 @@ from eager_twins import assert_same, count_plain_runs, look_at
 
 import tinygrad_rnn as tg
 
-
 CELLS, STEPS, TOGETHER = 500, 200, 20
 SIZE, BATCH = 3, 2
 

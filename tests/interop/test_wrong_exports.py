@@ -129,7 +129,7 @@ WRONG = {
         lambda: (as_model(lambda x: x[x > 0].sum() * x), X),
         {},
         ValueError,
-        "argument index of getitem: expected the same in every run, got TracedArray.*mask",
+        "argument index of getitem: expected the same in every run, got ExportedArray.*mask",
     ),
     "an index of an array beside an integer": (
         lambda: (as_model(lambda x: x[np.array([0, 1]), 0]), X),

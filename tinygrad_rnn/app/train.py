@@ -137,7 +137,7 @@ class Trainer:
     @cached_property
     def _evaluate_batch(self) -> Callable[..., Any]:
         """A function that returns the sum of the losses of a batch, and the new state."""
-        evaluation = compile_evaluation(self.model)
+        evaluation: Any = compile_evaluation(self.model)
         return evaluation if self.options.compile else evaluation.target
 
     @property

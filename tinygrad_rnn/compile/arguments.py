@@ -101,8 +101,8 @@ def is_untouched(given: Any, before: Any) -> bool:
     """Return True if all lists and dicts in `given` hold the very objects that `before` holds."""
     if isinstance(given, tuple | list) and type(given) is type(before):
         return len(given) == len(before) and all(map(is_untouched, given, before))
-    if type(given) is type(before) is dict:
-        return [*given] == [*before] and all(map(is_untouched, given.values(), before.values()))
+    if isinstance(given, dict) and type(before) is type(given) is dict:
+        return [*given] == [*before] and all(is_untouched(given[k], before[k]) for k in given)
     return given is before
 
 

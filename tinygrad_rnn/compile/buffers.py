@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable
-from .schedule import FOREVER, INTO, Memory, Schedule, Spot
+from .schedule import FOREVER, INTO, Memory, MemoryPlan, Spot
 
 LASTING = 1 << 20
 """Arrays of at least this many bytes are kept from call to call: fresh ones cost page faults.
@@ -20,13 +20,13 @@ To keep smaller ones, too, was not faster in steps of training.
 """
 
 
-def schedule_of(program: Program, in_order: bool = True) -> Schedule:
+def schedule_of(program: Program, in_order: bool = True) -> MemoryPlan:
     """Return the memory of every value of a program.
 
     If the lines outside of loops will not run in their order, no array of one loop is used again
     by another.
     """
-    schedule = Schedule(program)
+    schedule = MemoryPlan(program)
     schedule.in_order = in_order
     Body(schedule, program.lines, None, kept=program.outputs)
     return schedule
@@ -37,7 +37,7 @@ class Body:
 
     def __init__(
         self,
-        schedule: Schedule,
+        schedule: MemoryPlan,
         lines: list[Any],
         loop: Loop | None,
         kept: Iterable[Variable] = (),

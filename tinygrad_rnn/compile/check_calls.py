@@ -14,9 +14,7 @@ from ..graph import Value, toposort
 from .generators import position, put_back
 
 
-def check_call(
-    ready: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]
-) -> Any:
+def check_call(ready: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
     """Run the program, undo what it changed, run the plain function, and compare the two.
 
     Return what the plain function returns.

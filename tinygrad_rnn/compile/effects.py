@@ -17,14 +17,14 @@ import numpy as np
 from .. import tree
 from ..errors import describe
 from .generators import position, put_back
-from .guards import Guard
+from .guards import ReadGuard
 from .places import is_same, try_read
 from .traced import Untraceable
 from .traced_function import not_compilable
 
 
 @contextmanager
-def unchanged(title: str, watch: Guard) -> Iterator[None]:
+def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
     """Raise NotCompilable if the block changes what a function reads, and undo the change."""
     for x in watch.iterators:
         got, fix = describe(x), "read it outside, and pass what it gives as an argument"
@@ -58,7 +58,7 @@ def _copied(x: Any) -> Any:
     return dict(x) if isinstance(x, dict) else list(x)
 
 
-def _find_containers(watch: Guard) -> Iterator[Any]:
+def _find_containers(watch: ReadGuard) -> Iterator[Any]:
     """Yield the arrays and containers that a function reads, and the attributes of objects."""
     yield from watch.arrays
     for x in (*watch._dicts, *watch._lists):
@@ -106,7 +106,7 @@ def _bind_again(read: Any, old: Any) -> None:
         space[read.args[0]] = old
     elif read.func is getattr:
         with suppress(AttributeError):  # Python's own objects have fixed parts
-            setattr(*read.args[:2], old)
+            setattr(read.args[0], read.args[1], old)
 
 
 def _plain(state: Any) -> Any:

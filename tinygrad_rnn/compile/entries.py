@@ -67,7 +67,8 @@ def computed_in(line: Instruction) -> list[np.dtype] | None:
         found = [np.dtype(bool) for _ in types]
     else:
         try:
-            found = list(UFUNCS[line.function].resolve_dtypes((*types, None))[:-1])
+            ufunc: Any = UFUNCS[line.function]
+            found = list(ufunc.resolve_dtypes((*types, None))[:-1])
         except TypeError:
             return None
     given = [dtype for dtype in types if not isinstance(dtype, type)]

@@ -1,4 +1,4 @@
-"""Descriptions of programs: how much work each loop does, and what it leaves to all steps at once."""
+"""Descriptions of programs: the work of each loop, and what is left to all steps at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random generators, of NumPy's new and old kind and of Python's: where they are, and back to it."""
+"""The positions of random generators: NumPy's new and old kind, and Python's."""
 
 from __future__ import annotations
 

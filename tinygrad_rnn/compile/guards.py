@@ -1,10 +1,10 @@
 """Guards: has anything changed that a function reads besides its arguments?
 
-A `Guard` walks once through all that a function can reach, and notes what is in each *place*: an
-entry of a dict or a list, an attribute, a variable of a closure, a global name in its code. Later
-it compares what is in the places then, by identity and one level deep. That is enough, because a
-container in a container has places of its own. It is also fast: NumPy turns all the objects into
-one text of their addresses.
+A `ReadGuard` walks once through all that a function can reach, and notes what is in each *place*:
+an entry of a dict or a list, an attribute, a variable of a closure, a global name in its code.
+Later it compares what is in the places then, by identity and one level deep. That is enough,
+because a container in a container has places of its own. It is also fast: NumPy turns all the
+objects into one text of their addresses.
 
 A Tensor is the exception: another one of the same kind may take its place. So a guard keeps no
 Tensor, but only what is required of it.
@@ -29,8 +29,8 @@ from ..optim import Optimizer
 from . import places
 
 
-class Guard:
-    """What a function reads, and how it was when `guard` made the guard.
+class ReadGuard:
+    """The objects that a function reads, as they were when `guard` made the guard.
 
     Attributes
     ----------
@@ -265,7 +265,7 @@ class Guard:
         yield "two places hold the same Tensor now, and held two before"
 
 
-def guard(function: Any, *more_roots: Any) -> Guard:
+def guard(function: Any, *more_roots: Any) -> ReadGuard:
     """Return a guard of everything that a function, and further objects, can reach.
 
     Call it after a run of the function, so that what the first run creates is there.
@@ -279,7 +279,7 @@ def guard(function: Any, *more_roots: Any) -> Guard:
 
     Returns
     -------
-    Guard
+    ReadGuard
 
     Examples
     --------
@@ -292,4 +292,4 @@ def guard(function: Any, *more_roots: Any) -> Guard:
     >>> found.current(), found.describe_change()
     (None, 'self.training of Sequential: was True, is now False')
     """
-    return Guard([function, *more_roots])
+    return ReadGuard([function, *more_roots])

@@ -50,7 +50,7 @@ class Variable:
         return f"{self.name or 'v'}@{id(self) % 9973}:{kind}{list(self.shape)}"
 
 
-Argument = Variable | int | float | bool
+Argument = Any
 """An argument of an instruction: a variable, or a literal Python number."""
 
 

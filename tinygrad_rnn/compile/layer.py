@@ -80,8 +80,8 @@ class CompiledModule(Module):
         return self._runs[kind]
 
     @property
-    def training(self) -> bool:
-        """Whether the target is in training mode.
+    def training(self) -> bool:  # type: ignore[override]  # pyright: ignore
+        """True if the target is in training mode.
 
         Examples
         --------
@@ -95,7 +95,7 @@ class CompiledModule(Module):
 
     @property
     def uncompiled(self) -> dict[str, str]:
-        """What runs step by step because of ``fallback=True``, and why."""
+        """The reasons why parts run step by step, with ``fallback=True``."""
         return {name: why for run in self._runs.values() for name, why in run.uncompiled.items()}
 
     @property

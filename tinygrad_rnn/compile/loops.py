@@ -276,8 +276,8 @@ class TracedScan:
         waiting = list(seen)
         while waiting:
             for x in waiting.pop().node.inputs:
-                fresh = isinstance(x, Value) and x.node is not None and x not in seen
-                if fresh and x.node.index > self.begin:
+                node = x.node if isinstance(x, Value) and x not in seen else None
+                if node is not None and node.index > self.begin:
                     seen.add(x)
                     waiting.append(x)
         return sorted(seen, key=lambda v: v.node.index, reverse=True)
@@ -302,10 +302,10 @@ class TracedScan:
                     inside = Variable("", y.array.shape, y.array.dtype)
                     inside.name = f"d{y.name}" if y.name else arriving.variable.name
                     back.slices.append((inside, arriving.variable))
-                    seed = TracedArray(y.array.numbers, inside, tracer)
+                    seed = TracedArray(numbers_of(y), inside, tracer)
                 elif i - count in live:
                     inside = Variable(f"d{y.name}" if y.name else "", y.array.shape, y.array.dtype)
-                    seed = TracedArray(y.array.numbers, inside, tracer)
+                    seed = TracedArray(numbers_of(y), inside, tracer)
                     carried[i - count] = seed, arriving
                 else:
                     continue

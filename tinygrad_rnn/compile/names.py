@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import normalize
 
 from .instructions import Instruction, Loop, Program, Variable
-from .schedule import Schedule
+from .schedule import MemoryPlan
 
 WORDS = {
     "matmul": "product", "multiply": "product", "add": "total", "subtract": "difference",
@@ -36,7 +36,7 @@ class Names:
     of : dict of Variable to str
     """
 
-    def __init__(self, program: Program, schedule: Schedule, taken: Iterable[str]):
+    def __init__(self, program: Program, schedule: MemoryPlan, taken: Iterable[str]):
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
         self._taken = {*RESERVED, *dir(builtins), *taken}
@@ -94,7 +94,9 @@ class Names:
     def owner(self, whole: Variable) -> Variable:
         """Return the value after which an array over time is named."""
         memory, _ = self.schedule.over_time.get(whole, (None, 0))
-        return memory.owner if memory in self.schedule.carried.values() else whole
+        if memory is None or memory not in self.schedule.carried.values():
+            return whole
+        return memory.owner
 
     def _word(self, line: Instruction) -> str:
         """Return what a value without a name is called."""

@@ -32,8 +32,8 @@ SMALL_PRODUCT = 512
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the array of a value is: an array at an index of its first axes, or a part of that.
+class NestPlace:
+    """The place of a value: an array at an index of its first axes, or a part of that.
 
     Attributes
     ----------
@@ -51,14 +51,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Slice:
-    """What makes the value that a loop takes from an array over time: ``whole[time]``."""
+    """The source of the value that a loop takes from an array over time: ``whole[time]``."""
 
     whole: Variable
     time: str
 
 
 @dataclass
-class Step:
+class NestStep:
     """Some lines of a body.
 
     Attributes
@@ -75,7 +75,7 @@ class Step:
     used: dict[str, None] = field(default_factory=dict)
 
 
-class Names:
+class NestNames:
     """The names of the values of one loop, with those of the loops in it; and their places.
 
     Attributes
@@ -83,14 +83,14 @@ class Names:
     fresh : callable
         Returns a name, like its argument, that nothing in the program has.
     blocked : set of str
-        Names that a value must not have.
+        NestNames that a value must not have.
     steps : int or None
         The length that the text calls T.
     refs : dict of Variable to str
         What the program calls the values from outside of the loop.
     sizes : dict of int to str
         The names of lengths.
-    places : dict of Variable to Place
+    places : dict of Variable to NestPlace
         For values that have an array.
     makers : dict of Variable to Instruction, Loop or Slice
         What makes each value of the loop.
@@ -105,7 +105,7 @@ class Names:
     def __init__(self, fresh: Any, blocked: set[str], steps: int | None, refs: Any):
         self.fresh, self.blocked, self.steps, self.refs = fresh, blocked, steps, refs
         self.sizes: dict[int, str] = {}
-        self.places: dict[Variable, Place] = {}
+        self.places: dict[Variable, NestPlace] = {}
         self.makers: dict[Variable, Any] = {}
         self.outside: dict[Variable, Instruction] = {}
         self.given: dict[Variable, str] = {}
@@ -139,7 +139,7 @@ class Names:
             return literal(x)
         return self.size(x) if x > 0 else literal(x)
 
-    def size(self, n: float) -> str:
+    def size(self, n: Any) -> str:
         """Return the name of a length, so that another length needs no other function."""
         if n in (0, 1):
             return str(n)
@@ -180,7 +180,8 @@ def groups(lines: list[Any], source: Any, kept: set[Variable]) -> list[list[Any]
     entrywise = {y for y, line in maker.items() if is_entrywise(line)}
     effect = 0
     for line in lines:
-        y, found = line.results[0] if line.results else None, 0
+        y: Any = line.results[0] if line.results else None
+        found = 0
         for use in line.uses:
             base = source(use)
             if base in level:
@@ -296,21 +297,21 @@ def work(line: Any) -> int:
     return prod((*line.out.shape, line.args[0].shape[-1])) if product else 0
 
 
-class Body:
+class NestBody:
     """Writes the steps of one loop's body.
 
     Attributes
     ----------
-    names : Names
-    steps : list of Step
+    names : NestNames
+    steps : list of NestStep
     """
 
     def __init__(
-        self, names: Names, loop: Loop, times: tuple[str, ...], helpers: Any, outputs: Any = ()
+        self, names: NestNames, loop: Loop, times: tuple[str, ...], helpers: Any, outputs: Any = ()
     ):
         self.names, self.loop, self.times, self.helpers = names, loop, times, helpers
         self.outputs = set(outputs)
-        self.steps: list[Step] = []
+        self.steps: list[NestStep] = []
         self.local: set[Variable] = set()
         for inside, whole in loop.slices:
             names.makers[inside] = Slice(whole, times[-1])
@@ -337,10 +338,10 @@ class Body:
 
     # -- text --------------------------------------------------------------------------------------
 
-    def step(self, native: bool) -> Step:
+    def step(self, native: bool) -> NestStep:
         """Return the last step if it is of this kind, or start one."""
         if not self.steps or self.steps[-1].native != native:
-            self.steps.append(Step(native))
+            self.steps.append(NestStep(native))
         return self.steps[-1]
 
     def say(self, text: str, depth: int = 0, native: bool = True) -> None:
@@ -377,7 +378,7 @@ class Body:
             return name if x.is_number else f"{name}[{', '.join(index) or '()'}]"
         return self._at(place, index)
 
-    def _at(self, place: Place, index: list[str]) -> str:
+    def _at(self, place: NestPlace, index: list[str]) -> str:
         if place.start:
             i = index[place.axis]
             index = [*index]
@@ -481,7 +482,7 @@ class Body:
                 return [f"{self.use(total)}.shape[{axis}]" for axis in axes]
         return [self.names.size(n) for n in lines[0].out.shape]
 
-    def fill(self, x: Variable, to: Place, sign: str = "=") -> None:
+    def fill(self, x: Variable, to: NestPlace, sign: str = "=") -> None:
         """Write a copy of a value to a place, or add it to what is there."""
         known = x.dtype in DTYPES and not x.is_number and len(x.shape) <= len(AXES)
         self.step(known)
@@ -593,7 +594,7 @@ class Body:
         start, axis = 0, line.settings["axis"] % len(line.out.shape)
         place = self.names.places[line.out]
         for x in line.args:
-            to = Place(place.array, place.prefix, axis, start)
+            to = NestPlace(place.array, place.prefix, axis, start)
             if self.names.places.get(x) != to:
                 self.fill(x, to)
             start += x.shape[axis]

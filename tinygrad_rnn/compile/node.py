@@ -22,9 +22,7 @@ class Call:
 
     variadic, has_all_rules, inputs, defaults = True, True, ("inputs",), {}
 
-    def __init__(
-        self, ready: Any, args: Any, kwargs: Any, leaves: Any, positions: Any, saved: Any
-    ):
+    def __init__(self, ready: Any, args: Any, kwargs: Any, leaves: Any, positions: Any, saved: Any):
         self.ready, self.args, self.kwargs, self.leaves = ready, args, kwargs, leaves
         self.positions, self.saved = positions, saved
         self.name = ready.traced.title
@@ -39,7 +37,7 @@ class Call:
         return (self.rule,)
 
     def rule_text(self, name: str) -> str:
-        """Return what stands for the derivative rule in listings: a call of the backward program."""
+        """Return the text that listings show as the rule: a call of the backward program."""
         return "backward(*saved, g)"
 
     def results(self, inputs: list[Value], values: Any) -> dict[int, Value]:

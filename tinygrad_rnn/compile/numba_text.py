@@ -8,15 +8,25 @@ from weakref import finalize
 
 import numpy as np
 
+from .buffers import schedule_of
 from .entries import DTYPES, cast
 from .formulas import Text, literal
 from .instructions import Instruction, Loop, Program, State, Variable, walk
 from .into_loops import into_loops
-from .nests import SMALL_PRODUCT, Body, Names, Place, Step, is_entrywise, is_native, is_view, work
+from .nests import (
+    SMALL_PRODUCT,
+    NestBody,
+    NestNames,
+    NestPlace,
+    NestStep,
+    is_entrywise,
+    is_native,
+    is_view,
+    work,
+)
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
-from .buffers import schedule_of
-from .schedule import INTO, Schedule
+from .schedule import INTO, MemoryPlan
 
 LARGE = 2**19
 """Above this many multiply-adds a step, matrix products are left to NumPy's BLAS.
@@ -113,7 +123,7 @@ class NumbaText(NumpyText):
             self.schedule.lasting.clear()
         self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
 
-    def _schedule(self) -> Schedule:
+    def _schedule(self) -> MemoryPlan:
         return schedule_of(self.program, in_order=not self._is_small())
 
     def _functions(self) -> list[str]:
@@ -156,7 +166,7 @@ class NumbaText(NumpyText):
             later = {name for step in steps[at + 1 :] for name in step.used}
             later |= {x for text in last.values() for x in re.findall(r"\w+", text)}
             arrays = [x for x in arrays if x not in inner]
-            steps[at] = Step(False, self._at_once(names, natives[0], inner, later))
+            steps[at] = NestStep(False, self._at_once(names, natives[0], inner, later))
         names.new = arrays
         self._allocate_new(names)
         for line in self.calls(steps):
@@ -167,7 +177,7 @@ class NumbaText(NumpyText):
         results = [y for line in walk(self.program.lines) for y in line.results]
         return sum(y.nbytes for y in results if not y.is_number) <= SMALL
 
-    def _at_once(self, names: Names, step: Step, arrays: Any, later: set[str]) -> list[str]:
+    def _at_once(self, names: NestNames, step: NestStep, arrays: Any, later: set[str]) -> list[str]:
         """Add a function that makes its own arrays, and return the lines of its call.
 
         It returns those arrays whose names are in `later`.
@@ -181,7 +191,7 @@ class NumbaText(NumpyText):
         result = ", ".join(name for name in made if name in later)
         lines += [*step.lines, *([f"return {result},"] if result else [])]
         given = dict.fromkeys(name for name in step.used if name not in made)
-        call = self._call("run", lines, [Step(True, lines, given)])
+        call = self._call("run", lines, [NestStep(True, lines, given)])
         return [f"{result}, = {call}" if result else call]
 
     # -- loops -------------------------------------------------------------------------------------
@@ -218,7 +228,7 @@ class NumbaText(NumpyText):
                 array = writer.names.places[state.inside].array
                 self.refs[state.last] = Text(f"{array}[{writer.last(loop, state)}]")
 
-    def _kept(self, loop: Loop, names: Names) -> list[str]:
+    def _kept(self, loop: Loop, names: NestNames) -> list[str]:
         """Return lines that allocate what the loop keeps."""
         of, schedule, lines = self.names.of, self.schedule, []
         for whole in (whole for _, whole in loop.stacks):
@@ -230,10 +240,10 @@ class NumbaText(NumpyText):
         for _, total in loop.sums:
             shape = self.shape(total.shape)
             lines.append(f"{of[total]} = np.zeros({shape}, {literal(np.dtype(total.dtype))})")
-            names.places[total] = Place(of[total])
+            names.places[total] = NestPlace(of[total])
         return lines
 
-    def _allocate_new(self, names: Names) -> None:
+    def _allocate_new(self, names: NestNames) -> None:
         """Write the allocation of the arrays of one step."""
         alike: dict[Any, list[str]] = {}
         for name, shape, dtype in names.new:
@@ -242,7 +252,7 @@ class NumbaText(NumpyText):
             whole = shape if len(several) == 1 else (len(several), *shape)
             self.say(f"{', '.join(several)} = np.empty({self.shape(whole)}, {literal(dtype)})")
 
-    def _give(self, names: Names, steps: list[Step]) -> None:
+    def _give(self, names: NestNames, steps: list[NestStep]) -> None:
         """Write what the loop calls the values from outside, and their layout if it matters."""
         dots = [step for step in steps if any("np.dot(" in x or "nest" in x for x in step.lines)]
         used = {name for step in steps if step.native or step in dots for name in step.used}
@@ -254,7 +264,7 @@ class NumbaText(NumpyText):
             if name not in arrays and name != self.refs[x]:
                 self.say(f"{name} = {self.refs[x]}")
 
-    def calls(self, steps: list[Step]) -> list[str]:
+    def calls(self, steps: list[NestStep]) -> list[str]:
         """Return the lines of a step as Python runs them: nests are calls of compiled functions."""
         lines = []
         for step in steps:
@@ -264,7 +274,7 @@ class NumbaText(NumpyText):
                 lines += step.lines
         return lines or ["pass"]
 
-    def _call(self, wish: str, lines: list[str], steps: list[Step]) -> str:
+    def _call(self, wish: str, lines: list[str], steps: list[NestStep]) -> str:
         """Add a compiled function with these lines, and return its call."""
         text = "\n".join(f"    {line}" for line in lines or ["pass"])
         used = dict.fromkeys(name for step in steps for name in step.used)
@@ -290,7 +300,7 @@ def _has_arrays(lines: list[Any]) -> bool:
     return True
 
 
-def _inside(head: str, steps: list[Step]) -> list[str]:
+def _inside(head: str, steps: list[NestStep]) -> list[str]:
     """Return a loop as lines."""
     lines = [line for step in steps for line in step.lines] or ["pass"]
     return [head, *(f"    {line}" for line in lines)]
@@ -305,7 +315,7 @@ class LoopSteps:
 
     Attributes
     ----------
-    names : Names
+    names : NestNames
     native : bool
         True if the loop is compiled as a whole.
     """
@@ -315,7 +325,7 @@ class LoopSteps:
         inside = {x for part in walk([loop]) if isinstance(part, Loop) for x in part.inside}
         mine = {text.names.of.get(x) for x in inside}
         others = {name for x, name in text.names.of.items() if x not in inside}
-        self.names = Names(
+        self.names = NestNames(
             text.names.fresh, (text.names._taken - mine) | others, text.steps, text.refs
         )
         self.names.outside = {
@@ -335,14 +345,14 @@ class LoopSteps:
 
     def write(
         self, loop: Loop, times: tuple[str, ...] | None, outputs: list[Variable] | None = None
-    ) -> list[Step]:
+    ) -> list[NestStep]:
         """Return the steps of the body of a loop, whose kept arrays have names.
 
         Without `times`, it is no loop but a whole program with these outputs.
         """
         time = f"t{len(times) + 1}" if times else "t"
         inner = () if times is None else (*times, time)
-        body = Body(self.names, loop, inner, self.text.helpers, outputs or ())
+        body = NestBody(self.names, loop, inner, self.text.helpers, outputs or ())
         if times is None:
             body.groups.sort(key=_is_expectation)
         later = self._ends(body, loop, time)
@@ -369,7 +379,7 @@ class LoopSteps:
         self.body = body
         return body.steps
 
-    def _line(self, body: Body, line: Instruction) -> None:
+    def _line(self, body: NestBody, line: Instruction) -> None:
         """Write a line that is not elementwise."""
         native = is_native(line)
         if line.function == "matmul" and not (self.native or work(line) < SMALL_PRODUCT):
@@ -383,7 +393,7 @@ class LoopSteps:
         else:
             body.numpy(line)
 
-    def _inner(self, body: Body, loop: Loop) -> None:
+    def _inner(self, body: NestBody, loop: Loop) -> None:
         """Write a loop within the loop."""
         places, memories = self.names.places, self.text.memories
         for whole in (whole for _, whole in loop.stacks):
@@ -392,15 +402,17 @@ class LoopSteps:
                 name = self.text.names.of[memory.owner]
                 memories[memory] = self.names.array(name, memory.shape, memory.dtype)
             more = memory.shape[0] > loop.steps
-            places[whole] = Place(memories[memory], (), *((0, step) if more else ()))
+            places[whole] = NestPlace(memories[memory], (), *((0, step) if more else ()))
         for _, total in loop.sums:
             name = self.names.array(self.text.names.of[total], total.shape, total.dtype)
-            places[total] = Place(name)
+            places[total] = NestPlace(name)
             zero = cast("0", int, total.dtype) if total.dtype in DTYPES else "0"
             body.constant(total, zero)
         self.start(loop, len(body.times))
         for state in loop.states:
-            body.fill(state.start, Place(places[state.inside].array, (self.first(loop, state),)))
+            body.fill(
+                state.start, NestPlace(places[state.inside].array, (self.first(loop, state),))
+            )
         steps = self.write(loop, body.times)
         depth = len(body.times)
         head = f"for {f't{depth + 1}' if depth else 't'} in {self.range(loop)}:"
@@ -410,7 +422,7 @@ class LoopSteps:
             body.step(False).lines += [head, *(f"    {x}" for x in self.text.calls(steps))]
         body.steps[-1].used |= dict.fromkeys(name for step in steps for name in step.used)
         for state in loop.states:
-            places[state.last] = Place(places[state.inside].array, (self.last(loop, state),))
+            places[state.last] = NestPlace(places[state.inside].array, (self.last(loop, state),))
 
     # -- places ------------------------------------------------------------------------------------
 
@@ -424,7 +436,7 @@ class LoopSteps:
             else:
                 wish = f"{state.next.name or x.name or 'h'}_pair"
                 array = self.names.array(wish, (2, *x.shape), x.dtype)
-            self.names.places[x] = Place(array, (self._turn(state, time, loop.reverse),))
+            self.names.places[x] = NestPlace(array, (self._turn(state, time, loop.reverse),))
 
     def _turn(self, state: State, time: str, later: bool) -> str:
         """Return the index of the array of a state before a step, or after it."""
@@ -440,18 +452,18 @@ class LoopSteps:
         """Return the index of the last value of a state."""
         return "0" if loop.reverse else self._turn(state, self.count(loop), False)
 
-    def _ends(self, body: Body, loop: Loop, time: str) -> list[tuple[Variable, Place]]:
+    def _ends(self, body: NestBody, loop: Loop, time: str) -> list[tuple[Variable, NestPlace]]:
         """Let values be written where the loop keeps them, and return the copies to make."""
         schedule, places = self.text.schedule, self.names.places
         wanted = []
         for state in loop.states:
             turn = self._turn(state, time, not loop.reverse)
-            wanted.append((state.next, Place(places[state.inside].array, (turn,))))
+            wanted.append((state.next, NestPlace(places[state.inside].array, (turn,))))
         carried = [schedule.carried.get(state) for state in loop.states]
         for x, whole in loop.stacks:
             memory, _ = schedule.over_time[whole]
             if memory not in carried:
-                wanted.append((x, Place(self.text.memories[memory], (time,))))
+                wanted.append((x, NestPlace(self.text.memories[memory], (time,))))
         later = []
         for x, to in wanted:
             if x in places or not self._direct(body.made.get(x)):
@@ -467,7 +479,7 @@ class LoopSteps:
             return False
         return is_native(line) or (line.function in INTO and bool(line.out.shape))
 
-    def _joins(self, body: Body) -> None:
+    def _joins(self, body: NestBody) -> None:
         """Let the parts of concatenations be written into their places there."""
         places = self.names.places
         for line in reversed(body.lines):
@@ -476,16 +488,16 @@ class LoopSteps:
             y, start, axis = line.out, 0, line.settings["axis"] % len(line.out.shape)
             if y not in places:
                 array = self.names.array(f"{self.names.name(y)}_now", y.shape, y.dtype)
-                places[y] = Place(array)
+                places[y] = NestPlace(array)
             for x in line.args:
                 made = body.made.get(x)
                 fits = is_entrywise(made) and x not in places and x.dtype == y.dtype
                 fits = fits and x not in body.outputs
                 if fits and places[y].axis < 0:
-                    places[x] = Place(places[y].array, places[y].prefix, axis, start)
+                    places[x] = NestPlace(places[y].array, places[y].prefix, axis, start)
                 start += x.shape[axis]
 
-    def _buffers(self, body: Body) -> None:
+    def _buffers(self, body: NestBody) -> None:
         """Give an array to every other value that is read outside of its nest."""
         at = {line.out: i for i, g in enumerate(body.groups) for line in g if is_entrywise(line)}
         read = {
@@ -500,4 +512,4 @@ class LoopSteps:
                 continue
             if y in read or y in body.kept or not is_entrywise(line):
                 array = self.names.array(f"{self.names.name(y)}_now", y.shape, y.dtype)
-                self.names.places[y] = Place(array)
+                self.names.places[y] = NestPlace(array)

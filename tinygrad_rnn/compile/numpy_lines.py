@@ -22,7 +22,7 @@ from .formulas import (
 from .helpers import Helpers
 from .instructions import UFUNCS, VIEWS, Instruction, Loop, Program, Variable, walk
 from .names import Names
-from .schedule import Memory, Schedule, Spot
+from .schedule import Memory, MemoryPlan, Spot
 
 WIDTH = 64
 """The column of comments."""
@@ -77,7 +77,7 @@ class NumpyLines:
         found += [scatter] if any(line.function == "scatter" for line in calls) else []
         return [function_name(function, self.helpers) for function in found]
 
-    def _schedule(self) -> Schedule:
+    def _schedule(self) -> MemoryPlan:
         """Return the memory of every value."""
         return schedule_of(self.program)
 
@@ -170,8 +170,9 @@ class NumpyLines:
         if not self.loops or line.function not in VIEWS or not line.uses:
             return False
         spot, buffers = self.schedule.spots.get(line.uses[0]), self.schedule.buffers
-        fixed = spot and not spot.whole and spot.memory in buffers[self.loops[-1]]
-        return bool(fixed) and self.refs[line.uses[0]] == self.memories[spot.memory]
+        if not spot or spot.whole or spot.memory not in buffers[self.loops[-1]]:
+            return False
+        return self.refs[line.uses[0]] == self.memories[spot.memory]
 
     def _before_loop(self, y: Variable, text: str) -> Text:
         """Write a line before the loop, and return the name that it gives to the text."""

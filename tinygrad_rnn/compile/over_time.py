@@ -107,10 +107,12 @@ def _products(lines: list[Any], line: Instruction, wholes: Wholes, steps: int) -
         left = (1, *a.shape) if len(a.shape) == 1 else a.shape
         right = (*b.shape, 1) if len(b.shape) == 1 else b.shape
         rank = max(len(left), len(right))
-        sides = []
+        sides: list[Any] = []
+        x: Any
         for x, shape in ((a, left), (b, right)):
             if x in wholes:
                 shape = (steps, *(1,) * (rank - len(shape)), *shape)
-            sides.append(with_shape(lines, wholes.get(x, x), shape))
+            known: Any = wholes.get(x, x)
+            sides.append(with_shape(lines, known, shape))
         product = write(lines, "matmul", *sides)
     return with_shape(lines, product, (steps, *line.out.shape))

@@ -11,7 +11,7 @@ import numpy as np
 from .. import tree
 from ..graph import Value, clock
 from .generators import position, put_back
-from .guards import Guard
+from .guards import ReadGuard
 from .instructions import Expected, Program, Variable
 from .node import Call
 from .traced_function import Original, Result, TracedFunction
@@ -25,7 +25,7 @@ class ReadyProgram:
     Attributes
     ----------
     traced : TracedFunction
-    guard : Guard
+    guard : ReadGuard
         What else the function read while it was traced.
     forward : Written
         The text and the function that compute the results and effects.
@@ -37,7 +37,7 @@ class ReadyProgram:
         self,
         function: Callable[..., Any],
         traced: TracedFunction,
-        guard: Guard,
+        guard: ReadGuard,
         write: Callable[..., Any],
     ):
         self.function, self.traced, self.guard = function, traced, guard

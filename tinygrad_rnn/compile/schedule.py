@@ -69,7 +69,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a value is written: an array, its entry ``[t + step]``, or a part of that.
+    """The place where a value is written: an array, its entry ``[t + step]``, or a part of that.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Spot:
     part: tuple[int, int, int] = (0, 0, 0)
 
 
-class Schedule:
+class MemoryPlan:
     """The memory of every value of a program.
 
     Attributes

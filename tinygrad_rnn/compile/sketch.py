@@ -26,7 +26,7 @@ FORMULAS = {
 
 @dataclass
 class Drawn:
-    """What a drawing needs to know of an op."""
+    """The parts of an op that a drawing needs."""
 
     name: str
     formula: str

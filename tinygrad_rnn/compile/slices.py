@@ -59,11 +59,11 @@ def find_slice(x: Any, axis: int, made: Makers) -> Slice | None:
 
 def runs(parts: list[Variable], axis: int, made: Makers) -> list[list[int]]:
     """Group the numbers of the parts: each group is consecutive slices of one array."""
-    slices = [(find_slice(x, axis, made), k) for k, x in enumerate(parts)]
+    slices: list[Any] = [(find_slice(x, axis, made), k) for k, x in enumerate(parts)]
     groups: dict[Variable, list[int]] = defaultdict(list)
     ends: dict[Variable, int] = {}
     for found, k in sorted((pair for pair in slices if pair[0]), key=lambda pair: pair[0][1]):
-        root, start, stop = found  # type: ignore[misc]
+        root, start, stop = found
         if ends.setdefault(root, start) == start:
             groups[root].append(k)
             ends[root] = stop
@@ -88,7 +88,7 @@ def merged(lines: list[Any], parts: Any, axis: int, made: Makers) -> list[Variab
         else:
             last = found
             groups.append(x)
-    return [_take(lines, *x, axis) if isinstance(x, tuple) else x for x in groups]
+    return [_take(lines, x[0], x[1], x[2], axis) if isinstance(x, tuple) else x for x in groups]
 
 
 def _take(lines: list[Any], whole: Variable, start: int, stop: int, axis: int) -> Variable:

@@ -68,7 +68,7 @@ class UnknownShape(Untraceable):
 
 
 class TracedArray(StandIn, NDArrayOperatorsMixin):
-    """What stands for an array.
+    """A stand-in for an array.
 
     Attributes
     ----------
@@ -108,7 +108,8 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     __index__, __complex__ = _reads("an index"), _reads("complex()")
     __array__, __contains__ = _reads("np.asarray()"), _reads("in")
     __format__, __delitem__ = _reads("format()"), _reads("del")
-    __str__, __repr__, __hash__ = _reads("str()"), _reads("repr()"), _reads("hash()")  # type: ignore
+    __str__, __repr__ = _reads("str()"), _reads("repr()")
+    __hash__ = _reads("hash()")  # type: ignore[assignment]
     __round__, __trunc__, __reduce_ex__ = _reads("round()"), _reads("int()"), _reads("pickle")
     __floor__, __ceil__ = _reads("math.floor()"), _reads("math.ceil()")
     tolist, tobytes, nonzero = _reads("tolist()"), _reads("tobytes()"), _reads("nonzero()")
@@ -173,7 +174,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         else:
             function = ufunc if method == "__call__" else getattr(ufunc, method)
             result = self.tracer.emit_call(function, inputs, kwargs)
-        return result if out is None else out._replace(result)
+        return result if out is None else out._replace(result)  # type: ignore[attr-defined]
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(issubclass(kind, Value) for kind in types):
@@ -246,7 +247,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
 
 
 class TracedNumber(TracedArray):
-    """What stands for a plain Python number, such as the learning rate or ``loss.item()``."""
+    """A stand-in for a plain Python number, such as the learning rate or ``loss.item()``."""
 
     __slots__ = ()
     __class__ = property(lambda self: type(self.numbers))  # type: ignore[assignment]

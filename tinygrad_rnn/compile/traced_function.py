@@ -24,7 +24,7 @@ from .tracer import Tracer
 
 @dataclass
 class Result:
-    """What a call returns in one place of its result: the output of the program to take there.
+    """One place in the result of a call: the output of the program to take there.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ def find_difference(first: TracedFunction, second: TracedFunction) -> str | None
     if len(lines) != len(others) or not _is_same(a.outputs, b.outputs, known):
         return "another number of ops"
     ends = [(t.structure, t.effects, t.removed, t.steps) for t in (first, second)]
-    if not _is_same(*ends, known):
+    if not _is_same(ends[0], ends[1], known):
         return f"another result, {tree.describe(first.structure)}"
     return None
 
@@ -268,7 +268,7 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         [(o, twin._steps - o._steps) for o, twin in tracer.twins.items()],
         tracer.generators,
         [
-            (source, None if value._grad is None else value._grad.dtype)  # type: ignore[attr-defined]
+            (source, getattr(value._grad, "dtype", None))  # type: ignore[attr-defined]
             for value, (source, _) in tracer.origins.items()
             if tracer.reads_grads and value.node is None and value.array.dtype.kind == "f"
         ],

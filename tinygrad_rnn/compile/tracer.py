@@ -326,7 +326,7 @@ class Tracer(Recorder):
                 "a graph that begins in the function",
                 "call backward outside, or detach",
             )
-            name = original.name or f"a result of shape {original.shape}"
+            name = original.name or f"a result of shape {original.array.shape}"
             raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
 
     def begin_backward(self, order: Any) -> None:

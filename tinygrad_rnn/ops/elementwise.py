@@ -281,9 +281,7 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     >>> tg.clip(tg.Tensor([2.0, -3.0]), -1, 1)
     Tensor([ 1., -1.])
     """
-    return np.clip(
-        a, *(unwrap(bound) for bound in (min, max))
-    )
+    return np.clip(a, *(unwrap(bound) for bound in (min, max)))
 
 
 clip.vjps(a=lambda g, y, a, min, max: keep_where(y == a, g))

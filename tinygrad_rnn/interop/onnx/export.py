@@ -16,11 +16,11 @@ from ...graph import unwrap
 from ...nn import Module, Recurrent
 from ...serialize.whole_file import find_target, replace_file
 from ...tensor import Tensor
+from .exported_array import to_plain
 from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
 from .module_trace import Trace, require_same_calls, trace_model
 from .op_nodes import OPS
-from .traced_array import to_plain
 
 Axes = Mapping[str, Sequence[str | None]]
 

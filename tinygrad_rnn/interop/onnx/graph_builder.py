@@ -11,8 +11,8 @@ from ... import check, tree
 from ...errors import argument_error, describe
 from ...graph import Value
 from ...nn import Module
+from .exported_array import ExportedArray, list_traced, to_plain
 from .module_trace import Trace, TracedCall
-from .traced_array import TracedArray, list_traced, to_plain
 
 OPSET, IR_VERSION = 18, 8
 """The opset and the file format of ONNX 1.13 (2022), which older runtimes can read too.
@@ -36,7 +36,7 @@ class GraphBuilder:
         The traces of two runs of the model on different inputs. Both have the same calls.
     parameters, paths : dict
         The names of the model's parameters and of its modules.
-    names : dict of TracedArray or Value to str
+    names : dict of ExportedArray or Value to str
         The name in the ONNX graph of each value of the first run.
     sizes : dict
         The names of the axes whose size may vary. The key is the pair of sizes that the axis has in
@@ -142,7 +142,7 @@ class GraphBuilder:
         The input is `x` in the first run and `other` in the second. A constant input is added to
         the graph.
         """
-        if isinstance(x, TracedArray) or (isinstance(x, Value) and x in self.names):
+        if isinstance(x, ExportedArray) or (isinstance(x, Value) and x in self.names):
             same = to_plain(x).dtype == dtype
             return self.names[x] if same else self.cast(self.names[x], dtype)
         name = self.parameters.get(x) if isinstance(x, Value) else None

@@ -21,7 +21,7 @@ from ...errors import describe
 from ...graph import EAGER, Recorder, Value, clock, close_block, open_block
 from ...nn import GRU, LSTM, RNN, Embedding, LayerNorm, Module
 from ...tensor import Tensor
-from .traced_array import TracedArray, list_traced, refusal, to_plain
+from .exported_array import ExportedArray, list_traced, refusal, to_plain
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
 """The layers that are traced as one call each.
@@ -42,10 +42,10 @@ class TracedCall:
     name : str
         The name of the op, of the layer's class, or of NumPy's function.
     inputs : tuple
-        Each input is a TracedArray, a Value that does not depend on an input of the model, a plain
-        array or a number. An omitted argument of a layer is None.
-    outputs : tuple of TracedArrays
-        An op of parameters has a Value in place of a TracedArray.
+        Each input is an ExportedArray, a Value that does not depend on an input of the model, a
+        plain array or a number. An omitted argument of a layer is None.
+    outputs : tuple of ExportedArray
+        An op of parameters has a Value in place of an ExportedArray.
     params : dict
         The settings of the op, for example `axis`; empty for a layer.
     index : int
@@ -69,7 +69,7 @@ class Trace:
     An output that does not depend on the inputs is a Value.
     """
 
-    inputs: list[TracedArray]
+    inputs: list[ExportedArray]
     calls: list[TracedCall]
     outputs: list[Any]
     release: Callable[[], None]
@@ -93,11 +93,11 @@ class ModelTrace(Recorder):
     Attributes
     ----------
     is_running : bool
-        False when the block is over; the numbers of a TracedArray can then be read.
+        False when the block is over; the numbers of an ExportedArray can then be read.
     entered : set
         The functions of NumPy that an op of ours computes at the moment.
     values : list of Values
-        The Tensors that hold a TracedArray. They get plain arrays at the end of the block.
+        The Tensors that hold an ExportedArray. They get plain arrays at the end of the block.
     of_parameters : dict of Value to TracedCall
         The ops of parameters, by their results. A bias that is broadcast to a batch depends on the
         size of an input, although not on its values.
@@ -136,7 +136,7 @@ class ModelTrace(Recorder):
 
     def add_input(self, x: Any) -> Tensor | None:
         """Return an example as a Tensor on which calls are recorded; None stays None."""
-        return None if x is None else self._make_tensor(TracedArray(x, self))
+        return None if x is None else self._make_tensor(ExportedArray(x, self))
 
     def _make_tensor(self, array: Any) -> Tensor:
         self.values.append(Tensor(array))
@@ -157,7 +157,7 @@ class ModelTrace(Recorder):
         if not all(isinstance(output, np.ndarray | np.generic) for output in outputs):
             fix = "use operators, comparisons and functions of tinygrad_rnn, which return arrays"
             raise refusal(f"np.{name} of values that depend on an input", fix)
-        call.outputs = tuple(TracedArray(output, self, call) for output in outputs)
+        call.outputs = tuple(ExportedArray(output, self, call) for output in outputs)
         make = getattr(type(result), "_make", type(result))  # for a namedtuple
         return make(call.outputs) if several else call.outputs[0]
 
@@ -171,9 +171,9 @@ class ModelTrace(Recorder):
         """Record an op again: now its inputs are Tensors, and its output has the right dtype."""
         call = self._make_call(op.name, inputs, params)
         call.outputs = (out,)
-        if isinstance(out.array, TracedArray):
+        if isinstance(out.array, ExportedArray):
             _require_dtype(op.name, arrays, out.array.dtype)
-            out.array = TracedArray(out.array.numbers, self, call)
+            out.array = ExportedArray(out.array.numbers, self, call)
             call.outputs = (out.array,)
             self.values.append(out)
         elif any(x.tracked or x in self.of_parameters for x in inputs if isinstance(x, Value)):
@@ -198,7 +198,7 @@ class ModelTrace(Recorder):
             result = layer.forward(*tree.map(_as_plain, args), **tree.map(_as_plain, kwargs))
         finally:
             close_block()
-        result = tree.map(lambda y: self._make_tensor(TracedArray(y.array, self, call)), result)
+        result = tree.map(lambda y: self._make_tensor(ExportedArray(y.array, self, call)), result)
         call.outputs = tuple(y.array for y in tree.leaves(result))
         return result
 
@@ -208,23 +208,23 @@ def _require_dtype(op: str, arrays: Sequence[Any], dtype: np.dtype) -> None:
     found = {True: set(), False: set()}
     for a in arrays:
         if isinstance(a, np.ndarray):
-            found[isinstance(a, TracedArray) and a.is_scalar].add(a.dtype)
+            found[isinstance(a, ExportedArray) and a.is_scalar].add(a.dtype)
     if dtype in found[True] - found[False]:
         got = f"{op} of a Tensor and a scalar of {dtype} that depends on an input"
         raise refusal(got, "convert the scalar to the dtype of the Tensor, with .astype(x.dtype)")
 
 
 def _identify(x: Any) -> Any:
-    """Return the TracedArray of a Tensor that holds one, and anything else unchanged."""
-    is_traced = isinstance(x, Value) and isinstance(x.array, TracedArray)
+    """Return the ExportedArray of a Tensor that holds one, and anything else unchanged."""
+    is_traced = isinstance(x, Value) and isinstance(x.array, ExportedArray)
     return x.array if is_traced else x
 
 
 def _as_plain(x: Any) -> Any:
     """Return an argument of a layer as a Tensor or array that is not traced."""
-    if isinstance(x, Value) and isinstance(x.array, TracedArray):
+    if isinstance(x, Value) and isinstance(x.array, ExportedArray):
         return Tensor(x.array.numbers)
-    return to_plain(x) if isinstance(x, TracedArray) else x
+    return to_plain(x) if isinstance(x, ExportedArray) else x
 
 
 def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> Trace:
@@ -253,7 +253,7 @@ def _clean(model: Module) -> None:
     """Put plain arrays in place of the TracedArrays that a model has kept, as a state does."""
     for module in model.modules():
         for name, attribute in list(vars(module).items()):
-            if isinstance(attribute, TracedArray):
+            if isinstance(attribute, ExportedArray):
                 vars(module)[name] = attribute.numbers
             for part in attribute if type(attribute) in (tuple, list) else (attribute,):
                 if isinstance(part, Value):
@@ -283,7 +283,7 @@ def _collect_calls(trace: ModelTrace, outputs: list[Any]) -> list[TracedCall]:
     pending = list(outputs)
     while pending:
         x = pending.pop()
-        call = x.call if isinstance(x, TracedArray) else None
+        call = x.call if isinstance(x, ExportedArray) else None
         call = trace.of_parameters.get(x) if isinstance(x, Value) else call
         if call is not None and call.index not in calls:
             calls[call.index] = call
@@ -326,4 +326,4 @@ def _locate_inputs(
     call: TracedCall, origins: dict[Any, tuple[int, int]]
 ) -> list[tuple[int, int] | None]:
     """Return the origin of each input of a call, with None for constants and parameters."""
-    return [origins.get(x) if isinstance(x, TracedArray | Value) else None for x in call.inputs]
+    return [origins.get(x) if isinstance(x, ExportedArray | Value) else None for x in call.inputs]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .exported_array import to_plain
 from .graph_builder import ExportedCall
-from .traced_array import to_plain
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 """Bounds of a Slice that lie past the last entry and before the first, whatever the axis size."""

@@ -1,8 +1,8 @@
-"""What stands for an array that depends on an input while a model is traced.
+"""Stand-ins for arrays that depend on an input, while a model is traced.
 
-A `TracedArray` holds the numbers of the run, so that the model finds the shapes, dtypes and results
-that it would find otherwise. But Python cannot read the numbers: whatever is computed from them is
-recorded as a call, or raises an error that says what to write instead.
+An `ExportedArray` holds the numbers of the run, so that the model finds the shapes, dtypes and
+results that it would find otherwise. But Python cannot read the numbers: whatever is computed from
+them is recorded as a call, or raises an error that says what to write instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMPUTE = "compute with the Tensor itself, or with the array in its .data"
 CONVERT = "do not call np.asarray or np.array on it; convert its dtype with x.astype(dtype)"
 
 
-class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
+class ExportedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
     """An array that depends on an input of the model.
 
     Attributes
@@ -71,7 +71,7 @@ class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
     def __getitem__(self, index: Any) -> Any:
         return indexing.getitem(self, index=indexing.frozen_index(index))
 
-    def __deepcopy__(self, memo: Any) -> TracedArray:
+    def __deepcopy__(self, memo: Any) -> ExportedArray:
         return self  # nothing can write into it
 
     def astype(self, dtype: Any, **_: Any) -> Any:
@@ -80,7 +80,7 @@ class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
         return self if dtype == self.dtype else elementwise.astype(self, dtype=dtype)
 
     def __repr__(self) -> str:
-        return f"TracedArray({describe(self)})"
+        return f"ExportedArray({describe(self)})"
 
     # -- functions of NumPy ------------------------------------------------------------------------
 
@@ -153,10 +153,10 @@ class TracedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
         return getattr(self.numbers, name)
 
 
-def _refused_conversion(name: str) -> Callable[[TracedArray], Any]:
+def _refused_conversion(name: str) -> Callable[[ExportedArray], Any]:
     """Return the method of a conversion to a Python number."""
 
-    def method(self: TracedArray) -> Any:
+    def method(self: ExportedArray) -> Any:
         self._refuse(f"{name.strip('_')}() of values that depend on an input", COMPUTE)
         return getattr(self.numbers, name)()
 
@@ -164,7 +164,7 @@ def _refused_conversion(name: str) -> Callable[[TracedArray], Any]:
 
 
 for each in ("__float__", "__int__", "__complex__", "__index__"):
-    setattr(TracedArray, each, _refused_conversion(each))
+    setattr(ExportedArray, each, _refused_conversion(each))
 
 
 def refusal(got: str, fix: str, kind: type[Exception] = ValueError) -> Exception:
@@ -179,7 +179,7 @@ def to_plain(x: Any) -> Any:
         return x
     if isinstance(x, Value):
         x = x.array
-    if isinstance(x, TracedArray):
+    if isinstance(x, ExportedArray):
         return x.numbers
     if type(x) in (tuple, list):
         return type(x)(map(to_plain, x))
@@ -188,12 +188,12 @@ def to_plain(x: Any) -> Any:
     return slice(*map(to_plain, (x.start, x.stop, x.step))) if type(x) is slice else x
 
 
-def list_traced(x: Any) -> list[TracedArray]:
+def list_traced(x: Any) -> list[ExportedArray]:
     """Return the TracedArrays in `x`, which may be nested, and in its Tensors."""
     if type(x) in IMMUTABLE:
         return []
     x = getattr(x, "array", x) if isinstance(x, Value) else x
-    if isinstance(x, TracedArray):
+    if isinstance(x, ExportedArray):
         return [x]
     parts = x.values() if type(x) is dict else x if type(x) in (tuple, list) else ()
     parts = (x.start, x.stop, x.step) if type(x) is slice else parts
