@@ -28,6 +28,11 @@ def _comparison(compare: Any) -> Any:
     return lambda self, other: compare(unwrap(self), unwrap(other))
 
 
+def _store_grad(value: Any, grad: np.ndarray | None) -> None:
+    """Set the gradient of a value, or of what stands for it."""
+    messages.store_grad(see(value), grad)
+
+
 class Tensor(Copyable, MoreOperators, Value):
     """An array that remembers how it was computed, so that gradients can flow back.
 
@@ -122,9 +127,7 @@ class Tensor(Copyable, MoreOperators, Value):
         self.tracked = bool(wanted)
 
     grad = property(
-        lambda self: recorder().gradient(self),
-        lambda self, grad: messages.store_grad(see(self), grad),
-        doc="The gradient, or None.",
+        lambda self: recorder().gradient(self), _store_grad, doc="The gradient, or None."
     )
     name = property(lambda self: self._name, messages.store_name, doc="The name in pictures.")
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")

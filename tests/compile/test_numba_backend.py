@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from compiled_cells import LAYERS, assert_near, run_random_cell
@@ -19,7 +20,6 @@ from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, Variab
 from tinygrad_rnn.compile.into_loops import into_loops
 from tinygrad_rnn.compile.numba_text import write_numba
 
-numba = pytest.importorskip("numba")
 CASES = runpy.run_path(str(Path(__file__).with_name("test_whole_steps.py")))["CASES"]
 
 

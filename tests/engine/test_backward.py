@@ -624,7 +624,7 @@ def test_a_rule_whose_result_would_stretch_the_input_is_named(custom_op):
 
     elongated.vjps(a=lambda g, y, a: g.sum(axis=0) * [1, 2, 3])
     x = leaf(1, 1)
-    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3\).*return g times"):
+    with pytest.raises(ValueError, match=r"elongated.*\(1, 1\).*\(.*3,?\).*return g times"):
         elongated(x).backward(normal(1, 1))
     assert x.grad is None
 

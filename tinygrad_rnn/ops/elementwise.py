@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import check
 from ..dtypes import as_ndarray
-from ..graph import unwrap
+from ..graph import Value
 from .definition import op
 from .half_precision import compute_in_float32
 from .indexing import keep_where, where
@@ -281,7 +281,11 @@ def clip(a: Any, *, min: Any = None, max: Any = None) -> Any:
     >>> tg.clip(tg.Tensor([2.0, -3.0]), -1, 1)
     Tensor([ 1., -1.])
     """
-    return np.clip(a, *(unwrap(bound) for bound in (min, max)))
+    bounds = {"min": min, "max": max}
+    for name, bound in bounds.items():
+        if isinstance(bound, Value):
+            bounds[name] = check.real_array("clip", name, bound)
+    return np.clip(a, bounds["min"], bounds["max"])
 
 
 clip.vjps(a=lambda g, y, a, min, max: keep_where(y == a, g))

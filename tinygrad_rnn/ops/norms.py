@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .. import check
 from ..dtypes import widen
 from ..errors import argument_error, describe
-from ..graph import unwrap
+from ..graph import expect, unwrap
 from .composition import composition
 from .decompositions import svdvals
 from .elementwise import abs, sign, sqrt, square
@@ -115,7 +115,7 @@ def _root_of_sum(
     with np.errstate(over="ignore", under="ignore"):
         total = sum(power(x), axis=axis, keepdims=keepdims)
     values = unwrap(total)
-    if ((values < inf) & (values > SMALL[x.dtype.char])).all():
+    if expect(((values < inf) & (values > SMALL[x.dtype.char])).all()):
         return _root(total, p)
     reduction, first = (np.max, 0) if p > 0 else (np.min, inf)
     entry = reduction(np.abs(unwrap(x)), axis, keepdims=True, initial=first)
