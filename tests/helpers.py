@@ -4,6 +4,7 @@ import functools
 import inspect
 
 import numpy as np
+import pytest
 from internals import Architecture, Options, Trainer, main
 
 import tinygrad_rnn as tg
@@ -144,3 +145,12 @@ def read_one_line(capsys):
     assert out == ""
     assert error.count("\n") == 1
     return error
+
+
+def mostly_studies(blocks, kept):
+    """Return blocks of seeds, of which all but the first `kept` run among the studies only."""
+    blocks = list(blocks)
+    return [
+        *blocks[:kept],
+        *(pytest.param(block, marks=pytest.mark.study) for block in blocks[kept:]),
+    ]

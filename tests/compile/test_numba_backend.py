@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from compiled_cells import LAYERS, assert_near, run_random_cell
 from eager_twins import check_twins
-from helpers import state_parts
+from helpers import mostly_studies, state_parts
 from programs import program_by_chance
 
 import tinygrad_rnn as tg
@@ -77,7 +77,7 @@ def check_program(program, first, second):
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["loops", "whole"])
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", mostly_studies(range(10), 3))
 def test_programs_by_chance_give_what_they_mean(block, whole, monkeypatch, run_by_python):
     monkeypatch.setattr(numba_text, "SMALL", 2**20 if whole else 0)
     for seed in range(block * 16, block * 16 + 16):
@@ -85,7 +85,7 @@ def test_programs_by_chance_give_what_they_mean(block, whole, monkeypatch, run_b
         check_program(*program_by_chance(seed))
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", mostly_studies(range(6), 2))
 def test_random_cells_give_the_results_of_the_engine(block, run_by_python, loops_only):
     for seed in range(8 * block, 8 * (block + 1)):
         ours, theirs, _ = run_random_cell(seed, backend="numba")

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from helpers import mostly_studies
 from programs import Builder, gru_step, program_by_chance, rnn_step, roll
 
 from tinygrad_rnn.compile import buffers, schedule
@@ -29,7 +30,7 @@ def check_equal(ours, theirs, source):
         )
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", mostly_studies(range(20), 8))
 def test_programs_by_chance_give_what_they_mean(block, monkeypatch):
     """In every second block all arrays count as large, so that dead ones are written over."""
     if block % 2:

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from eager_twins import assert_same, count_plain_runs, look_at
+from helpers import mostly_studies
 
 import tinygrad_rnn as tg
 
@@ -253,7 +254,7 @@ def check(seed, whole):
     assert all(type(r).__name__ == "Expected" for r in reasons), reasons  # a norm of 0, for example
 
 
-@pytest.mark.parametrize("first", range(0, CELLS, TOGETHER))
+@pytest.mark.parametrize("first", mostly_studies(range(0, CELLS, TOGETHER), 6))
 def test_random_cells(first):
     for seed in range(first, first + TOGETHER):
         try:
@@ -263,7 +264,7 @@ def test_random_cells(first):
             raise
 
 
-@pytest.mark.parametrize("first", range(0, STEPS, TOGETHER))
+@pytest.mark.parametrize("first", mostly_studies(range(0, STEPS, TOGETHER), 3))
 def test_random_whole_steps(first):
     for seed in range(first, first + TOGETHER):
         try:
