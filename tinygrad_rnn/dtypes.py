@@ -131,7 +131,7 @@ class StandIn:
     numbers: Any
     variable: Any
     tracer: Any
-    scalar: bool
+    scalar: bool = False
     item: Callable[[], Any]
 
 

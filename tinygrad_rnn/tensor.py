@@ -28,6 +28,10 @@ def _comparison(compare: Any) -> Any:
     return lambda self, other: compare(unwrap(self), unwrap(other))
 
 
+def _read_grad(value: Any) -> np.ndarray | None:
+    return recorder().gradient(value)
+
+
 def _store_grad(value: Any, grad: np.ndarray | None) -> None:
     """Set the gradient of a value, or of what stands for it."""
     messages.store_grad(see(value), grad)
@@ -126,9 +130,7 @@ class Tensor(Copyable, MoreOperators, Value):
             self.changed = next(clock)
         self.tracked = bool(wanted)
 
-    grad = property(
-        lambda self: recorder().gradient(self), _store_grad, doc="The gradient, or None."
-    )
+    grad = property(_read_grad, _store_grad, doc="The gradient, or None.")
     name = property(lambda self: self._name, messages.store_name, doc="The name in pictures.")
     shape = property(lambda self: self.array.shape, doc="Sizes of the axes, as a tuple.")
     ndim = property(lambda self: self.array.ndim, doc="Number of axes.")
