@@ -30,7 +30,7 @@ READS = frozenset(READS.split())
 
 METHODS = """
 mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace squeeze
-swapaxes dot ravel searchsorted ptp choose
+swapaxes dot ravel searchsorted choose
 """
 METHODS = frozenset(name for name in METHODS.split() if hasattr(np.ndarray, name))
 """Methods that are NumPy's function of the same name."""
@@ -189,7 +189,7 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
             return partial(getattr(np, name), self)
-        if hasattr(np.ndarray, name) and not name.startswith("__"):
+        if hasattr(self.numbers, name) and not name.startswith("__"):
             raise read_error(f"{name}()", self)
         raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 
