@@ -224,18 +224,3 @@ def test_a_source_runs_on_its_own():
     exec(written.source, space)
     for a, b in zip(space["step"](*inputs), written.run(*inputs), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize(("shape", "axis"), [((3, 4), 1), ((3, 4), 0), ((2, 3, 4), -1)])
-def test_parts_of_a_concatenation_are_written_into_their_places(shape, axis):
-    rng, b = np.random.default_rng(0), Builder()
-    h0, w = b.input("h0", rng.random(shape)), b.input("w", rng.random((4, 4)))
-    with b.loop(3, (), [("h", h0)]) as (loop, h):
-        first, second = b("matmul", h, w, name="first"), b("tanh", h, name="second")
-        both = b("concatenate", first, second, first, axis=axis, name="both")
-        loop.states.append(b("multiply", first, second, name="product"))
-        kept, total = b.stack(loop, both, "kept"), b.sum(loop, first, "total")
-    program, inputs = b.program(kept, total, program_loop(b).states[0].last)
-    source = write_numpy(program).source
-    assert "np.concatenate" not in source
-    check_program(program, inputs, [x * 0.5 for x in inputs])

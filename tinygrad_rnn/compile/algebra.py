@@ -12,13 +12,14 @@ from .rewriting import changing, count_uses, last_addition, loops_of, write
 def regroup_sums(program: Program) -> Program:
     """Add first, in a loop, the terms that do not depend on the states.
 
-    Of ``(x_t + h @ U) + b`` these are x_t and b: their sum can run before the loop.
+    Of ``((x_t + b) + h @ U) + c`` these are b and c, which are the same in all steps, and x_t:
+    their sum can run before the loop.
     """
     uses = count_uses(program)
     for loop in loops_of(program):
-        late, body = changing(loop), []
+        late, inside, body = changing(loop), set(loop.inside), []
         for line, terms in sums_of_terms(loop.body, uses):
-            early = [x for x in terms if x not in late]
+            early = sorted((x for x in terms if x not in late), key=inside.__contains__)
             if len(early) > 1 and len(early) < len(terms):
                 ordered = [*early, *(x for x in terms if x in late)]
                 line = last_addition(body, ordered, line.out)

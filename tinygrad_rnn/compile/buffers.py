@@ -53,7 +53,6 @@ class Body:
         if loop:
             self._give_states(loop)
             self._give_stacks(loop, outer)
-        self._join()
         self._reach_back()
         self._share()
 
@@ -117,31 +116,6 @@ class Body:
                 self.schedule.over_time[whole] = memory, 0
             if self._may_write(x) and x.dtype == whole.dtype:
                 self.spots[x] = Spot(memory, 0)
-
-    def _join(self) -> None:
-        """Let the parts of a concatenation be written into their places there."""
-        for line in reversed(self.lines if self.loop else []):
-            if isinstance(line, Loop) or line.function != "concatenate":
-                continue
-            y, spot, parts = line.out, self.spots.get(line.out), self._parts(line)
-            if not parts or (spot and (spot.whole or spot.memory.busy >= 0)):
-                continue
-            if self.loop and not spot and not self.pinned(y):
-                spot = self.spots[y] = Spot(Memory(y.shape, y.dtype, y))
-                self.schedule.buffers[self.loop].append(spot.memory)
-            if spot:
-                self.spots |= {x: Spot(spot.memory, spot.step, y, part) for x, part in parts}
-
-    def _parts(self, line: Instruction) -> list[tuple[Variable, tuple[int, int, int]]]:
-        """Return the arguments that can be written into a concatenation: axis, start and stop."""
-        found, axis, start = [], line.settings["axis"] % len(line.out.shape), 0
-        for x in line.uses:
-            stop = start + x.shape[axis]
-            fits = self._may_write(x) and x.dtype == line.out.dtype and start < stop
-            if fits and not self.pinned(x) and line.uses.count(x) == 1:
-                found.append((x, (axis, start, stop)))
-            start = stop
-        return found
 
     def _reach_back(self) -> None:
         """Let a value that leads to a result be written where the result will be."""

@@ -64,15 +64,13 @@ def is_number(x: Any) -> bool:
     return x.is_number if isinstance(x, Variable) else True
 
 
-def expression(
-    line: Instruction, args: Sequence[Text], helpers: Helpers, out: str = "", in_order: bool = True
-) -> Text:
+def expression(line: Instruction, args: Sequence[Text], helpers: Helpers, out: str = "") -> Text:
     """Return the right-hand side of a line, which writes into the array `out` if there is one."""
     into = f", out={out}" if out else ""
     if not out and has_symbol(line) and not _is_flat(line):
         return symbolic(line.function, args)
     if line.function == "matmul":
-        return _product(line, args, out, in_order)
+        return _product(line, args, out)
     if line.function in REDUCTIONS:
         return _reduction(line, args[0], into)
     if line.function in UFUNCS:
@@ -107,14 +105,14 @@ def _is_flat(line: Instruction) -> bool:
     return len(a) > 2 and len(b) == 2
 
 
-def _product(line: Instruction, args: Sequence[Text], out: str, in_order: bool) -> Text:
+def _product(line: Instruction, args: Sequence[Text], out: str) -> Text:
     """Return a matrix product: `np.dot` starts faster than ``@``, but needs entries in C order."""
     x, y = map(_shape, line.args)
-    if _is_flat(line) and in_order:
+    if _is_flat(line):
         rows = f"{args[0].inside(ATOM)}.reshape{(prod(x[:-1]), x[-1])}"
         into = f", out={out}.reshape{(prod(x[:-1]), y[-1])}" if out else ""
         return Text(f"np.dot({rows}, {args[1]}{into}).reshape{line.out.shape}")
-    name = "dot" if len(x) <= 2 and len(y) <= 2 and in_order else "matmul"
+    name = "dot" if len(x) <= 2 and len(y) <= 2 else "matmul"
     return Text(f"np.{name}({args[0]}, {args[1]}{f', out={out}' if out else ''})")
 
 
@@ -155,7 +153,7 @@ def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers)
     return {
         "where": lambda: f"np.where({several})",
         "concatenate": lambda: f"np.concatenate({tuple_text(args)}, axis={s['axis']}{into})",
-        "copy": lambda: f"np.array({a}{_named(s)})",
+        "copy": lambda: f"np.array({a})",
         "astype": lambda: _converted(line, a),
         "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
         "zeros": lambda: f"np.zeros({literal(s['shape'])}, {literal(np.dtype(s['dtype']))})",
@@ -170,10 +168,6 @@ def _converted(line: Instruction, a: Text) -> str:
     if is_number(line.args[0]):
         return f"np.{dtype.name}({a})"
     return f"{a.inside(ATOM)}.astype({literal(dtype)})"
-
-
-def _named(settings: dict[str, Any]) -> str:
-    return "".join(f", {name}={literal(value)}" for name, value in settings.items())
 
 
 def _array(line: Instruction, a: Text) -> str:

@@ -72,21 +72,24 @@ def put_entries(a: Any, index: Any, size: int) -> Any:
 
 
 def _gather(a: Any, *, index: Any) -> Any:
-    return _trace_of(a, index).emit_call(pick_entries, (a, _checked(index)), {})
+    return _trace_of(a, index).emit_call(pick_entries, (a, _checked(index, a.shape[-1])), {})
 
 
 def _scatter_rows(a: Any, *, index: Any, size: int) -> Any:
-    return _trace_of(a, index).emit_call(put_entries, (a, _checked(index), size), {})
+    return _trace_of(a, index).emit_call(put_entries, (a, _checked(index, size), size), {})
 
 
 def _trace_of(*arrays: Any) -> Any:
     return next(x.tracer for x in arrays if isinstance(x, TracedArray))
 
 
-def _checked(index: Any) -> Any:
-    """Return an index whose entries each call expects to be at least 0; NumPy checks the end."""
-    if index.size and index.dtype.kind == "i" and not expect(index.min() >= 0):
-        raise IndexError("expected integers of at least 0 in index")
+def _checked(index: Any, size: int) -> Any:
+    """Return an index whose entries each call expects to be in [0, size).
+
+    The condition is written as `check.class_indices` writes it, so that a loss tests it only once.
+    """
+    if index.size and index.dtype.kind == "i" and not expect(((index >= 0) & (index < size)).all()):
+        raise IndexError(f"expected integers in [0, {size}) in index")
     return index
 
 

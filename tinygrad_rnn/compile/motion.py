@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from .instructions import VIEWS, Instruction, Loop, Program, Variable
-from .over_time import OVER_TIME, Wholes, over_time, slices_of, stack
-from .rewriting import alias, around_loops
+from .over_time import OVER_TIME, Wholes, over_time, slices_of
+from .rewriting import around_loops
 
 LARGEST = 2**20
 """Bytes of an array over all steps above which elementwise work stays in its loop.
@@ -31,9 +31,6 @@ def hoist_invariants(program: Program) -> Program:
         return before, []
 
     return around_loops(program, hoist)
-
-
-# -- upwards ---------------------------------------------------------------------------------------
 
 
 def hoist_along_time(program: Program) -> Program:
@@ -93,77 +90,3 @@ def _is_light(line: Instruction, steps: int) -> bool:
 def _without(body: list[Any], moved: Iterable[Any]) -> list[Any]:
     gone = set(moved)
     return [line for line in body if line not in gone]
-
-
-# -- downwards -------------------------------------------------------------------------------------
-
-
-def sink_along_time(program: Program) -> Program:
-    """Move lines that only stacks keep to the place after their loop.
-
-    A product moves even if its arguments must be stacked for it.
-    """
-
-    def sink(loop: Loop) -> tuple[list[Any], list[Any]]:
-        late = _worth_sinking(loop, set(program.outputs))
-        inside, after = set(loop.inside), []
-        wholes = {**dict(loop.stacks), **slices_of(loop)}
-        late_results = {line.out for line in late}
-        for line in late:
-            for x in line.uses:
-                if x in inside and x not in late_results:
-                    stack(loop, wholes, x)
-            wholes[line.out] = over_time(after, line, wholes, loop.steps)
-        for x, whole in loop.stacks:
-            if x in late_results:
-                alias(after, whole, wholes[x])
-        loop.stacks = [pair for pair in loop.stacks if pair[0] not in late_results]
-        loop.body = _without(loop.body, late)
-        return [], after
-
-    return around_loops(program, sink)
-
-
-def _worth_sinking(loop: Loop, outputs: set[Variable]) -> list[Instruction]:
-    """Return the lines to move downwards; whatever reads one of them moves too."""
-    inside = set(loop.inside)
-    kept = {x for x, _ in loop.sums} | {state.next for state in loop.states}
-    shown = {x for x, whole in loop.stacks if whole in outputs}
-    late: dict[Variable, Instruction] = {}
-    for line in reversed(loop.body):
-        # an output must not become a view of an input
-        view = line.out in shown and line.function in VIEWS if isinstance(line, Instruction) else 0
-        if _has_form(line, inside) and line.out not in kept and not view:
-            late[line.out] = line
-        else:
-            kept.update(line.uses)
-    late = dict(reversed(late.items()))
-    while True:
-        staying = _staying(loop, late, inside)
-        if not staying:
-            return list(late.values())
-        for line in staying:  # so what it reads stays too
-            del late[line.out]
-
-
-def _staying(
-    loop: Loop, late: dict[Variable, Instruction], inside: set[Variable]
-) -> list[Instruction]:
-    """Return the lines that are not worth moving, and those that a line of the loop reads."""
-    moving = set(late.values())
-    read = {x for line in loop.body for x in line.uses if line not in moving}
-    ready = {*(x for x, _ in loop.stacks), *slices_of(loop), *late}
-    heavy: set[Variable] = set()
-    staying = []
-    for line in late.values():
-        uses = inside.intersection(line.uses)
-        product = line.function == "matmul" and len(uses) == 1
-        same_size = line.function in VIEWS and line.uses[0].nbytes == line.out.nbytes
-        if product or not heavy.isdisjoint(uses):
-            heavy.add(line.out)
-        elif not (same_size or (uses <= ready and _is_light(line, loop.steps))):
-            staying.append(line)
-            continue
-        if line.out in read:
-            staying.append(line)
-    return staying

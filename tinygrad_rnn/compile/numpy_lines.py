@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -150,14 +149,10 @@ class NumpyLines:
             self.say(f"if not {args[0].inside(SIGN)}:")
             self.say("    raise Expected")
             return
-        if line.function == "concatenate" and self._join(line, args):
-            return
         for x in _parts(line.settings) if line.function == "call" else ():
             if isinstance(x, np.ndarray):
                 self.helpers.arrays[id(x)] = self._constant(literal(x), "array")
-        spot = self.schedule.spots.get(line.out)
-        in_order = not spot or not spot.whole or prod(spot.whole.shape[: spot.part[0]]) == 1
-        text = expression(line, args, self.helpers, self._target(line), in_order)
+        text = expression(line, args, self.helpers, self._target(line))
         if y not in self.schedule.inline:
             self._set(y, text)
         elif self._is_fixed(line):
@@ -170,7 +165,7 @@ class NumpyLines:
         if not self.loops or line.function not in VIEWS or not line.uses:
             return False
         spot, buffers = self.schedule.spots.get(line.uses[0]), self.schedule.buffers
-        if not spot or spot.whole or spot.memory not in buffers[self.loops[-1]]:
+        if not spot or spot.memory not in buffers[self.loops[-1]]:
             return False
         return self.refs[line.uses[0]] == self.memories[spot.memory]
 
@@ -204,29 +199,8 @@ class NumpyLines:
         return self._spot(spot)
 
     def _spot(self, spot: Spot) -> str:
-        if spot.whole:
-            axis, start, stop = spot.part
-            return f"{self.names.of[spot.whole]}[{':, ' * axis}{start}:{stop}]"
         base = self.memories[spot.memory]
         return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
-
-    def _join(self, line: Instruction, args: list[Text]) -> bool:
-        """Write those parts of a concatenation that are not in their places yet."""
-        start, axis = 0, line.settings["axis"] % len(line.out.shape)
-        if not any(self._is_part(x, line.out) for x in line.args):
-            return False
-        for x, text in zip(line.uses, args, strict=True):
-            stop = start + x.shape[axis]
-            if not self._is_part(x, line.out):
-                self.say(f"{self.names.of[line.out]}[{':, ' * axis}{start}:{stop}] = {text}")
-            start = stop
-        self.refs[line.out] = Text(self.names.of[line.out])
-        self._keep(line.out)
-        return True
-
-    def _is_part(self, x: Any, whole: Variable) -> bool:
-        spot = self.schedule.spots.get(x)
-        return spot is not None and spot.whole is whole
 
     def _keep(self, x: Variable) -> None:
         """Write what the loop keeps of a value: its steps, and their sum."""

@@ -233,9 +233,6 @@ class NumpyText(NumpyLines):
         for x in dict.fromkeys(x for x, _ in (*loop.stacks, *loop.sums)):
             if x not in made:
                 self._keep(x)
-        for y in dict.fromkeys(schedule.spots[x].whole for x in made if x in schedule.spots):
-            if y and self._spot(schedule.spots[y]) != of[y]:
-                self.say(f"{of[y]} = {self._spot(schedule.spots[y])}", y.note)
 
     def _carry(self, loop: Loop) -> None:
         """Write the bottom of a step: what it leaves to the next one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,6 @@ from .instructions import (
 
 ELEMENTWISE = frozenset({*UFUNCS, "where", "astype", "copy"})
 """Functions that compute each entry of the result from one entry of each argument."""
-
-Line = Instruction | Loop
-Makers = dict[Variable, Instruction]
 
 
 def write(lines: list[Any], function: str, *args: Argument, **settings: Any) -> Variable:
@@ -86,7 +82,7 @@ def _dtype(function: str, args: tuple[Argument, ...], settings: dict[str, Any]) 
 # -- finding ---------------------------------------------------------------------------------------
 
 
-def makers(lines: Iterable[Any]) -> Makers:
+def makers(lines: Iterable[Any]) -> dict[Variable, Instruction]:
     """Return the instruction that assigns each variable, also of those inside of loops."""
     return {line.out: line for line in walk(lines) if isinstance(line, Instruction)}
 
@@ -169,21 +165,6 @@ def rename(program: Program, names: dict[Variable, Any]) -> None:
     program.outputs = [kept(x) for x in program.outputs]
 
 
-def each_line(lines: Iterable[Any], rewrite: Callable[[Instruction, list[Any]], None]) -> list[Any]:
-    """Rewrite all instructions: ``rewrite(line, new)`` appends to `new` what is to be in its place.
-
-    Loops stay, with their lines rewritten in the same way.
-    """
-    new: list[Any] = []
-    for line in lines:
-        if isinstance(line, Loop):
-            line.body = each_line(line.body, rewrite)
-            new.append(line)
-        else:
-            rewrite(line, new)
-    return new
-
-
 Around = Callable[[Loop], tuple[list[Any], list[Any]]]
 
 
@@ -211,30 +192,6 @@ def _around(lines: list[Any], rewrite: Around) -> list[Any]:
 def loops_of(program: Program) -> list[Loop]:
     """Return all loops, also those inside of loops."""
     return [line for line in walk(program.lines) if isinstance(line, Loop)]
-
-
-def sort_lines(lines: list[Any]) -> list[Any]:
-    """Return the lines so that each comes after those it reads, and otherwise in their order."""
-    maker = {y: line for line in lines for y in line.results}
-    read = {line: [maker[x] for x in line.uses if x in maker] for line in lines}
-    effects = [line for line in lines if line.has_effect]
-    for earlier, line in pairwise(effects):
-        read[line].append(earlier)
-    ordered: dict[Any, None] = {}
-    entered: set[Any] = set()
-    for line in lines:
-        waiting = [line]
-        while waiting:
-            top = waiting[-1]
-            missing = [x for x in read[top] if x not in ordered]
-            if missing and top not in ordered:
-                if top in entered:
-                    raise ValueError("lines that read each other's results have no order")
-                entered.add(top)
-                waiting += missing
-            else:
-                ordered[waiting.pop()] = None
-    return list(ordered)
 
 
 def copied(program: Program) -> Program:

@@ -69,22 +69,10 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """The place where a value is written: an array, its entry ``[t + step]``, or a part of that.
-
-    Attributes
-    ----------
-    memory : Memory
-    step : int or None
-    whole : Variable or None
-        The concatenation that the value is a part of.
-    part : tuple of int
-        Its place there: the axis, and the first and last entry of it.
-    """
+    """The place where a value is written: an array, or its entry ``[t + step]``."""
 
     memory: Memory
     step: int | None = None
-    whole: Variable | None = None
-    part: tuple[int, int, int] = (0, 0, 0)
 
 
 class MemoryPlan:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .instructions import VIEWS, Instruction, Loop, Program, Variable, walk
-from .rewriting import dependencies, reach, rename
+from .rewriting import dependencies, makers, reach, rename
 
 
 def eliminate_dead_code(program: Program) -> Program:
@@ -34,7 +34,7 @@ def _live(lines: list[Any], live: set[Variable]) -> list[Any]:
 
 
 def propagate_copies(program: Program) -> Program:
-    """Read the original in place of values that are equal to it.
+    """Read the original in place of values that are equal to it, and of views that cancel out.
 
     A copy stays if without it an output would share memory with an input or another output.
     """
@@ -51,8 +51,11 @@ def propagate_copies(program: Program) -> Program:
         names[y] = x
         shows[y] = [x]
 
+    made = makers(program.lines)
     for line in walk(program.lines):
         if isinstance(line, Instruction):
+            if line.uses and line.args[0] in made:
+                _compose(line, made[line.args[0]])
             if _is_copy(line):
                 replace(line.out, line.uses[0], line.function in VIEWS)
             continue
@@ -93,7 +96,7 @@ def _is_copy(line: Instruction) -> bool:
         case "astype" | "reshape" | "broadcast_to":
             return True
         case "copy":
-            return not line.settings  # else a copy in another order, which is meant
+            return True
         case "concatenate":
             return len(line.args) == 1
         case "transpose":
@@ -109,6 +112,17 @@ def _is_copy(line: Instruction) -> bool:
         case "divide" | "power":
             return _is_literal(line.args[1], 1)
     return False
+
+
+def _compose(line: Instruction, first: Instruction) -> None:
+    """Write a transpose of a transpose, or a reshape of a reshape, as one view."""
+    match first.function, line.function:
+        case "reshape", "reshape":
+            line.args = first.args
+        case "transpose", "transpose":
+            axes = first.settings["axes"]
+            line.args = first.args
+            line.settings = {"axes": tuple(axes[i] for i in line.settings["axes"])}
 
 
 def _is_literal(x: Any, number: int) -> bool:

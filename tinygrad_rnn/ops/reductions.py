@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..dtypes import as_ndarray, widen
 from ..errors import argument_error, describe
 from ..errors.named_calls import explain_names
-from ..graph import unwrap
+from ..graph import Value, unwrap
 from .definition import op
 from .elementwise import exp, sqrt
 from .half_precision import HALF, compute_in_float32, mark_in_float32
@@ -316,7 +316,8 @@ logsumexp.vjps(
 def scale(g: Any, p: Any) -> Any:
     """Return ``g * p`` for probabilities `p`, with 0 where p is 0, even if g is infinite or NaN."""
     chosen = p != 0
-    return keep_where(chosen, keep_where(chosen, g) * p)
+    product = keep_where(chosen, g) * p
+    return keep_where(chosen, product) if isinstance(product, Value) else product
 
 
 def replace_minus_inf(y: Any) -> Any:
