@@ -99,10 +99,6 @@ class Value:
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 
 
-IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
-"""Immutable types: a setting, or an entry of an index, of these types needs no copy."""
-
-
 class Eager:
     """The recorder of plain execution: what happens at each event if nothing else is asked for.
 

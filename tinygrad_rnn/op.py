@@ -17,16 +17,18 @@ from typing import Any
 
 from numpy import ndarray
 
-from .copying import frozen_copy
 from .dtypes import as_constant, as_ndarray, as_numpy_arguments, cast_result
 from .errors import messages
-from .graph import EAGER, IMMUTABLE, Node, Value, clock, context
+from .graph import EAGER, Node, Value, clock, context, unwrap
 
 Function = Callable[..., Any]
 new = object.__new__
 
 PLAIN = frozenset({ndarray, float, int, bool})
 """The types of constants that an op uses without converting them."""
+
+IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
+"""Immutable types: a setting, or an entry of an index, of these types needs no copy."""
 
 REAL = (-inf, inf)
 """The domain of an op that accepts every real number."""
@@ -218,6 +220,22 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     if recorder is not EAGER:
         recorder.record(op, inputs, arrays, params, out)
     return out
+
+
+def frozen_copy(setting: Any) -> Any:
+    """Return a setting to store on a node: arrays are copied, because the caller may change them.
+
+    A Tensor that requires gradients is returned unchanged, because no gradient would flow back
+    through a copy.
+    """
+    if isinstance(setting, ndarray):
+        return setting.copy()
+    if type(setting) in (tuple, list):
+        return type(setting)([frozen_copy(part) for part in setting])
+    if isinstance(setting, Value) and not setting.tracked:
+        kind: Any = type(setting)
+        return kind(unwrap(setting).copy(), name=setting.name)
+    return setting
 
 
 def rule_source(rule: Function) -> str:

@@ -19,8 +19,8 @@ import numpy as np
 from .. import ops
 from ..dtypes import StandIn, as_ndarray
 from ..errors import argument_error
-from ..graph import IMMUTABLE, Value, unwrap
-from ..op import registry
+from ..graph import Value, unwrap
+from ..op import IMMUTABLE, registry
 from . import ufunc_methods
 from .composition import compositions, numpy_name
 from .operands import as_sequence, with_dtype

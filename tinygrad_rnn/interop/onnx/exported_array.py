@@ -15,7 +15,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ...dtypes import StandIn
 from ...errors import argument_error, describe
-from ...graph import IMMUTABLE, Value, recorder
+from ...graph import Value, recorder
+from ...op import IMMUTABLE
 from ...ops import elementwise, indexing, numpy_protocol
 from ...ops.array_methods import ArrayMethods
 
