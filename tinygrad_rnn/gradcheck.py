@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import check
+from .blocks import enable_grad
 from .errors import argument_error
 from .errors.user_warning import warn_user
-from .graph import enable_grad, toposort, unwrap
+from .graph import toposort, unwrap
 from .op import Op
 from .ops import concatenate
 from .tensor import Tensor

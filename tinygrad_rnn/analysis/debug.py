@@ -15,9 +15,10 @@ from weakref import ref
 import numpy as np
 
 from .. import check
+from ..blocks import Recorder, open_blocks
 from ..dtypes import StandIn
-from ..errors import NonFiniteError, WrittenError, argument_error, describe, messages
-from ..graph import Recorder, Value, blocks, context, unwrap
+from ..errors import NonFiniteError, WrittenError, argument_error, describe
+from ..graph import Value, context, unwrap
 from ..op import registry
 from .source_location import find_user_location
 from .write_guard import Guard
@@ -109,7 +110,7 @@ class debug:
             raise WrittenError(message) from error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        messages.runs_at_once("debug()", function)
+        check.runs_at_once("debug()", function)
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -120,7 +121,7 @@ class debug:
 
     def _watches(self) -> list[Watch]:
         """Return the entries of this block in this thread or task that have not ended."""
-        recorders = dict.fromkeys(state[2] for state in (*blocks.get(), context.get()))
+        recorders = dict.fromkeys(state[2] for state in (*open_blocks.get(), context.get()))
         return [r for r in recorders if isinstance(r, Watch) and r.block is self]
 
     # -- checks ----------------------------------------------------------------------------------

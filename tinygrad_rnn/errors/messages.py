@@ -9,7 +9,7 @@ import their classes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ import numpy as np
 from ..scope_part import format_scope
 from . import argument_error, describe
 from .argument_names import name_error
-
-DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
-"""Tests for functions whose body runs after the call."""
 
 # -- arguments -------------------------------------------------------------------------------------
 
@@ -35,15 +32,6 @@ def flag(operation: str, argument: str, value: Any) -> bool:
     """Return `value` if it is a bool; else raise TypeError, because bool("no") would be True."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
-
-
-def runs_at_once(block: str, function: Callable[..., Any]) -> None:
-    """Raise TypeError for a generator or async function: its body runs after the block."""
-    if any(is_deferred(function) for is_deferred in DEFERRED):
-        expected = "a function that finishes its work before it returns"
-        got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
-        fix = f"use `with tg.{block}:` inside the function, and not around a yield"
-        raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
 
 
 def floating(operation: str, argument: str, array: np.ndarray) -> None:

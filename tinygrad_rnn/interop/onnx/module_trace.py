@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from ... import check, tree
+from ...blocks import Recorder, close_block, open_block
 from ...errors import describe
-from ...graph import EAGER, Recorder, Value, clock, close_block, open_block
+from ...graph import EAGER, Value, clock
 from ...nn import GRU, LSTM, RNN, Embedding, LayerNorm, Module
 from ...tensor import Tensor
 from .exported_array import ExportedArray, list_traced, refusal, to_plain
