@@ -149,8 +149,8 @@ class Eager:
         """Update the parameters of an optimizer."""
         optimizer._update_all()
 
-    def begin_backward(self, order: list[Value]) -> None:
-        """A backward pass through these values, newest first, begins."""
+    def visit(self, y: Value) -> None:
+        """A backward pass has reached y: the rules of the op that made it are about to run."""
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         """The op of y has contributed to the gradient of its input x; `total` is the sum so far."""

@@ -89,7 +89,7 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         self.arity = None if self.variadic or self.defaults else len(self.inputs)
         self.rules: dict[str, Function] = {}
-        self.rules_in_order: tuple[Function, ...] = ()
+        self.rules_in_order: tuple[Any, ...] = ()
         self.has_all_rules = False
         update_wrapper(self, self.forward)
 
@@ -106,9 +106,7 @@ class Op:
         """
         messages.check_rules(self, rules)
         self.rules = rules
-        self.rules_in_order = tuple([rules.get(name, _no_rule) for name in self.inputs])
-        if self.variadic and rules:
-            self.rules_in_order = (_one_for_each_input(self.name, *self.rules_in_order),)
+        self.rules_in_order = tuple([rules.get(name) for name in self.inputs])
         self.has_all_rules = len(rules) == len(self.inputs)
         return self
 
@@ -249,19 +247,3 @@ def rule_source(rule: Function) -> str:
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][start:]
     return " ".join(b" ".join(lines).decode().split())
-
-
-def _one_for_each_input(op: str, rule: Function) -> Function:
-    """Return the rule of a variadic op with a check: it must return one array for each input.
-
-    `op` is the name. A reference to the op itself would be a cycle, which delays freeing memory.
-    """
-
-    def checked(g: Any, y: Any, *inputs: Any, **params: Any) -> Any:
-        return messages.check_contributions(op, rule(g, y, *inputs, **params), len(inputs))
-
-    return checked
-
-
-def _no_rule(*_: Any, **__: Any) -> None:
-    """Stand in for a missing rule. This never runs, because the input must be a constant."""

@@ -136,11 +136,10 @@ class debug:
         if out.node is not None:
             self._protect(out, location)
 
-    def _check_writes(self, order: Iterable[Value]) -> None:
-        """Check, before a backward pass, that the arrays of the graph are unchanged."""
+    def _check_writes(self, y: Value) -> None:
+        """Check, before the rules of y's op run, that the arrays of the op are unchanged."""
         location = find_user_location(sys._getframe(1))
-        for y in order:
-            self.guard.require_unchanged((*y.node.arrays, y.array), location)
+        self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
     def _forget_used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
@@ -250,10 +249,10 @@ class Watch(Recorder):
         if self._is_on() and not isinstance(out.array, StandIn):
             self.block._check_result(op, inputs, arrays, params, out)
 
-    def begin_backward(self, order: list[Value]) -> None:
-        self.outer.begin_backward(order)
+    def visit(self, y: Value) -> None:
+        self.outer.visit(y)
         if self._is_on() and self.block.writes:
-            self.block._check_writes(order)
+            self.block._check_writes(y)
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         self.outer.contribute(y, x, contribution, total)

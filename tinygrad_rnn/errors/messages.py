@@ -193,14 +193,14 @@ def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     return argument_error("backward", argument, expected, got, fix, kind)
 
 
-def check_contributions(op: str, contributions: Any, n: int) -> Any:
-    """Return what the rule of a variadic op returned; raise TypeError unless it is `n` arrays."""
-    is_list = isinstance(contributions, list | tuple)
+def check_contributions(node: Any, contributions: Any) -> Any:
+    """Return the contributions of a variadic op; raise TypeError unless each input has one."""
+    is_list, n = isinstance(contributions, list | tuple), len(node.inputs)
     if not is_list or len(contributions) != n:
         expected = f"a list of {n}, one array for each input"
         got = f"a list of {len(contributions)}" if is_list else describe(contributions)
         fix = "return a list or tuple, with zeros for an input that has no gradient"
-        raise argument_error("backward", f"rule of {op}", expected, got, fix, TypeError)
+        raise argument_error("backward", f"rule of {node.op.name}", expected, got, fix, TypeError)
     return contributions
 
 
