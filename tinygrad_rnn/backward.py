@@ -22,7 +22,7 @@ from .graph import EAGER, Node, Value, recorder
 from .op import Op, apply
 
 NO_GRADIENT: Any = object()
-"""What a rule returns for an input that gets no gradient, not even zeros."""
+"""The result of a rule for an input that gets no gradient, not even zeros."""
 
 Watch = Callable[[Value, Value, Any, Any], None]
 

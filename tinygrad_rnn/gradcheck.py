@@ -248,7 +248,7 @@ def argument_names(f: Callable[..., Any], n: int) -> list[str]:
 
 
 def list_ops(value: Tensor) -> str:
-    """Return the names of the ops that `value` was computed with, for an error message."""
+    """Return the names of the ops that `value` was computed with, as text of an error message."""
     nodes = [v.node for v in toposort(value) if v.node is not None] if value.node else []
     return ", ".join(sorted({node.op.name for node in nodes})) or "none"
 

@@ -331,7 +331,7 @@ def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
 
 
 def _format_origin(x: Any) -> str:
-    """Return the name of an input. If it has no name, say what made it or what it is."""
+    """Return the name of an input. Without a name, return what made it or what it is."""
     if not isinstance(x, Value):
         return getattr(x, "name", None) or "an array"
     return x.name or (f"the result of {x.node.op.name}" if x.node else "a Tensor")

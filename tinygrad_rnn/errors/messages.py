@@ -139,7 +139,7 @@ def explain(error: Exception, op: Any, inputs: Any, taken: int, params: Any) -> 
     got = ", ".join([f"{n}: {describe(x)}" for n, x in zip(names, inputs, strict=False)]) or "none"
     is_dtype = any(text in str(error) for text in DTYPE_ERRORS)
     fix = "convert with .astype(float) first" if is_dtype else op.fix
-    reason = str(error).partition(", use the")[0]  # NumPy recommends ^, which Tensors refuse
+    reason = str(error).partition(", use the")[0]  # NumPy recommends ^, which Tensors lack
     text = f"{op.name}: {reason}; got {got}" + (f"; {fix}" if fix else "")
     # A subclass of TypeError may not accept a text as its only argument.
     better = (TypeError if isinstance(error, TypeError) else type(error))(text)
