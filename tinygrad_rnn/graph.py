@@ -7,6 +7,8 @@ frees a graph when no reference to its result is left.
 
 Every node has an `index`; a node that is recorded later has a larger one. An op can only use values
 that exist already, so sorting by `index` gives a topological order without recursion.
+
+Other parts of the library see what a program does through its recorder. `Eager` lists the events.
 """
 
 from __future__ import annotations
