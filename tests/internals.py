@@ -31,7 +31,6 @@ from tinygrad_rnn.app.train import Options, Trainer, demo_text
 from tinygrad_rnn.app.transliterate import HANDLER, read_symbol, transliterate
 from tinygrad_rnn.backward import backward_pass
 from tinygrad_rnn.compile.guards import guard
-from tinygrad_rnn.copying import Copyable
 from tinygrad_rnn.draw import render
 from tinygrad_rnn.errors import NonFiniteError, NotCompilable, WrittenError
 from tinygrad_rnn.errors.argument_names import ELSEWHERE
@@ -70,7 +69,6 @@ __all__ = [
     "Architecture",
     "CharModel",
     "CheckpointFile",
-    "Copyable",
     "Lesson",
     "MathMath",
     "Node",

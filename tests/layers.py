@@ -14,7 +14,7 @@ import tinygrad_rnn
 ROOT = Path(tinygrad_rnn.__file__).parent
 LAYERS = {
     "foundations": ["scope_part", "errors", "dtypes", "tree"],
-    "engine": ["graph", "check", "copying", "op", "backward"],
+    "engine": ["graph", "check", "blocks", "op", "backward"],
     "tensors": ["ops", "tensor", "transforms", "gradcheck", "serialize", "parallel"],
     "networks": ["scan", "nn", "optim", "text"],
     "looking": ["analysis", "draw"],

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import nn, ops, optim, text
 from .analysis.debug import debug
+from .blocks import no_grad, scope
 from .dtypes import get_default_dtype, set_default_dtype
 from .gradcheck import GradcheckError, gradcheck
-from .graph import no_grad, scope
 from .ops import *  # noqa: F403
 from .ops.definition import op
 from .ops.missing_names import missing

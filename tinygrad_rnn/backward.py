@@ -22,7 +22,7 @@ from .graph import EAGER, Node, Value, recorder
 from .op import Op, apply
 
 NO_GRADIENT: Any = object()
-"""What a rule returns for an input that gets no gradient, not even zeros."""
+"""The result of a rule for an input that gets no gradient, not even zeros."""
 
 Watch = Callable[[Value, Value, Any, Any], None]
 
@@ -101,8 +101,6 @@ def backward_pass(
     sparse: dict[Value, list[SparseGrad]] = {}
     owned: set[Value] = set()
     events = recorder()
-    if events is not EAGER:
-        events.begin_backward(order := list(order))
     for y in order:
         g = cotangents.pop(y, None)
         if y in sparse:
@@ -114,9 +112,13 @@ def backward_pass(
         node: Any = y.node
         if node.used > 1:
             raise messages.used_error(y)
+        if events is not EAGER:
+            events.visit(y)
         rules, params = node.op.rules_in_order, node.params
         arguments = (g, y, *_recorded_inputs(node)) if record else (g, y.array, *node.arrays)
-        together = rules[0](*arguments, **params) if node.op.variadic else None
+        together = None
+        if node.op.variadic:  # one rule for all inputs
+            together = messages.check_contributions(node, rules[0](*arguments, **params))
         for i, x in enumerate(node.inputs):
             if isinstance(x, Value) and x.tracked:
                 if x.changed > node.index:

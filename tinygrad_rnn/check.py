@@ -6,6 +6,7 @@ and the argument first, because the error message contains both.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ import numpy as np
 from .dtypes import as_dtype as dtype
 from .dtypes import as_ndarray, real_dtype
 from .errors import argument_error, describe
-from .errors.messages import flag, floating, instance, numbers_error, runs_at_once
+from .errors.messages import flag, floating, instance, numbers_error
 from .graph import expect
 
 __all__ = [
@@ -27,6 +28,9 @@ __all__ = [
     "one_of", "ordered", "probability", "real_array", "real_dtype", "require", "runs_at_once",
     "shape", "unique",
 ]  # fmt: skip
+
+DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
+"""Tests for functions whose body runs after the call."""
 
 # -- settings --------------------------------------------------------------------------------------
 
@@ -59,6 +63,15 @@ def shape(operation: str, argument: str, x: Any, expected: tuple[int, ...], fix:
 def callable(operation: str, argument: str, value: Any, expected: str, fix: str) -> Any:
     """Return `value` if it can be called, else raise TypeError."""
     return instance(operation, argument, value, Callable, expected, fix)
+
+
+def runs_at_once(block: str, function: Callable[..., Any]) -> None:
+    """Raise TypeError for a generator or async function: its body runs after the block."""
+    if any(is_deferred(function) for is_deferred in DEFERRED):
+        expected = "a function that finishes its work before it returns"
+        got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
+        fix = f"use `with tg.{block}:` inside the function, and not around a yield"
+        raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
 
 
 def iterable(operation: str, argument: str, value: Any, expected: str, fix: str) -> Iterable[Any]:

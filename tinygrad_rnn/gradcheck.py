@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import check
+from .blocks import enable_grad
 from .errors import argument_error
 from .errors.user_warning import warn_user
-from .graph import enable_grad, toposort, unwrap
+from .graph import toposort, unwrap
 from .op import Op
 from .ops import concatenate
 from .tensor import Tensor
@@ -247,7 +248,7 @@ def argument_names(f: Callable[..., Any], n: int) -> list[str]:
 
 
 def list_ops(value: Tensor) -> str:
-    """Return the names of the ops that `value` was computed with, for an error message."""
+    """Return the names of the ops that `value` was computed with, as text of an error message."""
     nodes = [v.node for v in toposort(value) if v.node is not None] if value.node else []
     return ", ".join(sorted({node.op.name for node in nodes})) or "none"
 

@@ -7,21 +7,21 @@ frees a graph when no reference to its result is left.
 
 Every node has an `index`; a node that is recorded later has a larger one. An op can only use values
 that exist already, so sorting by `index` gives a topological order without recursion.
+
+Other parts of the library see what a program does through its recorder. `Eager` lists the events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ContextDecorator
 from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from .errors import messages
-from .scope_part import Scope, ScopePart, format_scope
+from .scope_part import Scope, format_scope
 
 clock = count(1)
 """A counter that orders events: a new node, a replaced array, the start of a call or a scan."""
@@ -99,10 +99,6 @@ class Value:
     __hash__ = object.__hash__  # as keys, two values are equal only if they are the same object
 
 
-IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
-"""Immutable types: a setting, or an entry of an index, of these types needs no copy."""
-
-
 class Eager:
     """The recorder of plain execution: what happens at each event if nothing else is asked for.
 
@@ -155,8 +151,8 @@ class Eager:
         """Update the parameters of an optimizer."""
         optimizer._update_all()
 
-    def begin_backward(self, order: list[Value]) -> None:
-        """A backward pass through these values, newest first, begins."""
+    def visit(self, y: Value) -> None:
+        """A backward pass has reached y: the rules of the op that made it are about to run."""
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         """The op of y has contributed to the gradient of its input x; `total` is the sum so far."""
@@ -174,11 +170,9 @@ Context = tuple[bool, Scope, Any]
 context: ContextVar[Context] = ContextVar("tinygrad_rnn", default=(True, (), EAGER))
 """True if ops are recorded as nodes, the current scope, and the recorder.
 
-Each thread and async task has its own.
+Each thread and async task has its own. The ``with`` blocks of `blocks` change it, `no_grad` for
+example.
 """
-
-blocks: ContextVar[tuple[Context, ...]] = ContextVar("tinygrad_rnn.blocks", default=())
-"""The value of `context` before each open block, the innermost last."""
 
 
 def recorder() -> Any:
@@ -204,149 +198,6 @@ def expect(condition: Any) -> bool:
 def allow(condition: Any) -> bool:
     """Return a condition that only saves work: the code after it is right in both cases."""
     return context.get()[2].allow(condition)
-
-
-def open_block(change: Callable[[bool, Scope, Any], Context]) -> None:
-    """Change `context` until the matching `close_block`."""
-    blocks.set((*blocks.get(), context.get()))
-    context.set(change(*context.get()))
-
-
-def close_block() -> None:
-    """Restore the `context` from before the innermost open block.
-
-    A generator that is closed in another task finds no block there.
-    """
-    if opened := blocks.get():
-        context.set(opened[-1])
-        blocks.set(opened[:-1])
-
-
-class Recorder:
-    """A block that sees the events of its thread or task.
-
-    A subclass defines the methods of the events that it handles. All other events go to `outer`,
-    the recorder around it. To let an event happen, a method calls that of `outer`.
-    """
-
-    outer: Any = EAGER
-
-    def __enter__(self) -> Any:
-        if any(state[2] is self for state in (*blocks.get(), context.get())):
-            raise RuntimeError(f"{self!r}: the block is open already; make another one")
-        self.outer = recorder()
-        open_block(lambda recording, here, _: (recording, here, self))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """End the block. It need not be the innermost one: a generator may hold it open.
-
-        A generator that is closed in another task does not find the block there.
-        """
-        states = [*blocks.get(), context.get()]
-        begin = next((i for i, state in enumerate(states) if state[2] is self), None)
-        if begin is None:
-            return
-        del states[begin]
-        for i, (recording, here, inner) in enumerate(states):
-            if inner is self:
-                states[i] = recording, here, self.outer
-            elif isinstance(inner, Recorder) and inner.outer is self:
-                inner.outer = self.outer
-        blocks.set(tuple(states[:-1]))
-        context.set(states[-1])
-
-    def __getattr__(self, event: str) -> Any:
-        return getattr(self.outer, event)
-
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Block(ContextDecorator):
-    """A context manager and decorator that changes `context` while its block runs."""
-
-    def __init__(self, name: str, change: Callable[[bool, Scope, Any], Context]):
-        self.name, self.change = name, change
-
-    def __enter__(self) -> None:
-        open_block(self.change)
-
-    def __exit__(self, *error: object) -> None:
-        close_block()
-
-    def __call__(self, func: Function) -> Function:
-        messages.runs_at_once(self.name, func)
-        return super().__call__(func)
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-def no_grad() -> Block:
-    """Turn recording off for a block or a decorated function, so that results have no graph.
-
-    This affects the current thread or async task only. It ends with the block, even if the block
-    raises an error.
-
-    Returns
-    -------
-    context manager and decorator
-
-    Raises
-    ------
-    TypeError
-        If it decorates a generator or an async function, whose body runs after the call.
-
-    Examples
-    --------
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
-    >>> with tg.no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-    return Block("no_grad()", lambda recording, here, recorder: (False, here, recorder))
-
-
-def enable_grad() -> Block:
-    """Turn recording on in a block, even inside of `no_grad`, so that its results have a graph."""
-    return Block("enable_grad()", lambda recording, here, recorder: (True, here, recorder))
-
-
-def scope(*parts: str | int) -> Block:
-    """Record the nodes of a block under names (str) and time steps (int) in the current scope.
-
-    Parameters
-    ----------
-    *parts : str or int
-        The names and time steps, the outermost first.
-
-    Returns
-    -------
-    context manager and decorator
-
-    Raises
-    ------
-    TypeError
-        If a part is neither a str nor an int.
-
-    Examples
-    --------
-    >>> import tinygrad_rnn as tg
-    >>> x = tg.Tensor([1.0, 2.0], requires_grad=True)
-    >>> with tg.scope("encoder", 0):
-    ...     y = x * 2
-    >>> [str(part) for part in y.node.scope]
-    ['encoder', 't=0']
-    """
-    for i, part in enumerate(parts):
-        kinds = () if isinstance(part, bool) else (str, int, np.integer)
-        expected, fix = "a name (str) or a time step (int)", "use str(...) or int(...) on the part"
-        messages.instance("scope", f"parts[{i}]", part, kinds, expected, fix)
-    inner = tuple([ScopePart.of(part) for part in parts])
-    return Block("scope(...)", lambda on, here, recorder: (on, here + inner, recorder))
 
 
 def toposort(root: Value) -> list[Value]:

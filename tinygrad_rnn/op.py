@@ -17,16 +17,18 @@ from typing import Any
 
 from numpy import ndarray
 
-from .copying import frozen_copy
 from .dtypes import as_constant, as_ndarray, as_numpy_arguments, cast_result
 from .errors import messages
-from .graph import EAGER, IMMUTABLE, Node, Value, clock, context
+from .graph import EAGER, Node, Value, clock, context, unwrap
 
 Function = Callable[..., Any]
 new = object.__new__
 
 PLAIN = frozenset({ndarray, float, int, bool})
 """The types of constants that an op uses without converting them."""
+
+IMMUTABLE = frozenset({int, float, bool, str, type(...), type(None)})
+"""Immutable types: a setting, or an entry of an index, of these types needs no copy."""
 
 REAL = (-inf, inf)
 """The domain of an op that accepts every real number."""
@@ -87,7 +89,7 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arguments)
         self.arity = None if self.variadic or self.defaults else len(self.inputs)
         self.rules: dict[str, Function] = {}
-        self.rules_in_order: tuple[Function, ...] = ()
+        self.rules_in_order: tuple[Any, ...] = ()
         self.has_all_rules = False
         update_wrapper(self, self.forward)
 
@@ -104,9 +106,7 @@ class Op:
         """
         messages.check_rules(self, rules)
         self.rules = rules
-        self.rules_in_order = tuple([rules.get(name, _no_rule) for name in self.inputs])
-        if self.variadic and rules:
-            self.rules_in_order = (_one_for_each_input(self.name, *self.rules_in_order),)
+        self.rules_in_order = tuple([rules.get(name) for name in self.inputs])
         self.has_all_rules = len(rules) == len(self.inputs)
         return self
 
@@ -220,6 +220,22 @@ def apply(op: Op, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
     return out
 
 
+def frozen_copy(setting: Any) -> Any:
+    """Return a setting to store on a node: arrays are copied, because the caller may change them.
+
+    A Tensor that requires gradients is returned unchanged, because no gradient would flow back
+    through a copy.
+    """
+    if isinstance(setting, ndarray):
+        return setting.copy()
+    if type(setting) in (tuple, list):
+        return type(setting)([frozen_copy(part) for part in setting])
+    if isinstance(setting, Value) and not setting.tracked:
+        kind: Any = type(setting)
+        return kind(unwrap(setting).copy(), name=setting.name)
+    return setting
+
+
 def rule_source(rule: Function) -> str:
     """Return the source of a lambda's body, located by the positions stored in its bytecode."""
     code = rule.__code__
@@ -231,19 +247,3 @@ def rule_source(rule: Function) -> str:
     lines[-1] = lines[-1][:end]
     lines[0] = lines[0][start:]
     return " ".join(b" ".join(lines).decode().split())
-
-
-def _one_for_each_input(op: str, rule: Function) -> Function:
-    """Return the rule of a variadic op with a check: it must return one array for each input.
-
-    `op` is the name. A reference to the op itself would be a cycle, which delays freeing memory.
-    """
-
-    def checked(g: Any, y: Any, *inputs: Any, **params: Any) -> Any:
-        return messages.check_contributions(op, rule(g, y, *inputs, **params), len(inputs))
-
-    return checked
-
-
-def _no_rule(*_: Any, **__: Any) -> None:
-    """Stand in for a missing rule. This never runs, because the input must be a constant."""

@@ -317,7 +317,7 @@ def _abort_after_an_exception(mpi: Any) -> None:
 
 @cache
 def _say_goodbye_at_the_end(mpi: Any) -> None:
-    """When this process ends without an exception, tell the others, and wait until they know.
+    """Tell the others when this process ends without an exception, and wait until they know.
 
     A process that still calls `average_gradients` reads the goodbye in place of an entry. Without
     the goodbye, that process would wait forever.

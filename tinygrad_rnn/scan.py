@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from . import check, ops, tree
 from .errors import argument_error, describe
-from .graph import ScopePart, clock, context, recorder
+from .graph import clock, context, recorder
 from .ops.collector import collector_paused
+from .scope_part import ScopePart
 from .tensor import Tensor
 
 RETURNS_A_PAIR = "a function that returns (output, state)"

@@ -10,11 +10,10 @@ import numpy as np
 
 from . import ops
 from .backward import accumulate, backward_pass
-from .copying import Copyable
 from .dtypes import as_array, as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import IMMUTABLE, Value, clock, recorder, see, toposort, unwrap
-from .op import apply
+from .graph import Value, clock, recorder, see, toposort, unwrap
+from .op import IMMUTABLE, apply
 from .ops import numpy_protocol
 from .ops.collector import collector_paused
 from .ops.indexing import frozen_index
@@ -37,7 +36,7 @@ def _store_grad(value: Any, grad: np.ndarray | None) -> None:
     messages.store_grad(see(value), grad)
 
 
-class Tensor(Copyable, MoreOperators, Value):
+class Tensor(MoreOperators, Value):
     """An array that remembers how it was computed, so that gradients can flow back.
 
     Parameters
@@ -234,6 +233,17 @@ class Tensor(Copyable, MoreOperators, Value):
             value.node.used = used
         recorder().end_backward(order)
 
+    # -- copies ------------------------------------------------------------------------------------
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        messages.check_leaf("copy.deepcopy", self)
+        grad = None if self.grad is None else self.grad.copy()
+        return _rebuild(type(self), self.array.copy(), grad, self.tracked, self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        messages.check_leaf("pickle", self)
+        return _rebuild, (type(self), self.array, self.grad, self.tracked, self.name)
+
     # -- operators ---------------------------------------------------------------------------------
 
     def __add__(self, other: Any) -> Self:
@@ -294,3 +304,10 @@ class Tensor(Copyable, MoreOperators, Value):
         return np.array(array, dtype=dtype, copy=copy)
 
     __array_ufunc__, __array_function__ = numpy_protocol.array_ufunc, numpy_protocol.array_function
+
+
+def _rebuild(kind: Any, array: np.ndarray, grad: Any, tracked: bool, name: str | None) -> Any:
+    """Return a leaf with these attributes: the copy of another leaf."""
+    leaf = kind(array, requires_grad=tracked, name=name)
+    leaf.grad = grad
+    return leaf

@@ -9,11 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .copying import Copyable
 from .graph import Value
 from .ops import Axis, Plain
 
-class Tensor(Copyable, Value):
+class Tensor(Value):
     def __dir__(self) -> list[str]: ...
     def abs(self) -> Self: ...
     def square(self) -> Self: ...

@@ -14,11 +14,13 @@ import numpy as np
 
 from . import check
 from .backward import backward_pass
+from .blocks import enable_grad, scope
 from .dtypes import as_ndarray
 from .errors import argument_error, describe, messages
-from .graph import ScopePart, Value, context, enable_grad, scope, see, toposort
+from .graph import Value, context, see, toposort
 from .ops import stack
 from .ops.collector import collector_paused
+from .scope_part import ScopePart
 from .tensor import Tensor
 
 

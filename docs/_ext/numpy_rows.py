@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_rnn import ops
 from tinygrad_rnn.op import Op
 from tinygrad_rnn.ops import numpy_protocol
-from tinygrad_rnn.ops.refused import UNKNOWN, explain, instead
+from tinygrad_rnn.ops.unsupported import UNKNOWN, explain, instead
 
 MODULES = {"": np, "linalg.": np.linalg}
 TITLES = {
@@ -58,7 +58,7 @@ def says(ours: object) -> str:
 def sort_into_tables() -> dict[str, dict[str, str]]:
     """Return the rows of the three tables, by heading: the function's names, and what is said."""
     found: dict[str, dict[str, str]] = {heading: {} for heading in TITLES}
-    differentiated, plain, refused = found.values()
+    differentiated, plain, others = found.values()
     for function, names in reachable().items():
         text, name = ", ".join(f"`{name}`" for name in names), names[0].removeprefix("np.")
         if function in numpy_protocol.differentiable:
@@ -66,15 +66,15 @@ def sort_into_tables() -> dict[str, dict[str, str]]:
         elif function in numpy_protocol.value_functions:
             plain[text] = "what it returns for arrays"
         elif name in instead:
-            refused[text] = f"`{instead[name]}`"
+            others[text] = f"`{instead[name]}`"
         else:
             reason = explain(name)
-            refused[text] = "an op that you define with `tg.op`" if reason == UNKNOWN else reason
+            others[text] = "an op that you define with `tg.op`" if reason == UNKNOWN else reason
     return found
 
 
 def tables() -> Iterator[str]:
-    """Yield the three tables: differentiated, plain, refused."""
+    """Yield the three tables: differentiated, plain, and the others."""
     for heading, rows in sort_into_tables().items():
         yield f"## {heading}\n"
         lines = "\n".join(f"* - {names}\n  - {text}" for names, text in rows.items())

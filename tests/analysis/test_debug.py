@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from internals import EAGER, NonFiniteError, WrittenError, context
+from internals import EAGER, NonFiniteError, WrittenError, context, toposort
 
 import tinygrad_rnn as tg
 
@@ -614,3 +614,21 @@ def test_a_gradient_of_one_number_is_checked():
         ):
             y.backward()
     assert x.grad is None
+
+
+def test_the_ops_of_a_gradient_have_the_same_scopes_in_a_block(w):
+    """The scopes change while the pass visits the graph, so a block must not run ahead of it."""
+
+    def list_scopes():
+        with tg.scope("first"):
+            y = w * w
+        with tg.scope("second"):
+            z = (y * y).sum()
+        slope = tg.grad(z, w, create_graph=True)
+        return [[str(part) for part in value.node.scope] for value in toposort(slope)]
+
+    plain = list_scopes()
+    with tg.debug():
+        assert list_scopes() == plain
+    assert ["first", "gradient"] in plain
+    assert ["second", "gradient"] in plain

@@ -12,7 +12,7 @@ import re
 from inspect import Parameter
 from pathlib import Path
 
-from internals import Copyable, Op, Value
+from internals import Op, Value
 
 import tinygrad_rnn as tg
 
@@ -40,8 +40,11 @@ PROPERTIES |= {"grad": "NDArray[Any] | None", "name": "str | None"}
 """The types of the properties of Tensor for which the source says nothing."""
 SETTERS = {"data": "Plain | Tensor"}
 """The types of what may be assigned to the properties of Tensor."""
-LEFT_OUT = {"__array__"}
-"""Without ``__array__``, a checker asks the Tensor for the type of ``array + tensor``."""
+LEFT_OUT = {"__array__", "__deepcopy__", "__reduce__"}
+"""Methods that people do not call.
+
+Without ``__array__``, a checker asks the Tensor for the type of ``array + tensor``.
+"""
 
 OPS = f'''"""The types of the ops. To write this file again, run:
 
@@ -76,11 +79,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .copying import Copyable
 from .graph import Value
 from .ops import Axis, Plain
 
-class Tensor(Copyable, Value):
+class Tensor(Value):
 '''
 OVERLAP = "  # type: ignore[overload-overlap, unused-ignore]"
 OVERLAP += "  # pyright: ignore[reportOverlappingOverload]"
@@ -320,7 +322,7 @@ def write_method(name, value):
 
 def write_tensor():
     """Return the stub of the module `tensor`."""
-    kinds = [kind for kind in tg.Tensor.__mro__ if kind not in (*Copyable.__mro__, *Value.__mro__)]
+    kinds = [kind for kind in tg.Tensor.__mro__ if kind not in Value.__mro__]
     members = {name: value for kind in reversed(kinds) for name, value in vars(kind).items()}
     lines = []
     for name, value in members.items():

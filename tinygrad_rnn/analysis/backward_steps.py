@@ -10,8 +10,9 @@ import numpy as np
 
 from ..backward import SparseGrad, accumulate, backward_pass, densify
 from ..errors import messages
-from ..graph import Node, Scope, Value, format_scope, toposort
+from ..graph import Node, Value, toposort
 from ..nn.html_table import html_table
+from ..scope_part import Scope, format_scope
 from ..tensor import Tensor
 from .equations import format_equation
 from .labels import escape_unprintable, format_constant, label_values

@@ -15,9 +15,10 @@ from weakref import ref
 import numpy as np
 
 from .. import check
+from ..blocks import Recorder, open_blocks
 from ..dtypes import StandIn
-from ..errors import NonFiniteError, WrittenError, argument_error, describe, messages
-from ..graph import Recorder, Value, blocks, context, unwrap
+from ..errors import NonFiniteError, WrittenError, argument_error, describe
+from ..graph import Value, context, unwrap
 from ..op import registry
 from .source_location import find_user_location
 from .write_guard import Guard
@@ -109,7 +110,7 @@ class debug:
             raise WrittenError(message) from error
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        messages.runs_at_once("debug()", function)
+        check.runs_at_once("debug()", function)
 
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -120,7 +121,7 @@ class debug:
 
     def _watches(self) -> list[Watch]:
         """Return the entries of this block in this thread or task that have not ended."""
-        recorders = dict.fromkeys(state[2] for state in (*blocks.get(), context.get()))
+        recorders = dict.fromkeys(state[2] for state in (*open_blocks.get(), context.get()))
         return [r for r in recorders if isinstance(r, Watch) and r.block is self]
 
     # -- checks ----------------------------------------------------------------------------------
@@ -135,11 +136,10 @@ class debug:
         if out.node is not None:
             self._protect(out, location)
 
-    def _check_writes(self, order: Iterable[Value]) -> None:
-        """Check, before a backward pass, that the arrays of the graph are unchanged."""
+    def _check_writes(self, y: Value) -> None:
+        """Check, before the rules of y's op run, that the arrays of the op are unchanged."""
         location = find_user_location(sys._getframe(1))
-        for y in order:
-            self.guard.require_unchanged((*y.node.arrays, y.array), location)
+        self.guard.require_unchanged((*y.node.arrays, y.array), location)
 
     def _forget_used(self, order: Iterable[Value]) -> None:
         """Release the arrays of the nodes that a backward pass has used up."""
@@ -249,10 +249,10 @@ class Watch(Recorder):
         if self._is_on() and not isinstance(out.array, StandIn):
             self.block._check_result(op, inputs, arrays, params, out)
 
-    def begin_backward(self, order: list[Value]) -> None:
-        self.outer.begin_backward(order)
+    def visit(self, y: Value) -> None:
+        self.outer.visit(y)
         if self._is_on() and self.block.writes:
-            self.block._check_writes(order)
+            self.block._check_writes(y)
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         self.outer.contribute(y, x, contribution, total)
@@ -331,7 +331,7 @@ def _format_inputs(op: Any, arrays: Iterable[Any]) -> str:
 
 
 def _format_origin(x: Any) -> str:
-    """Return the name of an input. If it has no name, say what made it or what it is."""
+    """Return the name of an input. Without a name, return what made it or what it is."""
     if not isinstance(x, Value):
         return getattr(x, "name", None) or "an array"
     return x.name or (f"the result of {x.node.op.name}" if x.node else "a Tensor")

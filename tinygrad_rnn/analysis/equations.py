@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from unicodedata import combining
 
-from ..graph import Node, Value, format_scope
+from ..graph import Node, Value
+from ..scope_part import format_scope
 from .brackets import ATOM, Text, fill_formula, with_level
 from .labels import (
     escape_unprintable,

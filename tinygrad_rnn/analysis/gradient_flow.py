@@ -12,8 +12,9 @@ import numpy as np
 from .. import check
 from ..backward import SparseGrad, backward_pass, densify
 from ..errors import argument_error, messages
-from ..graph import Scope, Value, toposort
+from ..graph import Value, toposort
 from ..nn.html_table import html_table
+from ..scope_part import Scope
 from ..tensor import Tensor
 from .flow_chart import draw_chart
 from .labels import recorded_values

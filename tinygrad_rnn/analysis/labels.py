@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import argument_error, describe
-from ..graph import Node, Scope, Value, toposort, unwrap
+from ..graph import Node, Value, toposort, unwrap
+from ..scope_part import Scope
 from .brackets import fill_formula, parse_formula, with_level
 from .scopes import once_per_scope, resolve_scopes, time_step
 

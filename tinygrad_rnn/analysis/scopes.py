@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from ..graph import Scope, ScopePart, Value
+from ..graph import Value
+from ..scope_part import Scope, ScopePart
 
 K = TypeVar("K")
 R = TypeVar("R")

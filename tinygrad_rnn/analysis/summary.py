@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import check, tree
+from ..blocks import Recorder, no_grad
 from ..dtypes import get_default_dtype
 from ..errors import argument_error
-from ..graph import Recorder, no_grad, unwrap
+from ..graph import unwrap
 from ..nn import Module, Recurrent
 from ..nn.html_table import html_table
 from ..nn.layer_rows import LayerRow, count, layer_rows, make_table

@@ -20,7 +20,7 @@ from .char_model import select_prefix
 from .training_options import Options
 
 START_AGAIN = "start a new training with another --out, without --resume"
-"""What to do if a checkpoint cannot be continued. Without another --out, it would be in the way."""
+"""The fix if a checkpoint cannot be continued. Without another --out, it would be in the way."""
 STATES = ("state", "state_c")
 """The names of the arrays of the recurrent state. Only the LSTM has the second."""
 

@@ -55,5 +55,5 @@ def remove_handler() -> None:
 
 
 IS_COMMAND = is_command()
-"""Whether this process is the command. Python changes ``sys.argv`` before the command runs."""
+"""True if this process is the command. Python changes ``sys.argv`` before the command runs."""
 install_handler()

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load a model, print text while it is sampled, and return the exit code, 0."""
-    from ..graph import no_grad
+    from ..blocks import no_grad
     from ..text.sampling import stream_sample
     from .char_model import load_model
 

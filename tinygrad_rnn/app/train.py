@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..blocks import no_grad
 from ..errors import argument_error, format_count
-from ..graph import no_grad
 from ..nn.module import eval_mode
 from ..optim import Adam
 from ..scan import detach

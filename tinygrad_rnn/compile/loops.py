@@ -16,8 +16,9 @@ import numpy as np
 from .. import tree
 from ..backward import NO_GRADIENT, backward_pass
 from ..dtypes import StandIn
-from ..graph import Node, ScopePart, Value, clock, context, see
+from ..graph import Node, Value, clock, context, see
 from ..scan import _require_pair
+from ..scope_part import ScopePart
 from ..tensor import Tensor
 from .instructions import Instruction, Loop, State, Variable, walk
 from .traced import TracedArray, Untraceable, is_scalar

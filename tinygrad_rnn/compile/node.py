@@ -6,7 +6,8 @@ from typing import Any
 
 from .. import tree
 from ..backward import NO_GRADIENT, backward_pass
-from ..graph import Value, clock, enable_grad, toposort
+from ..blocks import enable_grad
+from ..graph import Value, clock, toposort
 from .arguments import replace
 from .generators import at_positions
 from .loops import PART, Packed, node_value

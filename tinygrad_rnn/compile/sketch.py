@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import ScopePart, Value, clock
+from ..graph import Value, clock
 from ..op import registry
+from ..scope_part import ScopePart
 from ..tensor import Tensor
 from .instructions import Loop, Variable
 from .loops import like, node_value

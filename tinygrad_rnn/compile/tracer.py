@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .. import tree
+from ..blocks import Recorder
 from ..dtypes import StandIn
-from ..graph import Recorder, Value
+from ..graph import Value
 from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import like, trace_scan

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..analysis.scopes import Loop
-from ..graph import Scope
+from ..scope_part import Scope
 from .picture import Picture, Vertex, common_scope, find_places
 from .steps import find_loops
 

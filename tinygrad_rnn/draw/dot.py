@@ -11,7 +11,8 @@ import numpy as np
 
 from ..analysis.labels import escape_unprintable
 from ..analysis.scopes import Loop, once_per_scope
-from ..graph import Scope, ScopePart, Value, format_scope
+from ..graph import Value
+from ..scope_part import Scope, ScopePart, format_scope
 from .axis import (
     add_axis,
     add_companion,

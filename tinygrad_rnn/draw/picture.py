@@ -18,7 +18,8 @@ from ..analysis.equations import format_expression
 from ..analysis.labels import format_caption, format_constant, label_values
 from ..analysis.scopes import Loop, find_loops_around, resolve_scopes
 from ..errors import format_count
-from ..graph import Scope, ScopePart, Value, format_scope
+from ..graph import Value
+from ..scope_part import Scope, ScopePart, format_scope
 
 MAX_FORMULA = 48
 """The largest number of characters of a formula in a box."""

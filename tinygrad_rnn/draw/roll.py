@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..analysis.labels import SUBSCRIPTS, escape_unprintable
 from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
-from ..graph import Scope, ScopePart
+from ..scope_part import Scope, ScopePart
 from .picture import Edge, Picture, Vertex, find_places, merge_vertices
 from .steps import SUBSCRIPT, find_loops, key_across_steps
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from ..analysis.labels import find_initial_states
 from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
-from ..graph import Scope, ScopePart, Value
+from ..graph import Value
+from ..scope_part import Scope, ScopePart
 from .picture import Edge, Picture, Vertex, find_places, merge_vertices
 
 SUBSCRIPT = re.compile("₋?[₀-₉]+")

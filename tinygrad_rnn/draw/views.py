@@ -12,7 +12,8 @@ import numpy as np
 from ..analysis.labels import SUBSCRIPTS
 from ..analysis.scopes import loop_of
 from ..errors import argument_error, format_count
-from ..graph import Scope, ScopePart, Value
+from ..graph import Value
+from ..scope_part import Scope, ScopePart
 from .picture import Picture, Vertex, merge_vertices
 
 

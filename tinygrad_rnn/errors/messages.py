@@ -9,7 +9,7 @@ import their classes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,6 @@ import numpy as np
 from ..scope_part import format_scope
 from . import argument_error, describe
 from .argument_names import name_error
-
-DEFERRED = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
-"""Tests for functions whose body runs after the call."""
 
 # -- arguments -------------------------------------------------------------------------------------
 
@@ -35,15 +32,6 @@ def flag(operation: str, argument: str, value: Any) -> bool:
     """Return `value` if it is a bool; else raise TypeError, because bool("no") would be True."""
     fix = "write True or False, without quotes"
     return bool(instance(operation, argument, value, (bool, np.bool_), "True or False", fix))
-
-
-def runs_at_once(block: str, function: Callable[..., Any]) -> None:
-    """Raise TypeError for a generator or async function: its body runs after the block."""
-    if any(is_deferred(function) for is_deferred in DEFERRED):
-        expected = "a function that finishes its work before it returns"
-        got = f"the generator or async function {getattr(function, '__name__', repr(function))}"
-        fix = f"use `with tg.{block}:` inside the function, and not around a yield"
-        raise argument_error(block.partition("(")[0], "function", expected, got, fix, TypeError)
 
 
 def floating(operation: str, argument: str, array: np.ndarray) -> None:
@@ -151,7 +139,7 @@ def explain(error: Exception, op: Any, inputs: Any, taken: int, params: Any) -> 
     got = ", ".join([f"{n}: {describe(x)}" for n, x in zip(names, inputs, strict=False)]) or "none"
     is_dtype = any(text in str(error) for text in DTYPE_ERRORS)
     fix = "convert with .astype(float) first" if is_dtype else op.fix
-    reason = str(error).partition(", use the")[0]  # NumPy recommends ^, which Tensors refuse
+    reason = str(error).partition(", use the")[0]  # NumPy recommends ^, which Tensors lack
     text = f"{op.name}: {reason}; got {got}" + (f"; {fix}" if fix else "")
     # A subclass of TypeError may not accept a text as its only argument.
     better = (TypeError if isinstance(error, TypeError) else type(error))(text)
@@ -205,14 +193,14 @@ def contribution_error(c: Any, x: Any, y: Any) -> Exception:
     return argument_error("backward", argument, expected, got, fix, kind)
 
 
-def check_contributions(op: str, contributions: Any, n: int) -> Any:
-    """Return what the rule of a variadic op returned; raise TypeError unless it is `n` arrays."""
-    is_list = isinstance(contributions, list | tuple)
+def check_contributions(node: Any, contributions: Any) -> Any:
+    """Return the contributions of a variadic op; raise TypeError unless each input has one."""
+    is_list, n = isinstance(contributions, list | tuple), len(node.inputs)
     if not is_list or len(contributions) != n:
         expected = f"a list of {n}, one array for each input"
         got = f"a list of {len(contributions)}" if is_list else describe(contributions)
         fix = "return a list or tuple, with zeros for an input that has no gradient"
-        raise argument_error("backward", f"rule of {op}", expected, got, fix, TypeError)
+        raise argument_error("backward", f"rule of {node.op.name}", expected, got, fix, TypeError)
     return contributions
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import check, tree
+from ..blocks import Recorder
 from ..errors import argument_error
-from ..graph import Recorder, Value, context, unwrap
+from ..graph import Value, context, unwrap
 from ..scope_part import Scope
 from .module import Module
 

@@ -12,9 +12,10 @@ from numpy.typing import DTypeLike
 from .. import check
 from ..errors import argument_error, describe
 from ..errors.named_calls import require_known
-from ..graph import ScopePart, clock, context
+from ..graph import clock, context
 from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
+from ..scope_part import ScopePart
 from ..serialize.file_kinds import require_arrays
 from ..tensor import Tensor
 from .holder import Holder

@@ -8,10 +8,11 @@ from typing import Any, Generic
 import numpy as np
 
 from .. import check, ops, tree
+from ..blocks import scope
 from ..dtypes import as_ndarray
 from ..errors import argument_error
 from ..errors.user_warning import warn_user
-from ..graph import scope, unwrap
+from ..graph import unwrap
 from ..ops.methods_elsewhere import MODULE
 from ..ops.missing_names import missing
 from ..scan import State, StepFunction, scan

@@ -20,10 +20,4 @@ def compute_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
             return forward(a.astype(np.float32), **settings).astype(HALF)
         return forward(a, **settings)
 
-    return mark_in_float32(wide)
-
-
-def mark_in_float32(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `forward`, marked for `tg.compile` as a function that computes float16 in float32."""
-    forward.in_float32 = True  # type: ignore[attr-defined]
-    return forward
+    return wide

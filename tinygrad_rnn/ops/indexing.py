@@ -9,10 +9,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..backward import SparseGrad
-from ..copying import frozen_copy
 from ..dtypes import as_ndarray
 from ..errors import argument_error, describe
-from ..graph import IMMUTABLE, Value, expect, unwrap
+from ..graph import Value, expect, unwrap
+from ..op import IMMUTABLE, frozen_copy
 from .composition import composition
 from .definition import op
 from .operands import as_operand

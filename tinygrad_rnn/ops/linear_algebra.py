@@ -361,10 +361,11 @@ def cholesky_cotangent(g: Any, y: Any) -> Any:
     np.linalg.cholesky, sample=lambda r: [*sample_symmetric(r), (_symmetric(r, 3), {"upper": True})]
 )
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """Return the triangular matrix y with y yᵀ = a, for a symmetric, positive definite matrix.
+    """Return the triangular matrix y with y yᵀ = a.
 
-    Only the lower triangle of `a` is read. With `upper`, only the upper triangle is read, and the
-    result is the upper triangular matrix y with yᵀ y = a. The other triangle gets the gradient 0.
+    The matrix `a` is symmetric and positive definite. Only its lower triangle is read. With
+    `upper`, only the upper triangle is read, and the result is the upper triangular matrix y with
+    yᵀ y = a. The other triangle gets the gradient 0.
 
     Raises
     ------

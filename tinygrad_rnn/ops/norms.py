@@ -44,7 +44,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """Return a norm of vectors (`axis` is one axis) or of matrices (`axis` is a pair of axes).
 
     Without `axis`, `x` is one vector or one matrix. Without `ord`, the norm is the square root of
-    the sum of squares of all entries. Other orders are, for a vector: a number p for
+    the sum of squares of all entries. For a vector, other orders are: a number p for
     ``(Σ |x|^p)^(1/p)``, inf and −inf for the largest and smallest absolute value, and 0 for the
     number of entries that are not 0. For a matrix: "fro" (the default), "nuc" for the sum of the
     singular values, 2 and −2 for the largest and smallest of them, 1 and −1 for the largest and

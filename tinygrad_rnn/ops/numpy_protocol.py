@@ -19,12 +19,12 @@ import numpy as np
 from .. import ops
 from ..dtypes import StandIn, as_ndarray
 from ..errors import argument_error
-from ..graph import IMMUTABLE, Value, unwrap
-from ..op import registry
+from ..graph import Value, unwrap
+from ..op import IMMUTABLE, registry
 from . import ufunc_methods
 from .composition import compositions, numpy_name
 from .operands import as_sequence, with_dtype
-from .refused import instead, no_derivative_error
+from .unsupported import instead, no_derivative_error
 
 value_functions = {
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,

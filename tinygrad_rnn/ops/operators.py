@@ -13,7 +13,7 @@ from .missing_names import NamesElsewhere
 from .rounding import floor_divide, remainder
 
 
-def _refuse(symbol: str, fix: str) -> Callable[..., NoReturn]:
+def _no_bits(symbol: str, fix: str) -> Callable[..., NoReturn]:
     """Return a method that raises TypeError for a bitwise operator."""
 
     def method(self: Any, other: Any = None) -> NoReturn:
@@ -51,14 +51,14 @@ class MoreOperators(ArrayMethods, NamesElsewhere):
     def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
         return floor_divide(other, self), remainder(other, self)
 
-    __and__ = __rand__ = _refuse("&", "use np.logical_and(a, b), or a.data & b.data for bits")
-    __or__ = __ror__ = _refuse("|", "use np.logical_or(a, b), or a.data | b.data for bits")
-    __xor__ = __rxor__ = _refuse(
+    __and__ = __rand__ = _no_bits("&", "use np.logical_and(a, b), or a.data & b.data for bits")
+    __or__ = __ror__ = _no_bits("|", "use np.logical_or(a, b), or a.data | b.data for bits")
+    __xor__ = __rxor__ = _no_bits(
         "^", "use a ** b for a power, np.logical_xor(a, b), or a.data ^ b.data for bits"
     )
-    __lshift__ = __rlshift__ = _refuse("<<", "use a * 2**b")
-    __rshift__ = __rrshift__ = _refuse(">>", "use a // 2**b")
-    __invert__ = _refuse("~", "use np.logical_not(a), or ~a.data for bits")
+    __lshift__ = __rlshift__ = _no_bits("<<", "use a * 2**b")
+    __rshift__ = __rrshift__ = _no_bits(">>", "use a // 2**b")
+    __invert__ = _no_bits("~", "use np.logical_not(a), or ~a.data for bits")
 
     # NumPy calls these methods to store a Tensor in an array, and math.exp calls `__float__`. Both
     # would lose gradients, so these methods raise an error if the Tensor requires gradients.

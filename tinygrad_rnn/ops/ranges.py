@@ -35,7 +35,7 @@ def linspace(
 ) -> Any:
     """Return `num` numbers in equal steps from `start` to `stop`.
 
-    Each number is start + w (stop − start), for a weight w between 0 and 1. The last one is exactly
+    Each number is start + w (stop − start) with a weight w between 0 and 1. The last one is exactly
     `stop`. float16 is computed in float32.
 
     Examples
@@ -89,7 +89,7 @@ def logspace(
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, axis: int = 0) -> Any:
     """Return `num` numbers from `start` to `stop`, each the same multiple of the one before.
 
-    `start` and `stop` have the same sign. Each number is start (stop / start)^w, for a
+    `start` and `stop` have the same sign. Each number is start (stop / start)^w with a
     weight w between 0 and 1. The last one is exactly `stop`. float16 is computed in float32.
 
     Examples

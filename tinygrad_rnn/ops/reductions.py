@@ -15,7 +15,7 @@ from ..errors.named_calls import explain_names
 from ..graph import Value, unwrap
 from .definition import op
 from .elementwise import exp, sqrt
-from .half_precision import HALF, compute_in_float32, mark_in_float32
+from .half_precision import HALF, compute_in_float32
 from .indexing import keep_where, where
 from .operands import as_operand
 from .shapes import concatenate, flip, invert_permutation, transpose
@@ -54,7 +54,6 @@ def reduction_factor(y: Any, a: Any) -> float:
 
 
 @op("Σ({a})", shapes=REDUCED, sample=sample_reduction, reference=np.sum)
-@mark_in_float32
 def sum(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the sum over `axis` (an integer, a tuple, or None for all). NumPy uses pairwise
     summation along a contiguous axis, so for n entries the rounding error grows only with log n.
@@ -74,7 +73,6 @@ sum.vjps(a=lambda g, y, a, axis, keepdims: restore_axes(g, a, axis))
 
 
 @op("mean({a})", shapes=REDUCED, sample=sample_reduction, reference=np.mean)
-@mark_in_float32
 def mean(a: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the arithmetic mean over `axis`, computed from the sum as in `sum`. The mean of no
     entries is NaN, with NumPy's warning.

@@ -150,7 +150,7 @@ OLD_PICKLE = re.compile(
     rb"|c[\w.]+\n[\w.]+\n(?:p\d+\n|q[\0\1]))",  # the names of a module and of a class in it
     re.DOTALL,
 )
-"""How most pickles of protocol 0 and 1 begin, which have no signature. Protocol 0 is text.
+"""The beginning of most pickles of protocol 0 and 1, which have no signature. Protocol 0 is text.
 
 Most alternatives end with the number that a pickle gives to an object, which prose does not have.
 """

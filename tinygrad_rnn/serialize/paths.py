@@ -42,6 +42,6 @@ def system_error(
 ) -> Exception:
     """Return an argument error that has the type and the ``errno`` of the system's `error`."""
     got = f"{shorten(name)} ({(error.strerror or str(error)).lower()})"
-    refusal: Any = argument_error(operation, argument, expected, got, fix, type(error))
-    refusal.errno = error.errno
-    return refusal
+    better: Any = argument_error(operation, argument, expected, got, fix, type(error))
+    better.errno = error.errno
+    return better

@@ -145,8 +145,8 @@ def _read_header(
 ) -> tuple[dict[str, Entry], dict[str, str]]:
     """Return the entries of the header in the order of their places, and the metadata.
 
-    Raise ValueError if anything in the header is wrong, contradicts the size of the file, or stands
-    there twice.
+    Raise ValueError if anything in the header is wrong, contradicts the size of the file, or occurs
+    twice.
     """
     length = int.from_bytes(file.read(8), "little")
     if length > min(size - 8, LONGEST_HEADER):

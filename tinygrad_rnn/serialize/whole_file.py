@@ -24,7 +24,7 @@ FIXES = {
     errno.EACCES: "allow writing, or use another path",
     errno.EPERM: "allow writing, or use another path",
 }
-"""What to do, for the ``errno`` of an error of the system."""
+"""The fix, by the ``errno`` of an error of the system."""
 FOLDERS = ("", ".", "..")
 """The last parts of paths that only a folder can have."""
 STREAMS = ("/proc/", "/dev/fd/")

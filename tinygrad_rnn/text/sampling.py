@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import check
+from ..blocks import no_grad
 from ..errors import argument_error, describe
-from ..graph import no_grad, unwrap
+from ..graph import unwrap
 from ..nn.init import Rng, generator
 from ..nn.module import eval_mode
 from .call_model import call_model, require_model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..graph import no_grad
+from ..blocks import no_grad
 from ..nn.dropout import reuse_masks
 from ..nn.functional import cross_entropy
 from ..ops import concatenate

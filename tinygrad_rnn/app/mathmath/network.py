@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ... import check
+from ...blocks import no_grad, scope
 from ...errors import argument_error
-from ...graph import no_grad, scope
 from ...nn import Module
 from ...ops import log, mean, sigmoid, softmax, stack, tanh
 from ...ops import sum as total

@@ -15,7 +15,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ...dtypes import StandIn
 from ...errors import argument_error, describe
-from ...graph import IMMUTABLE, Value, recorder
+from ...graph import Value, recorder
+from ...op import IMMUTABLE
 from ...ops import elementwise, indexing, numpy_protocol
 from ...ops.array_methods import ArrayMethods
 
@@ -87,7 +88,7 @@ class ExportedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         if kwargs.get("out") is not None or method == "at":
-            self._refuse(f"np.{name} that writes into an array", f"write y = np.{name}(...)")
+            self._require_over(f"np.{name} that writes into an array", f"write y = np.{name}(...)")
         return self._dispatch(
             ufunc, name, getattr(ufunc, method), inputs, kwargs,
             lambda: numpy_protocol.array_ufunc(self, ufunc, method, *inputs, **kwargs),
@@ -119,55 +120,55 @@ class ExportedArray(NDArrayOperatorsMixin, ArrayMethods, StandIn):
 
     # -- what would read the numbers ---------------------------------------------------------------
 
-    def _refuse(self, got: str, fix: str, kind: type[Exception] = ValueError) -> None:
+    def _require_over(self, got: str, fix: str, kind: type[Exception] = ValueError) -> None:
         """Raise an error, unless the trace is over."""
         if self.trace.is_running:
-            raise refusal(got, fix, kind)
+            raise read_error(got, fix, kind)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        self._refuse("np.asarray of values that depend on an input", CONVERT, TypeError)
+        self._require_over("np.asarray of values that depend on an input", CONVERT, TypeError)
         return np.array(self.numbers, dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:
-        self._refuse("bool() of values that depend on an input", SELECT)
+        self._require_over("bool() of values that depend on an input", SELECT)
         return bool(self.numbers)
 
     def __contains__(self, item: Any) -> bool:
-        self._refuse("the operator `in` on values that depend on an input", SELECT)
+        self._require_over("the operator `in` on values that depend on an input", SELECT)
         return item in self.numbers
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._refuse("an assignment to entries that depend on an input", SELECT)
+        self._require_over("an assignment to entries that depend on an input", SELECT)
         self.numbers[index] = value
 
     def __format__(self, spec: str) -> str:
         if spec:
-            self._refuse("a format of values that depend on an input", COMPUTE)
+            self._require_over("a format of values that depend on an input", COMPUTE)
         return format(self.numbers, spec)
 
     def __getattr__(self, name: str) -> Any:
-        """Refuse the attributes of an array that are not listed above."""
+        """Raise an error for the attributes of an array that are not listed above."""
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"a traced array has no attribute {name!r}")
-        self._refuse(f".{name} of values that depend on an input", COMPUTE)
+        self._require_over(f".{name} of values that depend on an input", COMPUTE)
         return getattr(self.numbers, name)
 
 
-def _refused_conversion(name: str) -> Callable[[ExportedArray], Any]:
+def _make_conversion(name: str) -> Callable[[ExportedArray], Any]:
     """Return the method of a conversion to a Python number."""
 
     def method(self: ExportedArray) -> Any:
-        self._refuse(f"{name.strip('_')}() of values that depend on an input", COMPUTE)
+        self._require_over(f"{name.strip('_')}() of values that depend on an input", COMPUTE)
         return getattr(self.numbers, name)()
 
     return method
 
 
 for each in ("__float__", "__int__", "__complex__", "__index__"):
-    setattr(ExportedArray, each, _refused_conversion(each))
+    setattr(ExportedArray, each, _make_conversion(each))
 
 
-def refusal(got: str, fix: str, kind: type[Exception] = ValueError) -> Exception:
+def read_error(got: str, fix: str, kind: type[Exception] = ValueError) -> Exception:
     """Return the error for a model that reads values of its inputs outside of ops."""
     expected = "a model that computes with ops of tinygrad_rnn only"
     return argument_error("to_onnx", "model", expected, got, fix, kind)

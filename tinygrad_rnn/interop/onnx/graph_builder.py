@@ -24,7 +24,7 @@ INDEX_FIX = (
     "do not compute an index from an input: the last state of each sequence is the state that a "
     "recurrent layer returns; select other steps by multiplying with a mask"
 )
-"""What to write in place of an index that is computed from an input."""
+"""The fix for an index that is computed from an input."""
 
 
 class GraphBuilder:

@@ -100,7 +100,7 @@ def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
 def _add_layer(
     call: ExportedCall, layer: Any, k: int, x: str, lengths: str, initial: list[str]
 ) -> list[str]:
-    """Add the node of layer k; return the names of its output, last h and, for an LSTM, last c."""
+    """Add the node of layer k; return the names of its output, last h and (of an LSTM) last c."""
     kind = call.first.name
     attributes: dict[str, Any] = {"hidden_size": layer.hidden_size}
     form: dict[str, Any] = {}

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from ... import check, tree
+from ...blocks import Recorder, close_block, open_block
 from ...errors import describe
-from ...graph import EAGER, Recorder, Value, clock, close_block, open_block
+from ...graph import EAGER, Value, clock
 from ...nn import GRU, LSTM, RNN, Embedding, LayerNorm, Module
 from ...tensor import Tensor
-from .exported_array import ExportedArray, list_traced, refusal, to_plain
+from .exported_array import ExportedArray, list_traced, read_error, to_plain
 
 LAYERS = (RNN, GRU, LSTM, Embedding, LayerNorm)
 """The layers that are traced as one call each.
@@ -156,7 +157,7 @@ class ModelTrace(Recorder):
         outputs = tuple(result) if several else (result,)
         if not all(isinstance(output, np.ndarray | np.generic) for output in outputs):
             fix = "use operators, comparisons and functions of tinygrad_rnn, which return arrays"
-            raise refusal(f"np.{name} of values that depend on an input", fix)
+            raise read_error(f"np.{name} of values that depend on an input", fix)
         call.outputs = tuple(ExportedArray(output, self, call) for output in outputs)
         make = getattr(type(result), "_make", type(result))  # for a namedtuple
         return make(call.outputs) if several else call.outputs[0]
@@ -211,7 +212,8 @@ def _require_dtype(op: str, arrays: Sequence[Any], dtype: np.dtype) -> None:
             found[isinstance(a, ExportedArray) and a.is_scalar].add(a.dtype)
     if dtype in found[True] - found[False]:
         got = f"{op} of a Tensor and a scalar of {dtype} that depends on an input"
-        raise refusal(got, "convert the scalar to the dtype of the Tensor, with .astype(x.dtype)")
+        fix = "convert the scalar to the dtype of the Tensor, with .astype(x.dtype)"
+        raise read_error(got, fix)
 
 
 def _identify(x: Any) -> Any:
