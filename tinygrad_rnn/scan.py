@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import singledispatch
 from typing import Any, TypeVar
 
 from . import check, ops, tree
@@ -79,12 +80,12 @@ def scan(
     check.callable("scan", "cell", cell, RETURNS_A_PAIR, fix)
     reverse = check.flag("scan", "reverse", reverse)
     _require_steps(inputs if isinstance(inputs, tuple) else (inputs,))
-    loop = getattr(cell, "run_scan", _loop)
-    return recorder().scan(loop, cell, inputs, state, reverse)
+    return recorder().scan(run_loop, cell, inputs, state, reverse)
 
 
-def _loop(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-    """Run the loop of `scan`, whose arguments are checked."""
+@singledispatch
+def run_loop(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    """Run the loop of `scan`, whose arguments are checked. A compiled cell runs another one."""
     is_tuple, outputs = isinstance(inputs, tuple), []
     steps = range(_count_entries(inputs[0] if is_tuple else inputs))
     recording, here, events = context.get()

@@ -1,4 +1,4 @@
-"""Side effects of a function that is traced: they are noticed, undone and refused.
+"""Side effects of a function that is traced: they are noticed and undone, and an error names them.
 
 A program does what its instructions say and nothing else. So whatever else a function changes, in
 an object that it reads, would happen when it is traced, and never again.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import argument_error
 from ..graph import EAGER, recorder
 from ..nn.module import Module
-from ..scan import scan
+from ..scan import run_loop, scan
 from ..tensor import Tensor
 from .compiled import Compiled
 from .explain import explain
@@ -64,10 +64,6 @@ class CompiledModule(Module):
         if recorder() is not EAGER:  # a compiled function calls it
             return self._inner(*args, **kwargs)
         return self._run("call", self._inner)(*args, **kwargs)
-
-    def run_scan(self, cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
-        """Run a `scan` whose cell is this object as a compiled program."""
-        return self._run("scan", partial(_scan, self.target))(inputs, state, reverse)
 
     @property
     def _inner(self) -> Callable[..., Any]:
@@ -241,6 +237,12 @@ class CompiledModule(Module):
 
     def __repr__(self) -> str:
         return f"compile({self.target!r})"
+
+
+@run_loop.register
+def _(cell: CompiledModule, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
+    """Run the loop of a scan of a compiled cell as a compiled program."""
+    return cell._run("scan", partial(_scan, cell.target))(inputs, state, reverse)
 
 
 def _scan(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:

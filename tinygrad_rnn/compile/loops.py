@@ -1,9 +1,8 @@
 """A scan in a trace: one loop, and one loop more for backpropagation through time.
 
 The cell is traced once. Its step becomes the body of a `Loop`. For the gradients, the scan is one
-node of the graph of the trace. When the backward pass reaches it, the engine's own backward pass
-runs over the graph of one step, and what it records becomes the body of a second loop, which runs
-the other way. What that body reads of the first loop is stacked there over time.
+node of the graph of the trace. When the backward pass reaches it, `backward_loops` records a second
+loop, which runs the other way.
 """
 
 from __future__ import annotations
@@ -14,35 +13,29 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..backward import NO_GRADIENT, backward_pass
+from ..backward import NO_GRADIENT
 from ..dtypes import StandIn
-from ..graph import Node, Value, clock, context, see
+from ..graph import Value, clock, context, see
 from ..scan import _require_pair
 from ..scope_part import ScopePart
 from ..tensor import Tensor
-from .instructions import Instruction, Loop, State, Variable, walk
+from .backward_loops import BackwardLoop
+from .instructions import Instruction, Loop, State, Variable
 from .traced import TracedArray, Untraceable, is_scalar
+from .traced_graph import (
+    PART,
+    Packed,
+    find_values_behind,
+    is_array,
+    is_free,
+    like,
+    node_value,
+    numbers_of,
+    variable_of,
+)
 
 LONGEST = 32
 """The number of steps up to which a scan that is no loop is recorded step by step."""
-
-
-class Packed(StandIn):
-    """Several arrays that pass through the graph as one: the results of a loop, or gradients.
-
-    It stands for an array without axes, because the engine compares shapes and dtypes.
-    """
-
-    shape, dtype = (), np.dtype(float)
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: dict[int, Any]):
-        self.parts = parts
-
-    def __add__(self, other: Packed) -> Packed:
-        both = self.parts.keys() & other.parts.keys()
-        joined = {**self.parts, **other.parts}
-        return Packed(joined | {i: self.parts[i] + other.parts[i] for i in both})
 
 
 def trace_scan(
@@ -244,7 +237,7 @@ class TracedScan:
 
     def _values(self, inside: list[Any], arrays: list[TracedArray]) -> list[Any]:
         """Return the results of the loop as Tensors. One node stands for the whole loop."""
-        inner = set(self._graph([y for y in inside if isinstance(y, Value)]))
+        inner = set(self.graph([y for y in inside if isinstance(y, Value)]))
         own = {x for x in (*self.inside_xs, *self.olds) if isinstance(x, Value)}
         self.outer = list(
             dict.fromkeys(
@@ -271,7 +264,7 @@ class TracedScan:
             self.tracer.named.append((values[-1], array.variable))
         return values
 
-    def _graph(self, roots: list[Value]) -> list[Value]:
+    def graph(self, roots: list[Value]) -> list[Value]:
         """Return the values that the roots were computed from in this step, newest first."""
         seen = {v for v in roots if v.node is not None and v.node.index > self.begin}
         waiting = list(seen)
@@ -283,61 +276,9 @@ class TracedScan:
                     waiting.append(x)
         return sorted(seen, key=lambda v: v.node.index, reverse=True)
 
-    # -- the loop for the gradients ----------------------------------------------------------------
+    # -- which gradients arrive where --------------------------------------------------------------
 
-    def differentiate(self, g: Packed) -> list[Any]:
-        """Record the loop that carries gradients back; return those of the node's inputs."""
-        tracer, count = self.tracer, len(self.outputs)
-        back = Loop(self.loop.steps, not self.loop.reverse)
-        seeds: dict[Value, Any] = {}
-        carried: dict[int, tuple[TracedArray, Any]] = {}
-        live, live_at_start = self._find_live(set(g.parts))
-        with tracer.block(back.body):
-            for i, y in enumerate([*self.outputs, *self.new]):
-                if not (isinstance(y, Value) and y.tracked):
-                    continue
-                arriving = g.parts.get(i)
-                if i < count:
-                    if arriving is None:
-                        continue
-                    inside = Variable("", y.array.shape, y.array.dtype)
-                    inside.name = f"d{y.name}" if y.name else arriving.variable.name
-                    back.slices.append((inside, arriving.variable))
-                    seed = TracedArray(numbers_of(y), inside, tracer)
-                elif i - count in live:
-                    inside = Variable(f"d{y.name}" if y.name else "", y.array.shape, y.array.dtype)
-                    seed = TracedArray(numbers_of(y), inside, tracer)
-                    carried[i - count] = seed, arriving
-                else:
-                    continue
-                seeds[y] = seeds[y] + seed if y in seeds else seed
-            flows = dict(backward_pass(seeds, self._graph(list(seeds))))
-        results: list[Any] = []
-        for x, inside_x in zip(self.xs, self.inside_xs, strict=True):
-            flow = flows.get(inside_x) if isinstance(x, Value) and x.tracked else None
-            results.append(None if flow is None else self._stacked(back, flow))
-        for k, (start, old) in enumerate(zip(self.starts, self.olds, strict=True)):
-            flow = flows.get(old) if isinstance(old, Value) else None
-            wanted = k in live_at_start and isinstance(start, Value) and start.tracked
-            results.append(self._carry(back, k, flow, carried, wanted and flow is not None))
-        for x in self.outer:
-            flow = flows.get(x)
-            results.append(None if flow is None else self._summed(back, flow))
-        self._keep_histories(back)
-        tracer.lines.append(back)
-        return results
-
-    def _stacked(self, back: Loop, flow: TracedArray) -> TracedArray:
-        whole = Variable(flow.variable.name, (back.steps, *flow.shape), flow.dtype)
-        back.stacks.append((flow.variable, whole))
-        return TracedArray(np.broadcast_to(flow.numbers, whole.shape), whole, self.tracer)
-
-    def _summed(self, back: Loop, flow: TracedArray) -> TracedArray:
-        total = Variable(flow.variable.name, flow.shape, flow.dtype)
-        back.sums.append((flow.variable, total))
-        return TracedArray(flow.numbers, total, self.tracer)
-
-    def _find_live(self, given: set[int]) -> tuple[set[int], set[int]]:
+    def find_live(self, given: set[int]) -> tuple[set[int], set[int]]:
         """Return the parts of the state that get gradients after a step, and at the start.
 
         `given` are the results of the loop that get gradients from outside. A gradient that no step
@@ -362,49 +303,12 @@ class TracedScan:
 
     def find_inputs(self, number: int) -> list[Any]:
         """Return the inputs of the node that one of its results was computed from."""
-        ever, first = self._find_live({number})
+        ever, first = self.find_live({number})
         roots = [self.new[k] for k in ever] + self.outputs[number : number + 1]
         found = find_values_behind([y for y in roots if isinstance(y, Value)], self.begin)
         pairs = [*zip(self.xs, self.inside_xs, strict=True), *[(x, x) for x in self.outer]]
         inputs = [x for x, inside in pairs if isinstance(inside, Value) and inside in found]
         return inputs + [self.starts[k] for k in first]
-
-    def _carry(self, back: Loop, k: int, flow: Any, carried: dict[int, Any], wanted: bool) -> Any:
-        """Carry the gradient of a part of the state back; return that at the start if wanted."""
-        if k not in carried:  # a state that starts tracked, and is not tracked after a step
-            if not wanted:
-                return None
-            carried[k] = (
-                TracedArray(flow.numbers, Variable("", flow.shape, flow.dtype), flow.tracer),
-                None,
-            )
-        seed, arriving = carried[k]
-        zeros = {"shape": seed.shape, "dtype": seed.dtype}
-        if arriving is None:
-            arriving = self.tracer.emit("zeros", (), **zeros)
-        following = flow
-        if flow is None:
-            following = self.tracer.emit("zeros", (), **zeros)
-        last = Variable(seed.variable.name, seed.shape, seed.dtype)
-        back.states.append(State(arriving.variable, seed.variable, following.variable, last))
-        return TracedArray(following.numbers, last, self.tracer) if wanted else None
-
-    def _keep_histories(self, back: Loop) -> None:
-        """Stack what the loop for the gradients reads of the first loop, and slice it there."""
-        wholes = dict(self.loop.slices)
-        renamed: dict[Variable, Variable] = {}
-        inside = set(self.loop.inside)
-        for x in back.uses:
-            if x in inside:
-                whole = wholes.get(x)
-                if whole is None:
-                    whole = self.stack(x, np.zeros(x.shape, x.dtype)).variable
-                renamed[x] = taken = Variable(x.name, x.shape, x.dtype, x.note)
-                if x.is_number:
-                    taken = Variable(x.name, (), np.dtype(x.dtype))
-                    back.body.insert(0, Instruction("item", (taken,), {}, renamed[x]))
-                back.slices.append((taken, whole))
-        rename([back], renamed)
 
 
 class ScanOp:
@@ -426,89 +330,9 @@ class ScanOp:
         if isinstance(g, Value):
             expected, fix = "first derivatives of a scan", "call the function that is not compiled"
             raise Untraceable(expected, "create_graph=True over a scan", fix)
-        return [NO_GRADIENT if part is None else part for part in self.scan.differentiate(g)]
+        found = BackwardLoop(self.scan, g.parts).trace()
+        return [NO_GRADIENT if part is None else part for part in found]
 
-
-class _PartOp:
-    """The op of one result of a loop or of a compiled call."""
-
-    name, variadic, inputs, has_all_rules = "part", False, ("results",), True
-    formula = "{results}[{number}]"
-    defaults: dict[str, Any] = {}  # noqa: RUF012
-    rules_in_order = (lambda g, y, packed, number: Packed({number: g}),)
-
-    def rule_text(self, name: str) -> str:
-        """Return the derivative rule as listings show it."""
-        return "g"
-
-
-PART: Any = _PartOp()
-
-
-def find_values_behind(roots: list[Value], begin: int = 0) -> set[Value]:
-    """Return the values that the roots were computed from since the time `begin`, and the roots."""
-    seen, waiting = set(roots), [*roots]
-    while waiting:
-        node = waiting.pop().node
-        if node is None or node.index <= begin:
-            continue
-        inputs = node.inputs
-        if node.op is PART and isinstance(inputs[0].node.op, ScanOp):
-            inputs = inputs[0].node.op.scan.find_inputs(node.params["number"])
-        fresh = {x for x in inputs if isinstance(x, Value)} - seen
-        seen |= fresh
-        waiting += fresh
-    return seen
-
-
-def node_value(array: Any, op: Any, inputs: list[Any], params: dict[str, Any]) -> Tensor:
-    """Return a tracked Tensor that an op of the trace made."""
-    value = like(Tensor(0.0), array, True)
-    node = value.node = Node()
-    arrays = [getattr(x, "array", x) for x in inputs]
-    node.op, node.inputs, node.arrays, node.params = op, inputs, arrays, params
-    node.index, node.scope, node.used = next(clock), context.get()[1], 0
-    return value
-
-
-def like(value: Value, array: Any, tracked: bool) -> Any:
-    """Return a leaf like `value` with another array."""
-    seen = object.__new__(type(value))
-    seen.array, seen.node, seen.changed, seen.tracked = array, None, 0, tracked
-    seen._name, seen._grad = value.name, None  # type: ignore[attr-defined]
-    return seen
-
-
-def is_array(part: Any) -> bool:
-    """Return True for a Tensor, an array, or what stands for an array."""
-    return isinstance(getattr(part, "array", part), np.ndarray)
-
-
-def is_free(y: Any, inner: set[Any], own: set[Any]) -> bool:
-    """Return True for a result of a step that is a tracked Tensor from outside of the loop."""
-    return isinstance(y, Value) and y.tracked and y not in inner and y not in own
-
-
-def numbers_of(x: Any) -> Any:
-    """Return the numbers of a Tensor, a stand-in or an array."""
-    array = getattr(x, "array", x)
-    return array.numbers if isinstance(array, TracedArray) else array
-
-
-def variable_of(x: Any) -> Variable:
-    """Return the variable of a Tensor of the trace or of a stand-in."""
-    return getattr(x, "array", x).variable
-
-
-def rename(lines: list[Any], names: dict[Variable, Variable]) -> None:
-    """Replace the variables that lines read, also inside of loops."""
-    for line in walk(lines):
-        if isinstance(line, Loop):
-            line.slices = [(x, names.get(whole, whole)) for x, whole in line.slices]
-            line.stacks = [(names.get(x, x), whole) for x, whole in line.stacks]
-            line.sums = [(names.get(x, x), total) for x, total in line.sums]
-            for state in line.states:
-                state.start = names.get(state.start, state.start)
-                state.next = names.get(state.next, state.next)
-        else:
-            line.args = tuple(names.get(x, x) if isinstance(x, Variable) else x for x in line.args)
+    def find_inputs(self, number: int) -> list[Any]:
+        """Return the inputs of the node that one of its results was computed from."""
+        return self.scan.find_inputs(number)

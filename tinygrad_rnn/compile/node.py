@@ -10,8 +10,8 @@ from ..blocks import enable_grad
 from ..graph import Value, clock, toposort
 from .arguments import replace
 from .generators import at_positions
-from .loops import PART, Packed, node_value
 from .traced_function import Result
+from .traced_graph import PART, Packed, node_value
 
 
 class Call:

@@ -13,8 +13,8 @@ from ..op import registry
 from ..scope_part import ScopePart
 from ..tensor import Tensor
 from .instructions import Loop, Variable
-from .loops import like, node_value
 from .ready_program import ReadyProgram
+from .traced_graph import like, node_value
 
 FORMULAS = {
     "index": "{a}[{index}]", "absolute": "|{a}|", "reciprocal": "1 / {a}", "steps": "{a} for all t",

@@ -47,10 +47,10 @@ class Untraceable(Exception):  # becomes NotCompilable, which names the function
 def _reads(what: str) -> Any:
     """Return a method that raises the error for a read of values."""
 
-    def refuse(self: TracedArray, *_: Any, **__: Any) -> Any:
+    def read(self: TracedArray, *_: Any, **__: Any) -> Any:
         raise read_error(what, self)
 
-    return refuse
+    return read
 
 
 def read_error(what: str, x: TracedArray) -> Untraceable:
@@ -59,7 +59,7 @@ def read_error(what: str, x: TracedArray) -> Untraceable:
     got = f"{what}{name}, whose numbers differ from call to call"
     fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
     error = Untraceable("numbers that only ops read", got, fix)
-    x.tracer.refused = x.tracer.refused or error  # the function may catch it
+    x.tracer.error = x.tracer.error or error  # the function may catch it
     return error
 
 

@@ -16,9 +16,9 @@ from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
 from .arguments import is_untouched, replace
 from .instructions import Expected, Instruction, Place, Program, Variable, walk
-from .loops import find_values_behind, variable_of
 from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
+from .traced_graph import find_values_behind, variable_of
 from .tracer import Tracer
 
 
@@ -142,8 +142,8 @@ def trace(
     try:
         with tracer:
             result = function(*now[0], **now[1])
-            if tracer.refused is not None:
-                raise tracer.refused
+            if tracer.error is not None:
+                raise tracer.error
             if not is_untouched(now, before):
                 got, fix = "a change of a list or dict among them", "return a new one instead"
                 raise Untraceable("arguments that stay as they are", got, fix)
@@ -153,12 +153,12 @@ def trace(
     except Exception as error:  # perhaps because of a stand-in
         if "Traced" in str(error):
             fix = "write it with ops, or do it outside of the function"
-            tracer.refused = tracer.refused or Untraceable("ops", str(error), fix)
-        if tracer.refused is None and isinstance(error, ArithmeticError | LookupError | ValueError):
+            tracer.error = tracer.error or Untraceable("ops", str(error), fix)
+        if tracer.error is None and isinstance(error, ArithmeticError | LookupError | ValueError):
             raise Expected from error  # because of the numbers of this call: the error is eager's
-        if tracer.refused is None:
+        if tracer.error is None:
             raise
-        raise not_compilable(title, tracer.refused) from error
+        raise not_compilable(title, tracer.error) from error
     finally:
         vars(tracer).clear()  # stand-ins refer to the tracer, and it to them
 

@@ -19,9 +19,10 @@ from ..dtypes import StandIn
 from ..graph import Value
 from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
-from .loops import like, trace_scan
+from .loops import trace_scan
 from .lowered import LOWERED
 from .traced import TracedArray, TracedNumber, UnknownShape, Untraceable, is_scalar
+from .traced_graph import like
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -37,8 +38,8 @@ class Tracer(Recorder):
         gradient after all, it is traced again with the gradients as they are.
     reads_grads : bool
         True if the function reads a gradient, or whether there is one, from before the call.
-    refused : Untraceable or None
-        The first read that was refused, even if the function caught the error.
+    error : Untraceable or None
+        The first error of the trace, even if the function caught it.
     lines : list of Instruction or Loop
         The lines of the block that is being recorded: the function, or the body of a loop.
     stand_ins : dict of Value to Value
@@ -67,7 +68,7 @@ class Tracer(Recorder):
 
     def __init__(self, keep_grads: bool = False) -> None:
         self.keep_grads, self.reads_grads = keep_grads, False
-        self.refused: Untraceable | None = None
+        self.error: Untraceable | None = None
         self.lines: list[Any] = []
         self.stand_ins: dict[Value, Value] = {}
         self.originals: dict[Value, Value] = {}
@@ -222,14 +223,14 @@ class Tracer(Recorder):
         def run(*arrays: Any, **params: Any) -> Any:
             if not any(isinstance(x, StandIn) for x in (*arrays, *tree.leaves(params))):
                 return op.forward(*arrays, **params)
-            mark, refused = len(self.lines), self.refused
+            mark, error = len(self.lines), self.error
             try:
                 return LOWERED.get(op.name, op.forward)(*arrays, **params)
             except Untraceable as reason:
                 if op.name == "getitem" and isinstance(reason, UnknownShape):
                     raise
                 del self.lines[mark:]
-                self.refused = refused
+                self.error = error
                 return self.emit_call(op.forward, arrays, params)
 
         return run
@@ -303,24 +304,24 @@ class Tracer(Recorder):
         return seen._grad  # type: ignore[attr-defined]
 
     def look(self, optimizer: Any, attribute: str) -> None:
-        """Note a read of the learning rate; refuse reads of what each step changes."""
+        """Note a read of the learning rate; raise an error for what each step changes."""
         if any(optimizer is twin for twin in self.twins.values()):
             return
         if attribute in ("steps", "state"):
             got, fix = f"a read of {type(optimizer).__name__}.{attribute}", "do it outside"
-            self.refused = self.refused or Untraceable("numbers that only ops read", got, fix)
-            raise self.refused
+            self.error = self.error or Untraceable("numbers that only ops read", got, fix)
+            raise self.error
         if attribute in ("lr", "param_groups") and optimizer not in self.rates:
             self.rates.append(optimizer)
 
     def change(self, value: Value, attribute: str) -> None:
-        """Refuse to change a Tensor that is not of this trace."""
+        """Raise an error for a change of a Tensor that is not of this trace."""
         if value in self.originals or not isinstance(value.array, StandIn):
             fix = "set it outside of the function"
             raise Untraceable("Tensors that stay as they are", f"a new {attribute}", fix)
 
     def accumulate(self, x: Value, total: Any) -> None:
-        """Refuse gradients that would flow on in a graph from before the call."""
+        """Raise an error for gradients that would flow on in a graph from before the call."""
         original = self.originals.get(x)
         if original is not None and original.node is not None:
             expected, fix = (
@@ -330,10 +331,8 @@ class Tracer(Recorder):
             name = original.name or f"a result of shape {original.array.shape}"
             raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
 
-    def begin_backward(self, order: Any) -> None:
+    def end_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""
-
-    end_backward = begin_backward
 
 
 def _gives_scalar(
