@@ -79,10 +79,10 @@ def test_a_program_runs_without_the_library(tmp_path):
             "    np.savez(f'{name}_found.npz', *getattr(program, name)(*given))\n"
             "assert 'tinygrad_rnn' not in sys.modules\n"
         )
-        for name, ((arguments, _),) in calls.items():
+        for name, (*_, (arguments, _)) in calls.items():
             np.savez(tmp_path / f"{name}.npz", *arguments)
         subprocess.run([sys.executable, "-W", "ignore", "run.py"], cwd=tmp_path, check=True)
-        for name, ((_, results),) in calls.items():
+        for name, (*_, (_, results)) in calls.items():
             found = np.load(tmp_path / f"{name}_found.npz")
             for i, y in enumerate(results):
                 np.testing.assert_allclose(found[f"arr_{i}"], y, rtol=1e-12, atol=1e-14)

@@ -1,12 +1,13 @@
 """A training step, or a part of one, as a NumPy program that can be read.
 
 The modules in the order of the work: `tracer` runs a function once on the stand-ins of `traced`,
-and `loops` makes a scan one loop. `traced_function` holds the result: `instructions`, their inputs
-and effects. `passes` simplify them, in the files `simplify`, `motion`, `over_time`, `sums` and
-`products`. `schedule` and `buffers` plan the memory, and `numpy_text` writes the source with the
-help of `numpy_lines`, `formulas`, `names` and `helpers`. `ready_program` runs it, as long as its
-`guards` hold; `node` makes a call one node of a graph. `compiled` keeps the programs of a function,
-and `layer` holds the class that a user gets.
+`loops` makes a scan one loop, and `backward_loops` makes its gradients another one.
+`traced_function` holds the result: `instructions`, their inputs and effects. `passes` simplify
+them, in the files `simplify`, `motion`, `over_time`, `sums` and `algebra`. `schedule` and `buffers`
+plan the memory, and `numpy_text` writes the source with the help of `numpy_lines`, `formulas`,
+`names` and `helpers`. `ready_program` runs it, as long as its `guards` hold; `node` makes a call
+one node of a graph. `compiled` keeps the programs of a function, and `layer` holds the class that a
+user gets.
 """
 
 from __future__ import annotations

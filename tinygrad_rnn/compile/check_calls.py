@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from .generators import position, put_back
 
 
 def check_call(ready: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
-    """Run the program, undo what it changed, run the plain function, and compare the two.
+    """Run the plain function, undo what it changed, run the program, and compare the two.
 
-    Return what the plain function returns.
+    Return what the program returns.
 
     Raises
     ------
@@ -27,16 +28,20 @@ def check_call(ready: Any, args: Any, kwargs: Any, leaves: list[Any], tensors: l
     """
     found = ready.find_changed(leaves, tensors)
     before = [*_changes(ready, found)]
-    results = ready.run(args, kwargs, leaves, tensors)
-    after = [*_changes(ready, found)]
-    _restore(ready, found, before)
+    _use_copies(ready, found)
     plain = ready.function(*args, **kwargs)
-    title = ready.traced.title
-    _compare(title, "a result", results, plain)
-    _compare(title, "what the call changes", after, [*_changes(ready, found)])
-    roots = [(a, b) for a, b in zip(tree.leaves(results), tree.leaves(plain), strict=True)]
-    _compare_gradients(title, [pair for pair in roots if getattr(pair[0], "node", None)])
-    return plain
+    expected = [*_changes(ready, found)]
+    _restore(ready, found, before)
+    results = ready.run(args, kwargs, leaves, tensors)
+    check = Comparison(ready)
+    pairs: list[Any] = []
+    tree.map(lambda *pair: pairs.append(pair), results, plain)  # dicts may differ in their order
+    for got, wanted in pairs:
+        check.compare("a result", got, wanted)
+    check.compare("what the call changes", [*_changes(ready, found)], expected)
+    known = {x for x in (*leaves, *tensors) if isinstance(x, Value)}
+    check.compare_gradients([pair for pair in pairs if getattr(pair[0], "node", None)], known)
+    return results
 
 
 def _changes(ready: Any, found: list[Value]) -> Iterator[Any]:
@@ -49,6 +54,15 @@ def _changes(ready: Any, found: list[Value]) -> Iterator[Any]:
         yield position(generator)
 
 
+def _use_copies(ready: Any, found: list[Value]) -> None:
+    """Put copies in the places of all arrays that the plain function may write into."""
+    for value in found:
+        value.array = value.array.copy()
+        value._grad = copy(value._grad)  # type: ignore[attr-defined]
+    for optimizer, _ in ready.traced.steps:
+        optimizer.state[:] = [deepcopy(state) for state in optimizer.state]
+
+
 def _restore(ready: Any, found: list[Value], before: list[Any]) -> None:
     states = iter(before)
     for value in found:
@@ -59,41 +73,56 @@ def _restore(ready: Any, found: list[Value], before: list[Any]) -> None:
         put_back(generator, next(states))
 
 
-def _compare_gradients(title: str, pairs: list[tuple[Value, Value]]) -> None:
-    """Compare the gradients that flow back from the results, for the same gradients of these."""
-    rng = np.random.default_rng(0)
-    seeds = [rng.standard_normal(a.array.shape).astype(a.array.dtype) for a, _ in pairs]
-    found = []
-    for side in (0, 1):
-        roots = dict(zip([pair[side] for pair in pairs], seeds, strict=True))
-        order = {v for root in roots for v in toposort(root)}
-        newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
-        found.append(dict(backward_pass(roots, newest_first)))
-    leaves = [leaf for leaf in found[0].keys() | found[1].keys() if leaf.node is None]
-    largest = max((_largest(found[1].get(leaf, 0.0)) for leaf in leaves), default=0.0)
-    for leaf in leaves:  # terms that cancel out leave a rounding of the largest gradient
-        name, zeros = f"the gradient of {leaf.name or 'a Tensor'}", np.zeros_like(leaf.array)
-        _compare(title, name, found[0].get(leaf, zeros), found[1].get(leaf, zeros), largest)
-
-
 def _largest(x: Any) -> float:
     """Return the largest magnitude of a finite entry."""
     x = np.asarray(getattr(x, "array", x))
     return float(np.abs(x[np.isfinite(x)]).max(initial=0))
 
 
-def _compare(title: str, what: str, got: Any, expected: Any, largest: float = 0.0) -> None:
-    """Raise RuntimeError if two structures differ by more than a rounding of these numbers."""
-    for a, b in zip(tree.leaves(got), tree.leaves(expected), strict=True):
-        x, y = np.asarray(getattr(a, "array", a)), np.asarray(getattr(b, "array", b))
-        if x.dtype.kind not in "fiub" or not (x.ndim or x.dtype.kind == "f"):
-            continue  # a clock or a position of a generator
-        eps = float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0
-        slack = 1000 * eps * max(_largest(y), largest, 1e-30)
-        same = x.shape == y.shape and np.allclose(x, y, rtol=0, atol=slack, equal_nan=True)
-        if not same:
+class Comparison:
+    """Compares what a program gives with what the plain function gives.
+
+    They may differ by a rounding in the coarsest dtype of the inputs.
+    """
+
+    def __init__(self, ready: Any):
+        self.title = ready.traced.title
+        dtypes = [np.dtype(x.dtype) for x in ready.traced.program.inputs]
+        self.eps = max([float(np.finfo(t).eps) for t in dtypes if t.kind == "f"], default=0.0)
+
+    def compare_gradients(self, pairs: list[tuple[Value, Value]], known: set[Value]) -> None:
+        """Compare the gradients that flow back from the results, for equal gradients of these.
+
+        `known` are Tensors from before the call: each run makes leaves of its own.
+        """
+        rng = np.random.default_rng(0)
+        seeds = [rng.standard_normal(a.array.shape).astype(a.array.dtype) for a, _ in pairs]
+        found = []
+        for side in (0, 1):
+            roots = dict(zip([pair[side] for pair in pairs], seeds, strict=True))
+            order = {v for root in roots for v in toposort(root)}
+            newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
+            found.append(dict(backward_pass(roots, newest_first)))
+        got, expected = found
+        leaves = [x for x in (got.keys() | expected.keys()) & known if x.node is None]
+        largest = max((_largest(expected.get(leaf, 0.0)) for leaf in leaves), default=0.0)
+        for leaf in leaves:  # terms that cancel out leave a rounding of the largest gradient
+            name, zeros = f"the gradient of {leaf.name or 'a Tensor'}", np.zeros_like(leaf.array)
+            self.compare(name, got.get(leaf, zeros), expected.get(leaf, zeros), largest)
+
+    def compare(self, what: str, got: Any, expected: Any, largest: float = 0.0) -> None:
+        """Raise RuntimeError if two structures differ by more than a rounding of these numbers."""
+        for a, b in zip(tree.leaves(got), tree.leaves(expected), strict=True):
+            x, y = np.asarray(getattr(a, "array", a)), np.asarray(getattr(b, "array", b))
+            if x.dtype.kind not in "fiub" or not (x.ndim or x.dtype.kind == "f"):
+                continue  # a clock or a position of a generator
+            eps = max(self.eps, float(np.finfo(x.dtype).eps)) if x.dtype.kind == "f" else 0.0
+            slack = 1000 * eps * max(_largest(y), largest, 1e-30)
+            if x.shape == y.shape and np.allclose(x, y, rtol=0, atol=slack, equal_nan=True):
+                continue
             off = np.abs(x.astype(float) - y).max() if x.shape == y.shape else x.shape
-            text = f"{what} that is off by {off}"
             fix = "report it, and run the plain function meanwhile"
-            expected_text = "the same numbers from the program and the plain function"
-            raise argument_error("compile", title, expected_text, text, fix, RuntimeError)
+            numbers = "the same numbers from the program and the plain function"
+            raise argument_error(
+                "compile", self.title, numbers, f"{what} that is off by {off}", fix, RuntimeError
+            )
