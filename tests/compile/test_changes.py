@@ -361,3 +361,36 @@ def test_learning_rates_that_are_read_are_followed():
         things[1].lr = (0.1, 0.2, 0.1, 0.3)[call]
 
     check_twins(make, lambda rng: rng.random(3), 4, between=change, programs=4)
+
+
+@pytest.mark.parametrize("write", ["data", "grad", "entry", "whole"])
+def test_writes_in_place_reach_all_that_share_the_memory(write):
+    """Another Tensor or array shows the same numbers, and may be an input of the program too."""
+
+    def make(read):
+        whole = np.ones((2, 3))
+        w = tg.Tensor(np.zeros(3), requires_grad=True)
+        v = tg.Tensor(np.zeros(3))
+        w.data, v.data = whole[0], whole[0]
+        w.grad = whole[1]
+
+        def f(x):
+            if write == "data":
+                w.data -= 0.1 * x
+            elif write == "grad":
+                w.grad *= x
+            elif write == "entry":
+                w.data[1] = x[0]
+            else:
+                w.data[...] = x
+            return (x * (v if read else 2)).sum()
+
+        return f, [w, v, tg.Tensor(whole)], whole
+
+    for read in (False, True):
+        (plain, _, expected), (function, *_, found) = make(read), make(read)
+        fast, rng = tg.compile(function), np.random.default_rng(0)
+        for _ in range(3):
+            x = rng.random(3) + 0.5
+            assert fast(x).item() == pytest.approx(plain(x).item(), rel=1e-12)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)

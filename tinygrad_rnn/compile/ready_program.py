@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Any
 
@@ -58,12 +58,18 @@ class ReadyProgram:
         self.cotangents = [sources[v][1] for v in second.inputs[len(self.saved) :]]
         self.read = self._write_reader(first.inputs, sources)
         self.assign = self._write_effects()
-        wanted = ", ".join([self._find(source) for source in traced.leaves])
-        self.find_leaves = self._function([f"return [{wanted}]"], "leaves, tensors")
-        changed = ", ".join([self._find(source) for source in self._changed_tensors()])
-        self.find_changed = self._function([f"return [{changed}]"], "leaves, tensors")
-        grads = ", ".join([f"{self._find(source)}._grad" for source, _ in traced.grads])
-        self.find_grads = self._function([f"return [{grads}]"], "leaves, tensors")
+        self.find_leaves = self._finder(self._find(source) for source in traced.leaves)
+        self.find_changed = self._finder(map(self._find, self._changed_tensors()))
+        self.find_grads = self._finder(f"{self._find(source)}._grad" for source, _ in traced.grads)
+        written = [
+            (what, ".array") if kind == "entries" else (("grad", what), "._grad")
+            for kind, what, *_ in traced.effects
+            if kind in ("entries", "grad entries")
+        ]
+        self.find_written = self._finder(
+            self._find(x[-1] if x[0] == "grad" else x) + end for x, end in written
+        )
+        self.written_inputs = [int(source in traced.sources) for source, _ in written]
         self.grad_dtypes = [dtype for _, dtype in traced.grads]
 
     @property
@@ -114,6 +120,10 @@ class ReadyProgram:
         exec(f"def function({given}):\n{body}", self.space)
         return self.space.pop("function")
 
+    def _finder(self, texts: Iterable[str]) -> Callable[..., Any]:
+        """Return a function of the arguments and the Tensors in places that returns a list."""
+        return self._function([f"return [{', '.join(texts)}]"], "leaves, tensors")
+
     def _write_reader(self, inputs: list[Variable], sources: dict[Variable, Source]) -> Any:
         """Return a function of the arguments and the Tensors in places that reads all inputs."""
         texts = [self._read(sources[v]) for v in inputs]
@@ -126,11 +136,13 @@ class ReadyProgram:
         for i, (kind, what, *more) in enumerate(traced.effects, start):
             if kind == "state":
                 lines.append(f"{self._read(('state', what, *more))} = values[{i}]")
-            elif kind == "grad":
-                lines.append(f"{self._find(what)}._grad = values[{i}]")
+            elif kind in ("grad", "grad entries"):
+                end = "[...]" if kind == "grad entries" else ""
+                lines.append(f"{self._find(what)}._grad{end} = values[{i}]")
             else:
                 found = self._find(what)
-                lines.append(f"{found}.array, {found}.changed = values[{i}], next(clock)")
+                array = f"{found}.array[...]" if kind == "entries" else f"{found}.array"
+                lines.append(f"{array}, {found}.changed = values[{i}], next(clock)")
         lines += [f"{self._find(source)}._grad = None" for source in traced.removed]
         lines += [f"{self._name(o)}.steps += {steps}" for o, steps in traced.steps]
         return self._function(lines, "values, leaves, tensors")
@@ -162,7 +174,10 @@ class ReadyProgram:
         positions = [position(g) for g in traced.generators]
         try:
             with np.errstate(over="raise", divide="raise", invalid="raise", under="ignore"):
-                values = self.forward.run(*self.read(leaves, tensors))
+                inputs = self.read(leaves, tensors)
+                if self.written_inputs:
+                    self._require_memory_of_their_own(inputs, leaves, tensors)
+                values = self.forward.run(*inputs)
         except Exception as error:
             for generator, where in zip(traced.generators, positions, strict=True):
                 put_back(generator, where)
@@ -170,6 +185,14 @@ class ReadyProgram:
         results = self._results(values, args, kwargs, leaves, tensors, positions)
         self.assign(values, leaves, tensors)
         return results
+
+    def _require_memory_of_their_own(self, inputs: Any, leaves: Any, tensors: Any) -> None:
+        """Raise Expected if an array that is written into shares memory with another input."""
+        arrays = [x for x in inputs if isinstance(x, np.ndarray)]
+        written = self.find_written(leaves, tensors)
+        for array, own in zip(written, self.written_inputs, strict=True):
+            if sum(np.may_share_memory(array, x) for x in arrays) > own:
+                raise Expected
 
     def _results(
         self, values: Any, args: Any, kwargs: Any, leaves: Any, tensors: Any, positions: Any

@@ -71,7 +71,8 @@ class TracedFunction:
         The result, with a `Result` in place of each array.
     effects : list of tuple
         What each output after the results is assigned to: ``("array", source of a Tensor)``,
-        ``("grad", source of a Tensor)`` or ``("state", optimizer, parameter, name)``.
+        ``("grad", source of a Tensor)`` or ``("state", optimizer, parameter, name)``; ``"entries"``
+        or ``"grad entries"`` if the function writes into the array that is there.
     removed : list of tuple
         The sources of the Tensors whose gradient is None after the call.
     steps : list of (Optimizer, int)
@@ -269,7 +270,7 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
         tracer.generators,
         [
             (source, getattr(value._grad, "dtype", None))  # type: ignore[attr-defined]
-            for value, (source, _) in tracer.origins.items()
+            for value, (source, *_) in tracer.origins.items()
             if tracer.reads_grads and value.node is None and value.array.dtype.kind == "f"
         ],
         [(group, group["lr"]) for o in tracer.rates for group in vars(o)["_param_groups"]],
@@ -293,15 +294,15 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
         effects.append(place)
 
     for value, seen in tracer.stand_ins.items():
-        source, variable = tracer.origins[value]
+        source, array, variable = tracer.origins[value]
         if variable_of(seen) is not variable:
-            leave(seen.array, "array", source)
+            leave(seen.array, "entries" if seen.array is array else "array", source)
         grad = seen._grad  # type: ignore[attr-defined]
-        before, variable = tracer.grads.get(value, (None, None))
+        before, variable = tracer.grads.get(value, (None, variable))
         if grad is None and before is not None:
             removed.append(source)
         elif grad is not None and (grad is not before or grad.variable is not variable):
-            leave(grad, "grad", source)
+            leave(grad, "grad entries" if grad is before else "grad", source)
     for optimizer, twin in tracer.twins.items():
         for i, state in enumerate(twin.state):
             for name, array in state.items():

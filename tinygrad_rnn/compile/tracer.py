@@ -48,8 +48,9 @@ class Tracer(Recorder):
         The Tensor that each of these stands for.
     grads : dict of Value to (TracedArray, Variable)
         What stands for the ``.grad`` that such a Tensor had before the call, and its variable then.
-    origins : dict of Value to (tuple, Variable)
-        The source of each such Tensor, and the variable of its array before the call.
+    origins : dict of Value to (tuple, TracedArray, Variable)
+        The source of each such Tensor, what stands for the array that it had before the call, and
+        its variable then.
     constants : dict of int to (array, Variable)
         The arrays that the function captures. They are kept, so no `id` is used twice.
     twins : dict of Optimizer to Optimizer
@@ -73,7 +74,7 @@ class Tracer(Recorder):
         self.stand_ins: dict[Value, Value] = {}
         self.originals: dict[Value, Value] = {}
         self.grads: dict[Value, tuple[TracedArray, Variable]] = {}
-        self.origins: dict[Value, tuple[tuple[Any, ...], Variable]] = {}
+        self.origins: dict[Value, tuple[tuple[Any, ...], Any, Variable]] = {}
         self.constants: dict[int, tuple[Any, Variable]] = {}
         self.twins: dict[Any, Any] = {}
         self.rates: list[Any] = []
@@ -205,7 +206,7 @@ class Tracer(Recorder):
     def replace(self, value: Value, name: str, *source: Any) -> Value:
         """Let a stand-in, an input of the program, stand for `value` from now on."""
         array = self.stand_in(value.array, name, *source)
-        self.origins[value] = source, array.variable
+        self.origins[value] = source, array, array.variable
         seen = self.stand_ins[value] = like(value, array, value.tracked)
         self.originals[seen] = value
         if value.node is None and value.array.dtype.kind == "f":
