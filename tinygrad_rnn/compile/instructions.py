@@ -221,7 +221,7 @@ def _reduce(name: str) -> Callable[..., Any]:
     return lambda a, axis, keepdims: REDUCTIONS[name].reduce(a, axis=axis, keepdims=keepdims)
 
 
-class Expected(Exception):  # not an error of the user's
+class Expected(ValueError):  # not an error of the user's
     """A condition did not hold that a program expects; the plain function has to run instead."""
 
 

@@ -17,7 +17,7 @@ from .names import RESERVED
 from .numpy_lines import NumpyLines
 from .schedule import Memory
 
-EXPECTED = '''class Expected(Exception):
+EXPECTED = '''class Expected(ValueError):
     """Something did not hold that the program expects."""'''
 
 

@@ -18,6 +18,9 @@ from .traced_function import Original, Result, TracedFunction
 
 Source = tuple[Any, ...]
 
+EXPECTED = (Expected, ArithmeticError, LookupError, ValueError)
+"""The errors of a program that come from the numbers of a call. Any other one is a fault of it."""
+
 
 class ReadyProgram:
     """The program of a function for arguments of certain shapes and dtypes.
@@ -178,7 +181,7 @@ class ReadyProgram:
                 if self.written_inputs:
                     self._require_memory_of_their_own(inputs, leaves, tensors)
                 values = self.forward.run(*inputs)
-        except Exception as error:
+        except EXPECTED as error:
             for generator, where in zip(traced.generators, positions, strict=True):
                 put_back(generator, where)
             raise Expected from error
