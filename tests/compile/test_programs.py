@@ -114,6 +114,45 @@ def test_a_program_reads_like_a_textbook():
         assert name in words
 
 
+def test_values_have_the_names_of_the_users_local_variables():
+    """A gradient is named after its value, and a new parameter after the old one."""
+    rng = np.random.default_rng(0)
+    W_z, U_z, W_n, U_n = (
+        tg.Tensor(rng.random((4, 4)), requires_grad=True, name=name)
+        for name in ("W_z", "U_z", "W_n", "U_n")
+    )
+    optimizer = tg.optim.SGD([W_z, U_z, W_n, U_n], lr=0.1)
+
+    def cell(x, h):
+        gate = tg.sigmoid(x @ W_z + h @ U_z)
+        candidate = tg.tanh(x @ W_n + h @ U_n)
+        mixed = gate * h + (1 - gate) * candidate
+        return mixed, mixed
+
+    def step(x, start):
+        outputs, _ = tg.scan(cell, x, start)
+        loss = (outputs * outputs).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    texts = []
+    for profile in (None, lambda *_: None):
+        fast, before = tg.compile(step), sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            fast(tg.Tensor(rng.random((3, 2, 4))), tg.Tensor(rng.random((2, 4))))
+            assert sys.getprofile() is profile
+        finally:
+            sys.setprofile(before)
+        texts.append(fast.source)
+    for name in ("gate", "candidate", "mixed", "loss", "dmixed_next", "dW_z", "new_U_n"):
+        assert f" {name} = " in texts[0]
+    assert " gate = " not in texts[1]
+    assert " new_U_n = " in texts[1]
+
+
 def test_a_whole_training_step_is_one_program():
     """Forward, loss, backward, clipping and the optimizer stand in one function."""
     layer, head = tg.nn.GRU(3, 4, rng=0), tg.nn.Linear(4, 2, rng=1)

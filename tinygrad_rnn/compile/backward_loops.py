@@ -15,7 +15,7 @@ from ..graph import Value
 from .instructions import Instruction, Loop, Program, State, Variable
 from .rewriting import rename
 from .traced import TracedArray
-from .traced_graph import numbers_of
+from .traced_graph import name_of, numbers_of
 
 
 class BackwardLoop:
@@ -67,7 +67,8 @@ class BackwardLoop:
             wanted = arriving is not None if i < count else i - count in live
             if not (wanted and isinstance(y, Value) and y.tracked):
                 continue
-            inside = Variable(f"d{y.name}" if y.name else "", y.array.shape, y.array.dtype)
+            name = name_of(y)
+            inside = Variable(f"d{name}" if name else "", y.array.shape, y.array.dtype)
             seed = TracedArray(numbers_of(y), inside, self.tracer)
             if i < count:
                 inside.name = inside.name or arriving.variable.name

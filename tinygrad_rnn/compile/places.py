@@ -123,7 +123,7 @@ def find_sources(x: Any, name: str) -> Iterator[Source]:
         for i, group in enumerate(x.param_groups):
             names = [None if key in RATES else f"{kind.__name__}.{key}" for key in group]
             yield group, f"group {i} of {kind.__name__}", names
-    if not _is_library(kind.__module__) or kind.__module__.partition(".")[0] in DATA:
+    if not is_library(kind.__module__) or kind.__module__.partition(".")[0] in DATA:
         yield from _find_attributes(x)
 
 
@@ -160,21 +160,21 @@ def _find_variables(function: FunctionType) -> Iterator[Source]:
     for key, read in zip(function.__code__.co_freevars, closure, strict=True):
         if try_read(read) is not MISSING:
             yield read, "", [f"{key} in the closure of {name}"]
-    if _is_library(str(space.get("__name__"))):
+    if is_library(str(space.get("__name__"))):
         return
     outside, names = _read_names(function.__code__)
     known = [key for key in outside if key in space]
     for key in known:
         yield partial(space.get, key, MISSING), "", [f"the global {key}"]
     found = [*map(space.get, known), *map(try_read, closure)]
-    found += [loaded_modules.get(key) for key in names if not _is_library(key)]  # imported inside
+    found += [loaded_modules.get(key) for key in names if not is_library(key)]  # imported inside
     modules = [*dict.fromkeys(x for x in found if isinstance(x, ModuleType))]
     for module in modules:  # the list grows
         inside = {key: vars(module)[key] for key in names if key in vars(module)}
         if module.__name__ in ("random", "numpy.random"):  # methods of a hidden generator
             yield tuple(inside.values()), "", [f"{module.__name__}.{key}" for key in inside]
             continue
-        if _is_library(module.__name__):
+        if is_library(module.__name__):
             inside = {key: x for key, x in inside.items() if key == "random"}
         else:
             for key in inside:
@@ -229,7 +229,7 @@ def try_read(read: Callable[[], Any]) -> Any:
         return MISSING
 
 
-def _is_library(module: str) -> bool:
+def is_library(module: str) -> bool:
     """Return True for the name of a module that does not change."""
     return module.partition(".")[0] in LIBRARIES
 
@@ -241,7 +241,7 @@ def _is_unchanging(x: Any) -> bool:
     is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in getattr(
         x, "__qualname__", ""
     )
-    return is_known and _is_library(str(x.__module__))
+    return is_known and is_library(str(x.__module__))
 
 
 def draws(x: Any) -> bool:

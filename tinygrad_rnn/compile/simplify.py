@@ -50,6 +50,7 @@ def propagate_copies(program: Program) -> Program:
                 return
         names[y] = x
         shows[y] = [x]
+        x.name, x.note = x.name or y.name, x.note or y.note
 
     made = makers(program.lines)
     for line in walk(program.lines):

@@ -16,6 +16,7 @@ from ..errors import NotCompilable, argument_error, describe
 from ..graph import Value, toposort
 from .arguments import is_untouched, replace
 from .instructions import Expected, Instruction, Place, Program, Variable, walk
+from .local_names import names_of_locals
 from .places import PLAIN
 from .traced import TracedArray, Untraceable, is_scalar
 from .traced_graph import find_values_behind, variable_of
@@ -142,7 +143,8 @@ def trace(
     ]
     try:
         with tracer:
-            result = function(*now[0], **now[1])
+            with names_of_locals():
+                result = function(*now[0], **now[1])
             if tracer.error is not None:
                 raise tracer.error
             if not is_untouched(now, before):
@@ -289,24 +291,28 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
     effects: list[tuple[Any, ...]] = []
     removed: list[tuple[Any, ...]] = []
 
-    def leave(array: Any, *place: Any) -> None:
-        outputs.append(tracer.argument(array))
+    def leave(array: Any, name: str, *place: Any) -> None:
+        variable = tracer.argument(array)
+        variable.name = variable.name or name
+        outputs.append(variable)
         effects.append(place)
 
     for value, seen in tracer.stand_ins.items():
         source, array, variable = tracer.origins[value]
         if variable_of(seen) is not variable:
-            leave(seen.array, "entries" if seen.array is array else "array", source)
+            kind = "entries" if seen.array is array else "array"
+            leave(seen.array, f"new_{value.name}" if value.name else "", kind, source)
         grad = seen._grad  # type: ignore[attr-defined]
         before, variable = tracer.grads.get(value, (None, variable))
         if grad is None and before is not None:
             removed.append(source)
         elif grad is not None and (grad is not before or grad.variable is not variable):
-            leave(grad, "grad entries" if grad is before else "grad", source)
+            kind = "grad entries" if grad is before else "grad"
+            leave(grad, f"d{value.name}" if value.name else "", kind, source)
     for optimizer, twin in tracer.twins.items():
         for i, state in enumerate(twin.state):
             for name, array in state.items():
-                leave(array, "state", optimizer, i, name)
+                leave(array, f"new_{name}", "state", optimizer, i, name)
     return effects, removed
 
 

@@ -97,6 +97,11 @@ def numbers_of(x: Any) -> Any:
     return array.numbers if isinstance(array, TracedArray) else array
 
 
+def name_of(x: Value) -> str:
+    """Return the name of a Tensor of the trace, or else that of its variable."""
+    return x.name or getattr(getattr(x.array, "variable", None), "name", "")
+
+
 def variable_of(x: Any) -> Variable:
     """Return the variable of a Tensor of the trace or of a stand-in."""
     return getattr(x, "array", x).variable

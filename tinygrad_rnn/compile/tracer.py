@@ -22,7 +22,7 @@ from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, comp
 from .loops import trace_scan
 from .lowered import LOWERED
 from .traced import TracedArray, TracedNumber, UnknownShape, Untraceable, is_scalar
-from .traced_graph import like
+from .traced_graph import like, name_of
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -244,8 +244,9 @@ class Tracer(Recorder):
 
     def contribute(self, y: Value, x: Value, contribution: Any, total: Any) -> None:
         """Name the gradient of a value after it."""
-        if x.name and isinstance(total, TracedArray):
-            total.variable.name = total.variable.name or f"d{x.name}"
+        name = name_of(x)
+        if name and isinstance(total, TracedArray):
+            total.variable.name = total.variable.name or f"d{name}"
 
     def expect(self, condition: Any) -> bool:
         """Record a condition that each call tests. If it fails, the plain function runs instead."""
