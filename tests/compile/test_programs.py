@@ -147,7 +147,7 @@ def test_values_have_the_names_of_the_users_local_variables():
         finally:
             sys.setprofile(before)
         texts.append(fast.source)
-    for name in ("gate", "candidate", "mixed", "loss", "dmixed_next", "dW_z", "new_U_n"):
+    for name in ("gate", "candidate", "mixed", "loss", "dh", "dW_z", "new_U_n"):
         assert f" {name} = " in texts[0]
     assert " gate = " not in texts[1]
     assert " new_U_n = " in texts[1]
