@@ -1,13 +1,13 @@
 """What is timed: the same training step in each engine.
 
 A `Contestant` holds a model with its data and does one training step a call: forward, backward, SGD
-update, zero gradients, each the way the engine's own documentation does it. `op_by_op` and `layer`
-list the contestants; an engine that is not installed is None there.
+update, zero gradients, each the way the engine's own documentation does it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -268,16 +268,16 @@ def jax_op_by_op(size: Size) -> Contestant:
 # -- the layer: nn.GRU, nn.Linear and the cross-entropy of integer targets -------------------------
 
 
-def layer_weights(size: Size) -> Arrays:
-    """The parameters of nn.GRU and nn.Linear by PyTorch's names."""
+def layer_weights(size: Size, gates: int = 3) -> Arrays:
+    """The parameters of a recurrent layer and of nn.Linear by PyTorch's names."""
     _, _, V, H = size
-    gru = {
-        "weight_ih_l0": (3 * H, V),
-        "weight_hh_l0": (3 * H, H),
-        "bias_ih_l0": (3 * H,),
-        "bias_hh_l0": (3 * H,),
+    layer = {
+        "weight_ih_l0": (gates * H, V),
+        "weight_hh_l0": (gates * H, H),
+        "bias_ih_l0": (gates * H,),
+        "bias_hh_l0": (gates * H,),
     }
-    return uniform(size, {**gru, "weight": (V, H), "bias": (V,)})
+    return uniform(size, {**layer, "weight": (V, H), "bias": (V,)})
 
 
 def halves(weights: Arrays) -> tuple[Arrays, Arrays]:
@@ -330,25 +330,49 @@ def torch_layer(size: Size) -> Contestant:
 
 
 def jax_layer(size: Size) -> Contestant:
-    """The same in JAX: `lax.scan`, compiled as one program, so without a bar."""
+    """nn.GRU in JAX: `lax.scan`, compiled as one program."""
+    import jax
+
+    def cell(p: dict[str, Any], h: Any, x: Any) -> tuple[Any, Any]:
+        x_r, x_z, x_n = jax.numpy.split(x, 3, axis=-1)
+        h_r, h_z, h_n = jax.numpy.split(h @ p["weight_hh_l0"].T + p["bias_hh_l0"], 3, axis=-1)
+        r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
+        h = z * h + (1 - z) * jax.numpy.tanh(x_n + r * h_n)
+        return h, h
+
+    return jax_scan(size, 3, cell)
+
+
+def jax_lstm(size: Size) -> Contestant:
+    """nn.LSTM in JAX, likewise."""
+    import jax
+
+    def cell(p: dict[str, Any], state: Any, x: Any) -> tuple[Any, Any]:
+        h, c = state
+        gates = x + h @ p["weight_hh_l0"].T + p["bias_hh_l0"]
+        i, f, g, o = jax.numpy.split(gates, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jax.numpy.tanh(g)
+        h = jax.nn.sigmoid(o) * jax.numpy.tanh(c)
+        return (h, c), h
+
+    return jax_scan(size, 4, cell)
+
+
+def jax_scan(size: Size, gates: int, cell: Callable[..., Any]) -> Contestant:
+    """A recurrent layer with a linear layer and cross-entropy, as one program of JAX."""
     import jax
 
     x, targets = map(jax.numpy.asarray, data(size))
     zeros = jax.numpy.zeros((size.B, size.H), jax.numpy.float32)
 
     def loss(p: dict[str, Any]) -> Any:
-        def cell(h: Any, x: Any) -> tuple[Any, Any]:
-            x_r, x_z, x_n = jax.numpy.split(x, 3, axis=-1)
-            h_r, h_z, h_n = jax.numpy.split(h @ p["weight_hh_l0"].T + p["bias_hh_l0"], 3, axis=-1)
-            r, z = jax.nn.sigmoid(x_r + h_r), jax.nn.sigmoid(x_z + h_z)
-            h = z * h + (1 - z) * jax.numpy.tanh(x_n + r * h_n)
-            return h, h
-
-        _, output = jax.lax.scan(cell, zeros, x @ p["weight_ih_l0"].T + p["bias_ih_l0"])
+        start = zeros if gates == 3 else (zeros, zeros)
+        inputs = x @ p["weight_ih_l0"].T + p["bias_ih_l0"]
+        _, output = jax.lax.scan(partial(cell, p), start, inputs)
         log_p = jax.nn.log_softmax(output @ p["weight"].T + p["bias"])
         return -jax.numpy.take_along_axis(log_p, targets[..., None], axis=-1).mean()
 
-    return compiled(loss, layer_weights(size), "weight_hh_l0")
+    return compiled(loss, layer_weights(size, gates), "weight_hh_l0")
 
 
 # -- what contestants share ------------------------------------------------------------------------
@@ -398,58 +422,3 @@ def one_threaded_torch() -> Any:
     torch = import_module("torch")
     torch.set_num_threads(1)
     return torch
-
-
-import own_cells  # noqa: E402, which needs what stands above
-
-MODELS: dict[str, dict[str, tuple[str, Callable[[Size], Contestant]]]] = {
-    "op-by-op": {
-        "tinygrad_rnn": ("tinygrad_rnn", ours_op_by_op),
-        "torch": ("torch", torch_op_by_op),
-        "autograd": ("autograd", autograd_op_by_op),
-        "mygrad": ("mygrad", mygrad_op_by_op),
-        "mygrad, fast": ("mygrad", unguarded_mygrad_op_by_op),
-        "jax.jit": ("jax", jax_op_by_op),
-    },
-    "nn.GRU": {
-        "tinygrad_rnn": ("tinygrad_rnn", ours_layer),
-        "torch": ("torch", torch_layer),
-        "jax.jit": ("jax", jax_layer),
-    },
-}
-MODELS["compiled GRU"] = {
-    "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 3, own_cells.gru_cell)),
-    "torch": ("torch", lambda size: own_cells.theirs(size, 3, "GRU")),
-}
-MODELS["compiled GRU, Numba"] = {
-    "tinygrad_rnn": (
-        "numba",
-        lambda size: own_cells.ours(size, 3, own_cells.gru_cell, backend="numba"),
-    ),
-    "jax.jit": ("jax", jax_layer),
-}
-MODELS["compiled LSTM"] = {
-    "tinygrad_rnn": ("tinygrad_rnn", lambda size: own_cells.ours(size, 4, own_cells.lstm_cell)),
-    "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
-}
-MODELS["compiled LSTM, Numba"] = {
-    "tinygrad_rnn": (
-        "numba",
-        lambda size: own_cells.ours(size, 4, own_cells.lstm_cell, backend="numba"),
-    ),
-    "torch": ("torch", lambda size: own_cells.theirs(size, 4, "LSTM")),
-}
-"""For each model the engines: the package to look for, and how to set it up. Ours comes first."""
-
-
-def contestants(
-    model: str, size: Size, engines: set[str] | None = None
-) -> list[Contestant | Absent]:
-    """The engines that run `model`, set up; those not installed as `Absent`."""
-    chosen = {
-        name: entry for name, entry in MODELS[model].items() if engines is None or name in engines
-    }
-    return [
-        make(size) if find_spec(package) else Absent(name)
-        for name, (package, make) in chosen.items()
-    ]

@@ -80,7 +80,7 @@ def lstm_cell(W: list[Any], U: list[Any], b: list[Any], c: list[Any]) -> Callabl
 def ours(
     size: Size, gates: int, write: Callable[..., Any], compiled: bool = True, backend: str = "numpy"
 ) -> Contestant:
-    """A cell written from ops, walked by `scan`."""
+    """A training step of a cell written from ops; compiled, the whole step is one program."""
     import tinygrad_rnn as tg
 
     x, targets = data(size)
@@ -88,16 +88,18 @@ def ours(
     parts = by_gate(weights, gates)
     cell, head = write(*parts), tg.nn.Linear(size.H, size.V)
     head.load_state_dict({name: weights[name] for name in ("weight", "bias")})
-    walked = tg.compile(cell, backend=backend) if compiled else cell
     zeros = [tg.Tensor(np.zeros((size.B, size.H), np.float32)) for _ in range(2)]
     start = zeros[0] if gates == 3 else tuple(zeros)
 
     def loss() -> Any:
-        output, _ = tg.scan(walked, tg.Tensor(x), start)
+        output, _ = tg.scan(cell, tg.Tensor(x), start)
         return tg.nn.functional.cross_entropy(head(output), targets)
 
     optimizer = tg.optim.SGD([*(p for part in parts for p in part), *head.parameters()], lr=RATE)
-    return stepper("tinygrad_rnn", optimizer, loss, Joined(parts[1]))
+    contestant = stepper("tinygrad_rnn", optimizer, loss, Joined(parts[1]))
+    if not compiled:
+        return contestant
+    return contestant._replace(step=tg.compile(contestant.step, backend=backend))
 
 
 def theirs(size: Size, gates: int, layer: str) -> Contestant:

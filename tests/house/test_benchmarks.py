@@ -13,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import compare
-from models import MODELS, SIZES, Size, contestants
+from contests import MODELS, contestants
+from models import SIZES, Size
 
 OURS = {"tinygrad_rnn"}
 every_model = pytest.mark.parametrize("model", MODELS)
