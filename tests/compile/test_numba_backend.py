@@ -15,7 +15,7 @@ from helpers import mostly_studies, state_parts
 from programs import program_by_chance
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.compile import numba_cache, numba_text
+from tinygrad_rnn.compile import nests, numba_cache, numba_text
 from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, Variable, interpret
 from tinygrad_rnn.compile.into_loops import into_loops
 from tinygrad_rnn.compile.numba_text import write_numba
@@ -151,7 +151,7 @@ def test_a_new_length_or_batch_compiles_nothing(kind, loops_only):
 
 def test_large_products_are_left_to_numpy(monkeypatch, loops_only):
     monkeypatch.setattr(numba_text, "LARGE", 0)
-    monkeypatch.setattr(numba_text, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(nests, "SMALL_PRODUCT", 0)
     (fast, ours), (step, theirs) = training_step("GRU", backend="numba"), training_step("GRU")
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((6, 2, 3)).astype("float32"), rng.integers(0, 4, (6, 2))

@@ -20,7 +20,6 @@ TEMPLATES = {
     "multiply": (NUMBERS, "{0} * {1}"), "divide": (FLOATS, "{0} / {1}"),
     "negative": (NUMBERS, "-{0}"), "positive": (NUMBERS, "{0}"), "absolute": (NUMBERS, "abs({0})"),
     "square": (NUMBERS, "{0} * {0}"), "reciprocal": (FLOATS, "{one} / {0}"),
-    "power": (FLOATS, "np.power({0}, {1})"),
     "maximum": (NUMBERS, "{0} if {0} >= {1} or {0} != {0} else {1}"),
     "minimum": (NUMBERS, "{0} if {0} <= {1} or {0} != {0} else {1}"),
     "less": (NUMBERS, "{0} < {1}"), "less_equal": (NUMBERS, "{0} <= {1}"),
@@ -34,6 +33,7 @@ TEMPLATES = {
     "where": (ALL, "{1} if {0} else {2}"), "astype": (ALL, "{0}"), "copy": (ALL, "{0}"),
     **{name: (FLOATS, f"np.{name}({{0}})") for name in (
         "exp", "tanh", "log", "sqrt", "sin", "cos", "log1p", "expm1", "sign", "floor", "ceil")},
+    **{name: (FLOATS, f"np.{name}({{0}}, {{1}})") for name in ("power", "logaddexp", "arctan2")},
 }  # fmt: skip
 """Elementwise functions: the kinds of dtypes that they compute in, and one entry as Python."""
 
@@ -85,9 +85,10 @@ def cast(text: str, dtype: Any, to: np.dtype) -> str:
     return f"f32({text})" if to == np.float32 else f"np.{to.name}({text})"
 
 
-def scalar(line: Instruction, args: list[str], dtypes: list[np.dtype]) -> str:
+def scalar(line: Instruction, args: list[str]) -> str:
     """Return the expression for one entry of an elementwise line."""
     types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
+    dtypes = computed_in(line) or []
     args = [cast(x, t, to) for x, t, to in zip(args, types, dtypes, strict=True)]
     dtype, function = dtypes[-1], line.function
     if function == "power" and line.args[1] in (2, 2.0):
@@ -98,6 +99,17 @@ def scalar(line: Instruction, args: list[str], dtypes: list[np.dtype]) -> str:
     args = [f"({x})" if x.startswith("-") else x for x in args]
     text = TEMPLATES[function][1].format(*args, one=one)
     return f"np.int32({text})" if line.out.dtype == np.int32 else text
+
+
+def start_of(function: str, dtype: np.dtype) -> str:
+    """Return the number that a reduction starts with."""
+    first = REDUCED[function][0]
+    if "inf" in first and dtype.kind == "i":
+        first = str(np.iinfo(dtype).min if first == "-inf" else np.iinfo(dtype).max)
+    return cast(first.replace("inf", "np.inf"), int, dtype)
+
+
+# -- the index of an entry -------------------------------------------------------------------------
 
 
 def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
@@ -139,7 +151,10 @@ def _reshaped(line: Instruction, index: list[str], size: Callable[[int], str]) -
 
 
 def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    """Return the place in an array of the entry at `index` of a part of it."""
+    """Return the place in an array of the entry at `index` of a part of it.
+
+    An entry of `given` that is a text is a variable of the program's text.
+    """
     entries = list(given) if isinstance(given, tuple) else [given]
     missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
     at = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
@@ -154,5 +169,5 @@ def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:
             i = next(rest) if step == 1 else f"{step} * ({next(rest)})"
             found.append(f"{start} + {i}" if start and i != "0" else str(start) if start else i)
         else:
-            found.append(str(int(e) % shape[len(found)]))
+            found.append(e if isinstance(e, str) else str(int(e) % shape[len(found)]))
     return found
