@@ -76,10 +76,13 @@ def check_program(program, first, second):
     return written
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["loops", "whole"])
+@pytest.mark.parametrize("form", ["loops", "between products", "whole"])
 @pytest.mark.parametrize("block", mostly_studies(range(10), 3))
-def test_programs_by_chance_give_what_they_mean(block, whole, monkeypatch, run_by_python):
-    monkeypatch.setattr(numba_text, "SMALL", 2**20 if whole else 0)
+def test_programs_by_chance_give_what_they_mean(block, form, monkeypatch, run_by_python):
+    monkeypatch.setattr(numba_text, "SMALL", 2**20 if form == "whole" else 0)
+    if form == "between products":
+        monkeypatch.setattr(numba_text, "LARGE", -1)
+        monkeypatch.setattr(nests, "SMALL_PRODUCT", 0)
     for seed in range(block * 16, block * 16 + 16):
         check_program(*program_by_chance(1000 + seed, dtypes=("float64", "int64", "bool")))
         check_program(*program_by_chance(seed))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -112,10 +110,10 @@ def start_of(function: str, dtype: np.dtype) -> str:
 # -- the index of an entry -------------------------------------------------------------------------
 
 
-def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
+def inner_index(line: Instruction, index: list[str]) -> list[str] | None:
     """Return the index into the argument of a view that shows the entry at `index`.
 
-    `size` returns the text of a length.
+    None if a `reshape` splits or merges axes.
     """
     shape, s = line.args[0].shape, line.settings
     if line.function == "transpose":
@@ -123,7 +121,11 @@ def inner_index(line: Instruction, index: list[str], size: Callable[[int], str])
     if line.function == "broadcast_to":
         return aligned(shape, index)
     if line.function == "reshape":
-        return _reshaped(line, index, size)
+        new = line.out.shape
+        if [n for n in shape if n != 1] != [n for n in new if n != 1]:
+            return None
+        rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
+        return ["0" if n == 1 else next(rest) for n in shape]
     return indexed(s["index"], shape, index)
 
 
@@ -131,23 +133,6 @@ def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
     """Return the index of the entry of an array of this shape that is broadcast to `index`."""
     last = index[len(index) - len(shape) :]
     return ["0" if n == 1 else i for n, i in zip(shape, last, strict=True)]
-
-
-def _reshaped(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
-    old, new = line.args[0].shape, line.out.shape
-    if [n for n in old if n != 1] == [n for n in new if n != 1]:
-        rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
-        return ["0" if n == 1 else next(rest) for n in old]
-    place = "0"
-    for i, n in zip(index, new, strict=True):
-        place = i if place == "0" else f"({place}) * {size(n)} + {i}"
-    found = []
-    for axis, n in enumerate(old):
-        after = max(prod(old[axis + 1 :]), 1)
-        text = place if after == 1 else f"({place}) // {size(after)}"
-        first = prod(old[:axis]) == 1
-        found.append("0" if n == 1 else text if first else f"({text}) % {size(max(n, 1))}")
-    return found
 
 
 def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:

@@ -81,14 +81,15 @@ class Nests:
         self._names: dict[Variable, str] = {}
         self._words: dict[str, str] = {}
         self._local: set[Variable] = set()
+        self._rows: dict[Variable, str] = {}
 
     # -- names -------------------------------------------------------------------------------------
 
     def name(self, x: Variable, function: str = "x") -> str:
         """Return the name of a value."""
         if x not in self._names:
-            wish = self.text.names.of.get(x) or WORDS.get(function, function)
-            self._names[x] = self._unique(wish)
+            known = self.text.names.of.get(x) if x.name or function == "x" else None
+            self._names[x] = self._unique(known or WORDS.get(function, function))
         return self._names[x]
 
     def _unique(self, wish: str) -> str:
@@ -157,7 +158,10 @@ class Nests:
         if x in self.places:
             return at(self.places[x], index)
         if x in self.views:
-            inner = inner_index(self.views[x], index, self.size)
+            inner = inner_index(self.views[x], index)
+            if inner is None:
+                self._rows.setdefault(x, self.name(x, "rows"))
+                return at((self._rows[x],), index)
             return self.entry(self.views[x].args[0], inner)
         return self._outside(x) if x.is_number else at((self._outside(x),), index)
 
@@ -236,7 +240,13 @@ class Nests:
             if y in self.places:
                 block.append(f"{margin}{at(self.places[y], index)} = {name}")
         self._local.clear()
-        self.blocks.append(block)
+        self._add(block)
+
+    def _add(self, block: list[str]) -> None:
+        """Add a nest, after the arrays that it reads in another shape."""
+        rows = [f"{name} = {self.whole(x)}" for x, name in self._rows.items()]
+        self.blocks.append([*rows, *block])
+        self._rows.clear()
 
     def _value(self, line: Instruction, index: list[str]) -> str:
         """Return the expression for the entry of an elementwise line at `index`."""
@@ -260,7 +270,7 @@ class Nests:
         axes = self.index(len(x.shape))
         block, margin = heads(axes, self.extents(x))
         target = at(to, index(axes) if index else axes)
-        self.blocks.append([*block, f"{margin}{target} {sign} {self.entry(x, axes)}"])
+        self._add([*block, f"{margin}{target} {sign} {self.entry(x, axes)}"])
 
     def _accumulate(self, to: str, outer: Any, inner: Any, first: str, step: str) -> None:
         """Write a reduction: a loop over its entries and, in it, one over what each adds up."""
@@ -268,7 +278,7 @@ class Nests:
         more, deep = heads(*inner, margin)
         total = self.word("entry")
         block += [f"{margin}{total} = {first}", *more, f"{deep}{total} = {step}"]
-        self.blocks.append([*block, f"{margin}{to} = {total}"])
+        self._add([*block, f"{margin}{to} = {total}"])
 
     def _reduction(self, line: Instruction) -> None:
         (x,), y, axes = line.args, line.out, line.settings["axis"]

@@ -174,9 +174,12 @@ class NumbaText(NumpyText):
         nests = Nests(self, [loop])
         nests.write([loop], [])
         for name, (shape, dtype) in nests.new.items():
-            self.say(f"{name} = np.empty({self.shape(shape, loop)}, {literal(dtype)})")
+            over_time = loop if name in nests.memories.values() else None
+            self.say(f"{name} = np.empty({self.shape(shape, over_time)}, {literal(dtype)})")
         self._bind(nests)
         if work(loop) > LARGE:
+            for n, name in nests.sizes.items():
+                self.say(f"{name} = {n}")
             for line in self._between_products(nests.blocks, nests):
                 self.say(line)
         else:
