@@ -43,8 +43,6 @@ def is_native(line: Any) -> bool:
     if line.function in REDUCTIONS:
         full = line.function not in ("max", "min") or 0 not in line.args[0].shape
         return alike and full and (line.out.dtype == np.bool_) == (line.function in ("any", "all"))
-    if line.function == "scatter":
-        return alike and line.out.dtype != np.bool_ and _has_plain_indices(line)
     return alike and (
         line.function == "concatenate" or (line.function == "matmul" and line.out.dtype.kind == "f")
     )
@@ -69,16 +67,6 @@ def _has_arrays(loop: Loop) -> bool:
     kept = [x for pair in (*pairs, *loop.stacks, *loop.sums) for x in pair]
     kept += [x for x, _ in loop.slices]
     return alike and all(map(_is_known, kept))
-
-
-def _has_plain_indices(line: Instruction) -> bool:
-    """Return True for a scatter whose parts have the shapes of what they are added to."""
-    indices, whole = line.settings["indices"], np.broadcast_to(0, line.out.shape)
-    entries = [e for at in indices for e in (at if isinstance(at, tuple) else (at,))]
-    plain = all(e is None or isinstance(e, type(...) | int | np.integer | slice) for e in entries)
-    return plain and all(
-        whole[at].shape == x.shape for x, at in zip(line.args, indices, strict=True)
-    )
 
 
 def in_groups(lines: list[Any], source: Callable[[Any], Any]) -> list[list[Any]]:

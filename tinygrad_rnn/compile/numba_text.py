@@ -12,10 +12,10 @@ import numpy as np
 
 from .buffers import schedule_of
 from .formulas import Text, literal
-from .instructions import Loop, Program, Variable, walk
+from .instructions import Loop, Program, walk
 from .into_loops import into_loops
 from .native_lines import is_native, is_view, work
-from .nests import Block, Nests
+from .nests import AXES, Nests
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
 from .schedule import MemoryPlan
@@ -29,7 +29,7 @@ Only what lies between them is compiled.
 SMALL = 2**16
 """Programs whose values take fewer bytes are compiled as a whole."""
 
-RESERVED = ("plain", "scatter", "exp", "tanh", "f32", "njit")
+RESERVED = ("plain", "exp", "tanh", "f32", "njit", "entry", *AXES)
 
 
 def write_numba(
@@ -107,10 +107,13 @@ class NumbaText(NumpyText):
         The functions that Numba compiles.
     whole : bool
         True if lines outside of loops are compiled too, in an order of their own.
+    large : bool
+        True if Python runs the current loop, and BLAS its products.
     """
 
     def __init__(self, program: Program, own: int | None):
         self.native: list[str] = []
+        self.large = False
         super().__init__(program, own)
         if self.whole:
             self.schedule.lasting.clear()
@@ -140,29 +143,28 @@ class NumbaText(NumpyText):
 
     def _compile_part(self, lines: list[Any]) -> None:
         """Write a call of one function that computes all lines and returns what others read."""
-        others = [line for line in self.program.lines if line not in lines]
-        read = {x for line in others for x in line.uses} | set(self.program.outputs)
+        others = {x for line in self.program.lines if line not in lines for x in line.uses}
+        read = others.union(self.program.outputs)
         outputs = [y for line in lines for y in line.results if y in read]
-        if not outputs:
-            return
         nests = Nests(self, lines)
-        nests.memories = {}  # it makes its arrays itself
+        nests.memories = {}  # the function makes all arrays itself
         nests.write(lines, outputs)
         for y in outputs:
             if len(nests.places.get(y, ())) != 1:
                 to = (nests.array(f"{nests.name(y)}_now", y.shape, y.dtype),)
                 nests.assign(y, to)
                 nests.places[y] = to
+        self.refs |= {y: Text(nests.whole(y)) for y in outputs}
+        result = f"{', '.join(self.refs[y] for y in outputs)},"
         arrays, nests.new, nests.memories = nests.new, {}, {}
         body = [
-            f"{name} = np.empty(({nests.shape(shape)}), {'np.bool_' if dtype == bool else literal(dtype)})"
+            f"{name} = np.empty({nests.shape(shape)}, np.{'bool_' if dtype == '?' else dtype})"
             for name, (shape, dtype) in arrays.items()
         ]
-        self.refs |= {y: Text(nests.whole(y)) for y in outputs}
-        result = ", ".join(self.refs[y] for y in outputs)
-        body += [*_flat(nests.blocks), f"return {result},"]
-        self._bind(nests)
-        self.say(f"{result}, = {self._call('run', body, nests)}")
+        if outputs:
+            body += [*self.joined(nests.blocks, nests), f"return {result}"]
+            self._bind(nests)
+            self.say(f"{result} = {self._call('run', body, nests)}")
 
     # -- loops -------------------------------------------------------------------------------------
 
@@ -171,33 +173,28 @@ class NumbaText(NumpyText):
             super()._loop(loop)
             return
         self.comment("back through time" if loop.reverse else "through time, step by step")
-        nests = Nests(self, [loop])
+        nests, self.large = Nests(self, [loop]), work(loop) > LARGE
         nests.write([loop], [])
         for name, (shape, dtype) in nests.new.items():
             over_time = loop if name in nests.memories.values() else None
             self.say(f"{name} = np.empty({self.shape(shape, over_time)}, {literal(dtype)})")
         self._bind(nests)
-        if work(loop) > LARGE:
-            for n, name in nests.sizes.items():
-                self.say(f"{name} = {n}")
-            for line in self._between_products(nests.blocks, nests):
+        if self.large:
+            for line in [
+                *(f"{x} = {n}" for n, x in nests.sizes.items()),
+                *self.joined(nests.blocks, nests),
+            ]:
                 self.say(line)
         else:
-            self.say(self._call("loop", _flat(nests.blocks), nests))
+            self.say(self._call("loop", self.joined(nests.blocks, nests), nests))
         self.refs |= {y: Text(nests.whole(y)) for y in loop.results}
 
-    def _between_products(self, blocks: list[Block], nests: Nests) -> list[str]:
-        """Return lines in which Python runs the loop and BLAS, and calls functions for the rest."""
+    def joined(self, blocks: list[list[str]], nests: Nests) -> list[str]:
+        """Return the lines of blocks. If they are Python's, nests become calls of functions."""
         lines = []
-        for plain_text, some in groupby(blocks, _has_product):
-            for block in some if plain_text else [[*some]]:
-                if not plain_text:
-                    lines.append(self._call("nest", _flat(block), nests))
-                elif isinstance(block, tuple):
-                    inner = self._between_products(block[1], nests)
-                    lines += [block[0], *(f"    {line}" for line in inner)]
-                else:
-                    lines += block
+        for product, several in groupby(blocks, lambda block: any("np.dot(" in x for x in block)):
+            text = [line for block in several for line in block]
+            lines += text if product or not self.large else [self._call("nest", text, nests)]
         return lines
 
     # -- calls -------------------------------------------------------------------------------------
@@ -249,21 +246,3 @@ def _parts(lines: list[Any]) -> Iterator[tuple[bool, list[Any]]]:
         waiting = [line for line in waiting if line not in part]
         yield native and not all(map(is_view, part)), part
         native = not native
-
-
-def _flat(blocks: list[Block]) -> list[str]:
-    """Return the lines of blocks."""
-    lines = []
-    for block in blocks:
-        if isinstance(block, tuple):
-            lines += [block[0], *(f"    {line}" for line in _flat(block[1]) or ["pass"])]
-        else:
-            lines += block
-    return lines
-
-
-def _has_product(block: Block) -> bool:
-    """Return True for a call of BLAS and a loop over time with one."""
-    if isinstance(block, tuple):
-        return any(map(_has_product, block[1]))
-    return block[0].startswith("np.dot(")
