@@ -35,9 +35,6 @@ TEMPLATES = {
 }  # fmt: skip
 """Elementwise functions: the kinds of dtypes that they compute in, and one entry as Python."""
 
-OWN = ("exp", "tanh")
-"""Functions of which a program brings its own version in single precision."""
-
 REDUCED = {
     "sum": ("0", "{0} + {1}"), "prod": ("1", "{0} * {1}"), "max": ("-inf", TEMPLATES["maximum"][1]),
     "min": ("inf", TEMPLATES["minimum"][1]), "any": ("0", "{0} | {1}"), "all": ("1", "{0} & {1}"),
@@ -53,16 +50,13 @@ def computed_in(line: Instruction) -> list[np.dtype] | None:
     kinds, _ = TEMPLATES.get(line.function, ("", ""))
     types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
     numbers = all(isinstance(dtype, type) for dtype in types) and line.function != "astype"
-    if not kinds or numbers or len(line.out.shape) > 8:
+    large = any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args)
+    if not kinds or numbers or large or len(line.out.shape) > 8:
         return None
-    if any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args):
-        return None
-    if line.function in ("where", "astype", "copy"):
-        found = [line.out.dtype for _ in types]
-        if line.function == "where":
-            found[0] = np.dtype(bool)
-    elif line.function.startswith("logical"):
-        found = [np.dtype(bool) for _ in types]
+    if line.function in ("astype", "copy"):
+        found = [line.out.dtype]
+    elif line.function == "where":
+        found = [np.dtype(bool), line.out.dtype, line.out.dtype]
     else:
         try:
             ufunc: Any = UFUNCS[line.function]
@@ -89,10 +83,8 @@ def scalar(line: Instruction, args: list[str]) -> str:
     dtypes = computed_in(line) or []
     args = [cast(x, t, to) for x, t, to in zip(args, types, dtypes, strict=True)]
     dtype, function = dtypes[-1], line.function
-    if function == "power" and line.args[1] in (2, 2.0):
-        return f"{args[0]} * {args[0]}"
-    if function in OWN and dtype == np.float32:
-        return f"{function}({args[0]})"
+    if function in ("exp", "tanh") and dtype == np.float32:
+        return f"{function}({args[0]})"  # the program's own
     one = "f32(1)" if dtype == np.float32 else "1.0"
     args = [f"({x})" if x.startswith("-") else x for x in args]
     text = TEMPLATES[function][1].format(*args, one=one)

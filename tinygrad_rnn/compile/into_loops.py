@@ -24,7 +24,8 @@ def into_loops(program: Program) -> Program:
         while waiting:
             inside, whole = waiting.pop()
             line = next((line for line in lines if whole in line.results), None)
-            if _can_move(line) and _reads_alone(loop, whole, lines, program.outputs):
+            elementwise = isinstance(line, Instruction) and computed_in(line) is not None
+            if elementwise and len(whole.shape) > 1 and _reads_alone(loop, whole, lines, program):
                 lines.remove(line)
                 loop.slices.remove((inside, whole))
                 inside.note = inside.note or whole.note
@@ -32,16 +33,10 @@ def into_loops(program: Program) -> Program:
     return Program(program.inputs, lines, program.outputs)
 
 
-def _can_move(line: Any) -> bool:
-    """Return True for an elementwise line over all steps of a loop."""
-    elementwise = isinstance(line, Instruction) and computed_in(line) is not None
-    return elementwise and len(line.out.shape) > 1
-
-
-def _reads_alone(loop: Loop, whole: Variable, lines: list[Any], outputs: list[Variable]) -> bool:
+def _reads_alone(loop: Loop, whole: Variable, lines: list[Any], program: Program) -> bool:
     """Return True if only one slice of the loop reads a value."""
     others = [x for line in lines if line is not loop for x in line.uses]
-    read = {*others, *outputs, *replace(loop, slices=[]).uses}
+    read = {*others, *program.outputs, *replace(loop, slices=[]).uses}
     return whole not in read and sum(x is whole for _, x in loop.slices) == 1
 
 

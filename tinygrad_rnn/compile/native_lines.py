@@ -65,7 +65,6 @@ def _has_arrays(loop: Loop) -> bool:
     pairs = [(x, y) for s in loop.states for x in (s.start, s.next, s.last) for y in [s.inside]]
     alike = all((x.shape, x.dtype) == (y.shape, y.dtype) for x, y in pairs)
     kept = [x for pair in (*pairs, *loop.stacks, *loop.sums) for x in pair]
-    kept += [x for x, _ in loop.slices]
     return alike and all(map(_is_known, kept))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .entries import aligned, inner_index
@@ -31,8 +32,8 @@ class NestValues:
     ----------
     made : set of Variable
         The values that the lines make.
-    taken : set of str
-        Names that a value must not have.
+    names : Names
+        The text's, but values that the lines make have their names only in the function.
     given : dict of Variable to str
         For each value from outside: the name that the text calls it.
     new : dict of str to (shape, dtype)
@@ -55,9 +56,9 @@ class NestValues:
         self.text = text
         inner = [line.inside for line in walk(lines) if isinstance(line, Loop)]
         self.made = {x for part in (*inner, *(line.results for line in lines)) for x in part}
-        names = text.names.of
-        self.taken = text.names._taken - {names.get(x) for x in self.made}
-        self.taken |= {name for x, name in names.items() if x not in self.made}
+        known, self.names = text.names.of, copy(text.names)
+        self.names._taken = text.names._taken - {known.get(x) for x in self.made}
+        self.names._taken |= {name for x, name in known.items() if x not in self.made}
         self.given: dict[Variable, str] = {}
         self.new: dict[str, tuple[tuple[int, ...], Any]] = {}
         self.sizes: dict[int, str] = {}
@@ -73,21 +74,13 @@ class NestValues:
     def name(self, x: Variable, function: str = "") -> str:
         """Return the name of a value; if it has none, after the function that makes it."""
         if x not in self._names:
-            known = self.text.names.of.get(x) if x.name or not function else None
-            self._names[x] = self._unique(known or WORDS.get(function, function or "x"))
+            known = self.names.of.get(x) if x.name or not function else None
+            self._names[x] = self.names.fresh(known or WORDS.get(function, function or "x"))
         return self._names[x]
-
-    def _unique(self, wish: str) -> str:
-        name, n = wish, 1
-        while name in self.taken:
-            n += 1
-            name = f"{wish}_{n}" if wish[-1].isdigit() else f"{wish}{n}"
-        self.taken.add(name)
-        return name
 
     def array(self, wish: str, shape: tuple[int, ...], dtype: Any) -> str:
         """Return the name of a new array."""
-        name = self._unique(wish)
+        name = self.names.fresh(wish)
         self.text.names._taken.add(name)
         self.new[name] = shape, dtype
         return name
@@ -95,7 +88,7 @@ class NestValues:
     def memory(self, memory: Memory) -> str:
         """Return the name of an array over time, which may exist already."""
         if memory not in self.memories:
-            wish = self.text.names.of[memory.owner]
+            wish = self.names.of[memory.owner]
             self.memories[memory] = self.array(wish, memory.shape, memory.dtype)
         return self.memories[memory]
 
@@ -106,7 +99,7 @@ class NestValues:
         if self.text.steps and n in (self.text.steps, self.text.steps + 1):
             return "T" if n == self.text.steps else "(T + 1)"
         if n not in self.sizes:
-            self.sizes[n] = self._unique(f"n{len(self.sizes) + 1}")
+            self.sizes[n] = self.names.fresh(f"n{len(self.sizes) + 1}")
         return self.sizes[n]
 
     def shape(self, shape: tuple[int, ...]) -> str:

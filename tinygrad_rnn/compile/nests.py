@@ -7,10 +7,9 @@ change the index to read.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
-from .entries import REDUCED, cast, indexed, scalar, start_of
+from .entries import REDUCED, cast, scalar, start_of
 from .instructions import REDUCTIONS, Instruction, Loop, State, Variable
 from .lowered import pick_entries
 from .native_lines import in_groups, is_entrywise, is_view, work
@@ -93,15 +92,16 @@ class Nests(NestValues):
         *row, i = index
         return f"{self.entry(a, row)} if {i} == {self.entry(classes, row)} else {zero}"
 
-    def assign(self, x: Variable, to: Place, part: Any = None, sign: str = "=") -> None:
-        """Write a copy of a value to a place, or add it to what is there.
-
-        `part` returns the index into the place from that of an entry of the value.
-        """
+    def assign(
+        self, x: Variable, to: Place, sign: str = "=", axis: int = 0, start: int = 0
+    ) -> None:
+        """Write a copy of a value to a place, from an entry on, or add it to what is there."""
         index = [*AXES[: len(x.shape)]]
         block, margin = heads(index, self.extents(x))
-        target = at(to, part(index) if part else index)
-        self._add([*block, f"{margin}{target} {sign} {self.entry(x, index)}"])
+        entry = self.entry(x, index)
+        if start:
+            index[axis] += f" + {start}"
+        self._add([*block, f"{margin}{at(to, index)} {sign} {entry}"])
 
     def _accumulate(self, to: str, outer: Any, inner: Any, first: str, step: str) -> None:
         """Write a reduction: a loop over its entries and, in it, one over what each adds up."""
@@ -128,11 +128,8 @@ class Nests(NestValues):
         if len(a.shape) > 1 and len(b.shape) == 2 and work(line) >= SMALL_PRODUCT:
             first, second, out = self.in_order(a), self.in_order(b), self.whole(y)
             if len(a.shape) > 2:
-                rows, *ends = prod(a.shape[:-1]), a.shape[-1], y.shape[-1]
-                first, out = (
-                    f"{text}.reshape({self.shape((rows, n))})"
-                    for text, n in zip((first, out), ends, strict=True)
-                )
+                first += f".reshape((-1, {self.extents(a)[-1]}))"
+                out += f".reshape((-1, {self.extents(y)[-1]}))"
             self.blocks.append([f"np.dot({first}, {second}, {out})"])
             return
         index, k = [*AXES[: len(y.shape)]], AXES[len(y.shape)]
@@ -147,10 +144,7 @@ class Nests(NestValues):
         """Write the parts of a concatenation to their places in it."""
         start, axis = 0, line.settings["axis"] % len(line.out.shape)
         for x in line.args:
-            at_part = (*[slice(None)] * axis, slice(start, start + x.shape[axis]))
-            self.assign(
-                x, self.places[line.out], lambda i, s=at_part: indexed(s, line.out.shape, i)
-            )
+            self.assign(x, self.places[line.out], "=", axis, start)
             start += x.shape[axis]
 
     # -- loops over time ---------------------------------------------------------------------------
@@ -172,7 +166,7 @@ class Nests(NestValues):
                 self.places[x] = to
         self.write(loop.body, [x for x, _, _ in later], depth + 1)
         for x, to, sign in later:
-            self.assign(x, to, sign=sign)
+            self.assign(x, to, sign)
         head = f"for {t} in range({f'{n} - 1, -1, -1' if loop.reverse else n}):"
         lines = self.text.joined(self.blocks, self) or ["pass"]
         self.blocks = [*outer, [head, *(f"    {line}" for line in lines)]]
@@ -214,7 +208,7 @@ class Nests(NestValues):
                 self.places[whole] = (array,)
                 found.append((x, (array, t)))
         for _, total in loop.sums:
-            array = self.array(self.text.names.of[total], total.shape, total.dtype)
+            array = self.array(self.names.of[total], total.shape, total.dtype)
             self.places[total] = (array,)
             self.blocks.append([f"{array}[...] = 0"])
         return found

@@ -200,15 +200,12 @@ class NumbaText(NumpyText):
     # -- calls -------------------------------------------------------------------------------------
 
     def _bind(self, nests: Nests) -> None:
-        """Write the names of the values from outside, and their layout."""
+        """Write the names of the arrays from outside, and their layout."""
         arrays = {name: self.refs[x] for x, name in nests.given.items() if not x.is_number}
         if arrays:
-            self.helpers.name(plain)
-            left = f"{', '.join(arrays)}{',' if len(arrays) == 1 else ''}"
-            self.say(f"{left} = plain({', '.join(arrays.values())})")
-        for x, name in nests.given.items():
-            if x.is_number and name != self.refs[x]:
-                self.say(f"{name} = {self.refs[x]}")
+            self.say(
+                f"{', '.join(arrays)}, = {self.helpers.name(plain)}({', '.join(arrays.values())})"
+            )
 
     def _call(self, wish: str, lines: list[str], nests: Nests) -> str:
         """Add a compiled function with these lines, and return its call."""
@@ -217,8 +214,8 @@ class NumbaText(NumpyText):
         words -= set(re.findall(r"for (\w+) in ", text))
         known = {x: x for x in ("T", "t", "t2", "t3")}
         known |= {name: str(n) for n, name in nests.sizes.items()}
-        arrays = [*nests.given.values(), *nests.new, *nests.memories.values()]
-        known |= {name: name for name in arrays}
+        known |= {name: self.refs[x] if x.is_number else name for x, name in nests.given.items()}
+        known |= {name: name for name in (*nests.new, *nests.memories.values())}
         args = {x: value for x, value in known.items() if x in words}
         name = self.names.fresh(wish, everywhere=True)
         for own, function in (("exp", exp), ("tanh", tanh)):
