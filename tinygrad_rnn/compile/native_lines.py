@@ -62,9 +62,9 @@ def _is_known(x: Any) -> bool:
 
 def _has_arrays(loop: Loop) -> bool:
     """Return True if all that a loop carries and keeps are arrays that do not change their kind."""
-    pairs = [(x, y) for s in loop.states for x in (s.start, s.next, s.last) for y in [s.inside]]
-    alike = all((x.shape, x.dtype) == (y.shape, y.dtype) for x, y in pairs)
-    kept = [x for pair in (*pairs, *loop.stacks, *loop.sums) for x in pair]
+    states = [(s.inside, x) for s in loop.states for x in (s.start, s.next, s.last)]
+    kept = [x for pair in (*states, *loop.stacks, *loop.sums) for x in pair]
+    alike = all((x.shape, x.dtype) == (y.shape, y.dtype) for x, y in states)
     return alike and all(map(_is_known, kept))
 
 
@@ -74,24 +74,23 @@ def in_groups(lines: list[Any], source: Callable[[Any], Any]) -> list[list[Any]]
     Each line stands as late as possible. `source` returns the value that a view shows.
     """
     maker = {y: line for line in lines for y in line.results}
-    readers: dict[Any, set[Any]] = {line: set() for line in lines}
-    beside: set[Any] = set()  # (line, reader) that may share a nest
+    entrywise = {line for line in lines if is_entrywise(line)}
+    readers: dict[Any, dict[Any, bool]] = {line: {} for line in lines}  # True: may share a nest
     for line in lines:
-        apart = {source(x) for x in line.uses if source(x) is not x}
-        for x in map(source, line.uses):
-            if x in maker:
-                readers[maker[x]].add(line)
-                if is_entrywise(line) and x not in apart and x.shape == line.out.shape:
-                    beside.add((maker[x], line))
+        for use in line.uses:
+            if (x := source(use)) in maker:
+                found = readers[maker[x]]
+                same = use is x and line in entrywise and x.shape == line.out.shape
+                found[line] = same and found.get(line, True)
     waiting, done, groups = lines[::-1], set[Any](), list[list[Any]]()
     while waiting:
-        ready = [line for line in waiting if readers[line] <= done]
-        group = [line for line in ready if not is_entrywise(line)][:1]
-        for line in waiting if not group else []:
-            shape = group[0].out.shape if group else line.out.shape if line in ready else None
-            if is_entrywise(line) and line.out.shape == shape:
-                left = readers[line] - done
-                if all(y in group and (line, y) in beside for y in left):
+        ready = [line for line in waiting if done.issuperset(readers[line])]
+        group = [line for line in ready if line not in entrywise][:1]
+        shape = ready[0].out.shape if not group else None
+        for line in waiting:
+            if line in entrywise and line.out.shape == shape:
+                left = [y for y in readers[line] if y not in done]
+                if all(y in group and readers[line][y] for y in left):
                     group.append(line)
         done.update(group)
         waiting = [line for line in waiting if line not in done]

@@ -6,7 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from .entries import aligned, inner_index
-from .formulas import Text, expression, literal
+from .formulas import Text, expression, literal, tuple_text
 from .instructions import Instruction, Loop, Variable, walk
 from .names import WORDS
 from .schedule import Memory
@@ -104,7 +104,7 @@ class NestValues:
 
     def shape(self, shape: tuple[int, ...]) -> str:
         """Return the text of a shape."""
-        return f"({''.join(f'{self.size(n)}, ' for n in shape).strip()})"
+        return tuple_text([self.size(n) for n in shape])
 
     # -- values ------------------------------------------------------------------------------------
 
@@ -154,8 +154,8 @@ class NestValues:
 
     def in_order(self, x: Variable) -> str:
         """Return the text of the whole array of a value in C order."""
-        is_view = x in self.views and x not in self.places
-        return f"np.ascontiguousarray({self.whole(x)})" if is_view else self.whole(x)
+        is_known = x in self.places or x not in self.views or self.views[x].function == "reshape"
+        return self.whole(x) if is_known else f"np.ascontiguousarray({self.whole(x)})"
 
     def extents(self, x: Variable) -> list[str]:
         """Return the texts of the lengths of all axes: of the array, if there is one."""

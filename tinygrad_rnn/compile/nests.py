@@ -7,6 +7,7 @@ change the index to read.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .entries import REDUCED, cast, scalar, start_of
@@ -67,7 +68,7 @@ class Nests(NestValues):
         stored = [line.out for line in lines if line.out in self.places]
         extents = self.extents((stored or [lines[0].out])[0])
         index = [*AXES[: len(extents)]]
-        block, margin = heads(index, extents)
+        block, margin = heads(zip(index, extents, strict=True))
         for line in lines:
             y, name = line.out, self.name(line.out, line.function)
             note = f"  # {y.note}" if y.note and len(y.note) < 60 else ""
@@ -93,33 +94,35 @@ class Nests(NestValues):
         return f"{self.entry(a, row)} if {i} == {self.entry(classes, row)} else {zero}"
 
     def assign(
-        self, x: Variable, to: Place, sign: str = "=", axis: int = 0, start: int = 0
+        self, x: Variable, to: Place, sign: str = "=", shift: tuple[int, int] = (0, 0)
     ) -> None:
-        """Write a copy of a value to a place, from an entry on, or add it to what is there."""
+        """Write a copy of a value to a place, or add it to what is there.
+
+        `shift` is an axis of the place, and the entry along it where the value starts.
+        """
         index = [*AXES[: len(x.shape)]]
-        block, margin = heads(index, self.extents(x))
-        entry = self.entry(x, index)
+        block, margin = heads(zip(index, self.extents(x), strict=True))
+        entry, (axis, start) = self.entry(x, index), shift
         if start:
             index[axis] += f" + {start}"
         self._add([*block, f"{margin}{at(to, index)} {sign} {entry}"])
 
     def _accumulate(self, to: str, outer: Any, inner: Any, first: str, step: str) -> None:
         """Write a reduction: a loop over its entries and, in it, one over what each adds up."""
-        block, margin = heads(*outer)
-        more, deep = heads(inner[0], inner[1], margin)
+        block, margin = heads(outer)
+        more, deep = heads(inner, margin)
         block += [f"{margin}entry = {first}", *more, f"{deep}entry = {step}"]
         self._add([*block, f"{margin}{to} = entry"])
 
     def _reduction(self, line: Instruction) -> None:
         (x,), y, s = line.args, line.out, line.settings
-        axes, extents, index = range(len(x.shape)), self.extents(x), AXES
-        outer, inner = (
-            ([index[axis] for axis in some], [extents[axis] for axis in some])
-            for some in ([axis for axis in axes if axis not in s["axis"]], s["axis"])
-        )
-        kept = [i if i in outer[0] else "0" for i in index[: len(axes)]]
-        to = at(self.places[y], kept if s["keepdims"] else outer[0])
-        step = REDUCED[line.function][1].format("entry", self.entry(x, [*index[: len(axes)]]))
+        index, axes = [*AXES[: len(x.shape)]], s["axis"]
+        loops = list(zip(index, self.extents(x), strict=True))
+        inner = [loops[axis] for axis in axes]
+        outer = [loops[axis] for axis in range(len(loops)) if axis not in axes]
+        kept = [i if (i, n) in outer else "0" for i, n in loops]
+        to = at(self.places[y], kept if s["keepdims"] else [i for i, _ in outer])
+        step = REDUCED[line.function][1].format("entry", self.entry(x, index))
         self._accumulate(to, outer, inner, start_of(line.function, y.dtype), step)
 
     def _product(self, line: Instruction) -> None:
@@ -136,7 +139,7 @@ class Nests(NestValues):
         rows, columns = (index[:-1], index[-1:]) if len(b.shape) > 1 else (index, [])
         stack = rows[: len(b.shape) - 2] if len(b.shape) > 2 else []
         terms = f"{self.entry(a, [*rows, k])} * {self.entry(b, [*stack, k, *columns])}"
-        outer, inner = (index, self.extents(y)), ([k], self.extents(a)[-1:])
+        outer, inner = zip(index, self.extents(y), strict=True), [(k, self.extents(a)[-1])]
         zero = cast("0", int, y.dtype)
         self._accumulate(at(self.places[y], index), outer, inner, zero, f"entry + {terms}")
 
@@ -144,7 +147,7 @@ class Nests(NestValues):
         """Write the parts of a concatenation to their places in it."""
         start, axis = 0, line.settings["axis"] % len(line.out.shape)
         for x in line.args:
-            self.assign(x, self.places[line.out], "=", axis, start)
+            self.assign(x, self.places[line.out], "=", (axis, start))
             start += x.shape[axis]
 
     # -- loops over time ---------------------------------------------------------------------------
@@ -200,10 +203,10 @@ class Nests(NestValues):
             memory, step = self.text.schedule.over_time[whole]
             array = self.memory(memory)
             if memory in carried:
-                base, part = Variable("", memory.shape, memory.dtype), slice(None, -1)
+                base = Variable("", memory.shape, memory.dtype)
                 self.places[base] = (array,)
-                index = {"index": (slice(1, None) if step else part,)}
-                self.views[whole] = Instruction("index", (base,), index, whole)
+                part = slice(1, None) if step else slice(None, -1)
+                self.views[whole] = Instruction("index", (base,), {"index": (part,)}, whole)
             else:
                 self.places[whole] = (array,)
                 found.append((x, (array, t)))
@@ -214,10 +217,13 @@ class Nests(NestValues):
         return found
 
 
-def heads(index: Any, extents: Any, margin: str = "") -> tuple[list[str], str]:
-    """Return the first lines of loops over entries, and the margin of the lines inside."""
+def heads(loops: Iterable[tuple[str, str]], margin: str = "") -> tuple[list[str], str]:
+    """Return the first lines of loops over entries, and the margin of the lines inside.
+
+    `loops` are pairs of an index and a length.
+    """
     lines = []
-    for i, n in zip(index, extents, strict=True):
+    for i, n in loops:
         lines.append(f"{margin}for {i} in range({n}):")
         margin += "    "
     return lines, margin

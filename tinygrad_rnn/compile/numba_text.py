@@ -42,8 +42,8 @@ def write_numba(
     rest = source
     for text in writer.native:
         rest = rest.replace(text, "")
-    space = {**writer.helpers.handed}
-    space |= compiled("\n\n\n".join(writer.native)) if writer.native else {}
+    native = compiled("\n\n\n".join(writer.native)) if writer.native else {}
+    space = {**writer.helpers.handed, **native}
     exec(compile(rest, f"<compiled {title}>", "exec"), space)
     run = space.pop(name)
     finalize(run, space.clear).atexit = False
@@ -179,14 +179,10 @@ class NumbaText(NumpyText):
             over_time = loop if name in nests.memories.values() else None
             self.say(f"{name} = np.empty({self.shape(shape, over_time)}, {literal(dtype)})")
         self._bind(nests)
-        if self.large:
-            for line in [
-                *(f"{x} = {n}" for n, x in nests.sizes.items()),
-                *self.joined(nests.blocks, nests),
-            ]:
-                self.say(line)
-        else:
-            self.say(self._call("loop", self.joined(nests.blocks, nests), nests))
+        lines = self.joined(nests.blocks, nests)
+        known = [f"{name} = {n}" for n, name in nests.sizes.items()]
+        for line in [*known, *lines] if self.large else [self._call("loop", lines, nests)]:
+            self.say(line)
         self.refs |= {y: Text(nests.whole(y)) for y in loop.results}
 
     def joined(self, blocks: list[list[str]], nests: Nests) -> list[str]:
