@@ -23,13 +23,13 @@ def into_loops(program: Program) -> Program:
         waiting = loop.slices[:]
         while waiting:
             inside, whole = waiting.pop()
-            line = next((line for line in lines if whole in line.results), None)
-            elementwise = isinstance(line, Instruction) and computed_in(line) is not None
-            if elementwise and len(whole.shape) > 1 and _reads_alone(loop, whole, lines, program):
-                lines.remove(line)
-                loop.slices.remove((inside, whole))
-                inside.note = inside.note or whole.note
-                loop.body[:0] = _one_step(line, inside, loop, waiting)
+            alone = len(whole.shape) > 1 and _reads_alone(loop, whole, lines, program)
+            for line in [line for line in lines if alone and line.results == [whole]]:
+                if isinstance(line, Instruction) and computed_in(line) is not None:
+                    lines.remove(line)
+                    loop.slices.remove((inside, whole))
+                    inside.note = inside.note or whole.note
+                    loop.body[:0] = _one_step(line, inside, loop, waiting)
     return Program(program.inputs, lines, program.outputs)
 
 

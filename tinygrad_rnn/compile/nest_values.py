@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .entries import aligned, inner_index
 from .formulas import Text, expression, literal, tuple_text
 from .instructions import Instruction, Loop, Variable, walk
 from .names import WORDS
 from .schedule import Memory
-
-if TYPE_CHECKING:
-    from .numba_text import NumbaText
 
 Place = tuple[str, ...]
 """Where a value is: the name of an array, and an index of its first axes."""
@@ -30,6 +27,7 @@ class NestValues:
 
     Attributes
     ----------
+    text : NumbaText
     made : set of Variable
         The values that the lines make.
     names : Names
@@ -52,7 +50,7 @@ class NestValues:
         The arrays that the current nest reads in another shape.
     """
 
-    def __init__(self, text: NumbaText, lines: list[Any]):
+    def __init__(self, text: Any, lines: list[Any]):
         self.text = text
         inner = [line.inside for line in walk(lines) if isinstance(line, Loop)]
         self.made = {x for part in (*inner, *(line.results for line in lines)) for x in part}
