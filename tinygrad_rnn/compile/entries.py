@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .instructions import UFUNCS, Instruction, Variable
+from .instructions import UFUNCS, Instruction, Variable, compute
 
 DTYPES = frozenset(map(np.dtype, ("bool", "int32", "int64", "float32", "float64")))
 """The dtypes that nests compute in; lines in others stay NumPy's."""
@@ -102,23 +102,11 @@ def start_of(function: str, dtype: np.dtype) -> str:
 # -- the index of an entry -------------------------------------------------------------------------
 
 
-def inner_index(line: Instruction, index: list[str]) -> list[str] | None:
-    """Return the index into the argument of a view that shows the entry at `index`.
+class Step(str):
+    """The name of the number of a step, as an index."""
 
-    None if a `reshape` splits or merges axes.
-    """
-    shape, s = line.args[0].shape, line.settings
-    if line.function == "transpose":
-        return [index[list(s["axes"]).index(axis)] for axis in range(len(shape))]
-    if line.function == "broadcast_to":
-        return aligned(shape, index)
-    if line.function == "reshape":
-        new = line.out.shape
-        if [n for n in shape if n != 1] != [n for n in new if n != 1]:
-            return None
-        rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
-        return ["0" if n == 1 else next(rest) for n in shape]
-    return indexed(s["index"], shape, index)
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
@@ -127,24 +115,29 @@ def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
     return ["0" if n == 1 else i for n, i in zip(shape, last, strict=True)]
 
 
-def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    """Return the place in an array of the entry at `index` of a part of it.
+def inner_index(line: Instruction, index: list[str]) -> list[str] | None:
+    """Return the index into the argument of a view that shows the entry at `index`.
 
-    An entry of `given` that is a text is a variable of the program's text.
+    None if a `reshape` splits or merges axes.
     """
-    entries = list(given) if isinstance(given, tuple) else [given]
-    missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
-    at = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
-    entries[at : at + 1] = [slice(None)] * missing
-    found: list[str] = []
-    rest = iter(index)
-    for e in entries:
-        if e is None:
-            next(rest)
-        elif isinstance(e, slice):
-            start, _, step = e.indices(shape[len(found)])
-            i = next(rest) if step == 1 else f"{step} * ({next(rest)})"
-            found.append(f"{start} + {i}" if start and i != "0" else str(start) if start else i)
-        else:
-            found.append(e if isinstance(e, str) else str(int(e) % shape[len(found)]))
-    return found
+    shape, new = line.args[0].shape, line.out.shape
+    if isinstance(line.settings.get("index"), Step):
+        return [line.settings["index"], *index]
+    if line.function != "reshape":
+        return [_along(line, axis, index) for axis in range(len(shape))]
+    if [n for n in shape if n != 1] != [n for n in new if n != 1]:
+        return None
+    rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
+    return ["0" if n == 1 else next(rest) for n in shape]
+
+
+def _along(line: Instruction, axis: int, index: list[str]) -> str:
+    """Return the index along one axis: the view of an array that holds it shows how it moves."""
+    shape = line.args[0].shape
+    numbers = np.arange(shape[axis]).reshape(-1, *[1] * (len(shape) - axis - 1))
+    seen = compute(line.function, [np.broadcast_to(numbers, shape)], line.settings)
+    steps = [stride // seen.itemsize for stride in seen.strides]
+    moves = [(n, i) for n, i, size in zip(steps, index, seen.shape, strict=True) if n and size > 1]
+    start = int(seen.flat[0]) if seen.size else 0
+    terms = [str(start)] if start or not moves else []
+    return " + ".join([*terms, *(i if n == 1 else f"{n} * {i}" for n, i in moves)])

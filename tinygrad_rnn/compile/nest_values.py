@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from .entries import aligned, inner_index
+from .entries import Step, aligned, inner_index
 from .formulas import Text, expression, literal, tuple_text
 from .instructions import Instruction, Loop, Variable, walk
 from .names import WORDS
@@ -13,13 +13,6 @@ from .schedule import Memory
 
 Place = tuple[str, ...]
 """Where a value is: the name of an array, and an index of its first axes."""
-
-
-class Step(str):
-    """The name of the number of a step, as an index."""
-
-    __slots__ = ()
-    __repr__ = str.__str__
 
 
 class NestValues:

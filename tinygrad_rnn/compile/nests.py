@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .entries import REDUCED, cast, scalar, start_of
+from .entries import REDUCED, Step, cast, scalar, start_of
 from .instructions import REDUCTIONS, Instruction, Loop, State, Variable
 from .lowered import pick_entries
 from .native_lines import in_groups, is_entrywise, is_view, work
-from .nest_values import NestValues, Place, Step, at
+from .nest_values import NestValues, Place, at
 
 SMALL_PRODUCT = 512
 """Below this many multiply-adds, loops are faster than the start of BLAS."""
@@ -38,15 +38,16 @@ class Nests(NestValues):
         for group in groups:
             mine = {line.out for line in group} if is_entrywise(group[0]) else set()
             stored |= {self.source(x) for line in group for x in line.uses} - mine
-        for line in (line for group in groups for line in group if isinstance(line, Instruction)):
-            if line.out not in self.places and (line.out in stored or not is_entrywise(line)):
-                wish = f"{self.name(line.out, line.function)}_now"
-                self.places[line.out] = (self.array(wish, line.out.shape, line.out.dtype),)
         for group in groups:
             line = group[0]
             if isinstance(line, Loop):
                 self._loop(line, depth)
-            elif is_entrywise(line):
+                continue
+            for x in group:
+                if x.out not in self.places and (x.out in stored or not is_entrywise(x)):
+                    wish = f"{self.name(x.out, x.function)}_now"
+                    self.places[x.out] = (self.array(wish, x.out.shape, x.out.dtype),)
+            if is_entrywise(line):
                 self._nest(group)
             elif line.function in REDUCTIONS:
                 self._reduction(line)
