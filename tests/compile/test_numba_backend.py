@@ -286,3 +286,25 @@ def test_what_only_a_loop_reads_is_computed_in_the_loop():
     assert [line.function for line in program.lines[1].body] == ["exp", "add", "sum"]
     given = [np.random.default_rng(0).standard_normal((3, 2))]
     check_equal(interpret(program, given), interpret(Program([x], lines, [ys, zs]), given), "")
+
+
+def test_one_row_for_all_steps_is_read_in_each_step():
+    x, row = (Variable("", shape, np.dtype(float)) for shape in ((3, 2), (1, 2)))
+    a, ys = (Variable("", (3, 2), np.dtype(float)) for _ in range(2))
+    inside, y = (Variable("", (2,), np.dtype(float)) for _ in range(2))
+    loop = Loop(3, False, [Instruction("exp", (inside,), {}, y)], [(inside, a)], [], [(y, ys)])
+    program = Program([x, row], [Instruction("add", (x, row), {}, a), loop], [ys])
+    given = [np.arange(6.0).reshape(3, 2), np.ones((1, 2))]
+    moved = into_loops(program)
+    assert [line.function for line in moved.lines[0].body] == ["index", "add", "exp"]
+    check_equal(interpret(moved, given), interpret(program, given), "")
+
+
+def test_a_loop_with_a_line_that_numba_lacks_stays_numpy(loops_only):
+    def cell(x, h):
+        h = tg.tanh(x + h[..., ::-1])
+        return np.linalg.norm(h) * h, h
+
+    x, h = tg.Tensor(np.ones((3, 2, 2))), tg.Tensor(np.eye(2))
+    fast = tg.compile(lambda x, h: tg.scan(cell, x, h)[0], backend="numba")
+    np.testing.assert_allclose(fast(x, h).data, tg.scan(cell, x, h)[0].data, rtol=1e-12)

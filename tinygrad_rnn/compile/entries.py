@@ -30,8 +30,11 @@ TEMPLATES = {
     "bitwise_and": ("bi", "{0} & {1}"), "bitwise_or": ("bi", "{0} | {1}"),
     "where": (ALL, "{1} if {0} else {2}"), "astype": (ALL, "{0}"), "copy": (ALL, "{0}"),
     **{name: (FLOATS, f"np.{name}({{0}})") for name in (
-        "exp", "tanh", "log", "sqrt", "sin", "cos", "log1p", "expm1", "sign", "floor", "ceil")},
-    **{name: (FLOATS, f"np.{name}({{0}}, {{1}})") for name in ("power", "logaddexp", "arctan2")},
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sign", "floor", "ceil",
+        "trunc", "rint", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
+        "arcsinh", "arccosh", "arctanh")},
+    **{name: (FLOATS, f"np.{name}({{0}}, {{1}})") for name in (
+        "power", "logaddexp", "arctan2", "hypot", "copysign")},
 }  # fmt: skip
 """Elementwise functions: the kinds of dtypes that they compute in, and one entry as Python."""
 
