@@ -15,7 +15,7 @@ from helpers import mostly_studies, state_parts
 from programs import program_by_chance
 
 import tinygrad_rnn as tg
-from tinygrad_rnn.compile import numba_cache, numba_text
+from tinygrad_rnn.compile import nests, numba_cache, numba_text
 from tinygrad_rnn.compile.instructions import Instruction, Loop, Program, Variable, interpret
 from tinygrad_rnn.compile.into_loops import into_loops
 from tinygrad_rnn.compile.numba_text import write_numba
@@ -76,10 +76,13 @@ def check_program(program, first, second):
     return written
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["loops", "whole"])
+@pytest.mark.parametrize("form", ["loops", "between products", "whole"])
 @pytest.mark.parametrize("block", mostly_studies(range(10), 3))
-def test_programs_by_chance_give_what_they_mean(block, whole, monkeypatch, run_by_python):
-    monkeypatch.setattr(numba_text, "SMALL", 2**20 if whole else 0)
+def test_programs_by_chance_give_what_they_mean(block, form, monkeypatch, run_by_python):
+    monkeypatch.setattr(numba_text, "SMALL", 2**20 if form == "whole" else 0)
+    if form == "between products":
+        monkeypatch.setattr(numba_text, "LARGE", -1)
+        monkeypatch.setattr(nests, "SMALL_PRODUCT", 0)
     for seed in range(block * 16, block * 16 + 16):
         check_program(*program_by_chance(1000 + seed, dtypes=("float64", "int64", "bool")))
         check_program(*program_by_chance(seed))
@@ -151,7 +154,7 @@ def test_a_new_length_or_batch_compiles_nothing(kind, loops_only):
 
 def test_large_products_are_left_to_numpy(monkeypatch, loops_only):
     monkeypatch.setattr(numba_text, "LARGE", 0)
-    monkeypatch.setattr(numba_text, "SMALL_PRODUCT", 0)
+    monkeypatch.setattr(nests, "SMALL_PRODUCT", 0)
     (fast, ours), (step, theirs) = training_step("GRU", backend="numba"), training_step("GRU")
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((6, 2, 3)).astype("float32"), rng.integers(0, 4, (6, 2))
@@ -283,3 +286,25 @@ def test_what_only_a_loop_reads_is_computed_in_the_loop():
     assert [line.function for line in program.lines[1].body] == ["exp", "add", "sum"]
     given = [np.random.default_rng(0).standard_normal((3, 2))]
     check_equal(interpret(program, given), interpret(Program([x], lines, [ys, zs]), given), "")
+
+
+def test_one_row_for_all_steps_is_read_in_each_step():
+    x, row = (Variable("", shape, np.dtype(float)) for shape in ((3, 2), (1, 2)))
+    a, ys = (Variable("", (3, 2), np.dtype(float)) for _ in range(2))
+    inside, y = (Variable("", (2,), np.dtype(float)) for _ in range(2))
+    loop = Loop(3, False, [Instruction("exp", (inside,), {}, y)], [(inside, a)], [], [(y, ys)])
+    program = Program([x, row], [Instruction("add", (x, row), {}, a), loop], [ys])
+    given = [np.arange(6.0).reshape(3, 2), np.ones((1, 2))]
+    moved = into_loops(program)
+    assert [line.function for line in moved.lines[0].body] == ["index", "add", "exp"]
+    check_equal(interpret(moved, given), interpret(program, given), "")
+
+
+def test_a_loop_with_a_line_that_numba_lacks_stays_numpy(loops_only):
+    def cell(x, h):
+        h = tg.tanh(x + h[..., ::-1])
+        return np.linalg.norm(h) * h, h
+
+    x, h = tg.Tensor(np.ones((3, 2, 2))), tg.Tensor(np.eye(2))
+    fast = tg.compile(lambda x, h: tg.scan(cell, x, h)[0], backend="numba")
+    np.testing.assert_allclose(fast(x, h).data, tg.scan(cell, x, h)[0].data, rtol=1e-12)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from .instructions import UFUNCS, Instruction, Variable
+from .instructions import UFUNCS, Instruction, Variable, compute
 
 DTYPES = frozenset(map(np.dtype, ("bool", "int32", "int64", "float32", "float64")))
 """The dtypes that nests compute in; lines in others stay NumPy's."""
@@ -20,7 +18,6 @@ TEMPLATES = {
     "multiply": (NUMBERS, "{0} * {1}"), "divide": (FLOATS, "{0} / {1}"),
     "negative": (NUMBERS, "-{0}"), "positive": (NUMBERS, "{0}"), "absolute": (NUMBERS, "abs({0})"),
     "square": (NUMBERS, "{0} * {0}"), "reciprocal": (FLOATS, "{one} / {0}"),
-    "power": (FLOATS, "np.power({0}, {1})"),
     "maximum": (NUMBERS, "{0} if {0} >= {1} or {0} != {0} else {1}"),
     "minimum": (NUMBERS, "{0} if {0} <= {1} or {0} != {0} else {1}"),
     "less": (NUMBERS, "{0} < {1}"), "less_equal": (NUMBERS, "{0} <= {1}"),
@@ -33,12 +30,13 @@ TEMPLATES = {
     "bitwise_and": ("bi", "{0} & {1}"), "bitwise_or": ("bi", "{0} | {1}"),
     "where": (ALL, "{1} if {0} else {2}"), "astype": (ALL, "{0}"), "copy": (ALL, "{0}"),
     **{name: (FLOATS, f"np.{name}({{0}})") for name in (
-        "exp", "tanh", "log", "sqrt", "sin", "cos", "log1p", "expm1", "sign", "floor", "ceil")},
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sign", "floor", "ceil",
+        "trunc", "rint", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
+        "arcsinh", "arccosh", "arctanh")},
+    **{name: (FLOATS, f"np.{name}({{0}}, {{1}})") for name in (
+        "power", "logaddexp", "arctan2", "hypot", "copysign")},
 }  # fmt: skip
 """Elementwise functions: the kinds of dtypes that they compute in, and one entry as Python."""
-
-OWN = ("exp", "tanh")
-"""Functions of which a program brings its own version in single precision."""
 
 REDUCED = {
     "sum": ("0", "{0} + {1}"), "prod": ("1", "{0} * {1}"), "max": ("-inf", TEMPLATES["maximum"][1]),
@@ -55,16 +53,13 @@ def computed_in(line: Instruction) -> list[np.dtype] | None:
     kinds, _ = TEMPLATES.get(line.function, ("", ""))
     types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
     numbers = all(isinstance(dtype, type) for dtype in types) and line.function != "astype"
-    if not kinds or numbers or len(line.out.shape) > 8:
+    large = any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args)
+    if not kinds or numbers or large or len(line.out.shape) > 8:
         return None
-    if any(isinstance(x, int) and abs(x) >= 1 << 62 for x in line.args):
-        return None
-    if line.function in ("where", "astype", "copy"):
-        found = [line.out.dtype for _ in types]
-        if line.function == "where":
-            found[0] = np.dtype(bool)
-    elif line.function.startswith("logical"):
-        found = [np.dtype(bool) for _ in types]
+    if line.function in ("astype", "copy"):
+        found = [line.out.dtype]
+    elif line.function == "where":
+        found = [np.dtype(bool), line.out.dtype, line.out.dtype]
     else:
         try:
             ufunc: Any = UFUNCS[line.function]
@@ -85,34 +80,36 @@ def cast(text: str, dtype: Any, to: np.dtype) -> str:
     return f"f32({text})" if to == np.float32 else f"np.{to.name}({text})"
 
 
-def scalar(line: Instruction, args: list[str], dtypes: list[np.dtype]) -> str:
+def scalar(line: Instruction, args: list[str]) -> str:
     """Return the expression for one entry of an elementwise line."""
     types = [x.dtype if isinstance(x, Variable) else type(x) for x in line.args]
+    dtypes = computed_in(line) or []
     args = [cast(x, t, to) for x, t, to in zip(args, types, dtypes, strict=True)]
     dtype, function = dtypes[-1], line.function
-    if function == "power" and line.args[1] in (2, 2.0):
-        return f"{args[0]} * {args[0]}"
-    if function in OWN and dtype == np.float32:
-        return f"{function}({args[0]})"
+    if function in ("exp", "tanh") and dtype == np.float32:
+        return f"{function}({args[0]})"  # the program's own
     one = "f32(1)" if dtype == np.float32 else "1.0"
     args = [f"({x})" if x.startswith("-") else x for x in args]
     text = TEMPLATES[function][1].format(*args, one=one)
     return f"np.int32({text})" if line.out.dtype == np.int32 else text
 
 
-def inner_index(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
-    """Return the index into the argument of a view that shows the entry at `index`.
+def start_of(function: str, dtype: np.dtype) -> str:
+    """Return the number that a reduction starts with."""
+    first = REDUCED[function][0]
+    if "inf" in first and dtype.kind == "i":
+        first = str(np.iinfo(dtype).min if first == "-inf" else np.iinfo(dtype).max)
+    return cast(first.replace("inf", "np.inf"), int, dtype)
 
-    `size` returns the text of a length.
-    """
-    shape, s = line.args[0].shape, line.settings
-    if line.function == "transpose":
-        return [index[list(s["axes"]).index(axis)] for axis in range(len(shape))]
-    if line.function == "broadcast_to":
-        return aligned(shape, index)
-    if line.function == "reshape":
-        return _reshaped(line, index, size)
-    return indexed(s["index"], shape, index)
+
+# -- the index of an entry -------------------------------------------------------------------------
+
+
+class Step(str):
+    """The name of the number of a step, as an index."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
 
 
 def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
@@ -121,38 +118,29 @@ def aligned(shape: tuple[int, ...], index: list[str]) -> list[str]:
     return ["0" if n == 1 else i for n, i in zip(shape, last, strict=True)]
 
 
-def _reshaped(line: Instruction, index: list[str], size: Callable[[int], str]) -> list[str]:
-    old, new = line.args[0].shape, line.out.shape
-    if [n for n in old if n != 1] == [n for n in new if n != 1]:
-        rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
-        return ["0" if n == 1 else next(rest) for n in old]
-    place = "0"
-    for i, n in zip(index, new, strict=True):
-        place = i if place == "0" else f"({place}) * {size(n)} + {i}"
-    found = []
-    for axis, n in enumerate(old):
-        after = max(prod(old[axis + 1 :]), 1)
-        text = place if after == 1 else f"({place}) // {size(after)}"
-        first = prod(old[:axis]) == 1
-        found.append("0" if n == 1 else text if first else f"({text}) % {size(max(n, 1))}")
-    return found
+def inner_index(line: Instruction, index: list[str]) -> list[str] | None:
+    """Return the index into the argument of a view that shows the entry at `index`.
+
+    None if a `reshape` splits or merges axes.
+    """
+    shape, new = line.args[0].shape, line.out.shape
+    if isinstance(line.settings.get("index"), Step):
+        return [line.settings["index"], *index]
+    if line.function != "reshape":
+        return [_along(line, axis, index) for axis in range(len(shape))]
+    if [n for n in shape if n != 1] != [n for n in new if n != 1]:
+        return None
+    rest = iter(i for i, n in zip(index, new, strict=True) if n != 1)
+    return ["0" if n == 1 else next(rest) for n in shape]
 
 
-def indexed(given: Any, shape: tuple[int, ...], index: list[str]) -> list[str]:
-    """Return the place in an array of the entry at `index` of a part of it."""
-    entries = list(given) if isinstance(given, tuple) else [given]
-    missing = len(shape) - sum(e is not None and e is not Ellipsis for e in entries)
-    at = next((k for k, e in enumerate(entries) if e is Ellipsis), len(entries))
-    entries[at : at + 1] = [slice(None)] * missing
-    found: list[str] = []
-    rest = iter(index)
-    for e in entries:
-        if e is None:
-            next(rest)
-        elif isinstance(e, slice):
-            start, _, step = e.indices(shape[len(found)])
-            i = next(rest) if step == 1 else f"{step} * ({next(rest)})"
-            found.append(f"{start} + {i}" if start and i != "0" else str(start) if start else i)
-        else:
-            found.append(str(int(e) % shape[len(found)]))
-    return found
+def _along(line: Instruction, axis: int, index: list[str]) -> str:
+    """Return the index along one axis: the view of an array that holds it shows how it moves."""
+    shape = line.args[0].shape
+    numbers = np.arange(shape[axis]).reshape(-1, *[1] * (len(shape) - axis - 1))
+    seen = compute(line.function, [np.broadcast_to(numbers, shape)], line.settings)
+    steps = [stride // seen.itemsize for stride in seen.strides]
+    moves = [(n, i) for n, i, size in zip(steps, index, seen.shape, strict=True) if n and size > 1]
+    start = int(seen.flat[0]) if seen.size else 0
+    terms = [str(start)] if start or not moves else []
+    return " + ".join([*terms, *(i if n == 1 else f"{n} * {i}" for n, i in moves)])
