@@ -28,15 +28,12 @@ class Helpers:
     handed : dict of str to object
         Objects without source, for example from an interactive session. The program gets the
         objects themselves, and does not run without them.
-    arrays : dict of int to str
-        The names of arrays in settings, by their `id`.
     """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
         self.handed: dict[str, Any] = {}
-        self.arrays: dict[int, str] = {}
         self._names: dict[Any, str] = {}
 
     @property

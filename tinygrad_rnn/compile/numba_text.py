@@ -8,7 +8,6 @@ from weakref import finalize
 
 import numpy as np
 
-from .buffers import schedule_of
 from .entries import DTYPES, cast
 from .formulas import Text, literal
 from .instructions import Instruction, Loop, Program, State, Variable, walk
@@ -26,7 +25,7 @@ from .nests import (
 )
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
-from .schedule import INTO, MemoryPlan
+from .schedule import INTO
 
 LARGE = 2**19
 """Above this many multiply-adds a step, matrix products are left to NumPy's BLAS.
@@ -119,12 +118,7 @@ class NumbaText(NumpyText):
         self.native: list[str] = []
         self.sizes: dict[int, str] = {}
         super().__init__(program, own)
-        if self._is_small():
-            self.schedule.lasting.clear()
         self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
-
-    def _schedule(self) -> MemoryPlan:
-        return schedule_of(self.program, in_order=not self._is_small())
 
     def _functions(self) -> list[str]:
         return [*super()._functions(), *RESERVED]
