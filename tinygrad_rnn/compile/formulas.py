@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 
 from .helpers import Helpers
-from .instructions import OPERATORS, REDUCTIONS, UFUNCS, Instruction, Place, Variable
+from .instructions import OPERATORS, REDUCTIONS, UFUNCS, VIEWS, Instruction, Place, Variable
 from .rewriting import shape_of
+
+INTO = frozenset({*UFUNCS, *REDUCTIONS, "matmul", "concatenate"})
+"""Functions that can write their result into a given array."""
+
+INLINE = INTO | VIEWS | {"where", "astype", "item", "part", "zeros"}
+"""Functions whose result may stand inside of the expression that reads it."""
 
 ATOM, POWER, SIGN, PRODUCT, SUM, BITS, COMPARED = range(7)
 """How loosely an expression holds together: one that is looser than its place gets brackets."""
@@ -85,6 +91,8 @@ def symbolic(function: str, args: Sequence[Text]) -> Text:
         return Text(f"abs({args[0]})")
     if function == "negative":
         return Text(f"-{args[0].inside(POWER)}", SIGN)
+    if function == "add" and args[1].level == SIGN:  # a + -b is a - b
+        function, args = "subtract", (args[0], Text(args[1][1:], SIGN))
     symbol, level = SYMBOLS[function]
     left, right = level, level - 1  # a - b - c means (a - b) - c
     if level in (POWER, COMPARED, BITS):

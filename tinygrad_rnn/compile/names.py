@@ -18,7 +18,7 @@ WORDS = {
     "where": "chosen", "index": "piece", "index_arrays": "picked", "draw": "drawn",
     "reshape": "rows", "astype": "converted", "max": "largest", "min": "smallest",
     "all": "holds", "any": "holds", "call": "result", "not_equal": "differs",
-    "square": "squares", "reciprocal": "inverse", "transpose": "turned",
+    "square": "squares", "reciprocal": "inverse", "transpose": "transposed",
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
@@ -101,16 +101,13 @@ class Names:
         x = line.args[0] if line.args else None
         if line.function == "transpose" and x in self.of:
             return f"{self.of[x]}_T"
-        if line.function == "reciprocal" and self._terms(x) == ["exp"]:
-            return "sigmoid"
-        return WORDS.get(line.function, line.function)
+        return "sigmoid" if self._is_sigmoid(line) else WORDS.get(line.function, line.function)
 
-    def _terms(self, x: Any) -> list[str]:
-        """Return the functions of what is added up, and which 1 is added to."""
-        line = self._makers.get(x)
-        if not line or line.function != "add" or 1 not in line.args:
-            return []
-        return [self._makers[y].function for y in line.uses if y in self._makers]
+    def _is_sigmoid(self, line: Instruction) -> bool:
+        """Return True for the last line of 1 / (1 + exp(-x))."""
+        below = self._makers.get(line.args[0]) if line.function == "reciprocal" else None
+        made = [self._makers.get(x) for x in below.uses] if below else []
+        return any(x is not None and x.function == "exp" for x in made)
 
     def _is_replaced(self, loop: Loop, state: State) -> bool:
         """Return True if nothing reads a state any more once its next value is there."""
@@ -121,7 +118,8 @@ class Names:
             written = last[out] if out in self.schedule.inline else i
             last |= {a: max(written, last.get(a, -1)) for a in line.uses}
         ends = [s.next for s in loop.states]
-        alone = state not in self.schedule.carried and ends.count(y) == 1 and x not in ends
+        kept = [*ends, *(z for z, _ in (*loop.stacks, *loop.sums))]
+        alone = state not in self.schedule.carried and ends.count(y) == 1 and x not in kept
         alike = x.name == y.name or "" in (x.name, y.name)
         return alone and alike and at >= 0 and last.get(x, -1) <= at
 
@@ -155,9 +153,9 @@ class Names:
         following = {s.inside: s.next for s in loop.states if s in self.schedule.carried}
         for inside, whole in loop.stacks:
             x = following.get(inside, inside)
-            word = self._word(self._makers[x]) if x in self._makers else self.of.get(x)
-            name = x.name or self._wishes.get(x) or word
-            self._wishes[whole] = whole.name if whole.name not in ("", inside.name) else f"{name}s"
+            own, known = self.of.get(x, "x"), x.name or self._wishes.get(x)
+            several = f"{known}s" if known else re.sub(r"(\d*)$", r"s\1", own, count=1)
+            self._wishes[whole] = whole.name if whole.name not in ("", inside.name) else several
         for x, total in loop.sums:
             name = total.name if total.name not in ("", x.name) else f"{self.of.get(x, 'x')}_sum"
             self._wishes[total] = name

@@ -8,7 +8,7 @@ import numpy as np
 
 from .formulas import ATOM, SIGN, Text, expression, function_name, literal, scatter, tuple_text
 from .helpers import Helpers
-from .instructions import UFUNCS, Instruction, Loop, Program, State, Variable, walk
+from .instructions import UFUNCS, Instruction, Loop, Program, Variable, walk
 from .names import Names
 from .schedule import Memory, MemoryPlan
 
@@ -84,20 +84,13 @@ class NumpyLines:
             texts[0] = f"T + {more}" if more else "T"
         return tuple_text(texts)
 
-    def time(self, step: int = 0) -> str:
-        """Return the index of the step of the innermost loop."""
-        t = "t" if len(self.loops) == 1 else f"t{len(self.loops)}"
-        return f"{t} + {step}" if step else t
+    def time(self) -> str:
+        """Return the name of the step of the innermost loop."""
+        return "t" if len(self.loops) == 1 else f"t{len(self.loops)}"
 
-    def entry(self, whole: Variable) -> str:
-        """Return the text of this step's entry of an array over time."""
-        memory, step = self.schedule.over_time.get(whole, (None, 0))
-        if memory in self.memories:
-            return self._spot(memory, step)
-        return f"{self.refs[whole].inside(ATOM)}[{self.time()}]"
-
-    def _spot(self, memory: Memory, step: int) -> str:
-        return f"{self.memories[memory]}[{self.time(step)}]"
+    def entry(self, memory: Memory, step: int = 0) -> str:
+        """Return the text of an entry of an array over time: that of this step, or of the next."""
+        return f"{self.memories[memory]}[{self.time()}{' + 1' if step else ''}]"
 
     def argument(self, line: Instruction, x: Any) -> Text:
         """Return the text of an argument; in a loop, a number is an array, which is faster."""
@@ -135,26 +128,11 @@ class NumpyLines:
             self.say(f"if not {args[0].inside(SIGN)}:")
             self.say("    raise Expected")
             return
-        out = self._spot(*self.schedule.spots[y]) if y in self.schedule.spots else ""
+        out = self.entry(*self.schedule.spots[y]) if y in self.schedule.spots else ""
         self.refs[y] = expression(line, args, self.helpers, out, method=bool(self.loops))
         if y not in self.schedule.inline:
             self.say(f"{self.names.of[y]} = {self.refs[y]}", y.note)
             self.refs[y] = Text(self.names.of[y])
-            self._keep(y)
-
-    def _keep(self, x: Variable) -> None:
-        """Write what the loop keeps of a value: its steps, and their sum."""
-        if not self.loops:
-            return
-        loop, spot = self.loops[-1], self.schedule.spots.get(x, ())
-        carried = [self.schedule.carried.get(state) for state in loop.states]
-        for y, whole in loop.stacks:
-            memory, _ = self.schedule.over_time[whole]
-            if y is x and memory not in (*carried, *spot):
-                self.say(f"{self.entry(whole)} = {self.refs[x]}")
-        for y, total in loop.sums:
-            if y is x:
-                self.say(f"{self.names.of[total]} += {self.refs[x]}")
 
     # -- loops -------------------------------------------------------------------------------------
 
@@ -168,7 +146,7 @@ class NumpyLines:
         size = len(self.lines)
         self._start(loop)
         self._body(loop.body)
-        self._carry(loop)
+        self._finish(loop)
         if len(self.lines) == size:
             self.say("pass")
         self.loops.pop()
@@ -185,45 +163,41 @@ class NumpyLines:
             dtype = literal(np.dtype(total.dtype))
             self.say(f"{of[total]} = np.zeros({self.shape(total.shape)}, {dtype})")
         for state in loop.states:
-            first = self._first(loop, state) or of[state.inside]
-            self.say(f"{first} = {self.refs[state.start]}")
-
-    def _first(self, loop: Loop, state: State) -> str:
-        """Return the first entry of the array of a state whose steps are kept."""
-        memory = self.schedule.carried.get(state)
-        return f"{self.memories[memory]}[{'-1' if loop.reverse else '0'}]" if memory else ""
+            memory, first = self.schedule.carried.get(state), "-1" if loop.reverse else "0"
+            name = f"{self.memories[memory]}[{first}]" if memory else of[state.inside]
+            self.say(f"{name} = {self.refs[state.start]}")
 
     def _start(self, loop: Loop) -> None:
         """Write the top of a step: what it takes from the arrays over time."""
-        schedule, of = self.schedule, self.names.of
-        nested = any(isinstance(line, Loop) for line in loop.body)
-        taken = [(x, self.entry(whole)) for x, whole in loop.slices]
+        taken = []
+        for x, whole in loop.slices:
+            memory, step = self.schedule.over_time.get(whole, (None, 0))
+            text = f"{self.refs[whole].inside(ATOM)}[{self.time()}]"
+            taken.append((x, self.entry(memory, step) if memory in self.memories else text))
         for state in loop.states:
-            if state in schedule.carried:
-                before = self._spot(schedule.carried[state], int(loop.reverse))
-                taken.append((state.inside, before))
-            else:
-                self.refs[state.inside] = Text(of[state.inside])
+            self.refs[state.inside] = Text(self.names.of[state.inside])
+            if memory := self.schedule.carried.get(state):
+                taken.append((state.inside, self.entry(memory, int(loop.reverse))))
         for x, text in taken:
             self.refs[x] = Text(text)
-            if schedule.uses[x] > 1 or nested:
-                self.say(f"{of[x]} = {text}", x.note)
-                self.refs[x] = Text(of[x])
-        made = [y for line in loop.body for y in line.results]
-        for x in dict.fromkeys(x for x, _ in (*loop.stacks, *loop.sums)):
-            if x not in made:
-                self._keep(x)
+            if self.schedule.uses[x] > 1:
+                self.say(f"{self.names.of[x]} = {text}", x.note)
+                self.refs[x] = Text(self.names.of[x])
 
-    def _carry(self, loop: Loop) -> None:
-        """Write the bottom of a step: what it leaves to the next one."""
-        schedule, pairs = self.schedule, []
-        for state in loop.states:
-            text = self.refs[state.next]
-            if state not in schedule.carried:
-                pairs.append((self.names.of[state.inside], str(text)))
-            elif schedule.carried[state] not in schedule.spots.get(state.next, ()):
-                self.say(f"{self._spot(schedule.carried[state], int(not loop.reverse))} = {text}")
-        if pairs := [(old, new) for old, new in pairs if old != new]:
+    def _finish(self, loop: Loop) -> None:
+        """Write the bottom of a step: what it keeps, and what it leaves to the next one."""
+        schedule, refs, next_step = self.schedule, self.refs, int(not loop.reverse)
+        carried = {s: schedule.carried[s] for s in loop.states if s in schedule.carried}
+        kept = [(x, schedule.over_time[whole][0], 0) for x, whole in loop.stacks]
+        kept = [end for end in kept if end[1] not in carried.values()]
+        kept += [(state.next, memory, next_step) for state, memory in carried.items()]
+        for x, memory, step in kept:
+            if schedule.spots.get(x) != (memory, step):
+                self.say(f"{self.entry(memory, step)} = {refs[x]}")
+        for x, total in loop.sums:
+            self.say(f"{self.names.of[total]} += {refs[x]}")
+        pairs = [(self.names.of[s.inside], refs[s.next]) for s in loop.states if s not in carried]
+        if pairs := [(old, str(new)) for old, new in pairs if old != new]:
             self.say(" = ".join(", ".join(side) for side in zip(*pairs, strict=True)))
 
     def _end(self, loop: Loop) -> None:
@@ -238,8 +212,6 @@ class NumpyLines:
             memory = self.schedule.carried.get(state)
             last = f"{self.memories[memory]}[{0 if loop.reverse else -1}]" if memory else ""
             self.refs[state.last] = Text(last or self.names.of[state.inside])
-        for y in loop.results:
-            self._keep(y)
 
 
 def _parts(setting: Any) -> list[Any]:

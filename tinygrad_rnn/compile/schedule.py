@@ -12,23 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .instructions import (
-    REDUCTIONS,
-    UFUNCS,
-    VIEWS,
-    Instruction,
-    Loop,
-    Program,
-    State,
-    Variable,
-    walk,
-)  # fmt: skip
-
-INTO = frozenset({*UFUNCS, *REDUCTIONS, "matmul", "concatenate"})
-"""Functions that can write their result into a given array."""
-
-INLINE = INTO | VIEWS | {"where", "astype", "item", "part", "zeros"}
-"""Functions whose result may stand inside of the expression that reads it."""
+from .formulas import INLINE, INTO
+from .instructions import Instruction, Loop, Program, State, Variable, walk
 
 MOST = 7
 """The maximum number of functions in an expression."""
