@@ -87,6 +87,8 @@ class Names:
             wholes = [self.owner(whole) for _, whole in line.stacks]
             for x in [state.inside for state in line.states] + wholes + [y for _, y in line.sums]:
                 self._give(x, "h")
+            for _, whole in line.stacks:  # the backward program may read it, under this name
+                whole.name = self.of[self.owner(whole)]
             if outermost:  # after the loop, its names mean nothing
                 kept = {self.of[s.inside] for s in line.states if self.schedule.uses[s.last]}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
