@@ -1,6 +1,7 @@
 """The NumPy text of programs: it computes what the programs mean, in arrays that it reuses."""
 
 import gc
+import platform
 import weakref
 
 import numpy as np
@@ -128,6 +129,19 @@ def test_what_a_loop_keeps_is_written_into_arrays_that_are_made_before_it(monkey
         assert "out=" in body
     assert "    del xW\n" in source
     check_program(program, inputs, [x * 0.5 for x in inputs])
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's malloc")
+def test_calls_of_a_program_cost_no_page_faults():
+    resource = pytest.importorskip("resource")
+    program, inputs = gru_step(32, 16, 64, 32)
+    run = write_numpy(program).run
+    for _ in range(3):
+        run(*inputs)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        run(*inputs)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 200
 
 
 def test_numbers_in_a_loop_are_arrays_that_are_made_once():
