@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from textwrap import fill, indent
 from typing import Any
 from weakref import finalize
 
-import numpy as np
-
 from .formulas import ATOM, Text, tuple_text
 from .instructions import VIEWS, Loop, Program, Variable
+from .malloc import keep_freed_memory
 from .names import RESERVED
 from .numpy_lines import NumpyLines
 from .schedule import INTO
@@ -62,16 +60,6 @@ def write_numpy(
     # Helper functions and their namespace refer to each other: break the cycle at the end.
     finalize(run, space.clear).atexit = False
     return Written(source, run, program)
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let malloc keep up to 62 MB that are free, where it is glibc's.
-
-    It keeps twice the size of the largest array that was freed. Otherwise it gives memory back
-    after each call of a program, and the next call pays for page faults: up to a third of its time.
-    """
-    np.empty(31 << 20, np.uint8)
 
 
 class NumpyText(NumpyLines):
