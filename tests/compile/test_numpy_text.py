@@ -133,7 +133,8 @@ def test_what_a_loop_keeps_is_written_into_arrays_that_are_made_before_it(monkey
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's malloc")
 def test_calls_of_a_program_cost_no_page_faults():
-    resource = pytest.importorskip("resource")
+    import resource  # Windows has none
+
     program, inputs = gru_step(32, 16, 64, 32)
     run = write_numpy(program).run
     for _ in range(3):

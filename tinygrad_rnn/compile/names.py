@@ -108,7 +108,8 @@ class Names:
     def _is_sigmoid(self, line: Instruction) -> bool:
         """Return True for the last line of 1 / (1 + exp(-x))."""
         below = self._makers.get(line.args[0]) if line.function == "reciprocal" else None
-        made = [self._makers.get(x) for x in below.uses] if below else []
+        is_sum = below is not None and below.function == "add" and 1 in below.args
+        made = [self._makers.get(x) for x in below.uses] if below and is_sum else []
         return any(x is not None and x.function == "exp" for x in made)
 
     def _is_replaced(self, loop: Loop, state: State) -> bool:

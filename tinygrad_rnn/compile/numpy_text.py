@@ -19,8 +19,8 @@ from .schedule import INTO
 NEW = INTO | {"where", "astype", "copy", "zeros", "scatter", "index_arrays", "draw"}
 """Functions whose result is a new array that nothing else refers to."""
 
-LARGE = 1 << 18
-"""Arrays of at least this many bytes are deleted when they are dead: caches prefer their memory."""
+LARGE = 1 << 15
+"""Dead arrays of at least this many bytes are deleted: later arrays take their memory."""
 
 EXPECTED = '''class Expected(Exception):
     """Something did not hold that the program expects."""'''
