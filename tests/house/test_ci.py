@@ -35,6 +35,7 @@ SKIPS = {
     "permissions": "Linux has them",
     "links": "Linux has them",
     "only root gives files away": "root_leaves",
+    "a setting of glibc's malloc": "Linux has it",
     "the source distribution has no .ci": "the checkout has it",
 }
 """Each reason to skip a test, and why CI runs the test: what it has, or words in ``.ci/run``."""

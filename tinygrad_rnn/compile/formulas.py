@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from .helpers import Helpers
-from .instructions import OPERATORS, REDUCTIONS, UFUNCS, Instruction, Place, Variable
+from .instructions import OPERATORS, REDUCTIONS, UFUNCS, VIEWS, Instruction, Place, Variable
+from .rewriting import shape_of
+
+INTO = frozenset({*UFUNCS, *REDUCTIONS, "matmul", "concatenate"})
+"""Functions that can write their result into a given array."""
+
+INLINE = INTO | VIEWS | {"where", "astype", "item", "part", "zeros"}
+"""Functions whose result may stand inside of the expression that reads it."""
 
 ATOM, POWER, SIGN, PRODUCT, SUM, BITS, COMPARED = range(7)
 """How loosely an expression holds together: one that is looser than its place gets brackets."""
@@ -23,9 +30,6 @@ SYMBOLS = {
     "equal": ("==", COMPARED), "not_equal": ("!=", COMPARED),
 }  # fmt: skip
 """The symbol of a function between its two arguments."""
-
-LARGE = 64
-"""Arrays with more entries than this are written as their bytes."""
 
 
 class Text(str):
@@ -64,20 +68,21 @@ def is_number(x: Any) -> bool:
     return x.is_number if isinstance(x, Variable) else True
 
 
-def expression(line: Instruction, args: Sequence[Text], helpers: Helpers, out: str = "") -> Text:
-    """Return the right-hand side of a line, which writes into the array `out` if there is one."""
+def expression(
+    line: Instruction, args: Sequence[Text], helpers: Helpers, out: str = "", method: bool = False
+) -> Text:
+    """Return the right-hand side of a line, which writes into the array `out` if there is one.
+
+    With `method`, products of matrices are calls of their method, which start fastest.
+    """
     into = f", out={out}" if out else ""
-    if not out and has_symbol(line) and not _is_flat(line):
-        return symbolic(line.function, args)
     if line.function == "matmul":
-        return _product(line, args, out)
-    if line.function in REDUCTIONS:
-        return _reduction(line, args[0], into)
+        return _product(line, args, out, into, method)
+    if not out and has_symbol(line):
+        return symbolic(line.function, args)
     if line.function in UFUNCS:
         return Text(f"np.{line.function}({', '.join(args)}{into})")
-    if line.function in ("transpose", "reshape", "index", "broadcast_to"):
-        return _view(line, args[0])
-    return Text(_other(line, args, into, helpers))
+    return Text(_call(line, args, into, helpers))
 
 
 def symbolic(function: str, args: Sequence[Text]) -> Text:
@@ -86,6 +91,8 @@ def symbolic(function: str, args: Sequence[Text]) -> Text:
         return Text(f"abs({args[0]})")
     if function == "negative":
         return Text(f"-{args[0].inside(POWER)}", SIGN)
+    if function == "add" and args[1].level == SIGN:  # a + -b is a - b
+        function, args = "subtract", (args[0], Text(args[1][1:], SIGN))
     symbol, level = SYMBOLS[function]
     left, right = level, level - 1  # a - b - c means (a - b) - c
     if level in (POWER, COMPARED, BITS):
@@ -93,85 +100,61 @@ def symbolic(function: str, args: Sequence[Text]) -> Text:
     return Text(f"{args[0].inside(left)} {symbol} {args[1].inside(right)}", level)
 
 
-def _shape(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, Variable) else ()
+def _product(line: Instruction, args: Sequence[Text], out: str, into: str, method: bool) -> Text:
+    """Return a matrix product; of many rows with one matrix, it is one product of matrices."""
+    (x, y), (a, b) = (z.shape for z in line.args), args
+    if len(x) > 2 and len(y) == 2:
+        rows, columns = prod(x[:-1]), y[-1]
+        into = f", out={out}.reshape{(rows, columns)}" if out else ""
+        product = f"np.dot({a.inside(ATOM)}.reshape{(rows, x[-1])}, {b}{into})"
+        return Text(f"{product}.reshape{line.out.shape}")
+    if method and len(x) <= 2 and len(y) <= 2:
+        return Text(f"{a.inside(ATOM)}.dot({b}{into})")
+    if not out:
+        return symbolic("matmul", args)
+    return Text(f"np.{'dot' if len(x) <= 2 and len(y) <= 2 else 'matmul'}({a}, {b}{into})")
 
 
-def _is_flat(line: Instruction) -> bool:
-    """Return True for a product of many rows with one matrix, which is one product of matrices."""
-    if line.function != "matmul":
-        return False
-    a, b = map(_shape, line.args)
-    return len(a) > 2 and len(b) == 2
-
-
-def _product(line: Instruction, args: Sequence[Text], out: str) -> Text:
-    """Return a matrix product: `np.dot` starts faster than ``@``, but needs entries in C order."""
-    x, y = map(_shape, line.args)
-    if _is_flat(line):
-        rows = f"{args[0].inside(ATOM)}.reshape{(prod(x[:-1]), x[-1])}"
-        into = f", out={out}.reshape{(prod(x[:-1]), y[-1])}" if out else ""
-        return Text(f"np.dot({rows}, {args[1]}{into}).reshape{line.out.shape}")
-    name = "dot" if len(x) <= 2 and len(y) <= 2 else "matmul"
-    return Text(f"np.{name}({args[0]}, {args[1]}{f', out={out}' if out else ''})")
-
-
-def _reduction(line: Instruction, a: Text, into: str) -> Text:
-    axis, keep = line.settings["axis"], ", keepdims=True" if line.settings["keepdims"] else ""
-    (x,) = line.args
-    if not into and isinstance(x, Variable) and not x.is_number:
-        every = axis == tuple(range(len(x.shape))) and axis
-        given = f"{'' if every else f'axis={_axis(axis)}'}{keep}".removeprefix(", ")
-        return Text(f"{a.inside(ATOM)}.{line.function}({given})")
-    ufunc = REDUCTIONS[line.function].__name__
-    return Text(f"np.{ufunc}.reduce({a}, axis={_axis(axis)}{keep}{into})")
-
-
-def _view(line: Instruction, a: Text) -> Text:
-    s = line.settings
-    base = f"np.asarray({a})" if is_number(line.args[0]) else a.inside(ATOM)
-    if line.function == "transpose":
-        return Text(f"{base}{_transposition(s['axes'])}")
-    if line.function == "reshape":
-        return Text(f"{base}.reshape({literal(s['shape']).strip('(),') or '()'})")
-    if line.function == "index":
-        return Text(f"{base}[{index_text(s['index'])}]")
-    return Text(f"np.broadcast_to({a}, {literal(s['shape'])})")
-
-
-def _other(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers) -> str:
-    s, a = line.settings, args[0] if args else Text("")
-    several = ", ".join(args)
-    if line.function == "call":
-        given = [literal(x, args, helpers) for x in s["positional"]]
-        given += [f"{key}={literal(x, args, helpers)}" for key, x in s["named"].items()]
-        return f"{function_name(s['function'], helpers)}({', '.join(given)})"
-    if line.function == "scatter":
-        indices = literal(s["indices"], args, helpers)
-        parts = tuple_text(args[: s["count"]])
-        return f"{helpers.name(scatter)}({parts}, {indices}, {literal(s['shape'])})"
-    return {
-        "where": lambda: f"np.where({several})",
-        "concatenate": lambda: f"np.concatenate({tuple_text(args)}, axis={s['axis']}{into})",
-        "copy": lambda: f"np.array({a})",
-        "astype": lambda: _converted(line, a),
-        "index_arrays": lambda: f"{a.inside(ATOM)}[{index_text(s['index'], args)}]",
-        "zeros": lambda: f"np.zeros({literal(s['shape'])}, {literal(np.dtype(s['dtype']))})",
-        "item": lambda: f"{_array(line, a)}.item()",
-        "draw": lambda: f"{a}.random({literal(s['shape'])})",
-        "part": lambda: f"{a.inside(ATOM)}[{s['number']}]",
-    }[line.function]()
-
-
-def _converted(line: Instruction, a: Text) -> str:
-    dtype = np.dtype(line.settings["dtype"])
-    if is_number(line.args[0]):
-        return f"np.{dtype.name}({a})"
-    return f"{a.inside(ATOM)}.astype({literal(dtype)})"
-
-
-def _array(line: Instruction, a: Text) -> str:
-    return f"np.asarray({a})" if is_number(line.args[0]) else a.inside(ATOM)
+def _call(line: Instruction, args: Sequence[Text], into: str, helpers: Helpers) -> str:
+    """Return the call of a function that is not elementwise."""
+    s, several, function = line.settings, ", ".join(args), line.function
+    a = f"np.asarray({several})" if all(map(is_number, line.args)) else args[0].inside(ATOM)
+    match function:
+        case _ if function in REDUCTIONS:
+            every = s["axis"] == tuple(range(len(shape_of(line.args[0])))) and s["axis"]
+            given = [] if every else [f"axis={_axis(s['axis'])}"]
+            given += ["keepdims=True"] if s["keepdims"] else []
+            return f"{a}.{function}({', '.join(given)}{into if given else into[2:]})"
+        case "transpose":
+            return f"{a}{_transposition(s['axes'])}"
+        case "reshape":
+            return f"{a}.reshape({literal(s['shape']).strip('(),') or '()'})"
+        case "index" | "index_arrays":
+            return f"{a}[{index_text(s['index'], args)}]"
+        case "broadcast_to":
+            return f"np.broadcast_to({several}, {literal(s['shape'])})"
+        case "call":
+            given = [literal(x, args, helpers) for x in s["positional"]]
+            given += [f"{key}={literal(x, args, helpers)}" for key, x in s["named"].items()]
+            return f"{function_name(s['function'], helpers)}({', '.join(given)})"
+        case "scatter":
+            given = [tuple_text(args[: s["count"]]), literal(s["indices"], args, helpers)]
+            return f"{helpers.name(scatter)}({', '.join(given)}, {literal(s['shape'])})"
+        case "where" | "copy":
+            return f"np.{'array' if function == 'copy' else function}({several})"
+        case "concatenate":
+            return f"np.concatenate({tuple_text(args)}, axis={s['axis']}{into})"
+        case "astype":
+            dtype, number = np.dtype(s["dtype"]), is_number(line.args[0])
+            return f"np.{dtype.name}({several})" if number else f"{a}.astype({literal(dtype)})"
+        case "zeros":
+            return f"np.zeros({literal(s['shape'])}, {literal(np.dtype(s['dtype']))})"
+        case "item":
+            return f"{a}.item()"
+        case "draw":
+            return f"{several}.random({literal(s['shape'])})"
+        case _:  # a part of several results
+            return f"{several}[{s['number']}]"
 
 
 def scatter(parts, indices, shape):  # type: ignore[no-untyped-def]  # a helper of programs
@@ -198,9 +181,10 @@ def literal(value: Any, args: Sequence[str] = (), helpers: Helpers | None = None
     """Return a setting as Python source, with the arguments in their places."""
     if isinstance(value, Place):
         return args[value.number]
+    if isinstance(value, np.ndarray) and not value.any():
+        return f"np.zeros({literal(value.shape)}, {literal(value.dtype)})"
     if isinstance(value, np.ndarray):
-        known = helpers.arrays.get(id(value)) if helpers else None
-        return known or _array_literal(value)
+        return f"np.array({literal(value.tolist())}, {literal(value.dtype)})"
     if isinstance(value, tuple | list):
         inner = [literal(x, args, helpers) for x in value]
         return f"[{', '.join(inner)}]" if isinstance(value, list) else tuple_text(inner)
@@ -225,17 +209,6 @@ def literal(value: Any, args: Sequence[str] = (), helpers: Helpers | None = None
 def tuple_text(texts: Sequence[str]) -> str:
     """Return the text of a tuple."""
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-
-def _array_literal(value: np.ndarray) -> str:
-    dtype = literal(value.dtype)
-    if not value.any():
-        return f"np.zeros({literal(value.shape)}, {dtype})"
-    if value.size > LARGE:
-        array = f'np.frombuffer(bytes.fromhex("{value.tobytes().hex()}"), {dtype})'
-        return f"{array}.reshape({literal(value.shape)})"
-    numbers = literal(value.tolist())
-    return f"np.array({numbers}, {dtype})"
 
 
 def index_text(index: Any, args: Sequence[str] = ()) -> str:

@@ -10,6 +10,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from functools import cache
+from itertools import chain, count
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -28,15 +29,12 @@ class Helpers:
     handed : dict of str to object
         Objects without source, for example from an interactive session. The program gets the
         objects themselves, and does not run without them.
-    arrays : dict of int to str
-        The names of arrays in settings, by their `id`.
     """
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.imports: set[str] = set()
         self.handed: dict[str, Any] = {}
-        self.arrays: dict[int, str] = {}
         self._names: dict[Any, str] = {}
 
     @property
@@ -50,43 +48,31 @@ class Helpers:
         if function in self._names:
             return self._names[function]
         wish = "rule" if function.__name__ == "<lambda>" else function.__name__.lstrip("_")
-        name, n = wish, 1
-        while name in self.texts or name in self.handed:
-            n += 1
-            name = f"{wish}{n}"
+        numbered = (f"{wish}{n}" for n in count(2))
+        name = next(x for x in chain([wish], numbered) if x not in self.names)
         self._names[function] = name
         try:
             text, needed = _text(function, name), function.__globals__
         except (OSError, TypeError, SyntaxError, AttributeError):
             self.handed[name] = function
             return name
-        found = [(free, needed[free]) for free in _free(text) if free in needed and free != name]
-        for free, what in found:
-            self._need(free, what)
+        for free in _free(text):
+            if free in needed and free != name:
+                self._need(free, needed[free])
         self.texts[name] = text
         return name
 
     def _need(self, free: str, what: Any) -> None:
         """Add the object that a helper reads from the global name `free`."""
-        if isinstance(what, ModuleType):
-            if free != "np":
-                self.imports.add(
-                    f"import {what.__name__}" + ("" if what.__name__ == free else f" as {free}")
-                )
-            return
-        if isinstance(what, type):
-            self.imports.add(
-                f"from {what.__module__} import {what.__name__}"
-                + ("" if what.__name__ == free else f" as {free}")
-            )
-            return
         function = inspect.unwrap(what.forward) if isinstance(what, Op) else what
-        if isinstance(function, FunctionType):
-            name = self.name(function)
-            if name != free:
-                self.texts[free] = f"{free} = {name}"
-        else:
+        if isinstance(what, ModuleType | type):
+            own = what.__name__
+            source = f"from {what.__module__} import" if isinstance(what, type) else "import"
+            self.imports.add(f"{source} {own}" if own == free else f"{source} {own} as {free}")
+        elif not isinstance(function, FunctionType):
             self.handed[free] = what
+        elif (name := self.name(function)) != free:
+            self.texts[free] = f"{free} = {name}"
 
 
 @cache
@@ -96,7 +82,7 @@ def _text(function: Any, name: str) -> str:
         raise TypeError
     if function.__name__ == "<lambda>":
         arguments = str(inspect.signature(function))
-        return f"def {name}{arguments}:\\n    return {rule_source(function)}".replace("\\n", "\n")
+        return f"def {name}{arguments}:\n    return {rule_source(function)}"
     (made,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     if not isinstance(made, ast.FunctionDef):
         raise TypeError

@@ -9,7 +9,7 @@ from keyword import iskeyword
 from typing import Any
 from unicodedata import normalize
 
-from .instructions import Instruction, Loop, Program, Variable
+from .instructions import Instruction, Loop, Program, State, Variable, walk
 from .schedule import MemoryPlan
 
 WORDS = {
@@ -17,19 +17,20 @@ WORDS = {
     "divide": "ratio", "negative": "opposite", "concatenate": "joined", "sum": "total",
     "where": "chosen", "index": "piece", "index_arrays": "picked", "draw": "drawn",
     "reshape": "rows", "astype": "converted", "max": "largest", "min": "smallest",
-    "all": "holds", "any": "holds", "call": "result", "not_equal": "differs", "exp": "power",
-    "log": "logarithm", "square": "squares", "reciprocal": "inverse", "transpose": "turned",
+    "all": "holds", "any": "holds", "call": "result", "not_equal": "differs",
+    "square": "squares", "reciprocal": "inverse", "transpose": "transposed",
 }  # fmt: skip
 """What a value without a name is called, by its function."""
 
-RESERVED = ("np", "t", "t2", "t3", "T", "work", "spare", "spare_back", "Expected")
+RESERVED = ("np", "t", "t2", "t3", "T", "Expected")
 """Names that a text has for other things than values."""
 
 
 class Names:
     """The name of every value.
 
-    Two values share a name if one is written over the other, or if the loop of the first is over.
+    Two values share a name if the loop of the first is over, or if they are one state before and
+    after a step.
 
     Attributes
     ----------
@@ -40,11 +41,10 @@ class Names:
         self.schedule = schedule
         self.of: dict[Variable, str] = {}
         self._taken = {*RESERVED, *dir(builtins), *taken}
+        self._makers = {x.out: x for x in walk(program.lines) if isinstance(x, Instruction)}
         self._wishes: dict[Variable, str] = {}
-        self._leads: dict[Variable, Variable] = {}
-        self._lasting = {memory.owner for memory in schedule.lasting}
-        self._wish(program.lines)
-        self._wish_for_starts(program)
+        for loop in (line for line in walk(program.lines) if isinstance(line, Loop)):
+            self._wish_for_states(loop)
         letters = iter("xyz")
         for x in program.inputs:
             self._give(x, "" if x.name else next(letters, "x"))
@@ -64,13 +64,9 @@ class Names:
         self._taken.add(name)
         return name
 
-    def _give(self, x: Variable, wish: str, lasting: bool = False) -> None:
-        lasting = lasting or x in self._lasting  # its name must mean nothing else, in no loop
-        if x in self._leads:
-            self._give(self._leads[x], wish, lasting)
-            self.of[x] = self.of[self._leads[x]]
-        elif x not in self.of:
-            self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish, lasting)
+    def _give(self, x: Variable, wish: str) -> None:
+        if x not in self.of:
+            self.of[x] = self.fresh(self._wishes.get(x) or x.name or wish)
 
     def _name(self, lines: list[Any], outermost: bool = True) -> None:
         for line in lines:
@@ -82,11 +78,15 @@ class Names:
                 self._give(x, self.of.get(self.owner(whole), "xs").removesuffix("s"))
             for state in line.states:
                 self._give(state.next, "h")
+                if self._is_replaced(line, state):
+                    self.of[state.inside] = self.of[state.next]
             self._name(line.body, outermost=False)
             self._wish_after(line)
             wholes = [self.owner(whole) for _, whole in line.stacks]
             for x in [state.inside for state in line.states] + wholes + [y for _, y in line.sums]:
                 self._give(x, "h")
+            for _, whole in line.stacks:  # the backward program may read it, under this name
+                whole.name = self.of[self.owner(whole)]
             if outermost:  # after the loop, its names mean nothing
                 kept = {self.of[s.inside] for s in line.states if self.schedule.uses[s.last]}
                 self._taken -= {self.of[x] for x in line.inside if x in self.of} - kept
@@ -94,64 +94,58 @@ class Names:
     def owner(self, whole: Variable) -> Variable:
         """Return the value after which an array over time is named."""
         memory, _ = self.schedule.over_time.get(whole, (None, 0))
-        if memory is None or memory not in self.schedule.carried.values():
-            return whole
-        return memory.owner
+        return memory.owner if memory else whole
 
     def _word(self, line: Instruction) -> str:
         """Return what a value without a name is called."""
-        if line.function == "transpose" and line.uses and line.uses[0] in self.of:
-            return f"{self.of[line.uses[0]]}_T"
-        return WORDS.get(line.function, line.function)
+        x = line.args[0] if line.args else None
+        if line.function == "transpose" and x in self.of:
+            return f"{self.of[x]}_T"
+        return "sigmoid" if self._is_sigmoid(line) else WORDS.get(line.function, line.function)
+
+    def _is_sigmoid(self, line: Instruction) -> bool:
+        """Return True for the last line of 1 / (1 + exp(-x))."""
+        below = self._makers.get(line.args[0]) if line.function == "reciprocal" else None
+        is_sum = below is not None and below.function == "add" and 1 in below.args
+        made = [self._makers.get(x) for x in below.uses] if below and is_sum else []
+        return any(x is not None and x.function == "exp" for x in made)
+
+    def _is_replaced(self, loop: Loop, state: State) -> bool:
+        """Return True if nothing reads a state any more once its next value is there."""
+        x, y, last, at = state.inside, state.next, dict[Variable, int](), -1
+        for i, line in reversed(list(enumerate(loop.body))):
+            out = line.out if isinstance(line, Instruction) else None
+            at = i if out is y else at
+            written = last[out] if out in self.schedule.inline else i
+            last |= {a: max(written, last.get(a, -1)) for a in line.uses}
+        ends = [s.next for s in loop.states]
+        kept = [*ends, *(z for z, _ in (*loop.stacks, *loop.sums))]
+        alone = state not in self.schedule.carried and ends.count(y) == 1 and x not in kept
+        alike = x.name == y.name or "" in (x.name, y.name)
+        return alone and alike and at >= 0 and last.get(x, -1) <= at
 
     # -- wishes ------------------------------------------------------------------------------------
 
-    def _wish(self, lines: list[Any]) -> None:
-        """Collect the names that follow from those of other values."""
-        makers = {line.out: line for line in lines if isinstance(line, Instruction)}
-        for line in lines:
-            if isinstance(line, Loop):
-                self._wish(line.body)
-                self._wish_around(line)
-                continue
-            for x in line.uses:
-                if x in makers and self._becomes(x, line.out):
-                    self._leads[x] = line.out
-                    break
-
-    def _becomes(self, x: Variable, y: Variable) -> bool:
-        """Return True if y is the only value that is made of x, in the same memory."""
-        s = self.schedule
-        alone = s.uses[x] == 1 and x.name in ("", y.name) and not {x, y} & s.inline
-        one_memory = s.memory.get(x) is s.memory.get(y)
-        if x in s.spots or y in s.spots:
-            over = s.spots[y].memory is s.memory.get(x) if y in s.spots else False
-            one_memory = s.spots.get(x) == s.spots.get(y) or over
-        return alone and one_memory and x.shape == y.shape and not y.is_number
-
-    def _wish_for_starts(self, program: Program) -> None:
-        """Name the first value of a state, if it has the name of the state, like h_0."""
-        loops = [line for line in program.lines if isinstance(line, Loop)]
-        for state in (state for loop in loops for state in loop.states):
-            x = state.start
-            if x.name and x.name in (state.inside.name, state.next.name):
-                self._wishes.setdefault(x, f"{x.name}_0")
-
-    def _wish_around(self, loop: Loop) -> None:
-        """Name what is around a loop after what is inside."""
+    def _wish_for_states(self, loop: Loop) -> None:
+        """Let the values of a state have names like h_0, h_prev and h, or dh_next and dh."""
         for state in loop.states:
-            base = state.next.name or state.inside.name or "h"
-            if state.inside.name in ("", base):
-                self._wishes[state.inside] = f"{base}_{'next' if loop.reverse else 'prev'}"
-            self._wishes.setdefault(state.next, base)
+            x, y, start = state.inside, state.next, state.start
+            base = y.name or x.name or "h"
+            if x.name in ("", base):
+                self._wishes[x] = f"{base}_{'next' if loop.reverse else 'prev'}"
+            both = loop.reverse and self._is_replaced(loop, state)
+            self._wishes.setdefault(y, self._wishes.get(x, base) if both else base)
+            if start.name and start.name in (x.name, y.name):
+                self._wishes.setdefault(start, f"{start.name}_0")
 
     def _wish_after(self, loop: Loop) -> None:
         """Name what a loop keeps after the names that are in it."""
         following = {s.inside: s.next for s in loop.states if s in self.schedule.carried}
         for inside, whole in loop.stacks:
             x = following.get(inside, inside)
-            name = x.name or self._wishes.get(x) or self.of.get(x)
-            self._wishes[whole] = whole.name if whole.name not in ("", inside.name) else f"{name}s"
+            own, known = self.of.get(x, "x"), x.name or self._wishes.get(x)
+            several = f"{known}s" if known else re.sub(r"(\d*)$", r"s\1", own, count=1)
+            self._wishes[whole] = whole.name if whole.name not in ("", inside.name) else several
         for x, total in loop.sums:
             name = total.name if total.name not in ("", x.name) else f"{self.of.get(x, 'x')}_sum"
             self._wishes[total] = name

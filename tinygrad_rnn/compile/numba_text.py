@@ -10,7 +10,6 @@ from weakref import finalize
 
 import numpy as np
 
-from .buffers import schedule_of
 from .formulas import Text, literal
 from .instructions import Loop, Program, walk
 from .into_loops import into_loops
@@ -18,7 +17,6 @@ from .native_lines import is_native, is_view, work
 from .nests import AXES, Nests
 from .numba_cache import DECORATED, compiled
 from .numpy_text import NumpyText, Written
-from .schedule import MemoryPlan
 
 LARGE = 2**19
 """Above this many multiply-adds a step, matrix products are left to NumPy's BLAS.
@@ -114,17 +112,12 @@ class NumbaText(NumpyText):
     def __init__(self, program: Program, own: int | None):
         self.native: list[str] = []
         self.large = False
-        super().__init__(program, own)
-        if self.whole:
-            self.schedule.lasting.clear()
-        self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
-
-    def _schedule(self) -> MemoryPlan:
-        lines = [*walk(self.program.lines)]
+        lines = [*walk(program.lines)]
         results = [y for line in lines for y in line.results]
         small = sum(y.nbytes for y in results if not y.is_number) <= SMALL
         self.whole = small and all(is_native(line) for line in lines if isinstance(line, Loop))
-        return schedule_of(self.program, in_order=not self.whole)
+        super().__init__(program, own)
+        self.helpers.imports |= {"from numba import njit", "from numpy import float32 as f32"}
 
     def _functions(self) -> list[str]:
         return [*super()._functions(), *RESERVED]

@@ -1,4 +1,4 @@
-"""The NumPy text of single lines: where they write to, and under which name."""
+"""The NumPy text of instructions and loops, line by line."""
 
 from __future__ import annotations
 
@@ -6,28 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from .buffers import schedule_of
-from .formulas import (
-    ATOM,
-    SIGN,
-    Text,
-    expression,
-    function_name,
-    is_number,
-    literal,
-    scatter,
-    tuple_text,
-)
+from .formulas import ATOM, SIGN, Text, expression, function_name, literal, scatter, tuple_text
 from .helpers import Helpers
-from .instructions import UFUNCS, VIEWS, Instruction, Loop, Program, Variable, walk
+from .instructions import UFUNCS, Instruction, Loop, Program, Variable, walk
 from .names import Names
-from .schedule import Memory, MemoryPlan, Spot
+from .schedule import Memory, MemoryPlan
 
 WIDTH = 64
 """The column of comments."""
 
 LONG = 60
 """The maximum length of a comment."""
+
+FAST = frozenset(UFUNCS) - {"power"}
+"""Functions that are faster with an array than with a number."""
 
 
 class NumpyLines:
@@ -37,36 +29,30 @@ class NumpyLines:
     ----------
     lines : list of str
         The text so far.
-    top : int
-        The line of the text where the innermost loop starts.
     loops : list of Loop
         The loops around the next line.
     refs : dict of Variable to Text
         The expression that stands for each value.
     memories : dict of Memory to str
-        The name of each array that is written into.
+        The name of each array over time.
     constants : dict of str to str
         The names of constant arrays, by their texts.
     suffix : str
         The end of the names of constants: texts of several functions may be one module.
-    numbers : dict of (Variable, str) to Text
-        The names of arrays that hold the numbers which a loop reads, by their dtypes.
     """
 
     def __init__(self, program: Program):
         self.program = program
-        self.schedule = self._schedule()
+        self.schedule = MemoryPlan(program)
         self.helpers = Helpers()
         self.names = Names(program, self.schedule, self._functions())
         steps = {line.steps for line in walk(program.lines) if isinstance(line, Loop)}
         self.steps = steps.pop() if len(steps) == 1 else None
         self.refs = {x: Text(self.names.of[x]) for x in program.inputs}
+        self.memories: dict[Memory, str] = {}
         self.constants: dict[str, str] = {}
         self.suffix = ""
-        self.numbers: dict[tuple[Variable, str], Text] = {}
-        self.memories: dict[Memory, str] = {}
         self.lines: list[str] = []
-        self.top = 0
         self.loops: list[Loop] = []
 
     def _functions(self) -> list[str]:
@@ -75,10 +61,6 @@ class NumpyLines:
         found = [x for line in calls for x in _parts(line.settings) if _is_function(x)]
         found += [scatter] if any(line.function == "scatter" for line in calls) else []
         return [function_name(function, self.helpers) for function in found]
-
-    def _schedule(self) -> MemoryPlan:
-        """Return the memory of every value."""
-        return schedule_of(self.program)
 
     # -- small parts of the text -------------------------------------------------------------------
 
@@ -102,46 +84,43 @@ class NumpyLines:
             texts[0] = f"T + {more}" if more else "T"
         return tuple_text(texts)
 
-    def time(self, step: int = 0) -> str:
-        """Return the index of the step of the innermost loop."""
-        t = "t" if len(self.loops) == 1 else f"t{len(self.loops)}"
-        return f"{t} + {step}" if step else t
+    def time(self) -> str:
+        """Return the name of the step of the innermost loop."""
+        return "t" if len(self.loops) == 1 else f"t{len(self.loops)}"
 
-    def entry(self, whole: Variable) -> str:
-        """Return the text of this step's entry of an array over time."""
-        memory, step = self.schedule.over_time.get(whole, (None, 0))
-        base = self.memories[memory] if memory in self.memories else self.refs[whole].inside(ATOM)
-        return f"{base}[{self.time(step if memory in self.memories else 0)}]"
+    def entry(self, memory: Memory, step: int = 0) -> str:
+        """Return the text of an entry of an array over time: that of this step, or of the next."""
+        return f"{self.memories[memory]}[{self.time()}{' + 1' if step else ''}]"
 
     def argument(self, line: Instruction, x: Any) -> Text:
-        """Return the text of an argument."""
+        """Return the text of an argument; in a loop, a number is an array, which is faster."""
         if isinstance(x, Variable):
-            return self.numbers.get((x, self.array_dtype(line, x)), self.refs[x])
-        value, dtype = literal(x), self.array_dtype(line, x)
-        if self.loops and dtype:  # NumPy computes faster with an array than with a number
+            return self.refs[x]
+        value, dtype = literal(x), line.out.dtype
+        alike = all(a.dtype == dtype for a in line.uses) and np.dtype(dtype).kind == "f"
+        if self.loops and line.function in FAST and line.out.shape and line.uses and alike:
             words = {0: "zero", 1: "one", 2: "two", 0.5: "half", -1: "minus_one"}
             wish = f"number_{x}".replace("_-", "_minus_")  # forward and backward share a file
-            return self._constant(f"np.array({value}, {dtype})", words.get(x, wish))
+            text = f"np.array({value}, {literal(dtype)})"
+            if text not in self.constants:
+                wish = f"{words.get(x, wish)}{self.suffix}"
+                self.constants[text] = self.names.fresh(wish, everywhere=True)
+            return Text(self.constants[text])
         return Text(value, SIGN if value.startswith("-") else ATOM)
 
-    def array_dtype(self, line: Instruction, x: Any) -> str:
-        """Return the dtype of a number as an array, or an empty text if it should be none."""
-        if not is_number(x) or not line.out.shape or line.function not in {*UFUNCS, "where"}:
-            return ""
-        if line.function == "where":
-            return literal(line.out.dtype)
-        kinds = [a.dtype if isinstance(a, Variable) else type(a) for a in line.args]
-        kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
-        ufunc: Any = UFUNCS[line.function]
-        return literal(ufunc.resolve_dtypes((*kinds, None))[line.args.index(x)])
-
-    def _constant(self, text: str, wish: str) -> Text:
-        """Return the name of an array that is made once for all calls."""
-        if text not in self.constants:
-            self.constants[text] = self.names.fresh(f"{wish}{self.suffix}", everywhere=True)
-        return Text(self.constants[text])
-
     # -- lines -------------------------------------------------------------------------------------
+
+    def _body(self, lines: list[Any]) -> None:
+        after = False
+        for line in lines:
+            if isinstance(line, Loop):
+                self._loop(line)
+                after = True
+                continue
+            if after and line.out not in self.schedule.inline:
+                self.comment("for all steps at once")
+                after = False
+            self._line(line)
 
     def _line(self, line: Instruction) -> None:
         y, args = line.out, [self.argument(line, x) for x in line.args]
@@ -149,72 +128,90 @@ class NumpyLines:
             self.say(f"if not {args[0].inside(SIGN)}:")
             self.say("    raise Expected")
             return
-        for x in _parts(line.settings) if line.function == "call" else ():
-            if isinstance(x, np.ndarray):
-                self.helpers.arrays[id(x)] = self._constant(literal(x), "array")
-        text = expression(line, args, self.helpers, self._target(line))
+        out = self.entry(*self.schedule.spots[y]) if y in self.schedule.spots else ""
+        self.refs[y] = expression(line, args, self.helpers, out, method=bool(self.loops))
         if y not in self.schedule.inline:
-            self._set(y, text)
-        elif self._is_fixed(line):
-            self.refs[y] = self._before_loop(y, text)
-        else:
-            self.refs[y] = text
+            self.say(f"{self.names.of[y]} = {self.refs[y]}", y.note)
+            self.refs[y] = Text(self.names.of[y])
 
-    def _is_fixed(self, line: Instruction) -> bool:
-        """Return True for a view of an array that all steps of a loop write into."""
-        if not self.loops or line.function not in VIEWS or not line.uses:
-            return False
-        spot, buffers = self.schedule.spots.get(line.uses[0]), self.schedule.buffers
-        if not spot or spot.memory not in buffers[self.loops[-1]]:
-            return False
-        return self.refs[line.uses[0]] == self.memories[spot.memory]
+    # -- loops -------------------------------------------------------------------------------------
 
-    def _before_loop(self, y: Variable, text: str) -> Text:
-        """Write a line before the loop, and return the name that it gives to the text."""
-        reader = next(line.out for line in self.loops[-1].body if y in line.uses)
-        base = text.partition("[")[0].partition(".")[0]
-        name = self.names.fresh(f"{base}_{self.names.of.get(reader, 'part')}", True)
-        self.lines.insert(self.top, f"{'    ' * len(self.loops)}{name} = {text}")
-        self.top += 1
-        return Text(name)
+    def _loop(self, loop: Loop) -> None:
+        self.comment("back through time" if loop.reverse else "through time, step by step")
+        self._allocate(loop)
+        steps = f"range({'T' if self.steps else loop.steps})"
+        self.loops.append(loop)
+        head = f"for {self.time()} in {f'reversed({steps})' if loop.reverse else steps}:"
+        self.lines.append(f"{'    ' * len(self.loops)}{head}")
+        size = len(self.lines)
+        self._start(loop)
+        self._body(loop.body)
+        self._finish(loop)
+        if len(self.lines) == size:
+            self.say("pass")
+        self.loops.pop()
+        self._end(loop)
 
-    def _set(self, y: Variable, text: str) -> None:
-        name = self.names.of[y]
-        if text != name:
-            self.say(f"{name} = {text}", y.note)
-        self.refs[y] = Text(name)
-        memory = self.schedule.memory.get(y)
-        if memory and (memory not in self.memories or not self.loops):
+    def _allocate(self, loop: Loop) -> None:
+        """Write what is before a loop: its arrays, and the first values of its states."""
+        of = self.names.of
+        for memory in dict.fromkeys(self.schedule.over_time[whole][0] for _, whole in loop.stacks):
+            name, shape = of[memory.owner], self.shape(memory.shape, loop)
             self.memories[memory] = name
-        self._keep(y)
+            self.say(f"{name} = np.empty({shape}, {literal(memory.dtype)})")
+        for _, total in loop.sums:
+            dtype = literal(np.dtype(total.dtype))
+            self.say(f"{of[total]} = np.zeros({self.shape(total.shape)}, {dtype})")
+        for state in loop.states:
+            memory, first = self.schedule.carried.get(state), "-1" if loop.reverse else "0"
+            name = f"{self.memories[memory]}[{first}]" if memory else of[state.inside]
+            self.say(f"{name} = {self.refs[state.start]}")
 
-    def _target(self, line: Instruction) -> str:
-        """Return the array that a line writes into, or an empty text."""
-        spot = self.schedule.spots.get(line.out)
-        if not spot:
-            return ""
-        for x in line.uses:
-            if self.schedule.spots.get(x) == spot and x not in self.schedule.inline:
-                return str(self.refs[x])
-        return self._spot(spot)
+    def _start(self, loop: Loop) -> None:
+        """Write the top of a step: what it takes from the arrays over time."""
+        taken = []
+        for x, whole in loop.slices:
+            memory, step = self.schedule.over_time.get(whole, (None, 0))
+            text = f"{self.refs[whole].inside(ATOM)}[{self.time()}]"
+            taken.append((x, self.entry(memory, step) if memory in self.memories else text))
+        for state in loop.states:
+            self.refs[state.inside] = Text(self.names.of[state.inside])
+            if memory := self.schedule.carried.get(state):
+                taken.append((state.inside, self.entry(memory, int(loop.reverse))))
+        for x, text in taken:
+            self.refs[x] = Text(text)
+            if self.schedule.uses[x] > 1:
+                self.say(f"{self.names.of[x]} = {text}", x.note)
+                self.refs[x] = Text(self.names.of[x])
 
-    def _spot(self, spot: Spot) -> str:
-        base = self.memories[spot.memory]
-        return base if spot.step is None else f"{base}[{self.time(spot.step)}]"
+    def _finish(self, loop: Loop) -> None:
+        """Write the bottom of a step: what it keeps, and what it leaves to the next one."""
+        schedule, refs, next_step = self.schedule, self.refs, int(not loop.reverse)
+        carried = {s: schedule.carried[s] for s in loop.states if s in schedule.carried}
+        kept = [(x, schedule.over_time[whole][0], 0) for x, whole in loop.stacks]
+        kept = [end for end in kept if end[1] not in carried.values()]
+        kept += [(state.next, memory, next_step) for state, memory in carried.items()]
+        for x, memory, step in kept:
+            if schedule.spots.get(x) != (memory, step):
+                self.say(f"{self.entry(memory, step)} = {refs[x]}")
+        for x, total in loop.sums:
+            self.say(f"{self.names.of[total]} += {refs[x]}")
+        pairs = [(self.names.of[s.inside], refs[s.next]) for s in loop.states if s not in carried]
+        if pairs := [(old, str(new)) for old, new in pairs if old != new]:
+            self.say(" = ".join(", ".join(side) for side in zip(*pairs, strict=True)))
 
-    def _keep(self, x: Variable) -> None:
-        """Write what the loop keeps of a value: its steps, and their sum."""
-        if not self.loops:
-            return
-        loop, spot = self.loops[-1], self.schedule.spots.get(x)
-        carried = [self.schedule.carried.get(state) for state in loop.states]
-        for y, whole in loop.stacks:
-            memory, _ = self.schedule.over_time[whole]
-            if y is x and memory not in carried and not (spot and spot.memory is memory):
-                self.say(f"{self.entry(whole)} = {self.refs[x]}")
-        for y, total in loop.sums:
-            if y is x:
-                self.say(f"{self.names.of[total]} += {self.refs[x]}")
+    def _end(self, loop: Loop) -> None:
+        """Name what a loop leaves behind."""
+        for _, whole in loop.stacks:
+            memory, step = self.schedule.over_time[whole]
+            part = f"[{'1:' if step else ':-1'}]" if memory.shape[0] > loop.steps else ""
+            self.refs[whole] = Text(f"{self.memories[memory]}{part}")
+        for _, total in loop.sums:
+            self.refs[total] = Text(self.names.of[total])
+        for state in loop.states:
+            memory = self.schedule.carried.get(state)
+            last = f"{self.memories[memory]}[{0 if loop.reverse else -1}]" if memory else ""
+            self.refs[state.last] = Text(last or self.names.of[state.inside])
 
 
 def _parts(setting: Any) -> list[Any]:

@@ -301,7 +301,7 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
         source, array, variable = tracer.origins[value]
         if variable_of(seen) is not variable:
             kind = "entries" if seen.array is array else "array"
-            leave(seen.array, f"new_{value.name}" if value.name else "", kind, source)
+            leave(seen.array, f"{value.name}_new" if value.name else "", kind, source)
         grad = seen._grad  # type: ignore[attr-defined]
         before, variable = tracer.grads.get(value, (None, variable))
         if grad is None and before is not None:
@@ -312,7 +312,7 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
     for optimizer, twin in tracer.twins.items():
         for i, state in enumerate(twin.state):
             for name, array in state.items():
-                leave(array, f"new_{name}", "state", optimizer, i, name)
+                leave(array, f"{name}_new", "state", optimizer, i, name)
     return effects, removed
 
 
