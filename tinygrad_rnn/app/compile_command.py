@@ -87,6 +87,8 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        from ..compile.traced import Untraceable  # imported late, as the compiler is
+
         found: tuple[BaseException, int] | None = None
         cause: BaseException | None = error
         while cause:  # the compiler's own error has the cell's error as its cause
@@ -95,6 +97,10 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
             cause = cause.__cause__
         if found is None:
             raise
+        if isinstance(found[0], Untraceable):
+            got = f"{found[0].got} in {path}, line {found[1]}"
+            expected, fix = found[0].expected, found[0].fix
+            raise argument_error("compile", "CELL", expected, got, fix) from error
         text = traceback.format_exception_only(found[0])[-1].strip().removeprefix("<run_path>.")
         got = f"{text} in {path}, line {found[1]}"
         fix = "correct this line, or what it calls"

@@ -81,7 +81,8 @@ def compile(
     that the target captures, learning rates and the moments of an optimizer are read anew in each
     call. Plain Python values that it reads are compared before each call, and a changed value
     leads to another program. Not noticed are changes of a value that it reads from a file, from the
-    environment or through ``globals()["name"]``.
+    environment, from a clock, from a generator that it makes itself, or through
+    ``globals()["name"]``.
 
     Dropout draws the same masks as without compiling. Under `debug`, `nn.record` and other
     recorders the plain function runs. So do gradients of gradients, and calls in which a check of

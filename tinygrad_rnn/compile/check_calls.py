@@ -99,7 +99,9 @@ class Comparison:
         seeds = [rng.standard_normal(a.array.shape).astype(a.array.dtype) for a, _ in pairs]
         found = []
         for side in (0, 1):
-            roots = dict(zip([pair[side] for pair in pairs], seeds, strict=True))
+            roots: dict[Value, Any] = {}
+            for pair, seed in zip(pairs, seeds, strict=True):  # one Tensor may be returned twice
+                roots[pair[side]] = roots.get(pair[side], 0) + seed
             order = {v for root in roots for v in toposort(root)}
             newest_first = sorted(order, key=lambda v: v.node.index, reverse=True)
             found.append(dict(backward_pass(roots, newest_first)))

@@ -120,7 +120,7 @@ class Compiled:
             require_same(self.title, traced, again)
             optimize_traced(traced)
         watch.bake(watch.arrays)  # the function may also have read them without any op
-        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend])
+        return ReadyProgram(self.function, traced, watch, WRITERS[self.backend], leaves)
 
     def _warn_of_many(self, keys: list[Any], found: list[ReadyProgram]) -> None:
         """Warn that a function gets program after program for one kind of call."""

@@ -327,7 +327,7 @@ class ScanOp:
 
     def rule(self, g: Packed, y: Any, *inputs: Any) -> list[Any]:
         """Return the gradients of the inputs, the initial state and what the cell captures."""
-        if isinstance(g, Value):
+        if any(isinstance(part, Value) for part in g.parts.values()):
             expected, fix = "first derivatives of a scan", "call the function that is not compiled"
             raise Untraceable(expected, "create_graph=True over a scan", fix)
         found = BackwardLoop(self.scan, g.parts).trace()

@@ -29,7 +29,7 @@ class NestValues:
         For each value from outside: the name that the text calls it.
     new : dict of str to (shape, dtype)
         The arrays that the text writes into and that do not exist yet.
-    sizes : dict of int to str
+    sizes : dict of str to str
         The names of lengths: another length needs no other text.
     memories : dict of Memory to str
         The names of arrays that are kept over time.
@@ -52,7 +52,7 @@ class NestValues:
         self.names._taken |= {name for x, name in known.items() if x not in self.made}
         self.given: dict[Variable, str] = {}
         self.new: dict[str, tuple[tuple[int, ...], Any]] = {}
-        self.sizes: dict[int, str] = {}
+        self.sizes: dict[str, str] = {}
         self.memories = text.memories
         self.places: dict[Variable, Place] = {}
         self.views: dict[Variable, Instruction] = {}
@@ -84,14 +84,15 @@ class NestValues:
         return self.memories[memory]
 
     def size(self, n: Any) -> str:
-        """Return the text of a length."""
-        if n in (0, 1):
-            return str(n)
-        if self.text.steps and n in (self.text.steps, self.text.steps + 1):
-            return "T" if n == self.text.steps else "(T + 1)"
-        if n not in self.sizes:
-            self.sizes[n] = self.names.fresh(f"n{len(self.sizes) + 1}")
-        return self.sizes[n]
+        """Return the text of a length, or of another number: 4.0 is not the length 4."""
+        text, steps = str(n), self.text.steps
+        if text in ("0", "1"):
+            return text
+        if steps and text in (str(steps), str(steps + 1)):
+            return "T" if n == steps else "(T + 1)"
+        if text not in self.sizes:
+            self.sizes[text] = self.names.fresh(f"n{len(self.sizes) + 1}")
+        return self.sizes[text]
 
     def shape(self, shape: tuple[int, ...]) -> str:
         """Return the text of a shape."""

@@ -202,7 +202,7 @@ class NumbaText(NumpyText):
         words = set(re.findall(r"(?<![\w.])[^\W\d]\w*", text))
         words -= set(re.findall(r"for (\w+) in ", text))
         known = {x: x for x in ("T", "t", "t2", "t3")}
-        known |= {name: str(n) for n, name in nests.sizes.items()}
+        known |= {name: n for n, name in nests.sizes.items()}
         known |= {name: self.refs[x] if x.is_number else name for x, name in nests.given.items()}
         known |= {name: name for name in (*nests.new, *nests.memories.values())}
         args = {x: value for x, value in known.items() if x in words}

@@ -42,10 +42,14 @@ class ReadyProgram:
         traced: TracedFunction,
         guard: ReadGuard,
         write: Callable[..., Any],
+        leaves: list[Any],
     ):
         self.function, self.traced, self.guard = function, traced, guard
         self.count = len(traced.program.outputs) - len(traced.leaves)
         self.places = {id(t): i for i, t in enumerate(guard.tensors)}
+        self.arguments = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Value)]
+        self.captured = {i: self.places[id(leaves[i])] for i in self.arguments
+                         if id(leaves[i]) in self.places}  # fmt: skip
         self.space: dict[str, Any] = {"rate": rate, "clock": clock}
         sources = dict(zip(traced.program.inputs, traced.sources, strict=True))
         arriving = {v for v, source in sources.items() if source[0] == "cotangent"}
@@ -72,7 +76,9 @@ class ReadyProgram:
         self.find_written = self._finder(
             self._find(x[-1] if x[0] == "grad" else x) + end for x, end in written
         )
-        self.written_inputs = [int(source in traced.sources) for source, _ in written]
+        self.written_inputs = [
+            int(any(is_same_source(source, x) for x in traced.sources)) for source, _ in written
+        ]
         self.grad_dtypes = [dtype for _, dtype in traced.grads]
 
     @property
@@ -157,12 +163,21 @@ class ReadyProgram:
         tensors = self.guard.current()
         if tensors is None or any(group["lr"] != rate for group, rate in self.traced.rates):
             return None
+        if self.arguments and not self._captures_the_same(leaves, tensors):
+            return None
         if self.grad_dtypes:
             grads = self.find_grads(leaves, tensors)
             dtypes = [None if grad is None else grad.dtype for grad in grads]
             # not ==, because NumPy's float64 equals None
             return tensors if all(map(is_, dtypes, self.grad_dtypes)) else None
         return tensors
+
+    def _captures_the_same(self, leaves: list[Any], tensors: list[Value]) -> bool:
+        """Return True if the arguments that the function captures too are those that it was."""
+        captured = {id(x) for x in tensors}
+        count = sum(id(leaves[i]) in captured for i in self.arguments)
+        same = all(leaves[i] is tensors[k] for i, k in self.captured.items())
+        return same and count == len(self.captured)
 
     def run(self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Value]) -> Any:
         """Run the program and return the results, as the function itself would.
@@ -227,6 +242,7 @@ class ReadyProgram:
             made = object.__new__(part.kind)
             made.array, made.node, made.changed = value, None, 0
             made.tracked, made._grad, made._name = False, None, part.name
+            parts[part.output] = made  # it may be returned twice
             return made
 
         return tree.map(build, traced.structure)
@@ -244,6 +260,13 @@ class ReadyProgram:
             g if reached & arriving.keys() else None
             for g, reached in zip(values, self.traced.reached, strict=True)
         ]
+
+
+def is_same_source(a: Source, b: Source) -> bool:
+    """Return True if two sources are the same, whose parts may be Tensors and arrays."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(is_same_source, a, b))
+    return a is b or (isinstance(a, str | int) and type(a) is type(b) and a == b)
 
 
 def rate(optimizer: Any, group: int) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,8 @@ READS = frozenset(READS.split())
 """NumPy's functions whose result depends on numbers in a way that no program can follow."""
 
 METHODS = """
-mean var std argmax argmin argsort cumsum cumprod clip round take repeat diagonal trace squeeze
-swapaxes dot ravel searchsorted choose
+sum prod max min any all mean var std argmax argmin argsort cumsum cumprod clip round take repeat
+diagonal trace squeeze swapaxes dot ravel searchsorted choose
 """
 METHODS = frozenset(name for name in METHODS.split() if hasattr(np.ndarray, name))
 """Methods that are NumPy's function of the same name."""
@@ -40,7 +41,7 @@ class Untraceable(Exception):  # becomes NotCompilable, which names the function
     """Something that a trace cannot follow: what was expected, what came, and what to do."""
 
     def __init__(self, expected: str, got: str, fix: str):
-        super().__init__(expected, got, fix)
+        super().__init__(f"expected {expected}, got {got}; {fix}")
         self.expected, self.got, self.fix = expected, got, fix
 
 
@@ -58,6 +59,8 @@ def read_error(what: str, x: TracedArray) -> Untraceable:
     name = f" of {x.variable.name}" if x.variable.name else ""
     got = f"{what}{name}, whose numbers differ from call to call"
     fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
+    if what == "np.asarray()":
+        fix = f"if it is an index of a plain array, use tg.Tensor(array)[index]; else {fix}"
     error = Untraceable("numbers that only ops read", got, fix)
     x.tracer.error = x.tracer.error or error  # the function may catch it
     return error
@@ -79,18 +82,25 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     tracer : Tracer
         Where instructions are recorded.
     shared : bool
-        True if another stand-in shows the same memory, so that a write in place cannot be followed.
+        True if it shows memory of another array, so that a write in place cannot be followed.
+    base : TracedArray or None
+        The array that it shows, if it is a view.
+    version, seen : int
+        How often it was written into, and what that number was of `base` when the view was made.
     scalar : bool
         True if it stands for a number of NumPy's, such as ``x.max()`` of an array, which is weak
         beside Tensors. An array without axes is not.
     """
 
-    __slots__ = ("numbers", "scalar", "shared", "tracer", "variable")
+    __slots__ = (
+        "base", "numbers", "scalar", "seen", "shared", "tracer", "variable", "version",
+    )  # fmt: skip
     __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]  # for isinstance
 
     def __init__(self, numbers: Any, variable: Variable, trace: Any, shared: bool = False):
         self.numbers, self.variable, self.tracer, self.shared = numbers, variable, trace, shared
-        self.scalar = False
+        self.base: TracedArray | None = None
+        self.scalar, self.version, self.seen = False, 0, 0
 
     shape = property(lambda self: self.numbers.shape)
     dtype = property(lambda self: self.numbers.dtype)
@@ -99,7 +109,8 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     nbytes = property(lambda self: self.numbers.nbytes)
     itemsize = property(lambda self: self.numbers.itemsize)
     T = property(lambda self: self.transpose())
-    real = property(lambda self: self)
+    real = property(lambda self: self._part(np.real))
+    imag = property(lambda self: self._part(np.imag))
     mT = property(lambda self: np.swapaxes(self, -1, -2))  # NumPy's name
 
     # -- reads of numbers, which cannot be followed ------------------------------------------------
@@ -116,6 +127,12 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     fill, put, itemset = _reads("fill()"), _reads("put()"), _reads("itemset()")
     data, flat = property(_reads("data")), property(_reads("flat"))
     __copy__ = __deepcopy__ = lambda self, *_: self.copy()
+
+    def _part(self, function: Any) -> Any:
+        """Return the real or imaginary parts."""
+        if self.dtype.kind != "c":
+            return self if function is np.real else np.zeros_like(self)
+        return self.tracer.emit_call(function, (self,), {})
 
     def item(self) -> TracedNumber:
         """Return the only entry as a stand-in for a plain number."""
@@ -149,7 +166,8 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             fix = "make a new array, x = x + 1, instead of x += 1"
             raise Untraceable("arrays that are not written into", "a write into a view", fix)
         new = new if new.dtype == self.dtype else new.astype(self.dtype)
-        self.numbers, self.variable = np.broadcast_to(new.numbers, self.shape), new.variable
+        new = new if new.shape == self.shape else np.broadcast_to(new, self.shape).copy()
+        self.numbers, self.variable, self.version = new.numbers, new.variable, self.version + 1
         return self
 
     # -- NumPy's functions -------------------------------------------------------------------------
@@ -157,34 +175,46 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Value) for x in inputs):
             return NotImplemented
-        out = kwargs.pop("out", (None,))[0]
+        out, *outs = kwargs.pop("out", (None,))
+        mask = kwargs.pop("where", True) if method == "__call__" else True
         name = {"abs": "absolute", "true_divide": "divide"}.get(ufunc.__name__, ufunc.__name__)
-        if method == "at" or (out is not None and not isinstance(out, StandIn)):
+        if method == "at" or outs or not (out is None or isinstance(out, StandIn)):
             raise read_error(f"a write by np.{name}", self)
+        if mask is not True and out is None:
+            got, fix = f"np.{name} with where and without out", "use np.where"
+            raise Untraceable("results that are all computed", got, fix)
+        result = self._apply(ufunc, method, name, inputs, kwargs)
+        result = result if mask is True else np.where(mask, result, out)
+        return result if out is None else out._replace(result)  # type: ignore[attr-defined]
+
+    def _apply(self, ufunc: Any, method: str, name: str, inputs: Any, kwargs: Any) -> Any:
+        """Record the call of a ufunc or of one of its methods."""
         reduced = {f: n for n, f in REDUCTIONS.items()}.get(ufunc) if method == "reduce" else None
-        if method == "__call__" and name == "matmul" and not kwargs:
-            result = self.tracer.emit("matmul", inputs)
-        elif method == "__call__" and name in UFUNCS and not kwargs:
-            result = self.tracer.emit(name, inputs)
-        elif reduced and not {*kwargs} - {"axis", "dtype", "keepdims"}:
+        if method == "__call__" and not kwargs and (name == "matmul" or name in UFUNCS):
+            return self.tracer.emit(name, inputs)
+        if reduced and not {*kwargs} - {"axis", "dtype", "keepdims"}:
             axis, dtype, *_ = (*inputs[1:], *[None] * 2) if inputs[1:] else (0, None)
             axis, dtype = kwargs.get("axis", axis), kwargs.get("dtype", dtype)
             a = inputs[0] if dtype is None else inputs[0].astype(dtype, copy=False)
-            result = reduce(a, reduced, axis, bool(kwargs.get("keepdims")))
-        else:
-            function = ufunc if method == "__call__" else getattr(ufunc, method)
-            result = self.tracer.emit_call(function, inputs, kwargs)
-        return result if out is None else out._replace(result)  # type: ignore[attr-defined]
+            return reduce(a, reduced, axis, bool(kwargs.get("keepdims")))
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return self.tracer.emit_call(function, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(issubclass(kind, Value) for kind in types):
             return NotImplemented
-        if function in FORMS:
-            return FORMS[function](*args, **kwargs)
-        is_write = "out" in kwargs or kwargs.get("copy") is False
-        if function.__name__ in READS or is_write:
+        if function.__name__ in READS or kwargs.get("copy") is False:
             raise read_error(f"np.{function.__name__}", self)
-        return self.tracer.emit_call(function, args, kwargs)
+        out = kwargs.get("out")
+        if not (out is None or isinstance(out, StandIn)):
+            raise read_error(f"a write by np.{function.__name__}", self)
+        kwargs = {name: x for name, x in kwargs.items() if name != "out"}
+        form = FORMS.get(function)
+        if form is not None and _takes(form, args, kwargs):
+            result = form(*args, **kwargs)
+        else:
+            result = self.tracer.emit_call(function, args, kwargs)
+        return result if out is None else out._replace(result)
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS:
@@ -193,15 +223,20 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
             raise read_error(f"{name}()", self)
         raise AttributeError(f"'numpy.ndarray' object has no attribute {name!r}")
 
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True,
+        copy: bool = True,
+    ) -> Any:  # fmt: skip
         """Return the entries in another dtype."""
         dtype = np.dtype(dtype)
+        if not np.can_cast(self.dtype, dtype, casting):
+            raise TypeError(f"Cannot cast array data from {self.dtype!r} to {dtype!r}")
         same = dtype == self.dtype and not copy
         return self if same else self.tracer.emit("astype", (self,), dtype=dtype)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, order: Any = "C") -> Any:
         """Return the entries in another shape."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes: Any) -> Any:
         """Return the array with its axes in another order."""
@@ -217,33 +252,9 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         """Return a copy."""
         return self.tracer.emit("copy", (self,))
 
-    def flatten(self) -> Any:
+    def flatten(self, order: Any = "C") -> Any:
         """Return the entries along one axis."""
-        return self.reshape(-1)
-
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        """Return the sum along axes."""
-        return _sum(self, axis, dtype, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return the product along axes."""
-        return reduce(self, "prod", axis, keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return the largest entries along axes."""
-        return reduce(self, "max", axis, keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return the smallest entries along axes."""
-        return reduce(self, "min", axis, keepdims)
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return whether an entry is not 0, along axes."""
-        return reduce(self, "any", axis, keepdims)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """Return whether no entry is 0, along axes."""
-        return reduce(self, "all", axis, keepdims)
+        return np.ravel(self, order=order)
 
 
 class TracedNumber(TracedArray):
@@ -307,11 +318,29 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False
     return total / (a.size / max(total.size, 1))
 
 
+def _takes(form: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> bool:
+    """Return True if a form knows all arguments of a call."""
+    try:
+        signature(form).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
 def _shaped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that records a change of shape; NumPy says to which."""
-    return lambda a, *args, **more: a.tracer.emit(
-        "reshape", (a,), shape=function(np.broadcast_to(0, a.shape), *args, **more).shape
-    )
+
+    def record(a: Any, *args: Any, **more: Any) -> Any:
+        order = next((x for x in (*args, *more.values()) if isinstance(x, str)), "C")
+        if order not in ("C", "F"):
+            got, fix = f"order={order!r}", "use 'C' or 'F'"
+            raise Untraceable("an order that does not depend on the memory", got, fix)
+        if order == "F":
+            return a.tracer.emit_call(function, (a, *args), more)
+        shape = function(np.broadcast_to(0, a.shape), *args, **more).shape
+        return a.tracer.emit("reshape", (a,), shape=shape)
+
+    return record
 
 
 def _transposed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -329,16 +358,16 @@ def _flip(a: Any, axis: Any = None) -> Any:
     return a[tuple(slice(None, None, -1 if i in axes else None) for i in range(a.ndim))]
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, **more: Any) -> Any:
-    low, high = more.get("min", a_min), more.get("max", a_max)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    low, high = a_min if min is None else min, a_max if max is None else max
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
 
 
-def _join(arrays: Any, axis: Any = 0, **more: Any) -> Any:
+def _join(arrays: Any, axis: Any = 0) -> Any:
     trace = next(a.tracer for a in arrays if isinstance(a, StandIn))
-    if axis is None or more:
-        return trace.emit_call(np.concatenate, (list(arrays), axis), more)
+    if axis is None:
+        return trace.emit_call(np.concatenate, (list(arrays), axis), {})
     n = np.ndim(arrays[0])
     return trace.emit("concatenate", tuple(arrays), axis=int(axis) % n)
 
@@ -347,11 +376,11 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
     return _join([np.expand_dims(a, axis) for a in arrays], axis)
 
 
-def _zeros(a: Any, dtype: Any = None, **_: Any) -> Any:
+def _zeros(a: Any, dtype: Any = None) -> Any:
     return a.tracer.emit("zeros", (), shape=a.shape, dtype=np.dtype(dtype or a.dtype))
 
 
-def _ones(a: Any, dtype: Any = None, **_: Any) -> Any:
+def _ones(a: Any, dtype: Any = None) -> Any:
     one = a.tracer.emit("astype", (1,), dtype=np.dtype(dtype or a.dtype))
     return np.broadcast_to(one, a.shape) if a.ndim else one
 
@@ -378,7 +407,7 @@ FORMS: dict[Any, Callable[..., Any]] = {
     **{f: _shaped(f) for f in (np.reshape, np.squeeze, np.expand_dims, np.ravel)},
     **{f: _transposed(f) for f in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis)},
     np.broadcast_to: _broadcast, np.concatenate: _join, np.stack: _stack,
-    np.copy: lambda a, **more: a.copy(),
+    np.copy: lambda a: a.copy(),
     np.zeros_like: _zeros, np.empty_like: _zeros, np.ones_like: _ones,
     np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim, np.size: lambda a: a.size,
     np.dot: lambda a, b: a.tracer.emit("matmul", (a, b)) if np.ndim(a) == np.ndim(b) == 2

@@ -244,18 +244,23 @@ def _finish(tracer: Tracer, result: Any, title: str) -> TracedFunction:
     outputs: list[Variable] = []
     roots: list[Value] = []
 
+    known: dict[int, Result] = {}  # one Tensor may be returned twice
+
     def place(part: Any) -> Any:
+        if id(part) in known:
+            return known[id(part)]
         if isinstance(part, Value) and (seen := tracer.see(part)) in tracer.originals:
             return Original(tracer.origins[tracer.originals[seen]][0])
         array = getattr(part, "array", part) if isinstance(part, Value) else part
         if not isinstance(array, StandIn):
             return part
-        outputs.append(array.variable)  # type: ignore[attr-defined]
+        outputs.append(tracer.argument(array))
         is_tensor = isinstance(part, Value)
         tracked = is_tensor and part.tracked and _is_differentiable(part)
         roots.append(part)
         kind = type(part) if is_tensor else np.generic if is_scalar(array) else None
-        return Result(len(outputs) - 1, kind, getattr(part, "name", None), tracked)
+        known[id(part)] = Result(len(outputs) - 1, kind, getattr(part, "name", None), tracked)
+        return known[id(part)]
 
     structure = tree.map(place, result)
     effects, removed = _effects(tracer, outputs)
@@ -318,7 +323,8 @@ def _effects(tracer: Tracer, outputs: list[Variable]) -> tuple[list[Any], list[A
 
 def _differentiate(tracer: Tracer, found: TracedFunction, roots: list[Any]) -> None:
     """Record the backward pass from the results, with stand-ins for the gradients that arrive."""
-    results = [part for part in tree.leaves(found.structure) if isinstance(part, Result)]
+    leaves = [part for part in tree.leaves(found.structure) if isinstance(part, Result)]
+    results = {part.output: part for part in leaves}.values()
     seeds: dict[Value, Any] = {}
     reach: list[set[Value]] = []
     for result, root in zip(results, roots, strict=True):

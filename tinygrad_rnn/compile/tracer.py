@@ -87,7 +87,9 @@ class Tracer(Recorder):
     def emit(self, function: str, args: Sequence[Any], /, **settings: Any) -> Any:
         """Record one instruction, and return what stands for its result."""
         numbers = [x.numbers if isinstance(x, StandIn) else x for x in args]
-        with np.errstate(all="ignore"):
+        if function == "call":
+            numbers = [_read_only(x) for x in numbers]
+        with np.errstate(all="ignore"), no_writes(settings.get("function")):
             result = compute(function, numbers, settings)
         if isinstance(result, tuple | list):
             return self._parts(function, args, settings, result)
@@ -99,10 +101,10 @@ class Tracer(Recorder):
         if isinstance(kind, type):
             return TracedNumber(result, out, self)
         base = args[0] if args and isinstance(args[0], TracedArray) else None
-        shared = base is not None and np.may_share_memory(result, base.numbers)
-        if shared and base is not None:
-            base.shared = True
-        made = TracedArray(np.asarray(result), out, self, shared)
+        made = TracedArray(np.asarray(result), out, self)
+        if base is not None and np.may_share_memory(result, base.numbers):
+            made.shared, made.base = True, base if base.base is None else base.base
+            made.seen = made.base.version
         made.scalar = not made.shape and _gives_scalar(function, args, settings, result)
         return made
 
@@ -161,6 +163,12 @@ class Tracer(Recorder):
 
     def argument(self, x: Any) -> Any:
         """Return the variable of a stand-in or of an array, or a plain Python number."""
+        if isinstance(x, TracedArray):
+            if x.base is not None and x.base.version != x.seen:
+                fix = "make a new array, x = x + 1, instead of x += 1"
+                got = "a read of a view of an array that was written into"
+                raise Untraceable("arrays that are not written into", got, fix)
+            return x.variable
         if isinstance(x, StandIn):
             return x.variable  # type: ignore[attr-defined]
         if type(x) in (int, float, bool):
@@ -335,6 +343,27 @@ class Tracer(Recorder):
 
     def end_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""
+
+
+def _read_only(x: Any) -> Any:
+    """Return a view of an array that cannot be written into."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+@contextmanager
+def no_writes(function: Any) -> Any:
+    """Raise Untraceable in place of NumPy's error for a write into an array of the trace."""
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        got = f"a write by {getattr(function, '__name__', 'a function')}"
+        fix = "make a new array"
+        raise Untraceable("arrays that are not written into", got, fix) from error
 
 
 def _gives_scalar(

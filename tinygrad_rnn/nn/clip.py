@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import check
-from ..dtypes import widen
+from ..dtypes import as_ndarray, widen
 from ..errors import argument_error
 from ..errors.named_calls import explain_names
 from ..graph import allow, expect
@@ -148,7 +148,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     with_grad = _with_gradients("clip_grad_value_", parameters)
     _require_positive("clip_grad_value_", "clip_value", clip_value, "use 1.0, for example")
     for p, g in with_grad:
-        p.grad = np.clip(g, -clip_value, clip_value).astype(p.dtype)
+        p.grad = as_ndarray(np.clip(g, -clip_value, clip_value)).astype(p.dtype)
 
 
 def _require_positive(operation: str, argument: str, value: Any, fix: str) -> None:

@@ -146,7 +146,8 @@ def one_hot(indices: Any, classes: int, dtype: Any = None) -> np.ndarray:
     indices = check.real_array("one_hot", "indices", indices)
     classes = check.count("one_hot", "classes", classes)
     indices = check.class_indices("one_hot", "indices", indices, classes)
-    return np.eye(classes, dtype=check.real_dtype(dtype or get_default_dtype(), "one_hot"))[indices]
+    dtype = check.real_dtype(dtype or get_default_dtype(), "one_hot")
+    return (indices[..., None] == np.arange(classes)).astype(dtype)
 
 
 def _shorten(characters: str) -> str:
