@@ -87,7 +87,7 @@ def _name_line_of_user(cell: str) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        from ..compile.traced import Untraceable  # imported late, as the compiler is
+        from ..compile.untraceable import Untraceable  # imported late, as the compiler is
 
         found: tuple[BaseException, int] | None = None
         cause: BaseException | None = error

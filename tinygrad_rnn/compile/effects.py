@@ -19,8 +19,8 @@ from ..errors import describe
 from .generators import position, put_back
 from .guards import ReadGuard
 from .places import is_same, try_read
-from .traced import Untraceable
 from .traced_function import not_compilable
+from .untraceable import Untraceable
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from ..scope_part import ScopePart
 from ..tensor import Tensor
 from .backward_loops import BackwardLoop
 from .instructions import Instruction, Loop, State, Variable
-from .traced import TracedArray, Untraceable, is_scalar
+from .traced import TracedArray, is_scalar
 from .traced_graph import (
     PART,
     Packed,
@@ -33,6 +33,7 @@ from .traced_graph import (
     numbers_of,
     variable_of,
 )
+from .untraceable import Untraceable
 
 LONGEST = 32
 """The number of steps up to which a scan that is no loop is recorded step by step."""

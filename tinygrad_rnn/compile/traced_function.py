@@ -18,9 +18,10 @@ from .arguments import is_untouched, replace
 from .instructions import Expected, Instruction, Place, Program, Variable, walk
 from .local_names import names_of_locals
 from .places import PLAIN
-from .traced import TracedArray, Untraceable, is_scalar
+from .traced import TracedArray, is_scalar
 from .traced_graph import find_values_behind, variable_of
 from .tracer import Tracer
+from .untraceable import Untraceable
 
 
 @dataclass

@@ -21,8 +21,9 @@ from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import trace_scan
 from .lowered import LOWERED
-from .traced import TracedArray, TracedNumber, UnknownShape, Untraceable, is_scalar
+from .traced import TracedArray, TracedNumber, is_scalar
 from .traced_graph import like, name_of
+from .untraceable import UnknownShape, Untraceable, no_writes, read_only
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -88,7 +89,7 @@ class Tracer(Recorder):
         """Record one instruction, and return what stands for its result."""
         numbers = [x.numbers if isinstance(x, StandIn) else x for x in args]
         if function == "call":
-            numbers = [_read_only(x) for x in numbers]
+            numbers = [read_only(x) for x in numbers]
         with np.errstate(all="ignore"), no_writes(settings.get("function")):
             result = compute(function, numbers, settings)
         if isinstance(result, tuple | list):
@@ -343,27 +344,6 @@ class Tracer(Recorder):
 
     def end_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""
-
-
-def _read_only(x: Any) -> Any:
-    """Return a view of an array that cannot be written into."""
-    if isinstance(x, np.ndarray):
-        x = x.view()
-        x.flags.writeable = False
-    return x
-
-
-@contextmanager
-def no_writes(function: Any) -> Any:
-    """Raise Untraceable in place of NumPy's error for a write into an array of the trace."""
-    try:
-        yield
-    except ValueError as error:
-        if "read-only" not in str(error):
-            raise
-        got = f"a write by {getattr(function, '__name__', 'a function')}"
-        fix = "make a new array"
-        raise Untraceable("arrays that are not written into", got, fix) from error
 
 
 def _gives_scalar(
