@@ -57,6 +57,10 @@ def propagate_copies(program: Program) -> Program:
         if isinstance(line, Instruction):
             if line.uses and line.args[0] in made:
                 _compose(line, made[line.args[0]])
+            if line.function == "multiply" and all(map(_is_array, line.args)):
+                ones = [x for x in line.args if _is_one(x, made)]
+                others = [x for x in line.args if x not in ones and x.shape == line.out.shape]
+                line.args = (others[0], 1) if ones and others else line.args
             if _is_copy(line):
                 replace(line.out, line.uses[0], line.function in VIEWS)
             continue
@@ -124,6 +128,20 @@ def _compose(line: Instruction, first: Instruction) -> None:
             axes = first.settings["axes"]
             line.args = first.args
             line.settings = {"axes": tuple(axes[i] for i in line.settings["axes"])}
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, Variable) and not x.is_number
+
+
+def _is_one(x: Any, made: dict[Variable, Instruction]) -> bool:
+    """Return True for an array whose entries are all 1, such as the gradient of a loss."""
+    line = made.get(x)
+    while line is not None and line.function in ("astype", "copy", "reshape", "broadcast_to"):
+        if not isinstance(line.args[0], Variable):
+            return line.args[0] == 1
+        line = made.get(line.args[0])
+    return False
 
 
 def _is_literal(x: Any, number: int) -> bool:

@@ -112,9 +112,14 @@ def power(a: Any, b: Any) -> Any:
 
 # At a = 0, the rules choose terms whose second derivatives have the right limits.
 power.vjps(
-    a=lambda g, y, a, b: g * (power_factor(a, b) * a ** (b - 1 + ((a == 0) & (b == 0)))),
+    a=lambda g, y, a, b: g * (power_factor(a, b) * a ** (b - 1 + both_zero(a, b))),
     b=lambda g, y, a, b: g * (y * (log(where((a == 0) & (b >= 0), 1, a)) - ((a == 0) & (b > 0)))),
 )
+
+
+def both_zero(a: Any, b: Any) -> Any:
+    """Return 1 where a and b are both 0, and 0 elsewhere."""
+    return 0 if isinstance(b, int | float) and b else (a == 0) & (b == 0)
 
 
 def power_factor(a: Any, b: Any) -> Any:
