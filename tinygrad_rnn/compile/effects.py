@@ -58,7 +58,10 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
 
 
 def _copied(x: Any) -> Any:
-    """Return the contents of an array, a container or a class. `copy.copy` would leave a mark in a class."""
+    """Return the contents of an array, a container or a class.
+
+    `copy.copy` would leave a mark in a class.
+    """
     if isinstance(x, np.ndarray):
         return x.copy()
     if isinstance(x, type):

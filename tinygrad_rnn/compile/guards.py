@@ -27,7 +27,7 @@ from ..errors import format_count
 from ..graph import Value
 from ..optim import Optimizer
 from . import places
-from .reads import UNBOUND, Unsearched, try_read
+from .reads import UNBOUND, Unsearched, is_a, try_read
 
 
 class ReadGuard:
@@ -49,12 +49,14 @@ class ReadGuard:
     """
 
     def __init__(self, roots: list[Any]):
+        self._roots = roots
         self.arrays: list[np.ndarray] = []
         self._forms: list[tuple[Any, ...]] = []
         self.generators: list[Any] = []
         self.optimizers: list[Any] = []
         self.iterators: list[Any] = []
         self.classes: list[type] = []
+        self._caches: list[tuple[Any, int]] = []  # of functions, with their sizes
         self._dicts: list[Any] = []
         self._lists: list[Any] = []  # and other things that have a length and can be iterated over
         self._reads: list[Any] = [partial(get_default_dtype)]  # each returns what is in one place
@@ -106,15 +108,17 @@ class ReadGuard:
 
     def _list(self, x: Any, name: str) -> None:
         """List an object that a program treats in a way of its own."""
-        if isinstance(x, np.ndarray):
+        if is_a(x, np.ndarray):
             self.arrays.append(x)
             self._forms.append((x, x.dtype, x.shape, name))
         elif places.draws(x):
             self.generators.append(x)
-        elif isinstance(x, Optimizer):
+        elif is_a(x, Optimizer):
             self.optimizers.append(x)
-        elif isinstance(x, type) and not places.is_unchanging(x):
+        elif is_a(x, type) and not places.is_unchanging(x):
             self.classes.append(x)
+        elif is_a(x, places.CACHE):
+            self._caches.append((x, len(places.find_cached(x))))
         elif hasattr(type(x), "__next__"):
             self.iterators.append(x)
 
@@ -130,11 +134,11 @@ class ReadGuard:
         self._pairs: list[tuple[int, int]] = []  # places that hold the same Tensor
         for i, x in enumerate(now):  # `now` and `names` grow
             name = names[i]
-            is_open = isinstance(x, tuple) and any(isinstance(part, Value | tuple) for part in x)
-            self._is_fixed.append(not (name is None or is_open or isinstance(x, Value)))
+            is_open = is_a(x, tuple) and any(is_a(part, (Value, tuple)) for part in x)
+            self._is_fixed.append(not (name is None or is_open or is_a(x, Value)))
             if self._is_fixed[-1]:
                 self._saved.append(x)
-            elif isinstance(x, tuple) and name is not None:
+            elif is_a(x, tuple) and name is not None:
                 self._tuples.append((i, type(x), len(x)))
                 names += [places.name_entry(name, key) for key in range(len(x))]
                 now += x
@@ -151,7 +155,13 @@ class ReadGuard:
         self._entries = [(x, key, y.dtype, y.shape) for x in states for key, y in x.items()]
 
     def bake(self, arrays: Iterable[np.ndarray]) -> None:
-        """Compare the entries of these arrays too, because their values are part of a program."""
+        """Compare the entries of these arrays too, because their values are part of a program.
+
+        If a function has cached other results since the guard was made, they are searched too.
+        """
+        if any(len(places.find_cached(x)) != size for x, size in self._caches):
+            self.__init__(self._roots)  # type: ignore[misc]
+            arrays = self.arrays
         self._baked = [(x, x.tobytes()) for x in arrays]
 
     # -- at each call ------------------------------------------------------------------------------
@@ -268,7 +278,7 @@ class ReadGuard:
                 yield f"{place}: was {shorten(old)}, is now {new}"
         for (i, *form), old in zip(self._kinds, self._kind_texts, strict=True):
             place, x = named[i]
-            if not isinstance(x, Value) or [*places.read_kind(x)] != form:
+            if not is_a(x, Value) or [*places.read_kind(x)] != form:
                 yield f"{place}: was {old}, is now {places.describe_kind(x)}"
         for i, k in self._pairs:
             if now[i] is not now[k]:

@@ -231,6 +231,8 @@ class CompiledModule(Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__ or not isinstance(self.target, Module):
             self.__dict__[name] = value
+            if name == "target":
+                self._runs.clear()
         else:
             setattr(self.target, name, value)
 
@@ -258,7 +260,7 @@ def _title(cell: Any) -> str:
 
 
 def _forward(target: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Run a module without its hooks and its scope, or a function."""
+    """Call the `forward` that a module has now, or a function."""
     return (target.forward if isinstance(target, Module) else target)(*args, **kwargs)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from gc import get_referents
@@ -28,10 +29,11 @@ from types import (
     ModuleType,
 )
 from typing import Any
-from weakref import ref
+from weakref import ProxyTypes, ref
 
 import numpy as np
 
+from ..dtypes import StandIn
 from ..graph import Value
 from ..nn.module import Module
 from ..op import Op
@@ -41,6 +43,7 @@ from .reads import (
     MISSING,
     STANDARD,
     count_attributes,
+    is_a,
     is_library,
     read_attributes,
     read_slot,
@@ -64,12 +67,15 @@ PARTS: dict[type, tuple[str, ...]] = {
 }
 """The attributes of Python's own objects that lead to other objects."""
 
-WITHOUT_PARTS = (Value, CodeType, np.generic, np.dtype)
+WITHOUT_PARTS = (Value, StandIn, CodeType, np.generic, np.dtype)
 """Types whose objects are not searched."""
 
 CACHE = type(lru_cache(len))
 
-DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functools", "types"})
+DATA = frozenset(
+    {"tinygrad_rnn", "argparse", "builtins", "collections", "configparser", "functools"}
+    | {"threading", "types"}
+)
 """The packages among `LIBRARIES` whose objects hold what a user stores in them."""
 
 IGNORED: dict[type, set[str]] = {
@@ -94,46 +100,51 @@ A `partial` is not a container, but returns what is in one place.
 def find_sources(x: Any, name: str) -> Iterator[Source]:
     """Yield where `x` keeps the objects that it consists of."""
     kind = type(x)
-    if isinstance(x, ModuleType):
+    if is_a(x, ModuleType):
         yield from find_entries(x)
         return
-    if isinstance(x, WITHOUT_PARTS) or draws(x) or is_unchanging(x):
+    if is_a(x, WITHOUT_PARTS) or draws(x) or is_unchanging(x):
         return
-    if isinstance(x, Module) and x._original is not x:  # a compiled module, with its own caches
+    if is_a(x, Module) and x._original is not x:  # a compiled module, with its own caches
         yield (x._original,), name, [name]
         return
     for part in PARTS.get(kind, ()):
         if getattr(x, part) is not None:  # defaults that a function lacks do not appear later
             yield partial(getattr, x, part), "", [f"{name}.{part}"]
-    if isinstance(x, FunctionType):
+    if is_a(x, FunctionType):
         yield from find_variables(x)
-    elif isinstance(x, type):
+    elif is_a(x, type):
         yield from _find_members(x)
         return
-    elif isinstance(x, ContextVar):
+    elif is_a(x, ContextVar):
         is_unset = try_read(x.get) is MISSING
         yield partial(x.get, *[MISSING] * is_unset), "", [f"the value of {x.name}"]
-    elif isinstance(x, local):
+    elif is_a(x, local):
         yield partial(count_attributes, x), "", [f"the number of attributes of {name}"]
         for key in x.__dict__:  # those of the thread that calls
             yield partial(getattr, x, key, MISSING), "", [f"self.{key} of {name}"]
-    elif isinstance(x, CACHE):
-        found = _find_cached(x)
+    elif is_a(x, CACHE):
+        found = find_cached(x)
         yield found, "", [f"a result of {x.__name__}"] * len(found)
-    elif isinstance(x, ref):
+    elif is_a(x, ProxyTypes):
+        with suppress(ReferenceError):
+            yield (x.__repr__.__self__,), "", [name]
+    elif is_a(x, ref):
         yield partial(x), "", [f"{name}()"]
-    elif isinstance(x, bytearray | memoryview | array):
+    elif is_a(x, bytearray | memoryview | array):
         yield partial(bytes, x), "", [name]
-    elif isinstance(x, np.ndarray) and x.dtype.hasobject:
+    elif is_a(x, np.ndarray) and x.dtype.hasobject:
         entries = tuple(x.ravel().tolist())
         yield entries, name, [name_entry(name, i) for i in range(x.size)]
-    elif isinstance(x, dict | MappingProxyType):
-        if isinstance(x, MappingProxyType) and isinstance(inner := get_referents(x)[0], dict):
+    elif is_a(x, dict | MappingProxyType):
+        if is_a(x, MappingProxyType) and is_a(inner := get_referents(x)[0], dict):
             x = inner
+        if not all(type(key) is str for key in x):  # 1, 1.0 and True are equal, 0.0 and -0.0 too
+            yield dict.keys(x) if is_a(x, dict) else x.keys(), name, [f"a key of {name}"] * len(x)
         yield x, name, [name_entry(name, key) for key in x]
-    elif isinstance(x, tuple | list | set | frozenset | deque):
+    elif is_a(x, tuple | list | set | frozenset | deque):
         yield x, name, [name_entry(name, i) for i in range(len(x))]
-    if isinstance(x, Optimizer):
+    if is_a(x, Optimizer):
         for i, group in enumerate(x.param_groups):
             names = [None if key in RATES else f"{kind.__name__}.{key}" for key in group]
             yield group, f"group {i} of {kind.__name__}", names
@@ -146,12 +157,12 @@ def _find_attributes(x: Any, name: str) -> Iterator[Source]:
     """Yield the attributes of an object, and its class if it is the user's."""
     kind, own = type(x), read_attributes(x)
     module = str(kind.__module__)
-    ignored = {key for base, keys in IGNORED.items() if isinstance(x, base) for key in keys}
+    ignored = {key for base, keys in IGNORED.items() if is_a(x, base) for key in keys}
     if own is not None:
         title = own.get("__qualname__", kind.__name__)
-        owner = f" of {x.__qualname__ if isinstance(x, FunctionType) else title}"
+        owner = f" of {x.__qualname__ if is_a(x, FunctionType) else title}"
         names = [None if key in ignored else f"self.{key}{owner}" for key in own]
-        if isinstance(x, Optimizer | ResumableSchedule):  # it counts its steps, and what is read
+        if is_a(x, Optimizer | ResumableSchedule):  # it counts its steps, and what is read
             kept = [key for key in own if key not in ignored]  # at each call should rarely change
             yield from (
                 (partial(own.get, key, MISSING), "", [f"self.{key}{owner}"]) for key in kept
@@ -164,7 +175,7 @@ def _find_attributes(x: Any, name: str) -> Iterator[Source]:
         for key, slot in vars(base).items():
             if isinstance(slot, MemberDescriptorType) and base.__module__ not in STANDARD:
                 yield partial(read_slot, slot, x), "", [f"self.{key} of {kind.__name__}"]
-    if isinstance(x, Module | Optimizer) or not is_unchanging(kind):
+    if is_a(x, Module | Optimizer) or not is_unchanging(kind):
         yield partial(type, x), "", [f"the class of {name}"]
 
 
@@ -177,11 +188,11 @@ def _find_members(kind: type) -> Iterator[Source]:
         yield partial(type, kind), "", [f"the class of {kind.__name__}"]
 
 
-def _find_cached(function: Any) -> tuple[Any, ...]:
+def find_cached(function: Any) -> tuple[Any, ...]:
     """Return what is in the cache of a function with `functools.lru_cache`."""
     parts = [x for x in get_referents(function) if x is not function.__dict__]
-    caches = [x for x in parts if type(x) is dict]
-    return (*parts, *[x for cache in caches for x in cache.values()])
+    found = [x for cache in parts if type(cache) is dict for x in cache.values()]
+    return (*found, *[x for x in parts if type(x) is not dict])
 
 
 def _name_members(kind: type) -> list[str | None]:
@@ -197,7 +208,7 @@ def _is_pythons(key: str, x: Any) -> bool:
     if not key.startswith("__"):
         return False
     is_method = callable(x) or hasattr(type(x), "__get__")
-    return not is_method or isinstance(x, GetSetDescriptorType)
+    return not is_method or is_a(x, GetSetDescriptorType)
 
 
 def name_entry(name: str | None, key: Any) -> str:
@@ -216,9 +227,9 @@ def values(container: Any) -> Any:
 
 def is_unchanging(x: Any) -> bool:
     """Return True for a function or class of a library, unless it has a closure."""
-    if isinstance(x, BuiltinFunctionType):
+    if is_a(x, BuiltinFunctionType):
         return isinstance(x.__self__, ModuleType | type | None)
-    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in getattr(
+    is_known = is_a(x, type | FunctionType | Op) and "<locals>" not in getattr(
         x, "__qualname__", ""
     )
     return is_known and is_library(str(x.__module__))
@@ -226,7 +237,7 @@ def is_unchanging(x: Any) -> bool:
 
 def draws(x: Any) -> bool:
     """Return True for a random generator."""
-    return isinstance(x, np.random.Generator | np.random.RandomState | Random)
+    return is_a(x, np.random.Generator | np.random.RandomState | Random)
 
 
 def read_kind(x: Value) -> tuple[Any, ...]:
@@ -243,16 +254,16 @@ def is_same(x: Any, y: Any) -> bool:
     """Return True for the same object, and for equal numbers, texts and tuples of them."""
     if x is y or type(x) is not type(y):
         return x is y
-    if isinstance(x, tuple):
+    if is_a(x, tuple):
         return len(x) == len(y) and all(map(is_same, x, y))
-    if isinstance(x, float | complex):  # 0.0 and -0.0 are equal
+    if type(x) in (float, complex):  # 0.0 and -0.0 are equal
         return x == y and repr(x) == repr(y)
     return type(x) in PLAIN and x == y
 
 
 def describe_kind(x: Any) -> str:
     """Return the kind of a Tensor in words, and a short text of anything else."""
-    if not isinstance(x, Value):
+    if not is_a(x, Value):
         return shorten(x)
     tracked = "tracked" if x.tracked else "untracked"
     called = f" called {x.name!r}" if x.name else ""

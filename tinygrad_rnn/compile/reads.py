@@ -32,6 +32,14 @@ def is_library(module: str) -> bool:
     return module.partition(".")[0] in LIBRARIES
 
 
+def is_a(x: Any, kinds: Any) -> bool:
+    """Return True for an object of certain types.
+
+    Unlike `isinstance`, it does not ask the object, which may be one that stands for another.
+    """
+    return issubclass(type(x), kinds)
+
+
 def try_read(read: Callable[[], Any]) -> Any:
     """Return what is in a place, or `MISSING` if it is a variable that is not bound."""
     try:
@@ -44,7 +52,7 @@ def read_slot(slot: Any, x: Any) -> Any:
     """Return what is in a slot of an object, without the methods of the object."""
     try:
         return slot.__get__(x)
-    except AttributeError:
+    except (AttributeError, TypeError):  # it is empty, or the object has another class now
         return MISSING
 
 

@@ -10,14 +10,14 @@ from sys import modules as loaded_modules
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from .reads import MISSING, Unsearched, is_library, try_read
+from .reads import MISSING, Unsearched, is_a, is_library, try_read
 
 GENERATORS = ("random", "numpy.random")
 """The modules whose functions are methods of a hidden random generator."""
 
-LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
-INSIDE = ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR")
-"""The steps of code that read a global name, and that read what is in an object."""
+GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL")
+INSIDE = ("LOAD_ATTR", "LOAD_METHOD")
+"""The steps of code that read or set a global name, and that read what is in an object."""
 
 
 def find_variables(function: FunctionType) -> Iterator[Any]:
@@ -30,7 +30,7 @@ def find_variables(function: FunctionType) -> Iterator[Any]:
     outside, names, handed = _read_names(function.__code__)
 
     def call_place(text: str, key: str, x: Any) -> str:
-        return Unsearched(text) if isinstance(x, ModuleType) and key not in handed else text
+        return Unsearched(text) if is_a(x, ModuleType) and key not in handed else text
 
     found = []
     for key, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
@@ -46,7 +46,7 @@ def find_variables(function: FunctionType) -> Iterator[Any]:
             place = partial(space.get, key, MISSING)
             yield place, "", [call_place(f"the global {key}", key, x)]
     found += [loaded_modules.get(key) for key in names if not is_library(key)]  # imported inside
-    modules = [*dict.fromkeys(x for x in found if isinstance(x, ModuleType))]
+    modules = [*dict.fromkeys(x for x in found if is_a(x, ModuleType))]
     for module in modules:  # the list grows
         inside = {key: vars(module)[key] for key in names if key in vars(module)}
         if module.__name__ in GENERATORS:
@@ -58,12 +58,12 @@ def find_variables(function: FunctionType) -> Iterator[Any]:
             for key, x in inside.items():
                 place = partial(vars(module).get, key, MISSING)
                 yield place, "", [call_place(f"{module.__name__}.{key}", key, x)]
-        modules += [x for x in inside.values() if isinstance(x, ModuleType) and x not in modules]
+        modules += [x for x in inside.values() if is_a(x, ModuleType) and x not in modules]
 
 
 @lru_cache(maxsize=1024)
 def _read_names(code: CodeType) -> tuple[list[str], list[str], set[str]]:
-    """Return the global names that code and its inner code read, and all names in them.
+    """Return the global names that code and its inner code use, and all names in them.
 
     The third part has the names of what is not only read by the names of its attributes: it is
     passed to another function, say.
@@ -75,11 +75,11 @@ def _read_names(code: CodeType) -> tuple[list[str], list[str], set[str]]:
     for code in codes:  # the list grows
         steps = [*dis.get_instructions(code)]
         for step, after in zip(steps, [*steps[1:], steps[-1]], strict=True):
-            if isinstance(step.argval, str) and step.opname.startswith("LOAD_"):
-                if step.opname in LOADS:
-                    outside.append(step.argval)
-                if after.opname not in INSIDE and step.opname != "LOAD_CLOSURE":
-                    handed.add(step.argval)
+            if step.opname in GLOBALS:
+                outside.append(step.argval)
+            is_read = step.opname.startswith("LOAD_") and step.opname != "LOAD_CLOSURE"
+            if is_read and isinstance(step.argval, str) and after.opname not in INSIDE:
+                handed.add(step.argval)
         names += code.co_names
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
     return [*dict.fromkeys(outside)], [*dict.fromkeys(names)], handed
@@ -100,9 +100,9 @@ def find_entries(module: ModuleType) -> Iterator[Any]:
 
 def _name_value(module: str, key: str, x: Any) -> str | None:
     """Return the name of an entry of a module, or None if it is not compared."""
-    if isinstance(x, ModuleType) or (key.startswith("__") and key.endswith("__")):
+    if is_a(x, ModuleType) or (key.startswith("__") and key.endswith("__")):
         return None
-    is_code = isinstance(x, FunctionType | BuiltinFunctionType | type)
+    is_code = is_a(x, FunctionType | BuiltinFunctionType | type)
     return Unsearched(f"{module}.{key}") if is_code else f"{module}.{key}"
 
 
