@@ -9,6 +9,7 @@ import timeit
 import weakref
 from array import array
 from collections import deque, namedtuple
+from configparser import ConfigParser
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -415,6 +416,8 @@ def late_changes():
     def load_some(name):
         return [name]
 
+    load_part = functools.lru_cache(partial(load_some, "a"))
+    load_part()
     here, empty = threading.local(), ContextVar("empty")
     here.rate = 1.0
     load("a"), load_some("a")
@@ -430,6 +433,7 @@ def late_changes():
     yield "late variable", closure_function, partial(bind, 2), unbind
     yield "result in a cache", hold(load), *setting_of(load("a"), "name", "b", "a")
     yield "result in a small cache", hold(load_some), *new_entry(load_some("a"), 0, "b")
+    yield "cache of a partial", hold(load_part), *new_entry(load_part(), 0, "b")
     yield "attribute of a thread", hold(here), *setting_of(here, "rate", 2.0, 1.0)
     yield "late attribute of a thread", hold(here), *new_attribute(here, "other")
     tokens = []
@@ -475,8 +479,9 @@ def value_changes():
     yield "dict with attributes", hold(config), *new_entry(config, "rate", 2)
     table = {"rate": 1}
     yield "view of a dict", hold(MappingProxyType(table)), *new_entry(table, "rate", 2)
-    event = threading.Event()
-    yield "event", hold(event), event.set, event.clear
+    parser = ConfigParser()
+    parser["model"] = {"size": "1"}
+    yield "config", hold(parser), *new_entry(parser["model"], "size", "2")
 
 
 ALL = [*changes(), *module_changes(), *class_changes(), *late_changes(), *value_changes()]

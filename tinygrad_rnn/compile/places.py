@@ -54,6 +54,9 @@ from .variables import find_entries, find_variables
 PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types whose objects are as good as each other if they are equal."""
 
+COMPARED = frozenset({int, float, complex, bool, tuple})
+"""Types of keys that may be equal and yet not the same."""
+
 PARTS: dict[type, tuple[str, ...]] = {
     FunctionType: ("__code__", "__defaults__", "__kwdefaults__"),
     MethodType: ("__func__", "__self__"),
@@ -73,8 +76,7 @@ WITHOUT_PARTS = (Value, StandIn, CodeType, np.generic, np.dtype)
 CACHE = type(lru_cache(len))
 
 DATA = frozenset(
-    {"tinygrad_rnn", "argparse", "builtins", "collections", "configparser", "functools"}
-    | {"threading", "types"}
+    {"tinygrad_rnn", "argparse", "builtins", "collections", "configparser", "functools", "types"}
 )
 """The packages among `LIBRARIES` whose objects hold what a user stores in them."""
 
@@ -116,34 +118,8 @@ def find_sources(x: Any, name: str) -> Iterator[Source]:
     elif is_a(x, type):
         yield from _find_members(x)
         return
-    elif is_a(x, ContextVar):
-        is_unset = try_read(x.get) is MISSING
-        yield partial(x.get, *[MISSING] * is_unset), "", [f"the value of {x.name}"]
-    elif is_a(x, local):
-        yield partial(count_attributes, x), "", [f"the number of attributes of {name}"]
-        for key in x.__dict__:  # those of the thread that calls
-            yield partial(getattr, x, key, MISSING), "", [f"self.{key} of {name}"]
-    elif is_a(x, CACHE):
-        found = find_cached(x)
-        yield found, "", [f"a result of {x.__name__}"] * len(found)
-    elif is_a(x, ProxyTypes):
-        with suppress(ReferenceError):
-            yield (x.__repr__.__self__,), "", [name]
-    elif is_a(x, ref):
-        yield partial(x), "", [f"{name}()"]
-    elif is_a(x, bytearray | memoryview | array):
-        yield partial(bytes, x), "", [name]
-    elif is_a(x, np.ndarray) and x.dtype.hasobject:
-        entries = tuple(x.ravel().tolist())
-        yield entries, name, [name_entry(name, i) for i in range(x.size)]
-    elif is_a(x, dict | MappingProxyType):
-        if is_a(x, MappingProxyType) and is_a(inner := get_referents(x)[0], dict):
-            x = inner
-        if not all(type(key) is str for key in x):  # 1, 1.0 and True are equal, 0.0 and -0.0 too
-            yield dict.keys(x) if is_a(x, dict) else x.keys(), name, [f"a key of {name}"] * len(x)
-        yield x, name, [name_entry(name, key) for key in x]
-    elif is_a(x, tuple | list | set | frozenset | deque):
-        yield x, name, [name_entry(name, i) for i in range(len(x))]
+    yield from _find_referents(x, name)
+    yield from _find_contents(x, name)
     if is_a(x, Optimizer):
         for i, group in enumerate(x.param_groups):
             names = [None if key in RATES else f"{kind.__name__}.{key}" for key in group]
@@ -151,6 +127,43 @@ def find_sources(x: Any, name: str) -> Iterator[Source]:
     module = str(kind.__module__)
     if not is_library(module) or module.partition(".")[0] in DATA:
         yield from _find_attributes(x, name)
+
+
+def _find_referents(x: Any, name: str) -> Iterator[Source]:
+    """Yield what Python's own objects lead to that is no attribute of them."""
+    if is_a(x, ContextVar):
+        read = partial(x.get, MISSING) if try_read(x.get) is MISSING else partial(x.get)
+        yield read, "", [f"the value of {x.name}"]
+    elif is_a(x, local):
+        yield partial(count_attributes, x), "", [f"the number of attributes of {name}"]
+        for key in x.__dict__:  # those of the thread that calls
+            yield partial(getattr, x, key, MISSING), "", [f"self.{key} of {name}"]
+    elif is_a(x, CACHE):
+        found = find_cached(x)
+        yield found, "", [f"a result of {name}"] * len(found)
+    elif is_a(x, ProxyTypes):
+        with suppress(ReferenceError):
+            yield (getattr(x.__repr__, "__self__", None),), "", [name]
+    elif is_a(x, ref):
+        yield partial(x), "", [f"{name}()"]
+
+
+def _find_contents(x: Any, name: str) -> Iterator[Source]:
+    """Yield the entries of a container."""
+    if is_a(x, bytearray | memoryview | array):
+        yield partial(bytes, x), "", [name]
+    elif is_a(x, np.ndarray) and x.dtype.hasobject:
+        entries = tuple(x.ravel().tolist())
+        yield entries, name, [name_entry(name, i) for i in range(x.size)]
+    elif is_a(x, dict | MappingProxyType):
+        if is_a(x, MappingProxyType) and is_a(inner := get_referents(x)[0], dict):
+            x = inner
+        kinds = [*map(type, x)]
+        if not COMPARED.isdisjoint(kinds):  # 1, 1.0 and True are equal, and so are 0.0 and -0.0
+            yield x.keys(), name, [f"a key of {name}" if t in COMPARED else None for t in kinds]
+        yield x, name, [name_entry(name, key) for key in x]
+    elif is_a(x, tuple | list | set | frozenset | deque):
+        yield x, name, [name_entry(name, i) for i in range(len(x))]
 
 
 def _find_attributes(x: Any, name: str) -> Iterator[Source]:
