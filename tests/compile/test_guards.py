@@ -994,8 +994,22 @@ def test_a_callable_object_with_attributes_that_raise_is_compiled():
     assert fast.training
 
 
+def test_the_attributes_of_a_class_are_put_back_where_python_looks_for_them():
+    class Counter:
+        count = 0
+
+    def function(x):
+        Counter.count += 1
+        return x * (2 if Counter.count > 3 else 1)
+
+    for _ in range(4):
+        Counter.count = 0
+        tg.compile(function, fallback=True)(tensor(2))
+        assert Counter.count == 1
+
+
 def trials():
-    """Yield (what, a function with a side effect, a function that reads what it changes)."""
+    """Yield (a function with a side effect, a function that reads what it changes)."""
 
     class Meta(type):
         def __setattr__(cls, name, value):
