@@ -1,17 +1,20 @@
 """Guards: each kind of place, what may change in it, and what a guard must not do."""
 
+import functools
 import pickle
 import random
 import sys
+import threading
 import timeit
 import weakref
 from array import array
 from collections import deque, namedtuple
+from configparser import ConfigParser
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from operator import is_
-from types import MethodType, ModuleType, SimpleNamespace
+from types import MappingProxyType, MethodType, ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +62,12 @@ class Slotted:
 
     def __init__(self, value):
         self.value = value
+
+
+class AttributeDict(dict):
+    """Its missing attributes raise KeyError, not AttributeError."""
+
+    __getattr__ = dict.__getitem__
 
 
 @dataclass
@@ -283,7 +292,202 @@ def changes():
     )
 
 
-@pytest.mark.parametrize("case", [*changes()], ids=lambda case: case[0].replace(" ", "-"))
+def setting_of(holder, name, new, old):
+    """Return a change of an attribute, and the change back."""
+    return partial(setattr, holder, name, new), partial(setattr, holder, name, old)
+
+
+def new_attribute(holder, name):
+    """Return a change that adds an attribute, and the change back."""
+    return partial(setattr, holder, name, 5), partial(delattr, holder, name)
+
+
+def new_entry(table, key, new):
+    """Return a change of an entry, and the change back."""
+    return partial(table.__setitem__, key, new), partial(table.__setitem__, key, table[key])
+
+
+def module_changes():
+    """Yield (what, function, change, change back) of modules that are values like others."""
+    config = ModuleType("config_of_the_user")
+    config.scale, config.steps, config.pick = 1.0, [1], lambda: 1
+    entry = setting_of(config, "scale", 2.0, 1.0)
+
+    def default(x, config=config):
+        return x * config.scale
+
+    def passed(x):
+        return x * getattr(config, "later", 1)
+
+    def inner_passed(x):
+        return x * getattr(tools.inner, "later", 1)
+
+    yield "module in an attribute", hold(Plain(config=config)), *entry
+    yield "module in a dict", hold({"config": config}), *entry
+    yield "module in a list", hold([config]), *entry
+    yield "module as a default", default, *entry
+    yield "list in a module", hold(config), *new_entry(config.steps, 0, 2)
+    yield "function in a module", hold(config), *setting_of(config, "pick", abs, config.pick)
+    yield "new entry of a module", hold(config), *new_attribute(config, "other")
+    yield "module that is passed on", passed, *new_attribute(config, "later")
+    yield "inner module that is passed on", inner_passed, *new_attribute(tools.inner, "later")
+
+
+def class_changes():
+    """Yield (what, function, change, change back) of classes."""
+
+    class Meta(type):
+        depth = 1
+
+    class OtherMeta(Meta):
+        pass
+
+    class Base(metaclass=Meta):
+        rate, __getattr__ = 1.0, lambda self, name: 1.0
+
+        @property
+        def half(self):
+            return self.rate / 2
+
+    class OtherBase(metaclass=Meta):
+        rate = 2.0
+
+    class Derived(Base):
+        __slots__ = ("late",)
+
+    class Other(Base):
+        __slots__ = ("late",)
+
+    x, model, layer = Derived(), Model(), tg.nn.Linear(2, 2)
+    f = hold(x)
+    yield "class", f, *setting_of(x, "__class__", Other, Derived)
+    yield "class of a module", model, *setting_of(model, "__class__", Other2, Model)
+    yield "class of a layer", hold(layer), *setting_of(layer, "__class__", Line, tg.nn.Linear)
+    yield "base", f, *setting_of(Derived, "__bases__", (OtherBase,), (Base,))
+    yield "class of a class", f, *setting_of(Derived, "__class__", OtherMeta, Meta)
+    yield "attribute of the class of a class", f, *setting_of(Meta, "depth", 2, 1)
+    yield "attribute of a base", f, *setting_of(Base, "rate", 2.0, 1.0)
+    yield "property of a base", f, *setting_of(Base, "half", property(len), vars(Base)["half"])
+    yield "getattr of a class", f, *setting_of(Base, "__getattr__", len, vars(Base)["__getattr__"])
+    yield "empty slot", f, *new_attribute(x, "late")
+    proxy = weakref.proxy(kept := Plain(size=1))
+    yield "weak proxy", hold(proxy, kept.run), *setting_of(kept, "size", 2, 1)
+
+
+class Other2(Model):
+    pass
+
+
+class Line(tg.nn.Linear):
+    pass
+
+
+def late_changes():
+    """Yield (what, function, change, change back) of what appears or is made only later."""
+
+    def function(x):
+        return x * getattr(inner, "rate", 1.0)
+
+    def inner():
+        return 1.0
+
+    def global_function(x):
+        return x * late_global  # noqa: F821
+
+    def closure_function(x):
+        return x * unbound
+
+    def bind(value):
+        nonlocal unbound
+        unbound = value
+
+    def unbind():
+        nonlocal unbound
+        del unbound
+
+    unbound = 1
+    unbind()
+
+    @functools.cache
+    def load(name):
+        return Plain(name=name)
+
+    @functools.lru_cache(maxsize=2)
+    def load_some(name):
+        return [name]
+
+    load_part = functools.lru_cache(partial(load_some, "a"))
+    load_part()
+    here, empty = threading.local(), ContextVar("empty")
+    here.rate = 1.0
+    load("a"), load_some("a")
+    yield "late attribute of a function", function, *new_attribute(inner, "rate")
+    yield "late attribute of a method", hold(Plain()), *new_attribute(Plain.run, "rate")
+    names = globals()
+    yield (
+        "late global",
+        global_function,
+        partial(names.__setitem__, "late_global", 1),
+        partial(names.pop, "late_global"),
+    )
+    yield "late variable", closure_function, partial(bind, 2), unbind
+    yield "result in a cache", hold(load), *setting_of(load("a"), "name", "b", "a")
+    yield "result in a small cache", hold(load_some), *new_entry(load_some("a"), 0, "b")
+    yield "cache of a partial", hold(load_part), *new_entry(load_part(), 0, "b")
+    yield "attribute of a thread", hold(here), *setting_of(here, "rate", 2.0, 1.0)
+    yield "late attribute of a thread", hold(here), *new_attribute(here, "other")
+    tokens = []
+    yield (
+        "late context variable",
+        hold(empty),
+        lambda: tokens.append(empty.set(1)),
+        lambda: empty.reset(tokens.pop()),
+    )
+
+
+def value_changes():
+    """Yield (what, function, change, change back) of values that are equal, or names."""
+    for old, new in ((0.0, -0.0), (0j, complex(0.0, -0.0)), (0j, -0j), ((1, (0.0,)), (1, (-0.0,)))):
+        yield (
+            f"sign of {old}",
+            hold(holder := Plain(zero=old)),
+            *setting_of(holder, "zero", new, old),
+        )
+    for old, new in ((0.0, -0.0), (1, True)):
+
+        def use(key, table):
+            table.clear()
+            table[key] = "a"
+
+        table = {old: "a"}
+        yield f"key {new}", hold(table), partial(use, new, table), partial(use, old, table)
+
+    def rename(old, new, holder):
+        vars(holder)[new] = vars(holder).pop(old)
+
+    for holder in (Plain(a=1), SimpleNamespace(a=1)):
+        what = f"name of an attribute of {type(holder).__name__}"
+        yield (
+            what,
+            hold(holder),
+            partial(rename, "a", "b", holder),
+            partial(rename, "b", "a", holder),
+        )
+    weight = tensor(2, name="weight")
+    yield "name of a Tensor", hold([weight]), *setting_of(weight, "name", "bias", "weight")
+    config = AttributeDict(rate=1)
+    yield "dict with attributes", hold(config), *new_entry(config, "rate", 2)
+    table = {"rate": 1}
+    yield "view of a dict", hold(MappingProxyType(table)), *new_entry(table, "rate", 2)
+    parser = ConfigParser()
+    parser["model"] = {"size": "1"}
+    yield "config", hold(parser), *new_entry(parser["model"], "size", "2")
+
+
+ALL = [*changes(), *module_changes(), *class_changes(), *late_changes(), *value_changes()]
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case[0].replace(" ", "-"))
 def test_a_change_is_noticed_and_so_is_its_end(case):
     _, function, change, change_back = case
     found = guard(function)
@@ -340,6 +544,90 @@ def test_nan_is_no_change_as_long_as_it_is_the_same_object():
     found = guard(hold(holder))
     assert found.current() == []
     holder.value = float("nan")
+    assert found.current() is None
+
+
+def test_modules_are_searched_by_the_names_in_the_code_unless_they_are_handed_on():
+    def function(x):
+        return x * tools.factor
+
+    found = guard(function)
+    tools.unused = 2.0
+    assert found.current() == []
+    found = guard(function, tools)
+    tools.unused = 1.0
+    assert found.describe_change() == "tools_of_the_user.unused: was 2.0, is now 1.0"
+
+
+def test_installed_modules_are_not_searched():
+    installed = ModuleType("package_of_somebody")
+    installed.__file__ = "/lib/python3/site-packages/package_of_somebody/__init__.py"
+    installed.count = 1
+    found = guard(hold(installed, np, sys))
+    installed.count = 2
+    assert found.current() == []
+    assert len(found._names) < 15
+
+
+def test_the_generator_of_a_module_in_a_place_is_found():
+    found = guard(hold([random, np.random]))
+    hidden = [random._inst, np.random.mtrand._rand]
+    assert {id(x) for x in found.generators} == {id(x) for x in hidden}
+
+
+def test_other_results_in_a_cache_are_no_change():
+    @functools.lru_cache
+    def load(name):
+        return [name]
+
+    load("a")
+    found = guard(hold(load))
+    load("b")
+    assert found.current() == []
+    load("b")[0] = "c"
+    assert found.current() == []
+    found.bake([])
+    load("b")[0] = "d"
+    assert found.current() is None
+
+
+def test_each_thread_has_its_own_attributes():
+    here, found = threading.local(), []
+    here.rate = 1.0
+    seen = guard(hold(here))
+
+    def look(*rates):
+        for here.rate in rates:
+            pass
+        found.append(seen.current())
+
+    for rates in ((), (2.0,), (1.0,)):
+        thread = threading.Thread(target=look, args=rates)
+        thread.start()
+        thread.join()
+    assert found == [None, None, []]
+    assert seen.current() == []
+
+
+def test_objects_are_not_asked_what_they_are():
+    class Raises:
+        __slots__ = ("empty", "full")
+
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+
+        __class__ = property(lambda self: 1 / 0)
+
+    class Stands:
+        __class__ = property(lambda self: tg.Tensor)
+
+    x, other = Raises(), Stands()
+    x.full = 1
+    found = guard(hold(x, other), x, other)
+    assert found.describe_change() is None
+    x.full = 2
+    assert found.current() is None
+    x.full, other.factor = 1, 2
     assert found.current() is None
 
 
@@ -649,6 +937,166 @@ def test_a_module_that_is_imported_inside_a_function_is_searched(monkeypatch):
     monkeypatch.setattr(tools, "factor", 3.0)
     assert found.current() is None
     assert found.describe_change() == "tools_of_the_user.factor: was 2.0, is now 3.0"
+
+
+# -- compiled functions ----------------------------------------------------------------------------
+
+
+def test_a_compiled_module_follows_the_forward_of_its_classes():
+    class Base(tg.nn.Module):
+        def forward(self, x):
+            return x
+
+    class Derived(Base):
+        pass
+
+    model, x = Derived(), tensor(2)
+    fast = tg.compile(model)
+    assert fast(x).data.tolist() == [1, 1]
+    Base.forward = lambda self, x: x * 2
+    assert fast(x).data.tolist() == [2, 2]
+    Derived.forward = lambda self, x: x * 3
+    assert fast(x).data.tolist() == [3, 3]
+    model.forward = lambda x: x * 4
+    assert fast(x).data.tolist() == [4, 4]
+    del model.forward, Derived.forward
+    assert fast(x).data.tolist() == [2, 2]
+    fast.target = tg.nn.Sequential(tg.nn.Dropout(0.0), tg.exp)
+    assert fast(x).data.tolist() == tg.exp(x).data.tolist()
+
+
+def test_an_argument_that_is_a_module_is_searched():
+    config = ModuleType("config_of_the_user")
+    fast = tg.compile(lambda x, config: x * config.rate)
+    for config.rate in (1.0, 2.0):
+        assert fast(tensor(2), config).data.tolist() == [config.rate] * 2
+
+
+def test_what_a_trial_run_caches_is_searched():
+    @functools.lru_cache
+    def load():
+        return SimpleNamespace(rate=1.0)
+
+    fast = tg.compile(lambda x: x * load().rate)
+    for rate in (1.0, 2.0, 3.0):
+        assert fast(tensor(2)).data.tolist() == [rate] * 2
+        load().rate = rate + 1
+
+
+def test_a_callable_object_with_attributes_that_raise_is_compiled():
+    class Scale(AttributeDict):
+        def __call__(self, x):
+            return x * self.rate
+
+    fast = tg.compile(scale := Scale(rate=1.0))
+    for scale["rate"] in (1.0, 2.0):
+        assert fast(tensor(2)).data.tolist() == [scale["rate"]] * 2
+    assert fast.training
+
+
+def test_the_attributes_of_a_class_are_put_back_where_python_looks_for_them():
+    class Counter:
+        count = 0
+
+    def function(x):
+        Counter.count += 1
+        return x * (2 if Counter.count > 3 else 1)
+
+    for _ in range(4):
+        Counter.count = 0
+        tg.compile(function, fallback=True)(tensor(2))
+        assert Counter.count == 1
+
+
+def trials():
+    """Yield (a function with a side effect, a function that reads what it changes)."""
+
+    class Meta(type):
+        def __setattr__(cls, name, value):
+            raise TypeError
+
+    class Counter:
+        count = 0
+
+    class Strict(metaclass=Meta):
+        values = ()
+
+    x, slotted, here, numbers = Counter(), Slotted(0), threading.local(), bytearray(b"0")
+    here.count = 0
+    config = ModuleType("config_of_the_user")
+    config.count = 0
+    now, unset = ContextVar("now", default=0), ContextVar("unset")
+
+    def count():
+        Counter.count += 1
+
+    def add():
+        Counter.added = getattr(Counter, "added", 0) + 1
+
+    def append():
+        type.__setattr__(Strict, "values", (*Strict.values, 1))
+
+    def turn():
+        x.__class__ = type("Other", (type(x),), {})
+
+    def fill():
+        slotted.value += 1
+
+    def count_in_thread():
+        here.count += 1
+        here.other = getattr(here, "other", 0) + 1
+
+    def count_in_module(config=config):
+        config.count += 1
+
+    def mark():
+        mark.calls = getattr(mark, "calls", 0) + 1
+
+    def write():
+        numbers[0] += 1
+
+    def set_now():
+        now.set(now.get() + 1)
+
+    def start():
+        global started
+        started = globals().get("started", 0) + 1
+
+    def store():
+        tools.stored = tools.__dict__.get("stored", 0) + 1
+
+    yield count, lambda: (Counter.count, Counter().count)
+    yield add, lambda: getattr(Counter, "added", 0)
+    yield append, lambda: len(Strict.values)
+    yield turn, lambda: len(type(x).__mro__)
+    yield fill, lambda: slotted.value
+    yield count_in_thread, lambda: (here.count, here.__dict__.get("other"))
+    yield count_in_module, lambda: config.count
+    yield mark, lambda: getattr(mark, "calls", 0)
+    yield write, lambda: bytes(numbers)
+    yield set_now, lambda: (now.get(), unset.get(0))
+    yield start, lambda: started
+    yield store, lambda: tools.stored
+
+
+@pytest.mark.parametrize("case", [*trials()], ids=lambda case: case[0].__name__)
+def test_trial_runs_change_nothing(case):
+    change, read = case
+
+    def function(x):
+        change()
+        return x * 2
+
+    function(tensor(2))
+    before = read()
+    with pytest.raises(tg.errors.NotCompilable, match="side effects"):
+        tg.compile(function)(tensor(2))
+    assert read() == before
+    tg.compile(function, fallback=True)(tensor(2))
+    after = read()
+    assert after != before
+    if isinstance(before, int):
+        assert after == before + 1
 
 
 def test_arrays_that_were_pickled_are_of_the_same_kind():

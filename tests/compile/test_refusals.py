@@ -1,6 +1,7 @@
 """What a compiled function must not do: it is refused by name, and leaves everything as it was."""
 
 import itertools
+import queue
 import random
 import time
 
@@ -307,3 +308,11 @@ def test_a_backward_pass_must_not_leave_the_function():
         tg.compile(lambda: step(y))()
     assert w.grad is None
     assert y.grad is None
+
+
+def test_a_queue_is_not_read():
+    entries = queue.SimpleQueue()
+    entries.put(2.0)
+    with pytest.raises(NotCompilable, match="SimpleQueue"):
+        tg.compile(lambda x: x * entries.get_nowait())(np.ones(3))
+    assert entries.qsize() == 1

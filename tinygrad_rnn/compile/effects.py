@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from gc import get_referents
 from typing import Any
 
@@ -16,9 +16,11 @@ import numpy as np
 
 from .. import tree
 from ..errors import describe
-from .generators import position, put_back
+from .generators import position
+from .generators import put_back as put_generator_back
 from .guards import ReadGuard
-from .places import is_same, try_read
+from .places import is_same
+from .reads import put_back, try_read
 from .traced_function import not_compilable
 from .untraceable import Untraceable
 
@@ -30,7 +32,8 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
         got, fix = describe(x), "read it outside, and pass what it gives as an argument"
         raise not_compilable(title, Untraceable("objects that a read leaves as they are", got, fix))
     kept = [(x, _copied(x)) for x in _find_containers(watch)]
-    names = [(read, try_read(read)) for read in watch._reads if read.args]
+    names = [(read, try_read(read)) for read in watch._reads]
+    types = [(x, type(x)) for x in watch._typed]
     positions = [(generator, position(generator)) for generator in watch.generators]
     try:
         yield
@@ -41,26 +44,35 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
             _put_back(x, old)
         for read, old in names:
             if try_read(read) is not old:
-                _bind_again(read, old)
+                put_back(read, old)
+        for x, kind in types:
+            if type(x) is not kind:
+                x.__class__ = kind
         for generator, where in positions:
             if not tree.equal(_plain(position(generator)), _plain(where)):
                 change = f"a draw from {describe(generator)}"
-                put_back(generator, where)
+                put_generator_back(generator, where)
     if change:
         fix = "return what it makes, and draw random numbers outside or with nn.Dropout"
         raise not_compilable(title, Untraceable("a function without side effects", change, fix))
 
 
 def _copied(x: Any) -> Any:
-    """Return the contents of an array or a container. `copy.copy` would leave a mark in a class."""
+    """Return the contents of an array, a container or a class.
+
+    `copy.copy` would leave a mark in a class.
+    """
     if isinstance(x, np.ndarray):
         return x.copy()
+    if isinstance(x, type):
+        return dict(vars(x))
     return dict(x) if isinstance(x, dict) else list(x)
 
 
 def _find_containers(watch: ReadGuard) -> Iterator[Any]:
-    """Yield the arrays and containers that a function reads, and the attributes of objects."""
+    """Yield the arrays, containers and classes that a function reads, and objects' attributes."""
     yield from watch.arrays
+    yield from watch.classes
     for x in (*watch._dicts, *watch._lists):
         if isinstance(x, type({}.values())):  # of the attributes of an object
             (x,) = get_referents(x)
@@ -78,7 +90,8 @@ def _find_change(x: Any, old: Any) -> str | None:
     """Return what a guard does not compare, or not before a program is there: it has changed."""
     if isinstance(x, np.ndarray):
         return None if x.tobytes() == old.tobytes() else f"a write into an array, {describe(x)}"
-    if isinstance(x, dict):
+    if isinstance(x, dict | type):
+        x = vars(x) if isinstance(x, type) else x
         for name in old:  # the library's own caches have names with an underscore
             if not str(name).startswith("_") and not is_same(x.get(name), old[name]):
                 return f"{name!r}, set to {describe(x.get(name))}"
@@ -90,23 +103,30 @@ def _put_back(x: Any, old: Any) -> None:
     if isinstance(x, np.ndarray):
         if x.tobytes() != old.tobytes():
             x[...] = old
+    elif isinstance(x, type):
+        _put_members_back(x, old)
     elif isinstance(x, dict):
-        if [*x] != [*old] or any(x[key] is not old[key] for key in old):
+        for key in {*x} - {*old}:
+            del x[key]
+        if [*x] != [*old]:  # the order is that in which the keys were set
             x.clear()
+        if any(x.get(key) is not old[key] for key in old):
             x.update(old)
     elif len(x) != len(old) or any(a is not b for a, b in zip(x, old, strict=True)):
         x.clear()
         (x.extend if isinstance(x, list | deque) else x.update)(old)
 
 
-def _bind_again(read: Any, old: Any) -> None:
-    """Bind a global name, a variable of a closure or an attribute to its old value again."""
-    space = getattr(read.func, "__self__", None)
-    if isinstance(space, dict):
-        space[read.args[0]] = old
-    elif read.func is getattr:
-        with suppress(AttributeError):  # Python's own objects have fixed parts
-            setattr(read.args[0], read.args[1], old)
+def _put_members_back(kind: type, old: dict[str, Any]) -> None:
+    """Put the attributes of a class back; Python keeps its own notes of them, so not in the dict.
+
+    The class of a class may have a `__setattr__` of its own, which is not called.
+    """
+    for key in {*vars(kind)} - {*old}:
+        type.__delattr__(kind, key)
+    for key, x in old.items():
+        if vars(kind).get(key) is not x:
+            type.__setattr__(kind, key, x)
 
 
 def _plain(state: Any) -> Any:

@@ -27,6 +27,7 @@ from ..errors import format_count
 from ..graph import Value
 from ..optim import Optimizer
 from . import places
+from .reads import UNBOUND, Unsearched, is_a, try_read
 
 
 class ReadGuard:
@@ -39,21 +40,27 @@ class ReadGuard:
     generators : list
         The random generators: NumPy's old and new ones, and Python's.
     iterators : list
-        Objects that change when they are read, such as iterators, files and generators.
+        Objects that change when they are read, such as iterators, files and queues.
+    classes : list of type
+        The user's classes.
     optimizers : list of Optimizer
         Of their state, only the names, dtypes and shapes of its arrays are compared. Their learning
         rates are not compared.
     """
 
     def __init__(self, roots: list[Any]):
+        self._roots = roots
         self.arrays: list[np.ndarray] = []
         self._forms: list[tuple[Any, ...]] = []
         self.generators: list[Any] = []
         self.optimizers: list[Any] = []
         self.iterators: list[Any] = []
+        self.classes: list[type] = []
+        self._caches: list[tuple[Any, int]] = []  # of functions, with their sizes
         self._dicts: list[Any] = []
         self._lists: list[Any] = []  # and other things that have a length and can be iterated over
         self._reads: list[Any] = [partial(get_default_dtype)]  # each returns what is in one place
+        self._typed: list[Any] = []  # objects whose class may change
         self._tuples: list[tuple[int, Any, int]] = []
         self._baked: list[tuple[np.ndarray, bytes]] = []
         self._names = self._walk(roots)
@@ -64,8 +71,8 @@ class ReadGuard:
 
     def _walk(self, roots: list[Any]) -> list[str | None]:
         """Find all places, and return their names, in the order in which `_read` reads them."""
-        names: tuple[list[str | None], ...] = ([], [], ["the default dtype"])
-        containers: tuple[list[str], ...] = ([], [], [])
+        names: tuple[list[str | None], ...] = ([], [], ["the default dtype"], [])
+        containers: tuple[list[str], ...] = ([], [], [], [])
         alive: list[Any] = []  # an object that is freed would leave its id to another one
         seen: set[int] = set()
         waiting: list[tuple[Any, str | None]] = [(roots, "target")]
@@ -73,13 +80,17 @@ class ReadGuard:
             x, name = waiting.pop()
             if name is None or id(x) in seen or type(x) in places.PLAIN:
                 continue
+            if isinstance(name, Unsearched):  # another place may have it too
+                continue
             seen.add(id(x))
             alive.append(x)
             self._list(x, name)
             parts: list[tuple[Any, str | None]] = []
             for source, container, inside in places.find_sources(x, name):
                 alive.append(source)
-                if isinstance(source, partial):
+                if isinstance(source, partial) and source.func is type:
+                    kind, known, contents = 3, self._typed, [type(x)]
+                elif isinstance(source, partial):
                     kind, known, contents = 2, self._reads, [source()]
                 elif isinstance(source, dict | MappingProxyType):
                     kind, known, contents = 0, self._dicts, places.values(source)
@@ -88,7 +99,7 @@ class ReadGuard:
                 parts += zip(contents, inside, strict=True)
                 if not isinstance(source, tuple | frozenset):  # these have the same parts for ever
                     seen.add(id(source))
-                    known.append(source)
+                    known.append(x if known is self._typed else source)
                     containers[kind].append(container)
                     names[kind].extend(inside)
             waiting += reversed(parts)
@@ -97,14 +108,18 @@ class ReadGuard:
 
     def _list(self, x: Any, name: str) -> None:
         """List an object that a program treats in a way of its own."""
-        if isinstance(x, np.ndarray):
+        if is_a(x, np.ndarray):
             self.arrays.append(x)
             self._forms.append((x, x.dtype, x.shape, name))
         elif places.draws(x):
             self.generators.append(x)
-        elif isinstance(x, Optimizer):
+        elif is_a(x, Optimizer):
             self.optimizers.append(x)
-        elif hasattr(type(x), "__next__"):
+        elif is_a(x, type) and not places.is_unchanging(x):
+            self.classes.append(x)
+        elif is_a(x, places.CACHE):
+            self._caches.append((x, len(places.find_cached(x))))
+        elif hasattr(type(x), "__next__") or hasattr(type(x), "get_nowait"):
             self.iterators.append(x)
 
     def _sort_places(self) -> None:
@@ -112,18 +127,18 @@ class ReadGuard:
 
         The entries of a tuple with Tensors are places too, because a new tuple may take its place.
         """
-        now: list[Any] = [*chain.from_iterable(self._contents), *map(call, self._reads)]
+        now = self._read_places(call)
         names, first = self._names, dict[int, int]()
         self._is_fixed: list[bool] = []  # of each place
         self._saved: list[Any] = []  # what is in the places that are fixed
         self._pairs: list[tuple[int, int]] = []  # places that hold the same Tensor
         for i, x in enumerate(now):  # `now` and `names` grow
             name = names[i]
-            is_open = isinstance(x, tuple) and any(isinstance(part, Value | tuple) for part in x)
-            self._is_fixed.append(not (name is None or is_open or isinstance(x, Value)))
+            is_open = is_a(x, tuple) and any(is_a(part, (Value, tuple)) for part in x)
+            self._is_fixed.append(not (name is None or is_open or is_a(x, Value)))
             if self._is_fixed[-1]:
                 self._saved.append(x)
-            elif isinstance(x, tuple) and name is not None:
+            elif is_a(x, tuple) and name is not None:
                 self._tuples.append((i, type(x), len(x)))
                 names += [places.name_entry(name, key) for key in range(len(x))]
                 now += x
@@ -140,7 +155,13 @@ class ReadGuard:
         self._entries = [(x, key, y.dtype, y.shape) for x in states for key, y in x.items()]
 
     def bake(self, arrays: Iterable[np.ndarray]) -> None:
-        """Compare the entries of these arrays too, because their values are part of a program."""
+        """Compare the entries of these arrays too, because their values are part of a program.
+
+        If a function has cached other results since the guard was made, they are searched too.
+        """
+        if any(len(places.find_cached(x)) != size for x, size in self._caches):
+            self.__init__(self._roots)  # type: ignore[misc]
+            arrays = self.arrays
         self._baked = [(x, x.tobytes()) for x in arrays]
 
     # -- at each call ------------------------------------------------------------------------------
@@ -163,13 +184,14 @@ class ReadGuard:
                     return None
                 self._addresses = addresses
             tensors = []
-            for i, kind, tracked, dtype, shape in self._kinds:
+            for i, kind, tracked, dtype, shape, name in self._kinds:
                 x = now[i]
                 if (
                     type(x) is not kind  # a Tensor that is freed leaves its address to others
                     or x.tracked is not tracked
                     or ((array := x.array).dtype is not dtype and array.dtype != dtype)
                     or array.shape != shape
+                    or (x._name is not name and x._name != name)
                 ):
                     return None
                 tensors.append(x)
@@ -179,7 +201,7 @@ class ReadGuard:
                 array = state[key]
                 if (array.dtype is not dtype and array.dtype != dtype) or array.shape != shape:
                     return None
-        except places.UNBOUND:  # a variable or a key is gone
+        except UNBOUND:  # a variable or a key is gone
             return None
         for array, dtype, shape, _ in self._forms:
             if array.dtype != dtype or array.shape != shape:
@@ -196,7 +218,7 @@ class ReadGuard:
         """
         if [*map(tuple, self._dicts)] != self._keys or [*map(len, self._lists)] != self._lengths:
             return None
-        now = [*chain.from_iterable(self._contents), *map(call, self._reads)]
+        now = self._read_places(call)
         for i, kind, length in self._tuples:
             x = now[i]
             if type(x) is not kind or len(x) != length:
@@ -205,6 +227,11 @@ class ReadGuard:
         for x in self.optimizers:
             now += x.state
         return now
+
+    def _read_places(self, read: Any) -> list[Any]:
+        """Return what is in all places, but for the entries of tuples with Tensors."""
+        kinds = map(type, self._typed)
+        return [*chain.from_iterable(self._contents), *map(read, self._reads), *kinds]
 
     def _are_same(self, now: list[Any]) -> bool:
         """Return True if no place has another object, except for Tensors and equal numbers."""
@@ -238,7 +265,7 @@ class ReadGuard:
         for source, length, name in zip(self._lists, self._lengths, containers, strict=True):
             if len(source) != length:
                 yield f"{name}: had {format_count(length, 'part')}, has {len(source)} now"
-        now = [*chain.from_iterable(self._contents), *map(places.try_read, self._reads)]
+        now = self._read_places(try_read)
         for i, kind, length in self._tuples:
             x = now[i]
             if type(x) is not kind or len(x) != length:
@@ -251,7 +278,7 @@ class ReadGuard:
                 yield f"{place}: was {shorten(old)}, is now {new}"
         for (i, *form), old in zip(self._kinds, self._kind_texts, strict=True):
             place, x = named[i]
-            if not isinstance(x, Value) or [*places.read_kind(x)] != form:
+            if not is_a(x, Value) or [*places.read_kind(x)] != form:
                 yield f"{place}: was {old}, is now {places.describe_kind(x)}"
         for i, k in self._pairs:
             if now[i] is not now[k]:

@@ -55,19 +55,21 @@ class CompiledModule(Module):
         check: int = 0,
     ):
         super().__init__()
-        scope = getattr(target, "_scope", getattr(target, "__name__", "compiled"))
+        scope = _get(target, "_scope", _get(target, "__name__", "compiled"))
         options = {"backend": backend, "fallback": fallback, "check": check}
         self.__dict__.update(target=target, _options=options, _scope=scope, _runs={})
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the target as a compiled program."""
         if recorder() is not EAGER:  # a compiled function calls it
-            return self._inner(*args, **kwargs)
-        return self._run("call", self._inner)(*args, **kwargs)
+            return _forward(self.target, *args, **kwargs)
+        run = self._runs.get("call")
+        return (run or self._run("call", self._inner))(*args, **kwargs)
 
     @property
     def _inner(self) -> Callable[..., Any]:
-        return self.target.forward if isinstance(self.target, Module) else self.target
+        """The function to compile. It looks `forward` up in each run, so that a guard sees it."""
+        return partial(_forward, self.target) if isinstance(self.target, Module) else self.target
 
     def _run(self, kind: str, function: Callable[..., Any]) -> Compiled:
         """Return the compiled form of a function of the target, which is kept."""
@@ -85,7 +87,7 @@ class CompiledModule(Module):
         >>> tg.compile(tg.nn.GRU(3, 4)).eval().training
         False
         """
-        return getattr(self.target, "training", True)
+        return _get(self.target, "training", True)
 
     # -- programs ----------------------------------------------------------------------------------
 
@@ -229,6 +231,8 @@ class CompiledModule(Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__ or not isinstance(self.target, Module):
             self.__dict__[name] = value
+            if name == "target":
+                self._runs.clear()
         else:
             setattr(self.target, name, value)
 
@@ -251,5 +255,18 @@ def _scan(cell: Any, inputs: Any, state: Any, reverse: bool) -> tuple[Any, Any]:
 
 def _title(cell: Any) -> str:
     """Return the title of a program: the name of its cell."""
-    name = getattr(cell, "__name__", type(cell).__name__)
+    name = str(_get(cell, "__name__", type(cell).__name__))
     return name if name.isidentifier() else "cell"
+
+
+def _forward(target: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the `forward` that a module has now, or a function."""
+    return (target.forward if isinstance(target, Module) else target)(*args, **kwargs)
+
+
+def _get(x: Any, name: str, default: Any) -> Any:
+    """Return an attribute, or a default if an object of the user's raises any error instead."""
+    try:
+        return getattr(x, name, default)
+    except Exception:
+        return default

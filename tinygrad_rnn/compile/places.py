@@ -7,20 +7,21 @@ so they have no places.
 
 from __future__ import annotations
 
-import dis
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
+from gc import get_referents
 from random import Random
 from reprlib import repr as shorten
-from sys import modules as loaded_modules
-from sys import stdlib_module_names
+from threading import local
 from types import (
     BuiltinFunctionType,
     CodeType,
     FunctionType,
+    GetSetDescriptorType,
     MappingProxyType,
     MemberDescriptorType,
     MethodType,
@@ -28,18 +29,33 @@ from types import (
     ModuleType,
 )
 from typing import Any
-from weakref import ref
+from weakref import ProxyTypes, ref
 
 import numpy as np
 
+from ..dtypes import StandIn
 from ..graph import Value
 from ..nn.module import Module
 from ..op import Op
 from ..optim import Optimizer
 from ..optim.schedules import ResumableSchedule
+from .reads import (
+    MISSING,
+    STANDARD,
+    count_attributes,
+    is_a,
+    is_library,
+    read_attributes,
+    read_slot,
+    try_read,
+)
+from .variables import find_entries, find_variables
 
 PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 """Types whose objects are as good as each other if they are equal."""
+
+COMPARED = frozenset({int, float, complex, bool, tuple})
+"""Types of keys that may be equal and yet not the same."""
 
 PARTS: dict[type, tuple[str, ...]] = {
     FunctionType: ("__code__", "__defaults__", "__kwdefaults__"),
@@ -54,14 +70,14 @@ PARTS: dict[type, tuple[str, ...]] = {
 }
 """The attributes of Python's own objects that lead to other objects."""
 
-WITHOUT_PARTS = (Value, ModuleType, CodeType, np.generic, np.dtype)
-"""Types whose objects are not searched. Only the names that a function uses of a module are."""
+WITHOUT_PARTS = (Value, StandIn, CodeType, np.generic, np.dtype)
+"""Types whose objects are not searched."""
 
-STANDARD = stdlib_module_names
-LIBRARIES = frozenset({"numpy", "tinygrad_rnn", *STANDARD})
-"""Packages whose functions and classes do not change."""
+CACHE = type(lru_cache(len))
 
-DATA = frozenset({"tinygrad_rnn", "argparse", "builtins", "collections", "functools", "types"})
+DATA = frozenset(
+    {"tinygrad_rnn", "argparse", "builtins", "collections", "configparser", "functools", "types"}
+)
 """The packages among `LIBRARIES` whose objects hold what a user stores in them."""
 
 IGNORED: dict[type, set[str]] = {
@@ -73,10 +89,6 @@ IGNORED: dict[type, set[str]] = {
 
 RATES = frozenset({"lr", "initial_lr"})
 """The entries of a parameter group that schedules set. A program reads the rate at each call."""
-
-MISSING = "no value"
-UNBOUND = (ValueError, LookupError)
-"""What reading a variable raises that is not bound: one of a closure, or a context variable."""
 
 # -- the places in one object ----------------------------------------------------------------------
 
@@ -90,121 +102,126 @@ A `partial` is not a container, but returns what is in one place.
 def find_sources(x: Any, name: str) -> Iterator[Source]:
     """Yield where `x` keeps the objects that it consists of."""
     kind = type(x)
-    if isinstance(x, WITHOUT_PARTS) or draws(x) or _is_unchanging(x):
+    if is_a(x, ModuleType):
+        yield from find_entries(x)
         return
-    if isinstance(x, Module) and x._original is not x:  # a compiled module, with its own caches
+    if is_a(x, WITHOUT_PARTS) or draws(x) or is_unchanging(x):
+        return
+    if is_a(x, Module) and x._original is not x:  # a compiled module, with its own caches
         yield (x._original,), name, [name]
         return
     for part in PARTS.get(kind, ()):
         if getattr(x, part) is not None:  # defaults that a function lacks do not appear later
             yield partial(getattr, x, part), "", [f"{name}.{part}"]
-    if isinstance(x, FunctionType):
-        yield from _find_variables(x)
-    elif isinstance(x, type):
-        for base in x.__mro__:
-            if not _is_unchanging(base):
-                yield vars(base).values(), base.__name__, _name_members(base)
+    if is_a(x, FunctionType):
+        yield from find_variables(x)
+    elif is_a(x, type):
+        yield from _find_members(x)
         return
-    elif isinstance(x, ContextVar):
-        if try_read(x.get) is not MISSING:
-            yield partial(x.get), "", [f"the value of {x.name}"]
-    elif isinstance(x, ref):
-        yield partial(x), "", [f"{name}()"]
-    elif isinstance(x, bytearray | memoryview | array):
-        yield partial(bytes, x), "", [name]
-    elif isinstance(x, np.ndarray) and x.dtype.hasobject:
-        entries = tuple(x.ravel().tolist())
-        yield entries, name, [name_entry(name, i) for i in range(x.size)]
-    elif isinstance(x, dict | MappingProxyType):
-        yield x, name, [name_entry(name, key) for key in x]
-    elif isinstance(x, tuple | list | set | frozenset | deque):
-        yield x, name, [name_entry(name, i) for i in range(len(x))]
-    if isinstance(x, Optimizer):
+    yield from _find_referents(x, name)
+    yield from _find_contents(x, name)
+    if is_a(x, Optimizer):
         for i, group in enumerate(x.param_groups):
             names = [None if key in RATES else f"{kind.__name__}.{key}" for key in group]
             yield group, f"group {i} of {kind.__name__}", names
-    if not is_library(kind.__module__) or kind.__module__.partition(".")[0] in DATA:
-        yield from _find_attributes(x)
+    module = str(kind.__module__)
+    if not is_library(module) or module.partition(".")[0] in DATA:
+        yield from _find_attributes(x, name)
 
 
-def _find_attributes(x: Any) -> Iterator[Source]:
+def _find_referents(x: Any, name: str) -> Iterator[Source]:
+    """Yield what Python's own objects lead to that is no attribute of them."""
+    if is_a(x, ContextVar):
+        read = partial(x.get, MISSING) if try_read(x.get) is MISSING else partial(x.get)
+        yield read, "", [f"the value of {x.name}"]
+    elif is_a(x, local):
+        yield partial(count_attributes, x), "", [f"the number of attributes of {name}"]
+        for key in x.__dict__:  # those of the thread that calls
+            yield partial(getattr, x, key, MISSING), "", [f"self.{key} of {name}"]
+    elif is_a(x, CACHE):
+        found = find_cached(x)
+        yield found, "", [f"a result of {name}"] * len(found)
+    elif is_a(x, ProxyTypes):
+        with suppress(ReferenceError):
+            yield (getattr(x.__repr__, "__self__", None),), "", [name]
+    elif is_a(x, ref):
+        yield partial(x), "", [f"{name}()"]
+
+
+def _find_contents(x: Any, name: str) -> Iterator[Source]:
+    """Yield the entries of a container."""
+    if is_a(x, bytearray | memoryview | array):
+        yield partial(bytes, x), "", [name]
+    elif is_a(x, np.ndarray) and x.dtype.hasobject:
+        entries = tuple(x.ravel().tolist())
+        yield entries, name, [name_entry(name, i) for i in range(x.size)]
+    elif is_a(x, dict | MappingProxyType):
+        if is_a(x, MappingProxyType) and is_a(inner := get_referents(x)[0], dict):
+            x = inner
+        kinds = [*map(type, x)]
+        if not COMPARED.isdisjoint(kinds):  # 1, 1.0 and True are equal, and so are 0.0 and -0.0
+            yield x.keys(), name, [f"a key of {name}" if t in COMPARED else None for t in kinds]
+        yield x, name, [name_entry(name, key) for key in x]
+    elif is_a(x, tuple | list | set | frozenset | deque):
+        yield x, name, [name_entry(name, i) for i in range(len(x))]
+
+
+def _find_attributes(x: Any, name: str) -> Iterator[Source]:
     """Yield the attributes of an object, and its class if it is the user's."""
-    kind, own = type(x), getattr(x, "__dict__", None)
-    ignored = {key for base, keys in IGNORED.items() if isinstance(x, base) for key in keys}
-    if isinstance(own, dict) and (own or not isinstance(x, FunctionType)):
-        owner = f" of {getattr(x, '__qualname__', kind.__name__)}"
+    kind, own = type(x), read_attributes(x)
+    module = str(kind.__module__)
+    ignored = {key for base, keys in IGNORED.items() if is_a(x, base) for key in keys}
+    if own is not None:
+        title = own.get("__qualname__", kind.__name__)
+        owner = f" of {x.__qualname__ if is_a(x, FunctionType) else title}"
         names = [None if key in ignored else f"self.{key}{owner}" for key in own]
-        if not isinstance(x, Optimizer | ResumableSchedule):
-            yield own.values(), owner[4:], names
-        else:  # it counts its steps, and what is read at each call should rarely change
-            kept = [key for key in own if key not in ignored]
+        if is_a(x, Optimizer | ResumableSchedule):  # it counts its steps, and what is read
+            kept = [key for key in own if key not in ignored]  # at each call should rarely change
             yield from (
                 (partial(own.get, key, MISSING), "", [f"self.{key}{owner}"]) for key in kept
             )
+        elif own and not module.startswith("tinygrad_rnn."):
+            yield own, owner[4:], names
+        else:  # the names of these attributes stay the same
+            yield own.values(), owner[4:], names
     for base in kind.__mro__:
         for key, slot in vars(base).items():
             if isinstance(slot, MemberDescriptorType) and base.__module__ not in STANDARD:
-                where = f"self.{key} of {kind.__name__}"
-                yield partial(getattr, x, slot.__name__, MISSING), "", [where]
-    if not _is_unchanging(kind):
-        yield (kind,), "", [kind.__name__]
+                yield partial(read_slot, slot, x), "", [f"self.{key} of {kind.__name__}"]
+    if is_a(x, Module | Optimizer) or not is_unchanging(kind):
+        yield partial(type, x), "", [f"the class of {name}"]
 
 
-def _find_variables(function: FunctionType) -> Iterator[Source]:
-    """Yield the variables that a function and the functions in it read from outside.
-
-    Those that it reads from the user's own modules, as in ``helpers.scale``, are among them.
-    """
-    name, space = function.__qualname__, function.__globals__
-    closure = [partial(getattr, cell, "cell_contents") for cell in function.__closure__ or ()]
-    for key, read in zip(function.__code__.co_freevars, closure, strict=True):
-        if try_read(read) is not MISSING:
-            yield read, "", [f"{key} in the closure of {name}"]
-    if is_library(str(space.get("__name__"))):
-        return
-    outside, names = _read_names(function.__code__)
-    known = [key for key in outside if key in space]
-    for key in known:
-        yield partial(space.get, key, MISSING), "", [f"the global {key}"]
-    found = [*map(space.get, known), *map(try_read, closure)]
-    found += [loaded_modules.get(key) for key in names if not is_library(key)]  # imported inside
-    modules = [*dict.fromkeys(x for x in found if isinstance(x, ModuleType))]
-    for module in modules:  # the list grows
-        inside = {key: vars(module)[key] for key in names if key in vars(module)}
-        if module.__name__ in ("random", "numpy.random"):  # methods of a hidden generator
-            yield tuple(inside.values()), "", [f"{module.__name__}.{key}" for key in inside]
-            continue
-        if is_library(module.__name__):
-            inside = {key: x for key, x in inside.items() if key == "random"}
-        else:
-            for key in inside:
-                place = partial(vars(module).get, key, MISSING)
-                yield place, "", [f"{module.__name__}.{key}"]
-        modules += [x for x in inside.values() if isinstance(x, ModuleType) and x not in modules]
+def _find_members(kind: type) -> Iterator[Source]:
+    """Yield what is in a user's class, its bases, and the class of the class."""
+    yield vars(kind), kind.__name__, _name_members(kind)
+    if kind.__bases__ != (object,):  # Python keeps others from taking the place of this one
+        yield partial(getattr, kind, "__bases__"), "", [f"the bases of {kind.__name__}"]
+    if not is_unchanging(type(kind)):
+        yield partial(type, kind), "", [f"the class of {kind.__name__}"]
 
 
-@lru_cache(maxsize=1024)
-def _read_names(code: CodeType) -> tuple[list[str], list[str]]:
-    """Return the global names that code and its inner code read, and all names in them."""
-    outside: list[str] = []
-    names: list[str] = []
-    codes = [code]
-    for code in codes:  # the list grows
-        steps = [step for step in dis.get_instructions(code) if isinstance(step.argval, str)]
-        outside += [x.argval for x in steps if x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
-        names += code.co_names
-        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return [*dict.fromkeys(outside)], [*dict.fromkeys(names)]
+def find_cached(function: Any) -> tuple[Any, ...]:
+    """Return what is in the cache of a function with `functools.lru_cache`."""
+    parts = [x for x in get_referents(function) if x is not function.__dict__]
+    found = [x for cache in parts if type(cache) is dict for x in cache.values()]
+    return (*found, *[x for x in parts if type(x) is not dict])
 
 
 def _name_members(kind: type) -> list[str | None]:
     """Return the names of what is in a class, without what Python puts there."""
     return [
-        None
-        if key == "_abc_impl" or (key.startswith("__") and not isinstance(x, FunctionType))
-        else f"{kind.__name__}.{key}"
+        None if key == "_abc_impl" or _is_pythons(key, x) else f"{kind.__name__}.{key}"
         for key, x in vars(kind).items()
     ]
+
+
+def _is_pythons(key: str, x: Any) -> bool:
+    """Return True for a member of a class that Python puts there, such as the docstring."""
+    if not key.startswith("__"):
+        return False
+    is_method = callable(x) or hasattr(type(x), "__get__")
+    return not is_method or is_a(x, GetSetDescriptorType)
 
 
 def name_entry(name: str | None, key: Any) -> str:
@@ -221,24 +238,11 @@ def values(container: Any) -> Any:
     return dict.values(container) if isinstance(container, dict) else container.values()
 
 
-def try_read(read: Callable[[], Any]) -> Any:
-    """Return what is in a place, or `MISSING` if it is a variable that is not bound."""
-    try:
-        return read()
-    except UNBOUND:
-        return MISSING
-
-
-def is_library(module: str) -> bool:
-    """Return True for the name of a module that does not change."""
-    return module.partition(".")[0] in LIBRARIES
-
-
-def _is_unchanging(x: Any) -> bool:
+def is_unchanging(x: Any) -> bool:
     """Return True for a function or class of a library, unless it has a closure."""
-    if isinstance(x, BuiltinFunctionType):
+    if is_a(x, BuiltinFunctionType):
         return isinstance(x.__self__, ModuleType | type | None)
-    is_known = isinstance(x, type | FunctionType | Op) and "<locals>" not in getattr(
+    is_known = is_a(x, type | FunctionType | Op) and "<locals>" not in getattr(
         x, "__qualname__", ""
     )
     return is_known and is_library(str(x.__module__))
@@ -246,12 +250,12 @@ def _is_unchanging(x: Any) -> bool:
 
 def draws(x: Any) -> bool:
     """Return True for a random generator."""
-    return isinstance(x, np.random.Generator | np.random.RandomState | Random)
+    return is_a(x, np.random.Generator | np.random.RandomState | Random)
 
 
 def read_kind(x: Value) -> tuple[Any, ...]:
     """Return what a Tensor must have in common with the one whose place it takes."""
-    return type(x), x.tracked, x.array.dtype, x.array.shape
+    return type(x), x.tracked, x.array.dtype, x.array.shape, x._name  # type: ignore[attr-defined]
 
 
 def read_forms(state: dict[str, np.ndarray]) -> dict[str, tuple[Any, ...]]:
@@ -263,14 +267,17 @@ def is_same(x: Any, y: Any) -> bool:
     """Return True for the same object, and for equal numbers, texts and tuples of them."""
     if x is y or type(x) is not type(y):
         return x is y
-    if isinstance(x, tuple):
+    if is_a(x, tuple):
         return len(x) == len(y) and all(map(is_same, x, y))
+    if type(x) in (float, complex):  # 0.0 and -0.0 are equal
+        return x == y and repr(x) == repr(y)
     return type(x) in PLAIN and x == y
 
 
 def describe_kind(x: Any) -> str:
     """Return the kind of a Tensor in words, and a short text of anything else."""
-    if not isinstance(x, Value):
+    if not is_a(x, Value):
         return shorten(x)
     tracked = "tracked" if x.tracked else "untracked"
-    return f"{tracked} {type(x).__name__} of {x.array.dtype}{[*x.array.shape]}"
+    called = f" called {x.name!r}" if x.name else ""
+    return f"{tracked} {type(x).__name__} of {x.array.dtype}{[*x.array.shape]}{called}"
