@@ -479,6 +479,11 @@ def value_changes():
     yield "dict with attributes", hold(config), *new_entry(config, "rate", 2)
     table = {"rate": 1}
     yield "view of a dict", hold(MappingProxyType(table)), *new_entry(table, "rate", 2)
+    key = Plain(size=1)
+    weak_keys, weak_values = weakref.WeakKeyDictionary(), weakref.WeakValueDictionary()
+    weak_keys[key], weak_values["a"] = 1.0, key
+    yield "weak key", hold(weak_keys), *new_entry(weak_keys, key, 2.0)
+    yield "weak value", hold(weak_values), *setting_of(key, "size", 2, 1)
     parser = ConfigParser()
     parser["model"] = {"size": "1"}
     yield "config", hold(parser), *new_entry(parser["model"], "size", "2")
@@ -589,6 +594,18 @@ def test_other_results_in_a_cache_are_no_change():
     found.bake([])
     load("b")[0] = "d"
     assert found.current() is None
+
+
+def test_a_first_choice_of_a_function_by_type_is_no_change():
+    @functools.singledispatch
+    def pick(x):
+        return x * 2.0
+
+    pick.register(int)(lambda x: x * 3.0)
+    fast = tg.compile(lambda x: x * pick(1) * pick("a".count("a") / 1))
+    assert fast(tensor(2)).data.tolist() == [6, 6]
+    pick.register(float)(lambda x: x * 5.0)
+    assert fast(tensor(2)).data.tolist() == [15, 15]
 
 
 def test_each_thread_has_its_own_attributes():

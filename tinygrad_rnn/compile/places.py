@@ -29,7 +29,7 @@ from types import (
     ModuleType,
 )
 from typing import Any
-from weakref import ProxyTypes, ref
+from weakref import ProxyTypes, WeakKeyDictionary, WeakValueDictionary, ref
 
 import numpy as np
 
@@ -141,6 +141,9 @@ def _find_referents(x: Any, name: str) -> Iterator[Source]:
     elif is_a(x, CACHE):
         found = find_cached(x)
         yield found, "", [f"a result of {name}"] * len(found)
+    elif is_a(x, WeakKeyDictionary | WeakValueDictionary):
+        for key in [*x.data]:  # new entries are no change: it may be a cache
+            yield partial(x.data.get, key, MISSING), "", [name_entry(name, key)]
     elif is_a(x, ProxyTypes):
         with suppress(ReferenceError):
             yield (getattr(x.__repr__, "__self__", None),), "", [name]
