@@ -316,3 +316,16 @@ def test_a_queue_is_not_read():
     with pytest.raises(NotCompilable, match="SimpleQueue"):
         tg.compile(lambda x: x * entries.get_nowait())(np.ones(3))
     assert entries.qsize() == 1
+
+
+def test_a_flag_that_each_call_turns_is_not_set():
+    """Two runs bring it back to what it was."""
+    box = {"on": True}
+
+    def f(x):
+        box["on"] = not box["on"]
+        return x * (2 if box["on"] else 3)
+
+    with pytest.raises(NotCompilable, match="on"):
+        tg.compile(f)(np.ones(3))
+    assert box == {"on": True}

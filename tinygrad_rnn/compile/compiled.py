@@ -16,7 +16,7 @@ from .effects import unchanged
 from .guards import guard
 from .instructions import Expected
 from .ready_program import ReadyProgram
-from .traced_function import require_same, trace
+from .traced_function import TracedFunction, require_same, trace
 
 MANY = 8
 """Warn when a function has more programs than this for one kind of call."""
@@ -111,14 +111,16 @@ class Compiled:
     def _make(self, args: Any, kwargs: Any, leaves: list[Any]) -> ReadyProgram:
         """Trace the function and write its program."""
         watch = guard(self.function, *find_opaque((args, kwargs)))
-        with unchanged(self.title, watch):
-            traced = trace(self.title, self.function, args, kwargs, leaves)
-            keep_grads = bool(traced.grads)
-            again = trace(self.title, self.function, args, kwargs, leaves, keep_grads)
-            if keep_grads:
-                traced, again = again, trace(self.title, self.function, args, kwargs, leaves, True)
-            require_same(self.title, traced, again)
-            optimize_traced(traced)
+
+        def run(keep_grads: bool) -> TracedFunction:
+            with unchanged(self.title, watch):
+                return trace(self.title, self.function, args, kwargs, leaves, keep_grads)
+
+        traced, again = run(False), run(False)
+        if traced.grads:
+            traced, again = run(True), run(True)
+        require_same(self.title, traced, again)
+        optimize_traced(traced)
         watch.bake(watch.arrays)  # the function may also have read them without any op
         return ReadyProgram(self.function, traced, watch, WRITERS[self.backend], leaves)
 

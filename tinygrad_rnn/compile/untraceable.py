@@ -23,7 +23,7 @@ def read_error(what: str, x: Any) -> Untraceable:
     got = f"{what}{name}, whose numbers differ from call to call"
     fix = "write it with ops (tg.where, tg.maximum, tg.clip), or do it outside of the function"
     if what == "np.asarray()":
-        fix = f"if it is an index of a plain array, use tg.Tensor(array)[index]; else {fix}"
+        fix = f"if it is an index of a plain array, make that array a Tensor; else {fix}"
     error = Untraceable("numbers that only ops read", got, fix)
     x.tracer.error = x.tracer.error or error  # the function may catch it
     return error
