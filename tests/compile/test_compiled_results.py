@@ -141,9 +141,10 @@ def test_a_retained_graph_of_a_program_can_be_used_twice():
 
 
 @pytest.mark.usefixtures("fast_thread_switches")
+@pytest.mark.usefixtures("fast_thread_switches")
 def test_threads_share_no_buffers():
     fast = tg.compile(tg.nn.GRU(3, 8, rng=0).astype(np.float64))
-    data = np.random.default_rng(0).standard_normal((16, 30, 2, 3))
+    data = np.random.default_rng(0).standard_normal((32, 200, 2, 3))
 
     def gradient(x):
         x = tg.Tensor(x, requires_grad=True)

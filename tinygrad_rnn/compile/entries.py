@@ -105,7 +105,7 @@ def start_of(function: str, dtype: np.dtype) -> str:
 # -- the index of an entry -------------------------------------------------------------------------
 
 
-class Step(str):
+class StepOf(str):
     """The name of the number of a step, as an index."""
 
     __slots__ = ()
@@ -124,7 +124,7 @@ def inner_index(line: Instruction, index: list[str]) -> list[str] | None:
     None if a `reshape` splits or merges axes.
     """
     shape, new = line.args[0].shape, line.out.shape
-    if isinstance(line.settings.get("index"), Step):
+    if isinstance(line.settings.get("index"), StepOf):
         return [line.settings["index"], *index]
     if line.function != "reshape":
         return [_along(line, axis, index) for axis in range(len(shape))]

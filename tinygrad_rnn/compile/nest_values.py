@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any
 
-from .entries import Step, aligned, inner_index
+from .entries import StepOf, aligned, inner_index
 from .formulas import Text, expression, literal, tuple_text
 from .instructions import Instruction, Loop, Variable, walk
 from .names import WORDS
@@ -153,7 +153,7 @@ class NestValues:
         """Return the texts of the lengths of all axes: of the array, if there is one."""
         place, view = self.places.get(x), self.views.get(x)
         if view and place is None:
-            is_step = isinstance(view.settings.get("index"), Step)
+            is_step = isinstance(view.settings.get("index"), StepOf)
             return self.extents(view.args[0])[1:] if is_step else [self.size(n) for n in x.shape]
         if place is None and x in self.made:
             return [self.size(n) for n in x.shape]

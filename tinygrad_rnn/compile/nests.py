@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .entries import REDUCED, Step, cast, scalar, start_of
+from .entries import REDUCED, StepOf, cast, scalar, start_of
 from .instructions import REDUCTIONS, Instruction, Loop, State, Variable
 from .lowered import pick_entries
 from .native_lines import in_groups, is_entrywise, is_view, work
@@ -160,7 +160,7 @@ class Nests(NestValues):
         wanted = [*self._states(loop, t, n), *self._stacks(loop, t)]
         outer, self.blocks = self.blocks, []
         for inside, whole in loop.slices:
-            self.views[inside] = Instruction("index", (whole,), {"index": Step(t)}, inside)
+            self.views[inside] = Instruction("index", (whole,), {"index": StepOf(t)}, inside)
         makers = {line.out: line for line in loop.body if isinstance(line, Instruction)}
         later = [(x, self.places[total], "+=") for x, total in loop.sums]
         for x, to in wanted:

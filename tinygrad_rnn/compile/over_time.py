@@ -27,7 +27,7 @@ def slices_of(loop: Loop) -> Wholes:
 
 
 def stack(loop: Loop, wholes: Wholes, x: Variable) -> Variable:
-    """Return the array of the values of `x` in all steps; if there is none yet, stack them."""
+    """Return the array of the values of `x` in all steps; stack them first if they are not."""
     if x not in wholes:
         wholes[x] = Variable(x.name, (loop.steps, *x.shape), x.dtype, x.note)
         loop.stacks.append((x, wholes[x]))

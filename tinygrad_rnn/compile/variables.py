@@ -66,7 +66,7 @@ def _read_names(code: CodeType) -> tuple[list[str], list[str], set[str]]:
     """Return the global names that code and its inner code use, and all names in them.
 
     The third part has the names of what is not only read by the names of its attributes: it is
-    passed to another function, say.
+    passed to another function, for example.
     """
     outside: list[str] = []
     names: list[str] = []
@@ -86,7 +86,7 @@ def _read_names(code: CodeType) -> tuple[list[str], list[str], set[str]]:
 
 
 def find_entries(module: ModuleType) -> Iterator[Any]:
-    """Yield the values in a user's module that is an object like others: in an attribute, say.
+    """Yield the values in a user's module that an attribute, a list or an argument holds.
 
     The functions and classes in it are compared, but not searched, and other modules are neither.
     """
@@ -107,6 +107,6 @@ def _name_value(module: str, key: str, x: Any) -> str | None:
 
 
 def _is_installed(module: ModuleType) -> bool:
-    """Return True for a module of a package that somebody else wrote, and that pip installed."""
+    """Return True for a module of a package that pip installed."""
     path = str(vars(module).get("__file__"))
     return "site-packages" in path or "dist-packages" in path
