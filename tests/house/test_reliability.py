@@ -131,7 +131,7 @@ def run_tests(folder, expression, files, timeout):
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", *plugins, "-k", expression, *files],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**os.environ, "PYTHONPATH": str(folder), "MPI_SECONDS": "20"},
         capture_output=True,
         text=True,
         timeout=timeout,
