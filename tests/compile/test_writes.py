@@ -98,7 +98,6 @@ def test_writes_that_cannot_be_followed_are_errors(write):
 
 EXPRESSIONS = {
     "reshape_F": lambda a: np.reshape(a, (3, 2), order="F"),
-    "reshape_positional": lambda a: np.reshape(a, (3, 2), "F"),
     "method": lambda a: a.reshape(3, 2, order="F"),
     "ravel_F": lambda a: np.ravel(a, "F"),
     "flatten_F": lambda a: a.flatten("F"),
