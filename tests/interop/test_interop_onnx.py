@@ -3,6 +3,7 @@
 The outputs must be those of our own forward pass.
 """
 
+import threading
 from itertools import product
 
 import numpy as np
@@ -260,6 +261,8 @@ FUNCTIONS = {
     "arithmetic with a mask": lambda x: x * (x.data > 0).astype(np.float32) - (1 - (x > 0)) * x,
     "a mean of an array": lambda x: x - x.data.mean(axis=0) / (np.abs(x.data).max() + 1),
     "a scalar": lambda x: x * (x > 0).mean().astype(x.dtype) + x.data[0, 0, 0],
+    "a scalar of another dtype": lambda x: x * (x > 0).mean() + x.sum(axis=0) * x.data[0, 0, 0],
+    "an item": lambda x: x * x.max().item() + (2 * x.data.min().item() - 1),
     "a detached part": lambda x: x * tg.tanh(x).detach(),
     "a new Tensor": lambda x: tg.tanh(tg.Tensor(x.data)) + x,
     "without a graph": tg.no_grad()(lambda x: tg.tanh(x) * 2),
@@ -304,21 +307,84 @@ def test_lengths_may_be_computed_with(tmp_path):
     assert_agree(session, axes, model, (floats(7, 3, 3),), lengths=np.array([3, 7, 1]))
 
 
-def test_an_export_leaves_plain_arrays_in_what_a_model_keeps(tmp_path):
+def test_an_export_leaves_a_model_as_it_was(tmp_path):
     class Keeping(nn.Module):
         def __init__(self):
             super().__init__()
             self.register_buffer("last", np.zeros(3, np.float32))
+            self.register_buffer("sum", np.zeros(3, np.float32))
+            self.history, self.masks = [], {}
 
         def forward(self, x):
             y = tg.tanh(x)
             self.kept, self.mask, self.last, self.parts = y, y > 0, y[0].detach(), [y.detach()]
+            self.history.append(y)
+            self.masks["positive"] = y > 0
+            self.sum.data = y[0].data + y[-1].data
             return y
 
-    model = Keeping()
-    export(model, floats(2, 3), tmp_path / "x.onnx")
-    arrays = [model.kept.data, model.mask, model.last.data, model.parts[0].data]
-    assert [type(array) for array in arrays] == [np.ndarray] * 4
+    model = Keeping().eval()
+    before, arrays = dict(vars(model)), (model.last.data, model.sum.data)
+    interop.to_onnx(model, floats(2, 3), tmp_path / "x.onnx")
+    assert vars(model) == before
+    assert (model.last is before["last"], model.history, model.masks) == (True, [], {})
+    assert (model.last.data is arrays[0], model.sum.data is arrays[1]) == (True, True)
+
+
+def test_a_failed_export_leaves_a_model_as_it_was(tmp_path):
+    def keep_and_fail(x):
+        model.kept = x * 2
+        return x * float(x.data.mean())
+
+    model = FunctionModel(keep_and_fail).eval()
+    with pytest.raises(ValueError, match="to_onnx: "):
+        interop.to_onnx(model, floats(2, 3), tmp_path / "x.onnx")
+    assert not hasattr(model, "kept")
+
+
+def test_tensors_that_an_export_leaves_outside_of_the_model_hold_plain_arrays(tmp_path):
+    kept = []
+    embedding = nn.Embedding(9, 2, rng=0)
+
+    def keep(x):
+        kept.extend([x, embedding(x), x * 2])
+        return kept[-1]
+
+    model = FunctionModel(keep, modules=[embedding])
+    model.embedding = embedding
+    interop.to_onnx(model.eval(), np.array([[1, 2], [3, 0]]), tmp_path / "x.onnx")
+    assert [type(tensor.data) for tensor in kept] == [np.ndarray] * 6
+    np.testing.assert_array_equal(kept[2].data, [[2, 4], [6, 0]])
+
+
+def test_other_threads_compute_with_plain_arrays_during_an_export(tmp_path):
+    found = []
+
+    def compute():
+        found.append(linear(floats(4, 3)).data)
+
+    def start_a_thread(x):
+        thread = threading.Thread(target=compute)
+        y = linear(x)
+        thread.start()
+        thread.join()
+        return y * linear.weight.sum()
+
+    linear = nn.Linear(3, 3, rng=0)
+    model = FunctionModel(start_a_thread, modules=[linear])
+    model.linear = linear
+    _, session, axes = export(model, floats(2, 3), tmp_path / "x.onnx")
+    assert [type(array) for array in found] == [np.ndarray] * 2
+    assert_agree(session, axes, model, (floats(5, 3, seed=1),))
+
+
+def test_a_model_may_print_what_it_computes(tmp_path, capsys):
+    def show(x):
+        print(x, x.data, f"{x.data}", [x.data])
+        return x * 2
+
+    export(FunctionModel(show), np.full((1, 2), 0.5, np.float32), tmp_path / "x.onnx")
+    assert capsys.readouterr().out.startswith("Tensor([[0.5, 0.5]]) [[0.5 0.5]] [[0.5 0.5]] [array")
 
 
 def test_recorders_around_an_export_see_nothing_of_it(tmp_path):

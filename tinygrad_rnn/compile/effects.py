@@ -31,7 +31,7 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
     for x in watch.iterators:
         got, fix = describe(x), "read it outside, and pass what it gives as an argument"
         raise not_compilable(title, Untraceable("objects that a read leaves as they are", got, fix))
-    kept = [(x, _copied(x)) for x in _find_containers(watch)]
+    kept = [(x, copied(x)) for x in _find_containers(watch)]
     names = [(read, try_read(read)) for read in watch._reads]
     types = [(x, type(x)) for x in watch._typed]
     positions = [(generator, position(generator)) for generator in watch.generators]
@@ -41,7 +41,7 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
         change = watch.describe_change()
         for x, old in kept:
             change = change or _find_change(x, old)
-            _put_back(x, old)
+            put_contents_back(x, old)
         for read, old in names:
             if try_read(read) is not old:
                 put_back(read, old)
@@ -57,7 +57,7 @@ def unchanged(title: str, watch: ReadGuard) -> Iterator[None]:
         raise not_compilable(title, Untraceable("a function without side effects", change, fix))
 
 
-def _copied(x: Any) -> Any:
+def copied(x: Any) -> Any:
     """Return the contents of an array, a container or a class.
 
     `copy.copy` would leave a mark in a class.
@@ -98,7 +98,7 @@ def _find_change(x: Any, old: Any) -> str | None:
     return None
 
 
-def _put_back(x: Any, old: Any) -> None:
+def put_contents_back(x: Any, old: Any) -> None:
     """Put the entries of a container back, unless they are the same."""
     if isinstance(x, np.ndarray):
         if x.tobytes() != old.tobytes():

@@ -17,7 +17,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..dtypes import StandIn
 from ..graph import Value
 from .instructions import REDUCTIONS, UFUNCS, Place, Variable
-from .numpy_forms import FORMS, reduce, takes, with_entries
+from .numpy_forms import reduce, takes, with_entries
 from .untraceable import UnknownShape, Untraceable, read_error
 
 READS = """
@@ -41,8 +41,8 @@ METHODS = frozenset(name for name in METHODS.split() if hasattr(np.ndarray, name
 def _reads(what: str) -> Any:
     """Return a method that raises the error for a read of values."""
 
-    def read(self: TracedArray, *_: Any, **__: Any) -> Any:
-        raise read_error(what, self)
+    def read(self: TracedArray, *args: Any, **_: Any) -> Any:
+        return self.tracer.read(what, self, *args)
 
     return read
 
@@ -181,13 +181,13 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(issubclass(kind, Value) for kind in types):
             return NotImplemented
-        if function.__name__ in READS or kwargs.get("copy") is False:
+        form = self.tracer.forms.get(function)
+        if (form is None and function.__name__ in READS) or kwargs.get("copy") is False:
             raise read_error(f"np.{function.__name__}", self)
         out: Any = kwargs.get("out")
         if type(out) not in (type(None), TracedArray):
             raise read_error(f"a write by np.{function.__name__}", self)
         kwargs = {name: x for name, x in kwargs.items() if name != "out"}
-        form = FORMS.get(function)
         if form is not None and takes(form, args, kwargs):
             result = form(*args, **kwargs)
         else:

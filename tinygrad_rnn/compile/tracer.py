@@ -21,9 +21,10 @@ from ..op import Op
 from .instructions import REDUCTIONS, UFUNCS, Instruction, Place, Variable, compute
 from .loops import trace_scan
 from .lowered import LOWERED
+from .numpy_forms import FORMS
 from .traced import TracedArray, TracedNumber, is_scalar
 from .traced_graph import like, name_of
-from .untraceable import UnknownShape, Untraceable, no_writes, read_only
+from .untraceable import UnknownShape, Untraceable, no_writes, read_error, read_only
 
 UNSEEDED = np.random.default_rng(0)
 
@@ -66,7 +67,11 @@ class Tracer(Recorder):
         The generators of random numbers that the function draws from.
     named : list of (Value, Variable)
         The results of ops. A name is often given to a result later.
+    forms : dict
+        NumPy's functions that are recorded in a form of their own.
     """
+
+    forms = FORMS
 
     def __init__(self, keep_grads: bool = False) -> None:
         self.keep_grads, self.reads_grads = keep_grads, False
@@ -96,9 +101,8 @@ class Tracer(Recorder):
             return self._parts(function, args, settings, result)
         kind: Any = type(result) if type(result) in (int, float, bool) else np.asarray(result).dtype
         out = Variable("", np.shape(result), kind)
-        self.lines.append(
-            Instruction(function, tuple([self.argument(x) for x in args]), settings, out)
-        )
+        inputs = tuple([self.argument(x) for x in args])
+        self.lines.append(Instruction(function, inputs, settings, out))
         if isinstance(kind, type):
             return TracedNumber(result, out, self)
         base = args[0] if args and isinstance(args[0], TracedArray) else None
@@ -201,6 +205,10 @@ class Tracer(Recorder):
         finally:
             self.lines = before
 
+    def read(self, what: str, x: TracedArray, *args: Any) -> Any:
+        """Raise the error for a read of numbers into Python."""
+        raise read_error(what, x)
+
     # -- events ------------------------------------------------------------------------------------
 
     def see(self, value: Value) -> Value:
@@ -208,8 +216,7 @@ class Tracer(Recorder):
         if isinstance(value.array, StandIn):
             return value
         if value not in self.stand_ins:
-            name = value.name or ""
-            self.replace(value, name, "tensor", value)
+            self.replace(value, value.name or "", "tensor", value)
         return self.stand_ins[value]
 
     def replace(self, value: Value, name: str, *source: Any) -> Value:
@@ -335,12 +342,9 @@ class Tracer(Recorder):
         """Raise an error for gradients that would flow on in a graph from before the call."""
         original = self.originals.get(x)
         if original is not None and original.node is not None:
-            expected, fix = (
-                "a graph that begins in the function",
-                "call backward outside, or detach",
-            )
             name = original.name or f"a result of shape {original.array.shape}"
-            raise Untraceable(expected, f"a backward pass through {name} from outside", fix)
+            got, fix = f"a backward pass through {name} from outside", "call it outside, or detach"
+            raise Untraceable("a graph that begins in the function", got, fix)
 
     def end_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""

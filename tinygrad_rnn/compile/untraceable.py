@@ -10,7 +10,12 @@ import numpy as np
 
 
 class Untraceable(Exception):  # becomes NotCompilable, which names the function
-    """Something that a trace cannot follow: what was expected, what came, and what to do."""
+    """Something that a trace cannot follow: what was expected, what came, and what to do.
+
+    If it is a read of numbers into Python, `what` says which.
+    """
+
+    what = ""
 
     def __init__(self, expected: str, got: str, fix: str):
         super().__init__(f"expected {expected}, got {got}; {fix}")
@@ -25,6 +30,7 @@ def read_error(what: str, x: Any) -> Untraceable:
     if what == "np.asarray()":
         fix = f"if it is an index of a plain array, make that array a Tensor; else {fix}"
     error = Untraceable("numbers that only ops read", got, fix)
+    error.what = what
     x.tracer.error = x.tracer.error or error  # the function may catch it
     return error
 

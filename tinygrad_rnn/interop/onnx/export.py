@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from ...graph import unwrap
 from ...nn import Module, Recurrent
 from ...serialize.whole_file import find_target, replace_file
 from ...tensor import Tensor
-from .exported_array import to_plain
 from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
-from .module_trace import Trace, require_same_calls, trace_model
+from .model_tracer import trace_model
+from .module_trace import Trace, placeholder, require_same_calls
 from .op_nodes import OPS
 
 Axes = Mapping[str, Sequence[str | None]]
@@ -105,18 +104,15 @@ def to_onnx(
     names, arrays = _name_inputs(model, args, kwargs), tree.leaves((args, kwargs))
     named_axes = _name_axes(model, names, arrays, axes)
     sizes = _choose_sizes(names, arrays, named_axes)
-    with ExitStack() as stack:
-        first = trace_model(model, args, kwargs)
-        stack.callback(first.release)
-        second = _trace_variation(model, args, kwargs, named_axes, sizes)
-        stack.callback(second.release)
-        require_same_calls(first, second)
-        pairs = {pair: name for name, pair in sizes.items()}
-        builder = GraphBuilder(onnx, model, first, second, pairs)
-        builder.names.update(zip(first.inputs, names, strict=True))
-        for a, b in zip(first.calls, second.calls, strict=True):
-            _export_call(builder, ExportedCall(builder, a, b))
-        file = _build_model(builder, type(model).__name__, named_axes)
+    first = trace_model(model, args, kwargs)
+    second = _trace_variation(model, args, kwargs, named_axes, sizes)
+    require_same_calls(first, second)
+    pairs = {pair: name for name, pair in sizes.items()}
+    builder = GraphBuilder(onnx, model, first, second, pairs)
+    builder.names.update(zip(first.inputs, names, strict=True))
+    for a, b in zip(first.calls, second.calls, strict=True):
+        _export_call(builder, ExportedCall(builder, a, b))
+    file = _build_model(builder, type(model).__name__, named_axes)
     onnx.checker.check_model(file, full_check=True)
     replace_file(path, file.SerializeToString(), operation="to_onnx")
     return named_axes
@@ -147,17 +143,16 @@ def _build_model(
     inputs = []
     for (input_name, axes), x in zip(named_axes.items(), builder.first.inputs, strict=True):
         shape = [axis or n for axis, n in zip(axes, x.shape, strict=True)]
-        inputs.append(describe_value(input_name, x.numbers, shape))
+        inputs.append(describe_value(input_name, placeholder(x), shape))
     outputs = []
     for i, (a, b) in enumerate(zip(builder.first.outputs, builder.second.outputs, strict=True)):
-        array, other = to_plain(a), to_plain(b)
-        value = builder.resolve("model", f"output {i}", a, b, array.dtype)
+        value = builder.resolve("model", f"output {i}", a, b, a.dtype)
         output_name = f"output_{i}"
         node = helper.make_node("Identity", [value], [output_name], name=output_name)
         builder.nodes.append(node)
-        pairs = zip(array.shape, other.shape, strict=True)
+        pairs = zip(a.shape, b.shape, strict=True)
         shape = [m if m == n else builder.sizes.get((m, n)) for m, n in pairs]
-        outputs.append(describe_value(output_name, array, shape))
+        outputs.append(describe_value(output_name, placeholder(a), shape))
     constants = list(builder.initializers.values())
     graph = helper.make_graph(builder.nodes, name, inputs, outputs, constants)
     versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ... import check, tree
+from ...compile.instructions import Variable
 from ...errors import argument_error, describe
-from ...graph import Value
 from ...nn import Module
-from .exported_array import ExportedArray, list_traced, to_plain
-from .module_trace import Trace, TracedCall
+from .module_trace import Trace, TracedCall, placeholder
 
 OPSET, IR_VERSION = 18, 8
 """The opset and the file format of ONNX 1.13 (2022), which older runtimes can read too.
@@ -34,9 +33,11 @@ class GraphBuilder:
     ----------
     first, second : Trace
         The traces of two runs of the model on different inputs. Both have the same calls.
-    parameters, paths : dict
-        The names of the model's parameters and of its modules.
-    names : dict of ExportedArray or Value to str
+    parameters : dict of int to str
+        The names of the model's parameters, by the ids of their arrays.
+    paths : dict of Module to str
+        The names of the model's modules.
+    names : dict of Variable to str
         The name in the ONNX graph of each value of the first run.
     sizes : dict
         The names of the axes whose size may vary. The key is the pair of sizes that the axis has in
@@ -52,11 +53,11 @@ class GraphBuilder:
         sizes: dict[tuple[int, int], str],
     ):
         self.onnx, self.first, self.second, self.sizes = onnx, first, second, sizes
-        self.parameters: dict[Value, str] = {p: name for name, p in model.named_parameters()}
+        self.parameters = {id(p.array): name for name, p in model.named_parameters()}
         self.paths: dict[Module, str] = {module: name for name, module in model.named_modules()}
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
-        self.names: dict[Any, str] = {}
+        self.names: dict[Variable, str] = {}
         self.count = 0
 
     def make_name(self, kind: str) -> str:
@@ -142,11 +143,11 @@ class GraphBuilder:
         The input is `x` in the first run and `other` in the second. A constant input is added to
         the graph.
         """
-        if isinstance(x, ExportedArray) or (isinstance(x, Value) and x in self.names):
-            same = to_plain(x).dtype == dtype
+        if isinstance(x, Variable) and x in self.names:
+            same = np.dtype(x.dtype) == dtype
             return self.names[x] if same else self.cast(self.names[x], dtype)
-        name = self.parameters.get(x) if isinstance(x, Value) else None
-        a, b = np.asarray(to_plain(x)), np.asarray(to_plain(other))
+        name = self.parameters.get(id(self.first.numbers(x)))
+        a, b = np.asarray(self.first.numbers(x)), np.asarray(self.second.numbers(other))
         if tree.equal(a, b):
             return self.add_constant(a.astype(dtype), name if a.dtype == dtype else None)
         if a.ndim == b.ndim and a.size and np.all(a == a.flat[0]) and np.all(b == a.flat[0]):
@@ -169,18 +170,19 @@ class ExportedCall:
     first, second : TracedCall
         The call in the two runs.
     output : ndarray
-        The call's first output in the first run.
+        An array of the shape and the dtype that the first output has in the first run.
     """
 
     def __init__(self, builder: GraphBuilder, first: TracedCall, second: TracedCall):
         self.builder, self.first, self.second = builder, first, second
         self.add, self.ints = builder.add, builder.add_ints
-        self.output = to_plain(first.outputs[0])
+        self.output = np.asarray(placeholder(first.outputs[0]))
         self.dtype = self.output.dtype
         for name, value in first.params.items():
-            got = f"{value!r}, which depends on an input".replace("\n", " ")
+            got = f"{tree.describe(tree.map(builder.first.numbers, value))}, "
+            got += "which depends on an input"
             fix = INDEX_FIX if name == "index" else "pass a constant"
-            self.require(not list_traced(value), name, "the same in every run", got, fix)
+            self.require(not _depends(value), name, "the same in every run", got, fix)
 
     def input(self, i: int, dtype: np.dtype | None = None) -> str:
         """Return the name of input `i`, cast to `dtype` (by default, the dtype of the output)."""
@@ -192,8 +194,12 @@ class ExportedCall:
         return [self.input(i) for i in range(len(self.first.inputs))]
 
     def array(self, i: int = 0) -> np.ndarray:
-        """Return input `i` of the first run as a plain array."""
-        return np.asarray(to_plain(self.first.inputs[i]))
+        """Return an array of the shape and the dtype that input `i` has in the first run."""
+        return np.asarray(self.numbers(i))
+
+    def numbers(self, i: int) -> Any:
+        """Return the same, but a number for a plain number, which is weak beside arrays."""
+        return self.builder.first.numbers(self.first.inputs[i])
 
     def setting(self, name: str) -> Any:
         """Return a setting of the op; raise ValueError if it differs between the two runs."""
@@ -222,3 +228,12 @@ class ExportedCall:
 def _show_briefly(array: np.ndarray) -> str:
     """Return a scalar as text, or the dtype and shape of an array."""
     return describe(array) if array.ndim else str(array)
+
+
+def _depends(setting: Any) -> bool:
+    """Return True for a setting that a call computes, or that has such a part."""
+    if isinstance(setting, slice):
+        setting = (setting.start, setting.stop, setting.step)
+    if isinstance(setting, tuple | list):
+        return any(map(_depends, setting))
+    return isinstance(setting, Variable)

@@ -34,7 +34,7 @@ def _layer_norm(call: ExportedCall) -> list[str]:
 
 def _add_parameter(call: ExportedCall, name: str) -> str:
     """Add the layer's parameter `name` in the dtype of the layer's output; return its ONNX name."""
-    parameter = getattr(call.first.module, name)
+    parameter = getattr(call.first.module, name).array
     return call.builder.resolve(call.first.name, name, parameter, parameter, call.dtype)
 
 

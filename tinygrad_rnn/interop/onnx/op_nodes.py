@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .exported_array import to_plain
 from .graph_builder import ExportedCall
 
 LAST, FIRST = np.iinfo(np.int64).max, np.iinfo(np.int64).min
@@ -31,6 +30,7 @@ SAME_MEANING = {name: name.title() for name in SAME_NAME} | {
     "minimum": "Min",
     "copy": "Identity",
     "astype": "Identity",  # call.inputs() has already cast the input
+    "item": "Identity",
     "matmul": "MatMul",
 }
 """The ONNX operator of each op that has a counterpart with the same meaning."""
@@ -69,7 +69,7 @@ def _arithmetic(kind: str) -> Callable[[ExportedCall], str]:
 
 
 def _compare(call: ExportedCall) -> str:
-    values = [to_plain(x) for x in call.first.inputs]
+    values = [call.numbers(i) for i in range(len(call.first.inputs))]
     are_integers = all(np.asarray(x).dtype.kind in "biu" for x in values)
     dtype = np.dtype(np.int64) if are_integers else np.result_type(*values)
     inputs = [call.input(i, dtype) for i in range(len(call.first.inputs))]
@@ -126,24 +126,10 @@ def _add_one(call: ExportedCall) -> str:
     return call.builder.add_constant(np.ones((), call.dtype))
 
 
-def _lerp(call: ExportedCall) -> str:
-    a, b, w = call.inputs()
-    return call.add("Add", a, call.add("Mul", w, call.add("Sub", b, a)))
-
-
 def _linear(call: ExportedCall) -> str:
     x, weight, bias = call.inputs()
     y = call.add("MatMul", x, call.add("Transpose", weight, perm=[1, 0]))
     return call.add("Add", y, bias)
-
-
-def _clip(call: ExportedCall) -> str:
-    y = call.input(0)
-    for name, kind in (("min", "Max"), ("max", "Min")):
-        bound = call.setting(name)
-        if bound is not None:
-            y = call.add(kind, y, call.builder.add_constant(np.asarray(bound, call.dtype)))
-    return y
 
 
 def _where(call: ExportedCall) -> str:
@@ -204,7 +190,7 @@ def _transpose(call: ExportedCall) -> str:
 def _squeeze(call: ExportedCall) -> str:
     axes = call.axes()
     if axes is None:
-        shapes = call.array().shape, np.shape(to_plain(call.second.inputs[0]))
+        shapes = call.array().shape, np.shape(call.builder.second.numbers(call.second.inputs[0]))
         axes, second_axes = ([i for i, n in enumerate(shape) if n == 1] for shape in shapes)
         got = f"shapes {shapes[0]} and {shapes[1]}"
         expected = "the same axes of size 1 in every run"
@@ -215,19 +201,6 @@ def _squeeze(call: ExportedCall) -> str:
 def _expand_dims(call: ExportedCall) -> str:
     axes = np.atleast_1d(call.setting("axis")) % call.output.ndim
     return call.add("Unsqueeze", call.input(0), call.ints(*axes.tolist()))
-
-
-def _flip(call: ExportedCall) -> str:
-    axes = call.axes()
-    axes = list(range(call.output.ndim)) if axes is None else axes
-    minus_ones, ends = call.ints(*[-1] * len(axes)), call.ints(*[FIRST] * len(axes))
-    return call.add("Slice", call.input(0), minus_ones, ends, call.ints(*axes), minus_ones)
-
-
-def _stack(call: ExportedCall) -> str:
-    axis = int(call.setting("axis")) % call.output.ndim
-    parts = [call.add("Unsqueeze", x, call.ints(axis)) for x in call.inputs()]
-    return call.add("Concat", *parts, axis=axis)
 
 
 def _getitem(call: ExportedCall) -> str:
@@ -297,8 +270,8 @@ def _expand_index(call: ExportedCall) -> list[Any]:
 
 
 EXPORTERS = (
-    _lerp, _linear, _clip, _where, _var, _cumsum, _broadcast_to, _transpose, _squeeze,
-    _expand_dims, _flip, _stack, _getitem, _isnan, _isinf, _isfinite,
+    _linear, _where, _var, _cumsum, _broadcast_to, _transpose, _squeeze, _expand_dims, _getitem,
+    _isnan, _isinf, _isfinite,
 )  # fmt: skip
 """The functions of this module that export the op of their name."""
 OPS: dict[str, Callable[[ExportedCall], str]] = {
