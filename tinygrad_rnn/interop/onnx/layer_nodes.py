@@ -90,7 +90,7 @@ def _add_inputs(call: ExportedCall, layer: Any, single: bool) -> list[str]:
         x = call.add("Unsqueeze", x, call.ints(1))
     elif layer.batch_first:
         x = call.add("Transpose", x, perm=[1, 0, 2])
-    states = [call.input(i) for i in range(1, last) if call.first.inputs[i] is not None]
+    states = [call.input(i) for i in range(1, last)]
     if single:
         states = [call.add("Unsqueeze", s, call.ints(1)) for s in states]
     has_lengths = call.first.inputs[last] is not None

@@ -203,8 +203,11 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
             inputs = [x.array.variable for x in tree.leaves(tensors)]
             arrays = {x: source[1] for x, source in tracer.inputs if source[0] == "array"}
             return Trace(inputs, collect_calls(tracer.lines, found, arrays), found, arrays)
-    except Untraceable as error:
-        raise _explain(error) from error
+    except Exception as error:  # perhaps because of a read whose error the model caught
+        reason = error if isinstance(error, Untraceable) else tracer.error
+        if reason is None:
+            raise
+        raise _explain(reason) from error
     finally:
         for value, _ in tracer.named:
             value.array = getattr(value.array, "numbers", value.array)

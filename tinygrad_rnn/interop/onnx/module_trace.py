@@ -20,7 +20,7 @@ from ...blocks import Block
 from ...compile.instructions import Instruction, Variable, fill
 from ...errors import describe
 from ...graph import EAGER, Value
-from ...nn import GRU, LSTM, RNN, Module
+from ...nn import Module
 
 RENAMED = {
     "index": "getitem", "index_arrays": "getitem", "absolute": "abs", "draw": "random numbers",
@@ -49,7 +49,8 @@ class TracedCall:
     name : str
         The name of the op, of the layer's class, or of NumPy's function.
     inputs : tuple
-        Each input is a Variable, or a number. An omitted argument of a layer is None.
+        Each input is a Variable, or a number. Of a layer: the input, the parts of the state that
+        it is given, and the lengths or None.
     params : dict
         The settings of the op, for example `axis`; empty for a layer. A setting that depends on an
         input is a Variable, or has one in it.
@@ -126,28 +127,13 @@ def _read_call(line: Instruction, constants: dict[Variable, np.ndarray]) -> Trac
         name = getattr(function, "__name__", "").lstrip("_")
     inputs = fill(inputs, line.args)
     if isinstance(function, LayerCall):
-        layer = function.layer
-        inputs = flatten_inputs(layer, inputs, fill(params, line.args))
+        layer, named = function.layer, fill(params, line.args)
+        given = inspect.signature(layer.forward).bind(*inputs, **named).arguments
+        x, states = next(iter(given.values())), tree.leaves(given.get("state"))
+        inputs = (x, *states, given.get("lengths"))
         return TracedCall(type(layer).__name__, inputs, {}, line.uses, outputs, layer)
     params = fill(params, [constants.get(x, x) for x in line.args])
     return TracedCall(name, inputs, params, line.uses, outputs)
-
-
-def flatten_inputs(
-    module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, ...]:
-    """Return the arguments of a layer's call as a flat tuple.
-
-    The tuple is (x, h, lengths) for an RNN or a GRU, (x, h, c, lengths) for an LSTM, and (x,) for
-    any other layer. An omitted argument is None.
-    """
-    arguments = inspect.signature(module.forward).bind(*args, **kwargs).arguments
-    x = next(iter(arguments.values()))
-    if not isinstance(module, RNN | GRU | LSTM):
-        return (x,)
-    state = arguments.get("state")
-    empty = (None, None) if isinstance(module, LSTM) else (None,)
-    return (x, *(tree.leaves(state) or empty), arguments.get("lengths"))
 
 
 def require_same_calls(first: Trace, second: Trace) -> None:

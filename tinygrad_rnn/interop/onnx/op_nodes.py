@@ -28,9 +28,6 @@ SAME_MEANING = {name: name.title() for name in SAME_NAME} | {
     "negative": "Neg",
     "maximum": "Max",
     "minimum": "Min",
-    "copy": "Identity",
-    "astype": "Identity",  # call.inputs() has already cast the input
-    "item": "Identity",
     "matmul": "MatMul",
 }
 """The ONNX operator of each op that has a counterpart with the same meaning."""
@@ -60,9 +57,8 @@ def _arithmetic(kind: str) -> Callable[[ExportedCall], str]:
     """Return the function that exports an op with a counterpart of numbers, not of booleans."""
 
     def export(call: ExportedCall) -> str:
-        is_number = call.dtype != np.bool_ or kind == "Identity"
         fix = "convert the booleans to numbers first, with x.astype(np.float32)"
-        call.require(is_number, "dtype", "numbers", "booleans", fix)
+        call.require(call.dtype != np.bool_, "dtype", "numbers", "booleans", fix)
         return call.add(kind, *call.inputs())
 
     return export
@@ -84,22 +80,12 @@ def _logical(call: ExportedCall) -> str:
     return call.add(LOGICAL[call.first.name], *call.inputs())
 
 
-def _floating_input(call: ExportedCall) -> str:
-    """Return the name of the input in a floating dtype, which ONNX's IsNaN and IsInf take."""
+def _special(call: ExportedCall) -> str:
+    """Add the nodes of `isnan`, `isinf` or `isfinite`. ONNX's IsNaN and IsInf take floats only."""
     dtype = call.array().dtype
-    return call.input(0, dtype if dtype.kind == "f" else np.dtype(np.float32))
-
-
-def _isnan(call: ExportedCall) -> str:
-    return call.add("IsNaN", _floating_input(call))
-
-
-def _isinf(call: ExportedCall) -> str:
-    return call.add("IsInf", _floating_input(call))
-
-
-def _isfinite(call: ExportedCall) -> str:
-    x = _floating_input(call)
+    x = call.input(0, dtype if dtype.kind == "f" else np.dtype(np.float32))
+    if call.first.name != "isfinite":
+        return call.add({"isnan": "IsNaN", "isinf": "IsInf"}[call.first.name], x)
     return call.add("Not", call.add("Or", call.add("IsNaN", x), call.add("IsInf", x)))
 
 
@@ -271,14 +257,15 @@ def _expand_index(call: ExportedCall) -> list[Any]:
 
 EXPORTERS = (
     _linear, _where, _var, _cumsum, _broadcast_to, _transpose, _squeeze, _expand_dims, _getitem,
-    _isnan, _isinf, _isfinite,
 )  # fmt: skip
 """The functions of this module that export the op of their name."""
 OPS: dict[str, Callable[[ExportedCall], str]] = {
     **{name: _arithmetic(kind) for name, kind in SAME_MEANING.items()},
+    **dict.fromkeys(("copy", "astype", "item"), lambda call: call.input(0)),
     **dict.fromkeys(REDUCTIONS, _reduce),
     **dict.fromkeys(COMPARISONS, _compare),
     **dict.fromkeys(LOGICAL, _logical),
+    **dict.fromkeys(("isnan", "isinf", "isfinite"), _special),
     **dict.fromkeys(("any", "all"), _any),
     **dict.fromkeys(("argmax", "argmin"), _argmax),
     "square": lambda call: call.add("Mul", call.input(0), call.input(0)),
