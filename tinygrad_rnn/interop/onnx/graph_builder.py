@@ -195,11 +195,7 @@ class ExportedCall:
 
     def array(self, i: int = 0) -> np.ndarray:
         """Return an array of the shape and the dtype that input `i` has in the first run."""
-        return np.asarray(self.numbers(i))
-
-    def numbers(self, i: int) -> Any:
-        """Return the same, but a number for a plain number, which is weak beside arrays."""
-        return self.builder.first.numbers(self.first.inputs[i])
+        return np.asarray(self.builder.first.numbers(self.first.inputs[i]))
 
     def setting(self, name: str) -> Any:
         """Return a setting of the op; raise ValueError if it differs between the two runs."""

@@ -47,7 +47,7 @@ SELECT = "select values with tg.where, also instead of Python's if"
 COMPUTE = "compute with the Tensor itself, by operators, comparisons and functions of tinygrad_rnn"
 CONVERT = "do not call it or np.array; convert its dtype with x.astype(dtype)"
 FIXES = {"bool()": SELECT, "in": SELECT, "np.asarray()": CONVERT}
-"""What to do instead of a read of numbers. Instead of any other read: `COMPUTE`."""
+"""Advice for reads of numbers. For any other read, it is `COMPUTE`."""
 
 
 def _has_nodes(function: Callable[..., Any]) -> bool:

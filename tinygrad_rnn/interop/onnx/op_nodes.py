@@ -65,7 +65,7 @@ def _arithmetic(kind: str) -> Callable[[ExportedCall], str]:
 
 
 def _compare(call: ExportedCall) -> str:
-    values = [call.numbers(i) for i in range(len(call.first.inputs))]
+    values = [call.builder.first.numbers(x) for x in call.first.inputs]
     are_integers = all(np.asarray(x).dtype.kind in "biu" for x in values)
     dtype = np.dtype(np.int64) if are_integers else np.result_type(*values)
     inputs = [call.input(i, dtype) for i in range(len(call.first.inputs))]
