@@ -11,7 +11,7 @@ import numpy as np
 
 from ... import check, tree
 from ...compile.effects import copied, put_contents_back
-from ...compile.instructions import UFUNCS, Variable
+from ...compile.instructions import UFUNCS, Variable, fill
 from ...compile.numpy_forms import FORMS, with_entries
 from ...compile.traced import TracedArray
 from ...compile.tracer import Tracer
@@ -57,8 +57,18 @@ def _has_nodes(function: Callable[..., Any]) -> bool:
 
 
 def _by_ops(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that computes what a function of NumPy does, by ops."""
-    return lambda *args, **kwargs: numpy_protocol.array_function(None, function, (), args, kwargs)
+    """Return a function that computes by ops what a function of NumPy does, with its dtype."""
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        result = numpy_protocol.array_function(None, function, (), args, kwargs)
+        if isinstance(result, StandIn):
+            (positional, named), found = result.tracer.template((args, kwargs))
+            numbers = [x.numbers for x in found]
+            plain = function(*fill(positional, numbers), **fill(named, numbers))
+            result = result.astype(plain.dtype, copy=False)  # type: ignore[attr-defined]
+        return result
+
+    return run
 
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -109,9 +119,9 @@ class ModelTracer(Tracer):
 
     def emit(self, function: str, args: Sequence[Any], /, **settings: Any) -> Any:
         """Record one instruction; a ufunc that is composed of ops becomes these ops."""
-        ours = numpy_protocol.composed.get(UFUNCS.get(function))
-        if ours is not None and any(type(x) is TracedArray for x in args):
-            return ours(*args)
+        ufunc = UFUNCS.get(function)
+        if ufunc and ufunc in numpy_protocol.composed and any(type(x) is TracedArray for x in args):
+            return _by_ops(ufunc)(*args)
         return super().emit(function, args, **settings)
 
     def emit_call(self, function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -164,6 +164,8 @@ def _add_output_shape(call: ExportedCall, infer: bool) -> str:
 
 
 def _broadcast_to(call: ExportedCall) -> str:
+    got, fix = f"{call.output.shape}", "leave out arrays without entries"
+    call.require(call.output.size, "shape", "no size 0, which runtimes take for 1", got, fix)
     return call.add("Expand", call.input(0), _add_output_shape(call, infer=False))
 
 
