@@ -190,6 +190,7 @@ FUNCTIONS = {
     "arithmetic": lambda x: (x + 2) * x - x / 3 + x**2 - (-x),
     "weak numbers": lambda x: 1 - np.float64(2) * x,
     "array": lambda x: x * np.arange(3, dtype=np.float32),
+    "a power of an array": lambda x: np.arange(1, 4, dtype=np.float32) ** x,
     "matmul": lambda x, w: x @ w,
     "linear with a term": lambda x, w: tg.linear(x, w.T, x @ w),
     "einsum": lambda x, w: tg.einsum("tbi,io->bto", x, w),

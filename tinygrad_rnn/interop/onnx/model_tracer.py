@@ -134,7 +134,14 @@ class ModelTracer(Tracer):
     def read(self, what: str, x: TracedArray, *args: Any) -> Any:
         """Return the text of an array; raise an error for any other read of its numbers."""
         text = {"str()": str, "repr()": repr, "format()": format}.get(what)
-        return super().read(what, x) if text is None or any(args) else text(x.numbers)
+        if text is not None and not any(args):
+            return text(x.numbers)
+        known = self.error
+        try:
+            return super().read(what, x)
+        finally:
+            if what == "an index":  # NumPy 2.1 tries it in `array ** Tensor`, and then goes on
+                self.error = known
 
     # -- events ------------------------------------------------------------------------------------
 
