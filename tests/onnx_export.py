@@ -38,12 +38,17 @@ def export(model, example, path, **settings):
     return whole, session, axes
 
 
+def as_tensor(x):
+    """Return an array as a Tensor; None, for an omitted argument, stays None."""
+    return None if x is None else tg.Tensor(x)
+
+
 def assert_agree(session, axes, model, args, **kwargs):
     """Assert that the file and the model give the same outputs on these inputs."""
     feeds = dict(zip(axes, tree.leaves((args, kwargs)), strict=True))
     theirs, ours = (
         session.run(None, feeds),
-        tree.leaves(model(*tree.map(tg.Tensor, args), **kwargs)),
+        tree.leaves(model(*tree.map(as_tensor, args), **kwargs)),
     )
     assert len(theirs) == len(ours)
     for a, b in zip(theirs, ours, strict=True):

@@ -174,6 +174,24 @@ def test_a_cell_of_the_user_is_exported_for_a_fixed_length(tmp_path):
     assert_agree(session, axes, model, (floats(3, 6, 3, seed=1),))
 
 
+def test_a_cell_of_the_user_is_exported_with_lengths(tmp_path):
+    model = nn.Recurrent(lambda size, rng: nn.LSTMCell(size, 4, rng=rng), 3, rng=0)
+    example, axes = floats(4, 2, 3), {"x": (None, "batch", None)}
+    _, session, axes = export(model, example, tmp_path / "x.onnx", lengths=[4, 2], axes=axes)
+    lengths = np.array([3, 4, 1, 0])
+    assert_agree(session, axes, model, (floats(4, 4, 3, seed=1),), lengths=lengths)
+
+
+def test_a_model_may_leave_out_an_argument(tmp_path):
+    model = AfterState()
+    example = (floats(5, 2, 3), None, floats(5, 2, 4))
+    _, session, axes = export(
+        model, example, tmp_path / "x.onnx", axes={"y": ("time", "batch", None)}
+    )
+    x, y = floats(6, 3, 3, seed=1), floats(6, 3, 4, seed=2)
+    assert_agree(session, axes, model, (x, None, y))
+
+
 def test_an_export_leaves_recording_and_parameters_as_they_were(tmp_path):
     model = Tagger().eval()
     before = model.state_dict()
@@ -183,6 +201,17 @@ def test_an_export_leaves_recording_and_parameters_as_they_were(tmp_path):
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(type(parameter.data) is np.ndarray for parameter in model.parameters())
     assert model(np.array([[1]]))["steps"].requires_grad
+
+
+class AfterState(nn.Module):
+    """A GRU whose state may be left out, and a product with another input."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(3, 4, rng=0)
+
+    def forward(self, x, state, y):
+        return self.gru(x, state)[0] * y
 
 
 W = floats(3, 4, seed=5)

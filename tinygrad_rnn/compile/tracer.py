@@ -342,9 +342,10 @@ class Tracer(Recorder):
         """Raise an error for gradients that would flow on in a graph from before the call."""
         original = self.originals.get(x)
         if original is not None and original.node is not None:
+            expected = "a graph that begins in the function"
             name = original.name or f"a result of shape {original.array.shape}"
-            got, fix = f"a backward pass through {name} from outside", "call it outside, or detach"
-            raise Untraceable("a graph that begins in the function", got, fix)
+            got = f"a backward pass through {name} from outside"
+            raise Untraceable(expected, got, "call backward outside, or detach")
 
     def end_backward(self, order: Any) -> None:
         """Do nothing, because what happens in a trace does not concern the recorders around it."""
