@@ -18,6 +18,32 @@ class Loop(nn.Module):
         return tg.scan(lambda x, h: (x + h, x + h), x, start)[0]
 
 
+class Counter(nn.Module):
+    """A model that adds how often it was called."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", np.zeros((), np.float32))
+
+    def forward(self, x):
+        self.calls.data = self.calls.data + 1
+        return x + self.calls
+
+
+class Memory(nn.Module):
+    """A model that adds what it kept of its last input, in a list or in an attribute."""
+
+    def __init__(self, in_list):
+        super().__init__()
+        self.kept, self.last, self.in_list = [0], 0, in_list
+
+    def forward(self, x):
+        y = x + (self.kept[-1] if self.in_list else self.last)
+        self.last = x.data[0, 0] * 2
+        self.kept.append(x.data[0, 0] * 2)
+        return y
+
+
 class AfterGRU(nn.Module):
     """A GRU, then a function of its output and the lengths."""
 
@@ -114,6 +140,24 @@ WRONG = {
         {},
         ValueError,
         "got format.. of values that depend on an input",
+    ),
+    "a count of calls": (
+        lambda: (Counter().eval(), X),
+        {},
+        ValueError,
+        "argument input 1 of add: .* got values that changed .*, 1.0 and then 2.0",
+    ),
+    "a memory of the last call": (
+        lambda: (Memory(in_list=False).eval(), X),
+        {},
+        ValueError,
+        "to_onnx: argument input 1 of add: .* got values that changed",
+    ),
+    "a list of memories": (
+        lambda: (Memory(in_list=True).eval(), X),
+        {},
+        ValueError,
+        "to_onnx: argument input 1 of add: .* got values that changed",
     ),
     "random numbers": (
         lambda: (as_model(lambda x: nn.functional.dropout(x, 0.5)), X),

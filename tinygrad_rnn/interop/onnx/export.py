@@ -17,7 +17,7 @@ from ...serialize.whole_file import find_target, replace_file
 from ...tensor import Tensor
 from .graph_builder import IR_VERSION, OPSET, ExportedCall, GraphBuilder
 from .layer_nodes import LAYERS
-from .model_tracer import trace_model
+from .model_tracer import trace_model, unchanged
 from .module_trace import Trace, placeholder, require_same_calls
 from .op_nodes import OPS
 
@@ -43,7 +43,8 @@ def to_onnx(
     Comparisons, masks and other functions of arrays are exported as ops are. Python code outside of
     them, for example a loop over time, is not exported. If it reads values that depend on an input,
     as ``if x.max() > 1`` does, or makes the two runs differ, `to_onnx` raises an error. Otherwise,
-    the file always repeats what that code did in these runs.
+    the file always repeats what that code did in these runs. What the model sets in its attributes
+    during the runs is put back.
 
     Parameters
     ----------
@@ -104,8 +105,9 @@ def to_onnx(
     names, arrays = _name_inputs(model, args, kwargs), tree.leaves((args, kwargs))
     named_axes = _name_axes(model, names, arrays, axes)
     sizes = _choose_sizes(names, arrays, named_axes)
-    first = trace_model(model, args, kwargs)
-    second = _trace_variation(model, args, kwargs, named_axes, sizes)
+    with unchanged(model):
+        first = trace_model(model, args, kwargs)
+        second = _trace_variation(model, args, kwargs, named_axes, sizes)
     require_same_calls(first, second)
     pairs = {pair: name for name, pair in sizes.items()}
     builder = GraphBuilder(onnx, model, first, second, pairs)

@@ -184,7 +184,7 @@ class ModelTracer(Tracer):
 
     def expect(self, condition: Any) -> bool:
         """Return a check of arguments, as it is in this run."""
-        return bool(getattr(condition, "numbers", condition))
+        return bool(_plain(condition))
 
     def allow(self, condition: Any) -> bool:
         """Return False for a condition on values: the exported model is for other values too."""
@@ -211,7 +211,7 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
     tracer = ModelTracer()
     tensors = tree.map(tracer.add_input, (tuple(args), kwargs))
     try:
-        with _unchanged(model), tracer:
+        with tracer:
             outputs = tree.leaves(model(*tensors[0], **tensors[1]))
             if tracer.error is not None:
                 raise tracer.error
@@ -227,8 +227,16 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
         raise _explain(reason) from error
     finally:
         for value, _ in tracer.named:
-            value.array = getattr(value.array, "numbers", value.array)
+            value.array = _plain(value.array)
+        for space in map(vars, model.modules()):
+            if any(isinstance(part, StandIn) for part in tree.leaves([*space.values()])):
+                space.update({name: tree.map(_plain, x) for name, x in space.items()})
         vars(tracer).clear()  # stand-ins refer to the tracer, and it to them
+
+
+def _plain(x: Any) -> Any:
+    """Return the numbers of a stand-in, and anything else unchanged."""
+    return x.numbers if isinstance(x, StandIn) else x
 
 
 def _require_tensors(outputs: list[Any]) -> None:
@@ -254,8 +262,11 @@ def _explain(error: Untraceable) -> Exception:
 
 
 @contextmanager
-def _unchanged(model: Module) -> Iterator[None]:
-    """Put back what the block changes in the attributes of a model and in its Tensors."""
+def unchanged(model: Module) -> Iterator[None]:
+    """Put back what the block changes in the attributes of a model and in its Tensors.
+
+    Both runs are in one block: if the second one reads what the first one left, the traces differ.
+    """
     named = (*model.named_parameters(), *model.named_buffers())
     arrays = [(tensor, tensor.array, tensor.changed) for _, tensor in named]
     spaces = [vars(module) for module in model.modules()]

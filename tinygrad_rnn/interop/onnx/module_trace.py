@@ -154,15 +154,18 @@ def require_same_calls(first: Trace, second: Trace) -> None:
     )
     check.require(names[0] == names[1], "to_onnx", "model", expected, got, fix)
     twins = dict(zip(first.inputs, second.inputs, strict=True))
-    pairs = [("model", first.outputs, second.outputs)]
+    pairs: list[Any] = [("model", first.outputs, second.outputs)]
     for a, b in zip(first.calls, second.calls, strict=True):
         twins |= zip(a.outputs, b.outputs, strict=False)
-        pairs.append((a.name, a.uses, b.uses))
+        pairs.append((a.name, a.inputs, b.inputs))
     expected, got = "the same inputs for all values", "a different input when run on other values"
     fix = "select values with tg.where instead of Python's if"
-    for name, uses, others in pairs:
-        found = [None if x in second.constants else x for x in others]
-        check.require([twins.get(x) for x in uses] == found, "to_onnx", name, expected, got, fix)
+    for name, inputs, others in pairs:
+        wanted = [twins.get(x) if isinstance(x, Variable) else None for x in inputs]
+        found = [
+            x if isinstance(x, Variable) and x not in second.constants else None for x in others
+        ]
+        check.require(wanted == found, "to_onnx", name, expected, got, fix)
     used = {x for call in first.calls for x in call.uses} | set(first.outputs)
     expected = "an input that reaches the output through ops of tinygrad_rnn"
     fix = "compute with the Tensor itself, or leave this input out"
