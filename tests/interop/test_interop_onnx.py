@@ -294,6 +294,7 @@ FUNCTIONS = {
     "a scalar of another dtype": lambda x: x * (x > 0).mean() + x.sum(axis=0) * x.data[0, 0, 0],
     "an item": lambda x: x * x.max().item() + (2 * x.data.min().item() - 1),
     "a detached part": lambda x: x * tg.tanh(x).detach(),
+    "the real part": lambda x: (np.real(x), np.real(x.data) * x),
     "a new Tensor": lambda x: tg.tanh(tg.Tensor(x.data)) + x,
     "without a graph": tg.no_grad()(lambda x: tg.tanh(x) * 2),
     "sizes": lambda x: (x + np.zeros_like(x), x * np.ones_like(x.data)),

@@ -169,10 +169,10 @@ class ModelTracer(Tracer):
         """Let an op itself have the dtype of its result, and record ops of parameters."""
         super().record(op, inputs, arrays, params, out)
         if isinstance(out.array, StandIn):
-            line, cast = self.lines[-2:] if len(self.lines) > 1 else self.lines * 2
-            called = line.settings.get("function") is op.forward
-            if called and cast.function == "astype" and cast.args == (line.out,):
-                line.out = self.lines.pop().out
+            for line, cast in zip(self.lines[-2:], self.lines[-1:], strict=False):
+                called = line.settings.get("function") is op.forward
+                if called and cast.function == "astype" and cast.args == (line.out,):
+                    line.out = self.lines.pop().out
         elif any(
             isinstance(x, Value) and (x.tracked or id(x.array) in self.of_parameters)
             for x in inputs
@@ -228,9 +228,10 @@ def trace_model(model: Module, args: Sequence[Any], kwargs: dict[str, Any]) -> T
     finally:
         for value, _ in tracer.named:
             value.array = _plain(value.array)
-        for space in map(vars, model.modules()):
-            if any(isinstance(part, StandIn) for part in tree.leaves([*space.values()])):
-                space.update({name: tree.map(_plain, x) for name, x in space.items()})
+        for space in [vars(module) for module in model.modules()]:
+            for name, x in space.items():
+                if any(isinstance(part, StandIn) for part in tree.leaves(x)):
+                    space[name] = tree.map(_plain, x)
         vars(tracer).clear()  # stand-ins refer to the tracer, and it to them
 
 
