@@ -65,6 +65,11 @@ READS = {
         lambda t, a, i: print(t),
     ],
     "nonzero": [lambda t, a, i: a.nonzero(), lambda t, a, i: np.nonzero(t.data > 0)],
+    "a slice with a computed end": [
+        lambda t, a, i: a[: i.sum()],
+        lambda t, a, i: t[i.max() :].sum(),
+        lambda t, a, i: t[0, :: i.min() + 1].sum(),
+    ],
     "a mask as an index": [lambda t, a, i: a[a > 0], lambda t, a, i: t[t > 0].sum()],
     "allclose": [lambda t, a, i: np.allclose(a, 0), lambda t, a, i: np.allclose(t, t)],
     "array_equal": [lambda t, a, i: np.array_equal(a, a + 1)],

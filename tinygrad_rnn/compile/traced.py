@@ -131,6 +131,11 @@ class TracedArray(StandIn, NDArrayOperatorsMixin):
         if any(isinstance(p, Place) and arrays[p.number].dtype.kind == "b" for p in parts):
             fix = "use tg.where, whose result has the shape of the mask"
             raise UnknownShape("an index that gives a known shape", "a mask as an index", fix)
+        ends = [e for p in parts if type(p) is slice for e in (p.start, p.stop, p.step)]
+        if any(isinstance(end, Place) for end in ends):
+            fix = "pass the end as a Python int, or use tg.where with a mask"
+            got = "a slice with a computed end"
+            raise UnknownShape("an index that gives a known shape", got, fix)
         shifted = self.tracer.shift(template, 1)
         return self.tracer.emit("index_arrays", (self, *arrays), index=shifted)
 
