@@ -118,7 +118,8 @@ class Graph:
         >>> tg.graph(w.sum()).dot().splitlines()[0]
         'digraph {'
         """
-        from .dot import Look, write_dot
+        from .dot import write_dot
+        from .look import Look
 
         if len(self._picture.vertices) > MAX_VERTICES:
             count = f"{len(self._picture.vertices):,}"

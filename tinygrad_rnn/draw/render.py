@@ -14,7 +14,7 @@ FORMATS = ("svg", "png", "pdf")
 _PYGRAPHVIZ = """
 import sys, pygraphviz
 drawing = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="dot"))
+sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="nop2"))
 """
 
 
@@ -30,8 +30,8 @@ def find_engines(form: str) -> list[list[str]]:
         If neither the program ``dot`` nor the package `pygraphviz` is installed.
     """
     engines = []
-    if dot := shutil.which("dot"):
-        engines.append([dot, f"-T{form}"])
+    if neato := shutil.which("neato"):
+        engines.append([neato, "-n2", f"-T{form}"])
     if find_spec("pygraphviz"):
         engines.append([sys.executable, "-c", _PYGRAPHVIZ, form])
     if not engines:

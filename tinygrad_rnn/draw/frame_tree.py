@@ -1,0 +1,200 @@
+"""Frames of a picture as a tree in which all steps of a loop are one frame, the step's template.
+
+A vertex has a slot: vertices with one slot are the same vertex in different steps. A template holds
+the slots of all steps of its loop, so that every step gets the same layout.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..layout.boxes import FRAME, Chip, Terminal, Wire
+from ..scope_part import Scope, ScopePart
+from .picture import Edge, Picture, Vertex
+from .steps import key_across_steps
+
+STEP = ScopePart("step", index=-1)
+"""The part of a scope that stands for every step of a loop."""
+
+Column = tuple[str, int]
+"""The kind of a step's scope part (`steps` for those left out), and its index."""
+
+
+def is_time(part: ScopePart) -> bool:
+    """Return whether a part of a scope is a time step, or stands for several or all time steps."""
+    return part.is_step or part.kind == "rolled"
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """A frame, or a template of frames.
+
+    Attributes
+    ----------
+    scope : tuple of ScopePart
+        The scope, with `STEP` in place of steps.
+    slots : dict of slot to list of Vertex
+        The vertices directly in the frame.
+    frames : dict of ScopePart to Frame
+    columns : list of Column
+        The steps, if this is a template.
+    marks : dict of Column to list of Vertex
+        The vertices that stand for omitted steps.
+    wires : dict of Terminal to Wire
+    chips : dict of key to the item that computes the next state, or None
+    carried : list of Edge
+        The edges from one step to another.
+    """
+
+    scope: Scope
+    slots: dict[Hashable, list[Vertex]] = field(default_factory=dict)
+    frames: dict[ScopePart, Frame] = field(default_factory=dict)
+    columns: list[Column] = field(default_factory=list)
+    marks: dict[Column, list[Vertex]] = field(default_factory=dict)
+    wires: dict[Terminal, Wire] = field(default_factory=dict)
+    chips: dict[Hashable, list[Hashable]] = field(default_factory=dict)
+    last: set[Hashable] = field(default_factory=set)
+    carried: list[Edge] = field(default_factory=list)
+    is_reversed: bool = False
+
+    @property
+    def is_step(self) -> bool:
+        """True if the frame is the template of a loop's steps."""
+        return bool(self.scope) and self.scope[-1] is STEP
+
+    def connect(self, source: Terminal, sink: Terminal) -> None:
+        """Add one use to a wire."""
+        wire = self.wires.setdefault(source, Wire(source, []))
+        if sink not in wire.sinks:
+            wire.sinks.append(sink)
+
+
+Chain = list[tuple[Frame, Column | None]]
+"""The frames around a vertex from the outermost on, each with its step if it is a template."""
+
+
+class FrameTree:
+    """The frames of a picture, and the wires in each.
+
+    Attributes
+    ----------
+    root : Frame
+    slots : dict of str to slot
+    chains : dict of str to Chain
+        The frames around each vertex, by the vertex's id.
+    ends : list of (Edge, route)
+        Each edge with the pieces of its way: (frame, columns around it, source, sink).
+    """
+
+    def __init__(self, picture: Picture):
+        self.picture = picture
+        self.root = Frame(())
+        self.slots: dict[str, Hashable] = {}
+        self.chains: dict[str, Chain] = {}
+        self.pieces: list[list[tuple[Frame, tuple[Column, ...], Terminal, Terminal]]] = []
+        self._add_vertices()
+        uses: Counter[tuple[str, str]] = Counter()
+        for edge in picture.edges:
+            uses[edge.source, edge.target] += 1
+            self.pieces.append(self._lead(edge, uses[edge.source, edge.target]))
+
+    # -- vertices ----------------------------------------------------------------------------------
+
+    def _add_vertices(self) -> None:
+        ranks: Counter[tuple[Any, ...]] = Counter()
+        for vertex in reversed(self.picture.vertices.values()):
+            abstract = tuple(STEP if is_time(part) else part for part in vertex.scope)
+            slot: Hashable = vertex.id
+            if STEP in abstract:
+                ranks[vertex.scope, key_across_steps(vertex)] += 1
+                rank = ranks[vertex.scope, key_across_steps(vertex)]
+                slot = abstract, key_across_steps(vertex), rank
+            self.slots[vertex.id] = slot
+        for vertex in self.picture.vertices.values():
+            frame, chain = self.root, [(self.root, None)]
+            for part in vertex.scope:
+                shared = STEP if is_time(part) else part
+                if shared not in frame.frames:
+                    frame.frames[shared] = Frame((*frame.scope, shared))
+                frame = frame.frames[shared]
+                column = (part.kind, part.index) if is_time(part) else None
+                if column and column not in frame.columns:
+                    frame.columns.append(column)
+                chain.append((frame, column))
+            self.chains[vertex.id] = chain
+            if vertex.kind == "steps":
+                frame.marks.setdefault(chain[-1][1], []).append(vertex)
+            else:
+                frame.slots.setdefault(self.slots[vertex.id], []).append(vertex)
+            if vertex.kind == "state":
+                frame.chips.setdefault(self.slots[vertex.id], [])
+        for frame in self.walk():
+            frame.columns.sort(key=lambda column: column[1])
+
+    def walk(self) -> list[Frame]:
+        """Return all frames, each before those inside of it."""
+        found = [self.root]
+        for frame in found:
+            found += frame.frames.values()
+        return found
+
+    # -- edges -------------------------------------------------------------------------------------
+
+    def _lead(self, edge: Edge, use: int) -> list[Any]:
+        """Lead an edge out of the frames around its source and into those around its target."""
+        up, down = self.chains[edge.source], self.chains[edge.target]
+        depth = next(
+            (i for i, (a, b) in enumerate(zip(up, down, strict=False)) if a != b),
+            min(len(up), len(down)),
+        )
+        here = up[depth - 1][0]
+        if edge.lag:
+            depth = next(i for i, (frame, _) in enumerate(down) if frame.is_step)
+        if edge.lag or (depth < min(len(up), len(down)) and up[depth][0] is down[depth][0]):
+            return self._carry(edge, up, down, depth)
+        slot = self.slots[edge.source]
+        pieces = []
+        key, source = slot, Terminal(slot)
+        for i in range(len(up) - 1, depth - 1, -1):
+            frame, column = up[i]
+            sink = Terminal(FRAME, key)
+            pieces.append(self._add_piece(frame, up[: i + 1], source, sink))
+            key = (key, column) if column else key
+            source = Terminal(frame, key)
+        is_chip = self.picture.vertices[edge.target].kind == "state"
+        inner = ("side", self.slots[edge.target]) if is_chip else slot
+        targets = [
+            Terminal(frame, (inner, column) if column else slot) for frame, column in down[depth:]
+        ]
+        if not is_chip:  # a wire to a chip ends at the left side of the step
+            targets.append(Terminal(self.slots[edge.target], (slot, use)))
+        pieces.append(self._add_piece(here, up[:depth], source, targets[0]))
+        for i, sink in enumerate(targets[1:]):
+            frame = down[depth + i][0]
+            at = down[: depth + i + 1]
+            pieces.append(self._add_piece(frame, at, Terminal(FRAME, slot), sink))
+        return pieces
+
+    def _add_piece(self, frame: Frame, chain: Chain, source: Terminal, sink: Terminal) -> Any:
+        if not (chain[-1][1] and chain[-1][1][0] == "steps"):  # a mark is in no template
+            frame.connect(source, sink)
+        return frame, tuple(column for _, column in chain if column), source, sink
+
+    def _carry(self, edge: Edge, up: Chain, down: Chain, depth: int) -> list[Any]:
+        """Note an edge that leads from one step to another."""
+        step = up[depth][0]
+        step.carried.append(edge)
+        a, b = up[depth][1], down[depth][1]
+        if a[1] > b[1] or edge.lag < 0:
+            step.is_reversed = True
+        chip = self.slots[edge.target]
+        path = [frame for frame, _ in up[depth + 1 :]]
+        items = [*path, self.slots[edge.source]]
+        for frame, item in zip([step, *path], items, strict=True):
+            frame.last.add(item)
+        if chip in step.chips and self.picture.vertices[edge.source].kind != "steps":
+            step.chips[chip] = items
+        return []

@@ -1,0 +1,36 @@
+"""The appearance of a picture: what its boxes show, its colours, and its direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..graph import Value
+from .themes import Theme
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The appearance of a picture.
+
+    Attributes
+    ----------
+    show : set of {"shape", "value", "grad"}
+    theme : Theme
+    direction : {"up", "down", "right"}
+        The direction in which data flows. In each case, time goes to the right.
+    marked : set of Value, or None
+        The values on a highlighted path; None if nothing is highlighted.
+    backward_done : bool
+        True if a backward pass from the drawn result has run. Before that pass, any gradient in the
+        graph belongs to another result and is not shown.
+    """
+
+    show: frozenset[str]
+    theme: Theme
+    direction: str
+    marked: frozenset[Value] | None = None
+    backward_done: bool = True
+
+    def is_marked(self, values: tuple[Value, ...]) -> bool:
+        """Return whether one of the values is on a highlighted path."""
+        return self.marked is not None and not self.marked.isdisjoint(values)

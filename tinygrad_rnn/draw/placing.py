@@ -1,0 +1,362 @@
+"""Places of everything in a picture: vertices, frames and the paths of edges.
+
+Each frame is laid out by itself (`layout.arrange`), the inner ones first. All steps of a loop have
+one layout, and they are side by side, in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..layout.arrange import arrange
+from ..layout.boxes import Arrangement, Chip, Item, Path, Point
+from ..layout.channels import RAIL_GAP
+from ..scope_part import Scope
+from .frame_tree import Column, Frame, FrameTree
+from .picture import Edge, Picture, Vertex
+
+STEP_GAP = 26.0
+"""The distance of two steps."""
+TITLE = 14.0
+"""The height of a frame's title."""
+LOOP_MARGIN = 22.0
+"""Space beside the steps, for a state that returns to a rolled step or comes from outside."""
+SIDE_ENTRY = 12.0
+"""How far from a step a state that comes from outside rises."""
+MARK_GAP = 6.0
+
+
+@dataclass(slots=True)
+class PlacedFrame:
+    """A frame in the drawing: its scope, its lower left corner and its size."""
+
+    scope: Scope
+    corner: Point
+    width: float
+    height: float
+    title_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Placement:
+    """The places in a drawing, with data upwards and time to the right."""
+
+    centres: dict[str, Point] = field(default_factory=dict)
+    sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    frames: list[PlacedFrame] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
+    width: float = 0.0
+    height: float = 0.0
+
+
+@dataclass(slots=True)
+class _Row:
+    """The steps of a loop: where each begins, and the size of all together."""
+
+    lefts: dict[Column, float]
+    width: float
+    height: float
+    margin: float = 0.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a frame is in the drawing; if it is mirrored, its first axis points to the left."""
+
+    x: float
+    y: float
+    sign: int = 1
+
+    def __call__(self, point: Point) -> Point:
+        return self.x + self.sign * point[0], self.y + point[1]
+
+
+class Placer:
+    """Computes a `Placement`.
+
+    Parameters
+    ----------
+    picture : Picture
+    size_of : callable
+        Returns the width and the height of a vertex's box.
+    title_of : callable
+        Returns the width of the title of a scope's frame; 0 if it has none.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        size_of: Callable[[Vertex], tuple[float, float]],
+        title_of: Callable[[Scope], float],
+    ):
+        self.picture, self.size_of, self.title_of = picture, size_of, title_of
+        self.tree = FrameTree(picture)
+        self.layouts: dict[Frame, Arrangement] = {}
+        self.levels: dict[Frame, dict[Any, float]] = {}
+        self.rows: dict[Frame, _Row] = {}
+        self.sizes: dict[Any, tuple[float, float]] = {}
+        self.places: dict[tuple[Frame, tuple[Column, ...]], _Place] = {}
+        self.result = Placement()
+
+    def place(self) -> Placement:
+        """Return the places of everything."""
+        for frame in reversed(self.tree.walk()):
+            self.layouts[frame] = self._arrange(frame)
+            if frame.is_step:
+                self.rows[frame] = self._make_row(frame)
+        root = self.layouts[self.tree.root]
+        self.result.width, self.result.height = root.width, root.height
+        self._put(self.tree.root, (), (), _Place(0.0, 0.0))
+        for edge, pieces in zip(self.picture.edges, self.tree.pieces, strict=True):
+            self.result.paths.append(self._join(edge, pieces) if pieces else self._carry(edge))
+        return self.result
+
+    # -- inner frames first ------------------------------------------------------------------------
+
+    def _arrange(self, frame: Frame) -> Arrangement:
+        items: dict[Any, Item] = {}
+        for slot, vertices in frame.slots.items():
+            sizes = [self.size_of(vertex) for vertex in vertices]
+            self.sizes[slot] = max(w for w, _ in sizes), max(h for _, h in sizes)
+            if slot not in frame.chips:
+                items[slot] = Item(*self.sizes[slot], is_last=slot in frame.last)
+        for inner in frame.frames.values():
+            items[inner] = self._item(inner, is_last=inner in frame.last)
+        order = {slot: i for i, slot in enumerate(self.tree.slots.values())}
+        firsts = {inner: min(order[s] for s in _slots_in(inner)) for inner in frame.frames.values()}
+        keys = sorted(items, key=lambda key: firsts[key] if key in firsts else order[key])
+        chips = {}
+        for slot, way in frame.chips.items():
+            rise = self._rise(way)
+            chips[slot] = Chip(*self.sizes[slot], way[0] if way else None, rise)
+        title = self.title_of(frame.scope)
+        layout = arrange(
+            {key: items[key] for key in keys}, list(frame.wires.values()), chips,
+            pad_above=TITLE if title else 0.0, least_width=title + 20 if title else 0.0,
+        )  # fmt: skip
+        self.levels[frame] = {} if frame.is_step else {
+            level: x + layout.corners[key][0]
+            for key, item in items.items() for level, x in item.level.items()
+        }  # fmt: skip
+        return layout
+
+    def _rise(self, way: list[Any]) -> float:
+        """Return the height at which a state leaves the first item on its way out of a step."""
+        if not way:
+            return 0.0
+        height = self.sizes[way[-1]][1] / 2
+        for frame, inner in zip(way[:-1], way[1:], strict=True):
+            height += self.layouts[frame].corners[inner][1]
+        return height
+
+    def _item(self, inner: Frame, *, is_last: bool) -> Item:
+        layout = self.layouts[inner]
+        if not inner.is_step:
+            level = self.levels[inner]
+            return Item(
+                layout.width, layout.height, layout.entries, layout.exits, is_last=is_last,
+                level=level,
+            )  # fmt: skip
+        row = self.rows[inner]
+        entries: dict[Any, float] = {}
+        exits: dict[Any, float] = {}
+        for column, left in row.lefts.items():
+            if column in inner.marks:
+                continue
+            for found, ports in ((layout.entries, entries), (layout.exits, exits)):
+                for port, x in found.items():
+                    at = layout.width - x if inner.is_reversed else x
+                    ports[port, column] = left + at
+        for column in inner.marks:
+            for mark, x in self._mark_places(inner, column):
+                exits[self.tree.slots[mark.id], column] = row.lefts[column] + x
+        self._add_side_entries(inner, entries)
+        pitch = len(row.lefts), round(layout.width)
+        level = {pitch: row.margin} if len(row.lefts) > 1 else {}
+        return Item(
+            row.width, row.height, entries, exits, is_row=True, is_last=is_last, level=level
+        )
+
+    def _mark_places(self, step: Frame, column: Column) -> list[tuple[Vertex, float]]:
+        """Return the marks of omitted steps and how far to the right each is, lower ones first."""
+        x, found = 0.0, []
+        for mark in sorted(step.marks[column], key=lambda mark: self._mark_height(step, mark)):
+            width = self.size_of(mark)[0]
+            found.append((mark, x + width / 2))
+            x += width + MARK_GAP
+        return found
+
+    def _add_side_entries(self, step: Frame, entries: dict[Any, float]) -> None:
+        """Add the entries of wires that end at a mark, or at the side of a step."""
+        row = self.rows[step]
+        for pieces, edge in zip(self.tree.pieces, self.picture.edges, strict=True):
+            for _, _, _, sink in pieces:
+                if sink.item is not step or sink.port in entries:
+                    continue
+                column = sink.port[1]
+                if column in step.marks:
+                    places = {mark.id: x for mark, x in self._mark_places(step, column)}
+                    entries[sink.port] = row.lefts[column] + places[edge.target]
+                else:
+                    at = row.lefts[column] - SIDE_ENTRY
+                    width = self.layouts[step].width
+                    entries[sink.port] = at + width + 2 * SIDE_ENTRY if step.is_reversed else at
+
+    def _make_row(self, step: Frame) -> _Row:
+        layout, x, lefts = self.layouts[step], 0.0, {}
+        is_rolled = any(kind == "rolled" for kind, _ in step.columns) and bool(step.carried)
+        has_side_entry = any(
+            sink.item is step and isinstance(sink.port[0], tuple) and sink.port[0][0] == "side"
+            for pieces in self.tree.pieces for _, _, _, sink in pieces
+        )  # fmt: skip
+        margin = LOOP_MARGIN if is_rolled or has_side_entry else 0.0
+        x += margin
+        for column in step.columns:
+            lefts[column] = x
+            marks = step.marks.get(column, ())
+            wide = sum(self.size_of(mark)[0] + MARK_GAP for mark in marks) - MARK_GAP
+            x += (wide if marks else layout.width) + STEP_GAP
+        above = RAIL_GAP * (1 + len(step.carried)) if is_rolled else 0.0
+        return _Row(lefts, x - STEP_GAP + margin, layout.height + above, margin)
+
+    # -- outer frames first ------------------------------------------------------------------------
+
+    def _put(
+        self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place
+    ) -> None:
+        """Put everything inside of a frame where the frame is in the drawing."""
+        layout = self.layouts[frame]
+        self.places[frame, columns] = place
+        for slot, vertices in frame.slots.items():
+            for vertex in vertices:
+                if vertex.scope == scope:
+                    x, y = layout.corners[slot]
+                    w, h = self.sizes[slot]
+                    self.result.centres[vertex.id] = place((x + w / 2, y + h / 2))
+                    self.result.sizes[vertex.id] = w, h
+        for part, inner in frame.frames.items():
+            x, y = layout.corners[inner]
+            if not inner.is_step:
+                self._put_frame(inner, (*scope, part), columns, place, (x, y))
+                continue
+            for column, left in self.rows[inner].lefts.items():
+                kind, index = column
+                parts = {v.scope[: len(scope) + 1] for c in _vertices_in(inner) for v in [c]}
+                here = [s for s in parts if s[:-1] == scope and (s[-1].kind, s[-1].index) == column]
+                if not here:
+                    continue
+                at = x + left, y
+                if column in inner.marks:
+                    self._put_marks(inner, column, columns, place, at)
+                else:
+                    self._put_frame(inner, here[0], (*columns, column), place, at)
+
+    def _put_frame(
+        self, frame: Frame, scope: Scope, columns: tuple[Column, ...], place: _Place, at: Point
+    ) -> None:
+        layout = self.layouts[frame]
+        x, y = place(at)
+        left = x if place.sign > 0 else x - layout.width
+        crossed = [layout.width - x if place.sign < 0 else x for x in layout.exits.values()]
+        title_at = find_free_place(self.title_of(scope), crossed, layout.width)
+        placed = PlacedFrame(scope, (left, y), layout.width, layout.height, title_at)
+        self.result.frames.append(placed)
+        mirrored = frame.is_step and frame.is_reversed
+        inner = _Place(left, y) if (place.sign > 0) != mirrored else _Place(left + layout.width, y, -1)
+        self._put(frame, scope, columns, inner)
+
+    def _put_marks(self, step: Frame, column: Column, columns: Any, place: _Place, at: Point) -> None:
+        for mark, x in self._mark_places(step, column):
+            height = self._mark_height(step, mark)
+            self.result.centres[mark.id] = place((at[0] + x, at[1] + height))
+            self.result.sizes[mark.id] = self.size_of(mark)
+
+    def _mark_height(self, step: Frame, mark: Vertex) -> float:
+        """Return the height at which a mark is: that of the state that it continues."""
+        layout = self.layouts[step]
+        for edge in step.carried:
+            if edge.source == mark.id and self.tree.slots[edge.target] in step.chips:
+                slot = self.tree.slots[edge.target]
+                return layout.corners[slot][1] + self.sizes[slot][1] / 2
+        for edge in step.carried:
+            if edge.target == mark.id:
+                chain = self.tree.chains[edge.source]
+                at = next(i for i, (frame, _) in enumerate(chain) if frame is step)
+                way = [*[frame for frame, _ in chain[at + 1 :]], self.tree.slots[edge.source]]
+                return layout.corners[way[0]][1] + self._rise(way)
+        return layout.height / 2
+
+    # -- edges -------------------------------------------------------------------------------------
+
+    def _join(self, edge: Edge, pieces: list[Any]) -> Path:
+        """Join the pieces of an edge's way into one path."""
+        path: Path = []
+        for frame, columns, source, sink in pieces:
+            found = self.layouts[frame].paths.get((source, sink))
+            if found is None:  # this end is a mark
+                continue
+            place = self.places[frame, columns]
+            path += [(*place((x, y)), how) for x, y, how in found]
+        kinds = [self.picture.vertices[end].kind for end in (edge.source, edge.target)]
+        if kinds[0] == "steps":
+            (x, y), (_, h) = self.result.centres[edge.source], self.result.sizes[edge.source]
+            path.insert(0, (x, y + h / 2, "line"))
+        (x, y), (w, h) = self.result.centres[edge.target], self.result.sizes[edge.target]
+        if kinds[1] == "steps":
+            path.append((x, y - h / 2, "line"))
+        if kinds[1] == "state":  # from below to the left or right side of the step
+            side = w / 2 if path[-1][0] < x else -w / 2
+            path += [(path[-1][0], y, "line"), (x - side, y, "line")]
+        return path
+
+    def _carry(self, edge: Edge) -> Path:
+        """Return the path of a state from one step to another: straight, if both are level."""
+        (x, y), (w, _) = self.result.centres[edge.source], self.result.sizes[edge.source]
+        (u, v), (s, _) = self.result.centres[edge.target], self.result.sizes[edge.target]
+        sign = 1 if u > x else -1
+        start, end = x + sign * w / 2, u - sign * s / 2
+        if edge.lag:
+            return self._return(edge, y, v)
+        if abs(y - v) < 0.5:
+            return [(start, y, "line"), (end, v, "line")]
+        turn = end - sign * STEP_GAP / 2
+        return [(start, y, "line"), (turn, y, "line"), (turn, v, "line"), (end, v, "line")]
+
+    def _return(self, edge: Edge, y: float, v: float) -> Path:
+        """Return the path of a state that leaves a rolled step and enters it again."""
+        chain = self.tree.chains[edge.target]
+        step, columns = chain[-1][0], tuple(column for _, column in chain if column)
+        place, layout = self.places[step, columns], self.layouts[step]
+        (x, _), (w, _) = self.result.centres[edge.source], self.result.sizes[edge.source]
+        (u, _), (s, _) = self.result.centres[edge.target], self.result.sizes[edge.target]
+        number = 1 + [e.target for e in step.carried].index(edge.target)
+        far = RAIL_GAP * number
+        right, _ = place((layout.width + far, 0.0))
+        left, top = place((-far, layout.height + far))
+        sign = place.sign
+        return [
+            (x + sign * w / 2, y, "line"), (right, y, "line"), (right, top, "line"),
+            (left, top, "line"), (left, v, "line"), (u - sign * s / 2, v, "line"),
+        ]  # fmt: skip
+
+
+def find_free_place(width: float, crossed: list[float], room: float) -> float:
+    """Return where a title begins, so that no wire that crosses this side runs through it."""
+    start = 8.0
+    for x in sorted(crossed):
+        if start - 4 < x < start + width + 4:
+            start = x + 6
+    return start if start + width < room - 4 else 8.0
+
+
+def _vertices_in(frame: Frame) -> list[Vertex]:
+    """Return all vertices inside of a frame."""
+    own = [v for vertices in (*frame.slots.values(), *frame.marks.values()) for v in vertices]
+    return own + [v for inner in frame.frames.values() for v in _vertices_in(inner)]
+
+
+def _slots_in(frame: Frame) -> list[Any]:
+    """Return all slots inside of a frame."""
+    return [*frame.slots, *[slot for inner in frame.frames.values() for slot in _slots_in(inner)]]
