@@ -136,7 +136,8 @@ def _vertex_style(vertex: Vertex, look: Look) -> dict[str, str]:
     fill = {"op": theme.op, "parameter": theme.parameter, "fold": theme.fold}.get(
         vertex.kind, theme.leaf
     )
-    style = {**SHAPES[vertex.kind], "fillcolor": fill}
+    shape = "op" if vertex.kind == "fold" and vertex.formula else vertex.kind
+    style = {**SHAPES[shape], "fillcolor": fill}
     style["tooltip"] = _tooltip(format_scope(vertex.scope, "{}") or "outside of all scopes")
     if look.is_marked(vertex.values):
         style |= {"color": theme.gradient, "penwidth": "2.2"}

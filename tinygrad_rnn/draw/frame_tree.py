@@ -45,8 +45,14 @@ class Frame:
         The vertices that stand for omitted steps.
     wires : dict of Terminal to Wire
     chips : dict of key to the item that computes the next state, or None
+    last : set of hashable
+        The items that compute the next states. Nothing is to their right.
     carried : list of Edge
         The edges from one step to another.
+    is_reversed : bool
+        True if the states run from the last step to the first.
+    beside : list of pairs of hashable
+        Items of which the second continues the first in time, as a decoder does its encoder.
     """
 
     scope: Scope
@@ -59,6 +65,7 @@ class Frame:
     last: set[Hashable] = field(default_factory=set)
     carried: list[Edge] = field(default_factory=list)
     is_reversed: bool = False
+    beside: list[tuple[Hashable, Hashable]] = field(default_factory=list)
 
     @property
     def is_step(self) -> bool:
@@ -100,6 +107,7 @@ class FrameTree:
         for edge in picture.edges:
             uses[edge.source, edge.target] += 1
             self.pieces.append(self._lead(edge, uses[edge.source, edge.target]))
+        self._find_consecutive_loops()
 
     # -- vertices ----------------------------------------------------------------------------------
 
@@ -198,3 +206,38 @@ class FrameTree:
         if chip in step.chips and self.picture.vertices[edge.source].kind != "steps":
             step.chips[chip] = items
         return []
+
+    def _find_consecutive_loops(self) -> None:
+        """Note which loops continue others: their first states come from those, and nothing else.
+
+        An example is a decoder, which starts from the last state of its encoder.
+        """
+        made_in: dict[str, dict[Frame, Chain]] = {}
+        sources: dict[str, list[str]] = {}
+        for edge in self.picture.edges:
+            sources.setdefault(edge.target, []).append(edge.source)
+        starts: dict[Frame, dict[Frame, set[str]]] = {}
+        for name, vertex in self.picture.vertices.items():
+            came = {f: c for source in sources.get(name, []) for f, c in made_in.get(source, {}).items()}
+            chain = self.chains[name]
+            step = next((frame for frame, _ in chain if frame.is_step), None)
+            made_in[name] = {step: chain} if step else came
+            for before in came if step else ():
+                if before is not step:
+                    starts.setdefault(step, {}).setdefault(before, set()).add(vertex.kind)
+        for step, entered in starts.items():
+            for before, kinds in entered.items():
+                if "state" in kinds:
+                    self._put_beside(before, step)
+
+    def _put_beside(self, first: Frame, second: Frame) -> None:
+        """Put the frames around two loops side by side, where they are in one frame."""
+        frames = {frame.scope: frame for frame in self.walk()}
+        depth = next(i for i, (a, b) in enumerate(zip(first.scope, second.scope)) if a != b)
+        around = frames[first.scope[:depth]]
+        a, b = (frames[step.scope[: depth + 1]] for step in (first, second))
+        wires = [(w.source.item, s) for w in around.wires.values() for s in w.sinks]
+        used = {source for source, sink in wires if sink.item is b}
+        made = {sink.item for source, sink in wires if source is a}
+        between = [item for item in used & made if not isinstance(item, Frame)]
+        around.beside += [(a, between[0]), (between[0], b)] if between else [(a, b)]

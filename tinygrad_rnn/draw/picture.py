@@ -53,6 +53,9 @@ class Vertex:
         The number of ops that the vertex stands for.
     reach : int
         For a state: the number of time steps from its computation to its use.
+    carries : str
+        For the first state of a loop that has a name of its own: the name of the state in the
+        steps after it.
     formula : str
         For a named result: its formula, with the formulas of its unnamed terms inserted
         (``σ(x₀ @ W + h₀ @ U)``). It is empty if it would be longer than `MAX_FORMULA`.
@@ -75,6 +78,7 @@ class Vertex:
     ops: int = 0
     formula: str = ""
     reach: int = 0
+    carries: str = ""
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..layout.arrange import arrange
-from ..layout.boxes import Arrangement, Chip, Item, Path, Point
+from ..layout.boxes import FRAME, Arrangement, Chip, Item, Path, Point
 from ..layout.channels import RAIL_GAP
 from ..scope_part import Scope
 from .frame_tree import Column, Frame, FrameTree
@@ -19,8 +19,8 @@ from .picture import Edge, Picture, Vertex
 
 STEP_GAP = 26.0
 """The distance of two steps."""
-TITLE = 14.0
-"""The height of a frame's title."""
+TITLE, TITLE_AT = 14.0, 8.0
+"""The height of a frame's title, and where it begins."""
 LOOP_MARGIN = 22.0
 """Space beside the steps, for a state that returns to a rolled step or comes from outside."""
 SIDE_ENTRY = 12.0
@@ -95,6 +95,7 @@ class Placer:
         self.tree = FrameTree(picture)
         self.layouts: dict[Frame, Arrangement] = {}
         self.levels: dict[Frame, dict[Any, float]] = {}
+        self.equals: dict[int, list[Frame]] = {}
         self.rows: dict[Frame, _Row] = {}
         self.sizes: dict[Any, tuple[float, float]] = {}
         self.places: dict[tuple[Frame, tuple[Column, ...]], _Place] = {}
@@ -102,11 +103,11 @@ class Placer:
 
     def place(self) -> Placement:
         """Return the places of everything."""
-        for frame in reversed(self.tree.walk()):
-            self.layouts[frame] = self._arrange(frame)
-            if frame.is_step:
-                self.rows[frame] = self._make_row(frame)
-        root = self.layouts[self.tree.root]
+        frames = self.tree.walk()
+        for frame in frames:
+            if frame.is_step and len(frame.columns) > 1:
+                self.equals.setdefault(len(frame.columns), []).append(frame)
+        root = self._layout(self.tree.root)
         self.result.width, self.result.height = root.width, root.height
         self._put(self.tree.root, (), (), _Place(0.0, 0.0))
         for edge, pieces in zip(self.picture.edges, self.tree.pieces, strict=True):
@@ -114,6 +115,24 @@ class Placer:
         return self.result
 
     # -- inner frames first ------------------------------------------------------------------------
+
+    def _layout(self, frame: Frame) -> Arrangement:
+        """Return the layout of a frame, which is made when it is first needed."""
+        if frame not in self.layouts:
+            self.layouts[frame] = self._arrange(frame)
+        return self.layouts[frame]
+
+    def _row(self, step: Frame) -> _Row:
+        """Return the row of a loop's steps. Loops with equally many steps get equal columns."""
+        if step not in self.rows:
+            alike = [
+                other for other in self.equals.get(len(step.columns), [step])
+                if other is step or not _are_nested(step.scope, other.scope)
+            ]  # fmt: skip
+            width = max(self._layout(other).width for other in alike)
+            self._layout(step).widen(width)
+            self.rows[step] = self._make_row(step)
+        return self.rows[step]
 
     def _arrange(self, frame: Frame) -> Arrangement:
         items: dict[Any, Item] = {}
@@ -132,10 +151,14 @@ class Placer:
             rise = self._rise(way)
             chips[slot] = Chip(*self.sizes[slot], way[0] if way else None, rise)
         title = self.title_of(frame.scope)
+        ports = [wire.source.port for wire in frame.wires.values() if wire.source.item == FRAME]
         layout = arrange(
             {key: items[key] for key in keys}, list(frame.wires.values()), chips,
             pad_above=TITLE if title else 0.0, least_width=title + 20 if title else 0.0,
+            beside=frame.beside, left=[port for port in ports if _is_state(port)],
         )  # fmt: skip
+        if title:
+            layout.widen(layout.width + 2 * find_missing_room(title, layout))
         self.levels[frame] = {} if frame.is_step else {
             level: x + layout.corners[key][0]
             for key, item in items.items() for level, x in item.level.items()
@@ -152,14 +175,14 @@ class Placer:
         return height
 
     def _item(self, inner: Frame, *, is_last: bool) -> Item:
-        layout = self.layouts[inner]
+        layout = self._layout(inner)
         if not inner.is_step:
-            level = self.levels[inner]
+            level = self.levels[inner] or {(layout.width, layout.height): 0.0}
             return Item(
                 layout.width, layout.height, layout.entries, layout.exits, is_last=is_last,
                 level=level,
             )  # fmt: skip
-        row = self.rows[inner]
+        row = self._row(inner)
         entries: dict[Any, float] = {}
         exits: dict[Any, float] = {}
         for column, left in row.lefts.items():
@@ -260,7 +283,7 @@ class Placer:
         x, y = place(at)
         left = x if place.sign > 0 else x - layout.width
         crossed = [layout.width - x if place.sign < 0 else x for x in layout.exits.values()]
-        title_at = find_free_place(self.title_of(scope), crossed, layout.width)
+        title_at = find_free_place(self.title_of(scope), crossed)
         placed = PlacedFrame(scope, (left, y), layout.width, layout.height, title_at)
         self.result.frames.append(placed)
         mirrored = frame.is_step and frame.is_reversed
@@ -342,13 +365,30 @@ class Placer:
         ]  # fmt: skip
 
 
-def find_free_place(width: float, crossed: list[float], room: float) -> float:
+def _is_state(slot: Any) -> bool:
+    """Return whether a slot is that of a chip."""
+    return isinstance(slot, tuple) and len(slot) == 3 and slot[1][0] == "state"
+
+
+def _are_nested(a: Scope, b: Scope) -> bool:
+    """Return whether one of two frames is inside of the other."""
+    return a[: len(b)] == b or b[: len(a)] == a
+
+
+def find_free_place(width: float, crossed: list[float]) -> float:
     """Return where a title begins, so that no wire that crosses this side runs through it."""
-    start = 8.0
+    start = TITLE_AT
     for x in sorted(crossed):
         if start - 4 < x < start + width + 4:
             start = x + 6
-    return start if start + width < room - 4 else 8.0
+    return start
+
+
+def find_missing_room(title: float, layout: Arrangement) -> float:
+    """Return by how much a frame must grow to the left, so that no wire crosses its title."""
+    if find_free_place(title, list(layout.exits.values())) + title < layout.width - 4:
+        return 0.0
+    return TITLE_AT + title + 5 - min(layout.exits.values())
 
 
 def _vertices_in(frame: Frame) -> list[Vertex]:

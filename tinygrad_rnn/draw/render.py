@@ -30,8 +30,8 @@ def find_engines(form: str) -> list[list[str]]:
         If neither the program ``dot`` nor the package `pygraphviz` is installed.
     """
     engines = []
-    if neato := shutil.which("neato"):
-        engines.append([neato, "-n2", f"-T{form}"])
+    if dot := shutil.which("dot"):
+        engines.append([dot, "-Kneato", "-n2", f"-T{form}"])
     if find_spec("pygraphviz"):
         engines.append([sys.executable, "-c", _PYGRAPHVIZ, form])
     if not engines:

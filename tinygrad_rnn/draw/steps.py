@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
-from ..analysis.labels import find_initial_states
+from ..analysis.labels import SUBSCRIPTS, find_initial_states
 from ..analysis.scopes import Loop, is_nested, loop_of, once_per_scope
 from ..graph import Value
 from ..scope_part import Scope, ScopePart
@@ -46,16 +47,18 @@ def add_states(picture: Picture) -> Picture:
     edges: list[Edge] = []
     for edge in picture.edges:
         source, target = picture.vertices[edge.source], picture.vertices[edge.target]
-        before, after = places[edge.source], places[edge.target]
-        made = (
-            (after[0], starts[source.values[0]])
-            if after and len(begin.get(source.id, ())) > 1
-            else before
+        place = places[edge.target]
+        is_shared = place and len(begin.get(source.id, ())) > 1
+        crossing = (
+            (place, starts[source.values[0]])
+            if is_shared
+            else find_crossing(source.scope, target.scope)
         )
-        if not made or not after or made[0] != after[0] or made[1] == after[1]:
+        if crossing is None:
             edges.append(edge)
             continue
-        name = f"{source.id}_in{after[1]}"
+        after, made = crossing
+        name = "_".join([f"{source.id}_in{after[1]}", *_inner_steps(after[0])])
         if name not in states:
             states[name] = Vertex(
                 name,
@@ -64,7 +67,7 @@ def add_states(picture: Picture) -> Picture:
                 "" if source.name else source.text,
                 _step_scope(*after),
                 source.values,
-                reach=abs(after[1] - made[1]),
+                reach=abs(after[1] - made),
             )
             edges.append(Edge(source.id, name, edge.values))
             if source.name:
@@ -89,7 +92,96 @@ def add_states(picture: Picture) -> Picture:
         if name in first_use and first_use[name] not in vertices:
             vertices[first_use[name]] = states[first_use[name]]
         vertices[name] = vertex
-    return Picture({**vertices, **states}, edges, list(picture.notes))
+    return _add_computed_starts(Picture({**vertices, **states}, edges, list(picture.notes)))
+
+
+def _add_computed_starts(picture: Picture) -> Picture:
+    """Return `picture` with a state vertex where a computed value enters a loop as its first state.
+
+    The first step uses such a value as other steps use the state of the step before: by the same
+    ops. Without the vertex, its edges would lead into the middle of the first step.
+    """
+    sources = {edge.target: edge.source for edge in picture.edges}
+    uses: dict[tuple[Scope, str, int], set[Any]] = {}
+    for edge in picture.edges:
+        source, target = picture.vertices[edge.source], picture.vertices[edge.target]
+        entry = find_entry(source.scope, target.scope)
+        if source.kind == "state":
+            own = source.scope[:-1], source.scope[-1].index
+            uses.setdefault((own[0], edge.source, own[1]), set()).add(_role(target, own[0]))
+        if entry and target.kind != "state":
+            role = _role(target, entry[0])
+            uses.setdefault((entry[0], edge.source, entry[1]), set()).add(role)
+    roles: dict[Scope, dict[frozenset[Any], Vertex]] = {}
+    filled: set[tuple[Scope, int, frozenset[Any]]] = set()
+    for (loop, source, step), found in uses.items():
+        vertex = picture.vertices[source]
+        if vertex.kind == "state" and vertex.scope[:-1] == loop:
+            filled.add((loop, step, frozenset(found)))
+            if source in sources:
+                roles.setdefault(loop, {})[frozenset(found)] = vertex
+    starts: dict[tuple[str, Scope, int], Vertex] = {}
+    for (loop, source, step), found in uses.items():
+        key, vertex = frozenset(found), picture.vertices[source]
+        state = roles.get(loop, {}).get(key)
+        if state is None or (loop, step, key) in filled or vertex.kind == "steps":
+            continue
+        carried = state.values[0].name or "" if state.values else ""
+        name = vertex.name or carried + str(step - state.reach).translate(SUBSCRIPTS)
+        starts[source, loop, step] = Vertex(
+            "_".join([f"{source}_in{step}", *_inner_steps(loop)]), "state", name if carried or vertex.name else "",
+            "" if carried or vertex.name else "·", _step_scope(loop, step), vertex.values,
+            reach=state.reach, carries=carried,
+        )  # fmt: skip
+    if not starts:
+        return picture
+    edges: dict[Edge, None] = {}
+    for edge in picture.edges:
+        ends = picture.vertices[edge.source].scope, picture.vertices[edge.target].scope
+        place = find_entry(*ends)
+        start = starts.get((edge.source, *place)) if place else None
+        if start is not None:
+            edges[Edge(edge.source, start.id, edge.values)] = None
+            edge = replace(edge, source=start.id)
+        edges[edge] = None
+    vertices: dict[str, Vertex] = {}
+    for name, vertex in picture.vertices.items():
+        for start in starts.values():
+            if vertex.scope[: len(start.scope)] == start.scope:
+                vertices.setdefault(start.id, start)
+        vertices[name] = vertex
+    return Picture(vertices, list(edges), picture.notes)
+
+
+def _role(vertex: Vertex, loop: Scope) -> Any:
+    """Return what a vertex is in its step, whatever the step."""
+    return vertex.scope[len(loop) + 1 :], key_across_steps(vertex)
+
+
+def find_crossing(made: Scope, used: Scope) -> tuple[Loop, int] | None:
+    """Return the loop and the step in which a value of another step is used, and that other step.
+
+    None if both scopes are in the same steps of all loops that they share.
+    """
+    for i, (a, b) in enumerate(zip(made, used, strict=False)):
+        if a != b:
+            return ((used[:i], b.index), a.index) if a.is_step and b.is_step else None
+    return None
+
+
+def find_entry(made: Scope, used: Scope) -> Loop | None:
+    """Return the outermost loop around `used` that is not around `made`, and its step."""
+    same = next(
+        (i for i, (a, b) in enumerate(zip(made, used, strict=False)) if a != b),
+        min(len(made), len(used)),
+    )
+    step = next((i for i in range(same, len(used)) if used[i].is_step), None)
+    return None if step is None else (used[:step], used[step].index)
+
+
+def _inner_steps(loop: Scope) -> list[str]:
+    """Return the steps of the loops around a loop, for ids."""
+    return [str(part.index) for part in loop if part.is_step]
 
 
 def _step_scope(loop: Scope, step: int) -> Scope:
@@ -175,5 +267,6 @@ def key_across_steps(vertex: Vertex) -> tuple:
     if vertex.kind == "fold":
         return vertex.kind, SUBSCRIPT.sub("", vertex.name), ""
     if vertex.kind == "state":
-        return vertex.kind, value.name if value is not None else "", vertex.reach
+        own = value.name if value is not None else ""
+        return vertex.kind, vertex.carries or own, vertex.reach
     return vertex.kind, value.name if value is not None else "", made.op.name if made else ""

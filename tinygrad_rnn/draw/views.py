@@ -87,7 +87,7 @@ def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Pictu
             scope = fold if is_time(fold[-1]) else fold[:-1]
             boxes[fold] = Vertex(f"fold{number + len(boxes)}", "fold", _fold_name(fold), "", scope)
         if vertex.formula and fold[-1].kind == "terms":
-            boxes[fold] = replace(boxes[fold], text=vertex.formula)
+            boxes[fold] = replace(boxes[fold], text=vertex.formula, formula=vertex.formula)
         folds[name] = fold
     if not folds:
         return None
@@ -152,8 +152,8 @@ REARRANGING_OPS = {
 def find_parameters(picture: Picture) -> set[str]:
     """Return the ids of parameters, and of ops that count as parameters.
 
-    An op counts as a parameter if it belongs to a module, is outside of all time steps, and only
-    rearranges, adds or masks parameters. For example, it takes the rows of one gate from a weight
+    An op counts as a parameter if it belongs to a module, or to a time step, and only rearranges,
+    adds or masks parameters. For example, it takes the rows of one gate from a weight
     matrix. An op with data as an input does not count, even if the data are only an index, as in an
     embedding.
     """
@@ -164,8 +164,9 @@ def find_parameters(picture: Picture) -> set[str]:
     used = {edge.source for edge in picture.edges}
     parameters: set[str] = set()
     for name, vertex in picture.vertices.items():
-        modules = [part for part in vertex.scope if part.kind != "terms"]
-        is_op_of_module = vertex.kind == "op" and modules and not any(map(is_time, modules))
+        is_op_of_module = vertex.kind == "op" and any(
+            part.kind != "terms" for part in vertex.scope
+        )
         is_of_parameters = name in sources and parameters.issuperset(sources[name])
         if vertex.kind == "parameter" or (
             is_op_of_module

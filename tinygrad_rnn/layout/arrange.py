@@ -9,7 +9,7 @@ from typing import Any
 from .boxes import FRAME, Arrangement, Chip, Item, Path, Terminal, Wire
 from .channels import CALM, RAIL_GAP, SIDE, Channel
 from .coordinates import place_in_rows
-from .order import Spot, order_rows
+from .order import Spot, mirror_rows, order_rows
 from .ranks import rank_items
 
 SIDE_PAD = 10.0
@@ -34,6 +34,8 @@ def arrange(
     pad_above: float = 0.0,
     pad_left: float = 0.0,
     least_width: float = 0.0,
+    beside: Sequence[tuple[Any, Any]] = (),
+    left: Sequence[Any] = (),
 ) -> Arrangement:
     """Return the places of items and chips in a frame, and the paths of wires.
 
@@ -48,11 +50,17 @@ def arrange(
         Space for a title at this side, in points.
     least_width : float
         The width that the title needs.
+    beside : sequence of pairs of keys
+        Items that are to be side by side, the second to the right of the first.
+    left : sequence of ports
+        The wires that had better enter on the left, because they come from chips.
     """
     pads = pad_below, pad_above, pad_left
     spans = _find_spans(items)
-    found = _Frame(items, wires, chips or {}, pads, spans).arrange()
-    found = found or _Frame(items, wires, chips or {}, pads, dict.fromkeys(items, 1)).arrange()
+    found = _Frame(items, wires, chips or {}, pads, spans, beside, left).arrange()
+    if found is None:
+        flat = dict.fromkeys(items, 1)
+        found = _Frame(items, wires, chips or {}, pads, flat, beside, left).arrange()
     found.widen(least_width)
     return found
 
@@ -75,10 +83,15 @@ class _Frame:
         chips: Mapping[Any, Chip],
         pads: tuple[float, float, float],
         spans: dict[Any, int],
+        beside: Sequence[tuple[Any, Any]],
+        left: Sequence[Any],
     ):
         self.items, self.wires, self.chips, self.spans = items, wires, chips, spans
+        self.beside, self.left = beside, left
         self.pad_below, self.pad_above, self.pad_left = pads
-        self.rank = rank_items(spans, wires, [chip.made_by for chip in chips.values()])
+        self.rank = rank_items(
+            spans, wires, [chip.made_by for chip in chips.values()], beside
+        )
         self.last = max((row + spans[key] for key, row in self.rank.items()), default=1)
         self.rows: list[list[Spot]] = [[] for _ in range(self.last + 1)]
         self.spots: dict[Any, Spot] = {}
@@ -95,6 +108,14 @@ class _Frame:
         """Arrange everything, one question after another; None if a tall item does not fit."""
         self._make_spots()
         order_rows(self.rows)
+        leads_to = [
+            (near.place + 0.5) / len(self.rows[1])
+            for spot in self.rows[0]
+            for near, _, _ in spot.above
+            if spot.key[1] in self.left
+        ]
+        if leads_to and sum(leads_to) / len(leads_to) > 0.5:
+            mirror_rows(self.rows)
         self._spread_ports()
         self._tie_levels()
         place_in_rows(self.rows)
@@ -125,6 +146,8 @@ class _Frame:
                 self.bodies.append(body)
                 self.rows[row].append(body)
             self.tips[key].high |= item.exits or {}
+        for a, b in self.beside:
+            self.spots[b].after = self.spots[a]
         for wire in self.wires:
             if wire.source.item in self.chips:
                 self.routes += [
@@ -193,7 +216,8 @@ class _Frame:
         for key, item in self.items.items():
             for level, x in item.level.items():
                 other, there = first.setdefault(level, (self.spots[key], x))
-                if other is not self.spots[key]:
+                in_row = self.spots[key] in self.rows[self.rank[other.key]]
+                if other is not self.spots[key] and not in_row:
                     self.spots[key].tied.append((other, x, there))
                     other.tied.append((self.spots[key], there, x))
 
@@ -239,9 +263,9 @@ class _Frame:
                     channel.low.append((start, end, (route.sink, "low")))
                 else:
                     channel.bend(start, end)
-        for route in self.around:
+        for i, route in enumerate(self.around):
             a, b = route.spots
-            far = 1e6
+            far = self._find_gap(route, i, 1e6)
             up = self.channels[min(self._upper(route.source), self.last - 1)]
             up.low.append((self._x(a, "above", route.source.port), far, (route.source, "around")))
             down = self.channels[self._row(route.sink, self.last) - 1]
@@ -303,7 +327,19 @@ class _Frame:
             result.paths[route.source, route.sink] = path
         for i, route in enumerate(self.around):
             at = result.width - SIDE_PAD / 2 - RAIL_GAP * i
+            at = self._find_gap(route, i, at)
             result.paths[route.source, route.sink] = self._path_around(route, at, result)
+
+    def _find_gap(self, route: Route, number: int, far: float) -> float:
+        """Return where a wire that leads downwards passes the rows: beside its ends, or `far`."""
+        a, b = route.spots
+        low, high = self._row(route.sink, self.last), self._upper(route.source)
+        shift = 6.0 + (number % 3) * RAIL_GAP / 3
+        for x in (a.x + a.width + shift, b.x - shift, a.x - shift, b.x + b.width + shift):
+            rows = [spot for row in self.rows[low : high + 1] for spot in row]
+            if all(not spot.x - 3 < x < spot.x + spot.width + 3 for spot in rows):
+                return x
+        return far
 
     def _start(self, route: Route, result: Arrangement) -> tuple[float, float]:
         item, spot = route.source.item, route.spots[0]

@@ -90,7 +90,8 @@ def _wish(spot: Spot, sides: tuple[str, ...]) -> tuple[float, float]:
         for near, own, port in getattr(spot, side)
     ]  # fmt: skip
     if len(pulls) == 2 and len(sides) == 2 and spot.below and spot.above:
-        pulls = [max(pulls, key=lambda pull: pull[1])]
+        from_source = not spot.is_pass and not spot.below[0][0].below
+        pulls = [max(pulls[::-1] if from_source else pulls, key=lambda pull: pull[1])]
     pulls += [(other.x + there - here, TIE) for other, here, there in spot.tied]
     if spot.pin is not None:
         pulls.append((spot.pin, PIN))

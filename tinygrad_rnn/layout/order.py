@@ -25,6 +25,8 @@ class Spot:
         True if the spot must be at the end of its row.
     is_pass : bool
         True for a wire that passes, or ends at a side of the frame.
+    after : Spot or None
+        A spot that must be to the left of this one.
     tied : list of (Spot, float, float)
         Spots with which this one should be level in the first axis, whatever their rows: which
         place of this spot, which of the other, and how strong the tie is.
@@ -44,6 +46,7 @@ class Spot:
     above: list[tuple[Spot, Any, Any]] = field(default_factory=list)
     is_last: bool = False
     is_pass: bool = False
+    after: Spot | None = None
     tied: list[tuple[Spot, float, float]] = field(default_factory=list)
     x: float = 0.0
     pin: float | None = None
@@ -63,6 +66,8 @@ def order_rows(rows: list[list[Spot]]) -> None:
     The order with the fewest crossings of all sweeps is kept. The method is that of Sugiyama,
     Tagawa and Toda (1981).
     """
+    for row in rows:
+        _keep_pairs(row)
     _number(rows)
     best, fewest = [list(row) for row in rows], _count_crossings(rows)
     for sweep in range(SWEEPS):
@@ -76,6 +81,15 @@ def order_rows(rows: list[list[Spot]]) -> None:
             best, fewest = [list(row) for row in rows], crossings
     for row, kept in zip(rows, best, strict=True):
         row[:] = kept
+    _number(rows)
+
+
+def mirror_rows(rows: list[list[Spot]]) -> None:
+    """Reverse all rows, but for what must be at an end."""
+    for row in rows:
+        row.reverse()
+        row.sort(key=lambda spot: spot.is_last)
+        _keep_pairs(row)
     _number(rows)
 
 
@@ -102,8 +116,18 @@ def _sort_row(row: list[Spot], side: str, *, rightmost: bool) -> None:
     if rightmost:
         row.reverse()
     row.sort(key=lambda spot: (spot.is_last, means[spot]))
+    _keep_pairs(row)
     for i, spot in enumerate(row):
         spot.place = i
+
+
+def _keep_pairs(row: list[Spot]) -> None:
+    """Move each spot that continues another one to the right of it."""
+    for _ in range(sum(spot.after is not None for spot in row)):
+        for spot in [spot for spot in row if spot.after in row]:
+            if row.index(spot) < row.index(spot.after):
+                row.remove(spot)
+                row.insert(row.index(spot.after) + 1, spot)
 
 
 def _fraction(spot: Spot, side: str, port: Any) -> float:

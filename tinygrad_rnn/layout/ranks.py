@@ -11,7 +11,10 @@ Links = dict[Any, dict[Any, float]]
 
 
 def rank_items(
-    spans: Mapping[Any, int], wires: Iterable[Wire], makers: Iterable[Any]
+    spans: Mapping[Any, int],
+    wires: Iterable[Wire],
+    makers: Iterable[Any],
+    beside: Iterable[tuple[Any, Any]] = (),
 ) -> dict[Any, int]:
     """Return the rank of each item, from 1 on: the lowest of the rows that it occupies.
 
@@ -26,14 +29,17 @@ def rank_items(
     makers : iterable of hashable
         The items that compute the next states. No two of them get the same rank, because each state
         leaves its frame at the height of its maker.
+    beside : iterable of pairs of hashable
+        Items that are to be in one row, the second to the right of the first.
     """
+    level = _find_groups(beside)
     keys = list(spans)
     after: Links = {key: {} for key in keys}
     begins = dict.fromkeys(keys, 0.0)
     for wire in wires:
         for sink in wire.sinks:
             a, b = wire.source.item, sink.item
-            if a in spans and b in spans and a != b:
+            if a in spans and b in spans and a != b and (a not in level or level[a] is not level.get(b)):
                 after[a][b] = 1.0
             elif a == FRAME and b in spans:
                 begins[b] = 0.5
@@ -45,11 +51,23 @@ def rank_items(
     for a, b in zip(chain, chain[1:], strict=False):
         apart[a].setdefault(b, 0.0)
     rank = dict.fromkeys(order, 1)
-    for a in order:
-        for b in apart[a]:
-            rank[b] = max(rank[b], rank[a] + spans[a])
+    for _ in range(1 + len(level)):  # items that are side by side raise each other
+        for a in order:
+            for b in apart[a]:
+                rank[b] = max(rank[b], rank[a] + spans[a])
+        for group in level.values():
+            rank |= dict.fromkeys(group, max(rank[key] for key in group))
     _pull_to_uses(order, after, apart, begins, spans, rank)
     return rank
+
+
+def _find_groups(beside: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    """Return, for each item that is beside another, all items of that row."""
+    groups: dict[Any, list[Any]] = {}
+    for a, b in beside:
+        joined = list(dict.fromkeys([*groups.get(a, [a]), *groups.get(b, [b])]))
+        groups |= {key: joined for key in joined}
+    return groups
 
 
 def _sort_topologically(keys: list[Any], after: Links) -> list[Any]:
