@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -22,21 +23,24 @@ SMALL = 8
 """The greatest number of entries of an array whose numbers are written out."""
 
 
-def recorded_values(operation: str, output: Any) -> list[Value]:
-    """Return `output` and all recorded values that it was computed from, oldest first.
+def recorded_values(operation: str, *outputs: Any) -> list[Value]:
+    """Return the outputs and all recorded values that they were computed from, oldest first.
 
     Raises
     ------
     TypeError
-        If `output` has no graph.
+        If an output has no graph.
     """
-    if not isinstance(output, Value) or output.node is None:
-        graphless = "a Tensor without a graph, " if isinstance(output, Value) else ""
-        expected = "a Tensor that was computed from tensors with requires_grad=True"
-        fix = "pass the result of a computation, for example the loss, and compute it outside of "
-        got, fix = graphless + describe(output), f"{fix}tg.no_grad()"
-        raise argument_error(operation, "output", expected, got, fix, TypeError)
-    return toposort(output)[::-1]
+    found: dict[Value, None] = {}
+    for output in outputs:
+        if not isinstance(output, Value) or output.node is None:
+            graphless = "a Tensor without a graph, " if isinstance(output, Value) else ""
+            expected = "a Tensor that was computed from tensors with requires_grad=True"
+            fix = "pass the result of a computation, for example the loss, and compute it outside "
+            got, fix = graphless + describe(output), f"{fix}of tg.no_grad()"
+            raise argument_error(operation, "output", expected, got, fix, TypeError)
+        found |= dict.fromkeys(toposort(output))
+    return sorted(found, key=attrgetter("node.index"))
 
 
 def escape_unprintable(name: str) -> str:

@@ -5,24 +5,22 @@ Every node, frame and edge has its place already (`placing`), so all engines dra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import hypot, isfinite, log10
 from typing import Any
 
 from ..analysis.labels import escape_unprintable
 from ..analysis.scopes import Loop
 from ..scope_part import Scope, ScopePart, format_scope
-from .faces import face_of, html_lines, measure_face, norm_of, write_face
+from .caption import write_caption
+from .faces import face_of, html_lines, html_text, measure_face, norm_of, write_face
 from .frame_tree import is_time
 from .label_size import text_width
 from .look import Look
 from .orient import Orientation
 from .picture import Edge, Picture, Vertex, find_places
-from .placing import PlacedFrame, Placer
+from .placing import PlacedFrame, Placement, Placer
 from .splines import write_spline
-from .themes import Theme
-
-FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
-SMALL = 11.0
 
 SHAPES = {
     "op": {"shape": "box", "style": "rounded,filled"},
@@ -36,48 +34,54 @@ SHAPES = {
 """The outline of each kind of vertex. All are different, so no two kinds differ in colour alone."""
 
 
-def write_dot(picture: Picture, look: Look, title: str) -> str:
-    """Return `picture` as DOT text with `title` below it.
+def place(picture: Picture, look: Look) -> Placement:
+    """Return where everything in a picture is."""
+    turn = Orientation(look.direction)
+    lags = _find_lags(picture)
+
+    def size_of(vertex: Vertex) -> tuple[float, float]:
+        face = face_of(vertex, look, lags.get(vertex.id, 0))
+        return turn.size(*measure_face(face, vertex.kind))
+
+    def title_of(scope: Scope) -> float:
+        return text_width(_frame_title(scope), look.points)
+
+    return Placer(picture, size_of, title_of).place()
+
+
+def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequence[str]) -> str:
+    """Return `picture` as DOT text, with the notes below it.
 
     Equal pictures give equal text. Names may contain any characters.
     """
     import graphviz
 
-    theme = look.theme
+    theme, turn = look.theme, Orientation(look.direction)
     drawing = graphviz.Digraph(
         graph_attr={
-            "bgcolor": theme.paper, "fontname": FONT, "fontcolor": theme.faint, "fontsize": "11",
-            "label": html_lines(*title.split("\n")), "labelloc": "b", "labeljust": "l",
-            "splines": "true", "margin": "0", "pad": "0.06",
+            "bgcolor": theme.paper, "fontname": look.font, "fontcolor": theme.faint,
+            "fontsize": f"{look.points - 1:g}", "splines": "true", "margin": "0", "pad": "0.06",
+            "labelloc": "b", "labeljust": "l", "label": write_caption(look, notes),
+            **({"size": f"{look.width / 72:.3f},1000"} if look.width else {}),
         },
         node_attr={
-            "fontname": FONT, "fontsize": "12", "fontcolor": theme.ink, "color": theme.faint,
-            "fixedsize": "true", "margin": "0",
+            "fontname": look.font, "fontsize": f"{look.points:g}", "fontcolor": theme.ink,
+            "color": theme.faint, "fixedsize": "true", "margin": "0",
         },
         edge_attr={
-            "color": theme.faint, "arrowsize": "0.6",
-            "fontname": FONT, "fontsize": "10", "fontcolor": theme.faint,
+            "color": theme.faint, "arrowsize": "0.6", "fontname": look.font,
+            "fontsize": f"{look.points - 2:g}", "fontcolor": theme.faint,
         },
     )  # fmt: skip
-    lags = {edge.target: edge.lag for edge in picture.edges if edge.lag}
-    faces = {v.id: face_of(v, look, lags.get(v.id, 0)) for v in picture.vertices.values()}
-    turn = Orientation(look.direction)
-
-    def size_of(vertex: Vertex) -> tuple[float, float]:
-        return turn.size(*measure_face(faces[vertex.id], vertex.kind))
-
-    def title_of(scope: Scope) -> float:
-        return text_width(_frame_title(scope), SMALL)
-
-    placement = Placer(picture, size_of, title_of).place()
     _add_frames(drawing, placement.frames, look, turn)
+    lags = _find_lags(picture)
     for vertex in picture.vertices.values():
         style = _vertex_style(vertex, look)
         width, height = turn.size(*placement.sizes[vertex.id])
         x, y = turn.point(placement.centres[vertex.id])
-        place = {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
-        style |= {"label": write_face(faces[vertex.id]), **place, "pos": f"{x:.2f},{y:.2f}"}
-        drawing.node(vertex.id, **style)
+        size = {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
+        label = write_face(face_of(vertex, look, lags.get(vertex.id, 0)))
+        drawing.node(vertex.id, **style, **size, label=label, pos=f"{x:.2f},{y:.2f}")
     show_widths = "grad" in look.show and look.backward_done
     widths = _edge_widths(picture) if show_widths else {}
     places = find_places(picture)
@@ -85,7 +89,26 @@ def write_dot(picture: Picture, look: Look, title: str) -> str:
         style = _edge_style(edge, places, look, widths.get(number))
         style["pos"] = write_spline(turn.path(path))
         drawing.edge(edge.source, edge.target, **style)
+    if look.title:
+        _add_title(drawing, placement, look, turn)
     return drawing.source
+
+
+def _find_lags(picture: Picture) -> dict[str, int]:
+    """Return how many steps a state is carried, by the id of its vertex, if steps are rolled up."""
+    return {edge.target: edge.lag for edge in picture.edges if edge.lag}
+
+
+def _add_title(drawing: Any, placement: Placement, look: Look, turn: Orientation) -> None:
+    """Add the title in bold, above the middle of the figure."""
+    x, _, right, top = turn.box((0.0, 0.0), placement.width, placement.height)
+    size = look.points * 1.25
+    wide = text_width(look.title, size, bold=True)
+    drawing.node(
+        "title", shape="plaintext", pos=f"{(x + right) / 2:.2f},{top + 1.4 * size:.2f}",
+        label=f'<<b><font point-size="{size:g}">{html_text(look.title)}</font></b>>',
+        width=f"{wide / 72:.3f}", height=f"{1.3 * size / 72:.3f}",
+    )  # fmt: skip
 
 
 def _add_frames(drawing: Any, frames: list[PlacedFrame], look: Look, turn: Orientation) -> None:
@@ -96,10 +119,10 @@ def _add_frames(drawing: Any, frames: list[PlacedFrame], look: Look, turn: Orien
         title = _frame_title(frame.scope)
         box = graphviz.Digraph(name=f"cluster{number}")
         x, y, right, top = turn.box(frame.corner, frame.width, frame.height)
-        style = _frame_style(frame.scope[-1], look.theme)
+        style = _frame_style(frame.scope[-1], look)
         style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
         if title:
-            wide = text_width(title, SMALL)
+            wide = text_width(title, look.points)
             style |= {"label": html_lines(title), "lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
             style |= {"lwidth": f"{wide / 72:.2f}", "lheight": "0.2"}
         box.attr(**style)
@@ -116,17 +139,17 @@ def _frame_title(scope: Scope) -> str:
     return scope[-1].format("t = {}")
 
 
-def _frame_style(part: ScopePart, theme: Theme) -> dict[str, str]:
+def _frame_style(part: ScopePart, look: Look) -> dict[str, str]:
     """Return the attributes of a frame. Time steps have a colour of their own."""
     return {
         "style": "rounded,filled",
-        "fontcolor": theme.faint,
-        "fontname": FONT,
-        "fontsize": "11",
+        "fontcolor": look.theme.faint,
+        "fontname": look.font,
+        "fontsize": f"{look.points - 1:g}",
         "penwidth": "0.7",
-        "color": theme.faint,
+        "color": look.theme.faint,
         "label": "",
-        "fillcolor": theme.step if is_time(part) else theme.cluster,
+        "fillcolor": look.theme.step if is_time(part) else look.theme.cluster,
     }
 
 

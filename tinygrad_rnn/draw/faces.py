@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -16,8 +17,11 @@ from .picture import Vertex
 ROWS, COLUMNS = 6, 6
 """An array up to this size is written out. For a larger array, its range and norm are shown."""
 
-NAME, DETAIL = 12.0, 9.0
-"""The sizes of the first line and of the others, in points."""
+
+LONG = 24
+"""The greatest number of characters in the first line of a box."""
+
+OPERATOR = re.compile(r" (?=[+−⊙@/=] )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class Span:
     """A piece of text in one style."""
 
     text: str
-    points: float = NAME
+    points: float
     color: str = ""
     bold: bool = False
 
@@ -40,31 +44,51 @@ def face_of(vertex: Vertex, look: Look, lag: int) -> Face:
     If one drawn step stands for all, `lag` is the number of steps from the computation of a state
     to its use. Otherwise `lag` is 0.
     """
-    theme = look.theme
-    title = [Span(vertex.name, bold=True)] if vertex.name else []
+    theme, big, small = look.theme, look.points, look.small
+    title = [Span(vertex.name, big, bold=True)] if vertex.name else []
+    first, *rest = _wrap(vertex.text, len(vertex.name))
     if vertex.text or not vertex.name:
-        title.append(Span(f"  {vertex.text}" if title else vertex.text or " "))
+        title.append(Span(f"  {first}" if title else first or " ", big))
     if vertex.kind == "state":
         # The lag is written here because a label along the edge would lie across frames.
         late = f"  t{-lag:+} → t".replace("-", "−")
-        return [[*title, *([Span(late, DETAIL, theme.state)] if lag else [])]]
-    face = [title]
+        return [[*title, *([Span(late, small, theme.state)] if lag else [])]]
+    face = [title, *([Span(line, big)] for line in rest)]
     if vertex.kind == "steps":
         return face
     # An unnamed leaf has its shape in its text.
     has_shape_row = vertex.shapes and (vertex.kind not in ("input", "constant") or vertex.name)
     if "shape" in look.show and has_shape_row:
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
-        face.append([Span(" ".join(shapes), DETAIL, theme.faint)])
+        face.append([Span(" ".join(shapes), small, theme.faint)])
     if len(vertex.values) == 1:
         (value,) = vertex.values
         if "value" in look.show:
-            face += [[Span(line, DETAIL, theme.faint)] for line in _format_array(value.array)]
+            face += [[Span(line, small, theme.faint)] for line in _format_array(value.array)]
         if "grad" in look.show and value.tracked:
             gradient = value.grad if look.backward_done else None
             first, *others = ["—"] if gradient is None else _format_array(gradient)
-            face += [[Span(line, DETAIL, theme.gradient)] for line in (f"∂ {first}", *others)]
+            face += [[Span(line, small, theme.gradient)] for line in (f"∂ {first}", *others)]
     return face
+
+
+def _wrap(formula: str, used: int) -> list[str]:
+    """Return a formula in one line, or in two if it is long, cut before an operator.
+
+    `used` characters stand before the first line.
+    """
+    if used + len(formula) <= LONG:
+        return [formula]
+    whole, costs = used + 2 + len(formula), {}
+    for match in OPERATOR.finditer(formula):
+        i = match.start()
+        depth = formula[:i].count("(") - formula[:i].count(")")
+        tight = formula[i + 1] not in "+−"
+        costs[i] = max(used + 2 + i, len(formula) - i) + 2 * depth + 3 * tight
+    cut = min(costs, key=costs.__getitem__, default=0)
+    if not cut or max(used + 2 + cut, len(formula) - cut) > 0.8 * whole:
+        return [formula]
+    return [formula[:cut], formula[cut + 1 :]]
 
 
 def write_face(face: Face) -> str:
@@ -93,7 +117,7 @@ def measure_face(face: Face, kind: str) -> tuple[float, float]:
 
 def _write_span(span: Span) -> str:
     text = html_text(span.text)
-    if span.points != NAME:
+    if span.color:
         text = f'<font point-size="{span.points:g}" color="{span.color}">{text}</font>'
     return f"<b>{text}</b>" if span.bold else text
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import check
@@ -13,8 +15,13 @@ from ..analysis.scopes import loop_of, plain_scope
 from ..errors import argument_error, describe, format_count
 from ..graph import Value
 from . import options, views
-from .fit import MAX_VERTICES, shrink_to_fit
+from .dot import place, write_dot
+from .fit import SCREEN, choose_view, shrink_to_fit
+from .look import FONT, Look
+from .orient import Orientation
+from .patience import say_if_slow
 from .picture import Edge, Picture, Vertex, build_picture
+from .placing import Placement
 from .roll import roll_steps
 from .steps import add_states, keep_steps
 from .themes import THEMES
@@ -47,13 +54,35 @@ class Graph:
     def __init__(
         self,
         values: list[Value],
-        picture: Picture,
-        look: dict[str, Any],
-        marked: frozenset[Value] | None,
+        outputs: list[Value],
+        make_picture: Callable[[Graph], Picture],
+        look: Look,
         paths: int | None,
     ):
-        self._values, self._picture, self._look, self._marked = values, picture, look, marked
-        self.paths = paths
+        self._values, self._outputs, self._make_picture = values, outputs, make_picture
+        self._own_look, self.paths = look, paths
+        self._placements: dict[bool, Placement] = {}
+
+    @cached_property
+    def _picture(self) -> Picture:
+        return self._make_picture(self)
+
+    @property
+    def _look(self) -> Look:
+        return replace(self._own_look, backward_done=self.status == "backward done")
+
+    def _place(self) -> Placement:
+        """Return the places of everything in the picture."""
+        look = self._look
+        if look.backward_done not in self._placements:
+            with say_if_slow(f"laying out {format_count(len(self._picture.vertices), 'node')}"):
+                self._placements[look.backward_done] = place(self._picture, look)
+        return self._placements[look.backward_done]
+
+    def _measure(self, picture: Picture) -> tuple[float, float]:
+        """Return the width and the height of the drawing of a picture, in points."""
+        placed = place(picture, self._look)
+        return Orientation(self._look.direction).size(placed.width, placed.height)
 
     @property
     def nodes(self) -> list[Vertex]:
@@ -68,7 +97,8 @@ class Graph:
     @property
     def status(self) -> str:
         """``"backward done"`` after a backward pass through the graph, else ``"forward only"``."""
-        return "backward done" if self._values[-1].node.used else "forward only"
+        done = any(output.node.used for output in self._outputs)
+        return "backward done" if done else "forward only"
 
     @property
     def notes(self) -> list[str]:
@@ -106,10 +136,7 @@ class Graph:
     def dot(self) -> str:
         """Return this view in the DOT language.
 
-        Raises
-        ------
-        ValueError
-            If more nodes are visible than can be drawn. The message says how to fold them.
+        All nodes, frames and edges have their places in the text: ``neato -n2`` draws them there.
 
         Examples
         --------
@@ -118,21 +145,7 @@ class Graph:
         >>> tg.graph(w.sum()).dot().splitlines()[0]
         'digraph {'
         """
-        from .dot import write_dot
-        from .look import Look
-
-        if len(self._picture.vertices) > MAX_VERTICES:
-            count = f"{len(self._picture.vertices):,}"
-            raise argument_error(
-                "graph.dot",
-                "fold",
-                expected=f"at most {MAX_VERTICES} visible nodes",
-                got=f"{count}, which cannot be folded into fewer",
-                fix="record parts under tg.scope(name) and pass fold=1, "
-                "or use graph.text(), which has no limit",
-            )
-        look = Look(**self._look, marked=self._marked, backward_done=self.status == "backward done")
-        return write_dot(self._picture, look, "\n".join(self.notes))
+        return write_dot(self._picture, self._place(), self._look, self.notes)
 
     def svg(self) -> str:
         """Return this view as SVG text.
@@ -201,7 +214,8 @@ class Graph:
         -------
         dict
             The keys are ``"nodes"``, ``"edges"``, ``"scopes"``, ``"steps"``, ``"status"`` and
-            ``"notes"``. Edges refer to nodes by their ``"id"``.
+            ``"notes"``. Edges refer to nodes by their ``"id"``. If `show` asks for them, a node has
+            ``"value"`` and ``"grad"``; a gradient that is not known is None.
 
         Examples
         --------
@@ -225,6 +239,7 @@ class Graph:
                     "scope": list(plain_scope(v.scope)),
                     "shapes": v.shapes,
                     "ops": v.ops,
+                    **self._numbers(v),
                 }
                 for v in self.nodes
             ],
@@ -237,6 +252,17 @@ class Graph:
                 {place[1] for v in self.nodes if (place := loop_of(v.scope)) and v.kind != "steps"}
             ),
         }
+
+    def _numbers(self, vertex: Vertex) -> dict[str, Any]:
+        """Return the value and the gradient of a vertex as lists, if `show` asks for them."""
+        numbers: dict[str, Any] = {}
+        for value in vertex.values if len(vertex.values) == 1 else ():
+            if "value" in self._look.show:
+                numbers["value"] = value.array.tolist()
+            if "grad" in self._look.show and value.tracked:
+                known = self._look.backward_done and value.grad is not None
+                numbers["grad"] = value.grad.tolist() if known else None
+        return numbers
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         """Return what a notebook shows: the equations and, if it can be drawn, the picture.
@@ -262,22 +288,30 @@ def graph(
     show: str | Iterable[str] = "shape",
     steps: str | None = None,
     roll: bool = False,
-    fold: int | str | Sequence[int | str] = (),
+    fold: int | str | Sequence[int | str] | None = None,
     parameters: str | None = None,
     highlight: Any = None,
     theme: str = "light",
     direction: str = "up",
+    width: str | float | None = None,
+    title: str = "",
+    note: bool = True,
+    legend: bool = False,
+    font: str = FONT,
+    font_size: float = 12.0,
 ) -> Graph:
     """Return the computation graph of `output`, to read, to draw and to save.
 
     The graph is the one that was recorded. Nothing is computed or changed, so `graph` can be called
-    before or after `backward`.
+    before or after `backward`. Without `steps`, `roll`, `fold` and `parameters`, the most detailed
+    view that can be read on a screen is drawn: every op of a small graph, the gates of a larger
+    one, then whole time steps. A note says which view it is.
 
     Parameters
     ----------
-    output : Tensor
+    output : Tensor, or sequence of Tensors
         The result of a computation, for example a loss, or a gradient made with
-        ``create_graph=True``.
+        ``create_graph=True``. Several results are drawn in one picture.
     show : {"shape", "value", "grad"}, or several, separated by commas
         The details to write under each name. A missing gradient is shown as "—"; intermediate
         results have gradients only after ``backward(retain_grads=True)``. With "grad", an edge is
@@ -288,21 +322,35 @@ def graph(
         and the last. Each "…" stands for omitted steps. `steps` cannot be combined with `roll`.
     roll : bool
         Draw one time step in place of all. An edge brings in the state of the previous step, t−1.
-    fold : int or str, or a sequence of them
+    fold : int or str, or a sequence of them, optional
         Draw one box in place of each scope at this depth, with this name, or with this path (for
         example ``"gru / layer 0"``). A scope is a module, a layer, a ``tg.scope``, or a named
-        result with the unnamed results in its formula. ``"names"`` gives every named result a box
-        with its whole formula.
+        result with the unnamed results in its formula. ``"gate"`` gives every named result a box
+        with its whole formula (``"names"`` is the same), ``"step"`` gives every time step a box,
+        and ``"module"`` every outermost module. ``()`` shows every op.
     parameters : {"once", "chips", "hide"}, optional
         Draw each parameter once ("once"), at each of its uses ("chips"), or not at all ("hide").
         The default is "chips" if `roll` is True, else "once".
     highlight : Tensor, optional
         Mark every path along which the gradient flows from `output` to this Tensor, and count the
         paths.
-    theme : {"light", "dark", "print"}
-        The colours.
+    theme : {"light", "dark", "auto", "print"}
+        The colours. An SVG with "auto" is light or dark as the reader's page is.
     direction : {"up", "down", "right"}
         The direction in which data flows. With "up" and "down", time goes to the right.
+    width : {"column", "page", "slide"} or float, optional
+        The width on paper: 3.5, 6.5 or 12 inches, or a number of points. The drawing is not wider,
+        and the view is the most detailed one whose letters are not smaller than 6 points.
+    title : str
+        A line above the figure.
+    note : bool
+        If False, leave out the lines below the figure.
+    legend : bool
+        If True, explain shapes and colours below the figure.
+    font : str
+        The names of fonts, in order of preference, separated by commas.
+    font_size : float
+        The size of the letters of names, in points. Details are three quarters as large.
 
     Returns
     -------
@@ -311,7 +359,7 @@ def graph(
     Raises
     ------
     TypeError
-        If `output` has no graph, or if `show`, `fold` or `roll` has the wrong type.
+        If `output` has no graph, or if an option has the wrong type.
     ValueError
         If an option has a value that is not listed above, or if the graph does not contain the
         scope in `fold` or the Tensor `highlight`.
@@ -326,15 +374,23 @@ def graph(
     >>> g.paths
     2
     """
-    values = recorded_values("graph", output)
+    outputs = options.parse_outputs(output)
+    values = recorded_values("graph", *outputs)
     kept, folds = options.parse_steps(steps, roll=roll), options.parse_fold(fold)
+    is_free = kept is None and not roll and fold is None and parameters is None
     parameters = parameters or ("chips" if roll else "once")
     check.one_of("graph", "parameters", parameters, ("once", "chips", "hide"))
-    look = {
-        "direction": check.one_of("graph", "direction", direction, ("up", "down", "right")),
-        "show": options.parse_show(show),
-        "theme": THEMES[check.one_of("graph", "theme", theme, THEMES)],
-    }
+    look = Look(
+        show=options.parse_show(show),
+        theme=THEMES[check.one_of("graph", "theme", theme, THEMES)],
+        direction=check.one_of("graph", "direction", direction, ("up", "down", "right")),
+        width=options.parse_width(width),
+        title=check.instance("graph", "title", title, str, "a str", 'write title="…"'),
+        note=check.flag("graph", "note", note),
+        legend=check.flag("graph", "legend", legend),
+        font=check.instance("graph", "font", font, str, "a str", 'write font="Times"'),
+        points=options.parse_font_size(font_size),
+    )
     picture = build_picture(values)
     picture = add_states(views.fold_gradients(picture) if roll else picture)
     if kept is not None:
@@ -349,14 +405,21 @@ def graph(
             if parameters == "chips"
             else views.hide_parameters(picture)
         )
-    picture = shrink_to_fit(picture, steps_chosen=steps is not None)
-    marked, paths = None, None
+    paths = None
     if highlight is not None:
         marked, paths = _find_paths(values, highlight)
+        look = replace(look, marked=marked)
         target = label_values(values).get(highlight, "the marked Tensor")
         hidden = ", which is hidden" if parameters == "hide" and highlight.node is None else ""
         picture.notes.append(f"{format_count(paths, 'path')} to {target}{hidden}")
-    return Graph(values, picture, look, marked, paths)
+
+    def make_picture(drawn: Graph) -> Picture:
+        if not is_free:
+            return shrink_to_fit(picture, steps_chosen=steps is not None)
+        with say_if_slow("choosing a view of a large graph"):
+            return choose_view(picture, drawn._measure, look.width or SCREEN)
+
+    return Graph(values, outputs, make_picture, look, paths)
 
 
 def _find_paths(values: list[Value], highlight: Any) -> tuple[frozenset[Value], int]:

@@ -1,4 +1,4 @@
-"""Shrinking of a picture that is too large to draw: less detailed views of it are tried."""
+"""The choice of a view: the most detailed one that can be read at a given width."""
 
 from __future__ import annotations
 
@@ -10,26 +10,88 @@ from ..errors import format_count
 from .picture import Picture, Vertex, common_scope, merge_vertices, scope_outside_time
 from .roll import roll_steps
 from .steps import find_loops, keep_steps
-from .views import copy_parameters, fold_scopes, hide_parameters
+from .views import copy_parameters, fold_scopes, fold_steps, hide_parameters
 
-MAX_VERTICES = 600
-"""The greatest number of visible vertices that can be drawn."""
+MAX_VERTICES = 450
+"""The greatest number of visible vertices that are drawn."""
 
-MAX_OPS = 20_000
-"""The greatest number of ops in a graph of which only the two ends may be drawn.
+SMALLEST, LETTERS = 9.0, 6.0
+"""The size of the smallest letters in a drawing, and the least size on paper, in points."""
 
-The ends are the first and the last vertices. They are drawn only if no other view fits. In a larger
-graph, they would show too little.
-"""
+WIDTHS = {"column": 252.0, "page": 468.0, "slide": 864.0}
+"""Widths on paper in points: a column of two, the text of a page, a slide."""
 
-END_SIZES = (250, 100, 25)
+SCREEN = 720.0
+"""The width of a notebook or a page on a screen, in points (960 pixels)."""
+
+HEIGHT = 3.0
+"""The greatest height of a drawing that is chosen by itself, in widths."""
+
+END_SIZES = (150, 100, 25)
 """The numbers of vertices to keep at each end, in order of preference."""
+
+View = tuple[str, Callable[[], Picture]]
+"""What a view shows, in words and options of `graph`, and the function that makes it."""
+
+Measure = Callable[[Picture], tuple[float, float]]
+
+
+def choose_view(picture: Picture, measure: Measure, width: float) -> Picture:
+    """Return the most detailed view whose letters can be read when it is `width` points wide.
+
+    Parameters
+    ----------
+    picture : Picture
+        The picture of all ops.
+    measure : callable
+        Returns the width and the height of a drawing, in points.
+    width : float
+    """
+    room = width * SMALLEST / LETTERS
+    narrowest: tuple[float, Picture] | None = None
+    for name, make in _views(picture):
+        view = make()
+        if len(view.vertices) > MAX_VERTICES:
+            continue
+        wide, high = measure(view)
+        if name:
+            view.notes.append(f"{name}; fold=() shows every op")
+        if wide <= room and high <= HEIGHT * room:
+            return view
+        if narrowest is None or wide < narrowest[0]:
+            narrowest = wide, view
+    return narrowest[1] if narrowest else shrink_to_fit(picture, steps_chosen=False)
+
+
+def _views(picture: Picture) -> Iterator[View]:
+    """Yield views by themselves, most detailed first."""
+    has_loops = any(len(steps) > 1 for steps in find_loops(picture).values())
+    chips = copy_parameters(picture) if has_loops else picture
+    yield "", lambda: chips
+    few = keep_steps(picture, 2, 1)
+    if has_loops:
+        yield 'view: every op, steps="first:2,last:1"', lambda: copy_parameters(few)
+    for whole, some in ((picture, few), (hide_parameters(picture), hide_parameters(few))):
+        hidden = ', parameters="hide"' if whole is not picture else ""
+        yield f'view: fold="gate"{hidden}', lambda whole=whole: fold_scopes(whole, "names")
+        if has_loops:
+            what = f'view: fold="gate", steps="first:2,last:1"{hidden}'
+            yield what, lambda some=some: fold_scopes(some, "names")
+    bare, few = hide_parameters(picture), hide_parameters(few)
+    if has_loops:
+        yield 'view: fold="step"', lambda: fold_steps(fold_scopes(bare, "names"))
+        what = 'view: fold="step", steps="first:2,last:1"'
+        yield what, lambda: fold_steps(fold_scopes(few, "names"))
+        yield 'view: fold="gate", roll=True', lambda: fold_scopes(roll_steps(bare), "names")
+    deepest = max((len(v.scope) for v in picture.vertices.values() if v.kind == "op"), default=0)
+    for depth in range(deepest, 0, -1):
+        yield f"view: fold={depth}", lambda depth=depth: fold_scopes(bare, depth)
 
 
 def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
     """Return `picture` if it is small enough, else the first view that is small enough.
 
-    A note in the result names the view. If no view is small enough, `picture` is returned.
+    A note in the result names the view.
 
     Parameters
     ----------
@@ -46,25 +108,20 @@ def shrink_to_fit(picture: Picture, *, steps_chosen: bool) -> Picture:
             advice = "choose steps, roll or fold yourself to see other parts"
             smaller.notes.append(f"{visible:,} nodes: drawn with {option}; {advice}")
             return smaller
-    if sum(vertex.ops for vertex in picture.vertices.values()) > MAX_OPS:
-        return picture
     for keep in END_SIZES:
-        # Each use gets its own copy of a parameter, because Graphviz takes minutes for edges that
-        # run along a chain of hundreds of vertices.
+        # Each use gets its own copy of a parameter, because an edge that runs along a chain of
+        # hundreds of vertices cannot be followed.
         smaller = copy_parameters(_keep_ends(picture, keep))
-        if len(smaller.vertices) <= MAX_VERTICES:
-            smaller.notes += [
-                f"{visible:,} nodes: drawn with one box for those between "
-                f"the first and the last {keep}",
-                "record parts of the program under tg.scope(name); then fold=1 shows them all",
-            ]
-            return smaller
-    return picture
+        if len(smaller.vertices) <= MAX_VERTICES or keep == END_SIZES[-1]:
+            break
+    smaller.notes += [
+        f"{visible:,} nodes: drawn with one box for those between the first and the last {keep}",
+        "record parts of the program under tg.scope(name); then fold=1 shows them all",
+    ]
+    return smaller
 
 
-def _smaller_views(
-    picture: Picture, steps_chosen: bool
-) -> Iterator[tuple[str, Callable[[], Picture]]]:
+def _smaller_views(picture: Picture, steps_chosen: bool) -> Iterator[View]:
     """Yield smaller views, most detailed first: (options of `graph`, function that makes it)."""
     bare = hide_parameters(picture)
     for part, others in ((picture, ""), (bare, ', parameters="hide"')):

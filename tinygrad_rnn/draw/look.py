@@ -8,6 +8,9 @@ from ..graph import Value
 from .themes import Theme
 
 
+FONT = "Helvetica,Arial,DejaVu Sans,sans-serif"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The appearance of a picture.
@@ -23,6 +26,18 @@ class Look:
     backward_done : bool
         True if a backward pass from the drawn result has run. Before that pass, any gradient in the
         graph belongs to another result and is not shown.
+    font : str
+        The names of fonts, in order of preference.
+    points : float
+        The size of the letters of names, in points.
+    title : str
+        The line above the figure.
+    note : bool
+        True if the notes are below the figure.
+    legend : bool
+        True if a legend is below the figure.
+    width : float or None
+        The greatest width of the drawing, in points; None if it is not limited.
     """
 
     show: frozenset[str]
@@ -30,6 +45,17 @@ class Look:
     direction: str
     marked: frozenset[Value] | None = None
     backward_done: bool = True
+    font: str = FONT
+    points: float = 12.0
+    title: str = ""
+    note: bool = True
+    legend: bool = False
+    width: float | None = None
+
+    @property
+    def small(self) -> float:
+        """The size of the letters of details, in points."""
+        return self.points * 0.75
 
     def is_marked(self, values: tuple[Value, ...]) -> bool:
         """Return whether one of the values is on a highlighted path."""

@@ -10,10 +10,38 @@ import numpy as np
 
 from .. import check
 from ..errors import argument_error, describe
+from .fit import WIDTHS
 
 DETAILS = frozenset({"shape", "value", "grad"})
 DETAILS_FIX = 'write show="shape,grad", for example'
 FOLD_FIX = 'write fold="names" or fold=1, for example'
+
+
+def parse_outputs(output: Any) -> list[Any]:
+    """Return the results to draw: one, or those in a sequence."""
+    return list(output) if type(output) in (tuple, list) and output else [output]
+
+
+def parse_width(width: Any) -> float | None:
+    """Return a width on paper in points; None if it is not limited."""
+    if width is None:
+        return None
+    expected, fix = f"{', '.join(WIDTHS)} or a number of points", 'write width="page", for example'
+    if isinstance(width, str):
+        return WIDTHS[check.one_of("graph", "width", width, WIDTHS)]
+    is_number = isinstance(width, int | float | np.number) and not isinstance(width, bool)
+    if not is_number or not 36 <= width <= 10_000:
+        raise argument_error("graph", "width", f"{expected} from 36 to 10,000", repr(width), fix)
+    return float(width)
+
+
+def parse_font_size(size: Any) -> float:
+    """Return the size of letters in points."""
+    is_number = isinstance(size, int | float | np.number) and not isinstance(size, bool)
+    if not is_number or not 4 <= size <= 72:
+        expected, fix = "a number of points from 4 to 72", "write font_size=12, for example"
+        raise argument_error("graph", "font_size", expected, repr(size), fix)
+    return float(size)
 
 
 def parse_show(show: Any) -> frozenset[str]:
@@ -34,6 +62,8 @@ def parse_show(show: Any) -> frozenset[str]:
 def parse_fold(fold: Any) -> list[int | str]:
     """Return the names and depths of the scopes to fold, in the order of folding."""
     kinds = int | np.integer | str
+    if fold is None:
+        return []
     if isinstance(fold, kinds):
         scopes = [fold]
     else:

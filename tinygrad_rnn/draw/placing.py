@@ -158,7 +158,7 @@ class Placer:
             beside=frame.beside, left=[port for port in ports if _is_state(port)],
         )  # fmt: skip
         if title:
-            layout.widen(layout.width + 2 * find_missing_room(title, layout))
+            layout.move_right(find_missing_room(title, layout))
         self.levels[frame] = {} if frame.is_step else {
             level: x + layout.corners[key][0]
             for key, item in items.items() for level, x in item.level.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -14,7 +14,7 @@ from ..analysis.scopes import loop_of
 from ..errors import argument_error, format_count
 from ..graph import Value
 from ..scope_part import Scope, ScopePart
-from .picture import Picture, Vertex, merge_vertices
+from .picture import Edge, Picture, Vertex, merge_vertices
 
 
 def fold_scopes(picture: Picture, by: int | str) -> Picture:
@@ -24,8 +24,10 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
     ----------
     picture : Picture
     by : int or str
-        The depth, the name or the path of the scopes. ``"names"`` selects every named result,
-        together with the unnamed results in its formula. Parameters stay outside of the boxes.
+        The depth, the name or the path of the scopes. ``"gate"`` selects every named result,
+        together with the unnamed results in its formula; ``"names"`` is the same. ``"step"``
+        selects every time step, and ``"module"`` every outermost module. A scope of such a name
+        goes before. Parameters stay outside of the boxes.
 
     Raises
     ------
@@ -33,7 +35,9 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
         If there is no such scope and `by` is not ``"names"``.
     """
     folded = _fold(picture, lambda scope: _find_fold(scope, by))
-    if folded is None and by != "names":
+    if folded is None and by in WORDS:
+        return WORDS[by](picture)
+    if folded is None:
         parts = {part for vertex in picture.vertices.values() for part in vertex.scope}
         known = sorted({str(part) for part in parts if not part.is_step})
         fix = "record the ops in tg.scope(name) or in a Module"
@@ -43,7 +47,74 @@ def fold_scopes(picture: Picture, by: int | str) -> Picture:
             close = get_close_matches(str(by), known, 1) or known
             fix = f"give the name {close[0]!r}, for example"
         raise argument_error("graph", "fold", expected, repr(by), fix)
-    return folded or picture
+    return folded
+
+
+def fold_gates(picture: Picture) -> Picture:
+    """Return `picture` with one box for each named result, which holds its whole formula."""
+    def find_gate(scope: Scope) -> Scope | None:
+        return scope if scope and scope[-1].kind == "terms" else None
+
+    return _fold(picture, find_gate) or picture
+
+
+def fold_modules(picture: Picture) -> Picture:
+    """Return `picture` with one box for each outermost module, if there is more than one."""
+    deepest = max((len(vertex.scope) for vertex in picture.vertices.values()), default=0)
+    for depth in range(1, deepest + 1):
+        folded = _fold(picture, lambda scope, depth=depth: _find_fold(scope, depth))
+        if folded and sum(vertex.kind == "fold" for vertex in folded.vertices.values()) > 1:
+            return folded
+    return picture
+
+
+CELLS = {"gru": "GRU", "lstm": "LSTM", "rnn": "RNN", "recurrent": "cell"}
+"""What a box for one step of a layer says, by the layer's usual name."""
+
+
+def fold_steps(picture: Picture) -> Picture:
+    """Return `picture` with one box for each time step, which says the state and the layer.
+
+    The first state of a loop stays a vertex of its own.
+    """
+    sources = {edge.target: picture.vertices[edge.source] for edge in picture.edges}
+    first = {
+        name
+        for name, vertex in picture.vertices.items()
+        if vertex.kind == "state" and (name not in sources or not _same_loop(vertex, sources[name]))
+    }
+
+    def find_step(scope: Scope) -> Scope | None:
+        end = next((i + 1 for i, part in enumerate(scope) if part.kind == "step"), None)
+        return None if end is None else scope[:end]
+
+    return _fold(picture, find_step, kept=first) or picture
+
+
+def _name_steps(picture: Picture) -> None:
+    """Let the box of each time step say the state that it computes, and its layer."""
+    carried = {edge.source: edge for edge in picture.edges if _crosses(picture, edge)}
+    for name, vertex in picture.vertices.items():
+        if vertex.kind != "fold" or not vertex.scope or not vertex.scope[-1].is_step:
+            continue
+        step = str(vertex.scope[-1].index).translate(SUBSCRIPTS)
+        values = carried[name].values if name in carried else vertex.values
+        names = dict.fromkeys(value.name for value in values if value.name)
+        named = [part.name for part in reversed(vertex.scope) if part.kind in ("module", "loop")]
+        layer = next((layer for layer in named if layer.lower() in CELLS), "")
+        text = CELLS.get(layer.lower()) or format_count(vertex.ops, "op")
+        shown = ", ".join(name + step for name in names)
+        picture.vertices[name] = replace(vertex, name=shown, text=text, formula=layer)
+
+
+def _same_loop(a: Vertex, b: Vertex) -> bool:
+    return (loop_of(a.scope) or (None,))[0] == (loop_of(b.scope) or (None,))[0]
+
+
+def _crosses(picture: Picture, edge: Edge) -> bool:
+    """Return whether an edge leads from one step of a loop to another."""
+    a, b = picture.vertices[edge.source], picture.vertices[edge.target]
+    return _same_loop(a, b) and loop_of(a.scope) != loop_of(b.scope)
 
 
 def fold_gradients(picture: Picture) -> Picture:
@@ -69,18 +140,21 @@ def fold_gradients(picture: Picture) -> Picture:
     return folded
 
 
-def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Picture | None:
+def _fold(
+    picture: Picture, find_fold: Callable[[Scope], Scope | None], kept: Collection[str] = ()
+) -> Picture | None:
     """Return `picture` with a box for each scope that `find_fold` finds; None if it finds no scope.
 
     `find_fold` takes the scope of a vertex. It returns the scope whose box replaces the vertex, or
-    None if the vertex stays.
+    None if the vertex stays. The vertices in `kept` stay too.
     """
     boxes: dict[Scope, Vertex] = {}
     number = 1 + sum(vertex.kind == "fold" for vertex in picture.vertices.values())
     folds: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
         fold = find_fold(vertex.scope)
-        if fold is None or vertex.kind in ("parameter", "steps") or _stays_outside(vertex, fold):
+        is_apart = name in kept or vertex.kind in ("parameter", "steps")
+        if fold is None or is_apart or _stays_outside(vertex, fold):
             continue
         if fold not in boxes:
             # The box of a time step stays in the frame that shows the step's number.
@@ -98,6 +172,7 @@ def _fold(picture: Picture, find_fold: Callable[[Scope], Scope | None]) -> Pictu
         if vertex.kind == "fold" and not vertex.text:
             vertex = replace(vertex, text=format_count(vertex.ops, "op"))
         folded.vertices[name] = vertex
+    _name_steps(folded)
     return folded
 
 
@@ -115,8 +190,6 @@ def _find_fold(scope: Scope, by: int | str) -> Scope | None:
     """Return the outermost scope around `scope` that the argument ``fold`` selects, or None."""
     if isinstance(by, int):
         return scope[:by] if len(scope) >= by > 0 else None
-    if by == "names":
-        return scope if scope and scope[-1].kind == "terms" else None
     for path in ([by], by.split(" / ")):
         for end in range(len(path), len(scope) + 1):
             if all(
@@ -231,3 +304,7 @@ def _keep_vertices(picture: Picture, names: set[str]) -> Picture:
         if name in names and (vertex.kind in ("op", "fold") or name in used)
     }
     return Picture(vertices, edges, list(picture.notes))
+
+
+WORDS = {"names": fold_gates, "gate": fold_gates, "step": fold_steps, "module": fold_modules}
+"""The words for kinds of scopes that `fold_scopes` takes."""

@@ -313,7 +313,12 @@ class _Frame:
         top = result.height
         for key, chip in self.chips.items():
             maker = result.corners.get(chip.made_by)
-            centre = maker[1] + chip.rise if maker else top - chip.height
+            rise = chip.rise
+            if maker is None:  # at the height of what uses it
+                used = [r.sink.item for r in self.routes if r.source.item == key]
+                if used and used[0] != FRAME:
+                    maker, rise = result.corners[used[0]], self.items[used[0]].height / 2
+            centre = maker[1] + rise if maker else top - chip.height
             result.corners[key] = self.pad_left, centre - chip.height / 2
 
     # -- paths -------------------------------------------------------------------------------------

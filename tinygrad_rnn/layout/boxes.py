@@ -113,10 +113,15 @@ class Arrangement:
 
     def widen(self, width: float) -> None:
         """Move everything to the middle of a frame of at least this width."""
-        shift = (width - self.width) / 2
-        if shift <= 0:
+        shift = max(0.0, (width - self.width) / 2)
+        self.move_right(shift)
+        self.width += shift
+
+    def move_right(self, shift: float) -> None:
+        """Make the frame wider on its left side."""
+        if not shift:
             return
-        self.width = width
+        self.width += shift
         self.corners = {key: (x + shift, y) for key, (x, y) in self.corners.items()}
         for ports in (self.entries, self.exits):
             ports.update({port: x + shift for port, x in ports.items()})

@@ -1,0 +1,26 @@
+"""A word to the user when a drawing takes longer than a second."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
+
+SECONDS = 1.0
+
+
+@contextmanager
+def say_if_slow(what: str) -> Iterator[None]:
+    """Print what is being done to standard error, if the block takes longer than a second."""
+
+    def say() -> None:
+        print(f"graph: {what} …", file=sys.stderr, flush=True)
+
+    timer = Timer(SECONDS, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
