@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -31,12 +31,16 @@ class ScopePart:
     call : int
         The value of `clock` when the call or the scan began. In a resolved scope, the ordinal of
         the call or the scan.
+    said : int
+        The ordinal that text shows; 0 if it is `call`. Calls in a loop are counted anew in each
+        turn, but text shows their number in the program.
     """
 
     kind: str
     name: str = ""
     index: int = 0
     call: int = 0
+    said: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, part: Any) -> ScopePart:
@@ -56,7 +60,8 @@ class ScopePart:
             return self.name
         other = f" ({self.index})" if self.index > 1 else ""
         what = "scan" if self.kind == "loop" else "call"
-        return f"{self.name}{other}" + (f", {what} {self.call}" if self.call > 1 else "")
+        call = self.said or self.call
+        return f"{self.name}{other}" + (f", {what} {call}" if call > 1 else "")
 
     __str__ = format
 

@@ -41,8 +41,9 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
         else:
             loop = around
         for step, turn in enumerate(turns):
+            calls: dict[Any, dict[int, int]] = {}
             for value in turn:
-                inner = tuple(map(_forget_call, scopes[value][len(around) :]))
+                inner = [_count_in_turn(part, calls) for part in scopes[value][len(around) :]]
                 found[value] = (*loop, ScopePart("step", index=step), *inner)
         taken = {value for turn in turns for value in turn}
         left = [value for value in left if value not in taken]
@@ -51,6 +52,15 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
 
 def _forget_call(part: ScopePart) -> ScopePart:
     return ScopePart(part.kind, part.name, part.index, 1) if part.kind == "module" else part
+
+
+def _count_in_turn(part: ScopePart, calls: dict[Any, dict[int, int]]) -> ScopePart:
+    """Return the part of a module with its call counted in this turn."""
+    if part.kind != "module":
+        return part
+    known = calls.setdefault((part.name, part.index), {})
+    ordinal = known.setdefault(part.call, len(known) + 1)
+    return ScopePart(part.kind, part.name, part.index, ordinal, part.call)
 
 
 def _common_start(scopes: Sequence[Scope]) -> Scope:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ..graph import Value
 from ..scope_part import Scope, ScopePart
+from .plain_loops import add_plain_loops
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -46,6 +47,7 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
 
     - A second module of the same name becomes ``linear (2)``. Its third call becomes
       ``linear (2), call 3``.
+    - The turns of a loop in plain Python become time steps (`plain_loops`).
     - A second scan in the scope ``gru`` gets the scope ``gru, scan 2``. A second scan outside of
       all scopes, or directly in a time step of another scan, gets the scope ``loop, scan 2``.
 
@@ -70,6 +72,9 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
     def share(part: ScopePart) -> ScopePart:
         return shared.setdefault(part, part)
 
+    def share_scope(scope: Scope) -> Scope:
+        return shared.setdefault(scope, scope)
+
     @once_per_scope
     def resolve(scope: Scope) -> Scope:
         resolved: list[ScopePart] = []
@@ -90,7 +95,9 @@ def resolve_scopes(values: Iterable[Value]) -> dict[Value, Scope]:
                 resolved.append(share(part))
         return shared.setdefault(tuple(resolved), tuple(resolved))
 
-    return {value: resolve(value.node.scope) for value in values}
+    values = list(values)
+    scopes = {value: resolve(value.node.scope) for value in values}
+    return {value: share_scope(scope) for value, scope in add_plain_loops(values, scopes).items()}
 
 
 def plain_scope(scope: Scope) -> tuple[str | int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis.labels import escape_unprintable
+from ..graph import Value
 from .label_size import LINE, text_width
 from .look import Look
 from .picture import Vertex
@@ -52,7 +53,9 @@ def face_of(vertex: Vertex, look: Look, lag: int) -> Face:
     if vertex.kind == "state":
         # The lag is written here because a label along the edge would lie across frames.
         late = f"  t{-lag:+} → t".replace("-", "−")
-        return [[*title, *([Span(late, small, theme.state)] if lag else [])]]
+        title += [Span(late, small, theme.state)] if lag else []
+        is_first = len(vertex.values) == 1 and vertex.values[0].node is None
+        return [title, *(_write_numbers(vertex.values[0], look) if is_first else [])]
     face = [title, *([Span(line, big)] for line in rest)]
     if vertex.kind == "steps":
         return face
@@ -61,14 +64,19 @@ def face_of(vertex: Vertex, look: Look, lag: int) -> Face:
     if "shape" in look.show and has_shape_row:
         shapes = [str(shape) for shape in vertex.shapes[:3]] + ["…"] * (len(vertex.shapes) > 3)
         face.append([Span(" ".join(shapes), small, theme.faint)])
-    if len(vertex.values) == 1:
-        (value,) = vertex.values
-        if "value" in look.show:
-            face += [[Span(line, small, theme.faint)] for line in _format_array(value.array)]
-        if "grad" in look.show and value.tracked:
-            gradient = value.grad if look.backward_done else None
-            first, *others = ["—"] if gradient is None else _format_array(gradient)
-            face += [[Span(line, small, theme.gradient)] for line in (f"∂ {first}", *others)]
+    return face + (_write_numbers(vertex.values[0], look) if len(vertex.values) == 1 else [])
+
+
+def _write_numbers(value: Value, look: Look) -> Face:
+    """Return the lines with the numbers of a value and of its gradient, as far as they are shown."""
+    face: Face = []
+    if "value" in look.show:
+        face += [[Span(line, look.small, look.theme.faint)] for line in _format_array(value.array)]
+    if "grad" in look.show and value.tracked:
+        gradient = value.grad if look.backward_done else None
+        first, *others = ["—"] if gradient is None else _format_array(gradient)
+        lines = f"∂ {first}", *others
+        face += [[Span(line, look.small, look.theme.gradient)] for line in lines]
     return face
 
 

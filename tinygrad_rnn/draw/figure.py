@@ -24,7 +24,7 @@ from .picture import Edge, Picture, Vertex, build_picture
 from .placing import Placement
 from .roll import roll_steps
 from .steps import add_states, keep_steps
-from .themes import THEMES
+from .themes import THEMES, adapt_to_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,9 +165,10 @@ class Graph:
         from .render import render
 
         drawn = render(self.dot(), "svg").decode("utf-8")
-        return drawn[drawn.index("<svg") :]
+        drawn = drawn[drawn.index("<svg") :]
+        return adapt_to_page(drawn) if self._look.theme is THEMES["auto"] else drawn
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, dpi: float = 96) -> Path:
         """Write the figure to `path`, in the format given by the suffix of the name.
 
         Parameters
@@ -175,6 +176,8 @@ class Graph:
         path : path-like
             A name that ends in .svg, .png, .pdf, .dot, .txt or .json. The first three need
             Graphviz; the others do not.
+        dpi : float
+            The number of pixels per inch of a PNG, from 10 to 1200.
 
         Returns
         -------
@@ -205,7 +208,7 @@ class Graph:
         """
         from .save_figure import save_figure
 
-        return save_figure(self, path)
+        return save_figure(self, path, options.parse_dpi(dpi))
 
     def data(self) -> dict[str, Any]:
         """Return this view as plain dicts and lists, for JSON.

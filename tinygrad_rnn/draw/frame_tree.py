@@ -101,6 +101,7 @@ class FrameTree:
         self.root = Frame(())
         self.slots: dict[str, Hashable] = {}
         self.chains: dict[str, Chain] = {}
+        self.parts: dict[tuple[Frame, tuple[Column, ...]], ScopePart] = {}
         self.pieces: list[list[tuple[Frame, tuple[Column, ...], Terminal, Terminal]]] = []
         self._add_vertices()
         uses: Counter[tuple[str, str]] = Counter()
@@ -129,6 +130,8 @@ class FrameTree:
                     frame.frames[shared] = Frame((*frame.scope, shared))
                 frame = frame.frames[shared]
                 column = (part.kind, part.index) if is_time(part) else None
+                columns = tuple(c for _, c in chain if c)
+                self.parts.setdefault((frame, columns), part)
                 if column and column not in frame.columns:
                     frame.columns.append(column)
                 chain.append((frame, column))

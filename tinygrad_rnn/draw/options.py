@@ -26,22 +26,31 @@ def parse_width(width: Any) -> float | None:
     """Return a width on paper in points; None if it is not limited."""
     if width is None:
         return None
-    expected, fix = f"{', '.join(WIDTHS)} or a number of points", 'write width="page", for example'
+    expected = f"{', '.join(WIDTHS)} or a number of points"
     if isinstance(width, str):
         return WIDTHS[check.one_of("graph", "width", width, WIDTHS)]
-    is_number = isinstance(width, int | float | np.number) and not isinstance(width, bool)
-    if not is_number or not 36 <= width <= 10_000:
-        raise argument_error("graph", "width", f"{expected} from 36 to 10,000", repr(width), fix)
-    return float(width)
+    return _parse_number("graph", "width", width, (36, 10_000), expected, 468)
 
 
 def parse_font_size(size: Any) -> float:
     """Return the size of letters in points."""
-    is_number = isinstance(size, int | float | np.number) and not isinstance(size, bool)
-    if not is_number or not 4 <= size <= 72:
-        expected, fix = "a number of points from 4 to 72", "write font_size=12, for example"
-        raise argument_error("graph", "font_size", expected, repr(size), fix)
-    return float(size)
+    return _parse_number("graph", "font_size", size, (4, 72), "a number of points", 12)
+
+
+def parse_dpi(dpi: Any) -> float:
+    """Return the number of pixels per inch."""
+    return _parse_number("graph.save", "dpi", dpi, (10, 1200), "a number of pixels per inch", 300)
+
+
+def _parse_number(
+    operation: str, name: str, x: Any, bounds: tuple[int, int], what: str, example: float
+) -> float:
+    """Return a number within bounds."""
+    is_number = isinstance(x, int | float | np.number) and not isinstance(x, bool)
+    if not is_number or not bounds[0] <= x <= bounds[1]:
+        expected = f"{what} from {bounds[0]:,} to {bounds[1]:,}"
+        raise argument_error(operation, name, expected, repr(x), f"write {name}={example}")
+    return float(x)
 
 
 def parse_show(show: Any) -> frozenset[str]:

@@ -262,7 +262,8 @@ class Placer:
         for part, inner in frame.frames.items():
             x, y = layout.corners[inner]
             if not inner.is_step:
-                self._put_frame(inner, (*scope, part), columns, place, (x, y))
+                shown = self.tree.parts.get((inner, columns), part)
+                self._put_frame(inner, (*scope, shown), columns, place, (x, y))
                 continue
             for column, left in self.rows[inner].lefts.items():
                 kind, index = column

@@ -14,11 +14,11 @@ FORMATS = ("svg", "png", "pdf")
 _PYGRAPHVIZ = """
 import sys, pygraphviz
 drawing = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="nop2"))
+sys.stdout.buffer.write(drawing.draw(None, format=sys.argv[1], prog="nop2", args=" ".join(sys.argv[2:])))
 """
 
 
-def find_engines(form: str) -> list[list[str]]:
+def find_engines(form: str, dpi: float = 96) -> list[list[str]]:
     """Return the commands that draw DOT text from standard input in the format `form`, best first.
 
     Each command runs Graphviz in a process of its own, even the Graphviz inside `pygraphviz`. So
@@ -29,11 +29,12 @@ def find_engines(form: str) -> list[list[str]]:
     NoEngineError
         If neither the program ``dot`` nor the package `pygraphviz` is installed.
     """
+    options = [f"-Gdpi={dpi:g}"] if form == "png" else []
     engines = []
     if dot := shutil.which("dot"):
-        engines.append([dot, "-Kneato", "-n2", f"-T{form}"])
+        engines.append([dot, "-Kneato", "-n2", f"-T{form}", *options])
     if find_spec("pygraphviz"):
-        engines.append([sys.executable, "-c", _PYGRAPHVIZ, form])
+        engines.append([sys.executable, "-c", _PYGRAPHVIZ, form, *options])
     if not engines:
         raise NoEngineError(
             f"draw: expected a system dot or pygraphviz to draw {form}, got neither; "
@@ -43,7 +44,7 @@ def find_engines(form: str) -> list[list[str]]:
     return engines
 
 
-def render(dot: str, form: str) -> bytes:
+def render(dot: str, form: str, dpi: float = 96) -> bytes:
     """Draw DOT text as ``"svg"``, ``"png"`` or ``"pdf"`` and return the bytes of the file.
 
     The commands of `find_engines` are tried in order, until one succeeds.
@@ -56,7 +57,7 @@ def render(dot: str, form: str) -> bytes:
         If every command fails.
     """
     reasons = []
-    for command in find_engines(form):
+    for command in find_engines(form, dpi):
         try:
             done = subprocess.run(command, input=dot.encode(), capture_output=True, check=False)
         except OSError as error:  # the file that was found under the name dot cannot be run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Theme:
 THEMES = {
     "light": Theme(
         paper="#ffffff", ink="#1b1f24", faint="#57606a",
-        op="#ffffff", parameter="#fdebd0", leaf="#e8f1fa", fold="#eef0f2",
+        op="#fffffe", parameter="#fdebd0", leaf="#e8f1fa", fold="#eef0f2",
         cluster="#f6f8fa", step="#edf2f7", state="#0072b2", gradient="#b34700",
     ),
     "dark": Theme(
@@ -43,3 +43,23 @@ THEMES = {
         cluster="#ffffff", step="#ffffff", state="#000000", gradient="#000000",
     ),
 }  # fmt: skip
+
+# The colour of ops differs from that of the paper, so that each has its own in the dark.
+THEMES["auto"] = replace(THEMES["light"])
+"""An SVG of the theme "auto" has the light colours, and the dark ones where the page is dark."""
+
+
+def adapt_to_page(svg: str) -> str:
+    """Return an SVG in light colours with a style that makes it dark on a dark page."""
+    light, dark = asdict(THEMES["light"]), asdict(THEMES["dark"])
+    rules: dict[str, str] = {}
+    for name, color in light.items():
+        rules.setdefault(color, dark[name])
+    style = "".join(
+        f'[{attribute}="{color}" i]{{{attribute}:{other}}}'
+        for color, other in rules.items()
+        for attribute in ("fill", "stroke", "stop-color")
+    )
+    style = f"<style>@media (prefers-color-scheme:dark){{{style}}}</style>"
+    start = svg.index(">", svg.index("<svg")) + 1
+    return svg[:start] + style + svg[start:]

@@ -153,7 +153,9 @@ def _fold(
     folds: dict[str, Scope] = {}
     for name, vertex in picture.vertices.items():
         fold = find_fold(vertex.scope)
-        is_apart = name in kept or vertex.kind in ("parameter", "steps")
+        is_apart = name in kept or vertex.kind == "parameter"
+        if vertex.kind == "steps":  # the mark of omitted steps is in the box of a whole loop only
+            is_apart = fold is not None and len(fold) >= len(vertex.scope)
         if fold is None or is_apart or _stays_outside(vertex, fold):
             continue
         if fold not in boxes:
