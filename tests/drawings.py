@@ -19,6 +19,11 @@ import tinygrad_rnn as tg
 SHAPES = {"box": "box", "ellipse": "ellipse", "cds": "state", "plaintext": "plain text"}
 
 
+def graph(output, **options):
+    """Return a graph of every op, unless the options say otherwise."""
+    return tg.graph(output, **({"fold": ()} | options))
+
+
 def layer_loss(kind, steps, layers=1, *, bidirectional=False):
     """Return the named loss of a recurrent layer, over a sequence of ones."""
     layer = getattr(tg.nn, kind)(3, 2, layers, bidirectional=bidirectional, rng=0)

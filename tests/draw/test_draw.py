@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from drawings import boxes, describe_picture, end_of_value, read_dot
+from drawings import boxes, describe_picture, end_of_value, graph, read_dot
 from helpers import ramp
 from internals import escape_unprintable, plain_scope, toposort
 
@@ -101,9 +101,9 @@ outside of time
    5  loss = Σ(h₁ ** 2)                                                 ()"""
 
 GOLDEN = {
-    "drawn_product": lambda: tg.graph(product(), show="shape,value,grad"),
-    "drawn_recurrence": lambda: tg.graph(recurrence()),
-    "drawn_recurrence_rolled": lambda: tg.graph(
+    "drawn_product": lambda: graph(product(), show="shape,value,grad"),
+    "drawn_recurrence": lambda: graph(recurrence()),
+    "drawn_recurrence_rolled": lambda: graph(
         recurrence(3), roll=True, theme="print", direction="right"
     ),
 }
@@ -112,7 +112,7 @@ GOLDEN = {
 
 def equations(output):
     """Return the equations of a graph, without numbers and shapes."""
-    lines = [line for line in tg.graph(output).text().splitlines() if re.match(r" *\d+  ", line)]
+    lines = [line for line in graph(output).text().splitlines() if re.match(r" *\d+  ", line)]
     return [re.sub(r" +\([\d, ]*\)$", "", line[6:]) for line in lines]
 
 
@@ -136,11 +136,11 @@ def split_values(dot):
 
 
 def test_text_of_a_recurrence():
-    assert tg.graph(recurrence()).text() == draw.text(recurrence()) == EQUATIONS
+    assert graph(recurrence()).text() == draw.text(recurrence()) == EQUATIONS
 
 
 def test_text_without_shapes():
-    lines = tg.graph(recurrence()).text(shapes=False).splitlines()
+    lines = graph(recurrence()).text(shapes=False).splitlines()
     assert [line.rstrip() for line in lines] == [
         re.sub(r" {2,}\([\d, ]*\)$", "", line) for line in EQUATIONS.splitlines()
     ]
@@ -150,7 +150,7 @@ def test_text_is_of_the_whole_graph_in_any_view():
     loss = recurrence(6)
     whole = draw.text(loss)
     for view in ({"roll": True}, {"steps": "first:1"}, {"parameters": "hide"}, {"fold": 1}):
-        assert tg.graph(loss, **view).text() == whole
+        assert graph(loss, **view).text() == whole
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_shared_result_is_written_once():
     shared = tg.tanh(w)
     output = shared * shared + shared
     assert equations(output) == ["#1 = tanh(w)", "#2 = #1 ⊙ #1 + #1"]
-    drawn = tg.graph(output)
+    drawn = graph(output)
     assert [node.text for node in drawn.nodes] == ["", "tanh(w)", "⊙", "+"]
     assert [(e.source, e.target) for e in drawn.edges] == [
         ("parameter1", "op1"),
@@ -198,7 +198,7 @@ def test_a_shared_result_is_written_once():
 def test_equal_names_stay_apart():
     a, b = ramp((2,), "w"), ramp((2,), "w")
     assert equations(a + b) == ["#1 = w + w⁽²⁾"]
-    assert len([node for node in tg.graph(a + b).nodes if node.kind == "parameter"]) == 2
+    assert len([node for node in graph(a + b).nodes if node.kind == "parameter"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -261,12 +261,12 @@ def test_a_value_without_a_graph_cannot_be_drawn(form, output):
             "argument parameters: expected 'once', 'chips' or 'hide', got 'twice'",
         ),
         ({"direction": "left"}, "argument direction: expected 'up', 'down' or 'right', got 'left'"),
-        ({"theme": "neon"}, "argument theme: expected 'light', 'dark' or 'print', got 'neon'"),
+        ({"theme": "neon"}, "argument theme: expected 'light', 'dark', 'print' or 'auto', got 'neon'"),
     ],
 )
 def test_an_unknown_option_raises_an_error(options, message):
     with pytest.raises(ValueError, match=f"^graph: {message}"):
-        tg.graph(ramp((2,)) * 2, **options)
+        graph(ramp((2,)) * 2, **options)
 
 
 # -- pictures -----------------------------------------------------------------------------------
@@ -398,7 +398,7 @@ def test_a_fixture_is_read_completely():
 
 @pytest.mark.parametrize("theme", ["light", "dark", "print"])
 def test_the_edge_of_a_state_has_the_colour_of_states(theme):
-    dot = tg.graph(recurrence(), theme=theme).dot()
+    dot = graph(recurrence(), theme=theme).dot()
     color = {"light": "#0072b2", "dark": "#56b4e9", "print": "#000000"}[theme]
     assert re.findall(r"-> .*color=\"(.*?)\"", dot) == [color]
 
@@ -443,11 +443,7 @@ def test_the_same_program_gives_the_same_drawing_in_every_process():
 
 @pytest.mark.parametrize(
     "form",
-    [
-        lambda x: tg.graph(x).text(),
-        lambda x: tg.graph(x).dot(),
-        lambda x: json.dumps(tg.graph(x).data()),
-    ],
+    [lambda x: graph(x).text(), lambda x: graph(x).dot(), lambda x: json.dumps(graph(x).data())],
 )
 def test_the_same_program_gives_the_same_drawing(form):
     first = form(recurrence(5))
@@ -457,7 +453,7 @@ def test_the_same_program_gives_the_same_drawing(form):
 
 
 def test_every_box_shows_the_shape():
-    drawn = tg.graph(recurrence())
+    drawn = graph(recurrence())
     found = boxes(drawn)
     for node in drawn.nodes:
         if node.kind != "state":
@@ -466,7 +462,7 @@ def test_every_box_shows_the_shape():
 
 def test_the_shape_does_not_depend_on_a_name():
     w, b = ramp((2, 2), "subarray"), ramp((2,), "b")
-    drawn = tg.graph(tg.linear(tg.Tensor(np.ones((3, 2))), w, b).sum())
+    drawn = graph(tg.linear(tg.Tensor(np.ones((3, 2))), w, b).sum())
     (box,) = [found for found in boxes(drawn).values() if "subarrayᵀ" in found[0]]
     assert box[1:] == ["(3, 2)"]
 
@@ -479,7 +475,7 @@ def test_a_box_shows_only_the_requested_details():
         ("value", 2),
         (" shape , value , grad ", 4),
     ):
-        assert {len(box) for box in boxes(tg.graph(product(), show=show)).values()} == {lines}
+        assert {len(box) for box in boxes(graph(product(), show=show)).values()} == {lines}
 
 
 # -- values, gradients, status ------------------------------------------------------------------
@@ -488,11 +484,11 @@ def test_a_box_shows_only_the_requested_details():
 def test_a_missing_gradient_is_not_shown_as_zero():
     a, b = ramp((2,), "a"), ramp((2,), "b")
     loss = (a * b).sum()
-    before = tg.graph(loss, show="value,grad")
+    before = graph(loss, show="value,grad")
     assert before.status == "forward only"
     assert [box[-1] for box in boxes(before).values()] == ["∂ —"] * 4
     loss.backward()
-    leaves_only = tg.graph(loss, show="grad")
+    leaves_only = graph(loss, show="grad")
     assert leaves_only.status == "backward done"
     assert {name: box[-1] for name, box in boxes(leaves_only).items()} == {
         "parameter1": "∂ 0.5  1",
@@ -503,7 +499,7 @@ def test_a_missing_gradient_is_not_shown_as_zero():
 
 
 def test_gradients_after_backward_are_numbers():
-    drawn = tg.graph(product(), show="value,grad")
+    drawn = graph(product(), show="value,grad")
     assert boxes(drawn) == {
         "parameter1": ["b", "0.5  1", "∂ 0.5  1"],
         "op1": ["b + 1", "1.5  2", "∂ 0.5  1"],
@@ -514,7 +510,7 @@ def test_gradients_after_backward_are_numbers():
 
 
 def test_constants_have_no_gradient():
-    drawn = tg.graph((ramp((2,), "a") * tg.Tensor([1.0, 2.0], name="x")).sum(), show="value,grad")
+    drawn = graph((ramp((2,), "a") * tg.Tensor([1.0, 2.0], name="x")).sum(), show="value,grad")
     assert [box for box in boxes(drawn).values() if box[0] == "x"] == [["x", "1  2"]]
 
 
@@ -522,13 +518,13 @@ def test_a_large_array_is_shown_by_its_range_and_norm():
     w = tg.Tensor(np.arange(-50.0, 50.0), requires_grad=True, name="w")
     loss = (w * w).sum()
     loss.backward(retain_grads=True)
-    box = boxes(tg.graph(loss, show="value,grad"))["parameter1"]
+    box = boxes(graph(loss, show="value,grad"))["parameter1"]
     assert box == ["w", "−50 … 49, ‖·‖ 289", "∂ −100 … 98, ‖·‖ 577"]
 
 
 def test_small_arrays_are_shown_row_by_row():
     w = tg.Tensor([[1.0, -2.0], [3.0, 0.125]], requires_grad=True, name="w")
-    assert boxes(tg.graph(w * 1, show="value"))["parameter1"] == ["w", "1  −2", "3  0.125"]
+    assert boxes(graph(w * 1, show="value"))["parameter1"] == ["w", "1  −2", "3  0.125"]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -537,7 +533,7 @@ def test_any_shape_and_dtype_can_be_shown(shape, dtype):
     w = tg.Tensor(np.ones(shape), requires_grad=True, name="w", dtype=dtype)
     loss = (w * 2).sum()
     loss.backward(retain_grads=True)
-    box = boxes(tg.graph(loss, show="shape,value,grad"))["parameter1"]
+    box = boxes(graph(loss, show="shape,value,grad"))["parameter1"]
     assert box[1] == str(shape)
     assert len(box) == (2 + 2 * shape[0] if len(shape) == 2 and 0 < shape[0] <= 6 else 4)
 
@@ -545,7 +541,7 @@ def test_any_shape_and_dtype_can_be_shown(shape, dtype):
 def test_integers_and_booleans_are_shown():
     w = ramp((2,), "w")
     found = boxes(
-        tg.graph(
+        graph(
             tg.where(tg.Tensor([True, False], name="c"), w * tg.Tensor([3, 4], name="i"), 0.0),
             show="value",
         )
@@ -576,7 +572,7 @@ def test_numbers_that_are_not_finite_break_nothing(numbers):
         squares = w * w
         loss = (squares * w).sum() + (w * 1e-3).sum()
         loss.backward(retain_grads=True)
-    drawn = tg.graph(loss, show="shape,value,grad")
+    drawn = graph(loss, show="shape,value,grad")
     widths = [
         float(width)
         for width in re.findall(r'-> .*color="#b34700" penwidth=([^\s\]]+)', drawn.dot())
@@ -589,17 +585,17 @@ def test_edges_are_as_wide_as_their_gradients_are_large():
     a = tg.Tensor([1.0], requires_grad=True, name="a", dtype="float64")
     loss = (a * 1e-3) * 1e3
     loss.backward(retain_grads=True)
-    lines = [line for line in tg.graph(loss, show="grad").dot().splitlines() if "->" in line]
+    lines = [line for line in graph(loss, show="grad").dot().splitlines() if "->" in line]
     widths = [float(re.search(r"penwidth=([\d.]+)", line)[1]) for line in lines]
     assert widths == [2.25, 4.0]  # a factor of 1,000 is three decades of six, from 0.5 to 4
-    assert all("penwidth" not in line for line in tg.graph(loss).dot().splitlines() if "->" in line)
+    assert all("penwidth" not in line for line in graph(loss).dot().splitlines() if "->" in line)
 
 
 @pytest.mark.parametrize(
     ("run", "status"),
     [
         (lambda loss: None, "forward only"),
-        (lambda loss: tg.graph(loss), "forward only"),
+        (lambda loss: graph(loss), "forward only"),
         (lambda loss: tg.bptt.flow(loss), "forward only"),
         (lambda loss: loss.backward(), "backward done"),
         (lambda loss: loss.backward(retain_grads=True), "backward done"),
@@ -611,7 +607,7 @@ def test_edges_are_as_wide_as_their_gradients_are_large():
 def test_the_figure_says_whether_backward_is_done(run, status):
     loss = recurrence()
     run(loss)
-    drawn = tg.graph(loss)
+    drawn = graph(loss)
     assert drawn.status == drawn.data()["status"] == status
     assert drawn.notes == [f"{status} · 14 ops"]
     assert f"label=<{status} · 14 ops>" in drawn.dot()
@@ -624,7 +620,7 @@ def test_the_figure_says_whether_backward_is_done(run, status):
 def test_the_graph_of_a_gradient_is_drawn_too():
     x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
     slope = tg.grad((x**3).sum(), x, create_graph=True)
-    drawn = tg.graph(slope, highlight=x, show="value")
+    drawn = graph(slope, highlight=x, show="value")
     assert drawn.nodes[0].name == "x"
     assert drawn.nodes[-1].values == (slope,)
     assert boxes(drawn)[drawn.nodes[-1].id][-1] == "3  12"
@@ -642,15 +638,15 @@ def test_the_graph_of_a_gradient_through_time():
         {"steps": "last:1"},
         {"roll": True},
     ):
-        drawn = tg.graph(output, **options)
+        drawn = graph(output, **options)
         assert drawn.dot().startswith("digraph")
-    assert len(tg.graph(output).text().splitlines()) > 50
+    assert len(graph(output).text().splitlines()) > 50
     output.backward()
-    assert tg.graph(output).status == "backward done"
+    assert graph(output).status == "backward done"
 
 
 def test_a_gradient_is_drawn_in_the_time_step_and_scope_of_its_value():
-    drawn = tg.graph(gru_loss(3, create_graph=True))
+    drawn = graph(gru_loss(3, create_graph=True))
     headings = [line for line in drawn.text().splitlines() if line.endswith("gradient")]
     assert headings == [
         "gradient",
@@ -662,7 +658,7 @@ def test_a_gradient_is_drawn_in_the_time_step_and_scope_of_its_value():
         plain_scope(node.scope)[2]
         for node in drawn.nodes
         if node.kind == "state" and "gradient" not in plain_scope(node.scope) and not node.name
-    } == {0, 1}
+    } == {0, 1, 2}
 
 
 def test_recording_a_gradient_restores_the_scope():
@@ -678,7 +674,7 @@ def test_recording_a_gradient_restores_the_scope():
 
 
 def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
-    drawn = tg.graph(gru_loss(7, create_graph=True), roll=True)
+    drawn = graph(gru_loss(7, create_graph=True), roll=True)
     nodes = {node.id: node for node in drawn.nodes}
     assert sorted(
         (e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag
@@ -688,10 +684,10 @@ def test_rolled_up_the_gradient_of_a_step_is_one_box_and_goes_backwards():
         ("gru", "layer 0"),
         ("gru", "layer 0", "t = 0 … 6"),
     ]
-    whole = tg.graph(gru_loss(7, create_graph=True), roll=True, parameters="once")
+    whole = graph(gru_loss(7, create_graph=True), roll=True, parameters="once")
     assert sum(node.ops for node in whole.nodes) == len(toposort(gru_loss(7, create_graph=True)))
     assert "the gradient of each scope is one box" in drawn.notes[1]
-    assert len(drawn.nodes) == len(tg.graph(gru_loss(50, create_graph=True), roll=True).nodes)
+    assert len(drawn.nodes) == len(graph(gru_loss(50, create_graph=True), roll=True).nodes)
 
 
 # -- any name -----------------------------------------------------------------------------------
@@ -710,13 +706,13 @@ def program_with_names(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_can_be_drawn(name):
-    drawn = tg.graph(program_with_names(name), show="shape,value,grad")
+    drawn = graph(program_with_names(name), show="shape,value,grad")
     assert all(c == "\n" or c.isprintable() for c in drawn.text())
     assert all(c in "\n\t" or c.isprintable() for c in drawn.dot())
     drawn.text().encode()
     drawn.dot().encode()
     rest, labels = split_values(drawn.dot())
-    assert rest == split_values(tg.graph(program_with_names("x" if name else "")).dot())[0]
+    assert rest == split_values(graph(program_with_names("x" if name else "")).dot())[0]
     wanted = escape_unprintable(name).strip()
     for label in labels:
         tags = {part.tag for part in ElementTree.fromstring(f"<label>{label}</label>").iter()}
@@ -729,7 +725,7 @@ def test_any_name_can_be_drawn(name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_any_name_is_in_the_data(name):
-    data = tg.graph(program_with_names(name)).data()
+    data = graph(program_with_names(name)).data()
     assert json.loads(json.dumps(data)) == json.loads(json.dumps(data, ensure_ascii=False))
     assert any(node["name"] == (escape_unprintable(name) or "leaf") for node in data["nodes"])
 
@@ -748,7 +744,7 @@ def test_a_drawing_of_a_hundred_steps_is_fast():
     logits, _ = model(x[:-1, None])
     loss = functional.cross_entropy(logits, x[1:, None])
     start = time.process_time()
-    drawn = tg.graph(loss)
+    drawn = graph(loss)
     picture = drawn.dot()
     assert time.process_time() - start < 2
     assert "t = 99" in picture
@@ -758,7 +754,7 @@ def test_a_drawing_of_a_hundred_steps_is_fast():
 
 
 def test_a_graph_of_over_600_nodes_is_folded_and_a_note_says_so():
-    drawn = tg.graph(gru_loss(100))
+    drawn = graph(gru_loss(100))
     assert len(drawn.nodes) <= 600
     (note,) = drawn.notes[1:]
     visible, option = re.fullmatch(
@@ -774,7 +770,7 @@ def test_a_graph_of_over_600_nodes_is_folded_and_a_note_says_so():
         for node in drawn.nodes
         if len(node.scope) > 2 and node.kind == "op"
     } == {0, 1, 99}
-    assert tg.graph(gru_loss(100), roll=True).notes == drawn.notes[:1]
+    assert graph(gru_loss(100), roll=True).notes == drawn.notes[:1]
 
 
 def test_a_large_graph_without_time_steps_is_folded_by_scope():
@@ -783,7 +779,7 @@ def test_a_large_graph_without_time_steps_is_folded_by_scope():
         with tg.scope(f"part {part}", "inner"):
             for _ in range(70):
                 x = tg.tanh(x)
-    drawn = tg.graph(x)
+    drawn = graph(x)
     assert drawn.notes[1].startswith("631 nodes: drawn with fold=2; ")
     assert [node.name for node in drawn.nodes if node.kind == "fold"] == ["inner"] * 9
     drawn.dot()
@@ -793,9 +789,9 @@ def test_600_nodes_are_drawn_as_they_are():
     x = ramp((), "x")
     for _ in range(599):
         x = tg.tanh(x)
-    assert len(tg.graph(x).nodes) == 600
-    assert tg.graph(x).dot().count("->") == 599
-    assert len(tg.graph(x).notes) == 1
+    assert len(graph(x).nodes) == 600
+    assert graph(x).dot().count("->") == 599
+    assert len(graph(x).notes) == 1
 
 
 def wide(parameters, scope=()):
@@ -805,7 +801,7 @@ def wide(parameters, scope=()):
 
 @pytest.mark.parametrize("options", [{}, {"fold": 1}, {"fold": "part"}])
 def test_hundreds_of_parameters_are_hidden_automatically(options):
-    drawn = tg.graph(wide(700, ["part"]), **options)
+    drawn = graph(wide(700, ["part"]), **options)
     assert len(drawn.nodes) <= 2
     assert sum(node.ops for node in drawn.nodes) == 2
     assert 'nodes: drawn with parameters="hide"; ' in drawn.notes[1]
@@ -814,11 +810,11 @@ def test_hundreds_of_parameters_are_hidden_automatically(options):
         ValueError,
         match=r"argument fold: expected the name or the depth .* \(part\), .*'part', for example$",
     ):
-        tg.graph(wide(700, ["part"]), fold="parts")
+        graph(wide(700, ["part"]), fold="parts")
 
 
 def test_requested_steps_stay_however_many_nodes_there_are():
-    drawn = tg.graph(gru_loss(100), steps="first:60", parameters="hide")
+    drawn = graph(gru_loss(100), steps="first:60", parameters="hide")
     assert {
         plain_scope(node.scope)[2]
         for node in drawn.nodes
@@ -833,7 +829,7 @@ def test_requested_steps_stay_however_many_nodes_there_are():
 
 @pytest.mark.parametrize("length", [601, 5_000, 19_999])
 def test_the_two_ends_of_an_ungrouped_graph_are_drawn(length):
-    drawn = tg.graph(chain(length))
+    drawn = graph(chain(length))
     assert len(drawn.nodes) == 501
     assert [node.text for node in drawn.nodes if node.kind == "fold"] == [
         f"{length + 1 - 500:,} ops"
@@ -852,7 +848,7 @@ def test_a_parameter_that_is_used_at_an_end_stays_beside_the_box():
     h, w = ramp((), "h"), ramp((), "w")
     for i in range(1_500):
         h = tg.tanh(h * w if i == 1_499 else h * ramp((), "v") if i == 700 else h * 2)
-    drawn = tg.graph(h)
+    drawn = graph(h)
     assert {"h", "w"} <= {node.name for node in drawn.nodes}
     assert "v" not in {node.name for node in drawn.nodes}
 
@@ -861,9 +857,14 @@ def test_the_two_ends_of_a_long_recurrence_have_parameters_at_each_use():
     h, w = ramp((), "h"), ramp((), "w")
     for _ in range(900):
         h = tg.tanh(h * w)
-    drawn = tg.graph(h)
+    assert [node.name for node in graph(h).nodes].count("…") == 1, "it is a loop of 900 turns"
+    with tg.scope("once"):
+        h = ramp((), "h")
+        for i in range(900):
+            h = tg.tanh(h * w) if i % 7 else tg.sigmoid(h * w) + tg.sin(h) * i
+    drawn = graph(h)
     assert len(drawn.nodes) <= 600
-    assert [node.name for node in drawn.nodes].count("w") > 50
+    assert [node.name for node in drawn.nodes].count("w") > 20
 
 
 def test_scopes_of_great_depth_are_folded_fast():
@@ -871,7 +872,7 @@ def test_scopes_of_great_depth_are_folded_fast():
     for depth in range(750):
         with tg.scope(*(f"s{i}" for i in range(depth))):
             x = tg.tanh(x)
-    drawn, seconds = measure(lambda: tg.graph(x))
+    drawn, seconds = measure(lambda: graph(x))
     assert "drawn with fold=" in drawn.notes[1]
     assert 500 < len(drawn.nodes) <= 600
     assert seconds < 5
@@ -902,38 +903,24 @@ def measure(work, runs=1):
     return result, min(seconds)
 
 
-def test_a_long_chain_is_read_in_linear_time_and_not_drawn(tmp_path):
+def test_a_long_chain_is_read_and_drawn_in_linear_time():
     seconds = []
     for length in (21_000, 63_000):
         output = chain(length)
-        drawn, graphed = measure(lambda output=output: tg.graph(output))
+        drawn, graphed = measure(lambda output=output: graph(output))
         text, written = measure(drawn.text)
-        data, listed = measure(drawn.data)
+        svg, rendered = measure(drawn.svg)
         assert len([line for line in text.splitlines() if "⊙" in line]) > length / 20
-        assert len(data["nodes"]) == len(data["edges"]) + 1 == length + 1
-        seconds.append(graphed + written + listed)
+        assert "between the first and the last 250" in drawn.notes[1]
+        assert svg.startswith("<svg")
+        seconds.append(graphed + written + rendered)
     assert seconds[1] < 3 * seconds[0] * 2 + 0.4, (
         "three times as much takes much more than three times as long"
     )
-    message = (
-        r"^graph.dot: argument fold: expected at most 600 visible nodes, "
-        r"got 63,001, which cannot be folded into fewer; "
-        r"record parts under tg.scope\(name\) and pass fold=1, "
-        r"or use graph.text\(\), which has no limit$"
-    )
-    for draw_all in (
-        drawn.dot,
-        drawn.svg,
-        lambda: drawn.save(tmp_path / "chain.svg"),
-        lambda: drawn.save(tmp_path / "chain.dot"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            draw_all()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_lag_of_a_state_is_written_without_escapes():
-    drawn = tg.graph(recurrence(4), roll=True)
+    drawn = graph(recurrence(4), roll=True)
     (state,) = [lines for lines in boxes(drawn).values() if "t−1 → t" in "".join(lines)]
     assert "".join("".join(state).split()) == "hₜ₋₁t−1→t"
 
@@ -951,7 +938,7 @@ def test_a_long_loop_is_viewed_in_linear_time(view, most):
             with tg.scope("loop", t):
                 h = tg.tanh(w * h)
                 h.name = "h"
-        drawn, viewed = measure(lambda h=h: tg.graph(h, **view), runs=2)
+        drawn, viewed = measure(lambda h=h: graph(h, **view), runs=2)
         assert len(drawn.nodes) <= most
         assert drawn.dot().count("digraph") == 1
         seconds.append(viewed)
@@ -961,7 +948,7 @@ def test_a_long_loop_is_viewed_in_linear_time(view, most):
 
 
 def test_edges_follow_the_order_of_computation():
-    drawn = tg.graph(gru_loss(4))
+    drawn = graph(gru_loss(4))
     order = {node.id: i for i, node in enumerate(drawn.nodes)}
     assert len(order) == len(drawn.nodes)
     assert all(order[e.source] < order[e.target] for e in drawn.edges)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from drawings import layer_loss
+from drawings import graph, layer_loss
 from helpers import ramp
 from internals import Architecture, CharModel, plain_scope, toposort
 
@@ -105,7 +105,7 @@ each_view = pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
 @each_view
 def test_edges_join_what_is_visible_and_the_output_stays(model, view):
     output = model()
-    drawn = tg.graph(output, **view)
+    drawn = graph(output, **view)
     ids = {node.id for node in drawn.nodes}
     assert len(ids) == len(drawn.nodes)
     assert ids >= {end for e in drawn.edges for end in (e.source, e.target)}
@@ -125,7 +125,7 @@ def test_edges_join_what_is_visible_and_the_output_stays(model, view):
 )
 def test_every_op_is_counted_once(model, view):
     output = model()
-    drawn = tg.graph(output, **view)
+    drawn = graph(output, **view)
     assert sum(node.ops for node in drawn.nodes) == len(toposort(output))
     assert drawn.notes[0].endswith(f"· {len(toposort(output)):,} ops")
 
@@ -133,7 +133,7 @@ def test_every_op_is_counted_once(model, view):
 @each_model
 @each_view
 def test_without_lagged_edges_there_is_no_cycle(model, view):
-    drawn = tg.graph(model(), **view)
+    drawn = graph(model(), **view)
     waiting = {node.id: 0 for node in drawn.nodes}
     edges = [e for e in drawn.edges if not e.lag]
     for e in edges:
@@ -170,7 +170,7 @@ def test_drawing_leaves_the_graph_alone(view):
     ]
     before = list(map(everything, values))
     parameter = next(x for x in values if x.requires_grad and x.node is None)
-    drawn = tg.graph(output, show="shape,value,grad", highlight=parameter, **view)
+    drawn = graph(output, show="shape,value,grad", highlight=parameter, **view)
     drawn.dot(), drawn.text(), drawn.data(), repr(drawn)
     assert list(map(everything, values)) == before
     drawn.nodes.clear(), drawn.edges.clear(), drawn.notes.clear()  # copies
@@ -196,7 +196,7 @@ def test_drawing_leaves_the_graph_alone(view):
 @pytest.mark.parametrize("embedding", [0, 8], ids=["one-hot", "embedding"])
 @pytest.mark.parametrize("parameters", [None, "chips", "hide"])
 def test_a_language_model_of_100_steps_rolls_up_into_40_nodes(embedding, parameters):
-    drawn = tg.graph(language_model(100, embedding=embedding), roll=True, parameters=parameters)
+    drawn = graph(language_model(100, embedding=embedding), roll=True, parameters=parameters)
     assert len(drawn.nodes) <= 40
     assert {"rₜ", "zₜ", "nₜ", "hₜ", "hₜ₋₁", "loss"} <= set(names(drawn))
     assert not any(re.search("[₀-₉]", name.replace("ₜ₋₁", "")) for name in names(drawn))
@@ -205,7 +205,7 @@ def test_a_language_model_of_100_steps_rolls_up_into_40_nodes(embedding, paramet
 
 @pytest.mark.parametrize("steps", [2, 3, 7, 12, 100])
 def test_one_edge_carries_the_state(steps):
-    drawn = tg.graph(language_model(steps), roll=True)
+    drawn = graph(language_model(steps), roll=True)
     nodes = by_id(drawn)
     (carries,) = [e for e in drawn.edges if e.lag]
     assert carries.lag == 1
@@ -223,7 +223,7 @@ def test_one_edge_carries_the_state(steps):
 
 
 def test_what_is_rolled_up_does_the_same_in_every_step():
-    drawn = tg.graph(layer_loss("GRU", 6), roll=True)
+    drawn = graph(layer_loss("GRU", 6), roll=True)
     for node in drawn.nodes:
         if node.kind == "op" and node.ops > 1:
             assert len({v.node.op.name for v in node.values}) == 1
@@ -243,7 +243,7 @@ def test_what_is_rolled_up_does_the_same_in_every_step():
     ids=["RNN", "LSTM", "two layers", "LSTM of two layers", "both directions"],
 )
 def test_every_state_of_every_layer_has_its_edge(loss, lags):
-    drawn = tg.graph(loss(), roll=True)
+    drawn = graph(loss(), roll=True)
     nodes = by_id(drawn)
     assert (
         sorted((e.lag, nodes[e.source].name, nodes[e.target].name) for e in drawn.edges if e.lag)
@@ -266,7 +266,7 @@ def rnn_cell(x, h, w):
 
 def test_a_reverse_scan_takes_its_state_from_the_next_step():
     w = ramp(name="W")
-    drawn = tg.graph(scan_loss(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
+    drawn = graph(scan_loss(lambda x, h: rnn_cell(x, h, w), reverse=True), roll=True)
     (carries,) = [e for e in drawn.edges if e.lag]
     assert carries.lag == -1
     assert "hₜ₊₁" in names(drawn)
@@ -281,7 +281,7 @@ def test_the_first_state_enters_at_the_place_of_the_state(reverse, first):
     h = {"constant named h": ramp(name="h", grad=False), "parameter": start, "computed": start * 2}[
         first
     ]
-    drawn = tg.graph(
+    drawn = graph(
         scan_loss(lambda x, h: rnn_cell(x, h, w), reverse=reverse, h=h),
         roll=True,
         parameters="once",
@@ -311,7 +311,7 @@ def test_a_state_of_the_step_before_last_has_lag_2():
             h = tg.tanh(before[-1] @ w + before[-2] @ v)
             h.name = "h"
         before.append(h)
-    drawn = tg.graph(h.sum(), roll=True)
+    drawn = graph(h.sum(), roll=True)
     assert sorted(e.lag for e in drawn.edges if e.lag) == [1, 2]
     assert {"t−1 → t", "t−2 → t"} <= set(re.findall(r"t−\d → t", drawn.dot()))
 
@@ -329,7 +329,7 @@ def test_a_constant_start_does_not_mix_up_terms_that_look_alike():
         return h, h
 
     _, h = tg.scan(leaky, tg.Tensor(np.ones((5, 2))), tg.Tensor(np.zeros(2)))
-    drawn = tg.graph(h.sum(), roll=True, parameters="once")
+    drawn = graph(h.sum(), roll=True, parameters="once")
     nodes = by_id(drawn)
     fed = {
         frozenset(nodes[e.source].kind for e in drawn.edges if e.target == node.id)
@@ -351,7 +351,7 @@ def test_a_start_without_a_name_is_not_taken_for_an_input():
         return h, h
 
     _, h = tg.scan(cell, tg.Tensor(np.ones((5, 1, 2))), tg.Tensor(np.zeros((1, 2))))
-    drawn = tg.graph(h.sum(), roll=True, parameters="once")
+    drawn = graph(h.sum(), roll=True, parameters="once")
     into = {
         node.id: sorted(by_id(drawn)[e.source].kind for e in drawn.edges if e.target == node.id)
         for node in drawn.nodes
@@ -383,7 +383,7 @@ def test_numpy_integers_are_time_steps_too(view):
                 h.name = "h"
         return h.sum()
 
-    drawn, same = tg.graph(loss(np.arange(4)), **view), tg.graph(loss(range(4)), **view)
+    drawn, same = graph(loss(np.arange(4)), **view), graph(loss(range(4)), **view)
     assert drawn.dot() == same.dot()
     assert drawn.data() == same.data()
     assert drawn.text() == same.text()
@@ -398,7 +398,7 @@ def test_names_that_have_digits_themselves_are_rolled_up_too(name):
         h.name = name
         return h, h
 
-    drawn = tg.graph(scan_loss(cell, 5), roll=True)
+    drawn = graph(scan_loss(cell, 5), roll=True)
     assert {node.ops for node in drawn.nodes if node.kind == "op"} == {5, 1}
     assert len([e for e in drawn.edges if e.lag]) == 1
 
@@ -413,17 +413,17 @@ def test_an_index_that_is_the_same_in_every_step_stays_a_number(steps):
         h.name = "h"
         return h, h
 
-    drawn = tg.graph(scan_loss(cell, steps), roll=True, parameters="once")
+    drawn = graph(scan_loss(cell, steps), roll=True, parameters="once")
     assert [node.text for node in drawn.nodes if node.text.startswith(("b[", "·["))] == ["b[1]"]
 
 
 def test_an_index_that_is_the_time_step_is_written_t():
-    drawn = tg.graph(layer_loss("RNN", 3), roll=True)
+    drawn = graph(layer_loss("RNN", 3), roll=True)
     assert [node.text for node in drawn.nodes if "[t]" in node.text] == ["·[t]"]
 
 
 def test_one_step_is_rolled_up_as_it_is():
-    drawn = tg.graph(layer_loss("GRU", 1), roll=True)
+    drawn = graph(layer_loss("GRU", 1), roll=True)
     assert not [e for e in drawn.edges if e.lag]
     assert {"rₜ", "zₜ", "nₜ", "hₜ"} <= set(names(drawn))
 
@@ -453,7 +453,7 @@ def visible_steps(drawn):
     ],
 )
 def test_of_ten_steps_some_are_kept(steps, stay, title):
-    drawn = tg.graph(layer_loss("GRU", 10), steps=steps)
+    drawn = graph(layer_loss("GRU", 10), steps=steps)
     assert visible_steps(drawn) == stay
     marks = [node for node in drawn.nodes if node.kind == "steps"]
     assert [node.text for node in marks] == [title]
@@ -469,7 +469,7 @@ def test_of_ten_steps_some_are_kept(steps, stay, title):
 
 
 def test_the_state_goes_through_the_mark():
-    drawn = tg.graph(layer_loss("LSTM", 8), steps="first:2,last:1")
+    drawn = graph(layer_loss("LSTM", 8), steps="first:2,last:1")
     nodes = by_id(drawn)
     marks = [node for node in drawn.nodes if node.kind == "steps"]
     assert len(marks) == 2
@@ -493,13 +493,13 @@ def test_the_state_goes_through_the_mark():
 )
 def test_steps_that_hide_nothing_change_nothing(steps):
     loss = layer_loss("GRU", 5)
-    assert tg.graph(loss, steps=steps).dot() == tg.graph(loss).dot()
+    assert graph(loss, steps=steps).dot() == graph(loss).dot()
     without = (ramp() * 2).sum()
-    assert tg.graph(without, steps=steps).dot() == tg.graph(without).dot()
+    assert graph(without, steps=steps).dot() == graph(without).dot()
 
 
 def test_every_loop_has_its_own_mark():
-    drawn = tg.graph(layer_loss("RNN", 6, 2, bidirectional=True), steps="first:1,last:1")
+    drawn = graph(layer_loss("RNN", 6, 2, bidirectional=True), steps="first:1,last:1")
     marks = [node for node in drawn.nodes if node.kind == "steps"]
     assert len({plain_scope(mark.scope)[:-1] for mark in marks}) == len(marks) == 4
     assert {mark.text for mark in marks} == {"t = 1 … 4"}
@@ -516,7 +516,7 @@ def test_marks_of_two_loops_stay_joined():
         with tg.scope("second", t):
             b = tg.tanh(b @ v + a)
             b.name = "b"
-    drawn = tg.graph(b.sum(), steps="first:1,last:1")
+    drawn = graph(b.sum(), steps="first:1,last:1")
     nodes = by_id(drawn)
     joined = [
         (plain_scope(nodes[e.source].scope)[0], plain_scope(nodes[e.target].scope)[0])
@@ -549,19 +549,17 @@ def test_steps_of_another_form_raise_an_error(steps, fix):
         ValueError,
         match=rf'^graph: argument steps: expected text like "first:2,last:1", got .*; {fix}$',
     ):
-        tg.graph(layer_loss("RNN", 3), steps=steps)
+        graph(layer_loss("RNN", 3), steps=steps)
 
 
 def test_steps_are_named_in_any_order():
     loss = layer_loss("RNN", 5)
-    assert (
-        tg.graph(loss, steps="last:1,first:2").dot() == tg.graph(loss, steps="first:2,last:1").dot()
-    )
+    assert graph(loss, steps="last:1,first:2").dot() == graph(loss, steps="first:2,last:1").dot()
 
 
 @pytest.mark.parametrize("fold", ["gru / layer 0", ["gru / layer 0"], "layer 0"], ids=str)
 def test_a_scope_is_folded_by_its_path(fold):
-    drawn = tg.graph(layer_loss("GRU", 3), fold=fold)
+    drawn = graph(layer_loss("GRU", 3), fold=fold)
     assert [
         (node.name, plain_scope(node.scope)) for node in drawn.nodes if node.kind == "fold"
     ] == [("layer 0", ("gru",))]
@@ -573,20 +571,18 @@ def test_of_two_scopes_of_one_name_a_path_folds_one():
         with tg.scope(module, "part"):
             x = tg.tanh(x * 2)
     assert [
-        plain_scope(node.scope) for node in tg.graph(x, fold="part").nodes if node.kind == "fold"
+        plain_scope(node.scope) for node in graph(x, fold="part").nodes if node.kind == "fold"
     ] == [("a",), ("b",)]
     assert [
-        plain_scope(node.scope)
-        for node in tg.graph(x, fold="b / part").nodes
-        if node.kind == "fold"
+        plain_scope(node.scope) for node in graph(x, fold="b / part").nodes if node.kind == "fold"
     ] == [("b",)]
     with pytest.raises(ValueError, match="got 'part / b'"):
-        tg.graph(x, fold="part / b")
+        graph(x, fold="part / b")
 
 
 def test_a_whole_number_of_numpy_is_a_depth():
     loss = layer_loss("GRU", 3)
-    assert tg.graph(loss, fold=np.int64(1)).dot() == tg.graph(loss, fold=1).dot()
+    assert graph(loss, fold=np.int64(1)).dot() == graph(loss, fold=1).dot()
 
 
 def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
@@ -598,11 +594,11 @@ def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
         if getattr(x, "name", "") == "weight_hh_l0"
     )
     assert (
-        tg.graph(loss, highlight=w, parameters="hide")
+        graph(loss, highlight=w, parameters="hide")
         .notes[-1]
         .endswith(" paths to weight_hh_l0, which is hidden")
     )
-    assert tg.graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
+    assert graph(loss, highlight=w).notes[-1].endswith(" paths to weight_hh_l0")
 
 
 # -- folded -------------------------------------------------------------------------------------
@@ -610,7 +606,7 @@ def test_paths_to_a_hidden_parameter_say_that_it_is_hidden():
 
 def test_a_scope_is_folded_by_its_name():
     loss = language_model(4)
-    drawn = tg.graph(loss, fold="recurrent")
+    drawn = graph(loss, fold="recurrent")
     (box,) = [node for node in drawn.nodes if node.kind == "fold"]
     inside = [v for v in toposort(loss) if "recurrent" in plain_scope(v.node.scope)]
     assert (box.name, plain_scope(box.scope), box.ops, box.text) == (
@@ -642,21 +638,21 @@ def test_scopes_are_folded_by_their_depth():
         (2, {"embedding", "recurrent", "output"}),
         (3, {"layer 0"}),
     ):
-        drawn = tg.graph(loss, fold=depth)
+        drawn = graph(loss, fold=depth)
         boxes = [node for node in drawn.nodes if node.kind == "fold" and node.name != "loss"]
         assert {node.name for node in boxes} == folded
         assert all(len(node.scope) == depth - 1 for node in boxes)
         assert sum(node.ops for node in drawn.nodes) == len(toposort(loss))
     steps = [
         plain_scope(node.scope)[-1]
-        for node in tg.graph(loss, fold=4).nodes
+        for node in graph(loss, fold=4).nodes
         if node.kind == "fold" and node.name != "loss"
     ]
     assert steps == [0, 1, 2, 3]  # each in the frame of its step
 
 
 def test_a_gate_is_folded_in_every_step():
-    drawn = tg.graph(layer_loss("GRU", 3), fold="z")
+    drawn = graph(layer_loss("GRU", 3), fold="z")
     boxes = [node for node in drawn.nodes if node.kind == "fold"]
     assert [box.name for box in boxes] == ["z₀", "z₁", "z₂"]
     assert [box.ops for box in boxes] == [3, 3, 3]
@@ -664,12 +660,12 @@ def test_a_gate_is_folded_in_every_step():
 
 
 def test_every_named_result_is_folded_with_its_formula():
-    drawn = tg.graph(layer_loss("GRU", 2), fold="names")
+    drawn = graph(layer_loss("GRU", 2), fold="names")
     found = {node.name: node.text for node in drawn.nodes if node.kind == "fold"}
     assert {"r₀", "z₀", "n₀", "r₁", "z₁", "n₁"} <= set(found)
     assert all(found[name].startswith("σ(") for name in ("r₀", "z₀", "r₁", "z₁"))
     assert "r₁ ⊙" in found["n₁"]
-    assert tg.graph(layer_loss("GRU", 5), fold="names", roll=True).nodes
+    assert graph(layer_loss("GRU", 5), fold="names", roll=True).nodes
 
 
 def test_several_scopes_are_folded_each_into_its_own_box():
@@ -681,7 +677,7 @@ def test_several_scopes_are_folded_each_into_its_own_box():
     with tg.scope("c"):
         output = (y + x).sum()
     for fold in (["a", "b", "c"], ("c", "b", "a"), iter(["a", "b", "c"])):
-        drawn = tg.graph(output, fold=fold)
+        drawn = graph(output, fold=fold)
         boxes = {node.name: node for node in drawn.nodes if node.kind == "fold"}
         assert {name: box.ops for name, box in boxes.items()} == {"a": 2, "b": 2, "c": 2}
         assert sorted(ends(drawn)) == [("a", "b"), ("a", "c"), ("b", "c"), ("w", "a")]
@@ -689,11 +685,11 @@ def test_several_scopes_are_folded_each_into_its_own_box():
 
 def test_folds_fold_again():
     loss = language_model(4)
-    drawn = tg.graph(loss, fold=["layer 0", "recurrent", 1])
+    drawn = graph(loss, fold=["layer 0", "recurrent", 1])
     assert [node.ops for node in drawn.nodes if node.name == "charmodel"] == [
         len([v for v in toposort(loss) if plain_scope(v.node.scope)[:1] == ("charmodel",)])
     ]
-    rolled = tg.graph(loss, roll=True, fold="layer 0")
+    rolled = graph(loss, roll=True, fold="layer 0")
     assert [e for e in rolled.edges if e.source == e.target and e.lag == 1], (
         "the state is an edge from the box to itself"
     )
@@ -706,14 +702,14 @@ def test_an_unknown_fold_raises_an_error(fold):
         match=r"^graph: argument fold: expected the name or the depth of a scope in the graph "
         r"\(gru, .*got .*; give the name ",
     ):
-        tg.graph(layer_loss("GRU", 2), fold=fold)
+        graph(layer_loss("GRU", 2), fold=fold)
 
 
 def test_without_scopes_a_fold_says_how_to_make_some():
     with pytest.raises(
         ValueError, match=r"got 1; record the ops in tg\.scope\(name\) or in a Module$"
     ):
-        tg.graph((ramp() * 2).sum(), fold=1)
+        graph((ramp() * 2).sum(), fold=1)
 
 
 # -- parameters ---------------------------------------------------------------------------------
@@ -721,7 +717,7 @@ def test_without_scopes_a_fold_says_how_to_make_some():
 
 def test_each_use_of_a_parameter_has_a_chip_in_its_scope():
     loss = layer_loss("GRU", 4)
-    once, chips = tg.graph(loss), tg.graph(loss, parameters="chips")
+    once, chips = graph(loss), graph(loss, parameters="chips")
     out = Counter(e.source for e in chips.edges)
     stuck = [node for node in chips.nodes if node.kind == "parameter"]
     assert stuck
@@ -748,7 +744,7 @@ def test_every_use_of_a_parameter_has_its_chip():
     h = tg.Tensor(np.ones((1, 2)), name="x")
     for _ in range(5):
         h = tg.tanh(h @ w)
-    drawn = tg.graph(h.sum(), parameters="chips")
+    drawn = graph(h.sum(), parameters="chips")
     assert (
         len([node for node in drawn.nodes if node.kind == "parameter" and holds_value(node, w)])
         == 5
@@ -757,11 +753,11 @@ def test_every_use_of_a_parameter_has_its_chip():
 
 
 def test_hidden_parameters_are_not_there():
-    drawn = tg.graph(layer_loss("GRU", 4), parameters="hide")
+    drawn = graph(layer_loss("GRU", 4), parameters="hide")
     assert kinds(drawn)["parameter"] == 0
     assert not {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"} & set(names(drawn))
     assert {"r₃", "z₃", "n₃", "h₃", "loss"} <= set(names(drawn))
-    assert len(drawn.nodes) < len(tg.graph(layer_loss("GRU", 4)).nodes)
+    assert len(drawn.nodes) < len(graph(layer_loss("GRU", 4)).nodes)
 
 
 @pytest.mark.parametrize("parameters", ["chips", "hide"])
@@ -777,7 +773,7 @@ def test_hidden_parameters_are_not_there():
 def test_ops_of_parameters_alone_are_still_drawn(parameters, program):
     """Without parameters, the drawing still shows the computation."""
     output = program()
-    drawn = tg.graph(output, parameters=parameters)
+    drawn = graph(output, parameters=parameters)
     assert drawn.nodes
     assert holds_value(drawn.nodes[-1], output)
 
@@ -826,9 +822,9 @@ def test_the_number_of_paths_equals_that_of_an_exhaustive_search(seed):
                 ValueError,
                 match=r"^graph: argument highlight: expected a Tensor with gradients in this graph",
             ):
-                tg.graph(output, highlight=target)
+                graph(output, highlight=target)
             continue
-        drawn = tg.graph(output, highlight=target)
+        drawn = graph(output, highlight=target)
         assert drawn.paths == len(found)
         assert drawn.notes[-1].startswith(f"{len(found):,} path{'s' if len(found) > 1 else ''} to ")
         on_paths = {(a, b) for path in found for b, a in pairwise(path)}
@@ -839,6 +835,8 @@ def test_the_number_of_paths_equals_that_of_an_exhaustive_search(seed):
             assert f"{e.source} -> {e.target}" in line
             (made,) = nodes[e.target].values
             marked = bool(e.values) and (e.values[0], made) in on_paths
+            if nodes[e.target].kind == "state":  # the value itself, on its way to the next turn
+                marked = any(made in path for path in found)
             assert ("penwidth=2.4" in line) == marked
             assert ("style=dotted" in line) == (not marked)
         boxes = {
@@ -867,8 +865,8 @@ def gru_by_hand(steps):
 @pytest.mark.parametrize("steps", [1, 2, 3, 200])
 def test_paths_through_time_are_counted_without_enumeration(steps):
     first, u, h = gru_by_hand(steps)
-    assert tg.graph(h, highlight=first, roll=True).paths == 5**steps
-    drawn = tg.graph(h, highlight=u, steps="first:1,last:1")
+    assert graph(h, highlight=first, roll=True).paths == 5**steps
+    drawn = graph(h, highlight=u, steps="first:1,last:1")
     assert drawn.paths == sum(
         5**t for t in range(steps)
     )  # one way from each step's n, and five from each h to the one before
@@ -880,10 +878,10 @@ def test_paths_are_the_same_in_every_view(view):
     layer = tg.nn.GRU(3, 2, rng=0)
     output, _ = layer(tg.Tensor(np.ones((5, 1, 3)), dtype="float32"))
     loss = output.sum()
-    drawn = tg.graph(loss, highlight=layer.weight_hh_l0, **view)
+    drawn = graph(loss, highlight=layer.weight_hh_l0, **view)
     assert (
         drawn.paths
-        == tg.graph(loss, highlight=layer.weight_hh_l0).paths
+        == graph(loss, highlight=layer.weight_hh_l0).paths
         == len(find_paths(loss, layer.weight_hh_l0))
     )
     marked = [line for line in drawn.dot().splitlines() if "penwidth=2.4" in line]
@@ -908,19 +906,19 @@ def test_a_value_outside_the_graph_cannot_be_highlighted(other):
         match=r"^graph: argument highlight: expected a Tensor with gradients in this graph, "
         r"got .*; pass a parameter",
     ):
-        tg.graph((ramp() * 2).sum(), highlight=other())
+        graph((ramp() * 2).sum(), highlight=other())
 
 
 def test_a_constant_cannot_be_highlighted():
     x = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
     with pytest.raises(ValueError, match="argument highlight"):
-        tg.graph((ramp() * x).sum(), highlight=x)
+        graph((ramp() * x).sum(), highlight=x)
 
 
 def test_each_call_of_a_module_has_its_own_scope():
     gru, x = tg.nn.GRU(3, 2, rng=0), np.ones((2, 1, 3), np.float32)
     first, state = gru(x)
-    drawn = tg.graph((first * gru(x, state)[0]).sum())
+    drawn = graph((first * gru(x, state)[0]).sum())
     assert {plain_scope(v.scope)[0] for v in drawn.nodes if v.kind == "op" and v.scope} == {
         "gru",
         "gru, call 2",
@@ -928,21 +926,21 @@ def test_each_call_of_a_module_has_its_own_scope():
     assert Counter(
         plain_scope(v.scope)[:3] for v in drawn.nodes if v.name == "h₁" and v.kind == "op"
     ) == Counter([("gru", "layer 0", 1), ("gru, call 2", "layer 0", 1)])
-    folded = tg.graph((first * gru(x, state)[0]).sum(), fold="gru")
+    folded = graph((first * gru(x, state)[0]).sum(), fold="gru")
     assert [v.name for v in folded.nodes if v.kind == "fold"] == ["gru", "gru, call 2"]
 
 
-def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_call_by_call():
+def test_a_cell_called_in_a_loop_of_ones_own_is_drawn_like_a_scan():
     cell, h = tg.nn.GRUCell(3, 2, rng=0), tg.Tensor(np.zeros((1, 2), np.float32))
     for x in np.ones((3, 1, 3), np.float32):
         _, h = cell(x, h)
-    folded = tg.graph(h.sum(), fold=1)
-    assert [v.name for v in folded.nodes if v.kind == "fold"] == [
-        "grucell",
-        "grucell, call 2",
-        "grucell, call 3",
-    ]
-    assert len({v.ops for v in folded.nodes if v.kind == "fold"}) == 1
+    drawn = graph(h.sum())
+    assert drawn.data()["steps"] == [0, 1, 2]
+    titles = [str(part) for v in drawn.nodes for part in v.scope if part.kind == "module"]
+    assert list(dict.fromkeys(titles)) == ["grucell", "grucell, call 2", "grucell, call 3"]
+    folded = [v for v in graph(h.sum(), fold="step").nodes if v.kind == "fold"]
+    assert [v.name for v in folded] == ["h₀", "h₁", "h₂"]
+    assert len({v.ops for v in folded}) == 1
 
 
 def test_two_scans_in_one_scope_are_two_loops():
@@ -956,16 +954,16 @@ def test_two_scans_in_one_scope_are_two_loops():
     outputs, _ = tg.scan(cell, x, tg.Tensor(np.zeros(2)))
     _, h = tg.scan(cell, outputs, tg.Tensor(np.zeros(2)))
     scopes = {
-        plain_scope(v.scope) for v in tg.graph(h.sum()).nodes if v.name == "h₂" and v.kind == "op"
+        plain_scope(v.scope) for v in graph(h.sum()).nodes if v.name == "h₂" and v.kind == "op"
     }
     assert {scope[: scope.index(2) + 1] for scope in scopes} == {(2,), ("loop, scan 2", 2)}
-    assert sum(v.name == "hₜ" for v in tg.graph(h.sum(), roll=True).nodes) == 2
+    assert sum(v.name == "hₜ" for v in graph(h.sum(), roll=True).nodes) == 2
 
 
 def test_rolled_and_folded_a_gate_takes_its_input_at_t():
     gru = tg.nn.GRU(3, 2, rng=0)
     loss = gru(np.ones((4, 1, 3), np.float32))[0].sum()
-    folds = [v.text for v in tg.graph(loss, roll=True, fold="names").nodes if v.kind == "fold"]
+    folds = [v.text for v in graph(loss, roll=True, fold="names").nodes if v.kind == "fold"]
     assert folds == [
         "σ(hₜ₋₁ @ U_rᵀ + x_r[t])",
         "σ(hₜ₋₁ @ U_zᵀ + x_z[t])",
@@ -979,8 +977,8 @@ def test_time_steps_that_are_not_consecutive():
         with tg.scope(t):
             h = tg.tanh(h * w + t)
             h.name = "h"
-    assert "h₁₀ = tanh(h ⊙ w + 10)" in tg.graph(h).text()  # there is no h₉
-    rolled = tg.graph(h, roll=True)
+    assert "h₁₀ = tanh(h ⊙ w + 10)" in graph(h).text()  # there is no h₉
+    rolled = graph(h, roll=True)
     assert [e.lag for e in rolled.edges if e.lag] == [1]
     assert "· + …" in [v.text for v in rolled.nodes]  # what differs from step to step is left open
 
@@ -997,7 +995,7 @@ def test_two_modules_of_one_name_are_not_two_calls_of_one():
     output, _ = tg.scan(cell, tg.Tensor(np.ones((2, 1, 3), np.float32)), (zeros, zeros))
     scopes = {
         part
-        for v in tg.graph(output).nodes
+        for v in graph(output).nodes
         for part in plain_scope(v.scope)
         if isinstance(part, str) and "grucell" in part
     }
@@ -1019,7 +1017,7 @@ def test_two_states_that_start_from_one_tensor_each_start_from_it():
 
     w, z = ramp((2,)), tg.Tensor(np.zeros(2), name="z")
     _, (h, _) = tg.scan(cell, w * np.ones((4, 2)), (z, z))
-    rolled = tg.graph(h.sum(), roll=True)
+    rolled = graph(h.sum(), roll=True)
     nodes = by_id(rolled)
     (start,) = [v.id for v in rolled.nodes if v.name == "z"]
     into = [
@@ -1032,23 +1030,23 @@ def test_two_states_that_start_from_one_tensor_each_start_from_it():
 
 def test_a_square_keeps_both_its_edges_in_every_view():
     for view in ({}, {"steps": "first:1,last:1"}, {"roll": True}):
-        drawn = tg.graph(layer_loss("RNN", 4), **view)
+        drawn = graph(layer_loss("RNN", 4), **view)
         (square,) = [v.id for v in drawn.nodes if v.kind == "op" and v.text == "⊙" and not v.name]
         assert len([e for e in drawn.edges if e.target == square]) == 2
 
 
 def test_a_folded_time_step_stays_in_its_place():
-    drawn = tg.graph(layer_loss("LSTM", 80), fold=3)
+    drawn = graph(layer_loss("LSTM", 80), fold=3)
     boxes = [v for v in drawn.nodes if v.kind == "fold" and v.scope]
     assert [plain_scope(v.scope)[-1] for v in boxes] == list(range(80))
     assert len(drawn.nodes) < 120
     assert len(drawn.svg()) > 1000  # and is laid out in no time, for time goes to the right
-    ends = tg.graph(layer_loss("LSTM", 80), steps="first:3,last:2", fold=3)
+    ends = graph(layer_loss("LSTM", 80), steps="first:3,last:2", fold=3)
     assert next(v.text for v in ends.nodes if v.kind == "steps") == "t = 3 … 77"
 
 
 def test_folded_names_are_folded_further_by_steps_if_there_are_too_many():
-    drawn = tg.graph(layer_loss("LSTM", 80), fold="names")
+    drawn = graph(layer_loss("LSTM", 80), fold="names")
     assert len(drawn.nodes) < 100
     assert 'drawn with steps="first:2,last:1"' in drawn.notes[-1]
 
@@ -1057,7 +1055,7 @@ def test_folding_by_names_without_names_changes_nothing():
     with tg.scope("q"):
         y = ramp() * ramp(name="v")
         y.name = "y"
-    assert len(tg.graph(y, fold="names").nodes) == 3
+    assert len(graph(y, fold="names").nodes) == 3
 
 
 def test_gradients_of_another_loss_are_not_shown():
@@ -1065,13 +1063,13 @@ def test_gradients_of_another_loss_are_not_shown():
     h = tg.tanh(w * 2)
     first, second = (h * h).sum(), (h * h * h).sum()
     first.backward(retain_graph=True, retain_grads=True)
-    assert tg.graph(first).status == "backward done"
-    assert "∂ —" not in tg.graph(first, show="grad").dot()
-    drawn = tg.graph(second, show="grad")
+    assert graph(first).status == "backward done"
+    assert "∂ —" not in graph(first, show="grad").dot()
+    drawn = graph(second, show="grad")
     assert drawn.status == "forward only"
     assert set(re.findall("∂ [^<]*", drawn.dot())) == {"∂ —"}
     second.backward()
-    assert tg.graph(second).status == "backward done"
+    assert graph(second).status == "backward done"
 
 
 class Reader(tg.nn.Module):
@@ -1098,7 +1096,7 @@ def test_an_op_with_data_inputs_is_not_hidden_with_the_parameters(view):
         Reader()(np.arange(200).reshape(100, 2) % 20), np.zeros((100, 2), int)
     )
     loss.name = "loss"
-    drawn = tg.graph(loss, **view)
+    drawn = graph(loss, **view)
     ops = [node for node in drawn.nodes if node.kind in ("op", "fold")]
     assert any("embedding" in plain_scope(node.scope) for node in ops)
     assert {"x_r", "x_z", "x_n"} <= {node.name for node in ops}
@@ -1115,7 +1113,7 @@ def test_an_op_with_data_inputs_is_not_hidden_with_the_parameters(view):
 
 def test_constant_data_is_not_drawn_as_a_parameter():
     output, _ = tg.nn.RNN(3, 2, rng=0)(np.ones((5, 1, 3), np.float32))
-    drawn = tg.graph(output, parameters="chips")
+    drawn = graph(output, parameters="chips")
     assert [
         node.kind for node in drawn.nodes if node.kind != "parameter" and (5, 1, 2) in node.shapes
     ] == ["op", "op"]
@@ -1126,7 +1124,7 @@ def test_an_op_that_computes_is_not_part_of_a_parameter():
     w = ramp()
     with tg.scope("layer"):
         y = tg.tanh(tg.tanh(w @ w) * w[0])
-    drawn = tg.graph(y.sum(), parameters="chips")
+    drawn = graph(y.sum(), parameters="chips")
     assert [node.text for node in drawn.nodes if node.kind == "op"] == [
         "@",
         "tanh",
@@ -1149,7 +1147,7 @@ def second_order(steps, w):
 
 
 def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_before():
-    lines = tg.graph(second_order(4, ramp(name="W"))).text().splitlines()
+    lines = graph(second_order(4, ramp(name="W"))).text().splitlines()
     written = [
         line.split("(1, 2)")[0].split("  h")[-1].strip() for line in lines if " = tanh" in line
     ]
@@ -1162,7 +1160,7 @@ def test_first_states_of_a_second_order_recurrence_are_those_of_the_two_steps_be
 
 
 def test_a_second_order_recurrence_is_rolled_up_with_a_place_for_each_state():
-    drawn = tg.graph(second_order(5, ramp(name="W")), roll=True)
+    drawn = graph(second_order(5, ramp(name="W")), roll=True)
     nodes = by_id(drawn)
     ends = sorted(
         (nodes[e.source].name or nodes[e.source].text, nodes[e.target].name or nodes[e.target].text)
@@ -1192,12 +1190,12 @@ def test_an_input_with_the_name_of_the_state_has_its_own_step():
         return y, y
 
     _, h = tg.scan(cell, tg.Tensor(np.ones((4, 1, 2))), tg.Tensor(np.zeros((1, 2)), name="h"))
-    lines = tg.graph(h.sum()).text().splitlines()
+    lines = graph(h.sum()).text().splitlines()
     assert [line.split("=")[1].split(")")[0].strip() for line in lines if " = tanh" in line] == [
         "tanh(h₀ + h₋₁ @ w",
         *(f"tanh(h{'₀₁₂₃'[t]} + h{'₀₁₂₃'[t - 1]}⁽²⁾ @ w" for t in (1, 2, 3)),
     ]
-    assert [node.name for node in tg.graph(h.sum()).nodes if node.kind == "input"] == [
+    assert [node.name for node in graph(h.sum()).nodes if node.kind == "input"] == [
         "h₀",
         "h₁",
         "h₂",
@@ -1219,7 +1217,7 @@ def decoder(steps):
 
 
 def test_what_a_decoder_reads_first_enters_at_the_place_of_its_output():
-    drawn = tg.graph(decoder(4), roll=True)
+    drawn = graph(decoder(4), roll=True)
     nodes = by_id(drawn)
     assert Counter(node.kind for node in drawn.nodes)["input"] == 0
     (place,) = [node for node in drawn.nodes if node.kind == "state"]
@@ -1229,14 +1227,14 @@ def test_what_a_decoder_reads_first_enters_at_the_place_of_its_output():
 
 def test_two_results_of_one_name_in_one_step_are_told_apart_as_in_the_text():
     output, _ = tg.nn.GRU(3, 4, rng=0)(np.ones((4, 3, 3), np.float32), lengths=[4, 1, 2])
-    drawn = tg.graph(output.sum(), fold="names", parameters="hide")
+    drawn = graph(output.sum(), fold="names", parameters="hide")
     found = [
         node.name for node in drawn.nodes if node.name.startswith("h₁") and node.kind != "state"
     ]
     assert found == ["h₁", "h₁⁽²⁾"]
     assert "h₁⁽²⁾ = where(" in drawn.text()
-    assert {"hₜ", "hₜ⁽²⁾", "hₜ₋₁⁽²⁾"} <= set(names(tg.graph(output.sum(), roll=True)))
-    layers = tg.graph(layer_loss("RNN", 3, 2))
+    assert {"hₜ", "hₜ⁽²⁾", "hₜ₋₁⁽²⁾"} <= set(names(graph(output.sum(), roll=True)))
+    layers = graph(layer_loss("RNN", 3, 2))
     assert not any("⁽" in name for name in names(layers)), "scopes tell layers apart"
 
 
@@ -1250,7 +1248,7 @@ def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
                     h = tg.tanh(h @ w)
                     h.name = "h"
             total = total + h.sum()
-    drawn = tg.graph(total, roll=True)
+    drawn = graph(total, roll=True)
     assert [
         (node.name, plain_scope(node.scope)[1]) for node in drawn.nodes if node.text == "tanh"
     ] == [("h₀", 0), ("h₁", 1)]
@@ -1263,7 +1261,7 @@ def test_a_loop_in_a_time_step_is_not_rolled_up_with_the_outer_one():
 def test_a_named_input_stays_outside_of_the_box_that_uses_it(fold):
     x = tg.Tensor(np.ones((1, 3), np.float32), name="x")
     loss = (tg.nn.Linear(3, 2, rng=0)(x) ** 2).sum()
-    drawn = tg.graph(loss, fold=fold)
+    drawn = graph(loss, fold=fold)
     assert [(node.kind, node.name, plain_scope(node.scope)) for node in drawn.nodes][:4] == [
         *[
             ("input", "x", ()),
@@ -1286,9 +1284,9 @@ def test_inputs_of_the_steps_of_a_loop_are_inside_of_its_box():
 
     with tg.scope("walk"):
         h = scan_loss(cell)
-    drawn = tg.graph(h, fold="walk")
+    drawn = graph(h, fold="walk")
     assert sorted(node.name for node in drawn.nodes) == ["W", "walk"]
     with tg.scope("walk"):
         h = scan_loss(lambda x, h: tg.scope("inner")(cell)(x, h))
-    assert names(tg.graph(h, fold="inner")).count("inner") == 4
-    assert {"x₀", "x₁", "x₂", "x₃"} <= set(names(tg.graph(h, fold="inner")))
+    assert names(graph(h, fold="inner")).count("inner") == 4
+    assert {"x₀", "x₁", "x₂", "x₃"} <= set(names(graph(h, fold="inner")))

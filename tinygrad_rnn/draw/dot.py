@@ -22,6 +22,9 @@ from .picture import Edge, Picture, Vertex, find_places
 from .placing import PlacedFrame, Placement, Placer
 from .splines import write_spline
 
+RANKDIR = {"up": "BT", "down": "TB", "right": "LR"}
+"""The direction for programs that lay the graph out themselves."""
+
 SHAPES = {
     "op": {"shape": "box", "style": "rounded,filled"},
     "parameter": {"shape": "box", "style": "filled", "penwidth": "1.6"},
@@ -60,7 +63,7 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
     drawing = graphviz.Digraph(
         graph_attr={
             "bgcolor": theme.paper, "fontname": look.font, "fontcolor": theme.faint,
-            "fontsize": f"{look.points - 1:g}", "splines": "true", "margin": "0", "pad": "0.06",
+            "fontsize": f"{look.points - 1:g}", "rankdir": RANKDIR[look.direction], "splines": "true", "margin": "0", "pad": "0.06",
             "labelloc": "b", "labeljust": "l", "label": write_caption(look, notes),
             **({"size": f"{look.width / 72:.3f},1000"} if look.width else {}),
         },
@@ -73,15 +76,7 @@ def write_dot(picture: Picture, placement: Placement, look: Look, notes: Sequenc
             "fontsize": f"{look.points - 2:g}", "fontcolor": theme.faint,
         },
     )  # fmt: skip
-    _add_frames(drawing, placement.frames, look, turn)
-    lags = _find_lags(picture)
-    for vertex in picture.vertices.values():
-        style = _vertex_style(vertex, look)
-        width, height = turn.size(*placement.sizes[vertex.id])
-        x, y = turn.point(placement.centres[vertex.id])
-        size = {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
-        label = write_face(face_of(vertex, look, lags.get(vertex.id, 0)))
-        drawing.node(vertex.id, **style, **size, label=label, pos=f"{x:.2f},{y:.2f}")
+    _add_frames(drawing, picture, placement, look)
     show_widths = "grad" in look.show and look.backward_done
     widths = _edge_widths(picture) if show_widths else {}
     places = find_places(picture)
@@ -111,22 +106,37 @@ def _add_title(drawing: Any, placement: Placement, look: Look, turn: Orientation
     )  # fmt: skip
 
 
-def _add_frames(drawing: Any, frames: list[PlacedFrame], look: Look, turn: Orientation) -> None:
-    """Add the frames with their titles, the outer ones first, so that the inner ones are above."""
+def _add_frames(drawing: Any, picture: Picture, placement: Placement, look: Look) -> None:
+    """Add the frames with their titles, and the vertices in them."""
     import graphviz
 
-    for number, frame in enumerate(frames, 1):
-        title = _frame_title(frame.scope)
-        box = graphviz.Digraph(name=f"cluster{number}")
-        x, y, right, top = turn.box(frame.corner, frame.width, frame.height)
-        style = _frame_style(frame.scope[-1], look)
-        style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
-        if title:
-            wide = text_width(title, look.points)
-            style |= {"label": html_lines(title), "lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
-            style |= {"lwidth": f"{wide / 72:.2f}", "lheight": "0.2"}
-        box.attr(**style)
-        drawing.subgraph(box)
+    turn, lags = Orientation(look.direction), _find_lags(picture)
+    boxes: dict[Scope, Any] = {(): drawing}
+    for number, frame in enumerate(placement.frames, 1):
+        boxes[frame.scope] = graphviz.Digraph(name=f"cluster{number}")
+        boxes[frame.scope].attr(**_place_frame(frame, look, turn))
+    for vertex in picture.vertices.values():
+        style = _vertex_style(vertex, look)
+        width, height = turn.size(*placement.sizes[vertex.id])
+        x, y = turn.point(placement.centres[vertex.id])
+        style |= {"width": f"{width / 72:.4f}", "height": f"{height / 72:.4f}"}
+        label = write_face(face_of(vertex, look, lags.get(vertex.id, 0)))
+        boxes[vertex.scope].node(vertex.id, label=label, pos=f"{x:.2f},{y:.2f}", **style)
+    # The innermost frames come first because `subgraph` copies a frame in its present state.
+    for frame in reversed(placement.frames):
+        boxes[frame.scope[:-1]].subgraph(boxes[frame.scope])
+
+
+def _place_frame(frame: PlacedFrame, look: Look, turn: Orientation) -> dict[str, str]:
+    """Return the attributes of a frame, with its place and that of its title."""
+    x, y, right, top = turn.box(frame.corner, frame.width, frame.height)
+    style = _frame_style(frame.scope[-1], look)
+    style |= {"bb": f"{x:.2f},{y:.2f},{right:.2f},{top:.2f}"}
+    if title := _frame_title(frame.scope):
+        wide = text_width(title, look.points)
+        style |= {"label": html_lines(title), "lp": f"{x + frame.title_at + wide / 2:.2f},{top - 9:.2f}"}
+        style |= {"lwidth": f"{wide / 72:.2f}", "lheight": "0.2"}
+    return style
 
 
 def _frame_title(scope: Scope) -> str:
@@ -141,15 +151,17 @@ def _frame_title(scope: Scope) -> str:
 
 def _frame_style(part: ScopePart, look: Look) -> dict[str, str]:
     """Return the attributes of a frame. Time steps have a colour of their own."""
+    theme = look.theme
+    style = "rounded,filled,dashed" if part.kind == "steps" else "rounded,filled"
     return {
-        "style": "rounded,filled",
-        "fontcolor": look.theme.faint,
+        "style": style,
+        "fontcolor": theme.faint,
         "fontname": look.font,
         "fontsize": f"{look.points - 1:g}",
         "penwidth": "0.7",
-        "color": look.theme.faint,
+        "color": theme.faint,
         "label": "",
-        "fillcolor": look.theme.step if is_time(part) else look.theme.cluster,
+        "fillcolor": theme.step if is_time(part) else theme.cluster,
     }
 
 

@@ -12,7 +12,7 @@ from .roll import roll_steps
 from .steps import find_loops, keep_steps
 from .views import copy_parameters, fold_scopes, fold_steps, hide_parameters
 
-MAX_VERTICES = 450
+MAX_VERTICES = 600
 """The greatest number of visible vertices that are drawn."""
 
 SMALLEST, LETTERS = 9.0, 6.0
@@ -27,7 +27,7 @@ SCREEN = 720.0
 HEIGHT = 3.0
 """The greatest height of a drawing that is chosen by itself, in widths."""
 
-END_SIZES = (150, 100, 25)
+END_SIZES = (250, 100, 25)
 """The numbers of vertices to keep at each end, in order of preference."""
 
 View = tuple[str, Callable[[], Picture]]

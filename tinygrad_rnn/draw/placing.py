@@ -204,7 +204,7 @@ class Placer:
 
     def _mark_places(self, step: Frame, column: Column) -> list[tuple[Vertex, float]]:
         """Return the marks of omitted steps and how far to the right each is, lower ones first."""
-        x, found = 0.0, []
+        x, found = MARK_GAP, []
         for mark in sorted(step.marks[column], key=lambda mark: self._mark_height(step, mark)):
             width = self.size_of(mark)[0]
             found.append((mark, x + width / 2))
@@ -238,9 +238,7 @@ class Placer:
         x += margin
         for column in step.columns:
             lefts[column] = x
-            marks = step.marks.get(column, ())
-            wide = sum(self.size_of(mark)[0] + MARK_GAP for mark in marks) - MARK_GAP
-            x += (wide if marks else layout.width) + STEP_GAP
+            x += self._column_width(step, column) + STEP_GAP
         above = RAIL_GAP * (1 + len(step.carried)) if is_rolled else 0.0
         return _Row(lefts, x - STEP_GAP + margin, layout.height + above, margin)
 
@@ -273,7 +271,7 @@ class Placer:
                     continue
                 at = x + left, y
                 if column in inner.marks:
-                    self._put_marks(inner, column, columns, place, at)
+                    self._put_marks(inner, column, here[0], place, at)
                 else:
                     self._put_frame(inner, here[0], (*columns, column), place, at)
 
@@ -291,11 +289,25 @@ class Placer:
         inner = _Place(left, y) if (place.sign > 0) != mirrored else _Place(left + layout.width, y, -1)
         self._put(frame, scope, columns, inner)
 
-    def _put_marks(self, step: Frame, column: Column, columns: Any, place: _Place, at: Point) -> None:
-        for mark, x in self._mark_places(step, column):
+    def _put_marks(
+        self, step: Frame, column: Column, scope: Scope, place: _Place, at: Point
+    ) -> None:
+        """Put the marks of omitted steps in a frame that is as high as the steps."""
+        layout = self.layouts[step]
+        width = self._column_width(step, column)
+        x, y = place(at)
+        left = x if place.sign > 0 else x - width
+        self.result.frames.append(PlacedFrame(scope, (left, y), width, layout.height))
+        for mark, shift in self._mark_places(step, column):
             height = self._mark_height(step, mark)
-            self.result.centres[mark.id] = place((at[0] + x, at[1] + height))
+            self.result.centres[mark.id] = place((at[0] + shift, at[1] + height))
             self.result.sizes[mark.id] = self.size_of(mark)
+
+    def _column_width(self, step: Frame, column: Column) -> float:
+        """Return the width of the frame of one step, or of omitted steps."""
+        if column not in step.marks:
+            return self.layouts[step].width
+        return MARK_GAP + sum(self.size_of(mark)[0] + MARK_GAP for mark in step.marks[column])
 
     def _mark_height(self, step: Frame, mark: Vertex) -> float:
         """Return the height at which a mark is: that of the state that it continues."""

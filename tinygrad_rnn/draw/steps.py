@@ -120,11 +120,15 @@ def _add_computed_starts(picture: Picture) -> Picture:
             filled.add((loop, step, frozenset(found)))
             if source in sources:
                 roles.setdefault(loop, {})[frozenset(found)] = vertex
+    entered: dict[tuple[Scope, str], set[int]] = {}
+    for loop, source, step in uses:
+        entered.setdefault((loop, source), set()).add(step)
     starts: dict[tuple[str, Scope, int], Vertex] = {}
     for (loop, source, step), found in uses.items():
         key, vertex = frozenset(found), picture.vertices[source]
         state = roles.get(loop, {}).get(key)
-        if state is None or (loop, step, key) in filled or vertex.kind == "steps":
+        is_known = (loop, step, key) in filled or len(entered[loop, source]) > 1
+        if state is None or is_known or vertex.kind == "steps":
             continue
         carried = state.values[0].name or "" if state.values else ""
         name = vertex.name or carried + str(step - state.reach).translate(SUBSCRIPTS)

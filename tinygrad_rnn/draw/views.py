@@ -91,11 +91,11 @@ def fold_steps(picture: Picture) -> Picture:
     return _fold(picture, find_step, kept=first) or picture
 
 
-def _name_steps(picture: Picture) -> None:
+def _name_steps(picture: Picture, boxes: Collection[str]) -> None:
     """Let the box of each time step say the state that it computes, and its layer."""
     carried = {edge.source: edge for edge in picture.edges if _crosses(picture, edge)}
     for name, vertex in picture.vertices.items():
-        if vertex.kind != "fold" or not vertex.scope or not vertex.scope[-1].is_step:
+        if name not in boxes:
             continue
         step = str(vertex.scope[-1].index).translate(SUBSCRIPTS)
         values = carried[name].values if name in carried else vertex.values
@@ -174,7 +174,7 @@ def _fold(
         if vertex.kind == "fold" and not vertex.text:
             vertex = replace(vertex, text=format_count(vertex.ops, "op"))
         folded.vertices[name] = vertex
-    _name_steps(folded)
+    _name_steps(folded, {box.id for fold, box in boxes.items() if fold[-1].kind == "step"})
     return folded
 
 
