@@ -26,9 +26,13 @@ def add_plain_loops(values: Sequence[Value], scopes: dict[Value, Scope]) -> dict
     values : sequence of Value
         Results, oldest first.
     scopes : dict of Value to Scope
-        Their scopes, from `resolve_scopes`. Results in a time step are left alone.
+        Their scopes, from `resolve_scopes`. Results in a time step, or in a gradient, are left alone.
     """
-    left = [value for value in values if not any(part.is_step for part in scopes[value])]
+    left = [
+        value
+        for value in values
+        if not any(part.is_step or part.kind == "gradient" for part in scopes[value])
+    ]
     found = dict(scopes)
     loops: Counter[Scope] = Counter()
     while turns := _find_turns(left, scopes):

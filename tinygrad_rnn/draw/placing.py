@@ -6,8 +6,9 @@ one layout, and they are side by side, in a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from ..layout.arrange import arrange
@@ -355,10 +356,38 @@ class Placer:
         start, end = x + sign * w / 2, u - sign * s / 2
         if edge.lag:
             return self._return(edge, y, v)
-        if abs(y - v) < 0.5:
-            return [(start, y, "line"), (end, v, "line")]
         turn = end - sign * STEP_GAP / 2
-        return [(start, y, "line"), (turn, y, "line"), (turn, v, "line"), (end, v, "line")]
+        level: Path = [(start, y, "line"), (turn, y, "line"), (turn, v, "line"), (end, v, "line")]
+        ways = [level, *self._ways_by_lanes(edge, start, y, turn, end, v)]
+        return next((way for way in ways if not self._hits(edge, way)), level)
+
+    def _ways_by_lanes(
+        self, edge: Edge, start: float, y: float, turn: float, end: float, v: float
+    ) -> Iterator[Path]:
+        """Yield paths of a state along the lanes of its step, the nearest lane first."""
+        chain = self.tree.chains[edge.source]
+        depth = next(i for i, (frame, _) in enumerate(chain) if frame.is_step and edge in frame.carried)
+        step, columns = chain[depth][0], tuple(c for _, c in chain[: depth + 1] if c)
+        if (step, columns) not in self.places:  # the source is the mark of omitted steps
+            return
+        side = start + (4.0 if end > start else -4.0)
+        bottom = self.places[step, columns].y
+        for lane in sorted(self.layouts[step].lanes, key=lambda lane: abs(bottom + lane - y)):
+            yield [
+                (start, y, "line"), (side, y, "line"), (side, bottom + lane, "line"),
+                (turn, bottom + lane, "line"), (turn, v, "line"), (end, v, "line"),
+            ]  # fmt: skip
+
+    def _hits(self, edge: Edge, way: Path) -> bool:
+        """Return whether a path of straight pieces leads through a box that is not at its ends."""
+        for (a, b, _), (c, d, _) in pairwise(way):
+            for name, (x, y) in self.result.centres.items():
+                w, h = self.result.sizes[name]
+                beside = max(a, c) <= x - w / 2 or min(a, c) >= x + w / 2
+                above = max(b, d) <= y - h / 2 or min(b, d) >= y + h / 2
+                if not beside and not above and name not in (edge.source, edge.target):
+                    return True
+        return False
 
     def _return(self, edge: Edge, y: float, v: float) -> Path:
         """Return the path of a state that leaves a rolled step and enters it again."""

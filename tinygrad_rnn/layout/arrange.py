@@ -56,7 +56,8 @@ def arrange(
         The wires that had better enter on the left, because they come from chips.
     """
     pads = pad_below, pad_above, pad_left
-    spans = _find_spans(items)
+    # A rail from a chip must not lead through an item that occupies several rows.
+    spans = dict.fromkeys(items, 1) if chips else _find_spans(items)
     found = _Frame(items, wires, chips or {}, pads, spans, beside, left).arrange()
     if found is None:
         flat = dict.fromkeys(items, 1)
@@ -298,6 +299,7 @@ class _Frame:
             if row < self.last:
                 top = self.channels[row].rise_from(top)
         result.height = top
+        result.lanes = [(channel.bottom + channel.top) / 2 for channel in self.channels]
         result.entries = {s.key[1]: s.x for s in self.rows[0]}
         result.exits = {s.key[1]: s.x for s in self.rows[self.last]}
         for key, row in self.rank.items():
@@ -310,16 +312,21 @@ class _Frame:
 
     def _place_chips(self, result: Arrangement) -> None:
         """Put each chip at the height of the item that computes the next state."""
-        top = result.height
+        wishes: dict[Any, float] = {}
         for key, chip in self.chips.items():
-            maker = result.corners.get(chip.made_by)
-            rise = chip.rise
-            if maker is None:  # at the height of what uses it
+            maker, rise = chip.made_by, chip.rise
+            if maker not in result.corners:  # then at the height of what uses it
                 used = [r.sink.item for r in self.routes if r.source.item == key]
-                if used and used[0] != FRAME:
-                    maker, rise = result.corners[used[0]], self.items[used[0]].height / 2
-            centre = maker[1] + rise if maker else top - chip.height
-            result.corners[key] = self.pad_left, centre - chip.height / 2
+                maker = next((item for item in used if item in result.corners), None)
+                rise = self.items[maker].height / 2 if maker in self.items else 0.0
+            top = result.height - chip.height / 2
+            wishes[key] = result.corners[maker][1] + rise if maker in result.corners else top
+        least = 0.0
+        for key in sorted(wishes, key=wishes.__getitem__):
+            height = self.chips[key].height
+            bottom = max(wishes[key] - height / 2, least)
+            result.corners[key] = self.pad_left, bottom
+            least = bottom + height + 3
 
     # -- paths -------------------------------------------------------------------------------------
 

@@ -102,6 +102,8 @@ class Arrangement:
     entries, exits : dict of port to float
         Where wires cross the lower and the upper side.
     paths : dict of (Terminal, Terminal) to Path
+    lanes : list of float
+        Heights at which nothing but wires is: the middles of the channels.
     """
 
     width: float
@@ -110,6 +112,7 @@ class Arrangement:
     entries: dict[Any, float] = field(default_factory=dict)
     exits: dict[Any, float] = field(default_factory=dict)
     paths: dict[tuple[Terminal, Terminal], Path] = field(default_factory=dict)
+    lanes: list[float] = field(default_factory=list)
 
     def widen(self, width: float) -> None:
         """Move everything to the middle of a frame of at least this width."""
